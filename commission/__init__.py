@@ -1,0 +1,1 @@
+"""The commission core: pure functions over frozen values; no I/O, no clock, no float."""

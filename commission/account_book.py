@@ -1,0 +1,88 @@
+"""The account book: find whose account a deal belongs to, and keep the deal until that is known."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from commission.book import Draft
+from commission.client_state import RoutedDeal
+from commission.events import WIRE, AccountEvent, AccountLinked, Deal
+from commission.known import Terms
+from commission.outputs import Rejection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """From `since` on the account belongs to `client_id`; the first owner also before."""
+
+    since: datetime
+    client_id: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountState:
+    """Who owns the account when, and how many deals wait for an owner."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    owners: tuple[Owner, ...] = ()
+    waiting: int = 0
+
+
+KEYS: dict[str, type] = {"a": AccountState, "w": Deal}
+"""The first letter of a state key tells its type."""
+
+
+def apply(draft: Draft, record: AccountEvent, terms: Terms) -> None:
+    """Fold one record. Terms play no part: who owns an account is not a term."""
+    del terms
+    if isinstance(record, Deal):
+        _route(draft, record)
+    else:
+        _link(draft, record)
+
+
+def _route(draft: Draft, deal: Deal) -> None:
+    key = f"a:{deal.account_key}"
+    account: AccountState = draft.get(key) or AccountState()
+    if account.owners:
+        draft.emit(RoutedDeal(client_id=_owner(account, deal.occurred_at), deal=deal))
+        return
+    draft.put(f"w:{deal.account_key}:{account.waiting}", deal)
+    draft.put(key, replace(account, waiting=account.waiting + 1))
+    draft.emit(
+        Rejection(
+            deal_key=deal.deal_key,
+            revision=deal.revision,
+            status="waiting",
+            code="unknown_account",
+            text=f"no client owns account {deal.account_key}; the deal is rated when the CRM links it",
+            account_key=deal.account_key,
+            occurred_at=deal.occurred_at,
+        )
+    )
+
+
+def _link(draft: Draft, link: AccountLinked) -> None:
+    """Learn an owner; the first one releases the deals that waited, in the order of their time."""
+    key = f"a:{link.account_key}"
+    account: AccountState = draft.get(key) or AccountState()
+    if any(owner.event_id == link.event_id for owner in account.owners):
+        return
+    owner = Owner(since=link.occurred_at, client_id=link.client_id, event_id=link.event_id)
+    owners = tuple(sorted((*account.owners, owner), key=lambda owner: owner.since))
+    account = replace(account, owners=owners)
+    slots = [f"w:{link.account_key}:{number}" for number in range(account.waiting)]
+    waiting = [draft.take(slot, Deal) for slot in slots]
+    for deal in sorted(waiting, key=lambda deal: (deal.occurred_at, deal.deal_key)):
+        draft.emit(RoutedDeal(client_id=_owner(account, deal.occurred_at), deal=deal))
+    draft.put(key, replace(account, waiting=0))
+
+
+def _owner(account: AccountState, at: datetime) -> str:
+    client_id = account.owners[0].client_id
+    for owner in account.owners:
+        if owner.since <= at:
+            client_id = owner.client_id
+    return client_id

@@ -1,0 +1,203 @@
+"""What happened outside: deals from the platforms and events from the CRM, as frozen values.
+
+Every event carries the identity its source gave it; nothing is identified by content or arrival.
+`schemas.wire` gives these values their JSON form and checks it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+WIRE: dict[str, Any] = {"extra": "forbid", "str_max_length": 1024, "allow_inf_nan": False}
+"""Bounds of the JSON form: unknown fields, strings over 1,024 characters and NaN are refused."""
+
+LOT_E8 = 100_000_000
+"""One lot in the unit of every volume here: 1e-8 lots, the finest any platform reports."""
+
+Platform = Literal["mt4", "mt5"]
+Side = Literal["buy", "sell"]
+Entry = Literal["in", "out", "inout", "out_by"]
+DealKind = Literal[
+    "trade",
+    "cancelled",
+    "deleted",
+    "balance",
+    "credit",
+    "charge",
+    "correction",
+    "bonus",
+    "commission",
+    "agent",
+    "interest",
+    "dividend",
+    "tax",
+    "so_compensation",
+]
+KycStatus = Literal["pending", "approved", "rejected", "revoked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal:
+    """One execution on a platform, or one cash operation, whatever the source's dialect.
+
+    `volume_e8` is in 1e-8 lots. `occurred_at` is UTC; `server_time` keeps the platform's own clock.
+    Amounts are in `currency`, the account's deposit currency, signed as the platform signs them:
+    a negative `commission` is what the client was charged. `bid` and `ask` are None when the
+    platform did not record them; they are never zero.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["deal"] = "deal"
+    platform: Platform
+    server: str
+    login: int
+    deal_id: str
+    """MT5: the deal number, with `:c` or `:o` for the closing or opening part of a split in/out.
+    MT4: `ticket:open` or `ticket:close`. Unique inside one server."""
+    revision: str
+    """Hash of what matters for money; another revision of a known deal replaces it."""
+    kind: DealKind
+    occurred_at: datetime
+    server_time: str = ""
+    side: Side | None = None
+    entry: Entry | None = None
+    symbol: str = ""
+    """As the server spells it; the terms map it to a canonical symbol."""
+    volume_e8: int = 0
+    volume_closed_e8: int | None = None
+    """The closing part of an in/out, where the source tells it."""
+    contract_size: Decimal | None = None
+    position_id: str = ""
+    price: Decimal | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    profit: Decimal = Decimal(0)
+    commission: Decimal = Decimal(0)
+    fee: Decimal = Decimal(0)
+    swap: Decimal = Decimal(0)
+    currency: str = ""
+    rate_profit: Decimal | None = None
+    """Profit currency to deposit currency, where the source tells it."""
+    reason: str = ""
+    is_service: bool = False
+    """True for roll-overs, transfers and other executions no client asked for."""
+    group: str = ""
+    comment: str = ""
+    source: str = ""
+    """Where the record was read, for people: `mt5-deals-csv deals.csv:17`."""
+
+    @property
+    def account_key(self) -> str:
+        """The account, unique over all servers: `server/login`."""
+        return f"{self.server}/{self.login}"
+
+    @property
+    def deal_key(self) -> str:
+        """The business key, unique over all servers: `server|deal_id`."""
+        return f"{self.server}|{self.deal_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLinked:
+    """A trading account belongs to a client from `occurred_at` on.
+
+    An account's first link also covers what it traded before: no account trades before it exists.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["account_linked"] = "account_linked"
+    event_id: str
+    client_id: str
+    server: str
+    login: int
+    occurred_at: datetime
+    source: str = ""
+
+    @property
+    def account_key(self) -> str:
+        """The account, unique over all servers: `server/login`."""
+        return f"{self.server}/{self.login}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientRegistered:
+    """A person became a client, referred by `ib_id` or by nobody.
+
+    `click` holds the parameters of the entry URL, offered again as postback macros.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["client_registered"] = "client_registered"
+    event_id: str
+    client_id: str
+    occurred_at: datetime
+    ib_id: str | None = None
+    country: str = ""
+    click: dict[str, str] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientReassigned:
+    """A client belongs to another IB, or to none, from `occurred_at` on."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["client_reassigned"] = "client_reassigned"
+    event_id: str
+    client_id: str
+    occurred_at: datetime
+    ib_id: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepositCleared:
+    """Money of a client arrived; `amount` is positive, in `currency`."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["deposit_cleared"] = "deposit_cleared"
+    event_id: str
+    client_id: str
+    deposit_id: str
+    amount: Decimal
+    currency: str
+    occurred_at: datetime
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackReceived:
+    """The client's bank took a deposit back; it no longer counts towards any qualification."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["chargeback_received"] = "chargeback_received"
+    event_id: str
+    client_id: str
+    deposit_id: str
+    occurred_at: datetime
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KycChanged:
+    """The client's identity check has a new status from `occurred_at` on."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["kyc_changed"] = "kyc_changed"
+    event_id: str
+    client_id: str
+    status: KycStatus
+    occurred_at: datetime
+    source: str = ""
+
+
+ClientEvent = ClientRegistered | ClientReassigned | DepositCleared | ChargebackReceived | KycChanged
+AccountEvent = Deal | AccountLinked

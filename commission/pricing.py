@@ -1,0 +1,52 @@
+"""What pricing one part of a deal takes and gives, the same for every component."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from commission.events import LOT_E8, Deal
+from commission.money import Money
+from commission.terms import SymbolDefined
+
+E8 = Decimal(LOT_E8)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A deal split into what it opened and what it closed, in 1e-8 lots of the server's symbol."""
+
+    deal: Deal
+    symbol: SymbolDefined
+    contract_size: Decimal
+    opened_e8: int
+    closed_e8: int
+
+    def lots(self, entry: str) -> Decimal:
+        """Lots of the server's symbol on the chosen side: opened, closed or both."""
+        volume_e8 = {"in": self.opened_e8, "out": self.closed_e8}.get(entry, self.opened_e8 + self.closed_e8)
+        return Decimal(volume_e8) / E8
+
+    def standard_lots(self, entry: str) -> Decimal:
+        """The same in standard lots: a cent lot of 1,000 units counts 0.01."""
+        lots = self.lots(entry)
+        if self.contract_size == self.symbol.standard_contract_size:
+            return lots
+        return lots * self.contract_size / self.symbol.standard_contract_size
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A gross amount, the rule it came from and the numbers it was made of, in order."""
+
+    money: Money
+    rule: str
+    lots: Decimal
+    factors: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why there is no amount. A `defect` needs someone to act; the rest is how the plan works."""
+
+    code: str
+    text: str
+    defect: bool

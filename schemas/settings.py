@@ -1,0 +1,42 @@
+"""Settings of every process: environment variables `IBFLOW_…`, or a `.env` file beside you."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One model for all processes; each reads what it needs."""
+
+    model_config = SettingsConfigDict(env_prefix="IBFLOW_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        Path(".ibflow"), description="Folder of everything local: Kafka, ClickHouse, logs."
+    )
+    kafka: str = Field(
+        "", description="Kafka bootstrap servers `host:port,…`; empty: the local one in `data_dir`."
+    )
+    partitions: int = Field(8, ge=1, le=1024, description="Partitions of each book, fixed at first start.")
+    replication: int = Field(1, ge=1, le=9, description="Replicas of each topic.")
+    clickhouse: str = Field(
+        "", description="ClickHouse DSN `clickhouse://user:password@host:8123/db`; empty: chDB in `data_dir`."
+    )
+    store: Literal["memory", "rocksdb"] = Field("memory", description="Where a worker keeps its state.")
+    api_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    api_port: int = Field(8080, ge=0, le=65535, description="Port the API listens on; 0: any free one.")
+    api_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token of the API; needed unless the API listens on loopback only."
+    )
+    postbacks: Path | None = Field(None, description="YAML file of postback endpoints; none: no postbacks.")
+
+    @property
+    def chdb_dir(self) -> Path:
+        """Folder of the embedded ClickHouse."""
+        return self.data_dir / "clickhouse"
+
+    @property
+    def kafka_dir(self) -> Path:
+        """Folder of the local Kafka."""
+        return self.data_dir / "kafka"

@@ -1,0 +1,66 @@
+"""Topic names, each spelled once, and the one partitioner that every producer uses."""
+
+from dataclasses import dataclass
+
+ACCOUNT_BOOK = "account-book"
+"""Deals and account links, by account: what ingest writes."""
+CLIENT_BOOK = "client-book"
+"""By client: CRM events, deals routed from the account book, terms."""
+PARTNER_BOOK = "partner-book"
+"""By IB: transfers the client book caused, terms. Its transfers are part of the ledger."""
+TERMS = "terms"
+"""One partition: partners, plans, symbols, rates, periods, in the order they became known."""
+SETTLEMENTS = "settlements"
+"""Transfers and statements that closing a period caused."""
+MILESTONES = "milestones"
+REJECTIONS = "rejections"
+DEAD_LETTERS = "dead-letters"
+
+SOURCE_HEADER = "ibflow-source"
+"""Kafka header of a batch a stage sent: `topic/partition/offset/part` of the message behind it."""
+
+LEDGER_TOPICS = (PARTNER_BOOK, SETTLEMENTS, REJECTIONS, MILESTONES)
+"""What leaves the pipeline: the ledger's rows and what explains their absence."""
+LEDGER_TYPES = ("transfer", "statement", "rejection", "milestone")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """How a topic is created; `partitions` None means the setting for books."""
+
+    name: str
+    partitions: int | None = None
+
+
+TOPICS = (
+    Topic(ACCOUNT_BOOK),
+    Topic(CLIENT_BOOK),
+    Topic(PARTNER_BOOK),
+    Topic(TERMS, partitions=1),
+    Topic(SETTLEMENTS),
+    Topic(MILESTONES),
+    Topic(REJECTIONS),
+    Topic(DEAD_LETTERS, partitions=1),
+)
+
+
+def murmur2(key: bytes) -> int:
+    """Hash as Kafka's own clients do (Java, aiokafka, librdkafka's `murmur2_random`); 32 bits."""
+    mask = 0xFFFFFFFF
+    m = 0x5BD1E995
+    length = len(key)
+    h = (0x9747B28C ^ length) & mask
+    whole = length & ~3
+    for start in range(0, whole, 4):
+        k = int.from_bytes(key[start : start + 4], "little") * m & mask
+        k = (k ^ (k >> 24)) * m & mask
+        h = (h * m & mask) ^ k
+    if rest := key[whole:]:
+        h = (h ^ int.from_bytes(rest, "little")) * m & mask
+    h = (h ^ (h >> 13)) * m & mask
+    return h ^ (h >> 15)
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a record's key among `partitions`, the same for every producer."""
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -1,0 +1,125 @@
+"""Events as newline-delimited JSON: one record a line, `type` first, unknown fields refused."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from commission.client_state import RoutedDeal
+from commission.events import (
+    AccountLinked,
+    ChargebackReceived,
+    ClientReassigned,
+    ClientRegistered,
+    Deal,
+    DepositCleared,
+    KycChanged,
+)
+from commission.outputs import Milestone, Rejection, Statement, Transfer
+from commission.terms import (
+    PartnerDefined,
+    PeriodDefined,
+    PeriodEnded,
+    PlanDefined,
+    RatePublished,
+    SymbolDefined,
+)
+
+MAX_RECORD_BYTES = 64_000
+"""One record; a deal is 700 bytes, a plan with 200 rates 20,000."""
+MAX_BATCH_BYTES = 900_000
+"""One message; Kafka's default limit is 1,048,588."""
+MAX_BATCH_RECORDS = 2_000
+
+Record = (
+    Deal
+    | RoutedDeal
+    | AccountLinked
+    | ClientRegistered
+    | ClientReassigned
+    | DepositCleared
+    | ChargebackReceived
+    | KycChanged
+    | PlanDefined
+    | PartnerDefined
+    | SymbolDefined
+    | RatePublished
+    | PeriodDefined
+    | PeriodEnded
+    | Transfer
+    | Rejection
+    | Milestone
+    | Statement
+)
+
+RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
+RECORDS: TypeAdapter[list[Record]] = TypeAdapter(list[Annotated[Record, Field(discriminator="type")]])
+
+
+class InvalidRecord(ValueError):
+    """A line is not a record; the message says which field and why."""
+
+
+def encode(records: Iterable[Record]) -> list[bytes]:
+    """Give each record its JSON line, without the newline."""
+    dump = RECORD.dump_json
+    return [dump(record, exclude_defaults=False) for record in records]
+
+
+def decode(line: bytes) -> Record:
+    """Read one JSON line; raise `InvalidRecord` for anything but one well-formed record."""
+    if len(line) > MAX_RECORD_BYTES:
+        raise InvalidRecord(f"the record has {len(line)} bytes; the limit is {MAX_RECORD_BYTES}")
+    try:
+        record = RECORD.validate_json(line)
+    except ValidationError as error:
+        raise InvalidRecord(explain_validation(error)) from None
+    _check_aware(record)
+    return record
+
+
+def decode_batch(message: bytes) -> list[Record]:
+    """Read a micro-batch of JSON lines; raise `InvalidRecord` if any line is not a record."""
+    try:
+        records = RECORDS.validate_json(b"[" + message.strip().replace(b"\n", b",") + b"]")
+    except ValidationError as error:
+        raise InvalidRecord(explain_validation(error)) from None
+    for record in records:
+        _check_aware(record)
+    return records
+
+
+def batches(
+    lines: Sequence[bytes], max_records: int = MAX_BATCH_RECORDS, max_bytes: int = MAX_BATCH_BYTES
+) -> list[bytes]:
+    """Pack lines, in order, into as few messages as the two limits allow."""
+    packed: list[bytes] = []
+    start, size = 0, 0
+    for index, line in enumerate(lines):
+        if index > start and (index - start >= max_records or size + len(line) + 1 > max_bytes):
+            packed.append(b"\n".join(lines[start:index]))
+            start, size = index, 0
+        size += len(line) + 1
+    if start < len(lines):
+        packed.append(b"\n".join(lines[start:]))
+    return packed
+
+
+def explain_validation(error: ValidationError) -> str:
+    """Say in one line what is wrong: `deal.price: should be a number; and 2 more`."""
+    first, *rest = error.errors(include_url=False, include_input=False, include_context=False)
+    where = ".".join(str(part) for part in first["loc"]) or "record"
+    more = f"; and {len(rest)} more" if rest else ""
+    return f"{where}: {first['msg']}{more}"
+
+
+def json_schema() -> dict[str, Any]:
+    """Describe every record as JSON Schema (2020-12)."""
+    return RECORD.json_schema()
+
+
+def _check_aware(record: Record) -> None:
+    at: datetime | None = getattr(record, "occurred_at", None)
+    if at is not None and at.tzinfo is None:
+        raise InvalidRecord(f"{record.type}.occurred_at: the time has no zone; write UTC with a Z")

@@ -1,0 +1,1 @@
+"""The Faust worker: three books, one runner, and the sink into ClickHouse."""

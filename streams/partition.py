@@ -1,0 +1,235 @@
+"""One partition of a stage, without I/O: what a message changes, and whether it was applied before.
+
+The state of a partition is one ordered fold of its log. `step` computes a message's effect, the
+runner makes it durable, `commit` makes it visible; a crash between the two repeats the step with
+the same result.
+"""
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import localcontext
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from commission.book import Draft, State
+from commission.known import Terms
+from commission.money import EXACT
+from commission.terms import (
+    PartnerDefined,
+    PeriodDefined,
+    PeriodEnded,
+    PlanDefined,
+    RatePublished,
+    SymbolDefined,
+)
+from schemas import topics
+from schemas.dead_letters import DEAD_LETTER, DeadLetter, bury
+from schemas.wire import InvalidRecord, Record, batches, decode, decode_batch, encode
+from streams.stages import Stage
+
+TERMS_TYPES = (PlanDefined, PartnerDefined, SymbolDefined, RatePublished, PeriodDefined)
+MAX_CACHED_STATES = 200_000
+"""Decoded states kept at hand for each partition; the store holds all of them."""
+
+
+class HoleError(RuntimeError):
+    """An offset is missing between the last applied message and this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """How far a partition has come; written with every message's state, in one atomic batch."""
+
+    offset: int = -1
+    sources: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """`topic/partition` of a stage behind this one → offset and part of its newest batch."""
+    terms: int = 0
+    """Terms messages seen, each kept under its number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message to send, with the header that tells the receiver its source position."""
+
+    topic: str
+    partition: int
+    value: bytes
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The effect of one message: what to send, what to store, and the partition after it."""
+
+    messages: tuple[Message, ...]
+    state: dict[bytes, bytes | None]
+    applied: Applied
+    terms: Terms
+    decoded: Mapping[str, State | None]
+
+
+@dataclass(slots=True)
+class Partition:
+    """The fold of one partition over a store of encoded state."""
+
+    stage: Stage
+    number: int
+    counts: Mapping[str, int]
+    """Partitions of each topic that outputs go to."""
+    store: MutableMapping[bytes, bytes]
+    applied: Applied = field(default_factory=Applied)
+    terms: Terms = field(default_factory=Terms)
+    cache: dict[str, State | None] = field(default_factory=dict)
+
+    @classmethod
+    def recover(
+        cls, stage: Stage, number: int, counts: Mapping[str, int], store: MutableMapping[bytes, bytes]
+    ) -> "Partition":
+        """Take up a partition where its stored state ends."""
+        partition = cls(stage, number, counts, store)
+        found = store.get(partition.key("@"))
+        if found is not None:
+            partition.applied = _adapter(Applied).validate_json(found)
+        for block in range(partition.applied.terms):
+            records = decode_batch(store[partition.key(f"@terms/{block}")])
+            partition.terms = partition.terms.learn(r for r in records if isinstance(r, TERMS_TYPES))
+        return partition
+
+    def key(self, name: str) -> bytes:
+        """A state key carries its partition: partitions of one worker share a store."""
+        return f"{self.number}/{name}".encode()
+
+    def step(self, offset: int, value: bytes, source: str, received_at: datetime) -> Step | None:
+        """Fold the message at `offset`; None if it was applied before. Changes nothing by itself."""
+        if offset <= self.applied.offset:
+            return None
+        if offset != self.applied.offset + 1:
+            raise HoleError(
+                f"{self.stage.topic}/{self.number}: offset {offset} follows {self.applied.offset}; "
+                "messages in between were not delivered"
+            )
+        applied = replace(self.applied, offset=offset)
+        if source:
+            origin, position = _position(source)
+            if position <= applied.sources.get(origin, (-1, -1)):
+                return Step((), {self.key("@"): _dump(applied)}, applied, self.terms, {})
+            applied = replace(applied, sources={**applied.sources, origin: position})
+        return self._fold(applied, value, received_at)
+
+    def commit(self, step: Step) -> None:
+        """Make a durable step visible to the next one."""
+        for key, value in step.state.items():
+            if value is None:
+                self.store.pop(key, None)
+            else:
+                self.store[key] = value
+        if len(self.cache) > MAX_CACHED_STATES:
+            self.cache.clear()
+        hot = self.stage.hot
+        self.cache.update((key, value) for key, value in step.decoded.items() if key[0] in hot)
+        self.applied, self.terms = step.applied, step.terms
+
+    def _fold(self, applied: Applied, value: bytes, received_at: datetime) -> Step:
+        records, letters = self._decode(applied.offset, value, received_at)
+        draft, terms = Draft(self._load), self.terms
+        state: dict[bytes, bytes | None] = {}
+        news = [record for record in records if isinstance(record, TERMS_TYPES)]
+        if news:
+            state[self.key(f"@terms/{applied.terms}")] = b"\n".join(encode(news))
+            applied = replace(applied, terms=applied.terms + 1)
+            terms = terms.learn(news)
+        with localcontext(EXACT):
+            for record in records:
+                if isinstance(record, PeriodEnded):
+                    if self.stage.on_period_end is not None:
+                        self.stage.on_period_end(draft, record, terms)
+                elif isinstance(record, self.stage.accepts):
+                    self.stage.fold(draft, record, terms)
+        for key, value_ in draft.writes.items():
+            state[self.key(key)] = None if value_ is None else _dump(value_)
+        state[self.key("@")] = _dump(applied)
+        messages = self._address(applied.offset, draft.outputs, letters)
+        if self.stage.broadcasts:
+            whole = b"\n".join(encode(records)) if letters else value
+            messages.extend(self._broadcast(applied.offset, whole))
+        return Step(tuple(messages), state, applied, terms, draft.writes)
+
+    def _load(self, key: str) -> State | None:
+        if key in self.cache:
+            return self.cache[key]
+        found = self.store.get(self.key(key))
+        value = None if found is None else _adapter(self.stage.keys[key[0]]).validate_json(found)
+        if key[0] in self.stage.hot:
+            self.cache[key] = value
+        return value
+
+    def _decode(
+        self, offset: int, value: bytes, received_at: datetime
+    ) -> tuple[list[Record], list[DeadLetter]]:
+        """Read a batch; if a line is bad, read line by line and bury what cannot be used."""
+        try:
+            return [self._accept(record) for record in decode_batch(value)], []
+        except InvalidRecord:
+            pass  # the line at fault is found below
+        good: list[Record] = []
+        letters: list[DeadLetter] = []
+        for number, line in enumerate(value.split(b"\n"), 1):
+            try:
+                good.append(self._accept(decode(line)))
+            except InvalidRecord as error:
+                letters.append(
+                    bury(
+                        line,
+                        source=f"topic {self.stage.topic}",
+                        position=f"{self.number}/{offset} line {number}",
+                        code="invalid_record",
+                        reason=str(error),
+                        received_at=received_at,
+                    )
+                )
+        return good, letters
+
+    def _accept(self, record: Record) -> Record:
+        if isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded)):
+            return record
+        raise InvalidRecord(f"a {record.type} record does not belong into {self.stage.topic}")
+
+    def _address(self, offset: int, outputs: list[Any], letters: list[DeadLetter]) -> list[Message]:
+        """One batch for each target partition, in numbered parts if it is large."""
+        lines: dict[tuple[str, int], list[bytes]] = {}
+        for output, line in zip(outputs, encode(outputs), strict=True):
+            topic, key = self.stage.address(output)
+            target = topic, topics.partition_of(key, self.counts[topic])
+            lines.setdefault(target, []).append(line)
+        if letters:
+            lines[topics.DEAD_LETTERS, 0] = [DEAD_LETTER.dump_json(letter) for letter in letters]
+        return [
+            Message(topic, partition, value, f"{self.stage.topic}/{self.number}/{offset}/{part}")
+            for (topic, partition), encoded in lines.items()
+            for part, value in enumerate(batches(encoded))
+        ]
+
+    def _broadcast(self, offset: int, value: bytes) -> list[Message]:
+        return [
+            Message(topic, partition, value, f"{self.stage.topic}/{self.number}/{offset}/0")
+            for topic in self.stage.broadcasts
+            for partition in range(self.counts[topic])
+        ]
+
+
+def _position(source: str) -> tuple[str, tuple[int, int]]:
+    """Split `topic/partition/offset/part` into the origin and the comparable rest."""
+    topic, partition, offset, part = source.rsplit("/", 3)
+    return f"{topic}/{partition}", (int(offset), int(part))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _dump(value: Any) -> bytes:
+    return _adapter(type(value)).dump_json(value, exclude_defaults=True)

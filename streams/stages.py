@@ -1,0 +1,120 @@
+"""The stages: which topic each reads, which pure fold it runs, and where its outputs go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from commission import account_book, client_book, partner_book
+from commission.book import Draft
+from commission.client_state import RoutedDeal
+from commission.events import (
+    AccountLinked,
+    ChargebackReceived,
+    ClientReassigned,
+    ClientRegistered,
+    Deal,
+    DepositCleared,
+    KycChanged,
+)
+from commission.known import Terms
+from commission.outputs import Milestone, Output, Rejection, Statement, Transfer
+from commission.terms import PeriodEnded
+from schemas import topics
+
+Address = tuple[str, str]
+"""Topic and key of an output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the pipeline: a topic folded partition by partition into outputs and state."""
+
+    name: str
+    topic: str
+    accepts: tuple[type, ...]
+    """Records the fold takes; terms are taken by every stage, anything else is a dead letter."""
+    fold: Callable[[Draft, Any, Terms], None]
+    keys: dict[str, type]
+    """First letter of a state key → type of its value."""
+    address: Callable[[Any], Address]
+    hot: str = ""
+    """First letters of the keys worth keeping decoded: those written again and again."""
+    on_period_end: Callable[[Draft, PeriodEnded, Terms], None] | None = None
+    broadcasts: tuple[str, ...] = ()
+    """Topics that get a copy of every record in every partition, as the terms router does."""
+
+    @property
+    def changelog(self) -> str:
+        """Topic of the stage's durable state."""
+        return f"ibflow-{self.name}-changelog"
+
+
+def _from_accounts(output: RoutedDeal | Rejection) -> Address:
+    if isinstance(output, RoutedDeal):
+        return topics.CLIENT_BOOK, output.client_id
+    return topics.REJECTIONS, output.deal_key
+
+
+def _from_clients(output: Output) -> Address:
+    match output:
+        case Transfer():
+            return topics.PARTNER_BOOK, output.ib_id
+        case Milestone():
+            return topics.MILESTONES, output.client_id
+        case Rejection():
+            return topics.REJECTIONS, output.deal_key
+        case Statement():
+            raise TypeError("the client book closes no statements")
+
+
+def _from_partners(output: Transfer | Statement) -> Address:
+    return topics.SETTLEMENTS, output.ib_id
+
+
+def _no_fold(_draft: Draft, record: object, _terms: Terms) -> None:
+    raise TypeError(f"{type(record).__name__} is broadcast, not folded")
+
+
+def _no_address(output: object) -> Address:
+    raise TypeError(f"the terms router says nothing of its own, not {type(output).__name__}")
+
+
+ACCOUNTS = Stage(
+    name="accounts",
+    topic=topics.ACCOUNT_BOOK,
+    accepts=(Deal, AccountLinked),
+    fold=account_book.apply,
+    keys=account_book.KEYS,
+    hot="a",
+    address=_from_accounts,
+)
+CLIENTS = Stage(
+    name="clients",
+    topic=topics.CLIENT_BOOK,
+    accepts=(RoutedDeal, ClientRegistered, ClientReassigned, DepositCleared, ChargebackReceived, KycChanged),
+    fold=client_book.apply,
+    keys=client_book.KEYS,
+    hot="cq",
+    address=_from_clients,
+)
+PARTNERS = Stage(
+    name="partners",
+    topic=topics.PARTNER_BOOK,
+    accepts=(Transfer,),
+    fold=partner_book.apply,
+    keys=partner_book.KEYS,
+    hot="i",
+    address=_from_partners,
+    on_period_end=partner_book.close,
+)
+TERMS = Stage(
+    name="terms",
+    topic=topics.TERMS,
+    accepts=(),
+    fold=_no_fold,
+    keys={},
+    address=_no_address,
+    broadcasts=(topics.CLIENT_BOOK, topics.PARTNER_BOOK),
+)
+
+STAGES = (TERMS, ACCOUNTS, CLIENTS, PARTNERS)
