@@ -13,6 +13,8 @@ from commission.client_state import (
     EventState,
     IbLink,
     KycMark,
+    Parked,
+    Parking,
     Qualifying,
     RoutedDeal,
     Traded,
@@ -32,7 +34,7 @@ from commission.money import Money
 from commission.outputs import Milestone, MilestoneKind, Rejection
 from commission.posting import Cause, post, release, reverse
 from commission.pricing import Part, Reason
-from commission.rating import Earned, rate
+from commission.rating import rate
 from commission.terms import Cpa
 
 MAX_KYC_MARKS = 64
@@ -45,6 +47,8 @@ KEYS: dict[str, type] = {
     "c": ClientState,
     "d": DealState,
     "e": EventState,
+    "P": Parking,
+    "p": Parked,
     "q": Qualifying,
     "w": RoutedDeal,
 }
@@ -89,73 +93,114 @@ def _wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealStat
     draft.put(f"w:{client.client_id}:{slot}", record)
     draft.put(f"d:{client.client_id}:{deal.deal_key}", DealState(revision=deal.revision, waiting=slot))
     text = f"client {client.client_id} is not registered yet; the deal is rated when the CRM says so"
-    _reject(draft, client, deal, Reason("unregistered_client", text, defect=False), waiting=True)
+    _reject(draft, client, deal, Reason("unregistered_client", text, waits=True))
     return replace(client, waiting=max(client.waiting, slot + 1))
 
 
 def _fold_deal(
     draft: Draft, client: ClientState, deal: Deal, known: DealState | None, terms: Terms
 ) -> ClientState:
-    """Undo the revision known so far, if any, then rate this one."""
-    if known is not None and known.posted:
+    """Undo the revision known so far, if any, then book and rate this one."""
+    if known is not None:
+        client = _undo(draft, client, deal, known, terms)
+    times = known.times + 1 if known is not None else 1
+    state = DealState(revision=deal.revision, times=times)
+    refusal = _not_commissionable(deal)
+    split = refusal or _split_volume(client, deal)
+    if isinstance(split, Reason):
+        _reject(draft, client, deal, split)
+        draft.put(f"d:{client.client_id}:{deal.deal_key}", state)
+        return client if known is None else _count_trade(draft, client, deal, 0, terms)
+    signed_e8 = deal.volume_e8 if deal.side == "buy" else -deal.volume_e8
+    state = replace(state, position=f"{deal.account_key}|{deal.position_id}", signed_e8=signed_e8)
+    client = _move_position(client, state.position, signed_e8)
+    if not client.traded:
+        client = replace(client, traded=True)
+        _milestone(draft, client, "first_trade", deal.deal_key, deal.occurred_at)
+    opened_e8, closed_e8 = split
+    parked = Parked(client_id=client.client_id, deal=deal, opened_e8=opened_e8, closed_e8=closed_e8)
+    return _rate_deal(draft, client, parked, state, terms)
+
+
+def _undo(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms: Terms) -> ClientState:
+    """Take back what an older revision did: its accruals, its volume, its place among the parked."""
+    if known.posted:
         client = reverse(draft, client, known.posted, _cause(deal, terms))
-    if known is not None and known.signed_e8:
-        client = _move_position(client, known.position, -known.signed_e8)
-    times = known.times if known is not None else 0
-    state = DealState(revision=deal.revision, times=times + 1)
-    client, state = _rate_deal(draft, client, deal, state, terms)
-    draft.put(f"d:{client.client_id}:{deal.deal_key}", state)
-    return _count_trade(draft, client, deal, state, terms)
+    if known.parked is not None:
+        draft.put(f"p:{known.parked}", None)
+    return _move_position(client, known.position, -known.signed_e8) if known.signed_e8 else client
 
 
 def _rate_deal(
-    draft: Draft, client: ClientState, deal: Deal, state: DealState, terms: Terms
-) -> tuple[ClientState, DealState]:
-    refusal = _not_commissionable(deal)
-    if refusal is not None:
-        _reject(draft, client, deal, refusal)
-        return client, state
-    split = _split_volume(client, deal)
-    if isinstance(split, Reason):
-        _reject(draft, client, deal, split)
-        return client, state
-    opened_e8, closed_e8 = split
-    signed_e8 = deal.volume_e8 if deal.side == "buy" else -deal.volume_e8
-    position = f"{deal.account_key}|{deal.position_id}"
-    client = _move_position(client, position, signed_e8)
-    state = replace(state, position=position, signed_e8=signed_e8)
+    draft: Draft, client: ClientState, parked: Parked, state: DealState, terms: Terms
+) -> ClientState:
+    """Post what the deal earns; park it while the terms lack something; say so if it earns nothing."""
+    deal = parked.deal
+    assert deal is not None, "a parked CPA is weighed, not rated"
     chain = upline(client, deal, terms)
-    if isinstance(chain, Reason):
-        _reject(draft, client, deal, chain)
-        return client, state
-    outcome = rate(deal, opened_e8, closed_e8, chain, terms)
+    outcome = (
+        chain if isinstance(chain, Reason) else rate(deal, parked.opened_e8, parked.closed_e8, chain, terms)
+    )
     if isinstance(outcome, Reason):
         _reject(draft, client, deal, outcome)
-        return client, replace(state, standard_lots=_standard_lots(deal, closed_e8, terms))
-    client, posted = post(
-        draft,
-        client,
-        outcome,
-        chain=chain,
-        cause=_cause(deal, terms),
-        identity=(deal.deal_key, deal.revision, str(state.times)),
-    )
-    return client, replace(state, posted=posted, standard_lots=_standard_lots(deal, closed_e8, terms))
+        slot = _park(draft, parked) if outcome.waits else None
+        state = replace(state, parked=slot)
+    else:
+        assert not isinstance(chain, Reason), "without an upline nothing is rated"
+        client, posted = post(
+            draft,
+            client,
+            outcome,
+            chain=chain,
+            cause=_cause(deal, terms),
+            identity=(deal.deal_key, deal.revision, str(state.times)),
+        )
+        state = replace(state, posted=posted, parked=None)
+    draft.put(f"d:{client.client_id}:{deal.deal_key}", state)
+    return _count_trade(draft, client, deal, parked.closed_e8, terms)
+
+
+def _park(draft: Draft, parked: Parked) -> int:
+    parking: Parking = draft.get("P") or Parking()
+    draft.put(f"p:{parking.next}", parked)
+    draft.put("P", replace(parking, next=parking.next + 1))
+    return parking.next
+
+
+def retry_parked(draft: Draft, terms: Terms) -> None:
+    """New terms are known: try again, in the order of arrival, everything that waited for some."""
+    parking: Parking = draft.get("P") or Parking()
+    if parking.first == parking.next:
+        return
+    draft.put("P", Parking(first=parking.next, next=parking.next))
+    for slot in range(parking.first, parking.next):
+        parked: Parked | None = draft.get(f"p:{slot}")
+        if parked is None:
+            continue
+        draft.put(f"p:{slot}", None)
+        client = _client(draft, parked.client_id)
+        if parked.deal is None:
+            client = _weigh_cpa(draft, client, f"terms|{parked.client_id}", terms)
+        else:
+            state: DealState | None = draft.get(f"d:{parked.client_id}:{parked.deal.deal_key}")
+            assert state is not None, "a parked deal has a state"
+            client = _rate_deal(draft, client, parked, state, terms)
+        _save(draft, client)
 
 
 def _not_commissionable(deal: Deal) -> Reason | None:
     if deal.kind in ("cancelled", "deleted"):
-        return Reason(deal.kind, f"the platform {deal.kind} the deal", defect=False)
+        return Reason(deal.kind, f"the platform {deal.kind} the deal", waits=False)
     if deal.kind != "trade":
-        return Reason("not_a_trade", f"a {deal.kind} operation, not a trade", defect=False)
+        return Reason("not_a_trade", f"a {deal.kind} operation, not a trade", waits=False)
     if deal.is_service:
         return Reason(
-            "service_deal", f"the platform's own execution ({deal.reason}), no client's", defect=False
+            "service_deal", f"the platform's own execution ({deal.reason}), no client's", waits=False
         )
     if deal.volume_e8 <= 0:
-        return Reason("zero_volume", "no volume: one leg of a close-by or a correction", defect=False)
+        return Reason("zero_volume", "no volume: one leg of a close-by or a correction", waits=False)
     if deal.side is None or deal.entry is None:
-        return Reason("incomplete_deal", "a trade without side or entry; see its source row", defect=True)
+        return Reason("incomplete_deal", "a trade without side or entry; see its source row", waits=False)
     return None
 
 
@@ -174,7 +219,7 @@ def _split_volume(client: ClientState, deal: Deal) -> tuple[int, int] | Reason:
                 f"an in/out of {deal.volume_e8} (1e-8 lots) against a position of {before}: "
                 "deals of this position are missing; import them and replay the deal"
             )
-            return Reason("position_unknown", text, defect=True)
+            return Reason("position_unknown", text, waits=False)
         closed = abs(before)
     return deal.volume_e8 - closed, closed
 
@@ -192,11 +237,13 @@ def upline(client: ClientState, deal: Deal, terms: Terms) -> tuple[Link, ...] | 
         if link.since <= deal.occurred_at:
             ib_id = link.ib_id
     if ib_id is None:
-        return Reason("no_ib", f"client {client.client_id} has no IB at that time", defect=False)
+        return Reason("no_ib", f"client {client.client_id} has no IB at that time", waits=False)
     chain = terms.upline(ib_id, deal.occurred_at)
     if not chain:
         return Reason(
-            "unknown_ib", f"the terms have no partner {ib_id}; add it to partners.yaml", defect=True
+            "unknown_ib",
+            f"the terms lack {ib_id}, an IB above it or the plan of one; publish them",
+            waits=True,
         )
     return chain
 
@@ -214,12 +261,12 @@ def _cause(deal: Deal, terms: Terms) -> Cause:
     return Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision, canonical)
 
 
-def _reject(draft: Draft, client: ClientState, deal: Deal, reason: Reason, *, waiting: bool = False) -> None:
+def _reject(draft: Draft, client: ClientState, deal: Deal, reason: Reason) -> None:
     draft.emit(
         Rejection(
             deal_key=deal.deal_key,
             revision=deal.revision,
-            status="waiting" if waiting else "rejected",
+            status="waiting" if reason.waits else "rejected",
             code=reason.code,
             text=reason.text,
             account_key=deal.account_key,
@@ -319,13 +366,8 @@ def _kyc(draft: Draft, client: ClientState, event: KycChanged) -> ClientState:
 # CPA
 
 
-def _count_trade(
-    draft: Draft, client: ClientState, deal: Deal, state: DealState, terms: Terms
-) -> ClientState:
-    """A closed trade counts towards the CPA; the first trade at all is a milestone."""
-    if not client.traded and state.signed_e8:
-        client = replace(client, traded=True)
-        _milestone(draft, client, "first_trade", deal.deal_key, deal.occurred_at)
+def _count_trade(draft: Draft, client: ClientState, deal: Deal, closed_e8: int, terms: Terms) -> ClientState:
+    """A closed trade counts towards the lots a CPA asks for."""
     conditions = _cpa_conditions(client, terms)
     if conditions is None or client.cpa:
         return client
@@ -334,8 +376,8 @@ def _count_trade(
         return client
     known: Qualifying = draft.get(key) or Qualifying()
     trades = [trade for trade in known.trades if trade.deal_key != deal.deal_key]
-    if state.standard_lots:
-        trades.append(Traded(at=deal.occurred_at, deal_key=deal.deal_key, lots=state.standard_lots))
+    if lots := _standard_lots(deal, closed_e8, terms):
+        trades.append(Traded(at=deal.occurred_at, deal_key=deal.deal_key, lots=lots))
     trades.sort(key=lambda trade: (trade.at, trade.deal_key))
     kept = cpa.keep_qualifying(Qualifying(trades=tuple(trades)), min_lots)
     if kept == known:
@@ -355,19 +397,21 @@ def _cpa_conditions(client: ClientState, terms: Terms) -> tuple[tuple[Link, ...]
 
 def _weigh_cpa(draft: Draft, client: ClientState, cause: str, terms: Terms) -> ClientState:
     """Post the CPA when it becomes due; reverse it when a chargeback inside the window undoes it."""
-    conditions = _cpa_conditions(client, terms) if client.deposits else None
+    if client.registered_at is None or not client.deposits or not (ib_id := client.links[0].ib_id):
+        return client
+    if not terms.upline(ib_id, client.registered_at):
+        _park(draft, Parked(client_id=client.client_id))
+        return client
+    conditions = _cpa_conditions(client, terms)
     if conditions is None:
         return client
     chain, component, currency = conditions
     trades: Qualifying = draft.get(f"q:{client.client_id}") or Qualifying()
     standing = cpa.standing(client, trades, component, currency, terms)
-    if standing.is_due == bool(client.cpa) or standing.qualified_at is None:
+    if standing.qualified_at is None or standing.is_due == bool(client.cpa):
         return client
     if standing.is_due:
-        earned = cpa.earnings(chain, standing.qualified_at, terms)
-        if isinstance(earned, Reason):
-            return client
-        return _grant_cpa(draft, client, earned, chain, standing)
+        return _grant_cpa(draft, client, chain, standing.qualified_at, terms)
     charged_back = [d.charged_back_at for d in client.deposits if d.charged_back_at is not None]
     at = max(charged_back, default=standing.qualified_at)
     client = reverse(draft, client, client.cpa, Cause(cause, at))
@@ -376,14 +420,12 @@ def _weigh_cpa(draft: Draft, client: ClientState, cause: str, terms: Terms) -> C
 
 
 def _grant_cpa(
-    draft: Draft,
-    client: ClientState,
-    earned: tuple[Earned, ...],
-    chain: tuple[Link, ...],
-    standing: cpa.Standing,
+    draft: Draft, client: ClientState, chain: tuple[Link, ...], at: datetime, terms: Terms
 ) -> ClientState:
-    at = standing.qualified_at
-    assert at is not None, "what is due has qualified"
+    earned = cpa.earnings(chain, at, terms)
+    if isinstance(earned, Reason):
+        _park(draft, Parked(client_id=client.client_id))
+        return client
     client, posted = post(
         draft,
         client,

@@ -97,10 +97,30 @@ class DealState:
     posted: tuple[Posted, ...] = ()
     position: str = ""
     signed_e8: int = 0
-    standard_lots: Decimal = Decimal(0)
     times: int = 0
     """How often the deal has been posted: part of its accruals' ids."""
     waiting: int | None = None
+    """The slot among the client's deals that wait for its registration."""
+    parked: int | None = None
+    """The slot among the partition's deals that wait for terms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A deal that waits for terms, already in its position; without a deal, a client's CPA does."""
+
+    client_id: str
+    deal: Deal | None = None
+    opened_e8: int = 0
+    closed_e8: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """The slots in use of one partition: from `first` to before `next`, with gaps."""
+
+    first: int = 0
+    next: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

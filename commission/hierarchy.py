@@ -18,8 +18,8 @@ def in_currency(money: Money, currency: str, at: datetime, terms: Terms) -> tupl
         return Reason(
             "no_rate",
             f"no rate from {money.currency} to {currency} at {at:%Y-%m-%d}, nor one at most 31 days older; "
-            "publish one and replay the deal",
-            defect=True,
+            "add one to rates.yaml",
+            waits=True,
         )
     return Money(to_accrual(EXACT.multiply(money.amount, found.rate)), currency), found.path
 

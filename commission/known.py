@@ -103,7 +103,8 @@ class Terms:
         return self.memo[question]  # type: ignore[return-value] # the memo holds what was put above
 
     def upline(self, ib_id: str, at: datetime) -> tuple[Link, ...]:
-        """The IBs above a client of `ib_id` at `at`, the direct one first; () if it is unknown."""
+        """The IBs above a client of `ib_id` at `at`, the direct one first; () while one of them, or the
+        plan of one, is unknown: an upline is paid whole or not yet."""
         question = ("upline", ib_id, bisect_right(self.breakpoints, at))
         if question not in self.memo:
             self.memo[question] = self._walk_up(ib_id, at)
@@ -113,15 +114,19 @@ class Terms:
         chain: list[Link] = []
         seen: set[str] = set()
         current: str | None = ib_id
-        while current is not None and current in self.partners:
+        while current is not None:
             if current in seen or len(chain) >= MAX_UPLINE_DEPTH:
                 raise ValueError(
                     f"the upline of {ib_id} at {at} is a cycle or deeper than {MAX_UPLINE_DEPTH}"
                 )
             seen.add(current)
-            partner = self.partners[current]
+            partner = self.partners.get(current)
+            if partner is None:
+                return ()
             plan_id = _as_of([(a.since, a.plan_id) for a in partner.schedule], at)
-            chain.append(Link(partner, self.plans.get(plan_id) if plan_id else None))
+            if plan_id is not None and plan_id not in self.plans:
+                return ()
+            chain.append(Link(partner, self.plans[plan_id] if plan_id is not None else None))
             current = _as_of([(p.since, p.ib_id) for p in partner.parents], at)
         return tuple(chain)
 

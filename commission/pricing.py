@@ -45,8 +45,8 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why there is no amount. A `defect` needs someone to act; the rest is how the plan works."""
+    """Why there is no amount. With `waits` the terms lack something and the deal waits for them."""
 
     code: str
     text: str
-    defect: bool
+    waits: bool

@@ -29,20 +29,20 @@ def rate(
 ) -> tuple[Earned, ...] | Reason:
     """Every IB's earnings from the deal, or the one reason why it pays nobody.
 
-    A defect (an unknown symbol, a missing rate or spread) rejects the whole deal: a deal is never
-    paid in part because something could not be worked out.
+    What the terms lack (a symbol, a rate, an average spread) keeps the whole deal waiting: a deal is
+    never paid in part because something could not be worked out.
     """
     symbol = terms.symbol(deal.server, deal.symbol)
     if symbol is None:
         text = f"{deal.server} has no symbol {deal.symbol} in the terms; add it to symbols.yaml"
-        return Reason("unknown_symbol", text, defect=True)
+        return Reason("unknown_symbol", text, waits=True)
     part = Part(deal, symbol, deal.contract_size or symbol.contract_size, opened_e8, closed_e8)
     earned: list[Earned] = []
     reasons: list[Reason] = []
     for kind in DEAL_KINDS:
         outcome = _rate_kind(kind, part, chain, terms)
         if isinstance(outcome, Reason):
-            if outcome.defect:
+            if outcome.waits:
                 return outcome
             reasons.append(outcome)
         else:
@@ -52,18 +52,18 @@ def rate(
     return (
         reasons[0]
         if reasons
-        else Reason("no_plan", "no IB above the client has a plan for deals", defect=False)
+        else Reason("no_plan", "no IB above the client has a plan for deals", waits=False)
     )
 
 
 def _rate_kind(kind: str, part: Part, chain: tuple[Link, ...], terms: Terms) -> list[Earned] | Reason:
     grosses: list[tuple[Link, Money]] = []
     details: list[Priced] = []
-    reason = Reason("no_plan", f"no IB above the client has a {kind} component", defect=False)
+    reason = Reason("no_plan", f"no IB above the client has a {kind} component", waits=False)
     for link in chain:
         outcome = _gross(kind, link, part, terms)
         if isinstance(outcome, Reason):
-            if outcome.defect:
+            if outcome.waits:
                 return outcome
             reason = outcome if outcome.code != "no_plan" or reason.code == "no_plan" else reason
             outcome = Priced(Money(Decimal(0), link.partner.currency), "", Decimal(0), {})
@@ -83,12 +83,12 @@ def _rate_kind(kind: str, part: Part, chain: tuple[Link, ...], terms: Terms) -> 
 def _gross(kind: str, link: Link, part: Part, terms: Terms) -> Priced | Reason:
     """The sum of an IB's components of one kind, in its currency, before overrides."""
     found: list[Priced] = []
-    reason = Reason("no_plan", f"{link.partner.ib_id} has no {kind} component", defect=False)
+    reason = Reason("no_plan", f"{link.partner.ib_id} has no {kind} component", waits=False)
     for component in components(link, kind):
         assert link.plan is not None, "components come from a plan"
         priced = price(component, link.plan, part, terms)
         if isinstance(priced, Reason):
-            if priced.defect:
+            if priced.waits:
                 return priced
             reason = priced
             continue

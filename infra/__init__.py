@@ -1,1 +1,1 @@
-"""The processes: local Kafka, ClickHouse migrations, the demo and the `ibflow` command that puts the rooms together."""
+"""The processes and what they stand on: Kafka, ClickHouse, topics, and the `ibflow` command."""

@@ -16,6 +16,9 @@ MILESTONES = "milestones"
 REJECTIONS = "rejections"
 DEAD_LETTERS = "dead-letters"
 
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Limit of one record batch on every topic: all state one message changes is one batch."""
+
 SOURCE_HEADER = "ibflow-source"
 """Kafka header of a batch a stage sent: `topic/partition/offset/part` of the message behind it."""
 
@@ -26,17 +29,26 @@ LEDGER_TYPES = ("transfer", "statement", "rejection", "milestone")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """How a topic is created; `partitions` None means the setting for books."""
+    """How a topic is created; `partitions` None means the setting for books.
+
+    `stage` names the stage that reads it: the stage's changelog has as many partitions.
+    """
 
     name: str
     partitions: int | None = None
+    stage: str = ""
+
+    @property
+    def changelog(self) -> str:
+        """The topic of the reading stage's durable state."""
+        return f"ibflow-{self.stage}-changelog" if self.stage else ""
 
 
 TOPICS = (
-    Topic(ACCOUNT_BOOK),
-    Topic(CLIENT_BOOK),
-    Topic(PARTNER_BOOK),
-    Topic(TERMS, partitions=1),
+    Topic(ACCOUNT_BOOK, stage="accounts"),
+    Topic(CLIENT_BOOK, stage="clients"),
+    Topic(PARTNER_BOOK, stage="partners"),
+    Topic(TERMS, partitions=1, stage="terms"),
     Topic(SETTLEMENTS),
     Topic(MILESTONES),
     Topic(REJECTIONS),

@@ -5,12 +5,12 @@ runner makes it durable, `commit` makes it visible; a crash between the two repe
 the same result.
 """
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import localcontext
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
@@ -33,6 +33,19 @@ from streams.stages import Stage
 TERMS_TYPES = (PlanDefined, PartnerDefined, SymbolDefined, RatePublished, PeriodDefined)
 MAX_CACHED_STATES = 200_000
 """Decoded states kept at hand for each partition; the store holds all of them."""
+
+
+class Store(Protocol):
+    """Encoded state by key: a dict, or a partition's share of a Faust table."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """The value, or None."""
+
+    def __setitem__(self, key: bytes, value: bytes, /) -> None:
+        """Keep a value."""
+
+    def pop(self, key: bytes, default: None, /) -> bytes | None:
+        """Forget a value."""
 
 
 class HoleError(RuntimeError):
@@ -79,23 +92,23 @@ class Partition:
     number: int
     counts: Mapping[str, int]
     """Partitions of each topic that outputs go to."""
-    store: MutableMapping[bytes, bytes]
+    store: Store
     applied: Applied = field(default_factory=Applied)
     terms: Terms = field(default_factory=Terms)
     cache: dict[str, State | None] = field(default_factory=dict)
 
     @classmethod
-    def recover(
-        cls, stage: Stage, number: int, counts: Mapping[str, int], store: MutableMapping[bytes, bytes]
-    ) -> "Partition":
+    def recover(cls, stage: Stage, number: int, counts: Mapping[str, int], store: Store) -> "Partition":
         """Take up a partition where its stored state ends."""
         partition = cls(stage, number, counts, store)
         found = store.get(partition.key("@"))
         if found is not None:
             partition.applied = _adapter(Applied).validate_json(found)
         for block in range(partition.applied.terms):
-            records = decode_batch(store[partition.key(f"@terms/{block}")])
-            partition.terms = partition.terms.learn(r for r in records if isinstance(r, TERMS_TYPES))
+            news = store.get(partition.key(f"@terms/{block}"))
+            assert news is not None, f"{stage.name}/{number}: the state lacks terms {block}"
+            known = [record for record in decode_batch(news) if isinstance(record, TERMS_TYPES)]
+            partition.terms = partition.terms.learn(known)
         return partition
 
     def key(self, name: str) -> bytes:
@@ -142,6 +155,8 @@ class Partition:
             applied = replace(applied, terms=applied.terms + 1)
             terms = terms.learn(news)
         with localcontext(EXACT):
+            if news and self.stage.on_terms is not None:
+                self.stage.on_terms(draft, terms)
             for record in records:
                 if isinstance(record, PeriodEnded):
                     if self.stage.on_period_end is not None:
@@ -232,4 +247,5 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _dump(value: Any) -> bytes:
-    return _adapter(type(value)).dump_json(value, exclude_defaults=True)
+    kind: Any = type(value)
+    return _adapter(kind).dump_json(value, exclude_defaults=True)

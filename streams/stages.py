@@ -40,6 +40,7 @@ class Stage:
     hot: str = ""
     """First letters of the keys worth keeping decoded: those written again and again."""
     on_period_end: Callable[[Draft, PeriodEnded, Terms], None] | None = None
+    on_terms: Callable[[Draft, Terms], None] | None = None
     broadcasts: tuple[str, ...] = ()
     """Topics that get a copy of every record in every partition, as the terms router does."""
 
@@ -94,7 +95,8 @@ CLIENTS = Stage(
     accepts=(RoutedDeal, ClientRegistered, ClientReassigned, DepositCleared, ChargebackReceived, KycChanged),
     fold=client_book.apply,
     keys=client_book.KEYS,
-    hot="cq",
+    hot="cqP",
+    on_terms=client_book.retry_parked,
     address=_from_clients,
 )
 PARTNERS = Stage(

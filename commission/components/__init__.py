@@ -22,5 +22,5 @@ def price(component: Component, plan: PlanDefined, part: Part, terms: Terms) -> 
             return spread_share.price(component, plan, part, terms)
         case Cpa():
             return Reason(
-                "not_a_deal_component", f"{component.name} pays for clients, not for deals", defect=False
+                "not_a_deal_component", f"{component.name} pays for clients, not for deals", waits=False
             )

@@ -11,12 +11,12 @@ def price(component: PerLot, plan: PlanDefined, part: Part, terms: Terms) -> Pri
     rate = terms.rate_for(component.rates, part.symbol)
     if rate is None:
         return Reason(
-            "symbol_not_covered", f"no rate of {plan.plan_id}/{component.name} matches", defect=False
+            "symbol_not_covered", f"no rate of {plan.plan_id}/{component.name} matches", waits=False
         )
     raw = part.lots(component.entry)
     if not raw:
         return Reason(
-            "entry_not_paid", f"{plan.plan_id}/{component.name} pays on `{component.entry}`", defect=False
+            "entry_not_paid", f"{plan.plan_id}/{component.name} pays on `{component.entry}`", waits=False
         )
     lots = part.standard_lots(component.entry) if component.standardised else raw
     factors = {"lots": plain(raw)}

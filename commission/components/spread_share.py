@@ -13,12 +13,12 @@ def price(component: SpreadShare, plan: PlanDefined, part: Part, terms: Terms) -
     share = terms.rate_for(component.rates, part.symbol)
     if share is None:
         return Reason(
-            "symbol_not_covered", f"no rate of {plan.plan_id}/{component.name} matches", defect=False
+            "symbol_not_covered", f"no rate of {plan.plan_id}/{component.name} matches", waits=False
         )
     lots = part.lots(component.entry)
     if not lots:
         return Reason(
-            "entry_not_paid", f"{plan.plan_id}/{component.name} pays on `{component.entry}`", defect=False
+            "entry_not_paid", f"{plan.plan_id}/{component.name} pays on `{component.entry}`", waits=False
         )
     found = _spread(component, part, terms)
     if isinstance(found, Reason):
@@ -43,8 +43,8 @@ def _spread(component: SpreadShare, part: Part, terms: Terms) -> tuple[Decimal, 
         if average is None:
             return Reason(
                 "spread_unknown",
-                f"the deal has no bid and ask, and {component.name} has no average spread for {symbol.canonical}",
-                defect=True,
+                f"no bid and ask on the deal, and no average spread of {symbol.canonical} in {component.name}",
+                waits=True,
             )
         spread, basis = average.value * symbol.pip, f"average of {plain(average.value)} pips"
     if component.cap_pips is not None and spread > component.cap_pips * symbol.pip:

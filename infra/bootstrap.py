@@ -1,0 +1,42 @@
+"""From settings to the things a process stands on: Kafka, its topics, ClickHouse."""
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+
+from infra.clickhouse import migrate
+from infra.kafka import KafkaUnavailable, LocalKafka
+from infra.kafka_topics import ensure_topics
+from schemas.settings import Settings
+
+
+def kafka_servers(settings: Settings) -> str:
+    """The bootstrap servers: those of the settings, or the local broker, which must be running."""
+    if settings.kafka:
+        return settings.kafka
+    running = LocalKafka().status(settings.kafka_dir)
+    if running is None:
+        raise KafkaUnavailable(
+            f"no Kafka runs in {settings.kafka_dir}; start one with `ibflow kafka start`, "
+            "or name your own in IBFLOW_KAFKA"
+        )
+    return running.bootstrap_servers
+
+
+def prepare_topics(settings: Settings, kafka: str) -> dict[str, int]:
+    """Create the topics that are missing; every topic's partitions."""
+    return ensure_topics(kafka, settings.partitions, settings.replication)
+
+
+def clickhouse_client(settings: Settings) -> Client:
+    """A client of the configured ClickHouse, or of the embedded one; the schema is up to date."""
+    client = connect(settings)
+    migrate(client)
+    return client
+
+
+def connect(settings: Settings) -> Client:
+    """A client for one thread; migrations are not looked at."""
+    if settings.clickhouse:
+        return clickhouse_connect.get_client(dsn=settings.clickhouse, autogenerate_session_id=False)
+    settings.chdb_dir.mkdir(parents=True, exist_ok=True)
+    return clickhouse_connect.get_client(interface="chdb", path=str(settings.chdb_dir))

@@ -1,0 +1,79 @@
+"""How far the pipeline has come: what is written, what is applied, what is stored."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, TopicPartition
+
+from schemas.topics import TOPICS
+
+STAGE_TOPICS = tuple(topic.name for topic in TOPICS if topic.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Messages written to all topics, and how many of them are still to be applied or stored."""
+
+    written: int
+    to_apply: int
+    to_store: int
+
+    @property
+    def is_drained(self) -> bool:
+        """Nothing is under way."""
+        return self.to_apply == 0 and self.to_store == 0
+
+
+class Watch:
+    """Compares the ends of the topics with the worker's commits and the sink's positions."""
+
+    def __init__(self, kafka: str) -> None:
+        self._workers = Consumer({"bootstrap.servers": kafka, "group.id": "ibflow"})
+        metadata = self._workers.list_topics(timeout=30)
+        self._partitions = [
+            TopicPartition(topic.name, partition)
+            for topic in TOPICS
+            for partition in metadata.topics[topic.name].partitions
+        ]
+
+    def progress(self, stored: Mapping[tuple[str, int], int]) -> Progress:
+        """Measure; `stored` is the sink's next offset of each partition."""
+        ends = {
+            (tp.topic, tp.partition): self._workers.get_watermark_offsets(tp, timeout=10)[1]
+            for tp in self._partitions
+        }
+        staged = [tp for tp in self._partitions if tp.topic in STAGE_TOPICS]
+        applied = {
+            (tp.topic, tp.partition): max(tp.offset, 0) for tp in self._workers.committed(staged, timeout=10)
+        }
+        return Progress(
+            written=sum(ends.values()),
+            to_apply=sum(ends[key] - offset for key, offset in applied.items()),
+            to_store=sum(end - stored.get(key, 0) for key, end in ends.items()),
+        )
+
+    def wait(
+        self,
+        stored: Callable[[], Mapping[tuple[str, int], int]],
+        timeout_s: float,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> Progress:
+        """Wait until nothing is under way, twice in a row; raise `TimeoutError` if it takes too long."""
+        deadline, calm = time.monotonic() + timeout_s, 0
+        while True:
+            progress = self.progress(stored())
+            on_progress(progress)
+            calm = calm + 1 if progress.is_drained else 0
+            if calm == 2:
+                return progress
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"after {timeout_s:.0f} s {progress.to_apply} messages are not applied and "
+                    f"{progress.to_store} not stored; see the logs of the worker and of the server"
+                )
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._workers.close()

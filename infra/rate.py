@@ -1,0 +1,32 @@
+"""`ibflow rate`: fold an events file through the pipeline in memory, without Kafka."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from commission.ledger import ledger_hash
+from commission.outputs import Transfer
+from schemas.wire import InvalidRecord, Record, decode
+from streams.local import LocalPipeline
+
+
+class InvalidEvents(ValueError):
+    """The events file has a line that is no event; the message names it."""
+
+
+def read_events(path: Path) -> Iterator[Record]:
+    """One event a line; blank lines are passed over."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                yield decode(line.strip())
+            except InvalidRecord as error:
+                raise InvalidEvents(f"{path}:{number}: {error}") from None
+
+
+def rate(terms: Iterable[Record], events: Iterable[Record]) -> tuple[list[Record], str]:
+    """Everything the pipeline says for these events, and the ledger's hash."""
+    pipeline = LocalPipeline()
+    outputs = [*pipeline.feed(terms), *pipeline.feed(events)]
+    return outputs, ledger_hash(output for output in outputs if isinstance(output, Transfer))

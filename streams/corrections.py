@@ -1,0 +1,100 @@
+"""Corrections to faust-streaming 0.15.3, each where Faust lets a class be replaced.
+
+1. `Recovery` resumes stream partitions before it seeks them; what is fetched in between is dropped
+   by the seek, so messages are skipped at start. Here they stay paused until `perform_seek` is done.
+2. A restart begins at the group's committed offset, which may have passed unfinished messages: loss.
+   Here it begins after the offset the state carries, and the commit is only a hint for monitors.
+3. The producer is idempotent only under `exactly_once`; a broker retry may double or reorder.
+4. Table writes are sent one by one and not awaited; a crash leaves half a message's state. Here
+   `send_atomically` appends all of a message's state as one Kafka record batch, or nothing.
+
+Nothing of Faust is copied or patched; `tests/streams` shows each on stock Faust and here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from schemas.topics import MAX_MESSAGE_BYTES
+
+Resume = Callable[[TP], int | None]
+"""The offset a partition starts at by its own state, or None where no state decides."""
+
+
+class Consumer(driver.Consumer):
+    """Seeks before it resumes, to where the state ends."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unsought: set[TP] = set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Resume changelogs at once and streams once they have been sought."""
+        streams = {tp for tp in tps if not self._is_changelog_tp(tp)}
+        self._unsought |= streams
+        super().resume_partitions(set(tps) - streams)
+
+    def pause_partitions(self, tps: Iterable[TP]) -> None:
+        """Pause, also those that were waiting for their seek."""
+        paused = set(tps)
+        self._unsought -= paused
+        super().pause_partitions(paused)
+
+    async def perform_seek(self) -> None:
+        """Seek every stream partition to the end of its state, then let it flow."""
+        await super().perform_seek()
+        resume = cast(App, self.app).resume_offset
+        starts = {tp: offset for tp in self.assignment() if (offset := resume(tp)) is not None}
+        if starts:
+            await self.seek_wait(starts)
+            self._committed_offset.update({tp: offset or None for tp, offset in starts.items()})
+            await self._commit(starts)
+        waiting = {tp for tp in self._unsought if tp in self.assignment()}
+        self._unsought.clear()
+        super().resume_partitions(waiting)
+
+
+class Producer(driver.Producer):
+    """Idempotent, and able to append many records as one."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+    async def send_atomically(
+        self, topic: str, partition: int, records: Mapping[bytes, bytes | None]
+    ) -> None:
+        """Append all records as one Kafka record batch and await the broker's acknowledgement.
+
+        A log holds a batch whole or not at all, so a reader never sees a part of it.
+        """
+        producer = self._ensure_producer()
+        batch = producer.create_batch()
+        for key, value in records.items():
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                raise ValueError(
+                    f"{topic}/{partition}: one message changes more than {MAX_MESSAGE_BYTES} bytes of state"
+                )
+        batch.close()
+        await (await producer.send_batch(batch, topic, partition=partition))
+
+
+class Transport(driver.Transport):
+    """Kafka through the corrected consumer and producer."""
+
+    Consumer = Consumer
+    Producer = Producer
+
+
+class App(faust.App):
+    """A Faust app on the corrected transport."""
+
+    resume_offset: Resume
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Transport:
+        return Transport(self.conf.broker_producer, self)
