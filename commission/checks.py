@@ -117,7 +117,12 @@ class _Published:
         self.exchanged = {frozenset((r.base, r.quote)) for _, r in self.rates}
 
     def can_convert(self, source: str, target: str) -> bool:
-        """True if rates lead from one to the other as the fold would take them: direct or by a pivot."""
+        """True if rates lead from one to the other as the fold would take them: direct or by a pivot.
+
+        Also for what is no currency: that is told on its own.
+        """
+        if not (CURRENCY.fullmatch(source) and CURRENCY.fullmatch(target)):
+            return True
         one, other = CENT_CURRENCIES.get(source, source), CENT_CURRENCIES.get(target, target)
         return self._has_rate(one, other) or any(
             self._has_rate(one, pivot) and self._has_rate(pivot, other) for pivot in PIVOTS
@@ -141,11 +146,10 @@ def _check_ids(terms: _Published) -> Iterator[TermsProblem]:
 def _check_symbols(terms: _Published) -> Iterator[TermsProblem]:
     for subject, symbol in terms.symbols:
         yield from _check_currency((*subject, "profit"), symbol.profit_currency)
-        for key, size in (
-            ("contract_size", symbol.contract_size),
-            ("standard_contract_size", symbol.standard_contract_size),
-            ("pip", symbol.pip),
-        ):
+        sizes = {"contract_size": symbol.contract_size, "pip": symbol.pip}
+        if symbol.standard_contract_size != symbol.contract_size:
+            sizes["standard_contract_size"] = symbol.standard_contract_size
+        for key, size in sizes.items():
             if not _is_positive(size):
                 text = f"{key} of {symbol.symbol} is {size}; it must be above 0, or its deals pay nothing"
                 yield TermsProblem((*subject, key), "bad_size", text)
@@ -407,7 +411,7 @@ def _check_conversions(terms: _Published) -> Iterator[TermsProblem]:
             if master and not terms.can_convert(partner.currency, master.currency):
                 text = (
                     f"{partner.ib_id} is settled in {partner.currency}, {master.ib_id} in {master.currency}, "
-                    "and no rate leads from one to the other, so overrides have no amount; add one to the rates"
+                    "and no rate leads from one to the other, so overrides have no amount; publish one"
                 )
                 yield TermsProblem((*subject, "parent", str(index)), "no_rate_path", text)
         for index, held in enumerate(partner.schedule):
@@ -464,7 +468,8 @@ def _plan_pairs(
 ) -> Iterator[tuple[PartnerDefined, PlanDefined, PlanDefined]]:
     """The plans an IB and its master IB hold at the same time, as often as one of them changes."""
     times = _parent_times(partner)
-    for link, since, until in zip(partner.parents, times, [*times[1:], None], strict=True):
+    ends = [*times[1:], None]
+    for link, since, until in zip(partner.parents, times, ends, strict=False):
         master = terms.partner_of.get(link.ib_id or "")
         if master is None:
             continue

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from commission.client_state import ClientState, Deposit, Qualifying
 from commission.hierarchy import differences, in_currency
-from commission.known import Link, Terms, components
+from commission.known import Link, Terms
 from commission.money import EXACT, Money, plain
 from commission.pricing import Reason
 from commission.rating import Earned
@@ -25,7 +25,7 @@ class Standing:
 def condition(chain: tuple[Link, ...]) -> tuple[Cpa, str] | None:
     """The component whose conditions count, and its currency: that of the lowest IB with a CPA."""
     for link in chain:
-        for component in components(link, "cpa"):
+        for component in link.by_kind.get("cpa", ()):
             if isinstance(component, Cpa) and link.plan is not None:
                 return component, link.plan.currency
     return None
@@ -47,7 +47,7 @@ def earnings(chain: tuple[Link, ...], at: datetime, terms: Terms) -> tuple[Earne
     """What each IB earns from one qualified client: its own CPA above the best one below it."""
     grosses: list[tuple[Link, Money]] = []
     for link in chain:
-        own = next((c for c in components(link, "cpa") if isinstance(c, Cpa)), None)
+        own = next((c for c in link.by_kind.get("cpa", ()) if isinstance(c, Cpa)), None)
         money = Money(Decimal(0), link.partner.currency)
         if own is not None and link.plan is not None:
             converted = in_currency(Money(own.amount, link.plan.currency), link.partner.currency, at, terms)

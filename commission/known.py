@@ -36,6 +36,8 @@ class Link:
 
     partner: PartnerDefined
     plan: PlanDefined | None
+    by_kind: dict[str, tuple[Component, ...]]
+    """The plan's components by kind; empty without a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ class Terms:
             plan_id = _as_of([(a.since, a.plan_id) for a in partner.schedule], at)
             if plan_id is not None and plan_id not in self.plans:
                 return ()
-            chain.append(Link(partner, self.plans[plan_id] if plan_id is not None else None))
+            plan = self.plans[plan_id] if plan_id is not None else None
+            chain.append(Link(partner, plan, _by_kind(plan)))
             current = _as_of([(p.since, p.ib_id) for p in partner.parents], at)
         return tuple(chain)
 
@@ -186,11 +189,6 @@ class Terms:
         return next((period for period in self.periods if period.period == name), None)
 
 
-def components(link: Link, kind: str) -> tuple[Component, ...]:
-    """The components of one kind in an IB's plan; () without a plan."""
-    return tuple(c for c in link.plan.components if c.kind == kind) if link.plan else ()
-
-
 def specificity(match: str, symbol: SymbolDefined) -> tuple[int, int] | None:
     """How closely `match` names `symbol`, comparable; None if it does not."""
     if match == symbol.canonical:
@@ -202,6 +200,13 @@ def specificity(match: str, symbol: SymbolDefined) -> tuple[int, int] | None:
     if match.endswith("*") and symbol.canonical.startswith(match[:-1]):
         return (2, len(match))
     return None
+
+
+def _by_kind(plan: PlanDefined | None) -> dict[str, tuple[Component, ...]]:
+    kinds: dict[str, tuple[Component, ...]] = {}
+    for component in plan.components if plan is not None else ():
+        kinds[component.kind] = (*kinds.get(component.kind, ()), component)
+    return kinds
 
 
 def _as_of(links: list[tuple[datetime | None, str | None]], at: datetime) -> str | None:

@@ -1,7 +1,7 @@
 """The partner book: fold one IB's transfers into balances by period, and close statements."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from commission.book import Draft
@@ -49,21 +49,23 @@ def apply(draft: Draft, record: Transfer, terms: Terms) -> None:
     key = f"i:{record.ib_id}"
     partner: PartnerState = draft.get(key) or PartnerState()
     balance = partner.balances.get(record.currency) or Balance()
-    pending = f"ib:{record.ib_id}:pending"
-    held = f"ib:{record.ib_id}:held"
-    if pending in (record.debit, record.credit):
+    held, turnovers = balance.held, balance.open
+    credited, debited = record.credit.rpartition(":")[2], record.debit.rpartition(":")[2]
+    if "pending" in (credited, debited):
         period = _open_period(partner, terms.period_of(record.occurred_at), terms)
-        turnover = balance.open.get(period) or Turnover()
-        if record.credit == pending:
-            turnover = replace(turnover, accrued=turnover.accrued + record.amount)
+        known = turnovers.get(period) or Turnover()
+        if credited == "pending":
+            turnover = Turnover(accrued=known.accrued + record.amount, reversed=known.reversed)
         else:
-            turnover = replace(turnover, reversed=turnover.reversed + record.amount)
-        balance = replace(balance, open={**balance.open, period: turnover})
-    if record.credit == held:
-        balance = replace(balance, held=balance.held + record.amount)
-    elif record.debit == held:
-        balance = replace(balance, held=balance.held - record.amount)
-    draft.put(key, replace(partner, balances={**partner.balances, record.currency: balance}))
+            turnover = Turnover(accrued=known.accrued, reversed=known.reversed + record.amount)
+        turnovers = {**turnovers, period: turnover}
+    if credited == "held":
+        held += record.amount
+    elif debited == "held":
+        held -= record.amount
+    balance = Balance(carried=balance.carried, held=held, open=turnovers)
+    balances = {**partner.balances, record.currency: balance}
+    draft.put(key, PartnerState(closed=partner.closed, balances=balances))
 
 
 def close(draft: Draft, ended: PeriodEnded, terms: Terms) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from commission.components import DEAL_KINDS, price
 from commission.events import Deal
 from commission.hierarchy import differences, in_currency
-from commission.known import Link, Terms, components
+from commission.known import Link, Terms
 from commission.money import Money, plain
 from commission.pricing import Part, Priced, Reason
 
@@ -40,6 +40,8 @@ def rate(
     earned: list[Earned] = []
     reasons: list[Reason] = []
     for kind in DEAL_KINDS:
+        if not any(kind in link.by_kind for link in chain):
+            continue
         outcome = _rate_kind(kind, part, chain, terms)
         if isinstance(outcome, Reason):
             if outcome.waits:
@@ -65,7 +67,7 @@ def _rate_kind(kind: str, part: Part, chain: tuple[Link, ...], terms: Terms) -> 
         if isinstance(outcome, Reason):
             if outcome.waits:
                 return outcome
-            reason = outcome if outcome.code != "no_plan" or reason.code == "no_plan" else reason
+            reason = outcome if reason.code == "no_plan" else reason
             outcome = Priced(Money(Decimal(0), link.partner.currency), "", Decimal(0), {})
         grosses.append((link, outcome.money))
         details.append(outcome)
@@ -84,7 +86,7 @@ def _gross(kind: str, link: Link, part: Part, terms: Terms) -> Priced | Reason:
     """The sum of an IB's components of one kind, in its currency, before overrides."""
     found: list[Priced] = []
     reason = Reason("no_plan", f"{link.partner.ib_id} has no {kind} component", waits=False)
-    for component in components(link, kind):
+    for component in link.by_kind.get(kind, ()):
         assert link.plan is not None, "components come from a plan"
         priced = price(component, link.plan, part, terms)
         if isinstance(priced, Reason):

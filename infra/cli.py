@@ -1,14 +1,21 @@
 """The `ibflow` command: every process and every tool of the project, one sub-command each."""
 
+import json
 import logging
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from infra.kafka.cli import app as kafka_app
+from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
 
 app = typer.Typer(
@@ -17,12 +24,82 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(kafka_app, name="kafka")
+terms_app = typer.Typer(
+    name="terms", help="Partners, plans, symbols and rates, from YAML.", no_args_is_help=True
+)
+app.add_typer(kafka_app, name="kafka", rich_help_panel="Tools")
+app.add_typer(terms_app, name="terms", rich_help_panel="Daily work")
 
-errors = Console(stderr=True)
+out = Console()
+err = Console(stderr=True)
+
+EXIT_BROKEN = 1
+EXIT_USAGE = 2
+EXIT_REJECTED = EXIT_UNAVAILABLE = 3
+
+TermsDir = Annotated[
+    Path, typer.Option("--terms", exists=True, file_okay=False, help="Folder of terms YAML.")
+]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
-@app.command()
+@contextmanager
+def told() -> Iterator[None]:
+    """What a person can mend is a sentence and an exit code, not a traceback."""
+    try:
+        yield
+    except Unusable as error:
+        err.print(f"[red]{escape(str(error))}[/]", highlight=False)
+        raise typer.Exit(EXIT_USAGE) from None
+    except Unavailable as error:
+        err.print(f"[red]{escape(str(error))}[/]", highlight=False)
+        raise typer.Exit(EXIT_UNAVAILABLE) from None
+
+
+@contextmanager
+def interrupted() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets, so that everything can be stopped in order."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    yield stop
+
+
+@app.command(rich_help_panel="Processes")
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
+    data: Annotated[Path, typer.Option(help="Folder to work in; emptied first.")] = Path(".ibflow/demo"),
+) -> None:
+    """Run a synthetic broker through the whole pipeline and show who is owed what."""
+    from infra.demo import run
+
+    settings = Settings(data_dir=data, partitions=4, api_port=0)
+
+    def wait() -> None:
+        out.print("running until Ctrl-C …")
+        with interrupted() as stop:
+            stop.wait()
+
+    with told():
+        report = run(out, settings, keep=wait if keep else None)
+    if not report.holds:
+        raise typer.Exit(EXIT_BROKEN)
+
+
+@app.command(rich_help_panel="Processes")
+def dev(workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 1) -> None:
+    """Run everything on this machine: Kafka, workers, ClickHouse, API and portal."""
+    from infra.stack import Stack
+
+    settings = Settings()
+    with told(), interrupted() as stop, Stack(settings, workers) as stack:
+        out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
+        out.print(f"data    {settings.data_dir}   stop with Ctrl-C")
+        stop.wait()
+        out.print("stopping …")
+
+
+@app.command(rich_help_panel="Processes")
 def worker(
     instance: Annotated[
         str, typer.Option(help="This worker's lasting name; two workers need two.")
@@ -36,42 +113,169 @@ def worker(
     from streams.worker import build_app
 
     settings = Settings()
-    kafka = kafka_servers(settings)
-    worker_app = build_app(kafka, prepare_topics(settings, kafka), instance=instance)
+    with told():
+        kafka = kafka_servers(settings)
+        worker_app = build_app(kafka, prepare_topics(settings, kafka), instance=instance)
     faust.Worker(worker_app, loglevel=log_level).execute_from_commandline()
 
 
-@app.command()
+@app.command(rich_help_panel="Processes")
+def serve() -> None:
+    """Run the sink, the API with its portal, and the postbacks."""
+    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.serve import Server
+
+    settings = Settings()
+    with told(), interrupted() as stop:
+        kafka = kafka_servers(settings)
+        prepare_topics(settings, kafka)
+        server = Server(settings, kafka)
+        server.start()
+        out.print(f"portal  {server.url}\napi     {server.url}/docs")
+        stop.wait()
+        server.stop()
+
+
+@app.command(rich_help_panel="Daily work")
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Exports or CRM files.")],
+    terms: TermsDir,
+    server: Annotated[
+        str, typer.Option(help="The server the exports are from, as broker.yaml names it.")
+    ] = "",
+) -> None:
+    """Publish what is in files: MT5 Manager deals CSV, MT4 statements, CRM events CSV."""
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.feed import Input, feed
+    from ingest.counts import Counts
+    from ingest.terms import load_terms
+
+    settings, counts = Settings(), Counts()
+    with told():
+        broker = load_terms(terms)
+        if server and server not in broker.servers:
+            known = ", ".join(sorted(broker.servers))
+            raise typer.BadParameter(f"broker.yaml has no server {server}; it has {known}")
+        inputs = [Input(path, broker.servers.get(server)) for path in paths]
+        kafka = kafka_servers(settings)
+        prepare_topics(settings, kafka)
+        with Progress(SpinnerColumn(), TextColumn("publishing"), MofNCompleteColumn(), console=err) as bar:
+            task = bar.add_task("", total=None)
+            feed(inputs, kafka, counts, lambda done: bar.update(task, completed=done))
+    for line in counts.lines():
+        out.print(line, highlight=False)
+    if counts.dead_letters:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+@app.command(rich_help_panel="Tools")
+def normalise(
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A platform export.")],
+    server: Annotated[str, typer.Option(help="Name of the server it was exported from.")],
+    platform: Annotated[str, typer.Option(help="mt4 or mt5.")],
+    timezone: Annotated[str, typer.Option(help="The server's clock, such as America/New_York+7h.")],
+    currency: Annotated[str, typer.Option(help="Deposit currency, where the file names none.")] = "",
+    margin_mode: Annotated[str, typer.Option(help="hedging or netting, if all groups are one.")] = "",
+) -> None:
+    """Print the deals of an export as JSON lines; a summary on stderr; exit 3 if rows were rejected."""
+    from infra.normalise import normalise as run
+
+    with told():
+        counts = run(path, server, platform, timezone, currency, margin_mode, sys.stdout.buffer, err)
+    for line in counts.lines():
+        err.print(line, highlight=False)
+    if counts.dead_letters:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+@app.command(rich_help_panel="Tools")
 def rate(
-    terms: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder of terms YAML.")],
+    terms: TermsDir,
     events: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, help="Events, one JSON object a line.")
     ],
 ) -> None:
-    """Fold events through all books in memory, without Kafka; print transfers as JSON lines."""
-    from infra.rate import InvalidEvents, rate, read_events
+    """Fold an events file through all books in memory, without Kafka; print transfers as JSON lines."""
+    from infra.rate import rate as run
+    from infra.rate import read_events
     from ingest.terms import load_terms
     from schemas.wire import encode
 
-    try:
-        outputs, digest = rate(load_terms(terms).records, read_events(events))
-    except (InvalidEvents, ValueError) as error:
-        errors.print(f"[red]{error}[/]")
-        raise typer.Exit(2) from None
+    with told():
+        outputs, digest = run(load_terms(terms).records, read_events(events))
     for line, output in zip(encode(outputs), outputs, strict=True):
         if output.type == "transfer":
             sys.stdout.buffer.write(line + b"\n")
-    errors.print(f"ledger hash {digest}")
+    err.print(f"ledger hash {digest}", highlight=False)
 
 
-@app.command()
+@app.command(rich_help_panel="Tools")
 def schema() -> None:
     """Print the JSON Schema of every event."""
-    import json
-
     from schemas.wire import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command(rich_help_panel="Daily work")
+def verify(as_json: Json = False) -> None:
+    """Check the ledger's invariants and print their figures; exit 1 if one does not hold."""
+    from infra.demo import findings_table
+    from infra.verify_client import fetch_report
+
+    with told():
+        report = fetch_report(Settings())
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        out.print(findings_table(report))
+    if not report.holds:
+        raise typer.Exit(EXIT_BROKEN)
+
+
+@terms_app.command("check")
+def terms_check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """Check a folder of terms; every problem with its file and line."""
+    from ingest.terms import load_terms
+
+    with told():
+        broker = load_terms(folder)
+    for warning in broker.warnings:
+        err.print(f"[yellow]{escape(str(warning))}[/]", highlight=False)
+    out.print(f"{len(broker.records)} records, {len(broker.servers)} servers: no errors")
+
+
+@terms_app.command("publish")
+def terms_publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """Check a folder of terms and publish it to the books."""
+    from infra.bootstrap import kafka_servers, prepare_topics
+    from ingest.produce import publish_terms
+    from ingest.terms import load_terms
+
+    settings = Settings()
+    with told():
+        broker = load_terms(folder)
+        kafka = kafka_servers(settings)
+        prepare_topics(settings, kafka)
+        publish_terms(broker.records, kafka)
+    out.print(f"published {len(broker.records)} records")
+
+
+@terms_app.command("end-period")
+def terms_end_period(periods: Annotated[list[str], typer.Argument(help="Such as 2026-09.")]) -> None:
+    """Close the statements of periods that are over, once all their deals have been ingested."""
+    from commission.terms import PeriodEnded
+    from infra.bootstrap import kafka_servers, prepare_topics
+    from ingest.produce import publish_terms
+
+    settings = Settings()
+    with told():
+        kafka = kafka_servers(settings)
+        prepare_topics(settings, kafka)
+        publish_terms([PeriodEnded(period=period) for period in periods], kafka)
+    out.print(f"ended {', '.join(periods)}")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, TopicPartition
 
+from schemas.errors import Unavailable
 from schemas.topics import TOPICS
 
 STAGE_TOPICS = tuple(topic.name for topic in TOPICS if topic.stage)
@@ -59,7 +60,7 @@ class Watch:
         timeout_s: float,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Progress:
-        """Wait until nothing is under way, twice in a row; raise `TimeoutError` if it takes too long."""
+        """Wait until nothing is under way, twice in a row; raise `Unavailable` if it takes too long."""
         deadline, calm = time.monotonic() + timeout_s, 0
         while True:
             progress = self.progress(stored())
@@ -68,7 +69,7 @@ class Watch:
             if calm == 2:
                 return progress
             if time.monotonic() > deadline:
-                raise TimeoutError(
+                raise Unavailable(
                     f"after {timeout_s:.0f} s {progress.to_apply} messages are not applied and "
                     f"{progress.to_store} not stored; see the logs of the worker and of the server"
                 )

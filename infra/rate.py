@@ -5,11 +5,12 @@ from pathlib import Path
 
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
+from schemas.errors import Unusable
 from schemas.wire import InvalidRecord, Record, decode
 from streams.local import LocalPipeline
 
 
-class InvalidEvents(ValueError):
+class InvalidEvents(Unusable):
     """The events file has a line that is no event; the message names it."""
 
 

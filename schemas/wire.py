@@ -1,8 +1,9 @@
 """Events as newline-delimited JSON: one record a line, `type` first, unknown fields refused."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -53,8 +54,16 @@ Record = (
     | Statement
 )
 
+
+def _tag(kind: Any) -> bytes:
+    return str(next(field.default for field in fields(kind) if field.name == "type")).encode()
+
+
 RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
 RECORDS: TypeAdapter[list[Record]] = TypeAdapter(list[Annotated[Record, Field(discriminator="type")]])
+
+
+_HEADS = {kind: b'{"type":"%s",' % _tag(kind) for kind in get_args(Record)}
 
 
 class InvalidRecord(ValueError):
@@ -62,9 +71,9 @@ class InvalidRecord(ValueError):
 
 
 def encode(records: Iterable[Record]) -> list[bytes]:
-    """Give each record its JSON line, without the newline."""
+    """Give each record its JSON line, without the newline: `type` first, defaults left out."""
     dump = RECORD.dump_json
-    return [dump(record, exclude_defaults=False) for record in records]
+    return [_HEADS[type(record)] + dump(record, exclude_defaults=True)[1:] for record in records]
 
 
 def decode(line: bytes) -> Record:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from schemas.errors import Unavailable
 
-class KafkaUnavailable(Exception):
+
+class KafkaUnavailable(Unavailable):
     """There is no Kafka to talk to; the message says why and what a person can do."""
 
 

@@ -1,0 +1,51 @@
+"""Read files of any known format and publish what is in them; who reads what is decided here."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingest.counts import Counts
+from ingest.detect import detect, read_any
+from ingest.produce import PublishReport, publish
+from ingest.server_time import parse_rule
+from ingest.sources import Item, ServerProfile, UnreadableSource
+from ingest.terms import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file, and the server it was exported from; CRM files have none."""
+
+    path: Path
+    server: Server | None = None
+
+
+def profile_of(server: Server) -> ServerProfile:
+    """What the terms say about a server, as the sources want it."""
+    return ServerProfile(
+        server=server.server,
+        platform=server.platform,
+        clock=parse_rule(server.timezone),
+        margin_mode=server.margin_mode,
+        currency=server.currency,
+    )
+
+
+def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:
+    """Everything the files hold, file after file."""
+    received_at = datetime.now(UTC)
+    for given in inputs:
+        profile = profile_of(given.server) if given.server is not None else None
+        if profile is None and detect(given.path) != "crm-csv":
+            raise UnreadableSource(
+                f"{given.path.name} is a platform export; say which server it is from with --server"
+            )
+        yield from read_any(given.path, profile, received_at, counts)
+
+
+def feed(
+    inputs: Iterable[Input], kafka: str, counts: Counts, on_progress: Callable[[int], None] | None = None
+) -> PublishReport:
+    """Publish everything the files hold; return when the broker has all of it."""
+    return publish(read_inputs(inputs, counts), kafka, on_progress=on_progress)

@@ -1,0 +1,49 @@
+"""`ibflow normalise`: an export as JSON lines, and what was rejected, without Kafka."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from rich.console import Console
+
+from commission.events import Platform
+from ingest.counts import Counts
+from ingest.detect import read_any
+from ingest.server_time import parse_rule
+from ingest.sources import MarginMode, ServerProfile, UnreadableSource
+from schemas.dead_letters import DeadLetter
+from schemas.wire import encode
+
+
+def normalise(
+    path: Path,
+    server: str,
+    platform: str,
+    timezone: str,
+    currency: str,
+    margin_mode: str,
+    lines: BinaryIO,
+    complaints: Console,
+) -> Counts:
+    """Write the events of `path` to `lines`; say what was rejected, and where."""
+    if platform not in ("mt4", "mt5"):
+        raise UnreadableSource(f"--platform is mt4 or mt5, not {platform}")
+    if margin_mode not in ("", "hedging", "netting"):
+        raise UnreadableSource(f"--margin-mode is hedging or netting, not {margin_mode}")
+    try:
+        profile = ServerProfile(
+            server=server,
+            platform=cast(Platform, platform),
+            clock=parse_rule(timezone),
+            margin_mode=cast(MarginMode, margin_mode) or None,
+            currency=currency,
+        )
+    except ValueError as error:
+        raise UnreadableSource(str(error)) from None
+    counts = Counts()
+    for item in read_any(path, profile, datetime.now(UTC), counts):
+        if isinstance(item, DeadLetter):
+            complaints.print(f"[red]{path.name} {item.position}[/]: {item.reason}", highlight=False)
+        else:
+            lines.write(encode([item])[0] + b"\n")
+    return counts

@@ -1,0 +1,92 @@
+"""The whole pipeline on one machine: Kafka, workers in processes of their own, server in this one."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from commission.terms import PeriodEnded
+from infra.bootstrap import prepare_topics
+from infra.kafka import LocalKafka
+from infra.processes import Process
+from infra.progress import Progress, Watch
+from infra.serve import Server
+from ingest.produce import publish_terms
+from schemas.settings import Settings
+
+log = logging.getLogger("ibflow.stack")
+
+SUPERVISE_SECONDS = 0.25
+DRAIN_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class Stack:
+    """Everything `ibflow dev` runs. As a context manager it stops what it started."""
+
+    settings: Settings
+    workers: int = 1
+    kafka: str = ""
+    processes: list[Process] = field(default_factory=list)
+    _own_kafka: bool = False
+
+    def start(self) -> None:
+        """Start Kafka, then the workers, then the server; return when the API answers."""
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.kafka = self.settings.kafka or self._start_kafka()
+        prepare_topics(self.settings, self.kafka)
+        environment = {"IBFLOW_KAFKA": self.kafka, "IBFLOW_DATA_DIR": str(self.settings.data_dir)}
+        for number in range(1, self.workers + 1):
+            name = f"worker-{number}"
+            log_file = self.settings.data_dir / f"{name}.log"
+            process = Process(name, ["worker", "--instance", name], log_file, environment)
+            process.start()
+            self.processes.append(process)
+        self.server = Server(self.settings, self.kafka)
+        self.server.start()
+        self._stopping = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+        self._supervisor.start()
+
+    def _start_kafka(self) -> str:
+        local = LocalKafka()
+        self._own_kafka = local.status(self.settings.kafka_dir) is None
+        return local.start(self.settings.kafka_dir).bootstrap_servers
+
+    def _supervise(self) -> None:
+        while not self._stopping.wait(SUPERVISE_SECONDS):
+            for process in self.processes:
+                process.keep()
+
+    def stop(self) -> None:
+        """Stop in the other direction; what is under way is taken up at the next start."""
+        self._stopping.set()
+        self._supervisor.join()
+        for process in self.processes:
+            process.stop()
+        self.server.stop()
+        if self._own_kafka:
+            LocalKafka().stop(self.settings.kafka_dir)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def drain(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
+        """Wait until everything written is applied and stored."""
+        watch = Watch(self.kafka)
+        try:
+            return watch.wait(self.server.sink.positions, DRAIN_SECONDS, on_progress or (lambda _: None))
+        finally:
+            watch.close()
+
+    def end_periods(self, periods: list[str]) -> None:
+        """Tell the books that these periods are over: their statements close."""
+        publish_terms([PeriodEnded(period=period) for period in periods], self.kafka)

@@ -1,0 +1,220 @@
+"""`ibflow verify`: the invariants of the ledger, measured on what the database holds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from commission.ledger import ledger_hash
+from commission.outputs import Transfer
+from schemas import topics
+from schemas.wire import decode_batch
+from streams.partition import Partition
+from streams.stages import CLIENTS, PARTNERS, Stage
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One invariant: what it says, what was measured, and whether it holds."""
+
+    invariant: str
+    figures: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All invariants, and the ledger's hash."""
+
+    findings: tuple[Finding, ...]
+    ledger_hash: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether every invariant holds."""
+        return all(finding.holds for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**asdict(self), "holds": self.holds}
+
+
+def verify(client: Client) -> Report:
+    """Check every invariant; read-only."""
+    stored = ledger_hash(read_transfers(client))
+    checks: tuple[Callable[[Client], Finding], ...] = (
+        _trial_balance,
+        _earned_stands,
+        _statements_add_up,
+        _every_deal_once,
+        _reversals_exact,
+        _no_output_without_cause,
+    )
+    return Report((_same_book_same_ledger(client, stored), *(check(client) for check in checks)), stored)
+
+
+def read_transfers(client: Client) -> Iterator[Transfer]:
+    """Every transfer in the database, once."""
+    names = [name for name in Transfer.__slots__ if name != "type"]
+    with client.query_row_block_stream(f"SELECT {', '.join(names)} FROM transfers FINAL") as blocks:  # noqa: S608 # our own names
+        for block in blocks:
+            for row in block:
+                values = dict(zip(names, row, strict=True))
+                values["path"] = tuple(values["path"])
+                yield Transfer(**values)
+
+
+def _same_book_same_ledger(client: Client, stored: str) -> Finding:
+    """Fold the archived books again, from nothing, and compare."""
+    counts = _counts(client)
+    replayed: list[Transfer] = []
+    messages = 0
+    for stage in (CLIENTS, PARTNERS):
+        for number in range(counts[stage.topic]):
+            for step_outputs in _replay(client, stage, number, counts):
+                messages += 1
+                replayed.extend(step_outputs)
+    digest = ledger_hash(replayed)
+    figures = f"{messages} messages folded again: {digest[:16]}…, stored {stored[:16]}…"
+    return Finding("the same books give the same ledger", figures, digest == stored)
+
+
+def _counts(client: Client) -> dict[str, int]:
+    rows = client.query(
+        "SELECT topic, toInt32(max(partition)) + 1 FROM sink_positions GROUP BY topic"
+    ).result_rows
+    known = {str(topic): int(count) for topic, count in rows}
+    return {topic.name: known.get(topic.name, 0) for topic in topics.TOPICS}
+
+
+def _replay(client: Client, stage: Stage, number: int, counts: dict[str, int]) -> Iterator[list[Transfer]]:
+    partition = Partition(stage, number, counts, {})
+    sql = (
+        "SELECT _offset, source, message FROM books FINAL "
+        "WHERE _topic = {topic:String} AND _partition = {partition:UInt32} ORDER BY _offset"
+    )
+    with client.query_row_block_stream(sql, {"topic": stage.topic, "partition": number}) as blocks:
+        for block in blocks:
+            for offset, source, message in block:
+                step = partition.step(int(offset), str(message).encode(), str(source), EPOCH)
+                assert step is not None, "an archive is read from its beginning"
+                partition.commit(step)
+                yield [
+                    record
+                    for sent in step.messages
+                    if sent.topic in (topics.PARTNER_BOOK, topics.SETTLEMENTS)
+                    for record in decode_batch(sent.value)
+                    if isinstance(record, Transfer)
+                ]
+
+
+def _trial_balance(client: Client) -> Finding:
+    rows = client.query(
+        """
+        SELECT currency, sum(amount) FROM (
+            SELECT currency, arrayJoin([-amount, amount]) AS amount FROM transfers FINAL
+        ) GROUP BY currency ORDER BY currency
+        """
+    ).result_rows
+    negative = client.query(
+        "SELECT count() FROM transfers FINAL WHERE amount <= 0 OR debit = credit"
+    ).result_rows[0][0]
+    figures = ", ".join(f"{currency} {total}" for currency, total in rows) or "no transfers"
+    figures += f"; {negative} rows that move nothing"
+    return Finding(
+        "the trial balance is zero per currency", figures, not negative and all(not r[1] for r in rows)
+    )
+
+
+def _earned_stands(client: Client) -> Finding:
+    """What an IB earned (accruals less reversals) equals what stands in its accounts and in rounding."""
+    rows = client.query(
+        """
+        SELECT ib_id, currency,
+            sumIf(amount, code = 'accrual') - sumIf(amount, code = 'reversal') AS earned,
+            sumIf(amount, startsWith(credit, 'ib:') OR credit = 'rounding')
+                - sumIf(amount, startsWith(debit, 'ib:') OR debit = 'rounding') AS stands
+        FROM transfers FINAL GROUP BY ib_id, currency HAVING earned != stands
+        """
+    ).result_rows
+    count = client.query("SELECT uniqExact(ib_id, currency) FROM transfers FINAL").result_rows[0][0]
+    figures = f"{count} IB balances, {len(rows)} differ" + "".join(
+        f"; {r[0]}: {r[2]} against {r[3]} {r[1]}" for r in rows
+    )
+    return Finding("what was earned and not taken back stands in the IB's accounts", figures, not rows)
+
+
+def _statements_add_up(client: Client) -> Finding:
+    rows = client.query(
+        """
+        SELECT s.ib_id, s.period FROM statements AS s FINAL
+        LEFT JOIN (
+            SELECT ib_id, period, currency, sumIf(amount, code = 'statement') AS paid,
+                sumIf(amount, code = 'rounding' AND credit = 'rounding')
+                    - sumIf(amount, code = 'rounding' AND debit = 'rounding') AS residue
+            FROM transfers FINAL WHERE period != '' GROUP BY ib_id, period, currency
+        ) AS t ON s.ib_id = t.ib_id AND s.period = t.period AND s.currency = t.currency
+        WHERE opening + accrued - reversed - payable - rounding != closing OR payable != t.paid OR rounding != t.residue
+        """
+    ).result_rows
+    count, chained = client.query(
+        """
+        SELECT count(), countIf(previous != opening AND number > 1) FROM (
+            SELECT opening, row_number() OVER w AS number,
+                lagInFrame(closing) OVER (PARTITION BY ib_id, currency ORDER BY period ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS previous
+            FROM statements FINAL WINDOW w AS (PARTITION BY ib_id, currency ORDER BY period)
+        )
+        """
+    ).result_rows[0]
+    figures = f"{count} statements, {len(rows)} do not add up, {chained} do not open where the last closed"
+    return Finding(
+        "opening + accrued - reversed - payable - rounding = closing", figures, not rows and not chained
+    )
+
+
+def _every_deal_once(client: Client) -> Finding:
+    seen, rated, rejected, waiting, lost = client.query(
+        """
+        SELECT count(), countIf(rated), countIf(NOT rated AND status = 'rejected'),
+            countIf(NOT rated AND status = 'waiting'), countIf(NOT rated AND status = '')
+        FROM (
+            SELECT deal_key, deal_key IN (SELECT caused_by FROM transfers WHERE code = 'accrual') AS rated, r.status AS status
+            FROM deals AS d FINAL LEFT JOIN (SELECT deal_key, status FROM rejections FINAL) AS r USING (deal_key)
+        )
+        """
+    ).result_rows[0]
+    dead = client.query("SELECT count() FROM dead_letters FINAL").result_rows[0][0]
+    figures = (
+        f"{seen + dead} seen = {rated} rated + {rejected} rejected + {waiting} waiting + {dead} dead letters"
+        + (f"; {lost} unaccounted for" if lost else "")
+    )
+    return Finding("every deal is rated, rejected, waiting or a dead letter", figures, not lost)
+
+
+def _reversals_exact(client: Client) -> Finding:
+    reversals, wrong, twice = client.query(
+        """
+        SELECT count(), countIf(a.transfer_id = '' OR a.amount != r.amount OR a.ib_id != r.ib_id),
+            count() - uniqExact(r.reverses)
+        FROM (SELECT * FROM transfers FINAL WHERE code = 'reversal') AS r
+        LEFT JOIN (SELECT * FROM transfers FINAL WHERE code = 'accrual') AS a ON r.reverses = a.transfer_id
+        """
+    ).result_rows[0]
+    figures = f"{reversals} reversals, {wrong} without their original's amount, {twice} repeated"
+    return Finding("a reversal takes back one accrual, exactly and once", figures, not wrong and not twice)
+
+
+def _no_output_without_cause(client: Client) -> Finding:
+    orphans = client.query(
+        """
+        SELECT count() FROM transfers FINAL
+        WHERE code = 'accrual' AND account_key != '' AND caused_by NOT IN (SELECT deal_key FROM deals)
+        """
+    ).result_rows[0][0]
+    rows, ids = client.query("SELECT count(), uniqExact(transfer_id) FROM transfers FINAL").result_rows[0]
+    figures = f"{rows} rows under {ids} ids, {orphans} without a deal behind them"
+    return Finding("no output without a cause, no cause twice", figures, rows == ids and not orphans)
