@@ -448,9 +448,13 @@ def _check_plan_conversions(
 def _check_overrides(terms: _Published) -> Iterator[TermsProblem]:
     """Warn of each kind of component by which an upline's plan nowhere beats the one below it."""
     reported: set[tuple[str, str, str]] = set()
+    idle: dict[tuple[str, str], tuple[str, ...]] = {}
     for subject, partner in terms.partners:
         for master, plan, above in _plan_pairs(partner, terms):
-            for kind in _idle_kinds(plan, above, terms):
+            # Thousands of IBs share a few plans, and a pair of plans is compared over all symbols.
+            if (pair := (plan.plan_id, above.plan_id)) not in idle:
+                idle[pair] = tuple(_idle_kinds(plan, above, terms))
+            for kind in idle[pair]:
                 if (
                     case := (partner.ib_id, master.ib_id, f"{plan.plan_id} {above.plan_id} {kind}")
                 ) in reported:
