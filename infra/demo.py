@@ -3,9 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -16,43 +14,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from infra.feed import Input, feed
+from infra.example import ENDED_PERIODS, Example
+from infra.feed import feed
 from infra.stack import Stack
 from infra.verify import Report, verify
 from ingest.counts import Counts
 from ingest.produce import publish_terms
-from ingest.terms import Broker, load_terms
 from schemas.settings import Settings
-
-BROKER = Path(__file__).parent.parent / "examples" / "broker"
-ENDED_PERIODS = ["2026-09", "2026-10"]
-"""The months the example trades in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """The files of an example broker and the server each came from."""
-
-    broker: Broker
-    inputs: tuple[Input, ...]
-
-    @classmethod
-    def load(cls, folder: Path = BROKER) -> "Example":
-        """Read the terms and find the exports beside them, in the order they are fed."""
-        broker = load_terms(folder / "terms")
-        deals = [
-            Input(path, broker.servers[path.name.split(".")[0]])
-            for path in sorted(folder.glob("*.deals.csv"))
-        ]
-        corrections = [
-            Input(path, broker.servers[path.name.split(".")[0]])
-            for path in sorted(folder.glob("*.corrections.csv"))
-        ]
-        statements = [
-            Input(path, broker.servers[path.parent.name]) for path in sorted(folder.glob("*/*.htm"))
-        ]
-        crm, late = Input(folder / "crm.csv"), Input(folder / "crm-late.csv")
-        return cls(broker, (crm, *deals, *statements, *corrections, late))
 
 
 def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None) -> Report:

@@ -1,0 +1,117 @@
+"""The example broker through real Kafka, Faust and ClickHouse, undisturbed and with kill -9."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commission.ledger import ledger_hash
+from commission.outputs import Transfer
+from commission.terms import PeriodEnded
+from infra.example import ENDED_PERIODS, Example
+from infra.feed import feed, read_inputs
+from infra.progress import Watch
+from infra.rate import rate, read_events
+from infra.stack import Stack
+from infra.verify import read_transfers, verify
+from ingest.counts import Counts
+from ingest.produce import publish, publish_terms
+from schemas.dead_letters import DeadLetter
+from schemas.settings import Settings
+from schemas.wire import Record, encode
+
+KILLS = 3
+MESSAGE_RECORDS = 25
+"""Small messages, so that a kill finds many of them under way, at any step of the protocol."""
+
+
+@pytest.fixture(scope="module")
+def example() -> Example:
+    return Example.load()
+
+
+@pytest.fixture(scope="module")
+def events(example: Example) -> list[Record]:
+    """Every event of the example's files, in the order they are fed, with the ends of its months."""
+    items = read_inputs(example.inputs, Counts())
+    found = [item for item in items if not isinstance(item, DeadLetter)]
+    return [*found, *(PeriodEnded(period=period) for period in ENDED_PERIODS)]
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(data_dir=folder, partitions=4, api_port=0)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that has rated the whole example."""
+    with Stack(settings(tmp_path_factory.mktemp("undisturbed"))) as stack:
+        publish_terms(example.broker.records, stack.kafka)
+        feed(example.inputs, stack.kafka, Counts())
+        stack.drain()
+        stack.end_periods(ENDED_PERIODS)
+        stack.drain()
+        yield stack
+
+
+def stored_hash(stack: Stack) -> str:
+    return ledger_hash(read_transfers(stack.server.client))
+
+
+def test_every_invariant_holds_on_the_example(undisturbed: Stack) -> None:
+    """`ibflow verify` finds nothing broken, and there was something to find it in."""
+    report = verify(undisturbed.server.client)
+    assert [finding for finding in report.findings if not finding.holds] == []
+    assert undisturbed.server.client.query("SELECT count() FROM transfers FINAL").result_rows[0][0] > 1_000
+
+
+def test_the_pipeline_and_rate_agree(
+    undisturbed: Stack, example: Example, events: list[Record], tmp_path: Path
+) -> None:
+    """Folding an events file in memory gives the ledger that Kafka, Faust and ClickHouse give."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join(encode(events)))
+    outputs, digest = rate(example.broker.records, read_events(path))
+    assert sum(isinstance(output, Transfer) for output in outputs) > 1_000
+    assert stored_hash(undisturbed) == digest
+
+
+def test_a_file_fed_twice_changes_nothing(undisturbed: Stack, example: Example) -> None:
+    """The same deals again, from the same exports, are recognised by key and revision."""
+    before = stored_hash(undisturbed)
+    feed(example.inputs[1:3], undisturbed.kafka, Counts())
+    undisturbed.drain()
+    assert before == stored_hash(undisturbed)
+
+
+def test_three_kills_change_nothing(
+    undisturbed: Stack, example: Example, events: list[Record], tmp_path: Path
+) -> None:
+    """kill -9 of the worker with work under way, three times: the ledger is the undisturbed one."""
+    deals = [event for event in events if not isinstance(event, PeriodEnded)]
+    share = len(deals) // KILLS + 1
+    with Stack(settings(tmp_path)) as stack:
+        publish_terms(example.broker.records, stack.kafka)
+        watch = Watch(stack.kafka)
+        for kill in range(KILLS):
+            for start in range(kill * share, min((kill + 1) * share, len(deals)), MESSAGE_RECORDS):
+                publish(deals[start : start + MESSAGE_RECORDS], stack.kafka)
+            wait_for_output(watch)
+            stack.processes[0].kill()
+        watch.close()
+        stack.drain()
+        stack.end_periods(ENDED_PERIODS)
+        stack.drain()
+        assert stack.processes[0].restarts == KILLS
+        assert stored_hash(undisturbed) == stored_hash(stack)
+        assert [finding for finding in verify(stack.server.client).findings if not finding.holds] == []
+
+
+def wait_for_output(watch: Watch) -> None:
+    """Return while the worker is at work: it has just sent something, and has more to do."""
+    before = watch.progress({})
+    deadline = time.monotonic() + 30
+    while watch.progress({}).written == before.written:
+        assert time.monotonic() < deadline, "the worker does nothing"
+    assert watch.progress({}).to_apply > 0
