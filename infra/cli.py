@@ -30,8 +30,8 @@ terms_app = typer.Typer(
 app.add_typer(kafka_app, name="kafka", rich_help_panel="Tools")
 app.add_typer(terms_app, name="terms", rich_help_panel="Daily work")
 
-out = Console()
-err = Console(stderr=True)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
 
 EXIT_BROKEN = 1
 EXIT_USAGE = 2

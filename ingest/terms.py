@@ -33,6 +33,7 @@ from commission.terms import (
 )
 from ingest.server_time import EXAMPLES, parse_rule
 from ingest.sources import MarginMode, check_server
+from schemas.errors import Unusable
 from schemas.wire import MAX_RECORD_BYTES, encode
 
 MAX_FILE_BYTES = 8_000_000
@@ -64,7 +65,7 @@ class Problem:
         return f"{self.file}:{self.line}: {self.text}"
 
 
-class InvalidTerms(ValueError):
+class InvalidTerms(Unusable):
     """The folder cannot be used; `problems` is everything found, in the order of files and lines."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

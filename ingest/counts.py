@@ -1,0 +1,107 @@
+"""What one reading found, counted for the person who started it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeVar
+
+from commission.events import LOT_E8, AccountLinked, ClientEvent, Deal
+from schemas.dead_letters import DeadLetter
+
+_Item = TypeVar("_Item", bound=Deal | AccountLinked | ClientEvent | DeadLetter)
+
+
+@dataclass(slots=True)
+class Sums:
+    """Volume and amounts of the trades in one currency."""
+
+    volume_e8: int = 0
+    profit: Decimal = Decimal(0)
+    commission: Decimal = Decimal(0)
+    fee: Decimal = Decimal(0)
+    swap: Decimal = Decimal(0)
+
+    def add(self, deal: Deal) -> None:
+        """Add one trade."""
+        self.volume_e8 += deal.volume_e8
+        self.profit += deal.profit
+        self.commission += deal.commission
+        self.fee += deal.fee
+        self.swap += deal.swap
+
+
+@dataclass(slots=True)
+class Counts:
+    """A summary that grows while a source is read.
+
+    Every row is in a deal, an event, a dead letter or `skipped`: one in/out row may be two deals,
+    and one MT4 ticket is an opening and a closing deal.
+    """
+
+    rows: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    deals: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    trades: dict[str, Sums] = field(default_factory=dict)
+    cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    """Amounts of cash operations by kind and currency."""
+
+    def add(self, item: Deal | AccountLinked | ClientEvent | DeadLetter) -> None:
+        """Count one item of a source."""
+        if isinstance(item, Deal):
+            self._add_deal(item)
+        elif isinstance(item, DeadLetter):
+            self.dead_letters[item.code] += 1
+        else:
+            self.events[item.type] += 1
+
+    def _add_deal(self, deal: Deal) -> None:
+        self.deals[deal.kind] += 1
+        if deal.reason:
+            self.reasons[deal.reason] += 1
+        if deal.kind == "trade":
+            self.trades.setdefault(deal.currency, Sums()).add(deal)
+        else:
+            key = (deal.kind, deal.currency)
+            self.cash[key] = self.cash.get(key, Decimal(0)) + deal.profit
+
+    def lines(self) -> list[str]:
+        """Say it in lines for a terminal."""
+        told = [f"rows read: {self.rows:,}"]
+        named = (
+            ("deals", self.deals),
+            ("events", self.events),
+            ("reasons", self.reasons),
+            ("skipped", self.skipped),
+            ("dead letters", self.dead_letters),
+        )
+        told += [f"{name}: {_listed(counter)}" for name, counter in named if counter]
+        for currency, sums in sorted(self.trades.items()):
+            told.append(
+                f"trades in {currency}: {to_lots(sums.volume_e8):f} lots, profit {sums.profit:f},"
+                f" commission {sums.commission:f}, fee {sums.fee:f}, swap {sums.swap:f}"
+            )
+        told += [
+            f"{kind} in {currency}: {amount:f}" for (kind, currency), amount in sorted(self.cash.items())
+        ]
+        return told
+
+
+def counted(items: Iterable[_Item], counts: Counts) -> Iterator[_Item]:
+    """Pass items on, counting each."""
+    for item in items:
+        counts.add(item)
+        yield item
+
+
+def to_lots(volume_e8: int) -> Decimal:
+    """Lots of a volume in 1e-8 lots, without trailing zeros."""
+    lots = Decimal(volume_e8) / LOT_E8
+    return lots.quantize(Decimal(1)) if lots == lots.to_integral_value() else lots.normalize()
+
+
+def _listed(counter: Counter[str]) -> str:
+    return ", ".join(f"{number:,} {word}" for word, number in counter.most_common())

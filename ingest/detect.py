@@ -1,0 +1,64 @@
+"""Tells by its content what a file is, and reads it as that."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from ingest import crm_csv, mt4_statement, mt5_deals_csv
+from ingest.counts import Counts
+from ingest.rows import Header, read_header
+from ingest.sources import Item, ServerProfile, UnreadableSource, check_size
+
+Kind = Literal["mt5-deals-csv", "mt4-statement", "crm-csv"]
+KNOWN = (
+    "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt4-statement (MT4 terminal or server,"
+    " Statement or DetailedStatement as HTML), crm-csv (our own: event,event_id,occurred_at,client_id,…)"
+)
+HEAD_BYTES = 65_536
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def detect(path: Path) -> Kind:
+    """Name the format of a file; raise `UnreadableSource`, listing the known ones, for any other."""
+    check_size(path)
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith(_UTF16):
+        raise UnreadableSource(
+            f"{path.name} is UTF-16, as MT5 terminal reports are; those lack position numbers. Known: {KNOWN}"
+        )
+    if b"<html" in head.lower() or b"<table" in head.lower():
+        if b"Account:" in head and b"Transactions:" in head:
+            return "mt4-statement"
+        raise UnreadableSource(f"{path.name} is HTML, but no MT4 statement. Known: {KNOWN}")
+    return _detect_csv(path)
+
+
+def read_any(
+    path: Path, profile: ServerProfile | None, received_at: datetime, counts: Counts | None = None
+) -> Iterator[Item]:
+    """Read a file of any known format; only `crm-csv` can do without a profile."""
+    kind = detect(path)
+    if kind == "crm-csv":
+        return crm_csv.read(path, profile, received_at, counts)
+    if profile is None:
+        raise UnreadableSource(
+            f"{path.name} is {kind}: name the server it came from, with its time rule and margin mode"
+        )
+    read = mt5_deals_csv.read if kind == "mt5-deals-csv" else mt4_statement.read
+    return read(path, profile, received_at, counts)
+
+
+def _detect_csv(path: Path) -> Kind:
+    header: Header | None
+    try:
+        header = read_header(path)
+    except UnreadableSource as error:
+        raise UnreadableSource(f"{error}. Known: {KNOWN}") from None
+    if mt5_deals_csv.is_header(header):
+        return "mt5-deals-csv"
+    if crm_csv.is_header(header):
+        return "crm-csv"
+    raise UnreadableSource(f"{path.name} has no header of a known format. Known: {KNOWN}")

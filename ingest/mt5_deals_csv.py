@@ -1,0 +1,405 @@
+"""MT5 Manager's "Deals" export: every deal of a server as delimited text, a batch's best source."""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from commission.events import Deal, DealKind, Entry, Side
+from ingest.cells import (
+    MAX_NUMBER_DIGITS,
+    AmountColumn,
+    shown,
+    to_amount,
+    to_comment,
+    to_currency,
+    to_entry,
+    to_kind,
+    to_login,
+    to_number,
+    to_position_id,
+    to_reason,
+    to_symbol,
+    to_volume_e8,
+)
+from ingest.counts import Counts, counted
+from ingest.revision import revision
+from ingest.rows import (
+    MAX_ROW_BYTES,
+    Header,
+    Row,
+    cells_of,
+    check_row,
+    map_file,
+    raw_at,
+    read_header,
+    rows,
+    without_cell,
+)
+from ingest.server_time import RepeatedHour, TimeReader, from_us, parse_server_time, to_us
+from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_platform
+
+KIND = "mt5-deals-csv"
+MANDATORY = (
+    "Deal",
+    "Position",
+    "Login",
+    "Time",
+    "Type",
+    "Entry",
+    "Symbol",
+    "Volume",
+    "Price",
+    "Reason",
+    "Commission",
+    "Swap",
+    "Profit",
+)
+ZERO = Decimal(0)
+E8 = Decimal("1e-8")
+SLICE_ROWS = 20_000
+
+
+def read(
+    path: Path, profile: ServerProfile, received_at: datetime, counts: Counts | None = None
+) -> Iterator[Item]:
+    """Yield the deals of an export in order of time, then number; dead letters come in between.
+
+    Raise `UnreadableSource` at once for a file that is not such an export.
+    """
+    header = read_header(path)
+    check_header(header, profile, path)
+    tally = counts if counts is not None else Counts()
+    items = _read(path, header, profile, Graveyard(f"{KIND} {path.name}", received_at), tally)
+    return items if counts is None else counted(items, counts)
+
+
+def is_header(header: Header) -> bool:
+    """Tell whether a header is that of a Deals export, perhaps with a column missing."""
+    found = [name for name in MANDATORY if name.lower() in header.columns]
+    return "Deal" in found and len(found) > len(MANDATORY) // 2
+
+
+def check_header(header: Header, profile: ServerProfile, path: Path) -> None:
+    """Raise `UnreadableSource`, naming what is missing."""
+    if not is_header(header):
+        raise UnreadableSource(
+            f"{path.name} is not an MT5 Manager Deals export: its first line is no such header"
+        )
+    wanted = MANDATORY if profile.currency else (*MANDATORY, "Currency")
+    missing = [name for name in wanted if name.lower() not in header.columns]
+    if missing:
+        raise UnreadableSource(
+            f"{path.name}: the column {', '.join(missing)} is missing; switch it on in MT5 Manager's Deals"
+            " tab and export again"
+        )
+    check_platform(profile, "mt5", path)
+
+
+class Money(NamedTuple):
+    """The amounts of one deal, in the account's currency."""
+
+    profit: Decimal
+    commission: Decimal
+    fee: Decimal
+    swap: Decimal
+
+
+@dataclass(slots=True)
+class _Index:
+    """Where each row is and when its deal happened: 32 bytes a row instead of the row."""
+
+    at_us: "array[int]" = field(default_factory=lambda: array("q"))
+    deal: "array[int]" = field(default_factory=lambda: array("Q"))
+    offset: "array[int]" = field(default_factory=lambda: array("q"))
+    line: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def add(self, at_us: int, deal: int, row: Row) -> None:
+        self.at_us.append(at_us)
+        self.deal.append(deal)
+        self.offset.append(row.offset)
+        self.line.append(row.line)
+
+    def in_order(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield time, deal, offset and line by time, then deal, then line."""
+        frame = pl.DataFrame(
+            {
+                "at_us": pl.Series(self.at_us, dtype=pl.Int64),
+                "deal": pl.Series(self.deal, dtype=pl.UInt64),
+                "offset": pl.Series(self.offset, dtype=pl.Int64),
+                "line": pl.Series(self.line, dtype=pl.Int64),
+            }
+        )
+        for part in frame.sort("at_us", "deal", "line").iter_slices(SLICE_ROWS):
+            yield from zip(*(column.to_list() for column in part.iter_columns()), strict=True)
+
+
+def _read(
+    path: Path, header: Header, profile: ServerProfile, graveyard: Graveyard, counts: Counts
+) -> Iterator[Item]:
+    """Read twice: first the order of the deals, then the deals, so that memory stays small."""
+    scan = _Scan(header, profile, graveyard, counts)
+    yield from scan.run(path)
+    if not scan.index.line:
+        return
+    to_deals = _DealReader(header, profile, path.name)
+    with map_file(path) as mapped:
+        for at_us, deal, offset, line in scan.index.in_order():
+            raw = raw_at(mapped, offset)
+            try:
+                yield from to_deals.read(cells_of(raw, header.delimiter), at_us, deal, line)
+            except BadRow as bad:
+                yield graveyard.bury(without_cell(raw, header, header.index("name")), f"line {line}", bad)
+
+
+class _Scan:
+    """The first reading: which rows are whole, and when and in which order their deals happened."""
+
+    def __init__(self, header: Header, profile: ServerProfile, graveyard: Graveyard, counts: Counts) -> None:
+        self.index = _Index()
+        self._header = header
+        self._delimiter = header.delimiter.encode()
+        self._deal_at, self._time_at = header.columns["deal"], header.columns["time"]
+        self._separators = header.width - 1
+        self._clock = profile.clock
+        self._times = TimeReader(profile.clock)
+        self._graveyard = graveyard
+        self._counts = counts
+        self._repeated: list[tuple[int, int, datetime]] = []
+        # The last cell of a cut-off file may be half a number; half a comment does no harm.
+        self._may_end_open = header.width - 1 == header.index("comment")
+
+    def run(self, path: Path) -> Iterator[Item]:
+        """Fill the index; yield the rows that cannot be used."""
+        for row in rows(path, self._header.offset):
+            if not row.raw:
+                self._counts.skipped["blank_line"] += 1
+                continue
+            self._counts.rows += 1
+            try:
+                self._add(row)
+            except BadRow as bad:
+                payload = without_cell(row.raw, self._header, self._header.index("name"), reach=1)
+                yield self._graveyard.bury(payload, f"line {row.line}", bad)
+        self._tell_repeated_hours()
+
+    def _add(self, row: Row) -> None:
+        deal_text, time_text = self._two_cells(row)
+        deal = int(deal_text) if deal_text.isdigit() and len(deal_text) < MAX_NUMBER_DIGITS else 0
+        if not deal:
+            deal = to_number(deal_text.decode(errors="replace"), "Deal")
+        try:
+            at_us = self._times.utc_us(time_text)
+            if at_us is None:
+                server_time = parse_server_time(time_text.decode())
+                self._repeated.append((deal, len(self.index.line), server_time))
+        except ValueError as error:
+            # What stands there instead of a time may be half a name, so it is not repeated.
+            raise BadRow("bad_time", "Time is not a time such as 2025.03.13 00:36:37.445") from error
+        self.index.add(at_us or 0, deal, row)
+
+    def _two_cells(self, row: Row) -> tuple[bytes, bytes]:
+        raw = row.raw
+        if b'"' in raw:
+            cells = [cell.encode() for cell in cells_of(raw, self._header.delimiter)]
+            check_row(row, len(cells), self._header)
+        else:
+            if raw.count(self._delimiter) != self._separators or len(raw) > MAX_ROW_BYTES:
+                check_row(row, raw.count(self._delimiter) + 1, self._header)
+            cells = raw.split(self._delimiter, max(self._deal_at, self._time_at) + 1)
+        if not row.is_ended and not self._may_end_open:
+            raise BadRow(
+                "truncated_row", "the file ends in this row without a line end, so a number may be cut off"
+            )
+        if cells[self._deal_at].strip().lower() == b"deal":
+            raise BadRow("repeated_header", "a second header, as in joined exports; nothing is lost with it")
+        return cells[self._deal_at], cells[self._time_at].strip()
+
+    def _tell_repeated_hours(self) -> None:
+        """Place the deals of repeated hours, in the order of their numbers."""
+        passes = RepeatedHour(self._clock)
+        for deal, place, server_time in sorted(self._repeated):
+            self.index.at_us[place] = to_us(passes.to_utc(server_time, deal))
+
+
+class _Cells(NamedTuple):
+    """One row's cells, when its deal happened, and its line."""
+
+    cells: list[str]
+    at_us: int
+    line: int
+
+
+class _DealReader:
+    """Makes deals of one file's rows."""
+
+    def __init__(self, header: Header, profile: ServerProfile, file_name: str) -> None:
+        column = header.columns
+        self._profile = profile
+        self._source = f"{KIND} {file_name}:"
+        self._position, self._login = column["position"], column["login"]
+        self._time, self._type, self._entry = column["time"], column["type"], column["entry"]
+        self._symbol, self._volume, self._price = column["symbol"], column["volume"], column["price"]
+        self._reason, self._commission = column["reason"], column["commission"]
+        self._swap, self._profit = column["swap"], column["profit"]
+        self._fee, self._currency = header.index("fee"), header.index("currency")
+        self._comment = header.index("comment")
+        self._closed = header.index("volumeclosed")
+        self._contract_size = header.index("contractsize")
+        self._bid, self._ask = header.index("marketbid", "bid"), header.index("marketask", "ask")
+        self._is_extended = any(index is not None for index in (self._contract_size, self._bid, self._ask))
+
+    def read(self, cells: list[str], at_us: int, deal: int, line: int) -> tuple[Deal, ...]:
+        """Make the deal of one row; two of an in/out whose closing volume is known."""
+        kind, side = to_kind(cells[self._type])
+        row = _Cells(cells, at_us, line)
+        if side is None:
+            return (self._deal(row, str(deal), kind, self._cash(cells)),)
+        entry, money = to_entry(cells[self._entry]), self._money(cells)
+        volume_e8 = to_volume_e8(cells[self._volume])
+        if entry == "inout" and (closed_e8 := self._closed_e8(cells, volume_e8)) is not None:
+            closing, opening = share_reversal(money, volume_e8, closed_e8)
+            return (
+                self._deal(row, f"{deal}:c", kind, closing, side, "out", closed_e8),
+                self._deal(row, f"{deal}:o", kind, opening, side, "in", volume_e8 - closed_e8),
+            )
+        return (self._deal(row, str(deal), kind, money, side, entry, volume_e8),)
+
+    def _deal(
+        self,
+        row: _Cells,
+        deal_id: str,
+        kind: DealKind,
+        money: Money,
+        side: Side | None = None,
+        entry: Entry | None = None,
+        volume_e8: int = 0,
+    ) -> Deal:
+        cells, at_us, line = row
+        profile, (profit, commission, fee, swap) = self._profile, money
+        reason, occurred_at = to_reason(cells[self._reason]), from_us(at_us)
+        currency = to_currency(cells[self._currency] if self._currency is not None else profile.currency)
+        comment = "" if self._comment is None else cells[self._comment]
+        contract_size, bid, ask = self._market(cells) if self._is_extended else (None, None, None)
+        symbol, price, position_id = ("", None, "") if side is None else self._traded(cells)
+        return Deal(
+            platform="mt5",
+            server=profile.server,
+            login=to_login(cells[self._login]),
+            deal_id=deal_id,
+            revision=revision(
+                kind=kind,
+                occurred_at=occurred_at,
+                currency=currency,
+                profit=profit,
+                commission=commission,
+                fee=fee,
+                swap=swap,
+                side=side,
+                entry=entry,
+                symbol=symbol,
+                volume_e8=volume_e8,
+                price=price,
+                position_id=position_id,
+            ),
+            kind=kind,
+            occurred_at=occurred_at,
+            server_time=cells[self._time].strip(),
+            side=side,
+            entry=entry,
+            symbol=symbol,
+            volume_e8=volume_e8,
+            contract_size=contract_size,
+            position_id=position_id,
+            price=price,
+            bid=bid,
+            ask=ask,
+            profit=profit,
+            commission=commission,
+            fee=fee,
+            swap=swap,
+            currency=currency,
+            reason=reason,
+            is_service=reason in profile.service_reasons,
+            group=profile.group,
+            comment=comment and to_comment(comment),
+            source=f"{self._source}{line}",
+        )
+
+    def _traded(self, cells: list[str]) -> tuple[str, Decimal, str]:
+        return (
+            to_symbol(cells[self._symbol]),
+            to_amount(cells[self._price], "Price"),
+            to_position_id(cells[self._position]),
+        )
+
+    def _money(self, cells: list[str]) -> Money:
+        return Money(
+            to_amount(cells[self._profit], "Profit"),
+            to_amount(cells[self._commission], "Commission"),
+            ZERO if self._fee is None else to_amount(cells[self._fee], "Fee"),
+            to_amount(cells[self._swap], "Swap"),
+        )
+
+    def _cash(self, cells: list[str]) -> Money:
+        """Read a cash operation's amounts; only its profit must be there."""
+        return Money(
+            to_amount(cells[self._profit], "Profit"),
+            to_amount(cells[self._commission].strip() or "0", "Commission"),
+            ZERO if self._fee is None else to_amount(cells[self._fee].strip() or "0", "Fee"),
+            to_amount(cells[self._swap].strip() or "0", "Swap"),
+        )
+
+    def _market(self, cells: list[str]) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+        return (
+            self._known(cells, self._contract_size, "ContractSize"),
+            self._known(cells, self._bid, "MarketBid"),
+            self._known(cells, self._ask, "MarketAsk"),
+        )
+
+    def _known(self, cells: list[str], column: int | None, name: AmountColumn) -> Decimal | None:
+        """Read a cell of an extended export; zero and blank mean that the platform did not record it."""
+        if column is None or not cells[column].strip():
+            return None
+        amount = to_amount(cells[column], name)
+        if amount < 0:
+            raise BadRow("bad_amount", f"{name} `{shown(cells[column])}` is negative")
+        return amount or None
+
+    def _closed_e8(self, cells: list[str], volume_e8: int) -> int | None:
+        """Read the closing part of an in/out; None where the export does not tell it."""
+        if self._profile.margin_mode == "hedging":
+            raise BadRow(
+                "inout_on_hedging",
+                f"a hedging account has no in/out deals, and the profile says that {self._profile.server} is"
+                " hedging; correct its margin_mode and read the file again",
+            )
+        if self._closed is None or not cells[self._closed].strip().strip("0."):
+            return None
+        closed_e8 = to_volume_e8(cells[self._closed])
+        if closed_e8 >= volume_e8:
+            raise BadRow(
+                "bad_volume_closed",
+                f"VolumeClosed `{shown(cells[self._closed])}` leaves nothing of Volume"
+                f" `{shown(cells[self._volume])}` to open; an in/out closes less than its volume",
+            )
+        return closed_e8
+
+
+def share_reversal(money: Money, volume_e8: int, closed_e8: int) -> tuple[Money, Money]:
+    """Share an in/out's amounts between its closing and its opening part.
+
+    Profit and swap belong to what closes. Commission and fee follow the volume at 8 decimals; the
+    opening part takes the remainder, so the two sum to the whole.
+    """
+    commission, fee = (
+        (amount * closed_e8 / volume_e8).quantize(E8, ROUND_HALF_EVEN)
+        for amount in (money.commission, money.fee)
+    )
+    closing = Money(money.profit, commission, fee, money.swap)
+    return closing, Money(ZERO, money.commission - commission, money.fee - fee, ZERO)

@@ -1,0 +1,238 @@
+"""Events to Kafka: micro-batches of one partition each, in order, every delivery checked."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from commission.events import AccountLinked, Deal
+from commission.terms import TermsRecord
+from ingest.sources import Item
+from schemas.dead_letters import DEAD_LETTER, DeadLetter
+from schemas.errors import Unavailable
+from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
+from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, batches, encode
+
+DELIVERY_TIMEOUT_MS = 60_000
+METADATA_TIMEOUT_S = 10
+FLUSH_TIMEOUT_S = 75
+"""Longer than a delivery may take, so that every message has its report by then."""
+MAX_BUFFERED_BYTES = 32_000_000
+"""Bytes of all unfinished batches together; over it all are sent as they are."""
+QUEUE_KBYTES = 65_536
+STEP_RECORDS = 500
+
+CONFIG: dict[str, Any] = {
+    "enable.idempotence": True,
+    "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+    "compression.type": "lz4",
+    "linger.ms": 5,
+    "queue.buffering.max.kbytes": QUEUE_KBYTES,
+    # A topic made by accident has one partition and splits a book; `ibflow` makes topics on purpose.
+    "allow.auto.create.topics": False,
+}
+
+
+class PublishFailed(Unavailable):
+    """Something was not delivered. Publishing the same input again is safe: deals are deduplicated."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """What was delivered, every message acknowledged by Kafka."""
+
+    records: dict[str, int]
+    """By topic."""
+    messages: int
+    bytes: int
+
+    @property
+    def total(self) -> int:
+        """Records of all topics."""
+        return sum(self.records.values())
+
+
+def publish(
+    events: Iterable[Item],
+    bootstrap: str,
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> PublishReport:
+    """Send events to the books and return once Kafka has all of them; raise `PublishFailed` if not.
+
+    Order is kept within a partition, so within an account and within a client. Memory stays flat
+    however many events there are. `on_progress` hears the number of records read so far.
+    """
+    outbox = _Outbox(bootstrap)
+    stream, seen = iter(events), 0
+    try:
+        while step := list(islice(stream, STEP_RECORDS)):
+            _add_step(outbox, step)
+            seen += len(step)
+            if on_progress is not None:
+                on_progress(seen)
+        return outbox.finish()
+    finally:
+        outbox.abandon()
+
+
+def publish_terms(records: Iterable[TermsRecord], bootstrap: str) -> PublishReport:
+    """Send terms, in order, in one message if they fit, so that they become known together."""
+    outbox = _Outbox(bootstrap)
+    lines = encode(records)
+    try:
+        for line in lines:
+            _check_length(line)
+        for message in batches(lines):
+            outbox.send(TERMS, 0, message, message.count(b"\n") + 1)
+        return outbox.finish()
+    finally:
+        outbox.abandon()
+
+
+def _add_step(outbox: "_Outbox", step: Sequence[Item]) -> None:
+    letters = [item for item in step if isinstance(item, DeadLetter)]
+    events = [item for item in step if not isinstance(item, DeadLetter)]
+    for letter in letters:
+        outbox.add(DEAD_LETTERS, 0, DEAD_LETTER.dump_json(letter))
+    for event, line in zip(events, encode(events), strict=True):
+        if isinstance(event, (Deal, AccountLinked)):
+            topic, key = ACCOUNT_BOOK, event.account_key
+        else:
+            topic, key = CLIENT_BOOK, event.client_id
+        outbox.add(topic, outbox.partition(topic, key), line)
+
+
+def _check_length(line: bytes) -> None:
+    if len(line) > MAX_RECORD_BYTES:
+        raise PublishFailed(
+            f"a record has {len(line):,} bytes; the limit is {MAX_RECORD_BYTES:,}: {line[:200]!r}"
+        )
+
+
+@dataclass(slots=True)
+class _Batch:
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+
+class _Outbox:
+    """Unfinished batches, one a partition, and a producer that is watched."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer = Producer({"bootstrap.servers": bootstrap, **CONFIG})
+        self._batches: dict[tuple[str, int], _Batch] = {}
+        self._buffered = 0
+        self._partitions: dict[str, int] = {}
+        self._known: dict[tuple[str, str], int] = {}
+        self._records: Counter[str] = Counter()
+        self._sent = self._delivered = self._bytes = 0
+        self._failure = ""
+
+    def partition(self, topic: str, key: str) -> int:
+        """The partition of a key; accounts repeat, so hashes are remembered."""
+        found = self._known.get((topic, key))
+        if found is None:
+            if len(self._known) >= 100_000:
+                self._known.clear()
+            found = self._known[topic, key] = partition_of(key, self._count(topic))
+        return found
+
+    def add(self, topic: str, partition: int, line: bytes) -> None:
+        """Put one record into its partition's batch; send what is full."""
+        _check_length(line)
+        batch = self._batches.setdefault((topic, partition), _Batch())
+        if len(batch.lines) >= MAX_BATCH_RECORDS or batch.size + len(line) + 1 > MAX_BATCH_BYTES:
+            self._send_batch(topic, partition, batch)
+        batch.lines.append(line)
+        batch.size += len(line) + 1
+        self._buffered += len(line) + 1
+        if self._buffered > MAX_BUFFERED_BYTES:
+            self._send_batches()
+
+    def send(self, topic: str, partition: int, message: bytes, records: int) -> None:
+        """Hand one message to the producer, waiting while its queue is full."""
+        self._count(topic)
+        deadline = time.monotonic() + FLUSH_TIMEOUT_S
+        while True:
+            self._check()
+            try:
+                self._producer.produce(
+                    topic, message, partition=partition, on_delivery=self._delivered_or_not
+                )
+                break
+            except BufferError:
+                if time.monotonic() > deadline:
+                    raise PublishFailed(self._say("the send queue stays full")) from None
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                raise PublishFailed(self._say(str(error))) from None
+        self._sent += 1
+        self._bytes += len(message)
+        self._records[topic] += records
+        self._producer.poll(0)
+
+    def finish(self) -> PublishReport:
+        """Send what is left and wait for every acknowledgement."""
+        self._send_batches()
+        waiting = self._producer.flush(FLUSH_TIMEOUT_S)
+        self._check()
+        if waiting or self._delivered != self._sent:
+            raise PublishFailed(
+                self._say(f"no answer for {self._sent - self._delivered} of {self._sent} messages")
+            )
+        return PublishReport(dict(self._records), self._sent, self._bytes)
+
+    def abandon(self) -> None:
+        """Drop what is queued, after a failure; nothing is left once `finish` has returned."""
+        if len(self._producer):
+            self._producer.purge()
+            self._producer.flush(1)
+
+    def _send_batch(self, topic: str, partition: int, batch: _Batch) -> None:
+        message, records = b"\n".join(batch.lines), len(batch.lines)
+        self._buffered -= batch.size
+        batch.lines, batch.size = [], 0
+        self.send(topic, partition, message, records)
+
+    def _send_batches(self) -> None:
+        for (topic, partition), batch in self._batches.items():
+            if batch.lines:
+                self._send_batch(topic, partition, batch)
+
+    def _count(self, topic: str) -> int:
+        """Partitions of a topic, asked once."""
+        if topic not in self._partitions:
+            self._partitions[topic] = self._ask_partitions(topic)
+        return self._partitions[topic]
+
+    def _ask_partitions(self, topic: str) -> int:
+        try:
+            known = self._producer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
+        except KafkaException as error:
+            raise PublishFailed(self._say(str(error))) from None
+        if known.error is not None or not known.partitions:
+            raise PublishFailed(self._say(f"topic {topic} does not exist or is not ready: {known.error}"))
+        return len(known.partitions)
+
+    def _delivered_or_not(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self._delivered += 1
+        elif not self._failure:
+            place = f"{message.topic()}/{message.partition()}"
+            self._failure = f"a message for {place} was not delivered: {error.str()}"
+
+    def _check(self) -> None:
+        if self._failure:
+            raise PublishFailed(self._say(self._failure))
+
+    def _say(self, what: str) -> str:
+        return (
+            f"Kafka at {self._bootstrap}: {what}. {self._delivered} of {self._sent} messages were"
+            " acknowledged; publish the same input again once it is repaired: what arrived counts once"
+        )

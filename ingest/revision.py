@@ -1,0 +1,47 @@
+"""A deal's revision: a digest of everything that matters for money and attribution."""
+
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+REVISION_BYTES = 8
+
+
+def revision(
+    *,
+    kind: str,
+    occurred_at: datetime,
+    currency: str,
+    profit: Decimal,
+    commission: Decimal = Decimal(0),
+    fee: Decimal = Decimal(0),
+    swap: Decimal = Decimal(0),
+    side: str | None = None,
+    entry: str | None = None,
+    symbol: str = "",
+    volume_e8: int = 0,
+    volume_closed_e8: int | None = None,
+    price: Decimal | None = None,
+    position_id: str = "",
+) -> str:
+    """Digest a deal into 16 hex digits.
+
+    Equal amounts give equal digests however they are spelled (`0`, `0.00`), so the same deal read
+    from another source has the same revision. Comment, reason and source take no part.
+    """
+    matter = (
+        f"{kind}\x1f{side}\x1f{entry}\x1f{symbol}\x1f{volume_e8}\x1f{volume_closed_e8}\x1f"
+        f"{'' if price is None else plain(price)}\x1f{plain(profit)}\x1f{plain(commission)}\x1f"
+        f"{plain(fee)}\x1f{plain(swap)}\x1f{currency}\x1f{occurred_at.isoformat()}\x1f{position_id}"
+    )
+    return blake2b(matter.encode(), digest_size=REVISION_BYTES).hexdigest()
+
+
+def plain(amount: Decimal) -> str:
+    """Spell an amount in the one way all equal amounts share: `-0.50` and `-0.5` are `-0.5`."""
+    if not amount:
+        return "0"
+    text = str(amount)
+    if "E" in text:
+        text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

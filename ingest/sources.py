@@ -1,0 +1,131 @@
+"""What every source shares: the profile of a platform server, the items it yields, its two failures."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from commission.events import AccountLinked, ClientEvent, Deal, Platform
+from ingest.counts import Counts
+from ingest.server_time import ServerClock
+from schemas.dead_letters import DeadLetter, bury
+from schemas.errors import Unusable
+
+Item = Deal | AccountLinked | ClientEvent | DeadLetter
+"""What a source yields: an event, or input that could not become one."""
+MarginMode = Literal["hedging", "netting"]
+
+MAX_FILE_BYTES = 2_000_000_000
+MAX_SERVER_CHARS = 64
+
+SERVICE_REASONS = frozenset(
+    {
+        "rollover",
+        "variation_margin",
+        "settlement",
+        "transfer",
+        "sync",
+        "external_service",
+        "migration",
+        "split",
+        "corporate_action",
+        "gateway",
+        "ultency",
+        "coverage",
+    }
+)
+"""Reasons of executions that no client asked for. A server whose clients trade through a gateway,
+or whose IBs are paid for expiries, takes `gateway` or `settlement` out in its profile."""
+
+
+class UnreadableSource(Unusable):
+    """A whole file that cannot be used; the message says what it should have been."""
+
+
+class BadRow(ValueError):
+    """One row that cannot be used; never leaves the room, a reader buries the row."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """What a file does not say about the platform server it came from.
+
+    `server` is the name in every account key. `margin_mode` None: the server has groups of both.
+    `currency` and `login` speak where a file is silent; `group` is copied to every deal.
+    """
+
+    server: str
+    platform: Platform
+    clock: ServerClock
+    margin_mode: MarginMode | None = None
+    currency: str = ""
+    login: int | None = None
+    group: str = ""
+    service_reasons: frozenset[str] = SERVICE_REASONS
+
+    def __post_init__(self) -> None:
+        check_server(self.server)
+
+
+class Read(Protocol):
+    """How every source is read: lazily; a file that cannot be used fails at the call itself."""
+
+    def __call__(
+        self, path: Path, profile: ServerProfile, received_at: datetime, counts: Counts | None = None
+    ) -> Iterator[Item]:
+        """Yield the events and dead letters of the file at `path`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graveyard:
+    """Buries the rows of one file."""
+
+    source: str
+    received_at: datetime
+
+    def bury(self, payload: bytes, position: str, bad: BadRow) -> DeadLetter:
+        """Make the dead letter of `payload`, read at `position`, for what `bad` says."""
+        return bury(
+            payload,
+            source=self.source,
+            position=position,
+            code=bad.code,
+            reason=bad.reason,
+            received_at=self.received_at,
+        )
+
+
+def check_server(server: str) -> str:
+    """Return a server's name, or raise ValueError: `/` and `|` would make account keys ambiguous."""
+    if not server or len(server) > MAX_SERVER_CHARS or not server.isprintable() or set(server) & set("/|"):
+        raise ValueError(
+            f"server `{server[:MAX_SERVER_CHARS]}`: a name has 1 to {MAX_SERVER_CHARS} printable characters"
+            " without `/` and `|`, such as Broker-Live01"
+        )
+    return server
+
+
+def check_platform(profile: ServerProfile, platform: Platform, path: Path) -> None:
+    """Raise `UnreadableSource` where a file of one platform is read with a profile of the other."""
+    if profile.platform != platform:
+        raise UnreadableSource(
+            f"{path.name} is an {platform.upper()} file, but the profile says that {profile.server} is"
+            f" {profile.platform.upper()}; choose the server it was exported from"
+        )
+
+
+def check_size(path: Path, max_bytes: int = MAX_FILE_BYTES) -> None:
+    """Raise `UnreadableSource` for a file that is empty or over the limit."""
+    size = path.stat().st_size
+    if size == 0:
+        raise UnreadableSource(f"{path.name} is empty")
+    if size > max_bytes:
+        raise UnreadableSource(
+            f"{path.name} has {size:,} bytes; the limit is {max_bytes:,}. Export a shorter period"
+        )

@@ -1,0 +1,204 @@
+"""Publishing to Kafka, against librdkafka's own mock broker: real client, real protocol."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from ingest_exports import RECEIVED
+
+from commission.events import AccountLinked, ClientRegistered, Deal
+from commission.terms import RatePublished
+from ingest import produce
+from ingest.produce import PublishFailed, publish, publish_terms
+from schemas.dead_letters import DEAD_LETTER, bury
+from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
+from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, decode, decode_batch
+
+AT = datetime(2026, 9, 1, tzinfo=UTC)
+
+
+@dataclass
+class Broker:
+    """A mock cluster inside its own producer, with the topics made."""
+
+    bootstrap: str
+    partitions: dict[str, int]
+    producer: Producer
+
+    def messages(self, topic: str) -> list[Any]:
+        """Every message of a topic, partition by partition."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": "test", "auto.offset.reset": "earliest"}
+        )
+        found = []
+        for number in range(self.partitions[topic]):
+            place = TopicPartition(topic, number)
+            low, high = consumer.get_watermark_offsets(place, timeout=10)
+            consumer.assign([TopicPartition(topic, number, low)])
+            while len([m for m in found if m.partition() == number]) < high - low:
+                message = consumer.poll(10)
+                assert message is not None
+                assert message.error() is None
+                found.append(message)
+        consumer.close()
+        return found
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    (first,) = producer.list_topics(timeout=10).brokers.values()
+    partitions = {
+        topic: len(producer.list_topics(topic, timeout=10).topics[topic].partitions)
+        for topic in (ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS)
+    }
+    yield Broker(f"{first.host}:{first.port}", partitions, producer)
+    producer.flush(1)
+
+
+def deal(number: int, login: int) -> Deal:
+    return Deal(
+        platform="mt5",
+        server="Demo",
+        login=login,
+        deal_id=str(number),
+        revision="r",
+        kind="balance",
+        currency="USD",
+        occurred_at=AT + timedelta(seconds=number),
+        profit=Decimal(number),
+    )
+
+
+def test_every_record_arrives_once_in_order_at_its_partition(broker: Broker) -> None:
+    """Deals and links go by account, client events by client, each account in its order."""
+    deals = [deal(number, login=1 + number % 7) for number in range(1, 5_001)]
+    link = AccountLinked(event_id="e", client_id="c", server="Demo", login=3, occurred_at=AT)
+    client = ClientRegistered(event_id="e", client_id="c", occurred_at=AT)
+    letter = bury(b"x", source="s", position="line 1", code="c", reason="r", received_at=RECEIVED)
+    progress: list[int] = []
+    report = publish([link, *deals, client, letter], broker.bootstrap, on_progress=progress.append)
+
+    messages = broker.messages(ACCOUNT_BOOK)
+    arrived = [
+        (message.partition(), record) for message in messages for record in decode_batch(message.value())
+    ]
+    assert sorted(record.deal_id for _, record in arrived if isinstance(record, Deal)) == sorted(
+        d.deal_id for d in deals
+    )
+    for login in range(1, 8):
+        of_login = [record for _, record in arrived if record.login == login]
+        expected = [event for event in (link, *deals) if event.login == login]
+        assert of_login == expected
+    for partition, record in arrived:
+        assert partition == partition_of(record.account_key, broker.partitions[ACCOUNT_BOOK])
+    (client_message,) = broker.messages(CLIENT_BOOK)
+    assert decode(client_message.value()) == client
+    assert client_message.partition() == partition_of("c", broker.partitions[CLIENT_BOOK])
+    (letter_message,) = broker.messages(DEAD_LETTERS)
+    assert (letter_message.partition(), DEAD_LETTER.validate_json(letter_message.value())) == (0, letter)
+    assert report.records == {ACCOUNT_BOOK: 5_001, CLIENT_BOOK: 1, DEAD_LETTERS: 1}
+    assert (report.total, report.messages) == (5_003, len(messages) + 2)
+    assert progress[-1] == 5_003
+    assert {message.headers() for message in messages} == {None}
+
+
+def test_batches_keep_both_limits(broker: Broker) -> None:
+    """No message has more than its records or bytes, and few messages hold many deals."""
+    publish((deal(number, login=1) for number in range(1, 4_502)), broker.bootstrap)
+    messages = broker.messages(ACCOUNT_BOOK)
+    counts = [message.value().count(b"\n") + 1 for message in messages]
+    assert sum(counts) == 4_501
+    assert len(messages) < 6
+    assert max(counts) <= MAX_BATCH_RECORDS
+    assert max(len(message.value()) for message in messages) <= MAX_BATCH_BYTES
+
+
+def test_memory_is_bounded_across_partitions(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the bound of all unfinished batches, they are sent as they are, and nothing is lost."""
+    monkeypatch.setattr(produce, "MAX_BUFFERED_BYTES", 5_000)
+    publish([deal(number, login=number % 50 + 1) for number in range(1, 201)], broker.bootstrap)
+    messages = broker.messages(ACCOUNT_BOOK)
+    assert len(messages) > 10
+    assert sum(message.value().count(b"\n") + 1 for message in messages) == 200
+
+
+def test_a_full_queue_waits(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full send queue slows the reading down and loses nothing."""
+    monkeypatch.setitem(produce.CONFIG, "queue.buffering.max.messages", 2)
+    monkeypatch.setattr(produce, "MAX_BUFFERED_BYTES", 1)
+    report = publish([deal(number, login=1) for number in range(1, 51)], broker.bootstrap)
+    assert report.messages == len(broker.messages(ACCOUNT_BOOK)) == 50
+
+
+def test_nothing_to_publish(broker: Broker) -> None:
+    """No events, no messages."""
+    assert publish([], broker.bootstrap).total == 0
+
+
+def test_terms_travel_together(broker: Broker) -> None:
+    """Terms that fit are one message on partition 0, in order."""
+    rates = [
+        RatePublished(base="EUR", quote="USD", rate=Decimal(number), as_of=AT) for number in range(1, 1_000)
+    ]
+    assert publish_terms(rates, broker.bootstrap).messages == 1
+    (message,) = broker.messages(TERMS)
+    assert (message.partition(), decode_batch(message.value())) == (0, rates)
+
+
+def test_missing_topic_is_told(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A topic is never made by accident: with one partition it would split a book."""
+    monkeypatch.setattr(produce, "ACCOUNT_BOOK", "no-such-topic")
+    with pytest.raises(PublishFailed, match="no-such-topic"):
+        publish([deal(1, login=1)], broker.bootstrap)
+
+
+def test_unreachable_kafka_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody listens, publishing fails with the address."""
+    monkeypatch.setattr(produce, "METADATA_TIMEOUT_S", 0.5)
+    monkeypatch.setitem(produce.CONFIG, "log_level", 0)
+    with pytest.raises(PublishFailed, match=r"127\.0\.0\.1:1:"):
+        publish([deal(1, login=1)], "127.0.0.1:1")
+
+
+def test_undelivered_messages_are_told(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that refuses a message makes publishing fail, and says what was acknowledged."""
+    monkeypatch.setitem(produce.CONFIG, "message.max.bytes", 1_000)
+    monkeypatch.setitem(produce.CONFIG, "log_level", 0)
+    with pytest.raises(PublishFailed, match="0 of 0 messages were acknowledged"):
+        publish([deal(number, login=1) for number in range(1, 11)], broker.bootstrap)
+
+
+def test_a_lost_broker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages without an acknowledgement in time make publishing fail."""
+    producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    (first,) = producer.list_topics(timeout=10).brokers.values()
+    producer.list_topics(ACCOUNT_BOOK, timeout=10)
+    monkeypatch.setitem(produce.CONFIG, "delivery.timeout.ms", 1_500)
+    monkeypatch.setitem(produce.CONFIG, "log_level", 0)
+
+    def events() -> Iterator[Deal]:
+        nonlocal producer
+        for number in range(1, 601):
+            if number == 550:
+                del producer  # the mock cluster ends with its producer
+            yield deal(number, login=1)
+
+    monkeypatch.setattr(produce, "MAX_BUFFERED_BYTES", 1)
+    with pytest.raises(PublishFailed, match="not delivered"):
+        publish(events(), f"{first.host}:{first.port}")
+
+
+def test_a_failing_source_is_passed_on(broker: Broker) -> None:
+    """What the source raises is what the caller sees."""
+
+    def events() -> Iterator[Deal]:
+        yield deal(1, login=1)
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        publish(events(), broker.bootstrap)
