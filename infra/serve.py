@@ -1,11 +1,10 @@
 """One process for everything that touches the database: sink, API, portal and postbacks."""
 
 import json
-import logging
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +18,41 @@ from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.bootstrap import clickhouse_client, connect
 from infra.verify import verify
+from schemas.errors import Unavailable
 from schemas.settings import Settings
 from streams.sink import Sink
-
-log = logging.getLogger("ibflow.serve")
 
 READY_SECONDS = 20.0
 STATE_FILE = "serve.json"
 """In the data folder: where the running server answers, for commands that need its database."""
 
 
-@dataclass(slots=True)
 class Server:
     """The database's one owner; the embedded ClickHouse has a folder that no second process opens."""
 
-    settings: Settings
-    kafka: str
-    url: str = ""
+    def __init__(self, settings: Settings, kafka: str) -> None:
+        check_exposure(settings)
+        self._settings = settings
+        self._connect: Callable[[], Client] = lambda: connect(settings)
+        self.url = ""
+        self.client = clickhouse_client(settings)
+        self.sink = Sink(self._connect(), kafka)
+        self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
+        self._dispatcher = Dispatcher.from_settings(settings, self._connect)
+        app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag)
+        _add_verify(app, self.client)
+        self._uvicorn = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        self._api_thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start every part in a thread of its own; return once the API answers."""
-        check_exposure(self.settings)
-        self.client = clickhouse_client(self.settings)
-        self.sink = Sink(connect(self.settings), self.kafka)
-        self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._sink_thread.start()
         self._start_api()
-        self.dispatcher = Dispatcher.from_settings(self.settings, lambda: connect(self.settings))
-        self.dispatcher.start()
+        self._dispatcher.start()
 
     def _start_api(self) -> None:
-        app = create_app(Ledger(lambda: connect(self.settings)), self.settings)
-        _add_verify(app, self.client)
-        listener = socket.create_server((self.settings.api_host, self.settings.api_port))
-        self.url = f"http://{self.settings.api_host}:{listener.getsockname()[1]}"
-        config = uvicorn.Config(app, log_level="warning", lifespan="on")
-        self._uvicorn = uvicorn.Server(config)
+        listener = _listen(self._settings)
+        self.url = f"http://{self._settings.api_host}:{listener.getsockname()[1]}"
         self._api_thread = threading.Thread(
             target=self._uvicorn.run, kwargs={"sockets": [listener]}, name="api", daemon=True
         )
@@ -62,20 +60,31 @@ class Server:
         deadline = time.monotonic() + READY_SECONDS
         while not self._uvicorn.started:
             if time.monotonic() > deadline or not self._api_thread.is_alive():
-                raise RuntimeError("the API did not start; its log says why")
+                raise Unavailable("the API did not start; the log above says why")
             time.sleep(0.02)
-        state = {"url": self.url}
-        _state_file(self.settings).write_text(json.dumps(state), encoding="utf-8")
+        _state_file(self._settings).write_text(json.dumps({"url": self.url}), encoding="utf-8")
 
     def stop(self) -> None:
         """Stop taking requests, finish the batch at hand, close the database."""
-        _state_file(self.settings).unlink(missing_ok=True)
-        self.dispatcher.stop()
+        _state_file(self._settings).unlink(missing_ok=True)
+        self._dispatcher.stop()
         self._uvicorn.should_exit = True
-        self._api_thread.join(READY_SECONDS)
+        if self._api_thread is not None:
+            self._api_thread.join(READY_SECONDS)
         self.sink.stop()
-        self._sink_thread.join(READY_SECONDS)
+        if self._sink_thread.is_alive():
+            self._sink_thread.join(READY_SECONDS)
         self.client.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.api_host, settings.api_port))
+    except OSError as error:
+        raise Unavailable(
+            f"cannot listen on {settings.api_host}:{settings.api_port}: {error.strerror}; "
+            "choose another port with IBFLOW_API_PORT, or 0 for any free one"
+        ) from None
 
 
 def running_url(settings: Settings) -> str | None:

@@ -14,6 +14,7 @@ from infra.processes import Process
 from infra.progress import Progress, Watch
 from infra.serve import Server
 from ingest.produce import publish_terms
+from schemas.errors import Unavailable
 from schemas.settings import Settings
 
 log = logging.getLogger("ibflow.stack")
@@ -30,10 +31,20 @@ class Stack:
     workers: int = 1
     kafka: str = ""
     processes: list[Process] = field(default_factory=list)
+    server: Server = field(init=False)
     _own_kafka: bool = False
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _supervisor: threading.Thread | None = None
 
     def start(self) -> None:
         """Start Kafka, then the workers, then the server; return when the API answers."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.kafka = self.settings.kafka or self._start_kafka()
         prepare_topics(self.settings, self.kafka)
@@ -46,7 +57,6 @@ class Stack:
             self.processes.append(process)
         self.server = Server(self.settings, self.kafka)
         self.server.start()
-        self._stopping = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
 
@@ -63,10 +73,12 @@ class Stack:
     def stop(self) -> None:
         """Stop in the other direction; what is under way is taken up at the next start."""
         self._stopping.set()
-        self._supervisor.join()
+        if self._supervisor is not None:
+            self._supervisor.join()
         for process in self.processes:
             process.stop()
-        self.server.stop()
+        if hasattr(self, "server"):
+            self.server.stop()
         if self._own_kafka:
             LocalKafka().stop(self.settings.kafka_dir)
 
@@ -82,8 +94,15 @@ class Stack:
     def drain(self, on_progress: Callable[[Progress], None] | None = None) -> Progress:
         """Wait until everything written is applied and stored."""
         watch = Watch(self.kafka)
+
+        def check(progress: Progress) -> None:
+            if self.server.sink.failure is not None:
+                raise Unavailable(f"the sink cannot store: {self.server.sink.failure}")
+            if on_progress is not None:
+                on_progress(progress)
+
         try:
-            return watch.wait(self.server.sink.positions, DRAIN_SECONDS, on_progress or (lambda _: None))
+            return watch.wait(self.server.sink.positions, DRAIN_SECONDS, check)
         finally:
             watch.close()
 

@@ -192,6 +192,8 @@ class Partition:
         good: list[Record] = []
         letters: list[DeadLetter] = []
         for number, line in enumerate(value.split(b"\n"), 1):
+            if not line.strip():
+                continue
             try:
                 good.append(self._accept(decode(line)))
             except InvalidRecord as error:

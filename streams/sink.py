@@ -26,6 +26,7 @@ log = logging.getLogger("ibflow.sink")
 
 MAX_BATCH_MESSAGES = 500
 POLL_SECONDS = 0.2
+RETRY_SECONDS = 5.0
 ORIGIN = ("_topic", "_partition", "_offset")
 INSERT = {"async_insert": 0}
 """ClickHouse 26 made inserts asynchronous by default; a position may only follow stored rows."""
@@ -59,7 +60,10 @@ def _cell(value: Any) -> Any:
 
 
 def _deal_row(deal: Deal) -> Row:
-    return [deal.deal_key, *_DEAL.row(deal)]
+    """Cash operations have neither side nor entry; those columns are empty, not null."""
+    row = _DEAL.row(deal)
+    row[_SIDE], row[_ENTRY] = deal.side or "", deal.entry or ""
+    return [deal.deal_key, *row]
 
 
 def _partner_row(partner: PartnerDefined) -> Row:
@@ -69,6 +73,7 @@ def _partner_row(partner: PartnerDefined) -> Row:
 
 
 _DEAL = _mirror("deals", Deal, rename={"group": "account_group"})
+_SIDE, _ENTRY = _DEAL.columns.index("side"), _DEAL.columns.index("entry")
 
 TABLES: dict[type, Table] = {
     Deal: Table("deals", ("deal_key", *_DEAL.columns), _deal_row),
@@ -163,7 +168,7 @@ class Sink:
         )
         self._next: dict[tuple[str, int], int] = {}
         self._stop = threading.Event()
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
 
     def assign(self) -> None:
         """Take up every partition where the database says it stopped."""
@@ -178,18 +183,20 @@ class Sink:
         self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in self._next.items()])
 
     def run(self) -> None:
-        """Store until `stop`; a failure is kept for the health check and ends the thread."""
-        try:
-            self.assign()
-            while not self._stop.is_set():
-                self.store_once()
-        except BaseException as error:
-            self.failure = error
-            log.critical(
-                "the sink stopped; nothing is lost, restart it once the cause is mended", exc_info=True
-            )
-        finally:
-            self._consumer.close()
+        """Store until `stop`. After a failure, begin again where the database says it stopped."""
+        while not self._stop.is_set():
+            try:
+                self.assign()
+                while not self._stop.is_set():
+                    self.store_once()
+                    self.failure = None
+            except Exception as error:
+                self.failure = error
+                log.exception(
+                    "the sink could not store; nothing is lost, it tries again in %s s", RETRY_SECONDS
+                )
+                self._stop.wait(RETRY_SECONDS)
+        self._consumer.close()
 
     def stop(self) -> None:
         """Ask `run` to return after the batch at hand."""
@@ -231,6 +238,16 @@ class Sink:
         self._client.insert(
             "sink_positions", positions, column_names=["topic", "partition", "next_offset"], settings=INSERT
         )
+
+    def lag(self) -> int:
+        """Messages written and not stored yet; raise `RuntimeError` while it cannot store."""
+        if self.failure is not None:
+            raise RuntimeError(f"the sink cannot store: {self.failure}")
+        ends = (
+            self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)[1] - position
+            for (topic, partition), position in self.positions().items()
+        )
+        return sum(max(behind, 0) for behind in ends)
 
     def positions(self) -> dict[tuple[str, int], int]:
         """The next offset of every partition."""
