@@ -1,0 +1,1 @@
+"""Reports, explanations, the portal, payout files and postbacks over the ledger."""

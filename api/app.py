@@ -1,0 +1,57 @@
+"""The API as one application: routes, portal, gate and problems put together."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from api import portal, problems
+from api.exposure import check_exposure
+from api.gate import Gate
+from api.ledger import Ledger
+from api.routes import health, pages, partners, quality, reports, transfers
+from schemas.settings import Settings
+
+DESCRIPTION = """
+What a broker owes its introducing brokers, and the reason of every cent.
+Money is text with a point, times are UTC, lists have `limit` and `cursor`,
+errors are problem+json whose `detail` says what to do next.
+"""
+
+
+def create_app(
+    ledger: Ledger, settings: Settings, *, sink_lag: Callable[[], int | None] | None = None
+) -> FastAPI:
+    """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
+
+    `sink_lag` tells how many messages the sink of this process has yet to store; a `RuntimeError`
+    from it makes `/health` answer 503. The app closes `ledger` when its server shuts down.
+    """
+    check_exposure(settings)
+    app = FastAPI(
+        title="ibflow",
+        description=DESCRIPTION,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_close_ledger,
+    )
+    app.state.ledger = ledger
+    app.state.sink_lag = sink_lag
+    for room in (health, reports, transfers, partners, quality, pages):
+        app.include_router(room.router)
+    portal.mount(app)
+    problems.install(app)
+    app.add_middleware(_gate, token=settings.api_token.get_secret_value())
+    return app
+
+
+@asynccontextmanager
+async def _close_ledger(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.ledger.close()
+
+
+def _gate(app: ASGIApp, token: str) -> ASGIApp:
+    return Gate(app, token)

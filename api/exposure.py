@@ -1,0 +1,62 @@
+"""Who may ask: a token, or nobody but this machine."""
+
+import hmac
+from base64 import b64decode
+from binascii import Error as Base64Error
+from ipaddress import ip_address
+
+from schemas.settings import Settings
+
+
+class ExposureError(ValueError):
+    """The settings would show the ledger to anyone on the network."""
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to listen beyond loopback without a token."""
+    if settings.api_token.get_secret_value() or is_loopback(settings.api_host):
+        return
+    raise ExposureError(
+        f"the API would listen on {settings.api_host} without a token; "
+        "set IBFLOW_API_TOKEN, or IBFLOW_API_HOST=127.0.0.1"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """True for names and addresses that only this machine reaches."""
+    bare = host.removeprefix("[").removesuffix("]")
+    if bare.lower() == "localhost":
+        return True
+    try:
+        return ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def is_authorised(token: str, authorization: str) -> bool:
+    """Compare the Bearer token or the HTTP Basic password with `token`, in constant time."""
+    return hmac.compare_digest(_credential(authorization).encode(), token.encode())
+
+
+def is_local_request(host_header: str) -> bool:
+    """True if the request names this machine.
+
+    Without a token the Host header is the only defence against a web page that has made its own
+    name point to 127.0.0.1 and reads the ledger through the visitor's browser.
+    """
+    host = (
+        host_header.rpartition(":")[0] if host_header[-1:].isdigit() and ":" in host_header else host_header
+    )
+    return is_loopback(host)
+
+
+def _credential(authorization: str) -> str:
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return b64decode(value, validate=True).decode().partition(":")[2]
+    except (Base64Error, UnicodeDecodeError):
+        return ""

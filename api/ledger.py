@@ -1,0 +1,99 @@
+"""The ledger as the API sees it: a small pool of ClickHouse clients, each used by one thread at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from queue import Empty, LifoQueue
+from threading import Lock
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+MAX_CLIENTS = 8
+"""Queries that run at once; more wait for a client."""
+CLIENT_WAIT_S = 30
+"""How long a query waits for a client before it is refused."""
+MAX_QUERY_S = 30
+
+Row = dict[str, Any]
+
+
+class LedgerUnavailable(RuntimeError):
+    """The ledger cannot be read now; the message holds no SQL and no address."""
+
+
+class Ledger:
+    """Reads over `connect`, which opens one more client on the same database.
+
+    SQL is a constant of this room; values travel beside it as server-side parameters only.
+    """
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._connect = connect
+        self._idle: LifoQueue[Client] = LifoQueue()
+        self._opened = 0
+        self._lock = Lock()
+
+    def rows(self, sql: str, **values: object) -> list[Row]:
+        """Run one query and give its rows by column name; times are aware, in UTC."""
+        with self._client() as client:
+            result = client.query(sql, parameters=values, settings={"max_execution_time": MAX_QUERY_S})
+        return [{name: _aware(value) for name, value in row.items()} for row in result.named_results()]
+
+    def row(self, sql: str, **values: object) -> Row:
+        """Run a query that gives exactly one row, such as an aggregate without GROUP BY."""
+        (row,) = self.rows(sql, **values)
+        return row
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Append rows; of this room only the postback dispatcher writes, and only its attempts."""
+        with self._client() as client:
+            client.insert(table, rows, column_names=columns)
+
+    def close(self) -> None:
+        """Close the idle clients; one in use is closed by whoever started its thread."""
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        client = self._borrow()
+        try:
+            yield client
+        except ClickHouseError as error:
+            raise LedgerUnavailable("the ledger did not answer the query") from error
+        finally:
+            self._idle.put(client)
+
+    def _borrow(self) -> Client:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            pass
+        with self._lock:
+            may_open = self._opened < MAX_CLIENTS
+            self._opened += may_open
+        if may_open:
+            return self._open()
+        try:
+            return self._idle.get(timeout=CLIENT_WAIT_S)
+        except Empty:
+            raise LedgerUnavailable(f"no client of the ledger was free for {CLIENT_WAIT_S} s") from None
+
+    def _open(self) -> Client:
+        try:
+            return self._connect()
+        except Exception as error:
+            with self._lock:
+                self._opened -= 1
+            raise LedgerUnavailable("the ledger cannot be opened") from error
+
+
+def _aware(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value

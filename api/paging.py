@@ -1,0 +1,46 @@
+"""Lists are bounded: a limit, and an opaque cursor that continues where the last page ended."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from api.ledger import Row
+from api.problems import Problem
+
+MAX_LIMIT = 1_000
+MAX_CURSOR_CHARACTERS = 2_000
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows of one page.")]
+Cursor = Annotated[
+    str,
+    Query(
+        max_length=MAX_CURSOR_CHARACTERS, description="`next_cursor` of the page before; empty: the first."
+    ),
+]
+
+
+def encode_cursor(key: Sequence[int | str]) -> str:
+    """Write the sort key of a page's last row as the cursor of the next page."""
+    return urlsafe_b64encode(json.dumps(list(key)).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
+    """Read a cursor whose parts are of these kinds; anything else is the caller's mistake."""
+    try:
+        parts = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        fits = [type(part) for part in parts] == list(kinds)
+    except (ValueError, TypeError):
+        fits = False
+    if not fits:
+        raise Problem(400, "The cursor is not one of this list. Start again without `cursor`.")
+    return list(parts)
+
+
+def page(rows: list[Row], limit: int, key: Callable[[Row], Sequence[int | str]]) -> dict[str, Any]:
+    """Cut `limit + 1` rows read to one page; the extra row tells that another page follows."""
+    kept = rows[:limit]
+    more = len(rows) > limit
+    return {"items": kept, "next_cursor": encode_cursor(key(kept[-1])) if more and kept else None}

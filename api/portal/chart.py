@@ -1,0 +1,160 @@
+"""The chart: daily net commission stacked by IB, laid out here and drawn as SVG by the template."""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+WIDTH = 960
+HEIGHT = 260
+LEFT = 64
+RIGHT = 8
+TOP = 12
+BOTTOM = 28
+MAX_SERIES = 8
+"""More IBs than colours an eye can tell apart; the rest is one series, `others`."""
+MAX_BARS = 62
+"""Days drawn; a longer interval is drawn in weeks, months or years."""
+BUCKETS_DAYS = (1, 7, 30, 365)
+OTHERS = "others"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One rectangle of the stack."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    series: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A label of an axis and where it stands."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything the template draws."""
+
+    bars: list[Bar]
+    x_marks: list[Mark]
+    y_marks: list[Mark]
+    zero: float
+    legend: list[str]
+    bucket: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Money to pixels."""
+
+    low: float
+    high: float
+
+    def y(self, value: float) -> float:
+        share = (self.high - value) / (self.high - self.low)
+        return round(TOP + share * (HEIGHT - TOP - BOTTOM), 2)
+
+
+def chart(rows: list[tuple[date, str, Decimal]], names: dict[str, str]) -> Chart | None:
+    """Lay out (day, IB, net); None if there is nothing to draw."""
+    if not rows:
+        return None
+    legend = _legend(rows)
+    bucket_days, starts = _buckets(rows[0][0], rows[-1][0])
+    stacks = _stacks(rows, legend, bucket_days, starts)
+    highs = [sum(v for v in stack.values() if v > 0) for stack in stacks.values()]
+    lows = [sum(v for v in stack.values() if v < 0) for stack in stacks.values()]
+    marks = _ticks(float(min([*lows, Decimal(0)])), float(max([*highs, Decimal(0)])))
+    scale = _Scale(marks[0], marks[-1])
+    labels = [names.get(ib_id, ib_id) for ib_id in legend]
+    return Chart(
+        bars=_bars(stacks, starts, scale, labels),
+        x_marks=_x_marks(starts),
+        y_marks=[Mark(scale.y(value), _short(value)) for value in marks],
+        zero=scale.y(0),
+        legend=labels,
+        bucket={1: "day", 7: "week", 30: "30 days"}.get(bucket_days, "year"),
+        summary=f"{starts[0]} to {rows[-1][0]}, {len(labels)} series",
+    )
+
+
+def _legend(rows: list[tuple[date, str, Decimal]]) -> list[str]:
+    """The IBs with the most, in that order, and `others` if any are left."""
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for _, ib_id, net in rows:
+        totals[ib_id] += net
+    ranked = sorted(totals, key=lambda ib_id: (-totals[ib_id], ib_id))
+    return ranked if len(ranked) <= MAX_SERIES else [*ranked[: MAX_SERIES - 1], OTHERS]
+
+
+def _buckets(first: date, last: date) -> tuple[int, list[date]]:
+    days = (last - first).days + 1
+    bucket_days = next((size for size in BUCKETS_DAYS if days <= size * MAX_BARS), BUCKETS_DAYS[-1])
+    return bucket_days, [first + timedelta(days=offset) for offset in range(0, days, bucket_days)]
+
+
+def _stacks(
+    rows: list[tuple[date, str, Decimal]], legend: list[str], bucket_days: int, starts: list[date]
+) -> dict[date, dict[int, Decimal]]:
+    """Start of the bucket → series → net."""
+    series = {ib_id: number for number, ib_id in enumerate(legend)}
+    stacks: dict[date, dict[int, Decimal]] = {start: defaultdict(Decimal) for start in starts}
+    for day, ib_id, net in rows:
+        start = starts[(day - starts[0]).days // bucket_days]
+        stacks[start][series.get(ib_id, len(legend) - 1)] += net
+    return stacks
+
+
+def _bars(
+    stacks: dict[date, dict[int, Decimal]], starts: list[date], scale: _Scale, labels: list[str]
+) -> list[Bar]:
+    step = (WIDTH - LEFT - RIGHT) / max(len(starts), 8)
+    bars = []
+    for number, start in enumerate(starts):
+        ends = {True: 0.0, False: 0.0}
+        for series, value in sorted(stacks[start].items()):
+            if not value:
+                continue
+            base, end = ends[value > 0], ends[value > 0] + float(value)
+            ends[value > 0] = end
+            top, bottom = scale.y(max(base, end)), scale.y(min(base, end))
+            title = f"{start}, {labels[series]}: {value:,.2f}"
+            x = round(LEFT + number * step + step * 0.12, 2)
+            bars.append(Bar(x, top, round(step * 0.76, 2), max(round(bottom - top, 2), 0.5), series, title))
+    return bars
+
+
+def _x_marks(starts: list[date]) -> list[Mark]:
+    step = (WIDTH - LEFT - RIGHT) / max(len(starts), 8)
+    every = math.ceil(len(starts) / 10)
+    return [
+        Mark(round(LEFT + (number + 0.5) * step, 2), f"{start:%b} {start.day}")
+        for number, start in enumerate(starts)
+        if number % every == 0
+    ]
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """About five round values that enclose low and high."""
+    rough = max(high - low, 0.01) / 4
+    size = 10 ** math.floor(math.log10(rough))
+    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
+    first, last = math.floor(low / step), max(math.ceil(high / step), math.floor(low / step) + 1)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _short(value: float) -> str:
+    for size, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{suffix}"
+    return f"{value:g}"

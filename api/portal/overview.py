@@ -1,0 +1,125 @@
+"""What the portal's page shows, gathered in one value before anything is rendered."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from api.ledger import Ledger, Row
+from api.portal.chart import Chart, chart
+from api.queries import balance, commissions, quality, transfers
+from api.queries.partners import tree, walk
+from api.queries.periods import interval, periods
+from api.queries.transfers import TransferFilter
+
+NEWEST = 15
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One key figure: an amount of money or a count, and what it means."""
+
+    label: str
+    note: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLine:
+    """One IB of the tree with its totals in the page's currency; `subtree` is the sum with its downline."""
+
+    node: dict[str, Any]
+    totals: dict[str, Any]
+    subtree: Decimal
+    share: int
+    """Its own earnings as a percentage of the largest; the width of its bar."""
+    children: tuple["TreeLine", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything on the page, in one currency and one interval."""
+
+    periods: list[Row]
+    period: str
+    currencies: list[str]
+    currency: str
+    tiles: list[Tile]
+    deals: Row
+    lots: Decimal
+    tree: tuple[TreeLine, ...]
+    partners: int
+    chart: Chart | None
+    transfers: list[Row]
+    names: dict[str, str]
+    balance: dict[str, Any]
+
+    @property
+    def is_empty(self) -> bool:
+        """True before anything was booked or refused."""
+        return not self.currencies and not any(self.deals.values())
+
+
+def overview(ledger: Ledger, period: str, currency: str) -> Overview:
+    """Gather the page; without a choice, all periods and the currency with the most deals."""
+    span = interval(ledger, period)
+    proof = balance.summary(ledger)
+    totals = commissions.totals(ledger, commissions.ReportFilter(span))
+    currencies = [row["currency"] for row in proof["currencies"]]
+    chosen = currency if currency in currencies else _busiest(totals, currencies)
+    roots = tree(ledger, span)
+    nodes = walk(roots)
+    names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
+    report = next((row for row in totals if row["currency"] == chosen), None)
+    newest = transfers.transfers(ledger, TransferFilter(currency=chosen, interval=span), NEWEST)["items"]
+    top = max((_of(node, chosen)["earned"] for node in nodes), default=ZERO)
+    return Overview(
+        periods=periods(ledger),
+        period=period,
+        currencies=currencies,
+        currency=chosen,
+        tiles=_tiles([_of(node, chosen) for node in nodes], is_period=bool(period)),
+        deals=quality.deal_counts(ledger, span),
+        lots=report["lots"] if report else ZERO,
+        tree=tuple(_line(root, chosen, top) for root in roots),
+        partners=len(nodes),
+        chart=chart(commissions.daily(ledger, span, chosen), names),
+        transfers=newest,
+        names=names,
+        balance=proof,
+    )
+
+
+def _busiest(totals: list[Row], currencies: list[str]) -> str:
+    if totals:
+        return str(max(totals, key=lambda row: (row["deals"], row["currency"]))["currency"])
+    return currencies[0] if currencies else ""
+
+
+def _of(node: dict[str, Any], currency: str) -> dict[str, Any]:
+    """The node's totals in one currency, zeros if it has none."""
+    names = ("earned", "reversed", "held", "pending", "payable", "lots")
+    none = {**dict.fromkeys(names, ZERO), "deals": 0, "currency": currency}
+    return next((row for row in node["totals"] if row["currency"] == currency), none)
+
+
+def _tiles(rows: list[dict[str, Any]], *, is_period: bool) -> list[Tile]:
+    def total(name: str) -> Decimal:
+        return sum((row[name] for row in rows), ZERO)
+
+    when = "in this period" if is_period else "all time"
+    return [
+        Tile("Earned", f"accrued less clawed back, {when}", total("earned")),
+        Tile("Pending", "not on a closed statement yet", total("pending")),
+        Tile("Held", "waits for a client\u2019s KYC", total("held")),
+        Tile("Payable", "on closed statements", total("payable")),
+        Tile("Clawed back", f"reversed, {when}", total("reversed")),
+    ]
+
+
+def _line(node: dict[str, Any], currency: str, top: Decimal) -> TreeLine:
+    children = tuple(_line(child, currency, top) for child in node["children"])
+    totals = _of(node, currency)
+    subtree = totals["earned"] + sum((child.subtree for child in children), ZERO)
+    share = int(totals["earned"] * 100 / top) if top > 0 and totals["earned"] > 0 else 0
+    return TreeLine(node, totals, subtree, share, children)

@@ -1,0 +1,1 @@
+"""Postbacks: milestones told to partners' trackers, signed, retried, and never to a private address."""

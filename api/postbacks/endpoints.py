@@ -1,0 +1,139 @@
+"""Postback endpoints: read from one YAML file, refused as a whole if any line of it is wrong."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from api.postbacks.macros import check_template
+from api.postbacks.safe_client import TOTAL_TIMEOUT_S, Policy, check_url
+from api.postbacks.signing import decode_secret
+from commission.outputs import MilestoneKind
+
+MAX_ENDPOINTS = 64
+MAX_FILE_BYTES = 256_000
+MILESTONE_KINDS: tuple[str, ...] = get_args(MilestoneKind)
+
+
+class EndpointsError(ValueError):
+    """The file of endpoints cannot be used; the message names the endpoint and the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where milestones are told. Empty `events` or `ibs` mean all."""
+
+    endpoint_id: str
+    url: str
+    key: bytes
+    method: Literal["GET", "POST"] = "POST"
+    events: frozenset[str] = frozenset()
+    ibs: frozenset[str] = frozenset()
+    timeout_s: float = TOTAL_TIMEOUT_S
+    since: datetime | None = None
+    policy: Policy = field(default_factory=Policy)
+
+    def __repr__(self) -> str:
+        """The endpoint without its secret, so that no log can hold one."""
+        return f"Endpoint({self.endpoint_id})"
+
+
+class _Entry(BaseModel):
+    """One endpoint as written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    url: Annotated[str, Field(max_length=2_000)]
+    method: Literal["GET", "POST"] = "POST"
+    secret: str = ""
+    secret_env: str = ""
+    events: list[str] = []
+    ibs: list[str] = []
+    timeout: Annotated[float, Field(gt=0, le=TOTAL_TIMEOUT_S)] = TOTAL_TIMEOUT_S
+    since: datetime | None = None
+    """Milestones before this moment are not sent, and an earlier 410 no longer disables the endpoint."""
+    allow_http: bool = False
+    allow_private: bool = False
+
+    @field_validator("events")
+    @classmethod
+    def _known(cls, events: list[str]) -> list[str]:
+        for event in events:
+            if event not in MILESTONE_KINDS:
+                raise ValueError(f"the event {event} is unknown; known are {', '.join(MILESTONE_KINDS)}")
+        return events
+
+    @model_validator(mode="after")
+    def _sound(self) -> "_Entry":
+        check_template(self.url)
+        check_url(self.url, self.policy)
+        if bool(self.secret) == bool(self.secret_env):
+            raise ValueError("give `secret`, or `secret_env` with the name of an environment variable")
+        return self
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(self.allow_http, self.allow_private)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    endpoints: Annotated[list[_Entry], Field(max_length=MAX_ENDPOINTS)]
+
+
+def load_endpoints(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Endpoint, ...]:
+    """Read the file; raise `EndpointsError` with what to correct."""
+    try:
+        file = _File.model_validate(_yaml(path))
+    except ValidationError as error:
+        raise EndpointsError(f"{path.name}: {_first(error)}") from None
+    ids = [entry.id for entry in file.endpoints]
+    if len(set(ids)) < len(ids):
+        raise EndpointsError(f"{path.name}: two endpoints share one id; an id names one endpoint for ever")
+    return tuple(_endpoint(entry, path, environ) for entry in file.endpoints)
+
+
+def _yaml(path: Path) -> object:
+    try:
+        text = path.read_bytes()[: MAX_FILE_BYTES + 1]
+        if len(text) > MAX_FILE_BYTES:
+            raise EndpointsError(f"{path.name} is larger than {MAX_FILE_BYTES} bytes")
+        return YAML(typ="safe", pure=True).load(text)
+    except OSError as error:
+        raise EndpointsError(f"{path.name} cannot be read: {error.strerror}") from None
+    except YAMLError as error:
+        raise EndpointsError(f"{path.name} is no YAML: {type(error).__name__}") from None
+
+
+def _endpoint(entry: _Entry, path: Path, environ: Mapping[str, str]) -> Endpoint:
+    secret = entry.secret or environ.get(entry.secret_env, "")
+    try:
+        key = decode_secret(secret)
+    except ValueError as error:
+        where = entry.secret_env or "secret"
+        raise EndpointsError(f"{path.name}: endpoint {entry.id}, {where}: {error}") from None
+    since = entry.since
+    return Endpoint(
+        endpoint_id=entry.id,
+        url=entry.url,
+        key=key,
+        method=entry.method,
+        events=frozenset(entry.events),
+        ibs=frozenset(entry.ibs),
+        timeout_s=entry.timeout,
+        since=since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since,
+        policy=entry.policy,
+    )
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}"

@@ -1,0 +1,70 @@
+"""Errors as problem+json (RFC 9457): what is wrong, and a sentence that says what to do next."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api.ledger import LedgerUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """A request that cannot be answered; `detail` tells the caller what to do."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The answer for an error, the same shape for every status."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Turn every exception of a route into a problem, without telling internals."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(LedgerUnavailable, _unavailable)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return problem_response(error.status, error.detail)
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"There is nothing at {request.url.path}. Open /docs for the list of routes."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = "The API only reads. Send GET."
+    return problem_response(error.status_code, detail, dict(error.headers or {}))
+
+
+def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first, *rest = error.errors()
+    where = ".".join(str(part) for part in first["loc"][1:]) or "request"
+    more = f" {len(rest)} more fields are wrong." if rest else ""
+    return problem_response(422, f"Correct `{where}`: {first['msg']}.{more}")
+
+
+def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    log.error("ledger unavailable: %s", error, exc_info=error)
+    return problem_response(503, f"The request was not answered: {error}. Try again; then see the log.")
+
+
+def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error", exc_info=error)
+    return problem_response(500, "Something unexpected went wrong. The log holds the reason; report it.")

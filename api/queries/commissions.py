@@ -1,0 +1,135 @@
+"""The commission report: what IBs earned in an interval, grouped by what the reader asks for."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from api.ledger import Ledger, Row
+from api.paging import decode_cursor, page
+from api.queries.periods import INSIDE, Interval
+
+GroupBy = Literal["ib", "symbol", "component", "client", "period"]
+
+_PERIOD_OF = """
+arrayFirst(p -> p.2 <= occurred_at AND occurred_at < p.3,
+    (SELECT groupArray((period, starts_at, ends_at)) FROM periods FINAL)).1
+"""
+
+DIMENSIONS: dict[GroupBy, tuple[str, str]] = {
+    "ib": ("ib_id", "ib_id"),
+    "symbol": ("symbol", "symbol"),
+    "component": ("component", "component"),
+    "client": ("client_id", "client_id"),
+    "period": (
+        "period_of",
+        _PERIOD_OF,
+    ),
+}
+"""Group → the column's name inside the query, and the expression that gives it."""
+
+MEASURES = ("lots", "accrued", "reversed", "net", "held", "currency", "deals")
+_NAMES = {"ib": "ib_id", "client": "client_id"}
+
+# A deal pays several IBs and components, each row with the deal's lots. So lots and deals are counted
+# once for each deal of a group, and only while an accrual of the deal stands unreversed.
+_REPORT = """
+WITH rows AS (
+    SELECT {dimensions}, currency, code, amount, debit, credit, caused_by, lots,
+        component != 'cpa' AS is_deal,
+        code = 'accrual' AND transfer_id NOT IN (
+            SELECT assumeNotNull(reverses) FROM transfers FINAL WHERE reverses IS NOT NULL
+        ) AS stands
+    FROM transfers FINAL
+    WHERE {inside} AND code IN ('accrual', 'reversal', 'release')
+      AND ({{ib:String}} = '' OR ib_id = {{ib:String}})
+      AND ({{symbol:String}} = '' OR symbol = {{symbol:String}})
+      AND ({{currency:String}} = '' OR currency = {{currency:String}})
+), deals_of AS (
+    SELECT {keys}, currency, caused_by,
+        sumIf(amount, code = 'accrual') AS accrued_of, sumIf(amount, code = 'reversal') AS reversed_of,
+        sumIf(amount, endsWith(credit, ':held')) - sumIf(amount, endsWith(debit, ':held')) AS held_of,
+        maxIf(lots, stands AND is_deal) AS lots_of, max(stands AND is_deal) AS is_rated
+    FROM rows GROUP BY {keys}, currency, caused_by
+)
+SELECT {keys}, currency, sum(lots_of) AS lots, sum(accrued_of) AS accrued, sum(reversed_of) AS reversed,
+    accrued - reversed AS net, sum(held_of) AS held, countIf(is_rated) AS deals
+FROM deals_of GROUP BY {keys}, currency
+ORDER BY {keys}, currency
+LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """What is reported: an interval of event time, optionally one IB, canonical symbol or currency."""
+
+    interval: Interval
+    ib: str = ""
+    symbol: str = ""
+    currency: str = ""
+
+
+def report(
+    ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int, cursor: str = ""
+) -> dict[str, Any]:
+    """One page of groups, and the totals of all groups per currency."""
+    offset = decode_cursor(cursor, int)[0] if cursor else 0
+    rows = _rows(ledger, wanted, group_by, limit + 1, offset)
+    result = page(rows, limit, key=lambda _: (offset + limit,))
+    return {**result, "group_by": list(group_by), "totals": totals(ledger, wanted)}
+
+
+def totals(ledger: Ledger, wanted: ReportFilter) -> list[Row]:
+    """One row a currency over everything the filter lets through."""
+    return [
+        {name: row[name] for name in MEASURES} for row in _rows(ledger, wanted, (), limit=1_000, offset=0)
+    ]
+
+
+def columns(group_by: tuple[GroupBy, ...]) -> list[str]:
+    """The report's columns in their order."""
+    return [*(_NAMES.get(group, group) for group in group_by), *MEASURES]
+
+
+def _rows(
+    ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int, offset: int
+) -> list[Row]:
+    dimensions = [f"{sql} AS {name}" for name, sql in (DIMENSIONS[group] for group in group_by)]
+    keys = [DIMENSIONS[group][0] for group in group_by]
+    sql = _REPORT.format(
+        dimensions=", ".join(dimensions) or "1 AS everything",
+        keys=", ".join(keys) or "everything",
+        inside=INSIDE,
+    )
+    found = ledger.rows(
+        sql,
+        ib=wanted.ib,
+        symbol=wanted.symbol,
+        currency=wanted.currency,
+        limit=limit,
+        offset=offset,
+        **wanted.interval.parameters,
+    )
+    return [_named(row, group_by) for row in found]
+
+
+def _named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:
+    groups = {_NAMES.get(group, group): row[DIMENSIONS[group][0]] for group in group_by}
+    return {**groups, **{name: row[name] for name in MEASURES}}
+
+
+_DAILY = f"""
+SELECT toDate(occurred_at) AS day, ib_id,
+    sumIf(amount, code = 'accrual') - sumIf(amount, code = 'reversal') AS net
+FROM transfers FINAL
+WHERE {INSIDE} AND code IN ('accrual', 'reversal') AND currency = {{currency:String}}
+GROUP BY day, ib_id ORDER BY day, ib_id LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
+
+MAX_DAILY_ROWS = 20_000
+
+
+def daily(ledger: Ledger, interval: Interval, currency: str) -> list[tuple[Any, str, Decimal]]:
+    """(day, IB, net) in UTC days: what the portal's chart shows."""
+    rows = ledger.rows(_DAILY, currency=currency, limit=MAX_DAILY_ROWS, **interval.parameters)
+    return [(row["day"], row["ib_id"], row["net"]) for row in rows]

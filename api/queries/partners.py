@@ -1,0 +1,94 @@
+"""Partners: the tree of IBs, each with its totals per currency."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from api.ledger import Ledger, Row
+from api.queries.commissions import ReportFilter, report
+from api.queries.periods import ALWAYS, SETTLED_INSIDE, Interval
+
+MAX_PARTNERS = 10_000
+MAX_DEPTH = 64
+
+_BALANCES = f"""
+SELECT ib_id, currency,
+    sumIf(amount, code = 'accrual') - sumIf(amount, code = 'reversal') AS earned,
+    sumIf(amount, code = 'reversal') AS reversed,
+    sumIf(amount, endsWith(credit, ':held')) - sumIf(amount, endsWith(debit, ':held')) AS held,
+    sumIf(amount, endsWith(credit, ':pending')) - sumIf(amount, endsWith(debit, ':pending')) AS pending,
+    sumIf(amount, endsWith(credit, ':payable')) - sumIf(amount, endsWith(debit, ':payable')) AS payable
+FROM transfers FINAL WHERE {SETTLED_INSIDE}
+GROUP BY ib_id, currency ORDER BY ib_id, currency LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
+
+TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots", "deals")
+
+
+def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
+    """The roots, each with its sub-IBs under `children`; an IB the ledger pays is never left out."""
+    partners = ledger.rows(
+        "SELECT ib_id, name, currency, parent, kyc_approved FROM partners FINAL "
+        "ORDER BY ib_id LIMIT {limit:UInt32}",
+        limit=MAX_PARTNERS,
+    )
+    totals = _totals(ledger, interval)
+    clients = _clients(ledger)
+    known = {row["ib_id"]: row for row in partners}
+    for ib_id in totals.keys() - known.keys():
+        known[ib_id] = {"ib_id": ib_id, "name": "", "currency": "", "parent": None, "kyc_approved": False}
+    nodes = {
+        ib_id: {**row, "clients": clients.get(ib_id, 0), "totals": totals.get(ib_id, []), "children": []}
+        for ib_id, row in sorted(known.items())
+    }
+    return _nest(nodes)
+
+
+def _totals(ledger: Ledger, interval: Interval) -> dict[str, list[Row]]:
+    volume = {
+        (row["ib_id"], row["currency"]): row
+        for row in report(ledger, ReportFilter(interval), ("ib",), MAX_PARTNERS)["items"]
+    }
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in ledger.rows(_BALANCES, limit=MAX_PARTNERS, **interval.settled_parameters):
+        traded = volume.get((row["ib_id"], row["currency"]), {"lots": 0, "deals": 0})
+        merged = {**row, "lots": traded["lots"], "deals": traded["deals"]}
+        found[row["ib_id"]].append({name: merged[name] for name in TOTALS})
+    return found
+
+
+def _clients(ledger: Ledger) -> dict[str, int]:
+    rows = ledger.rows(
+        "SELECT assumeNotNull(ib_id) AS ib, count() AS clients FROM clients FINAL WHERE ib_id IS NOT NULL "
+        "GROUP BY ib LIMIT {limit:UInt32}",
+        limit=MAX_PARTNERS,
+    )
+    return {row["ib"]: row["clients"] for row in rows}
+
+
+def _nest(nodes: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    roots = []
+    for ib_id, node in nodes.items():
+        parent = node["parent"]
+        if parent in nodes and not _loops(nodes, ib_id):
+            nodes[parent]["children"].append(node)
+        else:
+            roots.append(node)
+    return roots
+
+
+def _loops(nodes: dict[str, dict[str, Any]], ib_id: str) -> bool:
+    """True if the way up comes back or never ends; such an IB is shown as a root, not hidden."""
+    at: str | None = nodes[ib_id]["parent"]
+    for _ in range(MAX_DEPTH):
+        if at is None or at not in nodes:
+            return False
+        if at == ib_id:
+            return True
+        at = nodes[at]["parent"]
+    return True
+
+
+def walk(roots: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every node of the tree, a master IB before its sub-IBs."""
+    return [node for root in roots for node in (root, *walk(root["children"]))]

@@ -1,0 +1,1 @@
+"""Routes: HTTP in, one question to the ledger, a shape out."""

@@ -1,0 +1,21 @@
+"""What every route is given: the ledger of this app."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from api.ledger import Ledger
+
+
+def _ledger(request: Request) -> Ledger:
+    ledger = request.app.state.ledger
+    assert isinstance(ledger, Ledger)
+    return ledger
+
+
+LedgerHere = Annotated[Ledger, Depends(_ledger)]
+
+Ib = Annotated[str, Query(max_length=128, description="An IB's id; empty: all.")]
+Client = Annotated[str, Query(max_length=128, description="A client's id; empty: all.")]
+Period = Annotated[str, Query(max_length=64, description="A statement period such as `2026-09`; empty: all.")]
+Code = Annotated[str, Query(max_length=64, description="A reason's fixed word; empty: all.")]

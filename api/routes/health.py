@@ -1,0 +1,29 @@
+"""Health: is the ledger readable, and how far behind is what writes it."""
+
+import logging
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from api.queries.quality import row_counts
+from api.routes.context import LedgerHere
+from api.shapes import Health
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health", response_model=Health, summary="Is the ledger readable, and is the sink keeping up?")
+def health(request: Request, ledger: LedgerHere) -> JSONResponse:
+    """Answer 200, or 503 if the ledger cannot be read or the sink does not tell its lag. Needs no token."""
+    try:
+        found = Health(status="ok", sink_lag=_lag(request), rows=row_counts(ledger))
+    except RuntimeError as error:
+        log.error("unhealthy: %s", error, exc_info=error)  # noqa: TRY400  - the traceback is given
+        return JSONResponse({"status": "unavailable", "sink_lag": None, "rows": {}}, 503)
+    return JSONResponse(found.model_dump())
+
+
+def _lag(request: Request) -> int | None:
+    sink_lag = request.app.state.sink_lag
+    return None if sink_lag is None else int(sink_lag())

@@ -1,0 +1,83 @@
+"""Reports: commissions by any dimension, statements and the trial balance."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from api.csv_cells import to_csv
+from api.paging import Cursor, Limit
+from api.problems import Problem
+from api.queries import balance, commissions
+from api.queries import statements as statement_queries
+from api.queries.commissions import DIMENSIONS, GroupBy, ReportFilter
+from api.queries.periods import interval
+from api.routes.context import Ib, LedgerHere, Period
+from api.shapes import CommissionReport, StatementPage, TrialBalance
+
+router = APIRouter(prefix="/v1", tags=["reports"])
+
+From = Annotated[datetime | None, Query(alias="from", description="Event time from here on, UTC.")]
+To = Annotated[datetime | None, Query(description="Event time before this, UTC.")]
+Symbol = Annotated[str, Query(max_length=64, description="A canonical symbol; empty: all.")]
+Groups = Annotated[
+    list[str], Query(description="`ib`, `symbol`, `component`, `client`, `period`: repeated or with commas.")
+]
+
+
+@router.get("/reports/commissions", response_model=CommissionReport, response_model_exclude_unset=True)
+def commission_report(
+    ledger: LedgerHere,
+    ib: Ib = "",
+    period: Period = "",
+    from_: From = None,
+    to: To = None,
+    symbol: Symbol = "",
+    group_by: Groups = ["ib"],  # noqa: B006  - FastAPI copies a default
+    format: Literal["json", "csv"] = "json",  # noqa: A002  - the parameter's name on the wire
+    limit: Limit = 500,
+    cursor: Cursor = "",
+) -> Any:
+    """What IBs earned, by event time, grouped as asked. Totals cover all pages, one row a currency.
+
+    `lots` and `deals` count a deal once for each group, however many IBs and components it pays.
+    """
+    wanted = ReportFilter(interval(ledger, period, from_, to), ib, symbol)
+    groups = _groups(group_by)
+    report = commissions.report(ledger, wanted, groups, limit, cursor)
+    if format == "json":
+        return report
+    columns = commissions.columns(groups)
+    body = to_csv(columns, ([row[name] for name in columns] for row in report["items"]))
+    headers = {"Content-Disposition": 'attachment; filename="commissions.csv"'}
+    if report["next_cursor"]:
+        headers["X-Next-Cursor"] = report["next_cursor"]
+    return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _groups(asked: list[str]) -> tuple[GroupBy, ...]:
+    known: dict[str, GroupBy] = {name: name for name in DIMENSIONS}
+    names = [name for part in asked for name in part.split(",") if name]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise Problem(422, f"Group by any of {', '.join(known)}; `{','.join(unknown)}` is none of them.")
+    return tuple(dict.fromkeys(known[name] for name in names))
+
+
+@router.get("/statements", response_model=StatementPage)
+def statements(
+    ledger: LedgerHere, ib: Ib = "", period: Period = "", limit: Limit = 100, cursor: Cursor = ""
+) -> Any:
+    """Closed periods: opening + accrued - reversed - payable - rounding = closing."""
+    return statement_queries.statements(ledger, ib, period, limit, cursor)
+
+
+@router.get("/trial-balance", response_model=TrialBalance)
+def trial_balance(
+    ledger: LedgerHere,
+    account: Annotated[str, Query(max_length=200, description="Accounts that start so.")] = "",
+    limit: Limit = 500,
+    cursor: Cursor = "",
+) -> Any:
+    """All debits against all credits per currency, the soundness of the rows, and each account's balance."""
+    return balance.trial_balance(ledger, limit, cursor, account)

@@ -1,0 +1,68 @@
+"""Transfers and why they exist."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from api.explanation import Explanation, explain
+from api.paging import Cursor, Limit
+from api.portal import render
+from api.problems import Problem
+from api.queries import transfers as queries
+from api.queries.transfers import TransferFilter
+from api.routes.context import Client, Ib, LedgerHere
+from api.shapes import ExplanationAnswer, TransferPage, TransferRow
+
+router = APIRouter(prefix="/v1/transfers", tags=["transfers"])
+
+TransferId = Annotated[str, Path(max_length=128)]
+DealKey = Annotated[str, Query(max_length=256, description="A deal's key, `server|deal_id`; empty: all.")]
+
+
+@router.get("", response_model=TransferPage)
+def transfers(
+    ledger: LedgerHere,
+    ib: Ib = "",
+    client: Client = "",
+    deal: DealKey = "",
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> Any:
+    """The ledger's rows, newest first."""
+    return queries.transfers(ledger, TransferFilter(ib, client, deal), limit, cursor)
+
+
+@router.get("/{transfer_id}", response_model=TransferRow)
+def transfer(ledger: LedgerHere, transfer_id: TransferId) -> Any:
+    """One row of the ledger."""
+    row = queries.transfer(ledger, transfer_id)
+    if row is None:
+        raise _missing(transfer_id)
+    return row
+
+
+@router.get("/{transfer_id}/explain", response_model=ExplanationAnswer)
+def explanation(
+    request: Request,
+    ledger: LedgerHere,
+    transfer_id: TransferId,
+    format: Literal["json", "text", "html"] = "json",  # noqa: A002  - the parameter's name on the wire
+) -> Any:
+    """Why this transfer exists: its deal, the way up the tree, every factor in order, what became of it."""
+    found = explain(ledger, transfer_id)
+    if found is None:
+        raise _missing(transfer_id)
+    return _in_format(request, found, format)
+
+
+def _in_format(request: Request, found: Explanation, wanted: str) -> Response | dict[str, Any]:
+    if wanted == "text":
+        return PlainTextResponse(found.text)
+    if wanted == "html":
+        return render(request, "explanation.html", explanation=found)
+    return found.to_answer()
+
+
+def _missing(transfer_id: str) -> Problem:
+    return Problem(404, f"No transfer {transfer_id}. Find its id with /v1/transfers?deal=… or ?client=…")

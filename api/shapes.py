@@ -1,0 +1,306 @@
+"""What the API answers with; money is text, so that no reader's floats touch it."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from commission.money import plain
+
+Amount = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
+
+
+class Shape(BaseModel):
+    """Frozen, and nothing beside the fields named here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Health(Shape):
+    """Whether the ledger can be read and how far the sink is behind."""
+
+    status: str
+    sink_lag: int | None = Field(description="Messages not yet stored; null if no sink runs in this process.")
+    rows: dict[str, int] = Field(description="Rows stored in each table, before duplicates are merged.")
+
+
+class CommissionRow(Shape):
+    """One group of the commission report; only the columns asked for by `group_by` are present."""
+
+    ib_id: str = ""
+    symbol: str = Field("", description="Canonical symbol.")
+    component: str = ""
+    client_id: str = ""
+    period: str = ""
+    lots: Amount = Field(description="Lots of the deals that stand, each deal counted once.")
+    accrued: Amount
+    reversed: Amount
+    net: Amount = Field(description="accrued - reversed")
+    held: Amount = Field(description="Moved into hold less moved out, inside the interval.")
+    currency: str
+    deals: int = Field(description="Deals with an accrual that is not reversed.")
+
+
+class CommissionReport(Shape):
+    """A page of groups and the totals of all pages."""
+
+    items: list[CommissionRow]
+    totals: list[CommissionRow] = Field(description="One row a currency, over all groups.")
+    group_by: list[str]
+    next_cursor: str | None
+
+
+class TransferRow(Shape):
+    """One row of the ledger: `amount` moved from `debit` to `credit`."""
+
+    transfer_id: str
+    code: str
+    debit: str
+    credit: str
+    amount: Amount
+    currency: str
+    ib_id: str
+    occurred_at: datetime
+    caused_by: str
+    reverses: str | None
+    client_id: str
+    account_key: str
+    revision: str
+    component: str
+    rule: str
+    plan_id: str
+    plan_version: int
+    depth: int
+    path: list[str]
+    symbol: str
+    lots: Amount
+    period: str
+    factors: dict[str, str]
+
+
+class TransferPage(Shape):
+    """Transfers, newest first."""
+
+    items: list[TransferRow]
+    next_cursor: str | None
+
+
+class DealRow(Shape):
+    """The deal behind a transfer, as the platform reported it."""
+
+    deal_key: str
+    revision: str
+    platform: str
+    server: str
+    login: int
+    deal_id: str
+    kind: str
+    occurred_at: datetime
+    server_time: str
+    side: str
+    entry: str
+    symbol: str
+    volume_e8: int
+    volume_closed_e8: int | None
+    contract_size: Amount | None
+    position_id: str
+    price: Amount | None
+    bid: Amount | None
+    ask: Amount | None
+    profit: Amount
+    commission: Amount
+    fee: Amount
+    swap: Amount
+    currency: str
+    rate_profit: Amount | None
+    reason: str
+    is_service: bool
+    account_group: str
+    comment: str
+    source: str
+
+
+class Factor(Shape):
+    """One number the amount was made of."""
+
+    name: str
+    value: str
+
+
+class Step(Shape):
+    """One IB on the way up from the client."""
+
+    ib_id: str
+    name: str
+    depth: int
+    is_this: bool
+
+
+class Plan(Shape):
+    """The plan as it stood when the amount arose."""
+
+    plan_id: str
+    version: int
+    rule: str
+    definition: Any = Field(description="As published; null if the ledger does not hold it.")
+
+
+class ExplanationAnswer(Shape):
+    """Why a transfer exists: in words, and every fact the words are made of."""
+
+    headline: str
+    text: str
+    state: str = Field(description="`stands`, `reversed`, `reversal` or `settlement`.")
+    transfer: TransferRow
+    deal: DealRow | None
+    plan: Plan | None
+    path: list[Step]
+    factors: list[Factor]
+    chain: list[TransferRow] = Field(description="Transfers of the same cause, with reversals and releases.")
+
+
+class PartnerTotals(Shape):
+    """One currency of an IB: earned in the interval, and the balances it moved."""
+
+    currency: str
+    earned: Amount
+    reversed: Amount
+    held: Amount
+    pending: Amount
+    payable: Amount
+    lots: Amount
+    deals: int
+
+
+class Partner(Shape):
+    """An IB with its sub-IBs."""
+
+    ib_id: str
+    name: str
+    currency: str
+    parent: str | None
+    kyc_approved: bool
+    clients: int
+    totals: list[PartnerTotals]
+    children: list["Partner"]
+
+
+class PartnerTree(Shape):
+    """The IBs without a master IB, each with its downline."""
+
+    items: list[Partner]
+
+
+class StatementRow(Shape):
+    """opening + accrued - reversed - payable - rounding = closing."""
+
+    statement_id: str
+    ib_id: str
+    period: str
+    starts_at: datetime
+    ends_at: datetime
+    currency: str
+    opening: Amount
+    accrued: Amount
+    reversed: Amount
+    payable: Amount
+    rounding: Amount
+    closing: Amount
+    held: Amount
+
+
+class StatementPage(Shape):
+    """Statements in the order of period, IB and currency."""
+
+    items: list[StatementRow]
+    next_cursor: str | None
+
+
+class CurrencyBalance(Shape):
+    """All debits and all credits of one currency."""
+
+    currency: str
+    debit: Amount
+    credit: Amount
+    difference: Amount = Field(description="Must be 0.")
+
+
+class AccountBalance(Shape):
+    """One account: `balance` is credit - debit."""
+
+    account: str
+    currency: str
+    debit: Amount
+    credit: Amount
+    balance: Amount
+
+
+class TrialBalance(Shape):
+    """The ledger's proof: every difference and every check must be zero."""
+
+    balanced: bool
+    currencies: list[CurrencyBalance]
+    checks: dict[str, int] = Field(description="Unsound rows by kind; each must be 0.")
+    accounts: list[AccountBalance]
+    next_cursor: str | None
+
+
+class RejectionRow(Shape):
+    """A deal that pays nothing, or nothing yet, and why."""
+
+    deal_key: str
+    revision: str
+    status: str
+    code: str
+    text: str
+    account_key: str
+    client_id: str
+    occurred_at: datetime
+
+
+class RejectionPage(Shape):
+    """Rejections, newest first."""
+
+    items: list[RejectionRow]
+    next_cursor: str | None
+
+
+class DeadLetterRow(Shape):
+    """Input that could not be used, where it stood and what to do about it."""
+
+    dead_letter_id: str
+    source: str
+    position: str
+    code: str
+    reason: str
+    payload: str
+    received_at: datetime
+
+
+class DeadLetterPage(Shape):
+    """Dead letters, newest first."""
+
+    items: list[DeadLetterRow]
+    next_cursor: str | None
+
+
+class AttemptRow(Shape):
+    """One try to deliver a milestone to an endpoint."""
+
+    milestone_id: str
+    endpoint: str
+    attempt: int
+    attempted_at: datetime
+    outcome: str
+    http_status: int | None
+    error: str
+    duration_ms: int
+    next_attempt_at: datetime | None
+
+
+class AttemptPage(Shape):
+    """Postback attempts, newest first."""
+
+    items: list[AttemptRow]
+    next_cursor: str | None

@@ -1,0 +1,123 @@
+"""The pages: the numbers are on them, and nothing comes from elsewhere."""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from api.ledger import Ledger
+from api.portal import rounded
+from api.portal.chart import HEIGHT, OTHERS, TOP, chart
+from tests.api.conftest import Browser, browser, insert, partner_row
+
+
+def test_the_overview_shows_the_ledgers_numbers(http: Browser) -> None:
+    """Tiles, tree, deals and trial balance carry the sums of the hand-written ledger, in dollars."""
+    page = http.get("/?period=2026-09").text
+    text = re.sub(r"<[^>]+>", " ", page)
+    for number in ("225.25", "14.00", "208.25", "3.50", "Trial balance 0.00"):
+        assert number in text
+    counts = re.findall(r"(rated|waiting|rejected).*?</dt><dd class=\"num\">(\d+)", page)
+    assert counts == [("rated", "3"), ("waiting", "1"), ("rejected", "2")]
+    assert "/v1/transfers/t9/explain?format=html" in page
+
+
+def test_another_currency_and_period_can_be_chosen(http: Browser) -> None:
+    """Euros show B's earnings; October shows that nothing happened."""
+    euros = http.get("/?currency=EUR").text
+    assert "2.00 EUR" in re.sub(r"<[^>]+>", "", euros)
+    assert "No transfer in this period" in http.get("/?period=2026-10").text
+    assert http.get("/?period=nonsense").status_code == 404
+
+
+def test_an_empty_ledger_has_an_empty_state(empty_ledger: Ledger) -> None:
+    """Before the first deal the page says what to start."""
+    page = browser(empty_ledger).get("/")
+    assert page.status_code == 200
+    assert "Nothing booked yet" in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/v1/transfers/t1/explain?format=html"])
+def test_a_page_asks_for_nothing_elsewhere_and_has_no_inline_code(http: Browser, path: str) -> None:
+    """Every address on a page is of this server; no style attribute, no inline script."""
+    page = http.get(path).text
+    addresses = re.findall(r"""(?:src|href|action)=["']([^"']*)""", page)
+    assert addresses
+    assert [address for address in addresses if not re.match(r"/(?!/)|#", address)] == []
+    assert re.findall(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|https?://", page) == []
+    local = {address for address in addresses if address.startswith("/static/")}
+    assert {http.get(address).status_code for address in local} == {200}
+
+
+def test_static_files_ask_for_nothing_elsewhere(http: Browser) -> None:
+    """Style and script hold no address of another server."""
+    for name in ("portal.css", "portal.js"):
+        assert re.findall(r"https?://|//[a-z]+\.|@import|url\(", http.get(f"/static/{name}").text) == []
+
+
+def test_a_page_can_be_read_without_seeing_it(http: Browser) -> None:
+    """Landmarks, one heading of the first level, named regions and table headers with scope are there."""
+    page = http.get("/").text
+    assert len(re.findall(r"<h1", page)) == 1
+    for part in (
+        '<main id="main"',
+        "<header",
+        "<nav aria-label",
+        "<footer",
+        'lang="en"',
+        'href="#main"',
+        'role="img"',
+    ):
+        assert part in page
+    assert re.findall(r"<th(?=[ >])(?![^>]*scope=)", page) == []
+
+
+def test_names_cannot_bring_markup(ledger: Ledger, chdb: Client) -> None:
+    """An IB named like a script is shown, not run."""
+    insert(chdb, "partners", partner_row("E", "<script>alert(1)</script>", None, kyc=True))
+    page = browser(ledger).get("/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_docs_list_every_route(http: Browser) -> None:
+    """The page of routes holds each path of the OpenAPI document."""
+    page = http.get("/docs").text
+    paths = http.get("/openapi.json").json()["paths"]
+    assert "/v1/payouts/export" in paths
+    assert [path for path in paths if path not in page] == []
+
+
+def test_the_chart_stacks_to_scale() -> None:
+    """Heights are proportional to money, stacks touch, and what is negative hangs below zero."""
+    day = date(2026, 9, 1)
+    drawn = chart(
+        [(day, "A", Decimal(100)), (day, "B", Decimal(50)), (day, "C", Decimal(-50))], {"A": "Atlas"}
+    )
+    assert drawn is not None
+    a, b, c = drawn.bars
+    assert drawn.legend == ["Atlas", "B", "C"]
+    assert a.height == pytest.approx(2 * b.height, abs=0.02)
+    assert b.y + b.height == pytest.approx(a.y, abs=0.02)
+    assert c.y == pytest.approx(drawn.zero, abs=0.02)
+    assert all(bar.y >= TOP and bar.y + bar.height <= HEIGHT for bar in drawn.bars)
+
+
+def test_a_long_and_wide_chart_stays_readable() -> None:
+    """Years become few bars, many IBs few series, and no money is lost on the way."""
+    rows = [(date(2020 + n % 6, 1, 1), f"IB{n}", Decimal(1)) for n in range(30)]
+    drawn = chart(sorted(rows), {})
+    assert drawn is not None
+    assert drawn.legend[-1] == OTHERS
+    assert len(drawn.legend) == 8
+    assert drawn.bucket != "day"
+    assert chart([], {}) is None
+
+
+def test_amounts_are_shown_in_their_currencys_digits() -> None:
+    """Thousands are grouped, a true minus stands before a debt, and nothing shows as minus zero."""
+    shown = [rounded(Decimal(amount), currency) for amount, currency in
+             (("1234.5", "USD"), ("-1234.5", "USD"), ("-0.001", "USD"), ("1500", "JPY"))]  # fmt: skip
+    assert shown == ["1,234.50", "\u22121,234.50", "0.00", "1,500"]
