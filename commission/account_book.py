@@ -1,7 +1,7 @@
 """The account book: find whose account a deal belongs to, and keep the deal until that is known."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from commission.book import Draft
@@ -28,7 +28,12 @@ class AccountState:
 
     owners: tuple[Owner, ...] = ()
     waiting: int = 0
+    routed_until: datetime | None = None
+    """The newest time of a deal that has an owner; no later link reaches back before it."""
 
+
+INSTANT = timedelta(microseconds=1)
+"""The unit of every time here."""
 
 KEYS: dict[str, type] = {"a": AccountState, "w": Deal}
 """The first letter of a state key tells its type."""
@@ -48,6 +53,8 @@ def _route(draft: Draft, deal: Deal) -> None:
     account: AccountState = draft.get(key) or AccountState()
     if account.owners:
         draft.emit(RoutedDeal(client_id=_owner(account, deal.occurred_at), deal=deal))
+        if account.routed_until is None or deal.occurred_at > account.routed_until:
+            draft.put(key, replace(account, routed_until=deal.occurred_at))
         return
     draft.put(f"w:{deal.account_key}:{account.waiting}", deal)
     draft.put(key, replace(account, waiting=account.waiting + 1))
@@ -65,18 +72,28 @@ def _route(draft: Draft, deal: Deal) -> None:
 
 
 def _link(draft: Draft, link: AccountLinked) -> None:
-    """Learn an owner; the first one releases the deals that waited, in the order of their time."""
+    """Learn an owner; the first one releases the deals that waited, in the order of their time.
+
+    Revisions of one deal stay together, in the order of their arrival. A later owner begins after
+    the deals that are routed already: the same deal sent again must find the same client.
+    """
     key = f"a:{link.account_key}"
     account: AccountState = draft.get(key) or AccountState()
     if any(owner.event_id == link.event_id for owner in account.owners):
         return
-    owner = Owner(since=link.occurred_at, client_id=link.client_id, event_id=link.event_id)
+    since = link.occurred_at
+    if account.routed_until is not None:
+        since = max(since, account.routed_until + INSTANT)
+    owner = Owner(since=since, client_id=link.client_id, event_id=link.event_id)
     owners = tuple(sorted((*account.owners, owner), key=lambda owner: owner.since))
     account = replace(account, owners=owners)
     slots = [f"w:{link.account_key}:{number}" for number in range(account.waiting)]
     waiting = [draft.take(slot, Deal) for slot in slots]
-    for deal in sorted(waiting, key=lambda deal: (deal.occurred_at, deal.deal_key)):
+    newest = {deal.deal_key: deal.occurred_at for deal in waiting}
+    for deal in sorted(waiting, key=lambda deal: (newest[deal.deal_key], deal.deal_key)):
         draft.emit(RoutedDeal(client_id=_owner(account, deal.occurred_at), deal=deal))
+    if waiting:
+        account = replace(account, routed_until=max(deal.occurred_at for deal in waiting))
     draft.put(key, replace(account, waiting=0))
 
 

@@ -37,6 +37,10 @@ from commission.pricing import Part, Reason
 from commission.rating import rate
 from commission.terms import Cpa
 
+ENDINGS = ("cancelled", "deleted")
+"""Kinds after which a deal is no longer one."""
+MAX_REVISIONS = 16
+"""Replaced revisions remembered for each deal; more edits of one deal have not been seen."""
 MAX_KYC_MARKS = 64
 MAX_DEPOSITS = 64
 """The earliest are kept: a CPA looks at the first deposits only."""
@@ -77,7 +81,7 @@ def _save(draft: Draft, client: ClientState) -> None:
 def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
     deal, key = record.deal, f"d:{record.client_id}:{record.deal.deal_key}"
     known: DealState | None = draft.get(key)
-    if known is not None and known.revision == deal.revision:
+    if known is not None and _is_stale(known, deal):
         return
     client = _client(draft, record.client_id)
     if client.registered_at is None:
@@ -86,12 +90,37 @@ def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
         _save(draft, _fold_deal(draft, client, deal, known, terms))
 
 
+def _is_stale(known: DealState, deal: Deal) -> bool:
+    """Whether the record tells nothing new: seen before, or older than the deal's end."""
+    return (
+        deal.revision == known.revision
+        or deal.revision in known.replaced
+        or (known.ended and deal.kind not in ENDINGS)
+    )
+
+
+def _replaced(known: DealState | None, deal: Deal) -> tuple[str, ...]:
+    if known is None:
+        return ()
+    if known.revision in ("", deal.revision):
+        return known.replaced
+    return (*known.replaced, known.revision)[-MAX_REVISIONS:]
+
+
 def _wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState | None) -> ClientState:
     """Keep a deal until its client registers; a newer revision takes its place."""
     slot = known.waiting if known is not None and known.waiting is not None else client.waiting
     deal = record.deal
     draft.put(f"w:{client.client_id}:{slot}", record)
-    draft.put(f"d:{client.client_id}:{deal.deal_key}", DealState(revision=deal.revision, waiting=slot))
+    draft.put(
+        f"d:{client.client_id}:{deal.deal_key}",
+        DealState(
+            revision=deal.revision,
+            replaced=_replaced(known, deal),
+            ended=deal.kind in ENDINGS,
+            waiting=slot,
+        ),
+    )
     text = f"client {client.client_id} is not registered yet; the deal is rated when the CRM says so"
     _reject(draft, client, deal, Reason("unregistered_client", text, waits=True))
     return replace(client, waiting=max(client.waiting, slot + 1))
@@ -103,12 +132,18 @@ def _fold_deal(
     """Undo the revision known so far, if any, then book and rate this one."""
     if known is not None:
         client = _undo(draft, client, deal, known, terms)
-    times = known.times + 1 if known is not None else 1
-    state = DealState(revision=deal.revision, times=times)
+    state = DealState(
+        revision=deal.revision,
+        replaced=_replaced(known, deal),
+        ended=deal.kind in ENDINGS,
+        times=(known.times if known is not None else 0) + 1,
+    )
     refusal = _not_commissionable(deal)
     split = refusal or _split_volume(client, deal)
     if isinstance(split, Reason):
         _reject(draft, client, deal, split)
+        if split.code == "position_unknown":
+            state = replace(state, revision="")  # a replay is rated once the missing deals are there
         draft.put(f"d:{client.client_id}:{deal.deal_key}", state)
         return client if known is None else _count_trade(draft, client, deal, 0, terms)
     signed_e8 = deal.volume_e8 if deal.side == "buy" else -deal.volume_e8
@@ -153,7 +188,7 @@ def _rate_deal(
             outcome,
             chain=chain,
             cause=_cause(deal, terms),
-            identity=(deal.deal_key, deal.revision, str(state.times)),
+            identity=(client.client_id, deal.deal_key, deal.revision, str(state.times)),
         )
         state = replace(state, posted=posted, parked=None)
     draft.put(f"d:{client.client_id}:{deal.deal_key}", state)
@@ -180,7 +215,8 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
         draft.put(f"p:{slot}", None)
         client = _client(draft, parked.client_id)
         if parked.deal is None:
-            client = _weigh_cpa(draft, client, f"terms|{parked.client_id}", terms)
+            cause = Cause(f"terms|{parked.client_id}", client.registered_at or _NEVER)
+            client = _weigh_cpa(draft, client, cause, terms)
         else:
             state: DealState | None = draft.get(f"d:{parked.client_id}:{parked.deal.deal_key}")
             assert state is not None, "a parked deal has a state"
@@ -189,7 +225,7 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
 
 
 def _not_commissionable(deal: Deal) -> Reason | None:
-    if deal.kind in ("cancelled", "deleted"):
+    if deal.kind in ENDINGS:
         return Reason(deal.kind, f"the platform {deal.kind} the deal", waits=False)
     if deal.kind != "trade":
         return Reason("not_a_trade", f"a {deal.kind} operation, not a trade", waits=False)
@@ -221,6 +257,9 @@ def _split_volume(client: ClientState, deal: Deal) -> tuple[int, int] | Reason:
             )
             return Reason("position_unknown", text, waits=False)
         closed = abs(before)
+    if not 0 <= closed <= deal.volume_e8:
+        text = f"an in/out of {deal.volume_e8} (1e-8 lots) that closes {closed}; see its source row"
+        return Reason("incomplete_deal", text, waits=False)
     return deal.volume_e8 - closed, closed
 
 
@@ -299,7 +338,7 @@ def _apply_event(draft: Draft, event: ClientEvent, terms: Terms) -> None:
             )
         case KycChanged():
             client = _kyc(draft, client, event)
-    _save(draft, _weigh_cpa(draft, client, event.event_id, terms))
+    _save(draft, _weigh_cpa(draft, client, Cause(event.event_id, event.occurred_at), terms))
 
 
 def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms: Terms) -> ClientState:
@@ -319,7 +358,8 @@ def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms:
     waiting = [draft.take(slot, RoutedDeal) for slot in slots]
     client = replace(client, waiting=0)
     for routed in sorted(waiting, key=lambda routed: (routed.deal.occurred_at, routed.deal.deal_key)):
-        client = _fold_deal(draft, client, routed.deal, None, terms)
+        known: DealState | None = draft.get(f"d:{client.client_id}:{routed.deal.deal_key}")
+        client = _fold_deal(draft, client, routed.deal, known, terms)
     return client
 
 
@@ -367,9 +407,9 @@ def _kyc(draft: Draft, client: ClientState, event: KycChanged) -> ClientState:
 
 
 def _count_trade(draft: Draft, client: ClientState, deal: Deal, closed_e8: int, terms: Terms) -> ClientState:
-    """A closed trade counts towards the lots a CPA asks for."""
+    """A closed trade counts towards the lots a CPA asks for, also in place of one cancelled later."""
     conditions = _cpa_conditions(client, terms)
-    if conditions is None or client.cpa:
+    if conditions is None:
         return client
     key, min_lots = f"q:{client.client_id}", conditions[1].min_lots
     if min_lots <= 0:
@@ -383,7 +423,7 @@ def _count_trade(draft: Draft, client: ClientState, deal: Deal, closed_e8: int, 
     if kept == known:
         return client
     draft.put(key, kept)
-    return _weigh_cpa(draft, client, deal.deal_key, terms)
+    return _weigh_cpa(draft, client, Cause(deal.deal_key, deal.occurred_at), terms)
 
 
 def _cpa_conditions(client: ClientState, terms: Terms) -> tuple[tuple[Link, ...], Cpa, str] | None:
@@ -392,11 +432,14 @@ def _cpa_conditions(client: ClientState, terms: Terms) -> tuple[tuple[Link, ...]
         return None
     chain = terms.upline(client.links[0].ib_id, client.registered_at)
     found = cpa.condition(chain)
+    if client.cpa and client.cpa_conditions is not None:
+        found = client.cpa_conditions
     return None if found is None else (chain, *found)
 
 
-def _weigh_cpa(draft: Draft, client: ClientState, cause: str, terms: Terms) -> ClientState:
-    """Post the CPA when it becomes due; reverse it when a chargeback inside the window undoes it."""
+def _weigh_cpa(draft: Draft, client: ClientState, cause: Cause, terms: Terms) -> ClientState:
+    """Post the CPA when it becomes due; reverse it when a chargeback inside the window undoes it,
+    or when a fact learned late (a cancelled trade, an earlier deposit) says that it never was."""
     if client.registered_at is None or not client.deposits or not (ib_id := client.links[0].ib_id):
         return client
     if not terms.upline(ib_id, client.registered_at):
@@ -407,14 +450,17 @@ def _weigh_cpa(draft: Draft, client: ClientState, cause: str, terms: Terms) -> C
         return client
     chain, component, currency = conditions
     trades: Qualifying = draft.get(f"q:{client.client_id}") or Qualifying()
+    if not client.cpa and cpa.lacks_rate(client, currency, terms):
+        _park(draft, Parked(client_id=client.client_id))
     standing = cpa.standing(client, trades, component, currency, terms)
-    if standing.qualified_at is None or standing.is_due == bool(client.cpa):
+    if standing.is_due == bool(client.cpa):
         return client
-    if standing.is_due:
+    if standing.is_due and standing.qualified_at is not None:
+        client = replace(client, cpa_conditions=(component, currency))
         return _grant_cpa(draft, client, chain, standing.qualified_at, terms)
     charged_back = [d.charged_back_at for d in client.deposits if d.charged_back_at is not None]
-    at = max(charged_back, default=standing.qualified_at)
-    client = reverse(draft, client, client.cpa, Cause(cause, at))
+    at = max(charged_back, default=cause.occurred_at)
+    client = reverse(draft, client, client.cpa, Cause(cause.key, at))
     _cpa_milestones(draft, client, "cpa.clawback", at)
     return replace(client, cpa=())
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from commission.events import WIRE, Deal, KycStatus
+from commission.terms import Cpa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ class ClientState:
     """`server/login|position` → signed open volume in 1e-8 lots; flat positions are absent."""
     cpa: tuple[Posted, ...] = ()
     """The CPA that stands, if one does."""
+    cpa_conditions: tuple[Cpa, str] | None = None
+    """What the newest CPA was granted for, and its currency: later terms do not undo it."""
     cpa_grants: int = 0
 
     @property
@@ -94,6 +97,10 @@ class DealState:
     """One deal: its newest revision and what it caused. Kept at any age, written once a revision."""
 
     revision: str
+    replaced: tuple[str, ...] = ()
+    """Older revisions: an old export read again does not bring them back."""
+    ended: bool = False
+    """The platform cancelled or deleted the deal; no older record of it changes that."""
     posted: tuple[Posted, ...] = ()
     position: str = ""
     signed_e8: int = 0
@@ -141,6 +148,6 @@ class Traded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Qualifying:
-    """The earliest deals that together reach the lots a CPA asks for, in the order of their time."""
+    """The earliest deals that together reach the lots a CPA asks for and some more, by their time."""
 
     trades: tuple[Traded, ...] = ()

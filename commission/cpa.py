@@ -13,6 +13,9 @@ from commission.pricing import Reason
 from commission.rating import Earned
 from commission.terms import Cpa
 
+MAX_SPARE_TRADES = 64
+"""Trades kept beyond the lots a CPA asks for: as many may be cancelled without losing count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -101,7 +104,8 @@ def _qualified_at(
 
 def _deposited_at(deposits: Iterable[Deposit], cpa: Cpa, currency: str, terms: Terms) -> datetime | None:
     """When the first deposit and those within the window after it reached the minimum."""
-    cleared = sorted((d.cleared_at, d) for d in deposits if d.cleared_at is not None and d.amount is not None)
+    cleared = [(d.cleared_at, d) for d in deposits if d.cleared_at is not None and d.amount is not None]
+    cleared.sort(key=lambda moment: (moment[0], moment[1].deposit_id))
     total = Decimal(0)
     for at, deposit in cleared:
         if at > cleared[0][0] + timedelta(hours=cpa.ftd_window_hours):
@@ -112,6 +116,12 @@ def _deposited_at(deposits: Iterable[Deposit], cpa: Cpa, currency: str, terms: T
         if total >= cpa.min_deposit:
             return at
     return None
+
+
+def lacks_rate(client: ClientState, currency: str, terms: Terms) -> bool:
+    """Whether some deposit cannot be weighed yet, for want of a rate to the currency of the conditions."""
+    cleared = ((d.currency, d.cleared_at) for d in client.deposits if d.cleared_at is not None)
+    return any(terms.convert(source, currency, at) is None for source, at in cleared)
 
 
 def _traded_at(trades: Qualifying, cpa: Cpa) -> datetime | None:
@@ -127,10 +137,10 @@ def _traded_at(trades: Qualifying, cpa: Cpa) -> datetime | None:
 
 
 def keep_qualifying(trades: Qualifying, min_lots: Decimal) -> Qualifying:
-    """Drop what comes after the lots are reached: later deals cannot make the moment earlier."""
+    """Of what comes after the lots are reached keep some: an earlier trade may yet be cancelled."""
     total = Decimal(0)
     for index, trade in enumerate(trades.trades):
         total += trade.lots
         if total >= min_lots:
-            return Qualifying(trades=trades.trades[: index + 1])
+            return Qualifying(trades=trades.trades[: index + 1 + MAX_SPARE_TRADES])
     return trades

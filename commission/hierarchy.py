@@ -33,6 +33,8 @@ def differences(grosses: Sequence[tuple[Link, Money]], at: datetime, terms: Term
     for depth, (_, gross) in enumerate(grosses):
         below = Decimal(0)
         for _, lower in grosses[:depth]:
+            if lower.amount <= 0:
+                continue  # needs no rate of exchange to be less
             converted = in_currency(lower, gross.currency, at, terms)
             if isinstance(converted, Reason):
                 return converted

@@ -62,7 +62,7 @@ def apply(draft: Draft, record: Transfer, terms: Terms) -> None:
     if credited == "held":
         held += record.amount
     elif debited == "held":
-        held -= record.amount
+        held = held - record.amount or ZERO  # 0E-8 would come back from the store as 0
     balance = Balance(carried=balance.carried, held=held, open=turnovers)
     balances = {**partner.balances, record.currency: balance}
     draft.put(key, PartnerState(closed=partner.closed, balances=balances))
@@ -103,7 +103,7 @@ def _close_balance(
         rounded, rest = round_payable(Money(total, currency))
         if rounded.amount > 0:
             payable, residue = rounded.amount, rest.amount
-    closing = total - payable - residue
+    closing = total - payable - residue or ZERO
     draft.emit(
         *_settle(ib_id, currency, period, payable, residue),
         Statement(

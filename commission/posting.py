@@ -1,9 +1,10 @@
 """Post what a client's activity earned, and take it back exactly: the only writers of accruals."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from commission.book import Draft
 from commission.client_state import ClientState, Posted
@@ -13,8 +14,7 @@ from commission.outputs import Transfer
 from commission.rating import Earned
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """What made a row: a deal or a CRM event, when it happened, and for deals which one."""
 
     key: str
@@ -110,7 +110,7 @@ def reverse(
 def release(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
     """Move everything held for the client to pending: its KYC is approved."""
     for slot, amount in sorted(client.held.items()):
-        ib_id, component, currency = slot.split("|")
+        ib_id, component, currency = slot.rsplit("|", 2)
         draft.emit(
             Transfer(
                 transfer_id=digest("release", client.client_id, cause.key, slot),

@@ -1,7 +1,7 @@
 """Rate one deal: who above the client earns what from it, and why, or why nobody does."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from commission.components import DEAL_KINDS, price
 from commission.events import Deal
@@ -11,8 +11,7 @@ from commission.money import Money, plain
 from commission.pricing import Part, Priced, Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Earned:
+class Earned(NamedTuple):
     """One IB's amount from one component kind of one deal, in the IB's currency."""
 
     link: Link
@@ -69,6 +68,9 @@ def _rate_kind(kind: str, part: Part, chain: tuple[Link, ...], terms: Terms) -> 
                 return outcome
             reason = outcome if reason.code == "no_plan" else reason
             outcome = Priced(Money(Decimal(0), link.partner.currency), "", Decimal(0), {})
+        elif outcome.money.amount <= 0 and reason.code == "no_plan":
+            text = f"{outcome.rule} of {link.partner.ib_id} pays nothing: rate or spread is not above 0"
+            reason = Reason("nothing_due", text, waits=False)
         grosses.append((link, outcome.money))
         details.append(outcome)
     kept = differences(grosses, part.deal.occurred_at, terms)
@@ -98,9 +100,10 @@ def _gross(kind: str, link: Link, part: Part, terms: Terms) -> Priced | Reason:
         if isinstance(converted, Reason):
             return converted
         money, path = converted
-        factors = {**priced.factors, "gross": f"{plain(priced.money.amount)} {priced.money.currency}"}
+        factors = priced.factors
         if path:
-            factors["rate of exchange"] = path
+            gross = f"{plain(priced.money.amount)} {priced.money.currency}"
+            factors = {**factors, "gross": gross, "rate of exchange": path}
         found.append(Priced(money, priced.rule, priced.lots, factors))
     if not found:
         return reason

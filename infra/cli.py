@@ -20,7 +20,7 @@ from schemas.settings import Settings
 
 app = typer.Typer(
     name="ibflow",
-    help="What clients trade on MetaTrader 4 and 5 → what you owe your introducing brokers, every cent explained.",
+    help="What clients trade on MetaTrader 4 and 5 → what you owe your IBs, every cent explained.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
@@ -67,6 +67,7 @@ def interrupted() -> Iterator[threading.Event]:
 
 @app.command(rich_help_panel="Processes")
 def demo(
+    *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
     data: Annotated[Path, typer.Option(help="Folder to work in; emptied first.")] = Path(".ibflow/demo"),
 ) -> None:
@@ -81,7 +82,7 @@ def demo(
             stop.wait()
 
     with told():
-        report = run(out, settings, keep=wait if keep else None)
+        report = run(Console(), settings, keep=wait if keep else None)
     if not report.holds:
         raise typer.Exit(EXIT_BROKEN)
 
@@ -220,7 +221,7 @@ def schema() -> None:
 
 
 @app.command(rich_help_panel="Daily work")
-def verify(as_json: Json = False) -> None:
+def verify(*, as_json: Json = False) -> None:
     """Check the ledger's invariants and print their figures; exit 1 if one does not hold."""
     from infra.demo import findings_table
     from infra.verify_client import fetch_report
@@ -230,7 +231,7 @@ def verify(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
-        out.print(findings_table(report))
+        Console().print(findings_table(report))
     if not report.holds:
         raise typer.Exit(EXIT_BROKEN)
 

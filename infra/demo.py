@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -29,10 +30,9 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
     example = Example.load()
     started = time.perf_counter()
     with _progress(console) as progress:
-        task = progress.add_task("starting Kafka, worker and server", total=None)
         stack = Stack(settings)
-        stack.start()
-        progress.update(task, total=1, completed=1)
+        with _step(progress, "starting Kafka, worker and server"):
+            stack.start()
         try:
             counts, deals_per_second = _feed(progress, stack, example)
             report = verify(stack.server.client)
@@ -41,8 +41,7 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
             raise
     try:
         console.print()
-        for line in counts.lines():
-            console.print(f"  {line}", style="dim", highlight=False)
+        console.print(_read(counts), style="dim", highlight=False)
         _show(console, stack.server.client, report)
         console.print(
             f"[dim]{time.perf_counter() - started:.1f} s in all; "
@@ -69,25 +68,37 @@ def _progress(console: Console) -> Progress:
 
 
 def _feed(progress: Progress, stack: Stack, example: Example) -> tuple[Counts, float]:
-    """Terms, then the files, then the ends of the months; wait for each to arrive in the ledger."""
-    task = progress.add_task("publishing terms", total=1)
-    publish_terms(example.broker.records, stack.kafka)
-    progress.update(task, completed=1)
+    """Terms, the exports, what comes late, the ends of the months; each waits for the one before."""
     counts = Counts()
+    with _step(progress, "publishing terms"):
+        publish_terms(example.broker.records, stack.kafka)
     started = time.perf_counter()
-    task = progress.add_task("reading exports", total=None)
-    feed(example.inputs, stack.kafka, counts, lambda done: progress.update(task, completed=done))
-    progress.update(task, total=1, completed=1)
-    task = progress.add_task("rating deals", total=None)
-    stack.drain(
-        lambda at: progress.update(task, total=at.written or None, completed=at.written - at.to_store)
-    )
+    with _step(progress, "reading exports") as advance:
+        feed(example.inputs, stack.kafka, counts, lambda done: advance(done, None))
+    with _step(progress, "rating deals") as advance:
+        stack.drain(lambda at: advance(at.written - at.to_store, at.written))
     deals_per_second = sum(counts.deals.values()) / (time.perf_counter() - started)
-    task = progress.add_task("closing statements", total=None)
-    stack.end_periods(ENDED_PERIODS)
-    stack.drain()
-    progress.update(task, total=1, completed=1)
+    with _step(progress, "corrections, a late registration, a chargeback"):
+        feed(example.late, stack.kafka, counts)
+        stack.drain()
+    with _step(progress, "closing statements"):
+        stack.end_periods(ENDED_PERIODS)
+        stack.drain()
     return counts, deals_per_second
+
+
+@contextmanager
+def _step(progress: Progress, name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A line of progress that is done when its block is."""
+    task = progress.add_task(name, total=None)
+    yield lambda done, total: progress.update(task, completed=done, total=total)
+    progress.update(task, total=1, completed=1)
+
+
+def _read(counts: Counts) -> str:
+    deals, letters = sum(counts.deals.values()), sum(counts.dead_letters.values())
+    events = sum(counts.events.values())
+    return f"{counts.rows:,} rows read: {deals:,} deals, {events:,} CRM events, {letters} dead letters"
 
 
 def _show(console: Console, client: Client, report: Report) -> None:
@@ -96,6 +107,16 @@ def _show(console: Console, client: Client, report: Report) -> None:
     console.print(_clawback(client))
     console.print(_explanation(client))
     console.print(findings_table(report))
+
+
+def _table(title: str, first: str, *names: str) -> Table:
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False
+    )
+    table.add_column(first, no_wrap=True)
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 def _rows(client: Client, sql: str) -> list[tuple[Any, ...]]:
@@ -107,42 +128,32 @@ def _money(amount: Decimal) -> str:
 
 
 def _commissions(client: Client) -> Table:
-    table = Table(title="Commission by IB", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("IB")
-    for name in ("per lot", "spread share", "CPA", "clawed back", "earned", "held for KYC"):
-        table.add_column(name, justify="right")
+    table = _table("Commission by IB", "IB", "per lot", "spread", "CPA", "taken back", "earned", "held", "")
     sql = """
-        SELECT t.ib_id, any(p.name), any(t.currency),
+        SELECT ib_id, currency,
             sumIf(amount, code = 'accrual' AND component = 'per_lot'),
             sumIf(amount, code = 'accrual' AND component = 'spread_share'),
             sumIf(amount, code = 'accrual' AND component = 'cpa'),
             sumIf(amount, code = 'reversal'),
             sumIf(amount, code = 'accrual') - sumIf(amount, code = 'reversal'),
             sumIf(amount, endsWith(credit, ':held')) - sumIf(amount, endsWith(debit, ':held'))
-        FROM transfers AS t FINAL LEFT JOIN partners AS p FINAL ON t.ib_id = p.ib_id
-        GROUP BY t.ib_id ORDER BY t.ib_id
+        FROM transfers FINAL GROUP BY ib_id, currency ORDER BY ib_id, currency
     """
-    for ib_id, name, currency, *amounts, earned, held in _rows(client, sql):
+    for ib_id, currency, *amounts, earned, held in _rows(client, sql):
         cells = [_money(amount) for amount in amounts]
-        table.add_row(
-            f"{ib_id}  [dim]{name}[/]", *cells, f"[bold]{_money(earned)}[/] {currency}", _money(held)
-        )
+        table.add_row(ib_id, *cells, f"[bold]{_money(earned)}[/]", _money(held), currency)
     return table
 
 
 def _statements(client: Client) -> Table:
-    table = Table(title="Statements", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("IB")
-    table.add_column("period")
-    for name in ("opening", "accrued", "taken back", "rounding", "payable"):
-        table.add_column(name, justify="right")
+    table = _table("Statements", "IB", "period", "accrued", "taken back", "rounding", "payable", "")
     sql = """
-        SELECT ib_id, period, opening, accrued, reversed, rounding, payable, currency
-        FROM statements FINAL ORDER BY ib_id, period
+        SELECT ib_id, period, accrued, reversed, rounding, payable, currency
+        FROM statements FINAL ORDER BY ib_id, period, currency
     """
-    for ib_id, period, opening, accrued, reversed_, rounding, payable, currency in _rows(client, sql):
-        cells = (_money(opening), _money(accrued), _money(reversed_), f"{rounding:f}")
-        table.add_row(ib_id, period, *cells, f"[bold]{_money(payable)}[/] {currency}")
+    for ib_id, period, accrued, reversed_, rounding, payable, currency in _rows(client, sql):
+        cells = (_money(accrued), _money(reversed_), f"{rounding:.6f}")
+        table.add_row(ib_id, period, *cells, f"[bold]{_money(payable)}[/]", currency)
     return table
 
 
@@ -150,14 +161,14 @@ def _clawback(client: Client) -> Panel:
     rows = _rows(
         client,
         """
-        SELECT r.ib_id, r.amount, r.currency, r.client_id, r.occurred_at, r.transfer_id, r.reverses, r.caused_by
-        FROM (SELECT * FROM transfers FINAL WHERE code = 'reversal' AND component = 'cpa') AS r ORDER BY r.ib_id
+        SELECT ib_id, amount, currency, client_id, occurred_at, reverses, caused_by
+        FROM transfers FINAL WHERE code = 'reversal' AND component = 'cpa' ORDER BY ib_id
         """,
     )
     lines = [
-        f"{ib_id} gives back {_money(amount)} {currency} for {client_id}: "
-        f"chargeback {cause} of {at:%Y-%m-%d} reverses transfer {str(reverses)[:8]}…"
-        for ib_id, amount, currency, client_id, at, _, reverses, cause in rows
+        f"{ib_id} gives back {_money(amount)} {currency} for {client_id}, charged back on {at:%Y-%m-%d}: "
+        f"{cause} reverses {str(reverses)[:8]}…"
+        for ib_id, amount, currency, client_id, at, reverses, cause in rows
     ]
     return Panel(Text("\n".join(lines) or "none"), title="Clawback", title_align="left", box=box.ROUNDED)
 
@@ -167,8 +178,8 @@ def _explanation(client: Client) -> Panel:
     rows = _rows(
         client,
         """
-        SELECT ib_id, amount, currency, caused_by, client_id, symbol, occurred_at, plan_id, plan_version, rule,
-            path, factors
+        SELECT ib_id, amount, currency, caused_by, client_id, symbol, occurred_at,
+            plan_id, plan_version, rule, path, factors
         FROM transfers FINAL WHERE code = 'accrual' AND depth > 0 AND component = 'per_lot'
         ORDER BY amount DESC, transfer_id LIMIT 1
         """,
@@ -177,8 +188,9 @@ def _explanation(client: Client) -> Panel:
         return Panel("no override yet", title="Why?", title_align="left")
     ib_id, amount, currency, cause, client_id, symbol, at, plan, version, rule, path, factors = rows[0]
     lines = [
-        f"{ib_id} earned {amount:f} {currency} on deal {cause} of {client_id} ({symbol}, {at:%Y-%m-%d %H:%M} UTC)",
-        f"plan {plan} version {version}, rule {rule}; path {' → '.join((client_id, *path))}",
+        f"{ib_id} earned {_money(amount)} {currency} on deal {cause} of {client_id}",
+        f"{symbol}, {at:%Y-%m-%d %H:%M} UTC; plan {plan} version {version}, rule {rule}",
+        f"path {' → '.join((client_id, *path))}",
         *(f"  {name:<24} {value}" for name, value in factors.items()),
     ]
     return Panel(Text("\n".join(lines)), title="Why?", title_align="left", box=box.ROUNDED)
@@ -186,10 +198,11 @@ def _explanation(client: Client) -> Panel:
 
 def findings_table(report: Report) -> Table:
     """The invariants, one a line, for people."""
-    table = Table(title="Invariants", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("")
-    table.add_column("invariant")
-    table.add_column("measured")
+    table = Table(
+        title="Invariants", box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False
+    )
+    for name in ("", "invariant", "measured"):
+        table.add_column(name)
     for finding in report.findings:
         mark = "[green]✓[/]" if finding.holds else "[bold red]✗[/]"
         table.add_row(mark, finding.invariant, finding.figures)

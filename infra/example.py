@@ -17,6 +17,8 @@ class Example:
 
     broker: Broker
     inputs: tuple[Input, ...]
+    late: tuple[Input, ...]
+    """What arrives when the rest has long been paid for: corrections, a registration, a chargeback."""
 
     @classmethod
     def load(cls, folder: Path = BROKER) -> "Example":
@@ -34,4 +36,4 @@ class Example:
             Input(path, broker.servers[path.parent.name]) for path in sorted(folder.glob("*/*.htm"))
         ]
         crm, late = Input(folder / "crm.csv"), Input(folder / "crm-late.csv")
-        return cls(broker, (crm, *deals, *statements, *corrections, late))
+        return cls(broker, (crm, *deals, *statements), (*corrections, late))

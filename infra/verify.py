@@ -8,6 +8,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from commission.ledger import ledger_hash
+from commission.money import plain
 from commission.outputs import Transfer
 from schemas import topics
 from schemas.wire import decode_batch
@@ -80,7 +81,7 @@ def _same_book_same_ledger(client: Client, stored: str) -> Finding:
                 replayed.extend(step_outputs)
     digest = ledger_hash(replayed)
     figures = f"{messages} messages folded again: {digest[:16]}…, stored {stored[:16]}…"
-    return Finding("the same books give the same ledger", figures, digest == stored)
+    return Finding("same books, same ledger", figures, digest == stored)
 
 
 def _counts(client: Client) -> dict[str, int]:
@@ -123,11 +124,9 @@ def _trial_balance(client: Client) -> Finding:
     negative = client.query(
         "SELECT count() FROM transfers FINAL WHERE amount <= 0 OR debit = credit"
     ).result_rows[0][0]
-    figures = ", ".join(f"{currency} {total}" for currency, total in rows) or "no transfers"
+    figures = ", ".join(f"{currency} {plain(total)}" for currency, total in rows) or "no transfers"
     figures += f"; {negative} rows that move nothing"
-    return Finding(
-        "the trial balance is zero per currency", figures, not negative and all(not r[1] for r in rows)
-    )
+    return Finding("trial balance zero", figures, not negative and all(not r[1] for r in rows))
 
 
 def _earned_stands(client: Client) -> Finding:
@@ -142,10 +141,9 @@ def _earned_stands(client: Client) -> Finding:
         """
     ).result_rows
     count = client.query("SELECT uniqExact(ib_id, currency) FROM transfers FINAL").result_rows[0][0]
-    figures = f"{count} IB balances, {len(rows)} differ" + "".join(
-        f"; {r[0]}: {r[2]} against {r[3]} {r[1]}" for r in rows
-    )
-    return Finding("what was earned and not taken back stands in the IB's accounts", figures, not rows)
+    differ = "".join(f"; {r[0]}: {r[2]} against {r[3]} {r[1]}" for r in rows)
+    figures = f"{count} IB balances, {len(rows)} differ{differ}"
+    return Finding("earned stands in accounts", figures, not rows)
 
 
 def _statements_add_up(client: Client) -> Finding:
@@ -158,22 +156,22 @@ def _statements_add_up(client: Client) -> Finding:
                     - sumIf(amount, code = 'rounding' AND debit = 'rounding') AS residue
             FROM transfers FINAL WHERE period != '' GROUP BY ib_id, period, currency
         ) AS t ON s.ib_id = t.ib_id AND s.period = t.period AND s.currency = t.currency
-        WHERE opening + accrued - reversed - payable - rounding != closing OR payable != t.paid OR rounding != t.residue
+        WHERE opening + accrued - reversed - payable - rounding != closing
+            OR payable != t.paid OR rounding != t.residue
         """
     ).result_rows
     count, chained = client.query(
         """
         SELECT count(), countIf(previous != opening AND number > 1) FROM (
-            SELECT opening, row_number() OVER w AS number,
-                lagInFrame(closing) OVER (PARTITION BY ib_id, currency ORDER BY period ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS previous
-            FROM statements FINAL WINDOW w AS (PARTITION BY ib_id, currency ORDER BY period)
+            SELECT opening, row_number() OVER w AS number, lagInFrame(closing) OVER w AS previous
+            FROM statements FINAL WINDOW w AS (
+                PARTITION BY ib_id, currency ORDER BY period ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            )
         )
         """
     ).result_rows[0]
     figures = f"{count} statements, {len(rows)} do not add up, {chained} do not open where the last closed"
-    return Finding(
-        "opening + accrued - reversed - payable - rounding = closing", figures, not rows and not chained
-    )
+    return Finding("statements add up", figures, not rows and not chained)
 
 
 def _every_deal_once(client: Client) -> Finding:
@@ -182,8 +180,10 @@ def _every_deal_once(client: Client) -> Finding:
         SELECT count(), countIf(rated), countIf(NOT rated AND status = 'rejected'),
             countIf(NOT rated AND status = 'waiting'), countIf(NOT rated AND status = '')
         FROM (
-            SELECT deal_key, deal_key IN (SELECT caused_by FROM transfers WHERE code = 'accrual') AS rated, r.status AS status
-            FROM deals AS d FINAL LEFT JOIN (SELECT deal_key, status FROM rejections FINAL) AS r USING (deal_key)
+            SELECT deal_key, r.status AS status,
+                deal_key IN (SELECT caused_by FROM transfers WHERE code = 'accrual') AS rated
+            FROM deals AS d FINAL
+            LEFT JOIN (SELECT deal_key, status FROM rejections FINAL) AS r USING (deal_key)
         )
         """
     ).result_rows[0]
@@ -192,7 +192,7 @@ def _every_deal_once(client: Client) -> Finding:
         f"{seen + dead} seen = {rated} rated + {rejected} rejected + {waiting} waiting + {dead} dead letters"
         + (f"; {lost} unaccounted for" if lost else "")
     )
-    return Finding("every deal is rated, rejected, waiting or a dead letter", figures, not lost)
+    return Finding("every deal once", figures, not lost)
 
 
 def _reversals_exact(client: Client) -> Finding:
@@ -205,7 +205,7 @@ def _reversals_exact(client: Client) -> Finding:
         """
     ).result_rows[0]
     figures = f"{reversals} reversals, {wrong} without their original's amount, {twice} repeated"
-    return Finding("a reversal takes back one accrual, exactly and once", figures, not wrong and not twice)
+    return Finding("reversals exact, once", figures, not wrong and not twice)
 
 
 def _no_output_without_cause(client: Client) -> Finding:
@@ -217,4 +217,4 @@ def _no_output_without_cause(client: Client) -> Finding:
     ).result_rows[0][0]
     rows, ids = client.query("SELECT count(), uniqExact(transfer_id) FROM transfers FINAL").result_rows[0]
     figures = f"{rows} rows under {ids} ids, {orphans} without a deal behind them"
-    return Finding("no output without a cause, no cause twice", figures, rows == ids and not orphans)
+    return Finding("no row without cause", figures, rows == ids and not orphans)

@@ -31,6 +31,7 @@ CONFIG: dict[str, Any] = {
     "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
     "compression.type": "lz4",
     "linger.ms": 5,
+    "log_level": 3,  # failures reach the caller as `PublishFailed`; a retry is not worth a line
     "queue.buffering.max.kbytes": QUEUE_KBYTES,
     # A topic made by accident has one partition and splits a book; `ibflow` makes topics on purpose.
     "allow.auto.create.topics": False,

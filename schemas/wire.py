@@ -71,9 +71,17 @@ class InvalidRecord(ValueError):
 
 
 def encode(records: Iterable[Record]) -> list[bytes]:
-    """Give each record its JSON line, without the newline: `type` first, defaults left out."""
+    """Give each record its JSON line, without the newline: `type` first, defaults left out.
+
+    A plan is written whole: `kind` tells its components apart and is a default of each.
+    """
     dump = RECORD.dump_json
-    return [_HEADS[type(record)] + dump(record, exclude_defaults=True)[1:] for record in records]
+    return [
+        dump(record)
+        if isinstance(record, PlanDefined)
+        else _HEADS[type(record)] + dump(record, exclude_defaults=True)[1:]
+        for record in records
+    ]
 
 
 def decode(line: bytes) -> Record:
@@ -129,6 +137,23 @@ def json_schema() -> dict[str, Any]:
 
 
 def _check_aware(record: Record) -> None:
-    at: datetime | None = getattr(record, "occurred_at", None)
-    if at is not None and at.tzinfo is None:
-        raise InvalidRecord(f"{record.type}.occurred_at: the time has no zone; write UTC with a Z")
+    for name, at in _times(record):
+        if at is not None and at.tzinfo is None:
+            raise InvalidRecord(f"{record.type}.{name}: the time has no zone; write UTC with a Z")
+
+
+def _times(record: Record) -> list[tuple[str, datetime | None]]:
+    match record:
+        case RoutedDeal():
+            return [("deal.occurred_at", record.deal.occurred_at)]
+        case PartnerDefined():
+            links = [link.since for link in record.parents]
+            return [("since", at) for at in (*links, *(plan.since for plan in record.schedule))]
+        case RatePublished():
+            return [("as_of", record.as_of)]
+        case PeriodDefined() | Statement():
+            return [("starts_at", record.starts_at), ("ends_at", record.ends_at)]
+        case PlanDefined() | SymbolDefined() | PeriodEnded():
+            return []
+        case _:
+            return [("occurred_at", record.occurred_at)]

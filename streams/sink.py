@@ -197,6 +197,7 @@ class Sink:
                 )
                 self._stop.wait(RETRY_SECONDS)
         self._consumer.close()
+        self._client.close()
 
     def stop(self) -> None:
         """Ask `run` to return after the batch at hand."""

@@ -44,7 +44,11 @@ class Synthetic:
             )
             for name, rate in RATES.items()
         ]
-        ladder = [("ib-master", None, "gold"), ("ib-region", "ib-master", "silver"), ("ib-desk", "ib-region", "bronze")]
+        ladder = [
+            ("ib-master", None, "gold"),
+            ("ib-region", "ib-master", "silver"),
+            ("ib-desk", "ib-region", "bronze"),
+        ]
         partners = [
             PartnerDefined(
                 ib_id=ib_id,

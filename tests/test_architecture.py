@@ -1,6 +1,7 @@
 """The rooms hold: who may import whom, and what the core may not touch."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,8 +90,6 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize("room", ALLOWED)
 def test_a_room_imports_only_what_it_may(room: str) -> None:
     """The import rules of ARCHITECTURE.md hold in every module."""
-    import sys
-
     broken = [
         f"{path.relative_to(ROOT)}:{line} imports {package}"
         for path, tree in sources(room)

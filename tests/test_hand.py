@@ -1,17 +1,24 @@
-"""Three clients of the example broker, worked out by hand (examples/broker/HAND.md), against the pipeline.
+"""Three clients of the example broker, worked out by hand, against the pipeline.
 
-The arithmetic, as HAND.md derives it from the exports and the terms alone:
+The arithmetic, from the exports and the terms alone (examples/broker/HAND.md has it with its rules).
+Silver pays 5 a forex lot; gold pays 7, 10 a gold lot, and 10 % of the average spread (1.2 pips EURUSD).
 
-c-001, under ib-north (silver, 5 a forex lot), above it ib-master (gold, 7 and 10 % of the spread, average 1.2 pips):
-    41000949  EURUSD 0.40 closed   north 5 x 0.40 = 2.00   master 2.80 - 2.00 = 0.80   0.10 x 0.00012 x 100,000 x 0.40 = 0.48
-    41001077  EURUSD 0.60 closed   north 5 x 0.60 = 3.00   master 4.20 - 3.00 = 1.20   0.10 x 0.00012 x 100,000 x 0.60 = 0.72
-    41007556  USDJPY 0.50 closed   north 5 x 0.50 = 2.50   master 3.50 - 2.50 = 1.00   0.10 x 0.014 x 100,000 x 0.50 = 70 JPY / 150.00
+c-001, under ib-north (silver), above it ib-master (gold)
+    41000949  EURUSD 0.40  north 5 x 0.40 = 2.00  master 2.80 - 2.00 = 0.80
+                           and 0.10 x 0.00012 x 100,000 x 0.40 = 0.48
+    41001077  EURUSD 0.60  north 5 x 0.60 = 3.00  master 4.20 - 3.00 = 1.20
+                           and 0.10 x 0.00012 x 100,000 x 0.60 = 0.72
+    41007556  USDJPY 0.50  north 5 x 0.50 = 2.50  master 3.50 - 2.50 = 1.00
+                           and 0.10 x 0.014 x 100,000 x 0.50 = 70 JPY / 150.00 = 0.46666667
 c-002, under ib-south (silver): an in/out of 0.50 against +0.30 closes 0.30, the rest opens -0.20
-    7200377   EURUSD 0.30 closed   south 5 x 0.30 = 1.50   master 2.10 - 1.50 = 0.60   0.10 x 0.00012 x 100,000 x 0.30 = 0.36
-    7201223   EURUSD 0.20 closed   south 5 x 0.20 = 1.00   master 1.40 - 1.00 = 0.40   0.10 x 0.00012 x 100,000 x 0.20 = 0.24
-c-003, under ib-master directly, MT4: gold at 10 a lot, its spread of 25 pips capped at 20; yen by 148.90
-    81500184  XAUUSD 0.20 closed   master 10 x 0.20 = 2.00                             0.10 x 0.20 x 100 x 0.20 = 0.40
-    81500473  USDJPY 0.10 closed   master  7 x 0.10 = 0.70                             0.10 x 0.014 x 100,000 x 0.10 = 14 JPY / 148.90
+    7200377   EURUSD 0.30  south 5 x 0.30 = 1.50  master 2.10 - 1.50 = 0.60
+                           and 0.10 x 0.00012 x 100,000 x 0.30 = 0.36
+    7201223   EURUSD 0.20  south 5 x 0.20 = 1.00  master 1.40 - 1.00 = 0.40
+                           and 0.10 x 0.00012 x 100,000 x 0.20 = 0.24
+c-003, under ib-master directly, MT4; gold's average of 25 pips is capped at 20
+    81500184  XAUUSD 0.20  master 10 x 0.20 = 2.00 and 0.10 x 0.20 x 100 x 0.20 = 0.40
+    81500473  USDJPY 0.10  master  7 x 0.10 = 0.70
+                           and 0.10 x 0.014 x 100,000 x 0.10 = 14 JPY / 148.90 = 0.09402283
 """
 
 from decimal import Decimal
@@ -67,7 +74,7 @@ TOTALS = {"ib-north": "7.50", "ib-south": "2.50", "ib-master": "9.46068950"}
 def transfers() -> list[Transfer]:
     """Everything the example's files cause, from the exports' bytes to the ledger's rows."""
     example = Example.load()
-    items = read_inputs(example.inputs, Counts())
+    items = read_inputs((*example.inputs, *example.late), Counts())
     events = [item for item in items if not isinstance(item, DeadLetter)]
     outputs, _ = rate(example.broker.records, events)
     return [output for output in outputs if isinstance(output, Transfer)]

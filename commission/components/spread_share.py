@@ -43,7 +43,7 @@ def _spread(component: SpreadShare, part: Part, terms: Terms) -> tuple[Decimal, 
         if average is None:
             return Reason(
                 "spread_unknown",
-                f"no bid and ask on the deal, and no average spread of {symbol.canonical} in {component.name}",
+                f"no bid and ask, and no average spread of {symbol.canonical} in {component.name}",
                 waits=True,
             )
         spread, basis = average.value * symbol.pip, f"average of {plain(average.value)} pips"

@@ -10,8 +10,8 @@ HERE = Path(__file__).parent
 def migrate(client: Client) -> list[str]:
     """Apply the migrations the database has not seen; return their names."""
     client.command(
-        "CREATE TABLE IF NOT EXISTS migrations (name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) "
-        "ENGINE = MergeTree ORDER BY name"
+        "CREATE TABLE IF NOT EXISTS migrations "
+        "(name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY name"
     )
     seen = {str(row[0]) for row in client.query("SELECT name FROM migrations").result_rows}
     applied = []

@@ -1,0 +1,1 @@
+"""Tests of the pure core: rules worked out by hand, and laws."""

@@ -1,0 +1,176 @@
+"""The partner book: every transfer is on one statement, rounding loses nothing, debts are carried."""
+
+from typing import Any
+
+import pytest
+
+from commission.outputs import Transfer
+from commission.terms import PartnerDefined
+from schemas import topics
+from schemas.wire import Record
+from streams.local import LocalPipeline
+from tests.build import (
+    ANNA,
+    TERMS,
+    D,
+    Told,
+    at,
+    deal,
+    ended,
+    kyc,
+    partner,
+    per_lot,
+    period,
+    plan,
+    run,
+    told,
+)
+
+SEPTEMBER, OCTOBER, NOVEMBER = (period(f"2026-{month}") for month in ("09", "10", "11"))
+MONTHS = (SEPTEMBER, OCTOBER, NOVEMBER)
+NORTH = partner("ib-north USD")
+
+
+def earned(amount: str, currency: str = "USD", *, day: int = 3, **fields: Any) -> Transfer:
+    """An accrual of ib-north, or with a minus its reversal."""
+    pending, expense = "ib:ib-north:pending", "broker:expense:per_lot"
+    is_reversal = amount.startswith("-")
+    values: dict[str, Any] = {
+        "transfer_id": f"{amount} {currency} {day}",
+        "code": "reversal" if is_reversal else "accrual",
+        "debit": pending if is_reversal else expense,
+        "credit": expense if is_reversal else pending,
+        "amount": D(amount.removeprefix("-")),
+        "currency": currency,
+        "ib_id": "ib-north",
+        "occurred_at": at(day),
+        "caused_by": "live|1",
+    }
+    return Transfer(**(values | fields))
+
+
+def settle(*records: Record, terms: tuple[Record, ...] = (*MONTHS, NORTH)) -> Told:
+    """Feed transfers straight to the partner book, everything else to where it enters."""
+    pipeline = LocalPipeline()
+    said = list(pipeline.feed(terms))
+    for record in records:
+        if isinstance(record, Transfer):
+            said += pipeline.feed_batch(topics.PARTNER_BOOK, [record])
+        else:
+            said += pipeline.feed([record])
+    return told(said)
+
+
+def lines(said: Told) -> list[str]:
+    """Statements as `2026-09 0 + 12.345 - 0 = 12.34 paid, 0.005 rounded, 0 carried`."""
+    return [
+        f"{s.period} {s.opening.normalize():f} + {s.accrued.normalize():f} - {s.reversed.normalize():f} = "
+        f"{s.payable.normalize():f} paid, "
+        f"{s.rounding.normalize():f} rounded, {s.closing.normalize():f} carried"
+        for s in said.statements
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "line", "owed"),
+    [
+        # rounded down: 0.004 is left and goes to rounding
+        ("12.344", "USD", "0 + 12.344 - 0 = 12.34 paid, 0.004 rounded, 0 carried",
+         {"ib:ib-north:payable": "12.34 USD", "rounding": "0.004 USD"}),
+        # rounded up: 0.004 is missing and comes from rounding
+        ("12.346", "USD", "0 + 12.346 - 0 = 12.35 paid, -0.004 rounded, 0 carried",
+         {"ib:ib-north:payable": "12.35 USD", "rounding": "-0.004 USD"}),
+        ("12.34", "USD", "0 + 12.34 - 0 = 12.34 paid, 0 rounded, 0 carried",
+         {"ib:ib-north:payable": "12.34 USD"}),
+        # the yen has no minor unit; half to even
+        ("1000.5", "JPY", "0 + 1000.5 - 0 = 1000 paid, 0.5 rounded, 0 carried",
+         {"ib:ib-north:payable": "1000 JPY", "rounding": "0.5 JPY"}),
+        # less than a cent is not paid, and not given to rounding either
+        ("0.004", "USD", "0 + 0.004 - 0 = 0 paid, 0 rounded, 0.004 carried",
+         {"ib:ib-north:pending": "0.004 USD"}),
+        ("0.006", "USD", "0 + 0.006 - 0 = 0.01 paid, -0.004 rounded, 0 carried",
+         {"ib:ib-north:payable": "0.01 USD", "rounding": "-0.004 USD"}),
+    ],
+)  # fmt: skip
+def test_a_statement_rounds_once_and_posts_the_residue(
+    amount: str, currency: str, line: str, owed: dict[str, str]
+) -> None:
+    """Payable has the currency's digits; pending is emptied exactly, in whichever direction."""
+    said = settle(earned(amount, currency), ended("2026-09"))
+    assert lines(said) == [f"2026-09 {line}"]
+    expense = {account: text for account, text in said.balances.items() if account.startswith("broker")}
+    assert said.owed == owed
+    assert list(expense) == ["broker:expense:per_lot"]
+
+
+def test_a_negative_sum_is_carried_over() -> None:
+    """5 earned and 12 taken back: nothing is paid, 7 are owed to the broker until 10 more are earned."""
+    said = settle(
+        earned("5"), earned("-12"), ended("2026-09"), earned("10", day=33), ended("2026-10"), ended("2026-11")
+    )
+    assert lines(said) == [
+        "2026-09 0 + 5 - 12 = 0 paid, 0 rounded, -7 carried",
+        "2026-10 -7 + 10 - 0 = 3 paid, 0 rounded, 0 carried",
+        "2026-11 0 + 0 - 0 = 0 paid, 0 rounded, 0 carried",
+    ]
+    assert said.owed == {"ib:ib-north:payable": "3.00 USD"}
+
+
+def test_a_transfer_belongs_to_the_period_of_its_time() -> None:
+    """What is of October does not enter September's statement, though it is known before its end."""
+    said = settle(earned("5"), earned("7", day=31), ended("2026-09"), ended("2026-10"))
+    assert [(s.period, s.accrued) for s in said.statements] == [("2026-09", 5), ("2026-10", 7)]
+
+
+def test_a_late_transfer_goes_to_the_next_open_period() -> None:
+    """A closed statement never changes: September's deal that comes in October is October's."""
+    said = settle(earned("5"), ended("2026-09"), earned("7", day=4), earned("-5"), ended("2026-10"))
+    assert lines(said) == [
+        "2026-09 0 + 5 - 0 = 5 paid, 0 rounded, 0 carried",
+        "2026-10 0 + 7 - 5 = 2 paid, 0 rounded, 0 carried",
+    ]
+
+
+def test_closing_twice_does_nothing() -> None:
+    """Nor does closing an older period after a newer one, nor one that nobody defined."""
+    said = settle(earned("5"), ended("2026-10"), ended("2026-10"), ended("2026-09"), ended("2027-01"))
+    assert lines(said) == ["2026-10 0 + 5 - 0 = 5 paid, 0 rounded, 0 carried"]
+
+
+def test_what_has_no_period_is_on_the_next_statement() -> None:
+    """Without a period for its time a transfer is not forgotten."""
+    said = settle(earned("5", day=-40), earned("6", day=-39), ended("2026-09"))
+    assert lines(said) == ["2026-09 0 + 11 - 0 = 11 paid, 0 rounded, 0 carried"]
+
+
+def test_currencies_have_statements_of_their_own() -> None:
+    """Nothing is converted and nothing mixed."""
+    said = settle(earned("5"), earned("700.4", "JPY"), ended("2026-09"))
+    assert [(s.currency, str(s.payable)) for s in said.statements] == [("JPY", "700"), ("USD", "5.00")]
+    assert len({s.statement_id for s in said.statements}) == 2
+
+
+def test_held_money_is_on_no_statement_until_it_is_released() -> None:
+    """Held in September, released in October: accrued in October."""
+    gated = (*TERMS, *MONTHS, plan("silver USD", per_lot("*=5"), kyc_gate=True))
+    records = (ended("2026-09"), kyc("anna approved", day=33), ended("2026-10"))
+    said = run(*ANNA, deal("1 buy 1 EURUSD out"), *records, terms=gated)
+    north = [(s.period, s.accrued, s.payable, s.held) for s in said.statements if s.ib_id == "ib-north"]
+    assert north == [("2026-09", 0, 0, 5), ("2026-10", 5, 5, 0)]
+
+
+def test_a_statement_accounts_for_every_cent() -> None:
+    """opening + accrued - reversed - payable - rounding = closing, over three months of odd amounts."""
+    odd = [earned(f"{n}.3333", day=3 * n) for n in range(1, 20)] + [earned("-50.7777", day=33)]
+    said = settle(*odd, ended("2026-09"), ended("2026-10"), ended("2026-11"))
+    assert len(said.statements) == 3
+    for s in said.statements:
+        assert s.opening + s.accrued - s.reversed - s.payable - s.rounding == s.closing
+    # Σ n.3333 for 1..19 is 190 + 19 x 0.3333 = 196.3327; less 50.7777 is 145.555
+    assert sum(s.payable + s.rounding for s in said.statements) == D("145.555")
+
+
+def test_an_ib_that_earned_nothing_has_no_statement() -> None:
+    """Statements are of IBs with a balance."""
+    other = PartnerDefined(ib_id="ib-idle", name="idle", currency="USD")
+    assert [s.ib_id for s in settle(other, earned("5"), ended("2026-09")).statements] == ["ib-north"]
