@@ -8,12 +8,14 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, fields
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is exported
 
 from commission.events import ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
@@ -26,6 +28,7 @@ log = logging.getLogger("ibflow.sink")
 
 MAX_BATCH_MESSAGES = 500
 POLL_SECONDS = 0.2
+ASK_SECONDS = 5.0
 RETRY_SECONDS = 5.0
 ORIGIN = ("_topic", "_partition", "_offset")
 INSERT = {"async_insert": 0}
@@ -166,6 +169,7 @@ class Sink:
                 "fetch.message.max.bytes": topics.MAX_MESSAGE_BYTES,
             }
         )
+        self._admin = AdminClient({"bootstrap.servers": kafka})
         self._next: dict[tuple[str, int], int] = {}
         self._stop = threading.Event()
         self.failure: Exception | None = None
@@ -241,14 +245,20 @@ class Sink:
         )
 
     def lag(self) -> int:
-        """Messages written and not stored yet; raise `RuntimeError` while it cannot store."""
+        """Messages written and not stored yet; raise `RuntimeError` while it cannot store or ask.
+
+        Asks by a client of its own: the consumer belongs to the thread that stores.
+        """
         if self.failure is not None:
             raise RuntimeError(f"the sink cannot store: {self.failure}")
-        ends = (
-            self._consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)[1] - position
-            for (topic, partition), position in self.positions().items()
-        )
-        return sum(max(behind, 0) for behind in ends)
+        positions = self.positions()
+        asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in positions}  # type: ignore[no-untyped-call] # it has no types
+        try:
+            ends = self._admin.list_offsets(asked, request_timeout=ASK_SECONDS)
+            found = {tp: future.result(ASK_SECONDS).offset for tp, future in ends.items()}
+        except (KafkaException, FutureTimeout) as error:
+            raise RuntimeError(f"Kafka does not say how far the topics go: {error}") from None
+        return sum(max(end - positions[tp.topic, tp.partition], 0) for tp, end in found.items())
 
     def positions(self) -> dict[tuple[str, int], int]:
         """The next offset of every partition."""
