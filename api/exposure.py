@@ -5,10 +5,11 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from ipaddress import ip_address
 
+from schemas.errors import Unusable
 from schemas.settings import Settings
 
 
-class ExposureError(ValueError):
+class ExposureError(Unusable):
     """The settings would show the ledger to anyone on the network."""
 
 

@@ -202,6 +202,7 @@ class Sink:
                 self._stop.wait(RETRY_SECONDS)
         self._consumer.close()
         self._client.close()
+        del self._admin  # it would go on looking for a broker that may be stopped next
 
     def stop(self) -> None:
         """Ask `run` to return after the batch at hand."""

@@ -15,13 +15,14 @@ from api.postbacks.macros import check_template
 from api.postbacks.safe_client import TOTAL_TIMEOUT_S, Policy, check_url
 from api.postbacks.signing import decode_secret
 from commission.outputs import MilestoneKind
+from schemas.errors import Unusable
 
 MAX_ENDPOINTS = 64
 MAX_FILE_BYTES = 256_000
 MILESTONE_KINDS: tuple[str, ...] = get_args(MilestoneKind)
 
 
-class EndpointsError(ValueError):
+class EndpointsError(Unusable):
     """The file of endpoints cannot be used; the message names the endpoint and the field."""
 
 

@@ -1,8 +1,14 @@
 """The example broker through real Kafka, Faust and ClickHouse, undisturbed and with kill -9."""
 
+import base64
+import hmac
+import json
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -22,7 +28,7 @@ from schemas.settings import Settings
 from schemas.wire import Record, encode
 
 KILLS = 3
-MESSAGE_RECORDS = 25
+MESSAGE_RECORDS = 50
 """Small messages, so that a kill finds many of them under way, at any step of the protocol."""
 
 
@@ -39,8 +45,8 @@ def events(example: Example) -> list[Record]:
     return [*found, *(PeriodEnded(period=period) for period in ENDED_PERIODS)]
 
 
-def settings(folder: Path) -> Settings:
-    return Settings(data_dir=folder, partitions=4, api_port=0)
+def settings(folder: Path, postbacks: Path | None = None) -> Settings:
+    return Settings(data_dir=folder, partitions=4, api_port=0, postbacks=postbacks)
 
 
 @dataclass(frozen=True)
@@ -50,17 +56,74 @@ class Outcome:
     ledger_hash: str
     report: Report
     rows: int
+    cpa_milestones: int
 
 
 def outcome(stack: Stack) -> Outcome:
-    rows = list(read_transfers(stack.server.client))
-    return Outcome(ledger_hash(rows), verify(stack.server.client), len(rows))
+    client = stack.server.client
+    rows = list(read_transfers(client))
+    sql = "SELECT count() FROM milestones FINAL WHERE startsWith(kind, 'cpa.')"
+    return Outcome(ledger_hash(rows), verify(client), len(rows), client.query(sql).result_rows[0][0])
+
+
+class Tracker(ThreadingHTTPServer):
+    """A partner network's server, on this machine: remembers every postback it was sent."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[dict[str, str], bytes]] = []
+        super().__init__(("127.0.0.1", 0), TrackerHandler)
+
+
+class TrackerHandler(BaseHTTPRequestHandler):
+    """Answers every postback with 204."""
+
+    server: Tracker
+
+    def do_POST(self) -> None:
+        """Remember the postback."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.received.append((dict(self.headers.items()), body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
-def undisturbed(example: Example, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Outcome]:
+def tracker() -> Iterator[Tracker]:
+    with Tracker() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+def endpoints(folder: Path, tracker: Tracker) -> Path:
+    path = folder / "postbacks.yaml"
+    path.write_text(
+        f"""
+        endpoints:
+          - id: tracker
+            url: http://127.0.0.1:{tracker.server_port}/postback?cid={{click_id}}&event={{event}}
+            secret: {SECRET}
+            events: [cpa.qualified, cpa.clawback]
+            allow_http: true
+            allow_private: true
+        """
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    example: Example, tracker: Tracker, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Outcome, Outcome]:
     """The example without a fault: its outcome, and the outcome after its exports were fed again."""
-    with Stack(settings(tmp_path_factory.mktemp("undisturbed"))) as stack:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with Stack(settings(folder, endpoints(folder, tracker))) as stack:
         publish_terms(example.broker.records, stack.kafka)
         feed(example.inputs, stack.kafka, Counts())
         stack.drain()
@@ -71,7 +134,35 @@ def undisturbed(example: Example, tmp_path_factory: pytest.TempPathFactory) -> t
         once = outcome(stack)
         feed((*example.late, *example.inputs), stack.kafka, Counts())
         stack.drain()
-        return once, outcome(stack)
+        twice = outcome(stack)
+        wait_until(lambda: delivered(stack) == once.cpa_milestones)
+        return once, twice
+
+
+def delivered(stack: Stack) -> int:
+    """Attempts that the ledger records as delivered."""
+    sql = "SELECT count() FROM postback_attempts FINAL WHERE outcome = 'delivered'"
+    return int(stack.server.client.query(sql).result_rows[0][0])
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        time.sleep(0.1)
+
+
+def test_milestones_reach_the_tracker_signed(undisturbed: tuple[Outcome, Outcome], tracker: Tracker) -> None:
+    """Every CPA milestone is told once, under a signature that only the secret's holder can make."""
+    assert undisturbed[0].cpa_milestones > 10
+    assert undisturbed[0].cpa_milestones == len(tracker.received)
+    for headers, body in tracker.received:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        digest = hmac.digest(bytes(range(32)), signed, "sha256")
+        assert headers["webhook-signature"] == "v1," + base64.b64encode(digest).decode()
+    assert len(tracker.received) == len({headers["webhook-id"] for headers, _ in tracker.received})
+    told = [json.loads(body)["type"] for _, body in tracker.received]
+    assert told.count("cpa.clawback") == 2
 
 
 def test_every_invariant_holds_on_the_example(undisturbed: tuple[Outcome, Outcome]) -> None:
