@@ -173,14 +173,17 @@ def ingest(
 
 @app.command(rich_help_panel="Tools")
 def normalise(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A platform export.")],
-    server: Annotated[str, typer.Option(help="Name of the server it was exported from.")],
-    platform: Annotated[str, typer.Option(help="mt4 or mt5.")],
-    timezone: Annotated[str, typer.Option(help="The server's clock, such as America/New_York+7h.")],
+    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A platform export or CRM file.")],
+    server: Annotated[str, typer.Option(help="Name of the server it was exported from.")] = "",
+    platform: Annotated[str, typer.Option(help="mt4 or mt5.")] = "",
+    timezone: Annotated[str, typer.Option(help="The server's clock, such as America/New_York+7h.")] = "",
     currency: Annotated[str, typer.Option(help="Deposit currency, where the file names none.")] = "",
     margin_mode: Annotated[str, typer.Option(help="hedging or netting, if all groups are one.")] = "",
 ) -> None:
-    """Print the deals of an export as JSON lines; a summary on stderr; exit 3 if rows were rejected."""
+    """Print the events of a file as JSON lines; a summary on stderr; exit 3 if rows were rejected.
+
+    Exports of a platform need --server, --platform and --timezone; CRM files do not.
+    """
     from infra.normalise import normalise as run
 
     with told():

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from commission.events import Platform
 from ingest.counts import Counts
-from ingest.detect import read_any
+from ingest.detect import detect, read_any
 from ingest.server_time import parse_rule
 from ingest.sources import MarginMode, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
@@ -26,12 +26,26 @@ def normalise(
     complaints: Console,
 ) -> Counts:
     """Write the events of `path` to `lines`; say what was rejected, and where."""
+    profile = None
+    if detect(path) != "crm-csv":
+        profile = _profile(server, platform, timezone, currency, margin_mode)
+    counts = Counts()
+    for item in read_any(path, profile, datetime.now(UTC), counts):
+        if isinstance(item, DeadLetter):
+            complaints.print(f"[red]{path.name} {item.position}[/]: {item.reason}", highlight=False)
+        else:
+            lines.write(encode([item])[0] + b"\n")
+    return counts
+
+
+def _profile(server: str, platform: str, timezone: str, currency: str, margin_mode: str) -> ServerProfile:
+    """What the options say of the server; raise `UnreadableSource` if they cannot be used."""
     if platform not in ("mt4", "mt5"):
-        raise UnreadableSource(f"--platform is mt4 or mt5, not {platform}")
+        raise UnreadableSource(f"--platform is mt4 or mt5, not `{platform}`")
     if margin_mode not in ("", "hedging", "netting"):
-        raise UnreadableSource(f"--margin-mode is hedging or netting, not {margin_mode}")
+        raise UnreadableSource(f"--margin-mode is hedging or netting, not `{margin_mode}`")
     try:
-        profile = ServerProfile(
+        return ServerProfile(
             server=server,
             platform=cast(Platform, platform),
             clock=parse_rule(timezone),
@@ -40,10 +54,3 @@ def normalise(
         )
     except ValueError as error:
         raise UnreadableSource(str(error)) from None
-    counts = Counts()
-    for item in read_any(path, profile, datetime.now(UTC), counts):
-        if isinstance(item, DeadLetter):
-            complaints.print(f"[red]{path.name} {item.position}[/]: {item.reason}", highlight=False)
-        else:
-            lines.write(encode([item])[0] + b"\n")
-    return counts
