@@ -37,7 +37,7 @@ bench: $(STAMP) ## Measure: deals per second of the fold and from file to ledger
 	@$(BIN)/python -m tests.bench
 
 soak: $(STAMP) ## Kill processes at random for minutes and compare the ledger with an undisturbed run
-	@$(BIN)/python -m pytest -m soak --timeout=3600 tests/e2e
+	@$(BIN)/python -m pytest -s -m soak tests/e2e
 
 lock: ## Pin the newest versions that pyproject.toml allows (maintainers)
 	@$(BIN)/python -m pip install --quiet uv

@@ -33,6 +33,7 @@ class Stack:
     processes: list[Process] = field(default_factory=list)
     server: Server = field(init=False)
     _own_kafka: bool = False
+    _paused: bool = False
     _stopping: threading.Event = field(default_factory=threading.Event)
     _supervisor: threading.Thread | None = None
 
@@ -65,9 +66,21 @@ class Stack:
         self._own_kafka = local.status(self.settings.kafka_dir) is None
         return local.start(self.settings.kafka_dir).bootstrap_servers
 
+    def pause(self) -> None:
+        """Stop the workers and keep them stopped."""
+        self._paused = True
+        for process in self.processes:
+            process.stop()
+
+    def unpause(self) -> None:
+        """Start the workers again."""
+        for process in self.processes:
+            process.start()
+        self._paused = False
+
     def _supervise(self) -> None:
         while not self._stopping.wait(SUPERVISE_SECONDS):
-            for process in self.processes:
+            for process in () if self._paused else self.processes:
                 process.keep()
 
     def stop(self) -> None:

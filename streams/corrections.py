@@ -8,7 +8,7 @@
 4. Table writes are sent one by one and not awaited; a crash leaves half a message's state. Here
    `send_atomically` appends all of a message's state as one Kafka record batch, or nothing.
 
-Nothing of Faust is copied or patched; `tests/streams` shows each on stock Faust and here.
+Nothing of Faust is copied or patched; `tests/streams/test_corrections.py` shows them.
 """
 
 from collections.abc import Callable, Iterable, Mapping

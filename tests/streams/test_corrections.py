@@ -1,0 +1,186 @@
+"""What is wrong in stock Faust 0.15.3, shown on stock Faust, and that the replaced classes mend it."""
+
+import asyncio
+import importlib.metadata
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer as KafkaConsumer
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from commission.ledger import ledger_hash
+from infra.kafka import LocalKafka
+from infra.rate import rate
+from infra.stack import Stack
+from infra.verify import read_transfers
+from ingest.produce import publish, publish_terms
+from schemas.settings import Settings
+from streams import corrections
+from streams.worker import build_app
+from tests.synthetic import Synthetic
+
+STREAM, CHANGELOG = TP("client-book", 0), TP("ibflow-clients-changelog", 0)
+
+
+def test_the_corrected_version_is_the_installed_one() -> None:
+    """A new Faust may have mended or moved what is corrected here: look before you raise the pin."""
+    assert "0.15.3" == importlib.metadata.version("faust-streaming")
+
+
+def recording(base: type[Any], resume_at: int | None) -> Any:
+    """A consumer of `base` without a broker: it writes down what is sought and what may flow."""
+
+    class Recording(base):  # type: ignore[misc] # a class chosen by the test
+        def __init__(self) -> None:
+            self.sought: list[tuple[Mapping[TP, int], frozenset[TP]]] = []
+            self._unsought: set[TP] = set()
+            self._active_partitions: set[TP] = set()
+            self._paused_partitions = {STREAM, CHANGELOG}
+            self._read_offset: dict[TP, int | None] = {}
+            self._committed_offset: dict[TP, int | None] = {}
+            self.app = type("App", (), {"resume_offset": lambda _, tp: resume_at})()
+
+        def _is_changelog_tp(self, tp: TP) -> bool:
+            return tp == CHANGELOG
+
+        def assignment(self) -> set[TP]:
+            return {STREAM, CHANGELOG}
+
+        async def seek_to_committed(self) -> Mapping[TP, int]:
+            self.sought.append(({STREAM: 7}, frozenset(self._active_partitions)))
+            return {STREAM: 7}
+
+        async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+            self.sought.append((partitions, frozenset(self._active_partitions)))
+
+        async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+            return True
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(name)
+
+    return Recording()
+
+
+async def as_recovery_does(consumer: Any) -> None:
+    """The order of `Recovery.on_recovery_completed` and `_resume_streams`."""
+    consumer.resume_partitions({CHANGELOG, STREAM})
+    await consumer.perform_seek()
+
+
+def test_stock_faust_lets_a_stream_flow_before_it_is_sought() -> None:
+    """The defect: what the fetcher delivers between the two is dropped by the seek."""
+    stock = recording(driver.Consumer, None)
+    asyncio.run(as_recovery_does(stock))
+    assert STREAM in stock.sought[0][1]
+
+
+def test_a_stream_flows_only_after_its_seek_and_a_changelog_at_once() -> None:
+    """The correction: while anything is sought, no stream partition is active."""
+    ours = recording(corrections.Consumer, 42)
+    ours.resume_partitions({CHANGELOG, STREAM})
+    assert {CHANGELOG} == ours._active_partitions
+    asyncio.run(ours.perform_seek())
+    assert all(STREAM not in active for _, active in ours.sought)
+    assert STREAM in ours._active_partitions
+
+
+def test_a_partition_starts_where_its_state_ends_not_at_the_commit() -> None:
+    """The group committed 7, the state has applied 41: reading goes on at 42."""
+    ours = recording(corrections.Consumer, 42)
+    asyncio.run(as_recovery_does(ours))
+    sought = {tp: offset for offsets, _ in ours.sought for tp, offset in offsets.items()}
+    assert 42 == sought[STREAM]
+
+
+def test_a_paused_partition_does_not_come_back_by_an_old_seek() -> None:
+    """A rebalance between resume and seek takes the partition away again."""
+    ours = recording(corrections.Consumer, 42)
+    ours.resume_partitions({STREAM})
+    ours.pause_partitions({STREAM})
+    asyncio.run(ours.perform_seek())
+    assert STREAM not in ours._active_partitions
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with LocalKafka().running(tmp_path_factory.mktemp("kafka")) as running:
+        yield running.bootstrap_servers
+
+
+def test_state_is_appended_whole_or_not_at_all(kafka: str) -> None:
+    """Records of one message stand together in the log; a batch over the limit leaves nothing."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+    limit = {"max.message.bytes": str(corrections.MAX_MESSAGE_BYTES)}
+    admin.create_topics([NewTopic("state", 1, 1, config=limit)])["state"].result(30)
+    many = {f"key-{number}".encode(): b"x" * 100 for number in range(5_000)} | {b"gone": None}
+
+    async def write() -> None:
+        app = build_app(kafka, dict.fromkeys(("terms", "account-book", "client-book", "partner-book"), 1))
+        producer = app.producer
+        assert isinstance(producer, corrections.Producer)
+        assert {"acks": "all", "enable_idempotence": True} == producer._settings_extra()
+        assert {} == driver.Producer._settings_extra(producer)  # stock Faust leaves a retry to chance
+        await producer.start()
+        await producer.send_atomically("state", 0, many)
+        with pytest.raises(ValueError, match="more than"):
+            await producer.send_atomically("state", 0, {b"a": b"1", b"b": b"x" * 20_000_000})
+        await producer.stop()
+
+    asyncio.run(write())
+    consumer = KafkaConsumer({"bootstrap.servers": kafka, "group.id": "test", "enable.auto.commit": False})
+    consumer.assign([TopicPartition("state", 0, 0)])
+    read: list[Any] = []
+    while len(read) < len(many):
+        read += consumer.consume(1_000, 5.0)
+    assert (0, len(many)) == consumer.get_watermark_offsets(TopicPartition("state", 0), timeout=5)
+    consumer.close()
+    assert many == {message.key(): message.value() for message in read}
+
+
+def test_a_commit_past_unread_messages_loses_nothing(tmp_path: Path) -> None:
+    """Stock Faust begins at the commit, and its commits may pass messages: then they are lost for good."""
+    broker = Synthetic(clients=20, deals=400)
+    half = broker.trades()[:200]
+    _, expected = rate(broker.terms(), [*broker.crm(), *broker.trades()])
+    with Stack(Settings(data_dir=tmp_path, partitions=4, api_port=0)) as stack:
+        publish_terms(broker.terms(), stack.kafka)
+        publish([*broker.crm(), *half], stack.kafka)
+        stack.drain()
+        let_commits_run_ahead(stack, lambda: publish(broker.trades()[200:], stack.kafka))
+        deadline = time.monotonic() + 60
+        while expected != (found := ledger_hash(read_transfers(stack.server.client))):
+            assert time.monotonic() < deadline, f"after a minute the ledger is {found}, not {expected}"
+            time.sleep(0.5)
+
+
+def let_commits_run_ahead(stack: Stack, work: Callable[[], object]) -> None:
+    """Stop the worker, do `work`, and set the group's commits to the ends of all topics."""
+    stack.pause()
+    work()
+    group = "ibflow"
+    consumer = KafkaConsumer({"bootstrap.servers": stack.kafka, "group.id": group})
+    ends = [
+        TopicPartition(topic, number, consumer.get_watermark_offsets(TopicPartition(topic, number))[1])
+        for topic in ("account-book", "client-book", "partner-book")
+        for number in range(4)
+    ]
+    consumer.close()
+    admin = AdminClient({"bootstrap.servers": stack.kafka})
+    deadline = time.monotonic() + 60
+    while True:  # the group is empty once the stopped worker's static membership has expired
+        try:
+            asked = [ConsumerGroupTopicPartitions(group, ends)]
+            admin.alter_consumer_group_offsets(asked)[group].result(30)
+            break
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
+    stack.unpause()
