@@ -291,7 +291,7 @@ def _standard_lots(deal: Deal, closed_e8: int, terms: Terms) -> Decimal:
     symbol = terms.symbol(deal.server, deal.symbol)
     if symbol is None:
         return Decimal(0)
-    return Part(deal, symbol, deal.contract_size or symbol.contract_size, 0, closed_e8).standard_lots("out")
+    return Part.split(deal, symbol, 0, closed_e8).standard_lots("out")
 
 
 def _cause(deal: Deal, terms: Terms) -> Cause:

@@ -29,6 +29,8 @@ def differences(grosses: Sequence[tuple[Link, Money]], at: datetime, terms: Term
 
     With one currency the kept amounts add up to the largest gross exactly.
     """
+    if all(gross.currency == grosses[0][1].currency for _, gross in grosses):
+        return _differences([gross.amount for _, gross in grosses])
     kept: list[Decimal] = []
     for depth, (_, gross) in enumerate(grosses):
         below = Decimal(0)
@@ -40,4 +42,12 @@ def differences(grosses: Sequence[tuple[Link, Money]], at: datetime, terms: Term
                 return converted
             below = max(below, converted[0].amount)
         kept.append(max(Decimal(0), gross.amount - below))
+    return kept
+
+
+def _differences(amounts: list[Decimal]) -> list[Decimal]:
+    kept, best = [], Decimal(0)
+    for amount in amounts:
+        kept.append(max(Decimal(0), amount - best))
+        best = max(best, amount)
     return kept

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import lru_cache
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """The context every fold runs in: products of prices, sizes and volumes stay exact."""
@@ -64,7 +65,12 @@ def round_payable(money: Money) -> tuple[Money, Money]:
     return payable, money - payable
 
 
+@lru_cache(maxsize=65_536)
 def plain(number: Decimal) -> str:
-    """Write without exponent or trailing zeros: `1E+2` is `100`, `7.00` is `7`."""
-    text = format(number, "f")
+    """The one spelling all equal numbers share, without exponent or trailing zeros: `7.00` is `7`."""
+    if not number:
+        return "0"
+    text = str(number)
+    if "E" in text:
+        text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

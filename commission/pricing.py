@@ -7,30 +7,36 @@ frozen dataclasses to make, and are as frozen.
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.events import LOT_E8, Deal
+from commission.events import Deal
 from commission.money import Money
 from commission.terms import SymbolDefined
 
-E8 = Decimal(LOT_E8)
-
 
 class Part(NamedTuple):
-    """A deal split into what it opened and what it closed, in 1e-8 lots of the server's symbol."""
+    """A deal split into what it opened and what it closed, in lots of the server's symbol."""
 
     deal: Deal
     symbol: SymbolDefined
     contract_size: Decimal
-    opened_e8: int
-    closed_e8: int
+    opened: Decimal
+    closed: Decimal
+
+    @classmethod
+    def split(cls, deal: Deal, symbol: SymbolDefined, opened_e8: int, closed_e8: int) -> "Part":
+        """Take volumes in 1e-8 lots; the deal's own contract size counts before the symbol's."""
+        size = deal.contract_size or symbol.contract_size
+        return cls(deal, symbol, size, Decimal(opened_e8).scaleb(-8), Decimal(closed_e8).scaleb(-8))
 
     def lots(self, entry: str) -> Decimal:
         """Lots of the server's symbol on the chosen side: opened, closed or both.
 
         As in MT5, `both` leaves the legs of a close-by out: they were paid when they were opened.
         """
-        closed_e8 = 0 if self.deal.entry == "out_by" else self.closed_e8
-        volume_e8 = {"in": self.opened_e8, "out": self.closed_e8}.get(entry, self.opened_e8 + closed_e8)
-        return Decimal(volume_e8) / E8
+        if entry == "out":
+            return self.closed
+        if entry == "in" or self.deal.entry == "out_by":
+            return self.opened
+        return self.opened + self.closed
 
     def standard_lots(self, entry: str) -> Decimal:
         """The same in standard lots: a cent lot of 1,000 units counts 0.01."""

@@ -10,6 +10,8 @@ from commission.known import Link, Terms
 from commission.money import Money, plain
 from commission.pricing import Part, Priced, Reason
 
+ZERO = Decimal(0)
+
 
 class Earned(NamedTuple):
     """One IB's amount from one component kind of one deal, in the IB's currency."""
@@ -35,7 +37,7 @@ def rate(
     if symbol is None:
         text = f"{deal.server} has no symbol {deal.symbol} in the terms; add it to symbols.yaml"
         return Reason("unknown_symbol", text, waits=True)
-    part = Part(deal, symbol, deal.contract_size or symbol.contract_size, opened_e8, closed_e8)
+    part = Part.split(deal, symbol, opened_e8, closed_e8)
     earned: list[Earned] = []
     reasons: list[Reason] = []
     for kind in DEAL_KINDS:
@@ -59,35 +61,41 @@ def rate(
 
 def _rate_kind(kind: str, part: Part, chain: tuple[Link, ...], terms: Terms) -> list[Earned] | Reason:
     grosses: list[tuple[Link, Money]] = []
-    details: list[Priced] = []
-    reason = Reason("no_plan", f"no IB above the client has a {kind} component", waits=False)
+    details: list[Priced | None] = []
+    reason: Reason | None = None
     for link in chain:
         outcome = _gross(kind, link, part, terms)
-        if isinstance(outcome, Reason):
+        if isinstance(outcome, Priced):
+            grosses.append((link, outcome.money))
+            details.append(outcome)
+            continue
+        if outcome is not None:
             if outcome.waits:
                 return outcome
-            reason = outcome if reason.code == "no_plan" else reason
-            outcome = Priced(Money(Decimal(0), link.partner.currency), "", Decimal(0), {})
-        elif outcome.money.amount <= 0 and reason.code == "no_plan":
-            text = f"{outcome.rule} of {link.partner.ib_id} pays nothing: rate or spread is not above 0"
-            reason = Reason("nothing_due", text, waits=False)
-        grosses.append((link, outcome.money))
-        details.append(outcome)
+            reason = reason or outcome
+        grosses.append((link, Money(ZERO, link.partner.currency)))
+        details.append(None)
     kept = differences(grosses, part.deal.occurred_at, terms)
     if isinstance(kept, Reason):
         return kept
     earned = [
-        _earned(kind, depth, link, amount, details[depth], gross)
-        for depth, ((link, gross), amount) in enumerate(zip(grosses, kept, strict=True))
-        if amount > 0
+        _earned(kind, depth, link, amount, detail, gross)
+        for depth, ((link, gross), amount, detail) in enumerate(zip(grosses, kept, details, strict=True))
+        if amount > 0 and detail is not None
     ]
-    return earned or reason
+    return earned or reason or _nothing_due(kind, details)
 
 
-def _gross(kind: str, link: Link, part: Part, terms: Terms) -> Priced | Reason:
-    """The sum of an IB's components of one kind, in its currency, before overrides."""
+def _nothing_due(kind: str, details: list[Priced | None]) -> Reason:
+    """Somebody's component matched, and its rate or spread makes nothing of the deal."""
+    rules = ", ".join(priced.rule for priced in details if priced is not None)
+    return Reason("nothing_due", f"{kind} {rules} pays nothing: rate or spread is not above 0", waits=False)
+
+
+def _gross(kind: str, link: Link, part: Part, terms: Terms) -> Priced | Reason | None:
+    """The sum of an IB's components of one kind, in its currency, before overrides; None without any."""
     found: list[Priced] = []
-    reason = Reason("no_plan", f"{link.partner.ib_id} has no {kind} component", waits=False)
+    reason: Reason | None = None
     for component in link.by_kind.get(kind, ()):
         assert link.plan is not None, "components come from a plan"
         priced = price(component, link.plan, part, terms)

@@ -111,8 +111,10 @@ def worker(
     import faust
 
     from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.processes import collect_rarely
     from streams.worker import build_app
 
+    collect_rarely()
     settings = Settings()
     with told():
         kafka = kafka_servers(settings)

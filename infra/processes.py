@@ -1,5 +1,6 @@
 """Start processes of this project and keep them running: `ibflow dev` is a small supervisor."""
 
+import gc
 import logging
 import os
 import signal
@@ -12,8 +13,15 @@ from pathlib import Path
 
 log = logging.getLogger("ibflow.processes")
 
+GC_THRESHOLDS = (50_000, 20, 100)
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 20.0
+
+
+def collect_rarely() -> None:
+    """Let the garbage collector look less often: frozen values make no cycles, and the default
+    thresholds cost a quarter of the fold's time (measured by `make bench`)."""
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.bootstrap import clickhouse_client, connect
+from infra.processes import collect_rarely
 from infra.verify import verify
 from schemas.errors import Unavailable
 from schemas.settings import Settings
@@ -32,6 +33,7 @@ class Server:
 
     def __init__(self, settings: Settings, kafka: str) -> None:
         check_exposure(settings)
+        collect_rarely()
         self._settings = settings
         self._connect: Callable[[], Client] = lambda: connect(settings)
         self.url = ""

@@ -4,6 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
 
+from commission.money import plain
+
 REVISION_BYTES = 8
 
 
@@ -35,13 +37,3 @@ def revision(
         f"{plain(fee)}\x1f{plain(swap)}\x1f{currency}\x1f{occurred_at.isoformat()}\x1f{position_id}"
     )
     return blake2b(matter.encode(), digest_size=REVISION_BYTES).hexdigest()
-
-
-def plain(amount: Decimal) -> str:
-    """Spell an amount in the one way all equal amounts share: `-0.50` and `-0.5` are `-0.5`."""
-    if not amount:
-        return "0"
-    text = str(amount)
-    if "E" in text:
-        text = format(amount, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

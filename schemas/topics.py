@@ -1,6 +1,7 @@
 """Topic names, each spelled once, and the one partitioner that every producer uses."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 ACCOUNT_BOOK = "account-book"
 """Deals and account links, by account: what ingest writes."""
@@ -73,6 +74,7 @@ def murmur2(key: bytes) -> int:
     return h ^ (h >> 15)
 
 
+@lru_cache(maxsize=65_536)
 def partition_of(key: str, partitions: int) -> int:
     """The partition of a record's key among `partitions`, the same for every producer."""
     return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
