@@ -1,7 +1,7 @@
 """The whole pipeline in memory: the same stages over plain lists, for `ibflow rate` and tests."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from commission.events import AccountLinked, Deal
@@ -17,7 +17,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class LocalPipeline:
     """Every stage with one partition; records go in one after another, outputs come out in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_message: Callable[[Message, int], None] | None = None) -> None:
+        """`on_message` hears of every message and its offset, as a reader of the topics would."""
+        self._on_message = on_message
         counts = {topic.name: 1 for topic in topics.TOPICS}
         self._stages = {stage.topic: Partition(stage, 0, counts, {}) for stage in STAGES}
         self._offsets = dict.fromkeys(counts, 0)
@@ -37,6 +39,10 @@ class LocalPipeline:
         queue = deque([message])
         while queue:
             sent = queue.popleft()
+            offset = self._offsets[sent.topic]
+            self._offsets[sent.topic] = offset + 1
+            if self._on_message is not None:
+                self._on_message(sent, offset)
             if sent.topic in topics.LEDGER_TOPICS:
                 yield from (r for r in decode_batch(sent.value) if r.type in topics.LEDGER_TYPES)
             if sent.topic == topics.DEAD_LETTERS:
@@ -45,8 +51,6 @@ class LocalPipeline:
             partition = self._stages.get(sent.topic)
             if partition is None:
                 continue
-            offset = self._offsets[sent.topic]
-            self._offsets[sent.topic] = offset + 1
             step = partition.step(offset, sent.value, sent.source, EPOCH)
             assert step is not None, "a fresh offset is always applied"
             partition.commit(step)

@@ -155,6 +155,11 @@ _COLUMNS = {table.name: (*table.columns, *ORIGIN) for table in TABLES.values()}
 _COLUMNS["books"] = (*ORIGIN, "source", "message")
 
 
+def columns_of(table: str) -> tuple[str, ...]:
+    """The columns the sink writes, in the order of its rows."""
+    return _COLUMNS[table]
+
+
 class Sink:
     """Reads every topic and stores it; run it in one thread, or step by step with `store_once`."""
 
@@ -238,7 +243,7 @@ class Sink:
     def _store(self, rows: Mapping[str, list[Row]]) -> None:
         # 1 rows
         for table, values in rows.items():
-            self._client.insert(table, values, column_names=_COLUMNS[table], settings=INSERT)
+            self._client.insert(table, values, column_names=columns_of(table), settings=INSERT)
         # 2 positions: a crash before this repeats the rows, which their ids absorb
         positions = [[topic, partition, offset] for (topic, partition), offset in self._next.items()]
         self._client.insert(

@@ -1,0 +1,90 @@
+"""The `ibflow` command as a person and a script use it: output, complaints and exit codes."""
+
+import json
+import shutil
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from infra.cli import app
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "broker"
+LIVE = ("--server", "mt5-live", "--platform", "mt5", "--timezone", "America/New_York+7h")
+
+
+def ibflow(*arguments: str | Path, **environment: str) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
+
+
+def test_normalise_prints_deals_and_says_what_it_rejected() -> None:
+    """JSON lines on stdout; the four bad rows and a summary on stderr; exit 3."""
+    result = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE)
+    deals = [json.loads(line) for line in result.stdout.splitlines()]
+    assert 3 == result.exit_code
+    assert {"deal"} == {deal["type"] for deal in deals}
+    assert "Volume `0.1x` is not a number of lots" in result.stderr
+    assert "dead letters: 1 wrong_cells, 1 bad_time, 1 bad_volume, 1 unknown_type" in result.stderr
+    first = next(deal for deal in deals if deal["deal_id"] == "41000920")
+    assert ("2026-09-08T08:15:00.250000Z", 100_000_000) == (first["occurred_at"], first["volume_e8"])
+
+
+def test_normalise_asks_for_what_it_needs() -> None:
+    """An export without its server's platform or clock is a sentence and exit 2, no traceback."""
+    nameless = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv")
+    assert (2, True) == (nameless.exit_code, "--platform is mt4 or mt5" in nameless.stderr)
+    wrong = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE[:4], "--timezone", "Mars/Olympus")
+    assert (2, True) == (wrong.exit_code, "Mars/Olympus" in wrong.stderr)
+
+
+def test_rate_folds_events_without_kafka(tmp_path: Path) -> None:
+    """c-001's first closing, by hand: 5 x 0.40 to ib-north and 2 x 0.40 to ib-master."""
+    lines = ibflow("normalise", EXAMPLE / "crm.csv").stdout
+    lines += ibflow("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE).stdout
+    (tmp_path / "events.jsonl").write_text(lines)
+    result = ibflow("rate", "--terms", EXAMPLE / "terms", "--events", tmp_path / "events.jsonl")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    paid = {
+        row["ib_id"]: Decimal(row["amount"])
+        for row in rows
+        if row["caused_by"] == "mt5-live|41000949" and row["component"] == "per_lot"
+    }
+    assert (0, {"ib-north": Decimal("2.00"), "ib-master": Decimal("0.80")}) == (result.exit_code, paid)
+    assert "ledger hash " in result.stderr
+
+
+def test_rate_names_the_line_that_is_no_event(tmp_path: Path) -> None:
+    """File, line, field and exit 2."""
+    (tmp_path / "events.jsonl").write_text('\n{"type":"kyc_changed","client_id":"c"}\n')
+    result = ibflow("rate", "--terms", EXAMPLE / "terms", "--events", tmp_path / "events.jsonl")
+    assert 2 == result.exit_code
+    assert "events.jsonl:2: kyc_changed.event_id: Field required" in result.stderr
+
+
+def test_terms_check_names_file_and_line(tmp_path: Path) -> None:
+    """The example is sound; a plan that does not exist is found where it is named."""
+    assert 0 == ibflow("terms", "check", EXAMPLE / "terms").exit_code
+    folder = shutil.copytree(EXAMPLE / "terms", tmp_path / "terms")
+    text = (folder / "partners.yaml").read_text()
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if "plan: silver" in row)
+    (folder / "partners.yaml").write_text(text.replace("plan: silver", "plan: platinum", 1))
+    result = ibflow("terms", "check", folder)
+    assert 2 == result.exit_code
+    assert f"partners.yaml:{line}: " in result.stderr
+    assert "platinum" in result.stderr
+
+
+def test_schema_describes_every_event() -> None:
+    """A JSON Schema that knows deals, CRM events, terms and transfers."""
+    described = json.loads(ibflow("schema").stdout)
+    assert {"Deal", "AccountLinked", "ClientRegistered", "PlanDefined", "Transfer"} <= set(described["$defs"])
+
+
+@pytest.mark.parametrize("command", [["worker"], ["terms", "publish", str(EXAMPLE / "terms")]])
+def test_without_kafka_a_command_says_how_to_get_one(command: list[str], tmp_path: Path) -> None:
+    """Exit 3 and the command to run."""
+    result = ibflow(*command, IBFLOW_DATA_DIR=str(tmp_path), IBFLOW_KAFKA="")
+    assert 3 == result.exit_code
+    assert "ibflow kafka start" in result.stderr

@@ -1,0 +1,148 @@
+"""`ibflow verify` finds what is wrong: each invariant broken once, by hand, in a real ClickHouse."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.client import Client
+from typer.testing import CliRunner
+
+from commission.terms import PeriodEnded
+from infra.cli import app
+from infra.clickhouse import migrate
+from infra.verify import verify
+from schemas import topics
+from schemas.settings import Settings
+from schemas.wire import Record, encode
+from streams.local import LocalPipeline, entry_topic
+from streams.partition import Message
+from streams.sink import columns_of, to_rows
+from tests.synthetic import Synthetic
+
+NAMES = (
+    "same books, same ledger",
+    "trial balance zero",
+    "earned stands in accounts",
+    "statements add up",
+    "every deal once",
+    "reversals exact, once",
+    "no row without cause",
+)
+
+
+def store(client: Client, records: list[Record]) -> None:
+    """Run records through the pipeline and store every message as the sink does."""
+    sent: list[tuple[Message, int]] = []
+    list(LocalPipeline(on_message=lambda message, offset: sent.append((message, offset))).feed(records))
+    ends: dict[str, int] = {}
+    for message, offset in sent:
+        ends[message.topic] = offset + 1
+        for table, rows in to_rows(message.topic, 0, offset, message.value).items():
+            client.insert(table, rows, column_names=columns_of(table))
+        if message.topic in (topics.CLIENT_BOOK, topics.PARTNER_BOOK):
+            row = [message.topic, 0, offset, message.source, message.value.decode()]
+            client.insert("books", [row], column_names=columns_of("books"))
+    positions = [[topic, 0, end] for topic, end in ends.items()]
+    client.insert("sink_positions", positions, column_names=["topic", "partition", "next_offset"])
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Client]:
+    """Ten deals of a three-level tree, rated, with September closed."""
+    folder = Settings(data_dir=tmp_path).chdb_dir
+    folder.mkdir(parents=True)
+    client = clickhouse_connect.get_client(interface="chdb", path=str(folder))
+    migrate(client)
+    broker = Synthetic(clients=3, deals=10)
+    store(client, [*broker.terms(), *broker.crm(), *broker.trades(), PeriodEnded(period="2026-09")])
+    yield client
+    client.close()
+
+
+def broken(client: Client) -> list[str]:
+    return [finding.invariant for finding in verify(client).findings if not finding.holds]
+
+
+def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
+    """All seven invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
+    report = verify(ledger)
+    assert NAMES == tuple(finding.invariant for finding in report.findings)
+    assert [] == broken(ledger)
+    figures = {finding.invariant: finding.figures for finding in report.findings}
+    assert "10 seen = 10 rated + 0 rejected + 0 waiting + 0 dead letters" == figures["every deal once"]
+    assert figures["statements add up"].startswith("3 statements, 0 do not add up")
+
+
+def copied(client: Client, where: str, table: str = "transfers", **changes: object) -> None:
+    """Add a copy of one stored row, with changes."""
+    names = columns_of(table)
+    found = client.query(f"SELECT {', '.join(names)} FROM {table} WHERE {where} LIMIT 1").first_row  # noqa: S608
+    row = {**dict(zip(names, found, strict=True)), **changes}
+    client.insert(table, [[row[name] for name in names]], column_names=names)
+
+
+def test_a_row_from_nowhere_is_found(ledger: Client) -> None:
+    """An accrual that no deal caused: the replay differs and the row has no cause."""
+    copied(ledger, "code = 'accrual'", transfer_id="f" * 32, caused_by="mt5-live|999")
+    assert {"same books, same ledger", "no row without cause"} <= set(broken(ledger))
+
+
+def test_a_row_that_moves_nothing_is_found(ledger: Client) -> None:
+    """Debit and credit are one account: the ledger would balance, and say nothing."""
+    copied(ledger, "code = 'accrual'", transfer_id="e" * 32, debit="ib:x:pending", credit="ib:x:pending")
+    assert "trial balance zero" in broken(ledger)
+
+
+def test_money_that_left_the_ib_for_nowhere_is_found(ledger: Client) -> None:
+    """A payable amount that went to an account of nobody: earned no longer stands."""
+    copied(ledger, "code = 'statement'", transfer_id="d" * 32, credit="somebody:else")
+    assert "earned stands in accounts" in broken(ledger)
+
+
+def test_a_changed_statement_is_found(ledger: Client) -> None:
+    """A statement says one cent more than the transfers that paid it."""
+    payable = ledger.query("SELECT payable FROM statements WHERE ib_id = 'ib-desk'").first_row[0]
+    changes = {"payable": payable + Decimal("0.01"), "_offset": 10_000}
+    copied(ledger, "ib_id = 'ib-desk'", "statements", **changes)
+    assert "statements add up" in broken(ledger)
+
+
+def test_a_deal_nobody_accounts_for_is_found(ledger: Client) -> None:
+    """A deal in the table, with neither a transfer nor a rejection."""
+    names = ["deal_key", "occurred_at"]
+    ledger.insert("deals", [["mt5-live|lost", datetime(2026, 9, 1, tzinfo=UTC)]], column_names=names)
+    assert "every deal once" in broken(ledger)
+
+
+def test_a_reversal_of_another_amount_is_found(ledger: Client) -> None:
+    """A reversal must take back what was accrued, to the last digit, and only once."""
+    original = ledger.query("SELECT transfer_id FROM transfers WHERE code = 'accrual' LIMIT 1").first_row[0]
+    where = f"transfer_id = '{original}'"
+    changes = {"transfer_id": "c" * 32, "code": "reversal", "reverses": original}
+    copied(ledger, where, **changes, amount=Decimal("0.01"))
+    assert "reversals exact, once" in broken(ledger)
+
+
+def test_the_command_tells_by_its_exit_code(ledger: Client, tmp_path: Path) -> None:
+    """0 while all holds, 1 once something does not; `--json` says the same to machines."""
+    settings = {"IBFLOW_DATA_DIR": str(tmp_path), "IBFLOW_CLICKHOUSE": ""}
+    sound = CliRunner().invoke(app, ["verify", "--json"], env=settings)
+    assert (0, True) == (sound.exit_code, '"holds": true' in sound.stdout)
+    copied(ledger, "code = 'statement'", transfer_id="d" * 32, credit="somebody:else")
+    unsound = CliRunner().invoke(app, ["verify"], env=settings)
+    assert (1, True) == (unsound.exit_code, "✗" in unsound.stdout)
+
+
+def test_every_record_has_a_topic_it_enters_by() -> None:
+    """Deals and links by account, other CRM events by client, terms as terms."""
+    broker = Synthetic(clients=1, deals=1)
+    entered = {
+        record.type: entry_topic(record) for record in (*broker.crm(), *broker.trades(), *broker.terms())
+    }
+    assert {topics.ACCOUNT_BOOK} == {entered["deal"], entered["account_linked"]}
+    assert {topics.CLIENT_BOOK} == {entered["client_registered"], entered["kyc_changed"]}
+    assert {topics.TERMS} == {entered["plan_defined"], entered["partner_defined"], entered["period_defined"]}
+    assert encode(broker.trades())[0].startswith(b'{"type":"deal",')
