@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
@@ -20,6 +19,7 @@ from schemas.wire import Record, encode
 from streams.local import LocalPipeline, entry_topic
 from streams.partition import Message
 from streams.sink import columns_of, to_rows
+from tests import services
 from tests.synthetic import Synthetic
 
 NAMES = (
@@ -49,17 +49,16 @@ def store(client: Client, records: list[Record]) -> None:
     client.insert("sink_positions", positions, column_names=["topic", "partition", "next_offset"])
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Client]:
-    """Ten deals of a three-level tree, rated, with September closed."""
+@pytest.fixture(params=services.clickhouse_kinds())
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
+    """Ten deals of a three-level tree, rated, with September closed; on each ClickHouse there is."""
     folder = Settings(data_dir=tmp_path).chdb_dir
     folder.mkdir(parents=True)
-    client = clickhouse_connect.get_client(interface="chdb", path=str(folder))
-    migrate(client)
-    broker = Synthetic(clients=3, deals=10)
-    store(client, [*broker.terms(), *broker.crm(), *broker.trades(), PeriodEnded(period="2026-09")])
-    yield client
-    client.close()
+    with services.clickhouse(request.param, folder) as client:
+        migrate(client)
+        broker = Synthetic(clients=3, deals=10)
+        store(client, [*broker.terms(), *broker.crm(), *broker.trades(), PeriodEnded(period="2026-09")])
+        yield client
 
 
 def broken(client: Client) -> list[str]:
@@ -126,6 +125,7 @@ def test_a_reversal_of_another_amount_is_found(ledger: Client) -> None:
     assert "reversals exact, once" in broken(ledger)
 
 
+@pytest.mark.parametrize("ledger", ["chdb"], indirect=True)
 def test_the_command_tells_by_its_exit_code(ledger: Client, tmp_path: Path) -> None:
     """0 while all holds, 1 once something does not; `--json` says the same to machines."""
     settings = {"IBFLOW_DATA_DIR": str(tmp_path), "IBFLOW_CLICKHOUSE": ""}

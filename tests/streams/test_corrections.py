@@ -15,7 +15,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from commission.ledger import ledger_hash
-from infra.kafka import LocalKafka
 from infra.rate import rate
 from infra.stack import Stack
 from infra.verify import read_transfers
@@ -23,6 +22,7 @@ from ingest.produce import publish, publish_terms
 from schemas.settings import Settings
 from streams import corrections
 from streams.worker import build_app
+from tests import services
 from tests.synthetic import Synthetic
 
 STREAM, CHANGELOG = TP("client-book", 0), TP("ibflow-clients-changelog", 0)
@@ -110,8 +110,8 @@ def test_a_paused_partition_does_not_come_back_by_an_old_seek() -> None:
 
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with LocalKafka().running(tmp_path_factory.mktemp("kafka")) as running:
-        yield running.bootstrap_servers
+    with services.kafka(tmp_path_factory.mktemp("kafka")) as servers:
+        yield servers
 
 
 def test_state_is_appended_whole_or_not_at_all(kafka: str) -> None:

@@ -1,0 +1,91 @@
+"""Services for tests, found in this order: an address in the environment, Docker, the native one.
+
+| service | address | Docker | native |
+|---|---|---|---|
+| Kafka | IBFLOW_TEST_KAFKA | testcontainers | our own local Kafka |
+| ClickHouse | IBFLOW_TEST_CLICKHOUSE | testcontainers | chDB, always tested too |
+
+A test never skips because a service is missing: the native ones need nothing but this project.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import clickhouse_connect
+import docker
+import requests
+from clickhouse_connect.driver.client import Client
+from docker.errors import DockerException
+from testcontainers.community.kafka import KafkaContainer
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import HttpWaitStrategy
+
+from infra.kafka import LocalKafka
+
+CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:25.8"
+KAFKA_IMAGE = "confluentinc/cp-kafka:8.1.0"
+"""Kafka 4.1, in the image testcontainers knows how to configure."""
+
+
+@cache
+def docker_answers() -> bool:
+    """Whether a Docker engine can be asked."""
+    try:
+        client = docker.from_env(timeout=3)
+        client.ping()
+        client.close()
+    except (DockerException, requests.RequestException):
+        return False
+    return True
+
+
+@contextmanager
+def kafka(folder: Path) -> Iterator[str]:
+    """Bootstrap servers of a broker for tests; topics need names of their own."""
+    if address := os.environ.get("IBFLOW_TEST_KAFKA"):
+        yield address
+    elif docker_answers():
+        with KafkaContainer(KAFKA_IMAGE).with_kraft() as container:
+            yield container.get_bootstrap_server()
+    else:
+        with LocalKafka().running(folder) as running:
+            yield running.bootstrap_servers
+
+
+def clickhouse_kinds() -> list[str]:
+    """The embedded ClickHouse, and a server where one is named or Docker can start one."""
+    return ["chdb", *(["server"] if os.environ.get("IBFLOW_TEST_CLICKHOUSE") or docker_answers() else [])]
+
+
+@contextmanager
+def clickhouse(kind: str, folder: Path) -> Iterator[Client]:
+    """A client on an empty database."""
+    if kind == "chdb":
+        with clickhouse_connect.get_client(interface="chdb", path=str(folder)) as client:
+            yield client
+    elif dsn := os.environ.get("IBFLOW_TEST_CLICKHOUSE"):
+        with _empty(dsn) as client:
+            yield client
+    else:
+        ready = HttpWaitStrategy(8123, "/ping")
+        server = DockerContainer(CLICKHOUSE_IMAGE).with_exposed_ports(8123).waiting_for(ready)
+        server.with_env("CLICKHOUSE_USER", "test").with_env("CLICKHOUSE_PASSWORD", "test")
+        with server as running:
+            host, port = running.get_container_host_ip(), running.get_exposed_port(8123)
+            with _empty(f"clickhouse://test:test@{host}:{port}/default") as client:
+                yield client
+
+
+@contextmanager
+def _empty(dsn: str) -> Iterator[Client]:
+    name = f"ibflow_test_{os.getpid()}"
+    with clickhouse_connect.get_client(dsn=dsn) as admin:
+        admin.command(f"CREATE DATABASE {name}")
+        try:
+            with clickhouse_connect.get_client(dsn=dsn, database=name) as client:
+                yield client
+        finally:
+            admin.command(f"DROP DATABASE {name}")
