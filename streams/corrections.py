@@ -1,7 +1,8 @@
 """Corrections to faust-streaming 0.15.3, each where Faust lets a class be replaced.
 
-1. `Recovery` resumes stream partitions before it seeks them; what is fetched in between is dropped
-   by the seek, so messages are skipped at start. Here they stay paused until `perform_seek` is done.
+1. `Recovery` resumes stream partitions before it seeks them, and before it resumes flow control, which
+   empties the streams' queues: what is fetched in between is dropped, so messages are skipped at
+   start. Here a partition stays paused until both are done.
 2. A restart begins at the group's committed offset, which may have passed unfinished messages: loss.
    Here it begins after the offset the state carries, and the commit is only a hint for monitors.
 3. The producer is idempotent only under `exactly_once`; a broker retry may double or reorder.
@@ -25,36 +26,47 @@ Resume = Callable[[TP], int | None]
 
 
 class Consumer(driver.Consumer):
-    """Seeks before it resumes, to where the state ends."""
+    """Lets a stream partition flow once it is sought, to where the state ends, and queues are empty."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._unsought: set[TP] = set()
+        self._sought: set[TP] = set()
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
-        """Resume changelogs at once and streams once they have been sought."""
+        """Resume changelogs at once; streams wait for their seek and for `resume_flow`."""
         streams = {tp for tp in tps if not self._is_changelog_tp(tp)}
         self._unsought |= streams
         super().resume_partitions(set(tps) - streams)
 
     def pause_partitions(self, tps: Iterable[TP]) -> None:
-        """Pause, also those that were waiting for their seek."""
+        """Pause, also those that were waiting."""
         paused = set(tps)
         self._unsought -= paused
+        self._sought -= paused
         super().pause_partitions(paused)
 
     async def perform_seek(self) -> None:
-        """Seek every stream partition to the end of its state, then let it flow."""
+        """Seek the partitions that wait for it; there is nothing to seek at other times."""
+        waiting = self._unsought & self.assignment()
+        if not waiting:
+            return
         await super().perform_seek()
         resume = cast(App, self.app).resume_offset
-        starts = {tp: offset for tp in self.assignment() if (offset := resume(tp)) is not None}
+        starts = {tp: offset for tp in waiting if (offset := resume(tp)) is not None}
         if starts:
             await self.seek_wait(starts)
             self._committed_offset.update({tp: offset or None for tp, offset in starts.items()})
             await self._commit(starts)
-        waiting = {tp for tp in self._unsought if tp in self.assignment()}
-        self._unsought.clear()
-        super().resume_partitions(waiting)
+        self._unsought -= waiting
+        self._sought |= waiting
+
+    def resume_flow(self) -> None:
+        """Let flow; Faust has emptied the streams' queues just before, and will not again."""
+        super().resume_flow()
+        sought, self._sought = self._sought, set()
+        if sought:
+            super().resume_partitions(sought)
 
 
 class Producer(driver.Producer):
