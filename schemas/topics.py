@@ -28,6 +28,11 @@ LEDGER_TOPICS = (PARTNER_BOOK, SETTLEMENTS, REJECTIONS, MILESTONES)
 LEDGER_TYPES = ("transfer", "statement", "rejection", "milestone")
 
 
+def changelog_of(stage: str) -> str:
+    """The topic of a stage's durable state, as Faust names the changelog of the stage's table."""
+    return f"ibflow-{stage}-changelog"
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """How a topic is created; `partitions` None means the setting for books.
@@ -42,7 +47,7 @@ class Topic:
     @property
     def changelog(self) -> str:
         """The topic of the reading stage's durable state."""
-        return f"ibflow-{self.stage}-changelog" if self.stage else ""
+        return changelog_of(self.stage) if self.stage else ""
 
 
 TOPICS = (

@@ -47,7 +47,7 @@ class Stage:
     @property
     def changelog(self) -> str:
         """Topic of the stage's durable state."""
-        return f"ibflow-{self.name}-changelog"
+        return topics.changelog_of(self.name)
 
 
 def _from_accounts(output: RoutedDeal | Rejection) -> Address:
