@@ -114,6 +114,9 @@ class DealRow(Shape):
     swap: Amount
     currency: str
     rate_profit: Amount | None
+    balance: Amount | None
+    equity: Amount | None
+    credit: Amount | None
     reason: str
     is_service: bool
     account_group: str

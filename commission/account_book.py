@@ -1,6 +1,6 @@
 """The account book: find whose account a deal belongs to, and keep the deal until that is known."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -9,9 +9,10 @@ from commission.client_state import RoutedDeal
 from commission.events import WIRE, AccountEvent, AccountLinked, Deal
 from commission.known import Terms
 from commission.outputs import Rejection
+from commission.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Owner:
     """From `since` on the account belongs to `client_id`; the first owner also before."""
 
@@ -20,7 +21,7 @@ class Owner:
     event_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccountState:
     """Who owns the account when, and how many deals wait for an owner."""
 

@@ -1,6 +1,6 @@
 """What a fold works on: the state of a book's keys, read through and written to a draft."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -8,6 +8,10 @@ T = TypeVar("T")
 
 State = Any
 """A frozen state value of one of the books; each key's prefix says which."""
+
+
+def _no_keys(_prefix: str) -> Iterable[str]:
+    return ()
 
 
 @dataclass(slots=True)
@@ -19,14 +23,28 @@ class Draft:
     """
 
     load: Callable[[str], State | None]
+    keys: Callable[[str], Iterable[str]] = _no_keys
+    """The stored keys that begin with a prefix; asked only for rare events, such as a fraud verdict."""
     writes: dict[str, State | None] = field(default_factory=dict)
     outputs: list[Any] = field(default_factory=list)
 
+    @classmethod
+    def over(cls, state: Mapping[str, State]) -> "Draft":
+        """A draft over a plain mapping, which the caller updates with `writes`."""
+        return cls(state.get, lambda prefix: [key for key in state if key.startswith(prefix)])
+
+    def scan(self, prefix: str) -> list[str]:
+        """Every key that begins with `prefix` as this message sees it, sorted."""
+        found = {key for key in self.keys(prefix) if self.writes.get(key, self) is not None}
+        found.update(
+            key for key, value in self.writes.items() if key.startswith(prefix) and value is not None
+        )
+        return sorted(found)
+
     def get(self, key: str) -> State | None:
         """The value of `key` as this message sees it, or None."""
-        if key in self.writes:
-            return self.writes[key]
-        return self.load(key)
+        found = self.writes.get(key, self)
+        return self.load(key) if found is self else found
 
     def take(self, key: str, kind: type[T]) -> T:
         """The value of `key`, which must be there, deleting it."""

@@ -1,15 +1,19 @@
-"""What the client book remembers: of a client, of each of its deals, of its CPA."""
+"""What the client book remembers: of a client, of each of its deals, of its positions, of its CPAs."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from commission.events import WIRE, Deal, KycStatus
-from commission.terms import Cpa
+from commission.outputs import Tally
+from commission.terms import Cpa, Cpl
+from commission.value import value
+
+ClawReason = Literal["chargeback", "refund", "deposit_reversal", "kyc_revoked", "bonus_removed", "fraud"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RoutedDeal:
     """A deal in the client book: the account book has looked up whose account it is."""
 
@@ -20,7 +24,7 @@ class RoutedDeal:
     deal: Deal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class KycMark:
     """A KYC status and when it began."""
 
@@ -28,7 +32,7 @@ class KycMark:
     status: KycStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class IbLink:
     """From `since` on the client belongs to `ib_id`; the first link also covers the time before."""
 
@@ -36,19 +40,7 @@ class IbLink:
     ib_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deposit:
-    """A deposit as far as it is known: the chargeback may arrive before the deposit itself."""
-
-    deposit_id: str
-    amount: Decimal | None = None
-    currency: str = ""
-    cleared_at: datetime | None = None
-    charged_back_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Posted:
+class Posted(NamedTuple):
     """An accrual as it stands in the ledger: what reversing it needs, and nothing to re-rate."""
 
     transfer_id: str
@@ -56,35 +48,112 @@ class Posted:
     component: str
     amount: Decimal
     currency: str
-    held: bool
-    release: int
+    plan_id: str
+    plan_version: int
+    held: bool = False
+    release: int = 0
     """How often the client's held money had been released when this was posted as held."""
+    taken: Decimal = Decimal(0)
+    """What has been taken back already."""
+    by_ib: bool = False
+    """A client rebate that the IB pays for."""
+    expires_at: datetime | None = None
+    """Held money released after this was forfeited."""
+    matures_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack(NamedTuple):
+    """Some of a deposit was taken back; None is all of it."""
+
+    event_id: str
+    at: datetime
+    reason: ClawReason
+    amount: Decimal | None
+
+
+@value
+class Deposit:
+    """A deposit as far as it is known: a chargeback may arrive before the deposit itself."""
+
+    deposit_id: str
+    amount: Decimal | None = None
+    currency: str = ""
+    cleared_at: datetime | None = None
+    taken_back: tuple[TakenBack, ...] = ()
+    posted: tuple[Posted, ...] = ()
+    """What shares of this deposit earned."""
+    tallied: tuple[Tally, ...] = ()
+
+    @property
+    def first_taken_at(self) -> datetime | None:
+        """When something of it was taken back first."""
+        return min((taken.at for taken in self.taken_back), default=None)
+
+
+@value
+class Withdrawal:
+    """A withdrawal that no deposit share has counted yet."""
+
+    event_id: str
+    amount: Decimal
+    currency: str
+    at: datetime
+
+
+class Clawed(NamedTuple):
+    """A negative event, kept for deals that arrive after it: they are taken back like those before."""
+
+    cause: str
+    reason: ClawReason
+    at: datetime
+    since: datetime | None = None
+    """When the disputed deposit cleared; None without one."""
+    share: Decimal = Decimal(1)
+
+
+@value
+class Grant:
+    """A CPA or CPL: what it was granted for, what it caused, how often it was."""
+
+    conditions: Cpa | Cpl
+    currency: str
+    """Of the conditions' plan."""
+    posted: tuple[Posted, ...] = ()
+    tallied: tuple[Tally, ...] = ()
+    amount: Decimal = Decimal(0)
+    """The amount granted to the IB of the conditions, in `currency`."""
+    grants: int = 0
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is granted now."""
+        return bool(self.posted) or any(tally.count or any(tally.amounts) for tally in self.tallied)
+
+
+@value
 class ClientState:
     """One client, of constant size however many deals it has traded."""
 
     client_id: str
     registered_at: datetime | None = None
     country: str = ""
+    identity: str = ""
     click: dict[str, str] = field(default_factory=dict)
     links: tuple[IbLink, ...] = ()
     kyc: tuple[KycMark, ...] = ()
     deposits: tuple[Deposit, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
+    clawed: tuple[Clawed, ...] = ()
+    fraud_at: datetime | None = None
     traded: bool = False
     waiting: int = 0
     """Deals that wait for the registration, numbered from 0 in the state."""
     held: dict[str, Decimal] = field(default_factory=dict)
-    """`ib|component|currency` → what waits for KYC."""
-    releases: int = 0
-    positions: dict[str, int] = field(default_factory=dict)
-    """`server/login|position` → signed open volume in 1e-8 lots; flat positions are absent."""
-    cpa: tuple[Posted, ...] = ()
-    """The CPA that stands, if one does."""
-    cpa_conditions: tuple[Cpa, str] | None = None
-    """What the newest CPA was granted for, and its currency: later terms do not undo it."""
-    cpa_grants: int = 0
+    """`ib|component|currency|expiry` → what waits for KYC."""
+    released_at: tuple[datetime, ...] = ()
+    """When held money was released, each time."""
+    grants: dict[str, Grant] = field(default_factory=dict)
+    """CPAs and CPLs by component name."""
 
     @property
     def is_kyc_approved(self) -> bool:
@@ -92,18 +161,71 @@ class ClientState:
         return bool(self.kyc) and self.kyc[-1].status == "approved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill(NamedTuple):
+    """One deal of a position."""
+
+    at: datetime
+    deal_key: str
+    signed_e8: int
+    price: Decimal | None = None
+    spread: Decimal | None = None
+
+
+class Position(NamedTuple):
+    """The deals of a position in the order of their time, and what waits for its opening."""
+
+    fills: tuple[Fill, ...] = ()
+    parked: tuple[int, ...] = ()
+    """Slots of deals parked until the opening they close is known."""
+
+    @property
+    def net_e8(self) -> int:
+        """Signed open volume in 1e-8 lots."""
+        return sum(fill.signed_e8 for fill in self.fills)
+
+
+@value
+class Hedged:
+    """The opening deals of one account and symbol in one period, and what of each is paid."""
+
+    deals: tuple[tuple[Deal, int, int, int], ...] = ()
+    """Deal, opened, closed and paid 1e-8 lots."""
+
+
+@value
+class Volumes:
+    """What an account traded since its last commission charge: server's symbol → 1e-8 lots."""
+
+    lots_e8: dict[str, int] = field(default_factory=dict)
+
+
+@value
+class CloseBy:
+    """The leg of a close-by that came first."""
+
+    deal_key: str
+
+
+@value
 class DealState:
     """One deal: its newest revision and what it caused. Kept at any age, written once a revision."""
 
     revision: str
+    at: datetime | None = None
     replaced: tuple[str, ...] = ()
     """Older revisions: an old export read again does not bring them back."""
     ended: bool = False
     """The platform cancelled or deleted the deal; no older record of it changes that."""
     posted: tuple[Posted, ...] = ()
+    tallied: tuple[Tally, ...] = ()
     position: str = ""
     signed_e8: int = 0
+    hedge: str = ""
+    """State key of the hedged volume it counts in."""
+    leg: str = ""
+    """State key of the close-by it is the first leg of."""
+    volume: str = ""
+    """The server's symbol under which it counts towards later charges."""
     times: int = 0
     """How often the deal has been posted: part of its accruals' ids."""
     waiting: int | None = None
@@ -112,9 +234,9 @@ class DealState:
     """The slot among the partition's deals that wait for terms."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Parked:
-    """A deal that waits for terms, already in its position; without a deal, a client's CPA does."""
+    """A deal that waits for terms, already in its position; without a deal, a client's CRM facts do."""
 
     client_id: str
     deal: Deal | None = None
@@ -122,7 +244,7 @@ class Parked:
     closed_e8: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Parking:
     """The slots in use of one partition: from `first` to before `next`, with gaps."""
 
@@ -130,24 +252,37 @@ class Parking:
     next: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EventState:
     """A CRM event that has had its effect."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traded:
-    """Standard lots a deal closed, while the client still has to trade for its CPA."""
+class Traded(NamedTuple):
+    """What a deal closed, while the client still has to trade for its CPA."""
 
     at: datetime
     deal_key: str
     lots: Decimal
+    """Standard, as the plan counts them."""
+    held_s: int = 0
+    """Of the opening held shortest."""
+    spread: Decimal = Decimal(0)
+    """Collected, in the plan's currency."""
+    turnover: Decimal = Decimal(0)
+    """Notional in the plan's currency."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Qualifying:
-    """The earliest deals that together reach the lots a CPA asks for and some more, by their time."""
+    """The earliest deals that together reach what the CPAs ask for and some more, by their time."""
 
     trades: tuple[Traded, ...] = ()
+
+
+@value
+class HeldTallies:
+    """Tallies of a client that wait for its KYC, as its accruals do."""
+
+    tallies: tuple[Tally, ...] = ()

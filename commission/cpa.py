@@ -1,121 +1,178 @@
-"""CPA: one amount per client once it qualifies, decided from the facts' own times, not their arrival."""
+"""CPA and CPL: one amount per client once it qualifies, by the facts' own times, not their arrival."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from commission.client_state import ClientState, Deposit, Qualifying
+from commission.client_state import ClientState, Deposit, Qualifying, Traded
+from commission.conditions import is_in_market
+from commission.earned import Earned
 from commission.hierarchy import differences, in_currency
-from commission.known import Link, Terms
-from commission.money import EXACT, Money, plain
-from commission.pricing import Reason
-from commission.rating import Earned
-from commission.terms import Cpa
+from commission.known import Terms
+from commission.money import EXACT
+from commission.pricing import ZERO, Factors, Reason
+from commission.terms import Clawback, Cpa, CpaAmount, Cpl, PlanDefined
+from commission.upline import Link, asks_for_trades
 
 MAX_SPARE_TRADES = 64
-"""Trades kept beyond the lots a CPA asks for: as many may be cancelled without losing count."""
+"""Trades kept beyond what a CPA asks for: as many may be cancelled without losing count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether the client's CPA is due, and since when it qualified."""
+class Conditions(NamedTuple):
+    """The component whose conditions count, and its plan: those of the lowest IB with one of that name."""
+
+    component: Cpa | Cpl
+    plan: PlanDefined
+
+
+class Standing(NamedTuple):
+    """Whether a client's CPA is due, since when it qualified, and on what FTD amount."""
 
     is_due: bool
     qualified_at: datetime | None = None
+    ftd: Decimal = ZERO
 
 
-def condition(chain: tuple[Link, ...]) -> tuple[Cpa, str] | None:
-    """The component whose conditions count, and its currency: that of the lowest IB with a CPA."""
-    for link in chain:
-        for component in link.by_kind.get("cpa", ()):
-            if isinstance(component, Cpa) and link.plan is not None:
-                return component, link.plan.currency
-    return None
+NOT_DUE = Standing(is_due=False)
 
 
-def standing(client: ClientState, trades: Qualifying, cpa: Cpa, currency: str, terms: Terms) -> Standing:
-    """Weigh all facts known; deposits charged back inside the clawback window do not count."""
-    qualified_at = _qualified_at(client, client.deposits, trades, cpa, currency, terms)
-    if qualified_at is None:
-        return Standing(is_due=False)
-    limit = qualified_at + timedelta(days=cpa.clawback_days)
-    kept = [d for d in client.deposits if d.charged_back_at is None or d.charged_back_at > limit]
-    if len(kept) < len(client.deposits) and _qualified_at(client, kept, trades, cpa, currency, terms) is None:
-        return Standing(is_due=False, qualified_at=qualified_at)
-    return Standing(is_due=True, qualified_at=qualified_at)
+def conditions(links: Iterable[Link]) -> dict[str, Conditions]:
+    """By component name, what the client has to reach."""
+    found: dict[str, Conditions] = {}
+    for link in links:
+        for component in (*link.by_kind.get("cpa", ()), *link.by_kind.get("cpl", ())):
+            if isinstance(component, Cpa | Cpl) and link.plan is not None:
+                found.setdefault(component.name, Conditions(component, link.plan))
+    return found
 
 
-def earnings(chain: tuple[Link, ...], at: datetime, terms: Terms) -> tuple[Earned, ...] | Reason:
-    """What each IB earns from one qualified client: its own CPA above the best one below it."""
-    grosses: list[tuple[Link, Money]] = []
-    for link in chain:
-        own = next((c for c in link.by_kind.get("cpa", ()) if isinstance(c, Cpa)), None)
-        money = Money(Decimal(0), link.partner.currency)
-        if own is not None and link.plan is not None:
-            converted = in_currency(Money(own.amount, link.plan.currency), link.partner.currency, at, terms)
-            if isinstance(converted, Reason):
-                return converted
-            money = converted[0]
-        grosses.append((link, money))
-    kept = differences(grosses, at, terms)
-    if isinstance(kept, Reason):
-        return kept
-    return tuple(
-        Earned(link, depth, "cpa", amount, "cpa", Decimal(0), _factors(gross, amount, at))
-        for depth, ((link, gross), amount) in enumerate(zip(grosses, kept, strict=True))
-        if amount > 0
+def deadline(client: ClientState, component: Cpa) -> datetime:
+    """The end of the qualification window."""
+    assert client.registered_at is not None, "only a registered client qualifies"
+    if not component.business_days:
+        return client.registered_at + timedelta(days=component.qualification_days)
+    at, left = client.registered_at, component.qualification_days
+    while left:
+        at += timedelta(days=1)
+        left -= at.weekday() < 5
+    return at
+
+
+def standing(
+    client: ClientState,
+    trades: Qualifying,
+    component: Cpa | Cpl,
+    currency: str,
+    clawback: Clawback,
+    terms: Terms,
+) -> Standing:
+    """Weigh all facts known; what was taken back of deposits inside the clawback window does not count."""
+    if not _is_wanted(client, component):
+        return NOT_DUE
+    if isinstance(component, Cpl):
+        return _cpl_standing(client, component)
+    first = _qualified(client, client.deposits, trades, component, currency, terms)
+    if first.qualified_at is None:
+        return NOT_DUE
+    limit = first.qualified_at + timedelta(days=component.clawback_days)
+    kept = [_kept(deposit, limit, clawback) for deposit in client.deposits]
+    if kept == list(client.deposits):
+        return first
+    if not component.requalify:
+        kept = _before_the_first_loss(client.deposits, kept, limit)
+    return _qualified(client, kept, trades, component, currency, terms)
+
+
+def _is_wanted(client: ClientState, component: Cpa | Cpl) -> bool:
+    return is_in_market(component.countries, component.countries_not, client.country) and (
+        not component.channels or client.click.get("channel", "") in component.channels
     )
 
 
-def _factors(gross: Money, amount: Decimal, at: datetime) -> dict[str, str]:
-    factors = {
-        "qualified at": f"{at:%Y-%m-%d %H:%M} UTC",
-        "own amount": f"{plain(gross.amount)} {gross.currency}",
-    }
-    if amount != gross.amount:
-        factors["best amount below"] = f"{plain(gross.amount - amount)} {gross.currency}"
-    return {**factors, "amount": f"{plain(amount)} {gross.currency}"}
+def _cpl_standing(client: ClientState, component: Cpl) -> Standing:
+    if not component.kyc:
+        return Standing(is_due=True, qualified_at=client.registered_at)
+    approved_at = _approved_at(client)
+    return NOT_DUE if approved_at is None else Standing(is_due=True, qualified_at=approved_at)
 
 
-def _qualified_at(
+def _approved_at(client: ClientState) -> datetime | None:
+    return next((mark.at for mark in client.kyc if mark.status == "approved"), None)
+
+
+def _kept(deposit: Deposit, limit: datetime, clawback: Clawback) -> Deposit:
+    """The deposit without what was taken back of it by `limit`."""
+    if deposit.amount is None:
+        return deposit
+    amount = deposit.amount
+    for taken in deposit.taken_back:
+        if taken.at <= limit and getattr(clawback, taken.reason) != "none":
+            amount -= deposit.amount if taken.amount is None else taken.amount
+    if amount == deposit.amount:
+        return deposit
+    left = amount if amount > 0 else None
+    return Deposit(
+        deposit_id=deposit.deposit_id,
+        amount=left,
+        currency=deposit.currency,
+        cleared_at=deposit.cleared_at,
+        taken_back=deposit.taken_back,
+    )
+
+
+def _before_the_first_loss(
+    deposits: Iterable[Deposit], kept: Iterable[Deposit], limit: datetime
+) -> list[Deposit]:
+    """Without re-qualification, only deposits that were there when the first one was taken back count."""
+    losses = [t.at for deposit in deposits for t in deposit.taken_back if t.at <= limit]
+    lost_at = min(losses)
+    return [deposit for deposit in kept if deposit.cleared_at is not None and deposit.cleared_at <= lost_at]
+
+
+def _qualified(
     client: ClientState,
     deposits: Iterable[Deposit],
     trades: Qualifying,
-    cpa: Cpa,
+    component: Cpa,
     currency: str,
     terms: Terms,
-) -> datetime | None:
-    """The first instant all conditions hold, or None if they do not inside the window."""
+) -> Standing:
+    """The first instant all conditions hold, if they do inside the window."""
     if client.registered_at is None:
-        return None
-    deadline = client.registered_at + timedelta(days=cpa.qualification_days)
-    moments = (
-        client.registered_at,
-        _deposited_at(deposits, cpa, currency, terms),
-        next((mark.at for mark in client.kyc if mark.status == "approved"), None),
-        _traded_at(trades, cpa),
-    )
-    if any(moment is None for moment in moments):
-        return None
-    qualified_at = max(moment for moment in moments if moment is not None)
-    return qualified_at if qualified_at <= deadline else None
+        return NOT_DUE
+    amounts = [amount for amount in component.amounts if amount.country in ("", client.country)]
+    if not amounts:
+        return NOT_DUE
+    own = [amount for amount in amounts if amount.country] or amounts
+    least = min(amount.min_deposit for amount in own)
+    deposited_at, ftd = _deposited(deposits, least, component, currency, terms)
+    approved_at = _approved_at(client)
+    traded_at = _traded_at(trades, component, ftd)
+    if deposited_at is None or approved_at is None or traded_at is None:
+        return NOT_DUE
+    qualified_at = max(client.registered_at, deposited_at, approved_at, traded_at)
+    if qualified_at > deadline(client, component):
+        return NOT_DUE
+    return Standing(is_due=True, qualified_at=qualified_at, ftd=ftd)
 
 
-def _deposited_at(deposits: Iterable[Deposit], cpa: Cpa, currency: str, terms: Terms) -> datetime | None:
-    """When the first deposit and those within the window after it reached the minimum."""
-    cleared = [(d.cleared_at, d) for d in deposits if d.cleared_at is not None and d.amount is not None]
-    cleared.sort(key=lambda moment: (moment[0], moment[1].deposit_id))
-    total = Decimal(0)
-    for at, deposit in cleared:
-        if at > cleared[0][0] + timedelta(hours=cpa.ftd_window_hours):
-            return None
+def _deposited(
+    deposits: Iterable[Deposit], least: Decimal, component: Cpa, currency: str, terms: Terms
+) -> tuple[datetime | None, Decimal]:
+    """When the first deposit and those within the window after it reached `least`, and their sum."""
+    cleared = [(d.cleared_at, d.deposit_id, d) for d in deposits if d.cleared_at and d.amount is not None]
+    cleared.sort(key=lambda moment: moment[:2])
+    total, reached_at = ZERO, None
+    for at, _, deposit in cleared:
+        if at > cleared[0][0] + timedelta(hours=component.ftd_window_hours):
+            break
         rate = terms.convert(deposit.currency, currency, at)
         if rate is not None and deposit.amount is not None:
             total += EXACT.multiply(deposit.amount, rate.rate)
-        if total >= cpa.min_deposit:
-            return at
-    return None
+        if reached_at is None and total >= least:
+            reached_at = at
+    return reached_at, total
 
 
 def lacks_rate(client: ClientState, currency: str, terms: Terms) -> bool:
@@ -124,23 +181,139 @@ def lacks_rate(client: ClientState, currency: str, terms: Terms) -> bool:
     return any(terms.convert(source, currency, at) is None for source, at in cleared)
 
 
-def _traded_at(trades: Qualifying, cpa: Cpa) -> datetime | None:
-    """When the lots were reached; with no lots asked for, at the beginning of time."""
-    if cpa.min_lots <= 0:
+def _traded_at(trades: Qualifying, component: Cpa, ftd: Decimal) -> datetime | None:
+    """When what had to be traded was; where nothing had to, at the beginning of time."""
+    if not asks_for_trades(component):
         return datetime.min.replace(tzinfo=UTC)
-    total = Decimal(0)
-    for trade in trades.trades:
-        total += trade.lots
-        if total >= cpa.min_lots:
+    for count, trade in enumerate(_running(trades.trades, component), 1):
+        if _is_enough(trade, count, component, ftd):
             return trade.at
     return None
 
 
-def keep_qualifying(trades: Qualifying, min_lots: Decimal) -> Qualifying:
-    """Of what comes after the lots are reached keep some: an earlier trade may yet be cancelled."""
-    total = Decimal(0)
-    for index, trade in enumerate(trades.trades):
-        total += trade.lots
-        if total >= min_lots:
-            return Qualifying(trades=trades.trades[: index + 1 + MAX_SPARE_TRADES])
-    return trades
+def _running(trades: Iterable[Traded], component: Cpa) -> Iterable[Traded]:
+    """Sums so far, over the deals held long enough."""
+    lots = spread = turnover = ZERO
+    for trade in trades:
+        if trade.held_s < component.min_holding_s:
+            continue
+        lots, spread, turnover = lots + trade.lots, spread + trade.spread, turnover + trade.turnover
+        yield trade._replace(lots=lots, spread=spread, turnover=turnover)
+
+
+def _is_enough(total: Traded, count: int, component: Cpa, ftd: Decimal) -> bool:
+    return (
+        total.lots >= component.min_lots
+        and count >= component.min_trades
+        and total.spread >= component.min_spread
+        and total.turnover >= component.min_turnover * ftd
+    )
+
+
+def keep_qualifying(trades: Qualifying, components: Iterable[Cpa], ftd: Decimal) -> Qualifying:
+    """Of what comes after every component is reached keep some: an earlier trade may yet be cancelled."""
+    last = 0
+    for component in components:
+        count = _position_reached(trades, component, ftd)
+        if count is None:
+            return trades
+        last = max(last, count)
+    return Qualifying(trades=trades.trades[: last + MAX_SPARE_TRADES])
+
+
+def _position_reached(trades: Qualifying, component: Cpa, ftd: Decimal) -> int | None:
+    if component.min_turnover > 0:
+        return None  # its measure may still grow with the deposits
+    held = [(n, trade) for n, trade in enumerate(trades.trades, 1) if trade.held_s >= component.min_holding_s]
+    for count, total in enumerate(_running(trades.trades, component), 1):
+        if _is_enough(total, count, component, ftd):
+            return held[count - 1][0]
+    return None
+
+
+def amount_for(amounts: Iterable[CpaAmount], country: str, ftd: Decimal) -> Decimal:
+    """A named country beats none, then the largest minimum reached; 0 where none applies."""
+    fits = [(bool(a.country), a.min_deposit, a.amount) for a in amounts if a.country in ("", country)]
+    own = [fit for fit in fits if fit[0]] or fits
+    return max((fit[1:] for fit in own if fit[1] <= ftd), default=(ZERO, ZERO))[1]
+
+
+def earnings(
+    links: tuple[Link, ...],
+    name: str,
+    client: ClientState,
+    standing: Standing,
+    currency: str,
+    terms: Terms,
+) -> tuple[Earned, ...] | Reason:
+    """What each IB earns from one qualified client: its own amount above the best one below it.
+
+    `currency` is that of the standing's FTD amount.
+    """
+    at = standing.qualified_at
+    assert at is not None, "only what qualified earns"
+    grosses: list[Decimal] = []
+    owns: list[tuple[PlanDefined, Cpa | Cpl] | None] = []
+    for link in links:
+        own = own_component(link, name)
+        gross = ZERO
+        if own is not None:
+            found = _gross(link, own, client, standing, currency, terms)
+            if isinstance(found, Reason):
+                return found
+            gross = found
+        grosses.append(gross)
+        owns.append(own)
+    kept = differences(grosses, [link.partner.currency for link in links], at, terms)
+    if isinstance(kept, Reason):
+        return kept
+    return tuple(
+        Earned(
+            link,
+            own[0],
+            depth,
+            own[1].kind,
+            amount,
+            own[1].name,
+            ZERO,
+            _factors(gross, amount, standing),
+        )
+        for depth, (link, own, gross, amount) in enumerate(zip(links, owns, grosses, kept, strict=True))
+        if own is not None and amount > 0
+    )
+
+
+def own_component(link: Link, name: str) -> tuple[PlanDefined, Cpa | Cpl] | None:
+    """The IB's own component of that name."""
+    for component in (*link.by_kind.get("cpa", ()), *link.by_kind.get("cpl", ())):
+        if isinstance(component, Cpa | Cpl) and component.name == name and link.plan is not None:
+            return link.plan, component
+    return None
+
+
+def _gross(
+    link: Link,
+    own: tuple[PlanDefined, Cpa | Cpl],
+    client: ClientState,
+    standing: Standing,
+    currency: str,
+    terms: Terms,
+) -> Decimal | Reason:
+    plan, component = own
+    at = standing.qualified_at
+    assert at is not None, "only what qualified is priced"
+    ftd = in_currency(standing.ftd, currency, plan.currency, at, terms)
+    if isinstance(ftd, Reason):
+        return ftd
+    amount = amount_for(component.amounts, client.country, ftd[0]) * link.held.factor
+    gross = in_currency(amount, plan.currency, link.partner.currency, at, terms)
+    return gross if isinstance(gross, Reason) else gross[0]
+
+
+def _factors(gross: Decimal, amount: Decimal, standing: Standing) -> Factors:
+    factors: Factors = {"qualified_at": f"{standing.qualified_at:%Y-%m-%d %H:%M} UTC"}
+    if standing.ftd:
+        factors["ftd"] = standing.ftd
+    if amount != gross:
+        factors |= {"own": gross, "below": gross - amount}
+    return factors

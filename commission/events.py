@@ -4,10 +4,12 @@ Every event carries the identity its source gave it; nothing is identified by co
 `schemas.wire` gives these values their JSON form and checks it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
+
+from commission.value import value
 
 WIRE: dict[str, Any] = {"extra": "forbid", "str_max_length": 1024, "allow_inf_nan": False}
 """Bounds of the JSON form: unknown fields, strings over 1,024 characters and NaN are refused."""
@@ -37,7 +39,7 @@ DealKind = Literal[
 KycStatus = Literal["pending", "approved", "rejected", "revoked"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Deal:
     """One execution on a platform, or one cash operation, whatever the source's dialect.
 
@@ -80,6 +82,11 @@ class Deal:
     currency: str = ""
     rate_profit: Decimal | None = None
     """Profit currency to deposit currency, where the source tells it."""
+    balance: Decimal | None = None
+    """The account after the deal, where the source tells it; below 0 after a stop-out that came late."""
+    equity: Decimal | None = None
+    credit: Decimal | None = None
+    """Equity and credit of the account at the deal, where the source tells them."""
     reason: str = ""
     is_service: bool = False
     """True for roll-overs, transfers and other executions no client asked for."""
@@ -99,7 +106,7 @@ class Deal:
         return f"{self.server}|{self.deal_id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccountLinked:
     """A trading account belongs to a client from `occurred_at` on.
 
@@ -122,7 +129,7 @@ class AccountLinked:
         return f"{self.server}/{self.login}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ClientRegistered:
     """A person became a client, referred by `ib_id` or by nobody.
 
@@ -138,10 +145,12 @@ class ClientRegistered:
     ib_id: str | None = None
     country: str = ""
     click: dict[str, str] = field(default_factory=dict)
+    identity: str = ""
+    """Who the client is, as the CRM identifies persons; equal to an IB's, the IB trades itself."""
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ClientReassigned:
     """A client belongs to another IB, or to none, from `occurred_at` on."""
 
@@ -155,7 +164,7 @@ class ClientReassigned:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DepositCleared:
     """Money of a client arrived; `amount` is positive, in `currency`."""
 
@@ -171,9 +180,13 @@ class DepositCleared:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ChargebackReceived:
-    """The client's bank took a deposit back; it no longer counts towards any qualification."""
+    """A deposit was taken back: by the client's bank, refunded by the broker, or reversed by the PSP.
+
+    `amount` is the part taken back, in the deposit's currency; None takes all of it. What was taken
+    back no longer counts towards any qualification; several events of one deposit add up.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
@@ -182,10 +195,41 @@ class ChargebackReceived:
     client_id: str
     deposit_id: str
     occurred_at: datetime
+    amount: Decimal | None = None
+    reason: Literal["chargeback", "refund", "deposit_reversal"] = "chargeback"
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
+class WithdrawalPaid:
+    """Money left to a client; `amount` is positive, in `currency`. It claws nothing back."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["withdrawal_paid"] = "withdrawal_paid"
+    event_id: str
+    client_id: str
+    amount: Decimal
+    currency: str
+    occurred_at: datetime
+    source: str = ""
+
+
+@value
+class ClientFlagged:
+    """A verdict about a client: proven fraud, or a bonus taken away for abuse."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["client_flagged"] = "client_flagged"
+    event_id: str
+    client_id: str
+    verdict: Literal["fraud", "bonus_removed"]
+    occurred_at: datetime
+    source: str = ""
+
+
+@value
 class KycChanged:
     """The client's identity check has a new status from `occurred_at` on."""
 
@@ -199,5 +243,13 @@ class KycChanged:
     source: str = ""
 
 
-ClientEvent = ClientRegistered | ClientReassigned | DepositCleared | ChargebackReceived | KycChanged
+ClientEvent = (
+    ClientRegistered
+    | ClientReassigned
+    | DepositCleared
+    | ChargebackReceived
+    | WithdrawalPaid
+    | ClientFlagged
+    | KycChanged
+)
 AccountEvent = Deal | AccountLinked

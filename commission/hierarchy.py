@@ -1,53 +1,102 @@
-"""Overrides by difference: an upline IB earns what its own plan pays above the best one below it."""
+"""How an amount is shared up the tree: five override modes as arithmetic on 8-decimal amounts.
+
+Amounts come and go by depth, the lowest IB first. In `cascade` and `split` what is given away adds up
+to the base exactly; in `difference` and `rank` to the largest amount on the way up.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from commission.known import Link, Terms
-from commission.money import EXACT, Money, to_accrual
-from commission.pricing import Reason
+from commission.known import Terms
+from commission.money import EXACT, to_accrual
+from commission.pricing import ZERO, Reason
+from commission.terms import RankRates
 
 
-def in_currency(money: Money, currency: str, at: datetime, terms: Terms) -> tuple[Money, str] | Reason:
+def in_currency(
+    amount: Decimal, source: str, target: str, at: datetime, terms: Terms
+) -> tuple[Decimal, str] | Reason:
     """Convert once, by the rate as of `at`, to 8 decimals; with the rate's origin for the record."""
-    if money.currency == currency:
-        return Money(to_accrual(money.amount), currency), ""
-    found = terms.convert(money.currency, currency, at)
+    if source == target:
+        return to_accrual(amount), ""
+    found = terms.convert(source, target, at)
     if found is None:
         return Reason(
             "no_rate",
-            f"no rate from {money.currency} to {currency} at {at:%Y-%m-%d}, nor one at most 31 days older; "
+            f"no rate from {source} to {target} at {at:%Y-%m-%d}, nor one at most 31 days older; "
             "add one to rates.yaml",
             waits=True,
         )
-    return Money(to_accrual(EXACT.multiply(money.amount, found.rate)), currency), found.path
+    return to_accrual(EXACT.multiply(amount, found.rate)), found.path
 
 
-def differences(grosses: Sequence[tuple[Link, Money]], at: datetime, terms: Terms) -> list[Decimal] | Reason:
-    """What each IB keeps, direct IB first: `max(0, own - largest below)`, in its own currency.
-
-    With one currency the kept amounts add up to the largest gross exactly.
-    """
-    if all(gross.currency == grosses[0][1].currency for _, gross in grosses):
-        return _differences([gross.amount for _, gross in grosses])
+def differences(
+    amounts: Sequence[Decimal], currencies: Sequence[str], at: datetime, terms: Terms
+) -> list[Decimal] | Reason:
+    """What each keeps, in its own currency: `max(0, own - largest below)`."""
+    first = currencies[0]
+    if all(currency == first for currency in currencies):
+        return one_currency_differences(amounts)
     kept: list[Decimal] = []
-    for depth, (_, gross) in enumerate(grosses):
-        below = Decimal(0)
-        for _, lower in grosses[:depth]:
-            if lower.amount <= 0:
+    for depth, amount in enumerate(amounts):
+        below = ZERO
+        for lower, currency in zip(amounts[:depth], currencies, strict=False):
+            if lower <= 0:
                 continue  # needs no rate of exchange to be less
-            converted = in_currency(lower, gross.currency, at, terms)
+            converted = in_currency(lower, currency, currencies[depth], at, terms)
             if isinstance(converted, Reason):
                 return converted
-            below = max(below, converted[0].amount)
-        kept.append(max(Decimal(0), gross.amount - below))
+            below = max(below, converted[0])
+        kept.append(max(ZERO, amount - below))
     return kept
 
 
-def _differences(amounts: list[Decimal]) -> list[Decimal]:
-    kept, best = [], Decimal(0)
+def one_currency_differences(amounts: Sequence[Decimal]) -> list[Decimal]:
+    """The same where all amounts are of one currency: they add up to the largest exactly."""
+    kept, best = [], ZERO
     for amount in amounts:
-        kept.append(max(Decimal(0), amount - best))
-        best = max(best, amount)
+        if amount > best:
+            kept.append(amount - best)
+            best = amount
+        else:
+            kept.append(ZERO)
     return kept
+
+
+def cascade(base: Decimal, pass_up: Sequence[Decimal], holders: int) -> list[Decimal]:
+    """Each passes a share of what reached it on; the top keeps the rest. Adds up to `base`."""
+    kept, reached = [], base
+    for depth in range(holders - 1):
+        passed = to_accrual(EXACT.multiply(reached, pass_up[min(depth, len(pass_up) - 1)]))
+        kept.append(reached - passed)
+        reached = passed
+    return [*kept, reached]
+
+
+def cascade_amounts(base: Decimal, passed_up: Sequence[Decimal], holders: int) -> list[Decimal]:
+    """The same with fixed amounts to pass on, at most what is there."""
+    kept, reached = [], base
+    for depth in range(holders - 1):
+        passed = min(reached, passed_up[min(depth, len(passed_up) - 1)])
+        kept.append(reached - passed)
+        reached = passed
+    return [*kept, reached]
+
+
+def split(base: Decimal, shares: Sequence[Decimal], holders: int) -> list[Decimal]:
+    """Each depth has its share; what nobody holds, and rounding, stays with the lowest."""
+    above = [to_accrual(EXACT.multiply(base, share)) for share in shares[1:holders]]
+    above += [ZERO] * (holders - 1 - len(above))
+    return [base - sum(above, ZERO), *above]
+
+
+def steps_taken(ranks: Sequence[RankRates], held: Sequence[str]) -> list[tuple[int, int]]:
+    """By depth, the slice of `ranks` an IB takes: its own and the lower ones nobody below took."""
+    order = {rank.rank: number for number, rank in enumerate(ranks, 1)}
+    taken, steps = 0, []
+    for name in held:
+        own = order.get(name, 0)
+        steps.append((taken, max(taken, own)))
+        taken = max(taken, own)
+    return steps

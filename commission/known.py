@@ -3,22 +3,31 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Self
+from typing import Self, TypeVar
 
 from commission.money import CENT_CURRENCIES, EXACT
+from commission.selection import Trait, is_by_symbol, most_specific
 from commission.terms import (
     Component,
+    ParentLink,
     PartnerDefined,
     PeriodDefined,
     PeriodEnded,
+    PlanAssignment,
     PlanDefined,
     Rate,
     RatePublished,
+    StatusChange,
     SymbolDefined,
     TermsRecord,
 )
+from commission.upline import Link, Upline, is_own, upline_of, without_own
+
+Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 MAX_UPLINE_DEPTH = 32
 """IBs above one client; a longer chain is a defect in the terms, found when they are published."""
@@ -28,16 +37,6 @@ RATE_MAX_AGE = timedelta(days=31)
 
 PIVOTS = ("USD", "EUR")
 """Currencies through which two others are converted when no direct rate is known, in this order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One IB of an upline as of some time, with the plan it earned by then."""
-
-    partner: PartnerDefined
-    plan: PlanDefined | None
-    by_kind: dict[str, tuple[Component, ...]]
-    """The plan's components by kind; empty without a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,8 @@ class Terms:
     """All terms known so far. `learn` gives the terms after more records; nothing is edited."""
 
     partners: dict[str, PartnerDefined] = field(default_factory=dict)
-    plans: dict[str, PlanDefined] = field(default_factory=dict)
+    plans: dict[str, tuple[PlanDefined, ...]] = field(default_factory=dict)
+    """Versions by plan id, in the order they take effect."""
     symbols: dict[tuple[str, str], SymbolDefined] = field(default_factory=dict)
     rates: dict[tuple[str, str], tuple[RatePublished, ...]] = field(default_factory=dict)
     periods: tuple[PeriodDefined, ...] = ()
@@ -72,7 +72,7 @@ class Terms:
                 case PartnerDefined():
                     partners[record.ib_id] = record
                 case PlanDefined():
-                    plans[record.plan_id] = record
+                    plans[record.plan_id] = _with_version(plans.get(record.plan_id, ()), record)
                 case SymbolDefined():
                     symbols[record.server, record.symbol] = record
                 case RatePublished():
@@ -87,7 +87,7 @@ class Terms:
             symbols=symbols,
             rates={pair: _newest_per_time(series) for pair, series in rates.items()},
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
-            breakpoints=_breakpoints(partners.values()),
+            breakpoints=_breakpoints(partners.values(), plans.values()),
         )
 
     def symbol(self, server: str, symbol: str) -> SymbolDefined | None:
@@ -104,42 +104,80 @@ class Terms:
             self.memo[question] = fits[0] if len(fits) == 1 else None
         return self.memo[question]  # type: ignore[return-value] # the memo holds what was put above
 
-    def upline(self, ib_id: str, at: datetime) -> tuple[Link, ...]:
-        """The IBs above a client of `ib_id` at `at`, the direct one first; () while one of them, or the
-        plan of one, is unknown: an upline is paid whole or not yet."""
+    def upline(self, ib_id: str, at: datetime) -> Upline | None:
+        """The IBs above a client of `ib_id` at `at`, the direct one first, without terminated ones.
+
+        None while one of them, or the plan of one, is unknown: an upline is paid whole or not yet.
+        """
         question = ("upline", ib_id, bisect_right(self.breakpoints, at))
+        found = self.memo.get(question, self)
+        if found is self:
+            links = self._walk_up(ib_id, at)
+            found = self.memo[question] = None if links is None else upline_of(links)
+        return found  # type: ignore[return-value] # the memo holds what was put above
+
+    def upline_for(self, ib_id: str, at: datetime, client_id: str, identity: str) -> Upline | None:
+        """The same for one client: an IB that is the client itself is not paid for its own trades."""
+        found = self.upline(ib_id, at)
+        if found is None or not found.identities or not is_own(found, client_id, identity):
+            return found
+        question = ("own", id(found), client_id, identity)
         if question not in self.memo:
-            self.memo[question] = self._walk_up(ib_id, at)
+            self.memo[question] = without_own(found, client_id, identity)
         return self.memo[question]  # type: ignore[return-value] # the memo holds what was put above
 
-    def _walk_up(self, ib_id: str, at: datetime) -> tuple[Link, ...]:
+    def plan_of(self, partner: PartnerDefined, at: datetime) -> PlanDefined | None:
+        """The plan version an IB earns by at `at`, if any."""
+        held = _as_of(partner.schedule, at)
+        return _as_of(self.plans.get(held.plan_id, ()), at) if held and held.plan_id else None
+
+    def plan_version(self, plan_id: str, version: int) -> PlanDefined | None:
+        """A version of a plan by its number."""
+        return next((plan for plan in self.plans.get(plan_id, ()) if plan.version == version), None)
+
+    def _walk_up(self, ib_id: str, at: datetime) -> tuple[Link, ...] | None:
         chain: list[Link] = []
         seen: set[str] = set()
         current: str | None = ib_id
         while current is not None:
-            if current in seen or len(chain) >= MAX_UPLINE_DEPTH:
+            if current in seen or len(seen) >= MAX_UPLINE_DEPTH:
                 raise ValueError(
                     f"the upline of {ib_id} at {at} is a cycle or deeper than {MAX_UPLINE_DEPTH}"
                 )
             seen.add(current)
             partner = self.partners.get(current)
-            if partner is None:
-                return ()
-            plan_id = _as_of([(a.since, a.plan_id) for a in partner.schedule], at)
-            if plan_id is not None and plan_id not in self.plans:
-                return ()
-            plan = self.plans[plan_id] if plan_id is not None else None
-            chain.append(Link(partner, plan, _by_kind(plan)))
-            current = _as_of([(p.since, p.ib_id) for p in partner.parents], at)
+            link = self._link(partner, at) if partner is not None else None
+            if partner is None or link is None:
+                return None
+            if link.why_unpaid != "terminated":
+                chain.append(link)
+            parent = _as_of(partner.parents, at)
+            current = parent.ib_id if parent else None
         return tuple(chain)
 
-    def rate_for(self, rates: tuple[Rate, ...], symbol: SymbolDefined) -> Rate | None:
-        """The most specific of `rates` that matches: symbol, longest prefix, class, then `*`."""
-        question = ("rate", id(rates), symbol.canonical, symbol.asset_class)  # plans outlive this memo
-        if question not in self.memo:
-            fits = [(s, r) for r in rates if (s := specificity(r.match, symbol)) is not None]
-            self.memo[question] = max(fits, key=lambda fit: fit[0])[1] if fits else None
-        return self.memo[question]  # type: ignore[return-value] # the memo holds what was put above
+    def _link(self, partner: PartnerDefined, at: datetime) -> Link | None:
+        held = _as_of(partner.schedule, at) or PlanAssignment()
+        if held.plan_id is not None and held.plan_id not in self.plans:
+            return None
+        plan = _as_of(self.plans[held.plan_id], at) if held.plan_id is not None else None
+        status = _as_of(partner.statuses, at)
+        why_unpaid = "" if status is None or status.status == "active" else status.status
+        pending = f"ib:{partner.ib_id}:pending"
+        return Link(partner, plan, held, not why_unpaid, why_unpaid, _by_kind(plan), pending)
+
+    def rate_for(
+        self, rates: tuple[Rate, ...], symbol: SymbolDefined, trait: Trait, at: datetime
+    ) -> Rate | None:
+        """The most specific of `rates` that matches the deal's symbol, client, account and time."""
+        question = ("rate", id(rates), symbol.canonical, symbol.asset_class)
+        known = self.memo.get(question)
+        if known is None:
+            by_symbol = is_by_symbol(rates)
+            found = most_specific(rates, symbol, trait, at) if by_symbol else None
+            # With the rates themselves in the answer, no other rates can come to have their id.
+            known = self.memo[question] = (rates, by_symbol, found)
+        _, by_symbol, found = known  # type: ignore[misc] # the memo holds what was put above
+        return found if by_symbol else most_specific(rates, symbol, trait, at)
 
     def convert(self, source: str, target: str, at: datetime) -> Conversion | None:
         """The newest rate at or before `at`, direct, inverted or through a pivot; None if too old."""
@@ -184,22 +222,22 @@ class Terms:
             return self.periods[index - 1].period
         return ""
 
+    def day_of(self, at: datetime) -> tuple[str, str]:
+        """The day and the week `at` falls into, by the broker's calendar, both named by their period.
+
+        Where the period tells no days they are those of UTC; weeks begin on Mondays.
+        """
+        name = self.period_of(at)
+        period = self.period(name)
+        if period is None or not period.days:
+            year, week, _ = at.isocalendar()
+            return f"{at:%Y-%m-%d}", f"{year:04}-W{week:02}"
+        number = bisect_right(period.days, at) - 1
+        return f"{name}/{number + 1:03}", f"{name}/w{(number + period.first_weekday) // 7}"
+
     def period(self, name: str) -> PeriodDefined | None:
         """The period called `name`."""
         return next((period for period in self.periods if period.period == name), None)
-
-
-def specificity(match: str, symbol: SymbolDefined) -> tuple[int, int] | None:
-    """How closely `match` names `symbol`, comparable; None if it does not."""
-    if match == symbol.canonical:
-        return (3, 0)
-    if match == "*":
-        return (0, 0)
-    if match.startswith("class:"):
-        return (1, 0) if match[len("class:") :] == symbol.asset_class else None
-    if match.endswith("*") and symbol.canonical.startswith(match[:-1]):
-        return (2, len(match))
-    return None
 
 
 def _by_kind(plan: PlanDefined | None) -> dict[str, tuple[Component, ...]]:
@@ -209,19 +247,28 @@ def _by_kind(plan: PlanDefined | None) -> dict[str, tuple[Component, ...]]:
     return kinds
 
 
-def _as_of(links: list[tuple[datetime | None, str | None]], at: datetime) -> str | None:
-    current: str | None = None
-    for since, value in links:
-        if since is None or since <= at:
-            current = value
+def _as_of(entries: Iterable[Dated], at: datetime) -> Dated | None:
+    """The last entry that has begun by `at`."""
+    current: Dated | None = None
+    for entry in entries:
+        if entry.since is None or entry.since <= at:
+            current = entry
     return current
 
 
-def _breakpoints(partners: Iterable[PartnerDefined]) -> tuple[datetime, ...]:
-    times: set[datetime] = set()
+def _with_version(versions: tuple[PlanDefined, ...], plan: PlanDefined) -> tuple[PlanDefined, ...]:
+    """Versions in the order they take effect; the same version again replaces itself."""
+    others = [known for known in versions if known.version != plan.version]
+    return tuple(sorted([*others, plan], key=lambda v: (v.since or BEGINNING, v.version)))
+
+
+def _breakpoints(
+    partners: Iterable[PartnerDefined], plans: Iterable[tuple[PlanDefined, ...]]
+) -> tuple[datetime, ...]:
+    times: set[datetime] = {v.since for versions in plans for v in versions if v.since}
     for partner in partners:
-        times.update(link.since for link in partner.parents if link.since)
-        times.update(assignment.since for assignment in partner.schedule if assignment.since)
+        for entries in (partner.parents, partner.schedule, partner.statuses):
+            times.update(entry.since for entry in entries if entry.since)
     return tuple(sorted(times))
 
 

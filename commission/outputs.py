@@ -1,13 +1,16 @@
 """What a fold says: transfers of money, milestones of clients, deals not paid, closed statements."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from commission.events import WIRE
+from commission.value import value
 
-TransferCode = Literal["accrual", "reversal", "release", "statement", "rounding"]
+TransferCode = Literal["accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding"]
+"""`true_up`: what a tier, cap or period's result adds to the accruals, or takes back, of one IB;
+`forfeit`: held money that came too late for its gate."""
 MilestoneKind = Literal[
     "registration",
     "deposit",
@@ -19,13 +22,12 @@ MilestoneKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Transfer:
     """One row of the ledger: `amount` of `currency` moves from `debit` to `credit`.
 
     `amount` is positive, with 8 decimals (2 or the currency's own on statements). The id is a
     digest of what caused the row, so the same cause gives the same row on every replay.
-    `factors` are the numbers the amount was made of, in the order they were applied.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
@@ -47,7 +49,7 @@ class Transfer:
     account_key: str = ""
     revision: str = ""
     component: str = ""
-    """The plan component's kind: `per_lot`, `spread_share`, `cpa`."""
+    """The plan component's kind: `per_lot`, `spread_share`, `cpa` …"""
     rule: str = ""
     """The component's name and the rate's match inside the plan: `fx/class:forex`."""
     plan_id: str = ""
@@ -60,10 +62,49 @@ class Transfer:
     lots: Decimal = Decimal(0)
     period: str = ""
     """The statement a settlement row belongs to; empty on accruals, which belong by their time."""
-    factors: dict[str, str] = field(default_factory=dict)
+    matures_at: datetime | None = None
+    """Under a hold: the row belongs to the statement of this time."""
+    factors: dict[str, str | Decimal] = field(default_factory=dict)
+    """The numbers and words the amount was made of, by the names `commission.explain` knows, in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
+class Tally:
+    """What one deal, client or deposit adds to an IB's measures of a settled component.
+
+    Goes to the partner book beside the accrual: tiers, caps and results of a period are worked out
+    from sums of these. Taking something back is a tally of the same with its signs turned.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["tally"] = "tally"
+    ib_id: str
+    plan_id: str
+    plan_version: int
+    component: str
+    """The component's name in the plan."""
+    client_id: str
+    caused_by: str
+    occurred_at: datetime
+    currency: str
+    """The IB's, of `amounts`."""
+    amounts: tuple[Decimal, ...]
+    """What the cause is worth to the IB: by the component's own rates, then by each band's."""
+    lots: Decimal = Decimal(0)
+    """Standard lots."""
+    notional: Decimal = Decimal(0)
+    """In the plan's currency."""
+    count: int = 0
+    deposited: int = 0
+    """Of the clients counted, how many have deposited (CPL)."""
+    booked_at: datetime | None = None
+    """When what it adds was learned, where that differs from `occurred_at`: reversals."""
+    is_gated: bool = False
+    """It waits for the KYC of the client, as accruals of its plan do."""
+
+
+@value
 class Rejection:
     """A deal that pays nothing, or nothing yet, and why; the newest one for a deal counts."""
 
@@ -82,7 +123,7 @@ class Rejection:
     occurred_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Milestone:
     """Something a partner network may want to hear of; `milestone_id` is its dedupe key."""
 
@@ -99,7 +140,7 @@ class Milestone:
     click: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Statement:
     """A closed period of one IB in one currency.
 
@@ -126,4 +167,4 @@ class Statement:
     held: Decimal
 
 
-Output = Transfer | Rejection | Milestone | Statement
+Output = Transfer | Tally | Rejection | Milestone | Statement

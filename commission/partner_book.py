@@ -1,20 +1,24 @@
 """The partner book: fold one IB's transfers into balances by period, and close statements."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field, replace
+from datetime import timedelta
 from decimal import Decimal
 
 from commission.book import Draft
 from commission.ids import digest
 from commission.known import Terms
 from commission.money import Money, round_payable
-from commission.outputs import Statement, Transfer
-from commission.terms import PeriodDefined, PeriodEnded
+from commission.outputs import Statement, Tally, Transfer
+from commission.pricing import Factors
+from commission.settlement import Bucket, Due, Settling, due, is_accrued, with_tally
+from commission.terms import Component, PartnerDefined, PeriodDefined, PeriodEnded, PlanDefined
+from commission.value import value
 
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Turnover:
     """What one period brought to pending: accruals and releases, and what was taken back."""
 
@@ -22,7 +26,7 @@ class Turnover:
     reversed: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Balance:
     """One currency of an IB: what was carried from closed statements, and what the open ones hold."""
 
@@ -32,7 +36,7 @@ class Balance:
     """Period → turnover; "" where the terms defined no period for the time of a transfer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PartnerState:
     """One IB: a balance for each currency, and the newest period that is closed."""
 
@@ -40,19 +44,35 @@ class PartnerState:
     balances: dict[str, Balance] = field(default_factory=dict)
 
 
-KEYS: dict[str, type] = {"i": PartnerState}
+@value
+class Early:
+    """Tallies that came before their plan: terms reach the two books at their own pace."""
+
+    tallies: tuple[Tally, ...] = ()
+
+
+KEYS: dict[str, type] = {"i": PartnerState, "s": Settling, "w": Early}
 """The first letter of a state key tells its type."""
 
 
-def apply(draft: Draft, record: Transfer, terms: Terms) -> None:
-    """Book one transfer of an IB into the period of its own time, or the open one if that is closed."""
+def apply(draft: Draft, record: Transfer | Tally, terms: Terms) -> None:
+    """Book a transfer of an IB, or settle anew what a tally adds to."""
+    if isinstance(record, Tally):
+        _settle_tally(draft, record, terms)
+    else:
+        _book(draft, record, terms)
+
+
+def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
+    """Book one transfer into the period of its own time, or the open one if that is closed."""
     key = f"i:{record.ib_id}"
     partner: PartnerState = draft.get(key) or PartnerState()
     balance = partner.balances.get(record.currency) or Balance()
     held, turnovers = balance.held, balance.open
-    credited, debited = record.credit.rpartition(":")[2], record.debit.rpartition(":")[2]
+    account = f"ib:{record.ib_id}:"
+    credited, debited = record.credit.removeprefix(account), record.debit.removeprefix(account)
     if "pending" in (credited, debited):
-        period = _open_period(partner, terms.period_of(record.occurred_at), terms)
+        period = _open_period(partner, terms.period_of(record.matures_at or record.occurred_at), terms)
         known = turnovers.get(period) or Turnover()
         if credited == "pending":
             turnover = Turnover(accrued=known.accrued + record.amount, reversed=known.reversed)
@@ -61,11 +81,91 @@ def apply(draft: Draft, record: Transfer, terms: Terms) -> None:
         turnovers = {**turnovers, period: turnover}
     if credited == "held":
         held += record.amount
-    elif debited == "held":
-        held = held - record.amount or ZERO  # 0E-8 would come back from the store as 0
-    balance = Balance(carried=balance.carried, held=held, open=turnovers)
+    if debited == "held":
+        held -= record.amount
+    balance = Balance(carried=balance.carried, held=held or ZERO, open=turnovers)
     balances = {**partner.balances, record.currency: balance}
     draft.put(key, PartnerState(closed=partner.closed, balances=balances))
+
+
+def retry_early(draft: Draft, terms: Terms) -> None:
+    """New terms are known: settle what came before them."""
+    waiting: Early | None = draft.get("w")
+    if waiting is not None:
+        draft.put("w", None)
+        for tally in waiting.tallies:
+            _settle_tally(draft, tally, terms)
+
+
+# Tallies: what a period brings beyond its accruals
+
+
+def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
+    """Add the tally to its period, and post what that changes in it and in the periods after it."""
+    key = f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
+    settling: Settling = draft.get(key) or Settling(version=tally.plan_version, currency=tally.currency)
+    plan = terms.plan_version(tally.plan_id, max(settling.version, tally.plan_version))
+    component = next((c for c in plan.components if c.name == tally.component), None) if plan else None
+    if plan is None or component is None:
+        waiting: Early = draft.get("w") or Early()
+        draft.put("w", Early(tallies=(*waiting.tallies, tally)))
+        return
+    period = terms.period_of(tally.occurred_at)
+    settling = with_tally(settling, component, period, "|".join(terms.day_of(tally.occurred_at)), tally)
+    buckets = dict(settling.buckets)
+    for name, wanted in due(settling, component, plan, terms).items():
+        if wanted is None:
+            continue
+        bucket = buckets[name]
+        accrued = bucket.sums.at(0) if is_accrued(component) else ZERO
+        delta = wanted.amount - accrued - bucket.posted
+        if delta:
+            row = _true_up(tally, component, plan, name, bucket, delta, wanted, accrued, terms)
+            draft.emit(row)
+            _book(draft, row, terms)
+            buckets[name] = replace(bucket, posted=bucket.posted + delta, times=bucket.times + 1)
+    draft.put(key, replace(settling, buckets=buckets))
+
+
+def _true_up(
+    tally: Tally,
+    component: Component,
+    plan: PlanDefined,
+    period: str,
+    bucket: Bucket,
+    delta: Decimal,
+    wanted: Due,
+    accrued: Decimal,
+    terms: Terms,
+) -> Transfer:
+    """One transfer that brings the period to what it should be, in whichever direction."""
+    known = terms.period(period)
+    learned_at = tally.booked_at or tally.occurred_at
+    at = max(learned_at, known.starts_at) if known is not None else learned_at
+    expense, pending = f"broker:expense:{component.kind}", f"ib:{tally.ib_id}:pending"
+    factors: Factors = {**wanted.factors, "due": wanted.amount, "accrued": accrued, "posted": bucket.posted}
+    return Transfer(
+        transfer_id=digest(
+            "true_up", tally.ib_id, plan.plan_id, component.name, period, tally.currency, str(bucket.times)
+        ),
+        code="true_up",
+        debit=expense if delta > 0 else pending,
+        credit=pending if delta > 0 else expense,
+        amount=abs(delta),
+        currency=tally.currency,
+        ib_id=tally.ib_id,
+        occurred_at=at,
+        caused_by=f"settlement|{plan.plan_id}|{component.name}|{period}",
+        component=component.kind,
+        rule=component.name,
+        plan_id=plan.plan_id,
+        plan_version=plan.version,
+        matures_at=at + timedelta(days=plan.hold_days) if plan.hold_days else None,
+        factors={**factors, "trigger": tally.caused_by},
+    )
+
+
+# Statements
 
 
 def close(draft: Draft, ended: PeriodEnded, terms: Terms) -> None:
@@ -77,11 +177,24 @@ def close(draft: Draft, ended: PeriodEnded, terms: Terms) -> None:
         partner: PartnerState | None = draft.get(f"i:{ib_id}")
         if partner is None or partner.closed >= period.period:
             continue
+        least = _least_payable(terms.partners[ib_id], period, terms)
         balances = {
-            currency: _close_balance(draft, ib_id, currency, balance, period)
+            currency: _close_balance(draft, ib_id, currency, balance, period, least)
             for currency, balance in sorted(partner.balances.items())
         }
         draft.put(f"i:{ib_id}", PartnerState(closed=period.period, balances=balances))
+
+
+def _least_payable(partner: PartnerDefined, period: PeriodDefined, terms: Terms) -> Decimal | None:
+    """The least that is paid by the IB's plan at the end of the period; None while a gate is shut."""
+    plan = terms.plan_of(partner, period.ends_at)
+    if plan is None:
+        return ZERO
+    if (plan.ib_kyc_gate and not partner.kyc_approved) or (
+        plan.agreement_gate and not partner.agreement_accepted
+    ):
+        return None
+    return plan.min_payout
 
 
 def _open_period(partner: PartnerState, period: str, terms: Terms) -> str:
@@ -92,14 +205,19 @@ def _open_period(partner: PartnerState, period: str, terms: Terms) -> str:
 
 
 def _close_balance(
-    draft: Draft, ib_id: str, currency: str, balance: Balance, period: PeriodDefined
+    draft: Draft,
+    ib_id: str,
+    currency: str,
+    balance: Balance,
+    period: PeriodDefined,
+    least: Decimal | None,
 ) -> Balance:
     due = [name for name in balance.open if name <= period.period]
     accrued = sum((balance.open[name].accrued for name in due), ZERO)
     reversed_ = sum((balance.open[name].reversed for name in due), ZERO)
     total = balance.carried + accrued - reversed_
     payable = residue = ZERO
-    if total > 0:
+    if total > 0 and least is not None and total >= least:
         rounded, rest = round_payable(Money(total, currency))
         if rounded.amount > 0:
             payable, residue = rounded.amount, rest.amount

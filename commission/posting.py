@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from commission.book import Draft
-from commission.client_state import ClientState, Posted
+from commission.client_state import ClientState, HeldTallies, Posted
+from commission.earned import Earned, Worth
 from commission.ids import digest
-from commission.known import Link
-from commission.outputs import Transfer
-from commission.rating import Earned
+from commission.money import to_accrual
+from commission.outputs import Tally, Transfer
+from commission.pricing import ZERO
+from commission.terms import PlanDefined
+from commission.upline import DEAL_KINDS
+
+ONE = Decimal(1)
 
 
 class Cause(NamedTuple):
@@ -29,120 +34,296 @@ def post(
     client: ClientState,
     earned: Iterable[Earned],
     *,
-    chain: tuple[Link, ...],
+    path: tuple[str, ...],
     cause: Cause,
     identity: tuple[str, ...],
 ) -> tuple[ClientState, tuple[Posted, ...]]:
     """Emit one accrual per earning; under a KYC gate it is held until the client is approved.
 
-    `identity` makes the ids: the same cause posted the same time round gives the same ids.
+    `identity` makes the ids, with the number of the earning: the same cause posted the same time
+    round gives the same ids.
     """
-    path = tuple(link.partner.ib_id for link in chain)
-    held, posted = client.held, []
-    for earning in earned:
-        plan = earning.link.plan
-        assert plan is not None, "only a plan earns"
-        partner = earning.link.partner
-        is_held = plan.kyc_gate and earning.kind != "cpa" and not client.is_kyc_approved
-        transfer = Transfer(
-            transfer_id=digest("accrual", *identity, partner.ib_id, earning.kind),
-            code="accrual",
-            debit=f"broker:expense:{earning.kind}",
-            credit=f"ib:{partner.ib_id}:{'held' if is_held else 'pending'}",
-            amount=earning.amount,
-            currency=partner.currency,
-            ib_id=partner.ib_id,
-            occurred_at=cause.occurred_at,
-            caused_by=cause.key,
-            client_id=client.client_id,
-            account_key=cause.account_key,
-            revision=cause.revision,
-            symbol=cause.symbol,
-            component=earning.kind,
-            rule=earning.rule,
-            plan_id=plan.plan_id,
-            plan_version=plan.version,
-            depth=earning.depth,
-            path=path,
-            lots=earning.lots,
-            factors=earning.factors,
+    base = digest("accrual", *identity)
+    is_approved, client_id = client.is_kyc_approved, client.client_id
+    key, occurred_at, account_key, revision, symbol = cause
+    posted: list[Posted] = []
+    emit = draft.outputs.append
+    for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
+        partner = link.partner
+        debit, credit = _EXPENSES.get(kind) or _expense(kind), link.pending
+        is_held = not is_approved and plan.kyc_gate and kind not in ("cpa", "cpl")
+        if is_held or kind == "rebate":
+            debit, credit = _accounts(client, partner.ib_id, kind, is_held=is_held, by_ib=by_ib)
+        matures_at = occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None
+        transfer_id = f"{base}{number:02}"
+        emit(
+            Transfer(
+                transfer_id=transfer_id,
+                code="accrual",
+                debit=debit,
+                credit=credit,
+                amount=amount,
+                currency=partner.currency,
+                ib_id=partner.ib_id,
+                occurred_at=occurred_at,
+                caused_by=key,
+                client_id=client_id,
+                account_key=account_key,
+                revision=revision,
+                symbol=symbol,
+                component=kind,
+                rule=rule,
+                plan_id=plan.plan_id,
+                plan_version=plan.version,
+                depth=depth,
+                path=path,
+                lots=lots,
+                matures_at=matures_at,
+                factors=factors,
+            )
         )
-        draft.emit(transfer)
-        posted.append(_posted(transfer, held=is_held, release=client.releases))
+        entry = Posted(transfer_id, partner.ib_id, kind, amount, partner.currency, plan.plan_id, plan.version)
+        if is_held or by_ib or matures_at is not None:
+            entry = entry._replace(
+                held=is_held,
+                release=len(client.released_at) if is_held else 0,
+                by_ib=by_ib,
+                expires_at=_expires_at(plan, cause) if is_held else None,
+                matures_at=matures_at,
+            )
         if is_held:
-            held = _add(held, transfer, earning.amount)
-    return (client if held is client.held else replace(client, held=held)), tuple(posted)
+            client = replace(client, held=_add(client.held, entry, amount))
+        posted.append(entry)
+    return client, tuple(posted)
 
 
 def reverse(
-    draft: Draft,
-    client: ClientState,
-    posted: Iterable[Posted],
-    cause: Cause,
-) -> ClientState:
-    """Take accruals back with their own frozen amounts, from where the money is by now."""
+    draft: Draft, client: ClientState, posted: Iterable[Posted], cause: Cause, share: Decimal = ONE
+) -> tuple[ClientState, tuple[Posted, ...]]:
+    """Take accruals back with their own frozen amounts, from where the money is by now.
+
+    A `share` below 1 takes that part of the original, at most what is left of it. What is left is
+    returned; what was taken once is never taken again.
+    """
     held = client.held
+    left: list[Posted] = []
     for entry in posted:
-        still_held = entry.held and entry.release == client.releases
-        transfer = Transfer(
-            transfer_id=digest("reversal", entry.transfer_id),
-            code="reversal",
-            debit=f"ib:{entry.ib_id}:{'held' if still_held else 'pending'}",
-            credit=f"broker:expense:{entry.component}",
-            amount=entry.amount,
-            currency=entry.currency,
-            ib_id=entry.ib_id,
-            occurred_at=cause.occurred_at,
-            caused_by=cause.key,
-            reverses=entry.transfer_id,
-            client_id=client.client_id,
-            account_key=cause.account_key,
-            revision=cause.revision,
-            symbol=cause.symbol,
-            component=entry.component,
+        rest = entry.amount - entry.taken
+        amount = rest if share == ONE else min(rest, to_accrual(entry.amount * share))
+        if amount <= 0 or _is_forfeited(entry, client):
+            continue
+        still_held = entry.held and entry.release == len(client.released_at)
+        debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=still_held, by_ib=entry.by_ib)
+        suffix = "r" if amount == rest else "p" + digest(cause.key)[:8]
+        draft.emit(
+            Transfer(
+                transfer_id=f"{entry.transfer_id}{suffix}",
+                code="reversal",
+                debit=credit,
+                credit=debit,
+                amount=amount,
+                currency=entry.currency,
+                ib_id=entry.ib_id,
+                occurred_at=cause.occurred_at,
+                caused_by=cause.key,
+                reverses=entry.transfer_id,
+                client_id=client.client_id,
+                account_key=cause.account_key,
+                revision=cause.revision,
+                symbol=cause.symbol,
+                component=entry.component,
+                matures_at=entry.matures_at,
+                factors={} if amount == rest else {"share": share},
+            )
         )
-        draft.emit(transfer)
         if still_held:
-            held = _add(held, transfer, -entry.amount)
-    return client if held is client.held else replace(client, held=held)
+            held = _add(held, entry, -amount)
+        if amount < rest:
+            left.append(entry._replace(taken=entry.taken + amount))
+    return (client if held is client.held else replace(client, held=held)), tuple(left)
 
 
 def release(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
-    """Move everything held for the client to pending: its KYC is approved."""
+    """The client's KYC is approved: what is held becomes pending, or is forfeited if it came too late."""
     for slot, amount in sorted(client.held.items()):
-        ib_id, component, currency = slot.rsplit("|", 2)
-        draft.emit(
-            Transfer(
-                transfer_id=digest("release", client.client_id, cause.key, slot),
-                code="release",
-                debit=f"ib:{ib_id}:held",
-                credit=f"ib:{ib_id}:pending",
-                amount=amount,
-                currency=currency,
-                ib_id=ib_id,
-                occurred_at=cause.occurred_at,
-                caused_by=cause.key,
-                client_id=client.client_id,
-                component=component,
+        ib_id, component, currency, expiry = slot.rsplit("|", 3)
+        is_late = bool(expiry) and cause.occurred_at > datetime.fromisoformat(expiry)
+        for debit, credit in _release_moves(client, ib_id, component, is_late=is_late):
+            draft.emit(
+                Transfer(
+                    transfer_id=digest("release", client.client_id, cause.key, slot, debit),
+                    code="forfeit" if is_late else "release",
+                    debit=debit,
+                    credit=credit,
+                    amount=amount,
+                    currency=currency,
+                    ib_id=ib_id,
+                    occurred_at=cause.occurred_at,
+                    caused_by=cause.key,
+                    client_id=client.client_id,
+                    component=component.removesuffix("_by_ib"),
+                )
+            )
+    waiting: HeldTallies | None = draft.get(_tallies_key(client))
+    if waiting is not None:
+        draft.put(_tallies_key(client), None)
+        draft.emit(*(tally for tally in waiting.tallies if not _is_empty(tally)))
+    return replace(client, held={}, released_at=(*client.released_at, cause.occurred_at))
+
+
+def tally(draft: Draft, client: ClientState, worths: Iterable[Worth], cause: Cause) -> tuple[Tally, ...]:
+    """Tell the partner book what the deal adds to settled components; under a KYC gate, later."""
+    tallies = tuple(
+        Tally(
+            ib_id=worth.link.partner.ib_id,
+            plan_id=worth.plan.plan_id,
+            plan_version=worth.plan.version,
+            component=worth.component,
+            client_id=client.client_id,
+            caused_by=cause.key,
+            occurred_at=cause.occurred_at,
+            currency=worth.link.partner.currency,
+            amounts=worth.amounts,
+            lots=worth.lots,
+            notional=worth.notional,
+            count=1,
+            is_gated=worth.plan.kyc_gate,
+        )
+        for worth in worths
+    )
+    send(draft, client, tallies)
+    return tallies
+
+
+def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
+    """Emit tallies, or keep those behind a KYC gate until the client is approved."""
+    kept: list[Tally] = []
+    for one in tallies:
+        if one.is_gated and not client.is_kyc_approved:
+            kept.append(one)
+        else:
+            draft.emit(one)
+    if kept:
+        waiting: HeldTallies = draft.get(_tallies_key(client)) or HeldTallies()
+        draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*waiting.tallies, *kept])))
+
+
+def withdraw(
+    draft: Draft, client: ClientState, tallies: Iterable[Tally], cause: Cause, share: Decimal = ONE
+) -> tuple[Tally, ...]:
+    """Take tallies back: all of each, or a share of its amounts; what is left is returned."""
+    left: list[Tally] = []
+    back: list[Tally] = []
+    for one in tallies:
+        if share == ONE:
+            back.append(negated(one, cause))
+            continue
+        amounts = tuple(to_accrual(amount * share) for amount in one.amounts)
+        back.append(
+            replace(
+                negated(one, cause), amounts=tuple(-a for a in amounts), lots=ZERO, notional=ZERO, count=0
             )
         )
-    return replace(client, held={}, releases=client.releases + 1)
+        rest = tuple(whole - taken for whole, taken in zip(one.amounts, amounts, strict=True))
+        left.append(replace(one, amounts=rest))
+    send(draft, client, back)
+    return tuple(left)
 
 
-def _posted(transfer: Transfer, *, held: bool, release: int) -> Posted:
-    return Posted(
-        transfer_id=transfer.transfer_id,
-        ib_id=transfer.ib_id,
-        component=transfer.component,
-        amount=transfer.amount,
-        currency=transfer.currency,
-        held=held,
-        release=release,
+def negated(one: Tally, cause: Cause) -> Tally:
+    """The same with its signs turned: it counts for the same time, and was learned now."""
+    return replace(
+        one,
+        caused_by=cause.key,
+        booked_at=cause.occurred_at,
+        amounts=tuple(-amount for amount in one.amounts),
+        lots=-one.lots,
+        notional=-one.notional,
+        count=-one.count,
+        deposited=-one.deposited,
     )
 
 
-def _add(held: dict[str, Decimal], transfer: Transfer, amount: Decimal) -> dict[str, Decimal]:
-    slot = f"{transfer.ib_id}|{transfer.component}|{transfer.currency}"
-    total = held.get(slot, Decimal(0)) + amount
+def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
+    """Tallies of one deal's making and unmaking cancel out while they wait."""
+    by_place: dict[tuple[object, ...], Tally] = {}
+    for one in tallies:
+        place = (one.ib_id, one.plan_id, one.plan_version, one.component, one.occurred_at, len(one.amounts))
+        known = by_place.get(place)
+        by_place[place] = one if known is None else _added(known, one)
+    return tuple(one for one in by_place.values() if not _is_empty(one))
+
+
+def _added(known: Tally, one: Tally) -> Tally:
+    return replace(
+        known,
+        amounts=tuple(a + b for a, b in zip(known.amounts, one.amounts, strict=True)),
+        lots=known.lots + one.lots,
+        notional=known.notional + one.notional,
+        count=known.count + one.count,
+        deposited=known.deposited + one.deposited,
+    )
+
+
+def _is_empty(one: Tally) -> bool:
+    return not (any(one.amounts) or one.lots or one.notional or one.count or one.deposited)
+
+
+def _tallies_key(client: ClientState) -> str:
+    return f"t:{client.client_id}"
+
+
+def _accounts(client: ClientState, ib_id: str, kind: str, *, is_held: bool, by_ib: bool) -> tuple[str, str]:
+    """Debit and credit of an accrual."""
+    place = "held" if is_held else "pending"
+    if kind != "rebate":
+        return f"broker:expense:{kind}", f"ib:{ib_id}:{place}"
+    debit = f"ib:{ib_id}:{place}" if by_ib else "broker:expense:rebate"
+    return debit, f"client:{client.client_id}:{'held' if is_held else 'rebate'}"
+
+
+def _release_moves(
+    client: ClientState, ib_id: str, component: str, *, is_late: bool
+) -> list[tuple[str, str]]:
+    """Debit and credit of each move that ends a hold."""
+    held, pending = f"ib:{ib_id}:held", f"ib:{ib_id}:pending"
+    if component == "rebate":
+        back = "broker:expense:rebate" if is_late else f"client:{client.client_id}:rebate"
+        return [(f"client:{client.client_id}:held", back)]
+    if component == "rebate_by_ib":
+        if is_late:
+            return [(f"client:{client.client_id}:held", held)]
+        return [(f"client:{client.client_id}:held", f"client:{client.client_id}:rebate"), (pending, held)]
+    return [(held, f"broker:expense:{component}" if is_late else pending)]
+
+
+_EXPENSES: dict[str, str] = {kind: f"broker:expense:{kind}" for kind in DEAL_KINDS}
+
+
+def _expense(kind: str) -> str:
+    return f"broker:expense:{kind}"
+
+
+def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
+    return cause.occurred_at + timedelta(days=plan.kyc_forfeit_days) if plan.kyc_forfeit_days else None
+
+
+def _is_forfeited(entry: Posted, client: ClientState) -> bool:
+    """Whether the money went back to the broker already, when the hold ended."""
+    if not entry.held or entry.expires_at is None or entry.release >= len(client.released_at):
+        return False
+    return client.released_at[entry.release] > _end_of_day(entry.expires_at)
+
+
+def _end_of_day(at: datetime) -> datetime:
+    """Holds expire by the day, so that a client has few of them."""
+    return at.replace(hour=23, minute=59, second=59, microsecond=999_999)
+
+
+def _add(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, Decimal]:
+    component = f"{entry.component}_by_ib" if entry.by_ib else entry.component
+    expiry = _end_of_day(entry.expires_at).isoformat() if entry.expires_at else ""
+    slot = f"{entry.ib_id}|{component}|{entry.currency}|{expiry}"
+    total = held.get(slot, ZERO) + amount
     rest = {key: value for key, value in held.items() if key != slot}
     return {**rest, slot: total} if total else rest

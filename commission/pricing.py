@@ -4,12 +4,26 @@ These values live for one deal and are made several times for it: named tuples c
 frozen dataclasses to make, and are as frozen.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from commission.events import Deal
-from commission.money import Money
+from commission.selection import Trait
 from commission.terms import SymbolDefined
+
+ZERO = Decimal(0)
+Factors = dict[str, str | Decimal]
+"""The numbers and words an amount was made of, by the names `commission.explain` knows, in order."""
+
+
+class Slice(NamedTuple):
+    """What a deal closes of one opening: lots of the server's symbol, and that opening's facts."""
+
+    lots: Decimal
+    opened_at: datetime
+    price: Decimal | None
+    spread: Decimal | None
 
 
 class Part(NamedTuple):
@@ -20,39 +34,53 @@ class Part(NamedTuple):
     contract_size: Decimal
     opened: Decimal
     closed: Decimal
+    trait: Trait
+    channel: str = ""
+    slices: tuple[Slice, ...] | None = None
+    """What was closed by opening; None where nobody looks, or the openings are not known (yet)."""
+    hedged: Decimal = ZERO
+    """Of `opened`, what a hedged component pays."""
+    is_second_leg: bool = False
+    """The other leg of this close-by came first."""
+    charge: Decimal | None = None
+    """A share of a later commission deal, in place of the deal's own."""
 
-    @classmethod
-    def split(cls, deal: Deal, symbol: SymbolDefined, opened_e8: int, closed_e8: int) -> "Part":
-        """Take volumes in 1e-8 lots; the deal's own contract size counts before the symbol's."""
-        size = deal.contract_size or symbol.contract_size
-        return cls(deal, symbol, size, Decimal(opened_e8).scaleb(-8), Decimal(closed_e8).scaleb(-8))
+    @property
+    def at(self) -> datetime:
+        """When the deal happened."""
+        return self.deal.occurred_at
 
-    def lots(self, entry: str) -> Decimal:
-        """Lots of the server's symbol on the chosen side: opened, closed or both.
-
-        As in MT5, `both` leaves the legs of a close-by out: they were paid when they were opened.
-        """
-        if entry == "out":
-            return self.closed
-        if entry == "in" or self.deal.entry == "out_by":
-            return self.opened
-        return self.opened + self.closed
-
-    def standard_lots(self, entry: str) -> Decimal:
-        """The same in standard lots: a cent lot of 1,000 units counts 0.01."""
-        lots = self.lots(entry)
+    def standard(self, lots: Decimal) -> Decimal:
+        """In standard lots: a cent lot of 1,000 units counts 0.01."""
         if self.contract_size == self.symbol.standard_contract_size:
             return lots
         return lots * self.contract_size / self.symbol.standard_contract_size
 
+    def worth(self, difference: Decimal, lots: Decimal) -> Decimal:
+        """What a price difference is worth, in the profit currency."""
+        symbol = self.symbol
+        if symbol.tick_size is not None and symbol.tick_value is not None:
+            return difference / symbol.tick_size * symbol.tick_value * lots
+        return difference * self.contract_size * lots
+
+
+class Measured(NamedTuple):
+    """What a component measured of a part: an amount is `rate x measure`, in `currency`."""
+
+    measure: Decimal
+    currency: str
+    lots: Decimal
+    """Standard lots, as the plan counts them."""
+    factors: Factors
+
 
 class Priced(NamedTuple):
-    """A gross amount, the rule it came from and the numbers it was made of, in order."""
+    """A gross amount at 8 decimals in the IB's currency, its rule and the numbers it was made of."""
 
-    money: Money
+    amount: Decimal
     rule: str
     lots: Decimal
-    factors: dict[str, str]
+    factors: Factors
 
 
 class Reason(NamedTuple):

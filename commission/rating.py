@@ -1,136 +1,219 @@
 """Rate one deal: who above the client earns what from it, and why, or why nobody does."""
 
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
 
-from commission.components import DEAL_KINDS, price
-from commission.events import Deal
-from commission.hierarchy import differences, in_currency
-from commission.known import Link, Terms
-from commission.money import Money, plain
-from commission.pricing import Part, Priced, Reason
-
-ZERO = Decimal(0)
-
-
-class Earned(NamedTuple):
-    """One IB's amount from one component kind of one deal, in the IB's currency."""
-
-    link: Link
-    depth: int
-    kind: str
-    amount: Decimal
-    rule: str
-    lots: Decimal
-    factors: dict[str, str]
+from commission.division import rate_driven
+from commission.earned import Earned, Gross, Rated, Worth
+from commission.gross import gross, worth
+from commission.hierarchy import differences
+from commission.known import Terms
+from commission.lane import lane_of, nothing_due, rate_lane
+from commission.limits import budget_plan, budget_spent, rebates, within_budget
+from commission.pricing import ZERO, Factors, Part, Priced, Reason
+from commission.upline import Link, Sharing, Upline
 
 
-def rate(
-    deal: Deal, opened_e8: int, closed_e8: int, chain: tuple[Link, ...], terms: Terms
-) -> tuple[Earned, ...] | Reason:
+def rate(part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
     """Every IB's earnings from the deal, or the one reason why it pays nobody.
 
-    What the terms lack (a symbol, a rate, an average spread) keeps the whole deal waiting: a deal is
-    never paid in part because something could not be worked out.
+    What the terms lack (a rate of exchange, a spread) keeps the whole deal waiting: a deal is never
+    paid in part because something could not be worked out.
     """
-    symbol = terms.symbol(deal.server, deal.symbol)
-    if symbol is None:
-        text = f"{deal.server} has no symbol {deal.symbol} in the terms; add it to symbols.yaml"
-        return Reason("unknown_symbol", text, waits=True)
-    part = Part.split(deal, symbol, opened_e8, closed_e8)
+    if upline.is_simple:
+        return _share(upline.sharings[0], part, upline, terms)
+    shared = _share_all(part, upline, terms)
+    if isinstance(shared, Reason):
+        return shared
+    earned, worths, reason = shared
+    plan = budget_plan(upline) if earned else None
+    if plan is not None:
+        within = within_budget(earned, plan, part, terms)
+        if isinstance(within, Reason):
+            return within
+        earned = within
+        reason = reason or budget_spent(plan)
+    paid = [one for one in earned if one.link.is_paid]
+    back = rebates(upline, part, paid, terms) if upline.rebates else []
+    if isinstance(back, Reason):
+        if back.waits:
+            return back
+        reason = reason or back
+    else:
+        paid.extend(back)
+    if paid or worths:
+        return Rated(tuple(paid), tuple(worths))
+    return _nobody(earned, reason)
+
+
+def _share_all(
+    part: Part, upline: Upline, terms: Terms
+) -> tuple[list[Earned], list[Worth], Reason | None] | Reason:
+    """All kinds together, with the first reason why one of them pays nothing."""
     earned: list[Earned] = []
-    reasons: list[Reason] = []
-    for kind in DEAL_KINDS:
-        if not any(kind in link.by_kind for link in chain):
-            continue
-        outcome = _rate_kind(kind, part, chain, terms)
-        if isinstance(outcome, Reason):
-            if outcome.waits:
-                return outcome
-            reasons.append(outcome)
-        else:
-            earned.extend(outcome)
-    if earned:
-        return tuple(earned)
-    return (
-        reasons[0]
-        if reasons
-        else Reason("no_plan", "no IB above the client has a plan for deals", waits=False)
-    )
-
-
-def _rate_kind(kind: str, part: Part, chain: tuple[Link, ...], terms: Terms) -> list[Earned] | Reason:
-    grosses: list[tuple[Link, Money]] = []
-    details: list[Priced | None] = []
+    worths: list[Worth] = []
     reason: Reason | None = None
-    for link in chain:
-        outcome = _gross(kind, link, part, terms)
-        if isinstance(outcome, Priced):
-            grosses.append((link, outcome.money))
-            details.append(outcome)
-            continue
-        if outcome is not None:
-            if outcome.waits:
-                return outcome
+    for sharing in upline.sharings:
+        outcome = _share(sharing, part, upline, terms)
+        if isinstance(outcome, Rated):
+            earned.extend(outcome.earned)
+            worths.extend(worth for worth in outcome.worths if worth.link.is_paid)
+        elif outcome.waits:
+            return outcome
+        else:
             reason = reason or outcome
-        grosses.append((link, Money(ZERO, link.partner.currency)))
-        details.append(None)
-    kept = differences(grosses, part.deal.occurred_at, terms)
+    return earned, worths, reason
+
+
+def _nobody(earned: list[Earned], reason: Reason | None) -> Reason:
+    if earned:
+        return _unpaid(earned[0].link)
+    return reason or Reason("no_plan", "no IB above the client has a plan for deals", waits=False)
+
+
+def _unpaid(link: Link) -> Reason:
+    words = {
+        "suspended": "is suspended",
+        "self_referral": "is the client itself, and its plan does not pay for own trades",
+    }
+    return Reason(link.why_unpaid, f"{link.partner.ib_id} {words[link.why_unpaid]}", waits=False)
+
+
+# Each IB by its own plan: difference and absolute
+
+
+def _share(sharing: Sharing, part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
+    if sharing.driven is not None:
+        return rate_driven(sharing, sharing.driven, part, upline, terms)
+    lane = lane_of(sharing, upline, part, terms)
+    if lane is not None:
+        return rate_lane(lane, sharing.kind, part)
+    return rate_generally(sharing, part, upline, terms)
+
+
+def rate_generally(sharing: Sharing, part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
+    """Price every IB's own components, whatever they are, and share them."""
+    grosses: list[tuple[Gross, ...]] = []
+    reason: Reason | None = None
+    for depth, payables in enumerate(sharing.own):
+        found: list[Gross] = []
+        for payable in payables:
+            outcome = gross(payable, depth, upline.links[depth], part, terms)
+            if isinstance(outcome, Gross):
+                found.append(outcome)
+            elif outcome.waits:
+                return outcome
+            else:
+                reason = reason or outcome
+        grosses.append(tuple(found))
+    if not any(grosses):
+        assert reason is not None, "a sharing has components, and each has an amount or a reason"
+        return reason
+    kept = _kept(grosses, upline.links, part, terms)
     if isinstance(kept, Reason):
         return kept
-    earned = [
-        _earned(kind, depth, link, amount, detail, gross)
-        for depth, ((link, gross), amount, detail) in enumerate(zip(grosses, kept, details, strict=True))
-        if amount > 0 and detail is not None
-    ]
-    return earned or reason or _nothing_due(kind, details)
+    return _collect_own(sharing, grosses, kept, part, upline, terms)
 
 
-def _nothing_due(kind: str, details: list[Priced | None]) -> Reason:
-    """Somebody's component matched, and its rate or spread makes nothing of the deal."""
-    rules = ", ".join(priced.rule for priced in details if priced is not None)
-    return Reason("nothing_due", f"{kind} {rules} pays nothing: rate or spread is not above 0", waits=False)
-
-
-def _gross(kind: str, link: Link, part: Part, terms: Terms) -> Priced | Reason | None:
-    """The sum of an IB's components of one kind, in its currency, before overrides; None without any."""
-    found: list[Priced] = []
-    reason: Reason | None = None
-    for component in link.by_kind.get(kind, ()):
-        assert link.plan is not None, "components come from a plan"
-        priced = price(component, link.plan, part, terms)
-        if isinstance(priced, Reason):
-            if priced.waits:
-                return priced
-            reason = priced
+def _collect_own(
+    sharing: Sharing,
+    grosses: list[tuple[Gross, ...]],
+    kept: list[Decimal],
+    part: Part,
+    upline: Upline,
+    terms: Terms,
+) -> Rated | Reason:
+    earned: list[Earned] = []
+    worths: list[Worth] = []
+    for depth, found in enumerate(grosses):
+        if not found:
             continue
-        converted = in_currency(priced.money, link.partner.currency, part.deal.occurred_at, terms)
-        if isinstance(converted, Reason):
-            return converted
-        money, path = converted
-        factors = priced.factors
-        if path:
-            gross = f"{plain(priced.money.amount)} {priced.money.currency}"
-            factors = {**factors, "gross": gross, "rate of exchange": path}
-        found.append(Priced(money, priced.rule, priced.lots, factors))
-    if not found:
-        return reason
-    return found[0] if len(found) == 1 else _sum(found)
+        link = upline.links[depth]
+        for one in found:
+            if one.payable.is_settled:
+                counted = _worth(one, found, depth, grosses, kept[depth], link, part, upline.links, terms)
+                if isinstance(counted, Reason):
+                    return counted
+                worths.append(counted)
+        if kept[depth] > 0 and sharing.kind != "revenue_share":
+            earned.append(_earned(sharing.kind, depth, link, found, kept[depth]))
+    if not earned and not worths:
+        return nothing_due(sharing.kind, [one.priced.rule for found in grosses for one in found])
+    return Rated(tuple(earned), tuple(worths))
+
+
+def _earned(kind: str, depth: int, link: Link, found: tuple[Gross, ...], amount: Decimal) -> Earned:
+    priced = found[0].priced if len(found) == 1 else _sum([gross.priced for gross in found])
+    factors = priced.factors
+    if amount != priced.amount:
+        factors["own"] = priced.amount
+        factors["below"] = priced.amount - amount
+    return Earned(link, found[0].payable.plan, depth, kind, amount, priced.rule, priced.lots, factors)
 
 
 def _sum(found: list[Priced]) -> Priced:
-    money = found[0].money
-    factors: dict[str, str] = {}
-    for number, priced in enumerate(found, 1):
-        money = priced.money if number == 1 else money + priced.money
-        factors |= {f"{priced.rule}: {name}": value for name, value in priced.factors.items()}
-    return Priced(money, " + ".join(priced.rule for priced in found), max(p.lots for p in found), factors)
+    factors: Factors = {}
+    for priced in found:
+        factors |= {f"{priced.rule}: {name}": number for name, number in priced.factors.items()}
+    amount = sum((priced.amount for priced in found), ZERO)
+    return Priced(amount, " + ".join(p.rule for p in found), max(p.lots for p in found), factors)
 
 
-def _earned(kind: str, depth: int, link: Link, amount: Decimal, priced: Priced, gross: Money) -> Earned:
-    factors = dict(priced.factors)
-    if amount != gross.amount:
-        factors["own amount"] = f"{plain(gross.amount)} {gross.currency}"
-        factors["best amount below"] = f"{plain(gross.amount - amount)} {gross.currency}"
-    factors["amount"] = f"{plain(amount)} {gross.currency}"
-    return Earned(link, depth, kind, amount, priced.rule, priced.lots, factors)
+def _kept(
+    grosses: list[tuple[Gross, ...]], links: tuple[Link, ...], part: Part, terms: Terms
+) -> list[Decimal] | Reason:
+    totals = [
+        found[0].amounts[0] if len(found) == 1 else sum((g.amounts[0] for g in found), ZERO)
+        for found in grosses
+    ]
+    kept = signed_differences(totals, links, part, terms)
+    if isinstance(kept, Reason):
+        return kept
+    for depth, found in enumerate(grosses):
+        absolute = [g.amounts[0] for g in found if g.payable.component.override.mode == "absolute"]
+        if absolute:
+            rest = totals[depth] - sum(absolute, ZERO)
+            kept[depth] = sum(absolute, ZERO) + (min(kept[depth], rest) if rest else ZERO)
+    return kept
+
+
+def signed_differences(
+    amounts: Sequence[Decimal], links: Sequence[Link], part: Part, terms: Terms
+) -> list[Decimal] | Reason:
+    """Differences of amounts above 0 and, mirrored, of those below: a loss is shared like a gain."""
+    currencies = [link.partner.currency for link in links]
+    if min(amounts) >= 0:
+        return differences(amounts, currencies, part.at, terms)
+    gains = differences([max(ZERO, amount) for amount in amounts], currencies, part.at, terms)
+    losses = differences([max(ZERO, -amount) for amount in amounts], currencies, part.at, terms)
+    if isinstance(gains, Reason):
+        return gains
+    if isinstance(losses, Reason):
+        return losses
+    return [gain - loss for gain, loss in zip(gains, losses, strict=True)]
+
+
+def _worth(
+    gross: Gross,
+    found: tuple[Gross, ...],
+    depth: int,
+    grosses: list[tuple[Gross, ...]],
+    kept: Decimal,
+    link: Link,
+    part: Part,
+    links: tuple[Link, ...],
+    terms: Terms,
+) -> Worth | Reason:
+    """What the IB would keep at each band; those below it count by their own rates."""
+    amounts = [kept]
+    for amount in gross.amounts[1:]:
+        totals = [sum((g.amounts[0] for g in lower), ZERO) for lower in grosses[:depth]]
+        totals.append(sum((g.amounts[0] for g in found if g is not gross), ZERO) + amount)
+        if gross.payable.component.override.mode == "absolute":
+            amounts.append(kept - gross.amounts[0] + amount)
+            continue
+        at_band = signed_differences(totals, links[: depth + 1], part, terms)
+        if isinstance(at_band, Reason):
+            return at_band
+        amounts.append(at_band[depth])
+    return worth(gross, link, tuple(amounts), part, terms)

@@ -29,6 +29,12 @@ terms_app = typer.Typer(
 )
 app.add_typer(kafka_app, name="kafka", rich_help_panel="Tools")
 app.add_typer(terms_app, name="terms", rich_help_panel="Daily work")
+plans_app = typer.Typer(
+    name="plans",
+    help="Plans as files: lint them, run their golden cases, see what a change costs, publish.",
+    no_args_is_help=True,
+)
+app.add_typer(plans_app, name="plans", rich_help_panel="Daily work")
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -282,6 +288,105 @@ def terms_end_period(periods: Annotated[list[str], typer.Argument(help="Such as 
         prepare_topics(settings, kafka)
         publish_terms([PeriodEnded(period=period) for period in periods], kafka)
     out.print(f"ended {', '.join(periods)}")
+
+
+PlanPaths = Annotated[
+    list[Path],
+    typer.Argument(exists=True, help="Files of plans, folders of them, or folders of terms (broker.yaml)."),
+]
+
+
+@plans_app.command("lint")
+def plans_lint(paths: PlanPaths, *, as_json: Json = False) -> None:
+    """Check plans and their golden cases; every problem with its file and line; exit 1 on errors."""
+    from infra.plans import lint
+
+    with told():
+        found = lint(paths)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        for warning in found.warnings:
+            err.print(f"[yellow]{escape(str(warning))}[/]", highlight=False)
+        for problem in found.problems:
+            err.print(f"[red]{escape(str(problem))}[/]", highlight=False)
+        out.print(
+            f"{found.files} files, {found.plans} plans, {found.cases} cases: {len(found.problems)} errors"
+        )
+    if found.problems:
+        raise typer.Exit(EXIT_BROKEN)
+
+
+@plans_app.command("test")
+def plans_test(paths: PlanPaths, *, as_json: Json = False) -> None:
+    """Run the golden cases (`expect`) through the books in memory; exit 1 if one fails.
+
+    A failing case tells the IB, what was expected, what came, and the ledger rows that made it.
+    """
+    from infra import plans
+
+    with told():
+        files = plans.read_cases(paths)
+        if not (count := sum(len(file.cases) for file in files)):
+            raise plans.no_cases(paths)
+        with plans.progress_bar(count, err) as advance:
+            results = plans.run_cases(files, advance)
+    failed = sum(not result.passed for result in results)
+    if as_json:
+        typer.echo(json.dumps(plans.results_json(results), indent=2))
+    else:
+        Console().print(plans.results_table(results))
+        for line in plans.failure_lines(results):
+            out.print(escape(line), highlight=False)
+        out.print(f"{count - failed} of {count} cases passed")
+    if failed:
+        raise typer.Exit(EXIT_BROKEN)
+
+
+@plans_app.command("diff")
+def plans_diff(
+    old: Annotated[Path, typer.Argument(exists=True, help="Folder of terms, or a file of plans.")],
+    new: Annotated[Path, typer.Argument(exists=True, help="The same, changed.")],
+    *,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="XAUUSD=4580: a price to trade the lot at; else the rate of exchange, or 1."),
+    ] = None,
+    charge: Annotated[str, typer.Option(help="Commission the client pays for the lot, in USD.")] = "0",
+    as_json: Json = False,
+) -> None:
+    """Say what changed between two sets of plans, and what one lot pays before and after.
+
+    The lot is opened and closed an hour later, 10 pips apart, without quotes, so that average spreads count.
+    """
+    from infra import plan_diff
+
+    with told():
+        lot = plan_diff.to_lot(price or [], charge)
+        found = plan_diff.diff(plan_diff.read_terms(old), plan_diff.read_terms(new), lot)
+    if as_json:
+        typer.echo(json.dumps([plan.to_json() for plan in found], indent=2))
+    else:
+        for line in plan_diff.diff_lines(found):
+            out.print(escape(line), highlight=False)
+
+
+@plans_app.command("publish")
+def plans_publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """Lint and test a folder of terms, then publish it to the books; nothing unless all is well."""
+    from infra.plans import publish
+
+    with told():
+        passed, published = publish(folder, Settings())
+    out.print(f"{passed} cases passed; published {published} records")
+
+
+@plans_app.command("schema")
+def plans_schema() -> None:
+    """Print the JSON Schema of files of plans, for completion and checks in an editor."""
+    from schemas.plan_schema import plan_file_schema
+
+    typer.echo(json.dumps(plan_file_schema(), indent=2))
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """`ibflow verify`: the invariants of the ledger, measured on what the database holds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,7 +60,7 @@ def verify(client: Client) -> Report:
 
 def read_transfers(client: Client) -> Iterator[Transfer]:
     """Every transfer in the database, once."""
-    names = [name for name in Transfer.__slots__ if name != "type"]
+    names = [field.name for field in fields(Transfer) if field.name != "type"]
     with client.query_row_block_stream(f"SELECT {', '.join(names)} FROM transfers FINAL") as blocks:  # noqa: S608 # our own names
         for block in blocks:
             for row in block:
@@ -130,13 +130,14 @@ def _trial_balance(client: Client) -> Finding:
 
 
 def _earned_stands(client: Client) -> Finding:
-    """What an IB earned (accruals less reversals) equals what stands in its accounts and in rounding."""
+    """What an IB cost the broker equals what stands in its accounts, its clients' and in rounding."""
     rows = client.query(
         """
         SELECT ib_id, currency,
-            sumIf(amount, code = 'accrual') - sumIf(amount, code = 'reversal') AS earned,
-            sumIf(amount, startsWith(credit, 'ib:') OR credit = 'rounding')
-                - sumIf(amount, startsWith(debit, 'ib:') OR debit = 'rounding') AS stands
+            sumIf(amount, startsWith(debit, 'broker:'))
+                - sumIf(amount, startsWith(credit, 'broker:')) AS earned,
+            sumIf(amount, match(credit, '^(ib|client):|^rounding$'))
+                - sumIf(amount, match(debit, '^(ib|client):|^rounding$')) AS stands
         FROM transfers FINAL GROUP BY ib_id, currency HAVING earned != stands
         """
     ).result_rows
@@ -198,13 +199,18 @@ def _every_deal_once(client: Client) -> Finding:
 def _reversals_exact(client: Client) -> Finding:
     reversals, wrong, twice = client.query(
         """
-        SELECT count(), countIf(a.transfer_id = '' OR a.amount != r.amount OR a.ib_id != r.ib_id),
-            count() - uniqExact(r.reverses)
-        FROM (SELECT * FROM transfers FINAL WHERE code = 'reversal') AS r
+        SELECT sum(r.rows),
+            countIf(a.transfer_id = '' OR a.ib_id != r.ib_id OR (r.is_whole AND r.taken < a.amount)),
+            countIf(r.taken > a.amount)
+        FROM (
+            SELECT reverses, any(ib_id) AS ib_id, sum(amount) AS taken, count() AS rows,
+                max(NOT mapContains(factors, 'share')) AS is_whole
+            FROM transfers FINAL WHERE code = 'reversal' GROUP BY reverses
+        ) AS r
         LEFT JOIN (SELECT * FROM transfers FINAL WHERE code = 'accrual') AS a ON r.reverses = a.transfer_id
         """
     ).result_rows[0]
-    figures = f"{reversals} reversals, {wrong} without their original's amount, {twice} repeated"
+    figures = f"{reversals} reversals, {wrong} that do not add up to their original, {twice} beyond it"
     return Finding("reversals exact, once", figures, not wrong and not twice)
 
 

@@ -1,68 +1,85 @@
 """A folder of YAML files → the terms as records, or every problem in them with its file and line."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.nodes import MappingNode
 
-from commission.checks import CURRENCY, Subject, TermsProblem, check_terms, named, numbered
+from commission.checks import CURRENCY, Subject, TermsProblem, check_terms, named
 from commission.events import KycStatus, Platform
 from commission.terms import (
-    Component,
-    Cpa,
-    ParentLink,
+    ONE,
     PartnerDefined,
     PeriodDefined,
-    PerLot,
-    PlanAssignment,
     PlanDefined,
-    Rate,
     RatePublished,
-    SpreadShare,
     SymbolDefined,
     TermsRecord,
 )
 from ingest.server_time import EXAMPLES, parse_rule
 from ingest.sources import MarginMode, check_server
+from ingest.yaml_page import (
+    DECIMAL_HINT,
+    MAX_FILE_BYTES,
+    MOMENT_HINT,
+    Fields,
+    Items,
+    Page,
+    Place,
+    Problem,
+    Text,
+    line_of,
+    open_page,
+    to_decimal,
+    to_moment,
+)
+from ingest.yaml_values import keys_of, line_at, read_value
 from schemas.errors import Unusable
 from schemas.wire import MAX_RECORD_BYTES, encode
 
-MAX_FILE_BYTES = 8_000_000
-MAX_DEPTH = 20
-MAX_TEXT = 200
-"""Characters of one id or name."""
-MAX_PERIODS = 1_200
-"""A hundred years of months."""
+__all__ = [
+    "MAX_FILE_BYTES",
+    "BesidePlans",
+    "Broker",
+    "InvalidTerms",
+    "PlanFile",
+    "Problem",
+    "Server",
+    "load_plan_file",
+    "load_terms",
+]
+
+R = TypeVar("R", SymbolDefined, PlanDefined, PartnerDefined, RatePublished)
+
 PROBLEMS_SHOWN = 100
 """Problems written into an exception's message; `problems` holds all of them."""
+MAX_PLAN_FILES = 1_000
+
+MAX_PERIODS = {"day": 3_660, "week": 1_200, "month": 1_200}
+"""Ten years of days, a hundred of months."""
 
 FILES = ("broker.yaml", "symbols.yaml", "plans.yaml", "partners.yaml", "rates.yaml")
-OPTIONAL_FILES = ("rates.yaml",)
+PLANS_FOLDER = "plans"
+OPTIONAL_FILES = ("plans.yaml", "rates.yaml")
+PLAN_FILE_KEYS = ("plans", "plan", "expect", "symbols", "partners", "rates", "title", "source")
+BESIDE_PLANS = ("expect", "symbols", "partners", "rates", "title", "source")
+"""What a file of plans may also hold, for `load_plan_file`; a terms folder leaves it unread."""
+DEMO_SERVER = "demo"
+"""The server of the symbols in a self-contained file of plans."""
 
-Place = tuple[str, int]
-"""A file and a line in it, from 1."""
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong at a line of a file, and what to do about it."""
-
-    file: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}"
+LACKING = {
+    "symbols.yaml": ("unknown_symbol", "uncovered_symbol"),
+    "plans.yaml": ("unknown_plan",),
+    "partners.yaml": ("unknown_parent",),
+    "rates.yaml": ("no_rate_path",),
+}
+"""By file: findings that a record may cause that could not be read; that one is told, these are noise."""
 
 
 class InvalidTerms(Unusable):
@@ -97,54 +114,128 @@ class Broker:
     warnings: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BesidePlans:
+    """What a self-contained file of plans holds beside them: records, and what is expected of them."""
+
+    title: str
+    source: str
+    symbols: tuple[SymbolDefined, ...]
+    partners: tuple[PartnerDefined, ...]
+    rates: tuple[RatePublished, ...]
+    expect: Items
+    """As written: texts, lists and mappings with their `line`; a mapping also tells `line_at(key)`."""
+
+
+class PlanFile(NamedTuple):
+    """A self-contained file of plans."""
+
+    plans: tuple[PlanDefined, ...]
+    rest: BesidePlans
+
+
 def load_terms(folder: Path) -> Broker:
     """Read and check the folder; raise `InvalidTerms` with all errors, each with its file and line."""
     problems: list[Problem] = []
-    pages = {name: page for name in FILES if (page := _open_page(folder / name, problems))}
+    pages = _open_pages(folder, problems)
     servers, found = _read_pages(pages)
     warnings = _stray_files(folder)
     # With a file missing, every reference into it would be reported as well: noise, not findings.
     if not problems:
-        _check_meaning(found, problems, warnings, taken={p for page in pages.values() for p in page.faulty})
-    problems += [problem for page in pages.values() for problem in page.problems]
+        taken = {place for _, page in pages for place in page.faulty}
+        noise = {code for name, page in pages if page.problems for code in LACKING.get(name, ())}
+        _check_meaning(found, problems, warnings, taken, noise)
+    problems += [problem for _, page in pages for problem in page.problems]
     if problems:
         raise InvalidTerms(sorted(set(problems), key=_by_file))
     return Broker(servers=servers, records=tuple(r.record for r in found), warnings=tuple(warnings))
 
 
-def _read_pages(pages: dict[str, "_Page"]) -> tuple[dict[str, Server], list["_Located"]]:
+def load_plan_file(path: Path) -> PlanFile:
+    """Read a file of plans with the symbols, partners and rates it names; raise `InvalidTerms`.
+
+    Times are UTC, the server is `demo`. The meaning is checked as in a terms folder.
+    """
+    problems: list[Problem] = []
+    page = open_page(path, problems)
+    if page is None:
+        raise InvalidTerms(problems)
+    top = _read_top(page, "a file of plans", PLAN_FILE_KEYS, unlimited=("title", "source", "expect"))
+    noise = {code for key in ("symbols", "partners") if key not in top for code in LACKING[f"{key}.yaml"]}
+    symbols = [] if "symbols" not in top else _read_symbols_of(page, DEMO_SERVER, top, "symbols")
+    found = [*symbols, *_read_plans(page, top), *_read_partners(page, top), *_read_rates(page, top)]
+    rest = BesidePlans(
+        title=str(top.get("title", "")),
+        source=str(top.get("source", "")),
+        symbols=_records(found, SymbolDefined),
+        partners=_records(found, PartnerDefined),
+        rates=_records(found, RatePublished),
+        expect=Items(top.line_at("expect"), page.items(top, "expect")),
+    )
+    _check_meaning(found, problems, [], page.faulty, noise)
+    if problems := [*page.problems, *problems]:
+        raise InvalidTerms(sorted(set(problems), key=_by_file))
+    return PlanFile(_records(found, PlanDefined), rest)
+
+
+def _records(found: Iterable["_Located"], kind: type[R]) -> tuple[R, ...]:
+    return tuple(located.record for located in found if isinstance(located.record, kind))
+
+
+def _open_pages(folder: Path, problems: list[Problem]) -> list[tuple[str, Page]]:
+    """The pages in the order of `FILES`, each with the name of the file whose part it is."""
+    pages: list[tuple[str, Page]] = []
+    for name in FILES:
+        paths = [folder / name] if (folder / name).exists() or name not in OPTIONAL_FILES else []
+        if name == "plans.yaml":
+            paths += sorted((folder / PLANS_FOLDER).glob("*.yaml"))[:MAX_PLAN_FILES]
+            paths = paths or [folder / name]
+        pages += [(name, page) for path in paths if (page := open_page(path, problems))]
+    return pages
+
+
+def _read_pages(pages: list[tuple[str, Page]]) -> tuple[dict[str, Server], list["_Located"]]:
     """Everything the pages say, in the order to publish it: what is referred to comes first."""
     servers: dict[str, Server] = {}
     found: list[_Located] = []
-    for name, page in pages.items():
+    zone: tzinfo = UTC
+    for name, page in pages:
+        page.zone = zone
         match name:
             case "broker.yaml":
                 servers, zone, found = _read_broker(page)
-                for other in pages.values():
-                    other.zone = zone
             case "symbols.yaml":
                 found += _read_symbols(page, servers)
             case "plans.yaml":
-                found += _read_plans(page)
+                top = _read_top(page, "plans.yaml", PLAN_FILE_KEYS, unlimited=BESIDE_PLANS)
+                found += _read_plans(page, top)
             case "partners.yaml":
-                found += _read_partners(page)
+                found += _read_partners(page, _read_top(page, name, ("partners",)))
             case _:
-                found += _read_rates(page)
+                found += _read_rates(page, _read_top(page, name, ("rates",)))
     return servers, found
 
 
+def _read_top(page: Page, what: str, keys: Sequence[str], *, unlimited: Sequence[str] = ()) -> Fields:
+    """The mapping a file is; its one key must be there where it has but one."""
+    top = page.top(what, unlimited=unlimited)
+    if top or isinstance(page.root, MappingNode):
+        page.mapping(top, what, required=keys if len(keys) == 1 else (), optional=keys)
+    return top
+
+
 def _by_file(problem: Problem) -> tuple[int, str, int, str]:
-    name = Path(problem.file).name
+    path = Path(problem.file)
+    name = "plans.yaml" if path.parent.name == PLANS_FOLDER else path.name
     return (FILES.index(name) if name in FILES else len(FILES), problem.file, problem.line, problem.text)
 
 
 def _stray_files(folder: Path) -> list[Problem]:
     """A misspelt `rates.yml` would otherwise be left out in silence."""
-    names = sorted(p.name for p in folder.glob("*.y*ml") if p.name not in FILES) if folder.is_dir() else []
-    return [
-        Problem(str(folder / name), 1, f"this file is not read; the terms are {', '.join(FILES)}")
-        for name in names
-    ]
+    listed = folder.glob("*.y*ml") if folder.is_dir() else ()
+    strays = [*(path for path in listed if path.name not in FILES), *(folder / PLANS_FOLDER).glob("*.yml")]
+    told = f"this file is not read; the terms are {', '.join(FILES)} and {PLANS_FOLDER}/*.yaml"
+    return [Problem(str(path), 1, told) for path in sorted(strays)]
 
 
 # From meaning back to place
@@ -152,279 +243,90 @@ def _stray_files(folder: Path) -> list[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class _Located:
-    """A record and where its parts stand, by their path inside the record; `()` is the record."""
+    """A record and where it was read; `data` has the names of the record's fields."""
 
     record: TermsRecord
-    places: dict[Subject, Place]
+    file: str
+    data: Fields
+
+    def place(self, path: Subject) -> Place:
+        """The place of a part of the record; `()` is the record."""
+        return (self.file, line_at(self.data, path))
 
 
 def _check_meaning(
-    found: list[_Located], problems: list[Problem], warnings: list[Problem], taken: set[Place]
+    found: Sequence[_Located],
+    problems: list[Problem],
+    warnings: list[Problem],
+    taken: set[Place],
+    noise: set[str],
 ) -> None:
-    places: dict[Subject, Place] = {}
+    by_subject: dict[Subject, _Located] = {}
     for (subject, record), located in zip(named(r.record for r in found), found, strict=True):
-        places |= {(*subject, *path): place for path, place in located.places.items()}
+        by_subject[subject] = located
         if (size := len(encode([record])[0])) > MAX_RECORD_BYTES:
             text = f"this has {size} bytes as a record; the limit is {MAX_RECORD_BYTES}, so split it"
-            problems.append(Problem(*places[subject], text))
+            problems.append(Problem(*located.place(()), text))
     for problem in check_terms(r.record for r in found):
-        place = _place_of(problem, places)
+        place = _place_of(problem, by_subject)
         # A value that could not be read was replaced by a harmless one; what that leads to is no finding.
-        if place not in taken:
+        if place not in taken and problem.code not in noise:
             (problems if problem.severity == "error" else warnings).append(Problem(*place, problem.text))
 
 
-def _place_of(problem: TermsProblem, places: dict[Subject, Place]) -> Place:
-    subject = problem.subject
-    while subject not in places:
-        subject = subject[:-1]
-        assert subject, f"{problem.subject} has no place"
-    return places[subject]
-
-
-# A YAML file as a tree of values that know their lines
-
-
-@dataclass(slots=True)
-class _Page:
-    """One file being read. Each reading method reports a bad value and gives a harmless one instead."""
-
-    file: str
-    root: Node
-    zone: tzinfo = UTC
-    problems: list[Problem] = field(default_factory=list)
-    faulty: set[Place] = field(default_factory=set)
-
-    def place(self, node: Node | None) -> Place:
-        return (self.file, (node or self.root).start_mark.line + 1)
-
-    def fail(self, node: Node | None, text: str) -> None:
-        self.problems.append(Problem(*self.place(node), text))
-        self.faulty.add(self.place(node))
-
-    def mapping(
-        self,
-        node: Node | None,
-        what: str,
-        *,
-        required: Sequence[str] = (),
-        optional: Sequence[str] | None = (),
-    ) -> dict[str, Node]:
-        """The values by key. `optional=None` takes any key; else an unknown key is a problem."""
-        if not isinstance(node, MappingNode):
-            if node is not None:
-                self.fail(node, f"{what} must be a mapping of `key: value`")
-            return {}
-        fields: dict[str, Node] = {}
-        for key_node, value in node.value:
-            key = key_node.value if isinstance(key_node, ScalarNode) else ""
-            if not key or len(key) > MAX_TEXT:
-                self.fail(key_node, f"a key of {what} must be a text of 1 to {MAX_TEXT} characters")
-            elif key in fields:
-                self.fail(key_node, f"{what} has the key {key} twice; remove one")
-            elif optional is not None and key not in (*required, *optional):
-                self.fail(key_node, f"{what} has no key {key}; use {', '.join((*required, *optional))}")
-            else:
-                fields[key] = value
-        for key in required:
-            if key not in fields:
-                self.fail(node, f"{what} needs the key {key}")
-        return fields
-
-    def items(self, node: Node | None, what: str) -> list[Node]:
-        if isinstance(node, SequenceNode):
-            return list(node.value)
-        if node is not None:
-            self.fail(node, f"{what} must be a list, each entry behind a dash")
-        return []
-
-    def scalar(self, node: Node | None, what: str) -> str:
-        """The text as written; "" if there is none or it is bad."""
-        if node is None:
-            return ""
-        if not isinstance(node, ScalarNode) or _is_null(node):
-            self.fail(node, f"{what} must be a single value")
-            return ""
-        text: str = node.value
-        if not 0 < len(text) <= MAX_TEXT or not text.isprintable() or text != text.strip():
-            self.fail(node, f"{what} must be 1 to {MAX_TEXT} printable characters without spaces around them")
-            return ""
-        return text
-
-    def parsed(self, node: Node | None, what: str, parse: Callable[[str], T | None], hint: str, bad: T) -> T:
-        """The value `parse` makes of the text; `bad` in its place, and a problem, where it makes None."""
-        if not (text := self.scalar(node, what)):
-            return bad
-        value = parse(text)
-        if value is None:
-            self.fail(node, f"{what} is {text!r}; {hint}")
-            return bad
-        return value
-
-    def identifier(self, node: Node | None, what: str) -> str:
-        """Ids become parts of keys and account paths, which `/`, `|` and `:` divide."""
-        hint = "an id has no spaces and none of / | : #"
-        place = f"?{self.place(node)[1]}"
-        return self.parsed(node, what, lambda t: None if re.search(r"[\s/|:#]", t) else t, hint, place)
-
-    def number(self, node: Node | None, what: str, bad: Decimal = Decimal(1)) -> Decimal:
-        hint = "write a plain decimal number such as 0.35"
-        return self.parsed(node, what, _to_decimal, hint, bad)
-
-    def whole(self, node: Node | None, what: str, bad: int = 1) -> int:
-        hint = "write a whole number, 0 or above"
-        return self.parsed(
-            node, what, lambda t: int(t) if re.fullmatch(r"[0-9]{1,9}", t) else None, hint, bad
-        )
-
-    def flag(self, node: Node | None, what: str, *, default: bool) -> bool:
-        return self.parsed(node, what, {"true": True, "false": False}.get, "write true or false", default)
-
-    def choice(self, node: Node | None, what: str, options: Sequence[str], bad: str) -> str:
-        hint = f"choose one of {', '.join(options)}"
-        return self.parsed(node, what, lambda t: t if t in options else None, hint, bad)
-
-    def currency(self, node: Node | None, what: str) -> str:
-        # Its form is checked with the meaning of the record, for every source of terms alike.
-        return self.scalar(node, what) or "USD"
-
-    def moment(self, node: Node | None, what: str) -> datetime | None:
-        hint = "write a date 2026-09-01 or a time 2026-09-01T12:00:00Z; near a change of clocks give the zone"
-        return self.parsed(node, what, lambda t: _to_moment(t, self.zone), hint, None)
-
-
-def _open_page(path: Path, problems: list[Problem]) -> _Page | None:
-    """The file as a tree; None, and the problem, if it cannot be one."""
-    if not path.exists() and path.name in OPTIONAL_FILES:
-        return None
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            problems.append(
-                Problem(str(path), 1, f"the file is larger than {MAX_FILE_BYTES} bytes; split the terms")
-            )
-            return None
-        root = _compose(content.decode("utf-8-sig"))
-    except OSError as error:
-        problems.append(Problem(str(path), 1, f"the file cannot be read ({error.strerror}); it must exist"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        problems.append(Problem(str(path), line, "this line is not UTF-8; save the file as UTF-8"))
-    except _NotYaml as error:
-        problems.append(Problem(str(path), error.line, error.text))
-    else:
-        return _Page(str(path), root)
-    return None
-
-
-class _NotYaml(ValueError):
-    def __init__(self, line: int, text: str) -> None:
-        super().__init__(text)
-        self.line, self.text = line, text
-
-
-def _compose(text: str) -> Node:
-    """Parse without constructing anything: values stay text, and every node keeps its line."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.max_depth = MAX_DEPTH
-    yaml.composer.warn_double_anchors = False  # any anchor is refused below
-    try:
-        root: Node | None = yaml.compose(text)
-    except ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise _NotYaml(line, "this line has a control character; remove it") from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = "it is nested too deeply" if "depth" in str(error.problem) else error.problem
-        raise _NotYaml(mark.line + 1 if mark else 1, f"this is not YAML as expected: {reason}") from None
-    except (YAMLError, ValueError, AssertionError, AttributeError, IndexError, KeyError, TypeError) as error:
-        # The parser gives up in these ways on some malformed directives, tags and escapes.
-        raise _NotYaml(1, f"the file is not YAML: {type(error).__name__} {error}") from None
-    if root is None:
-        raise _NotYaml(1, "the file is empty; fill it in as in the example broker")
-    for node in _walk(root):
-        if node.anchor is not None:
-            raise _NotYaml(
-                node.start_mark.line + 1, "anchors and aliases are not used here; write the value out"
-            )
-    return root
-
-
-def _walk(root: Node) -> Iterator[Node]:
-    """Every node; an anchored one is not entered, so that aliases cannot multiply."""
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        yield node
-        if isinstance(node, MappingNode):
-            stack.extend(part for pair in node.value for part in pair)
-        elif isinstance(node, SequenceNode):
-            stack.extend(node.value)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.style is None and node.value in ("", "~", "null")
-
-
-def _to_decimal(text: str) -> Decimal | None:
-    return Decimal(text) if re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", text) else None
-
-
-def _to_moment(text: str, zone: tzinfo) -> datetime | None:
-    """UTC; a local time that a change of clocks skips or repeats is None, but a date is its midnight."""
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?", text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            local = moment.replace(tzinfo=zone)
-            if len(text) > len("2026-09-01") and local.utcoffset() != local.replace(fold=1).utcoffset():
-                return None
-            moment = local
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+def _place_of(problem: TermsProblem, by_subject: dict[Subject, _Located]) -> Place:
+    for length in range(len(problem.subject), 0, -1):
+        if (located := by_subject.get(problem.subject[:length])) is not None:
+            return located.place(problem.subject[length:])
+    raise AssertionError(f"{problem.subject} has no place")
 
 
 # broker.yaml
 
 
-def _read_broker(page: _Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]:
-    top = page.mapping(page.root, "broker.yaml", required=("calendar", "servers"))
-    zone, periods = _read_calendar(page, top.get("calendar"))
-    servers = {}
-    for name, node in page.mapping(top.get("servers"), "servers", optional=None).items():
-        servers[name] = _read_server(page, name, node)
-    if "servers" in top and not servers:
-        page.fail(top["servers"], "there is no server; name at least one")
+def _read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]:
+    top = page.top("broker.yaml")
+    if top:
+        page.mapping(top, "broker.yaml", required=("calendar", "servers"))
+    zone, periods = _read_calendar(page, top)
+    servers: dict[str, Server] = {}
+    if "servers" in top:
+        listed = page.mapping(top["servers"], "servers", line=top.line_at("servers"), optional=None)
+        servers = {
+            name: _read_server(page, name, node, listed.line_at(name)) for name, node in listed.items()
+        }
+        if not servers:
+            page.fail(top.line_at("servers"), "there is no server; name at least one")
     return servers, zone, periods
 
 
-def _read_server(page: _Page, name: str, node: Node) -> Server:
+def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
     what = f"server {name}"
-    keys = page.mapping(node, what, required=("platform", "timezone"), optional=("margin_mode", "currency"))
-    platform = page.choice(keys.get("platform"), f"{what}: platform", get_args(Platform), "mt5")
-    mode = page.choice(keys.get("margin_mode"), f"{what}: margin_mode", get_args(MarginMode), "")
+    keys = page.mapping(
+        data, what, line=line, required=("platform", "timezone"), optional=("margin_mode", "currency")
+    )
+    platform = page.choice(keys, "platform", what, get_args(Platform), "mt5")
+    mode = page.choice(keys, "margin_mode", what, get_args(MarginMode), "")
     if platform == "mt4" and mode == "netting":
-        page.fail(
-            keys["margin_mode"], f"{what} is MT4, where each ticket is a position; leave margin_mode out"
-        )
+        told = f"{what} is MT4, where each ticket is a position; leave margin_mode out"
+        page.fail(keys.line_at("margin_mode"), told)
     try:
         check_server(name)
     except ValueError as error:
-        page.fail(node, str(error))
-    currency = page.scalar(keys.get("currency"), f"{what}: currency")
-    if currency and not CURRENCY.fullmatch(currency):
-        page.fail(keys["currency"], f"{what}: {currency!r} is no currency; write it as USD")
-    hint = f"write {EXAMPLES}"
+        page.fail(line, str(error))
     return Server(
         server=name,
         platform="mt4" if platform == "mt4" else "mt5",
-        timezone=page.parsed(keys.get("timezone"), f"{what}: timezone", _to_clock_rule, hint, "UTC"),
+        timezone=page.parsed(keys, "timezone", what, _to_clock_rule, f"write {EXAMPLES}", "UTC"),
         margin_mode="hedging" if mode == "hedging" else "netting" if mode == "netting" else None,
-        currency=currency,
+        currency=page.parsed(
+            keys, "currency", what, _to_currency, "that is no currency; write it as USD", ""
+        ),
     )
+
+
+def _to_currency(text: str) -> str | None:
+    return str(text) if CURRENCY.fullmatch(text) else None
 
 
 def _to_zone(text: str) -> tzinfo | None:
@@ -441,285 +343,229 @@ def _to_clock_rule(text: str) -> str | None:
         return None
 
 
-def _read_calendar(page: _Page, node: Node | None) -> tuple[tzinfo, list[_Located]]:
-    keys = page.mapping(node, "calendar", required=("zone", "period", "from", "to"))
-    hint = "write an IANA zone such as Europe/Nicosia"
-    utc: tzinfo = UTC
-    zone = page.parsed(keys.get("zone"), "calendar: zone", _to_zone, hint, utc)
-    page.choice(keys.get("period"), "calendar: period", ("month",), "month")
-    hint = "write year and month as 2026-09"
-    first = page.parsed(keys.get("from"), "calendar: from", _to_month, hint, 0)
-    last = page.parsed(keys.get("to"), "calendar: to", _to_month, hint, first)
-    if last < first or last - first >= MAX_PERIODS:
-        page.fail(
-            keys.get("to"), f"calendar: `to` must be `from` or later, by less than {MAX_PERIODS} months"
-        )
-        last = first
-    if not first:
-        return zone, []
-    place = page.place(keys.get("from"))
-    return zone, [_Located(_month(index, zone), {(): place}) for index in range(first, last + 1)]
+# The calendar
 
 
-def _to_month(text: str) -> int | None:
-    """Months since year 0; None unless the text is a month of a year that datetime knows."""
-    found = re.fullmatch(r"([12]\d{3})-(0[1-9]|1[0-2])", text)
-    return int(found[1]) * 12 + int(found[2]) - 1 if found else None
-
-
-def _month(index: int, zone: tzinfo) -> PeriodDefined:
-    starts_at, ends_at = (
-        datetime(i // 12, i % 12 + 1, 1, tzinfo=zone).astimezone(UTC) for i in (index, index + 1)
+def _read_calendar(page: Page, top: Fields) -> tuple[tzinfo, list[_Located]]:
+    if "calendar" not in top:
+        return UTC, []
+    keys = page.mapping(
+        top["calendar"],
+        "calendar",
+        line=top.line_at("calendar"),
+        required=("zone", "period", "from", "to"),
     )
-    return PeriodDefined(period=f"{index // 12:04}-{index % 12 + 1:02}", starts_at=starts_at, ends_at=ends_at)
+    utc: tzinfo = UTC
+    zone = page.parsed(keys, "zone", "calendar", _to_zone, "write an IANA zone such as Europe/Nicosia", utc)
+    kind = page.choice(keys, "period", "calendar", tuple(_PERIODS), "month")
+    to_start, hint = _PERIODS[kind]
+    first = page.parsed(keys, "from", "calendar", to_start, hint, None)
+    last = page.parsed(keys, "to", "calendar", to_start, hint, first)
+    if first is None or last is None:
+        return zone, []
+    starts = _starts(kind, first, last)
+    if last < first or len(starts) > MAX_PERIODS[kind] + 1:
+        told = f"calendar: `to` must be `from` or later, by less than {MAX_PERIODS[kind]} {kind}s"
+        page.fail(keys.line_at("to"), told)
+        return zone, []
+    place = Fields(keys.line_at("from"))
+    return zone, [
+        _Located(_period(_NAMES[kind](start), start, end, zone), page.file, place)
+        for start, end in pairwise(starts)
+    ]
 
 
-# symbols.yaml
+def _to_day(text: str) -> date | None:
+    return _to_date("%Y-%m-%d", text) if re.fullmatch(r"[12]\d{3}-\d\d-\d\d", text) else None
 
 
-def _read_symbols(page: _Page, servers: dict[str, Server]) -> list[_Located]:
-    top = page.mapping(page.root, "symbols.yaml", required=("symbols",))
+def _to_week(text: str) -> date | None:
+    return _to_date("%G-W%V-%u", f"{text}-1") if re.fullmatch(r"[12]\d{3}-W\d\d", text) else None
+
+
+def _to_month(text: str) -> date | None:
+    return _to_date("%Y-%m-%d", f"{text}-01") if re.fullmatch(r"[12]\d{3}-\d\d", text) else None
+
+
+def _to_date(form: str, text: str) -> date | None:
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+_PERIODS: dict[str, tuple[Callable[[str], date | None], str]] = {
+    "day": (_to_day, "write a day as 2026-09-01"),
+    "week": (_to_week, "write an ISO week as 2026-W36"),
+    "month": (_to_month, "write year and month as 2026-09"),
+}
+"""By kind of period: how its name becomes its first day, and what to write."""
+_NAMES: dict[str, Callable[[date], str]] = {
+    "day": lambda day: day.isoformat(),
+    "week": lambda day: f"{day:%G-W%V}",
+    "month": lambda day: f"{day:%Y-%m}",
+}
+
+
+def _starts(kind: str, first: date, last: date) -> list[date]:
+    """The first days of the periods from `first` to `last`, and of the one after; bounded."""
+    starts = [first]
+    while starts[-1] <= last and len(starts) <= MAX_PERIODS[kind] + 1:
+        starts.append(_next(kind, starts[-1]))
+    return starts
+
+
+def _next(kind: str, day: date) -> date:
+    if kind == "month":
+        return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return day + timedelta(days=7 if kind == "week" else 1)
+
+
+def _period(name: str, start: date, end: date, zone: tzinfo) -> PeriodDefined:
+    def midnight(day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+    days = tuple(midnight(start + timedelta(days=n)) for n in range((end - start).days))
+    return PeriodDefined(
+        period=name,
+        starts_at=days[0],
+        ends_at=midnight(end),
+        days=days,
+        first_weekday=start.weekday(),
+    )
+
+
+# Symbols, plans, partners
+
+
+def _read_symbols(page: Page, servers: dict[str, Server]) -> list[_Located]:
+    top = _read_top(page, "symbols.yaml", ("symbols",))
+    if "symbols" not in top:
+        return []
+    by_server = page.mapping(top["symbols"], "symbols", line=top.line_at("symbols"), optional=None)
     found: list[_Located] = []
-    for server, symbols in page.mapping(top.get("symbols"), "symbols", optional=None).items():
+    for server in by_server:
         # Without any server broker.yaml itself is at fault, and says so.
         if servers and server not in servers:
-            page.fail(symbols, f"the server {server} is not in broker.yaml; add it there or correct the name")
-        for symbol, node in page.mapping(symbols, f"symbols of {server}", optional=None).items():
-            found.append(_read_symbol(page, server, symbol, node))
+            told = f"the server {server} is not in broker.yaml; add it there or correct the name"
+            page.fail(by_server.line_at(server), told)
+        found += _read_symbols_of(page, server, by_server, server)
     return found
 
 
-def _read_symbol(page: _Page, server: str, symbol: str, node: Node) -> _Located:
-    keys = page.mapping(
-        node,
-        symbol,
-        required=("class", "contract_size", "pip", "profit"),
-        optional=("canonical", "standard_contract_size"),
-    )
-    contract_size = page.number(keys.get("contract_size"), f"{symbol}: contract_size")
-    standard = keys.get("standard_contract_size")
-    record = SymbolDefined(
-        server=server,
-        symbol=symbol,
-        canonical=page.scalar(keys.get("canonical"), f"{symbol}: canonical") or symbol,
-        asset_class=page.scalar(keys.get("class"), f"{symbol}: class"),
-        contract_size=contract_size,
-        standard_contract_size=page.number(standard, f"{symbol}: standard_contract_size")
-        if standard
-        else contract_size,
-        pip=page.number(keys.get("pip"), f"{symbol}: pip"),
-        profit_currency=page.currency(keys.get("profit"), f"{symbol}: profit"),
-    )
-    return _Located(record, _places(page, node, keys))
+def _read_symbols_of(page: Page, server: str, fields: Fields, key: str) -> list[_Located]:
+    listed = page.mapping(fields[key], f"symbols of {server}", line=fields.line_at(key), optional=None)
+    read = [_read_symbol(page, server, symbol, listed[symbol], listed.line_at(symbol)) for symbol in listed]
+    return [located for located in read if located is not None]
 
 
-def _places(page: _Page, node: Node, keys: dict[str, Node]) -> dict[Subject, Place]:
-    return {(): page.place(node), **{(key,): page.place(value) for key, value in keys.items()}}
+_SYMBOL_REQUIRED = ("class", "contract_size", "pip", "profit")
+_SYMBOL_OPTIONAL = tuple(
+    key for key in keys_of(SymbolDefined) if key not in (*_SYMBOL_REQUIRED, "server", "symbol")
+)
 
 
-# plans.yaml
-
-
-def _read_plans(page: _Page) -> list[_Located]:
-    top = page.mapping(page.root, "plans.yaml", required=("plans",))
-    return [_read_plan(page, node) for node in page.items(top.get("plans"), "plans")]
-
-
-def _read_plan(page: _Page, node: Node) -> _Located:
-    keys = page.mapping(
-        node, "a plan", required=("id", "version", "currency", "components"), optional=("kyc_gate", "name")
-    )
-    plan_id = page.identifier(keys.get("id"), "id of a plan")
-    read = [
-        _read_component(page, plan_id, component)
-        for component in page.items(keys.get("components"), f"{plan_id}: components")
-    ]
-    parts = [part for part in read if part is not None]
-    places = _places(page, node, keys)
-    for name, part in zip(numbered(component.name for component, _ in parts), parts, strict=True):
-        places |= {("component", name, *path): place for path, place in part[1].items()}
-    record = PlanDefined(
-        plan_id=plan_id,
-        version=page.whole(keys.get("version"), f"{plan_id}: version"),
-        currency=page.currency(keys.get("currency"), f"{plan_id}: currency"),
-        components=tuple(component for component, _ in parts),
-        kyc_gate=page.flag(keys.get("kyc_gate"), f"{plan_id}: kyc_gate", default=True),
-        name=page.scalar(keys.get("name"), f"{plan_id}: name"),
-    )
-    return _Located(record, places)
-
-
-_COMPONENT_KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "per_lot": (("kind", "name", "rates"), ("entry", "standardised")),
-    "spread_share": (("kind", "name", "rates"), ("entry", "average_pips", "cap_pips")),
-    "cpa": (
-        ("kind", "name", "amount"),
-        ("min_deposit", "ftd_window_hours", "min_lots", "qualification_days", "clawback_days"),
-    ),
-}
-"""By kind: the keys that must be there, and those that may."""
-
-
-def _read_component(page: _Page, plan_id: str, node: Node) -> tuple[Component, dict[Subject, Place]] | None:
-    what = f"a component of {plan_id}"
-    kind = page.choice(_peek(node, "kind"), f"{what}: kind", tuple(_COMPONENT_KEYS), "")
-    if not kind:
-        if _peek(node, "kind") is None:
-            page.fail(node, f"{what} needs the key kind: {', '.join(_COMPONENT_KEYS)}")
+def _read_symbol(page: Page, server: str, symbol: str, data: Any, line: int) -> _Located | None:
+    before = len(page.problems)
+    keys = page.mapping(data, symbol, line=line, required=_SYMBOL_REQUIRED, optional=_SYMBOL_OPTIONAL)
+    if any(key not in keys for key in _SYMBOL_REQUIRED) and len(page.problems) > before:
         return None
-    required, optional = _COMPONENT_KEYS[kind]
-    keys = page.mapping(node, what, required=required, optional=optional)
-    name = page.identifier(keys.get("name"), f"{what}: name")
-    places = _places(page, node, keys)
-    what = f"{plan_id}/{name}"
-    component: Component
-    if kind == "per_lot":
-        component = _read_per_lot(page, what, name, keys, places)
-    elif kind == "spread_share":
-        component = _read_spread_share(page, what, name, keys, places)
-    else:
-        component = _read_cpa(page, what, name, keys)
-    return component, places
+    for key, text in (("server", server), ("symbol", symbol), ("canonical", symbol)):
+        if key not in keys:
+            keys.put(key, Text.at(keys.line, text), keys.line)
+    if "standard_contract_size" not in keys:
+        keys.put("standard_contract_size", keys["contract_size"], keys.line_at("contract_size"))
+    return _read_record(page, SymbolDefined, keys, symbol, line)
 
 
-def _peek(node: Node, key: str) -> Node | None:
-    """The value of a key before it is known which keys belong here."""
-    pairs = node.value if isinstance(node, MappingNode) else ()
-    return next((value for key_node, value in pairs if key_node.value == key), None)
+def _read_plans(page: Page, top: Fields) -> list[_Located]:
+    if ("plan" in top) == ("plans" in top):
+        page.fail(top.line, f"{Path(page.file).name} needs the key plans, a list, or the key plan, a mapping")
+    entries = [(top["plan"], top.line_at("plan"))] if "plan" in top else []
+    entries += [(item, line_of(item, top.line_at("plans"))) for item in page.items(top, "plans")]
+    return _read_records(page, PlanDefined, entries, "a plan")
 
 
-def _read_per_lot(
-    page: _Page, what: str, name: str, keys: dict[str, Node], places: dict[Subject, Place]
-) -> PerLot:
-    return PerLot(
-        name=name,
-        rates=_read_matches(page, what, "rates", keys, places),
-        entry=_read_entry(page, what, keys),
-        standardised=page.flag(keys.get("standardised"), f"{what}: standardised", default=True),
-    )
+def _read_partners(page: Page, top: Fields) -> list[_Located]:
+    entries = [(item, line_of(item, top.line_at("partners"))) for item in page.items(top, "partners")]
+    for item, _ in entries:
+        if isinstance(item, Fields):
+            _open_partner(page, item)
+    return _read_records(page, PartnerDefined, entries, "a partner")
 
 
-def _read_spread_share(
-    page: _Page, what: str, name: str, keys: dict[str, Node], places: dict[Subject, Place]
-) -> SpreadShare:
-    cap = keys.get("cap_pips")
-    return SpreadShare(
-        name=name,
-        rates=_read_matches(page, what, "rates", keys, places),
-        entry=_read_entry(page, what, keys),
-        average_pips=_read_matches(page, what, "average_pips", keys, places),
-        cap_pips=page.number(cap, f"{what}: cap_pips") if cap else None,
-    )
+def _open_partner(page: Page, keys: Fields) -> None:
+    """Words for flags, and `rank: gold` for the rank of every entry of `plan`."""
+    what = str(keys.get("id", "a partner"))
+    for key, options, word in (
+        ("kyc", get_args(KycStatus), "approved"),
+        ("agreement", ("pending", "accepted"), "accepted"),
+    ):
+        if key in keys:
+            told = page.choice(keys, key, what, options, options[0])
+            keys[key] = Text.at(keys.line_at(key), "true" if told == word else "false")
+    if "rank" not in keys:
+        return
+    line, rank = keys.key_lines["rank"], keys.pop("rank")
+    if isinstance(plan := keys.get("plan"), Text):
+        entry = Fields(plan.line)
+        entry.put("plan", plan, plan.line)
+        keys["plan"] = Items(plan.line, [entry])
+    if not isinstance(keys.get("plan"), Items):
+        page.fail(line, f"{what} has a rank but no plan; a rank belongs to a plan")
+        return
+    for entry in keys["plan"]:
+        if isinstance(entry, Fields) and "rank" not in entry:
+            entry.put("rank", rank, line)
 
 
-def _read_cpa(page: _Page, what: str, name: str, keys: dict[str, Node]) -> Cpa:
-    def number(key: str, default: Decimal) -> Decimal:
-        return page.number(keys.get(key), f"{what}: {key}", default)
-
-    def whole(key: str, default: int) -> int:
-        return page.whole(keys.get(key), f"{what}: {key}", default)
-
-    plain = Cpa(name=name, amount=number("amount", Decimal(1)))
-    return Cpa(
-        name=name,
-        amount=plain.amount,
-        min_deposit=number("min_deposit", plain.min_deposit),
-        ftd_window_hours=whole("ftd_window_hours", plain.ftd_window_hours),
-        min_lots=number("min_lots", plain.min_lots),
-        qualification_days=whole("qualification_days", plain.qualification_days),
-        clawback_days=whole("clawback_days", plain.clawback_days),
-    )
+def _read_records(
+    page: Page, kind: type[PlanDefined | PartnerDefined], entries: Iterable[tuple[Any, int]], what: str
+) -> list[_Located]:
+    read = [
+        _read_record(page, kind, item, str(item.get("id", what)) if isinstance(item, Fields) else what, line)
+        for item, line in entries
+    ]
+    return [located for located in read if located is not None]
 
 
-def _read_entry(page: _Page, what: str, keys: dict[str, Node]) -> Literal["in", "out", "both"]:
-    entry = page.choice(keys.get("entry"), f"{what}: entry", ("in", "out", "both"), "out")
-    return "in" if entry == "in" else "both" if entry == "both" else "out"
+def _read_record(
+    page: Page,
+    kind: type[PlanDefined | PartnerDefined | SymbolDefined],
+    data: Any,
+    label: str,
+    line: int,
+) -> _Located | None:
+    record, shaped = read_value(page, kind, data, label, line)
+    return _Located(record, page.file, shaped) if record is not None else None
 
 
-def _read_matches(
-    page: _Page, what: str, key: str, keys: dict[str, Node], places: dict[Subject, Place]
-) -> tuple[Rate, ...]:
-    rates: list[Rate] = []
-    for match, node in page.mapping(keys.get(key), f"{what}: {key}", optional=None).items():
-        places[key, match] = page.place(node)
-        rates.append(Rate(match=match, value=page.number(node, f"{what}: {match}")))
-    if key in keys and not rates:
-        page.fail(keys[key], f"{what}: {key} is empty; name at least one symbol, class or *")
-    return tuple(rates)
+# Rates of exchange
 
 
-# partners.yaml
-
-
-def _read_partners(page: _Page) -> list[_Located]:
-    top = page.mapping(page.root, "partners.yaml", required=("partners",))
-    return [_read_partner(page, node) for node in page.items(top.get("partners"), "partners")]
-
-
-def _read_partner(page: _Page, node: Node) -> _Located:
-    keys = page.mapping(
-        node, "a partner", required=("id", "name", "currency"), optional=("kyc", "parent", "plan")
-    )
-    ib_id = page.identifier(keys.get("id"), "id of a partner")
-    kyc = page.choice(keys.get("kyc"), f"{ib_id}: kyc", get_args(KycStatus), "pending")
-    places = _places(page, node, keys)
-    record = PartnerDefined(
-        ib_id=ib_id,
-        name=page.scalar(keys.get("name"), f"{ib_id}: name"),
-        currency=page.currency(keys.get("currency"), f"{ib_id}: currency"),
-        parents=tuple(
-            ParentLink(since=since, ib_id=parent)
-            for since, parent in _read_schedule(page, ib_id, "parent", keys, places)
-        ),
-        schedule=tuple(
-            PlanAssignment(since=since, plan_id=plan)
-            for since, plan in _read_schedule(page, ib_id, "plan", keys, places)
-        ),
-        kyc_approved=kyc == "approved",
-    )
-    return _Located(record, places)
-
-
-def _read_schedule(
-    page: _Page, ib_id: str, key: str, keys: dict[str, Node], places: dict[Subject, Place]
-) -> list[tuple[datetime | None, str | None]]:
-    """`plan: gold` holds from the beginning; a list has one entry for each change, `null` for none."""
-    node = keys.get(key)
-    if node is None or _is_null(node):
-        return []
-    what = f"{ib_id}: {key}"
-    if isinstance(node, ScalarNode):
-        places[key, "0"] = page.place(node)
-        return [(None, page.identifier(node, what))]
-    entries: list[tuple[datetime | None, str | None]] = []
-    for item in page.items(node, what):
-        fields = page.mapping(item, what, required=(key,), optional=("since",))
-        since = page.moment(fields.get("since"), f"{what}: since")
-        # An entry that could not be read is left out: in its place anything would raise more problems.
-        if key not in fields or ("since" in fields and since is None):
-            continue
-        places[key, str(len(entries))] = page.place(item)
-        named_id = None if _is_null(fields[key]) else page.identifier(fields[key], what)
-        entries.append((since, named_id))
-    return entries
-
-
-# rates.yaml
-
-
-def _read_rates(page: _Page) -> list[_Located]:
-    top = page.mapping(page.root, "rates.yaml", required=("rates",))
+def _read_rates(page: Page, top: Fields) -> list[_Located]:
     found: list[_Located] = []
-    for node in page.items(top.get("rates"), "rates"):
-        keys = page.mapping(node, "an entry of rates", required=("as_of", "rates"), optional=("source",))
-        as_of = page.moment(keys.get("as_of"), "as_of")
-        source = page.scalar(keys.get("source"), "source")
-        for pair, value in page.mapping(keys.get("rates"), "rates", optional=None).items():
-            base, slash, quote = pair.partition("/")
-            if not slash:
-                page.fail(value, f"{pair} names no two currencies; write EUR/USD")
-            elif as_of is not None:
-                rate = page.number(value, pair)
-                record = RatePublished(base=base, quote=quote, rate=rate, as_of=as_of, source=source)
-                found.append(_Located(record, {(): page.place(value)}))
+    for item in page.items(top, "rates"):
+        line = line_of(item, top.line_at("rates"))
+        keys = page.mapping(
+            item, "an entry of rates", line=line, required=("as_of", "rates"), optional=("source",)
+        )
+        as_of = page.parsed(
+            keys, "as_of", "rates", lambda text: to_moment(text, page.zone), MOMENT_HINT, None
+        )
+        source = page.parsed(keys, "source", "rates", str, "", "")
+        if "rates" in keys:
+            pairs = page.mapping(keys["rates"], "rates", line=keys.line_at("rates"), optional=None)
+            found += _read_pairs(page, pairs, as_of, source)
     return found
+
+
+def _read_pairs(page: Page, pairs: Fields, as_of: datetime | None, source: str) -> Iterator[_Located]:
+    for pair in pairs:
+        base, slash, quote = pair.partition("/")
+        if not slash:
+            page.fail(pairs.line_at(pair), f"{pair} names no two currencies; write EUR/USD")
+        elif as_of is not None:
+            rate = page.parsed(pairs, pair, "rates", to_decimal, DECIMAL_HINT, ONE)
+            record = RatePublished(base=base, quote=quote, rate=rate, as_of=as_of, source=source)
+            yield _Located(record, page.file, Fields(pairs.line_at(pair)))

@@ -1,6 +1,6 @@
 """Events as newline-delimited JSON: one record a line, `type` first, unknown fields refused."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, get_args
@@ -11,19 +11,24 @@ from commission.client_state import RoutedDeal
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
+    ClientFlagged,
     ClientReassigned,
     ClientRegistered,
     Deal,
     DepositCleared,
     KycChanged,
+    WithdrawalPaid,
 )
-from commission.outputs import Milestone, Rejection, Statement, Transfer
+from commission.outputs import Milestone, Rejection, Statement, Tally, Transfer
 from commission.terms import (
+    ParentLink,
     PartnerDefined,
     PeriodDefined,
     PeriodEnded,
+    PlanAssignment,
     PlanDefined,
     RatePublished,
+    StatusChange,
     SymbolDefined,
 )
 
@@ -41,6 +46,8 @@ Record = (
     | ClientReassigned
     | DepositCleared
     | ChargebackReceived
+    | WithdrawalPaid
+    | ClientFlagged
     | KycChanged
     | PlanDefined
     | PartnerDefined
@@ -49,6 +56,7 @@ Record = (
     | PeriodDefined
     | PeriodEnded
     | Transfer
+    | Tally
     | Rejection
     | Milestone
     | Statement
@@ -142,18 +150,29 @@ def _check_aware(record: Record) -> None:
             raise InvalidRecord(f"{record.type}.{name}: the time has no zone; write UTC with a Z")
 
 
-def _times(record: Record) -> list[tuple[str, datetime | None]]:
+def _times(record: Record) -> Iterator[tuple[str, datetime | None]]:
     match record:
         case RoutedDeal():
-            return [("deal.occurred_at", record.deal.occurred_at)]
+            yield "deal.occurred_at", record.deal.occurred_at
         case PartnerDefined():
-            links = [link.since for link in record.parents]
-            return [("since", at) for at in (*links, *(plan.since for plan in record.schedule))]
+            links: tuple[ParentLink | PlanAssignment | StatusChange, ...] = (
+                *record.parents,
+                *record.schedule,
+                *record.statuses,
+            )
+            yield from (("since", link.since) for link in links)
         case RatePublished():
-            return [("as_of", record.as_of)]
+            yield "as_of", record.as_of
         case PeriodDefined() | Statement():
-            return [("starts_at", record.starts_at), ("ends_at", record.ends_at)]
-        case PlanDefined() | SymbolDefined() | PeriodEnded():
-            return []
+            yield "starts_at", record.starts_at
+            yield "ends_at", record.ends_at
+        case PlanDefined():
+            yield "since", record.since
+            for component in record.components:
+                for rate in getattr(component, "rates", ()):
+                    yield "rates.since", rate.since
+                    yield "rates.until", rate.until
+        case SymbolDefined() | PeriodEnded():
+            return
         case _:
-            return [("occurred_at", record.occurred_at)]
+            yield "occurred_at", record.occurred_at

@@ -5,7 +5,7 @@ runner makes it durable, `commit` makes it visible; a crash between the two repe
 the same result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import localcontext
@@ -46,6 +46,9 @@ class Store(Protocol):
 
     def pop(self, key: bytes, default: None, /) -> bytes | None:
         """Forget a value."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All keys."""
 
 
 class HoleError(RuntimeError):
@@ -147,7 +150,7 @@ class Partition:
 
     def _fold(self, applied: Applied, value: bytes, received_at: datetime) -> Step:
         records, letters = self._decode(applied.offset, value, received_at)
-        draft, terms = Draft(self._load), self.terms
+        draft, terms = Draft(self._load, self._scan), self.terms
         state: dict[bytes, bytes | None] = {}
         news = [record for record in records if isinstance(record, TERMS_TYPES)]
         if news:
@@ -171,6 +174,11 @@ class Partition:
             whole = b"\n".join(encode(records)) if letters else value
             messages.extend(self._broadcast(applied.offset, whole))
         return Step(tuple(messages), state, applied, terms, draft.writes)
+
+    def _scan(self, prefix: str) -> list[str]:
+        """The stored keys that begin with `prefix`: all of the store are looked through."""
+        whole, own = self.key(prefix), len(self.key(""))
+        return [key[own:].decode() for key in self.store if key.startswith(whole)]
 
     def _load(self, key: str) -> State | None:
         if key in self.cache:

@@ -10,14 +10,16 @@ from commission.client_state import RoutedDeal
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
+    ClientFlagged,
     ClientReassigned,
     ClientRegistered,
     Deal,
     DepositCleared,
     KycChanged,
+    WithdrawalPaid,
 )
 from commission.known import Terms
-from commission.outputs import Milestone, Output, Rejection, Statement, Transfer
+from commission.outputs import Milestone, Output, Rejection, Statement, Tally, Transfer
 from commission.terms import PeriodEnded
 from schemas import topics
 
@@ -58,7 +60,7 @@ def _from_accounts(output: RoutedDeal | Rejection) -> Address:
 
 def _from_clients(output: Output) -> Address:
     match output:
-        case Transfer():
+        case Transfer() | Tally():
             return topics.PARTNER_BOOK, output.ib_id
         case Milestone():
             return topics.MILESTONES, output.client_id
@@ -92,7 +94,16 @@ ACCOUNTS = Stage(
 CLIENTS = Stage(
     name="clients",
     topic=topics.CLIENT_BOOK,
-    accepts=(RoutedDeal, ClientRegistered, ClientReassigned, DepositCleared, ChargebackReceived, KycChanged),
+    accepts=(
+        RoutedDeal,
+        ClientRegistered,
+        ClientReassigned,
+        DepositCleared,
+        ChargebackReceived,
+        WithdrawalPaid,
+        ClientFlagged,
+        KycChanged,
+    ),
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",
@@ -102,12 +113,13 @@ CLIENTS = Stage(
 PARTNERS = Stage(
     name="partners",
     topic=topics.PARTNER_BOOK,
-    accepts=(Transfer,),
+    accepts=(Transfer, Tally),
     fold=partner_book.apply,
     keys=partner_book.KEYS,
     hot="i",
     address=_from_partners,
     on_period_end=partner_book.close,
+    on_terms=partner_book.retry_early,
 )
 TERMS = Stage(
     name="terms",

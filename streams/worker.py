@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -169,6 +169,10 @@ class _TableState:
     def __setitem__(self, key: bytes, value: bytes) -> None:
         self._store.data[key] = value
         self._store._key_partition[key] = self._partition  # the store forgets revoked partitions by it
+
+    def __iter__(self) -> Iterator[bytes]:
+        own = b"%d/" % self._partition
+        return (key for key in self._store.data if key.startswith(own))
 
     def pop(self, key: bytes, default: None) -> bytes | None:
         self._store._key_partition.pop(key, None)

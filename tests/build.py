@@ -25,6 +25,7 @@ from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.terms import (
     Component,
     Cpa,
+    CpaAmount,
     ParentLink,
     PartnerDefined,
     PeriodDefined,
@@ -159,8 +160,9 @@ def spread(text: str, *, average: str = "", cap: str | None = None, **fields: An
 
 def cpa(amount: str, **fields: Any) -> Cpa:
     """One amount for a client that deposits 500 in a day and trades 3 lots, unless told otherwise."""
-    values: dict[str, Any] = {"name": "cpa", "min_deposit": D(500), "min_lots": D(3)}
-    return Cpa(amount=D(amount), **(values | fields))
+    values: dict[str, Any] = {"name": "cpa", "min_deposit": D(500), "min_lots": D(3)} | fields
+    amounts = (CpaAmount(amount=D(amount), min_deposit=values.pop("min_deposit")),)
+    return Cpa(**({"amounts": amounts} | values))
 
 
 def plan(text: str, *components: Component, kyc_gate: bool = False, version: int = 1) -> PlanDefined:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
+from api.queries.money import EARNING, FROM_IB, TAKEN_BACK, TO_IB
 from api.queries.periods import INSIDE, Interval
 
 GroupBy = Literal["ib", "symbol", "component", "client", "period"]
@@ -35,19 +36,17 @@ _NAMES = {"ib": "ib_id", "client": "client_id"}
 _REPORT = """
 WITH rows AS (
     SELECT {dimensions}, currency, code, amount, debit, credit, caused_by, lots,
-        component != 'cpa' AS is_deal,
-        code = 'accrual' AND transfer_id NOT IN (
-            SELECT assumeNotNull(reverses) FROM transfers FINAL WHERE reverses IS NOT NULL
-        ) AS stands
+        account_key != '' AS is_deal, {to_ib} AS to_ib, {from_ib} AS from_ib,
+        code = 'accrual' AND transfer_id NOT IN ({taken_back}) AS stands
     FROM transfers FINAL
-    WHERE {inside} AND code IN ('accrual', 'reversal', 'release')
+    WHERE {inside} AND {earning}
       AND ({{ib:String}} = '' OR ib_id = {{ib:String}})
       AND ({{symbol:String}} = '' OR symbol = {{symbol:String}})
       AND ({{currency:String}} = '' OR currency = {{currency:String}})
 ), deals_of AS (
     SELECT {keys}, currency, caused_by,
-        sumIf(amount, code = 'accrual') AS accrued_of, sumIf(amount, code = 'reversal') AS reversed_of,
-        sumIf(amount, endsWith(credit, ':held')) - sumIf(amount, endsWith(debit, ':held')) AS held_of,
+        sumIf(amount, to_ib) AS accrued_of, sumIf(amount, from_ib) AS reversed_of,
+        sumIf(amount, match(credit, '^ib:.*:held$')) - sumIf(amount, match(debit, '^ib:.*:held$')) AS held_of,
         maxIf(lots, stands AND is_deal) AS lots_of, max(stands AND is_deal) AS is_rated
     FROM rows GROUP BY {keys}, currency, caused_by
 )
@@ -100,6 +99,10 @@ def _rows(
         dimensions=", ".join(dimensions) or "1 AS everything",
         keys=", ".join(keys) or "everything",
         inside=INSIDE,
+        to_ib=TO_IB,
+        from_ib=FROM_IB,
+        earning=EARNING,
+        taken_back=TAKEN_BACK,
     )
     found = ledger.rows(
         sql,
@@ -120,9 +123,9 @@ def _named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:
 
 _DAILY = f"""
 SELECT toDate(occurred_at) AS day, ib_id,
-    sumIf(amount, code = 'accrual') - sumIf(amount, code = 'reversal') AS net
+    sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS net
 FROM transfers FINAL
-WHERE {INSIDE} AND code IN ('accrual', 'reversal') AND currency = {{currency:String}}
+WHERE {INSIDE} AND {EARNING} AND currency = {{currency:String}}
 GROUP BY day, ib_id ORDER BY day, ib_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries.commissions import ReportFilter, report
+from api.queries.money import FROM_IB, TO_IB
 from api.queries.periods import ALWAYS, SETTLED_INSIDE, Interval
 
 MAX_PARTNERS = 10_000
@@ -13,9 +14,9 @@ MAX_DEPTH = 64
 
 _BALANCES = f"""
 SELECT ib_id, currency,
-    sumIf(amount, code = 'accrual') - sumIf(amount, code = 'reversal') AS earned,
-    sumIf(amount, code = 'reversal') AS reversed,
-    sumIf(amount, endsWith(credit, ':held')) - sumIf(amount, endsWith(debit, ':held')) AS held,
+    sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS earned,
+    sumIf(amount, {FROM_IB}) AS reversed,
+    sumIf(amount, match(credit, '^ib:.*:held$')) - sumIf(amount, match(debit, '^ib:.*:held$')) AS held,
     sumIf(amount, endsWith(credit, ':pending')) - sumIf(amount, endsWith(debit, ':pending')) AS pending,
     sumIf(amount, endsWith(credit, ':payable')) - sumIf(amount, endsWith(debit, ':payable')) AS payable
 FROM transfers FINAL WHERE {SETTLED_INSIDE}

@@ -4,13 +4,13 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
+from api.queries.money import TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
 
-_RATED = """
+_RATED = f"""
 SELECT caused_by FROM transfers FINAL
-WHERE code = 'accrual' AND component != 'cpa' AND transfer_id NOT IN (
-    SELECT assumeNotNull(reverses) FROM transfers FINAL WHERE reverses IS NOT NULL)
-"""
+WHERE code = 'accrual' AND account_key != '' AND transfer_id NOT IN ({TAKEN_BACK})
+"""  # noqa: S608  - the parts are constants; values are parameters
 
 _COUNTS = f"""
 SELECT

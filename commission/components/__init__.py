@@ -1,26 +1,47 @@
-"""Plan components: one way an amount arises each, behind one signature.
+"""Plan components that pay for deals: one way to measure a deal each, behind one signature.
 
-`price(component, plan, part, terms)` gives a `Priced` amount with the factors that made it, or a
-`Reason` why it is not an amount. Which component belongs to which module is decided here only.
+`measure(component, plan, part, lots, terms)` gives what the component's rate multiplies, with the
+factors that made it, or a `Reason` why there is nothing. Which component belongs to which module is
+decided here only.
 """
 
-from commission.components import per_lot, spread_share
+from decimal import Decimal
+
+from commission.components import lots as lots_
+from commission.components import pips, shares, spread_share, turnover
 from commission.known import Terms
-from commission.pricing import Part, Priced, Reason
-from commission.terms import Component, Cpa, PerLot, PlanDefined, SpreadShare
+from commission.pricing import Measured, Part, Reason
+from commission.terms import (
+    CommissionShare,
+    DealComponent,
+    PerLot,
+    Pips,
+    PlanDefined,
+    ProfitShare,
+    Rebate,
+    RevenueShare,
+    SpreadShare,
+    SwapShare,
+    Turnover,
+)
 
-DEAL_KINDS = ("per_lot", "spread_share")
-"""Components a deal can earn, in the order they are explained."""
 
-
-def price(component: Component, plan: PlanDefined, part: Part, terms: Terms) -> Priced | Reason:
-    """What `component` of `plan` pays, before overrides, for one part of a deal."""
+def measure(
+    component: DealComponent, plan: PlanDefined, part: Part, lots: Decimal, terms: Terms
+) -> Measured | Reason:
+    """What `component` of `plan` measures of `lots` of the part; its rate times this is the amount."""
     match component:
-        case PerLot():
-            return per_lot.price(component, plan, part, terms)
+        case PerLot() | Rebate():
+            return lots_.measure(component, plan, part, lots)
         case SpreadShare():
-            return spread_share.price(component, plan, part, terms)
-        case Cpa():
-            return Reason(
-                "not_a_deal_component", f"{component.name} pays for clients, not for deals", waits=False
-            )
+            return spread_share.measure(component, plan, part, lots, terms)
+        case Turnover():
+            return turnover.measure(component, plan, part, lots, terms)
+        case Pips():
+            return pips.measure(component, plan, part, lots)
+        case CommissionShare() | SwapShare() | ProfitShare():
+            return shares.measure(component, plan, part, lots)
+        case RevenueShare():
+            return shares.net_revenue(component, plan, part, lots, terms)
+        case _:
+            raise TypeError(f"{type(component).__name__} is not a component that pays for deals")

@@ -1,52 +1,134 @@
-"""A share of the spread: `share x spread x contract size x lots`, in the profit currency."""
+"""A share of the spread: `rate x spread x contract size x lots`, in the profit currency."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
+from commission.components.lots import counted
+from commission.conditions import opening_unknown
+from commission.events import Deal
 from commission.known import Terms
-from commission.money import Money, plain
-from commission.pricing import Part, Priced, Reason
-from commission.terms import PlanDefined, SpreadShare
+from commission.money import plain
+from commission.pricing import ZERO, Factors, Measured, Part, Reason, Slice
+from commission.terms import PlanDefined, Rate, SpreadShare
 
 
-def price(component: SpreadShare, plan: PlanDefined, part: Part, terms: Terms) -> Priced | Reason:
-    """Pay the share of what the client paid as spread, measured or, where unknown, averaged."""
-    share = terms.rate_for(component.rates, part.symbol)
-    if share is None:
-        return Reason(
-            "symbol_not_covered", f"no rate of {plan.plan_id}/{component.name} matches", waits=False
-        )
-    lots = part.lots(component.entry)
-    if not lots:
-        return Reason(
-            "entry_not_paid", f"{plan.plan_id}/{component.name} pays on `{component.entry}`", waits=False
-        )
-    found = _spread(component, part, terms)
+class Spread(NamedTuple):
+    """A price difference, and in words where it comes from."""
+
+    difference: Decimal
+    basis: str
+
+
+def measure(
+    component: SpreadShare, plan: PlanDefined, part: Part, lots: Decimal, terms: Terms
+) -> Measured | Reason:
+    """Measure the spread the client paid on the lots, as the component's basis finds it."""
+    found = _found(component, part, terms)
     if isinstance(found, Reason):
         return found
-    spread, basis = found
-    factors = {
-        "lots": plain(lots),
-        "contract size": plain(part.contract_size),
-        "spread": f"{plain(spread)} ({basis})",
-        "share": f"{plain(share.value)} ({share.match})",
+    spread = _bounded(component, part, found, terms)
+    factors: Factors = {
+        "lots": lots,
+        "contract_size": part.contract_size,
+        "spread": spread.difference,
+        "spread_basis": spread.basis,
     }
-    amount = Money(share.value * spread * part.contract_size * lots, part.symbol.profit_currency)
-    return Priced(amount, f"{component.name}/{share.match}", part.standard_lots(component.entry), factors)
+    return Measured(
+        part.worth(spread.difference, lots),
+        part.symbol.profit_currency,
+        counted(plan, part, lots, {}),
+        factors,
+    )
 
 
-def _spread(component: SpreadShare, part: Part, terms: Terms) -> tuple[Decimal, str] | Reason:
-    deal, symbol = part.deal, part.symbol
-    if deal.bid is not None and deal.ask is not None:
-        spread, basis = deal.ask - deal.bid, f"ask {plain(deal.ask)} - bid {plain(deal.bid)}"
-    else:
-        average = terms.rate_for(component.average_pips, symbol)
-        if average is None:
-            return Reason(
-                "spread_unknown",
-                f"no bid and ask, and no average spread of {symbol.canonical} in {component.name}",
-                waits=True,
-            )
-        spread, basis = average.value * symbol.pip, f"average of {plain(average.value)} pips"
-    if component.cap_pips is not None and spread > component.cap_pips * symbol.pip:
-        return component.cap_pips * symbol.pip, f"{basis}, capped at {plain(component.cap_pips)} pips"
-    return spread, basis
+def measured_at(deal: Deal) -> Decimal | None:
+    """`ask - bid` at the deal; None where the platform recorded none."""
+    return deal.ask - deal.bid if deal.bid is not None and deal.ask is not None else None
+
+
+def average(rates: tuple[Rate, ...], part: Part, terms: Terms) -> Spread | None:
+    """The usual spread: of `rates`, else of the symbol."""
+    found = terms.rate_for(rates, part.symbol, part.trait, part.at) if rates else None
+    pips = found.value if found is not None else part.symbol.average_pips
+    return None if pips is None else Spread(pips * part.symbol.pip, f"average of {plain(pips)} pips")
+
+
+def paid(part: Part, lots: Decimal, terms: Terms) -> Decimal | Reason:
+    """The money value of the deal's own spread, measured or usual: a term of the broker's revenue."""
+    difference = measured_at(part.deal)
+    if difference is None:
+        usual = average((), part, terms)
+        if usual is None:
+            return _unknown(part, "the terms")
+        difference = usual.difference
+    return part.worth(difference, lots)
+
+
+def _found(component: SpreadShare, part: Part, terms: Terms) -> Spread | Reason:
+    usual = average(component.average_pips, part, terms)
+    if component.basis == "markup":
+        markup = terms.rate_for(component.markup_pips, part.symbol, part.trait, part.at)
+        if markup is None:
+            return _unknown(part, component.name)
+        return Spread(markup.value * part.symbol.pip, f"mark-up of {plain(markup.value)} pips")
+    measured = None if component.basis == "table" else _measured(component, part)
+    if isinstance(measured, Reason):
+        return measured
+    return measured or usual or _unknown(part, component.name)
+
+
+def _measured(component: SpreadShare, part: Part) -> Spread | Reason | None:
+    """The spread at the deal, at the openings it closes, or the mean of both; None where unknown."""
+    closing = measured_at(part.deal)
+    if component.basis == "execution" or not part.closed:
+        return _closing(part.deal, closing)
+    if part.slices is None:
+        return opening_unknown(part)
+    opening = _opening(part.slices, part.closed)
+    if opening is None:
+        return None
+    if component.basis == "open":
+        return Spread(opening, f"{plain(opening)} at opening")
+    if closing is None:
+        return None
+    basis = f"mean of {plain(opening)} at opening and {plain(closing)} at closing"
+    return Spread((opening + closing) / 2, basis)
+
+
+def _closing(deal: Deal, difference: Decimal | None) -> Spread | None:
+    if difference is None:
+        return None
+    sides = f"ask {plain(deal.ask or ZERO)} - bid {plain(deal.bid or ZERO)}"
+    return Spread(difference, sides)
+
+
+def _opening(slices: tuple[Slice, ...], closed: Decimal) -> Decimal | None:
+    """The mean spread of the openings, by lots; None if one of them is unknown."""
+    total = ZERO
+    for one in slices:
+        if one.spread is None:
+            return None
+        total += one.spread * one.lots
+    return total / closed
+
+
+def _bounded(component: SpreadShare, part: Part, spread: Spread, terms: Terms) -> Spread:
+    difference, basis = spread
+    pip = part.symbol.pip
+    if component.at_most_average:
+        usual = average(component.average_pips, part, terms)
+        if usual is not None and difference > usual.difference:
+            difference, basis = usual.difference, f"{basis}, at most the {usual.basis}"
+    if component.cap_pips is not None and difference > component.cap_pips * pip:
+        difference, basis = component.cap_pips * pip, f"{basis}, capped at {plain(component.cap_pips)} pips"
+    if component.plus_pips:
+        difference, basis = (
+            difference + component.plus_pips * pip,
+            f"{basis}, plus {plain(component.plus_pips)} pips",
+        )
+    return Spread(difference, basis)
+
+
+def _unknown(part: Part, where: str) -> Reason:
+    text = f"no bid and ask, and no average spread of {part.symbol.canonical} in {where}"
+    return Reason("spread_unknown", text, waits=True)

@@ -199,7 +199,7 @@ def test_a_spread_in_yen_is_converted_at_the_rate_of_the_deal() -> None:
     quote = {"bid": D("150.00"), "ask": D("150.02")}
     told = run(*ANNA, exchange("USD/JPY 150"), rate_after, deal("1 buy 1 USDJPY out", **quote), terms=terms)
     assert told.owed == {NORTH: "6.66666667 USD"}
-    assert told.transfers[0].factors["rate of exchange"] == "1 / USD/JPY 150 (2026-09-01)"
+    assert told.transfers[0].factors["exchange"] == "1 / USD/JPY 150 (2026-09-01)"
 
 
 def test_an_ib_is_paid_in_its_own_currency() -> None:
@@ -282,15 +282,13 @@ def test_a_row_says_how_its_amount_was_made() -> None:
     """Lots, sizes, rate, own amount, best below: in the order they were applied."""
     told = run(*ANNA, deal("1 buy 50 EURUSDc out"))
     master = next(row for row in told.transfers if row.ib_id == "ib-master")
-    assert master.factors == {
-        "lots": "50",
-        "contract size": "1000",
-        "standard contract size": "100000",
-        "standard lots": "0.5",
-        "rate per lot": "7 USD (class:forex)",
-        "own amount": "3.5 USD",
-        "best amount below": "2.5 USD",
-        "amount": "1 USD",
+    assert {name: D(number) for name, number in master.factors.items()} == {
+        "lots": D(50),
+        "contract_size": D(1000),
+        "standard_contract_size": D(100_000),
+        "rate": D(7),
+        "own": D("3.5"),
+        "below": D("2.5"),
     }
     assert ("gold", 1, "lots/class:forex", "EURUSD", D("0.5")) == (
         master.plan_id,

@@ -1,6 +1,6 @@
 """Terms from YAML: a good folder gives exact records, a bad one every problem with file and line."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from commission.terms import (
     Cpa,
+    CpaAmount,
     ParentLink,
     PartnerDefined,
     PeriodDefined,
@@ -22,7 +23,14 @@ from commission.terms import (
     SpreadShare,
     SymbolDefined,
 )
-from ingest.terms import MAX_FILE_BYTES, Broker, InvalidTerms, Problem, Server, load_terms
+from ingest.terms import (
+    MAX_FILE_BYTES,
+    Broker,
+    InvalidTerms,
+    Problem,
+    Server,
+    load_terms,
+)
 
 GOOD = {
     "broker.yaml": """\
@@ -94,8 +102,24 @@ def test_a_good_folder_gives_exact_records(tmp_path: Path) -> None:
     """Numbers are the decimals as written, times are UTC, what is referred to comes first."""
     broker = load_terms(write_folder(tmp_path))
     assert broker.records == (
-        PeriodDefined(period="2026-10", starts_at=utc(2026, 9, 30, 21), ends_at=utc(2026, 10, 31, 22)),
-        PeriodDefined(period="2026-11", starts_at=utc(2026, 10, 31, 22), ends_at=utc(2026, 11, 30, 22)),
+        PeriodDefined(
+            period="2026-10",
+            starts_at=utc(2026, 9, 30, 21),
+            ends_at=utc(2026, 10, 31, 22),
+            # The clocks change in the night to the 26th.
+            days=(
+                *(utc(2026, 9, 30, 21) + timedelta(days=n) for n in range(25)),
+                *(utc(2026, 10, 25, 22) + timedelta(days=n) for n in range(6)),
+            ),
+            first_weekday=3,
+        ),
+        PeriodDefined(
+            period="2026-11",
+            starts_at=utc(2026, 10, 31, 22),
+            ends_at=utc(2026, 11, 30, 22),
+            days=tuple(utc(2026, 10, 31, 22) + timedelta(days=n) for n in range(30)),
+            first_weekday=6,
+        ),
         symbol("EURUSD", "EURUSD", "forex", "100000", "100000", "0.0001"),
         symbol("EURUSDc", "EURUSD", "forex", "1000", "100000", "0.0001"),
         symbol("XAUUSD", "XAUUSD", "metal", "100", "100", "0.01"),
@@ -113,8 +137,7 @@ def test_a_good_folder_gives_exact_records(tmp_path: Path) -> None:
                 ),
                 Cpa(
                     name="cpa",
-                    amount=Decimal(300),
-                    min_deposit=Decimal(500),
+                    amounts=(CpaAmount(amount=Decimal(300), min_deposit=Decimal(500)),),
                     min_lots=Decimal(3),
                     clawback_days=30,
                 ),
@@ -184,7 +207,7 @@ def test_warnings_come_with_the_broker(tmp_path: Path) -> None:
 CASES = [
     # broker.yaml
     ("broker", "Europe/Nicosia", "Europe/Nicosa", 1, "write an IANA zone such as Europe/Nicosia"),
-    ("broker", "period: month", "period: week", 1, "choose one of month"),
+    ("broker", "period: month", "period: year", 1, "choose one of day, week, month"),
     ("broker", "from: 2026-10", "from: 2026-13", 1, "write year and month as 2026-09"),
     ("broker", "to: 2026-11", "to: 2026-09", 1, "`to` must be `from` or later"),
     ("broker", "platform: mt5", "platform: mt6", 3, "choose one of mt4, mt5"),
@@ -192,24 +215,24 @@ CASES = [
     ("broker", "York+7h", "York+7", 3, "write America/New_York+7h"),
     ("broker", "York+7h", "York+25h", 3, "write America/New_York+7h"),
     ("broker", "platform: mt4", "platform: mt4, margin_mode: netting", 4, "leave margin_mode out"),
-    ("broker", "currency: EUR", "currency: eur", 4, "'eur' is no currency"),
+    ("broker", "currency: EUR", "currency: eur", 4, "is 'eur'; that is no currency"),
     ("broker", "platform: mt4, ", "", 4, "needs the key platform"),
     ("broker", "platform: mt4", "platfrom: mt4", 4, "has no key platfrom; use platform, timezone"),
     ("broker", "  real:", "  live:", 4, "servers has the key live twice"),
     ("broker", "  real:", "  a/b:", 4, "without `/` and `|`"),
     # symbols.yaml
     ("symbols", "  live:", "  lives:", 3, "the server lives is not in broker.yaml"),
-    ("symbols", "    XAUUSD:", "    EURUSD:", 6, "symbols of live has the key EURUSD twice"),
+    ("symbols", "    XAUUSD:", "    EURUSD:", 6, "live has the key EURUSD twice"),
     ("symbols", "100, pip: 0.01,", "100,", 6, "XAUUSD needs the key pip"),
     ("symbols", "contract_size: 1000,", "contract_size: 1e3,", 4, "write a plain decimal number"),
     ("symbols", "pip: 0.01", "pip: 0.00", 6, "pip of XAUUSD is 0.00; it must be above 0"),
     ("symbols", "size: 100,", "size: -100,", 6, "contract_size of XAUUSD is -100"),
-    ("symbols", "class: metal", "class: ''", 6, "XAUUSD: class must be 1 to 200 printable characters"),
+    ("symbols", "class: metal", "class: ''", 6, "class must be 1 to 200 printable characters"),
     ("symbols", "profit: USD}\n    EURUSDc", "profit: usd}\n    EURUSDc", 3, "'usd' is no currency"),
     ("symbols", "    XAUUSD:", "    eurusd:", 6, "differ only by letter case but not in meaning"),
     ("symbols", "canonical: EURUSD, class: forex", "canonical: EURUSD, class: fx", 4, "but class forex as"),
     # plans.yaml
-    ("plans", "kind: cpa", "kind: cpl", 8, "choose one of per_lot, spread_share, cpa"),
+    ("plans", "kind: cpa", "kind: cpx", 8, "kind is 'cpx'; choose one of per_lot, turnover"),
     ("plans", "kind: cpa, ", "", 8, "needs the key kind"),
     ("plans", "min_lots: 3", "rates: {}", 8, "has no key rates"),
     ("plans", "name: cpa", "name: fx", 8, "gold has two components named fx"),
@@ -222,10 +245,10 @@ CASES = [
     ("plans", '"XAU*": 5', '"XAU*": five', 6, "is 'five'; write a plain decimal number"),
     ("plans", "EURUSD: 0.10", "EURUSD: 10", 7, "write 35 % as 0.35"),
     ("plans", "cap_pips: 3.5", "cap_pips: 0", 7, "cap_pips is 0; it must be above 0"),
-    ("plans", '{"*": 1.2}', '{"*": 0}', 7, "the average spread of * is 0 pips"),
+    ("plans", '{"*": 1.2}', '{"*": 0}', 7, "average_pips of * is 0 pips"),
     ("plans", "{EURUSD: 0.10}", "{}", 7, "rates is empty"),
     ("plans", "entry: both, rates: {\"*\"", "entry: open, rates: {\"*\"", 15, "choose one of in, out, both"),
-    ("plans", "amount: 300", "amount: 0", 8, "a CPA pays more than 0"),
+    ("plans", "amount: 300", "amount: 0", 8, "it pays more than 0"),
     ("plans", "clawback_days: 30", "clawback_days: -1", 8, "write a whole number, 0 or above"),
     ("plans", "kyc_gate: false", "kyc_gate: no", 13, "write true or false"),
     ("plans", "  - id: silver\n    version: 1", "  - id: gold\n    version: 2", 9, "is defined a second"),

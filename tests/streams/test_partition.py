@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.client_state import RoutedDeal
+from commission.terms import Band, CommissionShare, Pips, Tiers
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import MAX_BATCH_RECORDS, Record, decode_batch, encode
@@ -31,9 +32,11 @@ from tests.build import (
     exchange,
     kyc,
     linked,
+    partner,
     per_lot,
     period,
     plan,
+    rates,
     registered,
     spread,
 )
@@ -68,9 +71,9 @@ def by_topic(messages: Iterable[Message]) -> dict[str, list[str]]:
     return found
 
 
-def routed(text: str, **fields: Any) -> RoutedDeal:
-    """A deal of anna as the account book sends it."""
-    return RoutedDeal(client_id="anna", deal=deal(text, **fields))
+def routed(text: str, client: str = "anna", **fields: Any) -> RoutedDeal:
+    """A client's deal as the account book sends it."""
+    return RoutedDeal(client_id=client, deal=deal(text, **fields))
 
 
 # Offsets and sources
@@ -209,6 +212,14 @@ def test_terms_are_broadcast_to_every_partition_of_both_books() -> None:
 
 LOT = spread("*=0.5", average="*=1")
 EASY = cpa("300", min_deposit=D(1), min_lots=D(2))
+OLD_HANDS = plan(
+    "old USD",
+    per_lot("*=1", entry="in", hedged=True, tiers=Tiers(by="lots", bands=(Band(start=D(1), factor=D(2)),))),
+    Pips(name="pips", rates=rates("*=1"), close_by="first_leg"),
+    CommissionShare(name="charges", rates=rates("*=0.5"), charges=True),
+    kyc_gate=True,
+)
+"""Every kind of state there is: hedged volumes, first legs, volumes to charge, tallies that wait."""
 GATED = plan("silver USD", per_lot("*=5"), LOT, EASY, kyc_gate=True)
 ACCOUNT_LOG = [
     lines(deal("1 buy 1 EURUSD out", bid=D("1.1"), ask=D("1.2"), profit=D("0.00"))),
@@ -221,7 +232,15 @@ CLIENT_LOG = [
     lines(registered("anna ib-north", click={"sub": "7"}, country="CY"), *SYMBOLS[1:]),
     lines(routed("2 buy 3 EURUSD in"), deposit("anna d1 9.00 EUR", day=2), chargeback("anna d9", day=3)),
     lines(*PLANS[:1], GATED, *IBS),
+    lines(OLD_HANDS, partner("ib-old USD old"), registered("cleo ib-old")),
+    lines(
+        routed("51 buy 1 EURUSD in", client="cleo"),
+        routed("52 sell 1 EURUSD out_by", client="cleo", position_id="of-51"),
+        routed("53 buy 1 EURUSD out_by", client="cleo"),
+        routed("54 buy 1 EURUSD in", client="cleo", kind="commission", profit=D(-3)),
+    ),
     lines(SYMBOLS[0], exchange("EUR/USD 1.1")),
+    lines(kyc("cleo approved", day=9)),
     lines(routed("3 buy 2 EURUSD out"), routed("4 sell 4 EURUSD inout", position_id="of-2")),
     lines(kyc("anna approved", day=4), deposit("anna d2 800 USD", day=2), routed("9 buy 1 X out")),
     lines(routed("3 buy 2 EURUSD out", revision="c", kind="cancelled"), routed("5 buy 7 EURUSD out")),
@@ -237,7 +256,8 @@ def partner_log() -> list[bytes]:
     log += [m.value for m in sent if m.topic == topics.PARTNER_BOOK and m.partition != 0]
     months = [period(f"2026-{month}") for month in ("09", "10", "11")]
     september, october, november = (lines(ended(month.period)) for month in months)
-    return [lines(*months, *IBS), *log[:2], september, *log[2:], october, october, november]
+    late_terms = lines(OLD_HANDS)
+    return [lines(*months, *IBS), *log[:2], september, *log[2:], late_terms, october, october, november]
 
 
 LOGS: dict[str, list[bytes]] = {
@@ -307,7 +327,7 @@ def test_terms_are_recovered_block_by_block() -> None:
         apply(partition, offset, lines(*records))
     assert new(CLIENTS, store).terms == partition.terms
     assert partition.applied.terms == 3  # a period's end is time, not terms
-    assert partition.terms.plans["silver"] == GATED
+    assert partition.terms.plans["silver"] == (GATED,)
     del store[partition.key("@terms/1")]
     with pytest.raises(AssertionError, match="lacks terms 1"):
         new(CLIENTS, store)

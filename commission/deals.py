@@ -1,0 +1,507 @@
+"""Deals in the client book: each one is booked, then rated, rejected, parked, or undone by a revision."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from commission import hedging, qualification
+from commission.book import Draft
+from commission.charges import rate_charge, with_volume
+from commission.claws import claw_new
+from commission.client_state import (
+    ClientState,
+    CloseBy,
+    DealState,
+    Hedged,
+    Parked,
+    Parking,
+    Position,
+    Posted,
+    RoutedDeal,
+    Volumes,
+)
+from commission.earned import Rated
+from commission.events import Deal
+from commission.known import Terms
+from commission.milestones import milestone
+from commission.outputs import Rejection, Tally
+from commission.positions import fill_of, slices, split_volume, with_fill, without_fill
+from commission.posting import Cause, post, reverse, send, tally, withdraw
+from commission.pricing import Part, Reason
+from commission.rating import rate
+from commission.selection import Trait
+from commission.terms import SymbolDefined
+from commission.upline import Upline
+
+ENDINGS = ("cancelled", "deleted")
+"""Kinds after which a deal is no longer one."""
+MAX_REVISIONS = 16
+"""Replaced revisions remembered for each deal; more edits of one deal have not been seen."""
+NO_FILLS = Position()
+
+
+@dataclass(slots=True)
+class Booking:
+    """A deal on its way through the fold: what its state is going to be. Lives for one record."""
+
+    key: str
+    """The deal's state key."""
+    cause: str
+    """The deal's business key."""
+    deal: Deal
+    times: int = 1
+    replaced: tuple[str, ...] = ()
+    position: str = ""
+    signed_e8: int = 0
+    opened_e8: int = 0
+    closed_e8: int = 0
+    hedge: str = ""
+    leg: str = ""
+    volume: str = ""
+    posted: tuple[Posted, ...] = ()
+    tallied: tuple[Tally, ...] = ()
+    parked: int | None = None
+
+    def to_state(self) -> DealState:
+        """The state as it is kept."""
+        return DealState(
+            revision=self.deal.revision,
+            at=self.deal.occurred_at,
+            replaced=self.replaced,
+            posted=self.posted,
+            tallied=self.tallied,
+            position=self.position,
+            signed_e8=self.signed_e8,
+            hedge=self.hedge,
+            leg=self.leg,
+            volume=self.volume,
+            times=self.times,
+            parked=self.parked,
+        )
+
+    def to_cause(self, symbol: SymbolDefined | None) -> Cause:
+        """The deal as the cause of rows."""
+        deal = self.deal
+        canonical = symbol.canonical if symbol is not None else deal.symbol
+        return Cause(self.cause, deal.occurred_at, deal.account_key, deal.revision, canonical)
+
+
+def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: int) -> Booking:
+    """A deal that is booked already, to be rated again."""
+    return Booking(
+        key,
+        deal.deal_key,
+        deal,
+        state.times,
+        state.replaced,
+        state.position,
+        state.signed_e8,
+        opened_e8,
+        closed_e8,
+        state.hedge,
+        state.leg,
+        state.volume,
+        state.posted,
+        state.tallied,
+    )
+
+
+def deal_key(client_id: str, deal: Deal) -> str:
+    """The state key of a deal."""
+    return f"d:{client_id}:{deal.deal_key}"
+
+
+def is_stale(known: DealState, deal: Deal) -> bool:
+    """Whether the record tells nothing new: seen before, or older than the deal's end."""
+    return (
+        deal.revision == known.revision
+        or deal.revision in known.replaced
+        or (known.ended and deal.kind not in ENDINGS)
+    )
+
+
+def _replaced(known: DealState | None, deal: Deal) -> tuple[str, ...]:
+    if known is None:
+        return ()
+    if known.revision in ("", deal.revision):
+        return known.replaced
+    return (*known.replaced, known.revision)[-MAX_REVISIONS:]
+
+
+def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState | None) -> ClientState:
+    """Keep a deal until its client registers; a newer revision takes its place."""
+    slot = known.waiting if known is not None and known.waiting is not None else client.waiting
+    deal = record.deal
+    draft.put(f"w:{client.client_id}:{slot}", record)
+    draft.put(
+        deal_key(client.client_id, deal),
+        DealState(
+            revision=deal.revision,
+            at=deal.occurred_at,
+            replaced=_replaced(known, deal),
+            ended=deal.kind in ENDINGS,
+            waiting=slot,
+        ),
+    )
+    text = f"client {client.client_id} is not registered yet; the deal is rated when the CRM says so"
+    reject(draft, client, deal, Reason("unregistered_client", text, waits=True))
+    return replace(client, waiting=max(client.waiting, slot + 1))
+
+
+def fold_deal(
+    draft: Draft, client: ClientState, deal: Deal, known: DealState | None, terms: Terms
+) -> ClientState:
+    """Undo the revision known so far, if any, then book and rate this one."""
+    cause = deal.deal_key
+    booking = Booking(f"d:{client.client_id}:{cause}", cause, deal)
+    if known is not None:
+        client = _undo(draft, client, booking, known, terms)
+        booking.times, booking.replaced = known.times + 1, _replaced(known, deal)
+    refusal = _not_commissionable(deal)
+    if refusal is not None:
+        return _refuse(draft, client, booking, refusal, known, terms)
+    place = f"o:{client.client_id}:{deal.account_key}|{deal.position_id}"
+    position: Position = draft.get(place) or NO_FILLS
+    split = split_volume(position, deal)
+    if isinstance(split, Reason):
+        return _refuse(draft, client, booking, split, known, terms)
+    fill = fill_of(deal, cause)
+    booking.position, booking.signed_e8 = place, fill.signed_e8
+    booking.opened_e8, booking.closed_e8 = split
+    if not client.traded:
+        client = replace(client, traded=True)
+        milestone(draft, client, "first_trade", cause, deal.occurred_at)
+    position = with_fill(position, fill)
+    client = _rate_deal(draft, client, booking, terms, position)
+    if position.parked and booking.opened_e8:
+        client = _retry_openings(draft, client, place, terms)
+    return client
+
+
+def _refuse(
+    draft: Draft,
+    client: ClientState,
+    booking: Booking,
+    reason: Reason,
+    known: DealState | None,
+    terms: Terms,
+) -> ClientState:
+    """The deal is no trade, or not one that can be understood yet."""
+    deal = booking.deal
+    if deal.kind == "commission" and not deal.is_service:
+        charged = _charge(draft, client, booking, terms)
+        if charged is not None:
+            return charged
+    reject(draft, client, deal, reason)
+    state = booking.to_state()
+    if deal.kind in ENDINGS:
+        state = replace(state, ended=True)
+    if reason.code == "position_unknown":
+        state = replace(state, revision="")  # a replay is rated once the missing deals are there
+    draft.put(booking.key, state)
+    return client if known is None else qualification.forget_trade(draft, client, deal, terms)
+
+
+def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState, terms: Terms) -> ClientState:
+    """Take back what an older revision did: its accruals, its volumes, its place among the parked."""
+    deal = booking.deal
+    cause = booking.to_cause(terms.symbol(deal.server, deal.symbol))
+    if known.posted:
+        client, _ = reverse(draft, client, known.posted, cause)
+    if known.tallied:
+        withdraw(draft, client, known.tallied, cause)
+    if known.parked is not None:
+        draft.put(f"p:{known.parked}", None)
+    if known.leg:
+        draft.put(known.leg, None)
+    if known.volume:
+        _add_volume(draft, client, deal, known.volume, -abs(known.signed_e8))
+    if known.signed_e8:
+        position: Position = draft.get(known.position) or NO_FILLS
+        undone = without_fill(position, booking.cause, known.signed_e8, deal)
+        _keep(draft, known.position, undone, keep=False)
+    if known.hedge:
+        before: Hedged = draft.get(known.hedge) or Hedged()
+        after = hedging.without_deal(before, booking.cause)
+        draft.put(known.hedge, after if after.deals else None)
+        client = _rerate(draft, client, hedging.changed(before, after), terms)
+    return client
+
+
+def _keep(draft: Draft, place: str, position: Position, *, keep: bool) -> None:
+    """A position that is flat is forgotten, unless conditions may still ask for its openings."""
+    if keep or position.parked or position.net_e8:
+        draft.put(place, position)
+    elif draft.get(place) is not None:
+        draft.put(place, None)
+
+
+def _rate_deal(
+    draft: Draft,
+    client: ClientState,
+    booking: Booking,
+    terms: Terms,
+    position: Position,
+) -> ClientState:
+    """Post what the deal earns; park it while the terms lack something; say so if it earns nothing."""
+    deal = booking.deal
+    chain = upline_for(client, deal, terms)
+    symbol = terms.symbol(deal.server, deal.symbol)
+    if isinstance(chain, Reason) or symbol is None:
+        reason = chain if isinstance(chain, Reason) else _unknown_symbol(deal)
+        _keep(draft, booking.position, position, keep=reason.waits)
+        _turn_down(draft, client, booking, reason, position)
+        draft.put(booking.key, booking.to_state())
+        return client
+    part = _part(client, booking, symbol, chain, position)
+    if chain.looks_aside:
+        client, part = _look_aside(draft, client, booking, part, chain, terms)
+    outcome = rate(part, chain, terms)
+    _keep(draft, booking.position, position, keep=chain.needs_openings)
+    if isinstance(outcome, Reason):
+        _turn_down(draft, client, booking, outcome, position)
+    else:
+        client = _post(draft, client, booking, outcome, chain, symbol)
+    if chain.has_cohorts and booking.closed_e8 and booking.parked is None:
+        tallies = qualification.cohort_tallies(client, part, chain)
+        send(draft, client, tallies)
+        booking.tallied = (*booking.tallied, *tallies)
+    state = booking.to_state()
+    if client.clawed and (state.posted or state.tallied):
+        client, state = claw_new(draft, client, state, terms)
+    draft.put(booking.key, state)
+    return qualification.count_trade(draft, client, part, terms) if booking.closed_e8 else client
+
+
+def _unknown_symbol(deal: Deal) -> Reason:
+    text = f"{deal.server} has no symbol {deal.symbol} in the terms; add it to symbols.yaml"
+    return Reason("unknown_symbol", text, waits=True)
+
+
+def _turn_down(
+    draft: Draft, client: ClientState, booking: Booking, reason: Reason, position: Position
+) -> None:
+    """Say why the deal pays nothing; keep it by if that may change."""
+    reject(draft, client, booking.deal, reason)
+    booking.parked = _park_deal(draft, client, booking, reason, position) if reason.waits else None
+
+
+def _post(
+    draft: Draft,
+    client: ClientState,
+    booking: Booking,
+    outcome: Rated,
+    chain: Upline,
+    symbol: SymbolDefined | None,
+) -> ClientState:
+    cause = booking.to_cause(symbol)
+    identity = (client.client_id, booking.cause, booking.deal.revision, str(booking.times))
+    client, booking.posted = post(
+        draft, client, outcome.earned, path=chain.path, cause=cause, identity=identity
+    )
+    if not booking.posted:
+        text = "it counts towards what the period brings; the partner book settles that"
+        reject(draft, client, booking.deal, Reason("settled_by_period", text, waits=False))
+    booking.tallied = tally(draft, client, outcome.worths, cause) if outcome.worths else ()
+    booking.parked = None
+    return client
+
+
+def _part(
+    client: ClientState, booking: Booking, symbol: SymbolDefined, chain: Upline, position: Position
+) -> Part:
+    deal, closed_e8 = booking.deal, booking.closed_e8
+    return Part(
+        deal,
+        symbol,
+        deal.contract_size or symbol.contract_size,
+        Decimal(booking.opened_e8).scaleb(-8),
+        Decimal(closed_e8).scaleb(-8),
+        Trait(client.client_id, deal.account_key, deal.group, client.country),
+        client.click.get("channel", ""),
+        slices(position, booking.cause, closed_e8) if chain.needs_openings and closed_e8 else None,
+    )
+
+
+# What has to be looked up beside the deal itself
+
+
+def _look_aside(
+    draft: Draft,
+    client: ClientState,
+    booking: Booking,
+    part: Part,
+    chain: Upline,
+    terms: Terms,
+) -> tuple[ClientState, Part]:
+    """Legs of a close-by, volumes for later charges, and hedged volume, where some plan asks for them."""
+    deal = booking.deal
+    if chain.close_by_first and deal.entry == "out_by":
+        part = part._replace(is_second_leg=_is_second_leg(draft, client, booking))
+    if chain.charges and not booking.volume:
+        _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
+        booking.volume = deal.symbol
+    if chain.is_hedged and part.opened:
+        period = terms.period_of(deal.occurred_at)
+        booking.hedge = f"h:{client.client_id}:{deal.account_key}|{part.symbol.canonical}|{period}"
+        draft.put(booking.key, booking.to_state())
+        before: Hedged = draft.get(booking.hedge) or Hedged()
+        after = hedging.with_deal(before, deal, booking.opened_e8, booking.closed_e8)
+        draft.put(booking.hedge, after)
+        client = _rerate(draft, client, hedging.changed(before, after), terms)
+        part = part._replace(hedged=Decimal(hedging.paid_e8(after, booking.cause)).scaleb(-8))
+    return client, part
+
+
+def _is_second_leg(draft: Draft, client: ClientState, booking: Booking) -> bool:
+    """The legs of a close-by are executed at one time, with one volume, in one symbol."""
+    deal = booking.deal
+    place = f"{deal.account_key}|{deal.symbol}|{deal.occurred_at.isoformat()}|{deal.volume_e8}"
+    leg = f"b:{client.client_id}:{place}"
+    first: CloseBy | None = draft.get(leg)
+    if first is None:
+        draft.put(leg, CloseBy(deal_key=booking.cause))
+        booking.leg = leg
+        return False
+    return first.deal_key != booking.cause
+
+
+def _add_volume(draft: Draft, client: ClientState, deal: Deal, symbol: str, volume_e8: int) -> None:
+    key = f"v:{client.client_id}:{deal.account_key}"
+    draft.put(key, with_volume(draft.get(key) or Volumes(), symbol, volume_e8))
+
+
+def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -> ClientState | None:
+    """Share a later commission deal by the volumes it is for; None where no plan shares charges."""
+    deal = booking.deal
+    chain = upline_for(client, deal, terms)
+    if isinstance(chain, Reason) or not chain.charges:
+        return None
+    key = f"v:{client.client_id}:{deal.account_key}"
+    trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
+    earned = rate_charge(deal, trait, draft.get(key) or Volumes(), chain, terms)
+    if not earned:
+        return None
+    draft.put(key, Volumes())
+    client = _post(draft, client, booking, Rated(earned, ()), chain, None)
+    draft.put(booking.key, booking.to_state())
+    return client
+
+
+def _rerate(draft: Draft, client: ClientState, trades: list[hedging.Trade], terms: Terms) -> ClientState:
+    """Reverse and rate again the deals whose paid volume changed."""
+    for deal, opened_e8, closed_e8, _ in trades:
+        key = deal_key(client.client_id, deal)
+        state = draft.get(key)
+        assert isinstance(state, DealState), "a hedged deal has a state"
+        cause = Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision, deal.symbol)
+        client, _ = reverse(draft, client, state.posted, cause)
+        withdraw(draft, client, state.tallied, cause)
+        if state.parked is not None:
+            draft.put(f"p:{state.parked}", None)
+        state = replace(state, posted=(), tallied=(), parked=None, times=state.times + 1)
+        booking = resumed(state, key, deal, opened_e8, closed_e8)
+        client = _rate_deal(draft, client, booking, terms, draft.get(state.position) or NO_FILLS)
+    return client
+
+
+# Waiting for terms or openings
+
+
+def _park_deal(
+    draft: Draft, client: ClientState, booking: Booking, reason: Reason, position: Position
+) -> int:
+    parked = Parked(
+        client_id=client.client_id,
+        deal=booking.deal,
+        opened_e8=booking.opened_e8,
+        closed_e8=booking.closed_e8,
+    )
+    slot = park(draft, parked)
+    if reason.code == "opening_unknown":
+        draft.put(booking.position, position._replace(parked=(*position.parked, slot)))
+    return slot
+
+
+def park(draft: Draft, parked: Parked) -> int:
+    """Keep something until new terms arrive."""
+    parking: Parking = draft.get("P") or Parking()
+    draft.put(f"p:{parking.next}", parked)
+    draft.put("P", replace(parking, next=parking.next + 1))
+    return parking.next
+
+
+def _retry_openings(draft: Draft, client: ClientState, place: str, terms: Terms) -> ClientState:
+    """An opening arrived: what waited for one is tried again."""
+    position: Position = draft.get(place) or NO_FILLS
+    draft.put(place, position._replace(parked=()))
+    for slot in position.parked:
+        parked: Parked | None = draft.get(f"p:{slot}")
+        if parked is not None and parked.deal is not None:
+            draft.put(f"p:{slot}", None)
+            client = retry_deal(draft, client, parked, terms)
+    return client
+
+
+def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) -> ClientState:
+    """Rate a parked deal again."""
+    deal = parked.deal
+    assert deal is not None, "only a deal is rated"
+    key = deal_key(client.client_id, deal)
+    state: DealState | None = draft.get(key)
+    assert state is not None, "a parked deal has a state"
+    booking = resumed(state, key, deal, parked.opened_e8, parked.closed_e8)
+    return _rate_deal(draft, client, booking, terms, draft.get(state.position) or NO_FILLS)
+
+
+def _not_commissionable(deal: Deal) -> Reason | None:
+    if deal.kind == "trade" and not deal.is_service and deal.volume_e8 > 0 and deal.side and deal.entry:
+        return None
+    if deal.kind in ENDINGS:
+        return Reason(deal.kind, f"the platform {deal.kind} the deal", waits=False)
+    if deal.kind != "trade":
+        return Reason("not_a_trade", f"a {deal.kind} operation, not a trade", waits=False)
+    if deal.is_service:
+        return Reason(
+            "service_deal", f"the platform's own execution ({deal.reason}), no client's", waits=False
+        )
+    if deal.volume_e8 <= 0:
+        return Reason("zero_volume", "no volume: one leg of a close-by or a correction", waits=False)
+    return Reason("incomplete_deal", "a trade without side or entry; see its source row", waits=False)
+
+
+def upline_for(client: ClientState, deal: Deal, terms: Terms) -> Upline | Reason:
+    """The IBs above the client at the deal's own time, as the terms known here tell."""
+    at = deal.occurred_at
+    if client.fraud_at is not None and at >= client.fraud_at:
+        return Reason("fraud", f"client {client.client_id} was found fraudulent before", waits=False)
+    links = client.links
+    ib_id = links[0].ib_id if links else None
+    for link in links:
+        if link.since <= at:
+            ib_id = link.ib_id
+    if ib_id is None:
+        return Reason("no_ib", f"client {client.client_id} has no IB at that time", waits=False)
+    chain = terms.upline_for(ib_id, at, client.client_id, client.identity)
+    if chain is None:
+        return Reason(
+            "unknown_ib",
+            f"the terms lack {ib_id}, an IB above it or the plan of one; publish them",
+            waits=True,
+        )
+    return chain
+
+
+def reject(draft: Draft, client: ClientState, deal: Deal, reason: Reason) -> None:
+    """Say why the deal pays nothing, or nothing yet."""
+    draft.emit(
+        Rejection(
+            deal_key=deal.deal_key,
+            revision=deal.revision,
+            status="waiting" if reason.waits else "rejected",
+            code=reason.code,
+            text=reason.text,
+            account_key=deal.account_key,
+            client_id=client.client_id,
+            occurred_at=deal.occurred_at,
+        )
+    )

@@ -1,0 +1,44 @@
+"""Milestones: what a partner network may want to hear of a client."""
+
+from datetime import datetime
+
+from commission.book import Draft
+from commission.client_state import ClientState, Posted
+from commission.ids import digest
+from commission.money import Money
+from commission.outputs import Milestone, MilestoneKind
+
+
+def milestone(
+    draft: Draft,
+    client: ClientState,
+    kind: MilestoneKind,
+    cause: str,
+    at: datetime,
+    *,
+    ib_id: str | None = None,
+    money: Money | None = None,
+) -> None:
+    """Tell one, of the client's direct IB unless another is named."""
+    direct = client.links[0].ib_id if client.links else None
+    draft.emit(
+        Milestone(
+            milestone_id=digest("milestone", kind, client.client_id, cause),
+            kind=kind,
+            client_id=client.client_id,
+            ib_id=ib_id or direct or "",
+            occurred_at=at,
+            amount=money.amount if money is not None else None,
+            currency=money.currency if money is not None else "",
+            click=client.click,
+        )
+    )
+
+
+def of_grants(
+    draft: Draft, client: ClientState, kind: MilestoneKind, at: datetime, posted: tuple[Posted, ...]
+) -> None:
+    """Tell each IB of its CPA, granted or taken back."""
+    for entry in posted:
+        money = Money(entry.amount, entry.currency)
+        milestone(draft, client, kind, entry.transfer_id, at, ib_id=entry.ib_id, money=money)

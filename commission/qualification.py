@@ -1,0 +1,373 @@
+"""A client's CPAs, CPLs and deposit shares: weighed anew with each fact, granted and taken back."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from commission import cpa
+from commission.book import Draft
+from commission.client_state import (
+    ClientState,
+    Deposit,
+    Grant,
+    Parked,
+    Parking,
+    Qualifying,
+    Traded,
+    Withdrawal,
+)
+from commission.components import spread_share
+from commission.components.lots import counted
+from commission.components.turnover import notional
+from commission.deposits import deposit_earnings, left_of, net_tallies
+from commission.earned import Earned
+from commission.events import Deal
+from commission.hierarchy import in_currency
+from commission.known import Terms
+from commission.milestones import of_grants
+from commission.money import EXACT
+from commission.outputs import Tally
+from commission.posting import Cause, negated, post, reverse, send, withdraw
+from commission.pricing import ZERO, Part, Reason
+from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
+from commission.upline import Link, Upline, asks_for_trades
+
+
+def registration_upline(client: ClientState, terms: Terms) -> Upline | None:
+    """The IBs that a CPA is for: those of the registration. None while some are unknown."""
+    ib_id = client.links[0].ib_id if client.links else None
+    if client.registered_at is None or ib_id is None:
+        return None
+    return terms.upline_for(ib_id, client.registered_at, client.client_id, client.identity)
+
+
+# Trades that count towards a CPA
+
+
+def count_trade(draft: Draft, client: ClientState, part: Part, terms: Terms) -> ClientState:
+    """A closed trade counts towards what a CPA asks for, also in place of one cancelled later."""
+    wanted = _wanted_trades(client, terms)
+    if not wanted:
+        return client
+    first = wanted[0]
+    trade = _traded(part, first.plan, [c.component for c in wanted], terms)
+    late = max(cpa.deadline(client, c.component) for c in wanted if isinstance(c.component, Cpa))
+    return _change_trades(draft, client, part.deal, [trade] if trade.at <= late else [], wanted, terms)
+
+
+def forget_trade(draft: Draft, client: ClientState, deal: Deal, terms: Terms) -> ClientState:
+    """A deal was cancelled, or is no trade any more."""
+    wanted = _wanted_trades(client, terms)
+    return _change_trades(draft, client, deal, [], wanted, terms) if wanted else client
+
+
+def _wanted_trades(client: ClientState, terms: Terms) -> list[cpa.Conditions]:
+    chain = registration_upline(client, terms)
+    if chain is None or not chain.asks_trades:
+        return []
+    found = cpa.conditions(chain.links).values()
+    return [c for c in found if isinstance(c.component, Cpa) and asks_for_trades(c.component)]
+
+
+def _traded(part: Part, plan: PlanDefined, components: list[Cpa | Cpl], terms: Terms) -> Traded:
+    lots = part.closed
+    spread = turnover = ZERO
+    if any(isinstance(c, Cpa) and c.min_spread > 0 for c in components):
+        value = spread_share.paid(part, lots, terms)
+        if not isinstance(value, Reason):
+            money = in_currency(value, part.symbol.profit_currency, plan.currency, part.at, terms)
+            spread = ZERO if isinstance(money, Reason) else money[0]
+    if any(isinstance(c, Cpa) and c.min_turnover > 0 for c in components):
+        size = notional(plan.currency, part, lots, terms, {})
+        turnover = ZERO if isinstance(size, Reason) else size
+    held_s = min((int((part.at - s.opened_at).total_seconds()) for s in part.slices or ()), default=0)
+    return Traded(part.at, part.deal.deal_key, counted(plan, part, lots, {}), held_s, spread, turnover)
+
+
+def _change_trades(
+    draft: Draft,
+    client: ClientState,
+    deal: Deal,
+    added: list[Traded],
+    wanted: list[cpa.Conditions],
+    terms: Terms,
+) -> ClientState:
+    key = f"q:{client.client_id}"
+    known: Qualifying = draft.get(key) or Qualifying()
+    trades = [trade for trade in known.trades if trade.deal_key != deal.deal_key] + added
+    trades.sort(key=lambda trade: (trade.at, trade.deal_key))
+    components = [c.component for c in wanted if isinstance(c.component, Cpa)]
+    kept = cpa.keep_qualifying(Qualifying(trades=tuple(trades)), components, ZERO)
+    if kept == known:
+        return client
+    draft.put(key, kept)
+    return weigh(draft, client, Cause(deal.deal_key, deal.occurred_at), terms)
+
+
+# CPA and CPL
+
+
+def weigh(draft: Draft, client: ClientState, cause: Cause, terms: Terms) -> ClientState:
+    """Post what has become due for the client, take back what no longer stands: CPA, CPL, deposit shares.
+
+    Everything is worked out from the facts' own times, so their order of arrival does not matter; a
+    grant keeps the conditions it was given under.
+    """
+    ib_id = client.links[0].ib_id if client.links else None
+    if client.registered_at is None or ib_id is None:
+        return client
+    chain = registration_upline(client, terms)
+    if chain is None:
+        _park(draft, client)
+        return client
+    waits = False
+    for name, found in sorted(cpa.conditions(chain.links).items()):
+        client, lacking = _weigh_one(draft, client, chain, name, found, cause, terms)
+        waits |= lacking
+    client, lacking = _weigh_deposits(draft, client, cause, terms)
+    if waits or lacking:
+        _park(draft, client)
+    return client
+
+
+def _weigh_one(
+    draft: Draft,
+    client: ClientState,
+    chain: Upline,
+    name: str,
+    found: cpa.Conditions,
+    cause: Cause,
+    terms: Terms,
+) -> tuple[ClientState, bool]:
+    """One CPA or CPL; True if the terms lack something to decide it."""
+    grant = client.grants.get(name) or Grant(conditions=found.component, currency=found.plan.currency)
+    component, currency = (
+        (grant.conditions, grant.currency) if grant.stands else (found.component, found.plan.currency)
+    )
+    lacking = not grant.stands and cpa.lacks_rate(client, currency, terms)
+    trades: Qualifying = draft.get(f"q:{client.client_id}") or Qualifying()
+    standing = cpa.standing(client, trades, component, currency, found.plan.clawback, terms)
+    if standing.is_due and _is_clawed(client, standing, found.plan):
+        standing = cpa.NOT_DUE
+    if isinstance(component, Cpl) and component.min_ftd_rate > 0:
+        client = _weigh_gated(
+            draft, client, chain, name, component, currency, standing, cause, found.plan.clawback, terms
+        )
+        return client, False
+    amount = cpa.amount_for(component.amounts, client.country, standing.ftd) if standing.is_due else ZERO
+    if standing.is_due == grant.stands and (not standing.is_due or amount == grant.amount):
+        return client, lacking
+    if grant.stands:
+        client, grant = _take_back(draft, client, name, grant, cause)
+    if standing.is_due:
+        grant = replace(grant, conditions=component, currency=currency, amount=amount)
+        return _give(draft, client, chain, name, grant, standing, terms)
+    return client, lacking
+
+
+def _is_clawed(client: ClientState, standing: cpa.Standing, plan: PlanDefined) -> bool:
+    """Whether a verdict about the client takes its CPA as well."""
+    assert standing.qualified_at is not None, "only what is due can be taken back"
+    for clawed in client.clawed:
+        days = (clawed.at - standing.qualified_at).days
+        if getattr(plan.clawback, clawed.reason) == "all" and days <= plan.clawback.window_days:
+            return True
+    return False
+
+
+def _take_back(
+    draft: Draft, client: ClientState, name: str, grant: Grant, cause: Cause
+) -> tuple[ClientState, Grant]:
+    losses = [d.first_taken_at for d in client.deposits if d.first_taken_at is not None]
+    at = max(losses, default=cause.occurred_at)
+    cause = Cause(cause.key, at)
+    client, _ = reverse(draft, client, grant.posted, cause)
+    withdraw(draft, client, grant.tallied, cause)
+    of_grants(draft, client, "cpa.clawback", at, grant.posted)
+    grant = replace(grant, posted=(), tallied=(), amount=ZERO)
+    return replace(client, grants={**client.grants, name: grant}), grant
+
+
+def _give(
+    draft: Draft,
+    client: ClientState,
+    chain: Upline,
+    name: str,
+    grant: Grant,
+    standing: cpa.Standing,
+    terms: Terms,
+) -> tuple[ClientState, bool]:
+    earned = cpa.earnings(chain.links, name, client, standing, grant.currency, terms)
+    if isinstance(earned, Reason):
+        return client, True
+    assert standing.qualified_at is not None, "only what is due is given"
+    cause = Cause(f"{grant.conditions.kind}|{client.client_id}|{name}", standing.qualified_at)
+    paid = [one for one in earned if one.link.is_paid]
+    identity = (grant.conditions.kind, client.client_id, name, str(grant.grants))
+    client, posted = post(draft, client, paid, path=chain.path, cause=cause, identity=identity)
+    tallied = tuple(_ordinal(client, one, name, cause) for one in paid if _has_tiers(one, name))
+    send(draft, client, tallied)
+    grant = replace(grant, posted=posted, tallied=tallied, grants=grant.grants + 1)
+    client = replace(client, grants={**client.grants, name: grant})
+    of_grants(draft, client, "cpa.qualified", standing.qualified_at, posted)
+    return client, False
+
+
+def _has_tiers(one: Earned, name: str) -> bool:
+    own = cpa.own_component(one.link, name)
+    return own is not None and isinstance(own[1], Cpa) and own[1].tiers is not None
+
+
+def _ordinal(client: ClientState, one: Earned, name: str, cause: Cause) -> Tally:
+    """Count the client among those the IB qualified in the period; bands multiply its amount."""
+    own = cpa.own_component(one.link, name)
+    tiers = own[1].tiers if own is not None and isinstance(own[1], Cpa) else None
+    bands = tiers.bands if tiers is not None else ()
+    amounts = (one.amount, *(EXACT.multiply(one.amount, band.factor) for band in bands))
+    return _tally(client, one.link, one.plan, name, cause, amounts)
+
+
+def _tally(
+    client: ClientState,
+    link: Link,
+    plan: PlanDefined,
+    name: str,
+    cause: Cause,
+    amounts: tuple[Decimal, ...],
+    count: int = 1,
+    deposited: int = 0,
+) -> Tally:
+    return Tally(
+        ib_id=link.partner.ib_id,
+        plan_id=plan.plan_id,
+        plan_version=plan.version,
+        component=name,
+        client_id=client.client_id,
+        caused_by=cause.key,
+        occurred_at=cause.occurred_at,
+        currency=link.partner.currency,
+        amounts=amounts,
+        count=count,
+        deposited=deposited,
+    )
+
+
+def _weigh_gated(
+    draft: Draft,
+    client: ClientState,
+    chain: Upline,
+    name: str,
+    component: Cpl,
+    currency: str,
+    standing: cpa.Standing,
+    cause: Cause,
+    clawback: Clawback,
+    terms: Terms,
+) -> ClientState:
+    """A CPL behind a rate of first deposits is settled by the partner book from what is counted here."""
+    registered_at = client.registered_at
+    assert registered_at is not None, "only a registered client is counted"
+    place = Cause(f"cpl|{client.client_id}|{name}", registered_at)
+    grant = client.grants.get(name) or Grant(conditions=component, currency=currency)
+    earned = cpa.earnings(chain.links, name, client, standing, currency, terms) if standing.is_due else ()
+    amounts = {} if isinstance(earned, Reason) else {one.link.partner.ib_id: one.amount for one in earned}
+    deposited = int(any(left_of(d, clawback) > 0 for d in client.deposits if d.amount and d.cleared_at))
+    tallied = tuple(
+        _tally(
+            client,
+            link,
+            own[0],
+            name,
+            place,
+            (amounts.get(link.partner.ib_id, ZERO),),
+            deposited=deposited,
+        )
+        for link in chain.links
+        if link.is_paid and (own := cpa.own_component(link, name)) is not None
+    )
+    if tallied == grant.tallied:
+        return client
+    send(draft, client, [negated(one, cause) for one in grant.tallied])
+    send(draft, client, tallied)
+    return replace(client, grants={**client.grants, name: replace(grant, tallied=tallied)})
+
+
+# Shares of deposits
+
+
+def _weigh_deposits(
+    draft: Draft, client: ClientState, cause: Cause, terms: Terms
+) -> tuple[ClientState, bool]:
+    """Pay each cleared deposit's share once, take back what was taken back of it."""
+    lacking = False
+    first = min((d.cleared_at for d in client.deposits if d.cleared_at), default=None)
+    deposits: list[Deposit] = []
+    for deposit in client.deposits:
+        client, weighed, waits = _weigh_deposit(
+            draft, client, deposit, cause, terms, is_first=deposit.cleared_at == first
+        )
+        deposits.append(weighed)
+        lacking |= waits
+    left: list[Withdrawal] = []
+    for withdrawal in client.withdrawals:
+        tallies = net_tallies(
+            client, -withdrawal.amount, withdrawal.currency, withdrawal.at, withdrawal.event_id, terms
+        )
+        if tallies is None:
+            left.append(withdrawal)
+        else:
+            send(draft, client, tallies)
+    if tuple(deposits) != client.deposits or len(left) != len(client.withdrawals):
+        client = replace(client, deposits=tuple(deposits), withdrawals=tuple(left))
+    return client, lacking or bool(left)
+
+
+def _weigh_deposit(
+    draft: Draft, client: ClientState, deposit: Deposit, cause: Cause, terms: Terms, *, is_first: bool
+) -> tuple[ClientState, Deposit, bool]:
+    if deposit.cleared_at is None or deposit.amount is None:
+        return client, deposit, False
+    wanted = deposit_earnings(client, deposit, terms, is_first=is_first)
+    if wanted is None:
+        return client, deposit, True
+    earned, path, tallies = wanted
+    place = Cause(f"deposit|{client.client_id}|{deposit.deposit_id}", deposit.cleared_at)
+    was = [(p.ib_id, p.amount, p.currency) for p in deposit.posted]
+    now = [(e.link.partner.ib_id, e.amount, e.link.partner.currency) for e in earned]
+    if was != now:
+        client, _ = reverse(draft, client, deposit.posted, cause)
+        identity = ("deposit", client.client_id, deposit.deposit_id, cause.key)
+        client, posted = post(draft, client, earned, path=path, cause=place, identity=identity)
+        deposit = replace(deposit, posted=posted)
+    if tuple(deposit.tallied) != tallies:
+        withdraw(draft, client, deposit.tallied, cause)
+        send(draft, client, tallies)
+        deposit = replace(deposit, tallied=tallies)
+    return client, deposit, False
+
+
+def _park(draft: Draft, client: ClientState) -> None:
+    parking: Parking = draft.get("P") or Parking()
+    draft.put(f"p:{parking.next}", Parked(client_id=client.client_id))
+    draft.put("P", replace(parking, next=parking.next + 1))
+
+
+# Cohorts
+
+
+def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tally, ...]:
+    """What a deal adds to the direct IB's cohort bonuses: the standard lots it closed."""
+    link = chain.links[0]
+    if link.plan is None or not link.is_paid:
+        return ()
+    cause = Cause(part.deal.deal_key, part.at)
+    lots = counted(link.plan, part, part.closed, {})
+    return tuple(
+        replace(
+            _tally(client, link, link.plan, component.name, cause, (ZERO,)),
+            lots=lots,
+            is_gated=link.plan.kyc_gate,
+        )
+        for component in link.by_kind["cohort_bonus"]
+        if isinstance(component, CohortBonus)
+        and (not component.countries or client.country in component.countries)
+    )

@@ -1,0 +1,250 @@
+"""The IBs above a client as of some time, and how each kind of component is shared among them."""
+
+from typing import NamedTuple
+
+from commission.terms import (
+    ALWAYS,
+    CommissionShare,
+    Component,
+    Cpa,
+    DealComponent,
+    PartnerDefined,
+    PlanAssignment,
+    PlanDefined,
+    Rate,
+    RevenueShare,
+    SpreadShare,
+    When,
+)
+
+DEAL_KINDS = (
+    "per_lot",
+    "turnover",
+    "pips",
+    "spread_share",
+    "commission_share",
+    "swap_share",
+    "profit_share",
+    "revenue_share",
+)
+"""Kinds a deal can earn up the tree, in the order they are explained."""
+DRIVEN = ("cascade", "split", "rank")
+"""Override modes in which the lowest IB's component is priced and its amount is divided."""
+
+
+class Link(NamedTuple):
+    """One IB of an upline, with the plan version, rank and factor it had by then.
+
+    `is_paid` is False for a suspended IB, and for one that is the client itself: it is priced like any
+    other, so that nobody else gains by it, and what it would keep is not paid.
+    """
+
+    partner: PartnerDefined
+    plan: PlanDefined | None
+    held: PlanAssignment
+    is_paid: bool
+    why_unpaid: str
+    by_kind: dict[str, tuple[Component, ...]]
+    pending: str = ""
+    """The IB's ledger account, spelled once for all its deals."""
+
+
+class Payable(NamedTuple):
+    """A component with its plan, and what of both can be told before any deal is seen."""
+
+    component: DealComponent
+    plan: PlanDefined
+    whens: tuple[When, ...]
+    """Conditions of plan and component that ask for something."""
+    is_plain: bool
+    """Every deal on its side is paid by the rate alone: nothing else has to be looked at."""
+    is_settled: bool
+    passes: tuple[tuple[Rate, ...], ...]
+    """What a cascade passes up, where that is told as rates: made once, as rates are known by identity."""
+
+
+class Sharing(NamedTuple):
+    """How one kind is shared: each IB's own components, or one component of the IB at `driver`."""
+
+    kind: str
+    own: tuple[tuple[Payable, ...], ...]
+    """By depth: the components priced for the IB itself."""
+    driver: int
+    driven: Payable | None
+
+
+class Upline(NamedTuple):
+    """An upline with what follows from its plans alone, worked out once."""
+
+    links: tuple[Link, ...]
+    path: tuple[str, ...]
+    sharings: tuple[Sharing, ...]
+    is_simple: bool
+    """One sharing, everybody is paid, no budget and no rebate: what it gives is what the deal gives."""
+    needs_openings: bool
+    """Some component looks at the opening a deal closes."""
+    charges: tuple[Sharing, ...]
+    """What shares later commission deals of the account."""
+    is_hedged: bool
+    close_by_first: bool
+    has_cohorts: bool
+    looks_aside: bool
+    """Any of charges, hedging, first legs."""
+    asks_trades: bool
+    """Some CPA counts trades."""
+    rebates: tuple[Payable, ...]
+    """Of the direct IB's plan."""
+    identities: frozenset[str]
+    """Who the IBs are, where a client might be one of them: identities and `client:` ids."""
+
+
+def upline_of(links: tuple[Link, ...]) -> Upline:
+    """Work out what follows from the links."""
+    components = [
+        c
+        for link in links
+        for kind in (*DEAL_KINDS, "rebate")
+        for c in link.by_kind.get(kind, ())
+        if isinstance(c, DealComponent)
+    ]
+    plans = [link.plan for link in links if link.plan is not None]
+    cpas = [c for link in links for c in link.by_kind.get("cpa", ()) if isinstance(c, Cpa)]
+    sharings = tuple(sharing for kind in DEAL_KINDS for sharing in _sharings(kind, links))
+    whens = [c.when for c in components] + [plan.when for plan in plans]
+    charges = tuple(found for sharing in sharings if (found := _of_charges(sharing)) is not None)
+    is_hedged = any(c.hedged for c in components)
+    close_by_first = any(c.close_by == "first_leg" for c in components)
+    return Upline(
+        links=links,
+        path=tuple(link.partner.ib_id for link in links),
+        sharings=sharings,
+        is_simple=len(sharings) == 1
+        and all(link.is_paid for link in links)
+        and not any(plan.budget for plan in plans)
+        and not (links and links[0].by_kind.get("rebate")),
+        needs_openings=any(_looks_back(when) for when in whens)
+        or any(isinstance(c, SpreadShare) and c.basis in ("open", "average") for c in components)
+        or any(c.min_holding_s for c in cpas),
+        charges=charges,
+        is_hedged=is_hedged,
+        close_by_first=close_by_first,
+        has_cohorts=bool(links and links[0].by_kind.get("cohort_bonus")),
+        looks_aside=bool(charges) or is_hedged or close_by_first,
+        asks_trades=any(asks_for_trades(c) for c in cpas),
+        rebates=_payables(links[0], "rebate") if links else (),
+        identities=frozenset(_identities(links)),
+    )
+
+
+def is_own(upline: Upline, client_id: str, identity: str) -> bool:
+    """Whether the client is one of the IBs above it."""
+    return not upline.identities.isdisjoint(_marks(client_id, identity))
+
+
+def _marks(client_id: str, identity: str) -> set[str]:
+    return {f"client:{client_id}", f"identity:{identity}" if identity else ""}
+
+
+def without_own(upline: Upline, client_id: str, identity: str) -> Upline:
+    """The upline for a client that is one of its IBs: that one is not paid for its own trades."""
+    marks = _marks(client_id, identity)
+    links = tuple(
+        link._replace(is_paid=False, why_unpaid="self_referral")
+        if link.is_paid
+        and not (link.plan is not None and link.plan.self_referral)
+        and not marks.isdisjoint(_identities((link,)))
+        else link
+        for link in upline.links
+    )
+    return upline_of(links)
+
+
+def _identities(links: tuple[Link, ...]) -> list[str]:
+    found: list[str] = []
+    for link in links:
+        found.extend(f"client:{client_id}" for client_id in link.partner.own_clients)
+        if link.partner.identity:
+            found.append(f"identity:{link.partner.identity}")
+    return found
+
+
+def asks_for_trades(component: Cpa) -> bool:
+    """Whether deals play a part in qualifying."""
+    return bool(
+        component.min_lots > 0
+        or component.min_trades
+        or component.min_spread > 0
+        or component.min_turnover > 0
+    )
+
+
+def _of_charges(sharing: Sharing) -> Sharing | None:
+    """The sharing as a later charge sees it: nothing but the components that share charges."""
+    if sharing.driven is not None:
+        return sharing if _shares_charges(sharing.driven) else None
+    own = tuple(tuple(p for p in payables if _shares_charges(p)) for payables in sharing.own)
+    return sharing._replace(own=own) if any(own) else None
+
+
+def _shares_charges(payable: Payable) -> bool:
+    return isinstance(payable.component, CommissionShare) and payable.component.charges
+
+
+def _looks_back(when: When) -> bool:
+    return bool(when.min_holding_s or when.min_pips or not when.same_price)
+
+
+def _sharings(kind: str, links: tuple[Link, ...]) -> list[Sharing]:
+    """Under a driven mode one sharing for each component of the lowest IB; else one for all own ones."""
+    depths = [depth for depth, link in enumerate(links) if link.by_kind.get(kind)]
+    if not depths:
+        return []
+    driven = [p for p in _payables(links[depths[0]], kind) if p.component.override.mode in DRIVEN]
+    sharings = [Sharing(kind, (), depths[0], payable) for payable in driven]
+    own = tuple(
+        ()
+        if driven and depth != depths[0]
+        else tuple(p for p in _payables(link, kind) if p.component.override.mode not in DRIVEN)
+        for depth, link in enumerate(links)
+    )
+    if any(own):
+        sharings.append(Sharing(kind, own, depths[0], None))
+    return sharings
+
+
+def _payables(link: Link, kind: str) -> tuple[Payable, ...]:
+    plan = link.plan
+    if plan is None:
+        return ()
+    return tuple(_payable(c, plan) for c in link.by_kind.get(kind, ()) if isinstance(c, DealComponent))
+
+
+def _payable(component: DealComponent, plan: PlanDefined) -> Payable:
+    whens = tuple(when for when in (plan.when, component.when) if when != ALWAYS)
+    is_plain = not (
+        whens
+        or component.hedged
+        or component.close_by == "first_leg"
+        or component.tiers
+        or component.caps
+        or component.credit_coefficient
+    )
+    passes = (
+        tuple((Rate(value=number),) for number in component.override.pass_up)
+        if component.override.pass_unit == "rate"
+        else ()
+    )
+    return Payable(component, plan, whens, is_plain, is_settled(component), passes)
+
+
+def is_settled(component: DealComponent | Cpa) -> bool:
+    """Whether the partner book has a say in the component, so that it needs tallies."""
+    if isinstance(component, RevenueShare):
+        return True
+    if isinstance(component, DealComponent):
+        caps = component.caps
+        return component.tiers is not None or (
+            caps is not None
+            and (caps.per_day is not None or caps.per_week is not None or caps.per_period is not None)
+        )
+    return component.tiers is not None

@@ -1,0 +1,361 @@
+"""Plain data of a YAML page → the values of the terms, read by the types of their fields.
+
+The short forms a person may write are opened into the long ones first, each by the type it stands for.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from commission.checks import numbered
+from commission.terms import (
+    Budget,
+    Cpa,
+    CpaAmount,
+    Cpl,
+    Override,
+    ParentLink,
+    PlanAssignment,
+    Rate,
+    StatusChange,
+)
+from ingest.yaml_page import (
+    DECIMAL_HINT,
+    FLAG_HINT,
+    ID_HINT,
+    MOMENT_HINT,
+    WHOLE_HINT,
+    Fields,
+    Items,
+    Page,
+    Text,
+    line_of,
+    to_decimal,
+    to_flag,
+    to_identifier,
+    to_moment,
+    to_whole,
+)
+from schemas.plan_schema import ALSO_REQUIRED, RENAMED
+
+T = TypeVar("T")
+
+STEPS = {
+    "component": "components",
+    "parent": "parents",
+    "plan": "schedule",
+    "status": "statuses",
+    "class": "asset_class",
+    "profit": "profit_currency",
+    "base": "base_currency",
+    "id": "plan_id",
+}
+"""Steps of a subject, as checks write them, whose field has another name."""
+
+
+@cache
+def keys_of(cls: type) -> dict[str, str]:
+    """The keys of a value in YAML and the field of each; required ones first."""
+    names = RENAMED.get(cls, {})
+    listed = sorted((f for f in fields(cls) if f.name != "type"), key=lambda f: not _is_required(cls, f))
+    return {names.get(f.name, f.name): f.name for f in listed}
+
+
+@cache
+def required_keys(cls: type) -> tuple[str, ...]:
+    """The keys that must be there."""
+    needed = {f.name for f in fields(cls) if _is_required(cls, f)}
+    return tuple(key for key, name in keys_of(cls).items() if name in needed)
+
+
+def _is_required(cls: type, field: Any) -> bool:
+    has_none = field.default is MISSING and field.default_factory is MISSING
+    return has_none or field.name in ALSO_REQUIRED.get(cls, ())
+
+
+def read_value(page: Page, cls: type[T], data: Any, label: str, line: int) -> tuple[T | None, Fields]:
+    """The value, None if there is none, and its data under the names of its fields, for `line_at`.
+
+    A number or time that cannot be read is told and a harmless one takes its place.
+    """
+    shaped = _shape(page, data, cls, label, line)
+    if not isinstance(shaped, Fields):
+        page.fail(line_of(shaped, line), f"{label} must be a mapping of `key: value`")
+        return None, Fields(line)
+    return _build(page, cls, shaped, label), shaped
+
+
+def line_at(data: Any, subject: Iterable[str]) -> int:
+    """The line of a part of `data`, or of as much of the way to it as there is."""
+    line = line_of(data, 1)
+    for step in subject:
+        if isinstance(data, Fields):
+            name = STEPS.get(step, step)
+            if name not in data:
+                break
+            line, data = data.line_at(name), data[name]
+        elif isinstance(data, Items):
+            names = [*numbered(_name_of(item, "*") for item in data)]
+            index = names.index(step) if step in names else int(step) if step.isdecimal() else len(data)
+            if index >= len(data):
+                break
+            data = data[index]
+            line = line_of(data, line)
+    return line
+
+
+# By types
+
+
+def _shape(page: Page, value: Any, hint: Any, label: str, line: int) -> Any:
+    line = line_of(value, line)
+    if isinstance(hint, UnionType) or get_origin(hint) is Union:
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        if value is None and len(kinds) < len(get_args(hint)):
+            return None
+        kind = _kind_of(page, value, kinds, label, line)
+        return None if kind is None else _shape(page, value, kind, label, line)
+    value = OPENED.get(hint, _as_is)(page, value, label)
+    if get_origin(hint) is tuple:
+        return _shape_items(page, value, get_args(hint)[0], label, line)
+    if is_dataclass(hint) and isinstance(value, Fields):
+        return _shape_fields(page, value, hint, label)  # type: ignore[arg-type] # a class, as hints are
+    if hint in _LEAVES or get_origin(hint) is Literal:
+        return _shape_leaf(page, value, hint, label, line)
+    return value
+
+
+def _kind_of(page: Page, value: Any, kinds: list[Any], label: str, line: int) -> Any:
+    """Which of the types in a union is meant; None, and a problem, if none is."""
+    if len(kinds) == 1:
+        return kinds[0]
+    by_kind = {_kind(kind): kind for kind in kinds}
+    if not isinstance(value, Fields):
+        page.fail(line, f"{label} must be a mapping of `key: value`")
+    elif "kind" not in value:
+        page.fail(line, f"{label} needs the key kind: {', '.join(by_kind)}")
+    elif str(value["kind"]) not in by_kind:
+        told = f"{label}: kind is {str(value['kind'])!r}; choose one of {', '.join(by_kind)}"
+        page.fail(value.line_at("kind"), told)
+    else:
+        return by_kind[str(value["kind"])]
+    return None
+
+
+def _shape_items(page: Page, value: Any, hint: Any, label: str, line: int) -> Any:
+    if value is None:
+        return Items(line)
+    if isinstance(value, Text):
+        value = Items(line, [value])
+    if not isinstance(value, Items):
+        return value
+    return Items(
+        value.line,
+        [
+            _shape(page, item, hint, f"{label}/{_name_of(item, str(number))}", line_of(item, line))
+            for number, item in enumerate(value, 1)
+        ],
+    )
+
+
+def _name_of(item: Any, otherwise: str) -> str:
+    if not isinstance(item, Fields):
+        return otherwise
+    return next((str(item[key]) for key in ("name", "match") if item.get(key)), otherwise)
+
+
+def _shape_fields(page: Page, value: Fields, cls: type, label: str) -> Fields:
+    keys, required = keys_of(cls), required_keys(cls)
+    page.mapping(value, label, required=required, optional=[key for key in keys if key not in required])
+    shaped = Fields(value.line)
+    hints = _hints(cls)
+    for key, part in value.items():
+        name, line = keys[key], value.line_at(key)
+        told = label if key == "components" else f"{label}/{key}"
+        is_id = (name == "name" and "kind" in keys) or name in ("plan_id", "ib_id")
+        read = _read_identifier(page, part, told, line) if is_id else part
+        shaped.put(name, _shape(page, read, hints[name], told, line), line)
+    return shaped
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _read_identifier(page: Page, value: Any, label: str, line: int) -> Any:
+    if isinstance(value, Text) and to_identifier(value) is None:
+        page.fail(line, f"{label} is {str(value)!r}; {ID_HINT}")
+        return Text.at(line, f"?{line}")
+    return value
+
+
+_LEAVES: dict[Any, tuple[Callable[[Page, str], Any], str, Any]] = {
+    Decimal: (lambda _, text: to_decimal(text), DECIMAL_HINT, Decimal(1)),
+    int: (lambda _, text: to_whole(text), WHOLE_HINT, 1),
+    bool: (lambda _, text: to_flag(text), FLAG_HINT, False),
+    datetime: (lambda page, text: to_moment(text, page.zone), MOMENT_HINT, None),
+    str: (lambda _, text: text, "", "?"),
+}
+"""By type: how a text becomes a value, what to write, and what takes a bad one's place."""
+
+
+def _shape_leaf(page: Page, value: Any, hint: Any, label: str, line: int) -> Any:
+    if not isinstance(value, Text):
+        page.fail(line, f"{label} must be a single value")
+        return _LEAVES[hint][2] if hint in _LEAVES else get_args(hint)[0]
+    if hint not in _LEAVES:
+        return value
+    parse, told, bad = _LEAVES[hint]
+    if (parsed := parse(page, value)) is not None:
+        return parsed
+    page.fail(line, f"{label} is {str(value)!r}; {told}")
+    return bad
+
+
+# Short forms
+
+
+def _as_is(_: Page, value: Any, __: str) -> Any:
+    return value
+
+
+def _open_rates(_: Page, value: Any, __: str) -> Any:
+    """`7`, `{EURUSD: 7}` and lists of these and of whole rates → a list of rates."""
+    if not isinstance(value, Items):
+        return value if value is None else Items(value.line, _open_rate(value))
+    return Items(value.line, [rate for item in value for rate in _open_rate(item)])
+
+
+def _open_rate(item: Any) -> list[Any]:
+    if isinstance(item, Text):
+        return [_rate("*", item, item.line, item.line)]
+    if isinstance(item, Fields) and not any(key in keys_of(Rate) for key in item):
+        return [_rate(match, item[match], item.line_at(match), item.key_lines[match]) for match in item]
+    return [item]
+
+
+def _rate(match: str, value: Any, line: int, key_line: int) -> Fields:
+    rate = Fields(line)
+    rate.put("value", value, line)
+    rate.put("match", Text.at(key_line, match), key_line)
+    return rate
+
+
+def _single(key: str) -> Callable[[Page, Any, str], Any]:
+    """A value alone is a mapping with one `key`."""
+
+    def opened(_: Page, value: Any, __: str) -> Any:
+        if not isinstance(value, Text):
+            return value
+        made = Fields(value.line)
+        made.put(key, value, value.line)
+        return made
+
+    return opened
+
+
+def _schedule(key: str) -> Callable[[Page, Any, str], Any]:
+    """A value alone holds from the beginning."""
+    single = _single(key)
+
+    def opened(page: Page, value: Any, label: str) -> Any:
+        return Items(value.line, [single(page, value, label)]) if isinstance(value, Text) else value
+
+    return opened
+
+
+def _open_amounts(page: Page, value: Any, label: str) -> Any:
+    """`amount: 400, min_deposit: 500` → one entry of `amounts`."""
+    short = [key for key in ("amount", "min_deposit") if isinstance(value, Fields) and key in value]
+    if not short:
+        return value
+    line = value.line_at(short[0])
+    if "amounts" in value:
+        page.fail(line, f"{label} has both {short[0]} and amounts; move it into an entry of amounts")
+    amount = Fields(line)
+    for key in short:
+        amount.put(key, value[key], value.key_lines[key])
+        del value[key]
+    if "amounts" not in value:
+        value.put("amounts", Items(line, [amount]), line)
+    return value
+
+
+OPENED: dict[Any, Callable[[Page, Any, str], Any]] = {
+    tuple[Rate, ...]: _open_rates,
+    tuple[ParentLink, ...]: _schedule("parent"),
+    tuple[PlanAssignment, ...]: _schedule("plan"),
+    tuple[StatusChange, ...]: _schedule("status"),
+    tuple[CpaAmount, ...]: _schedule("amount"),
+    Override: _single("mode"),
+    Budget: _single("share"),
+    Cpa: _open_amounts,
+    Cpl: _open_amounts,
+}
+"""By the type of a field: what opens its short forms."""
+
+
+# Into values
+
+
+def _build(page: Page, cls: type[T], shaped: Fields, label: str) -> T | None:
+    """The value; its components are made one by one, so that each problem names one kind."""
+    kind: Any = cls
+    data: dict[str, Any] = dict(shaped)
+    if isinstance(parts := shaped.get("components"), Items):
+        parts[:] = [part for part in parts if isinstance(part, Fields)]
+        kinds = {_kind(one): one for one in get_args(get_args(_hints(kind)["components"])[0])}
+        built = [
+            _build(page, kinds[part["kind"]], part, f"{label}/{_name_of(part, 'component')}")
+            for part in parts
+        ]
+        data["components"] = tuple(component for component in built if component is not None)
+        parts[:] = [part for part, component in zip(parts, built, strict=True) if component is not None]
+    try:
+        return cast(T, _adapter(kind).validate_python(data))
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            if found["type"] != "missing":  # told before, by its key
+                _tell(page, shaped, label, found)
+        return None
+
+
+def _kind(cls: Any) -> str:
+    return str(next(field.default for field in fields(cls) if field.name == "kind"))
+
+
+@cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+_MESSAGES = {
+    "dataclass_type": "must be a mapping of `key: value`",
+    "dataclass_exact_type": "must be a mapping of `key: value`",
+    "tuple_type": "must be a list, each entry behind a dash",
+}
+
+
+def _tell(page: Page, shaped: Fields, label: str, found: Any) -> None:
+    """Turn an error of pydantic into a problem at the line of the value it is about."""
+    line, path = shaped.line, label
+    data: Any = shaped
+    for step in found["loc"]:
+        if isinstance(data, Fields):
+            line = data.line_at(step)
+            data, path = data.get(step), f"{path}/{step}"
+        elif isinstance(data, Items) and isinstance(step, int):
+            data = data[step]
+            line, path = line_of(data, line), f"{path}/{_name_of(data, str(step + 1))}"
+    if found["type"] == "literal_error":
+        options = found["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
+        page.fail(line, f"{path} is {str(found['input'])!r}; choose one of {options}")
+    else:
+        page.fail(line, f"{path} {_MESSAGES.get(found['type'], found['msg'])}")
