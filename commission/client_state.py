@@ -181,7 +181,10 @@ class Position(NamedTuple):
     @property
     def net_e8(self) -> int:
         """Signed open volume in 1e-8 lots."""
-        return sum(fill.signed_e8 for fill in self.fills)
+        net = 0
+        for fill in self.fills:
+            net += fill.signed_e8
+        return net
 
 
 @value

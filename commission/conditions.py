@@ -18,6 +18,8 @@ def eligible(payable: Payable, part: Part) -> Decimal | Reason:
     if payable.is_plain and not is_close_by:
         lots = part.closed if entry == "out" else part.opened if entry == "in" else part.opened + part.closed
         return lots or nothing(payable, part)
+    if (entry == "out" and not part.closed) or (entry == "in" and not part.opened):
+        return nothing(payable, part)
     for when in payable.whens:
         reason = _refusal(when, payable.plan, part)
         if reason is not None:

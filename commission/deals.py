@@ -26,7 +26,7 @@ from commission.milestones import milestone
 from commission.outputs import Rejection, Tally
 from commission.positions import fill_of, slices, split_volume, with_fill, without_fill
 from commission.posting import Cause, post, reverse, send, tally, withdraw
-from commission.pricing import Part, Reason
+from commission.pricing import ZERO, Part, Reason
 from commission.rating import rate
 from commission.selection import Trait
 from commission.terms import SymbolDefined
@@ -48,6 +48,7 @@ class Booking:
     cause: str
     """The deal's business key."""
     deal: Deal
+    account: str
     times: int = 1
     replaced: tuple[str, ...] = ()
     position: str = ""
@@ -82,7 +83,7 @@ class Booking:
         """The deal as the cause of rows."""
         deal = self.deal
         canonical = symbol.canonical if symbol is not None else deal.symbol
-        return Cause(self.cause, deal.occurred_at, deal.account_key, deal.revision, canonical)
+        return Cause(self.cause, deal.occurred_at, self.account, deal.revision, canonical)
 
 
 def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: int) -> Booking:
@@ -91,6 +92,7 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
         key,
         deal.deal_key,
         deal,
+        deal.account_key,
         state.times,
         state.replaced,
         state.position,
@@ -152,14 +154,15 @@ def fold_deal(
 ) -> ClientState:
     """Undo the revision known so far, if any, then book and rate this one."""
     cause = deal.deal_key
-    booking = Booking(f"d:{client.client_id}:{cause}", cause, deal)
+    account = deal.account_key
+    booking = Booking(f"d:{client.client_id}:{cause}", cause, deal, account)
     if known is not None:
         client = _undo(draft, client, booking, known, terms)
         booking.times, booking.replaced = known.times + 1, _replaced(known, deal)
     refusal = _not_commissionable(deal)
     if refusal is not None:
         return _refuse(draft, client, booking, refusal, known, terms)
-    place = f"o:{client.client_id}:{deal.account_key}|{deal.position_id}"
+    place = f"o:{client.client_id}:{account}|{deal.position_id}"
     position: Position = draft.get(place) or NO_FILLS
     split = split_volume(position, deal)
     if isinstance(split, Reason):
@@ -309,16 +312,17 @@ def _post(
 def _part(
     client: ClientState, booking: Booking, symbol: SymbolDefined, chain: Upline, position: Position
 ) -> Part:
-    deal, closed_e8 = booking.deal, booking.closed_e8
+    deal, opened_e8, closed_e8 = booking.deal, booking.opened_e8, booking.closed_e8
     return Part(
         deal,
         symbol,
         deal.contract_size or symbol.contract_size,
-        Decimal(booking.opened_e8).scaleb(-8),
-        Decimal(closed_e8).scaleb(-8),
-        Trait(client.client_id, deal.account_key, deal.group, client.country),
-        client.click.get("channel", ""),
+        Decimal(opened_e8).scaleb(-8) if opened_e8 else ZERO,
+        Decimal(closed_e8).scaleb(-8) if closed_e8 else ZERO,
+        Trait(client.client_id, booking.account, deal.group, client.country),
+        client.click.get("channel", "") if client.click else "",
         slices(position, booking.cause, closed_e8) if chain.needs_openings and closed_e8 else None,
+        measures={},
     )
 
 

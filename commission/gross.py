@@ -2,16 +2,15 @@
 
 from decimal import Decimal
 
-from commission.components import measure
 from commission.components.turnover import notional
 from commission.conditions import eligible
 from commission.earned import Gross, Worth
 from commission.hierarchy import in_currency
 from commission.known import Terms
-from commission.lane import not_covered
-from commission.money import EXACT, to_accrual
+from commission.measuring import measured_of, naming, not_covered
+from commission.money import to_accrual
 from commission.pricing import ZERO, Factors, Measured, Part, Priced, Reason
-from commission.terms import ONE, Band, DealComponent, Rate
+from commission.terms import ONE, Band, Rate
 from commission.upline import Link, Payable
 
 
@@ -32,57 +31,41 @@ def price(
     payable: Payable, rates: tuple[Rate, ...], link: Link, part: Part, terms: Terms, own: Decimal
 ) -> Gross | Reason:
     """Price a component by some rates: its own, those of a level, or of a rank; `own` is the IB's factor."""
-    component, plan = payable.component, payable.plan
     found = terms.rate_for(rates, part.symbol, part.trait, part.at)
     if found is None:
         return not_covered(payable, part)
-    lots = eligible(payable, part)
-    if isinstance(lots, Reason):
-        return lots
-    measured = measure(component, plan, part, lots, terms)
+    measured = measured_of(payable, part, terms)
     if isinstance(measured, Reason):
         return measured
-    factors = measured.factors
-    factors["rate"] = found.value
-    factor = own
+    factors: Factors = {**measured.factors, "rate": found.value}
+    component = payable.component
+    size = measured.measure
+    if own != ONE or component.credit_coefficient:
+        factor = _factor(payable, part, own, factors)
+        if isinstance(factor, Reason):
+            return factor
+        size *= factor
+    own_amount = _settled(found.value * size, measured, payable, link, part, terms, factors)
+    if isinstance(own_amount, Reason):
+        return own_amount
+    amounts: tuple[Decimal, ...] = (own_amount,)
+    for band in component.tiers.bands if component.tiers is not None else ():
+        value = _at_band(band, found, part, terms)
+        at_band = _settled(value * size, measured, payable, link, part, terms, {})
+        assert isinstance(at_band, Decimal), "the rates of exchange are those of the own amount"
+        amounts = (*amounts, at_band)
+    rule = f"{component.name}/{naming(found)}"
+    return Gross(payable, amounts, Priced(own_amount, rule, measured.lots, factors))
+
+
+def _factor(payable: Payable, part: Part, own: Decimal, factors: Factors) -> Decimal | Reason:
+    """The IB's own factor and the account's credit coefficient, where there are any."""
     if own != ONE:
         factors["own_factor"] = own
-    if component.credit_coefficient:
-        coefficient = _coefficient(part, factors)
-        if isinstance(coefficient, Reason):
-            return coefficient
-        factor = EXACT.multiply(factor, coefficient)
-    values = [found.value, *(_at_band(band, found, part, terms) for band in _bands(component))]
-    amounts: list[Decimal] = []
-    for value in values:
-        amount = value * measured.measure
-        if factor is not ONE:
-            amount *= factor
-        one = _settled(amount, measured, payable, link, part, terms, factors if not amounts else {})
-        if isinstance(one, Reason):
-            return one
-        amounts.append(one)
-    rule = f"{component.name}/{_naming(found)}"
-    return Gross(payable, tuple(amounts), Priced(amounts[0], rule, measured.lots, factors))
-
-
-def _naming(rate: Rate) -> str:
-    """The rate's match, with whatever else chose it: `* of group real\\ecn*`."""
-    named = [
-        f"{what} {name}"
-        for what, name in (
-            ("client", rate.client),
-            ("login", rate.login),
-            ("group", rate.group),
-            ("country", rate.country),
-        )
-        if name
-    ]
-    return f"{rate.match} of {', '.join(named)}" if named else rate.match
-
-
-def _bands(component: DealComponent) -> tuple[Band, ...]:
-    return component.tiers.bands if component.tiers is not None else ()
+    if not payable.component.credit_coefficient:
+        return own
+    coefficient = _coefficient(part, factors)
+    return coefficient if isinstance(coefficient, Reason) else own * coefficient
 
 
 def _at_band(band: Band, found: Rate, part: Part, terms: Terms) -> Decimal:
@@ -121,9 +104,9 @@ def _settled(
         if isinstance(converted, Reason):
             return converted
         settled, path = converted
+        factors["exchange"] = path
         factors["gross"] = amount
         factors["gross_currency"] = measured.currency
-        factors["exchange"] = path
     caps = payable.component.caps
     if caps is not None and caps.per_deal is not None:
         cap = in_currency(caps.per_deal, payable.plan.currency, currency, part.at, terms)

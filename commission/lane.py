@@ -1,35 +1,42 @@
-"""The fast lane: money per lot shared by difference in one currency, most of what brokers pay.
+"""The fast lane: what each IB's own plan pays by one rate, shared by difference in one currency.
 
 Gives exactly what the general path gives (a law in the tests), with what does not depend on the deal
-worked out once for an upline and a symbol.
+worked out once for an upline and a symbol. Most of what brokers pay goes this way.
 """
 
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.conditions import nothing
 from commission.earned import Earned, Rated
+from commission.hierarchy import in_currency
 from commission.known import Terms
+from commission.measuring import measured_of, naming, not_covered
 from commission.money import ACCRUAL_UNIT, EXACT
 from commission.pricing import ZERO, Factors, Part, Reason
 from commission.selection import Trait, is_by_symbol, most_specific
-from commission.terms import ONE, PerLot, PlanDefined
+from commission.terms import ONE
 from commission.upline import Link, Payable, Sharing, Upline
 
 
 class Step(NamedTuple):
-    """One IB of a lane: the rate its plan has for the symbol, or None."""
+    """One IB of a lane: the rate its plan has for the symbol, or None, and the cap of one deal."""
 
     depth: int
     link: Link
-    plan: PlanDefined
     payable: Payable
-    entry: str
     rate: Decimal | None
     rule: str
+    cap: Decimal | None
 
 
-def lane_of(sharing: Sharing, upline: Upline, part: Part, terms: Terms) -> tuple[Step, ...] | None:
+class Lane(NamedTuple):
+    """The IBs that a sharing prices, in the one currency they are all settled in."""
+
+    steps: tuple[Step, ...]
+    currency: str
+
+
+def lane_of(sharing: Sharing, upline: Upline, part: Part, terms: Terms) -> Lane | None:
     """The lane of a sharing for the deal's symbol; None where the general path is needed."""
     question = ("lane", id(sharing), part.symbol.canonical, part.symbol.asset_class)
     known = terms.memo.get(question)
@@ -39,76 +46,77 @@ def lane_of(sharing: Sharing, upline: Upline, part: Part, terms: Terms) -> tuple
     return known[1]  # type: ignore[index, no-any-return] # the memo holds what was put above
 
 
-def _lane(sharing: Sharing, upline: Upline, part: Part) -> tuple[Step, ...] | None:
-    steps: list[Step] = []
+def _lane(sharing: Sharing, upline: Upline, part: Part) -> Lane | None:
     currencies = {link.partner.currency for link in upline.links}
-    for depth, payables in enumerate(sharing.own):
-        if not payables:
-            continue
-        link, payable = upline.links[depth], payables[0]
-        component, plan = payable.component, payable.plan
-        if not (
-            len(payables) == 1
-            and isinstance(component, PerLot)
-            and component.standardised
-            and component.override.mode == "difference"
-            and payable.is_plain
-            and not plan.lot_factors
-            and link.held.factor == ONE
-            and currencies == {plan.currency}
-            and is_by_symbol(component.rates)
-        ):
-            return None
-        rate = most_specific(component.rates, part.symbol, Trait(), part.at)
-        rule = f"{component.name}/{rate.match}" if rate is not None else component.name
-        value = rate.value if rate is not None else None
-        steps.append(Step(depth, link, plan, payable, component.entry, value, rule))
-    return tuple(steps)
+    held = [(depth, payables) for depth, payables in enumerate(sharing.own) if payables]
+    if len(currencies) > 1 or not all(
+        len(payables) == 1 and _is_straight(payables[0], upline.links[depth]) for depth, payables in held
+    ):
+        return None
+    steps = tuple(_step(depth, upline.links[depth], payables[0], part) for depth, payables in held)
+    return Lane(steps, currencies.pop())
 
 
-def rate_lane(steps: tuple[Step, ...], kind: str, part: Part) -> Rated | Reason:
-    """Each IB's rate times the lots, less the best amount below it."""
-    closed, opened = part.closed, part.opened
+def _is_straight(payable: Payable, link: Link) -> bool:
+    """Whether a rate times the measure, at most the cap, is all there is to the component."""
+    component = payable.component
+    caps = component.caps
+    return (
+        component.override.mode == "difference"
+        and not payable.is_settled
+        and not component.credit_coefficient
+        and link.held.factor == ONE
+        and (caps is None or caps.per_deal is None or payable.plan.currency == link.partner.currency)
+        and is_by_symbol(component.rates)
+    )
+
+
+def _step(depth: int, link: Link, payable: Payable, part: Part) -> Step:
+    component = payable.component
+    rate = most_specific(component.rates, part.symbol, Trait(), part.at)
+    cap = component.caps.per_deal if component.caps is not None else None
+    if rate is None:
+        return Step(depth, link, payable, None, component.name, cap)
+    return Step(depth, link, payable, rate.value, f"{component.name}/{naming(rate)}", cap)
+
+
+def rate_lane(lane: Lane, kind: str, part: Part, terms: Terms) -> Rated | Reason:
+    """Each IB's rate times the measure, less the best amount below it."""
+    currency = lane.currency
     best = ZERO
     earned: list[Earned] = []
     rules: list[str] = []
     reason: Reason | None = None
-    is_close_by = part.deal.entry == "out_by"
-    for depth, link, plan, payable, entry, rate, rule in steps:
-        if rate is None:
-            reason = reason or not_covered(payable, part)
+    for depth, link, payable, rate, rule, cap in lane.steps:
+        measured = not_covered(payable, part) if rate is None else measured_of(payable, part, terms)
+        if isinstance(measured, Reason):
+            if measured.waits:
+                return measured
+            reason = reason or measured
             continue
-        lots = closed if entry == "out" else opened if entry == "in" or is_close_by else opened + closed
-        if not lots:
-            reason = reason or nothing(payable, part)
-            continue
-        standard = part.standard(lots)
-        amount = (rate * standard).quantize(ACCRUAL_UNIT, context=EXACT)
+        assert rate is not None, "without a rate there is a reason"
+        size, source, lots, facts = measured
+        factors: Factors = {**facts, "rate": rate}
+        if source == currency:
+            amount = (rate * size).quantize(ACCRUAL_UNIT, context=EXACT)
+        else:
+            converted = in_currency(rate * size, source, currency, part.at, terms)
+            if isinstance(converted, Reason):
+                return converted
+            amount, factors["exchange"] = converted
+            factors |= {"gross": rate * size, "gross_currency": source}
+        if cap is not None and amount > cap:
+            factors |= {"uncapped": amount, "cap": cap}
+            amount = cap
         rules.append(rule)
-        if amount <= best:
-            continue
-        factors: Factors = {"lots": lots}
-        if standard != lots:
-            factors["contract_size"] = part.contract_size
-            factors["standard_contract_size"] = part.symbol.standard_contract_size
-        factors["rate"] = rate
-        if best:
-            factors["own"] = amount
-            factors["below"] = best
-        earned.append(Earned(link, plan, depth, kind, amount - best, rule, standard, factors))
-        best = amount
+        if amount > best:
+            if best:
+                factors |= {"own": amount, "below": best}
+            earned.append(Earned(link, payable.plan, depth, kind, amount - best, rule, lots, factors))
+            best = amount
     if earned:
         return Rated(tuple(earned), ())
-    if rules:
-        return nothing_due(kind, rules)
-    assert reason is not None, "each step has an amount or a reason"
-    return reason
-
-
-def not_covered(payable: Payable, part: Part) -> Reason:
-    """No rate of the component is for the deal."""
-    text = f"no rate of {payable.plan.plan_id}/{payable.component.name} matches {part.symbol.canonical}"
-    return Reason("symbol_not_covered", text, waits=False)
+    return nothing_due(kind, rules) if rules else reason or nothing_due(kind, rules)
 
 
 def nothing_due(kind: str, rules: list[str]) -> Reason:

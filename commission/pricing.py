@@ -44,6 +44,8 @@ class Part(NamedTuple):
     """The other leg of this close-by came first."""
     charge: Decimal | None = None
     """A share of a later commission deal, in place of the deal's own."""
+    measures: dict[int, "Measured | Reason"] | None = None
+    """What was measured of this part already, by what is measured: IBs of a tree ask for the same."""
 
     @property
     def at(self) -> datetime:

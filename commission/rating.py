@@ -87,7 +87,7 @@ def _share(sharing: Sharing, part: Part, upline: Upline, terms: Terms) -> Rated 
         return rate_driven(sharing, sharing.driven, part, upline, terms)
     lane = lane_of(sharing, upline, part, terms)
     if lane is not None:
-        return rate_lane(lane, sharing.kind, part)
+        return rate_lane(lane, sharing.kind, part, terms)
     return rate_generally(sharing, part, upline, terms)
 
 
@@ -101,7 +101,7 @@ def rate_generally(sharing: Sharing, part: Part, upline: Upline, terms: Terms) -
             outcome = gross(payable, depth, upline.links[depth], part, terms)
             if isinstance(outcome, Gross):
                 found.append(outcome)
-            elif outcome.waits:
+            elif outcome.waits or sharing.is_alike:
                 return outcome
             else:
                 reason = reason or outcome

@@ -1,9 +1,12 @@
 """The IBs above a client as of some time, and how each kind of component is shared among them."""
 
+from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from commission.terms import (
     ALWAYS,
+    DIFFERENCE,
     CommissionShare,
     Component,
     Cpa,
@@ -59,6 +62,8 @@ class Payable(NamedTuple):
     is_plain: bool
     """Every deal on its side is paid by the rate alone: nothing else has to be looked at."""
     is_settled: bool
+    basis: tuple[object, ...]
+    """What is measured and under which conditions: one object for all components that measure alike."""
     passes: tuple[tuple[Rate, ...], ...]
     """What a cascade passes up, where that is told as rates: made once, as rates are known by identity."""
 
@@ -71,6 +76,8 @@ class Sharing(NamedTuple):
     """By depth: the components priced for the IB itself."""
     driver: int
     driven: Payable | None
+    is_alike: bool = False
+    """All own components measure alike and have a rate for everything: what one refuses, all do."""
 
 
 class Upline(NamedTuple):
@@ -208,8 +215,17 @@ def _sharings(kind: str, links: tuple[Link, ...]) -> list[Sharing]:
         for depth, link in enumerate(links)
     )
     if any(own):
-        sharings.append(Sharing(kind, own, depths[0], None))
+        sharings.append(Sharing(kind, own, depths[0], None, _is_alike(own)))
     return sharings
+
+
+def _is_alike(own: tuple[tuple[Payable, ...], ...]) -> bool:
+    payables = [payable for payables in own for payable in payables]
+    return len({id(payable.basis) for payable in payables}) == 1 and all(
+        payable.component.override.mode == "difference"
+        and any(rate == Rate(value=rate.value) for rate in payable.component.rates)
+        for payable in payables
+    )
 
 
 def _payables(link: Link, kind: str) -> tuple[Payable, ...]:
@@ -234,7 +250,15 @@ def _payable(component: DealComponent, plan: PlanDefined) -> Payable:
         if component.override.pass_unit == "rate"
         else ()
     )
-    return Payable(component, plan, whens, is_plain, is_settled(component), passes)
+    alike = replace(component, name="", rates=(), override=DIFFERENCE, tiers=None, caps=None, when=ALWAYS)
+    basis = _one_object((alike, whens, plan.currency, plan.lot_factors))
+    return Payable(component, plan, whens, is_plain, is_settled(component), basis, passes)
+
+
+@lru_cache(maxsize=10_000)
+def _one_object(basis: tuple[object, ...]) -> tuple[object, ...]:
+    """The first of equal ones, so that they can be told apart by identity."""
+    return basis
 
 
 def is_settled(component: DealComponent | Cpa) -> bool:

@@ -1,4 +1,4 @@
-"""Our own CSV of CRM events: registrations, account links, reassignments, deposits, chargebacks, KYC.
+"""Our own CSV of CRM events: registrations, account links, reassignments, deposits and their losses, KYC.
 
 One event a line, UTF-8, comma, with a header. `event` says which of the other cells must be filled.
 """
@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
     ClientEvent,
+    ClientFlagged,
     ClientReassigned,
     ClientRegistered,
     DepositCleared,
     KycChanged,
     KycStatus,
+    WithdrawalPaid,
 )
 from ingest.cells import shown, to_amount, to_number
 from ingest.counts import Counts, counted
@@ -39,6 +41,7 @@ COLUMNS = (
     "currency",
     "status",
     "country",
+    "identity",
 )
 CLICK = "click."
 MAX_CLICKS = 30
@@ -177,6 +180,7 @@ def _registration(cells: _Cells) -> ClientRegistered:
         occurred_at=cells.occurred_at(),
         ib_id=cells.optional_identity("ib_id"),
         country=country,
+        identity=cells.optional_identity("identity") or "",
         click=cells.clicks,
         source=cells.source,
     )
@@ -210,27 +214,56 @@ def _reassignment(cells: _Cells) -> ClientReassigned:
 
 
 def _deposit(cells: _Cells) -> DepositCleared:
-    currency = cells.needed("currency")
-    if not _CURRENCY.fullmatch(currency):
-        raise BadRow(
-            "bad_currency", f"currency `{shown(currency)}` is not 3 or 4 capital letters such as USD"
-        )
     return DepositCleared(
         event_id=cells.identity("event_id"),
         client_id=cells.identity("client_id"),
         deposit_id=cells.identity("deposit_id"),
         amount=_positive(cells.needed("amount")),
-        currency=currency,
+        currency=_currency(cells),
         occurred_at=cells.occurred_at(),
         source=cells.source,
     )
 
 
+def _currency(cells: _Cells) -> str:
+    currency = cells.needed("currency")
+    if not _CURRENCY.fullmatch(currency):
+        raise BadRow(
+            "bad_currency", f"currency `{shown(currency)}` is not 3 or 4 capital letters such as USD"
+        )
+    return currency
+
+
 def _chargeback(cells: _Cells) -> ChargebackReceived:
+    """All of a deposit, or with an amount that much of it; `refund` and `deposit_reversal` alike."""
+    reason = cells.get("event").lower()
     return ChargebackReceived(
         event_id=cells.identity("event_id"),
         client_id=cells.identity("client_id"),
         deposit_id=cells.identity("deposit_id"),
+        occurred_at=cells.occurred_at(),
+        amount=_positive(cells.get("amount")) if cells.get("amount") else None,
+        reason=_LOSSES[reason],
+        source=cells.source,
+    )
+
+
+def _withdrawal(cells: _Cells) -> WithdrawalPaid:
+    return WithdrawalPaid(
+        event_id=cells.identity("event_id"),
+        client_id=cells.identity("client_id"),
+        amount=_positive(cells.needed("amount")),
+        currency=_currency(cells),
+        occurred_at=cells.occurred_at(),
+        source=cells.source,
+    )
+
+
+def _verdict(cells: _Cells) -> ClientFlagged:
+    return ClientFlagged(
+        event_id=cells.identity("event_id"),
+        client_id=cells.identity("client_id"),
+        verdict="fraud" if cells.get("event").lower() == "fraud" else "bonus_removed",
         occurred_at=cells.occurred_at(),
         source=cells.source,
     )
@@ -250,12 +283,22 @@ def _kyc(cells: _Cells) -> KycChanged:
     )
 
 
+_LOSSES: dict[str, Literal["chargeback", "refund", "deposit_reversal"]] = {
+    "chargeback": "chargeback",
+    "refund": "refund",
+    "deposit_reversal": "deposit_reversal",
+}
 _EVENTS: dict[str, Callable[[_Cells], ClientEvent | AccountLinked]] = {
     "registration": _registration,
     "account_link": _account_link,
     "reassignment": _reassignment,
     "deposit": _deposit,
     "chargeback": _chargeback,
+    "refund": _chargeback,
+    "deposit_reversal": _chargeback,
+    "withdrawal": _withdrawal,
+    "fraud": _verdict,
+    "bonus_removed": _verdict,
     "kyc": _kyc,
 }
 

@@ -1,12 +1,14 @@
 """A synthetic broker of any size: a three-level tree, per-lot plans, and deals from a seed."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged
+from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged, Side
 from commission.terms import (
+    Caps,
+    Component,
     ParentLink,
     PartnerDefined,
     PeriodDefined,
@@ -14,13 +16,16 @@ from commission.terms import (
     PlanAssignment,
     PlanDefined,
     Rate,
+    SpreadShare,
     SymbolDefined,
     TermsRecord,
+    When,
 )
 from schemas.wire import Record
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 SERVER = "mt5-live"
+IBS = ["ib-master", "ib-region", "ib-desk"]
 RATES = {"gold": 7, "silver": 5, "bronze": 4}
 """USD per lot of the three levels: together every lot costs 7."""
 
@@ -32,23 +37,19 @@ class Synthetic:
     clients: int
     deals: int
     seed: int = 7
+    is_hybrid: bool = False
+    """Plans of lots and spread, with conditions on holding and movement and a cap for each deal."""
+    depth: int = 3
+    """IBs above each client, by rates that rise from level to level; 3 is bronze, silver, gold."""
+    rules: int = 1
+    """Rates in each plan; all but one are for symbols that are not traded."""
 
     def terms(self) -> list[TermsRecord]:
-        """Three IBs above each other, one symbol, one month."""
-        plans = [
-            PlanDefined(
-                plan_id=name,
-                version=1,
-                currency="USD",
-                components=(PerLot(name="lots", rates=(Rate(match="*", value=Decimal(rate)),)),),
-            )
-            for name, rate in RATES.items()
-        ]
-        ladder = [
-            ("ib-master", None, "gold"),
-            ("ib-region", "ib-master", "silver"),
-            ("ib-desk", "ib-region", "bronze"),
-        ]
+        """IBs above each other, one symbol, one month."""
+        names = list(RATES) if self.depth == len(RATES) else [f"level-{n}" for n in range(self.depth)]
+        plans = [self._plan(name, RATES.get(name, 100 - n)) for n, name in enumerate(names)]
+        ibs = IBS if self.depth == len(RATES) else [f"ib-{n}" for n in range(self.depth - 1)] + ["ib-desk"]
+        ladder = list(zip(ibs, [None, *ibs[:-1]], names, strict=True))
         partners = [
             PartnerDefined(
                 ib_id=ib_id,
@@ -68,10 +69,23 @@ class Synthetic:
             contract_size=Decimal(100_000),
             standard_contract_size=Decimal(100_000),
             pip=Decimal("0.0001"),
+            average_pips=Decimal("1.1"),
             profit_currency="USD",
         )
         month = PeriodDefined(period="2026-09", starts_at=START, ends_at=datetime(2026, 10, 1, tzinfo=UTC))
         return [*plans, *partners, symbol, month]
+
+    def _plan(self, name: str, rate: int) -> PlanDefined:
+        others = tuple(Rate(match=f"SYMBOL{n}", value=Decimal(n + 1)) for n in range(self.rules - 1))
+        lots = PerLot(name="lots", rates=(*others, Rate(match="*", value=Decimal(rate))))
+        components: tuple[Component, ...] = (lots,)
+        when = When()
+        if self.is_hybrid:
+            shares = (Rate(match="*", value=Decimal(rate).scaleb(-2)),)
+            spread = SpreadShare(name="spread", rates=shares, cap_pips=Decimal(3), at_most_average=True)
+            components = (replace(lots, caps=Caps(per_deal=Decimal(500))), spread)
+            when = When(min_holding_s=1, min_pips=Decimal("0.1"), same_price=False)
+        return PlanDefined(plan_id=name, version=1, currency="USD", components=components, when=when)
 
     def crm(self) -> list[Record]:
         """Every client registered under the desk, KYC approved, with one account."""
@@ -88,24 +102,34 @@ class Synthetic:
         return events
 
     def trades(self) -> list[Deal]:
-        """Closing deals of random clients and volumes, one a second."""
+        """Positions of random clients and volumes, one deal a second: each is opened and then closed."""
         chance = random.Random(self.seed)
-        return [
-            Deal(
-                platform="mt5",
-                server=SERVER,
-                login=chance.randrange(self.clients),
-                deal_id=str(number),
-                revision="1",
-                kind="trade",
-                occurred_at=START + timedelta(seconds=number % 2_500_000),
-                side="sell" if number % 2 else "buy",
-                entry="out",
-                symbol="EURUSD",
-                volume_e8=chance.randrange(1, 500) * (LOT_E8 // 100),
-                position_id=str(number // 2),
-                price=Decimal("1.0850"),
-                currency="USD",
-            )
-            for number in range(self.deals)
-        ]
+        deals: list[Deal] = []
+        for position in range((self.deals + 1) // 2):
+            login = chance.randrange(self.clients)
+            sides: tuple[Side, Side] = ("sell", "buy") if position % 2 else ("buy", "sell")
+            lots_e8 = chance.randrange(1, 500) * (LOT_E8 // 100)
+            for is_close, side in enumerate(sides):
+                number = 2 * position + is_close
+                mid = Decimal("1.0850") + Decimal(chance.randrange(100)).scaleb(-5)
+                deals.append(
+                    Deal(
+                        platform="mt5",
+                        server=SERVER,
+                        login=login,
+                        deal_id=str(number),
+                        revision="1",
+                        kind="trade",
+                        occurred_at=START + timedelta(seconds=number % 2_500_000),
+                        side=side,
+                        entry="out" if is_close else "in",
+                        symbol="EURUSD",
+                        volume_e8=lots_e8,
+                        position_id=str(position),
+                        price=mid,
+                        bid=mid,
+                        ask=mid + Decimal("0.00012"),
+                        currency="USD",
+                    )
+                )
+        return deals[: self.deals]

@@ -250,6 +250,9 @@ def _check_sides(place: Subject, component: AnyDealComponent, plan: PlanDefined)
         text = f"{asked[0]} looks at closed volume, and with entry {component.entry} {says}; write entry: out"
         severity = "error" if component.entry == "in" else "warning"
         yield TermsProblem((*place, "entry"), "condition_needs_out", text, severity)  # type: ignore[arg-type] # one of the two
+    if asked and component.close_by == "first_leg":
+        text = f"{asked[0]} looks at each leg, and the first pays for both; write close_by: each_leg"
+        yield TermsProblem((*place, "close_by"), "condition_needs_each_leg", text)
     if component.hedged and component.entry != "in":
         text = f"hedged counts opened volume, but entry is {component.entry}; write entry: in"
         yield TermsProblem((*place, "hedged"), "hedged_needs_in", text)
@@ -399,6 +402,10 @@ def _check_cpa(place: Subject, component: Cpa, terms: Published) -> Iterator[Ter
         if component.tiers.by != "count":
             text = f"tiers of a CPA count the clients of a period, not {component.tiers.by}; write by: count"
             yield TermsProblem((*place, "tiers", "by"), "bad_tiers", text)
+        for number, band in enumerate(component.tiers.bands):
+            if band.rates:
+                text = "a band of a CPA multiplies its amounts; write a factor, not rates"
+                yield TermsProblem((*place, "tiers", "bands", str(number), "rates"), "bad_tiers", text)
 
 
 def _check_amounts(place: Subject, amounts: Sequence[CpaAmount]) -> Iterator[TermsProblem]:

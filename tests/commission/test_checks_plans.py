@@ -226,7 +226,12 @@ TIERS: list[Case] = [
         "graduated",
     ),
     (lot(tiers=tiers(band("5"), by="active_clients")), "tiers by", "tiers_need_min_lots", "active_min_lots"),
-    (cpa(tiers=tiers(band("5"))), "tiers by", "bad_tiers", "by: count"),
+    (
+        cpa(tiers=Tiers(by="lots", bands=(Band(start=D(5), factor=D(2)),))),
+        "tiers by",
+        "bad_tiers",
+        "by: count",
+    ),
 ]
 OVERRIDES: list[Case] = [
     (lot(override=Override(mode="cascade")), "override", "incomplete_override", "needs pass_up"),
@@ -325,9 +330,25 @@ CLIENTS: list[Case] = [
 ]
 
 
+FIRST_LEG: list[Case] = [
+    (
+        lot(close_by="first_leg", when=When(min_holding_s=60)),
+        "close_by",
+        "condition_needs_each_leg",
+        "write close_by: each_leg",
+    ),
+    (
+        cpa(tiers=Tiers(by="count", bands=(Band(start=D(3), rates=rates("1")),))),
+        "tiers bands 0 rates",
+        "bad_tiers",
+        "write a factor",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("component", "path", "code", "text"),
-    [*RATES, *SPREADS, *CONDITIONS, *TIERS, *OVERRIDES, *CLIENTS],
+    [*RATES, *SPREADS, *CONDITIONS, *TIERS, *OVERRIDES, *CLIENTS, *FIRST_LEG],
 )
 def test_a_component_that_would_pay_wrongly_is_an_error(
     component: Component, path: str, code: str, text: str
@@ -350,7 +371,7 @@ def test_a_component_that_would_pay_wrongly_is_an_error(
         lot(override=Override(mode="absolute")),
         lot(tiers=tiers(Band(start=D(5), factor=D("1.5")), mode="level", lookback_periods=3, step=1)),
         cpa(amounts=(CpaAmount(amount=D(1)), CpaAmount(amount=D(2), country="CY"))),
-        cpa(tiers=tiers(band("5", "500"), by="count")),
+        cpa(tiers=Tiers(by="count", bands=(Band(start=D(5), factor=D(2)),))),
         spread(average_pips=(rate("1.2"), rate("20", "XAUUSD"))),
     ],
 )

@@ -13,10 +13,12 @@ from ingest_exports import RECEIVED, csv_file, damage, sorted_out
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
+    ClientFlagged,
     ClientReassigned,
     ClientRegistered,
     DepositCleared,
     KycChanged,
+    WithdrawalPaid,
 )
 from ingest.counts import Counts
 from ingest.crm_csv import COLUMNS, read
@@ -49,10 +51,15 @@ def test_golden_events(tmp_path: Path) -> None:
         line("deposit", deposit_id="d1", amount="250.50", currency="USDT"),
         line("chargeback", deposit_id="d1"),
         line("kyc", status="approved"),
+        line("refund", deposit_id="d1", amount="20.5"),
+        line("deposit_reversal", deposit_id="d2"),
+        line("withdrawal", amount="7", currency="EUR"),
+        line("fraud"),
+        line("bonus_removed"),
     )
     at = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
     who = {"event_id": "e1", "client_id": "c1", "occurred_at": at}
-    src = [f"crm-csv crm.csv:{number}" for number in range(2, 9)]
+    src = [f"crm-csv crm.csv:{number}" for number in range(2, 14)]
     assert letters == []
     assert events == [
         ClientRegistered(**who, ib_id="ib7", country="MY", click={"subId": "s-1"}, source=src[0]),
@@ -62,6 +69,11 @@ def test_golden_events(tmp_path: Path) -> None:
         DepositCleared(**who, deposit_id="d1", amount=Decimal("250.50"), currency="USDT", source=src[4]),
         ChargebackReceived(**who, deposit_id="d1", source=src[5]),
         KycChanged(**who, status="approved", source=src[6]),
+        ChargebackReceived(**who, deposit_id="d1", amount=Decimal("20.5"), reason="refund", source=src[7]),
+        ChargebackReceived(**who, deposit_id="d2", reason="deposit_reversal", source=src[8]),
+        WithdrawalPaid(**who, amount=Decimal(7), currency="EUR", source=src[9]),
+        ClientFlagged(**who, verdict="fraud", source=src[10]),
+        ClientFlagged(**who, verdict="bonus_removed", source=src[11]),
     ]
     assert [decode(text) for text in encode(events)] == events
 
@@ -90,6 +102,8 @@ def test_golden_events(tmp_path: Path) -> None:
         (line("deposit", deposit_id="d", amount="5", currency="usd"), "bad_currency"),
         (line("deposit", deposit_id="d", amount="5"), "missing_cell"),
         (line("chargeback"), "missing_cell"),
+        (line("refund", deposit_id="d", amount="-1"), "bad_amount"),
+        (line("withdrawal", amount="5"), "missing_cell"),
         (line("kyc", status="ok"), "unknown_status"),
         ("a,b", "wrong_cells"),
     ],
