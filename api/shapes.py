@@ -76,6 +76,7 @@ class TransferRow(Shape):
     symbol: str
     lots: Amount
     period: str
+    matures_at: datetime | None = Field(None, description="Under a hold: its statement's time.")
     factors: dict[str, str]
 
 
@@ -124,11 +125,21 @@ class DealRow(Shape):
     source: str
 
 
-class Factor(Shape):
-    """One number the amount was made of."""
+class Fact(Shape):
+    """A name and its value, as text."""
 
     name: str
     value: str
+
+
+class Factor(Shape):
+    """One thing the amount was made of."""
+
+    name: str
+    label: str
+    value: str = Field(description="Exact.")
+    shown: str = Field(description="For people, with its unit.")
+    note: str
 
 
 class Step(Shape):
@@ -149,17 +160,40 @@ class Plan(Shape):
     definition: Any = Field(description="As published; null if the ledger does not hold it.")
 
 
+class Reason(Shape):
+    """Why a deal pays nothing, or nothing yet."""
+
+    code: str
+    status: str
+    meaning: str = Field(description="What the code means.")
+    text: str = Field(description="What the engine said of this deal.")
+
+
+class DealExplanation(Shape):
+    """Why a deal pays nothing, or nothing yet."""
+
+    headline: str
+    sentences: list[str]
+    text: str
+    inputs: list[Fact]
+    reason: Reason
+
+
 class ExplanationAnswer(Shape):
     """Why a transfer exists: in words, and every fact the words are made of."""
 
     headline: str
+    sentences: list[str]
     text: str
-    state: str = Field(description="`stands`, `reversed`, `reversal` or `settlement`.")
+    amount: str
+    state: str = Field(description="`stands`, `reduced`, `reversed`, `reversal` or `settlement`.")
     transfer: TransferRow
     deal: DealRow | None
     plan: Plan | None
     path: list[Step]
     factors: list[Factor]
+    inputs: list[Fact]
+    gates: list[Fact] = Field(description="What stands between the amount and its payment.")
     chain: list[TransferRow] = Field(description="Transfers of the same cause, with reversals and releases.")
 
 

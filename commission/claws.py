@@ -39,7 +39,7 @@ def claw_new(
 
 def _reaches_deals(clawed: Clawed, terms: Terms) -> bool:
     """Whether any plan lets the event reach deals: looking through a client's deals takes time."""
-    return any(
+    return clawed.reason == "fraud" or any(
         getattr(plan.clawback, clawed.reason) in ("activity", "all")
         for versions in terms.plans.values()
         for plan in versions
@@ -72,9 +72,15 @@ def _other_tallies(all_tallies: Iterable[Tally], taken: list[Tally]) -> list[Tal
 
 
 def _is_reached(clawed: Clawed, state: DealState, plan_id: str, version: int, terms: Terms) -> bool:
-    """Whether the plan's clawback lets the event reach a deal of that time."""
+    """Whether the plan's clawback lets the event reach a deal of that time.
+
+    After fraud a client earns nothing: a later deal that was posted before the verdict came goes back.
+    """
     plan = terms.plan_version(plan_id, version)
-    if plan is None or state.at is None or state.at > clawed.at:
+    assert state.at is not None, "a deal that was posted has a time"
+    if state.at >= clawed.at and clawed.reason == "fraud":
+        return True
+    if plan is None or state.at > clawed.at:
         return False
     if state.at < clawed.at - timedelta(days=plan.clawback.window_days):
         return False

@@ -120,8 +120,8 @@ class Grant:
     """Of the conditions' plan."""
     posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
-    amount: Decimal = Decimal(0)
-    """The amount granted to the IB of the conditions, in `currency`."""
+    basis: str = ""
+    """The facts it was granted on: when the client qualified, and by which deposits."""
     grants: int = 0
 
     @property

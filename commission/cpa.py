@@ -32,6 +32,9 @@ class Standing(NamedTuple):
     is_due: bool
     qualified_at: datetime | None = None
     ftd: Decimal = ZERO
+    """In the currency of the conditions."""
+    deposits: tuple[Deposit, ...] = ()
+    """Those that make the FTD amount, as far as they were not taken back."""
 
 
 NOT_DUE = Standing(is_due=False)
@@ -75,7 +78,7 @@ def standing(
     first = _qualified(client, client.deposits, trades, component, currency, terms)
     if first.qualified_at is None:
         return NOT_DUE
-    limit = first.qualified_at + timedelta(days=component.clawback_days)
+    limit = first.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
     kept = [_kept(deposit, limit, clawback) for deposit in client.deposits]
     if kept == list(client.deposits):
         return first
@@ -144,9 +147,9 @@ def _qualified(
     amounts = [amount for amount in component.amounts if amount.country in ("", client.country)]
     if not amounts:
         return NOT_DUE
-    own = [amount for amount in amounts if amount.country] or amounts
-    least = min(amount.min_deposit for amount in own)
-    deposited_at, ftd = _deposited(deposits, least, component, currency, terms)
+    least = min(amount.min_deposit for amount in amounts)
+    first = _first_deposits(deposits, component)
+    deposited_at, ftd = _deposited(first, least, currency, terms)
     approved_at = _approved_at(client)
     traded_at = _traded_at(trades, component, ftd)
     if deposited_at is None or approved_at is None or traded_at is None:
@@ -154,24 +157,30 @@ def _qualified(
     qualified_at = max(client.registered_at, deposited_at, approved_at, traded_at)
     if qualified_at > deadline(client, component):
         return NOT_DUE
-    return Standing(is_due=True, qualified_at=qualified_at, ftd=ftd)
+    return Standing(is_due=True, qualified_at=qualified_at, ftd=ftd, deposits=first)
+
+
+def _first_deposits(deposits: Iterable[Deposit], component: Cpa) -> tuple[Deposit, ...]:
+    """The first deposit and those within the window after it, in the order of their time."""
+    cleared = [(d.cleared_at, d.deposit_id, d) for d in deposits if d.cleared_at and d.amount is not None]
+    cleared.sort(key=lambda moment: moment[:2])
+    window = timedelta(hours=component.ftd_window_hours)
+    return tuple(deposit for at, _, deposit in cleared if at <= cleared[0][0] + window)
 
 
 def _deposited(
-    deposits: Iterable[Deposit], least: Decimal, component: Cpa, currency: str, terms: Terms
+    deposits: Iterable[Deposit], least: Decimal, currency: str, terms: Terms
 ) -> tuple[datetime | None, Decimal]:
-    """When the first deposit and those within the window after it reached `least`, and their sum."""
-    cleared = [(d.cleared_at, d.deposit_id, d) for d in deposits if d.cleared_at and d.amount is not None]
-    cleared.sort(key=lambda moment: moment[:2])
+    """When the deposits reached `least`, and their sum."""
     total, reached_at = ZERO, None
-    for at, _, deposit in cleared:
-        if at > cleared[0][0] + timedelta(hours=component.ftd_window_hours):
-            break
-        rate = terms.convert(deposit.currency, currency, at)
-        if rate is not None and deposit.amount is not None:
+    for deposit in deposits:
+        assert deposit.cleared_at is not None, "only cleared deposits are counted"
+        assert deposit.amount is not None, "a cleared deposit has an amount"
+        rate = terms.convert(deposit.currency, currency, deposit.cleared_at)
+        if rate is not None:
             total += EXACT.multiply(deposit.amount, rate.rate)
         if reached_at is None and total >= least:
-            reached_at = at
+            reached_at = deposit.cleared_at
     return reached_at, total
 
 
@@ -233,9 +242,12 @@ def _position_reached(trades: Qualifying, component: Cpa, ftd: Decimal) -> int |
 
 def amount_for(amounts: Iterable[CpaAmount], country: str, ftd: Decimal) -> Decimal:
     """A named country beats none, then the largest minimum reached; 0 where none applies."""
-    fits = [(bool(a.country), a.min_deposit, a.amount) for a in amounts if a.country in ("", country)]
-    own = [fit for fit in fits if fit[0]] or fits
-    return max((fit[1:] for fit in own if fit[1] <= ftd), default=(ZERO, ZERO))[1]
+    fits = [
+        (bool(a.country), a.min_deposit, a.amount)
+        for a in amounts
+        if a.country in ("", country) and a.min_deposit <= ftd
+    ]
+    return max(fits)[2] if fits else ZERO
 
 
 def earnings(
@@ -243,13 +255,9 @@ def earnings(
     name: str,
     client: ClientState,
     standing: Standing,
-    currency: str,
     terms: Terms,
 ) -> tuple[Earned, ...] | Reason:
-    """What each IB earns from one qualified client: its own amount above the best one below it.
-
-    `currency` is that of the standing's FTD amount.
-    """
+    """What each IB earns from one qualified client: its own amount above the best one below it."""
     at = standing.qualified_at
     assert at is not None, "only what qualified earns"
     grosses: list[Decimal] = []
@@ -258,7 +266,7 @@ def earnings(
         own = own_component(link, name)
         gross = ZERO
         if own is not None:
-            found = _gross(link, own, client, standing, currency, terms)
+            found = _gross(link, own, client, standing, terms)
             if isinstance(found, Reason):
                 return found
             gross = found
@@ -296,16 +304,13 @@ def _gross(
     own: tuple[PlanDefined, Cpa | Cpl],
     client: ClientState,
     standing: Standing,
-    currency: str,
     terms: Terms,
 ) -> Decimal | Reason:
     plan, component = own
     at = standing.qualified_at
     assert at is not None, "only what qualified is priced"
-    ftd = in_currency(standing.ftd, currency, plan.currency, at, terms)
-    if isinstance(ftd, Reason):
-        return ftd
-    amount = amount_for(component.amounts, client.country, ftd[0]) * link.held.factor
+    _, ftd = _deposited(standing.deposits, ZERO, plan.currency, terms)
+    amount = amount_for(component.amounts, client.country, ftd) * link.held.factor
     gross = in_currency(amount, plan.currency, link.partner.currency, at, terms)
     return gross if isinstance(gross, Reason) else gross[0]
 

@@ -302,11 +302,22 @@ def _post(
         draft, client, outcome.earned, path=chain.path, cause=cause, identity=identity
     )
     if not booking.posted:
-        text = "it counts towards what the period brings; the partner book settles that"
-        reject(draft, client, booking.deal, Reason("settled_by_period", text, waits=False))
+        reject(draft, client, booking.deal, _forfeited(client) if outcome.earned else SETTLED_BY_PERIOD)
     booking.tallied = tally(draft, client, outcome.worths, cause) if outcome.worths else ()
     booking.parked = None
     return client
+
+
+SETTLED_BY_PERIOD = Reason(
+    "settled_by_period",
+    "it counts towards what the period brings; the partner book settles that",
+    waits=False,
+)
+
+
+def _forfeited(client: ClientState) -> Reason:
+    text = f"the KYC of client {client.client_id} was approved too late for what the deal earned"
+    return Reason("forfeited", text, waits=False)
 
 
 def _part(

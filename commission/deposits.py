@@ -1,12 +1,12 @@
 """Deposit shares: what a deposit earns up the tree, and what it adds to net deposits."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from commission.client_state import ClientState, Deposit
 from commission.earned import Earned
-from commission.hierarchy import differences, in_currency
+from commission.hierarchy import differences, in_currency, no_rate
 from commission.known import Terms
 from commission.money import EXACT
 from commission.outputs import Tally
@@ -34,7 +34,7 @@ def deposit_earnings(client: ClientState, deposit: Deposit, terms: Terms, *, is_
         own = _own(link, lambda c: c.of == "each" or (c.of == "first" and is_first))
         gross = ZERO
         if own is not None:
-            found = _gross(own, link, deposit, left_of(deposit, own[0].clawback), terms)
+            found = _gross(own, link, deposit, left_of(client, deposit, own[0].clawback), terms)
             if isinstance(found, Reason):
                 return None
             gross = found
@@ -80,7 +80,7 @@ def net_tallies(
         own = _own(link, lambda c: c.of == "net")
         gross = ZERO
         if own is not None:
-            value = amount if deposit is None else left_of(deposit, own[0].clawback)
+            value = amount if deposit is None else left_of(client, deposit, own[0].clawback)
             assert value is not None, "a withdrawal has an amount"
             found = in_currency(
                 EXACT.multiply(value, own[1].share), currency, link.partner.currency, at, terms
@@ -108,6 +108,7 @@ def net_tallies(
             currency=link.partner.currency,
             amounts=(value * sign,),
             count=1,
+            is_gated=own[0].kyc_gate,
         )
         for link, own, value in zip(chain.links, owns, kept, strict=True)
         if own is not None and value and link.is_paid
@@ -134,29 +135,43 @@ def _own(link: Link, wanted: Callable[[DepositShare], bool]) -> tuple[PlanDefine
     return None
 
 
-def left_of(deposit: Deposit, clawback: Clawback) -> Decimal:
+def left_of(client: ClientState, deposit: Deposit, clawback: Clawback) -> Decimal:
     """What is left of the deposit after what the plan lets be taken back, inside its window."""
     assert deposit.amount is not None, "a cleared deposit has an amount"
     assert deposit.cleared_at is not None, "a deposit with an amount has cleared"
     left = deposit.amount
     for taken in deposit.taken_back:
-        if getattr(clawback, taken.reason) == "none":
-            continue
-        if (taken.at - deposit.cleared_at).days <= clawback.window_days:
+        if getattr(clawback, taken.reason) != "none" and _is_inside(taken.at, deposit.cleared_at, clawback):
             left -= deposit.amount if taken.amount is None else taken.amount
+    own = {taken.event_id for taken in deposit.taken_back}
+    for clawed in client.clawed:
+        if (
+            clawed.cause not in own
+            and getattr(clawback, clawed.reason) == "all"
+            and deposit.cleared_at <= clawed.at
+            and _is_inside(clawed.at, deposit.cleared_at, clawback)
+        ):
+            left -= EXACT.multiply(deposit.amount, clawed.share)
     return max(ZERO, left)
+
+
+def _is_inside(at: datetime, cleared_at: datetime, clawback: Clawback) -> bool:
+    return at - cleared_at <= timedelta(days=clawback.window_days)
 
 
 def _gross(
     own: tuple[PlanDefined, DepositShare], link: Link, deposit: Deposit, left: Decimal, terms: Terms
 ) -> Decimal | Reason:
+    """The share in the plan's currency, at most its largest amount; rounded once, in the IB's currency."""
     plan, component = own
     assert deposit.cleared_at is not None, "it has cleared"
     at = deposit.cleared_at
-    value = EXACT.multiply(left, component.share) * link.held.factor
-    found = in_currency(value, deposit.currency, plan.currency, at, terms)
-    if isinstance(found, Reason):
-        return found
-    amount = found[0] if component.max_amount is None else min(found[0], component.max_amount)
+    rate = terms.convert(deposit.currency, plan.currency, at)
+    if rate is None:
+        return no_rate(deposit.currency, plan.currency, at)
+    amount = EXACT.multiply(EXACT.multiply(left, component.share), rate.rate)
+    if component.max_amount is not None:
+        amount = min(amount, component.max_amount)
+    amount = EXACT.multiply(amount, link.held.factor)
     settled = in_currency(amount, plan.currency, link.partner.currency, at, terms)
     return settled if isinstance(settled, Reason) else settled[0]

@@ -22,13 +22,14 @@ def in_currency(
         return to_accrual(amount), ""
     found = terms.convert(source, target, at)
     if found is None:
-        return Reason(
-            "no_rate",
-            f"no rate from {source} to {target} at {at:%Y-%m-%d}, nor one at most 31 days older; "
-            "add one to rates.yaml",
-            waits=True,
-        )
+        return no_rate(source, target, at)
     return to_accrual(EXACT.multiply(amount, found.rate)), found.path
+
+
+def no_rate(source: str, target: str, at: datetime) -> Reason:
+    """The terms have no rate of exchange for that time."""
+    text = f"no rate from {source} to {target} at {at:%Y-%m-%d}, nor one at most 31 days older"
+    return Reason("no_rate", f"{text}; add one to rates.yaml", waits=True)
 
 
 def differences(

@@ -100,6 +100,8 @@ class Tally:
     """Of the clients counted, how many have deposited (CPL)."""
     booked_at: datetime | None = None
     """When what it adds was learned, where that differs from `occurred_at`: reversals."""
+    forfeit_days: int = 0
+    """Behind the gate no longer than this, as accruals of its plan; 0 is for ever."""
     is_gated: bool = False
     """It waits for the KYC of the client, as accruals of its plan do."""
 

@@ -50,8 +50,10 @@ def post(
     emit = draft.outputs.append
     for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
         partner = link.partner
+        if plan.kyc_forfeit_days and is_too_late(client, occurred_at, plan.kyc_forfeit_days):
+            continue
         debit, credit = _EXPENSES.get(kind) or _expense(kind), link.pending
-        is_held = not is_approved and plan.kyc_gate and kind not in ("cpa", "cpl")
+        is_held = not is_approved and plan.kyc_gate
         if is_held or kind == "rebate":
             debit, credit = _accounts(client, partner.ib_id, kind, is_held=is_held, by_ib=by_ib)
         matures_at = occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None
@@ -167,7 +169,7 @@ def release(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
     waiting: HeldTallies | None = draft.get(_tallies_key(client))
     if waiting is not None:
         draft.put(_tallies_key(client), None)
-        draft.emit(*(tally for tally in waiting.tallies if not _is_empty(tally)))
+        send(draft, client, waiting.tallies)
     return replace(client, held={}, released_at=(*client.released_at, cause.occurred_at))
 
 
@@ -188,6 +190,7 @@ def tally(draft: Draft, client: ClientState, worths: Iterable[Worth], cause: Cau
             notional=worth.notional,
             count=1,
             is_gated=worth.plan.kyc_gate,
+            forfeit_days=worth.plan.kyc_forfeit_days,
         )
         for worth in worths
     )
@@ -199,6 +202,8 @@ def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
     """Emit tallies, or keep those behind a KYC gate until the client is approved."""
     kept: list[Tally] = []
     for one in tallies:
+        if one.is_gated and one.forfeit_days and is_too_late(client, one.occurred_at, one.forfeit_days):
+            continue
         if one.is_gated and not client.is_kyc_approved:
             kept.append(one)
         else:
@@ -313,6 +318,16 @@ def _is_forfeited(entry: Posted, client: ClientState) -> bool:
     if not entry.held or entry.expires_at is None or entry.release >= len(client.released_at):
         return False
     return client.released_at[entry.release] > _end_of_day(entry.expires_at)
+
+
+def is_too_late(client: ClientState, earned_at: datetime, forfeit_days: int) -> bool:
+    """Whether KYC was approved only after what was earned then had expired, whatever was learned first."""
+    before = [mark for mark in client.kyc if mark.at <= earned_at]
+    if before and before[-1].status == "approved":
+        return False
+    approved_at = next((m.at for m in client.kyc if m.at > earned_at and m.status == "approved"), None)
+    expires_at = _end_of_day(earned_at + timedelta(days=forfeit_days))
+    return approved_at is not None and approved_at > expires_at
 
 
 def _end_of_day(at: datetime) -> datetime:

@@ -1,6 +1,8 @@
 """A client's CPAs, CPLs and deposit shares: weighed anew with each fact, granted and taken back."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from commission import cpa
@@ -24,7 +26,7 @@ from commission.events import Deal
 from commission.hierarchy import in_currency
 from commission.known import Terms
 from commission.milestones import of_grants
-from commission.money import EXACT
+from commission.money import EXACT, plain
 from commission.outputs import Tally
 from commission.posting import Cause, negated, post, reverse, send, withdraw
 from commission.pricing import ZERO, Part, Reason
@@ -153,25 +155,46 @@ def _weigh_one(
             draft, client, chain, name, component, currency, standing, cause, found.plan.clawback, terms
         )
         return client, False
-    amount = cpa.amount_for(component.amounts, client.country, standing.ftd) if standing.is_due else ZERO
-    if standing.is_due == grant.stands and (not standing.is_due or amount == grant.amount):
+    if not standing.is_due:
+        if grant.stands:
+            client, _ = _take_back(draft, client, name, grant, cause)
         return client, lacking
+    if grant.stands and grant.basis == _basis(standing):
+        return client, lacking
+    earned = cpa.earnings(chain.links, name, client, standing, terms)
+    if isinstance(earned, Reason):
+        return client, True
+    paid = tuple(one for one in earned if one.link.is_paid)
+    if grant.stands and _amounts_of(paid) == [(p.ib_id, p.amount, p.currency) for p in grant.posted]:
+        grant = replace(grant, basis=_basis(standing))
+        return replace(client, grants={**client.grants, name: grant}), lacking
     if grant.stands:
         client, grant = _take_back(draft, client, name, grant, cause)
-    if standing.is_due:
-        grant = replace(grant, conditions=component, currency=currency, amount=amount)
-        return _give(draft, client, chain, name, grant, standing, terms)
-    return client, lacking
+    grant = replace(grant, conditions=component, currency=currency)
+    return _give(draft, client, chain, name, grant, standing, paid), lacking
+
+
+def _basis(standing: cpa.Standing) -> str:
+    deposits = ",".join(
+        f"{deposit.deposit_id}:{plain(deposit.amount or ZERO)}" for deposit in standing.deposits
+    )
+    return f"{standing.qualified_at} {deposits}"
+
+
+def _amounts_of(earned: Iterable[Earned]) -> list[tuple[str, Decimal, str]]:
+    return [(one.link.partner.ib_id, one.amount, one.link.partner.currency) for one in earned]
 
 
 def _is_clawed(client: ClientState, standing: cpa.Standing, plan: PlanDefined) -> bool:
     """Whether a verdict about the client takes its CPA as well."""
-    assert standing.qualified_at is not None, "only what is due can be taken back"
-    for clawed in client.clawed:
-        days = (clawed.at - standing.qualified_at).days
-        if getattr(plan.clawback, clawed.reason) == "all" and days <= plan.clawback.window_days:
-            return True
-    return False
+    qualified_at, window = standing.qualified_at, timedelta(days=plan.clawback.window_days)
+    assert qualified_at is not None, "only what is due can be taken back"
+    if client.fraud_at is not None and qualified_at >= client.fraud_at:
+        return True
+    return any(
+        getattr(plan.clawback, clawed.reason) == "all" and clawed.at - window <= qualified_at <= clawed.at
+        for clawed in client.clawed
+    )
 
 
 def _take_back(
@@ -183,7 +206,7 @@ def _take_back(
     client, _ = reverse(draft, client, grant.posted, cause)
     withdraw(draft, client, grant.tallied, cause)
     of_grants(draft, client, "cpa.clawback", at, grant.posted)
-    grant = replace(grant, posted=(), tallied=(), amount=ZERO)
+    grant = replace(grant, posted=(), tallied=(), basis="")
     return replace(client, grants={**client.grants, name: grant}), grant
 
 
@@ -194,22 +217,17 @@ def _give(
     name: str,
     grant: Grant,
     standing: cpa.Standing,
-    terms: Terms,
-) -> tuple[ClientState, bool]:
-    earned = cpa.earnings(chain.links, name, client, standing, grant.currency, terms)
-    if isinstance(earned, Reason):
-        return client, True
+    paid: tuple[Earned, ...],
+) -> ClientState:
     assert standing.qualified_at is not None, "only what is due is given"
     cause = Cause(f"{grant.conditions.kind}|{client.client_id}|{name}", standing.qualified_at)
-    paid = [one for one in earned if one.link.is_paid]
     identity = (grant.conditions.kind, client.client_id, name, str(grant.grants))
     client, posted = post(draft, client, paid, path=chain.path, cause=cause, identity=identity)
     tallied = tuple(_ordinal(client, one, name, cause) for one in paid if _has_tiers(one, name))
     send(draft, client, tallied)
-    grant = replace(grant, posted=posted, tallied=tallied, grants=grant.grants + 1)
-    client = replace(client, grants={**client.grants, name: grant})
+    grant = replace(grant, posted=posted, tallied=tallied, basis=_basis(standing), grants=grant.grants + 1)
     of_grants(draft, client, "cpa.qualified", standing.qualified_at, posted)
-    return client, False
+    return replace(client, grants={**client.grants, name: grant})
 
 
 def _has_tiers(one: Earned, name: str) -> bool:
@@ -248,6 +266,7 @@ def _tally(
         amounts=amounts,
         count=count,
         deposited=deposited,
+        is_gated=plan.kyc_gate,
     )
 
 
@@ -268,9 +287,10 @@ def _weigh_gated(
     assert registered_at is not None, "only a registered client is counted"
     place = Cause(f"cpl|{client.client_id}|{name}", registered_at)
     grant = client.grants.get(name) or Grant(conditions=component, currency=currency)
-    earned = cpa.earnings(chain.links, name, client, standing, currency, terms) if standing.is_due else ()
+    earned = cpa.earnings(chain.links, name, client, standing, terms) if standing.is_due else ()
     amounts = {} if isinstance(earned, Reason) else {one.link.partner.ib_id: one.amount for one in earned}
-    deposited = int(any(left_of(d, clawback) > 0 for d in client.deposits if d.amount and d.cleared_at))
+    cleared = [deposit for deposit in client.deposits if deposit.amount and deposit.cleared_at]
+    deposited = int(any(left_of(client, deposit, clawback) > 0 for deposit in cleared))
     tallied = tuple(
         _tally(
             client,
@@ -331,9 +351,7 @@ def _weigh_deposit(
         return client, deposit, True
     earned, path, tallies = wanted
     place = Cause(f"deposit|{client.client_id}|{deposit.deposit_id}", deposit.cleared_at)
-    was = [(p.ib_id, p.amount, p.currency) for p in deposit.posted]
-    now = [(e.link.partner.ib_id, e.amount, e.link.partner.currency) for e in earned]
-    if was != now:
+    if _amounts_of(earned) != [(p.ib_id, p.amount, p.currency) for p in deposit.posted]:
         client, _ = reverse(draft, client, deposit.posted, cause)
         identity = ("deposit", client.client_id, deposit.deposit_id, cause.key)
         client, posted = post(draft, client, earned, path=path, cause=place, identity=identity)
@@ -362,11 +380,7 @@ def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tall
     cause = Cause(part.deal.deal_key, part.at)
     lots = counted(link.plan, part, part.closed, {})
     return tuple(
-        replace(
-            _tally(client, link, link.plan, component.name, cause, (ZERO,)),
-            lots=lots,
-            is_gated=link.plan.kyc_gate,
-        )
+        replace(_tally(client, link, link.plan, component.name, cause, (ZERO,)), lots=lots)
         for component in link.by_kind["cohort_bonus"]
         if isinstance(component, CohortBonus)
         and (not component.countries or client.country in component.countries)

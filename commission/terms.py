@@ -93,10 +93,11 @@ class Tiers:
 
     Accruals are posted by the component's own rates (the band from 0); the partner book posts what
     the reached band adds. `slab`: the whole period at the reached band, so crossing re-rates the
-    period. `graduated`: each band's share of the period's measure at that band's rates. `level`: a
-    level held from before: the band that the measure of the last `lookback_periods` and of this one
-    reaches; a promotion counts from the next day (`next_day`) or the next period on, for the deals
-    after it; a demotion counts from the first day of a period, after `grace_periods` below the level.
+    period. `graduated`: each band's share of the period's measure at that band's rates; deals are not
+    told apart by their order: a band that holds a third of the measure holds a third of every deal.
+    `level`: a level held from before: the band that the measure of the last `lookback_periods` and of
+    this one reaches; a promotion counts from the next day (`next_day`) or the next period on, for the
+    deals after it; a demotion counts from the first day of a period, after `grace_periods` below.
     `step` bounds how many bands one promotion or demotion moves; 0 is no bound.
     What tiers add belongs to the IB that reached them: an override above it is worked out against the
     component's own rates, so it neither shrinks nor grows with the tiers of the IBs below.
@@ -346,7 +347,8 @@ class Cpa:
     `min_turnover` times the FTD amount, counting deals held at least `min_holding_s`; all within
     `qualification_days` of registration (`business_days`: Monday to Friday).
     Several components are stages: each pays once. A deposit taken back within `clawback_days` of
-    qualification takes the CPA back if what is left no longer qualifies; with `requalify`, later
+    qualification (and within the plan's clawback window) takes the CPA back if what is left no longer
+    qualifies; with `requalify`, later
     deposits may earn it again.
     """
 
@@ -412,7 +414,10 @@ class DepositShare:
 
 @value
 class CohortBonus:
-    """`amount` for every `clients` clients who each close `min_lots` standard lots in one period."""
+    """`amount` for every `clients` clients who each close `min_lots` standard lots in one period.
+
+    Deals that a clawback takes back whole do not count.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
@@ -502,7 +507,7 @@ class PlanDefined:
     kyc_gate: bool = True
     """What a client's activity earns is held until the client's KYC is approved."""
     kyc_forfeit_days: int = 0
-    """Held money older than this at the approval is forfeited, not released; 0 is never."""
+    """Held money earned more days (of UTC) before the approval is forfeited, not released; 0 is never."""
     ib_kyc_gate: bool = False
     """Nothing becomes payable before the IB's own KYC is approved; it is carried over."""
     agreement_gate: bool = False

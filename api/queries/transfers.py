@@ -10,7 +10,7 @@ from api.queries.periods import ALWAYS, SETTLED_INSIDE, Interval
 COLUMNS = (
     "transfer_id, code, debit, credit, amount, currency, ib_id, occurred_at, caused_by, reverses, client_id, "
     "account_key, revision, component, rule, plan_id, plan_version, depth, path, symbol, lots, "
-    "period, factors"
+    "period, matures_at, factors"
 )
 MAX_CHAIN = 200
 """Rows of one explanation; a deal pays a few IBs a few components."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from api.explanation import Explanation, explain
+from api.explanation import Explained, explain_transfer
 from api.paging import Cursor, Limit
 from api.portal import render
 from api.problems import Problem
@@ -50,13 +50,13 @@ def explanation(
     format: Literal["json", "text", "html"] = "json",  # noqa: A002  - the parameter's name on the wire
 ) -> Any:
     """Why this transfer exists: its deal, the way up the tree, every factor in order, what became of it."""
-    found = explain(ledger, transfer_id)
+    found = explain_transfer(ledger, transfer_id)
     if found is None:
         raise _missing(transfer_id)
     return _in_format(request, found, format)
 
 
-def _in_format(request: Request, found: Explanation, wanted: str) -> Response | dict[str, Any]:
+def _in_format(request: Request, found: Explained, wanted: str) -> Response | dict[str, Any]:
     if wanted == "text":
         return PlainTextResponse(found.text)
     if wanted == "html":

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from commission.components import spread_share
 from commission.components.lots import counted
-from commission.components.turnover import no_rate
 from commission.events import Deal
+from commission.hierarchy import no_rate
 from commission.known import Terms
 from commission.money import EXACT
 from commission.pricing import ZERO, Factors, Measured, Part, Reason
@@ -90,7 +90,7 @@ def revenue(
         if value and source != currency:
             found = terms.convert(source, currency, part.at)
             if found is None:
-                return no_rate(source, currency, part)
+                return no_rate(source, currency, part.at)
             value = EXACT.multiply(value, found.rate)
         factors[f"revenue_{term}"] = value
         total += value

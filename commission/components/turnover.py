@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from commission.components.lots import counted
+from commission.hierarchy import no_rate
 from commission.known import Terms
 from commission.money import EXACT
 from commission.pricing import Factors, Measured, Part, Reason
@@ -39,17 +40,8 @@ def notional(currency: str, part: Part, lots: Decimal, terms: Terms, factors: Fa
     if source != currency:
         found = terms.convert(source, currency, part.at)
         if found is None:
-            return no_rate(source, currency, part)
+            return no_rate(source, currency, part.at)
         amount = EXACT.multiply(amount, found.rate)
         factors["notional_rate"] = found.path
     factors["notional"] = amount
     return amount
-
-
-def no_rate(source: str, target: str, part: Part) -> Reason:
-    """The terms have no rate of exchange for the deal's time."""
-    text = (
-        f"no rate from {source} to {target} at {part.at:%Y-%m-%d}, nor one at most 31 days older; "
-        "add one to rates.yaml"
-    )
-    return Reason("no_rate", text, waits=True)

@@ -60,7 +60,7 @@ def test_an_accrual_is_explained_with_its_deal_factors_and_path(http: Browser) -
     assert [(step["ib_id"], step["is_this"]) for step in found["path"]] == [("A", False), ("M", True)]
     assert [factor["name"] for factor in found["factors"]] == ["lots", "rate per lot", "amount"]
     assert "1 level above the client's direct IB" in found["text"]
-    assert "Client c1 bought 1 lots of EURUSD.x at 1.1" in found["text"]
+    assert "Client c1 bought 1 lot of EURUSD.x at 1.1" in found["text"]
 
 
 def test_a_reversed_accrual_says_what_took_it_back(http: Browser) -> None:
@@ -70,7 +70,7 @@ def test_a_reversed_accrual_says_what_took_it_back(http: Browser) -> None:
     assert [row["transfer_id"] for row in original["chain"]] == ["t5", "t6"]
     assert "taken back in full by live|3" in original["text"]
     reversal = http.get("/v1/transfers/t6/explain?format=text").text
-    assert reversal.startswith("3.50 USD were taken back from =Atlas (A)")
+    assert reversal.startswith("3.50 USD was taken back from =Atlas (A)")
     assert "The original is transfer t5" in reversal
 
 

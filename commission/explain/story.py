@@ -1,0 +1,195 @@
+"""What happened, in sentences: the deal or event behind a row, and what became of the money."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from commission.events import LOT_E8, Deal
+from commission.explain import words
+from commission.explain.periods import period_of, true_up
+from commission.explain.steps import accrual
+from commission.explain.subject import Subject
+from commission.money import minor_digits
+from commission.outputs import Transfer
+
+ENTRIES = {
+    "in": "opening",
+    "out": "closing",
+    "inout": "closing and opening the other way",
+    "out_by": "closing by an opposite position",
+}
+SIDES = {"buy": "bought", "sell": "sold"}
+
+
+def headline(subject: Subject) -> str:
+    """The row in one line."""
+    row, amount, ib = subject.row, subject.money(subject.row.amount), subject.ib(subject.row.ib_id)
+    if row.code == "accrual" and row.component == "rebate":
+        return f"Client {row.client_id} got {amount} back, by the plan of {ib}"
+    if row.code == "true_up":
+        verb = "was added for" if is_gain(row) else "was taken back from"
+        return f"{amount} {verb} {ib} for {period_of(subject)}"
+    return _HEADLINES.get(row.code, "{amount} was moved for {ib}").format(
+        amount=amount, ib=ib, period=row.period
+    )
+
+
+_HEADLINES = {
+    "accrual": "{ib} earned {amount}",
+    "reversal": "{amount} was taken back from {ib}",
+    "release": "{amount} of {ib} was released from hold",
+    "forfeit": "{amount} of {ib} was forfeited",
+    "statement": "{amount} became payable to {ib} for {period}",
+    "rounding": "{amount} is the rounding residue of {ib} for {period}",
+}
+
+
+def is_gain(row: Transfer) -> bool:
+    """Whether the row moves money to the IB."""
+    return row.credit.startswith("ib:")
+
+
+def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
+    """Everything there is to say, in order."""
+    match subject.row.code:
+        case "accrual":
+            yield from _of_accrual(subject)
+        case "true_up":
+            yield from true_up(subject)
+        case "reversal":
+            yield from _of_reversal(subject, original)
+        case "release":
+            yield f"{_approved(subject)}, so what was held for the client's deals became pending."
+        case "forfeit":
+            yield f"{_approved(subject)}, later than the plan allows: what was held went back to the broker."
+        case "statement":
+            yield from _of_statement(subject)
+        case "rounding":
+            yield from _of_rounding(subject)
+
+
+# What caused it
+
+
+def _of_accrual(subject: Subject) -> Iterator[str]:
+    row = subject.row
+    yield cause(row, subject.deal)
+    if subject.deal is not None and row.revision not in ("", subject.deal.revision):
+        yield (
+            "The platform has revised the deal since: the words above are its newest revision, "
+            "the factors those of the revision this amount arose from."
+        )
+    yield from accrual(subject)
+    if row.component == "rebate":
+        payer = f"{subject.ib(row.ib_id)} pays it" if row.debit.startswith("ib:") else "The broker pays it"
+        yield f"{payer}; it goes to client {row.client_id}."
+    yield from _booked(row)
+
+
+PLACES = {
+    "pending": "pending: it goes into the next statement",
+    "held": "held: it waits for the client's KYC",
+    "rebate": "the client's rebate",
+}
+
+
+def _booked(row: Transfer) -> Iterator[str]:
+    place = row.credit.rpartition(":")[2]
+    yield f"It was booked as {PLACES.get(place, place)}."
+    if row.matures_at is not None:
+        yield f"It matures at {words.when(row.matures_at)} and belongs to the statement of that time."
+
+
+def cause(row: Transfer, deal: Deal | None) -> str:
+    """Who did what when."""
+    if deal is not None:
+        return traded(row.client_id, deal, row.account_key)
+    at = words.when(row.occurred_at)
+    if row.component in ("cpa", "cpl"):
+        what = "CPA" if row.component == "cpa" else "CPL"
+        return f"The {what} conditions for client {row.client_id} were met at {at}."
+    if row.component == "deposit_share":
+        return f"Deposit {row.caused_by.rpartition('|')[2]} of client {row.client_id} cleared at {at}."
+    if row.account_key:
+        lots = f"{words.lots(row.lots)} of {row.symbol}" if row.symbol else words.lots(row.lots)
+        return f"Client {row.client_id} traded {lots} on account {row.account_key}, {row.caused_by}, {at}."
+    return f"It was caused by {row.caused_by} of client {row.client_id} at {at}."
+
+
+def traded(client_id: str, deal: Deal, account_key: str = "") -> str:
+    """Who traded what when at what price."""
+    where = (
+        f"on account {account_key or deal.account_key}, deal {deal.deal_id}, {words.when(deal.occurred_at)}."
+    )
+    who = f"Client {client_id}" if client_id else "A client not known yet"
+    if deal.kind != "trade" or not deal.volume_e8:
+        what = "trade without volume" if deal.kind == "trade" else f"{deal.kind.replace('_', ' ')} operation"
+        return f"{who}: a {what} {where}"
+    side = SIDES.get(deal.side or "", "traded")
+    price = f" at {words.number(deal.price)}" if deal.price is not None else ""
+    entry = f" ({ENTRIES[deal.entry]})" if deal.entry in ENTRIES else ""
+    return f"{who} {side} {words.lots(volume(deal))} of {deal.symbol}{price}{entry} {where}"
+
+
+def volume(deal: Deal) -> Decimal:
+    """The deal's lots."""
+    return (
+        Decimal(deal.volume_e8).scaleb(-8) if deal.volume_e8 % LOT_E8 else Decimal(deal.volume_e8 // LOT_E8)
+    )
+
+
+# What took it back, or moved it
+
+
+def _of_reversal(subject: Subject, original: Subject | None) -> Iterator[str]:
+    row = subject.row
+    at = words.when(row.occurred_at)
+    if original is None:
+        yield f"{row.caused_by} undid an earlier accrual at {at}."
+        yield f"The row it takes back, {row.reverses}, is not at hand here."
+        return
+    same_deal = original.row.caused_by == row.caused_by
+    yield (
+        f"The platform changed or cancelled deal {row.caused_by}, so what it had earned was taken back."
+        if same_deal
+        else f"{row.caused_by} undid an earlier accrual at {at}."
+    )
+    yield _frozen(subject, original)
+    yield "How the original had come about:"
+    yield from _of_accrual(original)
+
+
+def _frozen(subject: Subject, original: Subject) -> str:
+    amount, whole = subject.row.amount, original.row.amount
+    found = f"The original is transfer {original.row.transfer_id} of {words.when(original.row.occurred_at)}"
+    part = f"its own amount of {subject.money(whole)}"
+    if amount != whole:
+        part = f"{subject.money(amount)} of its own {subject.money(whole)}"
+    return f"{found}; {part} goes back, nothing is rated again."
+
+
+def _approved(subject: Subject) -> str:
+    row = subject.row
+    return f"Client {row.client_id} passed KYC ({row.caused_by}) at {words.when(row.occurred_at)}"
+
+
+def _of_statement(subject: Subject) -> Iterator[str]:
+    row = subject.row
+    yield f"The statement of {row.period} closed at {words.when(row.occurred_at)}."
+    yield (
+        f"What was pending was rounded once, to {_smallest(subject)}; {subject.money(row.amount)} became "
+        "payable. What rounding left, the residue, is a row of its own."
+    )
+
+
+def _of_rounding(subject: Subject) -> Iterator[str]:
+    row = subject.row
+    yield f"The statement of {row.period} closed at {words.when(row.occurred_at)}."
+    where = "was added from" if is_gain(row) else "was moved to"
+    yield (
+        f"A payment has the currency's smallest unit, {_smallest(subject)}; the residue of "
+        f"{subject.money(row.amount)} {where} the account `rounding`, so nothing is lost."
+    )
+
+
+def _smallest(subject: Subject) -> str:
+    return words.rounded_off(Decimal(1).scaleb(-minor_digits(subject.currency)), subject.currency)

@@ -1,0 +1,570 @@
+"""Laws of the plan language: what must hold whatever a plan is made of, on generated little brokers.
+
+`IBFLOW_LAWS=random pytest tests/commission/test_laws_of_plans.py --timeout=0` tries many more of them.
+"""
+
+import os
+from dataclasses import replace
+from decimal import Decimal, localcontext
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from commission.events import ChargebackReceived, Deal
+from commission.hierarchy import cascade, cascade_amounts, split, steps_taken
+from commission.known import Terms
+from commission.lane import lane_of, rate_lane
+from commission.money import EXACT, minor_digits
+from commission.outputs import Rejection, Statement, Transfer
+from commission.pricing import Part
+from commission.rating import rate_generally
+from commission.selection import Trait
+from commission.terms import (
+    Band,
+    Budget,
+    Caps,
+    Clawback,
+    CohortBonus,
+    CommissionShare,
+    Component,
+    Cpa,
+    CpaAmount,
+    Cpl,
+    DepositShare,
+    Override,
+    ParentLink,
+    PerLot,
+    Pips,
+    PlanAssignment,
+    PlanDefined,
+    ProfitShare,
+    RankRates,
+    Rebate,
+    RevenueShare,
+    SpreadShare,
+    SwapShare,
+    Tiers,
+    Turnover,
+)
+from schemas.wire import Record
+from streams.local import LocalPipeline, entry_topic
+from tests.build import (
+    SYMBOLS,
+    D,
+    at,
+    chargeback,
+    deal,
+    deposit,
+    ended,
+    exchange,
+    kyc,
+    linked,
+    partner,
+    per_lot,
+    period,
+    plan,
+    rates,
+    registered,
+    spread,
+    told,
+)
+
+settings.register_profile("plans", derandomize=True, deadline=None, max_examples=12)
+settings.register_profile("random plans", derandomize=False, deadline=None, max_examples=1000)
+LAW = settings.get_profile("random plans" if os.environ.get("IBFLOW_LAWS") == "random" else "plans")
+LANES = settings(LAW, max_examples=LAW.max_examples * 20)
+"""Rating one deal takes no time."""
+
+CLIENTS = ("anna", "ben", "carl")
+Components = tuple[Component, ...]
+
+
+def tiers(mode: Any, by: Any = "lots", **fields: Any) -> Tiers:
+    """Half as much again from 3 on, twice as much from 8 on."""
+    bands = (Band(start=D(3), factor=D("1.5")), Band(start=D(8), factor=D(2)))
+    return Tiers(by=by, mode=mode, bands=bands, **fields)
+
+
+def deal_share(of: Any) -> DepositShare:
+    return DepositShare(name=of, share=D("0.03"), of=of, max_amount=D(20) if of == "each" else None)
+
+
+def stage(name: str, lots: str, amount: str) -> Cpa:
+    amounts = (CpaAmount(amount=D(amount), min_deposit=D(200)),)
+    return Cpa(name=name, amounts=amounts, min_lots=D(lots))
+
+
+PLANS: dict[str, Components] = {
+    "slab": (per_lot("*=4", tiers=tiers("slab")),),
+    "graduated": (per_lot("*=4", tiers=tiers("graduated")),),
+    "level": (per_lot("*=4", tiers=tiers("level", lookback_periods=1, step=1, grace_periods=1)),),
+    "level of the next period": (
+        per_lot("*=4", tiers=tiers("level", lookback_periods=1, promote="next_period")),
+    ),
+    "active clients": (per_lot("*=4", tiers=tiers("slab", by="active_clients", active_min_lots=D("0.5"))),),
+    "revenue share": (
+        RevenueShare(name="net", rates=rates("*=0.3"), entry="both", terms=("commission", "client_result")),
+    ),
+    "revenue share by client": (
+        RevenueShare(
+            name="net",
+            rates=rates("*=0.3"),
+            terms=("spread", "client_result"),
+            scope="client",
+            quarantine_below=D(40),
+        ),
+    ),
+    "caps": (per_lot("*=4", caps=Caps(per_deal=D(9), per_day=D(12), per_week=D(30), per_period=D(50))),),
+    "hedged": (per_lot("*=4", entry="in", hedged=True),),
+    "cpa in stages": (stage("first", "0", "100"), stage("second", "3", "250")),
+    "cpl behind a rate": (
+        Cpl(name="lead", amounts=(CpaAmount(amount=D(20)),), min_ftd_rate=D("0.5"), kyc=False),
+    ),
+    "deposit shares": (deal_share("each"), deal_share("net")),
+    "cohort": (per_lot("*=1"), CohortBonus(name="three", amount=D(90), clients=2, min_lots=D(1))),
+    "rebates": (
+        per_lot("*=4"),
+        Rebate(name="lot", rates=rates("*=1")),
+        Rebate(name="part", rates=rates("*=0.25"), unit="share", funded_by="ib"),
+    ),
+    "first leg": (per_lot("*=4", close_by="first_leg"),),
+    "clawback of activity": (per_lot("*=4"), spread("*=0.2", average="*=1.5")),
+}  # fmt: skip
+"""What an IB's plan is made of; the IBs above have the same with better factors."""
+
+BY_NAME = pytest.mark.parametrize("name", PLANS)
+
+
+def terms_of(name: str, *, gated: bool = False) -> list[Record]:
+    """Two months, and three IBs on one plan: 1 time, 1.5 times and twice; the middle one in yen."""
+    own = PlanDefined(
+        plan_id="own",
+        version=1,
+        currency="USD",
+        components=PLANS[name],
+        kyc_gate=gated,
+        clawback=Clawback(chargeback="activity" if name == "clawback of activity" else "cpa"),
+    )
+    factors = {"ib-north": "1", "ib-mid": "1.5", "ib-top": "2"}
+    above = {"ib-north": ("USD", " ib-mid"), "ib-mid": ("JPY", " ib-top"), "ib-top": ("USD", "")}
+    partners = [partner(f"{ib_id} {currency} own{master}") for ib_id, (currency, master) in above.items()]
+    # A CPA stands at the rate of the time it was first known to be due: its rate is left alone here.
+    later = [] if name == "cpa in stages" else [exchange("USD/JPY 160", day=25)]
+    return [
+        *SYMBOLS, period("2026-09"), period("2026-10"), exchange("USD/JPY 150", day=0),
+        exchange("USD/JPY 150", day=30), *later, own,
+        *(replace(p, schedule=(replace(p.schedule[0], factor=D(factors[p.ib_id])),)) for p in partners),
+    ]  # fmt: skip
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> list[list[Record]]:
+    """Clients, deposits some of which are taken back in part, deals with revisions; by thread."""
+    threads: list[list[Record]] = []
+    for login, client in enumerate(CLIENTS, 1):
+        ib_id = draw(st.sampled_from(("ib-north", "ib-north", "ib-mid")))
+        threads += [[linked(f"{login} {client}")], [registered(f"{client} {ib_id}", day=1)]]
+        if draw(st.booleans()):
+            threads.append([kyc(f"{client} approved", day=draw(st.integers(1, 40)))])
+        for number in range(draw(st.integers(0, 2))):
+            money = f"{client} {client}-{number} {draw(st.sampled_from((50, 150, 300)))} USD"
+            day = draw(st.integers(1, 20))
+            threads.append([deposit(money, day=day, hour=draw(st.integers(0, 23)))])
+            for part in range(draw(st.integers(0, 2))):
+                amount = draw(st.sampled_from(("20", "33.33", None)))
+                threads.append([taken(f"{client} {client}-{number}", part, amount, day=day + 5 + part)])
+    for number in range(draw(st.integers(1, 7))):
+        threads.append(draw(revisions(number)))
+    return threads
+
+
+def taken(text: str, part: int, amount: str | None, *, day: int) -> ChargebackReceived:
+    """A part of a deposit taken back, or all of it."""
+    whole = chargeback(text, day=day)
+    return replace(whole, event_id=f"{whole.event_id} {part}", amount=D(amount) if amount else None)
+
+
+@st.composite
+def revisions(draw: st.DrawFn, number: int) -> list[Record]:
+    """A deal, and perhaps a change of it or its end."""
+    lots = draw(st.integers(1, 60))
+    entry = draw(st.sampled_from(("in", "out", "out", "out_by")))
+    name = draw(st.sampled_from(("EURUSD", "EURUSD", "XAUUSD")))
+    first = deal(
+        f"{number} {draw(st.sampled_from(('buy', 'sell')))} {D(lots) / 10} {name} {entry}",
+        day=draw(st.integers(1, 55)),
+        login=draw(st.integers(1, 3)),
+        commission=D(draw(st.integers(-30, 0))),
+        profit=D(draw(st.integers(-300, 300))),
+        bid=D("1.1"),
+        ask=D("1.1001"),
+    )
+    newer = draw(st.sampled_from(("none", "none", "none", "changed", "cancelled")))
+    if newer == "changed":
+        return [first, replace(first, revision="b", volume_e8=first.volume_e8 * 2)]
+    if newer == "cancelled":
+        return [first, replace(first, revision="b", kind="cancelled")]
+    return [first]
+
+
+def shuffled(threads: list[list[Record]], data: st.DataObject) -> list[Record]:
+    """One order of everything that keeps every thread's own, some records twice."""
+    turns = [number for number, thread in enumerate(threads) for _ in thread]
+    waiting = [iter(thread) for thread in threads]
+    records = [next(waiting[turn]) for turn in data.draw(st.permutations(turns))]
+    for place in data.draw(st.lists(st.integers(0, len(records) - 1), max_size=4)):
+        records.insert(data.draw(st.integers(place + 1, len(records))), records[place])
+    return records
+
+
+def in_order(threads: list[list[Record]]) -> list[Record]:
+    return [record for thread in threads for record in thread]
+
+
+def balances_of(
+    terms: list[Record], records: list[Record], data: st.DataObject | None = None
+) -> dict[str, str]:
+    """The ledger's balances; with `data` the records come in batches of any size."""
+    pipeline = LocalPipeline()
+    outputs = list(pipeline.feed(terms))
+    if data is None:
+        outputs += pipeline.feed(records)
+    while data is not None and records:
+        size = data.draw(st.integers(1, 9))
+        batch, records = records[:size], records[size:]
+        for topic in sorted({entry_topic(record) for record in batch}):
+            outputs += pipeline.feed_batch(topic, [r for r in batch if entry_topic(r) == topic])
+    assert [] == pipeline.dead_letters
+    return told(outputs).balances
+
+
+# Input in another order, other batches, twice
+
+
+@BY_NAME
+@LAW
+@given(threads=facts(), data=st.data(), gated=st.booleans())
+def test_order_repetition_and_batches_change_no_balance(
+    name: str,
+    threads: list[list[Record]],
+    data: st.DataObject,
+    gated: bool,  # noqa: FBT001 # drawn
+) -> None:
+    """Terms first; then facts in any order, some of them twice, in batches of any size: one result."""
+    terms = terms_of(name, gated=gated)
+    expected = balances_of(terms, in_order(threads))
+    assert expected == balances_of(terms, shuffled(threads, data))
+    assert expected == balances_of(terms, shuffled(threads, data), data)
+
+
+# Nothing left, nothing forgotten
+
+
+@BY_NAME
+@LAW
+@given(threads=facts(), gated=st.booleans())
+def test_undoing_everything_leaves_every_account_at_zero(
+    name: str,
+    threads: list[list[Record]],
+    gated: bool,  # noqa: FBT001 # drawn
+) -> None:
+    """Every deal cancelled and every deposit taken back: no true-up, rebate or held money is left."""
+    records = in_order(threads)
+    newest = {record.deal_key: record for record in records if isinstance(record, Deal)}
+    undone: list[Record] = [replace(d, revision="undone", kind="cancelled") for d in newest.values()]
+    undone += [
+        replace(chargeback(f"{record.client_id} {record.deposit_id}", day=30), event_id=f"undo {number}")
+        for number, record in enumerate(records)
+        if record.type == "deposit_cleared"
+    ]
+    assert {} == balances_of(terms_of(name, gated=gated), [*records, *undone])
+
+
+@BY_NAME
+@LAW
+@given(threads=facts())
+def test_every_deal_is_paid_or_has_a_reason(name: str, threads: list[list[Record]]) -> None:
+    """The last word on each deal is an accrual or a rejection, and nothing waits once all is known."""
+    records = in_order(threads)
+    said = list(LocalPipeline().feed([*terms_of(name), *records]))
+    last: dict[str, str] = {}
+    for output in said:
+        if isinstance(output, Rejection):
+            last[output.deal_key] = output.status
+        elif isinstance(output, Transfer) and output.code == "accrual" and output.account_key:
+            last[output.caused_by] = "rated"
+    keys = {record.deal_key for record in records if isinstance(record, Deal)}
+    assert keys == set(last)
+    assert set(last.values()) <= {"rated", "rejected"}
+
+
+@BY_NAME
+@LAW
+@given(threads=facts(), gated=st.booleans())
+def test_a_statement_rounds_to_half_a_minor_unit_and_posts_it(
+    name: str,
+    threads: list[list[Record]],
+    gated: bool,  # noqa: FBT001 # drawn
+) -> None:
+    """Each statement adds up; what rounding leaves is at most half a minor unit, in `rounding`."""
+    ends: list[Record] = [ended("2026-09"), ended("2026-10")]
+    said = told(LocalPipeline().feed([*terms_of(name, gated=gated), *in_order(threads), *ends]))
+    for s in said.statements:
+        assert s.opening + s.accrued - s.reversed - s.payable - s.rounding == s.closing
+        assert s.payable == s.payable.quantize(D(1).scaleb(-minor_digits(s.currency)))
+        assert abs(s.rounding) * 2 <= D(1).scaleb(-minor_digits(s.currency))
+        assert s.payable >= 0
+        assert s.rounding == posted_to_rounding(said.transfers, s)
+
+
+def posted_to_rounding(rows: list[Transfer], s: Statement) -> Decimal:
+    """What the statement's rows moved to `rounding`."""
+    mine = [r for r in rows if (r.ib_id, r.period, r.currency) == (s.ib_id, s.period, s.currency)]
+    return sum((r.amount * ((r.credit == "rounding") - (r.debit == "rounding")) for r in mine), D(0))
+
+
+# Arithmetic of the components
+
+
+LINEAR: dict[str, Component] = {
+    "per_lot": per_lot("*=3.7", entry="both"),
+    "turnover": Turnover(name="turnover", rates=rates("*=12.5"), entry="both"),
+    "basis points": Turnover(name="turnover", rates=rates("*=0.25"), unit="bps", entry="both"),
+    "pips": Pips(name="pips", rates=rates("*=0.3"), entry="both"),
+    "spread_share": spread("*=0.35", entry="both"),
+}
+ADDITIVE: dict[str, Component] = LINEAR | {
+    "commission_share": CommissionShare(name="commission", rates=rates("*=0.4")),
+    "swap_share": SwapShare(name="swap", rates=rates("*=0.4")),
+    "profit_share": ProfitShare(name="loss", rates=rates("*=0.1")),
+    "revenue_share": RevenueShare(name="net", rates=rates("*=0.3"), terms=("spread", "commission", "swap")),
+}
+QUOTE: dict[str, Any] = {"bid": D("1.10000"), "ask": D("1.10017"), "price": D("1.10000")}
+ANNA: list[Record] = [linked("1 anna"), registered("anna ib-north")]
+
+
+def plain_terms(component: Component, top: Component | None = None, **fields: Any) -> list[Record]:
+    """North on one component; above it, if there is another, an IB on that."""
+    plans = [PlanDefined(plan_id="own", version=1, currency="USD", components=(component,), kyc_gate=False)]
+    if top is not None:
+        plans.append(replace(plans[0], plan_id="top", components=(top,)))
+    plans[0] = replace(plans[0], **fields)
+    above = [partner("ib-top USD top")] if top is not None else []
+    return [*SYMBOLS, period("2026-09"), *plans, partner(f"ib-north USD own{' ib-top' * len(above)}"), *above]
+
+
+def owed(terms: list[Record], deals: list[Deal]) -> dict[str, Decimal]:
+    """By IB, what is owed for some deals of anna."""
+    found: dict[str, Decimal] = {}
+    for row in told(LocalPipeline().feed([*terms, *ANNA, *deals])).transfers:
+        sign = 1 if row.credit == f"ib:{row.ib_id}:pending" else -1
+        found[row.ib_id] = found.get(row.ib_id, D(0)) + sign * row.amount
+    return found
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@LAW
+@given(
+    lots=st.integers(1, 10**6),
+    times=st.integers(1, 500),
+    factor=st.decimals("0.5", 3, places=2),
+    entry=st.sampled_from(("in", "out")),
+)
+def test_a_measure_of_volume_is_linear_in_lots(
+    name: str, lots: int, times: int, factor: Decimal, entry: str
+) -> None:
+    """k times the lots is k times the money, for the IB and for the one that earns the override."""
+    base: Any = LINEAR[name]
+    top = replace(base, rates=tuple(replace(r, value=r.value * factor) for r in base.rates))
+    terms = plain_terms(base, top)
+    one = owed(terms, [deal(f"1 buy {D(lots) / 100} EURUSD {entry}", **QUOTE)])
+    many = owed(terms, [deal(f"1 buy {D(lots * times) / 100} EURUSD {entry}", **QUOTE)])
+    assert {ib_id: amount * times for ib_id, amount in one.items()} == many
+
+
+@pytest.mark.parametrize("name", ADDITIVE)
+@LAW
+@given(slices=st.lists(st.integers(1, 400), min_size=1, max_size=6))
+def test_partial_closes_add_up(name: str, slices: list[int]) -> None:
+    """Closing in slices, each with its part of the money, pays what closing at once pays."""
+    terms = plain_terms(ADDITIVE[name])
+
+    def closing(number: int, hundredths: int) -> Deal:
+        money = {"commission": D("-0.07"), "swap": D("-0.11"), "profit": D("-1.3"), "fee": D("-0.02")}
+        costs: dict[str, Any] = {name: each * hundredths for name, each in money.items()}
+        return deal(f"{number} sell {D(hundredths) / 100} EURUSD out", position_id="p", **QUOTE, **costs)
+
+    parts = [closing(number, hundredths) for number, hundredths in enumerate(slices)]
+    assert owed(terms, parts) == owed(terms, [closing(99, sum(slices))])
+
+
+@LAW
+@given(
+    lots=st.integers(1, 5000),
+    rate=st.integers(1, 2000),
+    points=st.integers(0, 40),
+    share=st.decimals(0, 1, places=2),
+    above=st.integers(1, 3000),
+)
+def test_all_ibs_together_stay_within_the_budget(
+    lots: int, rate: int, points: int, share: Decimal, above: int
+) -> None:
+    """At most the plan's share of the spread, and all that was earned where that is less."""
+    own, top = per_lot(f"*={D(rate) / 100}"), per_lot(f"*={D(above) / 100}")
+    terms = plain_terms(own, top, budget=Budget(share=share, revenue=("spread",)))
+    quote: dict[str, Any] = {"bid": D("1.1"), "ask": D("1.1") + D(points) / 100_000}
+    paid = sum(owed(terms, [deal(f"1 buy {D(lots) / 100} EURUSD out", **quote)]).values(), D(0))
+    budget = share * points * lots / 100  # a point of a lot is 1 USD
+    wanted = D(max(rate, above)) * lots / 10_000
+    assert paid <= min(budget, wanted)
+    assert paid >= min(budget, wanted) - D("0.00000002")  # two IBs, each rounded down
+
+
+# Conservation: what the overrides give away is what there is
+
+MONEY = st.decimals(0, 10**6, places=8)
+SHARES = st.lists(st.decimals(0, 1, places=4), min_size=1, max_size=6)
+
+
+@LAW
+@given(base=MONEY, shares=SHARES, holders=st.integers(1, 32))
+def test_a_cascade_gives_away_its_base(base: Decimal, shares: list[Decimal], holders: int) -> None:
+    """By share or by amount, every IB keeps something from 0 up, and together they have the base."""
+    for kept in (cascade(base, shares, holders), cascade_amounts(base, [s * 9 for s in shares], holders)):
+        assert holders == len(kept)
+        assert base == sum(kept)
+        assert min(kept) >= 0
+
+
+@LAW
+@given(base=MONEY, weights=st.lists(st.integers(0, 100), min_size=1, max_size=8), holders=st.integers(1, 12))
+def test_a_split_gives_away_its_base(base: Decimal, weights: list[int], holders: int) -> None:
+    """Shares that add up to one: the base is given away, whoever of them is there."""
+    whole = sum(weights) or 1
+    kept = split(base, [D(weight) / whole for weight in weights], holders)
+    assert holders == len(kept)
+    assert base == sum(kept)
+    assert all(amount == 0 for amount in kept[len(weights) :])
+
+
+@LAW
+@given(held=st.lists(st.sampled_from(("", "one", "two", "three", "four")), min_size=1, max_size=8))
+def test_ranks_are_taken_once_up_to_the_highest(held: list[str]) -> None:
+    """The steps follow each other without a gap or an overlap, from nothing to the highest rank present."""
+    names = ("one", "two", "three", "four")
+    steps = steps_taken([RankRates(rank=name, rates=()) for name in names], held)
+    assert steps[0][0] == 0
+    assert all(before[1] == after[0] for before, after in pairwise(steps))
+    assert steps[-1][1] == max((names.index(name) + 1 for name in held if name), default=0)
+
+
+RANKS = (("one", "2"), ("two", "1.5"), ("three", "0.7"))
+OVERRIDES: dict[str, Override] = {
+    "difference": Override(),
+    "absolute": Override(mode="absolute", levels=(rates("*=1.1"), rates("*=0.3"))),
+    "cascade": Override(mode="cascade", pass_up=(D("0.31"), D("0.07"))),
+    "cascade of amounts": Override(mode="cascade", pass_up=(D("1.3"), D("0.4")), pass_unit="rate"),  # noqa: S106 # no password
+    "split": Override(mode="split", shares=(D("0.6"), D("0.25"), D("0.15"))),
+    "rank": Override(mode="rank", ranks=tuple(RankRates(rank=r, rates=rates(f"*={v}")) for r, v in RANKS)),
+}
+
+
+@pytest.mark.parametrize("mode", OVERRIDES)
+@LAW
+@given(
+    lots=st.integers(1, 10**6),
+    own=st.lists(st.integers(1, 900), min_size=3, max_size=3),
+    held=st.lists(st.sampled_from(("", "one", "two", "three")), min_size=3, max_size=3),
+    depth=st.integers(1, 3),
+)
+def test_an_override_conserves_money(
+    mode: str, lots: int, own: list[int], held: list[str], depth: int
+) -> None:
+    """What all IBs of a deal get together is what the mode says, whoever they are."""
+    volume, values = D(lots) / 100, [D(value) / 100 for value in own]
+    plans = [
+        plan(f"p{n} USD", per_lot(f"*={value}", override=OVERRIDES[mode])) for n, value in enumerate(values)
+    ]
+    ibs = [f"ib-{n}" for n in range(depth)]
+    partners = [
+        partner(
+            f"{ib_id} USD",
+            schedule=(PlanAssignment(plan_id=f"p{n}", rank=held[n]),),
+            parents=tuple(ParentLink(ib_id=above) for above in ibs[n + 1 : n + 2]),
+        )
+        for n, ib_id in enumerate(ibs)
+    ]
+    people: list[Record] = [linked("1 anna"), registered("anna ib-0")]
+    terms: list[Record] = [*SYMBOLS, *plans, *partners]
+    rows = told(LocalPipeline().feed([*terms, *people, deal(f"1 buy {volume} EURUSD out")])).transfers
+    highest = max(("", "one", "two", "three").index(rank) for rank in held[:depth])
+    per_lot_of_all = {
+        "difference": max(values[:depth]),
+        "absolute": values[0] + sum((D("1.1"), D("0.3"))[: depth - 1], D(0)),
+        "rank": sum((D(value) for _, value in RANKS[:highest]), D(0)),
+    }.get(mode, values[0])
+    assert volume * per_lot_of_all == sum(row.amount for row in rows)
+    assert all(row.amount > 0 for row in rows)
+
+
+# The fast lane
+
+
+@st.composite
+def straight(draw: st.DrawFn) -> Component:
+    """A component that is a rate times a measure, perhaps with a cap of one deal."""
+    matches = st.sampled_from(("*", "EURUSD", "EUR*", "class:forex", "GBPUSD"))
+    table = draw(st.dictionaries(matches, st.integers(-3, 12), min_size=1, max_size=3))
+    shared: dict[str, Any] = {
+        "rates": rates(" ".join(f"{match}={D(value) / 2}" for match, value in table.items())),
+        "entry": draw(st.sampled_from(("in", "out", "both"))),
+        "caps": draw(st.sampled_from((None, None, Caps(per_deal=D(20))))),
+    }
+    kind: Any = draw(st.sampled_from((per_lot, PerLot, Turnover, Pips, SpreadShare)))
+    name = {"per_lot": "lots"}.get(kind.__name__, kind.__name__)
+    return kind("*=1", **shared) if kind is per_lot else kind(name=name, **shared)
+
+
+@LANES
+@given(data=st.data())
+def test_the_fast_lane_gives_what_the_general_path_gives(data: st.DataObject) -> None:
+    """Whatever the rates, entries, volumes, contract sizes and places: the same rows or the same reason."""
+    draw = data.draw
+    plans, partners = [], []
+    depth, currency = draw(st.integers(1, 5)), draw(st.sampled_from(("USD", "USD", "JPY")))
+    kind = draw(straight())
+    for n in range(depth):
+        own = draw(straight())
+        alike = isinstance(own, type(kind))
+        plan_currency = draw(st.sampled_from((currency, "USD")))
+        plans.append(plan(f"p{n} {plan_currency}", *((own,) if alike else (kind,) if n == 0 else ())))
+        above = f" ib-{n + 1}" if n + 1 < depth else ""
+        partners.append(partner(f"ib-{n} {currency} p{n}{above}"))
+    quoted = draw(st.sampled_from(([], [exchange("USD/JPY 150")])))
+    terms = Terms().learn([*SYMBOLS, *plans, *partners, *quoted])
+    upline = terms.upline("ib-0", at(3))
+    assert upline is not None
+    size = draw(st.sampled_from((None, D(1000), D(100_000), D(3))))
+    entry = draw(st.sampled_from(("in", "out", "inout", "out_by")))
+    quote: dict[str, Any] = draw(st.sampled_from(({}, {"bid": D("1.1"), "ask": D("1.10013")})))
+    record = deal(f"1 buy 1 EURUSD {entry}", contract_size=size, **quote)
+    opened, closed = draw(st.integers(0, 10**10)), draw(st.integers(0, 10**10))
+    found = terms.symbol("live", "EURUSD")
+    assert found is not None
+    part = Part(
+        record,
+        found,
+        size or found.contract_size,
+        D(0) if entry in ("out", "out_by") else D(opened).scaleb(-8),
+        D(0) if entry == "in" else D(closed).scaleb(-8),
+        Trait("anna", "live/1"),
+    )
+    (sharing,) = upline.sharings
+    with localcontext(EXACT):
+        lane = lane_of(sharing, upline, part, terms)
+        if lane is not None:  # not where a cap is in another currency
+            fast = rate_lane(lane, sharing.kind, part._replace(measures={}), terms)
+            assert fast == rate_generally(sharing, part._replace(measures={}), upline, terms)
