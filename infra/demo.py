@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from api.explanation import explain_transfer
+from api.ledger import Ledger
 from infra.example import ENDED_PERIODS, Example
 from infra.feed import feed
 from infra.stack import Stack
@@ -135,7 +137,7 @@ def _commissions(client: Client) -> Table:
             sumIf(amount, code = 'accrual' AND component = 'spread_share'),
             sumIf(amount, code = 'accrual' AND component = 'cpa'),
             sumIf(amount, code = 'reversal'),
-            sumIf(amount, code = 'accrual') - sumIf(amount, code = 'reversal'),
+            sumIf(amount, code IN ('accrual', 'true_up')) - sumIf(amount, code = 'reversal'),
             sumIf(amount, endsWith(credit, ':held')) - sumIf(amount, endsWith(debit, ':held'))
         FROM transfers FINAL GROUP BY ib_id, currency ORDER BY ib_id, currency
     """
@@ -174,26 +176,16 @@ def _clawback(client: Client) -> Panel:
 
 
 def _explanation(client: Client) -> Panel:
-    """One override in full: the amount, and every number it was made of."""
-    rows = _rows(
-        client,
-        """
-        SELECT ib_id, amount, currency, caused_by, client_id, symbol, occurred_at,
-            plan_id, plan_version, rule, path, factors
-        FROM transfers FINAL WHERE code = 'accrual' AND depth > 0 AND component = 'per_lot'
+    """The largest override in full: the amount, and every number it was made of."""
+    sql = """
+        SELECT transfer_id FROM transfers FINAL
+        WHERE code = 'accrual' AND depth > 0 AND component = 'per_lot'
         ORDER BY amount DESC, transfer_id LIMIT 1
-        """,
-    )
-    if not rows:
-        return Panel("no override yet", title="Why?", title_align="left")
-    ib_id, amount, currency, cause, client_id, symbol, at, plan, version, rule, path, factors = rows[0]
-    lines = [
-        f"{ib_id} earned {_money(amount)} {currency} on deal {cause} of {client_id}",
-        f"{symbol}, {at:%Y-%m-%d %H:%M} UTC; plan {plan} version {version}, rule {rule}",
-        f"path {' → '.join((client_id, *path))}",
-        *(f"  {name:<24} {value}" for name, value in factors.items()),
-    ]
-    return Panel(Text("\n".join(lines)), title="Why?", title_align="left", box=box.ROUNDED)
+    """
+    rows = _rows(client, sql)
+    found = explain_transfer(Ledger(lambda: client), rows[0][0]) if rows else None
+    text = "no override yet" if found is None else found.told.to_text().partition("\n\nWhat stands")[0]
+    return Panel(Text(text), title="Why?", title_align="left", box=box.ROUNDED)
 
 
 def findings_table(report: Report) -> Table:

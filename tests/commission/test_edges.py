@@ -1,0 +1,1 @@
+"""Edges of the fold, worked out by hand."""
