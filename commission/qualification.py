@@ -28,7 +28,7 @@ from commission.known import Terms
 from commission.milestones import of_grants
 from commission.money import EXACT, plain
 from commission.outputs import Tally
-from commission.posting import Cause, negated, post, reverse, send, withdraw
+from commission.posting import Cause, is_too_late, negated, post, reverse, send, withdraw
 from commission.pricing import ZERO, Part, Reason
 from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
 from commission.upline import Link, Upline, asks_for_trades
@@ -292,14 +292,17 @@ def _weigh_gated(
     cleared = [deposit for deposit in client.deposits if deposit.amount and deposit.cleared_at]
     deposited = int(any(left_of(client, deposit, clawback) > 0 for deposit in cleared))
     tallied = tuple(
-        _tally(
-            client,
-            link,
-            own[0],
-            name,
-            place,
-            (amounts.get(link.partner.ib_id, ZERO),),
-            deposited=deposited,
+        replace(
+            _tally(
+                client,
+                link,
+                own[0],
+                name,
+                place,
+                (ZERO if _is_held_back(client, own[0]) else amounts.get(link.partner.ib_id, ZERO),),
+                deposited=deposited,
+            ),
+            is_gated=False,  # a client counts as registered before its KYC; its amount waits above
         )
         for link in chain.links
         if link.is_paid and (own := cpa.own_component(link, name)) is not None
@@ -309,6 +312,15 @@ def _weigh_gated(
     send(draft, client, [negated(one, cause) for one in grant.tallied])
     send(draft, client, tallied)
     return replace(client, grants={**client.grants, name: replace(grant, tallied=tallied)})
+
+
+def _is_held_back(client: ClientState, plan: PlanDefined) -> bool:
+    """Whether the gate keeps the amount of a registration, for now or for good."""
+    if not plan.kyc_gate:
+        return False
+    assert client.registered_at is not None, "only a registered client is counted"
+    days = plan.kyc_forfeit_days
+    return not client.is_kyc_approved or bool(days and is_too_late(client, client.registered_at, days))
 
 
 # Shares of deposits

@@ -261,18 +261,8 @@ def terms_check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=Fa
 
 @terms_app.command("publish")
 def terms_publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
-    """Check a folder of terms and publish it to the books."""
-    from infra.bootstrap import kafka_servers, prepare_topics
-    from ingest.produce import publish_terms
-    from ingest.terms import load_terms
-
-    settings = Settings()
-    with told():
-        broker = load_terms(folder)
-        kafka = kafka_servers(settings)
-        prepare_topics(settings, kafka)
-        publish_terms(broker.records, kafka)
-    out.print(f"published {len(broker.records)} records")
+    """Check a folder of terms, run its plans' golden cases, and publish it; the same as `plans publish`."""
+    plans_publish(folder)
 
 
 @terms_app.command("end-period")
