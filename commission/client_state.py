@@ -82,6 +82,8 @@ class Deposit:
     taken_back: tuple[TakenBack, ...] = ()
     posted: tuple[Posted, ...] = ()
     """What shares of this deposit earned."""
+    basis: str = ""
+    """The facts that was worked out from."""
     tallied: tuple[Tally, ...] = ()
 
     @property

@@ -83,7 +83,7 @@ def standing(
     if kept == list(client.deposits):
         return first
     if not component.requalify:
-        kept = _before_the_first_loss(client.deposits, kept, limit)
+        kept = _before_the_first_loss(client.deposits, kept, limit, clawback)
     return _qualified(client, kept, trades, component, currency, terms)
 
 
@@ -125,11 +125,11 @@ def _kept(deposit: Deposit, limit: datetime, clawback: Clawback) -> Deposit:
 
 
 def _before_the_first_loss(
-    deposits: Iterable[Deposit], kept: Iterable[Deposit], limit: datetime
+    deposits: Iterable[Deposit], kept: Iterable[Deposit], limit: datetime, clawback: Clawback
 ) -> list[Deposit]:
     """Without re-qualification, only deposits that were there when the first one was taken back count."""
-    losses = [t.at for deposit in deposits for t in deposit.taken_back if t.at <= limit]
-    lost_at = min(losses)
+    taken = (taken for deposit in deposits for taken in deposit.taken_back)
+    lost_at = min(t.at for t in taken if t.at <= limit and getattr(clawback, t.reason) != "none")
     return [deposit for deposit in kept if deposit.cleared_at is not None and deposit.cleared_at <= lost_at]
 
 
@@ -142,8 +142,7 @@ def _qualified(
     terms: Terms,
 ) -> Standing:
     """The first instant all conditions hold, if they do inside the window."""
-    if client.registered_at is None:
-        return NOT_DUE
+    assert client.registered_at is not None, "only a registered client is weighed"
     amounts = [amount for amount in component.amounts if amount.country in ("", client.country)]
     if not amounts:
         return NOT_DUE

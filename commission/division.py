@@ -32,7 +32,7 @@ def rate_driven(
         shares, gross = by_currency[link.partner.currency]
         amounts, depth = shares[number], sharing.driver + number
         if payable.is_settled and any(amounts):
-            counted = worth(gross, link, amounts, part, terms)
+            counted = worth(gross, link, depth, amounts, part, terms)
             if isinstance(counted, Reason):
                 return counted
             worths.append(counted)
@@ -68,21 +68,17 @@ def _divided(
         elif override.pass_unit == "share":
             shares = cascade(size, override.pass_up, len(links))
         else:
-            passed = _passed(payable, link, part, terms, own)
-            if isinstance(passed, Reason):
-                return passed
-            shares = cascade_amounts(size, passed, len(links))
+            shares = cascade_amounts(size, _passed(payable, link, part, terms, own), len(links))
         columns.append([share * sign for share in shares])
     return [tuple(column[depth] for column in columns) for depth in range(len(links))], gross
 
 
-def _passed(payable: Payable, link: Link, part: Part, terms: Terms, own: Decimal) -> list[Decimal] | Reason:
+def _passed(payable: Payable, link: Link, part: Part, terms: Terms, own: Decimal) -> list[Decimal]:
     """The amounts to pass on: each entry as a rate of the component's measure."""
     amounts: list[Decimal] = []
     for rates in payable.passes:
         gross = price(payable, rates, link, part, terms, own)
-        if isinstance(gross, Reason):
-            return gross
+        assert isinstance(gross, Gross), "what was measured for the base is measured"
         amounts.append(gross.amounts[0])
     return amounts
 

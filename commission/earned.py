@@ -28,6 +28,8 @@ class Worth(NamedTuple):
 
     link: Link
     plan: PlanDefined
+    depth: int
+    kind: str
     component: str
     amounts: tuple[Decimal, ...]
     lots: Decimal

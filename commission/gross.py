@@ -119,7 +119,9 @@ def _settled(
     return settled
 
 
-def worth(gross: Gross, link: Link, amounts: tuple[Decimal, ...], part: Part, terms: Terms) -> Worth | Reason:
+def worth(
+    gross: Gross, link: Link, depth: int, amounts: tuple[Decimal, ...], part: Part, terms: Terms
+) -> Worth | Reason:
     """What the deal adds to an IB's measures of a settled component."""
     payable = gross.payable
     tiers, size = payable.component.tiers, ZERO
@@ -130,4 +132,5 @@ def worth(gross: Gross, link: Link, amounts: tuple[Decimal, ...], part: Part, te
         if isinstance(found, Reason):
             return found
         size = found
-    return Worth(link, payable.plan, payable.component.name, amounts, gross.priced.lots, size)
+    component, lots_counted = payable.component, gross.priced.lots
+    return Worth(link, payable.plan, depth, payable.kind, component.name, amounts, lots_counted, size)

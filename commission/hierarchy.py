@@ -41,6 +41,9 @@ def differences(
         return one_currency_differences(amounts)
     kept: list[Decimal] = []
     for depth, amount in enumerate(amounts):
+        if amount <= 0:
+            kept.append(ZERO)  # needs no rate of exchange to be nothing
+            continue
         below = ZERO
         for lower, currency in zip(amounts[:depth], currencies, strict=False):
             if lower <= 0:

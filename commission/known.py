@@ -199,6 +199,19 @@ class Terms:
                 return Conversion(rate, " x ".join(leg.path for leg in found if leg))
         return None
 
+    def convert_in(
+        self, source: str, target: str, starts_at: datetime, ends_at: datetime
+    ) -> Conversion | None:
+        """The rate as of `starts_at`, else of the first moment before `ends_at` that has one."""
+        times = sorted(
+            rate.as_of
+            for series in self.rates.values()
+            for rate in series
+            if starts_at < rate.as_of < ends_at
+        )
+        found = (self.convert(source, target, at) for at in (starts_at, *times))
+        return next((conversion for conversion in found if conversion is not None), None)
+
     def _leg(self, base: str, quote: str, at: datetime) -> Conversion | None:
         if base == quote:
             return Conversion(Decimal(1), "1")

@@ -3,7 +3,7 @@
 from decimal import ROUND_DOWN, Decimal
 
 from commission.components.shares import revenue
-from commission.earned import Earned
+from commission.earned import Earned, Worth
 from commission.gross import price
 from commission.hierarchy import in_currency
 from commission.known import Terms
@@ -42,6 +42,22 @@ def within_budget(earned: list[Earned], plan: PlanDefined, part: Part, terms: Te
             factors = {**one.factors, "before_budget": one.amount, "budget": budget, "all_ibs": spent}
             cut.append(one._replace(amount=amount, factors=factors))
     return cut
+
+
+def worths_within(worths: list[Worth], earned: list[Earned], cut: list[Earned]) -> list[Worth]:
+    """What settled components count of a deal that was cut: its bands in the same proportion."""
+    before = {(one.depth, one.kind): one.amount for one in earned}
+    after = {(one.depth, one.kind): one.amount for one in cut}
+    found: list[Worth] = []
+    for worth in worths:
+        place = (worth.depth, worth.kind)
+        was, now = before.get(place, ZERO), after.get(place, ZERO)
+        if was and was != now:
+            bands = (to_accrual(amount * now / was) for amount in worth.amounts[1:])
+            found.append(worth._replace(amounts=(now, *bands)))
+        else:
+            found.append(worth)
+    return found
 
 
 def budget_spent(plan: PlanDefined) -> Reason:

@@ -46,7 +46,7 @@ class PartnerState:
 
 @value
 class Early:
-    """Tallies that came before their plan: terms reach the two books at their own pace."""
+    """Tallies that came before their plan, or lack a rate: terms reach the two books at their own pace."""
 
     tallies: tuple[Tally, ...] = ()
 
@@ -107,14 +107,14 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
     plan = terms.plan_version(tally.plan_id, max(settling.version, tally.plan_version))
     component = next((c for c in plan.components if c.name == tally.component), None) if plan else None
     if plan is None or component is None:
-        waiting: Early = draft.get("w") or Early()
-        draft.put("w", Early(tallies=(*waiting.tallies, tally)))
+        _wait(draft, tally)
         return
     period = terms.period_of(tally.occurred_at)
     settling = with_tally(settling, component, period, "|".join(terms.day_of(tally.occurred_at)), tally)
     buckets = dict(settling.buckets)
     for name, wanted in due(settling, component, plan, terms).items():
         if wanted is None:
+            _wait(draft, replace(tally, amounts=(ZERO,), lots=ZERO, notional=ZERO, count=0, deposited=0))
             continue
         bucket = buckets[name]
         accrued = bucket.sums.at(0) if is_accrued(component) else ZERO
@@ -125,6 +125,13 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
             _book(draft, row, terms)
             buckets[name] = replace(bucket, posted=bucket.posted + delta, times=bucket.times + 1)
     draft.put(key, replace(settling, buckets=buckets))
+
+
+def _wait(draft: Draft, tally: Tally) -> None:
+    """Settle the tally's component again when new terms arrive; an empty tally adds nothing then."""
+    waiting: Early = draft.get("w") or Early()
+    if tally not in waiting.tallies:
+        draft.put("w", Early(tallies=(*waiting.tallies, tally)))
 
 
 def _true_up(

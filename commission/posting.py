@@ -166,10 +166,10 @@ def release(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
                     component=component.removesuffix("_by_ib"),
                 )
             )
-    waiting: HeldTallies | None = draft.get(_tallies_key(client))
-    if waiting is not None:
+    waiting = _waiting(draft, client)
+    if waiting:
         draft.put(_tallies_key(client), None)
-        send(draft, client, waiting.tallies)
+        send(draft, client, waiting)
     return replace(client, held={}, released_at=(*client.released_at, cause.occurred_at))
 
 
@@ -209,30 +209,59 @@ def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
         else:
             draft.emit(one)
     if kept:
-        waiting: HeldTallies = draft.get(_tallies_key(client)) or HeldTallies()
-        draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*waiting.tallies, *kept])))
+        draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), *kept])))
 
 
 def withdraw(
     draft: Draft, client: ClientState, tallies: Iterable[Tally], cause: Cause, share: Decimal = ONE
 ) -> tuple[Tally, ...]:
-    """Take tallies back: all of each, or a share of its amounts; what is left is returned."""
-    left: list[Tally] = []
-    back: list[Tally] = []
+    """Take tallies back: what is left of them, or a share of their original amounts, at most what is left.
+
+    What went into the books is listed again, so that a later withdrawal knows what is left: a tally and
+    those that took parts of it add up.
+    """
+    entries = tuple(tallies)
+    if share == ONE:
+        send_back(draft, client, [negated(one, cause) for one in entries])
+        return ()
+    parts = [_part_of(one, entries, share, cause) for one in entries if one.booked_at is None]
+    send_back(draft, client, parts)
+    return (*entries, *parts)
+
+
+def _part_of(one: Tally, entries: tuple[Tally, ...], share: Decimal, cause: Cause) -> Tally:
+    """A share of the original's amounts, at most what earlier parts left of it."""
+    own = [e for e in entries if _place(e)[:5] == _place(one)[:5]]
+    amounts = []
+    for band, whole in enumerate(one.amounts):
+        rest = sum((entry.amounts[band] for entry in own), ZERO)
+        taken = to_accrual(whole * share)
+        amounts.append(-(min(taken, rest) if whole > 0 else max(taken, rest)))
+    return replace(
+        negated(one, cause), amounts=tuple(amounts), lots=ZERO, notional=ZERO, count=0, deposited=0
+    )
+
+
+def send_back(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
+    """Take back where the original went: out of those that wait behind the gate, else into the book."""
+    held = {_place(one) for one in _waiting(draft, client)}
     for one in tallies:
-        if share == ONE:
-            back.append(negated(one, cause))
+        if one.is_gated and one.forfeit_days and is_too_late(client, one.occurred_at, one.forfeit_days):
             continue
-        amounts = tuple(to_accrual(amount * share) for amount in one.amounts)
-        back.append(
-            replace(
-                negated(one, cause), amounts=tuple(-a for a in amounts), lots=ZERO, notional=ZERO, count=0
-            )
-        )
-        rest = tuple(whole - taken for whole, taken in zip(one.amounts, amounts, strict=True))
-        left.append(replace(one, amounts=rest))
-    send(draft, client, back)
-    return tuple(left)
+        if _place(one) in held:
+            draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), one])))
+        else:
+            draft.emit(one)
+
+
+def _waiting(draft: Draft, client: ClientState) -> tuple[Tally, ...]:
+    found: HeldTallies | None = draft.get(_tallies_key(client))
+    return found.tallies if found is not None else ()
+
+
+def _place(one: Tally) -> tuple[object, ...]:
+    """What tells one tally from another, but its amounts."""
+    return (one.ib_id, one.plan_id, one.plan_version, one.component, one.occurred_at, len(one.amounts))
 
 
 def negated(one: Tally, cause: Cause) -> Tally:
@@ -253,7 +282,7 @@ def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
     """Tallies of one deal's making and unmaking cancel out while they wait."""
     by_place: dict[tuple[object, ...], Tally] = {}
     for one in tallies:
-        place = (one.ib_id, one.plan_id, one.plan_version, one.component, one.occurred_at, len(one.amounts))
+        place = _place(one)
         known = by_place.get(place)
         by_place[place] = one if known is None else _added(known, one)
     return tuple(one for one in by_place.values() if not _is_empty(one))

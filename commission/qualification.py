@@ -28,7 +28,7 @@ from commission.known import Terms
 from commission.milestones import of_grants
 from commission.money import EXACT, plain
 from commission.outputs import Tally
-from commission.posting import Cause, is_too_late, negated, post, reverse, send, withdraw
+from commission.posting import Cause, is_too_late, negated, post, reverse, send, send_back, withdraw
 from commission.pricing import ZERO, Part, Reason
 from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
 from commission.upline import Link, Upline, asks_for_trades
@@ -309,7 +309,7 @@ def _weigh_gated(
     )
     if tallied == grant.tallied:
         return client
-    send(draft, client, [negated(one, cause) for one in grant.tallied])
+    send_back(draft, client, [negated(one, cause) for one in grant.tallied])
     send(draft, client, tallied)
     return replace(client, grants={**client.grants, name: replace(grant, tallied=tallied)})
 
@@ -331,11 +331,12 @@ def _weigh_deposits(
 ) -> tuple[ClientState, bool]:
     """Pay each cleared deposit's share once, take back what was taken back of it."""
     lacking = False
-    first = min((d.cleared_at for d in client.deposits if d.cleared_at), default=None)
+    cleared = [(d.cleared_at, d.deposit_id) for d in client.deposits if d.cleared_at]
+    first = min(cleared)[1] if cleared else ""
     deposits: list[Deposit] = []
     for deposit in client.deposits:
         client, weighed, waits = _weigh_deposit(
-            draft, client, deposit, cause, terms, is_first=deposit.cleared_at == first
+            draft, client, deposit, cause, terms, is_first=deposit.deposit_id == first
         )
         deposits.append(weighed)
         lacking |= waits
@@ -358,11 +359,15 @@ def _weigh_deposit(
 ) -> tuple[ClientState, Deposit, bool]:
     if deposit.cleared_at is None or deposit.amount is None:
         return client, deposit, False
+    basis = _deposit_basis(client, deposit, is_first=is_first)
+    if deposit.basis == basis:
+        return client, deposit, False
     wanted = deposit_earnings(client, deposit, terms, is_first=is_first)
     if wanted is None:
         return client, deposit, True
     earned, path, tallies = wanted
     place = Cause(f"deposit|{client.client_id}|{deposit.deposit_id}", deposit.cleared_at)
+    deposit = replace(deposit, basis=basis)
     if _amounts_of(earned) != [(p.ib_id, p.amount, p.currency) for p in deposit.posted]:
         client, _ = reverse(draft, client, deposit.posted, cause)
         identity = ("deposit", client.client_id, deposit.deposit_id, cause.key)
@@ -373,6 +378,14 @@ def _weigh_deposit(
         send(draft, client, tallies)
         deposit = replace(deposit, tallied=tallies)
     return client, deposit, False
+
+
+def _deposit_basis(client: ClientState, deposit: Deposit, *, is_first: bool) -> str:
+    """The facts a deposit's share depends on; as long as they stand, later terms do not touch it."""
+    taken = ",".join(f"{taken.event_id}:{taken.amount}" for taken in deposit.taken_back)
+    clawed = ",".join(clawed.cause for clawed in client.clawed)
+    links = ",".join(f"{link.since}:{link.ib_id}" for link in client.links)
+    return f"{deposit.amount} {deposit.cleared_at} {is_first} {taken} {clawed} {links} {client.fraud_at}"
 
 
 def _park(draft: Draft, client: ClientState) -> None:

@@ -9,7 +9,7 @@ from commission.gross import gross, worth
 from commission.hierarchy import differences
 from commission.known import Terms
 from commission.lane import lane_of, nothing_due, rate_lane
-from commission.limits import budget_plan, budget_spent, rebates, within_budget
+from commission.limits import budget_plan, budget_spent, rebates, within_budget, worths_within
 from commission.pricing import ZERO, Factors, Part, Priced, Reason
 from commission.upline import Link, Sharing, Upline
 
@@ -31,6 +31,7 @@ def rate(part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
         within = within_budget(earned, plan, part, terms)
         if isinstance(within, Reason):
             return within
+        worths = worths_within(worths, earned, within)
         earned = within
         reason = reason or budget_spent(plan)
     paid = [one for one in earned if one.link.is_paid]
@@ -216,4 +217,4 @@ def _worth(
         if isinstance(at_band, Reason):
             return at_band
         amounts.append(at_band[depth])
-    return worth(gross, link, tuple(amounts), part, terms)
+    return worth(gross, link, depth, tuple(amounts), part, terms)

@@ -45,13 +45,8 @@ class Sums:
 
     def plus(self, tally: Tally) -> "Sums":
         """With one more tally."""
-        if len(self.amounts) < len(tally.amounts):
-            known = (*self.amounts, *(ZERO for _ in tally.amounts[len(self.amounts) :]))
-        else:
-            known = self.amounts
-        added = (*tally.amounts, *(ZERO for _ in known[len(tally.amounts) :]))
         return Sums(
-            amounts=tuple(a + b for a, b in zip(known, added, strict=True)),
+            amounts=_added(self.amounts, tally.amounts),
             lots=self.lots + tally.lots,
             notional=self.notional + tally.notional,
             count=self.count + tally.count,
@@ -63,6 +58,17 @@ class Sums:
         return self.amounts[min(band, len(self.amounts) - 1)] if self.amounts else ZERO
 
 
+def _added(one: tuple[Decimal, ...], other: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+    """Band by band; where one has fewer bands, its last amount counts for the higher ones."""
+    size = max(len(one), len(other))
+    return tuple(a + b for a, b in zip(_padded(one, size), _padded(other, size), strict=True))
+
+
+def _padded(amounts: tuple[Decimal, ...], size: int) -> tuple[Decimal, ...]:
+    last = amounts[-1] if amounts else ZERO
+    return (*amounts, *(last for _ in range(size - len(amounts))))
+
+
 @value
 class Bucket:
     """One period of a component: its sums, by day and client where something asks for them."""
@@ -71,6 +77,8 @@ class Bucket:
     days: dict[str, Sums] = field(default_factory=dict)
     """`day|week` → sums."""
     clients: dict[str, Sums] = field(default_factory=dict)
+    day_clients: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    """`day|week` → client → lots, for a level by active clients."""
     posted: Decimal = ZERO
     """True-ups posted so far."""
     times: int = 0
@@ -100,7 +108,14 @@ def with_tally(settling: Settling, component: Component, period: str, day: str, 
         days = {**days, day: (days.get(day) or Sums()).plus(tally)}
     if _needs_clients(component):
         clients = {**clients, tally.client_id: (clients.get(tally.client_id) or Sums()).plus(tally)}
-    bucket = replace(bucket, sums=bucket.sums.plus(tally), days=days, clients=clients)
+    day_clients = bucket.day_clients
+    if days is not bucket.days and clients is not bucket.clients:
+        of_day = day_clients.get(day) or {}
+        lots = of_day.get(tally.client_id, ZERO) + tally.lots
+        day_clients = {**day_clients, day: {**of_day, tally.client_id: lots}}
+    bucket = replace(
+        bucket, sums=bucket.sums.plus(tally), days=days, clients=clients, day_clients=day_clients
+    )
     buckets = {**settling.buckets, period: bucket}
     kept = sorted(buckets)[-MAX_PERIODS:]
     return Settling(
@@ -224,9 +239,9 @@ LEAST = Decimal("0.00000001")
 def _levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[tuple[str, str], int]:
     """The level in force on each day that has a tally."""
     names = [period.period for period in terms.periods if min(buckets) <= period.period <= max(buckets)]
-    names = names or sorted(buckets)
     level, below = 0, 0
-    found: dict[tuple[str, str], int] = {}
+    outside = [name for name in buckets if name not in names]
+    found = {(name, day): level for name in outside for day in buckets[name].days}
     for number, name in enumerate(names):
         window = [buckets[n] for n in names[max(0, number - tiers.lookback_periods) : number] if n in buckets]
         at_start = reached(tiers.bands, measure(tiers, window))
@@ -260,17 +275,21 @@ def _through_days(
     for day in sorted(bucket.days):
         found[name, day] = level
         if tiers.promote == "next_day":
-            so_far = Bucket(sums=_sum(so_far.sums, bucket.days[day]), clients=bucket.clients)
+            clients = _with_lots(so_far.clients, bucket.day_clients.get(day) or {})
+            so_far = Bucket(sums=_sum(so_far.sums, bucket.days[day]), clients=clients)
             band = reached(tiers.bands, measure(tiers, [*window, so_far]))
             level = max(level, _promoted(tiers, at_start, band))
     return level
 
 
+def _with_lots(known: Mapping[str, Sums], lots: Mapping[str, Decimal]) -> dict[str, Sums]:
+    added = {client: Sums(lots=known[client].lots if client in known else ZERO) for client in lots}
+    return {**known, **{client: Sums(lots=sums.lots + lots[client]) for client, sums in added.items()}}
+
+
 def _sum(one: Sums, other: Sums) -> Sums:
     return Sums(
-        amounts=tuple(a + b for a, b in zip(one.amounts, other.amounts, strict=True))
-        if one.amounts
-        else other.amounts,
+        amounts=_added(one.amounts, other.amounts),
         lots=one.lots + other.lots,
         notional=one.notional + other.notional,
         count=one.count + other.count,
@@ -311,11 +330,14 @@ def _at_most(amount: Decimal, limit: Decimal | None) -> Decimal:
 
 
 def _converted(amount: Decimal, source: str, currency: str, period: str, terms: Terms) -> Decimal | None:
-    """Amounts of the plan that belong to a period are converted as of its beginning."""
+    """Amounts of the plan that belong to a period are converted by the first rate of the period.
+
+    That is the rate as of its beginning, or the first published in it; None while there is neither.
+    """
     if source == currency:
         return amount
     known = terms.period(period)
-    found = terms.convert(source, currency, known.starts_at) if known is not None else None
+    found = terms.convert_in(source, currency, known.starts_at, known.ends_at) if known is not None else None
     return None if found is None else to_accrual(EXACT.multiply(amount, found.rate))
 
 
@@ -334,6 +356,8 @@ def _with_carry(
         limit = None
         if component.quarantine_below is not None:
             limit = _converted(component.quarantine_below, plan.currency, settling.currency, name, terms)
+            if limit is None:
+                return dict.fromkeys(settling.buckets)
         results: dict[str, Decimal] = {}
         for client_id, sums in sorted(bucket.clients.items() or {"": bucket.sums}.items()):
             result = sums.at(0)

@@ -56,6 +56,7 @@ class Payable(NamedTuple):
     """A component with its plan, and what of both can be told before any deal is seen."""
 
     component: DealComponent
+    kind: str
     plan: PlanDefined
     whens: tuple[When, ...]
     """Conditions of plan and component that ask for something."""
@@ -232,10 +233,10 @@ def _payables(link: Link, kind: str) -> tuple[Payable, ...]:
     plan = link.plan
     if plan is None:
         return ()
-    return tuple(_payable(c, plan) for c in link.by_kind.get(kind, ()) if isinstance(c, DealComponent))
+    return tuple(_payable(c, kind, plan) for c in link.by_kind.get(kind, ()) if isinstance(c, DealComponent))
 
 
-def _payable(component: DealComponent, plan: PlanDefined) -> Payable:
+def _payable(component: DealComponent, kind: str, plan: PlanDefined) -> Payable:
     whens = tuple(when for when in (plan.when, component.when) if when != ALWAYS)
     is_plain = not (
         whens
@@ -252,7 +253,7 @@ def _payable(component: DealComponent, plan: PlanDefined) -> Payable:
     )
     alike = replace(component, name="", rates=(), override=DIFFERENCE, tiers=None, caps=None, when=ALWAYS)
     basis = _one_object((alike, whens, plan.currency, plan.lot_factors))
-    return Payable(component, plan, whens, is_plain, is_settled(component), basis, passes)
+    return Payable(component, kind, plan, whens, is_plain, is_settled(component), basis, passes)
 
 
 @lru_cache(maxsize=10_000)
@@ -261,14 +262,9 @@ def _one_object(basis: tuple[object, ...]) -> tuple[object, ...]:
     return basis
 
 
-def is_settled(component: DealComponent | Cpa) -> bool:
+def is_settled(component: DealComponent) -> bool:
     """Whether the partner book has a say in the component, so that it needs tallies."""
-    if isinstance(component, RevenueShare):
+    if isinstance(component, RevenueShare) or component.tiers is not None:
         return True
-    if isinstance(component, DealComponent):
-        caps = component.caps
-        return component.tiers is not None or (
-            caps is not None
-            and (caps.per_day is not None or caps.per_week is not None or caps.per_period is not None)
-        )
-    return component.tiers is not None
+    caps = component.caps
+    return caps is not None and any(cap is not None for cap in (caps.per_day, caps.per_week, caps.per_period))

@@ -35,13 +35,13 @@ SUITE = (
     "tests/commission/test_partner_book.py",
     "tests/test_golden_rules.py",
     "tests/commission/test_rating.py",
-    "tests/commission/test_client_book.py",
-    "tests/commission/test_cpa.py",
     "tests/commission/test_laws_of_plans.py",
     "-k",
-    "not (change_no_balance or every_deal or rounds_to or is_linear or explained)",
+    "not (change_no_balance or every_deal or rounds_to or is_linear or undoing or add_up)",
 )
 """What is run on each mutant, the fastest first; the first failure ends it."""
+
+OPTIONS = ("--tb=no", "-W", "ignore", "-p", "no:cacheprovider")
 
 SWAPS: dict[type, tuple[type, ...]] = {
     ast.Add: (ast.Sub,),
@@ -65,13 +65,13 @@ SWAPS: dict[type, tuple[type, ...]] = {
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
-def variants(node: ast.AST) -> Iterator[ast.AST]:
+def variants(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 # one case for each kind of node
     """The node with one thing changed."""
     match node:
         case ast.BinOp(op=op) | ast.BoolOp(op=op) | ast.AugAssign(op=op):
             for other in SWAPS.get(type(op), ()):
                 changed = copy.copy(node)
-                changed.op = other()  # type: ignore[attr-defined] # all three have one
+                changed.op = other()
                 yield changed
         case ast.Compare(ops=[op]):
             for other in SWAPS.get(type(op), ()):
@@ -142,11 +142,14 @@ def unchanged(tree: ast.AST) -> set[int]:
 def run_suite(place: Path) -> None:
     """In a process of its own: import the changed package, and end with what the tests say."""
     os.chdir(place)
-    sys.path.insert(0, str(place))
+    os.environ["IBFLOW_LAWS"] = "few"
+    sys.path[:] = [str(place), *(path for path in sys.path if Path(path).resolve() != ROOT)]
+    for name in [name for name in sys.modules if name.partition(".")[0] in COPIED]:
+        del sys.modules[name]
     with (place / "output").open("w") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    os._exit(int(pytest.main(["-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", *SUITE])))
+    os._exit(int(pytest.main(["-x", "-q", "--no-header", *OPTIONS, *SUITE])))
 
 
 def is_killed(place: Path, module: str, text: str) -> bool:
@@ -193,12 +196,17 @@ def main() -> None:
             if not is_sound(places.queue[0]):
                 sys.exit("the tests fail without any change; mutants would tell nothing")
             tried = list(mutants(source_text))[:: given.every]
-            with ThreadPoolExecutor(WORKERS) as pool:
-                results = list(pool.map(lambda one, module=module: killed(module, one[2]), tried))  # type: ignore[misc]
-            for (line, change, _), dead in zip(tried, results, strict=True):
-                if not dead:
+
+            def survives(mutant: tuple[int, str, str], module: str = module) -> bool:
+                line, change, text = mutant
+                alive = not killed(module, text)
+                if alive:
                     print(f"{module}.py:{line}: {change}", flush=True)  # noqa: T201 # its output
-            print(f"{module}: {len(tried)} run, {sum(results)} killed", flush=True)  # noqa: T201 # its output
+                return alive
+
+            with ThreadPoolExecutor(WORKERS) as pool:
+                alive = sum(pool.map(survives, tried))
+            print(f"{module}: {len(tried)} run, {len(tried) - alive} killed", flush=True)  # noqa: T201 # the same
 
 
 def is_sound(place: Path) -> bool:

@@ -74,7 +74,9 @@ from tests.build import (
 
 settings.register_profile("plans", derandomize=True, deadline=None, max_examples=12)
 settings.register_profile("random plans", derandomize=False, deadline=None, max_examples=1000)
-LAW = settings.get_profile("random plans" if os.environ.get("IBFLOW_LAWS") == "random" else "plans")
+settings.register_profile("few plans", derandomize=True, deadline=None, max_examples=2)
+PROFILES = {"random": "random plans", "few": "few plans"}
+LAW = settings.get_profile(PROFILES.get(os.environ.get("IBFLOW_LAWS", ""), "plans"))
 LANES = settings(LAW, max_examples=LAW.max_examples * 20)
 """Rating one deal takes no time."""
 

@@ -1,0 +1,5 @@
+"""An independent, naive answer to what a broker owes; the core is compared with it."""
+
+from tests.oracle.oracle import expected
+
+__all__ = ["expected"]

@@ -1,0 +1,324 @@
+"""The final facts of a broker, asked as of a time: no state between questions, every answer a loop."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from commission.events import (
+    AccountLinked,
+    ChargebackReceived,
+    ClientFlagged,
+    ClientReassigned,
+    ClientRegistered,
+    Deal,
+    DepositCleared,
+    KycChanged,
+    WithdrawalPaid,
+)
+from commission.terms import (
+    PartnerDefined,
+    PeriodDefined,
+    PlanAssignment,
+    PlanDefined,
+    Rate,
+    RatePublished,
+    SymbolDefined,
+)
+
+E8 = 100_000_000
+RATE_AGE_MAX = timedelta(days=31)
+PIVOTS = ("USD", "EUR")
+CENTS = {"USC": "USD", "EUC": "EUR", "GBC": "GBP"}
+"""Currencies of cent accounts: a hundredth of the named one, always."""
+
+
+class Waits(Exception):
+    """Something about a deal is not known: it earns nothing, for nobody, until it is."""
+
+
+def rounded(amount: Fraction) -> Fraction:
+    """Eight decimals, half to even: Python rounds a fraction so."""
+    return Fraction(round(amount * E8), E8)
+
+
+def fraction(number: Decimal | int | None) -> Fraction:
+    """A decimal as it is; nothing is 0."""
+    return Fraction(number or 0)
+
+
+@dataclass(frozen=True)
+class Link:
+    """One IB of an upline, as of a time."""
+
+    partner: PartnerDefined
+    assignment: PlanAssignment
+    plan: PlanDefined | None
+    suspended: bool
+
+    @property
+    def ib(self) -> str:
+        """The IB's id."""
+        return self.partner.ib_id
+
+    def is_client(self, client: ClientRegistered) -> bool:
+        """Whether the client is the IB itself and its plan does not pay for that."""
+        itself = client.client_id in self.partner.own_clients or (
+            client.identity != "" and client.identity == self.partner.identity
+        )
+        return itself and not (self.plan is not None and self.plan.self_referral)
+
+
+def since(entries: Iterable[Any], time: datetime) -> Any:
+    """The last entry of a schedule that has begun."""
+    begun = [entry for entry in entries if entry.since is None or entry.since <= time]
+    return begun[-1] if begun else None
+
+
+class Facts:
+    """Everything that is true of a broker in the end."""
+
+    def __init__(self, records: Iterable[Any]) -> None:  # noqa: C901 — one branch a kind of record
+        """Sort the records by kind; the last revision of a deal is the deal."""
+        self.plans: dict[tuple[str, int], PlanDefined] = {}
+        self.partners: dict[str, PartnerDefined] = {}
+        self.symbols: dict[tuple[str, str], SymbolDefined] = {}
+        self.periods: dict[str, PeriodDefined] = {}
+        self.rates: list[RatePublished] = []
+        self.deals: dict[str, Deal] = {}
+        self.links: list[AccountLinked] = []
+        self.clients: dict[str, ClientRegistered] = {}
+        events: dict[str, Any] = {}
+        for record in records:
+            match record:
+                case PlanDefined():
+                    self.plans[record.plan_id, record.version] = record
+                case PartnerDefined():
+                    self.partners[record.ib_id] = record
+                case SymbolDefined():
+                    self.symbols[record.server, record.symbol] = record
+                case PeriodDefined():
+                    self.periods[record.period] = record
+                case RatePublished():
+                    self.rates.append(record)
+                case Deal():
+                    self.deals[record.deal_key] = record
+                case AccountLinked():
+                    self.links.append(record)
+                case ClientRegistered():
+                    self.clients[record.client_id] = record
+                case _ if hasattr(record, "event_id"):
+                    events[record.event_id] = record
+        self.events = sorted(events.values(), key=lambda event: event.occurred_at)
+        erased = [key for key, deal in self.deals.items() if deal.kind in ("cancelled", "deleted")]
+        for key in erased:
+            del self.deals[key]
+        self.in_time = sorted(self.deals.values(), key=lambda d: (d.occurred_at, len(d.deal_id), d.deal_id))
+
+    # The client
+
+    def owner(self, deal: Deal) -> ClientRegistered:
+        """The registered client whose account it was; the first link covers what came before it."""
+        links = [link for link in self.links if link.account_key == deal.account_key]
+        links.sort(key=lambda link: link.occurred_at)
+        if not links:
+            raise Waits("unlinked account")
+        link = [links[0], *(later for later in links if later.occurred_at <= deal.occurred_at)][-1]
+        if link.client_id not in self.clients:
+            raise Waits("unregistered client")
+        return self.clients[link.client_id]
+
+    def of_client(self, kind: type[Any], client_id: str) -> list[Any]:
+        """Events of one kind of one client, oldest first."""
+        return [e for e in self.events if isinstance(e, kind) and e.client_id == client_id]
+
+    def introducer(self, client: ClientRegistered, time: datetime) -> str | None:
+        """The client's IB; before the registration there is none."""
+        if time < client.occurred_at:
+            return None
+        ib_id = client.ib_id
+        for change in self.of_client(ClientReassigned, client.client_id):
+            if change.occurred_at <= time:
+                ib_id = change.ib_id
+        return ib_id
+
+    def deposits(self, client_id: str) -> list[DepositCleared]:
+        """Oldest first."""
+        return self.of_client(DepositCleared, client_id)
+
+    def chargebacks(self, client_id: str) -> list[ChargebackReceived]:
+        """Oldest first."""
+        return self.of_client(ChargebackReceived, client_id)
+
+    def withdrawals(self, client_id: str) -> list[WithdrawalPaid]:
+        """Oldest first."""
+        return self.of_client(WithdrawalPaid, client_id)
+
+    def flags(self, client_id: str) -> list[ClientFlagged]:
+        """Oldest first."""
+        return self.of_client(ClientFlagged, client_id)
+
+    def kyc(self, client_id: str) -> list[KycChanged]:
+        """Oldest first."""
+        return self.of_client(KycChanged, client_id)
+
+    def left(self, deposit: DepositCleared, time: datetime) -> Fraction:
+        """What of a deposit has not been taken back by then."""
+        rest = fraction(deposit.amount)
+        for back in self.chargebacks(deposit.client_id):
+            if back.deposit_id == deposit.deposit_id and back.occurred_at <= time:
+                rest -= fraction(deposit.amount if back.amount is None else back.amount)
+        return max(Fraction(0), rest)
+
+    # The terms
+
+    def plan(self, plan_id: str | None, time: datetime) -> PlanDefined | None:
+        """The highest version that has begun; a plan nobody published is waited for."""
+        if plan_id is not None and all(found != plan_id for found, _ in self.plans):
+            raise Waits(f"unknown plan {plan_id}")
+        begun = [
+            plan
+            for (found, _), plan in self.plans.items()
+            if found == plan_id and (plan.since is None or plan.since <= time)
+        ]
+        return max(begun, key=lambda plan: plan.version, default=None)
+
+    def chain(self, client: ClientRegistered, time: datetime) -> list[Link]:
+        """The upline, direct IB first, without those terminated."""
+        chain: list[Link] = []
+        ib_id = self.introducer(client, time)
+        while ib_id is not None:
+            partner = self.partners.get(ib_id)
+            if partner is None:
+                raise Waits(f"unknown IB {ib_id}")
+            change = since(partner.statuses, time)
+            status = change.status if change else "active"
+            assignment = since(partner.schedule, time) or PlanAssignment()
+            plan = self.plan(assignment.plan_id, time)
+            if status != "terminated":
+                chain.append(Link(partner, assignment, plan, status == "suspended"))
+            parent = since(partner.parents, time)
+            ib_id = parent.ib_id if parent else None
+        return chain
+
+    def symbol(self, deal: Deal) -> SymbolDefined:
+        """What the server's symbol means."""
+        found = self.symbols.get((deal.server, deal.symbol))
+        if found is None:
+            raise Waits(f"unknown symbol {deal.symbol}")
+        return found
+
+    def period(self, time: datetime) -> PeriodDefined:
+        """The statement period of a time."""
+        for period in self.periods.values():
+            if period.starts_at <= time < period.ends_at:
+                return period
+        raise Waits("no period")
+
+    # Conversion
+
+    def _published(self, base: str, quote: str, time: datetime) -> Fraction | None:
+        newest = None
+        for rate in self.rates:
+            if (rate.base, rate.quote) == (base, quote) and time - RATE_AGE_MAX <= rate.as_of <= time:
+                newest = rate if newest is None or rate.as_of >= newest.as_of else newest
+        return fraction(newest.rate) if newest else None
+
+    def _either_way(self, base: str, quote: str, time: datetime) -> Fraction | None:
+        direct = self._published(base, quote, time)
+        if direct is not None:
+            return direct
+        inverse = self._published(quote, base, time)
+        return 1 / inverse if inverse else None
+
+    def convert(self, amount: Fraction, base: str, quote: str, time: datetime) -> Fraction:
+        """Direct, else inverted, else through USD, else through EUR; not rounded."""
+        if base in CENTS:
+            amount, base = amount / 100, CENTS[base]
+        if quote in CENTS:
+            amount, quote = amount * 100, CENTS[quote]
+        if base == quote or not amount:
+            return amount
+        rate = self._either_way(base, quote, time)
+        for pivot in PIVOTS:
+            if rate is None and pivot not in (base, quote):
+                first, second = self._either_way(base, pivot, time), self._either_way(pivot, quote, time)
+                rate = None if first is None or second is None else first * second
+        if rate is None:
+            raise Waits(f"no rate {base}/{quote}")
+        return amount * rate
+
+
+# The most specific rate
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a rate is matched against."""
+
+    client: str
+    login: str
+    group: str
+    canonical: str
+    asset_class: str
+    country: str
+    time: datetime
+
+
+def group_fits(pattern: str, group: str) -> bool:
+    """Exactly, or by prefix."""
+    return group.startswith(pattern[:-1]) if pattern.endswith("*") else group == pattern
+
+
+def symbol_fits(match: str, subject: Subject) -> bool:
+    """A canonical symbol, a prefix, a class or everything."""
+    if match.startswith("class:"):
+        return match == f"class:{subject.asset_class}"
+    return subject.canonical.startswith(match[:-1]) if match.endswith("*") else subject.canonical == match
+
+
+def length(pattern: str) -> tuple[int, int]:
+    """Longer patterns first, an exact one before a prefix of the same length."""
+    return len(pattern.rstrip("*")), int(not pattern.endswith("*"))
+
+
+def symbol_specificity(match: str) -> tuple[int, tuple[int, int]]:
+    """Symbol before prefix before class before everything."""
+    if match == "*":
+        return 0, (0, 0)
+    if match.startswith("class:"):
+        return 1, (0, 0)
+    return (2 if match.endswith("*") else 3), length(match)
+
+
+def rate_fits(rate: Rate, subject: Subject) -> bool:
+    """Everything the rate names is the subject's."""
+    return (
+        symbol_fits(rate.match, subject)
+        and rate.client in ("", subject.client)
+        and rate.login in ("", subject.login)
+        and (rate.group == "" or group_fits(rate.group, subject.group))
+        and rate.country in ("", subject.country)
+        and (rate.since is None or rate.since <= subject.time)
+        and (rate.until is None or subject.time < rate.until)
+    )
+
+
+def best(rates: Iterable[Rate], subject: Subject) -> Fraction | None:
+    """The value of the most specific rate that fits."""
+    fitting = [rate for rate in rates if rate_fits(rate, subject)]
+
+    def specificity(rate: Rate) -> tuple[Any, ...]:
+        dated = rate.since is not None or rate.until is not None
+        group = (0, (0, 0)) if rate.group == "" else (1, length(rate.group))
+        return (
+            rate.client != "",
+            rate.login != "",
+            group,
+            symbol_specificity(rate.match),
+            (rate.country != "") + dated,
+        )
+
+    return fraction(max(fitting, key=specificity).value) if fitting else None

@@ -1,0 +1,437 @@
+"""What one component of a plan makes of one deal: which slices count, what they measure, the gross."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from commission.events import ClientRegistered, Deal
+from commission.terms import (
+    AnyDealComponent,
+    CommissionShare,
+    DealComponent,
+    PerLot,
+    Pips,
+    PlanDefined,
+    ProfitShare,
+    Rate,
+    Rebate,
+    RevenueShare,
+    SpreadShare,
+    SwapShare,
+    SymbolDefined,
+    Turnover,
+    When,
+)
+from tests.oracle.facts import (
+    E8,
+    Facts,
+    Link,
+    Subject,
+    Waits,
+    best,
+    fraction,
+    group_fits,
+    length,
+    rounded,
+    symbol_fits,
+    symbol_specificity,
+)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Lots a deal opened, or closed of one opening (None: not known)."""
+
+    part: str
+    lots: Fraction
+    opening: Deal | None = None
+
+
+def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
+    """Replay the position, first in first out, up to the deal."""
+    queue: list[tuple[Deal, Fraction]] = []
+    for deal in facts.in_time:
+        if deal.kind != "trade" or (deal.account_key, deal.position_id) != (
+            wanted.account_key,
+            wanted.position_id,
+        ):
+            continue
+        lots = Fraction(deal.volume_e8, E8)
+        there = sum((rest for _, rest in queue), Fraction(0))
+        closing = {"in": Fraction(0), "inout": there}.get(deal.entry or "in", lots)
+        if deal.entry == "inout" and deal.volume_closed_e8 is not None:
+            closing = Fraction(deal.volume_closed_e8, E8)
+        elif deal.entry == "inout" and not 0 < closing <= lots:
+            raise Waits("unknown position")
+        slices, queue = closed(queue, closing)
+        if lots > closing:
+            slices.append(Slice("in", lots - closing))
+            queue.append((deal, lots - closing))
+        if deal is wanted:
+            return slices
+    return []
+
+
+def closed(
+    queue: list[tuple[Deal, Fraction]], lots: Fraction
+) -> tuple[list[Slice], list[tuple[Deal, Fraction]]]:
+    """The oldest openings, as far as the lots reach, and what stays open."""
+    slices, rest = [], []
+    for opening, there in queue:
+        taken = min(there, lots)
+        lots -= taken
+        if taken:
+            slices.append(Slice("out", taken, opening))
+        if there > taken:
+            rest.append((opening, there - taken))
+    if lots:
+        slices.append(Slice("out", lots))
+    return slices, rest
+
+
+@dataclass(frozen=True)
+class Case:
+    """A deal of a client, with what is asked of both all the time."""
+
+    facts: Facts
+    client: ClientRegistered
+    deal: Deal
+    symbol: SymbolDefined
+    slices: list[Slice]
+
+    @property
+    def subject(self) -> Subject:
+        """What rates are matched against."""
+        return Subject(
+            client=self.client.client_id,
+            login=self.deal.account_key,
+            group=self.deal.group,
+            canonical=self.symbol.canonical,
+            asset_class=self.symbol.asset_class,
+            country=self.client.country,
+            time=self.deal.occurred_at,
+        )
+
+    @property
+    def contract(self) -> Fraction:
+        """The deal's own contract size, else the symbol's."""
+        own = self.deal.contract_size
+        return fraction(self.symbol.contract_size if own is None else own)
+
+    def worth(self, difference: Fraction, lots: Fraction) -> Fraction:
+        """A price difference in the profit currency."""
+        symbol = self.symbol
+        if symbol.tick_size and symbol.tick_value:
+            return difference / fraction(symbol.tick_size) * fraction(symbol.tick_value) * lots
+        return difference * self.contract * lots
+
+    def standard(self, lots: Fraction) -> Fraction:
+        """Lots of the standard contract."""
+        return lots * self.contract / fraction(self.symbol.standard_contract_size)
+
+    def notional(self, lots: Fraction, currency: str) -> Fraction:
+        """Turnover in a currency."""
+        time, symbol = self.deal.occurred_at, self.symbol
+        if symbol.base_currency and symbol.profit_currency != currency:
+            return self.facts.convert(lots * self.contract, symbol.base_currency, currency, time)
+        if self.deal.price is None:
+            raise Waits("no price")
+        value = lots * self.contract * fraction(self.deal.price)
+        return self.facts.convert(value, symbol.profit_currency, currency, time)
+
+
+def case_of(facts: Facts, deal: Deal) -> Case:
+    """Everything a deal needs to be priced, or `Waits`."""
+    return Case(facts, facts.owner(deal), deal, facts.symbol(deal), slices_of(facts, deal))
+
+
+# Which slices count
+
+
+def deal_fits(when: When, case: Case) -> bool:
+    """The conditions that look at the deal as a whole."""
+    deal, client = case.deal, case.client
+    return (
+        (not when.sides or deal.side in when.sides)
+        and {"any": True, "profit": deal.profit > 0, "loss": deal.profit < 0}[when.result]
+        and (not when.reasons or deal.reason in when.reasons)
+        and (not when.groups or any(group_fits(pattern, deal.group) for pattern in when.groups))
+        and country_fits(when.countries, when.countries_not, when.channels, client)
+        and (not when.charged or deal.commission < 0)
+        and (when.negative_balance or deal.balance is None or deal.balance >= 0)
+    )
+
+
+def country_fits(
+    countries: tuple[str, ...],
+    countries_not: tuple[str, ...],
+    channels: tuple[str, ...],
+    client: ClientRegistered,
+) -> bool:
+    """The conditions that look at the client."""
+    return (
+        (not countries or client.country in countries)
+        and client.country not in countries_not
+        and (not channels or client.click.get("channel", "") in channels)
+    )
+
+
+def opening_of(case: Case, piece: Slice) -> Deal:
+    """The deal that opened a slice; one nobody told of is waited for."""
+    if piece.part == "in":
+        return case.deal
+    if piece.opening is None:
+        raise Waits("unknown opening")
+    return piece.opening
+
+
+def slice_fits(when: When, case: Case, piece: Slice) -> bool:
+    """The conditions that look at a closed slice and its opening."""
+    if piece.part == "in" or (not when.min_holding_s and not when.min_pips and when.same_price):
+        return True
+    opening, deal = opening_of(case, piece), case.deal
+    if (deal.occurred_at - opening.occurred_at).total_seconds() < when.min_holding_s:
+        return False
+    if not when.min_pips and when.same_price:
+        return True
+    if opening.price is None or deal.price is None:
+        return False
+    moved = abs(fraction(deal.price) - fraction(opening.price))
+    return moved >= fraction(when.min_pips) * fraction(case.symbol.pip) and (when.same_price or moved != 0)
+
+
+def counted(component: DealComponent, plan: PlanDefined, case: Case) -> list[Slice]:
+    """The slices of a deal that a component pays for."""
+    deal, whens = case.deal, (plan.when, component.when)
+    if deal.is_service or deal.kind != "trade" or not all(deal_fits(when, case) for when in whens):
+        return []
+    if component.credit_coefficient and (deal.equity is None or deal.credit is None):
+        return []
+    if deal.entry == "out_by" and component.entry != "out":
+        return []
+    found = [
+        piece
+        for piece in case.slices
+        if component.entry in (piece.part, "both") and all(slice_fits(when, case, piece) for when in whens)
+    ]
+    if deal.entry == "out_by" and component.close_by == "first_leg":
+        return [*found, *found] if is_first_leg(case) else []
+    if component.hedged and found:
+        return [Slice("in", paid)] if (paid := hedged_lots(case)) else []
+    return found
+
+
+def is_first_leg(case: Case) -> bool:
+    """Whether no other leg of the close-by has an earlier place."""
+    deal = case.deal
+    legs = [
+        leg
+        for leg in case.facts.in_time
+        if leg.entry == "out_by"
+        and (leg.account_key, leg.symbol, leg.occurred_at)
+        == (deal.account_key, deal.symbol, deal.occurred_at)
+    ]
+    return legs[0] is deal
+
+
+def hedged_lots(case: Case) -> Fraction:
+    """By how much this deal raises max(bought, sold) of its account, symbol and period."""
+    facts, wanted = case.facts, case.deal
+    period = facts.period(wanted.occurred_at)
+    sums = {"buy": Fraction(0), "sell": Fraction(0)}
+    for deal in facts.in_time:
+        if deal.account_key != wanted.account_key or deal.kind != "trade" or deal.is_service:
+            continue
+        if not period.starts_at <= deal.occurred_at < period.ends_at:
+            continue
+        if facts.symbol(deal).canonical != case.symbol.canonical:
+            continue
+        before = max(sums.values())
+        opened = sum((piece.lots for piece in slices_of(facts, deal) if piece.part == "in"), Fraction(0))
+        sums[deal.side or "buy"] += opened
+        if deal is wanted:
+            return max(sums.values()) - before
+    return Fraction(0)
+
+
+# What they measure
+
+
+def lot_factor(plan: PlanDefined, subject: Subject) -> Fraction:
+    """How many times the plan counts a lot."""
+    fitting = [
+        entry
+        for entry in plan.lot_factors
+        if symbol_fits(entry.match, subject) and (entry.group == "" or group_fits(entry.group, subject.group))
+    ]
+    if not fitting:
+        return Fraction(1)
+    chosen = max(
+        fitting,
+        key=lambda f: (f.group != "", length(f.group) if f.group else (0, 0), symbol_specificity(f.match)),
+    )
+    return fraction(chosen.factor)
+
+
+def lots_in_plan(plan: PlanDefined, case: Case, lots: Fraction, *, standardised: bool = True) -> Fraction:
+    """Lots as a plan counts them."""
+    return (case.standard(lots) if standardised else lots) * lot_factor(plan, case.subject)
+
+
+def average_pips(component: SpreadShare | None, case: Case) -> Fraction | None:
+    """The usual spread as a price difference: the component's, else the symbol's."""
+    own = None if component is None else best(component.average_pips, case.subject)
+    if own is None and case.symbol.average_pips is not None:
+        own = fraction(case.symbol.average_pips)
+    return None if own is None else own * fraction(case.symbol.pip)
+
+
+def measured(deal: Deal) -> Fraction | None:
+    """The spread a deal recorded."""
+    if deal.ask is None or deal.bid is None:
+        return None
+    return fraction(deal.ask) - fraction(deal.bid)
+
+
+def spread_of(component: SpreadShare, case: Case, piece: Slice) -> Fraction:  # noqa: C901 — one branch a basis
+    """The spread that a share is taken of, as a price difference."""
+    pip, average = fraction(case.symbol.pip), average_pips(component, case)
+
+    def known(spread: Fraction | None) -> Fraction:
+        if spread is None:
+            spread = average
+        elif component.at_most_average and average is not None:
+            spread = min(spread, average)
+        if spread is None:
+            raise Waits("no spread")
+        return spread
+
+    here = case.deal
+    match component.basis:
+        case "execution":
+            spread = known(measured(here))
+        case "open":
+            spread = known(measured(opening_of(case, piece)))
+        case "average":
+            both = measured(opening_of(case, piece)), measured(here)
+            spread = known(None if None in both else sum(filter(None, both), Fraction(0)) / 2)
+        case "table":
+            spread = known(None)
+        case "markup":
+            spread = (best(component.markup_pips, case.subject) or Fraction(0)) * pip
+    if component.cap_pips is not None:
+        spread = min(spread, fraction(component.cap_pips) * pip)
+    return spread + fraction(component.plus_pips) * pip
+
+
+def revenue(terms: tuple[str, ...], case: Case, lots: Fraction, share: Fraction, into: str) -> Fraction:
+    """The broker's revenue on lots of a deal that are a share of it; each term is converted once."""
+    deal, money = case.deal, Fraction(0)
+    spread = Fraction(0)
+    if "spread" in terms:
+        seen = measured(deal)
+        seen = average_pips(None, case) if seen is None else seen
+        if seen is None:
+            raise Waits("no spread")
+        spread = case.facts.convert(
+            case.worth(seen, lots), case.symbol.profit_currency, into, deal.occurred_at
+        )
+    if "commission" in terms:
+        money -= fraction(deal.commission + deal.fee) * share
+    if "swap" in terms:
+        money -= fraction(deal.swap) * share
+    if "client_result" in terms:
+        money -= fraction(deal.profit) * share
+    return spread + case.facts.convert(money, deal.currency, into, deal.occurred_at)
+
+
+def measure(  # noqa: C901, PLR0911 — one branch a kind
+    component: DealComponent, plan: PlanDefined, case: Case, slices: list[Slice]
+) -> tuple[Fraction, str]:
+    """What a rate of 1 would pay for the slices, and in which currency."""
+    deal, symbol = case.deal, case.symbol
+    lots = sum((piece.lots for piece in slices), Fraction(0))
+    share = lots * E8 / deal.volume_e8
+    deposit = deal.currency
+    match component:
+        case PerLot():
+            return lots_in_plan(plan, case, lots, standardised=component.standardised), plan.currency
+        case Rebate():
+            return lots_in_plan(plan, case, lots), plan.currency
+        case Turnover():
+            unit = 1_000_000 if component.unit == "million" else 10_000
+            return case.notional(lots, plan.currency) / unit, plan.currency
+        case Pips():
+            step = fraction(symbol.pip)
+            if component.unit == "point":
+                if symbol.digits is None:
+                    raise Waits("no digits")
+                step = Fraction(1, 10**symbol.digits)
+            return case.worth(step, lots), symbol.profit_currency
+        case SpreadShare():
+            worths = (case.worth(spread_of(component, case, piece), piece.lots) for piece in slices)
+            return sum(worths, Fraction(0)), symbol.profit_currency
+        case CommissionShare():
+            return max(Fraction(0), -fraction(deal.commission + deal.fee)) * share, deposit
+        case SwapShare():
+            return max(Fraction(0), -fraction(deal.swap)) * share, deposit
+        case ProfitShare():
+            result = fraction(deal.profit + deal.swap + deal.commission + deal.fee)
+            return max(Fraction(0), result if component.of == "profit" else -result) * share, deposit
+        case RevenueShare():
+            return revenue(component.terms, case, lots, share, deposit), deposit
+    raise AssertionError(component)
+
+
+def coefficient(component: DealComponent, case: Case) -> Fraction:
+    """(equity - credit) / equity, where the component wants it."""
+    deal = case.deal
+    if not component.credit_coefficient:
+        return Fraction(1)
+    assert deal.equity is not None
+    assert deal.credit is not None
+    if deal.equity <= 0:
+        return Fraction(0)
+    return max(Fraction(0), fraction(deal.equity - deal.credit) / fraction(deal.equity))
+
+
+@dataclass(frozen=True)
+class Gross:
+    """A component priced for one IB and one deal: amounts at other rates can be asked for too."""
+
+    link: Link
+    """By whose plan."""
+    component: AnyDealComponent
+    case: Case
+    slices: list[Slice]
+    into: str
+    """The currency of the IB that gets it: converted once, from the measure's own."""
+
+    def at(self, rates: tuple[Rate, ...], times: Fraction = Fraction(1)) -> Fraction:
+        """The amount at the best of some rates, in the IB's currency, capped and rounded."""
+        return self.of(best(rates, self.case.subject) or Fraction(0), times)
+
+    def of(self, rate: Fraction, times: Fraction = Fraction(1)) -> Fraction:
+        """The amount at one rate; nothing is asked for what is worth nothing."""
+        facts, time, plan = self.case.facts, self.case.deal.occurred_at, self.link.plan
+        factor = 1 if isinstance(self.component, Rebate) else fraction(self.link.assignment.factor)
+        rate *= factor * times
+        if not rate or plan is None:
+            return Fraction(0)
+        unit, currency = measure(self.component, plan, self.case, self.slices)
+        if unit:
+            unit *= coefficient(self.component, self.case)
+        amount = rounded(facts.convert(rate * unit, currency, self.into, time))
+        caps = self.component.caps
+        if caps is not None and caps.per_deal is not None:
+            cap = rounded(facts.convert(fraction(caps.per_deal), plan.currency, self.into, time))
+            amount = min(amount, cap)
+        return amount
+
+
+def gross_of(link: Link, component: AnyDealComponent, case: Case) -> Gross | None:
+    """Price a component of an IB's plan, or nothing where no slice counts."""
+    assert link.plan is not None
+    slices = counted(component, link.plan, case)
+    if not slices or not case.deal.volume_e8:
+        return None
+    return Gross(link, component, case, slices, link.partner.currency)

@@ -1,0 +1,331 @@
+"""What only a whole period tells: tiers, caps by day, week and period, revenue shares, cohorts."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from commission.events import ClientRegistered
+from commission.terms import (
+    AnyDealComponent,
+    Band,
+    CohortBonus,
+    PeriodDefined,
+    PlanDefined,
+    RevenueShare,
+    Tiers,
+)
+from tests.oracle.clients import closings
+from tests.oracle.facts import Facts, Link, Waits, best, fraction, rounded
+from tests.oracle.measure import Case, case_of, counted, lots_in_plan, revenue
+from tests.oracle.negative import left_after
+from tests.oracle.shares import Earned, shared
+
+Group = list[Earned]
+
+
+def period_amounts(facts: Facts, entries: list[Earned]) -> list[Earned]:
+    """What periods' results add to the entries, or take from them."""
+    groups: defaultdict[tuple[str, str, str], Group] = defaultdict(list)
+    for entry in entries:
+        if (
+            entry.component is not None
+            and entry.paid
+            and is_released(facts, entry.plan, entry.client, entry.time)
+        ):
+            groups[entry.who, entry.plan.plan_id, entry.component.name].append(entry)
+    found = []
+    for group in groups.values():
+        component = group[-1].component
+        assert component is not None
+        if component.tiers is not None:
+            found.append(by_tiers(facts, component.tiers, group))
+        if component.caps is not None:
+            found.append(over_caps(facts, component, group))
+    return [*found, *revenue_shares(facts), *cohorts(facts)]
+
+
+def is_released(facts: Facts, plan: PlanDefined, client: str, time: datetime) -> bool:
+    """Whether the plan's KYC gate lets through what a client did: at once, or by a later approval."""
+    changes = facts.kyc(client)
+    before = [change.status for change in changes if change.occurred_at <= time]
+    later = any(change.status == "approved" for change in changes if change.occurred_at > time)
+    return not plan.kyc_gate or before[-1:] == ["approved"] or later
+
+
+def like(entry: Earned, amount: Fraction) -> Earned:
+    """A true-up beside an entry."""
+    return Earned(
+        entry.who, entry.kind, entry.currency, amount, entry.client, entry.time, entry.clawback, entry.plan
+    )
+
+
+def total(amounts: Iterable[Fraction]) -> Fraction:
+    """Their sum."""
+    return sum(amounts, Fraction(0))
+
+
+def inside(period: PeriodDefined, group: Group) -> Group:
+    """The entries of a period."""
+    return [entry for entry in group if period.starts_at <= entry.time < period.ends_at]
+
+
+# Caps
+
+
+def over_caps(facts: Facts, component: AnyDealComponent, group: Group) -> Earned:
+    """What exceeds the caps, days first, then weeks, then periods; the plan's currency is the IB's."""
+    caps, excess_sum = component.caps, Fraction(0)
+    assert caps is not None
+    for period in facts.periods.values():
+        days: defaultdict[int, Fraction] = defaultdict(Fraction)
+        for entry in inside(period, group):
+            days[(entry.time - period.starts_at).days] += entry.amount
+        capped = {day: least(amount, caps.per_day) for day, amount in days.items()}
+        weeks: defaultdict[int, Fraction] = defaultdict(Fraction)
+        for day, amount in capped.items():
+            weeks[(day + period.first_weekday) // 7] += amount
+        paid = least(total(least(amount, caps.per_week) for amount in weeks.values()), caps.per_period)
+        excess_sum += total(days.values()) - paid
+    return like(group[-1], -excess_sum)
+
+
+def least(amount: Fraction, cap: Decimal | None) -> Fraction:
+    """At most the cap, if there is one."""
+    return amount if cap is None else min(amount, Fraction(cap))
+
+
+# Tiers
+
+
+def measured_by(tiers: Tiers, group: Group) -> Fraction:
+    """The tier's measure of some entries."""
+    match tiers.by:
+        case "count":
+            return Fraction(len([entry for entry in group if entry.lots]))
+        case "amount":
+            return total(entry.amount for entry in group)
+        case "lots":
+            return total(standard(entry) for entry in group)
+        case "notional":
+            return total(
+                entry.case.notional(entry.lots, entry.plan.currency) for entry in group if entry.case
+            )
+    clients: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for entry in group:
+        clients[entry.client] += standard(entry)
+    return Fraction(sum(lots >= fraction(tiers.active_min_lots) for lots in clients.values()))
+
+
+def standard(entry: Earned) -> Fraction:
+    """Lots as the plan counts them."""
+    return lots_in_plan(entry.plan, entry.case, entry.lots) if entry.case else Fraction(0)
+
+
+def reached(bands: tuple[Band, ...], measure: Fraction) -> int:
+    """How many bands above the component's own rates a measure reaches."""
+    return sum(fraction(band.start) <= measure for band in bands)
+
+
+def at_band(entry: Earned, band: int) -> Fraction:
+    """What an entry is worth at the rates of a band; 0 are the component's own."""
+    return entry.bands[band - 1] if band and entry.bands else entry.amount
+
+
+def by_tiers(facts: Facts, tiers: Tiers, group: Group) -> Earned:
+    """What the bands add, over all periods."""
+    ways: dict[str, Callable[[Facts, Tiers, Group], Fraction]] = {
+        "slab": slab,
+        "graduated": graduated,
+        "level": by_level,
+    }
+    return like(group[-1], ways[tiers.mode](facts, tiers, group))
+
+
+def slab(facts: Facts, tiers: Tiers, group: Group) -> Fraction:
+    """The whole period at the band it reaches."""
+    added = Fraction(0)
+    for period in facts.periods.values():
+        entries = inside(period, group)
+        band = reached(tiers.bands, measured_by(tiers, entries))
+        added += total(at_band(entry, band) - entry.amount for entry in entries)
+    return added
+
+
+def graduated(facts: Facts, tiers: Tiers, group: Group) -> Fraction:
+    """Each band's share of the period's measure, at that band's rates."""
+    added = Fraction(0)
+    starts = [Fraction(0), *(fraction(band.start) for band in tiers.bands)]
+    for period in facts.periods.values():
+        entries = inside(period, group)
+        measure = measured_by(tiers, entries)
+        if not measure:
+            continue
+        due = Fraction(0)
+        for band, start in enumerate(starts):
+            end = starts[band + 1] if band + 1 < len(starts) else measure
+            part = max(Fraction(0), min(measure, end) - start)
+            due += total(at_band(entry, band) for entry in entries) * part / measure
+        added += rounded(due) - total(entry.amount for entry in entries)
+    return added
+
+
+def by_level(facts: Facts, tiers: Tiers, group: Group) -> Fraction:
+    """Walk through the days with a level: up after a day or period, down at the first day of a period."""
+    level, below, added = 0, 0, Fraction(0)
+    periods = sorted(facts.periods.values(), key=lambda period: period.period)
+    for place, period in enumerate(periods):
+        begin = periods[max(0, place - tiers.lookback_periods)].starts_at
+        if seen_until(tiers, group, begin, period.starts_at) >= level:
+            below = 0
+        else:
+            below += 1
+            if below > tiers.grace_periods:
+                seen = seen_until(tiers, group, begin, period.starts_at)
+                level = max(seen, level - tiers.step) if tiers.step else seen
+                below = 0
+        day = period.starts_at
+        while day < period.ends_at:
+            after = day + timedelta(days=1)
+            added += total(at_band(e, level) - e.amount for e in group if day <= e.time < after)
+            seen = seen_until(tiers, group, begin, after)
+            if seen > level and (after >= period.ends_at or tiers.promote == "next_day"):
+                level = min(seen, level + tiers.step) if tiers.step else seen
+            day = after
+    return added
+
+
+def seen_until(tiers: Tiers, group: Group, begin: datetime, end: datetime) -> int:
+    """The band that the measure of a window reaches."""
+    return reached(tiers.bands, measured_by(tiers, [e for e in group if begin <= e.time < end]))
+
+
+# Revenue shares and cohorts
+
+
+def revenue_shares(facts: Facts) -> list[Earned]:
+    """Per IB, component and period: rate x revenue of its direct clients, netted and carried."""
+    groups: defaultdict[tuple[str, str, str], list[tuple[Link, RevenueShare, Case, Fraction]]]
+    groups = defaultdict(list)
+    for deal in facts.in_time:
+        try:
+            case = case_of(facts, deal)
+            shared(facts, case)  # a deal that waits for anything waits for this, too
+            for link in facts.chain(case.client, deal.occurred_at)[:1]:
+                for component in link.plan.components if link.plan else ():
+                    if isinstance(component, RevenueShare) and link.plan is not None:
+                        if not is_released(facts, link.plan, case.client.client_id, deal.occurred_at):
+                            continue
+                        worth = standing(facts, link, case, revenue_worth(link, component, case))
+                        groups[link.ib, link.plan.plan_id, component.name].append(
+                            (link, component, case, worth)
+                        )
+        except Waits:
+            continue
+    return [entry for rows in groups.values() for entry in settled(facts, rows)]
+
+
+def standing(facts: Facts, link: Link, case: Case, amount: Fraction) -> Fraction:
+    """What the client's negative events leave of an amount."""
+    assert link.plan is not None
+    client, time = case.client.client_id, case.deal.occurred_at
+    entry = Earned(link.ib, "", "", amount, client, time, link.plan.clawback, link.plan)
+    return left_after(facts, entry).amount
+
+
+def revenue_worth(link: Link, component: RevenueShare, case: Case) -> Fraction:
+    """The IB's share of one deal's revenue, which may be negative."""
+    assert link.plan is not None
+    deal, slices = case.deal, counted(component, link.plan, case)
+    rate = best(component.rates, case.subject)
+    if not slices or rate is None or not deal.volume_e8:
+        return Fraction(0)
+    lots = total(piece.lots for piece in slices)
+    share = lots * 100_000_000 / deal.volume_e8
+    into, factor = link.partner.currency, fraction(link.assignment.factor)
+    return rounded(rate * factor * revenue(component.terms, case, lots, share, into))
+
+
+def settled(facts: Facts, rows: list[tuple[Link, RevenueShare, Case, Fraction]]) -> list[Earned]:
+    """Each period's sum and what was carried into it, at least 0, by IB or by client."""
+    link, component, last, _ = rows[-1]
+    assert link.plan is not None
+    by_client = component.scope == "client"
+    carried: defaultdict[str, Fraction] = defaultdict(Fraction)
+    paid = Fraction(0)
+    for period in sorted(facts.periods.values(), key=lambda period: period.period):
+        sums: defaultdict[str, Fraction] = defaultdict(Fraction)
+        for row_link, _, case, worth in rows:
+            in_period = period.starts_at <= case.deal.occurred_at < period.ends_at
+            if in_period and not row_link.suspended and not row_link.is_client(case.client):
+                sums[case.client.client_id if by_client else ""] += worth
+        for key in {*sums, *carried}:
+            result = carried[key] + sums[key]
+            paid += max(Fraction(0), result)
+            carried[key] = min(Fraction(0), result) if component.carry_over else Fraction(0)
+    time: datetime = last.deal.occurred_at
+    return [
+        Earned(
+            link.ib,
+            component.kind,
+            link.partner.currency,
+            paid,
+            last.client.client_id,
+            time,
+            link.plan.clawback,
+            link.plan,
+        )
+    ]
+
+
+def known_chain(facts: Facts, client: ClientRegistered, time: datetime) -> list[Link]:
+    """The upline; nobody, while it is not known."""
+    try:
+        return facts.chain(client, time)
+    except Waits:
+        return []
+
+
+def cohorts(facts: Facts) -> list[Earned]:
+    """An amount for every so many direct clients who each close enough lots in a period."""
+    lots: defaultdict[tuple[str, ...], Fraction] = defaultdict(Fraction)
+    found: dict[tuple[str, ...], tuple[Link, CohortBonus, datetime]] = {}
+    for client in facts.clients.values():
+        for case in closings(facts, client):
+            time = case.deal.occurred_at
+            for link in known_chain(facts, client, time)[:1]:
+                for component in link.plan.components if link.plan else ():
+                    fits = isinstance(component, CohortBonus) and (
+                        not component.countries or client.country in component.countries
+                    )
+                    if not fits or link.suspended or link.is_client(client) or link.plan is None:
+                        continue
+                    assert isinstance(component, CohortBonus)
+                    if not is_released(facts, link.plan, client.client_id, time):
+                        continue
+                    closed = total(piece.lots for piece in case.slices if piece.part == "out")
+                    key = (link.ib, link.plan.plan_id, component.name, facts.period(time).period)
+                    counting = lots_in_plan(link.plan, case, closed)
+                    wholly = not standing(facts, link, case, Fraction(1))
+                    lots[(*key, client.client_id)] += 0 if wholly else counting
+                    found[key] = (link, component, time)
+    entries = []
+    for place, (link, component, time) in found.items():
+        assert link.plan is not None
+        reaching = [k for k, sum_ in lots.items() if k[:-1] == place and sum_ >= fraction(component.min_lots)]
+        amount = fraction(component.amount) * (len(reaching) // component.clients)
+        amount = rounded(facts.convert(amount, link.plan.currency, link.partner.currency, time))
+        entries.append(
+            Earned(
+                link.ib,
+                component.kind,
+                link.partner.currency,
+                amount,
+                "",
+                time,
+                link.plan.clawback,
+                link.plan,
+            )
+        )
+    return entries

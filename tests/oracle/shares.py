@@ -1,0 +1,283 @@
+"""How the IBs of an upline share what a deal pays: five override modes, budget, rebates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fractions import Fraction
+
+from commission.terms import (
+    AnyDealComponent,
+    Clawback,
+    CohortBonus,
+    Cpa,
+    Cpl,
+    DepositShare,
+    PlanDefined,
+    Rate,
+    Rebate,
+    RevenueShare,
+)
+from tests.oracle.facts import E8, Facts, Link, best, fraction, rounded
+from tests.oracle.measure import Case, Gross, counted, gross_of, revenue
+
+CLIENT_LEVEL = (Cpa, Cpl, DepositShare, CohortBonus)
+
+
+@dataclass(frozen=True)
+class Earned:
+    """An amount one IB (or `client:<id>`) gets for one cause, before anything is taken back."""
+
+    who: str
+    kind: str
+    currency: str
+    amount: Fraction
+    client: str
+    time: datetime
+    clawback: Clawback
+    plan: PlanDefined
+    """By whose terms it arose."""
+    paid: bool = True
+    """False: the IB is suspended or trades itself; it was priced and is not paid."""
+    from_deal: bool = True
+    cause: str = ""
+    """The deposit it is a share of."""
+    component: AnyDealComponent | None = None
+    """Where it is one component's alone: what tiers and caps of a period look at."""
+    case: Case | None = None
+    lots: Fraction = Fraction(0)
+    bands: tuple[Fraction, ...] = ()
+    """The amount at the rates of each band above the component's own."""
+
+
+def deal_components(link: Link) -> list[AnyDealComponent]:
+    """What an IB's plan pays for deals; revenue shares are settled by period, beside this."""
+    components = link.plan.components if link.plan else ()
+    return [c for c in components if not isinstance(c, (*CLIENT_LEVEL, Rebate, RevenueShare))]
+
+
+def kinds_of(chain: list[Link]) -> list[str]:
+    """Every kind anybody's plan has."""
+    return sorted({component.kind for link in chain for component in deal_components(link)})
+
+
+def shared(facts: Facts, case: Case) -> list[Earned]:
+    """What everybody gets for one deal."""
+    chain = facts.chain(case.client, case.deal.occurred_at)
+    if not chain:
+        return []
+    for component in chain[0].plan.components if chain[0].plan else ():
+        if isinstance(component, RevenueShare) and (gross := gross_of(chain[0], component, case)):
+            gross.at(component.rates)  # what the period needs of the deal is waited for, too
+    earned = [entry for kind in kinds_of(chain) for entry in shared_of_kind(kind, chain, case)]
+    earned = cut_to_budget(chain, case, earned)
+    return earned + rebates(chain[0], case, earned)
+
+
+def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
+    """One kind of component: the lowest IB whose plan has it decides how it is shared."""
+    of_kind = [[c for c in deal_components(link) if c.kind == kind] for link in chain]
+    lowest = next(d for d, components in enumerate(of_kind) if components)
+    modes = {component.override.mode for component in of_kind[lowest]}
+    earned: list[Earned] = []
+    if modes & {"difference"}:
+        earned += by_difference(kind, chain, of_kind, case)
+    if modes & {"absolute"}:
+        earned += absolute(chain, of_kind, case)
+    for component in of_kind[lowest]:
+        if component.override.mode in ("cascade", "split", "rank"):
+            earned += from_below(chain[lowest:], component, case)
+    return earned
+
+
+def earn(
+    link: Link, component: AnyDealComponent, case: Case, amount: Fraction, plan: PlanDefined | None = None
+) -> Earned:
+    """Write down an amount, whoever's plan it comes from."""
+    plan = plan or link.plan
+    assert plan is not None
+    return Earned(
+        who=link.ib,
+        kind=component.kind,
+        currency=link.partner.currency,
+        amount=amount,
+        client=case.client.client_id,
+        time=case.deal.occurred_at,
+        clawback=plan.clawback,
+        plan=plan,
+        paid=not link.suspended and not link.is_client(case.client),
+        case=case,
+    )
+
+
+# Each IB's own plan
+
+
+def excess(own: Fraction, link: Link, below: list[tuple[Link, Fraction]], case: Case) -> Fraction:
+    """What exceeds the best of those below, in the upper IB's currency."""
+    return excess_at(own, link, below, case.facts, case.deal.occurred_at)
+
+
+def excess_at(
+    own: Fraction, link: Link, below: list[tuple[Link, Fraction]], facts: Facts, time: datetime
+) -> Fraction:
+    """The same for any cause."""
+    into = link.partner.currency
+    others = [rounded(facts.convert(amount, lower.partner.currency, into, time)) for lower, amount in below]
+    return max(Fraction(0), own - max(others, default=Fraction(0)))
+
+
+def by_difference(
+    kind: str, chain: list[Link], of_kind: list[list[AnyDealComponent]], case: Case
+) -> list[Earned]:
+    """An IB's components of a kind are summed; it keeps what exceeds the best one below."""
+    earned: list[Earned] = []
+    below: list[tuple[Link, Fraction]] = []
+    for link, components in zip(chain, of_kind, strict=True):
+        grosses = [gross for c in components if (gross := gross_of(link, c, case)) is not None]
+        if not grosses:
+            continue
+        own = sum((gross.at(gross.component.rates) for gross in grosses), Fraction(0))
+        entry = earn(link, grosses[0].component, case, excess(own, link, below, case))
+        if len(components) == 1:
+            entry = with_bands(entry, grosses[0], grosses[0].component.rates, below)
+        earned.append(entry)
+        below.append((link, own))
+    return earned
+
+
+def with_bands(
+    entry: Earned, gross: Gross, rates: tuple[Rate, ...], below: list[tuple[Link, Fraction]]
+) -> Earned:
+    """What the IB would have kept at each band's rates, all others unchanged."""
+    component = gross.component
+    if best(rates, gross.case.subject) is None:
+        return entry
+    bands = component.tiers.bands if component.tiers else ()
+    grosses = [
+        gross.at(band.rates) if band.rates else gross.at(rates, fraction(band.factor)) for band in bands
+    ]
+    kept = tuple(excess(own, gross.link, below, gross.case) for own in grosses)
+    return replace(
+        entry, component=component, lots=sum((piece.lots for piece in gross.slices), Fraction(0)), bands=kept
+    )
+
+
+def absolute(chain: list[Link], of_kind: list[list[AnyDealComponent]], case: Case) -> list[Earned]:
+    """Each IB's own plan: its rates for direct clients, its levels for those further down."""
+    earned: list[Earned] = []
+    for depth, (link, components) in enumerate(zip(chain, of_kind, strict=True)):
+        own = []
+        for component in components:
+            levels = (component.rates, *component.override.levels)
+            gross = gross_of(link, component, case)
+            if gross is not None and depth < len(levels):
+                entry = earn(link, component, case, gross.at(levels[depth]))
+                own.append(with_bands(entry, gross, levels[depth], []))
+        if own:
+            amount = sum((entry.amount for entry in own), Fraction(0))
+            earned.append(own[0] if len(own) == 1 else replace(own[0], amount=amount, component=None))
+    return earned
+
+
+# The lowest IB's plan
+
+
+def from_below(chain: list[Link], component: AnyDealComponent, case: Case) -> list[Earned]:
+    """Price the lowest IB's component in each receiver's currency, and hand it up there."""
+    gross = gross_of(chain[0], component, case)
+    if gross is None:
+        return []
+    share: Callable[[list[Link], Gross], list[Fraction]] = {
+        "cascade": cascade,
+        "split": split,
+        "rank": by_rank,
+    }[component.override.mode]
+    earned = []
+    for depth, link in enumerate(chain):
+        amount = share(chain, replace(gross, into=link.partner.currency))[depth]
+        earned.append(earn(link, component, case, amount, chain[0].plan))
+    return earned
+
+
+def cascade(chain: list[Link], gross: Gross) -> list[Fraction]:
+    """Each passes a share (or an amount by rate) of what reached it; the last keeps the rest."""
+    override = gross.component.override
+    kept, reached = [], gross.at(gross.component.rates)
+    for depth in range(len(chain)):
+        passed = Fraction(0)
+        if reached and override.pass_up and depth + 1 < len(chain):
+            entry = fraction(override.pass_up[min(depth, len(override.pass_up) - 1)])
+            passed = rounded(reached * entry)
+            if override.pass_unit == "rate":  # noqa: S105 — no password
+                passed = min(reached, gross.of(entry))
+        kept.append(reached - passed)
+        reached = passed
+    return kept
+
+
+def split(chain: list[Link], gross: Gross) -> list[Fraction]:
+    """Fixed shares by depth; the lowest has all that nobody else holds."""
+    base = gross.at(gross.component.rates)
+    upper = [rounded(base * fraction(share)) for share in gross.component.override.shares[1 : len(chain)]]
+    upper += [Fraction(0)] * (len(chain) - 1 - len(upper))
+    return [base - sum(upper, Fraction(0)), *upper]
+
+
+def by_rank(chain: list[Link], gross: Gross) -> list[Fraction]:
+    """An IB takes its rank's amount and those of lower ranks nobody below it took."""
+    ranks = gross.component.override.ranks
+    amounts = [gross.at(rank.rates) for rank in ranks]
+    taken, kept = 0, []
+    for link in chain:
+        reach = max((n for n, rank in enumerate(ranks, 1) if rank.rank == link.assignment.rank), default=0)
+        kept.append(sum(amounts[taken:reach], Fraction(0)))
+        taken = max(taken, reach)
+    return kept
+
+
+# Budget and rebates
+
+
+def cut_to_budget(chain: list[Link], case: Case, earned: list[Earned]) -> list[Earned]:
+    """All together at most a share of the deal's revenue; the excess is cut in proportion."""
+    plan = next((link.plan for link in chain if link.plan is not None), None)
+    if plan is None or plan.budget is None or not any(entry.amount for entry in earned):
+        return earned
+    deal, facts = case.deal, case.facts
+    into = plan.currency
+    total = sum(
+        (rounded(facts.convert(entry.amount, entry.currency, into, deal.occurred_at)) for entry in earned),
+        Fraction(0),
+    )
+    income = revenue(plan.budget.revenue, case, Fraction(deal.volume_e8, E8), Fraction(1), into)
+    most = fraction(plan.budget.share) * max(Fraction(0), income)
+    if total <= most:
+        return earned
+    return [replace(entry, amount=cut(entry.amount * most / total)) for entry in earned]
+
+
+def cut(amount: Fraction) -> Fraction:
+    """Eight decimals, down: together they are at most the budget."""
+    return Fraction(amount * E8 // 1, E8)
+
+
+def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:
+    """Money back to the client, by the direct IB's plan alone."""
+    found: list[Earned] = []
+    for component in link.plan.components if link.plan else ():
+        if not isinstance(component, Rebate):
+            continue
+        if component.unit == "share":
+            assert link.plan is not None
+            rate = best(component.rates, case.subject)
+            own = sum((e.amount for e in earned if e.who == link.ib and e.paid), Fraction(0))
+            counts = counted(component, link.plan, case)
+            amount = rounded(own * rate) if rate is not None and counts else Fraction(0)
+        else:
+            gross = gross_of(link, component, case)
+            amount = gross.at(component.rates) if gross else Fraction(0)
+        entry = replace(earn(link, component, case, amount), who=f"client:{case.client.client_id}", paid=True)
+        found.append(entry)
+        if component.funded_by == "ib":
+            found.append(replace(entry, who=link.ib, amount=-amount))
+    return found
