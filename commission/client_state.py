@@ -171,6 +171,8 @@ class Fill(NamedTuple):
     signed_e8: int
     price: Decimal | None = None
     spread: Decimal | None = None
+    opens: bool = True
+    """False for a closing deal: what it finds nothing to close for opens nothing."""
 
 
 class Position(NamedTuple):

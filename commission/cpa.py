@@ -75,16 +75,38 @@ def standing(
         return NOT_DUE
     if isinstance(component, Cpl):
         return _cpl_standing(client, component)
-    first = _qualified(client, client.deposits, trades, component, currency, terms)
-    if first.qualified_at is None:
+    granted = _first_qualified(client, trades, component, currency, clawback, terms)
+    if granted.qualified_at is None:
         return NOT_DUE
-    limit = first.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
+    limit = granted.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
     kept = [_kept(deposit, limit, clawback) for deposit in client.deposits]
-    if kept == list(client.deposits):
-        return first
-    if not component.requalify:
-        kept = _before_the_first_loss(client.deposits, kept, limit, clawback)
-    return _qualified(client, kept, trades, component, currency, terms)
+    if kept == [_kept(deposit, granted.qualified_at, clawback) for deposit in client.deposits]:
+        return granted
+    there = _before_the_first_loss(client.deposits, kept, granted.qualified_at, limit, clawback)
+    if _qualified(client, there, trades, component, currency, terms).is_due:
+        return granted  # what is left still qualifies: it stands as it was granted
+    return _qualified(client, kept, trades, component, currency, terms) if component.requalify else NOT_DUE
+
+
+def _first_qualified(
+    client: ClientState,
+    trades: Qualifying,
+    component: Cpa,
+    currency: str,
+    clawback: Clawback,
+    terms: Terms,
+) -> Standing:
+    """The first instant the client qualifies by what was not taken back until then."""
+    found = _qualified(client, client.deposits, trades, component, currency, terms)
+    for _ in range(len(client.deposits) + 1):
+        if found.qualified_at is None:
+            return NOT_DUE
+        until = [_kept(deposit, found.qualified_at, clawback) for deposit in client.deposits]
+        again = _qualified(client, until, trades, component, currency, terms)
+        if again == found:
+            return found
+        found = again
+    return found
 
 
 def _is_wanted(client: ClientState, component: Cpa | Cpl) -> bool:
@@ -125,11 +147,17 @@ def _kept(deposit: Deposit, limit: datetime, clawback: Clawback) -> Deposit:
 
 
 def _before_the_first_loss(
-    deposits: Iterable[Deposit], kept: Iterable[Deposit], limit: datetime, clawback: Clawback
+    deposits: Iterable[Deposit],
+    kept: Iterable[Deposit],
+    qualified_at: datetime,
+    limit: datetime,
+    clawback: Clawback,
 ) -> list[Deposit]:
-    """Without re-qualification, only deposits that were there when the first one was taken back count."""
+    """Of what is left, the deposits that were there when one was taken back after qualification."""
     taken = (taken for deposit in deposits for taken in deposit.taken_back)
-    lost_at = min(t.at for t in taken if t.at <= limit and getattr(clawback, t.reason) != "none")
+    lost_at = min(
+        t.at for t in taken if qualified_at < t.at <= limit and getattr(clawback, t.reason) != "none"
+    )
     return [deposit for deposit in kept if deposit.cleared_at is not None and deposit.cleared_at <= lost_at]
 
 

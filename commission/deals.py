@@ -221,7 +221,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if known.signed_e8:
         position: Position = draft.get(known.position) or NO_FILLS
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
-        _keep(draft, known.position, undone, keep=False)
+        _keep(draft, known.position, undone, keep=terms.looks_back)
     if known.hedge:
         before: Hedged = draft.get(known.hedge) or Hedged()
         after = hedging.without_deal(before, booking.cause)
@@ -251,7 +251,7 @@ def _rate_deal(
     symbol = terms.symbol(deal.server, deal.symbol)
     if isinstance(chain, Reason) or symbol is None:
         reason = chain if isinstance(chain, Reason) else _unknown_symbol(deal)
-        _keep(draft, booking.position, position, keep=reason.waits)
+        _keep(draft, booking.position, position, keep=reason.waits or terms.looks_back)
         _turn_down(draft, client, booking, reason, position)
         draft.put(booking.key, booking.to_state())
         return client
@@ -259,7 +259,7 @@ def _rate_deal(
     if chain.looks_aside:
         client, part = _look_aside(draft, client, booking, part, chain, terms)
     outcome = rate(part, chain, terms)
-    _keep(draft, booking.position, position, keep=chain.needs_openings)
+    _keep(draft, booking.position, position, keep=terms.looks_back)
     if isinstance(outcome, Reason):
         _turn_down(draft, client, booking, outcome, position)
     else:

@@ -23,7 +23,7 @@ from commission.terms import (
     SymbolDefined,
     TermsRecord,
 )
-from commission.upline import Link, Upline, is_own, upline_of, without_own
+from commission.upline import Link, Upline, is_own, looks_back, upline_of, without_own
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 
@@ -59,6 +59,8 @@ class Terms:
     periods: tuple[PeriodDefined, ...] = ()
     breakpoints: tuple[datetime, ...] = ()
     """Every time at which some schedule or parent changes: between two, uplines stand still."""
+    looks_back: bool = False
+    """Some plan looks at the opening a deal closes, so that flat positions are kept."""
     memo: dict[tuple[object, ...], object] = field(default_factory=dict, compare=False, repr=False)
     """Answers already worked out; the same question has one answer while terms stand."""
 
@@ -88,6 +90,7 @@ class Terms:
             rates={pair: _newest_per_time(series) for pair, series in rates.items()},
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             breakpoints=_breakpoints(partners.values(), plans.values()),
+            looks_back=any(looks_back(plan) for versions in plans.values() for plan in versions),
         )
 
     def symbol(self, server: str, symbol: str) -> SymbolDefined | None:

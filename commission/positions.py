@@ -24,7 +24,8 @@ class Opening(NamedTuple):
 def fill_of(deal: Deal, deal_key: str) -> Fill:
     """The deal, known by its business key, as a part of its position."""
     signed = deal.volume_e8 if deal.side == "buy" else -deal.volume_e8
-    return Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal))
+    opens = deal.entry in ("in", "inout")
+    return Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal), opens)
 
 
 def with_fill(position: Position, fill: Fill) -> Position:
@@ -75,7 +76,8 @@ def slices(position: Position, deal_key: str, closed_e8: int) -> tuple[Slice, ..
     openings: list[Opening] = []
     for fill in position.fills:
         if fill.deal_key == deal_key:
-            return _slices(openings, closed_e8)
+            others = [o for o in openings if o.fill.opens and (o.left_e8 > 0) != (fill.signed_e8 > 0)]
+            return _slices(others, closed_e8)
         openings = _after(openings, fill)
     return None
 
@@ -97,7 +99,7 @@ def _after(openings: list[Opening], fill: Fill) -> list[Opening]:
     rest = fill.signed_e8
     left: list[Opening] = []
     for opening in openings:
-        if rest and (opening.left_e8 > 0) != (rest > 0):
+        if rest and opening.fill.opens and (opening.left_e8 > 0) != (rest > 0):
             taken = min(abs(opening.left_e8), abs(rest)) * (1 if rest > 0 else -1)
             rest -= taken
             if remaining := opening.left_e8 + taken:
@@ -113,7 +115,21 @@ def _compacted(fills: list[Fill]) -> list[Fill]:
     half = len(fills) // 2
     for fill in fills[:half]:
         openings = _after(openings, fill)
-    return [*_left(openings), *fills[half:]]
+    left = list(_left(openings))
+    while len(left) > half // 2:
+        left = [_merged(*left[n : n + 2]) for n in range(0, len(left), 2)]
+    return [*left, *fills[half:]]
+
+
+def _merged(one: Fill, other: Fill | None = None) -> Fill:
+    """Two openings as one of the earlier time, at their mean price: past hundreds nobody tells them apart."""
+    if other is None:
+        return one
+    total = one.signed_e8 + other.signed_e8
+    if not total or one.price is None or other.price is None:
+        return one._replace(signed_e8=total, price=None, spread=None)
+    price = (one.price * one.signed_e8 + other.price * other.signed_e8) / total
+    return one._replace(signed_e8=total, price=price, spread=None)
 
 
 def _left(openings: list[Opening]) -> Iterator[Fill]:

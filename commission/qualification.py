@@ -20,7 +20,7 @@ from commission.client_state import (
 from commission.components import spread_share
 from commission.components.lots import counted
 from commission.components.turnover import notional
-from commission.deposits import deposit_earnings, left_of, net_tallies
+from commission.deposits import deposit_earnings, net_tallies
 from commission.earned import Earned
 from commission.events import Deal
 from commission.hierarchy import in_currency
@@ -114,17 +114,16 @@ def weigh(draft: Draft, client: ClientState, cause: Cause, terms: Terms) -> Clie
     Everything is worked out from the facts' own times, so their order of arrival does not matter; a
     grant keeps the conditions it was given under.
     """
-    ib_id = client.links[0].ib_id if client.links else None
-    if client.registered_at is None or ib_id is None:
-        return client
-    chain = registration_upline(client, terms)
-    if chain is None:
-        _park(draft, client)
+    if client.registered_at is None:
         return client
     waits = False
-    for name, found in sorted(cpa.conditions(chain.links).items()):
-        client, lacking = _weigh_one(draft, client, chain, name, found, cause, terms)
-        waits |= lacking
+    if client.links[0].ib_id is not None:
+        chain = registration_upline(client, terms)
+        waits = chain is None
+        if chain is not None:
+            for name, found in sorted(cpa.conditions(chain.links).items()):
+                client, lacking = _weigh_one(draft, client, chain, name, found, cause, terms)
+                waits |= lacking
     client, lacking = _weigh_deposits(draft, client, cause, terms)
     if waits or lacking:
         _park(draft, client)
@@ -290,7 +289,7 @@ def _weigh_gated(
     earned = cpa.earnings(chain.links, name, client, standing, terms) if standing.is_due else ()
     amounts = {} if isinstance(earned, Reason) else {one.link.partner.ib_id: one.amount for one in earned}
     cleared = [deposit for deposit in client.deposits if deposit.amount and deposit.cleared_at]
-    deposited = int(any(left_of(client, deposit, clawback) > 0 for deposit in cleared))
+    deposited = int(any(_stands(deposit, clawback) for deposit in cleared))
     tallied = tuple(
         replace(
             _tally(
@@ -312,6 +311,13 @@ def _weigh_gated(
     send_back(draft, client, [negated(one, cause) for one in grant.tallied])
     send(draft, client, tallied)
     return replace(client, grants={**client.grants, name: replace(grant, tallied=tallied)})
+
+
+def _stands(deposit: Deposit, clawback: Clawback) -> bool:
+    """Whether something of the deposit was never taken back, at whatever time."""
+    assert deposit.amount is not None, "a cleared deposit has an amount"
+    taken = [t for t in deposit.taken_back if getattr(clawback, t.reason) != "none"]
+    return deposit.amount > sum((deposit.amount if t.amount is None else t.amount for t in taken), ZERO)
 
 
 def _is_held_back(client: ClientState, plan: PlanDefined) -> bool:

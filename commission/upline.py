@@ -118,7 +118,6 @@ def upline_of(links: tuple[Link, ...]) -> Upline:
     plans = [link.plan for link in links if link.plan is not None]
     cpas = [c for link in links for c in link.by_kind.get("cpa", ()) if isinstance(c, Cpa)]
     sharings = tuple(sharing for kind in DEAL_KINDS for sharing in _sharings(kind, links))
-    whens = [c.when for c in components] + [plan.when for plan in plans]
     charges = tuple(found for sharing in sharings if (found := _of_charges(sharing)) is not None)
     is_hedged = any(c.hedged for c in components)
     close_by_first = any(c.close_by == "first_leg" for c in components)
@@ -130,9 +129,7 @@ def upline_of(links: tuple[Link, ...]) -> Upline:
         and all(link.is_paid for link in links)
         and not any(plan.budget for plan in plans)
         and not (links and links[0].by_kind.get("rebate")),
-        needs_openings=any(_looks_back(when) for when in whens)
-        or any(isinstance(c, SpreadShare) and c.basis in ("open", "average") for c in components)
-        or any(c.min_holding_s for c in cpas),
+        needs_openings=any(looks_back(plan) for plan in plans),
         charges=charges,
         is_hedged=is_hedged,
         close_by_first=close_by_first,
@@ -198,7 +195,17 @@ def _shares_charges(payable: Payable) -> bool:
     return isinstance(payable.component, CommissionShare) and payable.component.charges
 
 
-def _looks_back(when: When) -> bool:
+def looks_back(plan: PlanDefined) -> bool:
+    """Whether something in the plan looks at the opening a deal closes."""
+    return _asks(plan.when) or any(
+        (isinstance(c, DealComponent) and _asks(c.when))
+        or (isinstance(c, SpreadShare) and c.basis in ("open", "average"))
+        or (isinstance(c, Cpa) and c.min_holding_s > 0)
+        for c in plan.components
+    )
+
+
+def _asks(when: When) -> bool:
     return bool(when.min_holding_s or when.min_pips or not when.same_price)
 
 
