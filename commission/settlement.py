@@ -239,21 +239,22 @@ LEAST = Decimal("0.00000001")
 def _levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[tuple[str, str], int]:
     """The level in force on each day that has a tally."""
     names = [period.period for period in terms.periods if min(buckets) <= period.period <= max(buckets)]
-    level, below = 0, 0
+    level, below, at_end = 0, 0, 0
     outside = [name for name in buckets if name not in names]
     found = {(name, day): level for name in outside for day in buckets[name].days}
     for number, name in enumerate(names):
         window = [buckets[n] for n in names[max(0, number - tiers.lookback_periods) : number] if n in buckets]
         at_start = reached(tiers.bands, measure(tiers, window))
-        if at_start < level:
+        if at_start < level and at_end <= level:
             below += 1
             if below > tiers.grace_periods:
                 level, below = (max(at_start, level - tiers.step) if tiers.step else at_start), 0
         else:
-            level, below = _promoted(tiers, level, at_start), 0
-        bucket = buckets.get(name)
-        if bucket is not None:
-            level = _through_days(tiers, name, bucket, window, level, found)
+            level, below = _promoted(tiers, level, max(at_start, at_end)), 0
+        bucket = buckets.get(name) or Bucket()
+        level = _through_days(tiers, name, bucket, window, level, found)
+        if tiers.promote == "next_period":
+            at_end = reached(tiers.bands, measure(tiers, [*window, bucket]))
     return found
 
 

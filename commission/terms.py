@@ -98,7 +98,7 @@ class Tiers:
     `level`: a level held from before: the band that the measure of the last `lookback_periods` and of
     this one reaches; a promotion counts from the next day (`next_day`) or the next period on, for the
     deals after it; a demotion counts from the first day of a period, after `grace_periods` below.
-    `step` bounds how many bands one promotion or demotion moves; 0 is no bound.
+    `step` bounds how many bands a level rises in one period, and falls at its first day; 0 is no bound.
     What tiers add belongs to the IB that reached them: an override above it is worked out against the
     component's own rates, so it neither shrinks nor grows with the tiers of the IBs below.
     """

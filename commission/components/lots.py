@@ -13,18 +13,22 @@ def counted(plan: PlanDefined, part: Part, lots: Decimal, factors: Factors) -> D
     if standard != lots:
         factors["contract_size"] = part.contract_size
         factors["standard_contract_size"] = part.symbol.standard_contract_size
-    if plan.lot_factors:
-        factor = lot_factor(plan.lot_factors, part.symbol, part.trait.group)
-        if factor is not None:
-            factors["lot_factor"] = factor.factor
-            return standard * factor.factor
-    return standard
+    return _weighted(plan, part, standard, factors)
+
+
+def _weighted(plan: PlanDefined, part: Part, lots: Decimal, factors: Factors) -> Decimal:
+    factor = lot_factor(plan.lot_factors, part.symbol, part.trait.group) if plan.lot_factors else None
+    if factor is None:
+        return lots
+    factors["lot_factor"] = factor.factor
+    return lots * factor.factor
 
 
 def measure(component: DealComponent, plan: PlanDefined, part: Part, lots: Decimal) -> Measured:
     """Measure lots: standard ones, unless the component counts the server's own."""
     factors: Factors = {"lots": lots}
-    standard = counted(plan, part, lots, factors)
-    if not getattr(component, "standardised", True):
-        return Measured(lots, plan.currency, standard, {"lots": lots})
-    return Measured(standard, plan.currency, standard, factors)
+    if getattr(component, "standardised", True):
+        standard = counted(plan, part, lots, factors)
+        return Measured(standard, plan.currency, standard, factors)
+    raw = _weighted(plan, part, lots, factors)
+    return Measured(raw, plan.currency, counted(plan, part, lots, {}), factors)

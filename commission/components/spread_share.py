@@ -115,7 +115,7 @@ def _opening(slices: tuple[Slice, ...], closed: Decimal) -> Decimal | None:
 def _bounded(component: SpreadShare, part: Part, spread: Spread, terms: Terms) -> Spread:
     difference, basis = spread
     pip = part.symbol.pip
-    if component.at_most_average:
+    if component.at_most_average and component.basis != "markup":
         usual = average(component.average_pips, part, terms)
         if usual is not None and difference > usual.difference:
             difference, basis = usual.difference, f"{basis}, at most the {usual.basis}"
