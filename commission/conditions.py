@@ -20,7 +20,7 @@ def eligible(payable: Payable, part: Part) -> Decimal | Reason:
         return lots or nothing(payable, part)
     if (entry == "out" and not part.closed) or (entry == "in" and not part.opened):
         return nothing(payable, part)
-    for when in payable.whens:
+    for when in payable.asks:
         reason = _refusal(when, payable.plan, part)
         if reason is not None:
             return reason

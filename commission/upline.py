@@ -60,6 +60,8 @@ class Payable(NamedTuple):
     plan: PlanDefined
     whens: tuple[When, ...]
     """Conditions of plan and component that ask for something."""
+    asks: tuple[When, ...]
+    """Those of them that ask about the deal itself, not only about what it closes."""
     is_plain: bool
     """Every deal on its side is paid by the rate alone: nothing else has to be looked at."""
     is_settled: bool
@@ -260,7 +262,13 @@ def _payable(component: DealComponent, kind: str, plan: PlanDefined) -> Payable:
     )
     alike = replace(component, name="", rates=(), override=DIFFERENCE, tiers=None, caps=None, when=ALWAYS)
     basis = _one_object((alike, whens, plan.currency, plan.lot_factors))
-    return Payable(component, kind, plan, whens, is_plain, is_settled(component), basis, passes)
+    asks = tuple(when for when in whens if when != _of_closing(when))
+    return Payable(component, kind, plan, whens, asks, is_plain, is_settled(component), basis, passes)
+
+
+def _of_closing(when: When) -> When:
+    """Only what it asks about the opening that is closed."""
+    return When(min_holding_s=when.min_holding_s, min_pips=when.min_pips, same_price=when.same_price)
 
 
 @lru_cache(maxsize=10_000)
