@@ -10,7 +10,6 @@ from commission.conditions import is_in_market
 from commission.earned import Earned
 from commission.hierarchy import differences, in_currency
 from commission.known import Terms
-from commission.money import EXACT
 from commission.pricing import ZERO, Factors, Reason
 from commission.terms import Clawback, Cpa, CpaAmount, Cpl, PlanDefined
 from commission.upline import Link, asks_for_trades
@@ -205,7 +204,7 @@ def _deposited(
         assert deposit.amount is not None, "a cleared deposit has an amount"
         rate = terms.convert(deposit.currency, currency, deposit.cleared_at)
         if rate is not None:
-            total += EXACT.multiply(deposit.amount, rate.rate)
+            total += rate.of(deposit.amount)
         if reached_at is None and total >= least:
             reached_at = deposit.cleared_at
     return reached_at, total

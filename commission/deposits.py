@@ -169,7 +169,7 @@ def _gross(
     rate = terms.convert(deposit.currency, plan.currency, at)
     if rate is None:
         return no_rate(deposit.currency, plan.currency, at)
-    amount = EXACT.multiply(EXACT.multiply(left, component.share), rate.rate)
+    amount = rate.of(EXACT.multiply(left, component.share))
     if component.max_amount is not None:
         amount = min(amount, component.max_amount)
     amount = EXACT.multiply(amount, link.held.factor)

@@ -23,7 +23,7 @@ def in_currency(
     found = terms.convert(source, target, at)
     if found is None:
         return no_rate(source, target, at)
-    return to_accrual(EXACT.multiply(amount, found.rate)), found.path
+    return to_accrual(found.of(amount)), found.path
 
 
 def no_rate(source: str, target: str, at: datetime) -> Reason:

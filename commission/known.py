@@ -41,10 +41,20 @@ PIVOTS = ("USD", "EUR")
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How many units of the target one unit of the source is worth, and from which rates."""
+    """One unit of the source is `times / over` of the target; a division is done last, so nothing is lost."""
 
-    rate: Decimal
+    times: Decimal
+    over: Decimal
     path: str
+
+    @property
+    def rate(self) -> Decimal:
+        """How many units of the target one unit of the source is worth."""
+        return EXACT.divide(self.times, self.over)
+
+    def of(self, amount: Decimal) -> Decimal:
+        """The amount in the target currency."""
+        return EXACT.divide(EXACT.multiply(amount, self.times), self.over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +197,7 @@ class Terms:
         factor, source_major = _major(source)
         divisor, target_major = _major(target)
         if source_major == target_major:
-            return Conversion(factor / divisor, "")
+            return Conversion(factor, divisor, "")
         for pivot in (None, *PIVOTS):
             legs = (
                 [(source_major, target_major)]
@@ -196,10 +206,11 @@ class Terms:
             )
             found = [self._leg(base, quote, at) for base, quote in legs]
             if all(found):
-                rate = factor / divisor
+                times, over = factor, divisor
                 for leg in found:
-                    rate = EXACT.multiply(rate, leg.rate)  # type: ignore[union-attr] # all are found
-                return Conversion(rate, " x ".join(leg.path for leg in found if leg))
+                    assert leg is not None, "all are found"
+                    times, over = EXACT.multiply(times, leg.times), EXACT.multiply(over, leg.over)
+                return Conversion(times, over, " x ".join(leg.path for leg in found if leg))
         return None
 
     def convert_in(
@@ -217,11 +228,11 @@ class Terms:
 
     def _leg(self, base: str, quote: str, at: datetime) -> Conversion | None:
         if base == quote:
-            return Conversion(Decimal(1), "1")
+            return Conversion(Decimal(1), Decimal(1), "1")
         if (direct := self._newest(base, quote, at)) is not None:
-            return Conversion(direct.rate, _cite(direct))
+            return Conversion(direct.rate, Decimal(1), _cite(direct))
         if (inverse := self._newest(quote, base, at)) is not None:
-            return Conversion(EXACT.divide(Decimal(1), inverse.rate), f"1 / {_cite(inverse)}")
+            return Conversion(Decimal(1), inverse.rate, f"1 / {_cite(inverse)}")
         return None
 
     def _newest(self, base: str, quote: str, at: datetime) -> RatePublished | None:

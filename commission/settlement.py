@@ -339,7 +339,7 @@ def _converted(amount: Decimal, source: str, currency: str, period: str, terms: 
         return amount
     known = terms.period(period)
     found = terms.convert_in(source, currency, known.starts_at, known.ends_at) if known is not None else None
-    return None if found is None else to_accrual(EXACT.multiply(amount, found.rate))
+    return None if found is None else to_accrual(found.of(amount))
 
 
 # Results with carry-over

@@ -7,7 +7,6 @@ from commission.components.lots import counted
 from commission.events import Deal
 from commission.hierarchy import no_rate
 from commission.known import Terms
-from commission.money import EXACT
 from commission.pricing import ZERO, Factors, Measured, Part, Reason
 from commission.terms import (
     CommissionShare,
@@ -91,7 +90,7 @@ def revenue(
             found = terms.convert(source, currency, part.at)
             if found is None:
                 return no_rate(source, currency, part.at)
-            value = EXACT.multiply(value, found.rate)
+            value = found.of(value)
         factors[f"revenue_{term}"] = value
         total += value
     return total

@@ -5,7 +5,6 @@ from decimal import Decimal
 from commission.components.lots import counted
 from commission.hierarchy import no_rate
 from commission.known import Terms
-from commission.money import EXACT
 from commission.pricing import Factors, Measured, Part, Reason
 from commission.terms import PlanDefined, Turnover
 
@@ -41,7 +40,7 @@ def notional(currency: str, part: Part, lots: Decimal, terms: Terms, factors: Fa
         found = terms.convert(source, currency, part.at)
         if found is None:
             return no_rate(source, currency, part.at)
-        amount = EXACT.multiply(amount, found.rate)
+        amount = found.of(amount)
         factors["notional_rate"] = found.path
     factors["notional"] = amount
     return amount
