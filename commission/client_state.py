@@ -157,6 +157,14 @@ class ClientState:
     grants: dict[str, Grant] = field(default_factory=dict)
     """CPAs and CPLs by component name."""
 
+    def ib_at(self, at: datetime) -> str | None:
+        """The IB the client belongs to at `at`; the first also before."""
+        ib_id = self.links[0].ib_id if self.links else None
+        for link in self.links:
+            if link.since <= at:
+                ib_id = link.ib_id
+        return ib_id
+
     @property
     def is_kyc_approved(self) -> bool:
         """Whether the newest status, by its own time, is approved."""

@@ -245,23 +245,23 @@ def _is_enough(total: Traded, count: int, component: Cpa, ftd: Decimal) -> bool:
     )
 
 
-def keep_qualifying(trades: Qualifying, components: Iterable[Cpa], ftd: Decimal) -> Qualifying:
+def keep_qualifying(trades: Qualifying, components: Iterable[Cpa]) -> Qualifying:
     """Of what comes after every component is reached keep some: an earlier trade may yet be cancelled."""
     last = 0
     for component in components:
-        count = _position_reached(trades, component, ftd)
+        count = _position_reached(trades, component)
         if count is None:
             return trades
         last = max(last, count)
     return Qualifying(trades=trades.trades[: last + MAX_SPARE_TRADES])
 
 
-def _position_reached(trades: Qualifying, component: Cpa, ftd: Decimal) -> int | None:
+def _position_reached(trades: Qualifying, component: Cpa) -> int | None:
     if component.min_turnover > 0:
         return None  # its measure may still grow with the deposits
     held = [(n, trade) for n, trade in enumerate(trades.trades, 1) if trade.held_s >= component.min_holding_s]
     for count, total in enumerate(_running(trades.trades, component), 1):
-        if _is_enough(total, count, component, ftd):
+        if _is_enough(total, count, component, ZERO):
             return held[count - 1][0]
     return None
 

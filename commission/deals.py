@@ -13,7 +13,6 @@ from commission.client_state import (
     DealState,
     Hedged,
     Parked,
-    Parking,
     Position,
     Posted,
     RoutedDeal,
@@ -24,6 +23,7 @@ from commission.events import Deal
 from commission.known import Terms
 from commission.milestones import milestone
 from commission.outputs import Rejection, Tally
+from commission.parking import park
 from commission.positions import fill_of, slices, split_volume, with_fill, without_fill
 from commission.posting import Cause, post, reverse, send, tally, withdraw
 from commission.pricing import ZERO, Part, Reason
@@ -437,14 +437,6 @@ def _park_deal(
     return slot
 
 
-def park(draft: Draft, parked: Parked) -> int:
-    """Keep something until new terms arrive."""
-    parking: Parking = draft.get("P") or Parking()
-    draft.put(f"p:{parking.next}", parked)
-    draft.put("P", replace(parking, next=parking.next + 1))
-    return parking.next
-
-
 def _retry_openings(draft: Draft, client: ClientState, place: str, terms: Terms) -> ClientState:
     """An opening arrived: what waited for one is tried again."""
     position: Position = draft.get(place) or NO_FILLS
@@ -489,11 +481,7 @@ def upline_for(client: ClientState, deal: Deal, terms: Terms) -> Upline | Reason
     at = deal.occurred_at
     if client.fraud_at is not None and at >= client.fraud_at:
         return Reason("fraud", f"client {client.client_id} was found fraudulent before", waits=False)
-    links = client.links
-    ib_id = links[0].ib_id if links else None
-    for link in links:
-        if link.since <= at:
-            ib_id = link.ib_id
+    ib_id = client.ib_at(at)
     if ib_id is None:
         return Reason("no_ib", f"client {client.client_id} has no IB at that time", waits=False)
     chain = terms.upline_for(ib_id, at, client.client_id, client.identity)

@@ -116,10 +116,7 @@ def net_tallies(
 
 
 def _upline(client: ClientState, at: datetime, terms: Terms) -> Upline | None:
-    ib_id = client.links[0].ib_id if client.links else None
-    for link in client.links:
-        if link.since <= at:
-            ib_id = link.ib_id
+    ib_id = client.ib_at(at)
     if ib_id is None or (client.fraud_at is not None and at >= client.fraud_at):
         return _NOBODY
     return terms.upline_for(ib_id, at, client.client_id, client.identity)

@@ -13,10 +13,8 @@ from commission.ids import digest
 from commission.money import to_accrual
 from commission.outputs import Tally, Transfer
 from commission.pricing import ZERO
-from commission.terms import PlanDefined
+from commission.terms import ONE, PlanDefined
 from commission.upline import DEAL_KINDS
-
-ONE = Decimal(1)
 
 
 class Cause(NamedTuple):
@@ -52,7 +50,7 @@ def post(
         partner = link.partner
         if plan.kyc_forfeit_days and is_too_late(client, occurred_at, plan.kyc_forfeit_days):
             continue
-        debit, credit = _EXPENSES.get(kind) or _expense(kind), link.pending
+        debit, credit = _EXPENSES.get(kind) or f"broker:expense:{kind}", link.pending
         is_held = not is_approved and plan.kyc_gate
         if is_held or kind == "rebate":
             debit, credit = _accounts(client, partner.ib_id, kind, is_held=is_held, by_ib=by_ib)
@@ -202,7 +200,7 @@ def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
     """Emit tallies, or keep those behind a KYC gate until the client is approved."""
     kept: list[Tally] = []
     for one in tallies:
-        if one.is_gated and one.forfeit_days and is_too_late(client, one.occurred_at, one.forfeit_days):
+        if _is_lost(one, client):
             continue
         if one.is_gated and not client.is_kyc_approved:
             kept.append(one)
@@ -246,12 +244,18 @@ def send_back(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> No
     """Take back where the original went: out of those that wait behind the gate, else into the book."""
     held = {_place(one) for one in _waiting(draft, client)}
     for one in tallies:
-        if one.is_gated and one.forfeit_days and is_too_late(client, one.occurred_at, one.forfeit_days):
+        if _is_lost(one, client):
             continue
         if _place(one) in held:
             draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), one])))
         else:
             draft.emit(one)
+
+
+def _is_lost(one: Tally, client: ClientState) -> bool:
+    """Whether the gate forfeits the tally, so that it neither went into the book nor has to come back."""
+    days = one.forfeit_days if one.is_gated else 0
+    return bool(days) and is_too_late(client, one.occurred_at, days)
 
 
 def _waiting(draft: Draft, client: ClientState) -> tuple[Tally, ...]:
@@ -332,10 +336,6 @@ def _release_moves(
 
 
 _EXPENSES: dict[str, str] = {kind: f"broker:expense:{kind}" for kind in DEAL_KINDS}
-
-
-def _expense(kind: str) -> str:
-    return f"broker:expense:{kind}"
 
 
 def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:

@@ -12,7 +12,6 @@ from commission.client_state import (
     Deposit,
     Grant,
     Parked,
-    Parking,
     Qualifying,
     Traded,
     Withdrawal,
@@ -28,6 +27,7 @@ from commission.known import Terms
 from commission.milestones import of_grants
 from commission.money import EXACT, plain
 from commission.outputs import Tally
+from commission.parking import park
 from commission.posting import Cause, is_too_late, negated, post, reverse, send, send_back, withdraw
 from commission.pricing import ZERO, Part, Reason
 from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
@@ -98,7 +98,7 @@ def _change_trades(
     trades = [trade for trade in known.trades if trade.deal_key != deal.deal_key] + added
     trades.sort(key=lambda trade: (trade.at, trade.deal_key))
     components = [c.component for c in wanted if isinstance(c.component, Cpa)]
-    kept = cpa.keep_qualifying(Qualifying(trades=tuple(trades)), components, ZERO)
+    kept = cpa.keep_qualifying(Qualifying(trades=tuple(trades)), components)
     if kept == known:
         return client
     draft.put(key, kept)
@@ -126,7 +126,7 @@ def weigh(draft: Draft, client: ClientState, cause: Cause, terms: Terms) -> Clie
                 waits |= lacking
     client, lacking = _weigh_deposits(draft, client, cause, terms)
     if waits or lacking:
-        _park(draft, client)
+        park(draft, Parked(client_id=client.client_id))
     return client
 
 
@@ -392,12 +392,6 @@ def _deposit_basis(client: ClientState, deposit: Deposit, *, is_first: bool) -> 
     clawed = ",".join(clawed.cause for clawed in client.clawed)
     links = ",".join(f"{link.since}:{link.ib_id}" for link in client.links)
     return f"{deposit.amount} {deposit.cleared_at} {is_first} {taken} {clawed} {links} {client.fraud_at}"
-
-
-def _park(draft: Draft, client: ClientState) -> None:
-    parking: Parking = draft.get("P") or Parking()
-    draft.put(f"p:{parking.next}", Parked(client_id=client.client_id))
-    draft.put("P", replace(parking, next=parking.next + 1))
 
 
 # Cohorts

@@ -165,7 +165,7 @@ def _tiered(
     found: dict[str, Due | None] = {}
     for name, bucket in settling.buckets.items():
         factors: Factors = {}
-        weights = _weights(tiers, name, settling.buckets, terms, factors)
+        weights = _weights(tiers, bucket, factors)
         by_day = {
             day: _weighed(sums, {levels[name, day]: Decimal(1)} if levels else weights)
             for day, sums in (bucket.days or {"": bucket.sums}).items()
@@ -181,15 +181,12 @@ def _weighed(sums: Sums, weights: Mapping[int, Decimal]) -> Decimal:
     return sum((EXACT.multiply(sums.at(band), weight) for band, weight in weights.items()), ZERO)
 
 
-def _weights(
-    tiers: Tiers | None, period: str, buckets: Mapping[str, Bucket], terms: Terms, factors: Factors
-) -> dict[int, Decimal]:
+def _weights(tiers: Tiers | None, bucket: Bucket, factors: Factors) -> dict[int, Decimal]:
     """How much of the period counts at each band: all at the reached one, or graduated shares."""
     if tiers is None or tiers.mode == "level":
         return {0: Decimal(1)}
-    total = measure(tiers, [buckets[period]])
+    total = measure(tiers, [bucket])
     factors["measure"] = total
-    del terms
     if tiers.mode == "slab":
         band = reached(tiers.bands, total)
         factors["band"] = str(band)
@@ -284,8 +281,9 @@ def _through_days(
 
 
 def _with_lots(known: Mapping[str, Sums], lots: Mapping[str, Decimal]) -> dict[str, Sums]:
-    added = {client: Sums(lots=known[client].lots if client in known else ZERO) for client in lots}
-    return {**known, **{client: Sums(lots=sums.lots + lots[client]) for client, sums in added.items()}}
+    nothing = Sums()
+    added = {client: Sums(lots=known.get(client, nothing).lots + more) for client, more in lots.items()}
+    return {**known, **added}
 
 
 def _sum(one: Sums, other: Sums) -> Sums:
