@@ -108,9 +108,7 @@ def to_transfer(row: Row) -> Transfer:
 def to_deal(row: Row) -> Deal:
     """The deal a row holds; the columns spell nothing as empty text."""
     told = {name: value for name, value in row.items() if name in DEAL_FIELDS}
-    return Deal(
-        **told | {"side": row["side"] or None, "entry": row["entry"] or None, "group": row["account_group"]}
-    )
+    return Deal(**told | {"side": row["side"] or None, "entry": row["entry"] or None})
 
 
 def _to_rejection(row: Row) -> Rejection:

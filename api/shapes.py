@@ -120,7 +120,7 @@ class DealRow(Shape):
     credit: Amount | None
     reason: str
     is_service: bool
-    account_group: str
+    group: str
     comment: str
     source: str
 

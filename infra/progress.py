@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from schemas.errors import Unavailable
 from schemas.topics import TOPICS
+from streams.sink import log_ends
 
 STAGE_TOPICS = tuple(topic.name for topic in TOPICS if topic.stage)
 
@@ -31,20 +33,18 @@ class Watch:
 
     def __init__(self, kafka: str) -> None:
         self._workers = Consumer({"bootstrap.servers": kafka, "group.id": "ibflow"})
+        self._admin = AdminClient({"bootstrap.servers": kafka})
         metadata = self._workers.list_topics(timeout=30)
-        self._partitions = [
-            TopicPartition(topic.name, partition)
+        self._places = [
+            (topic.name, partition)
             for topic in TOPICS
             for partition in metadata.topics[topic.name].partitions
         ]
 
     def progress(self, stored: Mapping[tuple[str, int], int]) -> Progress:
         """Measure; `stored` is the sink's next offset of each partition."""
-        ends = {
-            (tp.topic, tp.partition): self._workers.get_watermark_offsets(tp, timeout=10)[1]
-            for tp in self._partitions
-        }
-        staged = [tp for tp in self._partitions if tp.topic in STAGE_TOPICS]
+        ends = log_ends(self._admin, self._places)
+        staged = [TopicPartition(*place) for place in self._places if place[0] in STAGE_TOPICS]
         applied = {
             (tp.topic, tp.partition): max(tp.offset, 0) for tp in self._workers.committed(staged, timeout=10)
         }
@@ -78,3 +78,4 @@ class Watch:
     def close(self) -> None:
         """Leave the broker."""
         self._workers.close()
+        del self._admin

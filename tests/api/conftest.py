@@ -151,7 +151,7 @@ def transfer_rows() -> list[dict[str, Any]]:
 def deal_row(number: int, day: int, lots: str, symbol: str = "EURUSD.x") -> dict[str, Any]:
     empty = dict.fromkeys(("volume_closed_e8", "contract_size", "bid", "ask", "rate_profit"))
     zeros = dict.fromkeys(("profit", "commission", "fee", "swap"), Decimal(0))
-    texts = dict.fromkeys(("server_time", "position_id", "reason", "account_group", "comment"), "")
+    texts = dict.fromkeys(("server_time", "position_id", "reason", "group", "comment"), "")
     return {
         "deal_key": f"live|{number}",
         "revision": "r1",

@@ -18,7 +18,7 @@ from schemas.settings import Settings
 from schemas.wire import Record, encode
 from streams.local import LocalPipeline, entry_topic
 from streams.partition import Message
-from streams.sink import columns_of, to_rows
+from streams.sink import Rows
 from tests import services
 from tests.synthetic import Synthetic
 
@@ -38,13 +38,11 @@ def store(client: Client, records: list[Record]) -> None:
     sent: list[tuple[Message, int]] = []
     list(LocalPipeline(on_message=lambda message, offset: sent.append((message, offset))).feed(records))
     ends: dict[str, int] = {}
+    rows = Rows()
     for message, offset in sent:
         ends[message.topic] = offset + 1
-        for table, rows in to_rows(message.topic, 0, offset, message.value).items():
-            client.insert(table, rows, column_names=columns_of(table))
-        if message.topic in (topics.CLIENT_BOOK, topics.PARTNER_BOOK):
-            row = [message.topic, 0, offset, message.source, message.value.decode()]
-            client.insert("books", [row], column_names=columns_of("books"))
+        rows.add(message.topic, 0, offset, message.value, message.source)
+    rows.store(client)
     positions = [[topic, 0, end] for topic, end in ends.items()]
     client.insert("sink_positions", positions, column_names=["topic", "partition", "next_offset"])
 
@@ -77,7 +75,7 @@ def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
 
 def copied(client: Client, where: str, table: str = "transfers", **changes: object) -> None:
     """Add a copy of one stored row, with changes."""
-    names = columns_of(table)
+    names = [row[0] for row in client.query(f"DESCRIBE TABLE {table}").result_rows]
     found = client.query(f"SELECT {', '.join(names)} FROM {table} WHERE {where} LIMIT 1").first_row  # noqa: S608
     row = {**dict(zip(names, found, strict=True)), **changes}
     client.insert(table, [[row[name] for name in names]], column_names=names)

@@ -1,0 +1,153 @@
+"""What the sink makes of messages: lines for ClickHouse, checked where they come from outside."""
+
+import json
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from commission.events import ClientRegistered, Deal
+from commission.outputs import Milestone, Rejection, Statement, Transfer
+from infra.clickhouse import migrate
+from schemas import topics
+from schemas.wire import Record, encode
+from streams.sink import Rows
+from tests import services
+
+AT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
+MONEY = Decimal("12345678901234567890.12345678")
+
+DEAL = Deal(
+    platform="mt5",
+    server="live",
+    login=2**40,
+    deal_id="7",
+    revision="r",
+    kind="balance",
+    occurred_at=AT,
+    profit=Decimal("-1E-8"),
+    balance=Decimal("-0.00"),
+    group="real\\standard",
+    comment='to #12 "quoted" \u00fc \U0001f4b0\ttab',
+)
+TRANSFER = Transfer(
+    transfer_id="t1",
+    code="accrual",
+    debit="broker:expense:lot",
+    credit="ib:Ä:pending",
+    amount=MONEY,
+    currency="USD",
+    ib_id="Ä",
+    occurred_at=AT,
+    caused_by="live|7",
+    path=("Ä", "b"),
+    factors={"lots": Decimal("1E-8"), "currency": "USD"},
+    matures_at=AT,
+)
+RECORDS: list[Record] = [
+    DEAL,
+    TRANSFER,
+    Rejection(
+        deal_key="live|8",
+        revision="r",
+        status="rejected",
+        code="no_ib",
+        text="client c has no IB",
+        account_key="live/1",
+        occurred_at=AT,
+    ),
+    Milestone(milestone_id="m", kind="ftd", client_id="c", ib_id="b", occurred_at=AT, click={"sub": 'a"b'}),
+    Statement(
+        statement_id="s",
+        ib_id="b",
+        period="2026-03",
+        starts_at=AT,
+        ends_at=AT,
+        currency="JPY",
+        opening=Decimal(0),
+        accrued=MONEY,
+        reversed=Decimal(0),
+        payable=MONEY,
+        rounding=Decimal("-0.005"),
+        closing=Decimal(0),
+        held=Decimal(0),
+    ),
+    ClientRegistered(event_id="e", client_id="c", occurred_at=AT, ib_id=None, click={"clickid": "1"}),
+]
+TOPICS = {
+    "deals": topics.ACCOUNT_BOOK,
+    "transfers": topics.PARTNER_BOOK,
+    "rejections": topics.REJECTIONS,
+    "milestones": topics.MILESTONES,
+    "statements": topics.SETTLEMENTS,
+    "clients": topics.CLIENT_BOOK,
+}
+
+
+def stored(client: Client, table: str) -> dict[str, Any]:
+    found = client.query(f"SELECT * FROM {table} FINAL")  # noqa: S608 # our own names
+    assert 1 == len(found.result_rows)
+    return dict(zip(found.column_names, found.result_rows[0], strict=True))
+
+
+def test_clickhouse_reads_every_field_of_a_line_as_it_is(tmp_path: Path) -> None:
+    """Each record, with the oddest of values, comes back field by field; what is unset is empty."""
+    for kind in services.clickhouse_kinds():
+        with services.clickhouse(kind, tmp_path) as client:
+            migrate(client)
+            rows = Rows()
+            for topic, record in zip(TOPICS.values(), RECORDS, strict=True):
+                rows.add(topic, 3, 41, encode([record])[0], "client-book/0/1/0")
+            rows.store(client)
+            for (table, topic), record in zip(TOPICS.items(), RECORDS, strict=True):
+                row = stored(client, table)
+                assert (topic, 3, 41) == (row["_topic"], row["_partition"], row["_offset"])
+                for field in fields(record):
+                    if field.name not in {"type", "source"}:
+                        found = row[field.name]
+                        assert as_stored(getattr(record, field.name), found) == found, field.name
+            assert "live|7" == stored(client, "deals")["deal_key"]
+
+
+def as_stored(expected: Any, found: Any) -> Any:
+    """How ClickHouse gives a value back: no zone, lists, text in maps, empty text for no choice."""
+    if isinstance(expected, datetime):
+        return expected.replace(tzinfo=None) if found.tzinfo is None else expected
+    if isinstance(expected, tuple):
+        return list(expected)
+    if isinstance(expected, dict):
+        return {key: str(value) for key, value in expected.items()}
+    return "" if expected is None and found == "" else expected
+
+
+def outside(*lines: bytes) -> dict[str, list[bytes]]:
+    """What is stored of a message that no stage has checked."""
+    rows = Rows()
+    rows.add(topics.ACCOUNT_BOOK, 0, 0, b"\n".join(lines), "")
+    return dict(rows.lines)
+
+
+def test_a_line_from_outside_may_have_its_type_anywhere() -> None:
+    """Another producer need not write `type` first."""
+    told = json.loads(encode([DEAL])[0])
+    turned = json.dumps(dict(reversed(told.items()))).encode()
+    assert outside(encode([DEAL])[0]) == outside(turned)
+
+
+def test_only_good_lines_from_outside_are_stored() -> None:
+    """A line that is no record, has an unknown field, or would set a column of ours is left to its stage."""
+    good = encode([DEAL])[0]
+    assert 1 == len(outside(good)["deals"])
+    for bad in (b"{", b'{"type":"deal"}', good[:-1] + b',"_offset":9}', good[:-1] + b',"deal_key":"x"}'):
+        assert outside(good) == outside(good, bad) == outside(bad, good)
+    assert {} == outside(b"\x00")
+
+
+def test_a_message_is_archived_as_its_bytes() -> None:
+    """Replay reads what was sent, a bad line too."""
+    rows = Rows()
+    rows.add(topics.CLIENT_BOOK, 1, 2, b"{bad\xff", "account-book/0/5/0")
+    assert [[topics.CLIENT_BOOK, 1, 2, "account-book/0/5/0", "{bad\\xff"]] == rows.rows["books"]
