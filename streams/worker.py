@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,8 @@ from faust.types import TP, EventT, StreamT
 
 from schemas.topics import MAX_MESSAGE_BYTES, SOURCE_HEADER
 from streams.corrections import App, Producer
-from streams.partition import HoleError, Partition, Step
+from streams.partition import HoleError, Message, Partition
+from streams.protocol import apply
 from streams.stages import STAGES, Stage
 
 log = logging.getLogger("ibflow.worker")
@@ -61,12 +62,7 @@ def build_app(
 
 
 class BookRunner:
-    """Runs one stage's fold over its partitions, each effect of a message once.
-
-    Per message: fold, send the outputs and await them, write the state as one batch and await it,
-    then make it visible and acknowledge. A crash before the state is durable repeats the message
-    with the same result, and receivers skip what they have; after it, the message is skipped.
-    """
+    """Runs one stage's fold over its partitions by the protocol; its effects go through Faust's producer."""
 
     def __init__(self, app: App, stage: Stage, counts: dict[str, int]) -> None:
         self.app, self.stage, self.counts = app, stage, counts
@@ -116,9 +112,7 @@ class BookRunner:
         try:
             partition = self.partitions[message.partition]
             value = message.value or b""
-            step = partition.step(message.offset, value, _source(message.headers), _time(message))
-            if step is not None:
-                await self._make_durable(partition, step)
+            await apply(partition, self, message.offset, value, _source(message.headers), _time(message))
         except HoleError as hole:
             log.critical("%s; the worker restarts to read them again", hole)
             os._exit(EXIT_HOLE)
@@ -135,8 +129,8 @@ class BookRunner:
             self.stopped.add(message.partition)
             await asyncio.Event().wait()
 
-    async def _make_durable(self, partition: Partition, step: Step) -> None:
-        """Effects in order: 1 outputs, 2 state, 3 visibility; each waits for the one before."""
+    async def send(self, messages: Sequence[Message]) -> None:
+        """Append outputs; faust's `send` returns the future of the acknowledgement, which is awaited too."""
         producer: Producer = await self.app.maybe_start_producer()
         sent = [
             await producer.send(
@@ -147,11 +141,14 @@ class BookRunner:
                 timestamp=None,
                 headers={SOURCE_HEADER: message.source.encode()},
             )
-            for message in step.messages
+            for message in messages
         ]
         await asyncio.gather(*sent)
-        await producer.send_atomically(self.stage.changelog, partition.number, step.state)
-        partition.commit(step)
+
+    async def append_state(self, partition: Partition, state: Mapping[bytes, bytes | None]) -> None:
+        """Append state as one batch; the local store follows at `commit`."""
+        producer: Producer = await self.app.maybe_start_producer()
+        await producer.send_atomically(self.stage.changelog, partition.number, state)
 
 
 class _TableState:
