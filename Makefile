@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak lock clean
+.PHONY: help demo test check coverage bench soak lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 # Pinned versions with hashes first, then the project itself without touching them.
 $(STAMP): pyproject.toml requirements.lock
@@ -32,6 +32,11 @@ check: $(STAMP) ## Format, lint, types, import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+# Without the laws and the oracle: what only a random broker reaches has no test yet.
+coverage: $(STAMP) ## Hold commission/ to every statement and branch, by tests worked out by hand
+	@$(BIN)/python -m pytest tests/commission tests/test_golden_rules.py --ignore-glob='*/test_laws*' \
+		--cov=commission --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 bench: $(STAMP) ## Measure: deals per second of the fold and from file to ledger
 	@$(BIN)/python -m tests.bench

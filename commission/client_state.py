@@ -216,9 +216,14 @@ class Volumes:
 
 @value
 class CloseBy:
-    """The leg of a close-by that came first."""
+    """The legs of one time, volume and symbol, the lower deal first: two and two are a close-by."""
 
-    deal_key: str
+    legs: tuple[Deal, ...] = ()
+
+    @property
+    def seconds(self) -> dict[str, bool]:
+        """Deal key → whether the deal is the second leg of its close-by."""
+        return {leg.deal_key: number % 2 == 1 for number, leg in enumerate(self.legs)}
 
 
 @value
@@ -238,7 +243,7 @@ class DealState:
     hedge: str = ""
     """State key of the hedged volume it counts in."""
     leg: str = ""
-    """State key of the close-by it is the first leg of."""
+    """State key of the close-by it is a leg of."""
     volume: str = ""
     """The server's symbol under which it counts towards later charges."""
     times: int = 0

@@ -44,8 +44,9 @@ def conditions(links: Iterable[Link]) -> dict[str, Conditions]:
     found: dict[str, Conditions] = {}
     for link in links:
         for component in (*link.by_kind.get("cpa", ()), *link.by_kind.get("cpl", ())):
-            if isinstance(component, Cpa | Cpl) and link.plan is not None:
-                found.setdefault(component.name, Conditions(component, link.plan))
+            assert isinstance(component, Cpa | Cpl), "components are listed by their kind"
+            assert link.plan is not None, "who has a component has its plan"
+            found.setdefault(component.name, Conditions(component, link.plan))
     return found
 
 
@@ -95,17 +96,19 @@ def _first_qualified(
     clawback: Clawback,
     terms: Terms,
 ) -> Standing:
-    """The first instant the client qualifies by what was not taken back until then."""
+    """The first instant the client qualifies by what was not taken back until then.
+
+    Of what is left a smaller turnover is asked for, which may have been reached before: that brings the
+    instant no nearer, only what is left counts.
+    """
     found = _qualified(client, client.deposits, trades, component, currency, terms)
-    for _ in range(len(client.deposits) + 1):
-        if found.qualified_at is None:
-            return NOT_DUE
+    while found.qualified_at is not None:
         until = [_kept(deposit, found.qualified_at, clawback) for deposit in client.deposits]
         again = _qualified(client, until, trades, component, currency, terms)
-        if again == found:
-            return found
-        found = again
-    return found
+        if again.qualified_at is not None and again.qualified_at <= found.qualified_at:
+            return again._replace(qualified_at=found.qualified_at)
+        found = again  # later than before, and there are only so many facts to wait for
+    return NOT_DUE
 
 
 def _is_wanted(client: ClientState, component: Cpa | Cpl) -> bool:

@@ -215,7 +215,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if known.parked is not None:
         draft.put(f"p:{known.parked}", None)
     if known.leg:
-        draft.put(known.leg, None)
+        client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.volume:
         _add_volume(draft, client, deal, known.volume, -abs(known.signed_e8))
     if known.signed_e8:
@@ -351,7 +351,10 @@ def _look_aside(
     """Legs of a close-by, volumes for later charges, and hedged volume, where some plan asks for them."""
     deal = booking.deal
     if chain.close_by_first and deal.entry == "out_by":
-        part = part._replace(is_second_leg=_is_second_leg(draft, client, booking))
+        place = f"{deal.account_key}|{deal.symbol}|{deal.occurred_at.isoformat()}|{deal.volume_e8}"
+        booking.leg = f"b:{client.client_id}:{place}"
+        client, seconds = _place_leg(draft, client, booking.leg, booking.cause, deal, terms)
+        part = part._replace(is_second_leg=seconds[booking.cause])
     if chain.charges and not booking.volume:
         _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
         booking.volume = deal.symbol
@@ -367,17 +370,20 @@ def _look_aside(
     return client, part
 
 
-def _is_second_leg(draft: Draft, client: ClientState, booking: Booking) -> bool:
-    """The legs of a close-by are executed at one time, with one volume, in one symbol."""
-    deal = booking.deal
-    place = f"{deal.account_key}|{deal.symbol}|{deal.occurred_at.isoformat()}|{deal.volume_e8}"
-    leg = f"b:{client.client_id}:{place}"
-    first: CloseBy | None = draft.get(leg)
-    if first is None:
-        draft.put(leg, CloseBy(deal_key=booking.cause))
-        booking.leg = leg
-        return False
-    return first.deal_key != booking.cause
+def _place_leg(
+    draft: Draft, client: ClientState, place: str, deal_key: str, deal: Deal | None, terms: Terms
+) -> tuple[ClientState, dict[str, bool]]:
+    """Put a deal among the legs of its time, volume and symbol, or take it away; tell who is a second leg.
+
+    Legs that thereby change from first to second, or back, are rated again.
+    """
+    before: CloseBy = draft.get(place) or CloseBy()
+    legs = [leg for leg in before.legs if leg.deal_key != deal_key] + ([deal] if deal is not None else [])
+    after = CloseBy(legs=tuple(sorted(legs, key=lambda leg: (len(leg.deal_key), leg.deal_key))))
+    draft.put(place, after if legs else None)
+    was, now = before.seconds, after.seconds
+    moved = [leg for leg in after.legs if was.get(leg.deal_key, now[leg.deal_key]) != now[leg.deal_key]]
+    return _rerate(draft, client, [(leg, 0, leg.volume_e8, 0) for leg in moved], terms), now
 
 
 def _add_volume(draft: Draft, client: ClientState, deal: Deal, symbol: str, volume_e8: int) -> None:

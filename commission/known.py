@@ -14,7 +14,6 @@ from commission.terms import (
     ParentLink,
     PartnerDefined,
     PeriodDefined,
-    PeriodEnded,
     PlanAssignment,
     PlanDefined,
     Rate,
@@ -91,8 +90,7 @@ class Terms:
                     rates.setdefault((record.base, record.quote), []).append(record)
                 case PeriodDefined():
                     periods[record.period] = record
-                case PeriodEnded():
-                    pass
+                # What is left is the end of a period: it closes statements and tells no term.
         return type(self)(
             partners=partners,
             plans=plans,

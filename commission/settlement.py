@@ -142,7 +142,7 @@ def due(
                 name: _cohort(component, bucket, plan.currency, settling.currency, name, terms)
                 for name, bucket in buckets.items()
             }
-        case DealComponent() | Cpa():
+        case _:  # what else pays for deals, and a CPA
             return _tiered(settling, component, plan, terms)
 
 
@@ -221,7 +221,7 @@ def measure(tiers: Tiers, buckets: Iterable[Bucket]) -> Decimal:
             return Decimal(sum(b.sums.count for b in window))
         case "amount":
             return sum((b.sums.at(0) for b in window), ZERO)
-        case "active_clients":
+        case _:  # active clients
             lots: dict[str, Decimal] = {}
             for bucket in window:
                 for client_id, sums in bucket.clients.items():

@@ -164,7 +164,8 @@ def _total(components: Iterable[Component], symbol: SymbolDefined) -> Decimal:
     for component in components:
         if isinstance(component, DealComponent):
             total += value_for(component.rates, symbol) or ZERO
-        elif isinstance(component, Cpa):
+        else:
+            assert isinstance(component, Cpa), "nothing else has a difference"
             total += max((entry.amount for entry in component.amounts), default=ZERO)
     return total
 

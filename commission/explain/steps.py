@@ -105,7 +105,7 @@ def _equation(subject: Subject, factors: Factors) -> Iterator[str]:
         wanted = to_accrual(found) if is_one_of_several(subject) else settled(subject)
     if len(terms) > 1 and to_accrual(found) == to_accrual(wanted):
         yield f"{' x '.join(term.said for term in terms)} = {words.money(wanted, currency)}."
-    elif terms or subject.row.component != "rebate":
+    else:
         yield from _without_equation(subject, words.money(wanted, currency))
 
 

@@ -63,7 +63,7 @@ def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
             yield f"{_approved(subject)}, later than the plan allows: what was held went back to the broker."
         case "statement":
             yield from _of_statement(subject)
-        case "rounding":
+        case _:  # rounding, the last code there is
             yield from _of_rounding(subject)
 
 
@@ -109,10 +109,8 @@ def cause(row: Transfer, deal: Deal | None) -> str:
         return f"The {what} conditions for client {row.client_id} were met at {at}."
     if row.component == "deposit_share":
         return f"Deposit {row.caused_by.rpartition('|')[2]} of client {row.client_id} cleared at {at}."
-    if row.account_key:
-        lots = f"{words.lots(row.lots)} of {row.symbol}" if row.symbol else words.lots(row.lots)
-        return f"Client {row.client_id} traded {lots} on account {row.account_key}, {row.caused_by}, {at}."
-    return f"It was caused by {row.caused_by} of client {row.client_id} at {at}."
+    lots = f"{words.lots(row.lots)} of {row.symbol}" if row.symbol else words.lots(row.lots)
+    return f"Client {row.client_id} traded {lots} on account {row.account_key}, {row.caused_by}, {at}."
 
 
 def traded(client_id: str, deal: Deal, account_key: str = "") -> str:

@@ -15,6 +15,8 @@ from commission.terms import (
     CpaAmount,
     ParentLink,
     PartnerDefined,
+    PeriodDefined,
+    PeriodEnded,
     PerLot,
     PlanAssignment,
     PlanDefined,
@@ -56,6 +58,17 @@ def test_two_versions_of_a_plan_are_no_duplicate() -> None:
         third = replace(SILVER, version=3, since=since)
         found = check_terms((*SOUND, later, third))
         assert_found(found, (("plan", "silver", "3", "since"), "not_increasing", "version 3 of silver"))
+
+
+def test_a_period_is_known_by_its_name_and_its_end_is_another_record() -> None:
+    """A month and its end are two; the month told twice is found at the second."""
+    september = PeriodDefined(period="2026-09", starts_at=utc(2026, 9, 1), ends_at=utc(2026, 10, 1))
+    ended = PeriodEnded(period="2026-09")
+    assert check_terms((*SOUND, september, ended)) == ()
+    assert_found(
+        check_terms((*SOUND, september, ended, september)),
+        (("period", "2026-09#2"), "duplicate_id", "the period 2026-09 is defined a second time"),
+    )
 
 
 # Symbols and rates
@@ -213,6 +226,21 @@ def test_a_circle_that_was_cut_in_time_is_none() -> None:
     assert check_terms((a, b)) == ()
 
 
+def test_a_circle_that_stays_is_told_once() -> None:
+    """Another IB's parent changes later: the circle is still there, and was told from its beginning."""
+    ibs = [
+        PartnerDefined(ib_id=ib_id, name="", currency="USD", parents=(ParentLink(ib_id=parent),))
+        for ib_id, parent in (("a", "b"), ("b", "a"))
+    ]
+    moved = (ParentLink(since=utc(2026, 10, 1), ib_id="d"),)
+    others = (
+        PartnerDefined(ib_id="c", name="", currency="USD", parents=moved),
+        PartnerDefined(ib_id="d", name="", currency="USD"),
+    )
+    found = [problem for problem in check_terms((*ibs, *others)) if problem.code == "cycle"]
+    assert [problem.text.split(";")[0] for problem in found] == ["the parents run in a circle: a → b → a"]
+
+
 def test_the_deepest_upline_that_folds_can_walk_is_the_deepest_allowed() -> None:
     """A chain of the limit passes here and in the fold; one more is refused in both."""
     chain = tuple(
@@ -279,6 +307,30 @@ def test_an_override_on_one_symbol_is_no_warning() -> None:
     )
     plan = replace(SILVER, plan_id="plain", components=(PerLot(name="fx", rates=rates),))
     assert check_terms((*SOUND, plan, ib)) == ()
+
+
+def test_components_that_measure_differently_are_not_compared() -> None:
+    """1 a lot on opening above 5 or 1 on closing: only the deals tell which is more; not if both close."""
+    (lots, _), rate = SILVER.components, (Rate(match="*", value=Decimal(1)),)
+    assert isinstance(lots, PerLot)
+    opening = replace(SILVER, plan_id="opening", components=(replace(lots, rates=rate, entry="in"),))
+    closing = replace(SILVER, plan_id="closing", components=(lots,))
+    ibs = (
+        PartnerDefined(ib_id="top", name="", currency="USD", schedule=(PlanAssignment(plan_id="opening"),)),
+        PartnerDefined(
+            ib_id="x",
+            name="",
+            currency="USD",
+            parents=(ParentLink(ib_id="top"),),
+            schedule=(PlanAssignment(plan_id="closing"),),
+        ),
+    )
+    assert check_terms((*SOUND, opening, closing, *ibs)) == ()
+    alike = replace(opening, components=(replace(lots, rates=rate),))
+    found = check_terms((*SOUND, alike, closing, *ibs))
+    assert_found(
+        found, (("partner", "x", "parent"), "idle_override", "by per_lot, opening of top"), "warning"
+    )
 
 
 @given(st.permutations(range(6)), st.lists(st.integers(0, 5), min_size=6, max_size=6))

@@ -529,6 +529,15 @@ def test_a_rank_that_the_lowest_plan_does_not_list_is_a_warning() -> None:
     assert codes(check(ranked, ib("a"))) == ["unknown_rank"]
 
 
+def test_rebates_are_not_compared_along_an_upline() -> None:
+    """A rebate is the direct IB's alone: that the one above gives back less means nothing."""
+    low, high = (
+        plan(lot(rates=rates(paid)), Rebate(name="back", rates=rates(given)), plan_id=plan_id)
+        for plan_id, paid, given in (("p", "5", "2"), ("q", "7", "1"))
+    )
+    assert check(low, high, ib("top", plan_id="q"), ib("a", parent="top")) == ()
+
+
 # Budgets
 
 
@@ -607,6 +616,40 @@ def test_a_budget_in_another_currency_is_converted() -> None:
     found = check(euros, partner, usual)
     assert [p.text[:38] for p in found] == ["one lot of EURUSD pays 5.50 EUR to a, "]
     assert "budget_exceeded" not in codes(check(euros, partner))
+
+
+@pytest.mark.parametrize(("pay", "exceeds"), [("12.5", False), ("12.51", True)])
+def test_the_spread_of_a_future_is_counted_in_ticks(pay: str, exceeds: bool) -> None:  # noqa: FBT001 # a table
+    """2 pips of 0.25 are 0.5, 2 ticks of 12.50 = 25 USD a contract; half of it may be paid.
+
+    The server's contract is a tenth of the standard one: of the same tick value, 10 of them make 250 USD.
+    """
+    said: dict[str, Any] = {"asset_class": "future", "pip": D("0.25"), "average_pips": D(2)}
+    size: dict[str, Any] = {"contract_size": D(50), "standard_contract_size": D(50)}
+    future = symbol("ES", tick_size=D("0.25"), tick_value=D("12.5"), **said, **size)
+    low = budgeted(lot(rates=(rate(pay),)))
+    assert ("budget_exceeded" in codes(check_terms((future, low, ib("a"))))) == exceeds
+    small = replace(future, contract_size=D(5))
+    tenfold = budgeted(lot(rates=(rate(str(10 * D(pay))),)))
+    assert ("budget_exceeded" in codes(check_terms((small, tenfold, ib("a"))))) == exceeds
+
+
+def test_of_an_upline_that_cannot_be_converted_nothing_is_said() -> None:
+    """5 USD of the 6 allowed; above it 8 EUR, at 1.25 10 USD, so 5 more. Without a rate nobody knows."""
+    low, above = budgeted(lot(rates=rates("5"))), plan(lot(rates=rates("8")), plan_id="q", currency="EUR")
+    ibs = (ib("top", plan_id="q", currency="EUR"), ib("a", parent="top"))
+    assert "budget_exceeded" not in codes(check(low, above, *ibs))
+    usual = RatePublished(base="EUR", quote="USD", rate=D("1.25"), as_of=on(9))
+    found = [p.text for p in check(low, above, *ibs, usual) if p.code == "budget_exceeded"]
+    assert [text[:48] for text in found] == ["one lot of EURUSD pays 10.00 USD to a → top, but"]
+
+
+def test_an_ib_without_a_plan_costs_nothing() -> None:
+    """6 of the 6 allowed, and nothing above; 6.01 exceed it whoever is there."""
+    top = ib("top", schedule=())
+    assert check(budgeted(lot(rates=rates("6"))), top, ib("a", parent="top")) == ()
+    found = check(budgeted(lot(rates=rates("6.01"))), top, ib("a", parent="top"))
+    assert codes(found) == ["budget_exceeded"]
 
 
 def test_a_terminated_ib_costs_nothing() -> None:

@@ -6,6 +6,7 @@ from itertools import permutations
 
 import pytest
 
+from commission.terms import Cpa, CpaAmount
 from schemas.wire import Record
 from tests.build import (
     ANNA,
@@ -174,6 +175,41 @@ def test_a_second_deposit_qualifies_again() -> None:
     assert [row.code for row in told.transfers] == ["accrual"] * 2 + ["reversal"] * 2 + ["accrual"] * 2
     assert len({row.transfer_id for row in told.transfers}) == 6
     assert owed(APPROVED, FTD, TRADED, chargeback("anna d1", day=9), replace(again, amount=D(499))) == {}
+
+
+def test_what_was_taken_back_before_the_approval_does_not_count() -> None:
+    """The deposit of day 3 is gone on day 5, KYC comes on day 6: not due until a new deposit of day 7."""
+    gone, approved = chargeback("anna d1", day=5), kyc("anna approved", day=6)
+    assert owed(FTD, TRADED, gone, approved) == {}
+    told = run(*ANNA, FTD, TRADED, gone, approved, deposit("anna d2 500 USD", day=7), terms=terms_of())
+    assert told.owed == DUE
+    assert {row.occurred_at for row in told.transfers} == {at(7)}
+
+
+BY_DEPOSIT = Cpa(
+    name="cpa",
+    amounts=(CpaAmount(amount=D(100), min_deposit=D(500)), CpaAmount(amount=D(300), min_deposit=D(1000))),
+    min_turnover=D(200),
+)
+"""100 for a deposit of 500, 300 for one of 1,000, once 200 times the deposit has been turned over."""
+
+
+@pytest.mark.parametrize("others", [(), (8,), (8, 9)])
+def test_half_a_deposit_taken_back_before_the_turnover_pays_for_the_other_half(
+    others: tuple[int, ...],
+) -> None:
+    """1,000 ask for 200,000 of turnover: a lot of 110,000 on day 5 is too little, a second on day 20 enough.
+
+    By then half was taken back, on day 10: the 500 that are left pay 100, on day 20, whatever small
+    deposits came after the first day.
+    """
+    terms = (*SYMBOLS, plan("silver USD", BY_DEPOSIT), partner("ib-north USD silver"))
+    half = replace(chargeback("anna d1", day=10), amount=D(500))
+    facts = (deposit("anna d1 1000 USD", day=3), deal("1 buy 1 EURUSD out", day=5), half, APPROVED)
+    small = [deposit(f"anna small{day} 1 USD", day=day) for day in others]
+    told = run(*ANNA, *facts, *small, deal("2 buy 1 EURUSD out", day=20), terms=terms)
+    assert told.owed == {"ib:ib-north:pending": "100.00 USD"}
+    assert {row.occurred_at for row in told.transfers if row.code == "accrual"} == {at(20)}
 
 
 def test_later_terms_do_not_undo_a_cpa_nor_its_clawback() -> None:

@@ -5,6 +5,7 @@ One lot of EURUSD is 100,000 units, a pip of it 10 USD; anna is a client of ib-n
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -22,9 +23,11 @@ from commission.terms import (
     Budget,
     Caps,
     Clawback,
+    CohortBonus,
     CommissionShare,
     Cpa,
     CpaAmount,
+    Cpl,
     DealComponent,
     DepositShare,
     Override,
@@ -512,6 +515,54 @@ def test_tallies_wait_for_their_plan() -> None:
     assert {NORTH: "5.00 USD"} == told(late.feed(terms)).owed
 
 
+def test_revenue_of_swaps() -> None:
+    """4 of swap paid, half of it."""
+    swaps = RevenueShare(name="net", rates=rates("*=0.5"), terms=("swap",))
+    assert {NORTH: "2.00 USD"} == run(*ANNA, replace(OUT, swap=D(-4)), terms=world(swaps)).owed
+
+
+def test_a_period_that_lost_its_deals_is_at_its_own_rates() -> None:
+    """Graduated, 5 lots at 4: 3 count once and 2 twice, 28; cancelled, nothing is left to divide."""
+    terms = world(per_lot("*=4", tiers=tiers(("3", "2"), mode="graduated")))
+    assert {NORTH: "28.00 USD"} == run(*ANNA, FIVE, terms=terms).owed
+    gone = replace(FIVE, revision="b", kind="cancelled")
+    assert {} == run(*ANNA, FIVE, gone, terms=terms).owed
+
+
+def test_a_cap_of_every_period_waits_for_its_rate() -> None:
+    """A pip of USDJPY is 1,000 yen a lot, at most 3 USD a day: 450 yen at 150, in September and October."""
+    component = Pips(name="p", rates=rates("*=1"), caps=Caps(per_day=D(3)))
+    terms = world(component, extra=(partner("ib-north JPY own"),))
+    deals = (deal("1 buy 1 USDJPY out"), deal("2 buy 1 USDJPY out", day=33))
+    assert {NORTH: "2000 JPY"} == run(*ANNA, *deals, terms=terms).owed
+    assert {NORTH: "900 JPY"} == run(*ANNA, *deals, exchange("USD/JPY 150"), terms=terms).owed
+
+
+def test_a_quarantine_waits_for_its_rate() -> None:
+    """Of anna's loss of 10,000 yen 5,000 are the IB's, of ben's win of 40,000 -20,000.
+
+    Who is below -100 USD, -15,000 yen at 150, is apart, below -150 USD nobody; without a rate who knows.
+    """
+    lost = replace(OUT, currency="JPY", profit=D(-10_000))
+    won = deal("2 buy 1 EURUSD out", login=2, currency="JPY", profit=D(40_000))
+    facts = (*ANNA, linked("2 ben"), registered("ben ib-north"), lost, won)
+    for least, owed in (("100", {NORTH: "5000 JPY"}), ("150", {})):
+        net = RevenueShare(
+            name="net", rates=rates("*=0.5"), terms=("client_result",), quarantine_below=D(least)
+        )
+        terms = world(net, extra=(partner("ib-north JPY own"),))
+        assert {} == run(*facts, terms=terms).owed
+        assert owed == run(*facts, exchange("USD/JPY 150"), terms=terms).owed
+
+
+def test_a_suspended_ib_has_no_cohort() -> None:
+    """50 for each client with a lot; a suspended IB's clients are counted for nobody."""
+    bonus = CohortBonus(name="c", amount=D(50), clients=1, min_lots=D(1))
+    assert {NORTH: "50.00 USD"} == run(*ANNA, OUT, terms=world(bonus)).owed
+    suspended = partner("ib-north USD own", statuses=(StatusChange(status="suspended"),))
+    assert {} == run(*ANNA, OUT, terms=world(bonus, extra=(suspended,))).owed
+
+
 # Deposits, CPA
 
 
@@ -525,6 +576,24 @@ def test_a_deposit_share_waits_for_its_rate() -> None:
     assert {NORTH: "3.75 USD"} == run(*ANNA, paid_in, rate, terms=world(share)).owed
     bounded = replace(share, max_amount=D(2))
     assert {NORTH: "2.00 USD"} == run(*ANNA, paid_in, rate, terms=world(bounded)).owed
+
+
+@pytest.mark.parametrize(
+    ("scope", "day", "owed"),
+    [
+        ("cpa", 5, {}),
+        ("none", 5, {NORTH: "3.00 USD"}),
+        ("cpa", 182, {}),  # 180 days after day 2
+        ("cpa", 183, {NORTH: "3.00 USD"}),
+    ],
+)
+def test_a_deposit_share_stays_where_the_plan_lets_nothing_take_it(
+    scope: Any, day: int, owed: dict[str, str]
+) -> None:
+    """3 % of 100 USD of day 2, charged back inside the window of 180 days or after it."""
+    share = DepositShare(name="d", share=D("0.03"))
+    facts = (deposit("anna d1 100 USD", day=2), chargeback("anna d1", day=day))
+    assert owed == run(*ANNA, *facts, terms=world(share, clawback=Clawback(chargeback=scope))).owed
 
 
 def test_a_cpa_in_tiers_counts_clients() -> None:
@@ -656,6 +725,15 @@ def test_a_withdrawal_takes_net_deposits_down_to_nothing() -> None:
     assert {} == run(*ANNA, paid_in, *out, terms=deposit_tree("net")).owed
 
 
+def test_a_withdrawal_waits_for_an_unknown_ib() -> None:
+    """Anna changes to ib-new, then 100 in and 40 out: 3 % of 60 once the terms know the IB."""
+    out = WithdrawalPaid(event_id="w", client_id="anna", amount=D(40), currency="USD", occurred_at=at(7))
+    facts = (reassigned("anna ib-new", day=5), deposit("anna d1 100 USD", day=6), out)
+    assert {} == run(*ANNA, *facts, terms=deposit_tree("net")).owed
+    known = run(*ANNA, *facts, partner("ib-new USD own"), terms=deposit_tree("net"))
+    assert {"ib:ib-new:pending": "1.80 USD"} == known.owed
+
+
 def test_a_deposit_belongs_to_the_ib_of_its_time() -> None:
     """Anna changes to ib-top on day 5: 3 and 2 of the 100 of day 2, then 5 of the 100 of day 6."""
     facts = (deposit("anna d1 100 USD", day=2), reassigned("anna ib-top", day=5))
@@ -699,6 +777,95 @@ def test_who_qualifies(fields: dict[str, Any], owed: str | None) -> None:
     assert run(*anna, *READY, terms=world(component)).owed == ({} if owed is None else {NORTH: owed})
 
 
+ONE_HUNDRED = Cpa(name="cpa", amounts=(CpaAmount(amount=D(100)),))
+
+
+def test_facts_before_the_registration_count() -> None:
+    """The deposit and the approval are known first; the CPA is due once the client is."""
+    early = (linked("1 anna"), *READY)
+    assert {} == run(*early, terms=world(ONE_HUNDRED)).owed
+    assert {NORTH: "100.00 USD"} == run(*early, registered("anna ib-north"), terms=world(ONE_HUNDRED)).owed
+
+
+def test_a_client_that_registered_without_an_ib_is_nobodys_cpa() -> None:
+    """From day 2 on it is ib-north's: its deal pays 5, and what it qualifies for nothing."""
+    facts = (linked("1 anna"), registered("anna"), reassigned("anna ib-north", day=2), *READY, OUT)
+    terms = world(replace(ONE_HUNDRED, min_lots=D(1)), per_lot("*=5"))
+    assert {NORTH: "5.00 USD"} == run(*facts, terms=terms).owed
+
+
+def test_a_trade_of_unknown_spread_collects_none() -> None:
+    """5 USD of spread are asked for: a deal without quotes brings none, one of a pip 10."""
+    terms = world(replace(ONE_HUNDRED, min_spread=D(5)))
+    assert {} == run(*ANNA, *READY, OUT, terms=terms).owed
+    measured = deal("2 buy 1 EURUSD out", **PIP)
+    assert {NORTH: "100.00 USD"} == run(*ANNA, *READY, OUT, measured, terms=terms).owed
+
+
+def test_revoked_kyc_takes_the_cpa_where_the_plan_says_so() -> None:
+    """Qualified on day 2, revoked on day 5."""
+    revoked = kyc("anna revoked", day=5)
+    assert {NORTH: "100.00 USD"} == run(*ANNA, *READY, revoked, terms=world(ONE_HUNDRED)).owed
+    strict = world(ONE_HUNDRED, clawback=Clawback(kyc_revoked="all"))
+    assert {} == run(*ANNA, *READY, revoked, terms=strict).owed
+
+
+def test_after_fraud_nobody_qualifies() -> None:
+    """Qualified on day 2: the verdict of that day ends it whatever the plan says, one of day 3 as it says."""
+    for scope, day, owed in (("none", 2, {}), ("none", 3, {NORTH: "100.00 USD"}), ("all", 3, {})):
+        flag = ClientFlagged(event_id="f", client_id="anna", verdict="fraud", occurred_at=at(day))
+        said: dict[str, Any] = {"fraud": scope}
+        assert owed == run(*ANNA, *READY, flag, terms=world(ONE_HUNDRED, clawback=Clawback(**said))).owed
+
+
+def test_a_deposit_of_the_first_day_learned_late_changes_the_amount() -> None:
+    """500 bring 100; with the 600 of three hours later 1,100, which bring 300 in place of them."""
+    amounts = (CpaAmount(amount=D(100)), CpaAmount(amount=D(300), min_deposit=D(1000)))
+    terms, late = world(Cpa(name="cpa", amounts=amounts)), deposit("anna d2 600 USD", day=2, hour=3)
+    said = run(*ANNA, *READY, late, terms=terms)
+    assert said.owed == {NORTH: "300.00 USD"}
+    assert [(row.code, row.amount) for row in said.transfers] == [
+        ("accrual", 100),
+        ("reversal", 100),
+        ("accrual", 300),
+    ]
+    assert said.owed == run(*ANNA, late, *READY, terms=terms).owed
+
+
+def test_a_cpa_waits_for_a_rate_between_two_ibs() -> None:
+    """100 USD below 20,000 yen: at 150 the top keeps what exceeds 15,000."""
+    plans = (
+        plan("own USD", ONE_HUNDRED),
+        plan("top JPY", replace(ONE_HUNDRED, amounts=(CpaAmount(amount=D(20_000)),))),
+    )
+    terms = (*SYMBOLS, *plans, partner("ib-north USD own ib-top"), partner("ib-top JPY top"))
+    assert {} == run(*ANNA, *READY, terms=terms).owed
+    known = run(*ANNA, *READY, exchange("USD/JPY 150"), terms=terms)
+    assert {NORTH: "100.00 USD", TOP: "5000 JPY"} == known.owed
+
+
+def test_a_registration_may_pay_before_kyc() -> None:
+    """10 for anybody who registers on day 1, or for those who are approved on day 2."""
+    lead = Cpl(name="cpl", amounts=(CpaAmount(amount=D(10)),), kyc=False)
+    said = run(*ANNA, terms=world(lead))
+    assert said.owed == {NORTH: "10.00 USD"}
+    assert [row.occurred_at for row in said.transfers] == [at(1)]
+    checked = world(replace(lead, kyc=True))
+    assert {} == run(*ANNA, terms=checked).owed
+    approved = run(*ANNA, kyc("anna approved", day=2), terms=checked)
+    assert [(row.amount, row.occurred_at) for row in approved.transfers] == [(10, at(2))]
+
+
+def test_registrations_are_paid_once_enough_have_deposited() -> None:
+    """Two registered and half of them have to deposit: anna does, so 2 x 10; doing it again adds nothing."""
+    lead = Cpl(name="cpl", amounts=(CpaAmount(amount=D(10)),), kyc=False, min_ftd_rate=D("0.5"))
+    people = (*ANNA, linked("2 ben"), registered("ben ib-north"))
+    assert {} == run(*people, terms=world(lead)).owed
+    paid_in = (deposit("anna d1 10 USD", day=2), deposit("anna d2 10 USD", day=4))
+    assert {NORTH: "20.00 USD"} == run(*people, *paid_in[:1], terms=world(lead)).owed
+    assert {NORTH: "20.00 USD"} == run(*people, *paid_in, terms=world(lead)).owed
+
+
 @pytest.mark.parametrize(("requalify", "owed"), [(True, {NORTH: "100.00 USD"}), (False, {})])
 def test_a_lost_cpa_may_be_earned_again(requalify: bool, owed: dict[str, str]) -> None:  # noqa: FBT001
     """The deposit of day 2 is taken back on day 5; another of day 6 counts where the plan says so."""
@@ -737,6 +904,81 @@ def test_hedged_volume_is_worked_out_again() -> None:
     assert {NORTH: "8.00 USD"} == run(*ANNA, bought, sold, gone[0], terms=terms).owed
     assert {} == run(*ANNA, bought, sold, *gone, terms=terms).owed
     assert run(*ANNA, sold, bought, terms=terms).reasons == {"1": "rejected hedged"}
+
+
+def test_hedged_volume_that_waits_is_worked_out_again() -> None:
+    """The same to an IB in yen: both wait for the rate, then 12 USD are 1,800 yen at 150, once."""
+    bought, sold = deal("1 buy 2 EURUSD in", day=3), deal("2 sell 3 EURUSD in", day=2)
+    terms = world(HEDGED, extra=(partner("ib-north JPY own"),))
+    said = run(*ANNA, bought, sold, terms=terms)
+    assert said.owed == {}
+    # Of the 2 bought the earlier sale leaves nothing to pay, so they wait for nothing any more.
+    assert said.reasons == {"1": "rejected hedged", "2": "waiting no_rate"}
+    assert {NORTH: "1800 JPY"} == run(*ANNA, bought, sold, exchange("USD/JPY 150"), terms=terms).owed
+
+
+LEGS = [deal(f"{number} {'sell' if number % 2 else 'buy'} 1 EURUSD out_by") for number in (9, 10, 11, 12)]
+"""Two close-bys of a lot at one time: the deals 9 and 10, and 11 and 12."""
+BY_FIRST_LEG = world(per_lot("*=5", close_by="first_leg"))
+GONE = [replace(leg, revision="z", kind="cancelled") for leg in LEGS]
+
+
+def paid_by_deal(*records: Record) -> dict[str, str]:
+    """What stands of each deal's accruals."""
+    sums: dict[str, Any] = {}
+    for row in run(*ANNA, *records, terms=BY_FIRST_LEG).transfers:
+        name = row.caused_by.removeprefix("live|")
+        sums[name] = sums.get(name, 0) + (row.amount if row.code == "accrual" else -row.amount)
+    return {name: f"{amount:.2f}" for name, amount in sums.items() if amount}
+
+
+def test_the_lower_leg_pays_for_both_in_any_order() -> None:
+    """2 lots at 5 by deal 9, whichever of the two is known first."""
+    for order in permutations(LEGS[:2]):
+        assert {"9": "10.00"} == paid_by_deal(*order)
+
+
+def test_close_bys_of_one_time_are_pairs() -> None:
+    """Two of them, as when everything is closed at once: 10 by the first leg of each, in any order."""
+    for order in permutations(LEGS):
+        assert {"9": "10.00", "11": "10.00"} == paid_by_deal(*order)
+
+
+def test_a_leg_whose_other_is_cancelled_is_a_first_leg() -> None:
+    """Deal 9 goes: 10 pays as the first, before it was known or after it; both go: nothing is left."""
+    nine, ten = LEGS[:2]
+    for order in ((nine, GONE[0], ten), (nine, ten, GONE[0]), (ten, nine, GONE[0])):
+        assert {"10": "10.00"} == paid_by_deal(*order)
+        assert {} == paid_by_deal(*order, GONE[1])
+    assert {"9": "10.00"} == paid_by_deal(nine, ten, GONE[1])
+
+
+def test_a_leg_that_is_revised_keeps_its_place() -> None:
+    """A comment changes, of the first leg or the second, before the other is known or after it."""
+    nine, ten = LEGS[:2]
+    for leg in (nine, ten):
+        revised = replace(leg, revision="b", comment="close by")
+        assert {"9": "10.00"} == paid_by_deal(nine, ten, revised)
+        assert {"9": "10.00"} == paid_by_deal(leg, revised, ten if leg is nine else nine)
+
+
+def test_a_position_opened_and_closed_while_its_symbol_was_unknown() -> None:
+    """Both deals wait; then the one that closed a lot pays 5."""
+    opened = deal("1 buy 1 GBPUSD in", day=2, position_id="p")
+    closed = deal("2 sell 1 GBPUSD out", position_id="p")
+    known = symbol("GBPUSD forex 100000 USD 0.0001")
+    assert {NORTH: "5.00 USD"} == run(*ANNA, opened, closed, known, terms=world(per_lot("*=5"))).owed
+
+
+def test_a_cancelled_closing_no_longer_waits_for_its_opening() -> None:
+    """It waited, was cancelled, and then the opening came; the next closing, a day later, pays 5."""
+    terms = world(per_lot("*=5", when=When(min_holding_s=3600)))
+    closed = deal("2 sell 1 EURUSD out", day=4, position_id="p")
+    gone = replace(closed, revision="b", kind="cancelled")
+    opened = deal("1 buy 1 EURUSD in", day=3, position_id="p")
+    assert {} == run(*ANNA, closed, gone, opened, terms=terms).owed
+    again = deal("3 sell 1 EURUSD out", day=5, position_id="p")
+    assert {NORTH: "5.00 USD"} == run(*ANNA, closed, gone, opened, again, terms=terms).owed
 
 
 def test_a_cancelled_deal_leaves_the_later_charge() -> None:
@@ -785,6 +1027,28 @@ def test_a_long_position_keeps_what_is_open() -> None:
     assert undone.net_e8 == position.net_e8 - 10**8
 
 
+def test_openings_without_a_price_are_added_up_without_one() -> None:
+    """One more than are remembered: of the older half two are one, of the time of the first.
+
+    So 3 lots close one of 2 and 1 of the next 2, and all 513 are there to close.
+    """
+    position = Position()
+    for n in range(MAX_FILLS + 1):
+        one = replace(deal(f"{n} buy 1 EURUSD in", price=None), occurred_at=at(1) + timedelta(minutes=n))
+        position = with_fill(position, fill_of(one, one.deal_key))
+    assert position.net_e8 == 513 * 10**8
+    last = deal("last sell 3 EURUSD out", day=9)
+    found = slices(with_fill(position, fill_of(last, last.deal_key)), last.deal_key, last.volume_e8)
+    assert found is not None
+    assert [(one.lots, one.opened_at, one.price) for one in found] == [
+        (2, at(1), None),
+        (1, at(1) + timedelta(minutes=2), None),
+    ]
+    every = slices(with_fill(position, fill_of(last, last.deal_key)), last.deal_key, 513 * 10**8)
+    assert every is not None
+    assert sum(one.lots for one in every) == 513
+
+
 def test_the_end_of_an_unknown_period_closes_nothing() -> None:
     """No statement, and the money stays pending."""
     said = run(*ANNA, OUT, ended("2031-01"), terms=world(per_lot("*=5")))
@@ -813,6 +1077,40 @@ def test_a_deal_learned_after_the_approval(
     said = run(*ANNA, kyc("anna approved", day=approved), FIVE, terms=terms)
     assert said.owed == owed
     assert said.reasons == reasons
+
+
+GATED_TIERS = world(per_lot("*=5", tiers=tiers(("3", "2"))), kyc_gate=True)
+"""5 a lot, from 3 lots on 10, behind the KYC of the client."""
+
+
+def test_what_counts_towards_a_tier_waits_with_the_money() -> None:
+    """5 lots are held, 25; at the approval they count, and the tier doubles them."""
+    assert {"ib:ib-north:held": "25.00 USD"} == run(*ANNA, FIVE, terms=GATED_TIERS).owed
+    approved = kyc("anna approved", day=9)
+    assert {NORTH: "50.00 USD"} == run(*ANNA, FIVE, approved, terms=GATED_TIERS).owed
+
+
+def test_what_is_revised_while_it_waits_counts_as_revised() -> None:
+    """5 lots become 2, or 4, or none at all, before the approval: 10, 40 doubled, nothing."""
+    approved = kyc("anna approved", day=9)
+    for lots, owed in ((2, {NORTH: "10.00 USD"}), (4, {NORTH: "40.00 USD"})):
+        revised = replace(FIVE, revision="b", volume_e8=lots * 10**8)
+        assert owed == run(*ANNA, FIVE, revised, approved, terms=GATED_TIERS).owed
+    gone = replace(FIVE, revision="b", kind="cancelled")
+    said = run(*ANNA, FIVE, gone, approved, terms=GATED_TIERS)
+    assert said.owed == {}
+    assert [row.code for row in said.transfers] == ["accrual", "reversal"]
+
+
+def test_what_was_forfeited_does_not_come_back_when_its_deal_is_cancelled() -> None:
+    """Approved on day 9, too late for day 3 and its 5 days: neither the lots nor their going count."""
+    terms = world(per_lot("*=5", tiers=tiers(("3", "2"))), kyc_gate=True, kyc_forfeit_days=5)
+    facts = (FIVE, kyc("anna approved", day=9))
+    gone = replace(FIVE, revision="b", kind="cancelled")
+    for records in (facts, (*facts, gone)):
+        said = run(*ANNA, *records, terms=terms)
+        assert said.owed == {}
+        assert [row.code for row in said.transfers] == ["accrual", "forfeit"]
 
 
 def test_an_ib_is_paid_once_it_is_approved() -> None:
@@ -915,6 +1213,58 @@ def test_less_than_one_below_counts_as_well() -> None:
     plans = (plan("own USD", per_lot("*=0.5")), plan("top JPY", per_lot("*=1000")))
     terms = (*SYMBOLS, *plans, partner("ib-north USD own ib-top"), partner("ib-top JPY top"))
     assert {NORTH: "0.50 USD", TOP: "925 JPY"} == run(*ANNA, OUT, exchange("USD/JPY 150"), terms=terms).owed
+
+
+POUNDS = (exchange("GBP/USD 1.25"), exchange("GBP/JPY 200"))
+"""From dollars to yen they lead nowhere: a rate is direct, or by USD or EUR."""
+
+
+def test_a_loss_waits_for_a_rate_between_two_ibs() -> None:
+    """The client wins 100 GBP, then loses 300: 200 in all, of which 30 % are 75 USD and 50 % 20,000 yen.
+
+    At 150 the 75 USD below are 11,250 of them.
+    """
+    low, high = (
+        RevenueShare(name="net", rates=rates(f"*={share}"), terms=("client_result",))
+        for share in ("0.3", "0.5")
+    )
+    ibs = (partner("ib-north USD own ib-top"), partner("ib-top JPY top"))
+    months = (period("2026-09"), period("2026-10"))
+    terms = (*SYMBOLS, *months, plan("own USD", low), plan("top USD", high), *ibs, *POUNDS)
+    won = replace(OUT, currency="GBP", profit=D(100))
+    lost = deal("2 buy 1 EURUSD out", currency="GBP", profit=D(-300))
+    assert {"1": "waiting no_rate"} == run(*ANNA, won, terms=terms).reasons
+    known = run(*ANNA, won, lost, exchange("USD/JPY 150"), terms=terms)
+    assert {NORTH: "75.00 USD", TOP: "8750 JPY"} == known.owed
+
+
+def test_a_gain_beside_a_loss_waits_for_a_rate_between_two_ibs() -> None:
+    """10 GBP charged, 100 won: 50 % of the 10 are 6.25 USD, 60 % 1,200 yen; the top shares the win alone.
+
+    At 150 the 6.25 USD below are 937.50 yen.
+    """
+    charged = [
+        RevenueShare(name="net", rates=rates(f"*={share}"), terms=("commission",)) for share in ("0.5", "0.6")
+    ]
+    result = RevenueShare(name="net", rates=rates("*=0.1"), terms=("client_result",))
+    plans = (plan("own USD", charged[0]), plan("mid USD", charged[1]), plan("top USD", result))
+    ibs = ("ib-north USD own ib-mid", "ib-mid JPY mid ib-top", "ib-top USD top")
+    terms = (*SYMBOLS, period("2026-09"), *plans, *(partner(text) for text in ibs), *POUNDS)
+    won = replace(OUT, currency="GBP", commission=D(-10), profit=D(100))
+    assert {"1": "waiting no_rate"} == run(*ANNA, won, terms=terms).reasons
+    known = run(*ANNA, won, exchange("USD/JPY 150"), terms=terms)
+    assert {NORTH: "6.25 USD", "ib:ib-mid:pending": "262.5 JPY"} == known.owed
+
+
+def test_a_band_waits_for_a_rate_that_its_own_rates_do_without() -> None:
+    """The top has nothing, from 3 lots on 1,000 yen a lot: of 5 lots 5 x (1,000 - 750) at 150."""
+    better = Tiers(by="lots", bands=(Band(start=D(3), rates=rates("*=1000")),))
+    plans = (plan("own USD", per_lot("*=5")), plan("top JPY", per_lot("*=0", tiers=better)))
+    ibs = (partner("ib-north USD own ib-top"), partner("ib-top JPY top"))
+    terms = (*SYMBOLS, period("2026-09"), *plans, *ibs)
+    assert {"1": "waiting no_rate"} == run(*ANNA, FIVE, terms=terms).reasons
+    known = run(*ANNA, FIVE, exchange("USD/JPY 150"), terms=terms)
+    assert {NORTH: "25.00 USD", TOP: "1250 JPY"} == known.owed
 
 
 def test_a_split_has_a_place_for_everybody() -> None:
@@ -1072,10 +1422,11 @@ def test_a_cap_in_another_currency_waits_for_its_rate(late: bool) -> None:  # no
 
 
 def test_a_cap_within_a_budget() -> None:
-    """5 a lot, cut to 20 % of 10 USD = 2; at most 3 a day: 2."""
-    bounded = Budget(share=D("0.2"), revenue=("spread",))
-    terms = world(per_lot("*=5", caps=Caps(per_day=D(3))), budget=bounded)
-    assert {NORTH: "2.00 USD"} == run(*ANNA, replace(OUT, **PIP), terms=terms).owed
+    """5 a lot, cut to 20 % of 10 USD = 2, or not cut by 60 %; at most 3 a day: 2 and 3."""
+    for share, owed in (("0.2", "2.00 USD"), ("0.6", "3.00 USD")):
+        bounded = Budget(share=D(share), revenue=("spread",))
+        terms = world(per_lot("*=5", caps=Caps(per_day=D(3))), budget=bounded)
+        assert {NORTH: owed} == run(*ANNA, replace(OUT, **PIP), terms=terms).owed
 
 
 def test_a_corrected_rate_does_not_touch_a_posted_deposit_share() -> None:

@@ -17,6 +17,8 @@ from commission.terms import (
     Band,
     Budget,
     Caps,
+    Cpa,
+    CpaAmount,
     Override,
     ParentLink,
     PlanAssignment,
@@ -47,6 +49,7 @@ from tests.build import (
     period,
     plan,
     rates,
+    registered,
     run,
     spread,
     symbol,
@@ -251,6 +254,60 @@ def test_turnover_is_counted_in_basis_points() -> None:
     )
 
 
+def test_converted_turnover_names_its_rate() -> None:
+    """One lot at 150 is 15,000,000 yen, 100,000 USD at 150; 20 per million are 2 USD."""
+    terms = (*under(Turnover(name="turnover", rates=rates("*=20"))), exchange("USD/JPY 150"))
+    close = deal("7 sell 1 USDJPY out", price=D(150), **NOON)
+    assert why(run(*ANNA, close, terms=terms), "accrual", close, *terms).sentences[1:-1] == (
+        "Rule turnover of plan own, version 1, pays 20 USD per million of turnover for every symbol.",
+        "The turnover was converted at USD/JPY 150 (2026-09-01), inverted.",
+        "100,000.00 USD / 1,000,000 x 20 = 2.00 USD.",
+    )
+
+
+def test_several_rules_are_converted_one_by_one() -> None:
+    """7.50 and 3.00 EUR at 1.25 are 9.375 and 3.75 USD, together 13.125."""
+    euros = plan("euros EUR", per_lot("*=5"), per_lot("EUR*=2", name="extra"))
+    terms = (*SYMBOLS, euros, partner("ib-north USD euros"), exchange("EUR/USD 1.25"))
+    close = deal("7 sell 1.5 EURUSD out", **NOON)
+    assert why(run(*ANNA, close, terms=terms), "accrual", close, *terms).sentences[1:-1] == (
+        "Rule lots of plan euros, version 1, pays 5 EUR per lot for every symbol.",
+        "1.5 lots x 5 EUR = 7.50 EUR.",
+        "7.50 EUR was converted to USD at EUR/USD 1.25 (2026-09-01).",
+        "Rule extra of plan euros, version 1, pays 2 EUR per lot for symbols EUR*.",
+        "1.5 lots x 2 EUR = 3.00 EUR.",
+        "3.00 EUR was converted to USD at EUR/USD 1.25 (2026-09-01).",
+        "Together the rules pay 13.125 USD.",
+    )
+
+
+def test_a_row_without_factors_is_told_without_an_equation() -> None:
+    """Its rule, plan and place are what the row itself knows."""
+    row = replace(run(*ANNA, deal("7 sell 1.5 EURUSD out", **NOON)).transfers[0], factors={})
+    assert explain(row).sentences == (
+        "Client anna traded 1.5 lots of EURUSD on account live/1, live|7, 2026-09-03 12:00:00 UTC.",
+        "Rule lots of plan silver, version 1, pays money per lot for symbols of class forex.",
+        "It was booked as pending: it goes into the next statement.",
+    )
+
+
+def test_two_levels_up_the_best_ib_below_counts() -> None:
+    """5, 6 and 8 USD a lot: the top keeps 8 - 6, whoever has the 6."""
+    plans = (
+        plan("low USD", per_lot("*=5")),
+        plan("mid USD", per_lot("*=6")),
+        plan("top USD", per_lot("*=8")),
+    )
+    ibs = ("ib-north USD low ib-mid", "ib-mid USD mid ib-top", "ib-top USD top")
+    terms = (*SYMBOLS, *plans, *(partner(text) for text in ibs))
+    close = deal("7 sell 1 EURUSD out", **NOON)
+    found = why(run(*ANNA, close, terms=terms), "accrual", close, *terms, ib="ib-top")
+    assert found.sentences[3:5] == (
+        "It is an override: the IB stands 2 levels above the client's direct IB.",
+        "8.00 USD - 6.00 USD = 2.00 USD: the IB keeps what exceeds the 6.00 USD of the best IB below.",
+    )
+
+
 def test_cents_are_converted_without_a_rate() -> None:
     """7 USD a lot are 700 US cents; into euros a rate comes on top."""
     close = deal("7 sell 1 EURUSD out", **NOON)
@@ -299,6 +356,19 @@ def test_the_credit_coefficient_is_told_with_equity_and_credit() -> None:
 
 
 # Caps, budget, the tree
+
+
+def test_a_coefficient_without_end_says_so() -> None:
+    """Of 300 equity 100 is credit: two thirds of 5 USD."""
+    terms = under(per_lot("*=5", credit_coefficient=True))
+    close = deal("7 sell 1 EURUSD out", equity=D(300), credit=D(100), **NOON)
+    found = why(run(*ANNA, close, terms=terms), "accrual", close, *terms)
+    assert found.headline == "ib-north earned 3.33333333 USD"
+    (said,) = (one for one in found.sentences if one.startswith("The account"))
+    assert said == (
+        "The account had an equity of 300, 100 of it credit: "
+        "(equity - credit) / equity = about 0.66666667 of the amount counts."
+    )
 
 
 def test_a_cap_of_one_deal_says_what_it_left() -> None:
@@ -412,7 +482,13 @@ def test_a_cpa_says_when_its_conditions_were_met() -> None:
 def test_held_money_names_its_gates() -> None:
     """KYC, maturity and the gates of the IB are listed; a release and a forfeit say what ended the hold."""
     terms = under(
-        per_lot("*=5"), kyc_gate=True, kyc_forfeit_days=30, hold_days=10, ib_kyc_gate=True, min_payout=D(50)
+        per_lot("*=5"),
+        kyc_gate=True,
+        kyc_forfeit_days=30,
+        hold_days=10,
+        ib_kyc_gate=True,
+        agreement_gate=True,
+        min_payout=D(50),
     )
     close = deal("7 sell 1 EURUSD out", **NOON)
     told = run(*ANNA, close, kyc("anna approved", day=9), terms=terms)
@@ -431,6 +507,7 @@ def test_held_money_names_its_gates() -> None:
         ),
         ("Maturity", "it belongs to the statement of 2026-09-13 12:00:00 UTC"),
         ("IB's KYC", "nothing becomes payable before the IB's own KYC is approved"),
+        ("Agreement", "nothing becomes payable before the IB has accepted its agreement"),
         ("Least payout", "a statement below 50.00 USD is carried over"),
     )
     released = why(told, "release")
@@ -463,6 +540,29 @@ def test_a_slab_says_the_band_and_the_difference() -> None:
         ),
     )
     assert ("measure", "Reached in the period", "12", "12 lots", "") in found.factors
+
+
+def test_a_count_is_of_deals_or_of_clients() -> None:
+    """Two deals of a lot at 5, doubled by the second; two clients of 100, doubled by the second."""
+    twice = Tiers(by="count", bands=(Band(start=D(2), factor=D(2)),))
+    terms = (*under(per_lot("*=5", tiers=twice)), *SEPTEMBER)
+    deals = (deal("7 sell 1 EURUSD out"), deal("8 sell 1 EURUSD out"))
+    found = why(run(*ANNA, *deals, terms=terms), "true_up", *terms)
+    assert found.headline == "10.00 USD was added for ib-north for 2026-09"
+    assert found.sentences[2] == ("The period reached 2 deals: band 1 (from 2 deals) counts for all of it.")
+    one = Cpa(name="cpa", amounts=(CpaAmount(amount=D(100)),), tiers=twice)
+    terms = (*under(one), *SEPTEMBER)
+    people = (*ANNA, registered("ben ib-north"))
+    facts = [
+        fact
+        for client in ("anna", "ben")
+        for fact in (kyc(f"{client} approved", day=2), deposit(f"{client} {client} 10 USD", day=3))
+    ]
+    found = why(run(*people, *facts, terms=terms), "true_up", *terms)
+    assert found.headline == "200.00 USD was added for ib-north for 2026-09"
+    assert found.sentences[2] == (
+        "The period reached 2 clients: band 1 (from 2 clients) counts for all of it."
+    )
 
 
 def test_graduated_bands_are_told_one_by_one() -> None:
