@@ -22,6 +22,8 @@ ALLOWED: dict[str, frozenset[str]] = {
             "schemas",
             "commission",
             "faust",
+            "aiokafka",
+            "rocksdict",
             "confluent_kafka",
             "clickhouse_connect",
             "polars",

@@ -1,0 +1,204 @@
+"""Where a partition's state lives in a worker, and how it is brought up to the end of its changelog.
+
+The changelog is the truth; a store is a copy of it that remembers how far it has come. Memory begins
+from nothing at each start; RocksDB goes on from what its folder holds.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+
+from schemas.topics import MAX_MESSAGE_BYTES
+
+log = logging.getLogger("ibflow.state")
+
+Changes = Mapping[bytes, bytes | None]
+"""Key → value; None forgets the key."""
+
+READ_RECORDS = 10_000
+READ_SECONDS = 1.0
+STALLED_SECONDS = 60.0
+"""Recovery gives up when Kafka gives nothing for so long, and the worker starts again."""
+CACHE_BYTES = 64 * 1024 * 1024
+"""Of RocksDB blocks, for all partitions of a worker together."""
+WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+"""Of each partition; two at most."""
+MAX_OPEN_FILES = 256
+POSITION = b"\x00position"
+ORIGIN = b"\x00origin"
+
+
+class Store(Protocol):
+    """State by key of one partition, as far as `position` of its changelog."""
+
+    position: int
+    """The next changelog offset that is not in here."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """The value, or None."""
+
+    def write(self, changes: Changes, position: int) -> None:
+        """Take in changes up to `position`: all of them, or none."""
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """The keys that begin with `prefix`."""
+
+    def close(self) -> None:
+        """Let go of files; the store is not used any more."""
+
+
+class MemoryStore:
+    """State in a dict: as fast as it gets, as large as the worker's memory."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self._values: dict[bytes, bytes] = {}
+        self.get = self._values.get
+
+    def write(self, changes: Changes, position: int) -> None:
+        """Take in changes up to `position`."""
+        values = self._values
+        for key, value in changes.items():
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+        self.position = position
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """The keys that begin with `prefix`; all are looked through."""
+        return (key for key in list(self._values) if key.startswith(prefix))
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._values.clear()
+
+
+class RocksStore:
+    """State in a RocksDB folder: larger than memory, and still there after a restart."""
+
+    def __init__(self, folder: Path, origin: str) -> None:
+        """`origin` names the changelog for good; a folder of another one is emptied."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._db = Rdict(str(folder), _rocks_options())
+        if self._db.get(ORIGIN) != origin.encode():
+            if self._db.get(ORIGIN) is not None:
+                log.warning("%s is of another Kafka; it is built anew from the changelog", folder)
+            self._db.close()
+            shutil.rmtree(folder)
+            self._db = Rdict(str(folder), _rocks_options())
+            self._db.put(ORIGIN, origin.encode())
+        self.position = int(self._db.get(POSITION) or 0)
+        self.get = self._db.get
+
+    def write(self, changes: Changes, position: int) -> None:
+        """Take in changes and the position in one write of RocksDB's log."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changes.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        batch.put(POSITION, b"%d" % position)
+        self._db.write(batch)
+        self.position = position
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """The keys that begin with `prefix`, sorted; only they are looked through."""
+        found = self._db.iter()
+        found.seek(prefix)
+        while found.valid() and (key := found.key()).startswith(prefix):
+            yield key
+            found.next()
+
+    def close(self) -> None:
+        """Let another worker, or this one later, open the folder."""
+        self._db.close()
+
+
+def _rocks_options() -> Options:
+    options, blocks = Options(raw_mode=True), BlockBasedOptions()
+    blocks.set_block_cache(_CACHE)
+    blocks.set_bloom_filter(10, block_based=False)
+    options.set_block_based_table_factory(blocks)
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    options.set_max_write_buffer_number(2)
+    options.set_max_open_files(MAX_OPEN_FILES)
+    options.set_keep_log_file_num(2)
+    return options
+
+
+_CACHE = Cache(CACHE_BYTES)
+
+
+def catch_up(
+    store: Store,
+    kafka: str,
+    topic: str,
+    partition: int,
+    on_progress: Callable[[int, int], None] = lambda _done, _end: None,
+) -> int:
+    """Bring a store to the end of its changelog; return the records read.
+
+    Reads with a client of its own, past Faust: 300,000 records a second instead of 20,000, and no idle wait
+    of 5 s after the last one. Raise `RuntimeError` if Kafka stops answering.
+    """
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka,
+            "group.id": "ibflow-recovery",  # required by the client; it commits nothing
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+        }
+    )
+    try:
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=STALLED_SECONDS)
+        if store.position > end:
+            raise RuntimeError(
+                f"the state of {topic}/{partition} is at {store.position} and the changelog ends at {end}: "
+                "what was acknowledged is gone from Kafka. Restore the topic, or remove the state folder"
+            )
+        consumer.assign([TopicPartition(topic, partition, store.position)])
+        return _read(consumer, store, end, on_progress)
+    finally:
+        consumer.close()
+
+
+def _read(consumer: Consumer, store: Store, end: int, on_progress: Callable[[int, int], None]) -> int:
+    """Read up to `end`: markers of transactions may follow the last record, so Kafka says where it is."""
+    records, place, heard_at = 0, store.position, time.monotonic()
+    while place < end:
+        messages = consumer.consume(READ_RECORDS, READ_SECONDS)
+        if not messages and time.monotonic() - heard_at > STALLED_SECONDS:
+            raise RuntimeError(f"the changelog gives nothing beyond {place} of {end} for a minute")
+        changes: dict[bytes, bytes | None] = {}
+        for message in messages:
+            heard_at, offset = time.monotonic(), message.offset() or 0
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                place = max(place, offset)
+            elif error is not None:
+                raise KafkaException(error)
+            else:
+                changes[message.key() or b""] = message.value()
+                records, place = records + 1, offset + 1
+        store.write(changes, place)
+        on_progress(place, end)
+    return records
+
+
+def origin_of(kafka: str, topic: str) -> str:
+    """What tells a topic from another of the same name: its id."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+    described = admin.describe_topics(TopicCollection([topic]), request_timeout=STALLED_SECONDS)
+    return str(described[topic].result().topic_id)

@@ -1,0 +1,169 @@
+"""State in Kafka and at hand: one writer, whole or not at all, and the same after any recovery."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.changelog import Changelog, FencedError
+from streams.state import MemoryStore, RocksStore, Store, catch_up
+from tests import services
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with services.kafka(tmp_path_factory.mktemp("kafka")) as servers:
+        yield servers
+
+
+@pytest.fixture
+def topic(kafka: str, request: pytest.FixtureRequest) -> str:
+    """A compacted topic of the test's own."""
+    name = f"{request.node.originalname}-changelog"[-100:] + str(random.randrange(10**9))
+    config = {"max.message.bytes": str(16 * MIB), "cleanup.policy": "compact"}
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic(name, 1, 1, config=config)])[name].result(30)
+    return name
+
+
+def contents(store: Store) -> dict[bytes, bytes | None]:
+    return {key: store.get(key) for key in store.keys(b"") if not key.startswith(b"\x00")}
+
+
+def recovered(kafka: str, topic: str) -> dict[bytes, bytes | None]:
+    """What a worker that begins from nothing finds."""
+    store = MemoryStore()
+    catch_up(store, kafka, topic, 0)
+    return contents(store)
+
+
+def test_who_takes_over_shuts_the_other_out(kafka: str, topic: str) -> None:
+    """The old owner slept through its session: what it appends when it wakes is refused, not written."""
+
+    async def run() -> None:
+        old, new = (Changelog(kafka, topic, 0, None) for _ in range(2))
+        await old.open()
+        await old.append({b"a": b"1"})
+        old.write({b"a": b"1"})
+        await new.open()
+        assert b"1" == new.get(b"a")
+        await new.append({b"a": b"2"})
+        with pytest.raises(FencedError):
+            await old.append({b"a": b"late"})
+        await old.close()
+        await new.append({b"b": b"3"})
+        await new.close()
+
+    asyncio.run(run())
+    assert {b"a": b"2", b"b": b"3"} == recovered(kafka, topic)
+
+
+def test_an_append_that_was_not_finished_never_was(kafka: str, topic: str) -> None:
+    """Half of a message's state is in the log when its writer dies; the next one does not see it."""
+
+    config = {"bootstrap.servers": kafka, "transactional.id": f"{topic}-0"}
+
+    async def run() -> None:
+        changelog = Changelog(kafka, topic, 0, None)
+        await changelog.open()
+        await changelog.append({b"a": b"1"})
+        await changelog.close()
+        dying = Producer(config)
+        dying.init_transactions(30)
+        dying.begin_transaction()
+        dying.produce(topic, key=b"a", value=b"half", partition=0)
+        assert 0 == dying.flush(30)
+        assert 1 == await changelog.open()
+        assert b"1" == changelog.get(b"a")
+        await changelog.append({b"c": b"1"})
+        await changelog.close()
+
+    asyncio.run(run())
+    assert {b"a": b"1", b"c": b"1"} == recovered(kafka, topic)
+
+
+@pytest.mark.parametrize("kind", ["memory", "rocksdb"])
+def test_every_recovery_finds_what_was_appended(kafka: str, topic: str, tmp_path: Path, kind: str) -> None:
+    """A thousand random changes, with deletions; opened again it reads only what is new."""
+    chance = random.Random(7)
+    expected: dict[bytes, bytes] = {}
+    folder = tmp_path if kind == "rocksdb" else None
+
+    async def change(changelog: Changelog) -> None:
+        changes: dict[bytes, bytes | None] = {}
+        for _ in range(20):
+            is_gone, value = chance.random() < 0.3, b"%d" % chance.randrange(10**6)
+            changes[b"key-%d" % chance.randrange(50)] = None if is_gone else value
+        await changelog.append(changes)
+        changelog.write(changes)
+        for key, value in changes.items():
+            if value is None:
+                expected.pop(key, None)
+            else:
+                expected[key] = value
+
+    async def run() -> None:
+        first = Changelog(kafka, topic, 0, folder)
+        assert 0 == await first.open()
+        for _ in range(50):
+            await change(first)
+        assert expected == contents(first.store)
+        assert await first.open() <= 20  # after a rebalance that changed nothing: its own last batch at most
+        await first.close()
+        again = Changelog(kafka, topic, 0, folder)
+        read = await again.open()
+        assert read <= 20 if folder else read > 500
+        assert expected == contents(again.store)
+        await change(again)
+        assert expected == contents(again.store)
+        await again.close()
+
+    asyncio.run(run())
+    assert expected == recovered(kafka, topic)
+
+
+def test_state_larger_than_one_batch_is_still_whole(kafka: str, topic: str) -> None:
+    """40 MB in one append; a single value over the limit is refused and leaves nothing."""
+    many = {b"%d" % number: bytes([number]) * 4 * MIB for number in range(10)}
+
+    async def run() -> None:
+        changelog = Changelog(kafka, topic, 0, None)
+        await changelog.open()
+        await changelog.append(many)
+        with pytest.raises(MessageSizeTooLargeError):
+            await changelog.append({b"x": b"1", b"y": random.randbytes(20 * MIB)})
+        await changelog.open()
+        await changelog.append({b"0": many[b"0"]})
+        await changelog.close()
+
+    asyncio.run(run())
+    assert many == recovered(kafka, topic)
+
+
+def test_the_folder_of_another_kafka_is_not_believed(tmp_path: Path) -> None:
+    """A state folder names the topic it is a copy of, by the topic's id; another's is emptied."""
+    store = RocksStore(tmp_path / "state", "one/0")
+    store.write({b"a": b"1", b"b": b"2"}, 7)
+    store.close()
+    same = RocksStore(tmp_path / "state", "one/0")
+    assert (7, b"1") == (same.position, same.get(b"a"))
+    assert [b"a"] == list(same.keys(b"a"))
+    same.close()
+    other = RocksStore(tmp_path / "state", "two/0")
+    assert (0, None, {}) == (other.position, other.get(b"a"), contents(other))
+    other.close()
+
+
+def test_a_store_ahead_of_its_changelog_stops_the_worker(kafka: str, topic: str) -> None:
+    """Kafka lost what it had acknowledged: nobody goes on as if it had not."""
+    store = MemoryStore()
+    store.write({b"a": b"1"}, 5)
+    with pytest.raises(RuntimeError, match="gone from Kafka"):
+        catch_up(store, kafka, topic, 0)
