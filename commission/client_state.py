@@ -60,6 +60,8 @@ class Posted(NamedTuple):
     expires_at: datetime | None = None
     """Held money released after this was forfeited."""
     matures_at: datetime | None = None
+    share_taken: Decimal = Decimal(0)
+    """The shares that were taken back so far: at 1 nothing is left, however they were rounded."""
 
 
 class TakenBack(NamedTuple):
@@ -170,6 +172,20 @@ class ClientState:
         """Whether the newest status, by its own time, is approved."""
         return bool(self.kyc) and self.kyc[-1].status == "approved"
 
+    def is_released(self, at: datetime) -> bool:
+        """Whether a KYC gate lets through what was earned at `at`: by an approval then, or by a later one."""
+        if not self.kyc:
+            return False
+        if self.kyc[-1].status == "approved":
+            return True
+        before: KycMark | None = None
+        for mark in self.kyc:
+            if mark.at <= at:
+                before = mark
+            elif mark.status == "approved":
+                return True
+        return before is not None and before.status == "approved"
+
 
 class Fill(NamedTuple):
     """One deal of a position."""
@@ -216,9 +232,10 @@ class Volumes:
 
 @value
 class CloseBy:
-    """The leg of a close-by that came first."""
+    """The legs of a close-by known so far, in the order of their ids; the first one may pay for both."""
 
-    deal_key: str
+    legs: tuple[tuple[Deal, int, int], ...] = ()
+    """Deal, opened and closed 1e-8 lots."""
 
 
 @value
@@ -238,7 +255,7 @@ class DealState:
     hedge: str = ""
     """State key of the hedged volume it counts in."""
     leg: str = ""
-    """State key of the close-by it is the first leg of."""
+    """State key of the close-by it is a leg of."""
     volume: str = ""
     """The server's symbol under which it counts towards later charges."""
     times: int = 0
