@@ -34,6 +34,7 @@ KEYS: dict[str, type] = {
     "h": Hedged,
     "v": Volumes,
     "b": CloseBy,
+    "k": Parked,
     "t": HeldTallies,
 }
 """The first letter of a state key tells its type."""

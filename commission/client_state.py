@@ -60,6 +60,8 @@ class Posted(NamedTuple):
     expires_at: datetime | None = None
     """Held money released after this was forfeited."""
     matures_at: datetime | None = None
+    share_taken: Decimal = Decimal(0)
+    """The shares that were taken back so far: at 1 nothing is left, however they were rounded."""
 
 
 class TakenBack(NamedTuple):
@@ -170,6 +172,20 @@ class ClientState:
         """Whether the newest status, by its own time, is approved."""
         return bool(self.kyc) and self.kyc[-1].status == "approved"
 
+    def is_released(self, at: datetime) -> bool:
+        """Whether a KYC gate lets through what was earned at `at`: by an approval then, or by a later one."""
+        if not self.kyc:
+            return False
+        if self.kyc[-1].status == "approved":
+            return True
+        before: KycMark | None = None
+        for mark in self.kyc:
+            if mark.at <= at:
+                before = mark
+            elif mark.status == "approved":
+                return True
+        return before is not None and before.status == "approved"
+
 
 class Fill(NamedTuple):
     """One deal of a position."""
@@ -218,12 +234,13 @@ class Volumes:
 class CloseBy:
     """The legs of one time, volume and symbol, the lower deal first: two and two are a close-by."""
 
-    legs: tuple[Deal, ...] = ()
+    legs: tuple[tuple[Deal, int, int], ...] = ()
+    """Deal, opened and closed 1e-8 lots."""
 
     @property
     def seconds(self) -> dict[str, bool]:
         """Deal key → whether the deal is the second leg of its close-by."""
-        return {leg.deal_key: number % 2 == 1 for number, leg in enumerate(self.legs)}
+        return {leg[0].deal_key: number % 2 == 1 for number, leg in enumerate(self.legs)}
 
 
 @value

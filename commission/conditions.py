@@ -112,7 +112,7 @@ def _kept(whens: Sequence[When], part: Part, closed: Decimal) -> Decimal | Reaso
         return closed
     if part.slices is None:
         return opening_unknown(part)
-    kept = sum((s.lots for s in part.slices if all(_holds(when, part, s) for when in whens)), ZERO)
+    kept = sum((s.lots for s in part.slices if all(holds(when, part, s) for when in whens)), ZERO)
     return kept * closed / part.closed  # twice the volume where a first leg pays for both
 
 
@@ -122,7 +122,8 @@ def opening_unknown(part: Part) -> Reason:
     return Reason("opening_unknown", text, waits=True)
 
 
-def _holds(when: When, part: Part, closed: Slice) -> bool:
+def holds(when: When, part: Part, closed: Slice) -> bool:
+    """Whether the opening of what is closed was long and far enough ago."""
     if part.at - closed.opened_at < timedelta(seconds=when.min_holding_s):
         return False
     if when.same_price and not when.min_pips:

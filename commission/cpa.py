@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 from commission.client_state import ClientState, Deposit, Qualifying, Traded
 from commission.conditions import is_in_market
 from commission.earned import Earned
 from commission.hierarchy import differences, in_currency
-from commission.known import Terms
+from commission.known import BEGINNING, Terms
 from commission.pricing import ZERO, Factors, Reason
 from commission.terms import Clawback, Cpa, CpaAmount, Cpl, PlanDefined
 from commission.upline import Link, asks_for_trades
@@ -37,6 +38,9 @@ class Standing(NamedTuple):
 
 
 NOT_DUE = Standing(is_due=False)
+NO_TRADE = Traded(BEGINNING, "", ZERO)
+"""Nothing was traded yet."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def conditions(links: Iterable[Link]) -> dict[str, Conditions]:
@@ -96,18 +100,15 @@ def _first_qualified(
     clawback: Clawback,
     terms: Terms,
 ) -> Standing:
-    """The first instant the client qualifies by what was not taken back until then.
-
-    Of what is left a smaller turnover is asked for, which may have been reached before: that brings the
-    instant no nearer, only what is left counts.
-    """
-    found = _qualified(client, client.deposits, trades, component, currency, terms)
-    while found.qualified_at is not None:
-        until = [_kept(deposit, found.qualified_at, clawback) for deposit in client.deposits]
-        again = _qualified(client, until, trades, component, currency, terms)
-        if again.qualified_at is not None and again.qualified_at <= found.qualified_at:
-            return again._replace(qualified_at=found.qualified_at)
-        found = again  # later than before, and there are only so many facts to wait for
+    """The first instant the client qualifies by what was not taken back until then."""
+    assert client.registered_at is not None, "only a registered client is weighed"
+    taken = (taken for deposit in client.deposits for taken in deposit.taken_back)
+    losses = {t.at for t in taken if getattr(clawback, t.reason) != "none"}
+    for since, until in pairwise([*sorted({client.registered_at, *losses}), _NEVER]):
+        kept = [_kept(deposit, since, clawback) for deposit in client.deposits]
+        found = _qualified(client, kept, trades, component, currency, terms, since)
+        if found.qualified_at is not None and found.qualified_at < until:
+            return found
     return NOT_DUE
 
 
@@ -170,8 +171,9 @@ def _qualified(
     component: Cpa,
     currency: str,
     terms: Terms,
+    since: datetime = BEGINNING,
 ) -> Standing:
-    """The first instant all conditions hold, if they do inside the window."""
+    """The first instant not before `since` at which all conditions hold, if they do inside the window."""
     assert client.registered_at is not None, "only a registered client is weighed"
     amounts = [amount for amount in component.amounts if amount.country in ("", client.country)]
     if not amounts:
@@ -180,11 +182,11 @@ def _qualified(
     first = _first_deposits(deposits, component)
     deposited_at, ftd = _deposited(first, least, currency, terms)
     approved_at = _approved_at(client)
-    traded_at = _traded_at(trades, component, ftd)
-    if deposited_at is None or approved_at is None or traded_at is None:
+    if deposited_at is None or approved_at is None:
         return NOT_DUE
-    qualified_at = max(client.registered_at, deposited_at, approved_at, traded_at)
-    if qualified_at > deadline(client, component):
+    earliest = max(client.registered_at, deposited_at, approved_at, since)
+    qualified_at = _traded_at(trades, component, earliest, first, currency, terms)
+    if qualified_at is None or qualified_at > deadline(client, component):
         return NOT_DUE
     return Standing(is_due=True, qualified_at=qualified_at, ftd=ftd, deposits=first)
 
@@ -219,13 +221,26 @@ def lacks_rate(client: ClientState, currency: str, terms: Terms) -> bool:
     return any(terms.convert(source, currency, at) is None for source, at in cleared)
 
 
-def _traded_at(trades: Qualifying, component: Cpa, ftd: Decimal) -> datetime | None:
-    """When what had to be traded was; where nothing had to, at the beginning of time."""
+def _traded_at(
+    trades: Qualifying,
+    component: Cpa,
+    earliest: datetime,
+    deposits: tuple[Deposit, ...],
+    currency: str,
+    terms: Terms,
+) -> datetime | None:
+    """The first instant, not before `earliest`, at which enough was traded for what was deposited by then."""
     if not asks_for_trades(component):
-        return datetime.min.replace(tzinfo=UTC)
-    for count, trade in enumerate(_running(trades.trades, component), 1):
+        return earliest
+    running = [NO_TRADE, *_running(trades.trades, component)]
+    for count, trade in enumerate(running):
+        at = max(earliest, trade.at)
+        if count + 1 < len(running) and running[count + 1].at <= at:
+            continue  # more was traded by then
+        by_then = [d for d in deposits if d.cleared_at is not None and d.cleared_at <= at]
+        _, ftd = _deposited(by_then, ZERO, currency, terms)
         if _is_enough(trade, count, component, ftd):
-            return trade.at
+            return at
     return None
 
 

@@ -156,9 +156,22 @@ def fold_deal(
     cause = deal.deal_key
     account = deal.account_key
     booking = Booking(f"d:{client.client_id}:{cause}", cause, deal, account)
+    undone: Position | None = None
     if known is not None:
+        undone = (draft.get(known.position) or NO_FILLS) if known.signed_e8 else None
         client = _undo(draft, client, booking, known, terms)
         booking.times, booking.replaced = known.times + 1, _replaced(known, deal)
+    client = _book(draft, client, booking, known, terms)
+    if undone is not None and known is not None:
+        client = _rerate_closings(draft, client, cause, known.position, undone, terms)
+    return client
+
+
+def _book(
+    draft: Draft, client: ClientState, booking: Booking, known: DealState | None, terms: Terms
+) -> ClientState:
+    """Book this revision of the deal in its position, and rate it."""
+    deal, cause, account = booking.deal, booking.cause, booking.account
     refusal = _not_commissionable(deal)
     if refusal is not None:
         return _refuse(draft, client, booking, refusal, known, terms)
@@ -173,8 +186,10 @@ def fold_deal(
     if not client.traded:
         client = replace(client, traded=True)
         milestone(draft, client, "first_trade", cause, deal.occurred_at)
-    position = with_fill(position, fill)
+    before, position = position, with_fill(position, fill)
     client = _rate_deal(draft, client, booking, terms, position)
+    if position.fills[-1] is not fill and (known is None or known.position != place):
+        client = _rerate_closings(draft, client, cause, place, before, terms)
     if position.parked and booking.opened_e8:
         client = _retry_openings(draft, client, place, terms)
     return client
@@ -214,14 +229,17 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
         withdraw(draft, client, known.tallied, cause)
     if known.parked is not None:
         draft.put(f"p:{known.parked}", None)
-    if known.leg:
-        client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
+    closing = _closing_key(client, booking.cause)
+    if draft.get(closing) is not None:
+        draft.put(closing, None)
     if known.volume:
         _add_volume(draft, client, deal, known.volume, -abs(known.signed_e8))
     if known.signed_e8:
         position: Position = draft.get(known.position) or NO_FILLS
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
         _keep(draft, known.position, undone, keep=terms.looks_back)
+    if known.leg:
+        client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.hedge:
         before: Hedged = draft.get(known.hedge) or Hedged()
         after = hedging.without_deal(before, booking.cause)
@@ -254,8 +272,15 @@ def _rate_deal(
         _keep(draft, booking.position, position, keep=reason.waits or terms.looks_back)
         _turn_down(draft, client, booking, reason, position)
         draft.put(booking.key, booking.to_state())
-        return client
-    part = _part(client, booking, symbol, chain, position)
+        if symbol is None or reason.waits or not booking.closed_e8:
+            return client
+        # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
+        seen = position if terms.looks_back and _look_back(draft, client, booking, terms) else None
+        return qualification.count_trade(draft, client, _part(client, booking, symbol, seen), terms)
+    looks_back = terms.looks_back and booking.closed_e8
+    if looks_back:
+        looks_back = _look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
+    part = _part(client, booking, symbol, position if looks_back else None)
     if chain.looks_aside:
         client, part = _look_aside(draft, client, booking, part, chain, terms)
     outcome = rate(part, chain, terms)
@@ -320,9 +345,7 @@ def _forfeited(client: ClientState) -> Reason:
     return Reason("forfeited", text, waits=False)
 
 
-def _part(
-    client: ClientState, booking: Booking, symbol: SymbolDefined, chain: Upline, position: Position
-) -> Part:
+def _part(client: ClientState, booking: Booking, symbol: SymbolDefined, position: Position | None) -> Part:
     deal, opened_e8, closed_e8 = booking.deal, booking.opened_e8, booking.closed_e8
     return Part(
         deal,
@@ -332,7 +355,7 @@ def _part(
         Decimal(closed_e8).scaleb(-8) if closed_e8 else ZERO,
         Trait(client.client_id, booking.account, deal.group, client.country),
         client.click.get("channel", "") if client.click else "",
-        slices(position, booking.cause, closed_e8) if chain.needs_openings and closed_e8 else None,
+        slices(position, booking.cause, closed_e8) if position is not None else None,
         measures={},
     )
 
@@ -353,7 +376,8 @@ def _look_aside(
     if chain.close_by_first and deal.entry == "out_by":
         place = f"{deal.account_key}|{deal.symbol}|{deal.occurred_at.isoformat()}|{deal.volume_e8}"
         booking.leg = f"b:{client.client_id}:{place}"
-        client, seconds = _place_leg(draft, client, booking.leg, booking.cause, deal, terms)
+        leg = (deal, booking.opened_e8, booking.closed_e8)
+        client, seconds = _place_leg(draft, client, booking.leg, booking.cause, leg, terms)
         part = part._replace(is_second_leg=seconds[booking.cause])
     if chain.charges and not booking.volume:
         _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
@@ -371,19 +395,60 @@ def _look_aside(
 
 
 def _place_leg(
-    draft: Draft, client: ClientState, place: str, deal_key: str, deal: Deal | None, terms: Terms
+    draft: Draft,
+    client: ClientState,
+    place: str,
+    cause: str,
+    leg: tuple[Deal, int, int] | None,
+    terms: Terms,
 ) -> tuple[ClientState, dict[str, bool]]:
     """Put a deal among the legs of its time, volume and symbol, or take it away; tell who is a second leg.
 
     Legs that thereby change from first to second, or back, are rated again.
     """
     before: CloseBy = draft.get(place) or CloseBy()
-    legs = [leg for leg in before.legs if leg.deal_key != deal_key] + ([deal] if deal is not None else [])
-    after = CloseBy(legs=tuple(sorted(legs, key=lambda leg: (len(leg.deal_key), leg.deal_key))))
+    legs = [known for known in before.legs if known[0].deal_key != cause] + ([leg] if leg is not None else [])
+    after = CloseBy(legs=tuple(sorted(legs, key=lambda known: (len(known[0].deal_id), known[0].deal_id))))
     draft.put(place, after if legs else None)
     was, now = before.seconds, after.seconds
-    moved = [leg for leg in after.legs if was.get(leg.deal_key, now[leg.deal_key]) != now[leg.deal_key]]
-    return _rerate(draft, client, [(leg, 0, leg.volume_e8, 0) for leg in moved], terms), now
+    moved = [(*known, 0) for known in after.legs if was.get(key := known[0].deal_key, now[key]) != now[key]]
+    return _rerate(draft, client, moved, terms), now
+
+
+def _closing_key(client: ClientState, cause: str) -> str:
+    return f"k:{client.client_id}:{cause}"
+
+
+def _look_back(
+    draft: Draft, client: ClientState, booking: Booking, terms: Terms, *, is_asked: bool = False
+) -> bool:
+    """Whether a closing is rated by its openings; it is kept then, as those may change."""
+    if not is_asked and not qualification.asks_holding(client, terms):
+        return False
+    kept = Parked(
+        client_id=client.client_id,
+        deal=booking.deal,
+        opened_e8=booking.opened_e8,
+        closed_e8=booking.closed_e8,
+    )
+    draft.put(_closing_key(client, booking.cause), kept)
+    return True
+
+
+def _rerate_closings(
+    draft: Draft, client: ClientState, cause: str, place: str, before: Position, terms: Terms
+) -> ClientState:
+    """An opening came late or was taken back: rate again what closes other openings now."""
+    after: Position = draft.get(place) or NO_FILLS
+    trades: list[hedging.Trade] = []
+    for fill in after.fills:
+        kept: Parked | None = draft.get(_closing_key(client, fill.deal_key))
+        if kept is None or kept.deal is None or fill.deal_key == cause:
+            continue
+        was, now = (slices(position, fill.deal_key, kept.closed_e8) for position in (before, after))
+        if was != now and any(known.deal_key == fill.deal_key for known in before.fills):
+            trades.append((kept.deal, kept.opened_e8, kept.closed_e8, 0))
+    return _rerate(draft, client, trades, terms)
 
 
 def _add_volume(draft: Draft, client: ClientState, deal: Deal, symbol: str, volume_e8: int) -> None:

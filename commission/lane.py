@@ -11,7 +11,7 @@ from commission.earned import Earned, Rated
 from commission.hierarchy import in_currency
 from commission.known import Terms
 from commission.measuring import measured_of, naming, not_covered
-from commission.money import ACCRUAL_UNIT, EXACT
+from commission.money import ACCRUAL_UNIT, EXACT, to_accrual
 from commission.pricing import ZERO, Factors, Part, Reason
 from commission.selection import Trait, is_by_symbol, most_specific
 from commission.terms import ONE
@@ -87,6 +87,7 @@ def rate_lane(lane: Lane, kind: str, part: Part, terms: Terms) -> Rated | Reason
     earned: list[Earned] = []
     rules: list[str] = []
     reason: Reason | None = None
+    is_lots = kind == "per_lot"  # there is no quotient in it, so that it can be rounded at once
     for depth, link, payable, rate, rule, cap in lane.steps:
         measured = not_covered(payable, part) if rate is None else measured_of(payable, part, terms)
         if isinstance(measured, Reason):
@@ -98,7 +99,8 @@ def rate_lane(lane: Lane, kind: str, part: Part, terms: Terms) -> Rated | Reason
         size, source, lots, facts = measured
         factors: Factors = {**facts, "rate": rate}
         if source == currency:
-            amount = (rate * size).quantize(ACCRUAL_UNIT, context=EXACT)
+            amount = rate * size
+            amount = amount.quantize(ACCRUAL_UNIT, context=EXACT) if is_lots else to_accrual(amount)
         else:
             converted = in_currency(rate * size, source, currency, part.at, terms)
             if isinstance(converted, Reason):

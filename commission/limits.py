@@ -7,7 +7,7 @@ from commission.earned import Earned, Worth
 from commission.gross import price
 from commission.hierarchy import in_currency
 from commission.known import Terms
-from commission.money import ACCRUAL_UNIT, EXACT, to_accrual
+from commission.money import ACCRUAL_UNIT, EXACT, settled, to_accrual
 from commission.pricing import ZERO, Part, Reason
 from commission.terms import ONE, PlanDefined, Rebate
 from commission.upline import Upline
@@ -37,7 +37,8 @@ def within_budget(earned: list[Earned], plan: PlanDefined, part: Part, terms: Te
         return earned
     cut: list[Earned] = []
     for one in earned:
-        amount = (one.amount * budget / spent).quantize(ACCRUAL_UNIT, rounding=ROUND_DOWN, context=EXACT)
+        share = settled(one.amount * budget / spent)
+        amount = share.quantize(ACCRUAL_UNIT, rounding=ROUND_DOWN, context=EXACT)
         if amount > 0:
             factors = {**one.factors, "before_budget": one.amount, "budget": budget, "all_ibs": spent}
             cut.append(one._replace(amount=amount, factors=factors))

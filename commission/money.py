@@ -10,6 +10,8 @@ EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 ACCRUAL_UNIT = Decimal("0.00000001")
 """Accruals keep 8 decimals: per-deal cents lose or invent money over 100,000 small deals."""
 
+_LAST_UNIT = Decimal(1).scaleb(-30)
+
 MINOR_DIGITS = {
     **dict.fromkeys(("CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
@@ -47,7 +49,12 @@ class Money:
 
 def to_accrual(amount: Decimal) -> Decimal:
     """Round to 8 decimals, half to even: the precision of every accrual."""
-    return amount.quantize(ACCRUAL_UNIT, context=EXACT)
+    return settled(amount).quantize(ACCRUAL_UNIT, context=EXACT)
+
+
+def settled(amount: Decimal) -> Decimal:
+    """Without what a quotient lost in its 60th digit: times its divisor again, it may be a tie."""
+    return amount.quantize(_LAST_UNIT, context=EXACT)
 
 
 def minor_digits(currency: str) -> int:

@@ -10,7 +10,7 @@ from commission.book import Draft
 from commission.client_state import ClientState, HeldTallies, Posted
 from commission.earned import Earned, Worth
 from commission.ids import digest
-from commission.money import to_accrual
+from commission.money import ACCRUAL_UNIT, settled, to_accrual
 from commission.outputs import Tally, Transfer
 from commission.pricing import ZERO
 from commission.terms import ONE, PlanDefined
@@ -42,8 +42,8 @@ def post(
     round gives the same ids.
     """
     base = digest("accrual", *identity)
-    is_approved, client_id = client.is_kyc_approved, client.client_id
     key, occurred_at, account_key, revision, symbol = cause
+    is_released, client_id = client.is_released(occurred_at), client.client_id
     posted: list[Posted] = []
     emit = draft.outputs.append
     for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
@@ -51,7 +51,7 @@ def post(
         if plan.kyc_forfeit_days and is_too_late(client, occurred_at, plan.kyc_forfeit_days):
             continue
         debit, credit = _EXPENSES.get(kind) or f"broker:expense:{kind}", link.pending
-        is_held = not is_approved and plan.kyc_gate
+        is_held = plan.kyc_gate and not is_released
         if is_held or kind == "rebate":
             debit, credit = _accounts(client, partner.ib_id, kind, is_held=is_held, by_ib=by_ib)
         matures_at = occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None
@@ -109,8 +109,13 @@ def reverse(
     left: list[Posted] = []
     for entry in posted:
         rest = entry.amount - entry.taken
-        amount = rest if share == ONE else min(rest, to_accrual(entry.amount * share))
-        if amount <= 0 or _is_forfeited(entry, client):
+        share_taken = share if share == ONE else settled(entry.share_taken + share)
+        amount = rest if share_taken >= ONE else min(rest, to_accrual(entry.amount * share))
+        if rest <= 0 or _is_forfeited(entry, client):
+            continue
+        if amount < rest:
+            left.append(entry._replace(taken=entry.taken + amount, share_taken=share_taken))
+        if not amount:
             continue
         still_held = entry.held and entry.release == len(client.released_at)
         debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=still_held, by_ib=entry.by_ib)
@@ -138,8 +143,6 @@ def reverse(
         )
         if still_held:
             held = _add(held, entry, -amount)
-        if amount < rest:
-            left.append(entry._replace(taken=entry.taken + amount))
     return (client if held is client.held else replace(client, held=held)), tuple(left)
 
 
@@ -202,7 +205,7 @@ def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
     for one in tallies:
         if _is_lost(one, client):
             continue
-        if one.is_gated and not client.is_kyc_approved:
+        if one.is_gated and not client.is_released(one.occurred_at):
             kept.append(one)
         else:
             draft.emit(one)
@@ -228,15 +231,26 @@ def withdraw(
 
 
 def _part_of(one: Tally, entries: tuple[Tally, ...], share: Decimal, cause: Cause) -> Tally:
-    """A share of the original's amounts, at most what earlier parts left of it."""
+    """A share of the original's amounts, at most what earlier parts left of it.
+
+    Lots and counts do not shrink by parts; they go with the last of the amounts.
+    """
     own = [e for e in entries if _place(e)[:5] == _place(one)[:5]]
-    amounts = []
-    for band, whole in enumerate(one.amounts):
-        rest = sum((entry.amounts[band] for entry in own), ZERO)
-        taken = to_accrual(whole * share)
-        amounts.append(-(min(taken, rest) if whole > 0 else max(taken, rest)))
+    left = [sum((entry.amounts[band] for entry in own), ZERO) for band in range(len(one.amounts))]
+    parts = [to_accrual(whole * share) for whole in one.amounts]
+    lost = ACCRUAL_UNIT * len(own)  # at most so much to rounding
+    taken = tuple(
+        rest if abs(rest) <= abs(part) or (abs(rest - part) <= lost < abs(part)) else part
+        for part, rest in zip(parts, left, strict=True)
+    )
+    is_gone = any(one.amounts) and list(taken) == left
     return replace(
-        negated(one, cause), amounts=tuple(amounts), lots=ZERO, notional=ZERO, count=0, deposited=0
+        negated(one, cause),
+        amounts=tuple(-amount for amount in taken),
+        lots=-sum((entry.lots for entry in own), ZERO) if is_gone else ZERO,
+        notional=-sum((entry.notional for entry in own), ZERO) if is_gone else ZERO,
+        count=-sum(entry.count for entry in own) if is_gone else 0,
+        deposited=-sum(entry.deposited for entry in own) if is_gone else 0,
     )
 
 

@@ -56,6 +56,12 @@ def count_trade(draft: Draft, client: ClientState, part: Part, terms: Terms) -> 
     return _change_trades(draft, client, part.deal, [trade] if trade.at <= late else [], wanted, terms)
 
 
+def asks_holding(client: ClientState, terms: Terms) -> bool:
+    """Whether a CPA of the client counts only trades that were held long enough."""
+    chain = registration_upline(client, terms)
+    return chain is not None and chain.asks_holding
+
+
 def forget_trade(draft: Draft, client: ClientState, deal: Deal, terms: Terms) -> ClientState:
     """A deal was cancelled, or is no trade any more."""
     wanted = _wanted_trades(client, terms)
@@ -326,7 +332,8 @@ def _is_held_back(client: ClientState, plan: PlanDefined) -> bool:
         return False
     assert client.registered_at is not None, "only a registered client is counted"
     days = plan.kyc_forfeit_days
-    return not client.is_kyc_approved or bool(days and is_too_late(client, client.registered_at, days))
+    is_released = client.is_released(client.registered_at)
+    return not is_released or bool(days and is_too_late(client, client.registered_at, days))
 
 
 # Shares of deposits

@@ -102,6 +102,8 @@ class Upline(NamedTuple):
     """Any of charges, hedging, first legs."""
     asks_trades: bool
     """Some CPA counts trades."""
+    asks_holding: bool
+    """Some CPA counts only what was held long enough."""
     rebates: tuple[Payable, ...]
     """Of the direct IB's plan."""
     identities: frozenset[str]
@@ -138,6 +140,7 @@ def upline_of(links: tuple[Link, ...]) -> Upline:
         has_cohorts=bool(links and links[0].by_kind.get("cohort_bonus")),
         looks_aside=bool(charges) or is_hedged or close_by_first,
         asks_trades=any(asks_for_trades(c) for c in cpas),
+        asks_holding=any(c.min_holding_s > 0 for c in cpas),
         rebates=_payables(links[0], "rebate") if links else (),
         identities=frozenset(_identities(links)),
     )

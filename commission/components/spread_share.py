@@ -4,10 +4,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.components.lots import counted
-from commission.conditions import opening_unknown
+from commission.conditions import holds, opening_unknown
 from commission.events import Deal
 from commission.known import Terms
-from commission.money import plain
+from commission.money import EXACT, plain
 from commission.pricing import ZERO, Factors, Measured, Part, Reason, Slice
 from commission.terms import PlanDefined, Rate, SpreadShare
 
@@ -23,22 +23,41 @@ def measure(
     component: SpreadShare, plan: PlanDefined, part: Part, lots: Decimal, terms: Terms
 ) -> Measured | Reason:
     """Measure the spread the client paid on the lots, as the component's basis finds it."""
-    found = _found(component, part, terms)
-    if isinstance(found, Reason):
-        return found
-    spread = _bounded(component, part, found, terms)
+    looks_back = component.basis in ("open", "average") and part.closed and component.entry != "in"
+    pieces = _pieces(component, plan, part, lots) if looks_back else [(lots, None)]
+    if isinstance(pieces, Reason):
+        return pieces
+    worth = total = ZERO
+    for size, opening in pieces:
+        found = _found(component, part, opening, terms)
+        if isinstance(found, Reason):
+            return found
+        spread = _bounded(component, part, found, terms)
+        worth += part.worth(spread.difference, size)
+        total += spread.difference * size
+    mean, basis = spread
+    if len(pieces) > 1:
+        mean, basis = EXACT.divide(total, lots), f"mean of {len(pieces)} openings"
     factors: Factors = {
         "lots": lots,
         "contract_size": part.contract_size,
-        "spread": spread.difference,
-        "spread_basis": spread.basis,
+        "spread": mean,
+        "spread_basis": basis,
     }
-    return Measured(
-        part.worth(spread.difference, lots),
-        part.symbol.profit_currency,
-        counted(plan, part, lots, {}),
-        factors,
-    )
+    return Measured(worth, part.symbol.profit_currency, counted(plan, part, lots, {}), factors)
+
+
+def _pieces(
+    component: SpreadShare, plan: PlanDefined, part: Part, lots: Decimal
+) -> list[tuple[Decimal, Slice | None]] | Reason:
+    """The lots that count by the opening they close; those the deal itself opened have none."""
+    if part.slices is None:
+        return opening_unknown(part)
+    opened = (part.hedged if component.hedged else part.opened) if component.entry == "both" else ZERO
+    kept = [s for s in part.slices if holds(plan.when, part, s) and holds(component.when, part, s)]
+    whole, closed = sum((s.lots for s in kept), ZERO), lots - opened
+    found: list[tuple[Decimal, Slice | None]] = [(s.lots * closed / whole, s) for s in kept]
+    return [*found, (opened, None)] if opened else found
 
 
 def measured_at(deal: Deal) -> Decimal | None:
@@ -64,35 +83,30 @@ def paid(part: Part, lots: Decimal, terms: Terms) -> Decimal | Reason:
     return part.worth(difference, lots)
 
 
-def _found(component: SpreadShare, part: Part, terms: Terms) -> Spread | Reason:
+def _found(component: SpreadShare, part: Part, opening: Slice | None, terms: Terms) -> Spread | Reason:
     usual = average(component.average_pips, part, terms)
     if component.basis == "markup":
         markup = terms.rate_for(component.markup_pips, part.symbol, part.trait, part.at)
         if markup is None:
             return _unknown(part, component.name)
         return Spread(markup.value * part.symbol.pip, f"mark-up of {plain(markup.value)} pips")
-    measured = None if component.basis == "table" else _measured(component, part)
-    if isinstance(measured, Reason):
-        return measured
+    measured = None if component.basis == "table" else _measured(component, part, opening)
     return measured or usual or _unknown(part, component.name)
 
 
-def _measured(component: SpreadShare, part: Part) -> Spread | Reason | None:
-    """The spread at the deal, at the openings it closes, or the mean of both; None where unknown."""
+def _measured(component: SpreadShare, part: Part, opening: Slice | None) -> Spread | None:
+    """The spread at the deal, at the opening it closes, or the mean of both; None where unknown."""
     closing = measured_at(part.deal)
-    if component.basis == "execution" or not part.closed:
-        return _closing(part.deal, closing)
-    if part.slices is None:
-        return opening_unknown(part)
-    opening = _opening(part.slices, part.closed)
     if opening is None:
+        return _closing(part.deal, closing)
+    if opening.spread is None:
         return None
     if component.basis == "open":
-        return Spread(opening, f"{plain(opening)} at opening")
+        return Spread(opening.spread, f"{plain(opening.spread)} at opening")
     if closing is None:
         return None
-    basis = f"mean of {plain(opening)} at opening and {plain(closing)} at closing"
-    return Spread((opening + closing) / 2, basis)
+    basis = f"mean of {plain(opening.spread)} at opening and {plain(closing)} at closing"
+    return Spread((opening.spread + closing) / 2, basis)
 
 
 def _closing(deal: Deal, difference: Decimal | None) -> Spread | None:
@@ -100,16 +114,6 @@ def _closing(deal: Deal, difference: Decimal | None) -> Spread | None:
         return None
     sides = f"ask {plain(deal.ask or ZERO)} - bid {plain(deal.bid or ZERO)}"
     return Spread(difference, sides)
-
-
-def _opening(slices: tuple[Slice, ...], closed: Decimal) -> Decimal | None:
-    """The mean spread of the openings, by lots; None if one of them is unknown."""
-    total = ZERO
-    for one in slices:
-        if one.spread is None:
-            return None
-        total += one.spread * one.lots
-    return total / closed
 
 
 def _bounded(component: SpreadShare, part: Part, spread: Spread, terms: Terms) -> Spread:

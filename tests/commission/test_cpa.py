@@ -200,8 +200,8 @@ def test_half_a_deposit_taken_back_before_the_turnover_pays_for_the_other_half(
 ) -> None:
     """1,000 ask for 200,000 of turnover: a lot of 110,000 on day 5 is too little, a second on day 20 enough.
 
-    By then half was taken back, on day 10: the 500 that are left pay 100, on day 20, whatever small
-    deposits came after the first day.
+    On day 10 half is taken back. The 500 that are left ask for 100,000, which day 5 has brought: they pay
+    100, on day 10, when that became so, whatever small deposits came after the first day.
     """
     terms = (*SYMBOLS, plan("silver USD", BY_DEPOSIT), partner("ib-north USD silver"))
     half = replace(chargeback("anna d1", day=10), amount=D(500))
@@ -209,7 +209,7 @@ def test_half_a_deposit_taken_back_before_the_turnover_pays_for_the_other_half(
     small = [deposit(f"anna small{day} 1 USD", day=day) for day in others]
     told = run(*ANNA, *facts, *small, deal("2 buy 1 EURUSD out", day=20), terms=terms)
     assert told.owed == {"ib:ib-north:pending": "100.00 USD"}
-    assert {row.occurred_at for row in told.transfers if row.code == "accrual"} == {at(20)}
+    assert {row.occurred_at for row in told.transfers if row.code == "accrual"} == {at(10)}
 
 
 def test_later_terms_do_not_undo_a_cpa_nor_its_clawback() -> None:

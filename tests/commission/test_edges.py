@@ -887,7 +887,120 @@ def test_a_trade_held_too_briefly_does_not_count() -> None:
     assert {NORTH: "100.00 USD"} == run(*ANNA, *READY, opened, hour, terms=world(component)).owed
 
 
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_turnover_is_weighed_against_what_was_deposited_by_then(taken_back: bool) -> None:  # noqa: FBT001
+    """0.01 lots turn over 1,100, twice the 500 there were; 100 more, or what was taken back, is no matter."""
+    component = Cpa(name="cpa", amounts=(CpaAmount(amount=D(100)),), min_turnover=D(2), ftd_window_hours=240)
+    traded = deal("1 sell 0.01 EURUSD out", day=5)
+    if taken_back:
+        facts = (*READY, deposit("anna d2 100 USD", day=3), back("d2", 1, None, day=4), traded)
+    else:
+        facts = (*READY, traded, deposit("anna d2 100 USD", day=6))
+    assert {NORTH: "100.00 USD"} == run(*ANNA, *facts, terms=world(component)).owed
+    assert {} == run(*ANNA, *READY, deposit("anna d2 100 USD", day=3), traded, terms=world(component)).owed
+
+
+def test_a_trade_is_held_since_its_opening_however_late_that_is_told() -> None:
+    """The trade that was held an hour counts once its opening is known, whatever the client's IB pays."""
+    component = Cpa(name="cpa", amounts=(CpaAmount(amount=D(100)),), min_lots=D(1), min_holding_s=3600)
+    opened = deal("1 buy 1 EURUSD in", position_id="p", day=3)
+    closed = deal("2 sell 1 EURUSD out", position_id="p", day=4)
+    gone = replace(opened, revision="b", kind="cancelled")
+    assert {NORTH: "100.00 USD"} == run(*ANNA, *READY, closed, opened, terms=world(component)).owed
+    assert {} == run(*ANNA, *READY, closed, opened, gone, terms=world(component)).owed
+
+
+def test_trades_count_for_the_ib_of_the_registration_though_nobody_has_the_client_now() -> None:
+    """Referred by ib-north, then nobody's: the lot it closed on day 5 is what the CPA asked for."""
+    component = Cpa(name="cpa", amounts=(CpaAmount(amount=D(100)),), min_lots=D(1))
+    facts = (*READY, reassigned("anna", day=3), deal("1 buy 1 EURUSD out", day=5))
+    assert {NORTH: "100.00 USD"} == run(*ANNA, *facts, terms=world(component)).owed
+
+
 # Hedged volume, positions, charges: what a changed deal moves
+
+
+def two_openings(**closing: Any) -> tuple[Record, ...]:
+    """A lot at three pips, the next day another at one, and both closed an hour after."""
+    return (
+        deal("1 buy 1 EURUSD in", position_id="p", day=3, **THREE_PIPS),
+        deal("2 buy 1 EURUSD in", position_id="p", day=4, **PIP),
+        deal("3 sell 2 EURUSD out", position_id="p", day=4, hour=1, **PIP, **closing),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "owed"),
+    [
+        ({}, "20.00 USD"),  # half of 30 and 10
+        ({"cap": "2"}, "15.00 USD"),  # half of 20 and 10
+        ({"when": When(min_holding_s=86_400)}, "15.00 USD"),  # the first lot alone, at its three pips
+        ({"basis": "average"}, "15.00 USD"),  # half of 20 and 10: the closing had one pip
+    ],
+)
+def test_each_opening_has_its_own_spread(fields: dict[str, Any], owed: str) -> None:
+    """What one closing closes of two openings is paid like two closings."""
+    component = spread("*=0.5", **({"basis": "open", "entry": "out"} | fields))
+    assert {NORTH: owed} == run(*ANNA, *two_openings(), terms=world(component)).owed
+
+
+def test_a_closing_is_rated_again_when_its_opening_changes() -> None:
+    """Held two days it is paid 5; without that opening it waits, and one of an hour ago pays nothing."""
+    terms = world(per_lot("*=5", entry="out", when=When(min_holding_s=86_400)))
+    opened = deal("1 buy 1 EURUSD in", position_id="p", day=3)
+    later = deal("2 buy 1 EURUSD in", position_id="p", day=5)
+    closed = deal("3 sell 1 EURUSD out", position_id="p", day=5, hour=1)
+    gone = replace(opened, revision="b", kind="cancelled")
+    assert {NORTH: "5.00 USD"} == run(*ANNA, opened, closed, terms=terms).owed
+    said = run(*ANNA, opened, closed, gone, terms=terms)
+    assert ({}, "waiting opening_unknown") == (said.owed, said.reasons["3"])
+    said = run(*ANNA, opened, later, closed, gone, terms=terms)
+    assert ({}, "rejected held_too_short") == (said.owed, said.reasons["3"])
+    assert {NORTH: "5.00 USD"} == run(*ANNA, later, closed, opened, terms=terms).owed
+    edited = replace(opened, revision="b", profit=D(1))
+    assert 1 == len(run(*ANNA, opened, closed, edited, terms=terms).transfers)
+
+
+def test_the_first_leg_is_the_one_of_the_lower_id() -> None:
+    """A close-by of one lot pays both on the first leg, a sell, whichever leg is told first."""
+    terms = world(per_lot("*=4", close_by="first_leg", entry="out", when=When(sides=("sell",))))
+    first, other = deal("9 sell 1 EURUSD out_by"), deal("10 buy 1 EURUSD out_by")
+    assert {NORTH: "8.00 USD"} == run(*ANNA, first, other, terms=terms).owed
+    assert {NORTH: "8.00 USD"} == run(*ANNA, other, first, terms=terms).owed
+
+
+def test_the_other_leg_is_the_first_when_that_is_cancelled() -> None:
+    """What is left of a close-by pays for both, as if it had been alone."""
+    terms = world(per_lot("*=4 XAU*=1", close_by="first_leg", entry="out"))
+    first, other = deal("9 sell 1 EURUSD out_by"), deal("10 buy 1 EURUSD out_by")
+    gone = replace(first, revision="b", kind="cancelled")
+    said = run(*ANNA, first, other, gone, terms=terms)
+    assert {NORTH: "8.00 USD"} == said.owed
+    assert ["9", "9", "10"] == [row.caused_by.split("|")[1] for row in said.transfers]
+    assert (
+        {} == run(*ANNA, first, other, gone, replace(other, revision="b", kind="deleted"), terms=terms).owed
+    )
+
+
+def test_a_tie_after_two_conversions_is_a_tie() -> None:
+    """0.385 x 4,998.25 = 1,924.32625 USD; 5 a million of it in JPY are 0.962163125 US cents: half to even."""
+    futures = symbol("ESZ6 futures 1 USD 0.25")
+    own = plan("own JPY", Turnover(name="turnover", rates=rates("*=5")))
+    terms = (futures, own, partner("ib-north USC own"), exchange("JPY/USD 0.006241"))
+    traded = deal("1 buy 0.385 ESZ6 out", price=D("4998.25"))
+    assert {NORTH: "0.96216312 USC"} == run(*ANNA, traded, terms=terms).owed
+
+
+def test_an_approval_releases_what_is_learned_after_it_was_revoked() -> None:
+    """Earned on day 3, approved on day 5, revoked on day 8: whenever it is told, day 5 has released it."""
+    own = replace(plan("own USD", per_lot("*=5"), kyc_gate=True))
+    terms = (*SYMBOLS, own, partner("ib-north USD own"))
+    facts = (kyc("anna approved", day=5), kyc("anna revoked", day=8))
+    assert {NORTH: "5.00 USD"} == run(*ANNA, deal("1 buy 1 EURUSD out"), *facts, terms=terms).owed
+    assert {NORTH: "5.00 USD"} == run(*ANNA, *facts, deal("1 buy 1 EURUSD out"), terms=terms).owed
+    assert {"ib:ib-north:held": "5.00 USD"} == run(
+        *ANNA, *facts, deal("1 buy 1 EURUSD out", day=9), terms=terms
+    ).owed
 
 
 HEDGED = per_lot("*=4", entry="in", hedged=True)
@@ -1368,6 +1481,13 @@ def test_two_halves_taken_back_are_the_whole() -> None:
     taken = (back("d", 1, "50", day=5), back("d", 2, "50", day=6))
     activity = Clawback(chargeback="activity")
     assert {} == run(*ANNA, *facts, *taken, terms=world(net, clawback=activity)).owed
+
+
+def test_shares_that_add_up_to_the_whole_leave_nothing() -> None:
+    """0.00000002 less a quarter (0, half to even), a quarter and a half (0.00000001) leaves nothing."""
+    terms = world(per_lot("*=0.00000002"), clawback=Clawback(chargeback="activity"))
+    parts = (back("d1", n, part, day=5 + n) for n, part in enumerate(("125", "125", "250")))
+    assert {} == run(*ANNA, deposit("anna d1 500 USD", day=2), OUT, *parts, terms=terms).owed
 
 
 def test_a_deal_cancelled_after_kyc_was_revoked_takes_its_true_up_with_it() -> None:

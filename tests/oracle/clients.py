@@ -163,20 +163,26 @@ def deadline(client: ClientRegistered, component: Cpa) -> datetime:
 
 
 def ftd(
-    facts: Facts, client: ClientRegistered, hours: int, currency: str, until: datetime, known: datetime
+    facts: Facts,
+    client: ClientRegistered,
+    decider: tuple[Link, Cpa],
+    currency: str,
+    known: datetime,
+    until: datetime | None = None,
 ) -> Fraction:
     """The first deposit that still stands, and those soon after it, in a currency."""
-    standing = [
-        d for d in facts.deposits(client.client_id) if facts.left(d, known) and d.occurred_at <= until
-    ]
+    plan, component = decider[0].plan, decider[1]
+    assert plan is not None
+    left = [(facts.left(d, known, plan.clawback), d) for d in facts.deposits(client.client_id)]
+    standing = [(rest, d) for rest, d in left if rest and (until is None or d.occurred_at <= until)]
     if not standing:
         return Fraction(0)
-    end = standing[0].occurred_at + timedelta(hours=hours)
+    end = standing[0][1].occurred_at + timedelta(hours=component.ftd_window_hours)
     return sum(
         (
-            facts.convert(facts.left(deposit, known), deposit.currency, currency, deposit.occurred_at)
-            for deposit in standing
-            if deposit.occurred_at <= end
+            facts.convert(rest, d.currency, currency, d.occurred_at)
+            for rest, d in standing
+            if d.occurred_at <= end
         ),
         Fraction(0),
     )
@@ -197,7 +203,7 @@ def qualifies(
     fits = country_fits(component.countries, component.countries_not, component.channels, client)
     if not asked or not fits or (until == known and not is_approved(facts, client, until)):
         return False
-    deposited = ftd(facts, client, component.ftd_window_hours, link.plan.currency, until, known)
+    deposited = ftd(facts, client, (link, component), link.plan.currency, known, until)
     if deposited < fraction(min(asked)):
         return False
     lots, spread, turnover, trades = Fraction(0), Fraction(0), Fraction(0), 0
@@ -264,8 +270,7 @@ def cpa_amounts(
     for link in facts.chain(client, as_of(client, time)):
         component = component_of(link, Cpa, name)
         if isinstance(component, Cpa) and link.plan is not None:
-            hours = lowest[1].ftd_window_hours
-            deposited = ftd(facts, client, hours, link.plan.currency, deadline(client, lowest[1]), known)
+            deposited = ftd(facts, client, lowest, link.plan.currency, known)
             amount = amount_of(component.amounts, client, deposited)
             owns.append((link, own_amount(facts, link, amount, time)))
     return by_difference(facts, client, time, "cpa", owns)
@@ -327,8 +332,15 @@ def cpl(facts: Facts, client: ClientRegistered, name: str) -> list[Earned]:
 
 
 def enough_deposited(facts: Facts, client: ClientRegistered, entry: Earned, name: str) -> bool:
-    """Whether enough of the clients below the IB registered in the same period have deposited."""
+    """Whether enough of the clients below the IB registered in the same period have deposited.
+
+    What that decides is a period's result, and waits for KYC behind a gate.
+    """
     component = next(c for c in entry.plan.components if isinstance(c, Cpl) and c.name == name)
+    if not component.min_ftd_rate:
+        return True
+    if not facts.is_released(entry.plan, client.client_id, entry.time):
+        return False
     period = facts.period(client.occurred_at)
     end = max((e.occurred_at for e in facts.events), default=client.occurred_at)
     same = [
@@ -337,7 +349,8 @@ def enough_deposited(facts: Facts, client: ClientRegistered, entry: Earned, name
         if period.starts_at <= other.occurred_at < period.ends_at
         and entry.who in [above.ib for above in facts.chain(other, other.occurred_at)]
     ]
-    paid = [c for c in same if any(facts.left(d, end) for d in facts.deposits(c.client_id))]
+    clawback = entry.plan.clawback
+    paid = [c for c in same if any(facts.left(d, end, clawback) for d in facts.deposits(c.client_id))]
     return len(paid) >= fraction(component.min_ftd_rate) * len(same)
 
 

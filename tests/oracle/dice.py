@@ -92,28 +92,28 @@ SETTLED = (
     "deposit_currencies",
     "unreferred",
     "no_requalify",
+    "bounded_markup",
+    "relink",
+    "raw_lots",
+    "none_of_client",
+    "cpa_currencies",
+    "level_active_clients",
+    "level_step",
+    "budget_currencies",
+    "level_next_period",
+    "slice_quotes",
+    "unknown_openings",
+    "ftd_taken_back",
+    "gate_and_kyc",
+    "hedged_midway",
+    "thirds_taken_back",
 )
 """Once read differently by core and oracle, now alike."""
 DISPUTED = frozenset(
     (
-        "bounded_markup",
-        "relink",
         "unsplit_inout",
-        "raw_lots",
         "all_of_client",
-        "none_of_client",
-        "thirds_taken_back",
         "budget_and_tiers",
-        "cpa_currencies",
-        "level_active_clients",
-        "level_step",
-        "budget_currencies",
-        "level_next_period",
-        "slice_quotes",
-        "unknown_openings",
-        "ftd_taken_back",
-        "gate_and_kyc",
-        "hedged_midway",
     )
 )
 """What core and oracle read differently; README.md says how, by number."""

@@ -19,6 +19,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.terms import (
+    Clawback,
     PartnerDefined,
     PeriodDefined,
     PlanAssignment,
@@ -120,15 +121,21 @@ class Facts:
     # The client
 
     def owner(self, deal: Deal) -> ClientRegistered:
-        """The registered client whose account it was; the first link covers what came before it."""
+        """The registered client whose account it was."""
+        client_id = self.client_id(deal)
+        if client_id not in self.clients:
+            raise Waits("unregistered client")
+        return self.clients[client_id]
+
+    def client_id(self, deal: Deal) -> str:
+        """Whose account it was; the first link covers what came before it."""
         links = [link for link in self.links if link.account_key == deal.account_key]
         links.sort(key=lambda link: link.occurred_at)
         if not links:
             raise Waits("unlinked account")
         link = [links[0], *(later for later in links if later.occurred_at <= deal.occurred_at)][-1]
-        if link.client_id not in self.clients:
-            raise Waits("unregistered client")
-        return self.clients[link.client_id]
+        owner: str = link.client_id
+        return owner
 
     def of_client(self, kind: type[Any], client_id: str) -> list[Any]:
         """Events of one kind of one client, oldest first."""
@@ -164,11 +171,19 @@ class Facts:
         """Oldest first."""
         return self.of_client(KycChanged, client_id)
 
-    def left(self, deposit: DepositCleared, time: datetime) -> Fraction:
-        """What of a deposit has not been taken back by then."""
+    def is_released(self, plan: PlanDefined, client_id: str, time: datetime) -> bool:
+        """Whether the plan's KYC gate lets through what a client did: at once, or by a later approval."""
+        changes = self.kyc(client_id)
+        before = [change.status for change in changes if change.occurred_at <= time]
+        later = any(change.status == "approved" for change in changes if change.occurred_at > time)
+        return not plan.kyc_gate or before[-1:] == ["approved"] or later
+
+    def left(self, deposit: DepositCleared, time: datetime, clawback: Clawback | None = None) -> Fraction:
+        """What of a deposit has not been taken back by then, for reasons that a clawback knows."""
         rest = fraction(deposit.amount)
         for back in self.chargebacks(deposit.client_id):
-            if back.deposit_id == deposit.deposit_id and back.occurred_at <= time:
+            ignored = clawback is not None and getattr(clawback, back.reason) == "none"
+            if back.deposit_id == deposit.deposit_id and back.occurred_at <= time and not ignored:
                 rest -= fraction(deposit.amount if back.amount is None else back.amount)
         return max(Fraction(0), rest)
 

@@ -55,6 +55,8 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
             wanted.position_id,
         ):
             continue
+        if facts.client_id(deal) != facts.client_id(wanted):
+            continue
         lots = Fraction(deal.volume_e8, E8)
         there = sum((rest for _, rest in queue), Fraction(0))
         closing = {"in": Fraction(0), "inout": there}.get(deal.entry or "in", lots)
@@ -204,8 +206,6 @@ def counted(component: DealComponent, plan: PlanDefined, case: Case) -> list[Sli
     deal, whens = case.deal, (plan.when, component.when)
     if deal.is_service or deal.kind != "trade" or not all(deal_fits(when, case) for when in whens):
         return []
-    if component.credit_coefficient and (deal.equity is None or deal.credit is None):
-        return []
     if deal.entry == "out_by" and component.entry != "out":
         return []
     found = [
@@ -227,8 +227,8 @@ def is_first_leg(case: Case) -> bool:
         leg
         for leg in case.facts.in_time
         if leg.entry == "out_by"
-        and (leg.account_key, leg.symbol, leg.occurred_at)
-        == (deal.account_key, deal.symbol, deal.occurred_at)
+        and (leg.account_key, leg.symbol, leg.occurred_at, leg.volume_e8)
+        == (deal.account_key, deal.symbol, deal.occurred_at, deal.volume_e8)
     ]
     return legs[0] is deal
 
@@ -243,14 +243,25 @@ def hedged_lots(case: Case) -> Fraction:
             continue
         if not period.starts_at <= deal.occurred_at < period.ends_at:
             continue
-        if facts.symbol(deal).canonical != case.symbol.canonical:
-            continue
         before = max(sums.values())
-        opened = sum((piece.lots for piece in slices_of(facts, deal) if piece.part == "in"), Fraction(0))
-        sums[deal.side or "buy"] += opened
+        sums[deal.side or "buy"] += hedging_lots(facts, deal, case)
         if deal is wanted:
             return max(sums.values()) - before
     return Fraction(0)
+
+
+def hedging_lots(facts: Facts, deal: Deal, case: Case) -> Fraction:
+    """What a deal opened for the same client and symbol, while some plan above looked at hedged volume."""
+    try:
+        other = case_of(facts, deal)
+        chain = facts.chain(other.client, deal.occurred_at)
+    except Waits:
+        return Fraction(0)
+    components = [c for link in chain if link.plan is not None for c in link.plan.components]
+    looked = any(isinstance(c, DealComponent) and c.hedged for c in components)
+    if not looked or other.client is not case.client or other.symbol.canonical != case.symbol.canonical:
+        return Fraction(0)
+    return sum((piece.lots for piece in other.slices if piece.part == "in"), Fraction(0))
 
 
 # What they measure
@@ -387,9 +398,7 @@ def coefficient(component: DealComponent, case: Case) -> Fraction:
     deal = case.deal
     if not component.credit_coefficient:
         return Fraction(1)
-    assert deal.equity is not None
-    assert deal.credit is not None
-    if deal.equity <= 0:
+    if deal.equity is None or deal.credit is None or deal.equity <= 0:
         return Fraction(0)
     return max(Fraction(0), fraction(deal.equity - deal.credit) / fraction(deal.equity))
 
@@ -402,9 +411,21 @@ class Gross:
     """By whose plan."""
     component: AnyDealComponent
     case: Case
-    slices: list[Slice]
     into: str
     """The currency of the IB that gets it: converted once, from the measure's own."""
+
+    @property
+    def slices(self) -> list[Slice]:
+        """Those that count; asked for only where there is a rate."""
+        assert self.link.plan is not None
+        return counted(self.component, self.link.plan, self.case) if self.case.deal.volume_e8 else []
+
+    @property
+    def counts(self) -> bool:
+        """Whether there is something to count: not where the equity is unknown."""
+        deal, component = self.case.deal, self.component
+        known = deal.equity is not None and deal.credit is not None
+        return bool(self.slices) and (known or not component.credit_coefficient)
 
     def at(self, rates: tuple[Rate, ...], times: Fraction = Fraction(1)) -> Fraction:
         """The amount at the best of some rates, in the IB's currency, capped and rounded."""
@@ -415,9 +436,10 @@ class Gross:
         facts, time, plan = self.case.facts, self.case.deal.occurred_at, self.link.plan
         factor = 1 if isinstance(self.component, Rebate) else fraction(self.link.assignment.factor)
         rate *= factor * times
-        if not rate or plan is None:
+        slices = self.slices if rate else []
+        if not slices or plan is None:
             return Fraction(0)
-        unit, currency = measure(self.component, plan, self.case, self.slices)
+        unit, currency = measure(self.component, plan, self.case, slices)
         if unit:
             unit *= coefficient(self.component, self.case)
         amount = rounded(facts.convert(rate * unit, currency, self.into, time))
@@ -428,10 +450,6 @@ class Gross:
         return amount
 
 
-def gross_of(link: Link, component: AnyDealComponent, case: Case) -> Gross | None:
-    """Price a component of an IB's plan, or nothing where no slice counts."""
-    assert link.plan is not None
-    slices = counted(component, link.plan, case)
-    if not slices or not case.deal.volume_e8:
-        return None
-    return Gross(link, component, case, slices, link.partner.currency)
+def gross_of(link: Link, component: AnyDealComponent, case: Case) -> Gross:
+    """A component of an IB's plan, to be priced for a deal in the IB's currency."""
+    return Gross(link, component, case, link.partner.currency)

@@ -17,9 +17,11 @@ def left_after(facts: Facts, entry: Earned) -> Earned:
     if sum(shares) >= 1:
         nothing = tuple(Fraction(0) for _ in entry.bands)
         return replace(entry, amount=Fraction(0), bands=nothing, lots=Fraction(0))
-    rest = 1 - sum(shares)
-    amount = entry.amount - sum((rounded(entry.amount * share) for share in shares), Fraction(0))
-    return replace(entry, amount=amount, bands=tuple(rounded(band * rest) for band in entry.bands))
+
+    def rest(amount: Fraction) -> Fraction:
+        return amount - sum((rounded(amount * share) for share in shares), Fraction(0))
+
+    return replace(entry, amount=rest(entry.amount), bands=tuple(rest(band) for band in entry.bands))
 
 
 def taken(facts: Facts, entry: Earned) -> list[Fraction]:

@@ -6,13 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from commission.events import ClientRegistered
 from commission.terms import (
     AnyDealComponent,
     Band,
     CohortBonus,
     PeriodDefined,
-    PlanDefined,
     RevenueShare,
     Tiers,
 )
@@ -32,7 +30,7 @@ def period_amounts(facts: Facts, entries: list[Earned]) -> list[Earned]:
         if (
             entry.component is not None
             and entry.paid
-            and is_released(facts, entry.plan, entry.client, entry.time)
+            and facts.is_released(entry.plan, entry.client, entry.time)
         ):
             groups[entry.who, entry.plan.plan_id, entry.component.name].append(entry)
     found = []
@@ -44,14 +42,6 @@ def period_amounts(facts: Facts, entries: list[Earned]) -> list[Earned]:
         if component.caps is not None:
             found.append(over_caps(facts, component, group))
     return [*found, *revenue_shares(facts), *cohorts(facts)]
-
-
-def is_released(facts: Facts, plan: PlanDefined, client: str, time: datetime) -> bool:
-    """Whether the plan's KYC gate lets through what a client did: at once, or by a later approval."""
-    changes = facts.kyc(client)
-    before = [change.status for change in changes if change.occurred_at <= time]
-    later = any(change.status == "approved" for change in changes if change.occurred_at > time)
-    return not plan.kyc_gate or before[-1:] == ["approved"] or later
 
 
 def like(entry: Earned, amount: Fraction) -> Earned:
@@ -173,27 +163,33 @@ def graduated(facts: Facts, tiers: Tiers, group: Group) -> Fraction:
 
 def by_level(facts: Facts, tiers: Tiers, group: Group) -> Fraction:
     """Walk through the days with a level: up after a day or period, down at the first day of a period."""
-    level, below, added = 0, 0, Fraction(0)
+    level, below, at_end, added = 0, 0, 0, Fraction(0)
     periods = sorted(facts.periods.values(), key=lambda period: period.period)
     for place, period in enumerate(periods):
         begin = periods[max(0, place - tiers.lookback_periods)].starts_at
-        if seen_until(tiers, group, begin, period.starts_at) >= level:
-            below = 0
+        seen = seen_until(tiers, group, begin, period.starts_at)
+        if seen >= level or at_end > level:
+            level, below = risen(tiers, level, max(seen, at_end)), 0
         else:
             below += 1
             if below > tiers.grace_periods:
-                seen = seen_until(tiers, group, begin, period.starts_at)
                 level = max(seen, level - tiers.step) if tiers.step else seen
                 below = 0
-        day = period.starts_at
+        first, day = level, period.starts_at
         while day < period.ends_at:
             after = day + timedelta(days=1)
             added += total(at_band(e, level) - e.amount for e in group if day <= e.time < after)
-            seen = seen_until(tiers, group, begin, after)
-            if seen > level and (after >= period.ends_at or tiers.promote == "next_day"):
-                level = min(seen, level + tiers.step) if tiers.step else seen
+            if tiers.promote == "next_day":
+                level = max(level, risen(tiers, first, seen_until(tiers, group, begin, after)))
             day = after
+        if tiers.promote == "next_period":
+            at_end = seen_until(tiers, group, begin, period.ends_at)
     return added
+
+
+def risen(tiers: Tiers, level: int, seen: int) -> int:
+    """The level after a promotion, at most one step up."""
+    return max(level, min(seen, level + tiers.step) if tiers.step else seen)
 
 
 def seen_until(tiers: Tiers, group: Group, begin: datetime, end: datetime) -> int:
@@ -215,7 +211,7 @@ def revenue_shares(facts: Facts) -> list[Earned]:
             for link in facts.chain(case.client, deal.occurred_at)[:1]:
                 for component in link.plan.components if link.plan else ():
                     if isinstance(component, RevenueShare) and link.plan is not None:
-                        if not is_released(facts, link.plan, case.client.client_id, deal.occurred_at):
+                        if not facts.is_released(link.plan, case.client.client_id, deal.occurred_at):
                             continue
                         worth = standing(facts, link, case, revenue_worth(link, component, case))
                         groups[link.ib, link.plan.plan_id, component.name].append(
@@ -279,10 +275,11 @@ def settled(facts: Facts, rows: list[tuple[Link, RevenueShare, Case, Fraction]])
     ]
 
 
-def known_chain(facts: Facts, client: ClientRegistered, time: datetime) -> list[Link]:
-    """The upline; nobody, while it is not known."""
+def known_chain(facts: Facts, case: Case) -> list[Link]:
+    """The upline of a deal; nobody, while the deal waits for anything."""
     try:
-        return facts.chain(client, time)
+        shared(facts, case)
+        return facts.chain(case.client, case.deal.occurred_at)
     except Waits:
         return []
 
@@ -294,7 +291,7 @@ def cohorts(facts: Facts) -> list[Earned]:
     for client in facts.clients.values():
         for case in closings(facts, client):
             time = case.deal.occurred_at
-            for link in known_chain(facts, client, time)[:1]:
+            for link in known_chain(facts, case)[:1]:
                 for component in link.plan.components if link.plan else ():
                     fits = isinstance(component, CohortBonus) and (
                         not component.countries or client.country in component.countries
@@ -302,7 +299,7 @@ def cohorts(facts: Facts) -> list[Earned]:
                     if not fits or link.suspended or link.is_client(client) or link.plan is None:
                         continue
                     assert isinstance(component, CohortBonus)
-                    if not is_released(facts, link.plan, client.client_id, time):
+                    if not facts.is_released(link.plan, client.client_id, time):
                         continue
                     closed = total(piece.lots for piece in case.slices if piece.part == "out")
                     key = (link.ib, link.plan.plan_id, component.name, facts.period(time).period)

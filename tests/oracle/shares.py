@@ -66,8 +66,10 @@ def shared(facts: Facts, case: Case) -> list[Earned]:
     if not chain:
         return []
     for component in chain[0].plan.components if chain[0].plan else ():
-        if isinstance(component, RevenueShare) and (gross := gross_of(chain[0], component, case)):
-            gross.at(component.rates)  # what the period needs of the deal is waited for, too
+        if isinstance(component, RevenueShare):
+            gross_of(chain[0], component, case).at(
+                component.rates
+            )  # what the period needs of the deal is waited for, too
     earned = [entry for kind in kinds_of(chain) for entry in shared_of_kind(kind, chain, case)]
     earned = cut_to_budget(chain, case, earned)
     return earned + rebates(chain[0], case, earned)
@@ -133,7 +135,7 @@ def by_difference(
     earned: list[Earned] = []
     below: list[tuple[Link, Fraction]] = []
     for link, components in zip(chain, of_kind, strict=True):
-        grosses = [gross for c in components if (gross := gross_of(link, c, case)) is not None]
+        grosses = [gross_of(link, component, case) for component in components]
         if not grosses:
             continue
         own = sum((gross.at(gross.component.rates) for gross in grosses), Fraction(0))
@@ -150,7 +152,7 @@ def with_bands(
 ) -> Earned:
     """What the IB would have kept at each band's rates, all others unchanged."""
     component = gross.component
-    if best(rates, gross.case.subject) is None:
+    if best(rates, gross.case.subject) is None or not gross.counts:
         return entry
     bands = component.tiers.bands if component.tiers else ()
     grosses = [
@@ -170,7 +172,7 @@ def absolute(chain: list[Link], of_kind: list[list[AnyDealComponent]], case: Cas
         for component in components:
             levels = (component.rates, *component.override.levels)
             gross = gross_of(link, component, case)
-            if gross is not None and depth < len(levels):
+            if depth < len(levels):
                 entry = earn(link, component, case, gross.at(levels[depth]))
                 own.append(with_bands(entry, gross, levels[depth], []))
         if own:
@@ -185,8 +187,6 @@ def absolute(chain: list[Link], of_kind: list[list[AnyDealComponent]], case: Cas
 def from_below(chain: list[Link], component: AnyDealComponent, case: Case) -> list[Earned]:
     """Price the lowest IB's component in each receiver's currency, and hand it up there."""
     gross = gross_of(chain[0], component, case)
-    if gross is None:
-        return []
     share: Callable[[list[Link], Gross], list[Fraction]] = {
         "cascade": cascade,
         "split": split,
@@ -271,11 +271,10 @@ def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:
             assert link.plan is not None
             rate = best(component.rates, case.subject)
             own = sum((e.amount for e in earned if e.who == link.ib and e.paid), Fraction(0))
-            counts = counted(component, link.plan, case)
+            counts = rate is not None and counted(component, link.plan, case)
             amount = rounded(own * rate) if rate is not None and counts else Fraction(0)
         else:
-            gross = gross_of(link, component, case)
-            amount = gross.at(component.rates) if gross else Fraction(0)
+            amount = gross_of(link, component, case).at(component.rates)
         entry = replace(earn(link, component, case, amount), who=f"client:{case.client.client_id}", paid=True)
         found.append(entry)
         if component.funded_by == "ib":

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.client_state import RoutedDeal
-from commission.terms import Band, CommissionShare, Pips, Tiers
+from commission.terms import Band, CommissionShare, Pips, Tiers, When
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import MAX_BATCH_RECORDS, Record, decode_batch, encode
@@ -216,10 +216,11 @@ OLD_HANDS = plan(
     "old USD",
     per_lot("*=1", entry="in", hedged=True, tiers=Tiers(by="lots", bands=(Band(start=D(1), factor=D(2)),))),
     Pips(name="pips", rates=rates("*=1"), close_by="first_leg"),
+    per_lot("*=1", name="held", when=When(min_holding_s=60)),
     CommissionShare(name="charges", rates=rates("*=0.5"), charges=True),
     kyc_gate=True,
 )
-"""Every kind of state there is: hedged volumes, first legs, volumes to charge, tallies that wait."""
+"""Every kind of state: hedged volumes, first legs, closings, volumes to charge, tallies that wait."""
 GATED = plan("silver USD", per_lot("*=5"), LOT, EASY, kyc_gate=True)
 ACCOUNT_LOG = [
     lines(deal("1 buy 1 EURUSD out", bid=D("1.1"), ask=D("1.2"), profit=D("0.00"))),
