@@ -245,6 +245,9 @@ class StatementRow(Shape):
     rounding: Amount
     closing: Amount
     held: Amount
+    transfers: int = Field(description="Rows it states the sum of; its file holds them.")
+    previous: str = Field(description="Hash of the IB's statement before; empty on the first.")
+    hash: str = Field(description="Over the figures above and every transfer.")
 
 
 class StatementPage(Shape):

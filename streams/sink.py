@@ -34,7 +34,8 @@ ORIGIN = ("_topic", "_partition", "_offset")
 INSERT = {"async_insert": 0}
 """ClickHouse 26 made inserts asynchronous by default; a position may only follow stored rows."""
 
-BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS)
+BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.SETTLEMENTS)
+"""Archived as they stood, with their sources: what replay reads, and what tells which row caused which."""
 READS = tuple(topic.name for topic in topics.TOPICS)
 
 Row = list[Any]
