@@ -98,7 +98,7 @@ def statement_file(ledger: Ledger, statement_id: str) -> StatementFile | None:
     wanted = next(s for s in history.statements if s.statement_id == statement_id)
     earlier = [s for s in history.statements if s.period < wanted.period]
     rows = history.by_statement(wanted.currency, earlier[-1] if earlier else None)
-    return StatementFile(wanted, tuple(rows.get((wanted.period, wanted.currency), ())))
+    return _file(wanted, rows)
 
 
 def statement_files(ledger: Ledger) -> Iterator[tuple[StatementFile, Statement | None]]:
@@ -109,9 +109,16 @@ def statement_files(ledger: Ledger) -> Iterator[tuple[StatementFile, Statement |
         rows = history.by_statement()
         last: dict[str, Statement] = {}
         for statement in history.statements:
-            place = statement.period, statement.currency
-            yield StatementFile(statement, tuple(rows.get(place, ()))), last.get(statement.currency)
+            yield _file(statement, rows), last.get(statement.currency)
             last[statement.currency] = statement
+
+
+def _file(statement: Statement, rows: dict[Place, list[Transfer]]) -> StatementFile:
+    """In the order of time, the closing's rows last: the same bytes for the same ledger."""
+    own = rows.get((statement.period, statement.currency), [])
+    return StatementFile(
+        statement, tuple(sorted(own, key=lambda row: (bool(row.period), row.occurred_at, row.transfer_id)))
+    )
 
 
 class _Log:

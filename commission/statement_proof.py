@@ -163,8 +163,8 @@ def _adds_up(s: Statement) -> Check:
     unit = Decimal(1).scaleb(-minor_digits(s.currency))
     is_payable = s.payable >= 0 and s.payable == s.payable.quantize(unit, context=EXACT)
     found = (
-        f"{plain(s.opening)} + {plain(s.accrued)} - {plain(s.reversed)} - {plain(s.payable)} - "
-        f"{plain(s.rounding)} = {plain(closing)} {s.currency}"
+        f"{plain(s.opening)} + {plain(s.accrued)} - {plain(s.reversed)} - {plain(s.payable)} "
+        f"{'-' if s.rounding >= 0 else '+'} {plain(abs(s.rounding))} = {plain(closing)} {s.currency}"
     )
     if closing != s.closing:
         found += f", not {plain(s.closing)}"
