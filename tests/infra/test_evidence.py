@@ -1,11 +1,13 @@
 """Statements that prove themselves, terms as they were known, and the way from a transfer to its line.
 
 ib-north has 5 a lot, 6 from 2 lots of a month on. September: 1 + 1 + 0.333 lots, 5 + 5 + 1.665, and 2.333
-more for the tier: 13.998, paid 14.00, rounding -0.002. After its end come another lot of September (5, tier 1)
-and the cancellation of the first (reversal 5, tier 1 back), and in October one lot (5): 11 - 6 = 5.00.
+more for the tier: 13.998, paid 14.00, rounding -0.002. After its end come another lot of September (5, tier
+1) and the cancellation of the first (reversal 5, tier 1 back), and in October one lot (5): 11 - 6 = 5.00.
 """
 
 import json
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -14,10 +16,13 @@ from typing import Any
 
 import clickhouse_connect
 import pytest
+import uvicorn
 from click.testing import Result
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
+from api.app import create_app
+from api.ledger import Ledger
 from commission.statement_proof import PROVED
 from commission.terms import Band, Tiers
 from infra.cli import app
@@ -426,3 +431,22 @@ def test_a_deal_that_waited_shows_what_let_it_go(tmp_path: Path) -> None:
     assert ("account-book", "client") == (last["topic"], last["by"])
     assert '"account_linked"' in last["lines"][0]
     assert ["mt5-deals-csv deals.csv:2"] == [line["source"] for line in found["revisions"]]
+
+
+def test_a_running_server_is_asked(folder: Path, tmp_path: Path) -> None:
+    """It owns the embedded database: the command follows its note, and opens the database without one."""
+    ledger = Ledger(lambda: opened(folder))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(ledger, Settings(_env_file=None)), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    (tmp_path / "serve.json").write_text(json.dumps({"url": url}))
+    try:
+        written = ibflow(tmp_path, "statement", "ib-north", "2026-09", "-o", tmp_path / "out.jsonl")
+    finally:
+        server.should_exit = True
+        thread.join(30)
+    assert 0 == written.exit_code, written.output
+    assert [] == faults(tmp_path / "out.jsonl")
+    assert not (tmp_path / "clickhouse").exists()
