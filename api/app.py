@@ -10,7 +10,7 @@ from api import portal, problems
 from api.exposure import check_exposure
 from api.gate import Gate
 from api.ledger import Ledger
-from api.routes import health, pages, partners, quality, reports, transfers
+from api.routes import health, pages, partners, quality, reports, terms, transfers
 from schemas.settings import Settings
 
 DESCRIPTION = """
@@ -39,7 +39,7 @@ def create_app(
     )
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
-    for room in (health, reports, transfers, partners, quality, pages):
+    for room in (health, reports, transfers, partners, terms, quality, pages):
         app.include_router(room.router)
     portal.mount(app)
     problems.install(app)

@@ -197,6 +197,121 @@ class ExplanationAnswer(Shape):
     chain: list[TransferRow] = Field(description="Transfers of the same cause, with reversals and releases.")
 
 
+class Line(Shape):
+    """A deal's line as it was read, and where it stands in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    revision: str
+    source: str = Field(description="File and line, or address, that it was read from.")
+    line: str
+
+
+class TrailStep(Shape):
+    """One message on the way back."""
+
+    topic: str
+    partition: int
+    offset: int
+    source: str = Field(description="The message behind it; empty for what came from outside.")
+    missing: bool = Field(description="The archive lacks it.")
+    by: str = Field(description="`identity`, `client` or `trigger`: how its lines were found.")
+    lines: list[str] = Field(description="As they stood.")
+    others: int = Field(description="Lines of the message that are not shown.")
+
+
+class AuditAnswer(Shape):
+    """A transfer's way back to what was read; for a reversal its original's, too."""
+
+    transfer: TransferRow
+    steps: list[TrailStep]
+    revisions: list[Line] = Field(description="Every line of the deal that caused it.")
+    complete: bool = Field(description="The way ends where something came from outside.")
+    reverses: "AuditAnswer | None"
+
+
+class Known(Shape):
+    """Where a fact came from: its message in the terms topic."""
+
+    offset: int
+    stored_at: datetime
+
+
+class KnownPartner(Shape):
+    """An IB as of the time asked."""
+
+    ib_id: str
+    name: str
+    currency: str
+    parent: str | None
+    plan_id: str | None
+    plan_version: int | None
+    rank: str
+    factor: str
+    status: str
+    kyc_approved: bool
+    known: Known
+
+
+class KnownPlan(Shape):
+    """A version of a plan."""
+
+    plan_id: str
+    version: int
+    since: datetime | None
+    in_force: bool
+    currency: str
+    components: list[dict[str, str]]
+    definition: str = Field(description="As published.")
+    known: Known
+
+
+class KnownRate(Shape):
+    """The newest rate of a pair as of the time asked."""
+
+    base: str
+    quote: str
+    rate: str
+    as_of: datetime
+    source: str
+    known: Known
+
+
+class KnownSymbol(Shape):
+    """What a server's symbol means."""
+
+    server: str
+    symbol: str
+    canonical: str
+    asset_class: str
+    contract_size: str
+    pip: str
+    known: Known
+
+
+class KnownPeriod(Shape):
+    """A statement period, and where its end was told."""
+
+    period: str
+    starts_at: datetime
+    ends_at: datetime
+    known: Known
+    ended: Known | None
+
+
+class TermsAnswer(Shape):
+    """The terms of a time, as known at a point of their log."""
+
+    as_of: datetime
+    known_at: Known | None = Field(description="The newest message that counted; null if there was none.")
+    partners: list[KnownPartner]
+    plans: list[KnownPlan]
+    rates: list[KnownRate] = []
+    symbols: list[KnownSymbol] = []
+    periods: list[KnownPeriod] = []
+
+
 class PartnerTotals(Shape):
     """One currency of an IB: earned in the interval, and the balances it moved."""
 
@@ -245,6 +360,9 @@ class StatementRow(Shape):
     rounding: Amount
     closing: Amount
     held: Amount
+    transfers: int = Field(description="Rows it states the sum of; its file holds them.")
+    previous: str = Field(description="Hash of the IB's statement before; empty on the first.")
+    hash: str = Field(description="Over the figures above and every transfer.")
 
 
 class StatementPage(Shape):

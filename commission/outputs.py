@@ -167,6 +167,12 @@ class Statement:
     rounding: Decimal
     closing: Decimal
     held: Decimal
+    transfers: int = 0
+    """How many transfers it states the sum of, those of its closing included."""
+    previous: str = ""
+    """Hash of the IB's last statement in this currency; empty on the first."""
+    hash: str = ""
+    """Over the figures above and every transfer; `commission.statement_proof` says how."""
 
 
 Output = Transfer | Tally | Rejection | Milestone | Statement

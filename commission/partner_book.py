@@ -12,6 +12,7 @@ from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
 from commission.pricing import Factors
 from commission.settlement import Bucket, Due, Settling, due, is_accrued, with_tally
+from commission.statement_proof import statement_hash, total_of, with_row
 from commission.terms import Component, PartnerDefined, PeriodDefined, PeriodEnded, PlanDefined
 from commission.value import value
 
@@ -24,6 +25,9 @@ class Turnover:
 
     accrued: Decimal = ZERO
     reversed: Decimal = ZERO
+    rows: int = 0
+    total: int = 0
+    """The sum that proves the rows, of `commission.statement_proof`."""
 
 
 @value
@@ -34,6 +38,8 @@ class Balance:
     held: Decimal = ZERO
     open: dict[str, Turnover] = field(default_factory=dict)
     """Period → turnover; "" where the terms defined no period for the time of a transfer."""
+    last: str = ""
+    """Hash of the newest statement."""
 
 
 @value
@@ -72,18 +78,21 @@ def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
     account = f"ib:{record.ib_id}:"
     credited, debited = record.credit.removeprefix(account), record.debit.removeprefix(account)
     if "pending" in (credited, debited):
-        period = _open_period(partner, terms.period_of(record.matures_at or record.occurred_at), terms)
+        period = open_period(partner.closed, record, terms)
         known = turnovers.get(period) or Turnover()
+        accrued, reversed_ = known.accrued, known.reversed
         if credited == "pending":
-            turnover = Turnover(accrued=known.accrued + record.amount, reversed=known.reversed)
+            accrued += record.amount
         else:
-            turnover = Turnover(accrued=known.accrued, reversed=known.reversed + record.amount)
+            reversed_ += record.amount
+        total = with_row(known.total, record)
+        turnover = Turnover(accrued=accrued, reversed=reversed_, rows=known.rows + 1, total=total)
         turnovers = {**turnovers, period: turnover}
     if credited == "held":
         held += record.amount
     if debited == "held":
         held -= record.amount
-    balance = Balance(carried=balance.carried, held=held or ZERO, open=turnovers)
+    balance = Balance(carried=balance.carried, held=held or ZERO, open=turnovers, last=balance.last)
     balances = {**partner.balances, record.currency: balance}
     draft.put(key, PartnerState(closed=partner.closed, balances=balances))
 
@@ -204,11 +213,15 @@ def _least_payable(partner: PartnerDefined, period: PeriodDefined, terms: Terms)
     return plan.min_payout
 
 
-def _open_period(partner: PartnerState, period: str, terms: Terms) -> str:
-    """Each transfer belongs to exactly one statement: a closed period's late ones to the next open."""
-    if not period or period > partner.closed:
+def open_period(closed: str, row: Transfer, terms: Terms) -> str:
+    """The period of an IB's row; after `closed` was closed, late rows belong to the next open one.
+
+    So each belongs to exactly one statement: the first that closes at or after this period.
+    """
+    period = terms.period_of(row.matures_at or row.occurred_at)
+    if not period or period > closed:
         return period
-    return next((p.period for p in terms.periods if p.period > partner.closed), "")
+    return next((p.period for p in terms.periods if p.period > closed), "")
 
 
 def _close_balance(
@@ -229,26 +242,28 @@ def _close_balance(
         if rounded.amount > 0:
             payable, residue = rounded.amount, rest.amount
     closing = total - payable - residue or ZERO
-    draft.emit(
-        *_settle(ib_id, currency, period, payable, residue),
-        Statement(
-            statement_id=digest("statement", ib_id, period.period, currency),
-            ib_id=ib_id,
-            period=period.period,
-            starts_at=period.starts_at,
-            ends_at=period.ends_at,
-            currency=currency,
-            opening=balance.carried,
-            accrued=accrued,
-            reversed=reversed_,
-            payable=payable,
-            rounding=residue,
-            closing=closing,
-            held=balance.held,
-        ),
+    rows = tuple(_settle(ib_id, currency, period, payable, residue))
+    statement = Statement(
+        statement_id=digest("statement", ib_id, period.period, currency),
+        ib_id=ib_id,
+        period=period.period,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        currency=currency,
+        opening=balance.carried,
+        accrued=accrued,
+        reversed=reversed_,
+        payable=payable,
+        rounding=residue,
+        closing=closing,
+        held=balance.held,
+        transfers=sum(balance.open[name].rows for name in due) + len(rows),
+        previous=balance.last,
     )
+    proof = statement_hash(statement, total_of(rows, sum(balance.open[name].total for name in due)))
+    draft.emit(*rows, replace(statement, hash=proof))
     rest_open = {name: turnover for name, turnover in balance.open.items() if name not in due}
-    return Balance(carried=closing, held=balance.held, open=rest_open)
+    return Balance(carried=closing, held=balance.held, open=rest_open, last=proof)
 
 
 def _settle(

@@ -232,8 +232,22 @@ def schema() -> None:
 
 
 @app.command(rich_help_panel="Daily work")
-def verify(*, as_json: Json = False) -> None:
+def verify(
+    *,
+    statement: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Check a statement's file instead, without a server."),
+    ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The file of the statement before it."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Check the ledger's invariants and print their figures; exit 1 if one does not hold."""
+    if statement is not None:
+        verify_file(statement, previous, as_json=as_json)
+        return
     from infra.demo import findings_table
     from infra.verify_client import fetch_report
 
@@ -377,6 +391,67 @@ def plans_schema() -> None:
     from schemas.plan_schema import plan_file_schema
 
     typer.echo(json.dumps(plan_file_schema(), indent=2))
+
+
+@app.command(rich_help_panel="Daily work")
+def statement(
+    ib_id: Annotated[str, typer.Argument(metavar="IB")],
+    period: Annotated[str, typer.Argument(help="Such as 2026-09.")],
+    output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="File to write.")],
+    currency: Annotated[str, typer.Option(help="Needed where the IB has several.")] = "",
+) -> None:
+    """Write an IB's statement with all of its transfers, for the IB to check by itself."""
+    from infra.statements import write_statement
+
+    with told():
+        out.print(write_statement(Settings(), ib_id, period, currency, output), highlight=False)
+
+
+def verify_file(path: Path, previous: Path | None, *, as_json: bool) -> None:
+    """Check a statement's file by itself."""
+    from infra.statements import check_files, checks_table
+
+    with told():
+        found, checks = check_files(path, previous)
+    if as_json:
+        typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
+    else:
+        Console().print(checks_table(found, checks))
+    if not all(check.holds for check in checks):
+        raise typer.Exit(EXIT_BROKEN)
+
+
+@terms_app.command("show")
+def terms_show(
+    *,
+    as_of: Annotated[str, typer.Option(help="Event time, such as 2026-09-01T12:00:00Z; now.")] = "",
+    known_at: Annotated[str, typer.Option(help="Offset of the terms topic, or a time; the newest.")] = "",
+    ib: Annotated[str, typer.Option(help="Only this IB and those above it.")] = "",
+    plan: Annotated[str, typer.Option(help="Only this plan.")] = "",
+    as_json: Json = False,
+) -> None:
+    """What the terms say of a time, as they were known at a point of their log, and where from."""
+    from infra.evidence import fetch_terms, terms_renderables
+
+    with told():
+        shown = fetch_terms(Settings(), as_of, known_at, ib, plan)
+    if as_json:
+        typer.echo(json.dumps(shown, indent=2))
+    else:
+        Console().print(*terms_renderables(shown), sep="\n")
+
+
+@app.command(rich_help_panel="Daily work")
+def audit(transfer_id: str, *, as_json: Json = False) -> None:
+    """Follow a transfer back to the lines it came from: topic, partition, offset, bytes, source."""
+    from infra.evidence import audit_tree, fetch_audit
+
+    with told():
+        found = fetch_audit(Settings(), transfer_id)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        out.print(audit_tree(found))
 
 
 def main() -> None:

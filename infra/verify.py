@@ -7,9 +7,13 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from api.ledger import Ledger
+from api.problems import Problem
+from api.statement_file import statement_files
 from commission.ledger import ledger_hash
 from commission.money import plain
 from commission.outputs import Transfer
+from commission.statement_proof import check
 from schemas import topics
 from schemas.wire import decode_batch
 from streams.partition import Partition
@@ -51,6 +55,7 @@ def verify(client: Client) -> Report:
         _trial_balance,
         _earned_stands,
         _statements_add_up,
+        _statements_chained,
         _every_deal_once,
         _reversals_exact,
         _no_output_without_cause,
@@ -173,6 +178,24 @@ def _statements_add_up(client: Client) -> Finding:
     ).result_rows[0]
     figures = f"{count} statements, {len(rows)} do not add up, {chained} do not open where the last closed"
     return Finding("statements add up", figures, not rows and not chained)
+
+
+def _statements_chained(client: Client) -> Finding:
+    """Every statement proves itself and the one before it, as it does to a partner who has its file."""
+    count, broken = 0, []
+    try:
+        for file, previous in statement_files(Ledger(lambda: client)):
+            count += 1
+            statement = file.statement
+            proofs = check(statement, file.transfers, previous)
+            is_chained = previous is not None or not statement.previous
+            if not is_chained or not all(proof.holds for proof in proofs):
+                broken.append(f"{statement.ib_id} {statement.period} {statement.currency}")
+    except Problem as problem:
+        return Finding("statements chained", problem.detail, holds=False)
+    named = ": " + ", ".join(broken[:3]) if broken else ""
+    figures = f"{count} statements hashed again, {len(broken)} do not prove themselves{named}"
+    return Finding("statements chained", figures, not broken)
 
 
 def _every_deal_once(client: Client) -> Finding:

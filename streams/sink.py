@@ -40,7 +40,8 @@ INSERT_LINES = {
     "input_format_null_as_default": 1,
 }
 
-BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS)
+BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.SETTLEMENTS)
+"""Archived as they stood, with their sources: what replay reads, and what tells which row caused which."""
 READS = tuple(topic.name for topic in topics.TOPICS)
 
 Row = list[Any]

@@ -6,12 +6,14 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.portal.chart import Chart, chart
-from api.queries import balance, commissions, quality, transfers
+from api.queries import balance, commissions, quality, statements, transfers
 from api.queries.partners import tree, walk
 from api.queries.periods import interval, periods
 from api.queries.transfers import TransferFilter
 
 NEWEST = 15
+MAX_STATEMENTS = 500
+"""On the page; the API lists them all."""
 ZERO = Decimal(0)
 
 
@@ -51,6 +53,8 @@ class Overview:
     partners: int
     chart: Chart | None
     transfers: list[Row]
+    statements: list[Row]
+    """Of the period and currency that are chosen."""
     names: dict[str, str]
     balance: dict[str, Any]
 
@@ -84,10 +88,16 @@ def overview(ledger: Ledger, period: str, currency: str) -> Overview:
         tree=tuple(_line(root, chosen, top) for root in roots),
         partners=len(nodes),
         chart=chart(commissions.daily(ledger, span, chosen), names),
+        statements=_statements(ledger, period, chosen),
         transfers=newest,
         names=names,
         balance=proof,
     )
+
+
+def _statements(ledger: Ledger, period: str, currency: str) -> list[Row]:
+    found = statements.statements(ledger, "", period, MAX_STATEMENTS)["items"] if period else []
+    return [row for row in found if row["currency"] == currency]
 
 
 def _busiest(totals: list[Row], currencies: list[str]) -> str:

@@ -9,7 +9,7 @@ MAX_PAYOUT_LINES = 100_000
 
 _LIST = """
 SELECT statement_id, ib_id, period, starts_at, ends_at, currency, opening, accrued, reversed, payable,
-    rounding, closing, held
+    rounding, closing, held, transfers, previous, hash
 FROM statements FINAL
 WHERE ({ib:String} = '' OR ib_id = {ib:String}) AND ({period:String} = '' OR period = {period:String})
   AND (period, ib_id, currency) > ({after_period:String}, {after_ib:String}, {after_currency:String})

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from api.csv_cells import to_csv
 from api.paging import Cursor, Limit
@@ -14,6 +15,7 @@ from api.queries.commissions import DIMENSIONS, GroupBy, ReportFilter
 from api.queries.periods import interval
 from api.routes.context import Ib, LedgerHere, Period
 from api.shapes import CommissionReport, StatementPage, TrialBalance
+from api.statement_file import statement_file
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
@@ -70,6 +72,25 @@ def statements(
 ) -> Any:
     """Closed periods: opening + accrued - reversed - payable - rounding = closing."""
     return statement_queries.statements(ledger, ib, period, limit, cursor)
+
+
+@router.get(
+    "/statements/{statement_id}/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {}}, "description": "The statement's file."}},
+)
+def statement_export(
+    ledger: LedgerHere, statement_id: Annotated[str, Path(max_length=128)]
+) -> StreamingResponse:
+    """Download a statement with all of its transfers, one JSON object a line, for the IB it belongs to.
+
+    Its hash covers every line; `ibflow verify --statement FILE` checks it without us.
+    """
+    file = statement_file(ledger, statement_id)
+    if file is None:
+        raise Problem(404, f"No statement {statement_id}. Find its id with /v1/statements?ib=…&period=…")
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return StreamingResponse(file.lines(), media_type="application/x-ndjson", headers=headers)
 
 
 @router.get("/trial-balance", response_model=TrialBalance)

@@ -121,3 +121,11 @@ def test_amounts_are_shown_in_their_currencys_digits() -> None:
     shown = [rounded(Decimal(amount), currency) for amount, currency in
              (("1234.5", "USD"), ("-1234.5", "USD"), ("-0.001", "USD"), ("1500", "JPY"))]  # fmt: skip
     assert shown == ["1,234.50", "\u22121,234.50", "0.00", "1,500"]
+
+
+def test_a_closed_period_lists_its_statements_with_their_files(http: Browser) -> None:
+    """A's statement of September, in the page's currency, leads to its file; all periods list none."""
+    page = http.get("/?period=2026-09").text
+    assert "/v1/statements/st-A/export" in page
+    assert "/v1/statements/st-B/export" not in page
+    assert '/export" aria' not in http.get("/").text

@@ -204,3 +204,11 @@ def test_dead_letters_are_listed(http: Browser) -> None:
     (letter,) = http.get("/v1/dead-letters?code=bad_number").json()["items"]
     assert (letter["source"], letter["position"], letter["reason"]) == ("deals.csv", "9", "not a number")
     assert http.get("/v1/dead-letters?code=other").json()["items"] == []
+
+
+def test_a_statement_file_needs_the_archive(http: Browser) -> None:
+    """Rows whose messages are not archived belong nowhere; neither does a statement nobody closed."""
+    unknown = http.get("/v1/statements/nothing/export")
+    assert (404, True) == (unknown.status_code, "/v1/statements?" in unknown.json()["detail"])
+    without = http.get("/v1/statements/st-A/export")
+    assert (409, True) == (without.status_code, "archive lacks" in without.json()["detail"])

@@ -27,6 +27,7 @@ NAMES = (
     "trial balance zero",
     "earned stands in accounts",
     "statements add up",
+    "statements chained",
     "every deal once",
     "reversals exact, once",
     "no row without cause",
@@ -64,7 +65,7 @@ def broken(client: Client) -> list[str]:
 
 
 def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
-    """All seven invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
+    """All eight invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
     report = verify(ledger)
     assert NAMES == tuple(finding.invariant for finding in report.findings)
     assert [] == broken(ledger)

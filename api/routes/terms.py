@@ -1,0 +1,38 @@
+"""The terms as they were known, and the way from a transfer back to what was read."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from api.audit import audit
+from api.problems import Problem
+from api.routes.context import Ib, LedgerHere
+from api.shapes import AuditAnswer, TermsAnswer
+from api.terms_view import terms_view
+
+router = APIRouter(prefix="/v1")
+
+
+@router.get("/terms", response_model=TermsAnswer, tags=["terms"])
+def terms(
+    ledger: LedgerHere,
+    as_of: Annotated[datetime | None, Query(description="Event time; now.")] = None,
+    known_at: Annotated[
+        str, Query(max_length=64, description="Offset of the terms topic, or when it was stored; the newest.")
+    ] = "",
+    ib: Ib = "",
+    plan: Annotated[str, Query(max_length=128, description="A plan's id; empty: all.")] = "",
+) -> Any:
+    """What the terms say of a time as they were known at a point of their log, and where each came from."""
+    at = as_of or datetime.now(UTC)
+    return terms_view(ledger, at if at.tzinfo else at.replace(tzinfo=UTC), known_at, ib, plan)
+
+
+@router.get("/transfers/{transfer_id}/audit", response_model=AuditAnswer, tags=["transfers"])
+def trail(ledger: LedgerHere, transfer_id: Annotated[str, Path(max_length=128)]) -> Any:
+    """Every message on the way from this transfer back to what was read, with its lines as they stood."""
+    found = audit(ledger, transfer_id)
+    if found is None:
+        raise Problem(404, f"No transfer {transfer_id}. Find its id with /v1/transfers?deal=… or ?client=…")
+    return found

@@ -1,0 +1,212 @@
+"""A statement with all of its transfers: what a partner is given, and what proves it without us.
+
+Which transfers belong is not stored: the partner book decides when a row arrives, by what is closed by
+then. So rows are sorted again by their place in the book's archived log.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.ledger import Ledger, Row
+from api.problems import Problem
+from commission.belonging import Booked, Place, by_statement
+from commission.outputs import Statement, Transfer
+from commission.statement_proof import PROVED
+from commission.terms import PeriodDefined
+from schemas import topics
+from schemas.wire import decode_batch, encode
+
+MAX_TRANSFERS = 1_000_000
+"""Rows read for one IB; a statement with more needs a period shorter than a month."""
+MAX_STATEMENTS = 10_000
+"""Of one IB."""
+MAX_MESSAGES = 10_000_000
+"""Messages of one partition whose sources are looked at."""
+
+_SHOWN = sorted(PROVED - {"type"})
+_COLUMNS = (
+    "statement_id, ib_id, period, starts_at, ends_at, currency, opening, accrued, reversed, payable, "
+    "rounding, closing, held, transfers, previous, hash"
+)
+_OF_IB = f"""
+SELECT {_COLUMNS}, _partition, _offset FROM statements FINAL WHERE ib_id = {{ib:String}}
+ORDER BY period, currency LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
+
+# Of what was booked before the last closing only later periods' rows can still be open.
+_ROWS = f"""
+SELECT {", ".join(_SHOWN)}, _topic, _partition, _offset FROM transfers FINAL
+WHERE ib_id = {{ib:String}} AND ({{currency:String}} = '' OR currency = {{currency:String}})
+  AND (debit = {{pending:String}} OR credit = {{pending:String}})
+  AND (_topic != '{topics.PARTNER_BOOK}' OR toInt64(_offset) > {{after:Int64}}
+    OR coalesce(matures_at, occurred_at) >= {{since:DateTime64(6, 'UTC')}})
+ORDER BY occurred_at, transfer_id LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
+
+_CAUSES = f"""
+SELECT _offset, source FROM books FINAL
+WHERE _topic = '{topics.SETTLEMENTS}' AND _partition = {{partition:UInt32}}
+LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
+
+# A batch sent again after a crash has the same source; the book took the first and skipped the others.
+_AGAIN = f"""
+SELECT arraySort(groupArray(_offset)) AS offsets FROM books FINAL
+WHERE _topic = '{topics.PARTNER_BOOK}' AND _partition = {{partition:UInt32}} AND source != ''
+GROUP BY source HAVING count() > 1 LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
+
+_TERMS = f"""
+SELECT _offset, source, message FROM books FINAL
+WHERE _topic = '{topics.PARTNER_BOOK}' AND _partition = {{partition:UInt32}}
+  AND startsWith(source, '{topics.TERMS}/')
+ORDER BY _offset LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
+
+BEGINNING = datetime.fromisoformat("1900-01-01T00:00:00Z")
+
+
+@dataclass(frozen=True, slots=True)
+class StatementFile:
+    """A statement and the transfers it states the sum of."""
+
+    statement: Statement
+    transfers: tuple[Transfer, ...]
+
+    @property
+    def name(self) -> str:
+        """A file name that tells which statement it is."""
+        parts = (self.statement.ib_id, self.statement.period, self.statement.currency)
+        return "-".join("".join(c if c.isalnum() else "-" for c in part) for part in parts) + ".jsonl"
+
+    def lines(self) -> Iterator[bytes]:
+        """JSON lines: the statement, then its transfers, each with what the hash covers and no more."""
+        yield encode([self.statement])[0] + b"\n"
+        for row in self.transfers:
+            yield encode([row])[0] + b"\n"
+
+
+def statement_file(ledger: Ledger, statement_id: str) -> StatementFile | None:
+    """Gather one statement with its transfers, or None if there is no such statement."""
+    found = ledger.rows(
+        "SELECT ib_id FROM statements FINAL WHERE statement_id = {id:String}", id=statement_id
+    )
+    if not found:
+        return None
+    history = _History(ledger, str(found[0]["ib_id"]), _Log(ledger))
+    wanted = next(s for s in history.statements if s.statement_id == statement_id)
+    earlier = [s for s in history.statements if s.period < wanted.period]
+    rows = history.by_statement(wanted.currency, earlier[-1] if earlier else None)
+    return _file(wanted, rows)
+
+
+def statement_files(ledger: Ledger) -> Iterator[tuple[StatementFile, Statement | None]]:
+    """Every statement with its transfers, and the statement before it, IB by IB."""
+    log = _Log(ledger)
+    for ib in ledger.rows("SELECT DISTINCT ib_id FROM statements ORDER BY ib_id"):
+        history = _History(ledger, str(ib["ib_id"]), log)
+        rows = history.by_statement()
+        last: dict[str, Statement] = {}
+        for statement in history.statements:
+            yield _file(statement, rows), last.get(statement.currency)
+            last[statement.currency] = statement
+
+
+def _file(statement: Statement, rows: dict[Place, list[Transfer]]) -> StatementFile:
+    """In the order of time, the closing's rows last: the same bytes for the same ledger."""
+    own = rows.get((statement.period, statement.currency), [])
+    return StatementFile(
+        statement, tuple(sorted(own, key=lambda row: (bool(row.period), row.occurred_at, row.transfer_id)))
+    )
+
+
+class _Log:
+    """What the archive tells of the partner book's partitions, read once for each."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._causes: dict[int, dict[int, tuple[int, int]]] = {}
+        self._firsts: dict[int, dict[int, int]] = {}
+        self._periods: dict[int, list[tuple[int, PeriodDefined]]] = {}
+
+    def cause(self, partition: int, offset: int) -> tuple[int, int]:
+        """Partition and offset of the partner book's message that caused a settlement."""
+        if partition not in self._causes:
+            rows = self._ledger.rows(_CAUSES, partition=partition, limit=MAX_MESSAGES)
+            self._causes[partition] = {row["_offset"]: _position(row["source"]) for row in rows}
+        found = self._causes[partition].get(offset)
+        if found is None:
+            raise Problem(
+                409,
+                f"The archive lacks {topics.SETTLEMENTS}/{partition}/{offset}, so nothing tells which "
+                "transfers belong to which statement. Let the sink store the topics into an empty database.",
+            )
+        return found
+
+    def first(self, partition: int, offset: int) -> int:
+        """Where the book took up what it was sent at `offset`."""
+        if partition not in self._firsts:
+            rows = self._ledger.rows(_AGAIN, partition=partition, limit=MAX_MESSAGES)
+            self._firsts[partition] = {again: row["offsets"][0] for row in rows for again in row["offsets"]}
+        return self._firsts[partition].get(offset, offset)
+
+    def periods(self, partition: int) -> list[tuple[int, PeriodDefined]]:
+        """The periods, with the offsets at which the book learned them."""
+        if partition not in self._periods:
+            rows = self._ledger.rows(_TERMS, partition=partition, limit=MAX_MESSAGES)
+            self._periods[partition] = [
+                (row["_offset"], record)
+                for row in rows
+                for record in decode_batch(row["message"].encode())
+                if isinstance(record, PeriodDefined)
+            ]
+        return self._periods[partition]
+
+
+def _position(source: str) -> tuple[int, int]:
+    """Partition and offset of a source position."""
+    _, partition, offset, _ = source.rsplit("/", 3)
+    return int(partition), int(offset)
+
+
+class _History:
+    """One IB's statements in the order they closed, and its rows."""
+
+    def __init__(self, ledger: Ledger, ib_id: str, log: _Log) -> None:
+        self._ledger, self._ib_id, self._log = ledger, ib_id, log
+        self.statements: list[Statement] = []
+        self._closings: dict[str, int] = {}
+        self._partition = 0
+        for row in ledger.rows(_OF_IB, ib=ib_id, limit=MAX_STATEMENTS):
+            self._partition, offset = log.cause(row.pop("_partition"), row.pop("_offset"))
+            self.statements.append(Statement(**row))
+            self._closings[row["period"]] = offset
+
+    def by_statement(self, currency: str = "", after: Statement | None = None) -> dict[Place, list[Transfer]]:
+        """The rows by the statement they belong to; complete for what closed later than `after`."""
+        rows = self._ledger.rows(
+            _ROWS,
+            ib=self._ib_id,
+            currency=currency,
+            pending=f"ib:{self._ib_id}:pending",
+            after=-1 if after is None else self._closings[after.period],
+            since=BEGINNING if after is None else after.ends_at,
+            limit=MAX_TRANSFERS + 1,
+        )
+        if len(rows) > MAX_TRANSFERS:
+            raise Problem(
+                422, f"{self._ib_id} has more than {MAX_TRANSFERS:,} transfers. Use shorter periods."
+            )
+        closings = {
+            period: offset
+            for period, offset in self._closings.items()
+            if after is None or period >= after.period
+        }
+        return by_statement((self._booked(row) for row in rows), self._log.periods(self._partition), closings)
+
+    def _booked(self, row: Row) -> Booked:
+        topic, partition, offset = row["_topic"], row["_partition"], row["_offset"]
+        if topic == topics.SETTLEMENTS:
+            _, offset = self._log.cause(partition, offset)
+        return Booked(self._log.first(self._partition, offset), Transfer(**{n: row[n] for n in _SHOWN}))

@@ -1,0 +1,62 @@
+"""Which statement each transfer of an IB belongs to, told afterwards from positions in the partner book."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from commission.known import Terms
+from commission.outputs import Transfer
+from commission.partner_book import open_period
+from commission.terms import PeriodDefined
+
+Place = tuple[str, str]
+"""Period and currency of a statement; the period is "" for what no statement has taken up yet."""
+
+
+class Booked(NamedTuple):
+    """A row and the offset of the partner book's message that it is in, or that caused it."""
+
+    offset: int
+    row: Transfer
+
+
+def by_statement(
+    rows: Iterable[Booked], periods: Iterable[tuple[int, PeriodDefined]], closings: Mapping[str, int]
+) -> dict[Place, list[Transfer]]:
+    """Sort one IB's rows by statement, as its fold did.
+
+    `periods` are the definitions with the offsets at which the book learned them; `closings` are the
+    IB's statements, each with the offset at which it closed. What one message taught comes before what
+    it caused, and a period's end after both.
+    """
+    kept = [(offset, row) for offset, row in rows if f"ib:{row.ib_id}:pending" in (row.debit, row.credit)]
+    found: dict[Place, list[Transfer]] = defaultdict(list)
+    open_: dict[Place, list[Transfer]] = defaultdict(list)
+    closed, terms = "", Terms()
+    for what in _in_order(kept, periods, closings):
+        if isinstance(what, PeriodDefined):
+            terms = terms.learn([what])
+        elif isinstance(what, str):
+            closed = max(closed, what)
+            for place in [place for place in open_ if place[0] <= what]:
+                found[what, place[1]] += open_.pop(place)
+        elif what.code in ("statement", "rounding"):
+            found[what.period, what.currency].append(what)
+        else:
+            open_[open_period(closed, what, terms), what.currency].append(what)
+    for (_, currency), left in open_.items():
+        found["", currency] += left
+    return dict(found)
+
+
+def _in_order(
+    rows: Iterable[tuple[int, Transfer]],
+    periods: Iterable[tuple[int, PeriodDefined]],
+    closings: Mapping[str, int],
+) -> Iterator[PeriodDefined | Transfer | str]:
+    learned = ((offset, 0, "", period) for offset, period in periods)
+    booked = ((offset, 1, row.transfer_id, row) for offset, row in rows)
+    ended = ((offset, 2, period, period) for period, offset in closings.items())
+    events: list[tuple[int, int, str, PeriodDefined | Transfer | str]] = [*learned, *booked, *ended]
+    for *_, what in sorted(events, key=lambda event: event[:3]):
+        yield what
