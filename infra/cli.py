@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from infra import cli_history
 from infra.kafka.cli import app as kafka_app
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
@@ -35,6 +36,7 @@ plans_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(plans_app, name="plans", rich_help_panel="Daily work")
+cli_history.register(app)
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
