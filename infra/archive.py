@@ -332,6 +332,18 @@ class ClickHouseAt:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenArchive:
+    """The archive through a client that is open already, for work in this process."""
+
+    client: Client
+
+    @contextmanager
+    def open(self) -> "Iterator[ArchiveLog]":
+        """The client is left open."""
+        yield ArchiveLog(lambda query, parameters: ask_client(self.client, query, parameters))
+
+
+@dataclass(frozen=True, slots=True)
 class ServerAt:
     """The archive in an embedded ClickHouse, through the process that owns it."""
 

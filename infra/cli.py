@@ -234,13 +234,20 @@ def schema() -> None:
 
 
 @app.command(rich_help_panel="Daily work")
-def verify(*, as_json: Json = False) -> None:
+def verify(
+    *,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fold every book again, whatever its size: `ibflow replay`.")
+    ] = False,
+    workers: cli_history.Workers = None,
+    as_json: Json = False,
+) -> None:
     """Check the ledger's invariants and print their figures; exit 1 if one does not hold."""
     from infra.demo import findings_table
     from infra.verify_client import fetch_report
 
     with told():
-        report = fetch_report(Settings())
+        report = fetch_report(Settings(), deep=deep, workers=workers, console=err)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:

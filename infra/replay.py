@@ -9,7 +9,7 @@ stored message says must be there, so rows lost at the end are found as well.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -150,12 +150,8 @@ def replay(
             time.sleep(FOLLOW_SECONDS)  # rows are stored just before the message that brought them
             strays = log.strays()
     compared = tuple(_compare(place, folds[place], stored[place], "; ".join(notes[place])) for place in ends)
-    ours, theirs = RowsHash(), RowsHash()
-    for place in ends:
-        for one in folds[place].hashes.values():
-            ours.join(one)
-        for kept in stored[place].values():
-            theirs.join(kept.hash)
+    ours = _joined(one for fold in folds.values() for one in fold.hashes.values())
+    theirs = _joined(kept.hash for place in ends for kept in stored[place].values())
     return Replay(compared, strays, time.monotonic() - started, ours.hex(), theirs.hex(), source)
 
 
@@ -286,11 +282,8 @@ class _Tally:
 
 
 def _compare(place: str, fold: Fold, stored: Mapping[str, StoredHash], lost: str) -> Compared:
-    ours, theirs = RowsHash(), RowsHash()
-    for one in fold.hashes.values():
-        ours.join(one)
-    for known in stored.values():
-        theirs.join(known.hash)
+    ours = _joined(fold.hashes.values())
+    theirs = _joined(known.hash for known in stored.values())
     note = "; ".join(text for text in (fold.note, lost) if text)
     same = not note and ours == theirs
     if not same and not note:
@@ -298,6 +291,13 @@ def _compare(place: str, fold: Fold, stored: Mapping[str, StoredHash], lost: str
     return Compared(
         place, fold.messages, ours.rows, ours.hex(), theirs.rows, theirs.hex(), fold.behind, note, same
     )
+
+
+def _joined(hashes: Iterable[RowsHash]) -> RowsHash:
+    whole = RowsHash()
+    for one in hashes:
+        whole.join(one)
+    return whole
 
 
 def _differing(fold: Fold, stored: Mapping[str, StoredHash]) -> Iterator[str]:
