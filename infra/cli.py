@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -244,10 +244,11 @@ def verify(
 ) -> None:
     """Check the ledger's invariants and print their figures; exit 1 if one does not hold."""
     from infra.demo import findings_table
+    from infra.pool import no_bar, progress_bar
     from infra.verify_client import fetch_report
 
-    with told():
-        report = fetch_report(Settings(), deep=deep, workers=workers, console=err)
+    with told(), progress_bar(err) if deep else nullcontext(no_bar) as bar:
+        report = fetch_report(Settings(), deep=deep, workers=workers, bar=bar)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:

@@ -9,9 +9,12 @@ import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.archive import Log, LogAt
 from infra.processes import collect_rarely
@@ -21,6 +24,31 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 LOOK_SECONDS = 0.1
+
+
+class Bar(Protocol):
+    """Hears how many more messages are done, and how many there are in all."""
+
+    def __call__(self, done: int, total: int | None = None, /) -> None:
+        """Move on."""
+
+
+def no_bar(done: int, total: int | None = None, /) -> None:
+    """Show nothing."""
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Bar]:
+    """A bar of messages for as long as the block runs."""
+    columns = (TextColumn("folding again"), BarColumn(), MofNCompleteColumn(), TextColumn("messages"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def move(done: int, total: int | None = None, /) -> None:
+            progress.update(task, advance=done, total=total)
+
+        yield move
+
 
 _done: Any = None
 """Where this process reports how many messages it has folded."""
@@ -59,7 +87,7 @@ class Pool(AbstractContextManager["Pool"]):
         self,
         work: Callable[[Log, Task], Result],
         tasks: Iterable[Task],
-        advance: Callable[[int], None],
+        bar: Bar | None = None,
     ) -> Iterator[tuple[Task, Result]]:
         """Do `work` for each task, over a connection of the worker's own; in the order they are done."""
         if self._executor is None:
@@ -72,7 +100,7 @@ class Pool(AbstractContextManager["Pool"]):
         }
         while under_way:
             done, _ = wait(under_way, LOOK_SECONDS, FIRST_COMPLETED)
-            self._advance(advance)
+            self._advance(bar or no_bar)
             for future in done:
                 task = under_way.pop(future)
                 try:
@@ -82,10 +110,10 @@ class Pool(AbstractContextManager["Pool"]):
                         "a worker process ended early, most often for want of memory; use fewer --workers"
                     ) from None
 
-    def _advance(self, advance: Callable[[int], None]) -> None:
+    def _advance(self, bar: Bar) -> None:
         while True:
             try:
-                advance(self._reports.get_nowait())
+                bar(self._reports.get_nowait())
             except queue.Empty:
                 return
 

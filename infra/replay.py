@@ -9,17 +9,14 @@ stored message says must be there, so rows lost at the end are found as well.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from infra.archive import ArchiveLog, Log, LogAt, origin_of
-from infra.pool import Pool, report
+from infra.pool import Bar, Pool, no_bar, report
 from infra.refold import Refold, RowsHash, rows_of
 from schemas import topics
 from schemas.errors import Unusable
@@ -118,7 +115,7 @@ def replay(
     *,
     until: Until | None = None,
     workers: int | None = None,
-    console: Console | None = None,
+    bar: Bar = no_bar,
 ) -> Replay:
     """Fold every partition of both books again and compare; `workers` 0 folds in this process."""
     started, until = time.monotonic(), until or {}
@@ -130,7 +127,8 @@ def replay(
             for topic in STAGES
             for number in range(counts.get(topic, 0))
         }
-        with Pool(where, workers, len(ends)) as pool, _progress(console, sum(ends.values())) as advance:
+        bar(0, sum(ends.values()))
+        with Pool(where, workers, len(ends)) as pool:
             wanted = [
                 (topic, target, number, until)
                 for topic, target in TARGETS.items()
@@ -138,13 +136,13 @@ def replay(
             ]
             stored: dict[str, dict[str, StoredHash]] = defaultdict(dict)
             notes: dict[str, list[str]] = defaultdict(list)
-            for (book, target, number, _), (found, lost) in pool.each(_read_stored, wanted, lambda _: None):
+            for (book, target, number, _), (found, lost) in pool.each(_read_stored, wanted):
                 for origin, one in found.items():
                     stored[origin][f"{target}/{number}"] = one
                 if lost:
                     notes[f"{book}/{number}"].append(lost)
             tasks = [(place, counts, ends[place], stored[place], until.get(place)) for place in ends]
-            folds = {task[0]: fold for task, fold in pool.each(_fold, tasks, advance)}
+            folds = {task[0]: fold for task, fold in pool.each(_fold, tasks, bar)}
         strays = log.strays()
         if strays:
             time.sleep(FOLLOW_SECONDS)  # rows are stored just before the message that brought them
@@ -308,23 +306,6 @@ def _differing(fold: Fold, stored: Mapping[str, StoredHash]) -> Iterator[str]:
 
 
 # For people
-
-
-@contextmanager
-def _progress(console: Console | None, messages: int) -> Iterator[Callable[[int], None]]:
-    if console is None:
-        yield lambda _: None
-        return
-    columns = (
-        TextColumn("folding again"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("messages"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=messages)
-        yield lambda done: bar.advance(task, done)
 
 
 def replay_table(found: Replay) -> Table:

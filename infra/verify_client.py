@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import httpx
 from clickhouse_connect.driver.exceptions import Error
-from rich.console import Console
 
 from infra.bootstrap import clickhouse_client
 from infra.history import live_url, open_history
+from infra.pool import Bar, no_bar
 from infra.replay import replay
 from infra.verify import SAME_BOOKS, Finding, Report, same_books, verify
 from schemas.errors import Unavailable
@@ -17,7 +17,7 @@ VERIFY_SECONDS = 600.0
 
 
 def fetch_report(
-    settings: Settings, *, deep: bool = False, workers: int | None = None, console: Console | None = None
+    settings: Settings, *, deep: bool = False, workers: int | None = None, bar: Bar = no_bar
 ) -> Report:
     """Verify through the running server if there is one, else open the database.
 
@@ -26,7 +26,7 @@ def fetch_report(
     folded: Finding | None = None
     if deep:
         with open_history(settings, from_kafka=False) as (where, source):
-            folded = same_books(replay(where, source, workers=workers, console=console))
+            folded = same_books(replay(where, source, workers=workers, bar=bar))
     url = None if settings.clickhouse else live_url(settings)
     if url is not None:
         return _with(_ask(url, settings, folds=folded is None), folded)
