@@ -7,6 +7,7 @@ owns it (the running server, or the command itself) streams what the others ask 
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -17,7 +18,7 @@ import clickhouse_connect
 import httpx
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 
@@ -32,6 +33,7 @@ BLOCK_MESSAGES = 100
 BLOCK_ROWS = 5_000
 DECODE_ROWS = 500
 CHUNK_BYTES = 1 << 20
+POLL_SECONDS = 0.1
 SILENT_SECONDS = 60.0
 """A reader that hears nothing for so long gives up."""
 Row = Transfer | Statement
@@ -164,7 +166,6 @@ class KafkaAt:
                 "group.id": "ibflow-replay",  # required by the client; never joined, never committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
-                "enable.partition.eof": True,
                 "fetch.message.max.bytes": topics.MAX_MESSAGE_BYTES,
                 "queued.max.messages.kbytes": 32 * 1024,
             }
@@ -175,6 +176,11 @@ class KafkaAt:
             raise Unavailable(f"Kafka at {self.servers} does not answer: {error}") from None
         finally:
             consumer.close()
+
+
+def _source_of(message: Message) -> str:
+    source = dict(message.headers() or ()).get(topics.SOURCE_HEADER) or b""
+    return source if isinstance(source, str) else source.decode()
 
 
 class KafkaLog:
@@ -202,24 +208,20 @@ class KafkaLog:
         if expected >= end:
             return
         self._consumer.assign([TopicPartition(topic, partition, start)])
+        deadline = time.monotonic() + SILENT_SECONDS
         try:
             while expected < end:
-                found = self._consumer.consume(BLOCK_MESSAGES, SILENT_SECONDS)
-                if not found:
-                    raise Unavailable(f"{topic}/{partition}: Kafka sent nothing for {SILENT_SECONDS:.0f} s")
-                for message in found:
-                    error = message.error()
-                    if error is not None:
-                        if error.code() == KafkaError._PARTITION_EOF:
-                            continue
+                # It waits out its timeout for a full block, so the timeout is short.
+                for message in self._consumer.consume(BLOCK_MESSAGES, POLL_SECONDS):
+                    if (error := message.error()) is not None:
                         raise KafkaException(error)
                     offset = int(message.offset() or 0)
                     if offset >= end:
                         break
-                    source = dict(message.headers() or ()).get(topics.SOURCE_HEADER) or b""
-                    text = source if isinstance(source, str) else source.decode()
-                    expected = offset + 1
-                    yield Logged(offset, text, bytes(message.value() or b""))
+                    expected, deadline = offset + 1, time.monotonic() + SILENT_SECONDS
+                    yield Logged(offset, _source_of(message), bytes(message.value() or b""))
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"{topic}/{partition}: Kafka sent nothing for {SILENT_SECONDS:.0f} s")
         finally:
             self._consumer.unassign()
 

@@ -92,11 +92,27 @@ def _csv_rows(found: WhatIf) -> Iterator[Sequence[Cell]]:
 
 def _totals(found: WhatIf) -> list[tuple[str, Decimal, Decimal]]:
     return [
-        ("charged to clients", found.charged, found.charged),
-        ("spread on closed lots", found.spread, found.spread),
-        ("commission of IBs", found.cost_before, found.cost_after),
-        ("margin after commission", *found.margins),
+        ("Charged to clients", found.charged, found.charged),
+        ("Spread on closed lots", found.spread, found.spread),
+        ("Commission of IBs", found.cost_before, found.cost_after),
+        ("Margin after commission", *found.margins),
     ]
+
+
+def gaps(found: WhatIf) -> list[str]:
+    """What the totals lack."""
+    told = []
+    if found.spread_unknown:
+        told.append(
+            f"{found.spread_unknown:,} deals closed something and tell no bid and ask: "
+            "their spread is not in the margin"
+        )
+    if found.unconverted:
+        told.append(
+            f"{found.unconverted:,} amounts are not in the totals: no rate of exchange to "
+            f"{found.currency} was known for their time"
+        )
+    return told
 
 
 # A table in the terminal
@@ -109,6 +125,7 @@ def tables(found: WhatIf) -> Iterator[Table]:
     for name, before, after in _totals(found):
         cells = (money(amount, found.currency) for amount in (before, after, after - before))
         totals.add_row(name, *cells)
+    totals.caption = "\n".join(gaps(found)) or None
     yield totals
     ibs = _table("Cost by IB", "IB")
     for line in found.by["ib"]:
@@ -188,6 +205,7 @@ def to_html(found: WhatIf) -> str:
         found=found,
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 # our own file
         totals=_totals(found),
+        gaps=gaps(found),
         titles=TITLES,
         nameless=NAMELESS,
         currencies=[

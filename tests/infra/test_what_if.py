@@ -4,14 +4,26 @@ Anna (DE) and ben (FR) are clients of ib-north, under ib-master. Gold pays the m
 forex, silver pays ib-north 5: of one lot, 5 and an override of 2.
 """
 
+import csv
+import io
+import json
+import re
+from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from commission.terms import Band, PlanDefined, TermsRecord, Tiers
 from infra.archive import MemoryLog
+from infra.cli import app
+from infra.clickhouse import migrate
 from infra.what_if import Line, WhatIf, Window, what_if
+from infra.what_if_report import to_csv_file, to_html
+from schemas.settings import Settings
 from schemas.wire import Record
+from tests import services
 from tests.build import (
     PARTNERS,
     PLANS,
@@ -32,7 +44,7 @@ from tests.build import (
     plan,
     registered,
 )
-from tests.history import history
+from tests.history import history, store
 
 D = Decimal
 QUOTES = {"bid": D("1.10000"), "ask": D("1.10012")}
@@ -195,3 +207,81 @@ def test_as_it_was_is_what_is_stored(log: MemoryLog) -> None:
     assert what_if(log, TERMS, workers=0) == found
     assert found.margins[0] == found.margins[1]
     assert [] == found.changed_ibs
+
+
+# What is told
+
+NORTH = ("partner_defined", "client_registered")
+
+
+def test_the_spreadsheet_runs_nothing_and_the_page_needs_nothing(log: MemoryLog) -> None:
+    """An IB named like a formula is a text in CSV and no markup in HTML; the page names no other address."""
+    evil = "=cmd|'<script>'!A1"
+    records = [replace(r, ib_id=evil) if r.type in NORTH and r.ib_id == "ib-north" else r for r in broker()]
+    found = what_if(history(records, partitions=1), changed(SILVER_6, GOLD), workers=0)
+    rows = list(csv.reader(io.StringIO(to_csv_file(found).decode())))
+    assert ["section", "name", "currency", "before", "after", "difference"] == rows[0]
+    by_ib = {row[1]: row[3:] for row in rows if row[0] == "ib"}
+    assert [f"'{evil}", "ib-master"] == sorted(by_ib)
+    assert not [cell for row in rows for cell in row[:2] if cell.startswith(("=", "+", "@"))]
+    page = to_html(found)
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert not re.findall(r"(?:src|href)=|https?://", page)
+
+
+def test_the_command_reads_the_archive(log: MemoryLog, tmp_path: Path) -> None:
+    """`--json`, `--csv` and `--html` from a real chDB: north 35 → 42, as by hand."""
+    settings = Settings(data_dir=tmp_path / "data")
+    settings.chdb_dir.mkdir(parents=True)
+    with services.clickhouse("chdb", settings.chdb_dir) as client:
+        migrate(client)
+        store(client, log)
+    folder = tmp_path / "terms"
+    folder.mkdir()
+    (folder / "broker.yaml").write_text(BROKER)
+    (folder / "symbols.yaml").write_text(SYMBOLS_YAML)
+    (folder / "plans.yaml").write_text(PLANS_YAML)
+    (folder / "partners.yaml").write_text(PARTNERS_YAML)
+    page = tmp_path / "report.html"
+    arguments = ["what-if", "--terms", str(folder), "--json", "--workers", "0", "--html", str(page)]
+    environment = {"IBFLOW_DATA_DIR": str(settings.data_dir), "IBFLOW_CLICKHOUSE": ""}
+    result = CliRunner().invoke(app, arguments, env=environment)
+    assert 0 == result.exit_code, result.output
+    told = json.loads(result.stdout)
+    by_ib = {line["name"]: (line["before"], line["after"]) for line in told["by"]["ib"]}
+    assert {"ib-north": ("35", "42"), "ib-master": ("14", "7")} == by_ib
+    assert {"before": "59", "after": "59", "difference": "0"} == told["totals"]["margin"]
+    assert "ib-north" in page.read_text()
+
+
+BROKER = """
+calendar: {zone: UTC, period: month, from: 2026-09, to: 2026-10}
+servers:
+  live: {platform: mt5, timezone: UTC}
+"""
+SYMBOLS_YAML = """
+symbols:
+  live:
+    EURUSD: {class: forex, contract_size: 100000, pip: 0.0001, profit: USD}
+"""
+PLANS_YAML = """
+plans:
+  - id: gold
+    version: 1
+    currency: USD
+    kyc_gate: false
+    components:
+      - {kind: per_lot, name: lots, rates: {"class:forex": 7}}
+  - id: silver
+    version: 1
+    currency: USD
+    kyc_gate: false
+    components:
+      - {kind: per_lot, name: lots, rates: {"class:forex": 6}}
+"""
+PARTNERS_YAML = """
+partners:
+  - {id: ib-master, name: Master, currency: USD, plan: gold}
+  - {id: ib-north, name: North, currency: USD, plan: silver, parent: ib-master}
+"""
