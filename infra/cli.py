@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from infra import cli_history
 from infra.kafka.cli import app as kafka_app
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
@@ -35,6 +36,7 @@ plans_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(plans_app, name="plans", rich_help_panel="Daily work")
+cli_history.register(app)
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -242,6 +244,10 @@ def verify(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The file of the statement before it."),
     ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fold every book again, whatever its size: `ibflow replay`.")
+    ] = False,
+    workers: cli_history.Workers = None,
     as_json: Json = False,
 ) -> None:
     """Check the ledger's invariants and print their figures; exit 1 if one does not hold."""
@@ -249,10 +255,11 @@ def verify(
         verify_file(statement, previous, as_json=as_json)
         return
     from infra.demo import findings_table
+    from infra.pool import no_bar, progress_bar
     from infra.verify_client import fetch_report
 
-    with told():
-        report = fetch_report(Settings())
+    with told(), progress_bar(err) if deep else nullcontext(no_bar) as bar:
+        report = fetch_report(Settings(), deep=deep, workers=workers, bar=bar)
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:

@@ -16,9 +16,10 @@ from api.app import create_app
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
+from infra.archive import add_archive
 from infra.bootstrap import clickhouse_client, connect
 from infra.processes import collect_rarely
-from infra.verify import verify
+from infra.verify import SAME_BOOKS, Finding, verify
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 from streams.sink import Sink
@@ -43,6 +44,7 @@ class Server:
         self._dispatcher = Dispatcher.from_settings(settings, self._connect)
         app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag)
         _add_verify(app, self.client)
+        add_archive(app, self._connect)
         self._uvicorn = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
         self._api_thread: threading.Thread | None = None
 
@@ -53,7 +55,7 @@ class Server:
         self._dispatcher.start()
 
     def _start_api(self) -> None:
-        listener = _listen(self._settings)
+        listener = listen(self._settings.api_host, self._settings.api_port)
         self.url = f"http://{self._settings.api_host}:{listener.getsockname()[1]}"
         self._api_thread = threading.Thread(
             target=self._uvicorn.run, kwargs={"sockets": [listener]}, name="api", daemon=True
@@ -79,12 +81,13 @@ class Server:
         self.client.close()
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on an address that is free; raise `Unavailable` if it is not."""
     try:
-        return socket.create_server((settings.api_host, settings.api_port))
+        return socket.create_server((host, port))
     except OSError as error:
         raise Unavailable(
-            f"cannot listen on {settings.api_host}:{settings.api_port}: {error.strerror}; "
+            f"cannot listen on {host}:{port}: {error.strerror}; "
             "choose another port with IBFLOW_API_PORT, or 0 for any free one"
         ) from None
 
@@ -106,6 +109,7 @@ def _add_verify(app: FastAPI, client: Client) -> None:
     lock = threading.Lock()
 
     @app.get("/v1/verify", tags=["ledger"], summary="Check every invariant of the ledger")
-    def verify_ledger() -> dict[str, Any]:
+    def verify_ledger(*, folds: bool = True) -> dict[str, Any]:
+        folded = None if folds else Finding(SAME_BOOKS, "not folded again, as asked for", holds=True)
         with lock:  # one client, one query at a time
-            return verify(client).to_json()
+            return verify(client, folded=folded).to_json()

@@ -1,0 +1,463 @@
+"""The books as they were written, message by message: from Kafka, from ClickHouse, or from a server's own.
+
+Every reader is a small value that a worker process can be handed, because neither a chDB folder nor a
+Kafka client survives a fork; `open` gives the connection. A chDB folder has one owner, so whoever
+owns it (the running server, or the command itself) streams what the others ask for over HTTP: see
+`add_archive`.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+import clickhouse_connect
+import httpx
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import Error
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
+
+from commission.outputs import Statement, Transfer
+from infra.kafka_topics import partition_counts
+from schemas import topics
+from schemas.errors import Unavailable
+from schemas.wire import decode_batch
+
+BLOCK_MESSAGES = 100
+"""Messages read at once; one has at most a megabyte, nearly all are far smaller."""
+BLOCK_ROWS = 5_000
+DECODE_ROWS = 500
+CHUNK_BYTES = 1 << 20
+POLL_SECONDS = 0.1
+SILENT_SECONDS = 60.0
+"""A reader that hears nothing for so long gives up."""
+Row = Transfer | Statement
+ROW_RECORDS = (Transfer, Statement)
+
+
+class Logged(NamedTuple):
+    """One message of a book: where it stands, the position behind it, and its lines."""
+
+    offset: int
+    source: str
+    value: bytes
+
+
+class Stored(NamedTuple):
+    """Ledger rows that one message of a target topic holds, and what is known of where they came from.
+
+    `source` is `topic/partition/offset/part` of the book's message behind it; empty where the
+    archive does not keep it, as for settlements.
+    """
+
+    source: str
+    rows: list[Row]
+
+
+class Log(Protocol):
+    """What replay and what-if read."""
+
+    def counts(self) -> dict[str, int]:
+        """Partitions of each topic."""
+
+    def end(self, topic: str, partition: int) -> int:
+        """The offset after the last one that must be there."""
+
+    def messages(self, topic: str, partition: int, start: int = 0) -> Iterator[Logged]:
+        """The messages of a partition from `start` on, in order, to where it ends now."""
+
+    def stored(self, topic: str, partition: int) -> Iterator[Stored]:
+        """The ledger rows that `partner-book` or `settlements` brought, in no particular order."""
+
+    def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
+        """Origin `topic/partition` → offset and part of its newest message that is stored; {}: unknown."""
+
+    def strays(self) -> int:
+        """Stored rows that no message brought."""
+
+
+class LogAt(Protocol):
+    """Where a log is: a plain value that a worker process can be handed."""
+
+    def open(self) -> Any:
+        """A context manager that gives the `Log`."""
+
+
+def origin_of(source: str) -> tuple[str, tuple[int, int]]:
+    """Split `topic/partition/offset/part` into the origin and the comparable rest."""
+    topic, partition, offset, part = source.rsplit("/", 3)
+    return f"{topic}/{partition}", (int(offset), int(part))
+
+
+# In memory
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLog:
+    """A log in lists, for tests: topic → partition → messages."""
+
+    topics: Mapping[str, list[list[Logged]]]
+
+    @contextmanager
+    def open(self) -> "Iterator[MemoryLog]":
+        """Itself: there is nothing to connect to."""
+        yield self
+
+    def counts(self) -> dict[str, int]:
+        """Partitions of each topic."""
+        return {topic: len(partitions) for topic, partitions in self.topics.items()}
+
+    def end(self, topic: str, partition: int) -> int:
+        """The offset after the last message."""
+        messages = self.topics[topic][partition]
+        return messages[-1].offset + 1 if messages else 0
+
+    def messages(self, topic: str, partition: int, start: int = 0) -> Iterator[Logged]:
+        """The messages from `start` on."""
+        return (message for message in self.topics[topic][partition] if message.offset >= start)
+
+    def stored(self, topic: str, partition: int) -> Iterator[Stored]:
+        """The rows of each message, once."""
+        return _rows_of(self.messages(topic, partition))
+
+    def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
+        """The newest position of each origin."""
+        return dict(origin_of(m.source) for m in self.topics[topic][partition] if m.source)
+
+    def strays(self) -> int:
+        """None: rows are read from messages."""
+        return 0
+
+
+def _rows_of(messages: Iterator[Logged]) -> Iterator[Stored]:
+    """The ledger rows of messages; one sent again after a crash counts once, as for every receiver."""
+    seen: dict[str, tuple[int, int]] = {}
+    for message in messages:
+        if not message.source:
+            continue
+        origin, position = origin_of(message.source)
+        if position <= seen.get(origin, (-1, -1)):
+            continue
+        seen[origin] = position
+        rows = [record for record in decode_batch(message.value) if isinstance(record, ROW_RECORDS)]
+        yield Stored(message.source, rows)
+
+
+# Kafka
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaAt:
+    """The books on Kafka, where they are also the truth while everything runs."""
+
+    servers: str
+
+    @contextmanager
+    def open(self) -> "Iterator[KafkaLog]":
+        """Connect; nothing is committed, no group is joined."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.servers,
+                "group.id": "ibflow-replay",  # required by the client; never joined, never committed
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "fetch.message.max.bytes": topics.MAX_MESSAGE_BYTES,
+                "queued.max.messages.kbytes": 32 * 1024,
+            }
+        )
+        try:
+            yield KafkaLog(self.servers, consumer)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka at {self.servers} does not answer: {error}") from None
+        finally:
+            consumer.close()
+
+
+def _source_of(message: Message) -> str:
+    source = dict(message.headers() or ()).get(topics.SOURCE_HEADER) or b""
+    return source if isinstance(source, str) else source.decode()
+
+
+class KafkaLog:
+    """One connection to the books on Kafka."""
+
+    def __init__(self, servers: str, consumer: Consumer) -> None:
+        self._servers = servers
+        self._consumer = consumer
+        self._reached: dict[tuple[str, int], dict[str, tuple[int, int]]] = {}
+
+    def counts(self) -> dict[str, int]:
+        """Partitions of each topic."""
+        return partition_counts(self._servers)
+
+    def end(self, topic: str, partition: int) -> int:
+        """The high watermark."""
+        _, high = self._consumer.get_watermark_offsets(
+            TopicPartition(topic, partition), timeout=SILENT_SECONDS
+        )
+        return int(high)
+
+    def messages(self, topic: str, partition: int, start: int = 0) -> Iterator[Logged]:
+        """From `start` to the high watermark as it is now, each offset once and none left out."""
+        end, expected = self.end(topic, partition), start
+        if expected >= end:
+            return
+        self._consumer.assign([TopicPartition(topic, partition, start)])
+        deadline = time.monotonic() + SILENT_SECONDS
+        try:
+            while expected < end:
+                # It waits out its timeout for a full block, so the timeout is short.
+                for message in self._consumer.consume(BLOCK_MESSAGES, POLL_SECONDS):
+                    if (error := message.error()) is not None:
+                        raise KafkaException(error)
+                    offset = int(message.offset() or 0)
+                    if offset >= end:
+                        break
+                    expected, deadline = offset + 1, time.monotonic() + SILENT_SECONDS
+                    yield Logged(offset, _source_of(message), bytes(message.value() or b""))
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"{topic}/{partition}: Kafka sent nothing for {SILENT_SECONDS:.0f} s")
+        finally:
+            self._consumer.unassign()
+
+    def stored(self, topic: str, partition: int) -> Iterator[Stored]:
+        """The rows the topic holds."""
+        reached = self._reached[topic, partition] = {}
+        for stored in _rows_of(self.messages(topic, partition)):
+            origin, position = origin_of(stored.source)
+            reached[origin] = position
+            yield stored
+
+    def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
+        """The newest position of each origin that `stored` has come to."""
+        return dict(self._reached.get((topic, partition), {}))
+
+    def strays(self) -> int:
+        """None: rows are read from messages."""
+        return 0
+
+
+# ClickHouse
+
+_TRANSFER = ", ".join(f"t.{field.name} AS {field.name}" for field in fields(Transfer) if field.name != "type")
+_STATEMENT = ", ".join(field.name for field in fields(Statement) if field.name != "type")
+_PLAIN = "output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0"
+_AS_MESSAGES = f"SETTINGS max_block_size = {BLOCK_MESSAGES}, {_PLAIN}"
+_AS_RECORDS = (
+    f"SETTINGS max_block_size = {BLOCK_ROWS}, date_time_output_format = 'iso', "
+    f"output_format_json_quote_decimals = 1, {_PLAIN}"
+)
+"""So that a row of JSONEachRow is a line of `schemas.wire`."""
+
+QUERIES: dict[str, str] = {
+    "counts": "SELECT topic, toUInt32(max(partition) + 1) AS count FROM sink_positions GROUP BY topic",
+    "end": """
+        SELECT toString(max(next_offset)) AS end FROM sink_positions
+        WHERE topic = {topic:String} AND partition = {partition:UInt32}
+    """,
+    "messages": f"""
+        SELECT _offset AS offset, source, message FROM books FINAL
+        WHERE _topic = {{topic:String}} AND _partition = {{partition:UInt32}} AND _offset >= {{start:UInt64}}
+        ORDER BY _offset {_AS_MESSAGES}
+    """,
+    "transfers": f"""
+        SELECT b.source AS source, 'transfer' AS type, {_TRANSFER}
+        FROM transfers AS t FINAL
+        INNER JOIN (
+            SELECT _offset, source FROM books FINAL
+            WHERE _topic = {{topic:String}} AND _partition = {{partition:UInt32}}
+        ) AS b ON t._offset = b._offset
+        WHERE t._topic = {{topic:String}} AND t._partition = {{partition:UInt32}} {_AS_RECORDS}
+    """,
+    "settled": f"""
+        SELECT '' AS source, 'transfer' AS type, {_TRANSFER} FROM transfers AS t FINAL
+        WHERE t._topic = {{topic:String}} AND t._partition = {{partition:UInt32}} {_AS_RECORDS}
+    """,
+    "statements": f"""
+        SELECT '' AS source, 'statement' AS type, {_STATEMENT} FROM statements FINAL
+        WHERE _topic = {{topic:String}} AND _partition = {{partition:UInt32}} {_AS_RECORDS}
+    """,
+    "reached": """
+        SELECT concat(arrayStringConcat(arraySlice(splitByChar('/', source), 1, 2), '/')) AS origin,
+            max((toUInt64(splitByChar('/', source)[3]), toUInt32(splitByChar('/', source)[4]))) AS newest
+        FROM books WHERE _topic = {topic:String} AND _partition = {partition:UInt32} AND source != ''
+        GROUP BY origin SETTINGS output_format_json_quote_64bit_integers = 0,
+            output_format_json_escape_forward_slashes = 0
+    """,
+    "newest": """
+        SELECT toString(if(count() = 0, 0, max(_offset) + 1)) AS newest FROM (
+            SELECT _topic, _partition, _offset FROM transfers FINAL
+            UNION ALL
+            SELECT _topic, _partition, _offset FROM statements FINAL
+        ) WHERE _topic = {topic:String} AND _partition = {partition:UInt32}
+    """,
+    "strays": f"""
+        SELECT toString(count()) AS strays FROM transfers FINAL
+        WHERE _topic NOT IN ('{topics.PARTNER_BOOK}', '{topics.SETTLEMENTS}')
+            OR (_topic = '{topics.PARTNER_BOOK}' AND (_partition, _offset) NOT IN (
+                SELECT _partition, _offset FROM books WHERE _topic = '{topics.PARTNER_BOOK}'
+            ))
+    """,
+}
+"""Everything a reader may ask of the archive, by name: a server answers these and nothing else."""
+
+Ask = Callable[[str, dict[str, str | int]], Iterator[bytes]]
+
+
+def ask_client(client: Client, query: str, parameters: dict[str, str | int]) -> Iterator[bytes]:
+    """Answer one of `QUERIES` in chunks of JSON lines, a block at a time."""
+    # Settings stand in the SQL: passed beside it, chDB would hold the whole answer in memory.
+    with client.raw_stream(QUERIES[query], parameters, fmt="JSONEachRow") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseAt:
+    """The archive in a ClickHouse server."""
+
+    dsn: str
+
+    @contextmanager
+    def open(self) -> "Iterator[ArchiveLog]":
+        """Connect."""
+        try:
+            with clickhouse_connect.get_client(dsn=self.dsn, autogenerate_session_id=False) as client:
+                yield ArchiveLog(lambda query, parameters: ask_client(client, query, parameters))
+        except Error as error:
+            raise Unavailable(f"the archive cannot be read: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenArchive:
+    """The archive through a client that is open already, for work in this process."""
+
+    client: Client
+
+    @contextmanager
+    def open(self) -> "Iterator[ArchiveLog]":
+        """The client is left open."""
+        yield ArchiveLog(lambda query, parameters: ask_client(self.client, query, parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAt:
+    """The archive in an embedded ClickHouse, through the process that owns it."""
+
+    url: str
+    token: str = ""
+
+    @contextmanager
+    def open(self) -> "Iterator[ArchiveLog]":
+        """Connect."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        with httpx.Client(base_url=self.url, headers=headers, timeout=SILENT_SECONDS) as http:
+
+            def ask(query: str, parameters: dict[str, str | int]) -> Iterator[bytes]:
+                with http.stream("GET", f"/v1/archive/{query}", params=parameters) as answer:
+                    answer.raise_for_status()
+                    yield from answer.iter_bytes()
+
+            try:
+                yield ArchiveLog(ask)
+            except httpx.HTTPError as error:
+                raise Unavailable(f"the server at {self.url} stopped answering: {error}") from None
+
+
+class ArchiveLog:
+    """One connection to the archive, wherever it is."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def counts(self) -> dict[str, int]:
+        """Partitions of each topic, as the sink has seen them."""
+        known = {str(row["topic"]): int(row["count"]) for row in self._rows("counts")}
+        return {topic.name: known.get(topic.name, 0) for topic in topics.TOPICS}
+
+    def end(self, topic: str, partition: int) -> int:
+        """How far the sink says it has stored the partition."""
+        return self._number("end", "end", topic=topic, partition=partition)
+
+    def messages(self, topic: str, partition: int, start: int = 0) -> Iterator[Logged]:
+        """The messages of a book."""
+        for row in self._rows("messages", topic=topic, partition=partition, start=start):
+            yield Logged(int(row["offset"]), row["source"], row["message"].encode())
+
+    def stored(self, topic: str, partition: int) -> Iterator[Stored]:
+        """The rows the topic brought; of settlements the archive keeps no source."""
+        queries = ("settled", "statements") if topic == topics.SETTLEMENTS else ("transfers",)
+        for query in queries:
+            lines = _lines(self._ask(query, {"topic": topic, "partition": partition}))
+            while block := [_cut(line) for line in islice(lines, DECODE_ROWS)]:
+                records = decode_batch(b"\n".join(record for _, record in block))
+                for (source, _), record in zip(block, records, strict=True):
+                    assert isinstance(record, ROW_RECORDS), "the query names its type"
+                    yield Stored(source, [record])
+
+    def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
+        """The newest message of each origin that is stored; of settlements the archive does not tell."""
+        if topic == topics.SETTLEMENTS:
+            return {}
+        rows = self._rows("reached", topic=topic, partition=partition)
+        return {row["origin"]: _pair(row["newest"]) for row in rows}
+
+    def newest(self, topic: str, partition: int) -> int:
+        """The offset after the newest message that has rows."""
+        return self._number("newest", "newest", topic=topic, partition=partition)
+
+    def strays(self) -> int:
+        """Rows whose message is not in the archive."""
+        return self._number("strays", "strays")
+
+    def _number(self, query: str, name: str, **parameters: str | int) -> int:
+        return int(next(self._rows(query, **parameters))[name])
+
+    def _rows(self, query: str, **parameters: str | int) -> Iterator[dict[str, Any]]:
+        for line in _lines(self._ask(query, parameters)):
+            yield json.loads(line)
+
+
+def _cut(line: bytes) -> tuple[str, bytes]:
+    """Take the leading source off a row; what is left is a record's line."""
+    source, rest = line.removeprefix(b'{"source":"').split(b'",', 1)
+    return source.decode(), b"{" + rest
+
+
+def _pair(newest: Any) -> tuple[int, int]:
+    offset, part = newest.values() if isinstance(newest, dict) else newest
+    return int(offset), int(part)
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    rest: list[bytes] = []
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        rest.append(first)
+        if others:
+            yield b"".join(rest)
+            yield from others[:-1]
+            rest = [others[-1]]
+    if any(rest):
+        yield b"".join(rest)
+
+
+def add_archive(app: FastAPI, connect: Callable[[], Client]) -> None:
+    """Let the owner of an embedded database stream its archive to other processes."""
+
+    @app.get("/v1/archive/{query}", include_in_schema=False)
+    def stream_archive(query: str, topic: str = "", partition: int = 0, start: int = 0) -> StreamingResponse:
+        if query not in QUERIES:
+            raise HTTPException(404, f"the archive answers {', '.join(QUERIES)}")
+        parameters: dict[str, str | int] = {"topic": topic, "partition": partition, "start": start}
+        return StreamingResponse(_answer(connect, query, parameters), media_type="application/x-ndjson")
+
+
+def _answer(connect: Callable[[], Client], query: str, parameters: dict[str, str | int]) -> Iterator[bytes]:
+    with connect() as client:
+        yield from ask_client(client, query, parameters)

@@ -1,0 +1,79 @@
+"""Where the history is read: Kafka, a ClickHouse server, or the process that owns the embedded database."""
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+from clickhouse_connect.driver.exceptions import Error
+from fastapi import FastAPI
+
+from api.gate import Gate
+from infra.archive import ClickHouseAt, KafkaAt, LogAt, ServerAt, add_archive
+from infra.bootstrap import clickhouse_client, connect, kafka_servers
+from infra.serve import listen, running_url
+from schemas.errors import Unavailable
+from schemas.settings import Settings
+
+START_SECONDS = 20.0
+
+
+@contextmanager
+def open_history(settings: Settings, *, from_kafka: bool) -> Iterator[tuple[LogAt, str]]:
+    """Where the books are read, and in words; an embedded database nobody owns is served meanwhile."""
+    if from_kafka:
+        yield KafkaAt(kafka_servers(settings)), "Kafka"
+    elif settings.clickhouse:
+        yield ClickHouseAt(settings.clickhouse), "the archive"
+    elif (url := live_url(settings)) is not None:
+        yield ServerAt(url, settings.api_token.get_secret_value()), "the archive, through the running server"
+    else:
+        with _serve_own(settings) as where:
+            yield where, "the archive"
+
+
+def live_url(settings: Settings) -> str | None:
+    """Where the server that owns this data folder answers; None if it does not, its note left behind."""
+    url = running_url(settings)
+    if url is None:
+        return None
+    try:
+        httpx.get(f"{url}/health", timeout=START_SECONDS)
+    except httpx.ConnectError:
+        return None  # it was killed; the database is free
+    except httpx.HTTPError as error:
+        raise Unavailable(f"the server at {url} does not answer: {error}") from None
+    return url
+
+
+@contextmanager
+def _serve_own(settings: Settings) -> Iterator[ServerAt]:
+    """Open the embedded database here and stream it to the worker processes, on this machine only."""
+    try:
+        owner = clickhouse_client(settings)
+    except Error as error:
+        raise Unavailable(
+            f"the database cannot be opened: {error}; if a server has it open, stop it"
+        ) from None
+    token = secrets.token_urlsafe(32)
+    app = FastAPI(openapi_url=None)
+    add_archive(app, lambda: connect(settings))
+    app.add_middleware(Gate, token=token)
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not server.started:
+            if time.monotonic() > deadline or not thread.is_alive():
+                raise Unavailable("the archive could not be served to the workers; use --from-kafka")
+            time.sleep(0.02)
+        yield ServerAt(f"http://127.0.0.1:{listener.getsockname()[1]}", token)
+    finally:
+        server.should_exit = True
+        thread.join(START_SECONDS)
+        owner.close()
