@@ -385,7 +385,7 @@ def test_rated_again_is_as_if_known_from_the_beginning(
     gated: bool,  # noqa: FBT001 # drawn
     how: str,
 ) -> None:
-    """Terms learned late and approved give every balance of a fold that knew them first; once more, nothing."""
+    """Late terms, approved, give every balance of a fold that knew them first; once more gives nothing."""
     terms, records = terms_of(name, gated=gated), in_order(threads)
     news = changed(name, how, terms)
     knew = Broker()
