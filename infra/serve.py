@@ -18,7 +18,9 @@ from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.bootstrap import clickhouse_client, connect
 from infra.processes import collect_rarely
+from infra.proposals import ProposalDesk
 from infra.verify import verify
+from ingest.produce import publish_corrections
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 from streams.sink import Sink
@@ -41,7 +43,8 @@ class Server:
         self.sink = Sink(self._connect(), kafka)
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._dispatcher = Dispatcher.from_settings(settings, self._connect)
-        app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag)
+        self._desk = ProposalDesk(self._connect, lambda records: publish_corrections(records, kafka))
+        app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag, desk=self._desk)
         _add_verify(app, self.client)
         self._uvicorn = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
         self._api_thread: threading.Thread | None = None
@@ -76,6 +79,7 @@ class Server:
         self.sink.stop()
         if self._sink_thread.is_alive():
             self._sink_thread.join(READY_SECONDS)
+        self._desk.close()
         self.client.close()
 
 
