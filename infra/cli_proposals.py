@@ -170,7 +170,10 @@ def _lines_table(lines: tuple[Line, ...]) -> Table:
 
 
 def _list_table(found: list[Proposal]) -> Table:
-    table = Table("id", "title", "state", "created by", "created (UTC)", "delta")
+    table = Table()
+    table.add_column("id", no_wrap=True)
+    for name in ("title", "state", "created by", "created (UTC)", "delta"):
+        table.add_column(name)
     for p in found:
         delta = ", ".join(
             f"{line.ib_id} {line.delta:+,.{minor_digits(line.currency)}f} {line.currency}"

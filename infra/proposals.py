@@ -186,7 +186,7 @@ def _proposal(row: Sequence[Any], steps: list[Sequence[Any]]) -> Proposal:
 
 def _check_writer(by: Operator) -> None:
     if not by.may_write:
-        raise ProposalRefused(f"{by.name} is a viewer; ask an operator")
+        raise ProposalRefused(f"only operators do that, and {by.name} is a viewer")
 
 
 def _check_useful(computed: Computed, wanted: Wanted) -> None:
@@ -219,7 +219,7 @@ def _check_second(proposal: Proposal, by: Operator) -> None:
             f"nobody knows who is behind the {by.name}, and a second person approves. {HOW_TO_CONFIGURE}"
         )
     if by.name == proposal.created_by:
-        raise ProposalRefused(f"{by.name} created {proposal.proposal_id}; a second person approves it")
+        raise ProposalRefused(f"{proposal.proposal_id} was created by {by.name}; a second person approves it")
 
 
 def _check_fresh(proposal: Proposal, computed: Computed) -> None:

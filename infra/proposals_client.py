@@ -23,7 +23,7 @@ class RemoteDesk:
 
     def __init__(self, url: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=f"{url}/v1/proposals", headers=headers, timeout=SECONDS)
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=SECONDS)
 
     def create(self, wanted: Wanted) -> Proposal:
         """Compute and keep one."""
@@ -49,7 +49,7 @@ class RemoteDesk:
         return Proposal.model_validate(self._ask("POST", path, json=body))
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
-        answer = self._http.request(method, path, **options)
+        answer = self._http.request(method, f"/v1/proposals{path}", **options)
         if answer.status_code >= 500:
             raise Unavailable(_detail(answer))
         if answer.is_error:

@@ -5,6 +5,8 @@ A third deal of 1 lot is October's, which is open: 5.00. The delta is 2 x 1.50 +
 """
 
 import json
+import socket
+import threading
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
@@ -384,3 +387,35 @@ def test_the_command_without_a_server(tmp_path: Path, monkeypatch: pytest.Monkey
     assert refused.exit_code == 2
     assert "IBFLOW_OPERATORS_FILE" in refused.output
     assert CliRunner().invoke(cli, ["proposals", "create", "--title", "x", "--from", "soon"]).exit_code == 2
+
+
+def test_the_command_asks_a_running_server(
+    http: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's note tells where it is; the operator's token tells it who asks."""
+    server = uvicorn.Server(uvicorn.Config(http.app, port=0, log_level="warning", lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        (tmp_path / "serve.json").write_text(json.dumps({"url": url}), encoding="utf-8")
+        monkeypatch.setenv("IBFLOW_DATA_DIR", str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+        said: list[tuple[int, str]] = []
+        proposal_id = ""
+        for token, words in (
+            ("ola-secret", ["create", "--title", "Six", "--json"]),
+            ("ola-secret", ["approve"]),
+            ("bea-secret", ["approve"]),
+            ("nobody's", ["list"]),
+        ):
+            monkeypatch.setenv("IBFLOW_OPERATOR_TOKEN", token)
+            args = [*words, *([proposal_id] if words == ["approve"] else [])]
+            result = CliRunner().invoke(cli, ["proposals", *args])
+            proposal_id = proposal_id or json.loads(result.stdout)["proposal_id"]
+            said.append((result.exit_code, result.output))
+        server.should_exit = True
+        thread.join(20)
+    assert [code for code, _ in said] == [0, 2, 0, 2]
+    assert "second person" in said[1][1]
+    assert "posted by bea" in said[2][1]
