@@ -10,7 +10,9 @@ from api import portal, problems
 from api.exposure import check_exposure
 from api.gate import Gate
 from api.ledger import Ledger
-from api.routes import health, pages, partners, quality, reports, terms, transfers
+from api.operators import Operators
+from api.proposals import Proposals
+from api.routes import health, pages, partners, proposals, quality, reports, terms, transfers
 from schemas.settings import Settings
 
 DESCRIPTION = """
@@ -21,12 +23,17 @@ errors are problem+json whose `detail` says what to do next.
 
 
 def create_app(
-    ledger: Ledger, settings: Settings, *, sink_lag: Callable[[], int | None] | None = None
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    sink_lag: Callable[[], int | None] | None = None,
+    desk: Proposals | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `sink_lag` tells how many messages the sink of this process has yet to store; a `RuntimeError`
-    from it makes `/health` answer 503. The app closes `ledger` when its server shuts down.
+    from it makes `/health` answer 503. `desk` computes and posts proposals, where that is
+    done. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -39,11 +46,13 @@ def create_app(
     )
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
-    for room in (health, reports, transfers, partners, terms, quality, pages):
+    app.state.proposals = desk
+    for room in (health, reports, transfers, partners, terms, quality, proposals, pages):
         app.include_router(room.router)
+    app.include_router(proposals.pages)
     portal.mount(app)
     problems.install(app)
-    app.add_middleware(_gate, token=settings.api_token.get_secret_value())
+    app.add_middleware(_gate, operators=Operators.from_settings(settings))
     return app
 
 
@@ -53,5 +62,5 @@ async def _close_ledger(app: FastAPI) -> AsyncIterator[None]:
     app.state.ledger.close()
 
 
-def _gate(app: ASGIApp, token: str) -> ASGIApp:
-    return Gate(app, token)
+def _gate(app: ASGIApp, operators: Operators) -> ASGIApp:
+    return Gate(app, operators)

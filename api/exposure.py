@@ -1,6 +1,5 @@
 """Who may ask: a token, or nobody but this machine."""
 
-import hmac
 from base64 import b64decode
 from binascii import Error as Base64Error
 from ipaddress import ip_address
@@ -15,7 +14,8 @@ class ExposureError(Unusable):
 
 def check_exposure(settings: Settings) -> None:
     """Refuse to listen beyond loopback without a token."""
-    if settings.api_token.get_secret_value() or is_loopback(settings.api_host):
+    has_tokens = settings.api_token.get_secret_value() or settings.operators_file
+    if has_tokens or is_loopback(settings.api_host):
         return
     raise ExposureError(
         f"the API would listen on {settings.api_host} without a token; "
@@ -34,11 +34,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_authorised(token: str, authorization: str) -> bool:
-    """Compare the Bearer token or the HTTP Basic password with `token`, in constant time."""
-    return hmac.compare_digest(_credential(authorization).encode(), token.encode())
-
-
 def is_local_request(host_header: str) -> bool:
     """True if the request names this machine.
 
@@ -51,13 +46,14 @@ def is_local_request(host_header: str) -> bool:
     return is_loopback(host)
 
 
-def _credential(authorization: str) -> str:
+def credential(authorization: str) -> tuple[str, str]:
+    """The scheme, and its Bearer token or HTTP Basic password; "" for anything else."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        return value.strip()
+        return "bearer", value.strip()
     if scheme.lower() != "basic":
-        return ""
+        return "", ""
     try:
-        return b64decode(value, validate=True).decode().partition(":")[2]
+        return "basic", b64decode(value, validate=True).decode().partition(":")[2]
     except (Base64Error, UnicodeDecodeError):
-        return ""
+        return "basic", ""

@@ -3,10 +3,12 @@
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.exposure import is_authorised, is_local_request
+from api.exposure import credential, is_local_request
+from api.operators import LOCAL, Operator, Operators
 from api.problems import problem_response
 
 OPEN_PATHS = frozenset({"/health"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
@@ -23,9 +25,9 @@ SECURITY_HEADERS = {
 class Gate:
     """Middleware around the whole app, so a route added later is closed without a thought."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, operators: Operators) -> None:
         self.app = app
-        self.token = token
+        self.operators = operators
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on and add the security headers to the answer."""
@@ -47,9 +49,27 @@ class Gate:
         if scope["path"] in OPEN_PATHS:
             return None
         headers = Headers(scope=scope)
-        if not self.token:
-            return None if is_local_request(headers.get("host", "")) else _not_local()
-        return None if is_authorised(self.token, headers.get("authorization", "")) else _unauthorised()
+        scheme, token = credential(headers.get("authorization", ""))
+        operator = self.operators.of_token(token)
+        if operator is None:
+            if self.operators.need_a_token:
+                return _unauthorised()
+            if not is_local_request(headers.get("host", "")):
+                return _not_local()
+            operator = Operator(LOCAL)
+        if scope["method"] not in SAFE_METHODS and (refusal := _refuse_write(scheme, headers)) is not None:
+            return refusal
+        scope.setdefault("state", {})["operator"] = operator
+        return None
+
+
+def _refuse_write(scheme: str, headers: Headers) -> ASGIApp | None:
+    """A web page may make a browser send forms and Basic passwords, but neither JSON nor a Bearer token."""
+    if scheme == "basic":
+        return problem_response(403, "Changes need the token as `Authorization: Bearer <token>`.")
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return problem_response(415, "Send JSON with `Content-Type: application/json`.")
+    return None
 
 
 def _not_local() -> ASGIApp:

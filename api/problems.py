@@ -9,6 +9,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.ledger import LedgerUnavailable
+from api.proposals import ProposalRefused, UnknownProposal
+from schemas.errors import Unavailable, Unusable
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(LedgerUnavailable, _unavailable)
+    app.add_exception_handler(Unusable, _unusable)
+    app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -48,7 +52,7 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.url.path}. Open /docs for the list of routes."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = "The API only reads. Send GET."
+        detail = "This route does not take that method. Open /docs for those it does; most only read."
     return problem_response(error.status_code, detail, dict(error.headers or {}))
 
 
@@ -60,8 +64,13 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     return problem_response(422, f"Correct `{where}`: {first['msg']}.{more}")
 
 
+def _unusable(_: Request, error: Exception) -> JSONResponse:
+    status = 404 if isinstance(error, UnknownProposal) else 409 if isinstance(error, ProposalRefused) else 422
+    return problem_response(status, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+
+
 def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    log.error("ledger unavailable: %s", error, exc_info=error)
+    log.error("unavailable: %s", error, exc_info=error)
     return problem_response(503, f"The request was not answered: {error}. Try again; then see the log.")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from commission.money import plain
+from schemas.proposals import Change, Proposal
 
 Amount = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
 
@@ -437,6 +438,20 @@ class DeadLetterPage(Shape):
     """Dead letters, newest first."""
 
     items: list[DeadLetterRow]
+    next_cursor: str | None
+
+
+class ProposalPage(Shape):
+    """Proposals, newest first."""
+
+    items: list[Proposal]
+    next_cursor: str | None
+
+
+class ChangePage(Shape):
+    """Rows a proposal would post, in their order."""
+
+    items: list[Change]
     next_cursor: str | None
 
 

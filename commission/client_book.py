@@ -12,6 +12,7 @@ from commission.client_state import (
     Parking,
     Position,
     Qualifying,
+    ReratingApproved,
     RoutedDeal,
     Volumes,
 )
@@ -21,6 +22,7 @@ from commission.events import ClientEvent
 from commission.known import BEGINNING, Terms
 from commission.posting import Cause
 from commission.qualification import weigh
+from commission.rerating import rerate
 
 KEYS: dict[str, type] = {
     "c": ClientState,
@@ -40,12 +42,17 @@ KEYS: dict[str, type] = {
 """The first letter of a state key tells its type."""
 
 
-def apply(draft: Draft, record: RoutedDeal | ClientEvent, terms: Terms) -> None:
+def apply(draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent, terms: Terms) -> None:
     """Fold one record; a repeated one changes nothing."""
     if isinstance(record, RoutedDeal):
         _apply_deal(draft, record, terms)
         return
     known = _client(draft, record.client_id)
+    if isinstance(record, ReratingApproved):
+        rated, _ = rerate(draft, known, record, terms)
+        if rated != known:
+            _save(draft, rated)
+        return
     client = apply_event(draft, known, record, terms)
     if client is not None:
         _save(draft, client)

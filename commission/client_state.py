@@ -25,6 +25,23 @@ class RoutedDeal:
 
 
 @value
+class ReratingApproved:
+    """A second person approved that a deal is rated again, by the terms and links known by now.
+
+    Without a deal it is the client's CPAs, CPLs and deposit shares that are weighed again.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["rerating_approved"] = "rerating_approved"
+    client_id: str
+    proposal_id: str
+    occurred_at: datetime
+    """When it was approved."""
+    deal: Deal | None = None
+
+
+@value
 class KycMark:
     """A KYC status and when it began."""
 
@@ -257,6 +274,10 @@ class DealState:
     tallied: tuple[Tally, ...] = ()
     position: str = ""
     signed_e8: int = 0
+    opened_e8: int = 0
+    """What an in/out opened: its position may be forgotten when it is rated again."""
+    charged: dict[str, int] = field(default_factory=dict)
+    """Of a later commission charge, the volumes it was shared by: server's symbol → 1e-8 lots."""
     hedge: str = ""
     """State key of the hedged volume it counts in."""
     leg: str = ""

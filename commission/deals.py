@@ -1,6 +1,6 @@
 """Deals in the client book: each one is booked, then rated, rejected, parked, or undone by a revision."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from commission import hedging, qualification
@@ -61,6 +61,7 @@ class Booking:
     posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
     parked: int | None = None
+    charged: dict[str, int] = field(default_factory=dict)
 
     def to_state(self) -> DealState:
         """The state as it is kept."""
@@ -72,6 +73,8 @@ class Booking:
             tallied=self.tallied,
             position=self.position,
             signed_e8=self.signed_e8,
+            opened_e8=self.opened_e8 if self.deal.entry == "inout" else 0,
+            charged=self.charged,
             hedge=self.hedge,
             leg=self.leg,
             volume=self.volume,
@@ -104,6 +107,7 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
         state.volume,
         state.posted,
         state.tallied,
+        charged=state.charged,
     )
 
 
@@ -172,7 +176,7 @@ def _book(
 ) -> ClientState:
     """Book this revision of the deal in its position, and rate it."""
     deal, cause, account = booking.deal, booking.cause, booking.account
-    refusal = _not_commissionable(deal)
+    refusal = why_no_trade(deal)
     if refusal is not None:
         return _refuse(draft, client, booking, refusal, known, terms)
     place = f"o:{client.client_id}:{account}|{deal.position_id}"
@@ -244,7 +248,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
         before: Hedged = draft.get(known.hedge) or Hedged()
         after = hedging.without_deal(before, booking.cause)
         draft.put(known.hedge, after if after.deals else None)
-        client = _rerate(draft, client, hedging.changed(before, after), terms)
+        client = rate_again(draft, client, hedging.changed(before, after), terms)
     return client
 
 
@@ -275,14 +279,17 @@ def _rate_deal(
         if symbol is None or reason.waits or not booking.closed_e8:
             return client
         # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
-        seen = position if terms.looks_back and _look_back(draft, client, booking, terms) else None
-        return qualification.count_trade(draft, client, _part(client, booking, symbol, seen), terms)
+        seen = position if terms.looks_back and look_back(draft, client, booking, terms) else None
+        return qualification.count_trade(draft, client, part_of(client, booking, symbol, seen), terms)
     looks_back = terms.looks_back and booking.closed_e8
     if looks_back:
-        looks_back = _look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
-    part = _part(client, booking, symbol, position if looks_back else None)
+        looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
+    part = part_of(client, booking, symbol, position if looks_back else None)
     if chain.looks_aside:
-        client, part = _look_aside(draft, client, booking, part, chain, terms)
+        if chain.charges and not booking.volume:
+            _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
+            booking.volume = deal.symbol
+        client, part = look_aside(draft, client, booking, part, chain, terms)
     outcome = rate(part, chain, terms)
     _keep(draft, booking.position, position, keep=terms.looks_back)
     if isinstance(outcome, Reason):
@@ -327,7 +334,7 @@ def _post(
         draft, client, outcome.earned, path=chain.path, cause=cause, identity=identity
     )
     if not booking.posted:
-        reject(draft, client, booking.deal, _forfeited(client) if outcome.earned else SETTLED_BY_PERIOD)
+        reject(draft, client, booking.deal, forfeited(client) if outcome.earned else SETTLED_BY_PERIOD)
     booking.tallied = tally(draft, client, outcome.worths, cause) if outcome.worths else ()
     booking.parked = None
     return client
@@ -340,12 +347,14 @@ SETTLED_BY_PERIOD = Reason(
 )
 
 
-def _forfeited(client: ClientState) -> Reason:
+def forfeited(client: ClientState) -> Reason:
+    """Why nothing stands of a deal that earned something behind a KYC gate."""
     text = f"the KYC of client {client.client_id} was approved too late for what the deal earned"
     return Reason("forfeited", text, waits=False)
 
 
-def _part(client: ClientState, booking: Booking, symbol: SymbolDefined, position: Position | None) -> Part:
+def part_of(client: ClientState, booking: Booking, symbol: SymbolDefined, position: Position | None) -> Part:
+    """The deal as pricing wants it: what it opened and closed, by the openings in `position` if given."""
     deal, opened_e8, closed_e8 = booking.deal, booking.opened_e8, booking.closed_e8
     return Part(
         deal,
@@ -363,7 +372,7 @@ def _part(client: ClientState, booking: Booking, symbol: SymbolDefined, position
 # What has to be looked up beside the deal itself
 
 
-def _look_aside(
+def look_aside(
     draft: Draft,
     client: ClientState,
     booking: Booking,
@@ -371,7 +380,7 @@ def _look_aside(
     chain: Upline,
     terms: Terms,
 ) -> tuple[ClientState, Part]:
-    """Legs of a close-by, volumes for later charges, and hedged volume, where some plan asks for them."""
+    """Legs of a close-by and hedged volume, where some plan asks for them."""
     deal = booking.deal
     if chain.close_by_first and deal.entry == "out_by":
         place = f"{deal.account_key}|{deal.symbol}|{deal.occurred_at.isoformat()}|{deal.volume_e8}"
@@ -379,9 +388,6 @@ def _look_aside(
         leg = (deal, booking.opened_e8, booking.closed_e8)
         client, seconds = _place_leg(draft, client, booking.leg, booking.cause, leg, terms)
         part = part._replace(is_second_leg=seconds[booking.cause])
-    if chain.charges and not booking.volume:
-        _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
-        booking.volume = deal.symbol
     if chain.is_hedged and part.opened:
         period = terms.period_of(deal.occurred_at)
         booking.hedge = f"h:{client.client_id}:{deal.account_key}|{part.symbol.canonical}|{period}"
@@ -389,7 +395,7 @@ def _look_aside(
         before: Hedged = draft.get(booking.hedge) or Hedged()
         after = hedging.with_deal(before, deal, booking.opened_e8, booking.closed_e8)
         draft.put(booking.hedge, after)
-        client = _rerate(draft, client, hedging.changed(before, after), terms)
+        client = rate_again(draft, client, hedging.changed(before, after), terms)
         part = part._replace(hedged=Decimal(hedging.paid_e8(after, booking.cause)).scaleb(-8))
     return client, part
 
@@ -412,14 +418,14 @@ def _place_leg(
     draft.put(place, after if legs else None)
     was, now = before.seconds, after.seconds
     moved = [(*known, 0) for known in after.legs if was.get(key := known[0].deal_key, now[key]) != now[key]]
-    return _rerate(draft, client, moved, terms), now
+    return rate_again(draft, client, moved, terms), now
 
 
 def _closing_key(client: ClientState, cause: str) -> str:
     return f"k:{client.client_id}:{cause}"
 
 
-def _look_back(
+def look_back(
     draft: Draft, client: ClientState, booking: Booking, terms: Terms, *, is_asked: bool = False
 ) -> bool:
     """Whether a closing is rated by its openings; it is kept then, as those may change."""
@@ -448,7 +454,7 @@ def _rerate_closings(
         was, now = (slices(position, fill.deal_key, kept.closed_e8) for position in (before, after))
         if was != now and any(known.deal_key == fill.deal_key for known in before.fills):
             trades.append((kept.deal, kept.opened_e8, kept.closed_e8, 0))
-    return _rerate(draft, client, trades, terms)
+    return rate_again(draft, client, trades, terms)
 
 
 def _add_volume(draft: Draft, client: ClientState, deal: Deal, symbol: str, volume_e8: int) -> None:
@@ -464,17 +470,19 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
         return None
     key = f"v:{client.client_id}:{deal.account_key}"
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    earned = rate_charge(deal, trait, draft.get(key) or Volumes(), chain, terms)
+    volumes: Volumes = draft.get(key) or Volumes()
+    earned = rate_charge(deal, trait, volumes, chain, terms)
     if not earned:
         return None
+    booking.charged = dict(volumes.lots_e8)
     draft.put(key, Volumes())
     client = _post(draft, client, booking, Rated(earned, ()), chain, None)
     draft.put(booking.key, booking.to_state())
     return client
 
 
-def _rerate(draft: Draft, client: ClientState, trades: list[hedging.Trade], terms: Terms) -> ClientState:
-    """Reverse and rate again the deals whose paid volume changed."""
+def rate_again(draft: Draft, client: ClientState, trades: list[hedging.Trade], terms: Terms) -> ClientState:
+    """Reverse and rate again deals whose paid volume, leg or openings changed."""
     for deal, opened_e8, closed_e8, _ in trades:
         key = deal_key(client.client_id, deal)
         state = draft.get(key)
@@ -531,7 +539,8 @@ def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) 
     return _rate_deal(draft, client, booking, terms, draft.get(state.position) or NO_FILLS)
 
 
-def _not_commissionable(deal: Deal) -> Reason | None:
+def why_no_trade(deal: Deal) -> Reason | None:
+    """Why no IB can earn from the deal, whatever the terms; None if it is a client's trade."""
     if deal.kind == "trade" and not deal.is_service and deal.volume_e8 > 0 and deal.side and deal.entry:
         return None
     if deal.kind in ENDINGS:

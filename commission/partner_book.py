@@ -114,12 +114,14 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
     key = f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
     settling: Settling = draft.get(key) or Settling(version=tally.plan_version, currency=tally.currency)
     plan = terms.plan_version(tally.plan_id, max(settling.version, tally.plan_version))
-    component = next((c for c in plan.components if c.name == tally.component), None) if plan else None
+    component = _component(plan, tally.component)
     if plan is None or component is None:
         _wait(draft, tally)
         return
     period = terms.period_of(tally.occurred_at)
-    settling = with_tally(settling, component, period, "|".join(terms.day_of(tally.occurred_at)), tally)
+    own = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
+    day = "|".join(terms.day_of(tally.occurred_at))
+    settling = with_tally(settling, own or component, period, day, tally)
     buckets = dict(settling.buckets)
     for name, wanted in due(settling, component, plan, terms).items():
         if wanted is None:
@@ -134,6 +136,10 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
             _book(draft, row, terms)
             buckets[name] = replace(bucket, posted=bucket.posted + delta, times=bucket.times + 1)
     draft.put(key, replace(settling, buckets=buckets))
+
+
+def _component(plan: PlanDefined | None, name: str) -> Component | None:
+    return next((c for c in plan.components if c.name == name), None) if plan is not None else None
 
 
 def _wait(draft: Draft, tally: Tally) -> None:

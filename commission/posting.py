@@ -49,7 +49,7 @@ def post(
     for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
         partner = link.partner
         if plan.kyc_forfeit_days and is_too_late(client, occurred_at, plan.kyc_forfeit_days):
-            continue
+            continue  # as `is_lost` says
         debit, credit = _EXPENSES.get(kind) or f"broker:expense:{kind}", link.pending
         is_held = plan.kyc_gate and not is_released
         if is_held or kind == "rebate":
@@ -111,7 +111,7 @@ def reverse(
         rest = entry.amount - entry.taken
         share_taken = share if share == ONE else settled(entry.share_taken + share)
         amount = rest if share_taken >= ONE else min(rest, to_accrual(entry.amount * share))
-        if rest <= 0 or _is_forfeited(entry, client):
+        if rest <= 0 or is_forfeited(entry, client):
             continue
         if amount < rest:
             left.append(entry._replace(taken=entry.taken + amount, share_taken=share_taken))
@@ -302,11 +302,12 @@ def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
     for one in tallies:
         place = _place(one)
         known = by_place.get(place)
-        by_place[place] = one if known is None else _added(known, one)
-    return tuple(one for one in by_place.values() if not _is_empty(one))
+        by_place[place] = one if known is None else added(known, one)
+    return tuple(one for one in by_place.values() if not is_empty(one))
 
 
-def _added(known: Tally, one: Tally) -> Tally:
+def added(known: Tally, one: Tally) -> Tally:
+    """Two tallies of one place as one."""
     return replace(
         known,
         amounts=tuple(a + b for a, b in zip(known.amounts, one.amounts, strict=True)),
@@ -317,7 +318,8 @@ def _added(known: Tally, one: Tally) -> Tally:
     )
 
 
-def _is_empty(one: Tally) -> bool:
+def is_empty(one: Tally) -> bool:
+    """Whether the tally adds nothing."""
     return not (any(one.amounts) or one.lots or one.notional or one.count or one.deposited)
 
 
@@ -356,11 +358,17 @@ def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
     return cause.occurred_at + timedelta(days=plan.kyc_forfeit_days) if plan.kyc_forfeit_days else None
 
 
-def _is_forfeited(entry: Posted, client: ClientState) -> bool:
+def is_forfeited(entry: Posted, client: ClientState) -> bool:
     """Whether the money went back to the broker already, when the hold ended."""
     if not entry.held or entry.expires_at is None or entry.release >= len(client.released_at):
         return False
     return client.released_at[entry.release] > _end_of_day(entry.expires_at)
+
+
+def is_lost(client: ClientState, one: Earned, at: datetime) -> bool:
+    """Whether the KYC gate of its plan forfeits an amount for good, so that it is not posted."""
+    days = one.plan.kyc_forfeit_days
+    return bool(days) and is_too_late(client, at, days)
 
 
 def is_too_late(client: ClientState, earned_at: datetime, forfeit_days: int) -> bool:

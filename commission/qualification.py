@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from commission import cpa
@@ -12,6 +12,7 @@ from commission.client_state import (
     Deposit,
     Grant,
     Parked,
+    Posted,
     Qualifying,
     Traded,
     Withdrawal,
@@ -28,7 +29,18 @@ from commission.milestones import of_grants
 from commission.money import EXACT, plain
 from commission.outputs import Tally
 from commission.parking import park
-from commission.posting import Cause, is_too_late, negated, post, reverse, send, send_back, withdraw
+from commission.posting import (
+    Cause,
+    is_forfeited,
+    is_lost,
+    is_too_late,
+    negated,
+    post,
+    reverse,
+    send,
+    send_back,
+    withdraw,
+)
 from commission.pricing import ZERO, Part, Reason
 from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
 from commission.upline import Link, Upline, asks_for_trades
@@ -114,11 +126,13 @@ def _change_trades(
 # CPA and CPL
 
 
-def weigh(draft: Draft, client: ClientState, cause: Cause, terms: Terms) -> ClientState:
+def weigh(
+    draft: Draft, client: ClientState, cause: Cause, terms: Terms, *, anew: bool = False
+) -> ClientState:
     """Post what has become due for the client, take back what no longer stands: CPA, CPL, deposit shares.
 
     Everything is worked out from the facts' own times, so their order of arrival does not matter; a
-    grant keeps the conditions it was given under.
+    grant keeps the conditions it was given under, unless it is weighed `anew`.
     """
     if client.registered_at is None:
         return client
@@ -127,10 +141,15 @@ def weigh(draft: Draft, client: ClientState, cause: Cause, terms: Terms) -> Clie
         chain = registration_upline(client, terms)
         waits = chain is None
         if chain is not None:
-            for name, found in sorted(cpa.conditions(chain.links).items()):
-                client, lacking = _weigh_one(draft, client, chain, name, found, cause, terms)
+            wanted = cpa.conditions(chain.links)
+            weigh_one = _weigh_anew if anew else _weigh_one
+            for name, grant in sorted(client.grants.items()) if anew else ():
+                if grant.stands and name not in wanted:
+                    client, _ = _take_back(draft, client, name, grant, cause, client.registered_at)
+            for name, found in sorted(wanted.items()):
+                client, lacking = weigh_one(draft, client, chain, name, found, cause, terms)
                 waits |= lacking
-    client, lacking = _weigh_deposits(draft, client, cause, terms)
+    client, lacking = _weigh_deposits(draft, client, cause, terms, anew=anew)
     if waits or lacking:
         park(draft, Parked(client_id=client.client_id))
     return client
@@ -151,10 +170,7 @@ def _weigh_one(
         (grant.conditions, grant.currency) if grant.stands else (found.component, found.plan.currency)
     )
     lacking = not grant.stands and cpa.lacks_rate(client, currency, terms)
-    trades: Qualifying = draft.get(f"q:{client.client_id}") or Qualifying()
-    standing = cpa.standing(client, trades, component, currency, found.plan.clawback, terms)
-    if standing.is_due and _is_clawed(client, standing, found.plan):
-        standing = cpa.NOT_DUE
+    standing = _standing(draft, client, component, currency, found.plan, terms)
     if isinstance(component, Cpl) and component.min_ftd_rate > 0:
         client = _weigh_gated(
             draft, client, chain, name, component, currency, standing, cause, found.plan.clawback, terms
@@ -170,13 +186,64 @@ def _weigh_one(
     if isinstance(earned, Reason):
         return client, True
     paid = tuple(one for one in earned if one.link.is_paid)
-    if grant.stands and _amounts_of(paid) == [(p.ib_id, p.amount, p.currency) for p in grant.posted]:
+    if grant.stands and _is_posted(client, paid, grant.posted, standing.qualified_at):
         grant = replace(grant, basis=_basis(standing))
         return replace(client, grants={**client.grants, name: grant}), lacking
     if grant.stands:
         client, grant = _take_back(draft, client, name, grant, cause)
     grant = replace(grant, conditions=component, currency=currency)
     return _give(draft, client, chain, name, grant, standing, paid), lacking
+
+
+def _weigh_anew(
+    draft: Draft,
+    client: ClientState,
+    chain: Upline,
+    name: str,
+    found: cpa.Conditions,
+    cause: Cause,
+    terms: Terms,
+) -> tuple[ClientState, bool]:
+    """The same by the conditions known now, also where one was granted under others."""
+    grant = client.grants.get(name)
+    if grant is None or not grant.stands:
+        return _weigh_one(draft, client, chain, name, found, cause, terms)
+    component, currency, plan = found.component, found.plan.currency, found.plan
+    if cpa.lacks_rate(client, currency, terms):
+        return client, True
+    was = _standing(draft, client, grant.conditions, grant.currency, plan, terms)
+    standing = _standing(draft, client, component, currency, plan, terms)
+    if isinstance(component, Cpl) and component.min_ftd_rate > 0:
+        if grant.posted:
+            client, _ = _take_back(draft, client, name, grant, cause, was.qualified_at)
+        client = _weigh_gated(
+            draft, client, chain, name, component, currency, standing, cause, plan.clawback, terms
+        )
+        return client, False
+    if standing.is_due:
+        earned = cpa.earnings(chain.links, name, client, standing, terms)
+        if isinstance(earned, Reason):
+            return client, True
+        paid = tuple(one for one in earned if one.link.is_paid)
+        is_same = _is_posted(client, paid, grant.posted, standing.qualified_at)
+        if is_same and _ordinals(client, name, component, paid, standing) == grant.tallied:
+            grant = replace(grant, basis=_basis(standing), conditions=component, currency=currency)
+            return replace(client, grants={**client.grants, name: grant}), False
+    client, _ = _take_back(draft, client, name, grant, cause, was.qualified_at)
+    return _weigh_one(draft, client, chain, name, found, cause, terms)
+
+
+def _standing(
+    draft: Draft,
+    client: ClientState,
+    component: Cpa | Cpl,
+    currency: str,
+    plan: PlanDefined,
+    terms: Terms,
+) -> cpa.Standing:
+    trades: Qualifying = draft.get(f"q:{client.client_id}") or Qualifying()
+    standing = cpa.standing(client, trades, component, currency, plan.clawback, terms)
+    return cpa.NOT_DUE if standing.is_due and _is_clawed(client, standing, plan) else standing
 
 
 def _basis(standing: cpa.Standing) -> str:
@@ -186,8 +253,18 @@ def _basis(standing: cpa.Standing) -> str:
     return f"{standing.qualified_at} {deposits}"
 
 
-def _amounts_of(earned: Iterable[Earned]) -> list[tuple[str, Decimal, str]]:
-    return [(one.link.partner.ib_id, one.amount, one.link.partner.currency) for one in earned]
+def _is_posted(
+    client: ClientState, earned: Iterable[Earned], posted: Iterable[Posted], at: datetime | None
+) -> bool:
+    """Whether what stands is what is earned, apart from what a KYC gate forfeits of either."""
+    assert at is not None, "what is earned is so since some time"
+    wanted = [
+        (one.link.partner.ib_id, one.kind, one.amount, one.link.partner.currency)
+        for one in earned
+        if not is_lost(client, one, at)
+    ]
+    stands = [p for p in posted if not is_forfeited(p, client)]
+    return wanted == [(p.ib_id, p.component, p.amount, p.currency) for p in stands]
 
 
 def _is_clawed(client: ClientState, standing: cpa.Standing, plan: PlanDefined) -> bool:
@@ -203,10 +280,16 @@ def _is_clawed(client: ClientState, standing: cpa.Standing, plan: PlanDefined) -
 
 
 def _take_back(
-    draft: Draft, client: ClientState, name: str, grant: Grant, cause: Cause
+    draft: Draft,
+    client: ClientState,
+    name: str,
+    grant: Grant,
+    cause: Cause,
+    posted_at: datetime | None = None,
 ) -> tuple[ClientState, Grant]:
+    """Reverse a grant, as of the last loss of a deposit, or as of its own time if that is given."""
     losses = [d.first_taken_at for d in client.deposits if d.first_taken_at is not None]
-    at = max(losses, default=cause.occurred_at)
+    at = posted_at or max(losses, default=cause.occurred_at)
     cause = Cause(cause.key, at)
     client, _ = reverse(draft, client, grant.posted, cause)
     withdraw(draft, client, grant.tallied, cause)
@@ -228,11 +311,24 @@ def _give(
     cause = Cause(f"{grant.conditions.kind}|{client.client_id}|{name}", standing.qualified_at)
     identity = (grant.conditions.kind, client.client_id, name, str(grant.grants))
     client, posted = post(draft, client, paid, path=chain.path, cause=cause, identity=identity)
-    tallied = tuple(_ordinal(client, one, name, cause) for one in paid if _has_tiers(one, name))
+    tallied = _ordinals(client, name, grant.conditions, paid, standing)
     send(draft, client, tallied)
     grant = replace(grant, posted=posted, tallied=tallied, basis=_basis(standing), grants=grant.grants + 1)
     of_grants(draft, client, "cpa.qualified", standing.qualified_at, posted)
     return replace(client, grants={**client.grants, name: grant})
+
+
+def _ordinals(
+    client: ClientState,
+    name: str,
+    component: Cpa | Cpl,
+    paid: Iterable[Earned],
+    standing: cpa.Standing,
+) -> tuple[Tally, ...]:
+    """What the grant counts for in tiers by number of clients."""
+    assert standing.qualified_at is not None, "only what is due is counted"
+    cause = Cause(f"{component.kind}|{client.client_id}|{name}", standing.qualified_at)
+    return tuple(_ordinal(client, one, name, cause) for one in paid if _has_tiers(one, name))
 
 
 def _has_tiers(one: Earned, name: str) -> bool:
@@ -316,7 +412,8 @@ def _weigh_gated(
         return client
     send_back(draft, client, [negated(one, cause) for one in grant.tallied])
     send(draft, client, tallied)
-    return replace(client, grants={**client.grants, name: replace(grant, tallied=tallied)})
+    grant = replace(grant, tallied=tallied, conditions=component, currency=currency)
+    return replace(client, grants={**client.grants, name: grant})
 
 
 def _stands(deposit: Deposit, clawback: Clawback) -> bool:
@@ -340,7 +437,7 @@ def _is_held_back(client: ClientState, plan: PlanDefined) -> bool:
 
 
 def _weigh_deposits(
-    draft: Draft, client: ClientState, cause: Cause, terms: Terms
+    draft: Draft, client: ClientState, cause: Cause, terms: Terms, *, anew: bool
 ) -> tuple[ClientState, bool]:
     """Pay each cleared deposit's share once, take back what was taken back of it."""
     lacking = False
@@ -349,7 +446,7 @@ def _weigh_deposits(
     deposits: list[Deposit] = []
     for deposit in client.deposits:
         client, weighed, waits = _weigh_deposit(
-            draft, client, deposit, cause, terms, is_first=deposit.deposit_id == first
+            draft, client, deposit, cause, terms, is_first=deposit.deposit_id == first, anew=anew
         )
         deposits.append(weighed)
         lacking |= waits
@@ -368,20 +465,29 @@ def _weigh_deposits(
 
 
 def _weigh_deposit(
-    draft: Draft, client: ClientState, deposit: Deposit, cause: Cause, terms: Terms, *, is_first: bool
+    draft: Draft,
+    client: ClientState,
+    deposit: Deposit,
+    cause: Cause,
+    terms: Terms,
+    *,
+    is_first: bool,
+    anew: bool,
 ) -> tuple[ClientState, Deposit, bool]:
     if deposit.cleared_at is None or deposit.amount is None:
         return client, deposit, False
     basis = _deposit_basis(client, deposit, is_first=is_first)
-    if deposit.basis == basis:
+    if deposit.basis == basis and not anew:
         return client, deposit, False
+    if anew:
+        cause = cause._replace(occurred_at=deposit.cleared_at)
     wanted = deposit_earnings(client, deposit, terms, is_first=is_first)
     if wanted is None:
         return client, deposit, True
     earned, path, tallies = wanted
     place = Cause(f"deposit|{client.client_id}|{deposit.deposit_id}", deposit.cleared_at)
     deposit = replace(deposit, basis=basis)
-    if _amounts_of(earned) != [(p.ib_id, p.amount, p.currency) for p in deposit.posted]:
+    if not _is_posted(client, earned, deposit.posted, deposit.cleared_at):
         client, _ = reverse(draft, client, deposit.posted, cause)
         identity = ("deposit", client.client_id, deposit.deposit_id, cause.key)
         client, posted = post(draft, client, earned, path=path, cause=place, identity=identity)

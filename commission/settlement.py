@@ -53,6 +53,19 @@ class Sums:
             deposited=self.deposited + tally.deposited,
         )
 
+    def minus(self, others: "Iterable[Sums]") -> "Sums":
+        """What is left without some others."""
+        left = self
+        for other in others:
+            left = Sums(
+                amounts=_added(left.amounts, tuple(-amount for amount in other.amounts)),
+                lots=left.lots - other.lots,
+                notional=left.notional - other.notional,
+                count=left.count - other.count,
+                deposited=left.deposited - other.deposited,
+            )
+        return left
+
     def at(self, band: int) -> Decimal:
         """The amount at a band; a component that has fewer amounts counts its last for higher bands."""
         return self.amounts[min(band, len(self.amounts) - 1)] if self.amounts else ZERO
@@ -168,13 +181,19 @@ def _tiered(
         weights = _weights(tiers, bucket, factors)
         by_day = {
             day: _weighed(sums, {levels[name, day]: Decimal(1)} if levels else weights)
-            for day, sums in (bucket.days or {"": bucket.sums}).items()
+            for day, sums in _parts(bucket.days, bucket.sums).items()
         }
         if levels:
-            factors["level"] = str(max(levels[name, day] for day in bucket.days))
+            factors["level"] = str(max(levels[name, day] for day in by_day))
         total = _capped(by_day, caps, plan.currency, settling.currency, name, terms, factors)
         found[name] = None if total is None else Due(to_accrual(total), factors)
     return found
+
+
+def _parts(parts: Mapping[str, Sums], whole: Sums) -> Mapping[str, Sums]:
+    """The whole by day or client; "" has what an older version of the plan did not keep apart."""
+    rest = whole.minus(parts.values())
+    return {**parts, "": rest} if not parts or any(rest.amounts) else parts
 
 
 def _weighed(sums: Sums, weights: Mapping[int, Decimal]) -> Decimal:
@@ -238,7 +257,7 @@ def _levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[t
     names = [period.period for period in terms.periods if min(buckets) <= period.period <= max(buckets)]
     level, below, at_end = 0, 0, 0
     outside = [name for name in buckets if name not in names]
-    found = {(name, day): level for name in outside for day in buckets[name].days}
+    found = {(name, day): level for name in outside for day in ("", *buckets[name].days)}
     for number, name in enumerate(names):
         window = [buckets[n] for n in names[max(0, number - tiers.lookback_periods) : number] if n in buckets]
         at_start = reached(tiers.bands, measure(tiers, window))
@@ -249,6 +268,7 @@ def _levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[t
         else:
             level, below = _promoted(tiers, level, max(at_start, at_end)), 0
         bucket = buckets.get(name) or Bucket()
+        found[name, ""] = level
         level = _through_days(tiers, name, bucket, window, level, found)
         if tiers.promote == "next_period":
             at_end = reached(tiers.bands, measure(tiers, [*window, bucket]))
@@ -358,7 +378,7 @@ def _with_carry(
             if limit is None:
                 return dict.fromkeys(settling.buckets)
         results: dict[str, Decimal] = {}
-        for client_id, sums in sorted(bucket.clients.items() or {"": bucket.sums}.items()):
+        for client_id, sums in sorted(_parts(bucket.clients, bucket.sums).items()):
             result = sums.at(0)
             if limit is not None and result < -limit:
                 apart.add(client_id)

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from infra import cli_history
+from infra import cli_history, cli_proposals
 from infra.kafka.cli import app as kafka_app
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
@@ -62,6 +62,9 @@ def told() -> Iterator[None]:
     except Unavailable as error:
         err.print(f"[red]{escape(str(error))}[/]", highlight=False)
         raise typer.Exit(EXIT_UNAVAILABLE) from None
+
+
+cli_proposals.register(app, told, "Daily work")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.exceptions import Error
 from fastapi import FastAPI
 
 from api.gate import Gate
+from api.operators import Operators
 from infra.archive import ClickHouseAt, KafkaAt, LogAt, ServerAt, add_archive
 from infra.bootstrap import clickhouse_client, connect, kafka_servers
 from infra.serve import listen, running_url
@@ -61,7 +62,7 @@ def _serve_own(settings: Settings) -> Iterator[ServerAt]:
     token = secrets.token_urlsafe(32)
     app = FastAPI(openapi_url=None)
     add_archive(app, lambda: connect(settings))
-    app.add_middleware(Gate, token=token)
+    app.add_middleware(Gate, operators=Operators(token))
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -19,7 +19,9 @@ from api.postbacks.dispatcher import Dispatcher
 from infra.archive import add_archive
 from infra.bootstrap import clickhouse_client, connect
 from infra.processes import collect_rarely
+from infra.proposals import ProposalDesk
 from infra.verify import SAME_BOOKS, Finding, verify
+from ingest.produce import publish_corrections
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 from streams.sink import Sink
@@ -42,7 +44,8 @@ class Server:
         self.sink = Sink(self._connect(), kafka)
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._dispatcher = Dispatcher.from_settings(settings, self._connect)
-        app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag)
+        self._desk = ProposalDesk(self._connect, lambda records: publish_corrections(records, kafka))
+        app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag, desk=self._desk)
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         self._uvicorn = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
@@ -78,6 +81,7 @@ class Server:
         self.sink.stop()
         if self._sink_thread.is_alive():
             self._sink_thread.join(READY_SECONDS)
+        self._desk.close()
         self.client.close()
 
 

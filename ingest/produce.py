@@ -9,6 +9,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from commission.client_state import ReratingApproved
 from commission.events import AccountLinked, Deal
 from commission.terms import TermsRecord
 from ingest.sources import Item
@@ -90,6 +91,18 @@ def publish_terms(records: Iterable[TermsRecord], bootstrap: str) -> PublishRepo
             _check_length(line)
         for message in batches(lines):
             outbox.send(TERMS, 0, message, message.count(b"\n") + 1)
+        return outbox.finish()
+    finally:
+        outbox.abandon()
+
+
+def publish_corrections(records: Iterable[ReratingApproved], bootstrap: str) -> PublishReport:
+    """Send approved corrections to the client book, and return once Kafka has all of them."""
+    outbox = _Outbox(bootstrap)
+    try:
+        for record in records:
+            (line,) = encode([record])
+            outbox.add(CLIENT_BOOK, outbox.partition(CLIENT_BOOK, record.client_id), line)
         return outbox.finish()
     finally:
         outbox.abandon()

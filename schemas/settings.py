@@ -29,6 +29,12 @@ class Settings(BaseSettings):
     api_token: SecretStr = Field(
         SecretStr(""), description="Bearer token of the API; needed unless the API listens on loopback only."
     )
+    operators_file: Path | None = Field(
+        None, description="YAML file of people with tokens of their own: who created, who approved."
+    )
+    operator_token: SecretStr = Field(
+        SecretStr(""), description="Your own token of that file, for `ibflow proposals`."
+    )
     postbacks: Path | None = Field(None, description="YAML file of postback endpoints; none: no postbacks.")
 
     @property

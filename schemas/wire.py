@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from commission.client_state import RoutedDeal
+from commission.client_state import ReratingApproved, RoutedDeal
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
@@ -41,6 +41,7 @@ MAX_BATCH_RECORDS = 2_000
 Record = (
     Deal
     | RoutedDeal
+    | ReratingApproved
     | AccountLinked
     | ClientRegistered
     | ClientReassigned
@@ -160,6 +161,9 @@ def _times(record: Record) -> Iterator[tuple[str, datetime | None]]:
     match record:
         case RoutedDeal():
             yield "deal.occurred_at", record.deal.occurred_at
+        case ReratingApproved():
+            yield "occurred_at", record.occurred_at
+            yield "deal.occurred_at", record.deal.occurred_at if record.deal is not None else None
         case PartnerDefined():
             links: tuple[ParentLink | PlanAssignment | StatusChange, ...] = (
                 *record.parents,

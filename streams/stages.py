@@ -6,7 +6,7 @@ from typing import Any
 
 from commission import account_book, client_book, partner_book
 from commission.book import Draft
-from commission.client_state import RoutedDeal
+from commission.client_state import ReratingApproved, RoutedDeal
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
@@ -96,6 +96,7 @@ CLIENTS = Stage(
     topic=topics.CLIENT_BOOK,
     accepts=(
         RoutedDeal,
+        ReratingApproved,
         ClientRegistered,
         ClientReassigned,
         DepositCleared,

@@ -5,6 +5,8 @@ REASONS: dict[str, str] = {
     "unregistered_client": "The client is not registered yet; the deal is rated once it is.",
     "unknown_symbol": "The broker's terms do not know the symbol yet.",
     "unknown_ib": "The broker's terms lack an IB above the client, or a plan of one.",
+    "unknown_terms": "The broker's terms lack an IB, a plan or a rate that the client's CPAs need.",
+    "charge_unknown": "The charge was shared with nobody when it came, so its volumes are not known.",
     "no_ib": "No IB had referred the client at the time of the deal.",
     "no_plan": "No IB above the client had a plan that pays for deals.",
     "no_rate": "A rate of exchange for the time of the deal is missing.",

@@ -7,7 +7,7 @@ from commission.events import LOT_E8, Deal
 from commission.explain import words
 from commission.explain.periods import period_of, true_up
 from commission.explain.steps import accrual
-from commission.explain.subject import Subject
+from commission.explain.subject import Subject, text
 from commission.money import minor_digits
 from commission.outputs import Transfer
 
@@ -78,6 +78,8 @@ def _of_accrual(subject: Subject) -> Iterator[str]:
             "The platform has revised the deal since: the words above are its newest revision, "
             "the factors those of the revision this amount arose from."
         )
+    if proposal := text(subject.factors, "proposal"):
+        yield f"It was rated again by terms and links that became known later: proposal {proposal}."
     yield from accrual(subject)
     if row.component == "rebate":
         payer = f"{subject.ib(row.ib_id)} pays it" if row.debit.startswith("ib:") else "The broker pays it"
@@ -145,12 +147,15 @@ def _of_reversal(subject: Subject, original: Subject | None) -> Iterator[str]:
         yield f"{row.caused_by} undid an earlier accrual at {at}."
         yield f"The row it takes back, {row.reverses}, is not at hand here."
         return
-    same_deal = original.row.caused_by == row.caused_by
-    yield (
-        f"The platform changed or cancelled deal {row.caused_by}, so what it had earned was taken back."
-        if same_deal
-        else f"{row.caused_by} undid an earlier accrual at {at}."
-    )
+    if proposal := text(subject.factors, "proposal"):
+        yield (
+            f"Terms or links that became known later pay something else for it; proposal {proposal}, "
+            "approved by a second person, took back what had been paid."
+        )
+    elif original.row.caused_by == row.caused_by:
+        yield f"The platform changed or cancelled deal {row.caused_by}, so what it had earned was taken back."
+    else:
+        yield f"{row.caused_by} undid an earlier accrual at {at}."
     yield _frozen(subject, original)
     yield "How the original had come about:"
     yield from _of_accrual(original)
@@ -162,6 +167,8 @@ def _frozen(subject: Subject, original: Subject) -> str:
     part = f"its own amount of {subject.money(whole)}"
     if amount != whole:
         part = f"{subject.money(amount)} of its own {subject.money(whole)}"
+    if "proposal" in subject.factors:
+        return f"{found}; {part} goes back, and what it earns now is a row of its own."
     return f"{found}; {part} goes back, nothing is rated again."
 
 

@@ -85,6 +85,7 @@ WORDS: dict[str, Word] = {
     "due": Word("Due for the period", "ib"),
     "accrued": Word("Accrued already", "ib"),
     "posted": Word("Posted by earlier true-ups", "ib"),
+    "proposal": Word("Rated again by proposal", "text"),
     "trigger": Word("Worked out anew after", "text"),
 }
 """Every factor the room writes; a test collects them from runs and from the source."""

@@ -96,7 +96,7 @@ def test_every_answer_carries_the_security_headers(http: Browser, path: str) -> 
 
 def test_errors_are_problems(http: Browser) -> None:
     """Unknown paths and methods answer with problem+json."""
-    missing, posted = http.get("/nothing"), http.post("/v1/transfers")
+    missing, posted = http.get("/nothing"), http.post("/v1/transfers", json={})
     assert (missing.status_code, posted.status_code) == (404, 405)
     assert missing.headers["content-type"] == posted.headers["content-type"] == "application/problem+json"
 

@@ -1,0 +1,109 @@
+"""Who is asking: people with tokens of their own, so that what one proposes another can approve.
+
+```yaml
+operators:
+  - name: anna
+    token_sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    role: operator   # creates, approves, rejects; `viewer` only reads
+```
+"""
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from schemas.errors import Unusable
+from schemas.settings import Settings
+
+SHARED = "shared token"
+LOCAL = "this machine"
+HOW_TO_CONFIGURE = (
+    "Give each person a token of their own: a YAML file of `operators` with `name`, `token_sha256` "
+    "(`printf %s TOKEN | sha256sum`) and `role: operator`, named in IBFLOW_OPERATORS_FILE"
+)
+
+
+class OperatorsError(Unusable):
+    """The file of operators cannot be used; the message says what to correct."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Whoever sent a request, as far as the token tells."""
+
+    name: str
+    is_person: bool = False
+    """False for the shared token and for this machine: anybody may be behind them."""
+    may_write: bool = True
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@ -]{1,64}$")]
+    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    role: Literal["operator", "viewer"] = "operator"
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    operators: Annotated[tuple[_Entry, ...], Field(max_length=1_000)]
+
+
+class Operators:
+    """Everybody who may ask, by token."""
+
+    def __init__(self, shared_token: str = "", people: Iterable[tuple[str, Operator]] = ()) -> None:
+        known = [(_digest(shared_token), Operator(SHARED))] if shared_token else []
+        self._known = [*known, *people]
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Operators":
+        """The shared token, and the people of the file; raise `OperatorsError` if it is wrong."""
+        path = settings.operators_file
+        people = _read(path) if path is not None else ()
+        return cls(settings.api_token.get_secret_value(), people)
+
+    @property
+    def need_a_token(self) -> bool:
+        """Whether anybody has a token, so that nobody without one is let in."""
+        return bool(self._known)
+
+    def of_token(self, token: str) -> Operator | None:
+        """Whose token it is. All are compared, each in constant time, so time tells nothing."""
+        given = _digest(token)
+        found = [operator for known, operator in self._known if hmac.compare_digest(known, given)]
+        return found[0] if found and token else None
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode()).hexdigest()
+
+
+def _read(path: Path) -> list[tuple[str, Operator]]:
+    try:
+        file = _File.model_validate(YAML(typ="safe", pure=True).load(path.read_bytes()))
+    except OSError as error:
+        raise OperatorsError(f"{path.name} cannot be read: {error.strerror}") from None
+    except YAMLError as error:
+        raise OperatorsError(f"{path.name} is no YAML: {type(error).__name__}") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise OperatorsError(f"{path.name}: {where}: {first['msg']}") from None
+    for field in ("name", "token_sha256"):
+        values = [getattr(entry, field).casefold() for entry in file.operators]
+        if len(set(values)) < len(values) or (field == "name" and {SHARED, LOCAL} & set(values)):
+            raise OperatorsError(f"{path.name}: each operator needs a {field} of their own")
+    return [
+        (entry.token_sha256, Operator(entry.name, is_person=True, may_write=entry.role == "operator"))
+        for entry in file.operators
+    ]

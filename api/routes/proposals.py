@@ -1,0 +1,115 @@
+"""Proposals: corrections of what is posted, which one person proposes and another approves."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import HTMLResponse
+
+from api.operators import Operator
+from api.paging import Cursor, Limit, decode_cursor, encode_cursor
+from api.portal import render
+from api.problems import Problem
+from api.proposals import Proposals
+from api.shapes import ChangePage, ProposalPage
+from schemas.proposals import Proposal, Wanted
+
+router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
+pages = APIRouter(prefix="/proposals", include_in_schema=False)
+
+PORTAL_ROWS = 200
+
+
+def _desk(request: Request) -> Proposals:
+    desk: Proposals | None = request.app.state.proposals
+    if desk is None:
+        raise Problem(503, "This process computes no proposals. Ask the one that `ibflow serve` started.")
+    return desk
+
+
+def _operator(request: Request) -> Operator:
+    operator = request.state.operator
+    assert isinstance(operator, Operator), "the gate lets nobody in without a name"
+    return operator
+
+
+Desk = Annotated[Proposals, Depends(_desk)]
+Asking = Annotated[Operator, Depends(_operator)]
+ProposalId = Annotated[str, Path(max_length=64)]
+
+
+class Rejected(BaseModel):
+    """Why it is rejected, for whoever created it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field("", max_length=500)
+
+
+@router.post("", response_model=Proposal, status_code=201)
+def create(desk: Desk, by: Asking, wanted: Wanted) -> Any:
+    """Rate a window of deals again in memory, by the terms known now, and keep what that would post."""
+    return desk.create(wanted, by)
+
+
+@router.get("", response_model=ProposalPage)
+def proposals(desk: Desk, limit: Limit = 100, cursor: Cursor = "") -> Any:
+    """Proposals with what each changes by IB, newest first."""
+    return _page(desk, limit, cursor)
+
+
+@router.get("/{proposal_id}", response_model=Proposal)
+def proposal(desk: Desk, proposal_id: ProposalId) -> Any:
+    """One proposal: what was asked, what it changes by IB, who did what."""
+    return desk.get(proposal_id)
+
+
+@router.get("/{proposal_id}/rows", response_model=ChangePage)
+def changes(desk: Desk, proposal_id: ProposalId, limit: Limit = 100, cursor: Cursor = "") -> Any:
+    """Every row it would post, in order: what each takes back or gives, and the statement it lands in."""
+    start = int(decode_cursor(cursor, int)[0]) if cursor else 0
+    found = desk.changes(proposal_id)
+    end = start + limit
+    return {"items": found[start:end], "next_cursor": encode_cursor([end]) if end < len(found) else None}
+
+
+@router.post("/{proposal_id}/approve", response_model=Proposal)
+def approve(desk: Desk, by: Asking, proposal_id: ProposalId) -> Any:
+    """Post it. The token tells who approves: an operator other than the one who created it."""
+    return desk.approve(proposal_id, by)
+
+
+@router.post("/{proposal_id}/reject", response_model=Proposal)
+def reject(desk: Desk, by: Asking, proposal_id: ProposalId, rejected: Rejected) -> Any:
+    """Never post it."""
+    return desk.reject(proposal_id, by, rejected.note)
+
+
+@router.post("/{proposal_id}/post", response_model=Proposal)
+def post(desk: Desk, by: Asking, proposal_id: ProposalId) -> Any:
+    """Post again what was approved and, for a failure, not posted to the end."""
+    return desk.post(proposal_id, by)
+
+
+@pages.get("")
+def listed(
+    request: Request, desk: Desk, cursor: Annotated[str, Query(max_length=2_000)] = ""
+) -> HTMLResponse:
+    """The portal's list of proposals."""
+    return render(request, "proposals.html", page=_page(desk, 50, cursor))
+
+
+@pages.get("/{proposal_id}")
+def shown(request: Request, desk: Desk, proposal_id: ProposalId) -> HTMLResponse:
+    """One proposal in the portal."""
+    found, rows = desk.get(proposal_id), desk.changes(proposal_id)
+    return render(request, "proposal.html", p=found, rows=rows[:PORTAL_ROWS], total=len(rows))
+
+
+def _page(desk: Proposals, limit: int, cursor: str) -> dict[str, Any]:
+    after = decode_cursor(cursor, str, str) if cursor else None
+    found = desk.newest(limit + 1, (after[0], after[1]) if after else None)
+    kept = found[:limit]
+    more = len(found) > limit
+    last = [f"{kept[-1].created_at:%Y-%m-%d %H:%M:%S.%f}", kept[-1].proposal_id] if kept else []
+    return {"items": kept, "next_cursor": encode_cursor(last) if more else None}

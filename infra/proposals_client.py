@@ -1,0 +1,126 @@
+"""Where `ibflow proposals` works: in the server that owns the database, or on the database itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from clickhouse_connect.driver.exceptions import Error
+
+from api.operators import LOCAL, Operator, Operators
+from infra.proposals import ProposalDesk, open_desk
+from infra.serve import running_url
+from schemas.errors import Unavailable, Unusable
+from schemas.proposals import PROPOSALS, Proposal, Wanted
+from schemas.settings import Settings
+
+SECONDS = 3_600.0
+"""A preview folds the whole archive again."""
+
+
+class RemoteDesk:
+    """The desk of a running server; it knows by the token who asks."""
+
+    def __init__(self, url: str, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=SECONDS)
+
+    def create(self, wanted: Wanted) -> Proposal:
+        """Compute and keep one."""
+        return self._decide("", wanted.model_dump(mode="json"))
+
+    def newest(self, limit: int) -> list[Proposal]:
+        """The newest ones."""
+        return PROPOSALS.validate_python(self._ask("GET", "", params={"limit": limit})["items"])
+
+    def get(self, proposal_id: str) -> Proposal:
+        """One of them."""
+        return Proposal.model_validate(self._ask("GET", f"/{proposal_id}"))
+
+    def decide(self, proposal_id: str, verb: str, note: str = "") -> Proposal:
+        """Approve, reject or post it."""
+        return self._decide(f"/{proposal_id}/{verb}", {"note": note} if verb == "reject" else {})
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def _decide(self, path: str, body: dict[str, Any]) -> Proposal:
+        return Proposal.model_validate(self._ask("POST", path, json=body))
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        answer = self._http.request(method, f"/v1/proposals{path}", **options)
+        if answer.status_code >= 500:
+            raise Unavailable(_detail(answer))
+        if answer.is_error:
+            raise Unusable(_detail(answer))
+        return answer.json()
+
+
+class LocalDesk:
+    """A desk of this process, for somebody whose token the settings hold."""
+
+    def __init__(self, desk: ProposalDesk, by: Operator) -> None:
+        self._desk, self._by = desk, by
+
+    def create(self, wanted: Wanted) -> Proposal:
+        """Compute and keep one."""
+        return self._desk.create(wanted, self._by)
+
+    def newest(self, limit: int) -> list[Proposal]:
+        """The newest ones."""
+        return self._desk.newest(limit)
+
+    def get(self, proposal_id: str) -> Proposal:
+        """One of them."""
+        return self._desk.get(proposal_id)
+
+    def decide(self, proposal_id: str, verb: str, note: str = "") -> Proposal:
+        """Approve, reject or post it."""
+        if verb == "approve":
+            return self._desk.approve(proposal_id, self._by)
+        if verb == "reject":
+            return self._desk.reject(proposal_id, self._by, note)
+        return self._desk.post(proposal_id, self._by)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._desk.close()
+
+
+@contextmanager
+def desk_of(settings: Settings) -> Iterator[RemoteDesk | LocalDesk]:
+    """The running server's desk if there is one, else one over the database."""
+    desk = _open(settings)
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def _open(settings: Settings) -> RemoteDesk | LocalDesk:
+    token = settings.operator_token.get_secret_value() or settings.api_token.get_secret_value()
+    url = running_url(settings)
+    if url is not None:
+        try:
+            httpx.get(f"{url}/health", timeout=30).raise_for_status()
+            return RemoteDesk(url, token)
+        except httpx.ConnectError:
+            pass  # the server was killed and left its note behind; the database is free
+        except httpx.HTTPError as error:
+            raise Unavailable(f"the server at {url} does not answer: {error}") from None
+    operators = Operators.from_settings(settings)
+    by = operators.of_token(token)
+    if by is None and token:
+        raise Unusable("nobody has the token of IBFLOW_OPERATOR_TOKEN; see IBFLOW_OPERATORS_FILE")
+    try:
+        return LocalDesk(open_desk(settings), by or Operator(LOCAL))
+    except Error as error:
+        raise Unavailable(f"the database cannot be opened: {error}") from None
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError):
+        return f"{answer.url} answered {answer.status_code}"

@@ -1,0 +1,110 @@
+"""Proposals to correct what is posted: what was asked, what it would post, who did what to it."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter
+
+from commission.money import plain
+
+State = Literal["created", "approved", "posted", "rejected"]
+Amount = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]
+Name = Annotated[str, Field(max_length=128)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Wanted(_Value):
+    """Which deals are to be rated again, by the terms and links known now."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200, description="Why, for whoever approves it.")]
+    since: AwareDatetime | None = Field(None, description="Deals from here on; null: all before `until`.")
+    until: AwareDatetime | None = Field(None, description="Deals before this; null: all from `since` on.")
+    ib: Name = Field("", description="Only deals whose correction changes what this IB earns; empty: all.")
+    client: Name = Field("", description="Only this client's; empty: all.")
+    leave_undecided: bool = Field(
+        default=False,
+        description="Leave what cannot be rated again as it stands, instead of refusing the whole.",
+    )
+
+
+class Line(_Value):
+    """What a proposal changes for one IB in one currency."""
+
+    ib_id: str
+    currency: str
+    reversals: int = Field(description="Rows that take back.")
+    accruals: int = Field(description="Rows that give.")
+    true_ups: int = Field(description="Rows of tiers, caps and results of a period, which follow.")
+    taken_back: Amount
+    given: Amount
+    delta: Amount = Field(description="given - taken_back, on the IB's accounts.")
+    of_closed: Amount = Field(description="Of `delta`, what is for closed periods: it lands in the open one.")
+    clients: Amount = Field(description="What clients get more, or less, as rebates by the IB's plan.")
+
+
+class Change(_Value):
+    """One row that would be posted, of `amount` as the IB sees it: negative takes back."""
+
+    transfer_id: str
+    code: str
+    ib_id: str
+    client_id: str
+    caused_by: str
+    component: str
+    occurred_at: datetime
+    amount: Amount
+    to_client: Amount
+    currency: str
+    reverses: str | None
+    period: str = Field(description="The period of its own time.")
+    lands_in: str = Field(description="The period whose statement it belongs to; empty while held.")
+
+
+class Undecided(_Value):
+    """What cannot be rated again, and why: it stays as it stands."""
+
+    client_id: str
+    subject: str
+    code: str
+    text: str
+
+
+class Preview(_Value):
+    """What a proposal would post, worked out from the archive of the books."""
+
+    deals: int = Field(description="Deals and clients looked at.")
+    corrected: int = Field(description="Of them, those that are corrected.")
+    rows: int
+    lines: tuple[Line, ...]
+    undecided: tuple[Undecided, ...]
+    positions: dict[str, int] = Field(description="Offset of each book's partition it was computed at.")
+    fingerprint: str = Field(description="Digest of all rows: another one is another proposal.")
+
+
+class Step(_Value):
+    """Who did what to a proposal, and when."""
+
+    state: State
+    by: str
+    at: datetime
+    note: str = ""
+
+
+class Proposal(_Value):
+    """A correction somebody proposes and somebody else approves."""
+
+    proposal_id: str
+    state: State
+    created_by: str
+    created_at: datetime
+    wanted: Wanted
+    preview: Preview
+    steps: tuple[Step, ...]
+
+
+CHANGES: TypeAdapter[tuple[Change, ...]] = TypeAdapter(tuple[Change, ...])
+PROPOSALS: TypeAdapter[list[Proposal]] = TypeAdapter(list[Proposal])

@@ -1,0 +1,397 @@
+"""Rating again by approval: what later terms and links change is corrected to the cent, and only once."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commission.client_state import ReratingApproved
+from commission.events import Deal
+from commission.outputs import Tally, Transfer
+from commission.terms import ParentLink, PlanDefined
+from schemas import topics
+from schemas.wire import Record, decode_batch
+from streams.local import LocalPipeline
+from streams.partition import Message
+from tests.build import (
+    ANNA,
+    SYMBOLS,
+    D,
+    Told,
+    at,
+    chargeback,
+    cpa,
+    deal,
+    deposit,
+    ended,
+    kyc,
+    partner,
+    per_lot,
+    period,
+    plan,
+    reassigned,
+    told,
+)
+from tests.commission.test_laws_of_plans import BY_NAME, LAW, PLANS, facts, in_order, terms_of
+
+APPROVED = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+def again(deal_: Deal, client_id: str = "anna", proposal: str = "p-1") -> ReratingApproved:
+    """Rate this deal again."""
+    return ReratingApproved(client_id=client_id, proposal_id=proposal, occurred_at=APPROVED, deal=deal_)
+
+
+def weighed(client_id: str = "anna", proposal: str = "p-1") -> ReratingApproved:
+    """Weigh the client's CPAs and deposits again."""
+    return ReratingApproved(client_id=client_id, proposal_id=proposal, occurred_at=APPROVED)
+
+
+class Broker:
+    """A pipeline that is fed step by step; it keeps what each step said."""
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.pipeline = LocalPipeline(on_message=lambda message, _: self.sent.append(message))
+        self.rows: list[Record] = []
+
+    def feed(self, *records: Record) -> Told:
+        """What the records caused."""
+        self.sent.clear()
+        said = list(self.pipeline.feed(records))
+        assert [] == self.pipeline.dead_letters
+        self.rows += said
+        return told(said)
+
+    @property
+    def all(self) -> Told:
+        """Everything said so far."""
+        return told(self.rows)
+
+    @property
+    def said_anything(self) -> bool:
+        """Whether the last step sent anything on, tallies included."""
+        return any(
+            isinstance(record, Transfer | Tally)
+            for message in self.sent
+            if message.topic == topics.PARTNER_BOOK
+            for record in decode_batch(message.value)
+        )
+
+
+def signed(rows: Iterable[Transfer]) -> list[str]:
+    """`+9.00` for what an IB gains, `-7.50` for what it loses."""
+    return [f"{'+' if row.code == 'accrual' else '-'}{row.amount:.2f}" for row in rows]
+
+
+# By hand: 5 USD a lot become 6 from the 1st on, for two deals of 1.5 lots that were paid
+
+FIVE = plan("own USD", per_lot("*=5"))
+SIX = replace(plan("own USD", per_lot("*=6"), version=2), since=at(1))
+ALONE = (*SYMBOLS, period("2026-09"), period("2026-10"), period("2026-11"), partner("ib-north USD own"))
+FIRST, SECOND = deal("1 buy 1.5 EURUSD out", day=3), deal("2 buy 1.5 EURUSD out", day=4)
+
+
+def paid_at_five() -> Broker:
+    """September is closed and paid: 7.50 + 7.50 = 15.00."""
+    broker = Broker()
+    said = broker.feed(*ALONE, FIVE, *ANNA, FIRST, SECOND, ended("2026-09"))
+    assert [(s.period, s.payable) for s in said.statements] == [("2026-09", D(15))]
+    return broker
+
+
+def test_a_back_dated_plan_changes_nothing_until_somebody_approves_it() -> None:
+    """A new deal of the same days is paid 6 a lot, the two before stay as they are."""
+    broker = paid_at_five()
+    assert broker.feed(SIX).transfers == []
+    late = deal("3 buy 1 EURUSD out", day=5)
+    assert signed(broker.feed(late).transfers) == ["+6.00"]
+
+
+def test_the_difference_lands_in_the_open_statement() -> None:
+    """-7.50 and +9.00 for each deal: October opens at 0.00, accrues 18.00, takes back 15.00, pays 3.00."""
+    broker = paid_at_five()
+    before = broker.all.transfers
+    broker.feed(SIX)
+    said = broker.feed(again(FIRST), again(SECOND))
+    assert signed(said.transfers) == ["-7.50", "+9.00", "-7.50", "+9.00"]
+    accruals = [row for row in before if row.code == "accrual"]
+    assert [row.reverses for row in said.transfers[::2]] == [row.transfer_id for row in accruals]
+    assert {row.factors["proposal"] for row in said.transfers} == {"p-1"}
+    assert {(row.caused_by, row.occurred_at) for row in said.transfers} == {
+        ("live|1", at(3)), ("live|2", at(4))
+    }  # fmt: skip
+    closed = broker.feed(ended("2026-10")).statements
+    assert [(s.period, s.opening, s.accrued, s.reversed, s.payable) for s in closed] == [
+        ("2026-10", D(0), D(18), D(15), D(3))
+    ]
+
+
+def test_approving_twice_posts_nothing() -> None:
+    """The same record again, another proposal, and the deal itself once more: silence."""
+    broker = paid_at_five()
+    broker.feed(SIX)
+    broker.feed(again(FIRST), again(SECOND))
+    for record in (again(FIRST), again(SECOND, proposal="p-2"), weighed(), FIRST):
+        assert broker.feed(record).transfers == []
+        assert not broker.said_anything
+
+
+def test_without_a_change_nothing_is_said() -> None:
+    """Plans as they were: neither row nor tally."""
+    broker = paid_at_five()
+    assert broker.feed(again(FIRST)).transfers == []
+    assert not broker.said_anything
+
+
+def test_what_was_corrected_is_cancelled_at_the_corrected_amount_once() -> None:
+    """After -7.50 +9.00, a cancellation takes the 9.00 back; of all that happened, 0 is left of deal 1."""
+    broker = paid_at_five()
+    broker.feed(SIX, again(FIRST))
+    said = broker.feed(replace(FIRST, revision="b", kind="cancelled"), again(FIRST))
+    assert signed(said.transfers) == ["-9.00"]
+    of_first = [row for row in broker.all.transfers if row.caused_by == "live|1"]
+    assert sum((row.amount if row.code == "accrual" else -row.amount for row in of_first), D(0)) == 0
+    assert len({row.transfer_id for row in broker.all.transfers}) == len(broker.all.transfers)
+
+
+def test_twice_corrected_and_back() -> None:
+    """5 to 6 and back to 5: rows of their own each time, and in the end what it was."""
+    broker = paid_at_five()
+    broker.feed(SIX, again(FIRST))
+    back = replace(plan("own USD", per_lot("*=5"), version=3), since=at(1))
+    assert signed(broker.feed(back, again(FIRST, proposal="p-2")).transfers) == ["-9.00", "+7.50"]
+    ids = [row.transfer_id for row in broker.all.transfers]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_deal_of_an_open_period_is_corrected_there() -> None:
+    """September is open: one statement with 9.00 + 9.00 accrued and nothing lost on the way."""
+    broker = Broker()
+    broker.feed(*ALONE, FIVE, *ANNA, FIRST, SECOND, SIX, again(FIRST), again(SECOND))
+    (statement,) = broker.feed(ended("2026-09")).statements
+    assert (statement.accrued, statement.reversed, statement.payable) == (D(33), D(15), D(18))
+
+
+# Links and parents
+
+GOLD, SILVER = plan("gold USD", per_lot("*=7")), plan("silver USD", per_lot("*=5"))
+TREE = (*SYMBOLS, GOLD, SILVER, partner("ib-master USD gold"), partner("ib-north USD silver ib-master"))
+ONE_LOT = deal("1 buy 1 EURUSD out", day=3)
+
+
+def test_an_equal_amount_stays_when_another_changes() -> None:
+    """ib-north moves from ib-master to ib-other, back-dated: its own 5 stays; 2 is taken, 4 given."""
+    broker = Broker()
+    broker.feed(*TREE, *ANNA, ONE_LOT)
+    other = (plan("high USD", per_lot("*=9")), partner("ib-other USD high"))
+    moved = partner("ib-north USD silver", parents=(ParentLink(ib_id="ib-other"),))
+    said = broker.feed(*other, moved, again(ONE_LOT))
+    assert [(row.ib_id, text) for row, text in zip(said.transfers, signed(said.transfers), strict=True)] == [
+        ("ib-master", "-2.00"), ("ib-other", "+4.00")
+    ]  # fmt: skip
+    assert broker.all.owed == {"ib:ib-north:pending": "5.00 USD", "ib:ib-other:pending": "4.00 USD"}
+
+
+def test_a_back_dated_reassignment() -> None:
+    """The client was ib-master's from day 2 on: the 5 and the 2 go back, the master's own 7 comes."""
+    broker = Broker()
+    broker.feed(*TREE, *ANNA, ONE_LOT, reassigned("anna ib-master", day=2))
+    said = broker.feed(again(ONE_LOT))
+    assert signed(said.transfers) == ["-5.00", "-2.00", "+7.00"]
+    assert broker.all.owed == {"ib:ib-master:pending": "7.00 USD"}
+
+
+def test_paid_becomes_rejected_and_paid_again() -> None:
+    """Nobody's client pays nobody, and the deal says why; somebody's again, it pays as before."""
+    broker = Broker()
+    broker.feed(*TREE, *ANNA, ONE_LOT, reassigned("anna", day=2))
+    said = broker.feed(again(ONE_LOT))
+    assert signed(said.transfers) == ["-5.00", "-2.00"]
+    assert said.reasons == {"1": "rejected no_ib"}
+    broker.feed(replace(reassigned("anna ib-north", day=2), event_id="again"))
+    assert signed(broker.feed(again(ONE_LOT)).transfers) == ["+5.00", "+2.00"]
+
+
+def test_what_cannot_be_told_stays() -> None:
+    """An IB above that the terms lack: the deal is not taken back for what is not known."""
+    broker = Broker()
+    broker.feed(*TREE, *ANNA, ONE_LOT)
+    moved = partner("ib-north USD silver", parents=(ParentLink(ib_id="ib-unknown"),))
+    assert broker.feed(moved, again(ONE_LOT)).transfers == []
+    assert not broker.said_anything
+
+
+def test_another_revision_is_not_rated_by_an_old_proposal() -> None:
+    """Between preview and approval the platform changed the deal: it was rated by the terms of then."""
+    broker = Broker()
+    broker.feed(*TREE, *ANNA, ONE_LOT, replace(ONE_LOT, revision="b", volume_e8=2 * ONE_LOT.volume_e8))
+    broker.feed(replace(SILVER, components=(per_lot("*=6"),)))
+    assert broker.feed(again(ONE_LOT)).transfers == []
+
+
+def test_a_gate_that_falls_moves_what_was_held() -> None:
+    """Version 1 holds for KYC, version 2 does not: the same 5 leaves hold and becomes pending."""
+    broker = Broker()
+    held = plan("own USD", per_lot("*=5"), kyc_gate=True)
+    broker.feed(*ALONE, held, *ANNA, ONE_LOT)
+    assert broker.all.owed == {"ib:ib-north:held": "5.00 USD"}
+    broker.feed(replace(plan("own USD", per_lot("*=5"), version=2), since=at(1)), again(ONE_LOT))
+    assert broker.all.owed == {"ib:ib-north:pending": "5.00 USD"}
+    assert broker.feed(kyc("anna approved", day=9)).transfers == []
+
+
+def test_what_was_clawed_back_stays_clawed_back() -> None:
+    """All was taken for fraud from day 1 on: a better plan brings none of it back."""
+    from commission.events import ClientFlagged  # noqa: PLC0415
+    from tests.build import at as day  # noqa: PLC0415 # named for the reader
+
+    broker = paid_at_five()
+    flag = ClientFlagged(event_id="fraud", client_id="anna", verdict="fraud", occurred_at=day(2))
+    broker.feed(flag, SIX)
+    assert broker.feed(again(FIRST), again(SECOND)).transfers == []
+    assert broker.all.owed == {"ib:ib-north:payable": "15.00 USD", "ib:ib-north:pending": "-15.00 USD"}
+
+
+def test_an_in_out_is_split_as_it_was() -> None:
+    """Buy 1, sell 3 in/out: 1 closed, 2 opened. The plan pays closings: 5, then 6, though 3 were traded."""
+    one = deal("1 buy 1 EURUSD in", day=2, position_id="p")
+    turn = deal("2 sell 3 EURUSD inout", day=3, position_id="p")
+    end = deal("3 buy 2 EURUSD out", day=4, position_id="p")
+    broker = Broker()
+    broker.feed(*ALONE, FIVE, *ANNA, one, turn, end, SIX)
+    assert signed(broker.feed(again(turn)).transfers) == ["-5.00", "+6.00"]
+    assert signed(broker.feed(again(end)).transfers) == ["-10.00", "+12.00"]
+    assert broker.feed(again(one)).transfers == []
+
+
+# CPA and deposit shares
+
+QUALIFIES = (kyc("anna approved", day=2), deposit("anna d1 500 USD", day=2))
+
+
+def test_a_cpa_is_granted_by_the_conditions_of_now() -> None:
+    """300 became 400 from the 1st on: -300 and +400, as of the day the client qualified, once."""
+    old = plan("own USD", cpa("300", min_lots=D(0)))
+    new = replace(plan("own USD", cpa("400", min_lots=D(0)), version=2), since=None)
+    broker = Broker()
+    broker.feed(*ALONE, old, *ANNA, *QUALIFIES, ended("2026-09"))
+    said = broker.feed(new, weighed())
+    assert signed(said.transfers) == ["-300.00", "+400.00"]
+    assert {row.occurred_at for row in said.transfers} == {at(2)}
+    assert {row.factors["proposal"] for row in said.transfers} == {"p-1"}
+    for record in (weighed(), weighed(proposal="p-2")):
+        assert broker.feed(record).transfers == []
+    (october,) = broker.feed(ended("2026-10")).statements
+    assert (october.opening, october.payable) == (D(0), D(100))
+    assert signed(broker.feed(chargeback("anna d1", day=20)).transfers) == ["-400.00"]
+
+
+def test_a_cpa_no_plan_has_any_more_is_taken_back() -> None:
+    """Version 2 has no CPA."""
+    old = plan("own USD", cpa("300", min_lots=D(0)))
+    broker = Broker()
+    broker.feed(*ALONE, old, *ANNA, *QUALIFIES)
+    said = broker.feed(replace(FIVE, version=2), weighed())
+    assert signed(said.transfers) == ["-300.00"]
+    assert broker.feed(weighed(proposal="p-2")).transfers == []
+
+
+def test_deals_rated_again_count_towards_a_new_cpa() -> None:
+    """Nobody counted trades before version 2 asked for 3 lots: 1.5 + 1.5 reach them on day 4."""
+    new = replace(plan("own USD", per_lot("*=5"), cpa("400"), version=2), since=None)
+    broker = Broker()
+    broker.feed(*ALONE, FIVE, *ANNA, *QUALIFIES, FIRST, SECOND, new)
+    assert broker.feed(again(FIRST)).transfers == []
+    (row,) = broker.feed(again(SECOND), weighed()).transfers
+    assert (row.amount, row.occurred_at, row.component) == (D(400), at(4), "cpa")
+
+
+# Laws over plans of every shape
+
+
+def newest(records: Iterable[Record]) -> list[Deal]:
+    """Each deal's last revision, in the order of time."""
+    found = {record.deal_key: record for record in records if isinstance(record, Deal)}
+    return sorted(found.values(), key=lambda d: (d.occurred_at, d.deal_key))
+
+
+OWNERS = {1: "anna", 2: "ben", 3: "carl"}
+
+
+def everything(records: list[Record], proposal: str = "p-1") -> list[Record]:
+    """Rate all deals again, then weigh all clients."""
+    deals: list[Record] = [again(d, OWNERS[d.login], proposal) for d in newest(records)]
+    return [*deals, *(weighed(client, proposal) for client in OWNERS.values())]
+
+
+@BY_NAME
+@LAW
+@given(threads=facts(), gated=st.booleans())
+def test_unchanged_terms_say_nothing(
+    name: str,
+    threads: list[list[Record]],
+    gated: bool,  # noqa: FBT001 # drawn
+) -> None:
+    """Whatever the plan and what happened under it: rating all of it again sends neither row nor tally."""
+    broker = Broker()
+    records = in_order(threads)
+    broker.feed(*terms_of(name, gated=gated), *records)
+    said = broker.feed(*everything(records))
+    assert said.transfers == []
+    assert said.rejections == []
+    assert not broker.said_anything
+
+
+CHANGED: dict[str, Any] = {
+    "factors": {"ib-north": "0.5", "ib-mid": "1.75", "ib-top": "1.75"},
+    "terminated": {"ib-north": "1", "ib-mid": "0", "ib-top": "2"},
+}
+
+
+def changed(name: str, how: str, terms: list[Record]) -> list[Record]:
+    """The same broker with something decided otherwise, from the beginning."""
+    if how == "plan":
+        other = {
+            "caps": "graduated", "graduated": "slab", "slab": "level", "level": "caps",
+            "rebates": "slab", "revenue share": "rebates", "cpa in stages": "deposit shares",
+            "deposit shares": "cpa in stages", "cohort": "hedged", "hedged": "cohort",
+            "first leg": "graduated", "revenue share by client": "revenue share",
+            "active clients": "revenue share by client", "cpl behind a rate": "rebates",
+            "level of the next period": "caps",
+        }.get(name, "slab")  # fmt: skip
+        (own,) = (record for record in terms if isinstance(record, PlanDefined))
+        return [replace(own, version=2, components=PLANS[other])]
+    partners = [record for record in terms if record.type == "partner_defined"]
+    if how == "parent":
+        return [replace(p, parents=()) for p in partners if p.ib_id == "ib-mid"]
+    factors = CHANGED[how]
+    return [replace(p, schedule=(replace(p.schedule[0], factor=D(factors[p.ib_id])),)) for p in partners]
+
+
+@BY_NAME
+@LAW
+@given(
+    threads=facts(),
+    gated=st.booleans(),
+    how=st.sampled_from(("plan", "plan", "parent", "factors", "terminated")),
+)
+def test_rated_again_is_as_if_known_from_the_beginning(
+    name: str,
+    threads: list[list[Record]],
+    gated: bool,  # noqa: FBT001 # drawn
+    how: str,
+) -> None:
+    """Late terms, approved, give every balance of a fold that knew them first; once more gives nothing."""
+    terms, records = terms_of(name, gated=gated), in_order(threads)
+    news = changed(name, how, terms)
+    knew = Broker()
+    knew.feed(*terms, *news, *records)
+    learned = Broker()
+    learned.feed(*terms, *records, *news, *everything(records))
+    assert knew.all.balances == learned.all.balances
+    assert learned.feed(*everything(records, "p-2")).transfers == []
+    assert not learned.said_anything
