@@ -48,7 +48,8 @@ def post(
     emit = draft.outputs.append
     for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
         partner = link.partner
-        if plan.kyc_forfeit_days and is_too_late(client, occurred_at, plan.kyc_forfeit_days):
+        days = plan.kyc_forfeit_days if plan.kyc_gate else 0
+        if days and is_too_late(client, occurred_at, days):
             continue
         debit, credit = _EXPENSES.get(kind) or f"broker:expense:{kind}", link.pending
         is_held = not is_approved and plan.kyc_gate
@@ -86,9 +87,9 @@ def post(
         if is_held or by_ib or matures_at is not None:
             entry = entry._replace(
                 held=is_held,
-                release=len(client.released_at) if is_held else 0,
+                release=len(client.released_at),
                 by_ib=by_ib,
-                expires_at=_expires_at(plan, cause) if is_held else None,
+                expires_at=_expires_at(plan, cause),
                 matures_at=matures_at,
             )
         if is_held:
@@ -110,7 +111,10 @@ def reverse(
     for entry in posted:
         rest = entry.amount - entry.taken
         amount = rest if share == ONE else min(rest, to_accrual(entry.amount * share))
-        if amount <= 0 or _is_forfeited(entry, client):
+        if _is_forfeited(entry, client):
+            continue
+        if amount <= 0:
+            left.append(entry)  # too small a share takes nothing now, and all can still be taken
             continue
         still_held = entry.held and entry.release == len(client.released_at)
         debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=still_held, by_ib=entry.by_ib)
