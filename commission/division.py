@@ -7,7 +7,6 @@ from commission.gross import price, worth
 from commission.hierarchy import cascade, cascade_amounts, split, steps_taken
 from commission.known import Terms
 from commission.pricing import ZERO, Part, Priced, Reason
-from commission.terms import ONE
 from commission.upline import Link, Payable, Sharing, Upline
 
 
@@ -62,14 +61,12 @@ def _divided(
         return gross
     columns: list[list[Decimal]] = []
     for base in gross.amounts:
-        size, sign = abs(base), ONE if base >= 0 else -ONE
         if override.mode == "split":
-            shares = split(size, override.shares, len(links))
+            columns.append(split(base, override.shares, len(links)))
         elif override.pass_unit == "share":
-            shares = cascade(size, override.pass_up, len(links))
+            columns.append(cascade(base, override.pass_up, len(links)))
         else:
-            shares = cascade_amounts(size, _passed(payable, link, part, terms, own), len(links))
-        columns.append([share * sign for share in shares])
+            columns.append(cascade_amounts(base, _passed(payable, link, part, terms, own), len(links)))
     return [tuple(column[depth] for column in columns) for depth in range(len(links))], gross
 
 

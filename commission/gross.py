@@ -70,10 +70,8 @@ def _factor(payable: Payable, part: Part, own: Decimal, factors: Factors) -> Dec
 
 def _at_band(band: Band, found: Rate, part: Part, terms: Terms) -> Decimal:
     """The band's rate for the deal, or its factor times the component's own."""
-    if not band.rates:
-        return found.value * band.factor
     better = terms.rate_for(band.rates, part.symbol, part.trait, part.at)
-    return (better or found).value * band.factor
+    return better.value if better is not None else found.value * band.factor
 
 
 def _coefficient(part: Part, factors: Factors) -> Decimal | Reason:

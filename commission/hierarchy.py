@@ -79,10 +79,10 @@ def cascade(base: Decimal, pass_up: Sequence[Decimal], holders: int) -> list[Dec
 
 
 def cascade_amounts(base: Decimal, passed_up: Sequence[Decimal], holders: int) -> list[Decimal]:
-    """The same with fixed amounts to pass on, at most what is there."""
+    """The same with fixed amounts to pass on, at most what is there; of a loss all are below 0."""
     kept, reached = [], base
     for depth in range(holders - 1):
-        passed = min(reached, passed_up[min(depth, len(passed_up) - 1)])
+        passed = min(reached, passed_up[min(depth, len(passed_up) - 1)], key=abs)
         kept.append(reached - passed)
         reached = passed
     return [*kept, reached]

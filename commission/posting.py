@@ -48,7 +48,8 @@ def post(
     emit = draft.outputs.append
     for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
         partner = link.partner
-        if plan.kyc_forfeit_days and is_too_late(client, occurred_at, plan.kyc_forfeit_days):
+        days = plan.kyc_forfeit_days if plan.kyc_gate else 0
+        if days and is_too_late(client, occurred_at, days):
             continue  # as `is_lost` says
         debit, credit = _EXPENSES.get(kind) or f"broker:expense:{kind}", link.pending
         is_held = plan.kyc_gate and not is_released
@@ -86,9 +87,9 @@ def post(
         if is_held or by_ib or matures_at is not None:
             entry = entry._replace(
                 held=is_held,
-                release=len(client.released_at) if is_held else 0,
+                release=len(client.released_at),
                 by_ib=by_ib,
-                expires_at=_expires_at(plan, cause) if is_held else None,
+                expires_at=_expires_at(plan, cause),
                 matures_at=matures_at,
             )
         if is_held:
@@ -367,7 +368,7 @@ def is_forfeited(entry: Posted, client: ClientState) -> bool:
 
 def is_lost(client: ClientState, one: Earned, at: datetime) -> bool:
     """Whether the KYC gate of its plan forfeits an amount for good, so that it is not posted."""
-    days = one.plan.kyc_forfeit_days
+    days = one.plan.kyc_forfeit_days if one.plan.kyc_gate else 0
     return bool(days) and is_too_late(client, at, days)
 
 

@@ -260,7 +260,7 @@ def _levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[t
     found = {(name, day): level for name in outside for day in ("", *buckets[name].days)}
     for number, name in enumerate(names):
         window = [buckets[n] for n in names[max(0, number - tiers.lookback_periods) : number] if n in buckets]
-        at_start = reached(tiers.bands, measure(tiers, window))
+        before, at_start = level, reached(tiers.bands, measure(tiers, window))
         if at_start < level and at_end <= level:
             below += 1
             if below > tiers.grace_periods:
@@ -269,7 +269,7 @@ def _levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[t
             level, below = _promoted(tiers, level, max(at_start, at_end)), 0
         bucket = buckets.get(name) or Bucket()
         found[name, ""] = level
-        level = _through_days(tiers, name, bucket, window, level, found)
+        level = _through_days(tiers, name, bucket, window, min(before, level), level, found)
         if tiers.promote == "next_period":
             at_end = reached(tiers.bands, measure(tiers, [*window, bucket]))
     return found
@@ -284,11 +284,14 @@ def _through_days(
     name: str,
     bucket: Bucket,
     window: list[Bucket],
+    lowest: int,
     level: int,
     found: dict[tuple[str, str], int],
 ) -> int:
-    """Day by day: what was reached by the end of a day counts from the next on, if promotions may."""
-    at_start = level
+    """Day by day: what was reached by the end of a day counts from the next on, if promotions may.
+
+    Steps are counted from `lowest`: a promotion on the first day is one of the period.
+    """
     so_far = Bucket()
     for day in sorted(bucket.days):
         found[name, day] = level
@@ -296,7 +299,7 @@ def _through_days(
             clients = _with_lots(so_far.clients, bucket.day_clients.get(day) or {})
             so_far = Bucket(sums=_sum(so_far.sums, bucket.days[day]), clients=clients)
             band = reached(tiers.bands, measure(tiers, [*window, so_far]))
-            level = max(level, _promoted(tiers, at_start, band))
+            level = max(level, _promoted(tiers, lowest, band))
     return level
 
 

@@ -209,7 +209,7 @@ def cascade(chain: list[Link], gross: Gross) -> list[Fraction]:
             entry = fraction(override.pass_up[min(depth, len(override.pass_up) - 1)])
             passed = rounded(reached * entry)
             if override.pass_unit == "rate":  # noqa: S105 — no password
-                passed = min(reached, gross.of(entry))
+                passed = min(reached, gross.of(entry), key=abs)
         kept.append(reached - passed)
         reached = passed
     return kept
