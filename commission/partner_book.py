@@ -112,18 +112,15 @@ def retry_early(draft: Draft, terms: Terms) -> None:
 def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
     """Add the tally to its period, and post what that changes in it and in the periods after it."""
     key = f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
-    settling: Settling = draft.get(key) or Settling(version=tally.plan_version, currency=tally.currency)
-    plan = terms.plan_version(tally.plan_id, max(settling.version, tally.plan_version))
-    component = _component(plan, tally.component)
-    if plan is None or component is None:
+    settling: Settling = draft.get(key) or Settling(currency=tally.currency)
+    component = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
+    if component is None:
         _wait(draft, tally)
         return
-    period = terms.period_of(tally.occurred_at)
-    own = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
-    day = "|".join(terms.day_of(tally.occurred_at))
-    settling = with_tally(settling, own or component, period, day, tally)
+    period, day = terms.period_of(tally.occurred_at), "|".join(terms.day_of(tally.occurred_at))
+    settling = with_tally(settling, component, period, day, tally)
     buckets = dict(settling.buckets)
-    for name, wanted in due(settling, component, plan, terms).items():
+    for name, wanted, component, plan in _due(settling, tally, terms):
         if wanted is None:
             _wait(draft, replace(tally, amounts=(ZERO,), lots=ZERO, notional=ZERO, count=0, deposited=0))
             continue
@@ -136,6 +133,20 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
             _book(draft, row, terms)
             buckets[name] = replace(bucket, posted=bucket.posted + delta, times=bucket.times + 1)
     draft.put(key, replace(settling, buckets=buckets))
+
+
+def _due(
+    settling: Settling, tally: Tally, terms: Terms
+) -> Iterator[tuple[str, Due | None, Component, PlanDefined]]:
+    """What each period is worth by the version of the plan that counted in it, the earliest first."""
+    for version in sorted({bucket.version for bucket in settling.buckets.values()}):
+        plan = terms.plan_version(tally.plan_id, version)
+        component = _component(plan, tally.component)
+        assert plan is not None, "its tallies waited for it"
+        assert component is not None, "its tallies waited for it"
+        for name, wanted in due(settling, component, plan, terms).items():
+            if settling.buckets[name].version == version:
+                yield name, wanted, component, plan
 
 
 def _component(plan: PlanDefined | None, name: str) -> Component | None:

@@ -95,13 +95,14 @@ class Bucket:
     posted: Decimal = ZERO
     """True-ups posted so far."""
     times: int = 0
+    version: int = 0
+    """The newest plan version that counted in the period: it settles by that one's bands and caps."""
 
 
 @value
 class Settling:
-    """One IB's component: its buckets by period, and the newest plan version that counted in it."""
+    """One IB's component: its buckets by period."""
 
-    version: int
     currency: str
     buckets: dict[str, Bucket] = field(default_factory=dict)
 
@@ -127,12 +128,16 @@ def with_tally(settling: Settling, component: Component, period: str, day: str, 
         lots = of_day.get(tally.client_id, ZERO) + tally.lots
         day_clients = {**day_clients, day: {**of_day, tally.client_id: lots}}
     bucket = replace(
-        bucket, sums=bucket.sums.plus(tally), days=days, clients=clients, day_clients=day_clients
+        bucket,
+        sums=bucket.sums.plus(tally),
+        days=days,
+        clients=clients,
+        day_clients=day_clients,
+        version=max(bucket.version, tally.plan_version),
     )
     buckets = {**settling.buckets, period: bucket}
     kept = sorted(buckets)[-MAX_PERIODS:]
     return Settling(
-        version=max(settling.version, tally.plan_version),
         currency=tally.currency,
         buckets={name: buckets[name] for name in kept},
     )

@@ -1,16 +1,18 @@
 """The partner book: every transfer is on one statement, rounding loses nothing, debts are carried."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from commission.outputs import Transfer
-from commission.terms import PartnerDefined
+from commission.terms import Band, PartnerDefined, Tiers
 from schemas import topics
 from schemas.wire import Record
 from streams.local import LocalPipeline
 from tests.build import (
     ANNA,
+    SYMBOLS,
     TERMS,
     D,
     Told,
@@ -174,3 +176,30 @@ def test_an_ib_that_earned_nothing_has_no_statement() -> None:
     """Statements are of IBs with a balance."""
     other = PartnerDefined(ib_id="ib-idle", name="idle", currency="USD")
     assert [s.ib_id for s in settle(other, earned("5"), ended("2026-09")).statements] == ["ib-north"]
+
+
+def test_a_new_version_of_a_plan_leaves_the_months_before_it_as_they_are() -> None:
+    """From 1 lot three times the rate, since October: September's lot stays at 4, October's brings 4 + 8.
+
+    The first version pays half more from 3 lots, which no month reaches.
+    """
+    before = (Band(start=D(3), factor=D("1.5")),)
+    after = (Band(start=D(1), factor=D(3)),)
+    lots = per_lot("*=4", tiers=Tiers(by="lots", mode="slab", bands=before))
+    old = plan("silver USD", lots)
+    new = replace(
+        old,
+        version=2,
+        since=at(31),
+        components=(replace(lots, tiers=Tiers(by="lots", mode="slab", bands=after)),),
+    )
+    terms = (*SYMBOLS, *MONTHS, old, partner("ib-north USD silver"))
+    facts = (deal("1 buy 1 EURUSD out", day=3), new, deal("2 buy 1 EURUSD out", day=33))
+    told = run(*ANNA, *facts, terms=terms)
+    assert [(row.code, row.amount) for row in told.transfers] == [
+        ("accrual", D(4)),
+        ("accrual", D(4)),
+        ("true_up", D(8)),
+    ]
+    late = run(*ANNA, *facts, deal("3 buy 1 EURUSD out", day=4), terms=terms)
+    assert late.owed == {"ib:ib-north:pending": "20.00 USD"}

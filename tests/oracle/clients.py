@@ -347,7 +347,10 @@ def enough_deposited(facts: Facts, client: ClientRegistered, entry: Earned, name
         other
         for other in facts.clients.values()
         if period.starts_at <= other.occurred_at < period.ends_at
-        and entry.who in [above.ib for above in facts.chain(other, other.occurred_at)]
+        and any(
+            above.ib == entry.who and not above.suspended and not above.is_client(other)
+            for above in facts.chain(other, other.occurred_at)
+        )
     ]
     clawback = entry.plan.clawback
     paid = [c for c in same if any(facts.left(d, end, clawback) for d in facts.deposits(c.client_id))]
