@@ -20,7 +20,9 @@ PLACES: dict[Place, Stage] = {
 }
 """Every partition that a worker reads, and the stage it belongs to."""
 DROPPED_FETCHES = 0.2
-COMMITS_AHEAD = 0.1
+COMMITS_AHEAD = 0.3
+LONG_MOMENT = 30
+"""Steps of a worker that wakes up, before it notices that its partitions were taken."""
 
 
 class Effects:
@@ -95,6 +97,7 @@ class Runner:
         """The next offset to fetch; None while the partition is paused."""
         self.may_drop = True
         self.waited_for: int | None = None
+        """The offset that the timer found missing the last time."""
         self.store: dict[bytes, bytes] = {}
         self.replayed = 0
         self.partition: Partition | None = None
@@ -136,15 +139,24 @@ class Runner:
         """For the trace."""
         return f"{self.process.name} {told(self.place)}"
 
+    @property
+    def is_taking_up(self) -> bool:
+        """Whether its state is being recovered right now."""
+        return self.position is None
+
     def send_state(self, state: State) -> Sending:
         """Queue one batch for the changelog."""
         return self.process.producer.send(self.changelog, state, self.term, self.stage.name)
 
     def take_up_again(self) -> None:
         """Go through a rebalance with the partition kept: paused, emptied, recovered, sought."""
+        if self.partition is None:
+            return  # it is being taken up as it is
         self.position = None
         self.queue.clear()
-        self.tasks = [*self.tasks[:1], Task(self._take_up())]
+        for task in self.tasks[1:]:
+            task.close()
+        self.tasks = [self.tasks[0], Task(self._take_up())]
 
     @property
     def is_behind(self) -> bool:
@@ -185,7 +197,7 @@ class Runner:
         self.tasks = []
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Process:
     """A worker: partitions of all stages, one producer, one life."""
 
@@ -193,6 +205,7 @@ class Process:
     parts: Parts
     name: str
     is_alive: bool = True
+    is_paused: bool = False
     producer: Producer = field(init=False)
     runners: dict[Place, Runner] = field(default_factory=dict)
     zombies: list[Runner] = field(default_factory=list)
@@ -210,7 +223,8 @@ class Process:
     def give(self, place: Place, *, is_kept: bool) -> None:
         """Lose a partition, and act on for a moment; or end its agent, to take it up anew."""
         runner = self.runners.pop(place)
-        runner.steps_left = 0 if is_kept else self.world.chance.choice((0, 0, 3, 12))
+        moment = LONG_MOMENT if self.is_paused else self.world.chance.choice((0, 0, 3, 12))
+        runner.steps_left = 0 if is_kept else moment
         if runner.steps_left:
             self.zombies.append(runner)
         else:
@@ -233,4 +247,3 @@ class Process:
         self.runners, self.zombies = {}, []
         self.producer.die()
         self.is_alive = False
-

@@ -4,24 +4,29 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from unittest import mock
 
-from schemas.wire import decode_batch
+from schemas.wire import batches, decode_batch
 from streams.partition import HoleError, Message
 from tests.simulation import scenario
+from tests.simulation.checks import check
 from tests.simulation.database import Consumer, Database, Killed, Lost
 from tests.simulation.process import PLACES, Parts, Process, Runner
 from tests.simulation.world import Finding, Hazards, Place, Producer, Sending, Task, Wait, World, pause, told
 
 WORKERS = 2
 MAX_STEPS = 8_000
-MAX_DISTURBANCES = 8
+MAX_DISTURBANCES = 16
 """At most so many in one seed, so that it comes to an end."""
-DISTURBED = 0.02
+DISTURBED = 0.03
 """The chance of one at each step."""
 
+PART_RECORDS = 3
+"""Outputs of a message above this go in several parts; 2,000 in the product."""
+PAUSED = 0.4
+"""How often a rebalance comes from a worker that is stopped (SIGSTOP, a frozen machine, a cut cable)."""
 TRIES = 6
 """Moves tried by chance before all are looked at."""
 
@@ -41,6 +46,8 @@ class Simulation:
     """Kill the worker that is about to take this step of the workers."""
     arrives: bool | None = None
     """What becomes of what is on the wire at a crash; None leaves it to chance."""
+    story_number: int | None = None
+    """Which broker; None leaves it to the seed."""
     is_traced: bool = False
 
     world: World = field(init=False)
@@ -62,7 +69,9 @@ class Simulation:
         self.world = World(chance, self.hazards, self.arrives, trace=[] if self.is_traced else None)
         self._left = 0 if self.is_calm else chance.randint(0, MAX_DISTURBANCES)
         self.database = Database(self._fail)
-        self.story = scenario.story(self.seed % scenario.STORIES)
+        self.story = scenario.story(
+            self.seed % scenario.STORIES if self.story_number is None else self.story_number
+        )
         self.processes = [Process(self.world, self.parts, f"worker-{n}") for n in range(WORKERS)]
         self.owners = {place: chance.randrange(WORKERS) for place in PLACES}
         for place, number in self.owners.items():
@@ -81,6 +90,13 @@ class Simulation:
                 return
         raise Finding(f"after {MAX_STEPS:,} steps the world does not come to rest: {self.happened}")
 
+    def close(self) -> None:
+        """End every coroutine."""
+        for process in self.processes:
+            for runner in process.everyone():
+                runner.close()
+        self.ingester.task.close()
+
     # Who can go on
 
     def _some_move(self) -> Move | None:
@@ -88,7 +104,9 @@ class Simulation:
         random_ = self.world.chance.random
         for _ in range(TRIES):
             what, process = random_(), self.processes[int(random_() * WORKERS)]
-            if what < 0.5 and process.is_alive and process.runners:
+            if process.is_paused:
+                continue
+            if what < 0.5 and process.runners:
                 runners = process.everyone() if process.zombies else [*process.runners.values()]
                 runner = runners[int(random_() * len(runners))]
                 if what < 0.1 and runner.is_behind:
@@ -109,6 +127,9 @@ class Simulation:
         for process in self.processes:
             if not process.is_alive:
                 moves.append((self._restart, (process,)))
+                continue
+            if process.is_paused:
+                moves.append((self._wake_up, (process,)))
                 continue
             for runner in process.everyone():
                 moves += [(self._act, (process, runner, task)) for task in runner.tasks if task.is_ready]
@@ -175,12 +196,16 @@ class Simulation:
 
     def _disturb(self) -> None:
         self._left -= 1
-        alive = [process for process in self.processes if process.is_alive]
+        alive = [process for process in self.processes if process.is_alive and not process.is_paused]
         chance = self.world.chance
-        kind = chance.choice(("crash", "crash", "rebalance", "rebalance", "ingester", "timer"))
+        kind = chance.choice(("crash", "crash", "crash", "rebalance", "rebalance", "ingester", "timer"))
         if kind == "crash" and alive:
             self._crash(chance.choice(alive))
         elif kind == "rebalance" and alive:
+            if len(alive) > 1 and chance.random() < PAUSED:
+                stopped = alive.pop()
+                stopped.is_paused = True
+                self._note(f"{stopped.name} is stopped", "pause")
             self._rebalance(alive)
         elif kind == "ingester" and self.ingester.lives > 0:
             self._note("the ingester is killed, and publishes everything again", "ingester")
@@ -208,11 +233,16 @@ class Simulation:
             if owner == number:
                 fresh.take(place)
 
+    def _wake_up(self, process: Process) -> None:
+        self.world.say(f"*** {process.name} wakes up")
+        process.is_paused = False
+
     def _rebalance(self, alive: list[Process]) -> None:
         self._note("rebalance", "rebalance")
         for place, number in self.owners.items():
             owner = self.processes[number]
-            new = owner if owner.is_alive and self.world.chance.random() < 0.5 else self.world.chance.choice(alive)
+            stays = owner in alive and self.world.chance.random() < 0.5
+            new = owner if stays else self.world.chance.choice(alive)
             if new is owner and self.hazards.overlap:
                 owner.runners[place].take_up_again()
                 continue
@@ -222,7 +252,7 @@ class Simulation:
             self.owners[place] = self.processes.index(new)
 
     def _wake(self) -> bool:
-        """Nobody can go on: zombies notice that they are, and timers run; whether that sets anything going."""
+        """Nobody can go on: zombies notice that they are, timers run; whether that sets anything going."""
         zombies = sum(len(process.zombies) for process in self.processes)
         for process in self.processes:
             process.bury()
@@ -233,7 +263,7 @@ class Simulation:
         if not self.parts.redelivers:
             return False
         runners = [runner for process in self.processes for runner in process.runners.values()]
-        return any([runner.redeliver() for runner in runners])
+        return sum(runner.redeliver() for runner in runners) > 0  # each of them, not only up to the first
 
     # The sink
 
@@ -258,9 +288,9 @@ class Simulation:
             self.sink = None
 
     def _fail(self, where: str) -> None:
-        if self._left and (throw := self.world.chance.random()) < 2 * DISTURBED:
+        if self._left and (throw := self.world.chance.random()) < DISTURBED:
             self._left -= 1
-            raise Lost(where) if throw < DISTURBED else Killed(where)
+            raise Lost(where) if throw < DISTURBED / 2 else Killed(where)
 
     @property
     def is_applied(self) -> bool:
@@ -322,7 +352,7 @@ async def _nothing() -> None:
 
 
 remembered = lru_cache(maxsize=4_096)(decode_batch)
-"""Reading the same bytes gives the same records; every message is read by its stage, the sink and the checks."""
+"""Reading the same bytes gives the same records; the stage, the sink and the checks read every message."""
 
 
 @contextmanager
@@ -332,6 +362,7 @@ def in_memory(world: World) -> Iterator[None]:
         mock.patch.multiple("streams.sink", Consumer=lambda _: Consumer(world), AdminClient=_no_admin),
         mock.patch("streams.sink.decode_batch", remembered),
         mock.patch("streams.partition.decode_batch", remembered),
+        mock.patch("streams.partition.batches", partial(batches, max_records=PART_RECORDS)),
     ):
         yield
 
@@ -342,13 +373,19 @@ def _no_admin(_config: object) -> None:
 
 def simulate(seed: int, **options: Any) -> Simulation:
     """Run one seed and check it; raise `Finding`, with the seed."""
-    from tests.simulation.checks import check
-
     simulation = Simulation(seed, **options)
+    try:
+        complete(simulation)
+    except Finding as finding:
+        raise Finding(f"seed {seed}: {finding}") from finding.__cause__
+    return simulation
+
+
+def complete(simulation: Simulation) -> None:
+    """Run it to its end and check it."""
     try:
         with in_memory(simulation.world):
             simulation.run()
             check(simulation)
-    except Finding as finding:
-        raise Finding(f"seed {seed}: {finding}") from finding.__cause__
-    return simulation
+    finally:
+        simulation.close()

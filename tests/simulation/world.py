@@ -26,14 +26,12 @@ class Finding(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Hazards:
-    """What may happen that the product does not withstand today; see the README of this folder."""
+    """What may happen around a rebalance only where a guard is missing; see the README of this folder."""
 
     late_state: bool = False
-    """An earlier owner's state reaches the changelog after the next owner has read its end."""
+    """Nothing refuses an earlier owner's state after the next owner has read the changelog's end."""
     overlap: bool = False
     """A partition kept through a rebalance is recovered while its last message is still being applied."""
-    late_outputs: bool = False
-    """What a dead process sent reaches topics after its successor has gone on."""
 
 
 class Wait:
@@ -125,7 +123,9 @@ class World:
     arrives: bool | None = None
     """Whether what is on the wire when a process dies still arrives; None leaves it to chance."""
     logs: dict[Place, list[Message]] = field(
-        default_factory=lambda: {(name, number): [] for name, count in COUNTS.items() for number in range(count)}
+        default_factory=lambda: {
+            (name, number): [] for name, count in COUNTS.items() for number in range(count)
+        }
     )
     changelogs: dict[Place, list[State]] = field(default_factory=lambda: defaultdict(list))
     ownerships: int = 0
@@ -200,15 +200,15 @@ class Producer:
             head, arrives = queue[0], self.world.arrives
             if head.is_landed or not (self.world.chance.random() < 0.5 if arrives is None else arrives):
                 continue
-            if head.kind == "state" or self.world.hazards.late_outputs:
+            if head.kind == "state" and self.world.hazards.late_state:
                 self.world.late.append(head)
-            else:
-                self.world.land(head)
-                self.world.say(f"{self.name}: {told(head.place)} appended {head.described()}, and it was dead")
+            elif self.world.land(head):
+                self.world.say(
+                    f"{self.name}: {told(head.place)} appended {head.described()}, and it was dead"
+                )
         self.queues = {}
 
 
 def told(place: Place) -> str:
     """`client-book/1`."""
     return f"{place[0]}/{place[1]}"
-
