@@ -146,7 +146,7 @@ BUGS = (
     Bug("state before outputs are acknowledged", Parts(apply=state_first)),
     Bug("outputs not awaited", Parts(effects=Unawaited)),
     Bug("state in many records", Parts(effects=Torn)),
-    Bug("offset not in the state", Parts(effects=OffsetApart), near=10),
+    Bug("offset not in the state", Parts(effects=OffsetApart), near=8),
     Bug("starts at the commit", Parts(start=at_the_commit)),
     Bug("hole not checked", Parts(partition=HoleUnchecked)),
     Bug("source positions not looked at", Parts(partition=SourcesForgotten)),
@@ -154,8 +154,8 @@ BUGS = (
     Bug("dropped fetches not read again", Parts(redelivers=False)),
     Bug("sink positions before rows", Parts(sink=PositionsFirst)),
     Bug("producer reorders", Parts(producer=NotIdempotent)),
-    Bug("changelog not fenced", hazards=Hazards(late_state=True), near=25),
-    Bug("recovered under a message in flight", hazards=Hazards(overlap=True), near=25),
+    Bug("changelog not fenced", hazards=Hazards(late_state=True), near=5),
+    Bug("recovered under a message in flight", hazards=Hazards(overlap=True), near=10),
 )
 REMEDIES = (
     Bug(

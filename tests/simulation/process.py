@@ -206,6 +206,8 @@ class Process:
     name: str
     is_alive: bool = True
     is_paused: bool = False
+    sleeps_long: bool = False
+    """Paused until nobody else can go on."""
     producer: Producer = field(init=False)
     runners: dict[Place, Runner] = field(default_factory=dict)
     zombies: list[Runner] = field(default_factory=list)

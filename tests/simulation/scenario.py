@@ -68,12 +68,13 @@ class Story:
 def story(number: int) -> Story:
     """One of the brokers."""
     told = shortest() if number == SHORT else events(random.Random(number))
+    terms = [TERMS, (GOLD,)]
     end: list[Record] = [ended("2026-09")]
-    outputs = LocalPipeline().feed([*TERMS, GOLD, *told, *end])
+    outputs = LocalPipeline().feed([*(record for records in terms for record in records), *told, *end])
     ledger = ledger_hash(output for output in outputs if isinstance(output, Transfer))
-    terms = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in (TERMS, [GOLD])]
-    lines = [*terms, *placed(told)]
-    lines.insert(len(terms) + number % 7, ((topics.ACCOUNT_BOOK, 0), BAD_LINE))
+    known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
+    lines = [*known, *placed(told)]
+    lines.insert(len(known) + number % 7, ((topics.ACCOUNT_BOOK, 0), BAD_LINE))
     return Story(tuple(lines), tuple(placed(end)), ledger)
 
 

@@ -48,6 +48,8 @@ class Simulation:
     """What becomes of what is on the wire at a crash; None leaves it to chance."""
     story_number: int | None = None
     """Which broker; None leaves it to the seed."""
+    is_newest_checked: bool = False
+    """Whether a deal's rejection must be the newest that was said: it stands open, see README.md."""
     is_traced: bool = False
 
     world: World = field(init=False)
@@ -129,7 +131,8 @@ class Simulation:
                 moves.append((self._restart, (process,)))
                 continue
             if process.is_paused:
-                moves.append((self._wake_up, (process,)))
+                if not process.sleeps_long:
+                    moves.append((self._wake_up, (process,)))
                 continue
             for runner in process.everyone():
                 moves += [(self._act, (process, runner, task)) for task in runner.tasks if task.is_ready]
@@ -199,12 +202,14 @@ class Simulation:
         alive = [process for process in self.processes if process.is_alive and not process.is_paused]
         chance = self.world.chance
         kind = chance.choice(("crash", "crash", "crash", "rebalance", "rebalance", "ingester", "timer"))
+        if self.hazards.overlap:
+            kind = "rebalance"  # it needs one at the right moment
         if kind == "crash" and alive:
             self._crash(chance.choice(alive))
         elif kind == "rebalance" and alive:
-            if len(alive) > 1 and chance.random() < PAUSED:
+            if len(alive) > 1 and not self.hazards.overlap and chance.random() < PAUSED:
                 stopped = alive.pop()
-                stopped.is_paused = True
+                stopped.is_paused, stopped.sleeps_long = True, chance.random() < 0.5
                 self._note(f"{stopped.name} is stopped", "pause")
             self._rebalance(alive)
         elif kind == "ingester" and self.ingester.lives > 0:
@@ -241,7 +246,7 @@ class Simulation:
         self._note("rebalance", "rebalance")
         for place, number in self.owners.items():
             owner = self.processes[number]
-            stays = owner in alive and self.world.chance.random() < 0.5
+            stays = owner in alive and (self.hazards.overlap or self.world.chance.random() < 0.5)
             new = owner if stays else self.world.chance.choice(alive)
             if new is owner and self.hazards.overlap:
                 owner.runners[place].take_up_again()
@@ -252,7 +257,12 @@ class Simulation:
             self.owners[place] = self.processes.index(new)
 
     def _wake(self) -> bool:
-        """Nobody can go on: zombies notice that they are, timers run; whether that sets anything going."""
+        """Nobody can go on: sleepers wake up, zombies notice, timers run; whether that helps."""
+        sleepers = [process for process in self.processes if process.is_paused]
+        for process in sleepers:
+            self._wake_up(process)
+        if sleepers:
+            return True
         zombies = sum(len(process.zombies) for process in self.processes)
         for process in self.processes:
             process.bury()
