@@ -11,7 +11,7 @@ from tests.simulation.plants import BUGS, REMEDIES, Bug
 from tests.simulation.simulation import Simulation, complete, simulate
 from tests.simulation.world import Finding
 
-SEEDS = int(os.environ.get("IBFLOW_SEEDS", "60"))
+SEEDS = int(os.environ.get("IBFLOW_SEEDS", "40"))
 FIRST_SEED = int(os.environ.get("IBFLOW_SEED", "0"))
 """IBFLOW_SEED=n IBFLOW_SEEDS=1 runs one; `python -m tests.simulation n` tells it step by step."""
 PATIENCE = 600
