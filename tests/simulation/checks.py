@@ -1,0 +1,145 @@
+"""What must hold once everything is at rest, by an undisturbed fold of the same logs."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from commission.ledger import ledger_hash
+from commission.outputs import Transfer
+from schemas import topics
+from schemas.wire import decode_batch
+from streams.local import EPOCH
+from streams.partition import Message, Partition
+from tests.simulation.database import bare, rows_of
+from tests.simulation.process import PLACES
+from tests.simulation.world import COUNTS, Finding, Place, told
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+Logs = dict[Place, list[Message]]
+
+
+def check(simulation: "Simulation") -> None:
+    """Raise `Finding` for the first promise that was broken."""
+    logs = simulation.world.logs
+    if not simulation.ingester.is_done:
+        raise Finding("at rest, and the ingester is not done: something is not acknowledged, or not applied")
+    new = {place: without_repeats(place, log) for place, log in logs.items()}
+    check_folds(simulation, new)
+    check_database(simulation)
+    if simulation.is_newest_checked:
+        check_newest(simulation, new)
+    check_ledger(simulation, new)
+
+
+def without_repeats(place: Place, log: Sequence[Message]) -> list[Message]:
+    """A log without what its receiver skips; each of those must repeat an earlier message, byte for byte."""
+    newest: dict[str, tuple[int, int]] = {}
+    first: dict[str, bytes] = {}
+    kept: list[Message] = []
+    for offset, message in enumerate(log):
+        if not message.source:
+            kept.append(message)
+            continue
+        origin, at, part = message.source.rsplit("/", 2)
+        position = int(at), int(part)
+        if position > newest.get(origin, (-1, -1)):
+            newest[origin], first[message.source] = position, message.value
+            kept.append(message)
+        elif first.get(message.source) != message.value:
+            raise Finding(f"{told(place)}: {message.source} at {offset} is skipped, and it is no repeat")
+    return kept
+
+
+def check_folds(simulation: "Simulation", new: Logs) -> None:
+    """State and outputs of every partition are those of a fold that nothing disturbed."""
+    sent: dict[tuple[Place, str], list[Message]] = defaultdict(list)
+    for place, messages in new.items():
+        for message in messages:
+            if message.source:
+                sent[place, message.source.rsplit("/", 2)[0]].append(message)
+    for place in PLACES:
+        expected, fold = fold_of(place, simulation.world.logs[place])
+        check_state(simulation, place, fold)
+        for target in new:
+            got, due = sent[target, told(place)], expected.get(target, [])
+            if got != due:
+                content = ", of other content" if sources(got) == sources(due) else ""
+                raise Finding(
+                    f"{told(place)} → {told(target)}: sent {sources(got)}, and {sources(due)} is due{content}"
+                )
+
+
+def check_state(simulation: "Simulation", place: Place, fold: Partition) -> None:
+    """All is applied, and the changelog and the worker's store hold what the fold does."""
+    runner = simulation.processes[simulation.owners[place]].runners[place]
+    length = len(simulation.world.logs[place])
+    if runner.partition is None or runner.partition.applied.offset + 1 != length:
+        raise Finding(f"{told(place)}: at rest, and not all of {length} messages are applied")
+    durable = simulation.parts.replay(simulation.world.changelogs[runner.changelog])
+    for name, found in (("durable", durable), ("visible", runner.store)):
+        if found != fold.store:
+            raise Finding(f"{told(place)}: its {name} state {difference(found, fold.store)}")  # type: ignore[arg-type] # a dict
+
+
+def fold_of(place: Place, log: Sequence[Message]) -> tuple[Logs, Partition]:
+    """The undisturbed fold of one log by the real partition."""
+    fold = Partition.recover(PLACES[place], place[1], COUNTS, {})
+    expected: Logs = defaultdict(list)
+    for offset, message in enumerate(log):
+        step = fold.step(offset, message.value, message.source, EPOCH)
+        assert step is not None, "a fresh offset is always applied"
+        fold.commit(step)
+        for output in step.messages:
+            expected[output.topic, output.partition].append(output)
+    return expected, fold
+
+
+def check_database(simulation: "Simulation") -> None:
+    """The tables hold what the topics say, row by row."""
+    stored, expected = simulation.database.tables, rows_of(simulation.world.logs)
+    for table, rows in expected.items():
+        if stored[table] != rows:
+            missing, more = rows.keys() - stored[table].keys(), stored[table].keys() - rows.keys()
+            raise Finding(
+                f"table {table}: {len(missing)} rows of the topics are missing, {len(more)} are more"
+            )
+
+
+def check_newest(simulation: "Simulation", new: Logs) -> None:
+    """The rejection of a deal is the newest that was said, repeats aside."""
+    stored = simulation.database.tables
+    rejections = {place: log for place, log in new.items() if place[0] == topics.REJECTIONS}
+    for key, row in rows_of(rejections)["rejections"].items():
+        if bare(row) != bare(stored["rejections"][key]):
+            old = bare(stored["rejections"][key])
+            raise Finding(f"rejection {key}: {old} is stored, and {bare(row)} is newest")
+
+
+def check_ledger(simulation: "Simulation", new: Logs) -> None:
+    """Ids are unique, and the ledger is the one that the pipeline in memory makes of the same story."""
+    transfers: dict[str, Transfer] = {}
+    for (topic, _), log in new.items():
+        if topic not in {topics.PARTNER_BOOK, topics.SETTLEMENTS}:
+            continue
+        for message in log:
+            for record in decode_batch(message.value):
+                if isinstance(record, Transfer):
+                    if record.transfer_id in transfers:
+                        raise Finding(f"transfer {record.transfer_id} is told twice")
+                    transfers[record.transfer_id] = record
+    if ledger_hash(transfers.values()) != simulation.story.ledger:
+        raise Finding("the ledger is not the one of the undisturbed pipeline")
+
+
+def sources(messages: Sequence[Message]) -> list[str]:
+    """Offset and part of each."""
+    return ["/".join(message.source.split("/")[-2:]) for message in messages]
+
+
+def difference(found: dict[bytes, bytes], expected: dict[bytes, bytes]) -> str:
+    """The first key in which two states differ."""
+    keys = sorted(found.keys() | expected.keys())
+    key = next(key for key in keys if found.get(key) != expected.get(key))
+    return f"has {key.decode()} = {found.get(key)!r}, and {expected.get(key)!r} is due"

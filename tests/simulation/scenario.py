@@ -1,0 +1,139 @@
+"""A small broker for each seed: terms, clients, deals with revisions, a chargeback, the end of a month."""
+
+import random
+from dataclasses import dataclass, replace
+from functools import cache
+
+from commission.events import AccountLinked, Deal
+from commission.ledger import ledger_hash
+from commission.outputs import Transfer
+from commission.terms import Band, Tiers
+from schemas import topics
+from schemas.wire import Record, encode
+from streams.local import LocalPipeline, entry_topic
+from tests.build import (
+    SYMBOLS,
+    D,
+    chargeback,
+    cpa,
+    deal,
+    deposit,
+    ended,
+    kyc,
+    linked,
+    partner,
+    per_lot,
+    period,
+    plan,
+    registered,
+)
+from tests.simulation.world import COUNTS, Place
+
+SHORT = -1
+"""The number of the shortest story, for crashes at every step."""
+STORIES = 24
+"""Different brokers; how their records are split and what befalls them is different for every seed."""
+
+TIERED = Tiers(by="lots", bands=(Band(start=D(2), factor=D("1.5")),))
+EASY_CPA = cpa("300", min_deposit=D(100), min_lots=D(1))
+TERMS: tuple[Record, ...] = (
+    SYMBOLS[0],
+    plan("gold USD", per_lot("*=7")),
+    plan("silver USD", per_lot("class:forex=5 XAU*=7", tiers=TIERED), EASY_CPA),
+    plan("gated USD", per_lot("*=3"), kyc_gate=True),
+    partner("ib-master USD gold"),
+    partner("ib-north USD silver ib-master"),
+    partner("ib-south USD gated ib-master"),
+    period("2026-09"),
+    period("2026-10"),
+)
+GOLD = SYMBOLS[3]
+"""Becomes known in a message of its own: deals in it are parked until then."""
+CLIENTS = {"anna": "ib-north", "cleo": "ib-south"}
+BAD_LINE = b'{"type":"deal","server":'
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a broker tells, in order: a line, or lines that become known together, and their partition."""
+
+    lines: tuple[tuple[Place, bytes], ...]
+    end: tuple[tuple[Place, bytes], ...]
+    """The end of the month: told when everything before it has been applied."""
+    ledger: str
+    """Hash of the ledger that `LocalPipeline` makes of it."""
+
+
+@cache
+def story(number: int) -> Story:
+    """One of the brokers."""
+    told = shortest() if number == SHORT else events(random.Random(number))
+    terms = [TERMS, (GOLD,)]
+    end: list[Record] = [ended("2026-09")]
+    outputs = LocalPipeline().feed([*(record for records in terms for record in records), *told, *end])
+    ledger = ledger_hash(output for output in outputs if isinstance(output, Transfer))
+    known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
+    lines = [*known, *placed(told)]
+    lines.insert(len(known) + number % 7, ((topics.ACCOUNT_BOOK, 0), BAD_LINE))
+    return Story(tuple(lines), tuple(placed(end)), ledger)
+
+
+def shortest() -> list[Record]:
+    """One client, one deal and its correction: enough for an output of every stage."""
+    first = deal("1 buy 3 EURUSD out", login=1, day=5, bid=D(1), ask=D("1.1"))
+    return [
+        registered("anna ib-north"),
+        linked("1 anna"),
+        first,
+        replace(first, volume_e8=2 * (first.volume_e8 or 1), revision="b"),
+    ]
+
+
+def events(chance: random.Random) -> list[Record]:
+    """Clients, accounts, deposits and deals in an order that keeps what must follow behind."""
+    told: list[Record] = []
+    for login, (client, ib_id) in enumerate(CLIENTS.items(), 1):
+        told += [
+            registered(f"{client} {ib_id}"),
+            linked(f"{login} {client}"),
+            deposit(f"{client} d-{client} 500 USD", day=2),
+        ]
+    told.append(kyc("cleo approved", day=2 + chance.randrange(3)))
+    deals: list[Record] = []
+    for number in range(chance.randint(3, 5)):
+        login, symbol = chance.randint(1, len(CLIENTS)), chance.choice(("EURUSD", "XAUUSD"))
+        day, lots = chance.randint(3, 25), chance.choice(("0.5", "1", "3"))
+        first = deal(f"{number} buy {lots} {symbol} out", login=login, day=day, bid=D(1), ask=D("1.1"))
+        deals.append(first)
+        if chance.random() < 0.3:
+            deals.append(replace(first, revision="b", volume_e8=2 * (first.volume_e8 or 1)))
+    told += chance.sample(told, 2)  # told twice
+    told += deals
+    told.append(chargeback(f"{(who := chance.choice([*CLIENTS]))} d-{who}", day=26))
+    return told
+
+
+def placed(records: list[Record]) -> list[tuple[Place, bytes]]:
+    """Lines with the topic partition that ingest writes them to."""
+    return [(place_of(record), line) for record, line in zip(records, encode(records), strict=True)]
+
+
+def place_of(record: Record) -> Place:
+    """By account, by client, or as terms."""
+    topic = entry_topic(record)
+    if topic == topics.TERMS:
+        return topic, 0
+    key = record.account_key if isinstance(record, Deal | AccountLinked) else getattr(record, "client_id", "")
+    return topic, topics.partition_of(key, COUNTS[topic])
+
+
+def split(lines: tuple[tuple[Place, bytes], ...], chance: random.Random) -> list[tuple[Place, bytes]]:
+    """Micro-batches: runs of lines of one partition, as long as chance wants, in order within it."""
+    messages: list[tuple[Place, bytes]] = []
+    open_: dict[Place, list[bytes]] = {}
+    for place, line in lines:
+        open_.setdefault(place, []).append(line)
+        if place[0] == topics.TERMS or chance.random() < 0.25:
+            messages.append((place, b"\n".join(open_.pop(place))))
+    messages += [(place, b"\n".join(rest)) for place, rest in open_.items()]
+    return messages
