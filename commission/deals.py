@@ -271,8 +271,10 @@ def _rate_deal(
     deal = booking.deal
     chain = upline_for(client, deal, terms)
     symbol = terms.symbol(deal.server, deal.symbol)
-    if isinstance(chain, Reason) or symbol is None:
+    if isinstance(chain, Reason) or symbol is None or _lacks_period(booking, chain, terms):
         reason = chain if isinstance(chain, Reason) else _unknown_symbol(deal)
+        if symbol is not None and not isinstance(chain, Reason):
+            reason = _unknown_period(deal)
         _keep(draft, booking.position, position, keep=reason.waits or terms.looks_back)
         _turn_down(draft, client, booking, reason, position)
         draft.put(booking.key, booking.to_state())
@@ -305,6 +307,16 @@ def _rate_deal(
         client, state = claw_new(draft, client, state, terms)
     draft.put(booking.key, state)
     return qualification.count_trade(draft, client, part, terms) if booking.closed_e8 else client
+
+
+def _lacks_period(booking: Booking, chain: Upline, terms: Terms) -> bool:
+    """Whether the deal counts in the hedged volume of a period that is not known yet."""
+    return bool(chain.is_hedged and booking.opened_e8 and not terms.period_of(booking.deal.occurred_at))
+
+
+def _unknown_period(deal: Deal) -> Reason:
+    text = f"the terms have no period for {deal.occurred_at:%Y-%m-%d}; publish the calendar of that time"
+    return Reason("unknown_period", text, waits=True)
 
 
 def _unknown_symbol(deal: Deal) -> Reason:

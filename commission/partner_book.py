@@ -52,7 +52,7 @@ class PartnerState:
 
 @value
 class Early:
-    """Tallies that came before their plan, or lack a rate: terms reach the two books at their own pace."""
+    """Tallies that came before their plan or period, or lack a rate: terms reach the books at their own pace."""
 
     tallies: tuple[Tally, ...] = ()
 
@@ -114,10 +114,10 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
     key = f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
     settling: Settling = draft.get(key) or Settling(currency=tally.currency)
     component = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
-    if component is None:
+    period, day = terms.period_of(tally.occurred_at), "|".join(terms.day_of(tally.occurred_at))
+    if component is None or not period:
         _wait(draft, tally)
         return
-    period, day = terms.period_of(tally.occurred_at), "|".join(terms.day_of(tally.occurred_at))
     settling = with_tally(settling, component, period, day, tally)
     buckets = dict(settling.buckets)
     for name, wanted, component, plan in _due(settling, tally, terms):

@@ -4,6 +4,7 @@ REASONS: dict[str, str] = {
     "unknown_account": "The trading account is not linked to a client yet; the deal is rated once it is.",
     "unregistered_client": "The client is not registered yet; the deal is rated once it is.",
     "unknown_symbol": "The broker's terms do not know the symbol yet.",
+    "unknown_period": "The broker's terms have no period for the time of the deal yet.",
     "unknown_ib": "The broker's terms lack an IB above the client, or a plan of one.",
     "unknown_terms": "The broker's terms lack an IB, a plan or a rate that the client's CPAs need.",
     "charge_unknown": "The charge was shared with nobody when it came, so its volumes are not known.",

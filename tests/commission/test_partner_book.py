@@ -203,3 +203,23 @@ def test_a_new_version_of_a_plan_leaves_the_months_before_it_as_they_are() -> No
     ]
     late = run(*ANNA, *facts, deal("3 buy 1 EURUSD out", day=4), terms=terms)
     assert late.owed == {"ib:ib-north:pending": "20.00 USD"}
+
+
+def test_a_period_told_late_settles_what_waited_for_it() -> None:
+    """Four deals of a lot at 5, half more from 2 lots: 4 x 7.50, whenever the terms tell of September."""
+    tiers = Tiers(by="lots", mode="slab", bands=(Band(start=D(2), factor=D("1.5")),))
+    terms = (*SYMBOLS, plan("silver USD", per_lot("*=5", tiers=tiers)), partner("ib-north USD silver"))
+    deals = [deal(f"{number} buy 1 EURUSD out", day=3 + number) for number in range(1, 5)]
+    for place in range(5):
+        facts = [*deals[:place], SEPTEMBER, *deals[place:]]
+        assert run(*ANNA, *facts, terms=terms).owed == {"ib:ib-north:pending": "30.00 USD"}
+
+
+def test_hedged_volume_waits_for_its_period() -> None:
+    """1 lot bought and 1 sold pay for one lot of 5, also if September is told after the first."""
+    hedged = plan("silver USD", per_lot("*=5", entry="in", hedged=True))
+    terms = (*SYMBOLS, hedged, partner("ib-north USD silver"))
+    buy, sell = deal("1 buy 1 EURUSD in", day=3), deal("2 sell 1 EURUSD in", day=4)
+    assert run(*ANNA, buy, terms=terms).reasons == {"1": "waiting unknown_period"}
+    for facts in ((SEPTEMBER, buy, sell), (buy, SEPTEMBER, sell), (buy, sell, SEPTEMBER)):
+        assert run(*ANNA, *facts, terms=terms).owed == {"ib:ib-north:pending": "5.00 USD"}
