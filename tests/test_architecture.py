@@ -22,6 +22,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "schemas",
             "commission",
             "faust",
+            "aiokafka",
             "confluent_kafka",
             "clickhouse_connect",
             "polars",
