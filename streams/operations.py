@@ -12,7 +12,6 @@ from schemas.topics import OPERATIONS
 
 ASK_SECONDS = 10.0
 DELIVERY_MS = 30_000
-READ_MESSAGES = 500
 AGAIN_SECONDS = 0.5
 _SETTLING = (
     KafkaError.NOT_COORDINATOR,
@@ -52,11 +51,10 @@ class OperationsLog:
             place = TopicPartition(OPERATIONS, 0)
             end = ask(lambda: consumer.get_watermark_offsets(place, ASK_SECONDS))[1]
             while self._next < end:
-                messages = consumer.consume(READ_MESSAGES, ASK_SECONDS)
-                if not messages:
+                message = consumer.poll(ASK_SECONDS)
+                if message is None:
                     raise Unavailable(f"Kafka does not send {OPERATIONS}/0/{self._next}, of {end}; is it up?")
-                for message in messages:
-                    self._learn(message.offset(), message.value(), message.error())
+                self._learn(message.offset(), message.value(), message.error())
         except KafkaException as error:
             self.close()
             raise Unavailable(f"the topic {OPERATIONS} cannot be read: {error}") from None

@@ -78,7 +78,8 @@ class Bench:
         end = consumer.get_watermark_offsets(place, timeout=10)[1]
         found: list[tuple[bytes, bytes]] = []
         while len(found) < end:
-            found += [(bytes(m.key() or b""), bytes(m.value() or b"")) for m in consumer.consume(1_000, 5.0)]
+            messages = consumer.consume(min(end - len(found), 1_000), 5.0)
+            found += [(bytes(m.key() or b""), bytes(m.value() or b"")) for m in messages]
         consumer.close()
         return found
 
