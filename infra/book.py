@@ -93,7 +93,7 @@ def status_table(partitions: list[PartitionStatus]) -> Table:
         table.add_column(name, justify="left" if name == "partition" else "right")
     table.add_column("state")
     for part in partitions:
-        state = "[green]runs[/]" if part.stop is None else f"[red]stopped at {part.stop.offset}[/]"
+        state = "[green]not stopped[/]" if part.stop is None else f"[red]stopped at {part.stop.offset}[/]"
         figures = (str(figure) for figure in (part.next_offset, part.end, part.behind))
         table.add_row(f"{part.topic}/{part.partition}", *figures, state)
     return table
