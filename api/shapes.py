@@ -18,10 +18,20 @@ class Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Health(Shape):
-    """Whether the ledger can be read and how far the sink is behind."""
+class StoppedPartition(Shape):
+    """A partition of a book that waits for a decision; later messages of it are not in the ledger."""
 
-    status: str
+    topic: str
+    partition: int
+    offset: int
+    since: datetime
+
+
+class Health(Shape):
+    """Whether the ledger can be read, how far the sink is behind, and which partitions are stopped."""
+
+    status: str = Field(description="ok; degraded while a partition is stopped; unavailable.")
+    stopped: list[StoppedPartition] = Field([], description="What `ibflow book status` tells more about.")
     sink_lag: int | None = Field(description="Messages not yet stored; null if no sink runs in this process.")
     rows: dict[str, int] = Field(description="Rows stored in each table, before duplicates are merged.")
 

@@ -52,7 +52,7 @@ class PartnerState:
 
 @value
 class Early:
-    """Tallies that came before their plan or period, or lack a rate: terms reach the books at their own pace."""
+    """Tallies that came before their plan or period, or lack a rate: terms reach both books in their time."""
 
     tallies: tuple[Tally, ...] = ()
 

@@ -26,6 +26,7 @@ from commission.outputs import Statement, Transfer
 from infra.kafka_topics import partition_counts
 from schemas import topics
 from schemas.errors import Unavailable
+from schemas.operations import Operations, decode_operation
 from schemas.wire import decode_batch
 
 BLOCK_MESSAGES = 100
@@ -80,6 +81,9 @@ class Log(Protocol):
     def strays(self) -> int:
         """Stored rows that no message brought."""
 
+    def operations(self) -> Operations:
+        """What is stopped, and what a person decided to leave out."""
+
 
 class LogAt(Protocol):
     """Where a log is: a plain value that a worker process can be handed."""
@@ -132,6 +136,10 @@ class MemoryLog:
     def strays(self) -> int:
         """None: rows are read from messages."""
         return 0
+
+    def operations(self) -> Operations:
+        """The log of operations, folded."""
+        return Operations.of(decode_operation(m.value) for m in self.messages(topics.OPERATIONS, 0))
 
 
 def _rows_of(messages: Iterator[Logged]) -> Iterator[Stored]:
@@ -241,6 +249,10 @@ class KafkaLog:
         """None: rows are read from messages."""
         return 0
 
+    def operations(self) -> Operations:
+        """The log of operations, folded."""
+        return Operations.of(decode_operation(m.value) for m in self.messages(topics.OPERATIONS, 0))
+
 
 # ClickHouse
 
@@ -296,6 +308,7 @@ QUERIES: dict[str, str] = {
             SELECT _topic, _partition, _offset FROM statements FINAL
         ) WHERE _topic = {topic:String} AND _partition = {partition:UInt32}
     """,
+    "operations": f"SELECT record FROM operations FINAL ORDER BY _offset SETTINGS {_PLAIN}",
     "strays": f"""
         SELECT toString(count()) AS strays FROM transfers FINAL
         WHERE _topic NOT IN ('{topics.PARTNER_BOOK}', '{topics.SETTLEMENTS}')
@@ -414,6 +427,10 @@ class ArchiveLog:
     def strays(self) -> int:
         """Rows whose message is not in the archive."""
         return self._number("strays", "strays")
+
+    def operations(self) -> Operations:
+        """The log of operations, folded."""
+        return Operations.of(decode_operation(row["record"]) for row in self._rows("operations"))
 
     def _number(self, query: str, name: str, **parameters: str | int) -> int:
         return int(next(self._rows(query, **parameters))[name])

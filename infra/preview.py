@@ -19,7 +19,8 @@ from commission.partner_book import PartnerState
 from commission.pricing import Reason
 from commission.rerating import rerate
 from commission.terms import DepositShare
-from infra.refolded import Refolded, folding, partition_counts
+from infra.archive import OpenArchive
+from infra.refolded import Refolded, folding
 from schemas import topics
 from schemas.errors import Unusable
 from schemas.proposals import Change, Line, Preview, Undecided, Wanted
@@ -88,7 +89,8 @@ class _Ledgers:
 
 def compute(client: Client, wanted: Wanted, proposal_id: str, approved_at: datetime) -> Computed:
     """Work out everything the proposal would post if it were approved now."""
-    counts = partition_counts(client)
+    with OpenArchive(client).open() as log:
+        counts = log.counts()
     ledgers = _Ledgers(client, counts)
     records: list[ReratingApproved] = []
     undecided: list[Undecided] = []

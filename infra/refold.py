@@ -1,6 +1,6 @@
 """Fold one partition of a stage again, over messages from anywhere, and hash the ledger rows it gives."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from commission.money import plain
 from commission.outputs import Statement, Transfer
 from infra.archive import ROW_RECORDS, Logged, Row
 from schemas import topics
+from schemas.operations import Operations
 from schemas.wire import decode_batch
 from streams.partition import Message, Partition
 from streams.stages import Stage
@@ -114,27 +115,25 @@ class Refold:
     stage: Stage
     number: int
     counts: Mapping[str, int]
+    operations: Operations = field(default_factory=Operations)
+    """Messages that a person left out, and where the partition stands."""
     partition: Partition = field(init=False)
 
     def __post_init__(self) -> None:
-        self.partition = Partition(self.stage, self.number, self.counts, {})
+        place = self.stage.topic, self.number
+        skips = self.operations.skips[place]
+        self.partition = Partition(self.stage, self.number, self.counts, {}, skips=skips)
 
     def step(self, message: Logged) -> tuple[Message, ...]:
         """Fold the next message; what it sends. Raise `HoleError` if one is missing before it."""
+        stop = self.operations.stops.get((self.stage.topic, self.number))
+        if stop is not None and message.offset >= stop.offset:
+            return ()  # the books go no further, and wait for a decision
         step = self.partition.step(message.offset, message.value, message.source, EPOCH)
         if step is None:
             return ()  # the reader began again before where it had come
         self.partition.commit(step)
         return step.messages
-
-
-def refold(
-    stage: Stage, number: int, counts: Mapping[str, int], messages: Iterable[Logged]
-) -> Iterator[tuple[Logged, tuple[Message, ...]]]:
-    """Fold a partition's messages from the first on; each with what it sends."""
-    fold = Refold(stage, number, counts)
-    for message in messages:
-        yield message, fold.step(message)
 
 
 def rows_of(message: Message) -> list[Row]:

@@ -214,7 +214,7 @@ def _fold(log: Log, task: tuple[str, Mapping[str, int], int, Mapping[str, Stored
     """Fold one partition, as far as it is there, and hash its rows as far as they are stored."""
     place, counts, end, stored, last = task
     topic, _, number = place.rpartition("/")
-    fold = Refold(STAGES[topic], int(number), counts)
+    fold = Refold(STAGES[topic], int(number), counts, log.operations())
     tally = _Tally(stored)
     deadline, note = 0.0, ""
     try:

@@ -41,6 +41,7 @@ from infra.pool import Bar, Pool, no_bar, report
 from infra.refold import Refold
 from schemas import topics
 from schemas.errors import Unavailable
+from schemas.operations import Operations
 from schemas.wire import MAX_BATCH_RECORDS, InvalidRecord, Record, batches, decode, decode_batch, encode
 from streams.partition import Message
 from streams.stages import CLIENTS, PARTNERS
@@ -272,7 +273,7 @@ def without_replaced(value: bytes) -> bytes:
 
 def fold_clients(log: Log, task: Task) -> ClientsResult:
     """Fold one client book as it was and as it might have been, message by message side by side."""
-    fold = _ClientFold(task)
+    fold = _ClientFold(task, log.operations())
     with ExitStack() as files:
         fold.open_files(files)
         for count, message in enumerate(log.messages(CLIENTS.topic, task.number), 1):
@@ -285,9 +286,9 @@ def fold_clients(log: Log, task: Task) -> ClientsResult:
 class _ClientFold:
     """Both folds of a partition, and what is kept of its deals until its end."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, operations: Operations) -> None:
         self.task = task
-        self.folds = {name: Refold(CLIENTS, task.number, task.counts) for name in VARIANTS}
+        self.folds = {name: Refold(CLIENTS, task.number, task.counts, operations) for name in VARIANTS}
         changed = self.folds["after"].partition
         changed.terms = changed.terms.learn(task.change)
         self.costs = {name: Costs() for name in VARIANTS}

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import TypeAdapter
 
-MAX_PAYLOAD_BYTES = 32_000
-"""Bytes kept of one bad row; what is longer is cut, and `payload_bytes` tells the full length."""
+MAX_PAYLOAD_BYTES = 64_000
+"""Bytes kept of one bad row, as many as a record may have; what is longer is cut, and `payload_bytes` tells
+the full length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ SETTLEMENTS = "settlements"
 MILESTONES = "milestones"
 REJECTIONS = "rejections"
 DEAD_LETTERS = "dead-letters"
+OPERATIONS = "operations"
+"""One partition: stops of partitions and what a person decided about them, in one order."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
@@ -59,6 +61,7 @@ TOPICS = (
     Topic(MILESTONES),
     Topic(REJECTIONS),
     Topic(DEAD_LETTERS, partitions=1),
+    Topic(OPERATIONS, partitions=1),
 )
 
 

@@ -68,6 +68,16 @@ class Consumer(driver.Consumer):
         if sought:
             super().resume_partitions(sought)
 
+    def hold(self, tp: TP) -> None:
+        """Fetch no more of a stopped partition, also when its queue empties."""
+        self.pause_partitions({tp})
+        self._buffered_partitions.discard(tp)
+
+    async def release(self, tp: TP, offset: int) -> None:
+        """Let a held partition flow again, from `offset`."""
+        await self.seek_wait({tp: offset})
+        super().resume_partitions({tp})
+
 
 class Producer(driver.Producer):
     """Idempotent, and able to append many records as one."""

@@ -99,6 +99,8 @@ class Partition:
     applied: Applied = field(default_factory=Applied)
     terms: Terms = field(default_factory=Terms)
     cache: dict[str, State | None] = field(default_factory=dict)
+    skips: Mapping[int, str] = field(default_factory=dict)
+    """Offset → why a person decided that its message takes effect as an empty one."""
 
     @classmethod
     def recover(cls, stage: Stage, number: int, counts: Mapping[str, int], store: Store) -> "Partition":
@@ -133,6 +135,8 @@ class Partition:
             if position <= applied.sources.get(origin, (-1, -1)):
                 return Step((), {self.key("@"): _dump(applied)}, applied, self.terms, {})
             applied = replace(applied, sources={**applied.sources, origin: position})
+        if (why := self.skips.get(offset)) is not None:
+            return self._skip(applied, value, why, received_at)
         return self._fold(applied, value, received_at)
 
     def commit(self, step: Step) -> None:
@@ -175,6 +179,16 @@ class Partition:
             messages.extend(self._broadcast(applied.offset, whole))
         return Step(tuple(messages), state, applied, terms, draft.writes)
 
+    def _skip(self, applied: Applied, value: bytes, why: str, received_at: datetime) -> Step:
+        """Bury every line, and change nothing else."""
+        letters = [
+            self._bury(line, applied.offset, number, "skipped", why, received_at)
+            for number, line in enumerate(value.split(b"\n"), 1)
+            if line.strip()
+        ]
+        messages = self._address(applied.offset, [], letters)
+        return Step(tuple(messages), {self.key("@"): _dump(applied)}, applied, self.terms, {})
+
     def _scan(self, prefix: str) -> list[str]:
         """The stored keys that begin with `prefix`: all of the store are looked through."""
         whole, own = self.key(prefix), len(self.key(""))
@@ -205,17 +219,20 @@ class Partition:
             try:
                 good.append(self._accept(decode(line)))
             except InvalidRecord as error:
-                letters.append(
-                    bury(
-                        line,
-                        source=f"topic {self.stage.topic}",
-                        position=f"{self.number}/{offset} line {number}",
-                        code="invalid_record",
-                        reason=str(error),
-                        received_at=received_at,
-                    )
-                )
+                letters.append(self._bury(line, offset, number, "invalid_record", str(error), received_at))
         return good, letters
+
+    def _bury(
+        self, line: bytes, offset: int, number: int, code: str, reason: str, received_at: datetime
+    ) -> DeadLetter:
+        return bury(
+            line,
+            source=f"topic {self.stage.topic}",
+            position=f"{self.number}/{offset} line {number}",
+            code=code,
+            reason=reason,
+            received_at=received_at,
+        )
 
     def _accept(self, record: Record) -> Record:
         if isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded)):

@@ -22,6 +22,7 @@ from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.terms import PartnerDefined, PeriodDefined, PlanDefined
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
+from schemas.operations import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import InvalidRecord, decode_batch, encode
 
 log = logging.getLogger("ibflow.sink")
@@ -67,6 +68,26 @@ LINES: dict[type, str] = {
 }
 """Tables with a column for every field: ClickHouse reads the record's line itself, at a third of the cost."""
 
+
+def _row_of_operation(operation: Operation) -> Row:
+    command = operation if isinstance(operation, BookCommand) else None
+    return [
+        operation.type,
+        operation.topic,
+        operation.partition,
+        operation.offset,
+        command.action if command else "",
+        command.by if command else "",
+        operation.at,
+        OPERATION.dump_json(operation).decode(),
+    ]
+
+
+_OPERATIONS = Table(
+    "operations",
+    ("type", "topic", "partition", "offset", "action", "by", "at", "record"),
+    _row_of_operation,
+)
 TABLES: dict[type, Table] = {
     PartnerDefined: Table(
         "partners",
@@ -98,6 +119,8 @@ TABLES: dict[type, Table] = {
             letter.received_at,
         ],
     ),
+    PartitionStopped: _OPERATIONS,
+    BookCommand: _OPERATIONS,
 }
 STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ACCOUNT_BOOK: (Deal,),
@@ -108,6 +131,7 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.MILESTONES: (Milestone,),
     topics.REJECTIONS: (Rejection,),
     topics.DEAD_LETTERS: (DeadLetter,),
+    topics.OPERATIONS: (PartitionStopped, BookCommand),
 }
 """Records each topic contributes: terms are broadcast into the books but stored once."""
 
@@ -127,6 +151,9 @@ class Rows:
         if topic == topics.DEAD_LETTERS:
             letters = [DEAD_LETTER.validate_json(line) for line in value.split(b"\n")]
             self._add_records(topic, partition, offset, letters)
+            return
+        if topic == topics.OPERATIONS:
+            self._add_records(topic, partition, offset, [decode_operation(value)])
             return
         tables, made = _STORED[topic]
         lines = value.split(b"\n") if source else _checked(topic, partition, offset, value)

@@ -4,13 +4,20 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, cast
 
-from faust.types import TP, EventT, StreamT
+from aiokafka import errors as kafka_errors
+from aiokafka.errors import BrokerResponseError, KafkaError
+from faust.exceptions import ProducerSendError
+from faust.types import TP, StreamT
 
+from schemas.errors import Unavailable
+from schemas.operations import Operations, PartitionStopped, stopped
 from schemas.topics import MAX_MESSAGE_BYTES, SOURCE_HEADER
-from streams.corrections import App, Producer
+from streams.corrections import App, Consumer, Producer
+from streams.operations import OperationsLog, append
 from streams.partition import HoleError, Message, Partition
 from streams.protocol import apply
 from streams.stages import STAGES, Stage
@@ -19,8 +26,18 @@ log = logging.getLogger("ibflow.worker")
 
 REDELIVERY_SECONDS = 2.0
 """How often it is checked that what was fetched has reached its fold."""
+WATCH_SECONDS = 1.0
+"""How often a worker with a stopped partition looks for a decision."""
 EXIT_HOLE = 70
 """The worker ends with this code when a message was not delivered; a restart reads it again."""
+EXIT_PRODUCER = 71
+"""The worker ends with this code when Kafka refused a write: an idempotent producer has lost its count by
+then, and only a new one may go on. What Kafka can heal by itself aiokafka repeats until it succeeds."""
+_LOST_COUNT = (
+    kafka_errors.OutOfOrderSequenceNumber,
+    kafka_errors.UnknownProducerId,
+    kafka_errors.InvalidProducerEpoch,
+)
 
 
 def build_app(
@@ -47,7 +64,8 @@ def build_app(
         web_enabled=False,
         table_standby_replicas=0,
     )
-    runners = [BookRunner(app, stage, counts) for stage in stages]
+    operations = _SharedLog(OperationsLog(kafka))
+    runners = [BookRunner(app, stage, counts, operations, kafka, instance) for stage in stages]
     app.resume_offset = lambda tp: next(
         (runner.resume_offset(tp) for runner in runners if runner.stage.topic == tp.topic), None
     )
@@ -58,16 +76,62 @@ def build_app(
             for runner in runners:
                 await runner.redeliver()
 
+    @app.timer(WATCH_SECONDS)  # type: ignore[untyped-decorator] # Faust ships incomplete types
+    async def watch() -> None:
+        if not app.rebalancing and not app.in_recovery:
+            for runner in runners:
+                await runner.watch()
+        if not any(runner.stopped for runner in runners):
+            await operations.close()
+
     return app
+
+
+class _SharedLog:
+    """The log of operations for all runners of one worker: read in a thread, one reader at a time."""
+
+    def __init__(self, log_: OperationsLog) -> None:
+        self._log, self._lock = log_, asyncio.Lock()
+
+    async def read(self) -> Operations:
+        """Everything written before this call; wait for Kafka as long as it takes."""
+        while True:
+            try:
+                async with self._lock:
+                    return await asyncio.to_thread(self._log.read)
+            except Unavailable as error:
+                log.warning("%s; trying again", error)
+                await asyncio.sleep(WATCH_SECONDS)
+
+    async def close(self) -> None:
+        """Leave the broker until the next `read`."""
+        async with self._lock:
+            await asyncio.to_thread(self._log.close)
 
 
 class BookRunner:
     """Runs one stage's fold over its partitions by the protocol; its effects go through Faust's producer."""
 
-    def __init__(self, app: App, stage: Stage, counts: dict[str, int]) -> None:
+    def __init__(
+        self,
+        app: App,
+        stage: Stage,
+        counts: dict[str, int],
+        operations: _SharedLog,
+        kafka: str,
+        instance: str,
+    ) -> None:
         self.app, self.stage, self.counts = app, stage, counts
+        self.operations, self.kafka, self.instance = operations, kafka, instance
         self.partitions: dict[int, Partition] = {}
-        self.stopped: set[int] = set()
+        self.stopped: dict[int, PartitionStopped] = {}
+        """Partitions that wait for a decision; what is fetched of them is dropped, unacknowledged."""
+        self._unwritten: set[int] = set()
+        """Of them, those whose stop is not in the log yet."""
+        self._standing: dict[int, PartitionStopped | None] = {}
+        """What the log said when the partition was taken up; absent until it was asked."""
+        self._rereading: set[int] = set()
+        """Sought back to the message that was decided about; until it comes, others are stale."""
         self._waited_for: dict[int, int] = {}
         topic = app.topic(stage.topic, key_type=bytes, value_type=bytes, value_serializer="raw")
         self.table = app.Table(stage.name, key_type=bytes, value_type=bytes, partitions=counts[stage.topic])
@@ -79,7 +143,10 @@ class BookRunner:
             self.stage, tp.partition, self.counts, _TableState(self.table, tp.partition)
         )
         self.partitions[tp.partition] = partition
-        self.stopped.discard(tp.partition)
+        self.stopped.pop(tp.partition, None)
+        self._unwritten.discard(tp.partition)
+        self._standing.pop(tp.partition, None)
+        self._rereading.discard(tp.partition)
         return partition.applied.offset + 1
 
     async def redeliver(self) -> None:
@@ -99,35 +166,106 @@ class BookRunner:
                 await consumer.seek_wait({tp: needed})
             self._waited_for[number] = needed
 
+    async def watch(self) -> None:
+        """Write down stops, hold their partitions, and carry out what was decided about them."""
+        for number in [*self.stopped]:
+            tp, stop = TP(self.stage.topic, number), self.stopped[number]
+            consumer = cast(Consumer, self.app.consumer)
+            if tp not in consumer.assignment():
+                continue  # its next owner finds the stop in the log
+            consumer.hold(tp)
+            if number in self._unwritten and not await self._write(stop):
+                continue
+            self._unwritten.discard(number)
+            operations = await self.operations.read()
+            if self.stopped.get(number) is not stop or tp in operations.stops:
+                continue
+            self.partitions[number].skips = operations.skips[tp]
+            del self.stopped[number]
+            self._standing[number] = None
+            self._rereading.add(number)
+            log.warning("%s/%s goes on at offset %s, as was decided", *tp, stop.offset)
+            await consumer.release(tp, stop.offset)
+
     def _agent(self) -> Callable[[StreamT[bytes]], Awaitable[None]]:
         async def agent(stream: StreamT[bytes]) -> None:
-            async for event in stream.events():
-                await self._process(event)
+            async for event in stream.noack().events():  # type: ignore[attr-defined] # Faust ships incomplete types
+                if await self._process(event.message):
+                    event.ack()
 
         return agent
 
-    async def _process(self, event: EventT[Any]) -> None:
-        """Apply one message, or stop: what leaves this method without an error is acknowledged."""
-        message = event.message
+    async def _process(self, message: Any) -> bool:
+        """Apply one message; whether it may be acknowledged. Nothing else acknowledges: Faust would
+        whatever happens to an agent, also when it raises or is cancelled."""
+        number, offset = message.partition, message.offset
+        if number not in self._standing:
+            await self._take_up(number)
+        if await self._is_held(number, offset):
+            return False
+        effects = _Effects(self)
         try:
-            partition = self.partitions[message.partition]
+            partition = self.partitions[number]
             value = message.value or b""
-            await apply(partition, self, message.offset, value, _source(message.headers), _time(message))
+            await apply(partition, effects, offset, value, _source(message.headers), _time(message))
         except HoleError as hole:
             log.critical("%s; the worker restarts to read them again", hole)
             os._exit(EXIT_HOLE)
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            log.critical(
-                "%s/%s stops at offset %s: its message cannot be applied; other partitions go on",
-                message.topic,
-                message.partition,
-                message.offset,
-                exc_info=True,
-            )
-            self.stopped.add(message.partition)
-            await asyncio.Event().wait()
+        except Exception as error:
+            await self._stop(number, offset, effects, error)
+            return False
+        return True
+
+    async def _take_up(self, number: int) -> None:
+        """Learn what stands in the log, before the first message: a restart decides nothing by itself."""
+        operations, place = await self.operations.read(), (self.stage.topic, number)
+        self.partitions[number].skips = operations.skips[place]
+        self._standing[number] = operations.stops.get(place)
+
+    async def _is_held(self, number: int, offset: int) -> bool:
+        if number in self.stopped:
+            return True
+        if number in self._rereading:
+            if offset != self.partitions[number].applied.offset + 1:
+                return True
+            self._rereading.discard(number)
+        standing = self._standing[number]
+        if standing is None or standing.offset != offset:
+            return False
+        log.critical(
+            "%s/%s stands at offset %s until `ibflow book` decides", self.stage.topic, number, offset
+        )
+        self.stopped[number] = standing
+        return True
+
+    async def _stop(self, number: int, offset: int, effects: "_Effects", error: Exception) -> None:
+        """Stop the partition; end the worker instead, or as well, if its producer cannot go on."""
+        place, cause = (self.stage.topic, number), effects.cause
+        log.critical(
+            "%s/%s stops at offset %s: its message cannot be applied (%s); other partitions go on; "
+            "see `ibflow book status`",
+            *place,
+            offset,
+            cause,
+            exc_info=error,
+        )
+        stop = stopped(place, offset, cause, error, self.instance, datetime.now(UTC))
+        refused = _kafka_error(error) if effects.begun else None
+        if refused is not None:
+            if _is_for_good(refused):
+                await self._write(stop)  # it would be refused again; after the restart this partition waits
+            log.critical("Kafka refused a write; the worker restarts with a new producer")
+            os._exit(EXIT_PRODUCER)
+        self.stopped[number] = stop
+        self._unwritten.add(number)
+
+    async def _write(self, stop: PartitionStopped) -> bool:
+        try:
+            await asyncio.to_thread(append, self.kafka, stop)
+        except Unavailable as error:
+            log.warning("the stop of %s/%s is not written yet: %s", stop.topic, stop.partition, error)
+            return False
+        return True
 
     async def send(self, messages: Sequence[Message]) -> None:
         """Append outputs; faust's `send` returns the future of the acknowledgement, which is awaited too."""
@@ -149,6 +287,32 @@ class BookRunner:
         """Append state as one batch; the local store follows at `commit`."""
         producer: Producer = await self.app.maybe_start_producer()
         await producer.send_atomically(self.stage.changelog, partition.number, state)
+
+
+@dataclass(slots=True)
+class _Effects:
+    """The effects of one attempt, and whether any of them was begun."""
+
+    runner: BookRunner
+    begun: bool = False
+
+    @property
+    def cause(self) -> Literal["fold", "effects"]:
+        """What has failed if the attempt did."""
+        return "effects" if self.begun else "fold"
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        self.begun = True
+        await self.runner.send(messages)
+
+    async def append_state(self, partition: Partition, state: Mapping[bytes, bytes | None]) -> None:
+        await self.runner.append_state(partition, state)
+
+
+def _kafka_error(error: BaseException) -> KafkaError | None:
+    """The refusal of Kafka's client behind an error, which Faust wraps in its own."""
+    cause = error.__cause__ if isinstance(error, ProducerSendError) else error
+    return cause if isinstance(cause, KafkaError) else None
 
 
 class _TableState:
@@ -174,6 +338,12 @@ class _TableState:
     def pop(self, key: bytes, default: None) -> bytes | None:
         self._store._key_partition.pop(key, None)
         return self._store.data.pop(key, default)  # type: ignore[no-any-return] # as above
+
+
+def _is_for_good(refused: KafkaError) -> bool:
+    """Whether the broker would refuse the same write of any producer."""
+    answered = isinstance(refused, BrokerResponseError) and not isinstance(refused, _LOST_COUNT)
+    return answered and not refused.retriable
 
 
 def _source(headers: Any) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 from api.ledger import Ledger, Row
 from api.portal.chart import Chart, chart
 from api.queries import balance, commissions, quality, statements, transfers
+from api.queries.operations import stopped_partitions
 from api.queries.partners import tree, walk
 from api.queries.periods import interval, periods
 from api.queries.transfers import TransferFilter
+from schemas.operations import PartitionStopped
 
 NEWEST = 15
 MAX_STATEMENTS = 500
@@ -57,6 +59,8 @@ class Overview:
     """Of the period and currency that are chosen."""
     names: dict[str, str]
     balance: dict[str, Any]
+    stopped: list[PartitionStopped]
+    """Partitions that wait for a decision: what lies behind is on no figure of this page."""
 
     @property
     def is_empty(self) -> bool:
@@ -92,6 +96,7 @@ def overview(ledger: Ledger, period: str, currency: str) -> Overview:
         transfers=newest,
         names=names,
         balance=proof,
+        stopped=stopped_partitions(ledger),
     )
 
 

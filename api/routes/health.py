@@ -5,9 +5,10 @@ import logging
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api.queries.operations import stopped_partitions
 from api.queries.quality import row_counts
 from api.routes.context import LedgerHere
-from api.shapes import Health
+from api.shapes import Health, StoppedPartition
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
@@ -15,13 +16,21 @@ router = APIRouter(tags=["health"])
 
 @router.get("/health", response_model=Health, summary="Is the ledger readable, and is the sink keeping up?")
 def health(request: Request, ledger: LedgerHere) -> JSONResponse:
-    """Answer 200, or 503 if the ledger cannot be read or the sink does not tell its lag. Needs no token."""
+    """Answer 200, or 503 if the ledger cannot be read or the sink does not tell its lag. Needs no token.
+
+    A stopped partition is degraded and 200: this process is well, and a restart of it would mend nothing.
+    """
     try:
-        found = Health(status="ok", sink_lag=_lag(request), rows=row_counts(ledger))
+        stopped = [
+            StoppedPartition(topic=stop.topic, partition=stop.partition, offset=stop.offset, since=stop.at)
+            for stop in stopped_partitions(ledger)
+        ]
+        status = "degraded" if stopped else "ok"
+        found = Health(status=status, stopped=stopped, sink_lag=_lag(request), rows=row_counts(ledger))
     except RuntimeError as error:
         log.error("unhealthy: %s", error, exc_info=error)  # noqa: TRY400  - the traceback is given
-        return JSONResponse({"status": "unavailable", "sink_lag": None, "rows": {}}, 503)
-    return JSONResponse(found.model_dump())
+        return JSONResponse({"status": "unavailable", "stopped": [], "sink_lag": None, "rows": {}}, 503)
+    return JSONResponse(found.model_dump(mode="json"))
 
 
 def _lag(request: Request) -> int | None:

@@ -37,7 +37,9 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.ledger import Ledger
 from infra.clickhouse import migrate
+from schemas.operations import OPERATION, Operation
 from schemas.settings import Settings
+from streams.sink import _COLUMNS, Rows
 
 SOURCE = {"_topic": "t", "_partition": 0, "_offset": 1}
 TABLES = (
@@ -51,6 +53,7 @@ TABLES = (
     "plans",
     "periods",
     "dead_letters",
+    "operations",
     "postback_attempts",
 )
 
@@ -62,6 +65,14 @@ def utc(day: int, hour: int = 10, month: int = 9) -> datetime:
 def insert(client: Client, table: str, *rows: dict[str, Any]) -> None:
     columns = list(rows[0])
     client.insert(table, [[row[name] for name in columns] for row in rows], column_names=columns)
+
+
+def operation_row(operation: Operation, offset: int) -> dict[str, Any]:
+    """An operation as the sink stores it, at its offset in the log."""
+    rows = Rows()
+    rows.add("operations", 0, offset, OPERATION.dump_json(operation), "")
+    (row,) = rows.rows["operations"]
+    return dict(zip(_COLUMNS["operations"], row, strict=True))
 
 
 def transfer_row(

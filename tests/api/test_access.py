@@ -8,8 +8,9 @@ from clickhouse_connect.driver.client import Client
 from api.app import create_app
 from api.exposure import ExposureError, check_exposure, is_local_request
 from api.ledger import Ledger
+from schemas.operations import BookCommand, stopped
 from schemas.settings import Settings
-from tests.api.conftest import Browser, browser
+from tests.api.conftest import Browser, browser, insert, operation_row, utc
 
 TOKEN = "a-long-token"  # noqa: S105  - a token of the test only
 
@@ -107,6 +108,27 @@ def test_health_counts_rows_and_tells_the_lag(ledger: Ledger) -> None:
     health = Browser(app).get("/health").json()
     assert (health["status"], health["sink_lag"]) == ("ok", 7)
     assert health["rows"]["transfers"] >= 12
+
+
+def test_health_is_degraded_while_a_partition_is_stopped(ledger: Ledger, chdb: Client) -> None:
+    """The partition is named, its error is not: health is open to all. A decision mends it."""
+    stop = stopped(("client-book", 3), 7, "fold", ValueError("of client c-17"), "w-1", utc(1))
+    retry = BookCommand(
+        action="retry", topic="client-book", partition=3, offset=7, by="ann", reason="mended", at=utc(2)
+    )
+    app = Browser(create_app(ledger, Settings(_env_file=None), sink_lag=lambda: 0))
+    insert(chdb, "operations", operation_row(stop, 0))
+    answer = app.get("/health")
+    assert (200, "degraded") == (answer.status_code, answer.json()["status"])
+    (told,) = answer.json()["stopped"]
+    assert {"topic": "client-book", "partition": 3, "offset": 7, "since": "2026-09-01T10:00:00Z"} == told
+    assert "c-17" not in answer.text
+    page = app.get("/").text
+    assert "1 stopped partition" in page
+    assert "client-book/3" in page
+    insert(chdb, "operations", operation_row(retry, 1))
+    assert ("ok", []) == (app.get("/health").json()["status"], app.get("/health").json()["stopped"])
+    assert "stopped partition" not in app.get("/").text
 
 
 def test_health_is_503_when_the_ledger_or_the_sink_fails(ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from infra.book import PartitionStatus, decide, stop_lines
 from infra.cli import app
+from schemas.errors import Unusable
+from schemas.operations import stopped
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "broker"
 LIVE = ("--server", "mt5-live", "--platform", "mt5", "--timezone", "America/New_York+7h")
@@ -82,9 +86,41 @@ def test_schema_describes_every_event() -> None:
     assert {"Deal", "AccountLinked", "ClientRegistered", "PlanDefined", "Transfer"} <= set(described["$defs"])
 
 
-@pytest.mark.parametrize("command", [["worker"], ["terms", "publish", str(EXAMPLE / "terms")]])
+@pytest.mark.parametrize(
+    "command", [["worker"], ["terms", "publish", str(EXAMPLE / "terms")], ["book", "status"]]
+)
 def test_without_kafka_a_command_says_how_to_get_one(command: list[str], tmp_path: Path) -> None:
     """Exit 3 and the command to run."""
     result = ibflow(*command, IBFLOW_DATA_DIR=str(tmp_path), IBFLOW_KAFKA="")
     assert 3 == result.exit_code
     assert "ibflow kafka start" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "by", "complaint"),
+    [
+        ("client-book", "ann", "is no partition of a book; say it like client-book/3"),
+        ("settlements/0", "ann", "is no partition of a book"),
+        ("client-book/x", "ann", "is no partition of a book"),
+        ("client-book/1", " ", "--by is the audit of this decision"),
+    ],
+)
+def test_a_decision_needs_a_place_and_a_name(place: str, by: str, complaint: str) -> None:
+    """Told before Kafka is asked."""
+    with pytest.raises(Unusable, match=complaint):
+        decide("localhost:1", "skip", place, 0, by, "why")
+
+
+def test_the_status_of_a_stop_tells_cause_and_commands() -> None:
+    """What may be skipped has both commands, what may be half written one; an error is no markup."""
+    stop = stopped(
+        ("client-book", 3), 7, "fold", ValueError("[red]x"), "w-1", datetime(2026, 9, 1, tzinfo=UTC)
+    )
+    both = stop_lines([PartitionStatus("client-book", 3, 7, 9, stop, skippable=True)])
+    assert "client-book/3 7[/] since 2026-09-01 00:00:00 UTC, w-1: ValueError: \\[red]x" in both[0]
+    assert ["ibflow book retry client-book/3 7", "ibflow book skip client-book/3 7"] == [
+        line[line.index("ibflow") :].split(" --")[0] for line in both[1:]
+    ]
+    assert 2 == len(stop_lines([PartitionStatus("client-book", 3, 7, 9, stop)]))
+    told = PartitionStatus("client-book", 3, 7, 9, stop).to_json()
+    assert (2, "2026-09-01T00:00:00+00:00") == (told["behind"], json.loads(json.dumps(told))["stop"]["at"])

@@ -1,6 +1,6 @@
 """`ibflow verify` finds what is wrong: each invariant broken once, by hand, in a real ClickHouse."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +14,10 @@ from infra.cli import app
 from infra.clickhouse import migrate
 from infra.verify import verify
 from schemas import topics
+from schemas.operations import OPERATION, BookCommand, Operation, Operations, stopped
 from schemas.settings import Settings
-from schemas.wire import Record, encode
-from streams.local import LocalPipeline, entry_topic
+from schemas.wire import Record, decode_batch, encode
+from streams.local import EPOCH, LocalPipeline, entry_topic
 from streams.partition import Message
 from streams.sink import Rows
 from tests import services
@@ -34,10 +35,18 @@ NAMES = (
 )
 
 
-def store(client: Client, records: list[Record]) -> None:
-    """Run records through the pipeline and store every message as the sink does."""
+def store(client: Client, records: list[Record], operations: Iterable[Operation] = ()) -> None:
+    """Run records through the pipeline and store every message as the sink does.
+
+    What the operations skip is skipped; a stop of them that stands is not looked at.
+    """
     sent: list[tuple[Message, int]] = []
-    list(LocalPipeline(on_message=lambda message, offset: sent.append((message, offset))).feed(records))
+    told = [Message(topics.OPERATIONS, 0, OPERATION.dump_json(operation)) for operation in operations]
+    pipeline = LocalPipeline(on_message=lambda message, offset: sent.append((message, offset)))
+    for (topic, _), skips in Operations.of(operations).skips.items():
+        pipeline._stages[topic].skips = skips
+    list(pipeline.feed(records))
+    sent += [(message, offset) for offset, message in enumerate(told)]
     ends: dict[str, int] = {}
     rows = Rows()
     for message, offset in sent:
@@ -122,6 +131,73 @@ def test_a_reversal_of_another_amount_is_found(ledger: Client) -> None:
     changes = {"transfer_id": "c" * 32, "code": "reversal", "reverses": original}
     copied(ledger, where, **changes, amount=Decimal("0.01"))
     assert "reversals exact, once" in broken(ledger)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Client]:
+    """A database without a row."""
+    with services.clickhouse("chdb", tmp_path) as client:
+        migrate(client)
+        yield client
+
+
+BROKER = Synthetic(clients=3, deals=10)
+RECORDS = [*BROKER.terms(), *BROKER.crm(), *BROKER.trades(), PeriodEnded(period="2026-09")]
+
+
+def rated_deal() -> tuple[int, str]:
+    """The client book's offset of a deal that pays, and the deal's key."""
+    offsets: dict[int, str] = {}
+
+    def remember(message: Message, offset: int) -> None:
+        if message.topic == topics.CLIENT_BOOK:
+            offsets.update(
+                (offset, r.deal.deal_key) for r in decode_batch(message.value) if r.type == "routed_deal"
+            )
+
+    paid = {r.caused_by for r in LocalPipeline(on_message=remember).feed(RECORDS) if r.type == "transfer"}
+    return next((offset, key) for offset, key in offsets.items() if key in paid)
+
+
+def operations_at(offset: int) -> tuple[Operation, Operation]:
+    """A stop of the client book, and the decision to skip."""
+    place = (topics.CLIENT_BOOK, 0)
+    stop = stopped(place, offset, "fold", ValueError("bad"), "w-1", EPOCH)
+    skip = BookCommand(
+        action="skip", topic=place[0], partition=0, offset=offset, by="ann", reason="agreed", at=EPOCH
+    )
+    return stop, skip
+
+
+def test_replay_skips_what_was_skipped(empty: Client) -> None:
+    """The ledger without the deal is the books' ledger, and the deal is accounted for as skipped."""
+    offset, _ = rated_deal()
+    store(empty, RECORDS, operations_at(offset))
+    assert [] == broken(empty)
+    figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
+    assert (
+        "10 seen = 4 rated + 5 rejected + 0 waiting + 0 dead letters + 1 skipped"
+        == figures["every deal once"]
+    )
+
+
+def test_a_ledger_that_has_what_was_skipped_is_found(empty: Client) -> None:
+    """The decision is in the log, and its message in the ledger: replay differs."""
+    offset, _ = rated_deal()
+    store(empty, RECORDS)
+    rows = Rows()
+    for position, operation in enumerate(operations_at(offset)):
+        rows.add(topics.OPERATIONS, 0, position, OPERATION.dump_json(operation), "")
+    rows.store(empty)
+    assert "same books, same ledger" in broken(empty)
+
+
+def test_replay_ends_where_a_partition_stands(empty: Client) -> None:
+    """Its message would stop replay as well; the finding names the place."""
+    stop = operations_at(0)[0]
+    store(empty, RECORDS, [stop])
+    (finding,) = [f for f in verify(empty).findings if f.invariant == "same books, same ledger"]
+    assert "; client-book/0 stands at 0" in finding.figures
 
 
 @pytest.mark.parametrize("ledger", ["chdb"], indirect=True)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import faust
 import pytest
 from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Producer as KafkaProducer
 from confluent_kafka.admin import AdminClient, NewTopic
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -192,3 +194,47 @@ def let_commits_run_ahead(stack: Stack, work: Callable[[], object]) -> None:
                 raise
             time.sleep(1.0)
     stack.unpause()
+
+
+def test_stock_faust_acknowledges_a_message_whose_agent_raised(kafka: str) -> None:
+    """The defect: the group commits past it and nobody sees it again. `test_failures.py` shows ours."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic("stock-input", 1, 1)])["stock-input"].result(30)
+    producer = KafkaProducer({"bootstrap.servers": kafka})
+    for number in range(5):
+        producer.produce("stock-input", str(number), partition=0)
+    assert 0 == producer.flush(30)
+    commits = KafkaConsumer({"bootstrap.servers": kafka, "group.id": "stock"})
+    seen: list[bytes] = []
+
+    async def run() -> int:
+        app = faust.App(
+            "stock",
+            broker=f"aiokafka://{kafka}",
+            topic_disable_leader=True,
+            consumer_auto_offset_reset="earliest",
+            broker_commit_interval=0.2,
+            stream_wait_empty=False,
+            web_enabled=False,
+        )
+        topic = app.topic("stock-input", key_type=bytes, value_type=bytes, value_serializer="raw")
+
+        @app.agent(topic)
+        async def agent(stream: Any) -> None:
+            async for value in stream:
+                seen.append(value)
+                if value == b"2":
+                    raise ArithmeticError("cannot be applied")
+
+        committed, deadline = -1, time.monotonic() + 60
+        await app.start()
+        while committed < 5 and time.monotonic() < deadline:
+            await asyncio.sleep(0.2)
+            place = [TopicPartition("stock-input", 0)]
+            committed = (await asyncio.to_thread(commits.committed, place, 30))[0].offset
+        await app.stop()
+        return int(committed)
+
+    assert 5 == asyncio.run(run())
+    assert [b"0", b"1", b"2", b"3", b"4"] == seen
+    commits.close()

@@ -374,3 +374,31 @@ def test_the_time_of_receipt_is_in_dead_letters_only() -> None:
     assert early is not None
     assert late is not None
     assert (early.messages, early.state) == (late.messages, late.state)
+
+
+def test_a_skipped_message_takes_effect_as_an_empty_one() -> None:
+    """Its lines are dead letters with the reason; its offset and source are applied, and nothing else."""
+    source = "account-book/2/40/0"
+    value = lines(routed("1 buy 1 EURUSD in"), registered("anna ib-north")) + b"\n\nnonsense"
+    partition = new(CLIENTS)
+    partition.skips = {0: "skipped by ann: agreed"}
+    step = partition.step(0, value, source, EPOCH)
+    assert step is not None
+    (sent,) = step.messages
+    letters = [DEAD_LETTER.validate_json(line) for line in sent.value.split(b"\n")]
+    told = [(letter.position, letter.code, letter.reason, letter.payload) for letter in letters]
+    bytes_of = value.split(b"\n")
+    assert told == [
+        (f"0/0 line {n}", "skipped", "skipped by ann: agreed", bytes_of[n - 1]) for n in (1, 2, 4)
+    ]
+    assert (topics.DEAD_LETTERS, 0, "client-book/0/0/0") == (sent.topic, sent.partition, sent.source)
+    partition.commit(step)
+    assert [b"0/@"] == [*partition.store]
+    assert (0, {"account-book/2": (40, 0)}) == (partition.applied.offset, partition.applied.sources)
+
+
+def test_a_skip_of_terms_is_not_broadcast() -> None:
+    """What the router leaves out reaches no book."""
+    router = new(TERMS)
+    router.skips = {0: "skipped by ann: agreed"}
+    assert [topics.DEAD_LETTERS] == [message.topic for message in apply(router, 0, lines(*SYMBOLS[:1]))]

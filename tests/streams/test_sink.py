@@ -13,6 +13,7 @@ from commission.events import ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from infra.clickhouse import migrate
 from schemas import topics
+from schemas.operations import OPERATION, BookCommand, stopped
 from schemas.wire import Record, encode
 from streams.sink import Rows
 from tests import services
@@ -151,3 +152,23 @@ def test_a_message_is_archived_as_its_bytes() -> None:
     rows = Rows()
     rows.add(topics.CLIENT_BOOK, 1, 2, b"{bad\xff", "account-book/0/5/0")
     assert [[topics.CLIENT_BOOK, 1, 2, "account-book/0/5/0", "{bad\\xff"]] == rows.rows["books"]
+
+
+def test_operations_are_stored_in_their_order(tmp_path: Path) -> None:
+    """Each stop and decision as it was written, so that its fold is the log's; other bytes are none."""
+    place = ("client-book", 3)
+    stop = stopped(place, 7, "fold", ValueError("b\u00fcg"), "w-1", AT)
+    skip = BookCommand(action="skip", topic=place[0], partition=3, offset=7, by="ann", reason="r", at=AT)
+    with services.clickhouse("chdb", tmp_path) as client:
+        migrate(client)
+        rows = Rows()
+        for offset, message in enumerate([OPERATION.dump_json(stop), b"{", OPERATION.dump_json(skip)]):
+            rows.add(topics.OPERATIONS, 0, offset, message, "")
+        rows.store(client)
+        rows.store(client)
+        sql = "SELECT _offset, type, topic, partition, offset, action, `by`, record FROM operations FINAL"
+        found = client.query(f"{sql} ORDER BY _offset").result_rows
+    assert [
+        (0, "partition_stopped", "client-book", 3, 7, "", "", OPERATION.dump_json(stop).decode()),
+        (2, "book_command", "client-book", 3, 7, "skip", "ann", OPERATION.dump_json(skip).decode()),
+    ] == [tuple(row) for row in found]

@@ -1,0 +1,103 @@
+"""The log of operations as Kafka has it: read from its beginning, folded, and written to."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from schemas.errors import Unavailable
+from schemas.operations import OPERATION, Operation, Operations, decode_operation
+from schemas.topics import OPERATIONS
+
+ASK_SECONDS = 10.0
+DELIVERY_MS = 30_000
+AGAIN_SECONDS = 0.5
+_SETTLING = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+)
+Answer = TypeVar("Answer")
+
+
+def ask(question: Callable[[], Answer]) -> Answer:
+    """Ask a broker; one that has just started, or a topic just made, needs a moment to be led."""
+    deadline = time.monotonic() + ASK_SECONDS
+    while True:
+        try:
+            return question()
+        except KafkaException as error:
+            if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_SECONDS)
+
+
+class OperationsLog:
+    """A reader that goes on where it stopped; it holds a connection only between `read` and `close`."""
+
+    def __init__(self, kafka: str) -> None:
+        self._kafka = kafka
+        self._consumer: Consumer | None = None
+        self._next = 0
+        self.state = Operations()
+
+    def read(self) -> Operations:
+        """Fold everything written before this call; raise `Unavailable` if Kafka does not tell."""
+        try:
+            consumer = self._consumer or self._connect()
+            place = TopicPartition(OPERATIONS, 0)
+            end = ask(lambda: consumer.get_watermark_offsets(place, ASK_SECONDS))[1]
+            while self._next < end:
+                message = consumer.poll(ASK_SECONDS)
+                if message is None:
+                    raise Unavailable(f"Kafka does not send {OPERATIONS}/0/{self._next}, of {end}; is it up?")
+                self._learn(message.offset(), message.value(), message.error())
+        except KafkaException as error:
+            self.close()
+            raise Unavailable(f"the topic {OPERATIONS} cannot be read: {error}") from None
+        return self.state
+
+    def close(self) -> None:
+        """Leave the broker; the state stays, and the next `read` goes on after it."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _connect(self) -> Consumer:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": self._kafka,
+                "group.id": "ibflow-operations",  # required by the client; nothing is committed
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+            }
+        )
+        self._consumer.assign([TopicPartition(OPERATIONS, 0, self._next)])
+        return self._consumer
+
+    def _learn(self, offset: int | None, value: bytes | str | None, error: KafkaError | None) -> None:
+        if error is not None:
+            raise KafkaException(error)
+        assert offset is not None, "a message has an offset"
+        self.state.learn(decode_operation(value or b""))
+        self._next = offset + 1
+
+
+def append(kafka: str, operation: Operation) -> None:
+    """Write one operation and wait until Kafka has it; raise `Unavailable` if it may not."""
+    failures: list[KafkaError] = []
+    producer = Producer(
+        {"bootstrap.servers": kafka, "enable.idempotence": True, "delivery.timeout.ms": DELIVERY_MS}
+    )
+    producer.produce(
+        OPERATIONS,
+        OPERATION.dump_json(operation),
+        partition=0,
+        on_delivery=lambda error, _: failures.append(error) if error is not None else None,
+    )
+    unsent = producer.flush(DELIVERY_MS / 1000 + 1)
+    if failures or unsent:
+        raise Unavailable(f"Kafka did not take the record: {failures[0] if failures else 'no answer'}")

@@ -1,0 +1,33 @@
+"""A worker of the account book alone whose fold fails on the deals that a file names."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from commission import account_book
+from commission.book import Draft
+from commission.events import Deal
+from commission.known import Terms
+from infra.kafka_topics import partition_counts
+from streams.stages import ACCOUNTS, Stage
+from streams.worker import build_app
+
+
+def failing(faults: Path) -> Stage:
+    """The accounts stage; `faults` is the file with the ids of deals that cannot be applied."""
+
+    def fold(draft: Draft, record: Any, terms: Terms) -> None:
+        account_book.apply(draft, record, terms)
+        if isinstance(record, Deal) and record.deal_id in faults.read_text().split():
+            raise ArithmeticError(f"deal {record.deal_id} breaks an invariant")
+
+    return replace(ACCOUNTS, fold=fold)
+
+
+if __name__ == "__main__":
+    kafka, path = sys.argv[1:]
+    worker = build_app(kafka, partition_counts(kafka), instance="failing-1", stages=(failing(Path(path)),))
+    faust.Worker(worker, loglevel="WARNING").execute_from_commandline()

@@ -1,0 +1,175 @@
+"""What the book runner does with an error: stop, end the worker, and never acknowledge."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from aiokafka import errors
+from faust.exceptions import ProducerSendError
+
+from commission.book import Draft
+from schemas import topics
+from schemas.operations import BookCommand, Operations, PartitionStopped, stopped
+from schemas.wire import encode
+from streams import worker
+from streams.corrections import App
+from streams.partition import Message, Partition
+from streams.stages import ACCOUNTS
+from streams.worker import EXIT_PRODUCER, BookRunner, build_app
+from tests.build import at, deal
+
+COUNTS = {topic.name: 2 for topic in topics.TOPICS}
+
+
+class EndedError(BaseException):
+    """The worker ended with a code."""
+
+
+@dataclass
+class Sent:
+    """A message as Faust's consumer gives it."""
+
+    offset: int
+    value: bytes
+    partition: int = 0
+    headers: tuple[()] = ()
+    timestamp: float = 0.0
+
+
+@dataclass
+class Runner(BookRunner):
+    """A runner without a broker: its sends raise what the test says."""
+
+    send_error: Exception | None = None
+    state_error: Exception | None = None
+    written: list[PartitionStopped] = field(default_factory=list)
+
+    def __init__(self, *, fold_error: Exception | None = None) -> None:
+        """`fold_error` is raised by every fold."""
+
+        def fold(draft: Draft, record: Any, terms: object) -> None:
+            if fold_error is not None:
+                raise fold_error
+            ACCOUNTS.fold(draft, record, terms)
+
+        app: App = build_app("localhost:1", COUNTS, stages=())
+        super().__init__(app, replace(ACCOUNTS, fold=fold), COUNTS, Log(), "localhost:1", "w-1")
+        self.send_error = self.state_error = None
+        self.written = []
+        self.partitions[0] = Partition(self.stage, 0, COUNTS, {})
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        """Fail as told."""
+        if self.send_error:
+            raise self.send_error
+
+    async def append_state(self, partition: Partition, state: Mapping[bytes, bytes | None]) -> None:
+        """Fail as told."""
+        if self.state_error:
+            raise self.state_error
+
+    async def _write(self, stop: PartitionStopped) -> bool:
+        self.written.append(stop)
+        return True
+
+    def take(self, offset: int, deal_id: str = "1") -> bool:
+        """Process one message; whether it may be acknowledged."""
+        value = encode([deal(f"{deal_id} buy 1 EURUSD in")])[0]
+        return asyncio.run(self._process(Sent(offset, value)))
+
+
+@dataclass
+class Log:
+    """The log of operations, folded."""
+
+    state: Operations = field(default_factory=Operations)
+
+    async def read(self) -> Operations:
+        """All of it."""
+        return self.state
+
+
+@pytest.fixture(autouse=True)
+def _exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(code: int) -> None:
+        raise EndedError(code)
+
+    monkeypatch.setattr(worker.os, "_exit", end)
+
+
+def test_a_message_is_acknowledged_once_it_is_applied() -> None:
+    """And again when it comes again."""
+    runner = Runner()
+    assert (True, True, 0) == (runner.take(0), runner.take(0), runner.partitions[0].applied.offset)
+
+
+def test_a_fold_that_raises_stops_its_partition_unacknowledged() -> None:
+    """Nothing was sent, so it may be skipped; what follows is dropped, not taken for a hole."""
+    runner = Runner(fold_error=ArithmeticError("1 cent too many"))
+    assert not runner.take(0)
+    stop = runner.stopped[0]
+    assert ("fold", 0, "ArithmeticError: 1 cent too many") == (stop.cause, stop.offset, stop.error)
+    assert [False, False] == [runner.take(1), runner.take(7)]
+    assert -1 == runner.partitions[0].applied.offset
+
+
+def test_state_that_cannot_be_written_stops_the_partition_for_a_retry_only() -> None:
+    """The outputs are out by then: a skip would leave them without their cause."""
+    runner = Runner()
+    runner.state_error = ValueError("more than 16777216 bytes of state")
+    assert not runner.take(0)
+    assert "effects" == runner.stopped[0].cause
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.KafkaTimeoutError(),
+        errors.OutOfOrderSequenceNumber(),
+        errors.NotLeaderForPartitionError(),
+        ProducerSendError("x"),
+    ],
+)
+def test_a_producer_that_cannot_go_on_ends_the_worker(error: Exception) -> None:
+    """No stop is written: a restart begins with a new producer and tries again."""
+    runner = Runner()
+    runner.send_error = error
+    if isinstance(error, ProducerSendError):
+        error.__cause__ = errors.ProducerClosed()
+    with pytest.raises(EndedError, match=str(EXIT_PRODUCER)):
+        runner.take(0)
+    assert [] == runner.written
+
+
+def test_what_kafka_refuses_for_good_is_written_down_before_the_worker_ends() -> None:
+    """After the restart the partition waits for a person, and the others go on."""
+    runner = Runner()
+    runner.send_error = errors.MessageSizeTooLargeError()
+    with pytest.raises(EndedError, match=str(EXIT_PRODUCER)):
+        runner.take(0)
+    (stop,) = runner.written
+    assert ("effects", 0, "w-1") == (stop.cause, stop.offset, stop.worker)
+
+
+def test_a_stop_in_the_log_holds_after_a_restart_until_it_is_decided() -> None:
+    """Messages before it are applied; it is not, though it could be by now."""
+    runner = Runner()
+    stop = stopped((topics.ACCOUNT_BOOK, 0), 1, "fold", ValueError("once"), "w-0", at(1))
+    runner.operations.state.learn(stop)
+    assert [True, False, False] == [runner.take(0), runner.take(1, "2"), runner.take(2, "3")]
+    assert stop == runner.stopped[0]
+
+
+def test_a_skip_found_at_the_start_leaves_the_message_out() -> None:
+    """The fold is not even tried: replay will not try it either."""
+    runner = Runner()
+    stop = stopped((topics.ACCOUNT_BOOK, 0), 0, "fold", ValueError("once"), "w-0", at(1))
+    skip = BookCommand(
+        action="skip", topic=topics.ACCOUNT_BOOK, partition=0, offset=0, by="ann", reason="r", at=at(2)
+    )
+    for operation in (stop, skip):
+        runner.operations.state.learn(operation)
+    assert runner.take(0)
+    assert [b"0/@"] == [*runner.partitions[0].store]
