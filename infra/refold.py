@@ -12,7 +12,7 @@ from commission.money import plain
 from commission.outputs import Statement, Transfer
 from infra.archive import ROW_RECORDS, Logged, Row
 from schemas import topics
-from schemas.operations import Operations
+from schemas.operations import Operations, PartitionStopped
 from schemas.wire import decode_batch
 from streams.partition import Message, Partition
 from streams.stages import Stage
@@ -124,10 +124,14 @@ class Refold:
         skips = self.operations.skips[place]
         self.partition = Partition(self.stage, self.number, self.counts, {}, skips=skips)
 
+    @property
+    def stop(self) -> PartitionStopped | None:
+        """Where the partition waits for a decision, if it does."""
+        return self.operations.stops.get((self.stage.topic, self.number))
+
     def step(self, message: Logged) -> tuple[Message, ...]:
         """Fold the next message; what it sends. Raise `HoleError` if one is missing before it."""
-        stop = self.operations.stops.get((self.stage.topic, self.number))
-        if stop is not None and message.offset >= stop.offset:
+        if self.stop is not None and message.offset >= self.stop.offset:
             return ()  # the books go no further, and wait for a decision
         step = self.partition.step(message.offset, message.value, message.source, EPOCH)
         if step is None:

@@ -51,6 +51,8 @@ class Fold(NamedTuple):
     """By target `topic/partition`."""
     behind: int
     note: str
+    stands: str = ""
+    """Where the partition waits for a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,8 @@ def _fold(log: Log, task: tuple[str, Mapping[str, int], int, Mapping[str, Stored
         note = str(error)
     if not note and tally.next < end:
         note = f"messages from {tally.next} to {end - 1} are missing"
-    return Fold(tally.next, tally.hashes, tally.behind, note)
+    stands = "" if fold.stop is None else f"stands at {fold.stop.offset}, see `ibflow book status`"
+    return Fold(tally.next, tally.hashes, tally.behind, note, stands)
 
 
 @dataclass(slots=True)
@@ -286,6 +289,7 @@ def _compare(place: str, fold: Fold, stored: Mapping[str, StoredHash], lost: str
     same = not note and ours == theirs
     if not same and not note:
         note = f"rows differ in {', '.join(_differing(fold, stored))}"
+    note = "; ".join(text for text in (note, fold.stands) if text)
     return Compared(
         place, fold.messages, ours.rows, ours.hex(), theirs.rows, theirs.hex(), fold.behind, note, same
     )

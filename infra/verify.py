@@ -86,7 +86,7 @@ def _same_book_same_ledger(client: Client) -> Finding:
 def same_books(found: Replay) -> Finding:
     """What folding the books again has found, as a finding."""
     figures = f"{found.messages} messages folded again: {found.hash[:16]}…, stored {found.stored_hash[:16]}…"
-    differ = [f"{one.partition}: {one.note}" for one in found.partitions if not one.same]
+    differ = [f"{one.partition}: {one.note}" for one in found.partitions if one.note]
     if found.strays:
         differ.append(f"{found.strays} rows that no message brought")
     if behind := sum(one.behind for one in found.partitions):

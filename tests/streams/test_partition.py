@@ -232,7 +232,7 @@ CLIENT_LOG = [
     lines(routed("1 buy 1 EURUSD out"), routed("1 buy 2 EURUSD out", revision="b")),
     lines(registered("anna ib-north", click={"sub": "7"}, country="CY"), *SYMBOLS[1:]),
     lines(routed("2 buy 3 EURUSD in"), deposit("anna d1 9.00 EUR", day=2), chargeback("anna d9", day=3)),
-    lines(*PLANS[:1], GATED, *IBS),
+    lines(period("2026-09"), *PLANS[:1], GATED, *IBS),
     lines(OLD_HANDS, partner("ib-old USD old"), registered("cleo ib-old")),
     lines(
         routed("51 buy 1 EURUSD in", client="cleo"),
