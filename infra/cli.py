@@ -131,7 +131,9 @@ def worker(
     settings = Settings()
     with told():
         kafka = kafka_servers(settings)
-        worker_app = build_app(kafka, prepare_topics(settings, kafka), instance=instance)
+        worker_app = build_app(
+            kafka, prepare_topics(settings, kafka), instance=instance, state=settings.state_dir(instance)
+        )
     faust.Worker(worker_app, loglevel=log_level).execute_from_commandline()
 
 

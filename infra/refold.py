@@ -16,6 +16,7 @@ from schemas.operations import Operations, PartitionStopped
 from schemas.wire import decode_batch
 from streams.partition import Message, Partition
 from streams.stages import Stage
+from streams.state import MemoryStore
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """When dead letters of a fold that is only repeated were received: nobody reads them."""
@@ -122,7 +123,7 @@ class Refold:
     def __post_init__(self) -> None:
         place = self.stage.topic, self.number
         skips = self.operations.skips[place]
-        self.partition = Partition(self.stage, self.number, self.counts, {}, skips=skips)
+        self.partition = Partition(self.stage, self.number, self.counts, MemoryStore(), skips=skips)
 
     @property
     def stop(self) -> PartitionStopped | None:

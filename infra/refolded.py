@@ -62,7 +62,7 @@ class Refolded:
 
     def _scan(self, prefix: str) -> list[str]:
         whole, own = self.partition.key(prefix), len(self.partition.key(""))
-        stored = {key[own:].decode() for key in self.partition.store if key.startswith(whole)}
+        stored = {key[own:].decode() for key in self.partition.store.keys(whole)}
         ahead = {key for key in self._ahead if key.startswith(prefix)}
         return [key for key in stored | ahead if self.get(key) is not None]
 

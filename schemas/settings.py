@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     )
     postbacks: Path | None = Field(None, description="YAML file of postback endpoints; none: no postbacks.")
 
+    def state_dir(self, instance: str) -> Path | None:
+        """Folder of one worker's state; None if it is kept in memory."""
+        return self.data_dir / "state" / instance if self.store == "rocksdb" else None
+
     @property
     def chdb_dir(self) -> Path:
         """Folder of the embedded ClickHouse."""

@@ -27,7 +27,7 @@ TRANSACTION_TIMEOUT_MS = 60_000
 
 
 class FencedError(RuntimeError):
-    """Another worker has taken the partition over."""
+    """Somebody has taken the partition over since the message was begun."""
 
 
 class Changelog:
@@ -39,6 +39,7 @@ class Changelog:
         self._producer: AIOKafkaProducer | None = None
         self._store: Store | None = None
         self._end = 0
+        self._generation = 0
 
     @property
     def store(self) -> Store:
@@ -63,8 +64,9 @@ class Changelog:
 
         Opening again, after a rebalance, reads what others have written in between.
         """
+        self._generation += 1
         await self._let_go()
-        self._producer = AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             bootstrap_servers=self._kafka.split(","),
             transactional_id=f"{self._topic}-{self._partition}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
@@ -73,8 +75,10 @@ class Changelog:
             max_request_size=MAX_MESSAGE_BYTES,
             compression_type="lz4",
         )
-        await self._producer.start()  # takes the next epoch; an append the old owner left open is aborted
-        return await asyncio.to_thread(self._recover)
+        await producer.start()  # takes the next epoch; an append the old owner left open is aborted
+        records = await asyncio.to_thread(self._recover)
+        self._producer = producer
+        return records
 
     def _recover(self) -> int:
         if self._store is None:
@@ -90,21 +94,24 @@ class Changelog:
     async def append(self, changes: Changes) -> None:
         """Append all changes or none, and return once they are durable; the store is not touched.
 
-        Raise `FencedError` if another worker has taken over. After any error it may have been appended
-        or not, and has to be opened again: that tells.
+        Raise `FencedError` if another worker has taken over, or this one has opened it again. After any
+        error it may have been appended or not, and has to be opened again: that tells.
         """
-        producer = self._producer
-        assert producer is not None, f"{self._topic}/{self._partition} is not open"
+        producer, generation = self._producer, self._generation
+        fenced = FencedError(f"{self._topic}/{self._partition} was taken over")
+        if producer is None:
+            raise fenced
         try:
             async with producer.transaction():
                 sent = [await self._send(producer, batch) for batch in _batches(producer, changes)]
                 last = (await asyncio.gather(*sent))[-1]
-        except ProducerFenced:
-            await self._let_go()
-            raise FencedError(f"{self._topic}/{self._partition} was taken over by another worker") from None
-        except BaseException:
+        except Exception as error:
+            if generation != self._generation or isinstance(error, ProducerFenced):
+                raise fenced from error
             await self._let_go()  # aiokafka's sequence numbers are off after a batch that failed
             raise
+        if generation != self._generation:
+            raise fenced
         self._end = last.offset + 1  # of its last batch's first record: reading the rest again is harmless
 
     async def _send(self, producer: AIOKafkaProducer, batch: Any) -> "asyncio.Future[Any]":

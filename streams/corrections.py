@@ -6,22 +6,21 @@
 2. A restart begins at the group's committed offset, which may have passed unfinished messages: loss.
    Here it begins after the offset the state carries, and the commit is only a hint for monitors.
 3. The producer is idempotent only under `exactly_once`; a broker retry may double or reorder.
-4. Table writes are sent one by one and not awaited; a crash leaves half a message's state. Here
-   `send_atomically` appends all of a message's state as one Kafka record batch, or nothing.
+4. Table writes are sent one by one and not awaited; a crash leaves half a message's state, and a worker
+   that wakes up late overwrites its successor's. Here tables are not used: see `changelog.py`.
 
 Nothing of Faust is copied or patched; `tests/streams/test_corrections.py` shows them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, cast
 
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from schemas.topics import MAX_MESSAGE_BYTES
-
-Resume = Callable[[TP], int | None]
+Resume = Callable[[TP], Awaitable[int | None]]
 """The offset a partition starts at by its own state, or None where no state decides."""
 
 
@@ -53,7 +52,8 @@ class Consumer(driver.Consumer):
             return
         await super().perform_seek()
         resume = cast(App, self.app).resume_offset
-        starts = {tp: offset for tp in waiting if (offset := resume(tp)) is not None}
+        offsets = await asyncio.gather(*(resume(tp) for tp in waiting))
+        starts = {tp: offset for tp, offset in zip(waiting, offsets, strict=True) if offset is not None}
         if starts:
             await self.seek_wait(starts)
             self._committed_offset.update({tp: offset or None for tp, offset in starts.items()})
@@ -80,27 +80,10 @@ class Consumer(driver.Consumer):
 
 
 class Producer(driver.Producer):
-    """Idempotent, and able to append many records as one."""
+    """Idempotent: what a broker repeats is neither doubled nor reordered."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
-
-    async def send_atomically(
-        self, topic: str, partition: int, records: Mapping[bytes, bytes | None]
-    ) -> None:
-        """Append all records as one Kafka record batch and await the broker's acknowledgement.
-
-        A log holds a batch whole or not at all, so a reader never sees a part of it.
-        """
-        producer = self._ensure_producer()
-        batch = producer.create_batch()
-        for key, value in records.items():
-            if batch.append(key=key, value=value, timestamp=None) is None:
-                raise ValueError(
-                    f"{topic}/{partition}: one message changes more than {MAX_MESSAGE_BYTES} bytes of state"
-                )
-        batch.close()
-        await (await producer.send_batch(batch, topic, partition=partition))
 
 
 class Transport(driver.Transport):

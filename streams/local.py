@@ -10,6 +10,7 @@ from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.wire import Record, batches, decode_batch, encode
 from streams.partition import Message, Partition
 from streams.stages import STAGES
+from streams.state import MemoryStore
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ class LocalPipeline:
         """`on_message` hears of every message and its offset, as a reader of the topics would."""
         self._on_message = on_message
         counts = {topic.name: 1 for topic in topics.TOPICS}
-        self._stages = {stage.topic: Partition(stage, 0, counts, {}) for stage in STAGES}
+        self._stages = {stage.topic: Partition(stage, 0, counts, MemoryStore()) for stage in STAGES}
         self._offsets = dict.fromkeys(counts, 0)
         self.dead_letters: list[DeadLetter] = []
 

@@ -36,19 +36,16 @@ MAX_CACHED_STATES = 200_000
 
 
 class Store(Protocol):
-    """Encoded state by key: a dict, or a partition's share of a Faust table."""
+    """Encoded state by key: in memory, or a changelog with its store."""
 
     def get(self, key: bytes, /) -> bytes | None:
         """The value, or None."""
 
-    def __setitem__(self, key: bytes, value: bytes, /) -> None:
-        """Keep a value."""
+    def write(self, changes: Mapping[bytes, bytes | None], /) -> None:
+        """Take in all of a message's changes; None forgets a key."""
 
-    def pop(self, key: bytes, default: None, /) -> bytes | None:
-        """Forget a value."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        """All keys."""
+    def keys(self, prefix: bytes, /) -> Iterator[bytes]:
+        """The keys that begin with `prefix`."""
 
 
 class HoleError(RuntimeError):
@@ -141,11 +138,7 @@ class Partition:
 
     def commit(self, step: Step) -> None:
         """Make a durable step visible to the next one."""
-        for key, value in step.state.items():
-            if value is None:
-                self.store.pop(key, None)
-            else:
-                self.store[key] = value
+        self.store.write(step.state)
         if len(self.cache) > MAX_CACHED_STATES:
             self.cache.clear()
         hot = self.stage.hot
@@ -190,9 +183,9 @@ class Partition:
         return Step(tuple(messages), {self.key("@"): _dump(applied)}, applied, self.terms, {})
 
     def _scan(self, prefix: str) -> list[str]:
-        """The stored keys that begin with `prefix`: all of the store are looked through."""
-        whole, own = self.key(prefix), len(self.key(""))
-        return [key[own:].decode() for key in self.store if key.startswith(whole)]
+        """The stored keys that begin with `prefix`."""
+        own = len(self.key(""))
+        return [key[own:].decode() for key in self.store.keys(self.key(prefix))]
 
     def _load(self, key: str) -> State | None:
         if key in self.cache:

@@ -57,14 +57,14 @@ class Store(Protocol):
 class MemoryStore:
     """State in a dict: as fast as it gets, as large as the worker's memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, values: dict[bytes, bytes] | None = None) -> None:
         self.position = 0
-        self._values: dict[bytes, bytes] = {}
-        self.get = self._values.get
+        self.values = {} if values is None else values
+        self.get = self.values.get
 
-    def write(self, changes: Changes, position: int) -> None:
-        """Take in changes up to `position`."""
-        values = self._values
+    def write(self, changes: Changes, position: int = 0) -> None:
+        """Take in changes up to `position`; a fold without a changelog needs none."""
+        values = self.values
         for key, value in changes.items():
             if value is None:
                 values.pop(key, None)
@@ -74,11 +74,11 @@ class MemoryStore:
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
         """The keys that begin with `prefix`; all are looked through."""
-        return (key for key in list(self._values) if key.startswith(prefix))
+        return (key for key in list(self.values) if key.startswith(prefix))
 
     def close(self) -> None:
         """Forget everything."""
-        self._values.clear()
+        self.values.clear()
 
 
 class RocksStore:

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, cast
 
 from aiokafka import errors as kafka_errors
@@ -16,6 +17,7 @@ from faust.types import TP, StreamT
 from schemas.errors import Unavailable
 from schemas.operations import Operations, PartitionStopped, stopped
 from schemas.topics import MAX_MESSAGE_BYTES, SOURCE_HEADER
+from streams.changelog import Changelog, FencedError
 from streams.corrections import App, Consumer, Producer
 from streams.operations import OperationsLog, append
 from streams.partition import HoleError, Message, Partition
@@ -33,6 +35,10 @@ EXIT_HOLE = 70
 EXIT_PRODUCER = 71
 """The worker ends with this code when Kafka refused a write: an idempotent producer has lost its count by
 then, and only a new one may go on. What Kafka can heal by itself aiokafka repeats until it succeeds."""
+EXIT_FENCED = 72
+"""The worker ends with this code when another one has become the writer of its partition."""
+EXIT_STATE = 73
+"""The worker ends with this code when it cannot read a partition's state."""
 _LOST_COUNT = (
     kafka_errors.OutOfOrderSequenceNumber,
     kafka_errors.UnknownProducerId,
@@ -41,10 +47,19 @@ _LOST_COUNT = (
 
 
 def build_app(
-    kafka: str, counts: dict[str, int], *, instance: str = "", stages: tuple[Stage, ...] = STAGES
+    kafka: str,
+    counts: dict[str, int],
+    *,
+    instance: str = "",
+    state: Path | None = None,
+    stages: tuple[Stage, ...] = STAGES,
 ) -> App:
-    """Put the stages into a Faust app. `counts` has every topic's partitions; `instance` names this
-    worker for good, so that a restart takes its partitions back without waiting for a time-out."""
+    """Put the stages into a Faust app.
+
+    `counts` has every topic's partitions. `instance` names this worker for good, so that a restart takes
+    its partitions back without waiting for a time-out. `state` is this worker's own folder for its state;
+    None keeps it in memory.
+    """
     app = App(
         "ibflow",
         broker=f"aiokafka://{kafka.replace(',', ';')}",
@@ -62,13 +77,16 @@ def build_app(
         producer_max_request_size=MAX_MESSAGE_BYTES,
         consumer_max_fetch_size=MAX_MESSAGE_BYTES,
         web_enabled=False,
-        table_standby_replicas=0,
     )
     operations = _SharedLog(OperationsLog(kafka))
-    runners = [BookRunner(app, stage, counts, operations, kafka, instance) for stage in stages]
-    app.resume_offset = lambda tp: next(
-        (runner.resume_offset(tp) for runner in runners if runner.stage.topic == tp.topic), None
-    )
+    home = Home(kafka, instance, state)
+    runners = [BookRunner(app, stage, counts, operations, home) for stage in stages]
+    by_topic = {runner.stage.topic: runner for runner in runners}
+
+    async def resume_offset(tp: TP) -> int | None:
+        return await by_topic[tp.topic].take_up(tp.partition) if tp.topic in by_topic else None
+
+    app.resume_offset = resume_offset
 
     @app.timer(REDELIVERY_SECONDS)  # type: ignore[untyped-decorator] # Faust ships incomplete types
     async def redeliver() -> None:
@@ -109,6 +127,19 @@ class _SharedLog:
             await asyncio.to_thread(self._log.close)
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a worker lives: its Kafka, its lasting name, and its folder for state, or none."""
+
+    kafka: str
+    instance: str
+    state: Path | None
+
+    def changelog(self, stage: Stage, number: int) -> Changelog:
+        """The state of one partition; to be opened."""
+        return Changelog(self.kafka, stage.changelog, number, self.state)
+
+
 class BookRunner:
     """Runs one stage's fold over its partitions by the protocol; its effects go through Faust's producer."""
 
@@ -118,12 +149,13 @@ class BookRunner:
         stage: Stage,
         counts: dict[str, int],
         operations: _SharedLog,
-        kafka: str,
-        instance: str,
+        home: "Home",
     ) -> None:
         self.app, self.stage, self.counts = app, stage, counts
-        self.operations, self.kafka, self.instance = operations, kafka, instance
+        self.operations, self.home = operations, home
         self.partitions: dict[int, Partition] = {}
+        self.changelogs: dict[int, Changelog] = {}
+        self._taking_up: set[int] = set()
         self.stopped: dict[int, PartitionStopped] = {}
         """Partitions that wait for a decision; what is fetched of them is dropped, unacknowledged."""
         self._unwritten: set[int] = set()
@@ -134,20 +166,38 @@ class BookRunner:
         """Sought back to the message that was decided about; until it comes, others are stale."""
         self._waited_for: dict[int, int] = {}
         topic = app.topic(stage.topic, key_type=bytes, value_type=bytes, value_serializer="raw")
-        self.table = app.Table(stage.name, key_type=bytes, value_type=bytes, partitions=counts[stage.topic])
         app.agent(topic, name=stage.name, isolated_partitions=True)(self._agent())
 
-    def resume_offset(self, tp: TP) -> int:
-        """Take up the partition from its recovered state; the first offset it still needs."""
-        partition = Partition.recover(
-            self.stage, tp.partition, self.counts, _TableState(self.table, tp.partition)
-        )
-        self.partitions[tp.partition] = partition
-        self.stopped.pop(tp.partition, None)
-        self._unwritten.discard(tp.partition)
-        self._standing.pop(tp.partition, None)
-        self._rereading.discard(tp.partition)
+    async def take_up(self, number: int) -> int:
+        """Become the partition's only writer and recover its state; the first offset it still needs.
+
+        A message of it that is still under way in this worker is not committed any more: its append is
+        refused, or it is in the state that is read here.
+        """
+        self._taking_up.add(number)
+        for known in (self.stopped, self._standing):
+            known.pop(number, None)
+        self._unwritten.discard(number)
+        self._rereading.discard(number)
+        changelog = self.changelogs.setdefault(number, self.home.changelog(self.stage, number))
+        try:
+            records = await changelog.open()
+        except Exception:
+            log.critical("%s/%s: its state cannot be read", self.stage.topic, number, exc_info=True)
+            os._exit(EXIT_STATE)
+        partition = Partition.recover(self.stage, number, self.counts, changelog)
+        log.info("%s/%s: %s records of state read", self.stage.topic, number, records)
+        self.partitions[number] = partition
+        self._taking_up.discard(number)
+        await self._give_up_others()
         return partition.applied.offset + 1
+
+    async def _give_up_others(self) -> None:
+        """Let go of the state of partitions that are other workers' by now."""
+        own = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.stage.topic}
+        for number in self.changelogs.keys() - own:
+            self.partitions.pop(number, None)
+            await self.changelogs.pop(number).close()
 
     async def redeliver(self) -> None:
         """Read again what Faust fetched and dropped on its way to the agent.
@@ -200,23 +250,35 @@ class BookRunner:
         whatever happens to an agent, also when it raises or is cancelled."""
         number, offset = message.partition, message.offset
         if number not in self._standing:
-            await self._take_up(number)
+            await self._learn_standing(number)
         if await self._is_held(number, offset):
             return False
-        effects = _Effects(self)
+        partition = self.partitions[number]
+        effects = _Effects(self, self.changelogs[number])
         try:
-            partition = self.partitions[number]
             value = message.value or b""
             await apply(partition, effects, offset, value, _source(message.headers), _time(message))
-        except HoleError as hole:
-            log.critical("%s; the worker restarts to read them again", hole)
-            os._exit(EXIT_HOLE)
         except Exception as error:
-            await self._stop(number, offset, effects, error)
+            if not self._is_superseded(number, partition):
+                await self._fail(number, offset, effects, error)
             return False
-        return True
+        return not self._is_superseded(number, partition)
 
-    async def _take_up(self, number: int) -> None:
+    def _is_superseded(self, number: int, partition: Partition) -> bool:
+        """Whether the partition was taken up again, here or elsewhere, while a message was under way."""
+        is_ours = TP(self.stage.topic, number) in self.app.consumer.assignment()
+        return not is_ours or number in self._taking_up or self.partitions.get(number) is not partition
+
+    async def _fail(self, number: int, offset: int, effects: "_Effects", error: Exception) -> None:
+        if isinstance(error, HoleError):
+            log.critical("%s; the worker restarts to read them again", error)
+            os._exit(EXIT_HOLE)
+        if isinstance(error, FencedError):
+            log.critical("%s by another worker; this one restarts", error)
+            os._exit(EXIT_FENCED)
+        await self._stop(number, offset, effects, error)
+
+    async def _learn_standing(self, number: int) -> None:
         """Learn what stands in the log, before the first message: a restart decides nothing by itself."""
         operations, place = await self.operations.read(), (self.stage.topic, number)
         self.partitions[number].skips = operations.skips[place]
@@ -249,7 +311,7 @@ class BookRunner:
             cause,
             exc_info=error,
         )
-        stop = stopped(place, offset, cause, error, self.instance, datetime.now(UTC))
+        stop = stopped(place, offset, cause, error, self.home.instance, datetime.now(UTC))
         refused = _kafka_error(error) if effects.begun else None
         if refused is not None:
             if _is_for_good(refused):
@@ -261,7 +323,7 @@ class BookRunner:
 
     async def _write(self, stop: PartitionStopped) -> bool:
         try:
-            await asyncio.to_thread(append, self.kafka, stop)
+            await asyncio.to_thread(append, self.home.kafka, stop)
         except Unavailable as error:
             log.warning("the stop of %s/%s is not written yet: %s", stop.topic, stop.partition, error)
             return False
@@ -283,17 +345,13 @@ class BookRunner:
         ]
         await asyncio.gather(*sent)
 
-    async def append_state(self, partition: Partition, state: Mapping[bytes, bytes | None]) -> None:
-        """Append state as one batch; the local store follows at `commit`."""
-        producer: Producer = await self.app.maybe_start_producer()
-        await producer.send_atomically(self.stage.changelog, partition.number, state)
-
 
 @dataclass(slots=True)
 class _Effects:
     """The effects of one attempt, and whether any of them was begun."""
 
     runner: BookRunner
+    changelog: Changelog
     begun: bool = False
 
     @property
@@ -306,38 +364,14 @@ class _Effects:
         await self.runner.send(messages)
 
     async def append_state(self, partition: Partition, state: Mapping[bytes, bytes | None]) -> None:
-        await self.runner.append_state(partition, state)
+        del partition
+        await self.changelog.append(state)
 
 
 def _kafka_error(error: BaseException) -> KafkaError | None:
     """The refusal of Kafka's client behind an error, which Faust wraps in its own."""
     cause = error.__cause__ if isinstance(error, ProducerSendError) else error
     return cause if isinstance(cause, KafkaError) else None
-
-
-class _TableState:
-    """One partition's keys in a Faust table's memory store, written past Faust's own changelog.
-
-    Faust reads the changelog back into the same store, and drops the keys of partitions it gives up.
-    """
-
-    def __init__(self, table: Any, partition: int) -> None:
-        self._store, self._partition = table.data, partition
-
-    def get(self, key: bytes) -> bytes | None:
-        return self._store.data.get(key)  # type: ignore[no-any-return] # Faust ships incomplete types
-
-    def __setitem__(self, key: bytes, value: bytes) -> None:
-        self._store.data[key] = value
-        self._store._key_partition[key] = self._partition  # the store forgets revoked partitions by it
-
-    def __iter__(self) -> Iterator[bytes]:
-        own = b"%d/" % self._partition
-        return (key for key in self._store.data if key.startswith(own))
-
-    def pop(self, key: bytes, default: None) -> bytes | None:
-        self._store._key_partition.pop(key, None)
-        return self._store.data.pop(key, default)  # type: ignore[no-any-return] # as above
 
 
 def _is_for_good(refused: KafkaError) -> bool:

@@ -13,6 +13,7 @@ from streams.local import entry_topic
 from streams.partition import Message, Partition
 from streams.sink import Rows
 from streams.stages import STAGES
+from streams.state import MemoryStore
 
 
 def history(records: Iterable[Record], partitions: int = 3) -> MemoryLog:
@@ -20,7 +21,7 @@ def history(records: Iterable[Record], partitions: int = 3) -> MemoryLog:
     counts = {topic.name: topic.partitions or partitions for topic in topics.TOPICS}
     log: dict[str, list[list[Logged]]] = {topic: [[] for _ in range(n)] for topic, n in counts.items()}
     stages = {
-        (stage.topic, number): Partition(stage, number, counts, {})
+        (stage.topic, number): Partition(stage, number, counts, MemoryStore())
         for stage in STAGES
         for number in range(counts[stage.topic])
     }

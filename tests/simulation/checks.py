@@ -10,6 +10,7 @@ from schemas import topics
 from schemas.wire import decode_batch
 from streams.local import EPOCH
 from streams.partition import Message, Partition
+from streams.state import MemoryStore
 from tests.simulation.database import bare, rows_of
 from tests.simulation.process import PLACES
 from tests.simulation.world import COUNTS, Finding, Place, told
@@ -79,13 +80,14 @@ def check_state(simulation: "Simulation", place: Place, fold: Partition) -> None
         raise Finding(f"{told(place)}: at rest, and not all of {length} messages are applied")
     durable = simulation.parts.replay(simulation.world.changelogs[runner.changelog])
     for name, found in (("durable", durable), ("visible", runner.store)):
-        if found != fold.store:
-            raise Finding(f"{told(place)}: its {name} state {difference(found, fold.store)}")  # type: ignore[arg-type] # a dict
+        assert isinstance(fold.store, MemoryStore)
+        if found != fold.store.values:
+            raise Finding(f"{told(place)}: its {name} state {difference(found, fold.store.values)}")
 
 
 def fold_of(place: Place, log: Sequence[Message]) -> tuple[Logs, Partition]:
     """The undisturbed fold of one log by the real partition."""
-    fold = Partition.recover(PLACES[place], place[1], COUNTS, {})
+    fold = Partition.recover(PLACES[place], place[1], COUNTS, MemoryStore())
     expected: Logs = defaultdict(list)
     for offset, message in enumerate(log):
         step = fold.step(offset, message.value, message.source, EPOCH)

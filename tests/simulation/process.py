@@ -13,6 +13,7 @@ from streams.local import EPOCH
 from streams.partition import Message, Partition
 from streams.sink import Sink
 from streams.stages import STAGES, Stage
+from streams.state import MemoryStore
 from tests.simulation.world import COUNTS, Place, Producer, Sending, State, Task, Wait, World, pause, told
 
 PLACES: dict[Place, Stage] = {
@@ -129,7 +130,7 @@ class Runner:
             self.store.update(self.parts.replay(self.world.changelogs[self.changelog][:end]))
         self.replayed = end
         await pause("recovered")
-        partition = self.parts.partition.recover(self.stage, self.place[1], COUNTS, self.store)
+        partition = self.parts.partition.recover(self.stage, self.place[1], COUNTS, MemoryStore(self.store))
         start = self.parts.start(partition, self.world.commits.get(self.place, 0))
         self.partition, self.position, self.may_drop = partition, start, True
         self.world.say(f"{self.name}: starts at {start}")

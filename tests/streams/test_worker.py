@@ -1,7 +1,7 @@
 """What the book runner does with an error: stop, end the worker, and never acknowledge."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,10 +14,12 @@ from schemas import topics
 from schemas.operations import BookCommand, Operations, PartitionStopped, stopped
 from schemas.wire import encode
 from streams import worker
+from streams.changelog import Changelog, FencedError
 from streams.corrections import App
 from streams.partition import Message, Partition
 from streams.stages import ACCOUNTS
-from streams.worker import EXIT_PRODUCER, BookRunner, build_app
+from streams.state import Changes, MemoryStore
+from streams.worker import EXIT_FENCED, EXIT_PRODUCER, BookRunner, Home, build_app
 from tests.build import at, deal
 
 COUNTS = {topic.name: 2 for topic in topics.TOPICS}
@@ -43,7 +45,7 @@ class Runner(BookRunner):
     """A runner without a broker: its sends raise what the test says."""
 
     send_error: Exception | None = None
-    state_error: Exception | None = None
+    is_superseded: bool = False
     written: list[PartitionStopped] = field(default_factory=list)
 
     def __init__(self, *, fold_error: Exception | None = None) -> None:
@@ -55,20 +57,21 @@ class Runner(BookRunner):
             ACCOUNTS.fold(draft, record, terms)
 
         app: App = build_app("localhost:1", COUNTS, stages=())
-        super().__init__(app, replace(ACCOUNTS, fold=fold), COUNTS, Log(), "localhost:1", "w-1")
-        self.send_error = self.state_error = None
+        home = Home("localhost:1", "w-1", None)
+        super().__init__(app, replace(ACCOUNTS, fold=fold), COUNTS, Log(), home)
+        self.send_error, self.is_superseded = None, False
         self.written = []
-        self.partitions[0] = Partition(self.stage, 0, COUNTS, {})
+        self.changelog = State(home.kafka, "state", 0, None)
+        self.changelogs[0] = self.changelog
+        self.partitions[0] = Partition(self.stage, 0, COUNTS, self.changelog)
 
     async def send(self, messages: Sequence[Message]) -> None:
         """Fail as told."""
         if self.send_error:
             raise self.send_error
 
-    async def append_state(self, partition: Partition, state: Mapping[bytes, bytes | None]) -> None:
-        """Fail as told."""
-        if self.state_error:
-            raise self.state_error
+    def _is_superseded(self, number: int, partition: Partition) -> bool:
+        return self.is_superseded
 
     async def _write(self, stop: PartitionStopped) -> bool:
         self.written.append(stop)
@@ -78,6 +81,28 @@ class Runner(BookRunner):
         """Process one message; whether it may be acknowledged."""
         value = encode([deal(f"{deal_id} buy 1 EURUSD in")])[0]
         return asyncio.run(self._process(Sent(offset, value)))
+
+
+class State(Changelog):
+    """A changelog without a broker."""
+
+    error: Exception | None = None
+    appended = 0
+
+    def __init__(self, *place: Any) -> None:
+        super().__init__(*place)
+        self.memory = MemoryStore()
+
+    async def append(self, changes: Changes) -> None:
+        """Fail as told."""
+        if self.error:
+            raise self.error
+        self.appended += 1
+
+    @property
+    def store(self) -> MemoryStore:
+        """In memory, open from the beginning."""
+        return self.memory
 
 
 @dataclass
@@ -105,6 +130,27 @@ def test_a_message_is_acknowledged_once_it_is_applied() -> None:
     assert (True, True, 0) == (runner.take(0), runner.take(0), runner.partitions[0].applied.offset)
 
 
+def test_a_worker_that_was_shut_out_restarts() -> None:
+    """Another one writes the partition's state, and this one did not hear of it."""
+    runner = Runner()
+    runner.changelog.error = FencedError("account-book/0 was taken over")
+    with pytest.raises(EndedError) as ended:
+        runner.take(0)
+    assert (EXIT_FENCED,) == ended.value.args
+    assert (-1, []) == (runner.partitions[0].applied.offset, runner.written)
+
+
+@pytest.mark.parametrize("error", [None, FencedError("taken over"), ValueError("closed under way")])
+def test_a_message_under_way_when_its_partition_is_taken_up_again_is_left_to_that(
+    error: Exception | None,
+) -> None:
+    """It is in the state that is read anew, or comes again: here it is neither acknowledged nor a stop."""
+    runner = Runner()
+    runner.is_superseded, runner.changelog.error = True, error
+    assert not runner.take(0)
+    assert ({}, []) == (runner.stopped, runner.written)
+
+
 def test_a_fold_that_raises_stops_its_partition_unacknowledged() -> None:
     """Nothing was sent, so it may be skipped; what follows is dropped, not taken for a hole."""
     runner = Runner(fold_error=ArithmeticError("1 cent too many"))
@@ -118,7 +164,7 @@ def test_a_fold_that_raises_stops_its_partition_unacknowledged() -> None:
 def test_state_that_cannot_be_written_stops_the_partition_for_a_retry_only() -> None:
     """The outputs are out by then: a skip would leave them without their cause."""
     runner = Runner()
-    runner.state_error = ValueError("more than 16777216 bytes of state")
+    runner.changelog.error = ValueError("more than 16777216 bytes of state")
     assert not runner.take(0)
     assert "effects" == runner.stopped[0].cause
 
@@ -172,4 +218,4 @@ def test_a_skip_found_at_the_start_leaves_the_message_out() -> None:
     for operation in (stop, skip):
         runner.operations.state.learn(operation)
     assert runner.take(0)
-    assert [b"0/@"] == [*runner.partitions[0].store]
+    assert [b"0/@"] == [*runner.changelog.memory.values]
