@@ -188,6 +188,7 @@ class BookRunner:
         partition = Partition.recover(self.stage, number, self.counts, changelog)
         log.info("%s/%s: %s records of state read", self.stage.topic, number, records)
         self.partitions[number] = partition
+        await self._learn_standing(number)
         self._taking_up.discard(number)
         await self._give_up_others()
         return partition.applied.offset + 1

@@ -71,15 +71,20 @@ class Bench:
         book.decide(self.kafka, action, f"{BOOK}/{STOPPED}", offset, "ann", "agreed with ben")
 
     def read(self, topic: str, partition: int = 0) -> list[tuple[bytes, bytes]]:
-        """Key and value of everything in a partition."""
-        consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": "t", "enable.auto.commit": False})
-        place = TopicPartition(topic, partition, 0)
-        consumer.assign([place])
-        end = consumer.get_watermark_offsets(place, timeout=10)[1]
+        """Key and value of everything in a partition; a changelog has markers too, so Kafka tells its end."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.kafka,
+                "group.id": "t",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+            }
+        )
+        consumer.assign([TopicPartition(topic, partition, 0)])
         found: list[tuple[bytes, bytes]] = []
-        while len(found) < end:
-            messages = consumer.consume(min(end - len(found), 1_000), 5.0)
-            found += [(bytes(m.key() or b""), bytes(m.value() or b"")) for m in messages]
+        while (message := consumer.poll(30)) is not None and message.error() is None:
+            found.append((bytes(message.key() or b""), bytes(message.value() or b"")))
+        assert message is not None, f"{topic}/{partition} does not end"
         consumer.close()
         return found
 
