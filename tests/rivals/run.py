@@ -1,0 +1,102 @@
+"""Deals a second of a rival engine: everything it needs is started here, and stopped."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from schemas.topics import partition_of
+from schemas.wire import Record, encode
+from tests.rivals import job
+from tests.synthetic import Synthetic
+
+ROOT = Path(__file__).parent.parent.parent
+QUIX = "quixstreams==3.28.1"
+WARM_DEALS = 200
+PATIENCE_SECONDS = 300.0
+
+
+def plain_faust(kafka: str, folder: Path, clients: int, deals: int) -> float:
+    """Deals a second of the plain Faust agent."""
+    command = [sys.executable, "-m", "tests.rivals.plain_faust", "worker", kafka]
+    with _topics(kafka), _running(command, folder / "faust.log"):
+        return _measure(kafka, clients, deals)
+
+
+def quix(kafka: str, folder: Path, clients: int, deals: int) -> float:
+    """Deals a second of the same job in Quix Streams, in a virtual environment of its own."""
+    python = folder / "quix" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "quix")], check=True)
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", QUIX], check=True)
+    command = [str(python), str(ROOT / "tests" / "rivals" / "quix.py"), kafka, str(folder / "quix-state")]
+    with _topics(kafka), _running(command, folder / "quix.log"):
+        return _measure(kafka, clients, deals)
+
+
+@contextmanager
+def _running(command: Sequence[str], log: Path) -> Iterator[None]:
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _topics(kafka: str) -> Iterator[None]:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    new = [NewTopic(topic, job.PARTITIONS, 1) for topic in (job.IN, job.OUT)]
+    for made in admin.create_topics(new).values():
+        made.result(30)
+    try:
+        yield
+    finally:
+        for gone in admin.delete_topics([job.IN, job.OUT]).values():
+            gone.result(30)
+        time.sleep(2)  # a topic is gone some time after it says so
+
+
+def _measure(kafka: str, clients: int, deals: int) -> float:
+    """Produce clients and some deals to warm up; then time the rest, to the last transfer."""
+    broker = Synthetic(clients, deals + WARM_DEALS)
+    trades = broker.trades()
+    first, rest = trades[:WARM_DEALS], trades[WARM_DEALS:]
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "count", "enable.auto.commit": False})
+    _produce(kafka, [*broker.crm(), *first])
+    due = 3 * sum(deal.entry == "out" for deal in first)
+    _await(consumer, due)
+    started = time.perf_counter()
+    _produce(kafka, rest)
+    _await(consumer, due + 3 * sum(deal.entry == "out" for deal in rest))
+    rate = deals / (time.perf_counter() - started)
+    consumer.close()
+    return rate
+
+
+def _produce(kafka: str, records: Sequence[Record]) -> None:
+    producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True, "linger.ms": 5})
+    for record, line in zip(records, encode(records), strict=True):
+        key = job.key_of(record)
+        while True:
+            try:
+                producer.produce(job.IN, line, key.encode(), partition_of(key, job.PARTITIONS))
+                break
+            except BufferError:
+                producer.poll(0.1)
+    producer.flush()
+
+
+def _await(consumer: Consumer, outputs: int) -> None:
+    places = [TopicPartition(job.OUT, number) for number in range(job.PARTITIONS)]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := sum(consumer.get_watermark_offsets(place, 10)[1] for place in places)) < outputs:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {PATIENCE_SECONDS:.0f} s {found} of {outputs} transfers are there")
+        time.sleep(0.05)
