@@ -79,6 +79,8 @@ class Posted(NamedTuple):
     matures_at: datetime | None = None
     share_taken: Decimal = Decimal(0)
     """The shares that were taken back so far: at 1 nothing is left, however they were rounded."""
+    earned_at: datetime | None = None
+    """Of held money: which approvals release it depends on that."""
 
 
 class TakenBack(NamedTuple):

@@ -231,8 +231,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
         client, _ = reverse(draft, client, known.posted, cause)
     if known.tallied:
         withdraw(draft, client, known.tallied, cause)
-    if known.parked is not None:
-        draft.put(f"p:{known.parked}", None)
+    _unpark(draft, known)
     closing = _closing_key(client, booking.cause)
     if draft.get(closing) is not None:
         draft.put(closing, None)
@@ -502,8 +501,7 @@ def rate_again(draft: Draft, client: ClientState, trades: list[hedging.Trade], t
         cause = Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision, deal.symbol)
         client, _ = reverse(draft, client, state.posted, cause)
         withdraw(draft, client, state.tallied, cause)
-        if state.parked is not None:
-            draft.put(f"p:{state.parked}", None)
+        _unpark(draft, state)
         state = replace(state, posted=(), tallied=(), parked=None, times=state.times + 1)
         booking = resumed(state, key, deal, opened_e8, closed_e8)
         client = _rate_deal(draft, client, booking, terms, draft.get(state.position) or NO_FILLS)
@@ -528,14 +526,23 @@ def _park_deal(
     return slot
 
 
+def _unpark(draft: Draft, state: DealState) -> None:
+    """The deal waits no longer, or is about to be parked anew: its slot is nobody's."""
+    if state.parked is None:
+        return
+    draft.put(f"p:{state.parked}", None)
+    position: Position = draft.get(state.position) or NO_FILLS
+    if state.parked in position.parked:
+        left = tuple(slot for slot in position.parked if slot != state.parked)
+        draft.put(state.position, position._replace(parked=left))
+
+
 def _retry_openings(draft: Draft, client: ClientState, place: str, terms: Terms) -> ClientState:
     """An opening arrived: what waited for one is tried again."""
     position: Position = draft.get(place) or NO_FILLS
-    draft.put(place, position._replace(parked=()))
     for slot in position.parked:
         parked: Parked | None = draft.get(f"p:{slot}")
-        if parked is not None and parked.deal is not None:
-            draft.put(f"p:{slot}", None)
+        if parked is not None:  # an earlier one of them may have rated it again
             client = retry_deal(draft, client, parked, terms)
     return client
 
@@ -547,6 +554,7 @@ def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) 
     key = deal_key(client.client_id, deal)
     state: DealState | None = draft.get(key)
     assert state is not None, "a parked deal has a state"
+    _unpark(draft, state)
     booking = resumed(state, key, deal, parked.opened_e8, parked.closed_e8)
     return _rate_deal(draft, client, booking, terms, draft.get(state.position) or NO_FILLS)
 
