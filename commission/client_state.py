@@ -219,11 +219,9 @@ class Fill(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The deals of a position in the order of their time, and what waits for its opening."""
+    """The deals of a position in the order of their time."""
 
     fills: tuple[Fill, ...] = ()
-    parked: tuple[int, ...] = ()
-    """Slots of deals parked until the opening they close is known."""
 
     @property
     def net_e8(self) -> int:
