@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -205,6 +206,14 @@ def test_an_approval_told_late_releases_what_it_would_have(records: tuple[Record
     assert {NORTH: "12.00 USD", "client:anna:rebate": "3.00 USD"} == run(
         *ANNA, *records, AFTER, again, terms=terms
     ).owed
+
+
+def test_the_order_of_statuses_and_facts_is_no_matter() -> None:
+    """2 lots at 5 and 3 % of 100 are released by day 5 whatever is told first; the lot of day 9 is held."""
+    terms = world(per_lot("*=5"), DepositShare(name="share", share=D("0.03")), kyc_gate=True)
+    for order in permutations((TWO, PAID_IN, APPROVED, REVOKED)):
+        said = run(*ANNA, *order, AFTER, terms=terms)
+        assert said.owed == {NORTH: "13.00 USD", "ib:ib-north:held": "5.00 USD"}
 
 
 def test_what_was_held_before_and_after_is_told_apart() -> None:
