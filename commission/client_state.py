@@ -79,6 +79,8 @@ class Posted(NamedTuple):
     matures_at: datetime | None = None
     share_taken: Decimal = Decimal(0)
     """The shares that were taken back so far: at 1 nothing is left, however they were rounded."""
+    earned_at: datetime | None = None
+    """Of held money: which approvals release it depends on that."""
 
 
 class TakenBack(NamedTuple):
@@ -217,11 +219,9 @@ class Fill(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The deals of a position in the order of their time, and what waits for its opening."""
+    """The deals of a position in the order of their time."""
 
     fills: tuple[Fill, ...] = ()
-    parked: tuple[int, ...] = ()
-    """Slots of deals parked until the opening they close is known."""
 
     @property
     def net_e8(self) -> int:

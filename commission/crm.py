@@ -13,6 +13,7 @@ from commission.client_state import (
     DealState,
     Deposit,
     EventState,
+    Grant,
     IbLink,
     KycMark,
     RoutedDeal,
@@ -33,7 +34,7 @@ from commission.events import (
 from commission.known import Terms
 from commission.milestones import milestone
 from commission.money import Money
-from commission.posting import Cause, release
+from commission.posting import Cause, release, release_posted, release_tallies
 from commission.qualification import weigh
 
 MAX_KYC_MARKS = 64
@@ -148,9 +149,32 @@ def _kyc(draft: Draft, client: ClientState, event: KycChanged, terms: Terms) -> 
         milestone(draft, client, "kyc.approved", event.event_id, event.occurred_at)
     if event.status == "revoked":
         client = claw(draft, client, Clawed(event.event_id, "kyc_revoked", event.occurred_at), terms)
+    cause = Cause(event.event_id, event.occurred_at)
     if client.is_kyc_approved and not was_approved:
-        client = release(draft, client, Cause(event.event_id, event.occurred_at))
+        client = release(draft, client, cause)
+    elif event.status == "approved" and not client.is_kyc_approved:
+        client = _release_earlier(draft, client, cause)
     return client
+
+
+def _release_earlier(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
+    """An approval is told after what took it back: what was earned by then is released all the same."""
+    for key in draft.scan(f"d:{client.client_id}:"):
+        state = draft.get(key)
+        assert isinstance(state, DealState), f"{key} holds a deal"
+        client, posted = release_posted(draft, client, state.posted, cause)
+        if posted != state.posted:
+            draft.put(key, replace(state, posted=posted))
+    grants: dict[str, Grant] = {}
+    for name, grant in client.grants.items():
+        client, posted = release_posted(draft, client, grant.posted, cause)
+        grants[name] = replace(grant, posted=posted)
+    deposits: list[Deposit] = []
+    for deposit in client.deposits:
+        client, posted = release_posted(draft, client, deposit.posted, cause)
+        deposits.append(replace(deposit, posted=posted))
+    release_tallies(draft, client)
+    return replace(client, grants=grants, deposits=tuple(deposits))
 
 
 def _deposit_of(client: ClientState, deposit_id: str) -> Deposit:

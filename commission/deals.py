@@ -194,8 +194,6 @@ def _book(
     client = _rate_deal(draft, client, booking, terms, position)
     if position.fills[-1] is not fill and (known is None or known.position != place):
         client = _rerate_closings(draft, client, cause, place, before, terms)
-    if position.parked and booking.opened_e8:
-        client = _retry_openings(draft, client, place, terms)
     return client
 
 
@@ -254,7 +252,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
 
 def _keep(draft: Draft, place: str, position: Position, *, keep: bool) -> None:
     """A position that is flat is forgotten, unless conditions may still ask for its openings."""
-    if keep or position.parked or position.net_e8:
+    if keep or position.net_e8:
         draft.put(place, position)
     elif draft.get(place) is not None:
         draft.put(place, None)
@@ -276,7 +274,7 @@ def _rate_deal(
         if symbol is not None and not isinstance(chain, Reason):
             reason = _unknown_period(deal)
         _keep(draft, booking.position, position, keep=reason.waits or terms.looks_back)
-        _turn_down(draft, client, booking, reason, position)
+        _turn_down(draft, client, booking, reason)
         draft.put(booking.key, booking.to_state())
         if symbol is None or reason.waits or not booking.closed_e8:
             return client
@@ -295,7 +293,7 @@ def _rate_deal(
     outcome = rate(part, chain, terms)
     _keep(draft, booking.position, position, keep=terms.looks_back)
     if isinstance(outcome, Reason):
-        _turn_down(draft, client, booking, outcome, position)
+        _turn_down(draft, client, booking, outcome)
     else:
         client = _post(draft, client, booking, outcome, chain, symbol)
     if chain.has_cohorts and booking.closed_e8 and booking.parked is None:
@@ -324,12 +322,10 @@ def _unknown_symbol(deal: Deal) -> Reason:
     return Reason("unknown_symbol", text, waits=True)
 
 
-def _turn_down(
-    draft: Draft, client: ClientState, booking: Booking, reason: Reason, position: Position
-) -> None:
+def _turn_down(draft: Draft, client: ClientState, booking: Booking, reason: Reason) -> None:
     """Say why the deal pays nothing; keep it by if that may change."""
     reject(draft, client, booking.deal, reason)
-    booking.parked = _park_deal(draft, client, booking, reason, position) if reason.waits else None
+    booking.parked = _park_deal(draft, client, booking) if reason.waits else None
 
 
 def _post(
@@ -510,34 +506,18 @@ def rate_again(draft: Draft, client: ClientState, trades: list[hedging.Trade], t
     return client
 
 
-# Waiting for terms or openings
+# Waiting for terms
 
 
-def _park_deal(
-    draft: Draft, client: ClientState, booking: Booking, reason: Reason, position: Position
-) -> int:
+def _park_deal(draft: Draft, client: ClientState, booking: Booking) -> int:
+    """Until new terms arrive; an opening that arrives rates its closings again by itself."""
     parked = Parked(
         client_id=client.client_id,
         deal=booking.deal,
         opened_e8=booking.opened_e8,
         closed_e8=booking.closed_e8,
     )
-    slot = park(draft, parked)
-    if reason.code == "opening_unknown":
-        draft.put(booking.position, position._replace(parked=(*position.parked, slot)))
-    return slot
-
-
-def _retry_openings(draft: Draft, client: ClientState, place: str, terms: Terms) -> ClientState:
-    """An opening arrived: what waited for one is tried again."""
-    position: Position = draft.get(place) or NO_FILLS
-    draft.put(place, position._replace(parked=()))
-    for slot in position.parked:
-        parked: Parked | None = draft.get(f"p:{slot}")
-        if parked is not None and parked.deal is not None:
-            draft.put(f"p:{slot}", None)
-            client = retry_deal(draft, client, parked, terms)
-    return client
+    return park(draft, parked)
 
 
 def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) -> ClientState:

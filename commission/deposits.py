@@ -10,6 +10,7 @@ from commission.hierarchy import differences, in_currency, no_rate
 from commission.known import Terms
 from commission.money import EXACT
 from commission.outputs import Tally
+from commission.posting import Cause, tally_of
 from commission.pricing import ZERO, Reason
 from commission.terms import Clawback, DepositShare, PlanDefined
 from commission.upline import Link, Upline, upline_of
@@ -57,7 +58,8 @@ def deposit_earnings(client: ClientState, deposit: Deposit, terms: Terms, *, is_
         for depth, (link, own, amount) in enumerate(zip(chain.links, owns, kept, strict=True))
         if own is not None and amount > 0 and link.is_paid
     )
-    tallies = net_tallies(client, None, deposit.currency, at, f"deposit|{deposit.deposit_id}", terms, deposit)
+    cause = Cause(f"deposit|{deposit.deposit_id}", at)
+    tallies = net_tallies(client, None, deposit.currency, cause, terms, deposit)
     return None if tallies is None else (earned, chain.path, tallies)
 
 
@@ -65,12 +67,12 @@ def net_tallies(
     client: ClientState,
     amount: Decimal | None,
     currency: str,
-    at: datetime,
-    cause: str,
+    cause: Cause,
     terms: Terms,
     deposit: Deposit | None = None,
 ) -> tuple[Tally, ...] | None:
     """What a deposit (or, negative, a withdrawal) adds to net deposits; None if terms lack something."""
+    at = cause.occurred_at
     chain = _upline(client, at, terms)
     if chain is None:
         return None
@@ -97,19 +99,7 @@ def net_tallies(
     if isinstance(kept, Reason):
         return None
     return tuple(
-        Tally(
-            ib_id=link.partner.ib_id,
-            plan_id=own[0].plan_id,
-            plan_version=own[0].version,
-            component=own[1].name,
-            client_id=client.client_id,
-            caused_by=cause,
-            occurred_at=at,
-            currency=link.partner.currency,
-            amounts=(value * sign,),
-            count=1,
-            is_gated=own[0].kyc_gate,
-        )
+        tally_of(client, link, own[0], own[1].name, cause, (value * sign,))
         for link, own, value in zip(chain.links, owns, kept, strict=True)
         if own is not None and value and link.is_paid
     )

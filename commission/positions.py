@@ -32,12 +32,12 @@ def with_fill(position: Position, fill: Fill) -> Position:
     """The position after one more deal, in the order of time."""
     known = position.fills
     if (not known or known[-1].at < fill.at) and len(known) < MAX_FILLS:
-        return Position((*known, fill), position.parked)
+        return Position((*known, fill))
     fills = [*known]
     insort(fills, fill, key=lambda f: (f.at, f.deal_key))
     if len(fills) > MAX_FILLS:
         fills = _compacted(fills)
-    return Position(tuple(fills), position.parked)
+    return Position(tuple(fills))
 
 
 def without_fill(position: Position, deal_key: str, signed_e8: int, deal: Deal) -> Position:
@@ -45,7 +45,7 @@ def without_fill(position: Position, deal_key: str, signed_e8: int, deal: Deal) 
     fills = tuple(fill for fill in position.fills if fill.deal_key != deal_key)
     if len(fills) == len(position.fills):
         fills = (*fills, Fill(deal.occurred_at, f"undo {deal_key}", -signed_e8))
-    return Position(fills=fills, parked=position.parked)
+    return Position(fills)
 
 
 def split_volume(position: Position, deal: Deal) -> tuple[int, int] | Reason:

@@ -14,7 +14,10 @@ from commission.money import ACCRUAL_UNIT, settled, to_accrual
 from commission.outputs import Tally, Transfer
 from commission.pricing import ZERO
 from commission.terms import ONE, PlanDefined
-from commission.upline import DEAL_KINDS
+from commission.upline import DEAL_KINDS, Link
+
+FORFEITED = -1
+"""In place of a number of releases: the money went back to the broker by itself."""
 
 
 class Cause(NamedTuple):
@@ -91,6 +94,7 @@ def post(
                 by_ib=by_ib,
                 expires_at=_expires_at(plan, cause),
                 matures_at=matures_at,
+                earned_at=occurred_at if is_held else None,
             )
         if is_held:
             client = replace(client, held=_add(client.held, entry, amount))
@@ -150,54 +154,115 @@ def reverse(
 def release(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
     """The client's KYC is approved: what is held becomes pending, or is forfeited if it came too late."""
     for slot, amount in sorted(client.held.items()):
-        ib_id, component, currency, expiry = slot.rsplit("|", 3)
+        expiry = slot.rpartition("|")[2]
         is_late = bool(expiry) and cause.occurred_at > datetime.fromisoformat(expiry)
-        for debit, credit in _release_moves(client, ib_id, component, is_late=is_late):
-            draft.emit(
-                Transfer(
-                    transfer_id=digest("release", client.client_id, cause.key, slot, debit),
-                    code="forfeit" if is_late else "release",
-                    debit=debit,
-                    credit=credit,
-                    amount=amount,
-                    currency=currency,
-                    ib_id=ib_id,
-                    occurred_at=cause.occurred_at,
-                    caused_by=cause.key,
-                    client_id=client.client_id,
-                    component=component.removesuffix("_by_ib"),
-                )
-            )
+        _end_hold(draft, client, cause, slot, amount, name=slot, is_late=is_late)
+    release_tallies(draft, client)
+    return replace(client, held={}, released_at=(*client.released_at, cause.occurred_at))
+
+
+def release_posted(
+    draft: Draft, client: ClientState, posted: Iterable[Posted], cause: Cause
+) -> tuple[ClientState, tuple[Posted, ...]]:
+    """Let go of what an approval reaches that is told after a newer status: the rest stays held.
+
+    So these accruals are where they would be had the approval been told first.
+    """
+    held = client.held
+    found: list[Posted] = []
+    for entry in posted:
+        at, is_held = entry.earned_at, entry.held and entry.release == len(client.released_at)
+        if not is_held or at is None or not client.is_released(at):
+            found.append(entry)
+            continue
+        rest = entry.amount - entry.taken
+        is_late = entry.expires_at is not None and is_too_late(client, at, (entry.expires_at - at).days)
+        _end_hold(draft, client, cause, _slot(entry), rest, name=entry.transfer_id, is_late=is_late)
+        held = _add(held, entry, -rest)
+        found.append(entry._replace(release=FORFEITED) if is_late else entry._replace(held=False))
+    return replace(client, held=held), tuple(found)
+
+
+def release_tallies(draft: Draft, client: ClientState) -> None:
+    """Send those that waited for the client's KYC as far as it lets them through now."""
     waiting = _waiting(draft, client)
     if waiting:
         draft.put(_tallies_key(client), None)
         send(draft, client, waiting)
-    return replace(client, held={}, released_at=(*client.released_at, cause.occurred_at))
+
+
+def _end_hold(
+    draft: Draft, client: ClientState, cause: Cause, slot: str, amount: Decimal, *, name: str, is_late: bool
+) -> None:
+    """Move held money on; `name` tells these rows from others of the same cause."""
+    ib_id, component, currency, _ = slot.rsplit("|", 3)
+    for debit, credit in _release_moves(client, ib_id, component, is_late=is_late):
+        draft.emit(
+            Transfer(
+                transfer_id=digest("release", client.client_id, cause.key, name, debit),
+                code="forfeit" if is_late else "release",
+                debit=debit,
+                credit=credit,
+                amount=amount,
+                currency=currency,
+                ib_id=ib_id,
+                occurred_at=cause.occurred_at,
+                caused_by=cause.key,
+                client_id=client.client_id,
+                component=component.removesuffix("_by_ib"),
+            )
+        )
 
 
 def tally(draft: Draft, client: ClientState, worths: Iterable[Worth], cause: Cause) -> tuple[Tally, ...]:
     """Tell the partner book what the deal adds to settled components; under a KYC gate, later."""
     tallies = tuple(
-        Tally(
-            ib_id=worth.link.partner.ib_id,
-            plan_id=worth.plan.plan_id,
-            plan_version=worth.plan.version,
-            component=worth.component,
-            client_id=client.client_id,
-            caused_by=cause.key,
-            occurred_at=cause.occurred_at,
-            currency=worth.link.partner.currency,
-            amounts=worth.amounts,
+        tally_of(
+            client,
+            worth.link,
+            worth.plan,
+            worth.component,
+            cause,
+            worth.amounts,
             lots=worth.lots,
             notional=worth.notional,
-            count=1,
-            is_gated=worth.plan.kyc_gate,
-            forfeit_days=worth.plan.kyc_forfeit_days,
         )
         for worth in worths
     )
     send(draft, client, tallies)
     return tallies
+
+
+def tally_of(
+    client: ClientState,
+    link: Link,
+    plan: PlanDefined,
+    component: str,
+    cause: Cause,
+    amounts: tuple[Decimal, ...],
+    *,
+    lots: Decimal = ZERO,
+    notional: Decimal = ZERO,
+    deposited: int = 0,
+) -> Tally:
+    """One of something, worth the amounts to the IB, behind the gate of its plan."""
+    return Tally(
+        ib_id=link.partner.ib_id,
+        plan_id=plan.plan_id,
+        plan_version=plan.version,
+        component=component,
+        client_id=client.client_id,
+        caused_by=cause.key,
+        occurred_at=cause.occurred_at,
+        currency=link.partner.currency,
+        amounts=amounts,
+        lots=lots,
+        notional=notional,
+        count=1,
+        deposited=deposited,
+        is_gated=plan.kyc_gate,
+        forfeit_days=plan.kyc_forfeit_days,
+    )
 
 
 def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
@@ -361,6 +426,8 @@ def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
 
 def is_forfeited(entry: Posted, client: ClientState) -> bool:
     """Whether the money went back to the broker already, when the hold ended."""
+    if entry.release == FORFEITED:
+        return True
     if not entry.held or entry.expires_at is None or entry.release >= len(client.released_at):
         return False
     return client.released_at[entry.release] > _end_of_day(entry.expires_at)
@@ -387,10 +454,14 @@ def _end_of_day(at: datetime) -> datetime:
     return at.replace(hour=23, minute=59, second=59, microsecond=999_999)
 
 
-def _add(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, Decimal]:
+def _slot(entry: Posted) -> str:
     component = f"{entry.component}_by_ib" if entry.by_ib else entry.component
     expiry = _end_of_day(entry.expires_at).isoformat() if entry.expires_at else ""
-    slot = f"{entry.ib_id}|{component}|{entry.currency}|{expiry}"
+    return f"{entry.ib_id}|{component}|{entry.currency}|{expiry}"
+
+
+def _add(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, Decimal]:
+    slot = _slot(entry)
     total = held.get(slot, ZERO) + amount
     rest = {key: value for key, value in held.items() if key != slot}
     return {**rest, slot: total} if total else rest

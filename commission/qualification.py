@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from commission import cpa
 from commission.book import Draft
@@ -39,11 +38,12 @@ from commission.posting import (
     reverse,
     send,
     send_back,
+    tally_of,
     withdraw,
 )
 from commission.pricing import ZERO, Part, Reason
 from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
-from commission.upline import Link, Upline, asks_for_trades
+from commission.upline import Upline, asks_for_trades
 
 
 def registration_upline(client: ClientState, terms: Terms) -> Upline | None:
@@ -342,33 +342,7 @@ def _ordinal(client: ClientState, one: Earned, name: str, cause: Cause) -> Tally
     tiers = own[1].tiers if own is not None and isinstance(own[1], Cpa) else None
     bands = tiers.bands if tiers is not None else ()
     amounts = (one.amount, *(EXACT.multiply(one.amount, band.factor) for band in bands))
-    return _tally(client, one.link, one.plan, name, cause, amounts)
-
-
-def _tally(
-    client: ClientState,
-    link: Link,
-    plan: PlanDefined,
-    name: str,
-    cause: Cause,
-    amounts: tuple[Decimal, ...],
-    count: int = 1,
-    deposited: int = 0,
-) -> Tally:
-    return Tally(
-        ib_id=link.partner.ib_id,
-        plan_id=plan.plan_id,
-        plan_version=plan.version,
-        component=name,
-        client_id=client.client_id,
-        caused_by=cause.key,
-        occurred_at=cause.occurred_at,
-        currency=link.partner.currency,
-        amounts=amounts,
-        count=count,
-        deposited=deposited,
-        is_gated=plan.kyc_gate,
-    )
+    return tally_of(client, one.link, one.plan, name, cause, amounts)
 
 
 def _weigh_gated(
@@ -394,7 +368,7 @@ def _weigh_gated(
     deposited = int(any(_stands(deposit, clawback) for deposit in cleared))
     tallied = tuple(
         replace(
-            _tally(
+            tally_of(
                 client,
                 link,
                 own[0],
@@ -452,9 +426,8 @@ def _weigh_deposits(
         lacking |= waits
     left: list[Withdrawal] = []
     for withdrawal in client.withdrawals:
-        tallies = net_tallies(
-            client, -withdrawal.amount, withdrawal.currency, withdrawal.at, withdrawal.event_id, terms
-        )
+        paid_out = Cause(withdrawal.event_id, withdrawal.at)
+        tallies = net_tallies(client, -withdrawal.amount, withdrawal.currency, paid_out, terms)
         if tallies is None:
             left.append(withdrawal)
         else:
@@ -518,7 +491,7 @@ def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tall
     cause = Cause(part.deal.deal_key, part.at)
     lots = counted(link.plan, part, part.closed, {})
     return tuple(
-        replace(_tally(client, link, link.plan, component.name, cause, (ZERO,)), lots=lots)
+        tally_of(client, link, link.plan, component.name, cause, (ZERO,), lots=lots)
         for component in link.by_kind["cohort_bonus"]
         if isinstance(component, CohortBonus)
         and (not component.countries or client.country in component.countries)

@@ -100,7 +100,8 @@ class Tiers:
     deals after it; a demotion counts from the first day of a period, after `grace_periods` below.
     `step` bounds how many bands a level rises in one period, and falls at its first day; 0 is no bound.
     What tiers add belongs to the IB that reached them: an override above it is worked out against the
-    component's own rates, so it neither shrinks nor grows with the tiers of the IBs below.
+    component's own rates, so it neither shrinks nor grows with the tiers of the IBs below. Under the
+    override mode `rank` there are no tiers.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE

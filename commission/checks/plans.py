@@ -231,6 +231,12 @@ def _check_deal_component(
         yield from _check_caps((*place, "caps"), component.caps)
     if component.tiers is not None:
         yield from _check_tiers(place, component.tiers, component.rates, terms, most)
+        if component.override.mode == "rank":
+            text = (
+                "under override mode rank an IB is paid by its rank, and tiers count for nothing; "
+                "leave tiers out and list a higher rank for more volume, or write another override mode"
+            )
+            yield TermsProblem((*place, "tiers"), "tiers_under_rank", text)
     match component:
         case SpreadShare():
             yield from _check_spread(place, component, terms)

@@ -238,6 +238,15 @@ OVERRIDES: list[Case] = [
     (lot(override=Override(mode="split")), "override", "incomplete_override", "needs shares"),
     (lot(override=Override(mode="rank")), "override", "incomplete_override", "needs ranks"),
     (
+        lot(
+            tiers=tiers(band("5")),
+            override=Override(mode="rank", ranks=(RankRates(rank="a", rates=rates()),)),
+        ),
+        "tiers",
+        "tiers_under_rank",
+        "leave tiers out",
+    ),
+    (
         lot(override=Override(levels=(rates(),))),
         "override levels",
         "incomplete_override",

@@ -1,10 +1,16 @@
 """The client book: waiting and parked deals, revisions, positions, KYC, uplines as of the deal."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from commission.terms import ParentLink, PlanAssignment
+from commission import client_book
+from commission.book import Draft
+from commission.client_state import RoutedDeal
+from commission.events import Deal
+from commission.known import Terms
+from commission.terms import ParentLink, PlanAssignment, When
 from tests.build import (
     ANNA,
     DAY_1,
@@ -300,3 +306,121 @@ def test_a_repeated_event_has_no_effect() -> None:
     told = run(*ANNA, *ANNA, ONE)
     assert told.happened == ["registration", "first_trade"]
     assert told.owed == ONE_LOT
+
+
+# Waiting for an opening
+
+
+LONG = When(min_holding_s=3600)
+BY_HOLDING = Terms().learn(
+    [*SYMBOLS, plan("own USD", per_lot("*=5", when=LONG)), partner("ib-north USD own")]
+)
+OPENED = deal("1 buy 2 EURUSD in", day=2, position_id="p")
+CLOSED = deal("2 sell 1 EURUSD out", day=3, position_id="p")
+CLOSED_TOO = deal("3 sell 1 EURUSD out", day=4, position_id="p")
+
+
+class Book:
+    """Anna's client book with its state at hand; `told` is what it said."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, Any] = {}
+        self.told: list[Any] = []
+        self.hear(registered("anna ib-north"))
+
+    def hear(self, record: Any) -> None:
+        """Fold a deal of anna, or an event."""
+        draft = Draft.over(self.state)
+        heard = RoutedDeal(client_id="anna", deal=record) if isinstance(record, Deal) else record
+        client_book.apply(draft, heard, BY_HOLDING)
+        self._keep(draft)
+
+    def learn(self) -> None:
+        """A batch of terms arrives that changes nothing here."""
+        draft = Draft.over(self.state)
+        client_book.retry_parked(draft, BY_HOLDING)
+        self._keep(draft)
+
+    def _keep(self, draft: Draft) -> None:
+        written = {**self.state, **draft.writes}
+        self.state = {key: value for key, value in written.items() if value is not None}
+        self.told += draft.outputs
+
+    @property
+    def parked(self) -> list[str]:
+        """What waits for terms."""
+        return [key for key in self.state if key.startswith("p:")]
+
+    @property
+    def paid(self) -> list[tuple[str, str]]:
+        """Deal and amount of each accrual."""
+        return [(row.caused_by, f"{row.amount:.2f}") for row in self.told if row.type == "transfer"]
+
+
+def test_a_closing_that_waits_for_its_opening_has_one_slot() -> None:
+    """However many terms arrive, the state does not grow; then the lot pays 5, once, and nothing waits."""
+    book = Book()
+    book.hear(CLOSED)
+    size = {key: len(str(value)) for key, value in book.state.items() if key[0] in "cdok"}
+    for _ in range(5):
+        book.learn()
+        assert len(book.parked) == 1
+        assert {key: len(str(value)) for key, value in book.state.items() if key[0] in "cdok"} == size
+    book.hear(OPENED)
+    assert book.parked == []
+    assert book.paid == [("live|2", "5.00")]
+    book.learn()
+    assert book.paid == [("live|2", "5.00")]
+
+
+def test_each_closing_that_waits_has_a_slot_of_its_own() -> None:
+    """Two of a lot; cancelled, one waits no longer, and the opening of both pays the other."""
+    book = Book()
+    book.hear(CLOSED)
+    book.hear(CLOSED_TOO)
+    book.learn()
+    assert len(book.parked) == 2
+    book.hear(replace(CLOSED, revision="b", kind="cancelled"))
+    assert len(book.parked) == 1
+    book.learn()
+    assert len(book.parked) == 1
+    book.hear(OPENED)
+    assert book.parked == []
+    assert book.paid == [("live|3", "5.00")]
+
+
+def test_a_closing_may_wait_for_another_opening() -> None:
+    """One lot is opened and two are closed: the first closing pays, the second waits on in its one slot."""
+    book = Book()
+    book.hear(CLOSED)
+    book.hear(CLOSED_TOO)
+    book.hear(replace(OPENED, volume_e8=10**8))
+    assert len(book.parked) == 1
+    assert book.paid == [("live|2", "5.00")]
+    book.learn()
+    assert len(book.parked) == 1
+
+
+def test_a_plan_that_asks_for_no_opening_pays_beside_one_that_does() -> None:
+    """Ib-south's plan looks at holding, ib-north's pays 5 whatever the opening was."""
+    south = (plan("careful USD", per_lot("*=9", when=LONG)), partner("ib-south USD careful"))
+    terms = (*SYMBOLS, plan("own USD", per_lot("*=5")), partner("ib-north USD own"), *south)
+    assert run(*ANNA, CLOSED, terms=terms).owed == {"ib:ib-north:pending": "5.00 USD"}
+    told = run(ANNA[0], registered("anna ib-south"), CLOSED, terms=terms)
+    assert told.reasons == {"2": "waiting opening_unknown"}
+
+
+def test_legs_that_waited_for_their_opening_are_paid_once() -> None:
+    """Both legs of a close-by wait, the first from before anna was ib-south's, so no leg was looked for.
+
+    Their opening makes 9 the first leg, at 2 x 1, and thereby 10 the second; each closed lot is 5: 12.
+    """
+    careful = per_lot("*=5", when=LONG)
+    legs = per_lot("*=1", name="legs", close_by="first_leg")
+    plans = (plan("own USD", careful), plan("both USD", careful, legs))
+    terms = (*SYMBOLS, *plans, partner("ib-north USD own"), partner("ib-south USD both"))
+    first, second = (deal(f"{number} sell 1 EURUSD out_by", position_id="p") for number in (9, 10))
+    told = run(*ANNA, first, reassigned("anna ib-south", day=2), second, OPENED, terms=terms)
+    assert told.owed == {"ib:ib-south:pending": "12.00 USD"}
+    codes = [row.code for row in told.transfers]
+    assert codes.count("accrual") - codes.count("reversal") == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commission.client_state import ReratingApproved
 from commission.events import Deal
 from commission.explain import Explanation, explain, words
 from commission.explain.reasons import REASONS
@@ -38,6 +39,7 @@ from tests.build import (
     TERMS,
     D,
     Told,
+    at,
     chargeback,
     deal,
     deposit,
@@ -670,6 +672,34 @@ def test_a_revision_since_is_said_to_be_one() -> None:
     found = why(run(*ANNA, close), "accrual", newer, *TERMS)
     assert "The platform has revised the deal since" in found.sentences[1]
     assert ("Revision this amount arose from", "a") in found.inputs
+
+
+def test_what_was_rated_again_names_its_proposal() -> None:
+    """7.50 goes back and 9 comes: both rows say that a proposal changed what the deal earns."""
+    close = deal("7 sell 1.5 EURUSD out", **NOON)
+    terms = under(per_lot("*=5"))
+    six = replace(plan("own USD", per_lot("*=6"), version=2), since=at(1))
+    approved = ReratingApproved(client_id="anna", proposal_id="p-1", occurred_at=at(20), deal=close)
+    told = run(*ANNA, close, six, approved, terms=terms)
+    original = told.transfers[0]
+    back = why(told, "reversal", *terms)
+    assert back.sentences[:3] == (
+        (
+            "Terms or links that became known later pay something else for it; proposal p-1, "
+            "approved by a second person, took back what had been paid."
+        ),
+        (
+            f"The original is transfer {original.transfer_id} of 2026-09-03 12:00:00 UTC; "
+            "its own amount of 7.50 USD goes back, and what it earns now is a row of its own."
+        ),
+        "How the original had come about:",
+    )
+    now = why(told, "accrual", six, number=1)
+    assert now.headline == "ib-north earned 9.00 USD"
+    assert now.sentences[1:3] == (
+        "It was rated again by terms and links that became known later: proposal p-1.",
+        "Rule lots of plan own, version 2, pays 6 USD per lot for every symbol.",
+    )
 
 
 # No pay

@@ -7,16 +7,17 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from commission.book import Draft
 from commission.client_state import ClientState, HeldTallies, Posted
-from commission.events import ChargebackReceived
+from commission.events import ChargebackReceived, WithdrawalPaid
 from commission.outputs import Tally
 from commission.posting import Cause, negated, reverse, send, send_back, withdraw
-from commission.terms import Clawback
+from commission.terms import Clawback, CohortBonus, CpaAmount, Cpl, DepositShare, Rebate
 from schemas import topics
 from schemas.wire import Record, decode_batch
 from streams.local import LocalPipeline
@@ -32,6 +33,7 @@ from tests.build import (
     kyc,
     partner,
     per_lot,
+    period,
     plan,
     rates,
     registered,
@@ -121,7 +123,8 @@ def test_forfeited_tallies_are_one_ibs_alone() -> None:
     """5 lots at 7 above 5, the 7 doubled: 70 - 25. What ib-north would have had came too late."""
     own, top = plan("own USD", DOUBLED), plan("top USD", replace(DOUBLED, rates=rates("*=7")))
     gated = replace(own, kyc_gate=True, kyc_forfeit_days=5)
-    terms = (*SYMBOLS, gated, top, partner("ib-north USD own ib-top"), partner("ib-top USD top"))
+    ibs = (partner("ib-north USD own ib-top"), partner("ib-top USD top"))
+    terms = (*SYMBOLS, period("2026-09"), gated, top, *ibs)
     for records in ((LATE, TWO, THREE), (TWO, THREE, LATE), (TWO, LATE, THREE)):
         assert {TOP: "45.00 USD"} == run(*ANNA, *records, terms=terms).owed
         assert {} == run(*ANNA, *records, gone(TWO), gone(THREE), terms=terms).owed
@@ -139,6 +142,127 @@ def test_a_hold_ends_with_its_last_day(after: timedelta, owed: dict[str, str], d
     records = (OUT, approved) if deal_first else (approved, OUT)
     assert owed == run(*ANNA, *records, terms=terms).owed
     assert {} == run(*ANNA, *records, gone(OUT), terms=terms).owed
+
+
+NET = DepositShare(name="net", share=D("0.03"), of="net")
+PAID_IN = deposit("anna d 100 USD", day=3)
+
+
+@pytest.mark.parametrize(
+    ("component", "fact", "paid"),
+    [
+        (NET, PAID_IN, {NORTH: "3.00 USD"}),
+        (CohortBonus(name="c", amount=D(50), clients=1, min_lots=D(1)), OUT, {NORTH: "50.00 USD"}),
+    ],
+)
+def test_every_kind_of_tally_is_forfeited(component: Any, fact: Record, paid: dict[str, str]) -> None:
+    """3 % of the net 100, or 50 for a client with a lot: of day 3, so day 8 is in time and day 9 too late."""
+    terms = world(component, kyc_gate=True, kyc_forfeit_days=5)
+    in_time = kyc("anna approved", day=8)
+    for approval, owed in ((in_time, paid), (LATE, {})):
+        for records in ((fact, approval), (approval, fact)):
+            assert owed == run(*ANNA, *records, terms=terms).owed
+    assert {} == run(*ANNA, fact, terms=terms).owed
+    for days in ({"kyc_gate": True}, {"kyc_forfeit_days": 5}):  # held for ever, or not at all
+        assert paid == run(*ANNA, fact, LATE, terms=world(component, **days)).owed
+
+
+def test_a_withdrawal_is_forfeited_by_its_own_time() -> None:
+    """100 in on day 3 and 40 out on day 4: approved on day 9 the 100 are lost and the 40 are not in yet.
+
+    So of 200 more on day 5 the IB has 3 % of 160.
+    """
+    out = WithdrawalPaid(event_id="w", client_id="anna", amount=D(40), currency="USD", occurred_at=at(4))
+    more = deposit("anna d2 200 USD", day=5)
+    terms = world(NET, kyc_gate=True, kyc_forfeit_days=5)
+    for records in ((PAID_IN, out, more, LATE), (LATE, more, out, PAID_IN), (more, LATE, PAID_IN, out)):
+        assert {NORTH: "4.80 USD"} == run(*ANNA, *records, terms=terms).owed
+
+
+# Approvals that are told after what took them back
+
+
+REVOKED = kyc("anna revoked", day=8)
+AFTER = deal("3 buy 1 EURUSD out", day=9)
+"""Earned after the revocation, so it is held whatever came before."""
+
+
+@pytest.mark.parametrize("records", [(TWO, APPROVED, REVOKED), (TWO, REVOKED, APPROVED)])
+def test_an_approval_told_late_releases_what_it_would_have(records: tuple[Record, ...]) -> None:
+    """2 lots of day 3 at 5 were approved on day 5; the lot of day 9 came after the revocation of day 8.
+
+    The IB pays 1 a lot of rebate out of it, which moves with the money.
+    """
+    back = Rebate(name="back", rates=rates("*=1"), funded_by="ib")
+    terms = world(per_lot("*=5"), back, kyc_gate=True)
+    assert {NORTH: "8.00 USD", "client:anna:rebate": "2.00 USD"} == run(*ANNA, *records, terms=terms).owed
+    held = run(*ANNA, *records, AFTER, terms=terms)
+    assert held.owed == {
+        NORTH: "8.00 USD", "client:anna:rebate": "2.00 USD",
+        "ib:ib-north:held": "4.00 USD", "client:anna:held": "1.00 USD",
+    }  # fmt: skip
+    assert {} == run(*ANNA, *records, AFTER, gone(TWO), gone(AFTER), terms=terms).owed
+    again = kyc("anna approved", day=12)
+    assert {NORTH: "12.00 USD", "client:anna:rebate": "3.00 USD"} == run(
+        *ANNA, *records, AFTER, again, terms=terms
+    ).owed
+
+
+def test_the_order_of_statuses_and_facts_is_no_matter() -> None:
+    """2 lots at 5 and 3 % of 100 are released by day 5 whatever is told first; the lot of day 9 is held."""
+    terms = world(per_lot("*=5"), DepositShare(name="share", share=D("0.03")), kyc_gate=True)
+    for order in permutations((TWO, PAID_IN, APPROVED, REVOKED)):
+        said = run(*ANNA, *order, AFTER, terms=terms)
+        assert said.owed == {NORTH: "13.00 USD", "ib:ib-north:held": "5.00 USD"}
+
+
+def test_what_was_held_before_and_after_is_told_apart() -> None:
+    """Both deals are known before the approval: that of day 3 is released by it, that of day 9 is not."""
+    terms = world(per_lot("*=5"), kyc_gate=True)
+    said = run(*ANNA, TWO, AFTER, REVOKED, APPROVED, terms=terms)
+    assert said.owed == {NORTH: "10.00 USD", "ib:ib-north:held": "5.00 USD"}
+    released = [(row.code, row.amount, row.occurred_at) for row in said.transfers if row.code != "accrual"]
+    assert released == [("release", D(10), at(5))]
+    same = run(*ANNA, TWO, AFTER, REVOKED, APPROVED, kyc("anna approved", day=6), terms=terms)
+    assert same.owed == said.owed
+
+
+@pytest.mark.parametrize("facts", [(LATE, kyc("anna revoked", day=10)), (kyc("anna revoked", day=10), LATE)])
+def test_an_approval_told_late_forfeits_what_it_would_have(facts: tuple[Record, ...]) -> None:
+    """2 lots of day 3 had 5 days, and the approval is of day 9: lost; cancelled, nothing has to come back.
+
+    The lot of day 8 at 5 is in time.
+    """
+    terms = world(per_lot("*=5"), kyc_gate=True, kyc_forfeit_days=5)
+    lot = deal("3 buy 1 EURUSD out", day=8)
+    said = run(*ANNA, TWO, lot, *facts, terms=terms)
+    assert said.owed == {NORTH: "5.00 USD"}
+    assert sorted(row.code for row in said.transfers) == ["accrual", "accrual", "forfeit", "release"]
+    assert {NORTH: "5.00 USD"} == run(*ANNA, TWO, lot, *facts, gone(TWO), terms=terms).owed
+    assert {} == run(*ANNA, TWO, lot, *facts, gone(TWO), gone(lot), terms=terms).owed
+
+
+@pytest.mark.parametrize("facts", [(APPROVED, REVOKED), (REVOKED, APPROVED)])
+def test_clients_amounts_and_tallies_are_released_late_as_well(facts: tuple[Record, ...]) -> None:
+    """A registration's 10, 3 % of 100 in, and 5 lots at 5 that the tier doubles: 10 + 3 + 50."""
+    lead = Cpl(name="cpl", amounts=(CpaAmount(amount=D(10)),), kyc=False)
+    share = DepositShare(name="share", share=D("0.03"))
+    terms = world(DOUBLED, lead, share, kyc_gate=True)
+    paid_in = deposit("anna d 100 USD", day=2)
+    held = run(*ANNA, paid_in, TWO, THREE, REVOKED, terms=terms)
+    assert held.owed == {"ib:ib-north:held": "38.00 USD"}
+    said = run(*ANNA, paid_in, TWO, THREE, *facts, terms=terms)
+    assert said.owed == {NORTH: "63.00 USD"}
+    taken = run(*ANNA, paid_in, TWO, THREE, *facts, chargeback("anna d", day=9), terms=terms)
+    assert taken.owed == {NORTH: "60.00 USD"}  # the deposit's own share goes back, once
+
+
+def test_a_status_between_is_no_approval() -> None:
+    """Earned on day 3, pending on day 4, approved on day 5, revoked on day 8: told last, it is released."""
+    terms = world(per_lot("*=5"), kyc_gate=True)
+    facts = (kyc("anna pending", day=4), APPROVED, REVOKED)
+    assert {NORTH: "10.00 USD"} == run(*ANNA, *facts, TWO, terms=terms).owed
+    assert {NORTH: "10.00 USD"} == run(*ANNA, TWO, *facts[::-1], terms=terms).owed
 
 
 # Taking back

@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from commission.client_state import ReratingApproved
 from commission.events import Deal
 from commission.outputs import Tally, Transfer
-from commission.terms import ParentLink, PlanDefined
+from commission.terms import Clawback, CommissionShare, CpaAmount, Cpl, ParentLink, PlanDefined, When
 from schemas import topics
 from schemas.wire import Record, decode_batch
 from streams.local import LocalPipeline
@@ -27,12 +28,16 @@ from tests.build import (
     deal,
     deposit,
     ended,
+    exchange,
     kyc,
     partner,
     per_lot,
     period,
     plan,
+    rates,
     reassigned,
+    spread,
+    symbol,
     told,
 )
 from tests.commission.test_laws_of_plans import BY_NAME, LAW, PLANS, facts, in_order, terms_of
@@ -308,6 +313,149 @@ def test_deals_rated_again_count_towards_a_new_cpa() -> None:
     assert broker.feed(again(FIRST)).transfers == []
     (row,) = broker.feed(again(SECOND), weighed()).transfers
     assert (row.amount, row.occurred_at, row.component) == (D(400), at(4), "cpa")
+
+
+def test_a_cpa_that_asks_for_more_now_is_taken_back() -> None:
+    """500 were enough for 300; version 2 asks for 1,000."""
+    old = plan("own USD", cpa("300", min_lots=D(0)))
+    new = plan("own USD", cpa("300", min_lots=D(0), min_deposit=D(1000)), version=2)
+    broker = Broker()
+    broker.feed(*ALONE, old, *ANNA, *QUALIFIES)
+    assert signed(broker.feed(new, weighed()).transfers) == ["-300.00"]
+    assert broker.feed(weighed(proposal="p-2")).transfers == []
+
+
+@pytest.mark.parametrize("day", [None, 1])
+def test_a_cpa_stays_while_a_rate_is_unknown(day: int | None) -> None:
+    """Version 2 is in yen: no rate for the deposit of day 2; or for the approval of day 40 an old one alone.
+
+    Once it is known, 60,000 yen at 150 are 400.
+    """
+    facts = (deposit("anna d1 500 USD", day=2), kyc("anna approved", day=40))
+    old = plan("own USD", cpa("300", min_lots=D(0)))
+    new = plan("own JPY", cpa("60000", min_lots=D(0), min_deposit=D(75_000)), version=2)
+    broker = Broker()
+    broker.feed(*ALONE, old, *ANNA, *facts, new)
+    if day is not None:
+        broker.feed(exchange("USD/JPY 150", day=day))
+    assert broker.feed(weighed()).transfers == []
+    assert broker.all.owed == {"ib:ib-north:pending": "300.00 USD"}
+    broker.feed(exchange("USD/JPY 150", day=1), exchange("USD/JPY 150", day=40))
+    assert signed(broker.feed(weighed()).transfers) == ["-300.00", "+400.00"]
+
+
+def test_a_registration_comes_behind_a_rate_of_deposits() -> None:
+    """10 were paid at once; version 2 asks for a deposit of every second: anna's 10 are the period's now."""
+    lead = Cpl(name="cpl", amounts=(CpaAmount(amount=D(10)),), kyc=False)
+    behind = replace(lead, min_ftd_rate=D("0.5"))
+    broker = Broker()
+    broker.feed(*ALONE, plan("own USD", lead), *ANNA)
+    said = broker.feed(plan("own USD", behind, version=2), weighed())
+    assert [(row.code, row.amount) for row in said.transfers] == [("reversal", D(10))]
+    said = broker.feed(deposit("anna d1 10 USD", day=2))
+    assert [(row.code, row.amount) for row in said.transfers] == [("true_up", D(10))]
+    assert broker.all.owed == {"ib:ib-north:pending": "10.00 USD"}
+
+
+# What cannot be told, and what is no trade
+
+
+def test_an_unregistered_client_is_rated_when_it_registers() -> None:
+    """A proposal before that finds nothing to correct."""
+    broker = Broker()
+    broker.feed(*TREE, ANNA[0], ONE_LOT)
+    assert broker.feed(again(ONE_LOT), weighed()).transfers == []
+    assert signed(broker.feed(ANNA[1]).transfers) == ["+5.00", "+2.00"]
+
+
+def test_a_symbol_that_has_become_ambiguous_stays_as_it_was_paid() -> None:
+    """`eurusd` meant EURUSD until the server had a EurUsd as well: nobody can tell which it was."""
+    broker = Broker()
+    lower = deal("1 buy 1 eurusd out")
+    broker.feed(*ALONE, FIVE, *ANNA, lower, SIX, symbol("EurUsd forex 100000 USD 0.0001"))
+    assert broker.feed(again(lower)).transfers == []
+    assert broker.all.owed == {"ib:ib-north:pending": "5.00 USD"}
+
+
+def test_a_plan_that_waits_for_a_spread_leaves_what_stands() -> None:
+    """Version 2 shares the spread, and the deal has none yet."""
+    broker = Broker()
+    broker.feed(*ALONE, FIVE, *ANNA, FIRST)
+    said = broker.feed(replace(plan("own USD", spread("*=0.5"), version=2), since=at(1)), again(FIRST))
+    assert said.transfers == []
+    assert not broker.said_anything
+
+
+def test_a_new_condition_is_weighed_by_the_opening() -> None:
+    """Version 2 pays 6 for what was held a day: one lot was, for 26 hours, the other for 2 hours."""
+    opened = deal("1 buy 2 EURUSD in", day=2, position_id="p")
+    closed = deal("2 sell 1 EURUSD out", day=2, hour=2, position_id="p")
+    later = deal("3 sell 1 EURUSD out", day=3, hour=2, position_id="p")
+    old = plan("own USD", per_lot("*=5", when=When(min_holding_s=60)))
+    new = plan("own USD", per_lot("*=6", when=When(min_holding_s=86_400)), version=2)
+    broker = Broker()
+    broker.feed(*ALONE, old, *ANNA, opened, closed, later, replace(new, since=at(1)))
+    said = broker.feed(again(closed))
+    assert signed(said.transfers) == ["-5.00"]
+    assert said.reasons == {"2": "rejected held_too_short"}
+    assert signed(broker.feed(again(later)).transfers) == ["-5.00", "+6.00"]
+
+
+ACTIVITY = Clawback(chargeback="activity")
+
+
+def test_what_a_chargeback_took_whole_is_not_paid_anew() -> None:
+    """All of the deposit went back, and the deals since with it; of half of it, half of the 9 is due."""
+    five, six = (replace(one, clawback=ACTIVITY) for one in (FIVE, SIX))
+    facts = (deposit("anna d1 100 USD", day=1), FIRST)
+    broker = Broker()
+    broker.feed(*ALONE, five, *ANNA, *facts, chargeback("anna d1", day=9), six)
+    assert broker.feed(again(FIRST)).transfers == []
+    assert broker.all.owed == {}
+    broker = Broker()
+    half = replace(chargeback("anna d1", day=9), amount=D(50))
+    broker.feed(*ALONE, five, *ANNA, *facts, half, six)
+    broker.feed(again(FIRST))
+    assert broker.all.owed == {"ib:ib-north:pending": "4.50 USD"}
+
+
+SHARED = CommissionShare(name="charges", rates=rates("*=0.5"), charges=True)
+CHARGE = deal("9 buy 0 EURUSD out", day=5, kind="commission", profit=D(-9))
+"""9 USD for the day's volume: 1.5 lots of one symbol."""
+
+
+def charged(*components: Any) -> PlanDefined:
+    """Version 2 of the plan, from the first day on."""
+    return replace(plan("own USD", *components, version=2), since=at(1))
+
+
+@pytest.mark.parametrize(
+    ("news", "said"),
+    [
+        ((charged(replace(SHARED, rates=rates("*=0.4"))),), ["-4.50", "+3.60"]),
+        ((charged(SHARED),), []),
+        ((charged(per_lot("*=5")),), ["-4.50"]),  # no plan shares charges any more
+        ((reassigned("anna", day=2),), ["-4.50"]),  # nobody's client
+        ((reassigned("anna ib-unknown", day=2),), []),  # cannot be told
+    ],
+)
+def test_a_charge_is_shared_again(news: tuple[Record, ...], said: list[str]) -> None:
+    """Half of 9; by the volumes that it was for when it came."""
+    broker = Broker()
+    broker.feed(*ALONE, plan("own USD", SHARED), *ANNA, FIRST, CHARGE)
+    assert broker.all.owed == {"ib:ib-north:pending": "4.50 USD"}
+    broker.feed(*news)
+    assert signed(broker.feed(again(CHARGE)).transfers) == said
+    assert broker.feed(again(CHARGE)).transfers == []
+
+
+def test_a_charge_nobody_shared_is_corrected_by_hand() -> None:
+    """Whose volumes it was for was not kept, so it cannot be shared now; nor is a balance operation."""
+    broker = Broker()
+    balance = deal("8 buy 0 EURUSD out", day=5, kind="balance", profit=D(100))
+    broker.feed(*ALONE, FIVE, *ANNA, FIRST, CHARGE, balance, charged(SHARED))
+    assert broker.feed(again(CHARGE), again(balance)).transfers == []
+    assert broker.all.owed == {"ib:ib-north:pending": "7.50 USD"}
 
 
 # Laws over plans of every shape
