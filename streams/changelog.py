@@ -73,7 +73,7 @@ class Changelog:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_batch_size=MAX_MESSAGE_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,
-            compression_type="lz4",
+            compression_type="zstd",
         )
         await producer.start()  # takes the next epoch; an append the old owner left open is aborted
         records = await asyncio.to_thread(self._recover)

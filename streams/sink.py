@@ -29,6 +29,10 @@ log = logging.getLogger("ibflow.sink")
 
 MAX_BATCH_MESSAGES = 500
 POLL_SECONDS = 0.2
+BUSY_POLL_SECONDS = 1.0
+"""While much arrives: a few large inserts cost ClickHouse less than many small ones, and their merges."""
+BUSY_ROWS = 5_000
+"""In one batch."""
 ASK_SECONDS = 5.0
 RETRY_SECONDS = 5.0
 ORIGIN = ("_topic", "_partition", "_offset")
@@ -170,6 +174,13 @@ class Rows:
                 table = TABLES[type(record)]
                 self.rows[table.name].append([*table.row(record), topic, partition, offset])
 
+    @property
+    def count(self) -> int:
+        """Rows of all tables."""
+        return sum(len(lines) for lines in self.lines.values()) + sum(
+            len(rows) for rows in self.rows.values()
+        )
+
     def store(self, client: Client) -> None:
         """Insert everything; a repeated insert changes nothing, as every table keeps one row for each id."""
         for table, lines in self.lines.items():
@@ -234,6 +245,7 @@ class Sink:
         )
         self._admin = AdminClient({"bootstrap.servers": kafka})
         self._next: dict[tuple[str, int], int] = {}
+        self._rows = 0
         self._stop = threading.Event()
         self.failure: Exception | None = None
 
@@ -273,13 +285,15 @@ class Sink:
 
     def store_once(self) -> int:
         """Store one batch, if there is one; return its messages."""
-        messages = self._consumer.consume(MAX_BATCH_MESSAGES, POLL_SECONDS)
+        patience = BUSY_POLL_SECONDS if self._rows >= BUSY_ROWS else POLL_SECONDS
+        messages = self._consumer.consume(MAX_BATCH_MESSAGES, patience)
         rows = Rows()
         for message in messages:
             _check(message)
             self._collect(message, rows)
         if messages:
             self._store(rows)
+        self._rows = rows.count
         return len(messages)
 
     def _collect(self, message: KafkaMessage, rows: Rows) -> None:
