@@ -1,8 +1,8 @@
 """`make bench`: deals per second of the fold alone, and through Kafka, Faust and ClickHouse.
 
 `python -m tests.bench 0` measures the fold only. The pipeline is shown beside a raw confluent-kafka loop
-(consume, decode, produce) over the same messages in the same run: the ratio is the honest figure, the
-absolute ones are this machine's.
+(consume, decode, produce) over the same messages and beside the same job in plain Faust and in Quix Streams,
+in the same run: the ratios are the honest figures, the absolute ones are this machine's.
 """
 
 import shutil
@@ -22,17 +22,24 @@ from commission.client_state import RoutedDeal
 from commission.events import AccountLinked
 from commission.known import Terms
 from commission.money import EXACT
+from infra.kafka import LocalKafka
 from infra.processes import collect_rarely
 from infra.stack import Stack
 from ingest.produce import publish, publish_terms
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import decode_batch, encode
+from tests import bench_live
+from tests.rivals import run
 from tests.synthetic import Synthetic
 
 CLIENTS = 10_000
 FOLD_DEALS = 50_000
-PIPELINE_DEALS = 100_000
+PIPELINE_DEALS = 200_000
+RIVAL_SHARE = 10
+"""The rivals get a tenth of the deals, and of the clients: they are slower, and a rate is a rate."""
+LATENCY_RATE, LATENCY_SECONDS = 1_000, 20
+RECOVERED_CLIENTS = 1_000_000
 ROUNDS = 3
 
 
@@ -117,18 +124,43 @@ def main() -> None:
     console.print(fold_table())
     if deals == 0:
         return
-    table = Table(title="deals per second, three-level per-lot plan, 10,000 clients")
-    table.add_column("what")
-    table.add_column("deals/s", justify="right")
-    table.add_column("of the raw loop", justify="right")
     folder = Path(tempfile.mkdtemp(prefix="ibflow-bench-"))
     try:
-        ours, raw = pipeline(folder, deals)
+        console.print(pipeline_table(folder, deals))
+        console.print(live_table(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def pipeline_table(folder: Path, deals: int) -> Table:
+    """The whole pipeline beside the raw loop and the same job in other engines, in one run."""
+    ours, raw = pipeline(folder / "ours", deals)
+    table = Table(title="deals per second, three-level per-lot plan, 10,000 clients")
+    for name in ("what", "deals/s", "of the raw loop"):
+        table.add_column(name, justify="left" if name == "what" else "right")
     table.add_row("raw loop: consume, decode, encode, produce", f"{raw:,.0f}", "1.00")
     table.add_row("produced → applied → stored in ClickHouse", f"{ours:,.0f}", f"{ours / raw:.2f}")
-    console.print(table)
+    with LocalKafka().running(folder / "rivals") as kafka:
+        for name, rival in (("plain Faust agent", run.plain_faust), ("Quix Streams", run.quix)):
+            rate = rival(kafka.bootstrap_servers, folder, CLIENTS // 10, deals // RIVAL_SHARE)
+            table.add_row(f"{name}, up to its transfers", f"{rate:,.0f}", f"{rate / raw:.2f}")
+    return table
+
+
+def live_table(folder: Path) -> Table:
+    """Latency at a steady rate, and recovery."""
+    table = Table(title="latency and recovery")
+    for name in ("what", "", ""):
+        table.add_column(name)
+    found = bench_live.latencies(folder / "latency", LATENCY_RATE, LATENCY_SECONDS)
+    p50, p99 = found[len(found) // 2], found[len(found) * 99 // 100]
+    name = f"produced → in the API, {LATENCY_RATE:,} deals/s, {len(found)} sampled"
+    table.add_row(name, f"p50 {p50 * 1000:,.0f} ms", f"p99 {p99 * 1000:,.0f} ms")
+    with LocalKafka().running(folder / "recovery") as kafka:
+        taken = bench_live.recovery(kafka.bootstrap_servers, folder / "state", RECOVERED_CLIENTS)
+    for kind, (seconds, megabytes, records) in taken.items():
+        table.add_row(f"{records:,} clients' state into {kind}", f"{seconds:.1f} s", f"{megabytes:,.0f} MB")
+    return table
 
 
 if __name__ == "__main__":

@@ -1,0 +1,125 @@
+"""For `make bench`: how long until the API shows a deal, and until a worker has its state back."""
+
+import asyncio
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from commission.client_state import ClientState, IbLink, KycMark
+from commission.events import Deal
+from infra.stack import Stack
+from ingest.produce import publish, publish_terms
+from schemas.settings import Settings
+from schemas.topics import ACCOUNT_BOOK, MAX_MESSAGE_BYTES, partition_of
+from schemas.wire import encode
+from streams.changelog import Changelog
+from streams.partition import _dump
+from tests.synthetic import START, Synthetic
+
+PARTITIONS = 4
+TICK_SECONDS = 0.02
+SAMPLE = 100
+"""One deal of so many is asked for at the API, again and again until it is there."""
+CHANGELOG = "bench-changelog"
+
+
+def latencies(folder: Path, rate: int, seconds: int) -> list[float]:
+    """Seconds from produced to visible in the API, sorted, at `rate` deals a second."""
+    broker = Synthetic(1_000, rate * seconds)
+    with Stack(Settings(data_dir=folder, partitions=PARTITIONS, api_port=0)) as stack:
+        publish_terms(broker.terms(), stack.kafka)
+        publish(broker.crm(), stack.kafka)
+        stack.drain()
+        return asyncio.run(_sample(stack, broker.trades(), rate))
+
+
+async def _sample(stack: Stack, trades: Sequence[Deal], rate: int) -> list[float]:
+    producer = Producer({"bootstrap.servers": stack.kafka, "enable.idempotence": True, "linger.ms": 0})
+    chance, asked = random.Random(1), list[asyncio.Task[float]]()
+    async with httpx.AsyncClient(base_url=stack.server.url, timeout=60) as http:
+        step, started = max(1, int(rate * TICK_SECONDS)), time.perf_counter()
+        for tick, first in enumerate(range(0, len(trades), step)):
+            await asyncio.sleep(max(0.0, started + tick * TICK_SECONDS - time.perf_counter()))
+            batch: dict[int, list[bytes]] = {}
+            some = trades[first : first + step]
+            for deal, line in zip(some, encode(some), strict=True):
+                batch.setdefault(partition_of(deal.account_key, PARTITIONS), []).append(line)
+            for number, lines in batch.items():
+                producer.produce(ACCOUNT_BOOK, b"\n".join(lines), partition=number)
+            producer.poll(0)
+            produced = time.perf_counter()
+            asked += [
+                asyncio.create_task(_seen(http, deal.deal_key, produced))
+                for deal in some
+                if deal.entry == "out" and chance.random() < 1 / SAMPLE
+            ]
+        return sorted(await asyncio.gather(*asked))
+
+
+async def _seen(http: httpx.AsyncClient, deal_key: str, produced: float) -> float:
+    while True:
+        answer = await http.get("/v1/transfers", params={"deal": deal_key, "limit": 1})
+        if answer.raise_for_status().json()["items"]:
+            return time.perf_counter() - produced
+        await asyncio.sleep(TICK_SECONDS)
+
+
+def recovery(kafka: str, folder: Path, clients: int) -> dict[str, tuple[float, float, int]]:
+    """Seconds, megabytes and records of taking up the state of so many clients, in a process of its own."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+    config = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "cleanup.policy": "compact"}
+    admin.create_topics([NewTopic(CHANGELOG, 1, 1, config=config)])[CHANGELOG].result(30)
+    producer = Producer({"bootstrap.servers": kafka, "compression.type": "zstd", "linger.ms": 20})
+    state = ClientState(
+        client_id="c-0000000",
+        registered_at=START,
+        country="DE",
+        links=(IbLink(since=START, ib_id="ib-desk"),),
+        kyc=(KycMark(at=START, status="approved"),),
+        traded=True,
+    )
+    value = _dump(state)
+    for number in range(clients):
+        name = b"c-%07d" % number
+        while True:
+            try:
+                producer.produce(CHANGELOG, value.replace(b"c-0000000", name), b"0/c:" + name)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    producer.flush()
+    return {kind: _recovered(kafka, folder if kind == "rocksdb" else None) for kind in ("memory", "rocksdb")}
+
+
+def _recovered(kafka: str, folder: Path | None) -> tuple[float, float, int]:
+    command = [sys.executable, "-m", "tests.bench_live", kafka, str(folder or "")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return float(told[0]), float(told[1]), int(told[2])
+
+
+def main() -> None:
+    """Take the state up once and print seconds, megabytes and records."""
+    kafka, folder = sys.argv[1:]
+
+    async def take_up() -> int:
+        changelog = Changelog(kafka, CHANGELOG, 0, Path(folder) if folder else None)
+        records = await changelog.open()
+        await changelog.close()
+        return records
+
+    started = time.perf_counter()
+    records = asyncio.run(take_up())
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.stdout.write(f"{time.perf_counter() - started} {megabytes} {records}\n")
+
+
+if __name__ == "__main__":
+    main()
