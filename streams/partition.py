@@ -96,6 +96,8 @@ class Partition:
     applied: Applied = field(default_factory=Applied)
     terms: Terms = field(default_factory=Terms)
     cache: dict[str, State | None] = field(default_factory=dict)
+    ahead: dict[bytes, bytes | None] = field(default_factory=dict)
+    """State of messages that were folded and are not in the store yet; None forgets a key."""
     skips: Mapping[int, str] = field(default_factory=dict)
     """Offset → why a person decided that its message takes effect as an empty one."""
 
@@ -138,7 +140,17 @@ class Partition:
 
     def commit(self, step: Step) -> None:
         """Make a durable step visible to the next one."""
-        self.store.write(step.state)
+        self.advance(step)
+        self.settle()
+
+    def settle(self) -> None:
+        """Take what is durable by now into the store."""
+        self.store.write(self.ahead)
+        self.ahead = {}
+
+    def advance(self, step: Step) -> None:
+        """Let the next step see this one; if it does not become durable, this object is no good."""
+        self.ahead.update(step.state)
         if len(self.cache) > MAX_CACHED_STATES:
             self.cache.clear()
         hot = self.stage.hot
@@ -184,13 +196,16 @@ class Partition:
 
     def _scan(self, prefix: str) -> list[str]:
         """The stored keys that begin with `prefix`."""
-        own = len(self.key(""))
-        return [key[own:].decode() for key in self.store.keys(self.key(prefix))]
+        whole, own = self.key(prefix), len(self.key(""))
+        found = {key for key in self.store.keys(whole) if self.ahead.get(key, b"") is not None}
+        found.update(key for key, value in self.ahead.items() if value is not None and key.startswith(whole))
+        return [key[own:].decode() for key in found]
 
     def _load(self, key: str) -> State | None:
         if key in self.cache:
             return self.cache[key]
-        found = self.store.get(self.key(key))
+        whole = self.key(key)
+        found = self.ahead[whole] if whole in self.ahead else self.store.get(whole)
         value = None if found is None else _adapter(self.stage.keys[key[0]]).validate_json(found)
         if key[0] in self.stage.hot:
             self.cache[key] = value

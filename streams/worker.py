@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 from aiokafka import errors as kafka_errors
 from aiokafka.errors import BrokerResponseError, KafkaError
 from faust.exceptions import ProducerSendError
-from faust.types import TP, StreamT
+from faust.types import TP, EventT, StreamT
 
 from schemas.errors import Unavailable
 from schemas.operations import Operations, PartitionStopped, stopped
@@ -21,13 +21,17 @@ from streams.changelog import Changelog, FencedError
 from streams.corrections import App, Consumer, Producer
 from streams.operations import OperationsLog, append
 from streams.partition import HoleError, Message, Partition
-from streams.protocol import apply
+from streams.protocol import Incoming, apply
 from streams.stages import STAGES, Stage
 
 log = logging.getLogger("ibflow.worker")
 
 REDELIVERY_SECONDS = 2.0
 """How often it is checked that what was fetched has reached its fold."""
+MAX_GROUP = 64
+"""Messages of a partition that are applied as one."""
+MAX_GROUP_BYTES = 4_000_000
+"""Of a group; its last message may go beyond."""
 WATCH_SECONDS = 1.0
 """How often a worker with a stopped partition looks for a decision."""
 EXIT_HOLE = 70
@@ -35,10 +39,14 @@ EXIT_HOLE = 70
 EXIT_PRODUCER = 71
 """The worker ends with this code when Kafka refused a write: an idempotent producer has lost its count by
 then, and only a new one may go on. What Kafka can heal by itself aiokafka repeats until it succeeds."""
+EXIT_RUNNER = 74
+"""The worker ends with this code when the runner itself is at fault."""
 EXIT_FENCED = 72
 """The worker ends with this code when another one has become the writer of its partition."""
 EXIT_STATE = 73
 """The worker ends with this code when it cannot read a partition's state."""
+Cause = Literal["fold", "effects"]
+"""What fails: the message itself, or writing what it causes."""
 _LOST_COUNT = (
     kafka_errors.OutOfOrderSequenceNumber,
     kafka_errors.UnknownProducerId,
@@ -240,44 +248,72 @@ class BookRunner:
 
     def _agent(self) -> Callable[[StreamT[bytes]], Awaitable[None]]:
         async def agent(stream: StreamT[bytes]) -> None:
-            async for event in stream.noack().events():  # type: ignore[attr-defined] # Faust ships incomplete types
-                if await self._process(event.message):
-                    event.ack()
+            waiting: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_GROUP)
+            worker = asyncio.create_task(self._work(waiting))
+            try:
+                async for event in stream.noack().events():  # type: ignore[attr-defined] # Faust ships incomplete types
+                    await waiting.put(event)
+            finally:
+                worker.cancel()
 
         return agent
 
-    async def _process(self, message: Any) -> bool:
-        """Apply one message; whether it may be acknowledged. Nothing else acknowledges: Faust would
-        whatever happens to an agent, also when it raises or is cancelled."""
-        number, offset = message.partition, message.offset
+    async def _work(self, waiting: "asyncio.Queue[EventT[bytes]]") -> None:
+        """Apply what waits, in groups. Nothing else acknowledges: Faust would whatever happens to an
+        agent, also when it raises or is cancelled."""
+        while True:
+            group = [await waiting.get()]
+            size = len(group[0].message.value or b"")
+            while not waiting.empty() and size < MAX_GROUP_BYTES:
+                group.append(waiting.get_nowait())
+                size += len(group[-1].message.value or b"")
+            try:
+                done = await self._process([event.message for event in group])
+            except Exception:
+                log.critical("%s: the runner failed; the worker restarts", self.stage.topic, exc_info=True)
+                os._exit(EXIT_RUNNER)
+            for event in group:
+                if event.message.offset in done:
+                    event.ack()
+
+    async def _process(self, messages: Sequence[Any]) -> set[int]:
+        """Apply messages of one partition; the offsets that may be acknowledged."""
+        number = messages[0].partition
         if number not in self._standing:
             await self._learn_standing(number)
-        if await self._is_held(number, offset):
-            return False
+        wanted = [
+            Incoming(message.offset, message.value or b"", _source(message.headers), _time(message))
+            for message in messages
+            if not await self._is_held(number, message.offset)
+        ]
+        if not wanted:
+            return set()
         partition = self.partitions[number]
-        effects = _Effects(self, self.changelogs[number])
         try:
-            value = message.value or b""
-            await apply(partition, effects, offset, value, _source(message.headers), _time(message))
+            done, refused = await apply(partition, _Effects(self, self.changelogs[number]), wanted)
         except Exception as error:
             if not self._is_superseded(number, partition):
-                await self._fail(number, offset, effects, error)
-            return False
-        return not self._is_superseded(number, partition)
+                await self._fail(number, wanted[0].offset, "effects", error)
+            return set()
+        if self._is_superseded(number, partition):
+            return set()
+        if refused is not None:
+            await self._fail(number, refused.offset, "fold", refused.error)
+        return {message.offset for message in wanted[:done]}
 
     def _is_superseded(self, number: int, partition: Partition) -> bool:
         """Whether the partition was taken up again, here or elsewhere, while a message was under way."""
         is_ours = TP(self.stage.topic, number) in self.app.consumer.assignment()
         return not is_ours or number in self._taking_up or self.partitions.get(number) is not partition
 
-    async def _fail(self, number: int, offset: int, effects: "_Effects", error: Exception) -> None:
+    async def _fail(self, number: int, offset: int, cause: Cause, error: Exception) -> None:
         if isinstance(error, HoleError):
             log.critical("%s; the worker restarts to read them again", error)
             os._exit(EXIT_HOLE)
         if isinstance(error, FencedError):
             log.critical("%s by another worker; this one restarts", error)
             os._exit(EXIT_FENCED)
-        await self._stop(number, offset, effects, error)
+        await self._stop(number, offset, cause, error)
 
     async def _learn_standing(self, number: int) -> None:
         """Learn what stands in the log, before the first message: a restart decides nothing by itself."""
@@ -301,9 +337,9 @@ class BookRunner:
         self.stopped[number] = standing
         return True
 
-    async def _stop(self, number: int, offset: int, effects: "_Effects", error: Exception) -> None:
-        """Stop the partition; end the worker instead, or as well, if its producer cannot go on."""
-        place, cause = (self.stage.topic, number), effects.cause
+    async def _stop(self, number: int, offset: int, cause: Cause, error: Exception) -> None:
+        """Stop the partition; end the worker as well if effects failed: it is ahead of its state."""
+        place = self.stage.topic, number
         log.critical(
             "%s/%s stops at offset %s: its message cannot be applied (%s); other partitions go on; "
             "see `ibflow book status`",
@@ -313,11 +349,11 @@ class BookRunner:
             exc_info=error,
         )
         stop = stopped(place, offset, cause, error, self.home.instance, datetime.now(UTC))
-        refused = _kafka_error(error) if effects.begun else None
-        if refused is not None:
-            if _is_for_good(refused):
-                await self._write(stop)  # it would be refused again; after the restart this partition waits
-            log.critical("Kafka refused a write; the worker restarts with a new producer")
+        if cause == "effects":
+            refused = _kafka_error(error)
+            if refused is None or _is_for_good(refused):
+                await self._write(stop)  # it would fail again; after the restart this partition waits
+            log.critical("a write failed; the worker restarts with a new producer")
             os._exit(EXIT_PRODUCER)
         self.stopped[number] = stop
         self._unwritten.add(number)
@@ -347,21 +383,14 @@ class BookRunner:
         await asyncio.gather(*sent)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Effects:
-    """The effects of one attempt, and whether any of them was begun."""
+    """Where the effects of one partition go."""
 
     runner: BookRunner
     changelog: Changelog
-    begun: bool = False
-
-    @property
-    def cause(self) -> Literal["fold", "effects"]:
-        """What has failed if the attempt did."""
-        return "effects" if self.begun else "fold"
 
     async def send(self, messages: Sequence[Message]) -> None:
-        self.begun = True
         await self.runner.send(messages)
 
     async def append_state(self, partition: Partition, state: Mapping[bytes, bytes | None]) -> None:

@@ -14,14 +14,19 @@ from tests.simulation.world import Hazards, Place, Producer, State
 
 
 async def state_first(
-    partition: Partition, effects: protocol.Effects, offset: int, value: bytes, source: str, at: datetime
-) -> None:
-    """The protocol with its steps 2 and 3 exchanged."""
-    step = partition.step(offset, value, source, at)
-    if step is not None:
-        await effects.append_state(partition, step.state)
-        await effects.send(step.messages)
-        partition.commit(step)
+    partition: Partition, effects: protocol.Effects, messages: Sequence[protocol.Incoming]
+) -> tuple[int, protocol.Refused | None]:
+    """The protocol with its steps 2 and 3 exchanged, one message after another."""
+    for number, message in enumerate(messages):
+        try:
+            step = partition.step(*message)
+        except HoleError as error:
+            return number, protocol.Refused(message.offset, error)
+        if step is not None:
+            await effects.append_state(partition, step.state)
+            await effects.send(step.messages)
+            partition.commit(step)
+    return len(messages), None
 
 
 class Unawaited(Effects):

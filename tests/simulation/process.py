@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from streams import protocol
 from streams.local import EPOCH
 from streams.partition import Message, Partition
+from streams.protocol import Incoming, Refused
 from streams.sink import Sink
 from streams.stages import STAGES, Stage
 from streams.state import MemoryStore
@@ -20,6 +21,8 @@ PLACES: dict[Place, Stage] = {
     (stage.topic, number): stage for stage in STAGES for number in range(COUNTS[stage.topic])
 }
 """Every partition that a worker reads, and the stage it belongs to."""
+MAX_GROUP = 3
+"""Messages that are applied as one."""
 DROPPED_FETCHES = 0.2
 COMMITS_AHEAD = 0.3
 LONG_MOMENT = 30
@@ -69,7 +72,7 @@ def after_its_state(partition: Partition, _committed: int) -> int:
     return partition.applied.offset + 1
 
 
-Apply = Callable[..., Awaitable[None]]
+Apply = Callable[..., Awaitable[tuple[int, Refused | None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +115,17 @@ class Runner:
         await self._take_up()
         while True:
             await Wait("message", lambda: bool(self.queue))
-            offset, message = self.queue.popleft()
             partition = self.partition
             assert partition is not None, "a queue is filled after the seek"
+            size = self.world.chance.randint(1, min(MAX_GROUP, len(self.queue)))
+            group = [self.queue.popleft() for _ in range(size)]
             await pause("delivered")
-            await self.parts.apply(partition, self.effects, offset, message.value, message.source, EPOCH)
-            self._acknowledge(offset)
+            incoming = [Incoming(offset, m.value, m.source, EPOCH) for offset, m in group]
+            done, refused = await self.parts.apply(partition, self.effects, incoming)
+            for message in incoming[:done]:
+                self._acknowledge(message.offset)
+            if refused is not None:
+                raise refused.error
 
     async def _take_up(self) -> None:
         await pause("assigned")

@@ -80,7 +80,7 @@ class Runner(BookRunner):
     def take(self, offset: int, deal_id: str = "1") -> bool:
         """Process one message; whether it may be acknowledged."""
         value = encode([deal(f"{deal_id} buy 1 EURUSD in")])[0]
-        return asyncio.run(self._process(Sent(offset, value)))
+        return offset in asyncio.run(self._process([Sent(offset, value)]))
 
 
 class State(Changelog):
@@ -137,7 +137,7 @@ def test_a_worker_that_was_shut_out_restarts() -> None:
     with pytest.raises(EndedError) as ended:
         runner.take(0)
     assert (EXIT_FENCED,) == ended.value.args
-    assert (-1, []) == (runner.partitions[0].applied.offset, runner.written)
+    assert ({}, []) == (runner.changelog.memory.values, runner.written)
 
 
 @pytest.mark.parametrize("error", [None, FencedError("taken over"), ValueError("closed under way")])
@@ -162,11 +162,34 @@ def test_a_fold_that_raises_stops_its_partition_unacknowledged() -> None:
 
 
 def test_state_that_cannot_be_written_stops_the_partition_for_a_retry_only() -> None:
-    """The outputs are out by then: a skip would leave them without their cause."""
+    """The outputs are out by then: a skip would leave them without their cause. The worker restarts, for the
+    partition is ahead of its state."""
     runner = Runner()
     runner.changelog.error = ValueError("more than 16777216 bytes of state")
-    assert not runner.take(0)
-    assert "effects" == runner.stopped[0].cause
+    with pytest.raises(EndedError, match=str(EXIT_PRODUCER)):
+        runner.take(0)
+    assert ["effects"] == [stop.cause for stop in runner.written]
+    assert {} == runner.changelog.memory.values
+
+
+def test_messages_before_the_one_that_fails_take_effect() -> None:
+    """Three wait together and the second cannot be folded: the first is applied, the third is dropped."""
+    runner = Runner()
+    fold = runner.stage.fold
+
+    def failing(draft: Draft, record: Any, terms: object) -> None:
+        if record.deal_id == "2":
+            raise ArithmeticError("1 cent too many")
+        fold(draft, record, terms)
+
+    runner.partitions[0].stage = replace(runner.stage, fold=failing)
+    group = [Sent(n - 1, encode([deal(f"{n} buy 1 EURUSD in")])[0]) for n in (1, 2, 3)]
+    assert {0} == asyncio.run(runner._process(group))
+    assert (0, 1, "fold") == (
+        runner.partitions[0].applied.offset,
+        runner.stopped[0].offset,
+        runner.stopped[0].cause,
+    )
 
 
 @pytest.mark.parametrize(
