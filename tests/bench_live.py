@@ -25,7 +25,7 @@ from streams.partition import _dump
 from tests.synthetic import START, Synthetic
 
 PARTITIONS = 4
-TICK_SECONDS = 0.02
+TICK_SECONDS = 0.2
 SAMPLE = 100
 """One deal of so many is asked for at the API, again and again until it is there."""
 CHANGELOG = "bench-changelog"
