@@ -17,7 +17,7 @@ from faust.types import TP, StreamT
 from schemas.errors import Unavailable
 from schemas.operations import Operations, PartitionStopped, stopped
 from schemas.topics import MAX_MESSAGE_BYTES, SOURCE_HEADER
-from streams.changelog import Changelog, FencedError
+from streams.changelog import Changelog, FencedError, StoreError
 from streams.corrections import App, Consumer, Producer
 from streams.operations import OperationsLog, append
 from streams.partition import HoleError, Message, Partition
@@ -38,7 +38,7 @@ then, and only a new one may go on. What Kafka can heal by itself aiokafka repea
 EXIT_FENCED = 72
 """The worker ends with this code when another one has become the writer of its partition."""
 EXIT_STATE = 73
-"""The worker ends with this code when it cannot read a partition's state."""
+"""The worker ends with this code when it cannot read a partition's state, or keep it: its disk is full."""
 _LOST_COUNT = (
     kafka_errors.OutOfOrderSequenceNumber,
     kafka_errors.UnknownProducerId,
@@ -277,6 +277,9 @@ class BookRunner:
         if isinstance(error, FencedError):
             log.critical("%s by another worker; this one restarts", error)
             os._exit(EXIT_FENCED)
+        if isinstance(error, StoreError):
+            log.critical("%s; free space there: the worker restarts and reads it from the changelog", error)
+            os._exit(EXIT_STATE)
         await self._stop(number, offset, effects, error)
 
     async def _learn_standing(self, number: int) -> None:
