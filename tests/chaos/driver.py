@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,7 @@ from tests.chaos.proxy import Proxy
 from tests.synthetic import Synthetic
 
 CLIENTS = 400
+DEALS_A_FAULT = 240
 PARTITIONS = 4
 SUPERVISE_S, LOOK_S = 0.25, 0.2
 ASK_S = 3.0
@@ -81,7 +82,7 @@ class Chaos:
     _kafka_port: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.broker = Synthetic(clients=CLIENTS, deals=120 * self.faults, seed=self.seed)
+        self.broker = Synthetic(clients=CLIENTS, deals=DEALS_A_FAULT * self.faults, seed=self.seed)
         api_port = auto_port(None, self.folder / "api")
         store = "rocksdb" if self.seed % 2 else "memory"
         self.settings = Settings(data_dir=self.folder, partitions=PARTITIONS, api_port=api_port, store=store)
@@ -283,27 +284,23 @@ class Chaos:
     # Recovery
 
     def _await_recovery(self, fault: Fault) -> None:
-        deadline = time.monotonic() + HANG_S
-        fed = _fed(self.folder)
-        with self._gauge() as gauge:
-            goal: Offsets | None = None
-            while True:
-                with suppress(KafkaException, RuntimeError, httpx.HTTPError):
-                    goal = goal or gauge.ends()
+        deadline, fed, why = time.monotonic() + HANG_S, _fed(self.folder), ""
+        goal: Offsets | None = None
+        while time.monotonic() < deadline:
+            # A new client after each failure: an old one may wait for long before it connects again.
+            gauge = Gauge(self.proxy.address, f"http://127.0.0.1:{self.settings.api_port}")
+            try:
+                goal = goal or gauge.ends()
+                while time.monotonic() < deadline:
                     is_fed = fault.target != "feeder" or _fed(self.folder) > fed
-                    if is_fed and gauge.has_reached(goal):
+                    if is_fed and not (why := gauge.behind(goal)):
                         return
-                if time.monotonic() > deadline:
-                    raise AssertionError(f"no recovery within {HANG_S:.0f} s from {fault}, seed {self.seed}")
-                time.sleep(LOOK_S)
-
-    @contextmanager
-    def _gauge(self) -> Iterator["Gauge"]:
-        gauge = Gauge(self.proxy.address, f"http://127.0.0.1:{self.settings.api_port}")
-        try:
-            yield gauge
-        finally:
-            gauge.close()
+                    time.sleep(LOOK_S)
+            except (KafkaException, RuntimeError, httpx.HTTPError) as error:
+                why = str(error)
+            finally:
+                gauge.close()
+        raise AssertionError(f"seed {self.seed}: no recovery within {HANG_S:.0f} s from {fault}: {why}")
 
     # The end
 
@@ -342,13 +339,16 @@ class Gauge:
         self._places = [(topic, n) for topic in STAGE_TOPICS for n in found[topic].partitions]
         return log_ends(self._admin, self._places)
 
-    def has_reached(self, goal: Offsets) -> bool:
-        """Whether everything up to `goal` is applied and stored."""
-        asked = [TopicPartition(*place) for place in goal]
-        applied = self._group.committed(asked, timeout=ASK_S)
-        if any(tp.offset < goal[tp.topic, tp.partition] for tp in applied if goal[tp.topic, tp.partition]):
-            return False
-        return all(self._stored(*place) >= end for place, end in goal.items())
+    def behind(self, goal: Offsets) -> str:
+        """What is not yet applied or stored of what was written up to `goal`; empty if nothing."""
+        asked = [TopicPartition(*place) for place, end in goal.items() if end]
+        for tp in self._group.committed(asked, timeout=ASK_S):
+            if tp.offset < goal[tp.topic, tp.partition]:
+                return f"{tp.topic}/{tp.partition} is applied up to {tp.offset}"
+        for place, end in goal.items():
+            if (stored := self._stored(*place)) < end:
+                return f"{place[0]}/{place[1]} is stored up to {stored}"
+        return ""
 
     def _stored(self, topic: str, partition: int) -> int:
         parameters: dict[str, str | int] = {"topic": topic, "partition": partition}

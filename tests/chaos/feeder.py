@@ -19,7 +19,7 @@ from tests.synthetic import Synthetic
 BATCH_DEALS = 20
 """Even, as an open and its close follow each other: none is swapped with the other."""
 REPEAT_SHARE = 0.15
-PAUSE_S = 0.1
+PAUSE_S = 0.25
 CURSOR, STOP = "feeder.json", "feeder.stop"
 
 

@@ -54,8 +54,8 @@ class Proxy:
         """Pass nothing on and close nothing: the other side looks slow, not gone."""
         self._loop.call_soon_threadsafe(self._flows.clear if on else self._flows.set)
 
-    def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_SECONDS)
+    def _call(self, work: Coroutine[Any, Any, int | None]) -> int:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_SECONDS) or 0
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._accept, HOST, self._port)
