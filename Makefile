@@ -41,8 +41,8 @@ coverage: $(STAMP) ## Hold commission/ to every statement and branch, by tests w
 bench: $(STAMP) ## Measure: deals per second of the fold and from file to ledger
 	@$(BIN)/python -m tests.bench
 
-soak: $(STAMP) ## Kill processes at random for minutes and compare the ledger with an undisturbed run
-	@$(BIN)/python -m pytest -s -m soak tests/e2e
+soak: $(STAMP) ## Kill, pause, cut off and fill up at random for an hour; compare with an undisturbed run
+	@$(BIN)/python -m pytest -s -m soak tests/chaos
 
 lock: ## Pin the newest versions that pyproject.toml allows (maintainers)
 	@$(BIN)/python -m pip install --quiet uv

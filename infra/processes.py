@@ -32,6 +32,7 @@ class Process:
     arguments: Sequence[str]
     log_file: Path
     environment: dict[str, str] = field(default_factory=dict)
+    module: str = "infra.cli"
     running: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restarts: int = -1
@@ -41,7 +42,7 @@ class Process:
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log_file:
             self.running = subprocess.Popen(  # noqa: S603 # our own command, no shell
-                [sys.executable, "-m", "infra.cli", *self.arguments],
+                [sys.executable, "-m", self.module, *self.arguments],
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self.environment},

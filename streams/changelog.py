@@ -30,6 +30,10 @@ class FencedError(RuntimeError):
     """Somebody has taken the partition over since the message was begun."""
 
 
+class StoreError(RuntimeError):
+    """The store at hand cannot keep what its changelog has; a new one, with room, reads it there."""
+
+
 class Changelog:
     """One partition of a stage's state: the store at hand, and the log that makes it durable."""
 
@@ -56,8 +60,12 @@ class Changelog:
         return self.store.keys(prefix)
 
     def write(self, changes: Changes) -> None:
-        """Take in what has just been appended."""
-        self.store.write(changes, self._end)
+        """Take in what has just been appended; raise `StoreError` if there is no room for it."""
+        store = self.store
+        try:
+            store.write(changes, self._end)
+        except Exception as error:  # RocksDB has no type of its own for what its disk says
+            raise StoreError(f"{self._topic}/{self._partition} cannot be kept: {error}") from error
 
     async def open(self) -> int:
         """Become the only writer, then read what is missing; return the records read.

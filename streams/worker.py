@@ -17,7 +17,7 @@ from faust.types import TP, EventT, StreamT
 from schemas.errors import Unavailable
 from schemas.operations import Operations, PartitionStopped, stopped
 from schemas.topics import MAX_MESSAGE_BYTES, SOURCE_HEADER
-from streams.changelog import Changelog, FencedError
+from streams.changelog import Changelog, FencedError, StoreError
 from streams.corrections import App, Consumer, Producer
 from streams.operations import OperationsLog, append
 from streams.partition import HoleError, Message, Partition
@@ -44,7 +44,7 @@ EXIT_RUNNER = 74
 EXIT_FENCED = 72
 """The worker ends with this code when another one has become the writer of its partition."""
 EXIT_STATE = 73
-"""The worker ends with this code when it cannot read a partition's state."""
+"""The worker ends with this code when it cannot read a partition's state, or keep it: its disk is full."""
 Cause = Literal["fold", "effects"]
 """What fails: the message itself, or writing what it causes."""
 _LOST_COUNT = (
@@ -313,6 +313,9 @@ class BookRunner:
         if isinstance(error, FencedError):
             log.critical("%s by another worker; this one restarts", error)
             os._exit(EXIT_FENCED)
+        if isinstance(error, StoreError):
+            log.critical("%s; free space there: the worker restarts and reads it from the changelog", error)
+            os._exit(EXIT_STATE)
         await self._stop(number, offset, cause, error)
 
     async def _learn_standing(self, number: int) -> None:

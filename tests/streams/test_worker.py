@@ -19,7 +19,7 @@ from streams.corrections import App
 from streams.partition import Message, Partition
 from streams.stages import ACCOUNTS
 from streams.state import Changes, MemoryStore
-from streams.worker import EXIT_FENCED, EXIT_PRODUCER, BookRunner, Home, build_app
+from streams.worker import EXIT_FENCED, EXIT_PRODUCER, EXIT_STATE, BookRunner, Home, build_app
 from tests.build import at, deal
 
 COUNTS = {topic.name: 2 for topic in topics.TOPICS}
@@ -105,6 +105,14 @@ class State(Changelog):
         return self.memory
 
 
+class FullStore(MemoryStore):
+    """A store whose disk is full."""
+
+    def write(self, changes: Changes, position: int = 0) -> None:
+        """Fail as RocksDB does."""
+        raise OSError("IO error: No space left on device")
+
+
 @dataclass
 class Log:
     """The log of operations, folded."""
@@ -138,6 +146,16 @@ def test_a_worker_that_was_shut_out_restarts() -> None:
         runner.take(0)
     assert (EXIT_FENCED,) == ended.value.args
     assert ({}, []) == (runner.changelog.memory.values, runner.written)
+
+
+def test_a_full_disk_ends_the_worker_and_leaves_no_stop() -> None:
+    """The state is safe in the changelog: with room again a restart reads it, and nobody has to decide."""
+    runner = Runner()
+    runner.changelog.memory = FullStore()
+    with pytest.raises(EndedError) as ended:
+        runner.take(0)
+    assert (EXIT_STATE,) == ended.value.args
+    assert (1, {}, []) == (runner.changelog.appended, runner.stopped, runner.written)
 
 
 @pytest.mark.parametrize("error", [None, FencedError("taken over"), ValueError("closed under way")])
