@@ -83,8 +83,12 @@ class Changelog:
             max_request_size=MAX_MESSAGE_BYTES,
             compression_type="zstd",
         )
-        await producer.start()  # takes the next epoch; an append the old owner left open is aborted
-        records = await asyncio.to_thread(self._recover)
+        try:
+            await producer.start()  # takes the next epoch; an append the old owner left open is aborted
+            records = await asyncio.to_thread(self._recover)
+        except BaseException:
+            await producer.stop()
+            raise
         self._producer = producer
         return records
 
