@@ -1,5 +1,6 @@
 """A message that cannot be applied stops its partition and nothing else, until a person decides."""
 
+import json
 import subprocess
 import sys
 import time
@@ -133,7 +134,7 @@ def test_one_partition_stops_and_a_person_decides(bench: Bench) -> None:
     time.sleep(3)
     bench.write(OTHER, 100)
     until(lambda: bench.status(OTHER).behind == 0, bench)
-    assert ("0/@", '{"offset":2}') == bench.state()[-1]
+    assert '{"offset":2}' == dict(bench.state())["0/@"]
     assert (3, BACKLOG + 2) == (bench.status(STOPPED).next_offset, bench.status(STOPPED).behind)
 
     # What is not stopped cannot be decided about.
@@ -155,7 +156,7 @@ def test_one_partition_stops_and_a_person_decides(bench: Bench) -> None:
     # Retried, the message is applied; the one after it stops the partition.
     bench.decide("retry", 3)
     until(lambda: bench.stopped_at() == 4, bench)
-    assert ("0/@", '{"offset":3}') == bench.state()[-1]
+    assert '{"offset":3}' == dict(bench.state())["0/@"]
 
     # Skipped while no worker runs: the next one finds the decision, and the long backlog goes on.
     bench.kill()
@@ -167,7 +168,7 @@ def test_one_partition_stops_and_a_person_decides(bench: Bench) -> None:
     assert {"1", "2", "3", "4", "6", "7"} == {
         i for i in "1234567" if any(f'"deal_id":"{i}"' in v for _, v in told)
     }
-    assert ("0/@", '{"offset":4}') in told
+    assert json.loads(dict(told)["0/@"])["offset"] > 4
     (letter,) = {value for _, value in bench.read(topics.DEAD_LETTERS)}
     buried = DEAD_LETTER.validate_json(letter)
     assert encode([deal("5 buy 1 EURUSD in", login=STOPPED)])[0] == buried.payload
