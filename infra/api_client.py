@@ -32,7 +32,7 @@ def ask(settings: Settings, path: str, **wanted: str) -> httpx.Response:
         answer = _ask_here(settings, path, given, headers)
     if answer.status_code >= HTTPStatus.BAD_REQUEST:
         failure = Unavailable if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else Unusable
-        raise failure(_detail(answer))
+        raise failure(refusal_of(answer))
     return answer
 
 
@@ -68,8 +68,9 @@ async def _get(
         return await client.get(path, params=given, headers=headers)
 
 
-def _detail(answer: httpx.Response) -> str:
+def refusal_of(answer: httpx.Response) -> str:
+    """What the API says is wrong, in its own words."""
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError):
-        return f"the server answered {answer.status_code}"
+        return f"{answer.url} answered {answer.status_code}"

@@ -92,12 +92,6 @@ class LogAt(Protocol):
         """A context manager that gives the `Log`."""
 
 
-def origin_of(source: str) -> tuple[str, tuple[int, int]]:
-    """Split `topic/partition/offset/part` into the origin and the comparable rest."""
-    topic, partition, offset, part = source.rsplit("/", 3)
-    return f"{topic}/{partition}", (int(offset), int(part))
-
-
 # In memory
 
 
@@ -131,7 +125,7 @@ class MemoryLog:
 
     def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
         """The newest position of each origin."""
-        return dict(origin_of(m.source) for m in self.topics[topic][partition] if m.source)
+        return dict(topics.origin_of(m.source) for m in self.topics[topic][partition] if m.source)
 
     def strays(self) -> int:
         """None: rows are read from messages."""
@@ -148,7 +142,7 @@ def _rows_of(messages: Iterator[Logged]) -> Iterator[Stored]:
     for message in messages:
         if not message.source:
             continue
-        origin, position = origin_of(message.source)
+        origin, position = topics.origin_of(message.source)
         if position <= seen.get(origin, (-1, -1)):
             continue
         seen[origin] = position
@@ -237,7 +231,7 @@ class KafkaLog:
         """The rows the topic holds."""
         reached = self._reached[topic, partition] = {}
         for stored in _rows_of(self.messages(topic, partition)):
-            origin, position = origin_of(stored.source)
+            origin, position = topics.origin_of(stored.source)
             reached[origin] = position
             yield stored
 

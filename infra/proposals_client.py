@@ -8,6 +8,7 @@ import httpx
 from clickhouse_connect.driver.exceptions import Error
 
 from api.operators import LOCAL, Operator, Operators
+from infra.api_client import refusal_of
 from infra.proposals import ProposalDesk, open_desk
 from infra.serve import running_url
 from schemas.errors import Unavailable, Unusable
@@ -51,9 +52,9 @@ class RemoteDesk:
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         answer = self._http.request(method, f"/v1/proposals{path}", **options)
         if answer.status_code >= 500:
-            raise Unavailable(_detail(answer))
+            raise Unavailable(refusal_of(answer))
         if answer.is_error:
-            raise Unusable(_detail(answer))
+            raise Unusable(refusal_of(answer))
         return answer.json()
 
 
@@ -117,10 +118,3 @@ def _open(settings: Settings) -> RemoteDesk | LocalDesk:
         return LocalDesk(open_desk(settings), by or Operator(LOCAL))
     except Error as error:
         raise Unavailable(f"the database cannot be opened: {error}") from None
-
-
-def _detail(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["detail"])
-    except (ValueError, KeyError):
-        return f"{answer.url} answered {answer.status_code}"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from infra.archive import ArchiveLog, Log, LogAt, origin_of
+from infra.archive import ArchiveLog, Log, LogAt
 from infra.pool import Bar, Pool, no_bar, report
 from infra.refold import Refold, RowsHash, rows_of
 from schemas import topics
@@ -186,7 +186,7 @@ def _read_stored(log: Log, task: tuple[str, str, int, Until]) -> tuple[dict[str,
     for source, rows in log.stored(target, number):
         for row in rows:
             if source:
-                origin, position = origin_of(source)
+                origin, position = topics.origin_of(source)
                 if position[0] > until.get(origin, position[0]) or position > known.get(origin, position):
                     continue
             else:
@@ -258,7 +258,7 @@ class _Tally:
             if not rows:
                 continue
             target = f"{message.topic}/{message.partition}"
-            if self._is_stored(target, origin_of(message.source)[1]):
+            if self._is_stored(target, topics.origin_of(message.source)[1]):
                 for row in rows:
                     self.hashes[target].add(row)
             else:

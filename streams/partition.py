@@ -130,7 +130,7 @@ class Partition:
             )
         applied = replace(self.applied, offset=offset)
         if source:
-            origin, position = _position(source)
+            origin, position = topics.origin_of(source)
             if position <= applied.sources.get(origin, (-1, -1)):
                 return Step((), {self.key("@"): _dump(applied)}, applied, self.terms, {})
             applied = replace(applied, sources={**applied.sources, origin: position})
@@ -268,12 +268,6 @@ class Partition:
             for topic in self.stage.broadcasts
             for partition in range(self.counts[topic])
         ]
-
-
-def _position(source: str) -> tuple[str, tuple[int, int]]:
-    """Split `topic/partition/offset/part` into the origin and the comparable rest."""
-    topic, partition, offset, part = source.rsplit("/", 3)
-    return f"{topic}/{partition}", (int(offset), int(part))
 
 
 @cache

@@ -7,7 +7,7 @@ from nothing at each start; RocksDB goes on from what its folder holds.
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -138,13 +138,7 @@ def _rocks_options() -> Options:
 _CACHE = Cache(CACHE_BYTES)
 
 
-def catch_up(
-    store: Store,
-    kafka: str,
-    topic: str,
-    partition: int,
-    on_progress: Callable[[int, int], None] = lambda _done, _end: None,
-) -> int:
+def catch_up(store: Store, kafka: str, topic: str, partition: int) -> int:
     """Bring a store to the end of its changelog; return the records read.
 
     Reads with a client of its own, past Faust: 300,000 records a second instead of 20,000, and no idle wait
@@ -169,12 +163,12 @@ def catch_up(
                 "what was acknowledged is gone from Kafka. Restore the topic, or remove the state folder"
             )
         consumer.assign([TopicPartition(topic, partition, store.position)])
-        return _read(consumer, store, end, on_progress)
+        return _read(consumer, store, end)
     finally:
         consumer.close()
 
 
-def _read(consumer: Consumer, store: Store, end: int, on_progress: Callable[[int, int], None]) -> int:
+def _read(consumer: Consumer, store: Store, end: int) -> int:
     """Read up to `end`: markers of transactions may follow the last record, so Kafka says where it is."""
     records, place, heard_at = 0, store.position, time.monotonic()
     while place < end:
@@ -193,7 +187,6 @@ def _read(consumer: Consumer, store: Store, end: int, on_progress: Callable[[int
                 changes[message.key() or b""] = message.value()
                 records, place = records + 1, offset + 1
         store.write(changes, place)
-        on_progress(place, end)
     return records
 
 
