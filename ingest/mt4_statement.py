@@ -4,14 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from commission.events import Deal, DealKind, Entry, Side
+from commission.events import Deal, Side
 from ingest.cells import (
-    ZERO,
     shown,
     to_amount,
     to_comment,
@@ -22,7 +20,7 @@ from ingest.cells import (
     to_volume_e8,
 )
 from ingest.counts import Counts, counted
-from ingest.revision import revision
+from ingest.mt4_record import Mt4Record, to_close_reason, to_deals
 from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
 from ingest.sources import (
     BadRow,
@@ -48,7 +46,6 @@ _MAGIC = re.compile(r"#([0-9]+)(?:\s+(.*))?", re.DOTALL)
 _ACCOUNT = re.compile(r"Account:\s*([0-9]{1,20})")
 _CURRENCY = re.compile(r"Currency:\s*(\S{1,12})")
 _PENDING = re.compile(r"(?:buy|sell) (?:limit|stop)")
-_OPPOSITE: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +159,6 @@ def split_title(title: str) -> tuple[int, str]:
     return (int(parts[1][:20]), (parts[2] or "").strip()) if parts else (0, title.strip())
 
 
-def to_close_reason(comment: str) -> str:
-    """Tell from the comment why a ticket was closed; the statement has no reason column."""
-    lowered = comment.lower()
-    for mark, reason in (("[sl]", "stop_loss"), ("[tp]", "take_profit")):
-        if mark in lowered:
-            return reason
-    return "stop_out" if lowered.startswith(("so:", "[so")) else ""
-
-
 def _rows(document: LexborHTMLParser, path: Path) -> Iterator[_Row]:
     """Yield the rows of the three sections; raise `UnreadableSource` if there is none or it differs."""
     section, seen = "", False
@@ -251,129 +239,62 @@ class _Statement:
             for phase, deal in enumerate(deals):
                 found.add(ticket.number, phase, deal)
 
-    def _trade(self, ticket: _Ticket, opened_at: datetime) -> list[Deal]:
-        """Make a ticket's opening deal and, once closed, its closing deal, which has the amounts."""
-        _, _, _, _, _, price, _, _, _, close_price, commission, taxes, swap, profit = ticket.row.cells
-        amounts = (
-            to_amount(profit, "Profit"),
-            to_amount(commission, "Commission"),
-            to_amount(taxes, "Taxes"),
-            to_amount(swap, "Swap"),
-        )
-        opening = to_amount(price, "Price")
-        if ticket.closed_at is None:
-            floating = (ZERO, amounts[1], ZERO, ZERO)
-            return [self._deal(ticket, "in", opened_at, opening, floating)]
-        closed_at = self._clock.to_utc(ticket.closed_at)
-        if closed_at < opened_at:
-            closed_at = self._clock.to_utc(ticket.closed_at, fold=1)
-        if closed_at < opened_at:
-            raise BadRow("bad_time", f"ticket {ticket.number} is closed before it is opened")
-        return [
-            self._deal(ticket, "in", opened_at, opening, (ZERO, ZERO, ZERO, ZERO)),
-            self._deal(ticket, "out", closed_at, to_amount(close_price, "Price"), amounts),
-        ]
-
-    def _deal(
-        self,
-        ticket: _Ticket,
-        entry: Entry,
-        occurred_at: datetime,
-        price: Decimal,
-        amounts: tuple[Decimal, Decimal, Decimal, Decimal],
-    ) -> Deal:
-        cells, is_close = ticket.row.cells, entry == "out"
+    def _trade(self, ticket: _Ticket, opened_at: datetime) -> tuple[Deal, ...]:
+        _, _, _, _, symbol, price, _, _, _, close_price, commission, taxes, swap, profit = ticket.row.cells
         _, comment = split_title(ticket.row.title)
-        return self._finish(
-            deal_id=f"{ticket.number}:{'close' if is_close else 'open'}",
+        record = Mt4Record(
+            ticket=ticket.number,
+            login=self._account.login,
             kind="trade",
-            occurred_at=occurred_at,
-            server_time=cells[8] if is_close else cells[1],
-            amounts=amounts,
-            row=ticket.row,
-            comment=comment,
-            side=_OPPOSITE[ticket.side] if is_close else ticket.side,
-            entry=entry,
-            symbol=to_symbol(cells[4]),
-            volume_e8=to_volume_e8(cells[3]),
-            price=price,
-            position_id=str(ticket.number),
-            reason=to_close_reason(comment) if is_close else "",
+            side=ticket.side,
+            opened_at=opened_at,
+            open_time=ticket.row.cells[1],
+            closed_at=self._closed_at(ticket, opened_at),
+            close_time=ticket.row.cells[8],
+            symbol=to_symbol(symbol),
+            volume_e8=to_volume_e8(ticket.row.cells[3]),
+            open_price=to_amount(price, "Price"),
+            close_price=to_amount(close_price, "Price"),
+            profit=to_amount(profit, "Profit"),
+            commission=to_amount(commission, "Commission"),
+            taxes=to_amount(taxes, "Taxes"),
+            swap=to_amount(swap, "Swap"),
+            currency=self._account.currency,
+            close_reason=to_close_reason(comment),
+            comment=to_comment(comment),
+            source=self._source(ticket.row),
         )
+        return to_deals(record, self._profile)
+
+    def _closed_at(self, ticket: _Ticket, opened_at: datetime) -> datetime | None:
+        """The close in UTC; in a repeated hour the second pass, where the first is before the opening."""
+        if ticket.closed_at is None:
+            return None
+        closed_at = self._clock.to_utc(ticket.closed_at)
+        return closed_at if closed_at >= opened_at else self._clock.to_utc(ticket.closed_at, fold=1)
 
     def _cash(self, row: _Row) -> Deal:
         ticket, server_time, kind_text, comment, amount = row.cells
         kind, side = to_kind(kind_text)
         if side is not None:
             raise BadRow("wrong_cells", f"a {kind_text} with {CASH_CELLS} cells; a trade has {TRADE_CELLS}")
-        return self._finish(
-            deal_id=str(to_number(ticket, "Ticket")),
-            kind=kind,
-            occurred_at=self._clock.to_utc(_to_time(server_time)),
-            server_time=server_time,
-            amounts=(to_amount(amount, "Amount"), ZERO, ZERO, ZERO),
-            row=row,
-            comment=comment,
-        )
-
-    def _finish(
-        self,
-        *,
-        deal_id: str,
-        kind: DealKind,
-        occurred_at: datetime,
-        server_time: str,
-        amounts: tuple[Decimal, Decimal, Decimal, Decimal],
-        row: _Row,
-        comment: str,
-        side: Side | None = None,
-        entry: Entry | None = None,
-        symbol: str = "",
-        volume_e8: int = 0,
-        price: Decimal | None = None,
-        position_id: str = "",
-        reason: str = "",
-    ) -> Deal:
-        profit, commission, fee, swap = amounts
-        return Deal(
-            platform="mt4",
-            server=self._profile.server,
+        record = Mt4Record(
+            ticket=to_number(ticket, "Ticket"),
             login=self._account.login,
-            deal_id=deal_id,
-            revision=revision(
-                kind=kind,
-                occurred_at=occurred_at,
-                currency=self._account.currency,
-                profit=profit,
-                commission=commission,
-                fee=fee,
-                swap=swap,
-                side=side,
-                entry=entry,
-                symbol=symbol,
-                volume_e8=volume_e8,
-                price=price,
-                position_id=position_id,
-            ),
             kind=kind,
-            occurred_at=occurred_at,
-            server_time=server_time,
-            side=side,
-            entry=entry,
-            symbol=symbol,
-            volume_e8=volume_e8,
-            position_id=position_id,
-            price=price,
-            profit=profit,
-            commission=commission,
-            fee=fee,
-            swap=swap,
+            side=None,
+            opened_at=self._clock.to_utc(_to_time(server_time)),
+            open_time=server_time,
+            profit=to_amount(amount, "Amount"),
             currency=self._account.currency,
-            reason=reason,
-            group=self._profile.group,
             comment=to_comment(comment),
-            source=f"{KIND} {self._name}:{row.number}",
+            source=self._source(row),
         )
+        (deal,) = to_deals(record, self._profile)
+        return deal
+
+    def _source(self, row: _Row) -> str:
+        return f"{KIND} {self._name}:{row.number}"
 
 
 def _to_ticket(row: _Row) -> _Ticket:

@@ -4,15 +4,15 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
-from commission.events import Deal, DealKind, Entry, Side
+from commission.events import Deal
 from ingest.cells import (
     MAX_NUMBER_DIGITS,
+    ZERO,
     AmountColumn,
     shown,
     to_amount,
@@ -28,7 +28,7 @@ from ingest.cells import (
     to_volume_e8,
 )
 from ingest.counts import Counts, counted
-from ingest.revision import revision
+from ingest.mt5_record import Money, Mt5Record, to_deals
 from ingest.rows import (
     MAX_ROW_BYTES,
     Header,
@@ -60,8 +60,6 @@ MANDATORY = (
     "Swap",
     "Profit",
 )
-ZERO = Decimal(0)
-E8 = Decimal("1e-8")
 SLICE_ROWS = 20_000
 
 
@@ -99,15 +97,6 @@ def check_header(header: Header, profile: ServerProfile, path: Path) -> None:
             " tab and export again"
         )
     check_platform(profile, "mt5", path)
-
-
-class Money(NamedTuple):
-    """The amounts of one deal, in the account's currency."""
-
-    profit: Decimal
-    commission: Decimal
-    fee: Decimal
-    swap: Decimal
 
 
 @dataclass(slots=True)
@@ -227,14 +216,6 @@ class _Scan:
             self.index.at_us[place] = to_us(passes.to_utc(server_time, deal))
 
 
-class _Cells(NamedTuple):
-    """One row's cells, when its deal happened, and its line."""
-
-    cells: list[str]
-    at_us: int
-    line: int
-
-
 class _DealReader:
     """Makes deals of one file's rows."""
 
@@ -256,77 +237,38 @@ class _DealReader:
 
     def read(self, cells: list[str], at_us: int, deal: int, line: int) -> tuple[Deal, ...]:
         """Make the deal of one row; two of an in/out whose closing volume is known."""
-        kind, side = to_kind(cells[self._type])
-        row = _Cells(cells, at_us, line)
-        if side is None:
-            return (self._deal(row, str(deal), kind, self._cash(cells)),)
-        entry, money = to_entry(cells[self._entry]), self._money(cells)
-        volume_e8 = to_volume_e8(cells[self._volume])
-        if entry == "inout" and (closed_e8 := self._closed_e8(cells, volume_e8)) is not None:
-            closing, opening = share_reversal(money, volume_e8, closed_e8)
-            return (
-                self._deal(row, f"{deal}:c", kind, closing, side, "out", closed_e8),
-                self._deal(row, f"{deal}:o", kind, opening, side, "in", volume_e8 - closed_e8),
-            )
-        return (self._deal(row, str(deal), kind, money, side, entry, volume_e8),)
+        return to_deals(self._record(cells, at_us, deal, line), self._profile)
 
-    def _deal(
-        self,
-        row: _Cells,
-        deal_id: str,
-        kind: DealKind,
-        money: Money,
-        side: Side | None = None,
-        entry: Entry | None = None,
-        volume_e8: int = 0,
-    ) -> Deal:
-        cells, at_us, line = row
-        profile, (profit, commission, fee, swap) = self._profile, money
-        reason, occurred_at = to_reason(cells[self._reason]), from_us(at_us)
-        currency = to_currency(cells[self._currency] if self._currency is not None else profile.currency)
-        comment = "" if self._comment is None else cells[self._comment]
+    def _record(self, cells: list[str], at_us: int, deal: int, line: int) -> Mt5Record:
+        kind, side = to_kind(cells[self._type])
+        is_trade = side is not None
+        entry = to_entry(cells[self._entry]) if is_trade else None
+        money = self._money(cells) if is_trade else self._cash(cells)
+        volume_e8 = to_volume_e8(cells[self._volume]) if is_trade else 0
+        symbol, price, position_id = self._traded(cells) if is_trade else ("", None, "")
         contract_size, bid, ask = self._market(cells) if self._is_extended else (None, None, None)
-        symbol, price, position_id = ("", None, "") if side is None else self._traded(cells)
-        return Deal(
-            platform="mt5",
-            server=profile.server,
+        comment = "" if self._comment is None else cells[self._comment]
+        return Mt5Record(
+            deal=deal,
             login=to_login(cells[self._login]),
-            deal_id=deal_id,
-            revision=revision(
-                kind=kind,
-                occurred_at=occurred_at,
-                currency=currency,
-                profit=profit,
-                commission=commission,
-                fee=fee,
-                swap=swap,
-                side=side,
-                entry=entry,
-                symbol=symbol,
-                volume_e8=volume_e8,
-                price=price,
-                position_id=position_id,
-            ),
             kind=kind,
-            occurred_at=occurred_at,
-            server_time=cells[self._time].strip(),
             side=side,
             entry=entry,
+            occurred_at=from_us(at_us),
+            server_time=cells[self._time].strip(),
+            money=money,
+            currency=to_currency(
+                cells[self._currency] if self._currency is not None else self._profile.currency
+            ),
             symbol=symbol,
             volume_e8=volume_e8,
-            contract_size=contract_size,
-            position_id=position_id,
+            volume_closed_e8=self._closed_e8(cells) if entry == "inout" else None,
             price=price,
+            position_id=position_id,
+            contract_size=contract_size,
             bid=bid,
             ask=ask,
-            profit=profit,
-            commission=commission,
-            fee=fee,
-            swap=swap,
-            currency=currency,
-            reason=reason,
-            is_service=reason in profile.service_reasons,
-            group=profile.group,
+            reason=to_reason(cells[self._reason]),
             comment=comment and to_comment(comment),
             source=f"{self._source}{line}",
         )
@@ -371,35 +313,8 @@ class _DealReader:
             raise BadRow("bad_amount", f"{name} `{shown(cells[column])}` is negative")
         return amount or None
 
-    def _closed_e8(self, cells: list[str], volume_e8: int) -> int | None:
+    def _closed_e8(self, cells: list[str]) -> int | None:
         """Read the closing part of an in/out; None where the export does not tell it."""
-        if self._profile.margin_mode == "hedging":
-            raise BadRow(
-                "inout_on_hedging",
-                f"a hedging account has no in/out deals, and the profile says that {self._profile.server} is"
-                " hedging; correct its margin_mode and read the file again",
-            )
         if self._closed is None or not cells[self._closed].strip().strip("0."):
             return None
-        closed_e8 = to_volume_e8(cells[self._closed])
-        if closed_e8 >= volume_e8:
-            raise BadRow(
-                "bad_volume_closed",
-                f"VolumeClosed `{shown(cells[self._closed])}` leaves nothing of Volume"
-                f" `{shown(cells[self._volume])}` to open; an in/out closes less than its volume",
-            )
-        return closed_e8
-
-
-def share_reversal(money: Money, volume_e8: int, closed_e8: int) -> tuple[Money, Money]:
-    """Share an in/out's amounts between its closing and its opening part.
-
-    Profit and swap belong to what closes. Commission and fee follow the volume at 8 decimals; the
-    opening part takes the remainder, so the two sum to the whole.
-    """
-    commission, fee = (
-        (amount * closed_e8 / volume_e8).quantize(E8, ROUND_HALF_EVEN)
-        for amount in (money.commission, money.fee)
-    )
-    closing = Money(money.profit, commission, fee, money.swap)
-    return closing, Money(ZERO, money.commission - commission, money.fee - fee, ZERO)
+        return to_volume_e8(cells[self._closed])

@@ -1,10 +1,10 @@
 """What every source shares: the profile of a platform server, the items it yields, its two failures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from commission.events import AccountLinked, ClientEvent, Deal, Platform
 from ingest.counts import Counts
@@ -80,6 +80,28 @@ class Read(Protocol):
         self, path: Path, profile: ServerProfile, received_at: datetime, counts: Counts | None = None
     ) -> Iterator[Item]:
         """Yield the events and dead letters of the file at `path`."""
+
+
+class Page(NamedTuple):
+    """What one answer of a live source held, and the cursor that stands once Kafka has it."""
+
+    items: Sequence[Item]
+    cursor: str
+    """Opaque to everybody but its source; "" is the beginning."""
+
+
+class LiveSource(Protocol):
+    """A server that can be asked again and again: its database, its Web API.
+
+    Both methods raise `Unavailable` when the server cannot be reached, and never skip a record: one
+    that cannot be used is a dead letter among the items.
+    """
+
+    def poll(self, cursor: str) -> Iterator[Page]:
+        """Yield what changed since `cursor`, with an overlap; end when there is no more for now."""
+
+    def window(self, since: datetime, until: datetime) -> Iterator[Item]:
+        """Yield every deal with `since <= occurred_at < until`, as the server knows it now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,23 @@ ALLOWED: dict[str, frozenset[str]] = {
     "commission": frozenset({"commission"}),
     "schemas": frozenset({"schemas", "commission", "pydantic", "pydantic_settings"}),
     "ingest": frozenset(
-        {"ingest", "schemas", "commission", "confluent_kafka", "polars", "ruamel", "selectolax", "pydantic"}
+        {
+            "ingest",
+            "schemas",
+            "commission",
+            "confluent_kafka",
+            "polars",
+            "ruamel",
+            "selectolax",
+            "pydantic",
+            "httpx",
+            "sqlalchemy",
+            "pymysql",
+            "openpyxl",
+            "defusedxml",
+            "fastapi",
+            "starlette",
+        }
     ),
     "streams": frozenset(
         {

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, csv_file, damage, ledger, mt4, mt5, row, sorted_out
 
 from ingest.counts import Counts
-from ingest.mt5_deals_csv import Money, read, share_reversal
+from ingest.mt5_deals_csv import read
+from ingest.mt5_record import Money, share_reversal
 from ingest.rows import MAX_ROW_BYTES
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode

@@ -1,0 +1,160 @@
+"""One MT5 deal, whatever source told it, to the deals of the pipeline: the last step of every MT5 source.
+
+A source translates its dialect (words, numbers of enums, units, the clock) into an `Mt5Record`; what a
+record means is decided here, once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import NamedTuple
+
+from commission.events import Deal, DealKind, Entry, Side
+from ingest.cells import ZERO
+from ingest.counts import to_lots
+from ingest.revision import revision
+from ingest.sources import BadRow, ServerProfile
+
+E8 = Decimal("1e-8")
+
+
+class Money(NamedTuple):
+    """The amounts of one deal, in the account's currency, signed as the platform signs them."""
+
+    profit: Decimal
+    commission: Decimal = ZERO
+    fee: Decimal = ZERO
+    swap: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mt5Record:
+    """A deal in one dialect for all: `side` None is a cash operation, whose amount is `money.profit`.
+
+    `occurred_at` is UTC, `server_time` the platform's own text. `volume_closed_e8` None: the source
+    does not tell what an in/out closed, and the fold takes it from the running position.
+    """
+
+    deal: int
+    login: int
+    kind: DealKind
+    side: Side | None
+    entry: Entry | None
+    occurred_at: datetime
+    server_time: str
+    money: Money
+    currency: str
+    symbol: str = ""
+    volume_e8: int = 0
+    volume_closed_e8: int | None = None
+    price: Decimal | None = None
+    position_id: str = ""
+    contract_size: Decimal | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    rate_profit: Decimal | None = None
+    balance: Decimal | None = None
+    reason: str = ""
+    group: str = ""
+    comment: str = ""
+    source: str = ""
+
+
+def to_deals(record: Mt5Record, profile: ServerProfile) -> tuple[Deal, ...]:
+    """Make the deal of a record, or the closing and the opening deal of an in/out; raise `BadRow`."""
+    if record.side is None or record.entry != "inout":
+        return (_deal(record, profile, str(record.deal), record.entry, record.volume_e8, record.money),)
+    check_reversal(record, profile)
+    if (closed_e8 := record.volume_closed_e8) is None:
+        return (_deal(record, profile, str(record.deal), "inout", record.volume_e8, record.money),)
+    closing, opening = share_reversal(record.money, record.volume_e8, closed_e8)
+    return (
+        _deal(record, profile, f"{record.deal}:c", "out", closed_e8, closing),
+        _deal(record, profile, f"{record.deal}:o", "in", record.volume_e8 - closed_e8, opening),
+    )
+
+
+def check_reversal(record: Mt5Record, profile: ServerProfile) -> None:
+    """Raise `BadRow` for an in/out on a hedging server, or one that closes all of its volume or more."""
+    if profile.margin_mode == "hedging":
+        raise BadRow(
+            "inout_on_hedging",
+            f"a hedging account has no in/out deals, and the profile says that {profile.server} is"
+            " hedging; correct its margin_mode and read the file again",
+        )
+    if record.volume_closed_e8 is not None and record.volume_closed_e8 >= record.volume_e8:
+        raise BadRow(
+            "bad_volume_closed",
+            f"VolumeClosed `{to_lots(record.volume_closed_e8):f}` leaves nothing of Volume"
+            f" `{to_lots(record.volume_e8):f}` to open; an in/out closes less than its volume",
+        )
+
+
+def share_reversal(money: Money, volume_e8: int, closed_e8: int) -> tuple[Money, Money]:
+    """Share an in/out's amounts between its closing and its opening part.
+
+    Profit and swap belong to what closes. Commission and fee follow the volume at 8 decimals; the
+    opening part takes the remainder, so the two sum to the whole.
+    """
+    commission, fee = (
+        (amount * closed_e8 / volume_e8).quantize(E8, ROUND_HALF_EVEN)
+        for amount in (money.commission, money.fee)
+    )
+    closing = Money(money.profit, commission, fee, money.swap)
+    return closing, Money(ZERO, money.commission - commission, money.fee - fee, ZERO)
+
+
+def _deal(
+    record: Mt5Record,
+    profile: ServerProfile,
+    deal_id: str,
+    entry: Entry | None,
+    volume_e8: int,
+    money: Money,
+) -> Deal:
+    profit, commission, fee, swap = money
+    return Deal(
+        platform="mt5",
+        server=profile.server,
+        login=record.login,
+        deal_id=deal_id,
+        revision=revision(
+            kind=record.kind,
+            occurred_at=record.occurred_at,
+            currency=record.currency,
+            profit=profit,
+            commission=commission,
+            fee=fee,
+            swap=swap,
+            side=record.side,
+            entry=entry,
+            symbol=record.symbol,
+            volume_e8=volume_e8,
+            price=record.price,
+            position_id=record.position_id,
+        ),
+        kind=record.kind,
+        occurred_at=record.occurred_at,
+        server_time=record.server_time,
+        side=record.side,
+        entry=entry,
+        symbol=record.symbol,
+        volume_e8=volume_e8,
+        contract_size=record.contract_size,
+        position_id=record.position_id,
+        price=record.price,
+        bid=record.bid,
+        ask=record.ask,
+        profit=profit,
+        commission=commission,
+        fee=fee,
+        swap=swap,
+        currency=record.currency,
+        rate_profit=record.rate_profit,
+        balance=record.balance,
+        reason=record.reason,
+        is_service=record.reason in profile.service_reasons,
+        group=record.group or profile.group,
+        comment=record.comment,
+        source=record.source,
+    )
