@@ -45,6 +45,8 @@ class Counts:
     reasons: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
+    hand_edits: Counter[str] = field(default_factory=Counter)
+    """Deals that somebody edited on the platform, by whose hand: their price and volume want an audit."""
     trades: dict[str, Sums] = field(default_factory=dict)
     cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Amounts of cash operations by kind and currency."""
@@ -77,6 +79,7 @@ class Counts:
             ("reasons", self.reasons),
             ("skipped", self.skipped),
             ("dead letters", self.dead_letters),
+            ("edited by hand on the platform", self.hand_edits),
         )
         told += [f"{name}: {_listed(counter)}" for name, counter in named if counter]
         for currency, sums in sorted(self.trades.items()):
