@@ -35,8 +35,8 @@ class Sums:
 class Counts:
     """A summary that grows while a source is read.
 
-    Every row is in a deal, an event, a dead letter or `skipped`: one in/out row may be two deals,
-    and one MT4 ticket is an opening and a closing deal.
+    Every row is in a deal, an event, a dead letter or `skipped`; one MT4 ticket is an opening and a
+    closing deal.
     """
 
     rows: int = 0
