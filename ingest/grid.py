@@ -28,6 +28,8 @@ class GridRow:
 
     place: str
     cells: tuple[str, ...]
+    is_ragged: bool = False
+    """True where empty cells at the end are left out, as workbooks do."""
     is_cut: bool = False
     """True for text whose last line has no end: its last cell may be half a number."""
 

@@ -7,7 +7,7 @@ are not followed: a cell with a formula says only that it has one.
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Context, Decimal, InvalidOperation
 from pathlib import Path, PurePosixPath
 from xml.sax import SAXException
@@ -59,6 +59,13 @@ def xlsx_rows(path: Path) -> list[GridRow]:
         with archive.open(_only_sheet(archive, path)) as part:
             parse(part, sheet, forbid_dtd=True)
         return sheet.rows
+
+
+def is_workbook(path: Path) -> bool:
+    """Tell whether a file is an archive with a workbook in it."""
+    with suppress(*_BROKEN), ZipFile(path) as archive:
+        return _WORKBOOK in archive.namelist()
+    return False
 
 
 @contextmanager
@@ -251,7 +258,7 @@ class _Sheet(_Text):
     def _end_row(self) -> None:
         if len(self.rows) >= MAX_TABLE_ROWS:
             raise UnreadableSource(f"{self._path.name} has more than {MAX_TABLE_ROWS:,} rows")
-        self.rows.append(GridRow(f"row {self._number}", tuple(self._cells)))
+        self.rows.append(GridRow(f"row {self._number}", tuple(self._cells), is_ragged=True))
 
 
 def _column_of(reference: str, following: int) -> int:
