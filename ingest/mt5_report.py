@@ -11,29 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from commission.events import Deal
-from ingest.cells import (
-    ZERO,
-    shown,
-    to_amount,
-    to_comment,
-    to_currency,
-    to_entry,
-    to_kind,
-    to_number,
-    to_position_id,
-    to_symbol,
-    to_volume_e8,
-)
+from ingest.cells import to_currency, to_number
 from ingest.counts import Counts, counted
 from ingest.grid import GridRow, decoded, html_rows, text_rows
-from ingest.mt5_record import Money, Mt5Record, to_deals
-from ingest.mt5_report_positions import (
-    Found,
-    ListedPosition,
-    ReportDeal,
-    hedging_positions,
-    netting_positions,
-)
+from ingest.mt5_record import Mt5Record, to_deals
+from ingest.mt5_report_positions import Found, hedging_positions, netting_positions
+from ingest.mt5_report_rows import ListedPosition, ReportDeal, to_deal, to_listed
 from ingest.mt5_report_tables import (
     ACCOUNT,
     ReportAccount,
@@ -43,7 +26,7 @@ from ingest.mt5_report_tables import (
     is_deal_headings,
     split_tables,
 )
-from ingest.server_time import RepeatedHour, parse_server_time
+from ingest.server_time import RepeatedHour
 from ingest.sources import (
     BadRow,
     Graveyard,
@@ -59,13 +42,10 @@ KIND = "mt5-report"
 ZIP = b"PK\x03\x04"
 CREDIT_KINDS = frozenset({"credit", "bonus", "so_compensation"})
 """Their amount may go to the credit and leave the balance as it is."""
-POSITION_HEADINGS = 13
 HEAD_LINES = 60
 
 _REASONS = {"sl": "stop_loss", "tp": "take_profit", "so": "stop_out"}
 _STOP = re.compile(r"\[(sl|tp|so)\b", re.IGNORECASE)
-_THOUSANDS = re.compile(r"(?<=[0-9]) (?=[0-9]{3})")
-_NO_LETTER = "\ufffd"
 _TESTER = "strategy tester report"
 
 
@@ -203,7 +183,7 @@ class _Report:
         width = len(table.headings.cells)
         for row in table.rows:
             try:
-                deal = _to_deal(row, columns, width)
+                deal = to_deal(row, columns, width)
                 if rows.is_known(deal):
                     self._counts.skipped["repeated_row"] += 1
                     continue
@@ -216,7 +196,7 @@ class _Report:
     def _read_positions(self, table: Table, rows: _Rows) -> None:
         for row in table.rows:
             try:
-                rows.positions.append(_to_position(row, table))
+                rows.positions.append(to_listed(row, table))
             except BadRow as bad:
                 # The row is no deal; but without it a closing might be matched with its twin.
                 rows.has_all_positions = False
@@ -318,97 +298,3 @@ def _is_from_start(deals: list[ReportDeal | None]) -> bool:
     """Tell whether the first deal is the deposit that lifts the balance from zero: an account's first."""
     first = deals[0] if deals else None
     return first is not None and first.kind == "balance" and first.balance == sum(first.money) > 0
-
-
-def _to_deal(row: GridRow, columns: dict[str, int], width: int) -> ReportDeal:
-    cells = _cells(row, width)
-    cell = {name: cells[index] for name, index in columns.items()}
-    if any(_NO_LETTER in text for name, text in cell.items() if name != "comment"):
-        raise BadRow("bad_encoding", "bytes of the row are no letters; save the report again")
-    kind, side = to_kind(cell["type"])
-    is_trade = side is not None
-    server_time = _to_time(cell["time"])
-    return ReportDeal(
-        row=row,
-        deal=to_number(cell["deal"], "Deal"),
-        server_time=server_time,
-        occurred_at=server_time,
-        kind=kind,
-        side=side,
-        entry=to_entry(cell["direction"]) if is_trade else None,
-        symbol=to_symbol(cell["symbol"]) if is_trade else "",
-        volume_e8=_volume_e8(cell["volume"]) if is_trade else 0,
-        price=to_amount(cell["price"], "Price") if is_trade else None,
-        order=to_position_id(cell["order"]) if is_trade else "",
-        money=_money(cell, is_trade=is_trade),
-        balance=to_amount(cell["balance"], "Amount"),
-        comment=to_comment(cell.get("comment", "")),
-    )
-
-
-def _money(cell: dict[str, str], *, is_trade: bool) -> Money:
-    """Read a deal's amounts; of a cash operation only the profit must be there."""
-    none = "" if is_trade else "0"
-    return Money(
-        to_amount(cell["profit"], "Profit"),
-        to_amount(cell["commission"] or none, "Commission"),
-        to_amount(cell["fee"] or none, "Fee") if "fee" in cell else ZERO,
-        to_amount(cell["swap"] or none, "Swap"),
-    )
-
-
-def _to_position(row: GridRow, table: Table) -> ListedPosition:
-    """Read a row of the positions: the first eight columns are always the same."""
-    headings = table.headings
-    cells, columns = _cells(row, len(headings.cells)), headings.filled
-    kind, side = to_kind(cells[columns[3]])
-    if side is None or kind != "trade":
-        raise BadRow("unknown_type", f"Type `{shown(cells[columns[3]])}` of a position; it is buy or sell")
-    opened = ListedPosition(
-        position_id=str(to_number(cells[columns[1]], "Position")),
-        symbol=to_symbol(cells[columns[2]]),
-        side=side,
-        volume_e8=_volume_e8(cells[columns[4]]),
-        opened_at=_to_time(cells[columns[0]]),
-        open_price=to_amount(cells[columns[5]], "Price"),
-    )
-    if table.kind == "open_positions":
-        return opened
-    if len(columns) != POSITION_HEADINGS:
-        raise BadRow("unknown_table", f"a Positions table has {POSITION_HEADINGS} columns")
-    return replace(
-        opened,
-        closed_at=_to_time(cells[columns[8]]),
-        close_price=to_amount(cells[columns[9]], "Price"),
-        swap=to_amount(cells[columns[11]], "Swap"),
-        profit=to_amount(cells[columns[12]], "Profit"),
-    )
-
-
-def _cells(row: GridRow, width: int) -> tuple[str, ...]:
-    """The cells of a row that is as wide as its headings."""
-    if row.is_cut:
-        raise BadRow("truncated_row", "the file ends in this row without a line end; save it again")
-    if len(row.cells) > width or (len(row.cells) < width and not row.is_ragged):
-        raise BadRow("wrong_cells", f"the row has {len(row.cells)} columns, its headings {width}")
-    return row.cells + ("",) * (width - len(row.cells))
-
-
-def _volume_e8(text: str) -> int:
-    volume_e8 = to_volume_e8(_THOUSANDS.sub("", text))
-    if not volume_e8:
-        raise BadRow(
-            "bad_volume", f"Volume `{shown(text)}`: the terminal shows too few decimals; {_OTHER_SOURCE}"
-        )
-    return volume_e8
-
-
-_OTHER_SOURCE = "read the deal from MT5 Manager's Deals export"
-
-
-def _to_time(text: str) -> datetime:
-    try:
-        return parse_server_time(text)
-    except ValueError:
-        # What stands there instead of a time may be half a name, so it is not repeated.
-        raise BadRow("bad_time", "the time is not one such as 2025.03.13 00:36:37") from None

@@ -11,13 +11,10 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 
-from commission.events import DealKind, Entry, Side
+from commission.events import Entry, Side
 from ingest.counts import to_lots
-from ingest.grid import GridRow
-from ingest.mt5_record import Money
+from ingest.mt5_report_rows import ListedPosition, ReportDeal
 from ingest.sources import BadRow
 
 MAX_CLOSINGS = 16
@@ -27,47 +24,6 @@ MAX_STEPS = 1_000_000
 
 _ELSEWHERE = "read the Deals export of MT5 Manager, the Web API or the database instead"
 _OPPOSITE: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportDeal:
-    """A row of the Deals table, read but for its position."""
-
-    row: GridRow
-    deal: int
-    server_time: datetime
-    occurred_at: datetime
-    kind: DealKind
-    side: Side | None
-    entry: Entry | None
-    symbol: str
-    volume_e8: int
-    price: Decimal | None
-    order: str
-    money: Money
-    balance: Decimal
-    comment: str
-
-    @property
-    def signed_e8(self) -> int:
-        """The volume, negative for a sell."""
-        return self.volume_e8 if self.side == "buy" else -self.volume_e8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedPosition:
-    """A row of the Positions table; `closed_at` None stands for one of the open positions."""
-
-    position_id: str
-    symbol: str
-    side: Side
-    volume_e8: int
-    opened_at: datetime
-    open_price: Decimal
-    closed_at: datetime | None = None
-    close_price: Decimal | None = None
-    swap: Decimal | None = None
-    profit: Decimal | None = None
 
 
 Key = tuple[object, ...]
