@@ -1,5 +1,6 @@
 """Tells by its content what a file is, and reads it as that."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Literal
 
 from ingest import crm_csv, mt4_statement, mt5_deals_csv, mt5_report
 from ingest.counts import Counts
-from ingest.rows import read_header
+from ingest.grid import decoded
+from ingest.rows import column_name, read_header
 from ingest.sources import Item, Read, ServerProfile, UnreadableSource, agreeing, check_size
 from ingest.xlsx import is_workbook
 
@@ -44,6 +46,7 @@ def detect(path: Path) -> Kind:
     is_html = b"<html" in head.lower() or b"<table" in head.lower()
     if is_html and b"Account:" in head and b"Transactions:" in head:
         return "mt4-statement"
+    _check_signal(head, path)
     if mt5_report.is_report(head):
         return "mt5-report"
     if is_html:
@@ -65,6 +68,17 @@ def read_any(
             f"{path.name} is {kind}: name the server it came from, with its time rule and margin mode"
         )
     return agreeing(_READERS[kind](path, profile, received_at, counts), profile, path)
+
+
+def _check_signal(head: bytes, path: Path) -> None:
+    """Raise for the history of an MQL5 signal: it is known, and of no use."""
+    first = decoded(head.partition(b"\n")[0]).replace("\x00", "")
+    cells = tuple(column_name(cell) for cell in re.split("[;,\t]", first))
+    if cells[:4] == ("time", "type", "volume", "symbol") and "deal" not in cells:
+        raise UnreadableSource(
+            f"{path.name} is the history of an MQL5 signal: it has no numbers of deals, so what is read twice"
+            f" could not be told from what happened twice. Read the account itself. Known: {KNOWN}"
+        )
 
 
 def _detect_csv(path: Path) -> Kind:

@@ -52,7 +52,7 @@ _TESTER = "strategy tester report"
 def read(
     path: Path, profile: ServerProfile, received_at: datetime, counts: Counts | None = None
 ) -> Iterator[Item]:
-    """Yield a report's dead letters, then its deals in order of time, then number.
+    """Yield a report's dead letters, then its deals in order of time, within a second as the file has them.
 
     Raise `UnreadableSource` at once for a file that is no such report, contradicts the profile, or
     leaves open whose it is.
@@ -175,7 +175,6 @@ class _Report:
                 deals += self._to_deals(deal, found)
             except BadRow as bad:
                 self._bury(deal.row, bad, rows)
-        deals.sort(key=lambda deal: (deal.occurred_at, int(deal.deal_id)))
         return [*rows.buried, *deals]
 
     def _read_deals(self, table: Table, rows: _Rows) -> None:

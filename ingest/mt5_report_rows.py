@@ -94,7 +94,7 @@ def to_deal(row: GridRow, columns: dict[str, int], width: int) -> ReportDeal:
         price=to_amount(cell["price"], "Price") if is_trade else None,
         order=to_position_id(cell["order"]) if is_trade else "",
         money=_money(cell, is_trade=is_trade),
-        balance=to_amount(cell["balance"], "Amount"),
+        balance=to_amount(cell["balance"], "Balance"),
         comment=to_comment(cell.get("comment", "")),
     )
 

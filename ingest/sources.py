@@ -76,6 +76,18 @@ class ServerProfile:
         check_server(self.server)
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person says of a file that does not say it itself; a file that says another is refused."""
+
+    login: int | None = None
+    currency: str = ""
+    group: str = ""
+
+
+NOTHING_SAID = Said()
+
+
 class Read(Protocol):
     """How every source is read: lazily; a file that cannot be used fails at the call itself."""
 

@@ -140,7 +140,7 @@ def plain_number(text: str) -> str:
     if not number.is_finite() or not -EXACT_DIGITS <= number.adjusted() < EXACT_DIGITS:
         return text
     if len(number.as_tuple().digits) > EXACT_DIGITS:
-        number = _ROUNDED.plus(number)
+        number = _ROUNDED.plus(number).normalize()
     return f"{number:f}"
 
 
