@@ -15,10 +15,12 @@ MAX_TABLE_ROWS = 500_000
 """One account's history of many years has 100,000."""
 MAX_GRID_COLUMNS = 64
 MAX_CELL_CHARS = 1_000
+PIECE_ROWS = 1_000
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _DELIMITERS = ",;\t"
 _HEAD_CHARS = 20_000
+_ROW_END = re.compile(r"</tr\s*>", re.IGNORECASE)
 _SPACES = re.compile(r"[\s\u00a0]+")
 
 
@@ -63,8 +65,11 @@ def html_rows(path: Path) -> Iterator[GridRow]:
         raise UnreadableSource(
             f"{path.name} ends without `</html>`: it was cut off, and deals may be missing; save it again"
         )
-    for number, node in enumerate(LexborHTMLParser(text).css("tr"), start=1):
-        yield GridRow(f"row {_bounded(number, path)}", tuple(_html_cells(node)))
+    number = 0
+    for piece in _pieces(text):
+        for node in LexborHTMLParser(f"<table>{piece}").css("tr"):
+            number += 1
+            yield GridRow(f"row {_bounded(number, path)}", tuple(_html_cells(node)))
 
 
 def text_rows(path: Path) -> Iterator[GridRow]:
@@ -89,6 +94,16 @@ def text_rows(path: Path) -> Iterator[GridRow]:
 def clean(cell: str) -> str:
     """A cell without no-break spaces and spaces around; longer than any real one it is cut."""
     return _SPACES.sub(" ", cell[:MAX_CELL_CHARS]).strip()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Part a page behind table rows: a parsed page takes ten times its text, so it is never whole."""
+    start = 0
+    for number, end in enumerate(_ROW_END.finditer(text), start=1):
+        if number % PIECE_ROWS == 0:
+            yield text[start : end.end()]
+            start = end.end()
+    yield text[start:]
 
 
 def _html_cells(row: LexborNode) -> Iterator[str]:

@@ -106,7 +106,8 @@ def hedging_positions(
     if is_whole:
         known = _closed_at_once(closings, listed)
         rest = [deal for deal in closings if id(deal) not in known]
-        left = [position for position in listed if position.position_id not in set(known.values())]
+        closed = set(known.values())
+        left = [position for position in listed if position.position_id not in closed]
         known |= _closed_in_parts(rest, left)
         known |= _opened_without_order([deal for deal in read if deal.entry == "in"], listed)
     return [_hedging(deal, known) for deal in deals]

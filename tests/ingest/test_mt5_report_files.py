@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from infra.cli import app
 from ingest import xlsx
 from ingest.detect import detect, read_any
+from ingest.grid import PIECE_ROWS
 from ingest.mt5_report import read
 from ingest.sources import UnreadableSource
 from ingest.xlsx import plain_number, xlsx_rows
@@ -166,6 +167,22 @@ def test_a_cut_off_page_is_refused(tmp_path: Path) -> None:
     path.write_bytes(raw[: len(raw) * 2 // 3])
     with pytest.raises(UnreadableSource, match="it was cut off"):
         read(path, mt5(), RECEIVED)
+
+
+def test_long_pages_are_read_in_pieces(tmp_path: Path) -> None:
+    """A page of several pieces has every deal once, at the row where it stands."""
+    count = 2 * PIECE_ROWS + 500
+    lines = [
+        deal(
+            f"{10 + n // 3600:02}:{n // 60 % 60:02}:{n % 60:02} {n + 1} EURUSD buy in 0.01 1.10 {n + 9000}",
+            balance="0",
+        )
+        for n in range(count)
+    ]
+    path = html_file(tmp_path / "r.html", grid({"Deals": lines}))
+    deals, letters = sorted_out(read(path, mt5(), RECEIVED))
+    assert ([str(n) for n in range(1, count + 1)], []) == ([deal.deal_id for deal in deals], letters)
+    assert f"mt5-report r.html:{6 + count}" == deals[-1].source
 
 
 def test_a_row_of_another_width_is_told(tmp_path: Path) -> None:
