@@ -50,13 +50,6 @@ WHERE _topic = '{topics.SETTLEMENTS}' AND _partition = {{partition:UInt32}}
 LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
-# A batch sent again after a crash has the same source; the book took the first and skipped the others.
-_AGAIN = f"""
-SELECT arraySort(groupArray(_offset)) AS offsets FROM books FINAL
-WHERE _topic = '{topics.PARTNER_BOOK}' AND _partition = {{partition:UInt32}} AND source != ''
-GROUP BY source HAVING count() > 1 LIMIT {{limit:UInt32}}
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
-
 _TERMS = f"""
 SELECT _offset, source, message FROM books FINAL
 WHERE _topic = '{topics.PARTNER_BOOK}' AND _partition = {{partition:UInt32}}
@@ -127,7 +120,6 @@ class _Log:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._causes: dict[int, dict[int, tuple[int, int]]] = {}
-        self._firsts: dict[int, dict[int, int]] = {}
         self._periods: dict[int, list[tuple[int, PeriodDefined]]] = {}
 
     def cause(self, partition: int, offset: int) -> tuple[int, int]:
@@ -143,13 +135,6 @@ class _Log:
                 "transfers belong to which statement. Let the sink store the topics into an empty database.",
             )
         return found
-
-    def first(self, partition: int, offset: int) -> int:
-        """Where the book took up what it was sent at `offset`."""
-        if partition not in self._firsts:
-            rows = self._ledger.rows(_AGAIN, partition=partition, limit=MAX_MESSAGES)
-            self._firsts[partition] = {again: row["offsets"][0] for row in rows for again in row["offsets"]}
-        return self._firsts[partition].get(offset, offset)
 
     def periods(self, partition: int) -> list[tuple[int, PeriodDefined]]:
         """The periods, with the offsets at which the book learned them."""
@@ -209,4 +194,4 @@ class _History:
         topic, partition, offset = row["_topic"], row["_partition"], row["_offset"]
         if topic == topics.SETTLEMENTS:
             _, offset = self._log.cause(partition, offset)
-        return Booked(self._log.first(self._partition, offset), Transfer(**{n: row[n] for n in _SHOWN}))
+        return Booked(offset, Transfer(**{n: row[n] for n in _SHOWN}))

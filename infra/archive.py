@@ -24,7 +24,7 @@ from fastapi.responses import StreamingResponse
 
 from commission.outputs import Statement, Transfer
 from infra.kafka_topics import partition_counts
-from schemas import topics
+from schemas import sources, topics
 from schemas.errors import Unavailable
 from schemas.operations import Operations, decode_operation
 from schemas.wire import decode_batch
@@ -52,8 +52,8 @@ class Logged(NamedTuple):
 class Stored(NamedTuple):
     """Ledger rows that one message of a target topic holds, and what is known of where they came from.
 
-    `source` is `topic/partition/offset/part` of the book's message behind it; empty where the
-    archive does not keep it, as for settlements.
+    `source` tells the book's messages behind it; empty where the archive does not keep it, as for
+    settlements.
     """
 
     source: str
@@ -125,7 +125,7 @@ class MemoryLog:
 
     def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
         """The newest position of each origin."""
-        return dict(topics.origin_of(m.source) for m in self.topics[topic][partition] if m.source)
+        return dict(sources.origin_of(m.source) for m in self.topics[topic][partition] if m.source)
 
     def strays(self) -> int:
         """None: rows are read from messages."""
@@ -142,12 +142,12 @@ def _rows_of(messages: Iterator[Logged]) -> Iterator[Stored]:
     for message in messages:
         if not message.source:
             continue
-        origin, position = topics.origin_of(message.source)
-        if position <= seen.get(origin, (-1, -1)):
-            continue
-        seen[origin] = position
-        rows = [record for record in decode_batch(message.value) if isinstance(record, ROW_RECORDS)]
-        yield Stored(message.source, rows)
+        for source, value in sources.split(message.source, message.value):
+            origin, position = sources.origin_of(source)
+            if position <= seen.get(origin, sources.NOWHERE):
+                continue
+            seen[origin] = position
+            yield Stored(source, [one for one in decode_batch(value) if isinstance(one, ROW_RECORDS)])
 
 
 # Kafka
@@ -231,7 +231,7 @@ class KafkaLog:
         """The rows the topic holds."""
         reached = self._reached[topic, partition] = {}
         for stored in _rows_of(self.messages(topic, partition)):
-            origin, position = topics.origin_of(stored.source)
+            origin, position = sources.origin_of(stored.source)
             reached[origin] = position
             yield stored
 
@@ -289,11 +289,20 @@ QUERIES: dict[str, str] = {
         WHERE _topic = {{topic:String}} AND _partition = {{partition:UInt32}} {_AS_RECORDS}
     """,
     "reached": """
-        SELECT concat(arrayStringConcat(arraySlice(splitByChar('/', source), 1, 2), '/')) AS origin,
-            max((toUInt64(splitByChar('/', source)[3]), toUInt32(splitByChar('/', source)[4]))) AS newest
+        WITH splitByChar('/', splitByChar('|', source)[1]) AS parts
+        SELECT arrayStringConcat(arraySlice(parts, 1, 2), '/') AS origin,
+            max((toUInt64(parts[3]), toUInt32(parts[4]))) AS newest
         FROM books WHERE _topic = {topic:String} AND _partition = {partition:UInt32} AND source != ''
         GROUP BY origin SETTINGS output_format_json_quote_64bit_integers = 0,
             output_format_json_escape_forward_slashes = 0
+    """,
+    "across": f"""
+        SELECT _offset AS offset, source, message FROM books FINAL
+        WHERE _topic = {{topic:String}} AND _partition = {{partition:UInt32}}
+          AND startsWith(source, concat({{origin:String}}, '/')) AND position(source, '|') > 0
+          AND toUInt64(splitByChar('/', source)[3]) > {{last:UInt64}}
+          AND toUInt64(splitByChar('/', splitByChar('|', source)[2])[1]) <= {{last:UInt64}}
+        {_AS_MESSAGES}
     """,
     "newest": """
         SELECT toString(if(count() = 0, 0, max(_offset) + 1)) AS newest FROM (
@@ -413,6 +422,17 @@ class ArchiveLog:
             return {}
         rows = self._rows("reached", topic=topic, partition=partition)
         return {row["origin"]: _pair(row["newest"]) for row in rows}
+
+    def up_to(self, topic: str, partition: int, until: Mapping[str, int]) -> set[str]:
+        """Transfers caused at or before `until` that came together with later ones."""
+        found: set[str] = set()
+        for origin, last in until.items():
+            rows = self._rows("across", topic=topic, partition=partition, origin=origin, last=last)
+            parts = (part for row in rows for part in sources.split(row["source"], row["message"].encode()))
+            for source, value in parts:
+                if sources.origin_of(source)[1][0] <= last:
+                    found.update(one.transfer_id for one in decode_batch(value) if isinstance(one, Transfer))
+        return found
 
     def newest(self, topic: str, partition: int) -> int:
         """The offset after the newest message that has rows."""

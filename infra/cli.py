@@ -50,6 +50,9 @@ EXIT_REJECTED = EXIT_UNAVAILABLE = 3
 TermsDir = Annotated[
     Path, typer.Option("--terms", exists=True, file_okay=False, help="Folder of terms YAML.")
 ]
+FileLogin = Annotated[int | None, typer.Option("--login", min=1, help="Account, if the files name none.")]
+FileCurrency = Annotated[str, typer.Option("--currency", help="Deposit currency, if the files name none.")]
+FileGroup = Annotated[str, typer.Option("--group", help="The account's group, if the files name none.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
@@ -161,13 +164,17 @@ def ingest(
     server: Annotated[
         str, typer.Option(help="The server the exports are from, as broker.yaml names it.")
     ] = "",
+    login: FileLogin = None,
+    currency: FileCurrency = "",
+    group: FileGroup = "",
 ) -> None:
-    """Publish what is in files: MT5 Manager deals CSV, MT4 statements, CRM events CSV."""
+    """Publish what is in files: MT5 Manager deals CSV, MT5 reports, MT4 statements, CRM events CSV."""
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     from infra.bootstrap import kafka_servers, prepare_topics
     from infra.feed import Input, feed
     from ingest.counts import Counts
+    from ingest.sources import Said
     from ingest.terms import load_terms
 
     settings, counts = Settings(), Counts()
@@ -176,7 +183,8 @@ def ingest(
         if server and server not in broker.servers:
             known = ", ".join(sorted(broker.servers))
             raise typer.BadParameter(f"broker.yaml has no server {server}; it has {known}")
-        inputs = [Input(path, broker.servers.get(server)) for path in paths]
+        said = Said(login, currency, group)
+        inputs = [Input(path, broker.servers.get(server), said) for path in paths]
         kafka = kafka_servers(settings)
         prepare_topics(settings, kafka)
         with Progress(SpinnerColumn(), TextColumn("publishing"), MofNCompleteColumn(), console=err) as bar:
@@ -194,7 +202,9 @@ def normalise(
     server: Annotated[str, typer.Option(help="Name of the server it was exported from.")] = "",
     platform: Annotated[str, typer.Option(help="mt4 or mt5.")] = "",
     timezone: Annotated[str, typer.Option(help="The server's clock, such as America/New_York+7h.")] = "",
-    currency: Annotated[str, typer.Option(help="Deposit currency, where the file names none.")] = "",
+    login: FileLogin = None,
+    currency: FileCurrency = "",
+    group: FileGroup = "",
     margin_mode: Annotated[str, typer.Option(help="hedging or netting, if all groups are one.")] = "",
 ) -> None:
     """Print the events of a file as JSON lines; a summary on stderr; exit 3 if rows were rejected.
@@ -202,9 +212,11 @@ def normalise(
     Exports of a platform need --server, --platform and --timezone; CRM files do not.
     """
     from infra.normalise import normalise as run
+    from ingest.sources import Said
 
     with told():
-        counts = run(path, server, platform, timezone, currency, margin_mode, sys.stdout.buffer, err)
+        said = Said(login, currency, group)
+        counts = run(path, server, platform, timezone, said, margin_mode, sys.stdout.buffer, err)
     for line in counts.lines():
         err.print(line, highlight=False)
     if counts.dead_letters:

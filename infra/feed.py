@@ -9,7 +9,7 @@ from ingest.counts import Counts
 from ingest.detect import detect, read_any
 from ingest.produce import PublishReport, publish
 from ingest.server_time import parse_rule
-from ingest.sources import Item, ServerProfile, UnreadableSource
+from ingest.sources import NOTHING_SAID, Item, Said, ServerProfile, UnreadableSource
 from ingest.terms import Server
 
 
@@ -19,16 +19,20 @@ class Input:
 
     path: Path
     server: Server | None = None
+    said: Said = NOTHING_SAID
 
 
-def profile_of(server: Server) -> ServerProfile:
-    """What the terms say about a server, as the sources want it."""
+def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
+    """What the terms say about a server, and a person about the file, as the sources want it."""
     return ServerProfile(
         server=server.server,
         platform=server.platform,
         clock=parse_rule(server.timezone),
         margin_mode=server.margin_mode,
-        currency=server.currency,
+        currency=said.currency or server.currency,
+        login=said.login,
+        group=said.group,
+        is_currency_said=bool(said.currency),
     )
 
 
@@ -36,7 +40,7 @@ def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:
     """Everything the files hold, file after file."""
     received_at = datetime.now(UTC)
     for given in inputs:
-        profile = profile_of(given.server) if given.server is not None else None
+        profile = profile_of(given.server, given.said) if given.server is not None else None
         if profile is None and detect(given.path) != "crm-csv":
             raise UnreadableSource(
                 f"{given.path.name} is a platform export; say which server it is from with --server"

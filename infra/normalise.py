@@ -10,7 +10,7 @@ from commission.events import Platform
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
 from ingest.server_time import parse_rule
-from ingest.sources import MarginMode, ServerProfile, UnreadableSource
+from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
 from schemas.wire import encode
 
@@ -20,7 +20,7 @@ def normalise(
     server: str,
     platform: str,
     timezone: str,
-    currency: str,
+    said: Said,
     margin_mode: str,
     lines: BinaryIO,
     complaints: Console,
@@ -28,7 +28,7 @@ def normalise(
     """Write the events of `path` to `lines`; say what was rejected, and where."""
     profile = None
     if detect(path) != "crm-csv":
-        profile = _profile(server, platform, timezone, currency, margin_mode)
+        profile = _profile(server, platform, timezone, said, margin_mode)
     counts = Counts()
     for item in read_any(path, profile, datetime.now(UTC), counts):
         if isinstance(item, DeadLetter):
@@ -38,7 +38,7 @@ def normalise(
     return counts
 
 
-def _profile(server: str, platform: str, timezone: str, currency: str, margin_mode: str) -> ServerProfile:
+def _profile(server: str, platform: str, timezone: str, said: Said, margin_mode: str) -> ServerProfile:
     """What the options say of the server; raise `UnreadableSource` if they cannot be used."""
     if platform not in ("mt4", "mt5"):
         raise UnreadableSource(f"--platform is mt4 or mt5, not `{platform}`")
@@ -50,7 +50,10 @@ def _profile(server: str, platform: str, timezone: str, currency: str, margin_mo
             platform=cast(Platform, platform),
             clock=parse_rule(timezone),
             margin_mode=cast(MarginMode, margin_mode) or None,
-            currency=currency,
+            currency=said.currency,
+            login=said.login,
+            group=said.group,
+            is_currency_said=bool(said.currency),
         )
     except ValueError as error:
         raise UnreadableSource(str(error)) from None

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from infra.archive import ArchiveLog, Log, LogAt
+from commission.outputs import Statement
+from infra.archive import ArchiveLog, Log, LogAt, Row
 from infra.pool import Bar, Pool, no_bar, report
 from infra.refold import Refold, RowsHash, rows_of
-from schemas import topics
+from schemas import sources, topics
 from schemas.errors import Unusable
 from streams.partition import HoleError
 from streams.stages import CLIENTS, PARTNERS
@@ -181,13 +182,17 @@ def _read_stored(log: Log, task: tuple[str, str, int, Until]) -> tuple[dict[str,
     book, target, number, until = task
     counts = log.counts()
     end = log.end(target, number)
-    known = log.reached(target, number) if isinstance(log, ArchiveLog) else {}
+    known: Mapping[str, sources.Position] = {}
+    in_time: set[str] = set()
+    if isinstance(log, ArchiveLog):
+        known, in_time = log.reached(target, number), log.up_to(target, number, until)
     hashes: dict[str, RowsHash] = defaultdict(RowsHash)
     for source, rows in log.stored(target, number):
         for row in rows:
             if source:
-                origin, position = topics.origin_of(source)
-                if position[0] > until.get(origin, position[0]) or position > known.get(origin, position):
+                origin, position = sources.origin_of(source)
+                is_late = position[0] > until.get(origin, position[0])
+                if (is_late and _id(row) not in in_time) or position > known.get(origin, position):
                     continue
             else:
                 origin = f"{book}/{topics.partition_of(row.ib_id, counts[book])}"
@@ -201,6 +206,10 @@ def _read_stored(log: Log, task: tuple[str, str, int, Until]) -> tuple[dict[str,
         for origin in {*hashes, *(origin for origin in reached if origin.rpartition("/")[0] == book)}
     }
     return found, lost
+
+
+def _id(row: Row) -> str:
+    return row.statement_id if isinstance(row, Statement) else row.transfer_id
 
 
 def _at_most(reached: tuple[int, int] | None, last: int | None) -> tuple[int, int] | None:
@@ -258,7 +267,7 @@ class _Tally:
             if not rows:
                 continue
             target = f"{message.topic}/{message.partition}"
-            if self._is_stored(target, topics.origin_of(message.source)[1]):
+            if self._is_stored(target, sources.origin_of(message.source)[1]):
                 for row in rows:
                     self.hashes[target].add(row)
             else:

@@ -87,6 +87,7 @@ AmountColumn = Literal[
     "Fee",
     "Swap",
     "Profit",
+    "Balance",
     "Price",
     "Taxes",
     "Amount",

@@ -12,6 +12,9 @@ from schemas.dead_letters import DeadLetter
 _Item = TypeVar("_Item", bound=Deal | AccountLinked | ClientEvent | DeadLetter)
 
 
+MAX_BREAKS_TOLD = 20
+
+
 @dataclass(slots=True)
 class Sums:
     """Volume and amounts of the trades in one currency."""
@@ -50,6 +53,10 @@ class Counts:
     trades: dict[str, Sums] = field(default_factory=dict)
     cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Amounts of cash operations by kind and currency."""
+    balance_steps: int = 0
+    """Balances that were compared with the one before and the amounts between."""
+    balance_breaks: list[str] = field(default_factory=list)
+    """Where a balance does not follow from the one before."""
 
     def add(self, item: Deal | AccountLinked | ClientEvent | DeadLetter) -> None:
         """Count one item of a source."""
@@ -90,7 +97,15 @@ class Counts:
         told += [
             f"{kind} in {currency}: {amount:f}" for (kind, currency), amount in sorted(self.cash.items())
         ]
-        return told
+        return told + self._balance_lines()
+
+    def _balance_lines(self) -> list[str]:
+        if not self.balance_steps:
+            return []
+        broken, more = len(self.balance_breaks), len(self.balance_breaks) - MAX_BREAKS_TOLD
+        told = [f"balances: {self.balance_steps:,} checked, {broken:,} do not follow from the one before"]
+        told += [f"  {where}" for where in self.balance_breaks[:MAX_BREAKS_TOLD]]
+        return told + ([f"  and {more:,} more"] if more > 0 else [])
 
 
 def counted(items: Iterable[_Item], counts: Counts) -> Iterator[_Item]:

@@ -1,31 +1,38 @@
 """Tells by its content what a file is, and reads it as that."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ingest import crm_csv, mt4_statement, mt5_deals_csv, mt5_json_file
+from ingest import crm_csv, mt4_statement, mt5_deals_csv, mt5_json_file, mt5_report
 from ingest.counts import Counts
-from ingest.rows import Header, read_header
-from ingest.sources import Item, Read, ServerProfile, UnreadableSource, check_size
+from ingest.grid import decoded
+from ingest.rows import column_name, read_header
+from ingest.sources import Item, Read, ServerProfile, UnreadableSource, agreeing, check_size
+from ingest.xlsx import is_workbook
 
-Kind = Literal["mt5-deals-csv", "mt5-terminal-json", "mt5-web-api-json", "mt4-statement", "crm-csv"]
+Kind = Literal[
+    "mt5-deals-csv", "mt5-report", "mt5-terminal-json", "mt5-web-api-json", "mt4-statement", "crm-csv"
+]
 KNOWN = (
-    "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-terminal-json (deals of the"
-    " MetaTrader5 package), mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server,"
-    " Statement or DetailedStatement as HTML), crm-csv (our own: event,event_id,occurred_at,client_id,…)"
+    "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-report (MT5 terminal, Trade History Report"
+    " as HTML or XLSX, or saved as CSV), mt5-terminal-json (deals of the MetaTrader5 package),"
+    " mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server, Statement or"
+    " DetailedStatement as HTML), crm-csv (our own: event,event_id,occurred_at,client_id,…)"
 )
 HEAD_BYTES = 65_536
 
-READERS: Mapping[Kind, Read] = {
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+_READERS: dict[Kind, Read] = {
     "mt5-deals-csv": mt5_deals_csv.read,
+    "mt5-report": mt5_report.read,
     "mt5-terminal-json": mt5_json_file.read,
     "mt5-web-api-json": mt5_json_file.read,
     "mt4-statement": mt4_statement.read,
 }
-
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def detect(path: Path) -> Kind:
@@ -33,18 +40,28 @@ def detect(path: Path) -> Kind:
     check_size(path)
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if head.startswith(_UTF16):
+    if head.startswith(_OLD_OFFICE):
         raise UnreadableSource(
-            f"{path.name} is UTF-16, as MT5 terminal reports are; those lack position numbers. Known: {KNOWN}"
+            f"{path.name} is an old or locked workbook; save it as .xlsx without a password"
         )
-    if b"<html" in head.lower() or b"<table" in head.lower():
-        if b"Account:" in head and b"Transactions:" in head:
-            return "mt4-statement"
-        raise UnreadableSource(f"{path.name} is HTML, but no MT4 statement. Known: {KNOWN}")
+    if head.startswith(mt5_report.ZIP):
+        if is_workbook(path):
+            return "mt5-report"
+        raise UnreadableSource(f"{path.name} is an archive, but no whole workbook. Known: {KNOWN}")
     if mt5_json_file.is_json(head):
         if kind := mt5_json_file.kind_of_json(head):
             return kind
         raise UnreadableSource(f"{path.name} is JSON, but not of deals as MT5 spells them. Known: {KNOWN}")
+    is_html = b"<html" in head.lower() or b"<table" in head.lower()
+    if is_html and b"Account:" in head and b"Transactions:" in head:
+        return "mt4-statement"
+    _check_signal(head, path)
+    if mt5_report.is_report(head):
+        return "mt5-report"
+    if is_html:
+        raise UnreadableSource(f"{path.name} is HTML, but no statement or report. Known: {KNOWN}")
+    if head.startswith(_UTF16):
+        raise UnreadableSource(f"{path.name} is UTF-16, but no MT5 report. Known: {KNOWN}")
     return _detect_csv(path)
 
 
@@ -59,11 +76,21 @@ def read_any(
         raise UnreadableSource(
             f"{path.name} is {kind}: name the server it came from, with its time rule and margin mode"
         )
-    return READERS[kind](path, profile, received_at, counts)
+    return agreeing(_READERS[kind](path, profile, received_at, counts), profile, path)
+
+
+def _check_signal(head: bytes, path: Path) -> None:
+    """Raise for the history of an MQL5 signal: it is known, and of no use."""
+    first = decoded(head.partition(b"\n")[0]).replace("\x00", "")
+    cells = tuple(column_name(cell) for cell in re.split("[;,\t]", first))
+    if cells[:4] == ("time", "type", "volume", "symbol") and "deal" not in cells:
+        raise UnreadableSource(
+            f"{path.name} is the history of an MQL5 signal: it has no numbers of deals, so what is read twice"
+            f" could not be told from what happened twice. Read the account itself. Known: {KNOWN}"
+        )
 
 
 def _detect_csv(path: Path) -> Kind:
-    header: Header | None
     try:
         header = read_header(path)
     except UnreadableSource as error:

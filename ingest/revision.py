@@ -29,11 +29,13 @@ def revision(
     """Digest a deal into 16 hex digits.
 
     Equal amounts give equal digests however they are spelled (`0`, `0.00`), so the same deal read
-    from another source has the same revision. Comment, reason and source take no part.
+    from another source has the same revision. The time counts to the second, for terminal reports
+    show no more. Comment, reason and source take no part.
     """
+    second = occurred_at.replace(microsecond=0).isoformat()
     matter = (
         f"{kind}\x1f{side}\x1f{entry}\x1f{symbol}\x1f{volume_e8}\x1f{volume_closed_e8}\x1f"
         f"{'' if price is None else plain(price)}\x1f{plain(profit)}\x1f{plain(commission)}\x1f"
-        f"{plain(fee)}\x1f{plain(swap)}\x1f{currency}\x1f{occurred_at.isoformat()}\x1f{position_id}"
+        f"{plain(fee)}\x1f{plain(swap)}\x1f{currency}\x1f{second}\x1f{position_id}"
     )
     return blake2b(matter.encode(), digest_size=REVISION_BYTES).hexdigest()

@@ -57,7 +57,9 @@ class ServerProfile:
     """What a file does not say about the platform server it came from.
 
     `server` is the name in every account key. `margin_mode` None: the server has groups of both.
-    `currency` and `login` speak where a file is silent; `group` is copied to every deal.
+    `currency` and `login` speak where a file is silent; `group` is copied to every deal. A login, a
+    group, and a currency of which `is_currency_said`, are of this very file: `agreeing` refuses
+    another in it. Else the currency is the server's usual one.
     """
 
     server: str
@@ -68,9 +70,22 @@ class ServerProfile:
     login: int | None = None
     group: str = ""
     service_reasons: frozenset[str] = SERVICE_REASONS
+    is_currency_said: bool = False
 
     def __post_init__(self) -> None:
         check_server(self.server)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person says of a file that does not say it itself; a file that says another is refused."""
+
+    login: int | None = None
+    currency: str = ""
+    group: str = ""
+
+
+NOTHING_SAID = Said()
 
 
 class Read(Protocol):
@@ -121,6 +136,28 @@ class Graveyard:
             reason=bad.reason,
             received_at=self.received_at,
         )
+
+
+def agreeing(items: Iterator[Item], profile: ServerProfile, path: Path) -> Iterator[Item]:
+    """Pass items on; raise `UnreadableSource` for a deal that contradicts what was said of the file."""
+    said = (
+        ("login", "" if profile.login is None else str(profile.login)),
+        ("currency", profile.currency if profile.is_currency_said else ""),
+        ("group", profile.group),
+    )
+    wanted = tuple((name, value) for name, value in said if value)
+    return _agreeing(items, wanted, path) if wanted else items
+
+
+def _agreeing(items: Iterator[Item], said: Sequence[tuple[str, str]], path: Path) -> Iterator[Item]:
+    for item in items:
+        for name, value in said:
+            if isinstance(item, Deal) and str(getattr(item, name)) != value:
+                raise UnreadableSource(
+                    f"{path.name} says {name} {getattr(item, name)} ({item.source}), but --{name} {value} was"
+                    " given; leave the option out, for what the file says counts"
+                )
+        yield item
 
 
 def check_server(server: str) -> str:

@@ -23,14 +23,7 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
 
 SOURCE_HEADER = "ibflow-source"
-"""Kafka header of a batch a stage sent: `topic/partition/offset/part` of the message behind it."""
-
-
-def origin_of(source: str) -> tuple[str, tuple[int, int]]:
-    """Split a source position into the origin `topic/partition` and the comparable rest: offset and part."""
-    topic, partition, offset, part = source.rsplit("/", 3)
-    return f"{topic}/{partition}", (int(offset), int(part))
-
+"""Kafka header of what a stage sent: the source position, see `schemas.sources`."""
 
 LEDGER_TOPICS = (PARTNER_BOOK, SETTLEMENTS, REJECTIONS, MILESTONES)
 """What leaves the pipeline: the ledger's rows and what explains their absence."""

@@ -118,9 +118,11 @@ class Changelog:
                 sent = [await self._send(producer, batch) for batch in _batches(producer, changes)]
                 last = (await asyncio.gather(*sent))[-1]
         except Exception as error:
-            if generation != self._generation or isinstance(error, ProducerFenced):
+            if generation != self._generation:
                 raise fenced from error
             await self._let_go()  # aiokafka's sequence numbers are off after a batch that failed
+            if isinstance(error, ProducerFenced):
+                raise fenced from error
             raise
         if generation != self._generation:
             raise fenced

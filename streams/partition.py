@@ -25,8 +25,9 @@ from commission.terms import (
     RatePublished,
     SymbolDefined,
 )
-from schemas import topics
+from schemas import sources, topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter, bury
+from schemas.sources import Position
 from schemas.wire import InvalidRecord, Record, batches, decode, decode_batch, encode
 from streams.stages import Stage
 
@@ -57,8 +58,8 @@ class Applied:
     """How far a partition has come; written with every message's state, in one atomic batch."""
 
     offset: int = -1
-    sources: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """`topic/partition` of a stage behind this one → offset and part of its newest batch."""
+    sources: dict[str, Position] = field(default_factory=dict)
+    """`topic/partition` of a stage behind this one → the newest of it that was taken in."""
     terms: int = 0
     """Terms messages seen, each kept under its number."""
 
@@ -130,10 +131,11 @@ class Partition:
             )
         applied = replace(self.applied, offset=offset)
         if source:
-            origin, position = topics.origin_of(source)
-            if position <= applied.sources.get(origin, (-1, -1)):
+            origin, position, new = sources.unseen(source, value, applied.sources)
+            if new is None:
                 return Step((), {self.key("@"): _dump(applied)}, applied, self.terms, {})
             applied = replace(applied, sources={**applied.sources, origin: position})
+            value = new
         if (why := self.skips.get(offset)) is not None:
             return self._skip(applied, value, why, received_at)
         return self._fold(applied, value, received_at)

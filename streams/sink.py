@@ -4,6 +4,7 @@ A batch is stored in two steps: 1 rows, 2 positions. A crash between them repeat
 table keeps one row for each id, so nothing is lost and nothing counts twice.
 """
 
+import json
 import logging
 import threading
 from collections import defaultdict
@@ -20,9 +21,10 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from commission.events import ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.terms import PartnerDefined, PeriodDefined, PlanDefined
-from schemas import topics
+from schemas import sources, topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.operations import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
+from schemas.sources import Position
 from schemas.wire import InvalidRecord, decode_batch, encode
 
 log = logging.getLogger("ibflow.sink")
@@ -147,13 +149,28 @@ class Rows:
     lines: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, topic: str, partition: int, offset: int, value: bytes, source: str) -> None:
-        """Take in one message; the same message always gives the same rows."""
+    def add(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        value: bytes,
+        source: str,
+        new: bytes | None = None,
+    ) -> None:
+        """Take in one message, which is archived whole; rows are made of what is `new` in it, by default all.
+
+        The same message always gives the same rows.
+        """
         if topic in BOOKS:
             archived = [topic, partition, offset, source, value.decode("utf-8", "backslashreplace")]
             self.rows["books"].append(archived)
+        if new is not None:
+            value = new
+        if not value:
+            return
         if topic == topics.DEAD_LETTERS:
-            letters = [DEAD_LETTER.validate_json(line) for line in value.split(b"\n")]
+            letters = [DEAD_LETTER.validate_json(line) for line in value.split(b"\n") if line]
             self._add_records(topic, partition, offset, letters)
             return
         if topic == topics.OPERATIONS:
@@ -165,7 +182,7 @@ class Rows:
         for line in lines:
             if table := tables.get(line[:TAG_BYTES].split(b",", 1)[0]):
                 self.lines[table].append(head + line[1:])
-            elif made:
+            elif made and line:
                 self._add_records(topic, partition, offset, decode_batch(line))
 
     def _add_records(self, topic: str, partition: int, offset: int, records: Iterable[Any]) -> None:
@@ -245,16 +262,19 @@ class Sink:
         )
         self._admin = AdminClient({"bootstrap.servers": kafka})
         self._next: dict[tuple[str, int], int] = {}
+        self._sources: dict[tuple[str, int], dict[str, Position]] = defaultdict(dict)
+        """Of each partition: origin → the newest of it that is stored."""
         self._rows = 0
         self._stop = threading.Event()
         self.failure: Exception | None = None
 
     def assign(self) -> None:
         """Take up every partition where the database says it stopped."""
-        stored = self._client.query(
-            "SELECT topic, partition, max(next_offset) FROM sink_positions GROUP BY ALL"
-        )
+        stored = self._client.query("SELECT topic, partition, next_offset, sources FROM sink_positions FINAL")
         known = {(row[0], row[1]): int(row[2]) for row in stored.result_rows}
+        self._sources = defaultdict(dict)
+        for topic, partition, _, told in stored.result_rows:
+            self._sources[topic, partition] = {name: tuple(at) for name, at in json.loads(told).items()}
         metadata = self._consumer.list_topics(timeout=30)
         for topic in READS:
             for partition in metadata.topics[topic].partitions:
@@ -303,18 +323,28 @@ class Sink:
             raise RuntimeError(
                 f"{topic}/{partition}: offset {offset} follows {expected - 1}; a message is missing"
             )
-        source = dict(message.headers() or ()).get(topics.SOURCE_HEADER) or b""
-        rows.add(topic, partition, offset, value, _text(source))
+        source = _text(dict(message.headers() or ()).get(topics.SOURCE_HEADER) or b"")
+        rows.add(topic, partition, offset, value, source, self._unseen((topic, partition), source, value))
         self._next[topic, partition] = offset + 1
+
+    def _unseen(self, place: tuple[str, int], source: str, value: bytes) -> bytes:
+        """What a stage that reads the topic would take of a message: a repeat is no news."""
+        if not source:
+            return value
+        origin, position, new = sources.unseen(source, value, self._sources[place])
+        self._sources[place][origin] = position
+        return new or b""
 
     def _store(self, rows: Rows) -> None:
         # 1 rows
         rows.store(self._client)
         # 2 positions: a crash before this repeats the rows, which their ids absorb
-        positions = [[topic, partition, offset] for (topic, partition), offset in self._next.items()]
-        self._client.insert(
-            "sink_positions", positions, column_names=["topic", "partition", "next_offset"], settings=INSERT
-        )
+        self._store_positions()
+
+    def _store_positions(self) -> None:
+        rows = [[*place, offset, json.dumps(self._sources[place])] for place, offset in self._next.items()]
+        columns = ["topic", "partition", "next_offset", "sources"]
+        self._client.insert("sink_positions", rows, column_names=columns, settings=INSERT)
 
     def lag(self) -> int:
         """Messages written and not stored yet; raise `RuntimeError` while it cannot store or ask.

@@ -256,29 +256,6 @@ def test_a_row_moved_behind_our_back_is_found(tmp_path: Path) -> None:
     assert "ib-north 2026-09 USD" in finding.figures
 
 
-def test_a_batch_sent_again_after_the_end_is_still_of_its_month(tmp_path: Path) -> None:
-    """A worker's crash repeats a batch behind the period's end; the book skips it, and so does the file."""
-    with opened(tmp_path) as client:
-        migrate(client)
-        store(client, list(RECORDS))
-        sql = (
-            "SELECT _offset, source, message FROM books WHERE _topic = 'partner-book' "
-            "AND position(message, 'live|2') > 0 LIMIT 1"
-        )
-        offset, source, message = client.query(sql).first_row
-        again = client.query("SELECT max(_offset) + 1 FROM books WHERE _topic = 'partner-book'").first_row[0]
-        client.insert(
-            "books",
-            [["partner-book", 0, again, source, message]],
-            column_names=["_topic", "_partition", "_offset", "source", "message"],
-        )
-        copied(
-            client, f"_topic = 'partner-book' AND _offset = {offset} AND ib_id = 'ib-north'", _offset=again
-        )
-        finding = next(f for f in verify(client).findings if f.invariant == "statements chained")
-    assert finding.holds, finding.figures
-
-
 def test_a_statement_nobody_closed_is_said_in_a_sentence(folder: Path, tmp_path: Path) -> None:
     """Exit 2 and what to do."""
     missing = ibflow(folder, "statement", "ib-north", "2026-11", "-o", tmp_path / "x")

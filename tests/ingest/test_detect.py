@@ -7,16 +7,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, statement, ticket
+from ingest_reports import COLUMNS, cash
 from mt5_records import manager, terminal
 
 from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 
+DEPOSIT = cash("09:00:00", 1, "100.00", balance="100.00")
+ONE = mt5(login=1, currency="USD")
 CRM = "event,event_id,occurred_at,client_id\nregistration,e1,2026-09-01T08:30:00Z,c1\n"
 FILES = {
     "mt5-deals-csv": (f"{MT5_HEADER}\r\n{row(1)}\r\n", mt5(), 1),
-    "mt5-terminal-json": (json.dumps([terminal(1), terminal(2)], indent=2), mt5(login=1, currency="USD"), 2),
-    "mt5-web-api-json": (json.dumps({"retcode": "0 Done", "answer": [manager(1)]}), mt5(currency="USD"), 1),
+    "mt5-report": (
+        "\n".join(",".join(cells) for cells in (COLUMNS["Deals"].split(","), DEPOSIT, "")),
+        ONE,
+        1,
+    ),
+    "mt5-terminal-json": (json.dumps([terminal(1), terminal(2)], indent=2), ONE, 2),
+    "mt5-web-api-json": (json.dumps({"retcode": "0 Done", "answer": [manager(1, Login=1)]}), ONE, 1),
     "mt4-statement": (statement(ticket(1)), mt4(), 2),
     "crm-csv": (CRM, None, 1),
 }

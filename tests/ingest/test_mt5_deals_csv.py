@@ -354,16 +354,19 @@ def test_not_utf8_row(tmp_path: Path) -> None:
 
 
 def test_revision_is_of_what_matters(tmp_path: Path) -> None:
-    """Another comment, reason or spelling keeps the revision; another amount, time or volume changes it."""
+    """Another comment, reason, spelling or part of a second keeps the revision; another amount, time or
+    volume changes it.
+    """
     (base,), _ = read_rows(tmp_path, row(1, Profit="5"))
     same = (
         row(1, Profit="5.00", Comment="x"),
         row(1, Profit="5", Reason="Web", Name="B"),
         row(1, Profit="5", Price="1.10"),
+        row(1, Profit="5", Time="2025.06.02 10:00:00.999"),
     )
     other = (
         row(1, Profit="5.01"),
-        row(1, Profit="5", Time="2025.06.02 10:00:00.001"),
+        row(1, Profit="5", Time="2025.06.02 10:00:01.000"),
         row(1, Profit="5", Volume="1.00000001"),
         row(1, Profit="5", Type="buy canceled"),
         row(1, Profit="5", Type="sell"),

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import infra.clickhouse
+from schemas.sources import Position, unseen
 from schemas.topics import SOURCE_HEADER
 from streams.partition import Message
 from streams.sink import ORIGIN, Rows
@@ -58,7 +59,7 @@ class Database:
     def query(self, _sql: str) -> SimpleNamespace:
         """Answer the sink's only question: how far each partition is stored."""
         rows = self.tables["sink_positions"].values()
-        found = [(row["topic"], row["partition"], row["next_offset"]) for row in rows]
+        found = [(row["topic"], row["partition"], row["next_offset"], row["sources"]) for row in rows]
         return SimpleNamespace(result_rows=found)
 
     def _store(self, table: str, rows: Iterable[Row]) -> None:
@@ -90,9 +91,12 @@ def rows_of(logs: dict[Place, list[Message]]) -> dict[str, dict[tuple[str, ...],
     """The rows that topics make, by the sink's own reading of them but stored in one go."""
     database = Database(lambda _: None)
     for (topic, partition), log in logs.items():
-        rows = Rows()
+        rows, known = Rows(), dict[str, Position]()
         for offset, message in enumerate(log):
-            rows.add(topic, partition, offset, message.value, message.source)
+            new: bytes | None = message.value
+            if message.source:
+                origin, known[origin], new = unseen(message.source, message.value, known)
+            rows.add(topic, partition, offset, message.value, message.source, new or b"")
         rows.store(database)  # type: ignore[arg-type] # stands in for the client
     return database.tables
 

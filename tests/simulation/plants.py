@@ -8,7 +8,7 @@ from typing import Any
 
 from streams import protocol
 from streams.partition import HoleError, Message, Partition, Step
-from streams.sink import INSERT, Rows, Sink
+from streams.sink import Rows, Sink
 from tests.simulation.process import Effects, Parts, overlay
 from tests.simulation.world import Hazards, Place, Producer, State
 
@@ -94,10 +94,24 @@ class PositionsFirst(Sink):
     """The sink's two steps exchanged."""
 
     def _store(self, rows: Rows) -> None:
-        positions = [[topic, partition, offset] for (topic, partition), offset in self._next.items()]
-        columns = ["topic", "partition", "next_offset"]
-        self._client.insert("sink_positions", positions, column_names=columns, settings=INSERT)
+        self._store_positions()
         rows.store(self._client)
+
+
+class SinkTakesRepeats(Sink):
+    """A sink that stores what receivers skip."""
+
+    def _unseen(self, place: Place, source: str, value: bytes) -> bytes:
+        """Everything, whatever it repeats."""
+        return value
+
+
+class TakenWhole(Partition):
+    """A receiver that knows no segments: what travels with something new is new."""
+
+    def step(self, offset: int, value: bytes, source: str, received_at: datetime) -> Step | None:
+        """Look at the newest position only."""
+        return super().step(offset, value, source.partition("|")[0], received_at)
 
 
 class NotIdempotent(Producer):
@@ -156,6 +170,8 @@ BUGS = (
     Bug("hole not checked", Parts(partition=HoleUnchecked)),
     Bug("source positions not looked at", Parts(partition=SourcesForgotten)),
     Bug("source positions not kept", Parts(partition=SourcesNotKept)),
+    Bug("what travels together is taken whole", Parts(partition=TakenWhole)),
+    Bug("the sink stores repeats", Parts(sink=SinkTakesRepeats)),
     Bug("dropped fetches not read again", Parts(redelivers=False)),
     Bug("sink positions before rows", Parts(sink=PositionsFirst)),
     Bug("producer reorders", Parts(producer=NotIdempotent)),

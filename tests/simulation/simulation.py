@@ -48,8 +48,6 @@ class Simulation:
     """What becomes of what is on the wire at a crash; None leaves it to chance."""
     story_number: int | None = None
     """Which broker; None leaves it to the seed."""
-    is_newest_checked: bool = False
-    """Whether a deal's rejection must be the newest that was said: it stands open, see README.md."""
     is_traced: bool = False
 
     world: World = field(init=False)

@@ -123,6 +123,17 @@ def test_parts_of_a_batch_are_told_apart() -> None:
     assert partition.applied.offset == 3
 
 
+def test_of_a_message_grouped_anew_only_what_is_new_counts() -> None:
+    """What travels with a repeat takes effect, and the repeat does not; bad lines keep their numbers."""
+    partition = new(ACCOUNTS)
+    one, two = lines(linked("1 anna")), lines(deal("1 buy 1 EURUSD out"))
+    assert apply(partition, 0, one + b"\n" + two, "a-topic/0/5/0|4/0:1,5/0:1")
+    sent = apply(partition, 1, b"\n".join([one, two, b"bad"]), "a-topic/0/6/0|4/0:1,5/0:1,6/0:1")
+    assert partition.applied.sources == {"a-topic/0": (6, 0)}
+    (letter,) = (DEAD_LETTER.validate_json(message.value) for message in sent)
+    assert letter.position == "0/1 line 3"
+
+
 def test_a_step_changes_nothing_until_it_is_committed() -> None:
     """Computed twice, a step is the same; the store sees it only by `commit`."""
     store: dict[bytes, bytes] = {}
