@@ -50,6 +50,7 @@ EXIT_REJECTED = EXIT_UNAVAILABLE = 3
 TermsDir = Annotated[
     Path, typer.Option("--terms", exists=True, file_okay=False, help="Folder of terms YAML.")
 ]
+Encoding = Annotated[str, typer.Option(help="Code page of an MT4 statement, such as gbk.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
@@ -161,6 +162,7 @@ def ingest(
     server: Annotated[
         str, typer.Option(help="The server the exports are from, as broker.yaml names it.")
     ] = "",
+    encoding: Encoding = "",
 ) -> None:
     """Publish what is in files: MT5 Manager deals CSV, MT4 statements, CRM events CSV."""
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -176,7 +178,7 @@ def ingest(
         if server and server not in broker.servers:
             known = ", ".join(sorted(broker.servers))
             raise typer.BadParameter(f"broker.yaml has no server {server}; it has {known}")
-        inputs = [Input(path, broker.servers.get(server)) for path in paths]
+        inputs = [Input(path, broker.servers.get(server), encoding) for path in paths]
         kafka = kafka_servers(settings)
         prepare_topics(settings, kafka)
         with Progress(SpinnerColumn(), TextColumn("publishing"), MofNCompleteColumn(), console=err) as bar:
@@ -196,6 +198,7 @@ def normalise(
     timezone: Annotated[str, typer.Option(help="The server's clock, such as America/New_York+7h.")] = "",
     currency: Annotated[str, typer.Option(help="Deposit currency, where the file names none.")] = "",
     margin_mode: Annotated[str, typer.Option(help="hedging or netting, if all groups are one.")] = "",
+    encoding: Encoding = "",
 ) -> None:
     """Print the events of a file as JSON lines; a summary on stderr; exit 3 if rows were rejected.
 
@@ -204,7 +207,9 @@ def normalise(
     from infra.normalise import normalise as run
 
     with told():
-        counts = run(path, server, platform, timezone, currency, margin_mode, sys.stdout.buffer, err)
+        counts = run(
+            path, server, platform, timezone, currency, margin_mode, sys.stdout.buffer, err, encoding
+        )
     for line in counts.lines():
         err.print(line, highlight=False)
     if counts.dead_letters:

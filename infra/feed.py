@@ -19,6 +19,8 @@ class Input:
 
     path: Path
     server: Server | None = None
+    encoding: str = ""
+    """Code page of an MT4 statement, where it is not UTF-8 or cp1252."""
 
 
 def profile_of(server: Server) -> ServerProfile:
@@ -29,6 +31,8 @@ def profile_of(server: Server) -> ServerProfile:
         clock=parse_rule(server.timezone),
         margin_mode=server.margin_mode,
         currency=server.currency,
+        close_reopen=server.close_reopen,
+        symbols=server.symbols,
     )
 
 
@@ -41,7 +45,7 @@ def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:
             raise UnreadableSource(
                 f"{given.path.name} is a platform export; say which server it is from with --server"
             )
-        yield from read_any(given.path, profile, received_at, counts)
+        yield from read_any(given.path, profile, received_at, counts, encoding=given.encoding)
 
 
 def feed(

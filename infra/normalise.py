@@ -24,13 +24,14 @@ def normalise(
     margin_mode: str,
     lines: BinaryIO,
     complaints: Console,
+    encoding: str = "",
 ) -> Counts:
     """Write the events of `path` to `lines`; say what was rejected, and where."""
     profile = None
     if detect(path) != "crm-csv":
         profile = _profile(server, platform, timezone, currency, margin_mode)
     counts = Counts()
-    for item in read_any(path, profile, datetime.now(UTC), counts):
+    for item in read_any(path, profile, datetime.now(UTC), counts, encoding=encoding):
         if isinstance(item, DeadLetter):
             complaints.print(f"[red]{path.name} {item.position}[/]: {item.reason}", highlight=False)
         else:

@@ -37,18 +37,29 @@ def detect(path: Path) -> Kind:
 
 
 def read_any(
-    path: Path, profile: ServerProfile | None, received_at: datetime, counts: Counts | None = None
+    path: Path,
+    profile: ServerProfile | None,
+    received_at: datetime,
+    counts: Counts | None = None,
+    *,
+    encoding: str = "",
 ) -> Iterator[Item]:
-    """Read a file of any known format; only `crm-csv` can do without a profile."""
+    """Read a file of any known format; only `crm-csv` can do without a profile.
+
+    `encoding` is the code page of an MT4 statement; other files are UTF-8.
+    """
     kind = detect(path)
+    if encoding and kind != "mt4-statement":
+        raise UnreadableSource(f"{path.name} is {kind}, which is always UTF-8; leave the encoding out")
     if kind == "crm-csv":
         return crm_csv.read(path, profile, received_at, counts)
     if profile is None:
         raise UnreadableSource(
             f"{path.name} is {kind}: name the server it came from, with its time rule and margin mode"
         )
-    read = mt5_deals_csv.read if kind == "mt5-deals-csv" else mt4_statement.read
-    return read(path, profile, received_at, counts)
+    if kind == "mt4-statement":
+        return mt4_statement.read(path, profile, received_at, counts, encoding=encoding)
+    return mt5_deals_csv.read(path, profile, received_at, counts)
 
 
 def _detect_csv(path: Path) -> Kind:

@@ -43,6 +43,19 @@ def test_normalise_asks_for_what_it_needs() -> None:
     assert (2, True) == (wrong.exit_code, "Mars/Olympus" in wrong.stderr)
 
 
+def test_a_statement_may_be_of_any_code_page(tmp_path: Path) -> None:
+    """`--encoding gbk` reads a comment as it was written; a file that is always UTF-8 takes none."""
+    row = "<tr><td>1</td><td>2026.09.02 10:00:00</td><td>balance</td><td>入金</td><td>10.00</td></tr>"
+    head = "<tr><td>Account: 7</td><td>Currency: USD</td></tr><tr><td>Closed Transactions:</td></tr>"
+    html = f"<html><table>{head}{row}</table></html>"
+    (tmp_path / "s.htm").write_bytes(html.encode("gbk"))
+    real = ("--server", "mt4-real", "--platform", "mt4", "--timezone", "UTC")
+    result = ibflow("normalise", tmp_path / "s.htm", *real, "--encoding", "gbk")
+    assert (0, "入金") == (result.exit_code, json.loads(result.stdout)["comment"])
+    result = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE, "--encoding", "gbk")
+    assert (2, True) == (result.exit_code, "leave the encoding out" in result.stderr)
+
+
 def test_rate_folds_events_without_kafka(tmp_path: Path) -> None:
     """c-001's first closing, by hand: 5 x 0.40 to ib-north and 2 x 0.40 to ib-master."""
     lines = ibflow("normalise", EXAMPLE / "crm.csv").stdout
