@@ -45,6 +45,8 @@ class Counts:
     reasons: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
+    quotes: Counter[str] = field(default_factory=Counter)
+    """Trades without bid and ask that found a quote beside them, or none."""
     trades: dict[str, Sums] = field(default_factory=dict)
     cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Amounts of cash operations by kind and currency."""
@@ -76,6 +78,7 @@ class Counts:
             ("events", self.events),
             ("reasons", self.reasons),
             ("skipped", self.skipped),
+            ("quotes", self.quotes),
             ("dead letters", self.dead_letters),
         )
         told += [f"{name}: {_listed(counter)}" for name, counter in named if counter]
