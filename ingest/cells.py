@@ -93,6 +93,8 @@ AmountColumn = Literal[
     "ContractSize",
     "MarketBid",
     "MarketAsk",
+    "RateProfit",
+    "Volume",
 ]
 
 

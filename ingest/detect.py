@@ -1,21 +1,33 @@
 """Tells by its content what a file is, and reads it as that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ingest import crm_csv, mt4_statement, mt5_deals_csv
+from ingest import crm_csv, mt4_json_file, mt4_statement, mt5_deals_csv, mt5_json_file
 from ingest.counts import Counts
 from ingest.rows import Header, read_header
-from ingest.sources import Item, ServerProfile, UnreadableSource, check_size
+from ingest.sources import Item, Read, ServerProfile, UnreadableSource, check_size
 
-Kind = Literal["mt5-deals-csv", "mt4-statement", "crm-csv"]
+Kind = Literal[
+    "mt5-deals-csv", "mt5-terminal-json", "mt5-web-api-json", "mt4-statement", "mt4-json", "crm-csv"
+]
 KNOWN = (
-    "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt4-statement (MT4 terminal or server,"
-    " Statement or DetailedStatement as HTML), crm-csv (our own: event,event_id,occurred_at,client_id,…)"
+    "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-terminal-json (deals of the"
+    " MetaTrader5 package), mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server,"
+    " Statement or DetailedStatement as HTML), mt4-json (trades of mt4manager or the CPlugin"
+    " Web API), crm-csv (our own: event,event_id,occurred_at,client_id,…)"
 )
 HEAD_BYTES = 65_536
+
+READERS: Mapping[Kind, Read] = {
+    "mt5-deals-csv": mt5_deals_csv.read,
+    "mt5-terminal-json": mt5_json_file.read,
+    "mt5-web-api-json": mt5_json_file.read,
+    "mt4-statement": mt4_statement.read,
+    "mt4-json": mt4_json_file.read,
+}
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -33,6 +45,14 @@ def detect(path: Path) -> Kind:
         if b"Account:" in head and b"Transactions:" in head:
             return "mt4-statement"
         raise UnreadableSource(f"{path.name} is HTML, but no MT4 statement. Known: {KNOWN}")
+    if mt5_json_file.is_json(head):
+        if kind := mt5_json_file.kind_of_json(head):
+            return kind
+        if mt4_json_file.dialect_of_json(head):
+            return "mt4-json"
+        raise UnreadableSource(
+            f"{path.name} is JSON, but not of deals as MT4 or MT5 spells them. Known: {KNOWN}"
+        )
     return _detect_csv(path)
 
 
@@ -59,7 +79,7 @@ def read_any(
         )
     if kind == "mt4-statement":
         return mt4_statement.read(path, profile, received_at, counts, encoding=encoding)
-    return mt5_deals_csv.read(path, profile, received_at, counts)
+    return READERS[kind](path, profile, received_at, counts)
 
 
 def _detect_csv(path: Path) -> Kind:

@@ -63,6 +63,34 @@ _NAMES: dict[Dialect, _Names] = {
 }
 
 
+_SHARED = frozenset(
+    [
+        "login",
+        "symbol",
+        "volume",
+        "volumelots",
+        "opentime",
+        "closetime",
+        "openprice",
+        "closeprice",
+        "profit",
+        "commission",
+        "taxes",
+        "convrates",
+        "comment",
+        "currency",
+        "group",
+        "contractsize",
+        "reopenedvolume",
+    ]
+)
+
+
+def known_fields(dialect: Dialect) -> frozenset[str]:
+    """The fields of a dialect that are read, without case and underscores."""
+    return _SHARED.union(_NAMES[dialect])
+
+
 def to_record(
     raw: Mapping[str, object],
     profile: ServerProfile,

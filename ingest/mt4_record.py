@@ -5,6 +5,7 @@ its dialect into an `Mt4Record`; what a record means is decided here, once.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -85,6 +86,27 @@ def remainder_of(comment: str) -> int | None:
 def parent_of(comment: str) -> int | None:
     """The ticket this one is the remainder of: `from #12[sl]` is 12."""
     return _linked("from", comment)
+
+
+def reopened_volumes(tickets: Iterable[tuple[int, int, str]]) -> dict[int, int]:
+    """The volume of each ticket's remainder, of tickets with volume and comment.
+
+    The link may stand on either of the two: a comment may be overwritten.
+    """
+    volumes: dict[int, int] = {}
+    parents: dict[int, int] = {}
+    for number, volume_e8, comment in tickets:
+        volumes[number] = volume_e8
+        if (remainder := remainder_of(comment)) is not None:
+            parents[remainder] = number
+        if (parent := parent_of(comment)) is not None:
+            parents[number] = parent
+    return {
+        parent: volumes[child]
+        for child, parent in parents.items()
+        # The empty leg of a close-by was reduced to nothing; nothing of it was reopened.
+        if child in volumes and volumes.get(parent)
+    }
 
 
 def _linked(word: str, comment: str) -> int | None:

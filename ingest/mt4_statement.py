@@ -21,7 +21,7 @@ from ingest.cells import (
     to_volume_e8,
 )
 from ingest.counts import Counts, counted
-from ingest.mt4_record import Mt4Record, parent_of, remainder_of, to_close_reason, to_deals
+from ingest.mt4_record import Mt4Record, reopened_volumes, to_close_reason, to_deals
 from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
 from ingest.sources import (
     BadRow,
@@ -233,7 +233,7 @@ class _Statement:
     def _add_trades(self, found: _Found) -> None:
         """Add the deals of all tickets, in the order of ticket numbers: it tells repeated hours apart."""
         passes = RepeatedHour(self._clock)
-        reopened = _reopened_volumes(found.tickets) if self._profile.close_reopen else {}
+        reopened = reopened_volumes(_links(found.tickets)) if self._profile.close_reopen else {}
         for ticket in sorted(found.tickets, key=lambda ticket: (ticket.number, ticket.row.number)):
             opened_at = passes.to_utc(ticket.opened_at, ticket.number)
             try:
@@ -334,24 +334,10 @@ def _to_ticket(row: _Row) -> _Ticket:
     )
 
 
-def _reopened_volumes(tickets: list[_Ticket]) -> dict[int, int]:
-    """The volume of each ticket's remainder, by the link on either of the two: one may be overwritten."""
-    volumes: dict[int, int] = {}
-    parents: dict[int, int] = {}
+def _links(tickets: list[_Ticket]) -> Iterator[tuple[int, int, str]]:
     for ticket in tickets:
-        with suppress(BadRow):  # the row itself is told when its deals are made
-            volumes[ticket.number] = to_volume_e8(ticket.row.cells[3])
-        _, comment = split_title(ticket.row.title)
-        if (remainder := remainder_of(comment)) is not None:
-            parents[remainder] = ticket.number
-        if (parent := parent_of(comment)) is not None:
-            parents[ticket.number] = parent
-    return {
-        parent: volumes[child]
-        for child, parent in parents.items()
-        # The empty leg of a close-by was reduced to nothing; nothing of it was reopened.
-        if child in volumes and volumes.get(parent)
-    }
+        with suppress(BadRow):  # a volume that is none is told when the ticket's deals are made
+            yield ticket.number, to_volume_e8(ticket.row.cells[3]), split_title(ticket.row.title)[1]
 
 
 def _to_time(text: str) -> datetime:
