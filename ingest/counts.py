@@ -38,8 +38,8 @@ class Sums:
 class Counts:
     """A summary that grows while a source is read.
 
-    Every row is in a deal, an event, a dead letter or `skipped`: one in/out row may be two deals,
-    and one MT4 ticket is an opening and a closing deal.
+    Every row is in a deal, an event, a dead letter or `skipped`; one MT4 ticket is an opening and a
+    closing deal.
     """
 
     rows: int = 0
@@ -48,6 +48,10 @@ class Counts:
     reasons: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
+    quotes: Counter[str] = field(default_factory=Counter)
+    """Trades without bid and ask that found a quote beside them, or none."""
+    hand_edits: Counter[str] = field(default_factory=Counter)
+    """Deals that somebody edited on the platform, by whose hand: their price and volume want an audit."""
     trades: dict[str, Sums] = field(default_factory=dict)
     cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Amounts of cash operations by kind and currency."""
@@ -83,7 +87,9 @@ class Counts:
             ("events", self.events),
             ("reasons", self.reasons),
             ("skipped", self.skipped),
+            ("quotes", self.quotes),
             ("dead letters", self.dead_letters),
+            ("edited by hand on the platform", self.hand_edits),
         )
         told += [f"{name}: {_listed(counter)}" for name, counter in named if counter]
         for currency, sums in sorted(self.trades.items()):
