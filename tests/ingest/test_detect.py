@@ -23,8 +23,8 @@ FILES = {
         ONE,
         1,
     ),
-    "mt5-terminal-json": (json.dumps([terminal(1), terminal(2)], indent=2), ONE, 2),
-    "mt5-web-api-json": (json.dumps({"retcode": "0 Done", "answer": [manager(1, Login=1)]}), ONE, 1),
+    "mt5-terminal-json": (json.dumps([terminal(1), terminal(2)], indent=2), mt5(login=1, currency="USD"), 2),
+    "mt5-web-api-json": (json.dumps({"retcode": "0 Done", "answer": [manager(1)]}), mt5(currency="USD"), 1),
     "mt4-statement": (statement(ticket(1)), mt4(), 2),
     "crm-csv": (CRM, None, 1),
 }
