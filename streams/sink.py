@@ -18,9 +18,19 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is exported
 
-from commission.events import ClientRegistered, Deal
+from commission.events import (
+    ChargebackReceived,
+    ClientFlagged,
+    ClientReassigned,
+    ClientRegistered,
+    Deal,
+    DepositAnnounced,
+    DepositCleared,
+    KycChanged,
+    WithdrawalPaid,
+)
 from commission.outputs import Milestone, Rejection, Statement, Transfer
-from commission.terms import PartnerDefined, PeriodDefined, PlanDefined
+from commission.terms import PartnerChanged, PartnerDefined, PeriodDefined, PlanDefined
 from schemas import sources, topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.operations import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
@@ -63,6 +73,15 @@ class Table:
     row: Callable[[Any], Row]
 
 
+CLIENT_EVENTS = (
+    ClientReassigned,
+    DepositAnnounced,
+    DepositCleared,
+    ChargebackReceived,
+    WithdrawalPaid,
+    ClientFlagged,
+    KycChanged,
+)
 LINES: dict[type, str] = {
     Deal: "deals",
     Transfer: "transfers",
@@ -71,6 +90,8 @@ LINES: dict[type, str] = {
     Statement: "statements",
     ClientRegistered: "clients",
     PeriodDefined: "periods",
+    PartnerChanged: "partner_changes",
+    **dict.fromkeys(CLIENT_EVENTS, "client_events"),
 }
 """Tables with a column for every field: ClickHouse reads the record's line itself, at a third of the cost."""
 
@@ -130,7 +151,7 @@ TABLES: dict[type, Table] = {
 }
 STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ACCOUNT_BOOK: (Deal,),
-    topics.CLIENT_BOOK: (ClientRegistered,),
+    topics.CLIENT_BOOK: (ClientRegistered, PartnerChanged, *CLIENT_EVENTS),
     topics.PARTNER_BOOK: (Transfer,),
     topics.TERMS: (PartnerDefined, PlanDefined, PeriodDefined),
     topics.SETTLEMENTS: (Transfer, Statement),
@@ -139,7 +160,10 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.DEAD_LETTERS: (DeadLetter,),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
 }
-"""Records each topic contributes: terms are broadcast into the books but stored once."""
+"""Records each topic contributes: terms are broadcast into the books but stored once.
+
+What a CRM changes of an IB is stored from the book: the terms topic also holds what the router refused.
+"""
 
 
 @dataclass(slots=True)
