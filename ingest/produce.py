@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from commission.client_state import ReratingApproved
 from commission.events import AccountLinked, Deal
-from commission.terms import TermsRecord
+from commission.terms import PartnerChanged, TermsRecord
 from ingest.sources import Item
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.errors import Unavailable
@@ -116,6 +116,8 @@ def _add_step(outbox: "_Outbox", step: Sequence[Item]) -> None:
     for event, line in zip(events, encode(events), strict=True):
         if isinstance(event, (Deal, AccountLinked)):
             topic, key = ACCOUNT_BOOK, event.account_key
+        elif isinstance(event, PartnerChanged):
+            topic, key = TERMS, event.ib_id
         else:
             topic, key = CLIENT_BOOK, event.client_id
         outbox.add(topic, outbox.partition(topic, key), line)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from commission.events import AccountLinked, ClientEvent, Deal, Platform
+from commission.terms import PartnerChanged
 from ingest.counts import Counts
 from ingest.server_time import ServerClock
 from schemas.dead_letters import DeadLetter, bury
 from schemas.errors import Unusable
 
-Item = Deal | AccountLinked | ClientEvent | DeadLetter
+Item = Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter
 """What a source yields: an event, or input that could not become one."""
 MarginMode = Literal["hedging", "netting"]
 
