@@ -178,7 +178,7 @@ def ingest(
     quotes: Quotes = None,
     quote_tolerance: Tolerance = DEFAULT_TOLERANCE,
 ) -> None:
-    """Publish what is in files: MT5 Manager deals CSV, MT5 reports, MT4 statements, CRM events CSV."""
+    """Publish what is in files: MT5 Manager deals CSV, MT5 reports, MT4 statements, CRM CSV or XML."""
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     from infra.bootstrap import kafka_servers, prepare_topics

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ingest import quotes_csv
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
+from ingest.detect import CRM_KINDS, detect, read_any
 from ingest.produce import PublishReport, publish
 from ingest.quotes_csv import Quotes, quoted, to_tolerance
 from ingest.server_time import ServerClock, parse_rule
@@ -58,7 +58,7 @@ def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:
     received_at = datetime.now(UTC)
     for given in inputs:
         profile = profile_of(given.server, given.said) if given.server is not None else None
-        if profile is None and detect(given.path) != "crm-csv":
+        if profile is None and detect(given.path) not in CRM_KINDS:
             raise UnreadableSource(
                 f"{given.path.name} is a platform export; say which server it is from with --server"
             )
