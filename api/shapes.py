@@ -442,6 +442,45 @@ class DeadLetterRow(Shape):
     reason: str
     payload: str
     received_at: datetime
+    state: str
+    """`open`, or the newest decision about it."""
+
+
+class DeadLetterCount(Shape):
+    """How often one thing was wrong."""
+
+    code: str
+    letters: int
+    oldest: datetime
+    newest: datetime
+
+
+class LetterDecision(Shape):
+    """Who did what about a dead letter."""
+
+    action: str
+    by: str
+    at: datetime
+    note: str
+    payload_base64: str
+    became: list[str]
+
+
+class WholeDeadLetter(Shape):
+    """A dead letter with its bytes and what became of it."""
+
+    dead_letter_id: str
+    source: str
+    position: str
+    code: str
+    reason: str
+    payload_base64: str
+    payload_bytes: int
+    server: str
+    header: str
+    is_blanked: bool
+    received_at: datetime
+    decisions: list[LetterDecision]
 
 
 class DeadLetterPage(Shape):

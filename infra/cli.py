@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from infra import cli_history, cli_proposals
 from infra.cli_book import book_app
+from infra.cli_dead_letters import letters_app
 from infra.kafka.cli import app as kafka_app
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
@@ -32,6 +33,7 @@ terms_app = typer.Typer(
 app.add_typer(kafka_app, name="kafka", rich_help_panel="Tools")
 app.add_typer(terms_app, name="terms", rich_help_panel="Daily work")
 app.add_typer(book_app, name="book", rich_help_panel="Daily work")
+app.add_typer(letters_app, name="dead-letters", rich_help_panel="Daily work")
 plans_app = typer.Typer(
     name="plans",
     help="Plans as files: lint them, run their golden cases, see what a change costs, publish.",

@@ -26,7 +26,7 @@ def read(
     header = read_header(path)
     check_header(header, path)
     tally = counts if counts is not None else Counts()
-    items = _read(path, header, Graveyard(f"{KIND} {path.name}", received_at), tally)
+    items = _read(path, header, Graveyard(f"{KIND} {path.name}", received_at, header=header.line), tally)
     return items if counts is None else counted(items, counts)
 
 

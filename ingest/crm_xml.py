@@ -74,7 +74,7 @@ def _read(path: Path, graveyard: Graveyard, counts: Counts) -> Iterator[Item]:
                 raise record.bad
             yield to_event(record.fields, f"{KIND} {path.name}:{record.line}")
         except BadRow as bad:
-            yield graveyard.bury(record.raw, f"line {record.line}", bad)
+            yield graveyard.bury(record.raw, f"line {record.line}", bad, is_blanked=record.is_blanked)
 
 
 class _Record(NamedTuple):
@@ -83,6 +83,7 @@ class _Record(NamedTuple):
     line: int
     fields: dict[str, str]
     raw: bytes
+    is_blanked: bool
     bad: BadRow | None
 
 
@@ -238,7 +239,7 @@ class _Batch:
         if end - start > MAX_RECORD_BYTES:
             self._complain("record_too_long", f"the record is longer than {MAX_RECORD_BYTES:,} bytes")
         kept = bytes(self.window[start:end]) if self.is_plain else _fields_only(self.fields)
-        self.done.append(_Record(self.line, self.fields, kept, self.bad))
+        self.done.append(_Record(self.line, self.fields, kept, not self.is_plain, self.bad))
 
     def _complain(self, code: str, reason: str) -> None:
         """Remember the first thing that is wrong with the record's form."""

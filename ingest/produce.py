@@ -13,7 +13,7 @@ from commission.client_state import ReratingApproved
 from commission.events import AccountLinked, Deal
 from commission.terms import PartnerChanged, TermsRecord
 from ingest.sources import Item
-from schemas.dead_letters import DEAD_LETTER, DeadLetter
+from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, batches, encode
@@ -91,6 +91,17 @@ def publish_terms(records: Iterable[TermsRecord], bootstrap: str) -> PublishRepo
             _check_length(line)
         for message in batches(lines):
             outbox.send(TERMS, 0, message, message.count(b"\n") + 1)
+        return outbox.finish()
+    finally:
+        outbox.abandon()
+
+
+def publish_decisions(decisions: Iterable[DeadLetterDecision], bootstrap: str) -> PublishReport:
+    """Send what people decided about dead letters, and return once Kafka has all of it."""
+    outbox = _Outbox(bootstrap)
+    try:
+        for decision in decisions:
+            outbox.add(DEAD_LETTERS, 0, DECISION.dump_json(decision))
         return outbox.finish()
     finally:
         outbox.abandon()

@@ -130,8 +130,10 @@ class Graveyard:
 
     source: str
     received_at: datetime
+    server: str = ""
+    header: str = ""
 
-    def bury(self, payload: bytes, position: str, bad: BadRow) -> DeadLetter:
+    def bury(self, payload: bytes, position: str, bad: BadRow, *, is_blanked: bool = False) -> DeadLetter:
         """Make the dead letter of `payload`, read at `position`, for what `bad` says."""
         return bury(
             payload,
@@ -140,6 +142,9 @@ class Graveyard:
             code=bad.code,
             reason=bad.reason,
             received_at=self.received_at,
+            server=self.server,
+            header=self.header,
+            is_blanked=is_blanked,
         )
 
 

@@ -32,7 +32,7 @@ from commission.events import (
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.terms import PartnerChanged, PartnerDefined, PeriodDefined, PlanDefined
 from schemas import sources, topics
-from schemas.dead_letters import DEAD_LETTER, DeadLetter
+from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.operations import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.sources import Position
 from schemas.wire import InvalidRecord, decode_batch, encode
@@ -135,7 +135,20 @@ TABLES: dict[type, Table] = {
     ),
     DeadLetter: Table(
         "dead_letters",
-        ("dead_letter_id", "source", "position", "code", "reason", "payload", "received_at"),
+        (
+            "dead_letter_id",
+            "source",
+            "position",
+            "code",
+            "reason",
+            "payload",
+            "payload_base64",
+            "payload_bytes",
+            "server",
+            "header",
+            "is_blanked",
+            "received_at",
+        ),
         lambda letter: [
             letter.dead_letter_id,
             letter.source,
@@ -143,7 +156,25 @@ TABLES: dict[type, Table] = {
             letter.code,
             letter.reason,
             letter.payload.decode("utf-8", "backslashreplace"),
+            letter.payload_base64,
+            letter.payload_bytes,
+            letter.server,
+            letter.header,
+            letter.is_blanked,
             letter.received_at,
+        ],
+    ),
+    DeadLetterDecision: Table(
+        "dead_letter_decisions",
+        ("dead_letter_id", "action", "by", "at", "note", "payload_base64", "became"),
+        lambda decision: [
+            decision.dead_letter_id,
+            decision.action,
+            decision.by,
+            decision.at,
+            decision.note,
+            decision.payload_base64,
+            list(decision.became),
         ],
     ),
     PartitionStopped: _OPERATIONS,
@@ -157,7 +188,7 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.SETTLEMENTS: (Transfer, Statement),
     topics.MILESTONES: (Milestone,),
     topics.REJECTIONS: (Rejection,),
-    topics.DEAD_LETTERS: (DeadLetter,),
+    topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
 }
 """Records each topic contributes: terms are broadcast into the books but stored once.
@@ -194,7 +225,7 @@ class Rows:
         if not value:
             return
         if topic == topics.DEAD_LETTERS:
-            letters = [DEAD_LETTER.validate_json(line) for line in value.split(b"\n") if line]
+            letters = [DEAD_LETTER_RECORD.validate_json(line) for line in value.split(b"\n") if line]
             self._add_records(topic, partition, offset, letters)
             return
         if topic == topics.OPERATIONS:

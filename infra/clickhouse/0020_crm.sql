@@ -16,8 +16,8 @@ SELECT
     tupleElement(argMaxIf(tuple(master), (since, told), has_parent), 1) AS parent,
     argMaxIf(assumeNotNull(kyc), told, isNotNull(kyc)) AS kyc_approved
 FROM (
-    SELECT ib_id, name, currency, JSONExtractRaw(definition, 'parents') AS links, JSONLength(links) > 0 AS has_parent,
-        JSONExtract(links, -1, 'ib_id', 'Nullable(String)') AS master,
+    SELECT ib_id, name, currency, JSONExtractRaw(definition, 'parents') AS links,
+        isNotNull(parent) OR JSONLength(links) > 0 AS has_parent, parent AS master,
         parseDateTime64BestEffortOrZero(JSONExtractString(links, -1, 'since'), 6, 'UTC') AS since,
         toNullable(kyc_approved) AS kyc, tuple(toDateTime64(0, 6, 'UTC'), '') AS told, true AS is_there
     FROM partners FINAL
