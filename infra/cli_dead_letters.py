@@ -195,7 +195,7 @@ def replay(
             )
         done = sum(outcome.action == "replayed" for outcome in outcomes)
         out.print(f"{done} of {len(outcomes)} replayed")
-    if any(outcome.action == "buried_again" for outcome in outcomes):
+    if any(outcome.is_open for outcome in outcomes):
         raise typer.Exit(EXIT_REJECTED)
 
 

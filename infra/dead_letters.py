@@ -81,6 +81,8 @@ class Outcome:
     """None: nothing was done, and nothing is recorded."""
     became: tuple[str, ...] = ()
     why: str = ""
+    is_open: bool = False
+    """It stays for somebody to do something about."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -142,18 +144,25 @@ def read_again(
     found: Letter, servers: dict[str, Server], payload: bytes | None = None
 ) -> tuple[list[Reread], str]:
     """What a letter's newest bytes are, or `payload`; or why they are nothing yet."""
-    letter = found.letter
-    if not found.has_bytes:
-        return [], "it was stored before bytes were kept; read its file again"
-    server = servers.get(letter.server)
-    if needs_server(letter) and server is None:
-        known = ", ".join(sorted(servers)) or "none, as no --terms was given"
-        return [], f"it needs the profile of the server {letter.server or '(not kept)'}; known: {known}"
+    if why := why_unreadable(found, servers):
+        return [], why
+    server = servers.get(found.letter.server)
     try:
         profile = profile_of(server) if server is not None else None
-        return reread(letter, profile, found.edited if payload is None else payload), ""
+        return reread(found.letter, profile, found.edited if payload is None else payload), ""
     except BadRow as bad:
         return [], f"{bad.code}: {bad.reason}"
+
+
+def why_unreadable(found: Letter, servers: dict[str, Server]) -> str:
+    """What is missing to read a letter at all; "" if nothing is."""
+    if not found.has_bytes:
+        return "it was stored before bytes were kept; read its file again"
+    server = found.letter.server
+    if needs_server(found.letter) and server not in servers:
+        known = ", ".join(sorted(servers)) or "none, as no --terms was given"
+        return f"it needs the profile of the server {server or '(not kept)'}; known: {known}"
+    return ""
 
 
 def edit(
@@ -220,9 +229,11 @@ def _replayed(found: Letter, servers: dict[str, Server]) -> tuple[Outcome, list[
     name = found.letter.dead_letter_id
     if (closed := found.closed) is not None:
         return Outcome(name, None, why=f"{closed['action']} by {closed['by']} at {closed['at']}"), []
+    if why := why_unreadable(found, servers):
+        return Outcome(name, None, why=why, is_open=True), []
     became, why = read_again(found, servers)
     if why:
-        return Outcome(name, "buried_again", why=why[:MAX_REASON_CHARS]), []
+        return Outcome(name, "buried_again", why=why[:MAX_REASON_CHARS], is_open=True), []
     return Outcome(name, "replayed", tuple(told(event) for event in became)), became
 
 
