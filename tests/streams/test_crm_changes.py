@@ -1,4 +1,4 @@
-"""What a CRM tells, through the whole pipeline: changes of IBs, deposits under way, expired documents.
+"""What a CRM changes of IBs, through the whole pipeline and into the database.
 
 Own pays 5 USD a lot, gold 7: above own it earns the difference, 2.
 """
@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from commission.events import DepositAnnounced
 from commission.outputs import Transfer
 from commission.terms import ParentLink, PartnerChanged, PlanAssignment
 from infra.clickhouse import migrate
@@ -20,7 +19,7 @@ from schemas.wire import Record
 from streams.local import LocalPipeline
 from streams.sink import Rows
 from tests import services
-from tests.build import ANNA, SYMBOLS, D, at, cpa, deal, deposit, kyc, partner, per_lot, period, plan
+from tests.build import ANNA, SYMBOLS, at, deal, deposit, kyc, partner, per_lot, period, plan
 
 TERMS = (
     *SYMBOLS, period("2026-09"), plan("own USD", per_lot("*=5")), plan("gold USD", per_lot("*=7")),
@@ -75,35 +74,6 @@ def test_a_refused_change_is_a_dead_letter_and_reaches_no_book() -> None:
     assert (letter.code, letter.source) == ("refused_change", "topic terms")
     assert "circle" in letter.reason
     assert json.loads(letter.payload)["event_id"] == "e4"
-
-
-def test_a_deposit_under_way_earns_nothing_until_it_clears() -> None:
-    """A CPA of 100 from 200 USD: pending and given up earn nothing; cleared, under the same id, it does."""
-    pipeline = LocalPipeline()
-    terms: tuple[Record, ...] = (*TERMS[:-2], plan("hunt USD", cpa("100", min_deposit=D(200), min_lots=D(0))))
-    terms += (partner("ib-north USD hunt"), kyc("anna approved", day=1))
-    cleared = deposit("anna d1 500 USD", day=2)
-    pending = DepositAnnounced(
-        event_id=cleared.event_id, client_id="anna", deposit_id="d1", amount=D(500), currency="USD",
-        occurred_at=at(2),
-    )  # fmt: skip
-    given_up = replace(pending, event_id="e9", deposit_id="d0", status="failed")
-    assert earned(pipeline, *terms, *ANNA, given_up, pending) == []
-    assert earned(pipeline, cleared) == ["ib-north 100"]
-
-
-def test_expired_documents_hold_what_is_earned_after_them() -> None:
-    """Expired on the 5th: the 4th's lot is pending at once, the 6th's is held until it is renewed."""
-    pipeline = LocalPipeline()
-    gated = plan("own USD", per_lot("*=5"), kyc_gate=True)
-    list(pipeline.feed((*TERMS, gated, *ANNA, kyc("anna approved", day=1), kyc("anna expired", day=5))))
-    deals = (deal("1 buy 1 EURUSD out", day=6), deal("2 buy 1 EURUSD out", day=4))
-    rows = [row for row in pipeline.feed(deals) if isinstance(row, Transfer)]
-    assert [row.credit for row in rows] == ["ib:ib-north:held", "ib:ib-north:pending"]
-    released = [row for row in pipeline.feed([kyc("anna approved", day=8)]) if isinstance(row, Transfer)]
-    assert [(row.debit, row.credit, row.amount) for row in released] == [
-        ("ib:ib-north:held", "ib:ib-north:pending", D(5))
-    ]
 
 
 @pytest.fixture(params=services.clickhouse_kinds())
