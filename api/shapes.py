@@ -446,6 +446,32 @@ class DeadLetterRow(Shape):
     """`open`, or the newest decision about it."""
 
 
+class ClientEventRow(Shape):
+    """One thing the CRM told of a client; what its type does not tell is empty or null."""
+
+    client_id: str
+    type: str
+    event_id: str
+    occurred_at: datetime
+    deposit_id: str
+    status: str
+    amount: Amount | None
+    currency: str
+    reason: str
+    verdict: str
+    ib_id: str | None
+    jurisdiction: str
+    expires_at: datetime | None
+    source: str
+
+
+class ClientEventPage(Shape):
+    """What the CRM told of clients, newest first."""
+
+    items: list[ClientEventRow]
+    next_cursor: str | None
+
+
 class DeadLetterCount(Shape):
     """How often one thing was wrong."""
 

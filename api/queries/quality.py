@@ -92,6 +92,22 @@ class LetterFilter:
         }
 
 
+_CLIENT_EVENTS = """
+SELECT client_id, type, event_id, occurred_at, deposit_id, status, amount, currency, reason, verdict, ib_id,
+    jurisdiction, expires_at, source, toUnixTimestamp64Micro(occurred_at) AS at_us
+FROM client_events FINAL
+WHERE ({client:String} = '' OR client_id = {client:String})
+  AND ({type:String} = '' OR type = {type:String})
+  AND (at_us, event_id) < ({before_us:Int64}, {before_id:String})
+ORDER BY at_us DESC, event_id DESC LIMIT {limit:UInt32}
+"""
+
+
+def client_events(ledger: Ledger, client: str, kind: str, limit: int, cursor: str = "") -> dict[str, Any]:
+    """One page of what the CRM told of clients after their registration, newest first."""
+    return _newest(ledger, _CLIENT_EVENTS, "event_id", limit, cursor, client=client, type=kind)
+
+
 def deal_counts(ledger: Ledger, interval: Interval) -> Row:
     """Each deal once: `rated` if an accrual of it stands, else as its newest rejection says."""
     return ledger.row(_COUNTS, **interval.parameters)

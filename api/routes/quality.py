@@ -10,9 +10,10 @@ from api.paging import Cursor, Limit
 from api.postbacks import store
 from api.problems import Problem
 from api.queries import quality
-from api.routes.context import Code, LedgerHere
+from api.routes.context import Client, Code, LedgerHere
 from api.shapes import (
     AttemptPage,
+    ClientEventPage,
     DeadLetterCount,
     DeadLetterPage,
     DealExplanation,
@@ -88,6 +89,20 @@ def dead_letter(ledger: LedgerHere, dead_letter_id: Annotated[str, Path(max_leng
     if found is None:
         raise Problem(404, f"No dead letter {dead_letter_id} is stored. Look at /v1/dead-letters.")
     return found
+
+
+@router.get("/client-events", response_model=ClientEventPage)
+def client_events(
+    ledger: LedgerHere,
+    client: Client = "",
+    kind: Annotated[
+        str, Query(alias="type", max_length=64, description="Such as `deposit_announced`; empty: all.")
+    ] = "",
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> Any:
+    """What the CRM told of clients: also deposits under way and KYC, which no ledger row tells."""
+    return quality.client_events(ledger, client, kind, limit, cursor)
 
 
 @router.get("/postbacks/attempts", response_model=AttemptPage, tags=["postbacks"])

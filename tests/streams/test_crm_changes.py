@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from api.ledger import Ledger
+from api.queries import quality
 from commission.outputs import Transfer
 from commission.terms import ParentLink, PartnerChanged, PlanAssignment
 from infra.clickhouse import migrate
@@ -105,6 +107,10 @@ def test_the_database_knows_ibs_as_the_books_do(connected: Client) -> None:
         ("ib-north", "North Ltd", "USD", "ib-south", True),
         ("ib-south", partner("ib-south USD").name, "USD", None, False),
     ]
+    ledger = Ledger(lambda: connected)
+    found = quality.client_events(ledger, "anna", "kyc_changed", 10)["items"]
+    assert [(event["event_id"], event["status"]) for event in found] == [("kyc anna expired 5", "expired")]
+    assert quality.client_events(ledger, "ben", "", 10)["items"] == []
     events = (
         "SELECT type, event_id, status FROM client_events FINAL WHERE type != 'account_linked' ORDER BY ALL"
     )
