@@ -45,6 +45,7 @@ class Reading:
     source: str
     to_items: Callable[[Raw, bytes], Outcome]
     kept: frozenset[str]
+    server: str = ""
     keeps_broken: bool = True
     """Whether bytes that cannot be read are kept; a CRM's may hold a name anywhere."""
 
@@ -56,23 +57,23 @@ def read_row(row: Row, reading: Reading, received_at: datetime) -> Outcome:
             raise row.value
         return reading.to_items(row.value, row.payload)
     except BadRow as bad:
-        grave = Graveyard(reading.source, received_at)
-        return Outcome((grave.bury(_kept_payload(row, reading), "row", bad),))
+        grave, payload = Graveyard(reading.source, received_at, reading.server), _kept_payload(row, reading)
+        return Outcome((grave.bury(payload, "row", bad, is_blanked=not payload),))
 
 
 def deals_of(dialect: DealDialect, profile: ServerProfile, sender: str) -> Reading:
     """How a bridge's rows are read, for its own server only; raise ValueError for the other platform's."""
-    source = f"push {dialect} {sender}"
+    source, server = f"push {dialect} {sender}", profile.server
     if dialect == "ibflow":
-        return Reading(source, lambda raw, line: _own_deal(raw, line, profile), _fields(Deal))
+        return Reading(source, lambda raw, line: _own_deal(raw, line, profile), _fields(Deal), server)
     if not dialect.startswith(profile.platform):
         raise ValueError(f"{profile.server} is {profile.platform.upper()}; dialect {dialect} is not")
     if dialect in _MT5:
         spelling = _MT5[dialect]
         kept = frozenset(("event", "record", "login", *spelling.fields))
-        return Reading(source, lambda raw, _: _mt5_deals(raw, profile, spelling, source), kept)
+        return Reading(source, lambda raw, _: _mt5_deals(raw, profile, spelling, source), kept, server)
     spelled: mt4_json.Dialect = "mt4manager" if dialect == "mt4manager" else "cplugin"
-    return Reading(source, lambda raw, _: _mt4_deals(raw, profile, spelled, source), _MT4_FIELDS)
+    return Reading(source, lambda raw, _: _mt4_deals(raw, profile, spelled, source), _MT4_FIELDS, server)
 
 
 def client_events_of(sender: str) -> Reading:

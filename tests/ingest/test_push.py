@@ -143,7 +143,7 @@ def test_each_row_has_its_result(url: str, log: Log) -> None:
     assert broken == letters[0].payload
     kept = json.loads(letters[1].payload)["record"]
     assert ("2002", "1,5") == (kept["Deal"], kept["Commission"])
-    assert {"push mt5-manager live5"} == {letter.source for letter in letters}
+    assert {("push mt5-manager live5", "Demo-MT5")} == {(letter.source, letter.server) for letter in letters}
 
 
 def test_updates_and_deletions_are_revisions(url: str, log: Log) -> None:
