@@ -166,6 +166,22 @@ def serve() -> None:
         server.stop()
 
 
+@app.command(rich_help_panel="Processes")
+def receive() -> None:
+    """Take deals of bridges and events of CRMs over HTTP, on a machine of its own.
+
+    `ibflow serve` takes them too. IBFLOW_BRIDGES_FILE names who may push, IBFLOW_TERMS_DIR their servers.
+    """
+    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.receive import receive as run
+
+    settings = Settings()
+    with told(), interrupted() as stop:
+        kafka = kafka_servers(settings)
+        prepare_topics(settings, kafka)
+        run(settings, kafka, stop, lambda url: out.print(f"push    {url}/v1/ingest/deals"))
+
+
 @app.command(rich_help_panel="Daily work")
 def ingest(
     paths: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Exports or CRM files.")],
