@@ -129,8 +129,8 @@ class _Comparison:
     def __init__(self, holdings: Holdings, findings: Findings) -> None:
         self._holdings = holdings
         self._findings = findings
-        self._accounted: set[str] = set()
-        """Held deals that theirs tells under another time, or an in/out under other numbers."""
+        self._elsewhere: set[str] = set()
+        """Held deals that theirs tells at another time."""
         self.changed: list[Deal] = []
         self.unplaced: list[Deal] = []
 
@@ -173,7 +173,7 @@ class _Comparison:
 
     def settle(self) -> None:
         """Take out of the extra deals what turned up elsewhere in the window."""
-        for deal_id in self._accounted & self._findings.extra.keys():
+        for deal_id in self._elsewhere & self._findings.extra.keys():
             del self._findings.extra[deal_id]
         for deal_id, occurred_at in self._findings.extra.items():
             self._findings.tell(deal_id, "extra", occurred_at)
@@ -207,30 +207,18 @@ class _Comparison:
         self.changed.append(_to_publish(deal, held))
 
     def _look_up(self, deals: list[Deal]) -> Iterator[Deal]:
-        """Yield those we hold nowhere; the others are held at another time, or in other parts."""
+        """Yield those we hold nowhere; the others are held at another time."""
         if not deals:
             return
-        asked = [deal_id for deal in deals for deal_id in (deal.deal_id, *_other_numbers(deal))]
-        held = self._holdings.of(asked)
+        held = self._holdings.of([deal.deal_id for deal in deals])
         for deal in deals:
             if (known := held.get(deal.deal_id)) is not None:
-                self._accounted.add(deal.deal_id)
+                self._elsewhere.add(deal.deal_id)
                 self._compare(deal, known)
-                continue
-            parts = {n: held[n] for n in _other_numbers(deal) if n in held and held[n].kind not in ENDINGS}
-            if parts:
-                self._compare_parts(deal, parts)
-                continue
-            self._findings.missing += 1
-            self._findings.tell(deal.deal_id, "missing", deal.occurred_at)
-            yield deal
-
-    def _compare_parts(self, deal: Deal, parts: dict[str, Held]) -> None:
-        """An in/out told whole on one side and in parts on the other: published, it would count twice."""
-        self._accounted.update(parts)
-        if not _agree(deal, parts):
-            note = f"held as {', '.join(sorted(parts))}: one in/out in other parts, with other amounts"
-            self._dispute(deal, note)
+            else:
+                self._findings.missing += 1
+                self._findings.tell(deal.deal_id, "missing", deal.occurred_at)
+                yield deal
 
     def _dispute(self, deal: Deal, note: str) -> None:
         self._findings.disputed += 1
@@ -273,28 +261,3 @@ def _to_publish(deal: Deal, held: Held) -> Deal:
     if deal.revision not in held.seen:
         return deal
     return replace(deal, revision=f"{deal.revision}{AGAIN}{len(held.seen)}")
-
-
-def _other_numbers(deal: Deal) -> tuple[str, ...]:
-    """The numbers under which the same in/out is known to a source that does, or does not, tell its parts."""
-    if deal.platform != "mt5":
-        return ()
-    number, _, part = deal.deal_id.partition(":")
-    if part:
-        return (number,)
-    return (f"{number}:c", f"{number}:o") if deal.entry == "inout" else ()
-
-
-def _agree(deal: Deal, held: dict[str, Held]) -> bool:
-    number, _, part = deal.deal_id.partition(":")
-    if not part:
-        is_whole = set(held) == {f"{number}:c", f"{number}:o"}
-        volume_e8 = sum(each.volume_e8 for each in held.values())
-        return (
-            is_whole and volume_e8 == deal.volume_e8 and sum(e.profit for e in held.values()) == deal.profit
-        )
-    whole = held[number]
-    return deal.volume_e8 < whole.volume_e8 and deal.profit in (
-        whole.profit,
-        0 if part == "o" else whole.profit,
-    )

@@ -44,11 +44,8 @@ WHERE code = 'accrual' AND account_key != '' AND transfer_id NOT IN ({TAKEN_BACK
 _COLUMNS = "server, native_deal, paid_at, ib_login, client_login, client_deal, native_amount, native_currency"
 _BY_DEAL = f"""
 SELECT {_COLUMNS}, 'deal' AS basis, t.ib_id AS ib_id, t.amount AS paid, t.currency AS currency
-FROM (
-    SELECT *, arrayJoin([client_deal, concat(client_deal, ':c'), concat(client_deal, ':o')]) AS part
-    FROM ({_AGENT}) WHERE client_deal != ''
-) AS n
-INNER JOIN ({_STANDING}) AS t ON t.caused_by = concat(n.server, '|', n.part)
+FROM (SELECT * FROM ({_AGENT}) WHERE client_deal != '') AS n
+INNER JOIN ({_STANDING}) AS t ON t.caused_by = concat(n.server, '|', n.client_deal)
 """  # noqa: S608  - as above
 _BY_LOGIN = f"""
 SELECT {_COLUMNS}, 'login' AS basis, t.ib_id AS ib_id, t.amount AS paid, t.currency AS currency

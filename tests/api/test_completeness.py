@@ -130,17 +130,6 @@ def test_a_deal_paid_natively_and_here_is_told(ledger: Ledger, chdb: Client) -> 
     assert "Paid twice" in http.get("/completeness").text
 
 
-def test_an_in_out_in_two_parts_is_the_deal_the_comment_names(ledger: Ledger, chdb: Client) -> None:
-    """The comment names the platform's deal; the ledger may know its closing part."""
-    chdb.command(
-        "ALTER TABLE transfers UPDATE caused_by = 'live|1:c' WHERE caused_by = 'live|1' "
-        "SETTINGS mutations_sync = 2"
-    )
-    insert(chdb, "deals", agent(51, "agent '1001' - #1"))
-    rows = browser(ledger).get("/v1/native-payments/twice").json()["items"]
-    assert [("A", "8.25"), ("M", "3")] == [(row["ib_id"], row["amount"]) for row in rows]
-
-
 def test_payments_by_day_or_month_are_told_by_the_account(ledger: Ledger, chdb: Client) -> None:
     """Without a deal's number the account decides, in the 32 days before the payment and not after it."""
     comment = "agent from '1001' [0.5 lots]"

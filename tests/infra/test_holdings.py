@@ -16,6 +16,7 @@ from commission.events import AccountLinked, ClientRegistered, Deal, DealKind
 from infra.archive import ArchiveLog, OpenArchive
 from infra.clickhouse import migrate
 from infra.holdings import Holdings
+from ingest.reconcile import Findings, sweep
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import Record
@@ -140,3 +141,30 @@ def test_logins_narrow_what_is_held(client: Client, archived: Archived) -> None:
     day = START, START + timedelta(days=1)
     assert ["2"] == [number for number, _ in holdings(client, 22).between(*day)]
     assert ["2", "3"] == sorted(number for number, _ in holdings(client, 2, 22).between(*day))
+
+
+def test_an_edit_taken_back_reaches_the_ledger_by_a_sweep(client: Client, archived: Archived) -> None:
+    """The platform changed a deal and changed it back: told again it changes nothing, swept it does, once."""
+    first, second = deal("1", "a"), deal("1", "b", volume_e8=200_000_000)
+    archived.take([first, second, first])
+    assert "b" == archived.standing("1")
+    for standing in ("a~2", "a~2"):
+        findings = Findings()
+        window = (START, START + timedelta(days=1))
+        published = sweep(Platform([first]), holdings(client), *window, findings)
+        archived.take([one for one in published if isinstance(one, Deal)])
+        assert standing == archived.standing("1")
+    assert (0, 0, 0) == (findings.missing, findings.different, findings.disputed)
+    archived.take([second, first])
+    assert "a~2" == archived.standing("1")
+
+
+class Platform:
+    """What a platform says, in a list."""
+
+    def __init__(self, deals: Sequence[Deal]) -> None:
+        self._deals = deals
+
+    def between(self, since: datetime, until: datetime) -> Iterator[Deal]:
+        """A slice."""
+        return (one for one in self._deals if since <= one.occurred_at < until)

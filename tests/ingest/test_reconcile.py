@@ -156,24 +156,6 @@ def test_what_both_sides_know_as_gone_is_nothing() -> None:
     assert ({"different": 1}, [deal(2, kind="cancelled")]) == (counts(found), published)
 
 
-@pytest.mark.parametrize("is_ours_whole", [True, False])
-def test_an_in_out_told_in_other_parts_is_not_counted_twice(*, is_ours_whole: bool) -> None:
-    """One source tells what an in/out closed, another does not: the same deal, whichever side is which."""
-    facts: dict[str, Any] = {"entry": "inout", "volume_e8": 3 * LOT_E8, "money": Money(Decimal("12.5"))}
-    whole, parts = deals(1, **facts), deals(1, volume_closed_e8=LOT_E8, **facts)
-    assert ["1", "1:c", "1:o"] == [one.deal_id for one in (*whole, *parts)]
-    theirs, known = (parts, whole) if is_ours_whole else (whole, parts)
-    found, published = run([*theirs], ours(*known))
-    assert ({}, []) == (counts(found), published)
-
-
-def test_an_in_out_in_other_parts_and_of_other_amounts_is_disputed() -> None:
-    """Told whole with another volume it is neither published nor called the same."""
-    parts = deals(1, entry="inout", volume_e8=3 * LOT_E8, volume_closed_e8=LOT_E8)
-    found, published = run([*deals(1, entry="inout", volume_e8=4 * LOT_E8)], ours(*parts))
-    assert ({"disputed": 1}, []) == (counts(found), published)
-
-
 def test_a_source_that_contradicts_itself_is_disputed() -> None:
     """The same deal twice is one; told in two ways, the first counts and the second is told."""
     found, published = run([deal(1), deal(1)], ours())
