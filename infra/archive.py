@@ -429,7 +429,7 @@ class ArchiveLog:
         """Transfers caused at or before `until` that came together with later ones."""
         found: set[str] = set()
         for origin, last in until.items():
-            rows = self._rows("across", topic=topic, partition=partition, origin=origin, last=last)
+            rows = self.rows("across", topic=topic, partition=partition, origin=origin, last=last)
             parts = (part for row in rows for part in sources.split(row["source"], row["message"].encode()))
             for source, value in parts:
                 if sources.origin_of(source)[1][0] <= last:

@@ -38,6 +38,8 @@ def reconcile(
         ),
     ] = None,
     login: Annotated[list[int] | None, typer.Option(help="Only this account; may be repeated.")] = None,
+    currency: Annotated[str, typer.Option(help="Deposit currency, where the source names none.")] = "",
+    group: Annotated[str, typer.Option(help="The accounts' group, where the source names none.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare; write nothing at all.")] = False,
     delete_extra: Annotated[
         bool,
@@ -75,7 +77,7 @@ def reconcile(
         check_window(wanted.since, wanted.until, datetime.now(UTC))
         if not source:
             raise no_feed(found_server)
-        truth = file_truth(source, found_server, wanted.logins)
+        truth = file_truth(source, found_server, wanted.logins, currency=currency, group=group)
         with Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),

@@ -26,7 +26,7 @@ from infra.kafka_topics import partition_counts
 from ingest.detect import detect, read_any
 from ingest.produce import publish, publish_reconciliation
 from ingest.reconcile import Findings, sweep, tombstone
-from ingest.sources import Item, LiveSource, UnreadableSource
+from ingest.sources import Item, LiveSource, Said, UnreadableSource
 from ingest.terms import Server
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unavailable, Unusable
@@ -78,10 +78,21 @@ def live_truth(live: LiveSource, logins: tuple[int, ...]) -> Source:
     return Source("the server itself", logins, between, lambda _: set())
 
 
-def file_truth(paths: Sequence[Path], server: Server, logins: tuple[int, ...] = ()) -> Source:
-    """Exports of one server; raise `UnreadableSource` if they cannot be the truth of it."""
-    profile, received_at = profile_of(server), datetime.now(UTC)
-    kinds = [detect(path) for path in paths]
+def file_truth(
+    paths: Sequence[Path],
+    server: Server,
+    logins: tuple[int, ...] = (),
+    *,
+    currency: str = "",
+    group: str = "",
+) -> Source:
+    """Exports of one server; raise `UnreadableSource` if they cannot be the truth of it.
+
+    `currency` and `group`, and a single login, are said of files that do not tell them.
+    """
+    kinds, received_at = [detect(path) for path in paths], datetime.now(UTC)
+    is_one = len(logins) == 1 and not set(kinds) & set(WHOLE_SERVER)
+    profile = profile_of(server, Said(logins[0] if is_one else None, currency, group))
     if "crm-csv" in kinds:
         raise UnreadableSource(f"{paths[kinds.index('crm-csv')].name} is a CRM file; it tells no deals")
     if len(paths) > 1 and set(kinds) & set(WHOLE_SERVER):
