@@ -88,10 +88,10 @@ def file_truth(
 ) -> Source:
     """Exports of one server; raise `UnreadableSource` if they cannot be the truth of it.
 
-    `currency` and `group`, and a single login, are said of files that do not tell them.
+    `currency` and `group`, and the login of a single file, are said of files that do not tell them.
     """
     kinds, received_at = [detect(path) for path in paths], datetime.now(UTC)
-    is_one = len(logins) == 1 and not set(kinds) & set(WHOLE_SERVER)
+    is_one = len(logins) == len(paths) == 1 and kinds[0] not in WHOLE_SERVER
     profile = profile_of(server, Said(logins[0] if is_one else None, currency, group))
     if "crm-csv" in kinds:
         raise UnreadableSource(f"{paths[kinds.index('crm-csv')].name} is a CRM file; it tells no deals")

@@ -189,7 +189,7 @@ class _Comparison:
         return False
 
     def _compare(self, deal: Deal, held: Held) -> None:
-        if _is_same(deal, held):
+        if told_before(held.revision) == deal.revision:
             if held.is_unplaced and len(self.unplaced) < MAX_DIFFERENT:
                 self.unplaced.append(replace(deal, revision=held.revision))
             return
@@ -237,23 +237,8 @@ class _Comparison:
 
 def tombstone(deal: Deal, source: str) -> Deal:
     """The deal as deleted at the platform: the fold takes back what it caused, for good."""
-    gone = replace(deal, kind="deleted", source=source)
-    return replace(gone, revision=_digest(gone))
-
-
-def _is_same(deal: Deal, held: Held) -> bool:
-    """Whether both are one revision, also where the source tells whole seconds and ours tells more."""
-    known = told_before(held.revision)
-    if deal.revision == known:
-        return True
-    is_coarser = deal.occurred_at == held.occurred_at.replace(microsecond=0) != held.occurred_at
-    return is_coarser and _digest(replace(deal, occurred_at=held.occurred_at)) == known
-
-
-def _digest(deal: Deal) -> str:
-    """The revision as a source makes it of the deal."""
-    return revision(
-        kind=deal.kind,
+    digest = revision(
+        kind="deleted",
         occurred_at=deal.occurred_at,
         currency=deal.currency,
         profit=deal.profit,
@@ -267,6 +252,7 @@ def _digest(deal: Deal) -> str:
         price=deal.price,
         position_id=deal.position_id,
     )
+    return replace(deal, kind="deleted", revision=digest, source=source)
 
 
 def _to_publish(deal: Deal, held: Held) -> Deal:

@@ -68,6 +68,8 @@ def test_what_can_be_no_truth_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableSource, match=r"a.htm and b.htm both tell account 5002"):
         file_truth([one, again], MT4)
     with pytest.raises(UnreadableSource, match="nothing of account 9"):
+        file_truth([one], MT4, (9, 5002))
+    with pytest.raises(UnreadableSource, match="is of account 5002"):
         file_truth([one], MT4, (9,))
     with pytest.raises(UnreadableSource, match="no deal"):
         file_truth([account(tmp_path / "c.htm", 5002, "")], MT4)

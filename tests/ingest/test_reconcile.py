@@ -171,18 +171,6 @@ def test_a_dead_letter_goes_on_and_leaves_the_window_open() -> None:
     assert ({"unreadable": 1, "missing": 1}, [letter, deal(1)]) == (counts(found), published)
 
 
-def test_a_source_that_tells_whole_seconds_tells_the_same() -> None:
-    """A report saved without milliseconds is no edit; one of another second or amount is."""
-    exact = deal(1, occurred_at=START + HOUR + timedelta(milliseconds=437))
-    found, published = run([deal(1, 1)], ours(exact))
-    assert ({}, []) == (counts(found), published)
-    for other in (edited(deal(1, 1)), deal(1, occurred_at=START + HOUR + timedelta(seconds=1))):
-        found, published = run([other], ours(exact))
-        assert ({"different": 1}, [other]) == (counts(found), published)
-    found, _ = run([exact], ours(deal(1, 1)))
-    assert {"different": 1} == counts(found)
-
-
 def test_a_source_of_another_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three of four deals an hour off are no edits; only an explicit word takes them over."""
     monkeypatch.setattr(reconcile, "FEW_DIFFERENT", 2)
