@@ -59,8 +59,9 @@ def reconcile(
     """
     from infra.cli import EXIT_BROKEN, err, out, told
     from infra.feed import server_of
-    from infra.reconcile import Wanted, check_window, file_truth, native_warnings, no_feed
+    from infra.reconcile import Wanted, check_window, native_warnings, no_feed
     from infra.reconcile import reconcile as run
+    from infra.truths import file_truth
     from ingest.terms import load_terms
 
     with told():

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from commission.events import Deal
-from infra.reconcile import MAX_DELETED, Source, _why_not_delete, check_window, file_truth
+from infra.reconcile import MAX_DELETED, _why_not_delete, check_window
+from infra.truths import Source, file_truth
 from ingest.reconcile import Findings
 from ingest.sources import UnreadableSource
 from ingest.terms import Server
