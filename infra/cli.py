@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from infra import cli_history, cli_proposals
+from infra import cli_history, cli_proposals, cli_reconcile
 from infra.cli_book import book_app
 from infra.cli_dead_letters import letters_app
 from infra.kafka.cli import app as kafka_app
@@ -41,6 +41,7 @@ plans_app = typer.Typer(
 )
 app.add_typer(plans_app, name="plans", rich_help_panel="Daily work")
 cli_history.register(app)
+cli_reconcile.register(app)
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -331,6 +332,8 @@ def verify(
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
         Console().print(findings_table(report))
+        for warning in report.warnings:
+            out.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
     if not report.holds:
         raise typer.Exit(EXIT_BROKEN)
 

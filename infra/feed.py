@@ -12,7 +12,8 @@ from ingest.produce import PublishReport, publish
 from ingest.quotes_csv import Quotes, quoted, to_tolerance
 from ingest.server_time import ServerClock, parse_rule
 from ingest.sources import NOTHING_SAID, Item, Said, ServerProfile, UnreadableSource
-from ingest.terms import Server
+from ingest.terms import Broker, Server
+from schemas.errors import Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,13 @@ def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
         close_reopen=server.close_reopen,
         symbols=server.symbols,
     )
+
+
+def server_of(broker: Broker, name: str) -> Server:
+    """The server of this name; raise `Unusable` with the names there are."""
+    if name not in broker.servers:
+        raise Unusable(f"broker.yaml has no server {name}; it has {', '.join(sorted(broker.servers))}")
+    return broker.servers[name]
 
 
 def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:

@@ -15,7 +15,8 @@ from commission.terms import PartnerChanged, TermsRecord
 from ingest.sources import Item
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable
-from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
+from schemas.reconciliations import RECONCILIATION, Reconciliation
+from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, RECONCILIATIONS, TERMS, partition_of
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, batches, encode
 
 DELIVERY_TIMEOUT_MS = 60_000
@@ -114,6 +115,16 @@ def publish_corrections(records: Iterable[ReratingApproved], bootstrap: str) -> 
         for record in records:
             (line,) = encode([record])
             outbox.add(CLIENT_BOOK, outbox.partition(CLIENT_BOOK, record.client_id), line)
+        return outbox.finish()
+    finally:
+        outbox.abandon()
+
+
+def publish_reconciliation(found: Reconciliation, bootstrap: str) -> PublishReport:
+    """Send what a sweep found, and return once Kafka has it."""
+    outbox = _Outbox(bootstrap)
+    try:
+        outbox.send(RECONCILIATIONS, 0, RECONCILIATION.dump_json(found), 1)
         return outbox.finish()
     finally:
         outbox.abandon()

@@ -34,6 +34,7 @@ from commission.terms import PartnerChanged, PartnerDefined, PeriodDefined, Plan
 from schemas import sources, topics
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.operations import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
+from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.sources import Position
 from schemas.wire import InvalidRecord, decode_batch, encode
 
@@ -115,6 +116,9 @@ _OPERATIONS = Table(
     ("type", "topic", "partition", "offset", "action", "by", "at", "record"),
     _row_of_operation,
 )
+_RECONCILIATION = tuple(
+    part.name for part in fields(Reconciliation) if part.name not in ("type", "days", "examples")
+)
 TABLES: dict[type, Table] = {
     PartnerDefined: Table(
         "partners",
@@ -179,6 +183,14 @@ TABLES: dict[type, Table] = {
     ),
     PartitionStopped: _OPERATIONS,
     BookCommand: _OPERATIONS,
+    Reconciliation: Table(
+        "reconciliations",
+        (*_RECONCILIATION, "record"),
+        lambda found: [
+            *(getattr(found, name) for name in _RECONCILIATION),
+            RECONCILIATION.dump_json(found).decode(),
+        ],
+    ),
 }
 STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ACCOUNT_BOOK: (Deal,),
@@ -190,6 +202,7 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.REJECTIONS: (Rejection,),
     topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
+    topics.RECONCILIATIONS: (Reconciliation,),
 }
 """Records each topic contributes: terms are broadcast into the books but stored once.
 
@@ -230,6 +243,9 @@ class Rows:
             return
         if topic == topics.OPERATIONS:
             self._add_records(topic, partition, offset, [decode_operation(value)])
+            return
+        if topic == topics.RECONCILIATIONS:
+            self._add_records(topic, partition, offset, [decode_reconciliation(value)])
             return
         tables, made = _STORED[topic]
         lines = value.split(b"\n") if source else _checked(topic, partition, offset, value)
