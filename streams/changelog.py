@@ -19,6 +19,7 @@ from aiokafka.errors import ProducerFenced
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.state import Changes, MemoryStore, RocksStore, Store, catch_up, origin_of
+from streams.whole import whole
 
 log = logging.getLogger("ibflow.changelog")
 
@@ -44,6 +45,12 @@ class Changelog:
         self._store: Store | None = None
         self._end = 0
         self._generation = 0
+        self._lock = asyncio.Lock()
+
+    @property
+    def opening(self) -> int:
+        """Which opening this is: what was folded on the state of an earlier one must not be appended."""
+        return self._generation
 
     @property
     def store(self) -> Store:
@@ -70,9 +77,17 @@ class Changelog:
     async def open(self) -> int:
         """Become the only writer, then read what is missing; return the records read.
 
-        Opening again, after a rebalance, reads what others have written in between.
+        Opening again, after a rebalance, reads what others have written in between. If the caller is
+        cancelled, an opening goes on to its end, and the next one waits for it.
         """
         self._generation += 1
+        return await whole(self._open())
+
+    async def _open(self) -> int:
+        async with self._lock:
+            return await self._take_over()
+
+    async def _take_over(self) -> int:
         await self._let_go()
         producer = AIOKafkaProducer(
             bootstrap_servers=self._kafka.split(","),
@@ -103,15 +118,16 @@ class Changelog:
         origin = f"{origin_of(self._kafka, self._topic)}/{self._partition}"
         return RocksStore(self._folder / f"{self._topic}-{self._partition}", origin)
 
-    async def append(self, changes: Changes) -> None:
+    async def append(self, changes: Changes, opening: int) -> None:
         """Append all changes or none, and return once they are durable; the store is not touched.
 
-        Raise `FencedError` if another worker has taken over, or this one has opened it again. After any
-        error it may have been appended or not, and has to be opened again: that tells.
+        `opening` is the one whose state the changes are folded on. Raise `FencedError` if another worker has
+        taken over since, or this one has opened it again. After any error it may have been appended or
+        not, and has to be opened again: that tells.
         """
         producer, generation = self._producer, self._generation
         fenced = FencedError(f"{self._topic}/{self._partition} was taken over")
-        if producer is None:
+        if producer is None or opening != generation:
             raise fenced
         try:
             async with producer.transaction():
@@ -133,10 +149,11 @@ class Changelog:
 
     async def close(self) -> None:
         """Stop writing and give the store up."""
-        await self._let_go()
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        async with self._lock:
+            await self._let_go()
+            if self._store is not None:
+                self._store.close()
+                self._store = None
 
     async def _let_go(self) -> None:
         if self._producer is not None:

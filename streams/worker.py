@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from aiokafka import errors as kafka_errors
 from aiokafka.errors import BrokerResponseError, KafkaError
@@ -23,6 +24,7 @@ from streams.operations import OperationsLog, append
 from streams.partition import HoleError, Message, Partition
 from streams.protocol import Incoming, apply
 from streams.stages import STAGES, Stage
+from streams.whole import whole
 
 log = logging.getLogger("ibflow.worker")
 
@@ -32,6 +34,10 @@ MAX_GROUP = 64
 """Messages of a partition that are applied as one."""
 MAX_GROUP_BYTES = 4_000_000
 """Of a group; its last message may go beyond."""
+MAX_REDELIVERIES = 10
+"""How often a message is read again before the worker restarts."""
+MAX_GROUP_SECONDS = 180.0
+"""Longer than Kafka's clients try for: a group that takes longer will not end by itself."""
 WATCH_SECONDS = 1.0
 """How often a worker with a stopped partition looks for a decision."""
 EXIT_HOLE = 70
@@ -45,6 +51,7 @@ EXIT_FENCED = 72
 """The worker ends with this code when another one has become the writer of its partition."""
 EXIT_STATE = 73
 """The worker ends with this code when it cannot read a partition's state, or keep it: its disk is full."""
+Result = TypeVar("Result")
 Cause = Literal["fold", "effects"]
 """What fails: the message itself, or writing what it causes."""
 _LOST_COUNT = (
@@ -123,16 +130,18 @@ class _SharedLog:
         """Everything written before this call; wait for Kafka as long as it takes."""
         while True:
             try:
-                async with self._lock:
-                    return await asyncio.to_thread(self._log.read)
+                return await whole(self._alone(self._log.read))
             except Unavailable as error:
                 log.warning("%s; trying again", error)
                 await asyncio.sleep(WATCH_SECONDS)
 
     async def close(self) -> None:
         """Leave the broker until the next `read`."""
+        await whole(self._alone(self._log.close))
+
+    async def _alone(self, use: Callable[[], Result]) -> Result:
         async with self._lock:
-            await asyncio.to_thread(self._log.close)
+            return await asyncio.to_thread(use)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +181,10 @@ class BookRunner:
         """What the log said when the partition was taken up; absent until it was asked."""
         self._rereading: set[int] = set()
         """Sought back to the message that was decided about; until it comes, others are stale."""
-        self._waited_for: dict[int, int] = {}
+        self._waited_for: dict[int, tuple[int, int]] = {}
+        """The offset a partition waits for, and how often it was read again for it."""
+        self._busy_since: dict[int, float] = {}
+        """When the group at hand was begun."""
         topic = app.topic(stage.topic, key_type=bytes, value_type=bytes, value_serializer="raw")
         app.agent(topic, name=stage.name, isolated_partitions=True)(self._agent())
 
@@ -217,13 +229,27 @@ class BookRunner:
         consumer = self.app.consumer
         for number, partition in self.partitions.items():
             tp, needed = TP(self.stage.topic, number), partition.applied.offset + 1
-            if number in self.stopped or tp not in consumer.assignment():
+            if number in self.stopped or tp not in consumer.assignment() or self._is_busy(number):
                 continue
             position = await consumer.position(tp)
-            if self._waited_for.get(number) == needed and position is not None and position > needed:
-                log.warning("%s/%s: offset %s was fetched and not applied; reading it again", *tp, needed)
-                await consumer.seek_wait({tp: needed})
-            self._waited_for[number] = needed
+            waited_for, times = self._waited_for.get(number, (-1, 0))
+            if waited_for != needed or position is None or position <= needed:
+                self._waited_for[number] = needed, 0
+                continue
+            log.warning("%s/%s: offset %s was fetched and not applied; reading it again", *tp, needed)
+            if times >= MAX_REDELIVERIES:
+                log.critical("reading %s/%s/%s again does not help; the worker restarts", *tp, needed)
+                os._exit(EXIT_HOLE)
+            self._waited_for[number] = needed, times + 1
+            await consumer.seek_wait({tp: needed})
+
+    def _is_busy(self, number: int) -> bool:
+        """Whether a group of the partition is being applied; end the worker if it takes for ever."""
+        since = self._busy_since.get(number)
+        if since is not None and time.monotonic() - since > MAX_GROUP_SECONDS:
+            log.critical("%s/%s: a group does not end; the worker restarts", self.stage.topic, number)
+            os._exit(EXIT_RUNNER)
+        return since is not None
 
     async def watch(self) -> None:
         """Write down stops, hold their partitions, and carry out what was decided about them."""
@@ -267,11 +293,15 @@ class BookRunner:
             while not waiting.empty() and size < MAX_GROUP_BYTES:
                 group.append(waiting.get_nowait())
                 size += len(group[-1].message.value or b"")
+            number = group[0].message.partition
+            self._busy_since[number] = time.monotonic()
             try:
                 done = await self._process([event.message for event in group])
             except Exception:
                 log.critical("%s: the runner failed; the worker restarts", self.stage.topic, exc_info=True)
                 os._exit(EXIT_RUNNER)
+            finally:
+                self._busy_since.pop(number, None)
             for event in group:
                 if event.message.offset in done:
                     event.ack()
@@ -286,11 +316,11 @@ class BookRunner:
             for message in messages
             if not await self._is_held(number, message.offset)
         ]
-        if not wanted:
+        if not wanted or number in self._taking_up:
             return set()
-        partition = self.partitions[number]
+        partition, changelog = self.partitions[number], self.changelogs[number]
         try:
-            done, refused = await apply(partition, _Effects(self, self.changelogs[number]), wanted)
+            done, refused = await apply(partition, _Effects(self, changelog, changelog.opening), wanted)
         except Exception as error:
             if not self._is_superseded(number, partition):
                 await self._fail(number, wanted[0].offset, "effects", error)
@@ -392,13 +422,14 @@ class _Effects:
 
     runner: BookRunner
     changelog: Changelog
+    opening: int
 
     async def send(self, messages: Sequence[Message]) -> None:
         await self.runner.send(messages)
 
     async def append_state(self, partition: Partition, state: Mapping[bytes, bytes | None]) -> None:
         del partition
-        await self.changelog.append(state)
+        await self.changelog.append(state, self.opening)
 
 
 def _kafka_error(error: BaseException) -> KafkaError | None:

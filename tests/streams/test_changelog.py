@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,21 +45,72 @@ def recovered(kafka: str, topic: str) -> dict[bytes, bytes | None]:
     return contents(store)
 
 
+def test_what_was_folded_before_the_partition_was_opened_again_is_refused(kafka: str, topic: str) -> None:
+    """A message is under way in this very worker when a rebalance recovers its partition: no effect."""
+
+    async def run() -> None:
+        changelog = Changelog(kafka, topic, 0, None)
+        await changelog.open()
+        before = changelog.opening
+        await changelog.append({b"a": b"1"}, before)
+        await changelog.open()
+        with pytest.raises(FencedError):
+            await changelog.append({b"a": b"again"}, before)
+        await changelog.append({b"b": b"2"}, changelog.opening)
+        await changelog.close()
+
+    asyncio.run(run())
+    assert {b"a": b"1", b"b": b"2"} == recovered(kafka, topic)
+
+
+def test_an_opening_that_nobody_waits_for_ends_before_the_next(kafka: str, topic: str) -> None:
+    """A rebalance cancels a recovery whose thread reads on: two must not fill one store side by side."""
+
+    class Slow(Changelog):
+        """Reads for a while, and tells how many do."""
+
+        reading = 0
+        most = 0
+
+        def _recover(self) -> int:
+            self.reading += 1
+            self.most = max(self.most, self.reading)
+            time.sleep(0.5)
+            found = super()._recover()
+            self.reading -= 1
+            return found
+
+    async def run() -> int:
+        changelog = Slow(kafka, topic, 0, None)
+        for _ in range(2):
+            opening = asyncio.create_task(changelog.open())
+            while not changelog.reading:
+                await asyncio.sleep(0.01)
+            opening.cancel()
+        await changelog.open()
+        await changelog.append({b"a": b"1"}, changelog.opening)
+        await changelog.close()
+        return changelog.most
+
+    assert 1 == asyncio.run(run())
+    assert {b"a": b"1"} == recovered(kafka, topic)
+
+
 def test_who_takes_over_shuts_the_other_out(kafka: str, topic: str) -> None:
     """The old owner slept through its session: what it appends when it wakes is refused, not written."""
 
     async def run() -> None:
         old, new = (Changelog(kafka, topic, 0, None) for _ in range(2))
         await old.open()
-        await old.append({b"a": b"1"})
+        await old.append({b"a": b"1"}, old.opening)
         old.write({b"a": b"1"})
         await new.open()
         assert b"1" == new.get(b"a")
-        await new.append({b"a": b"2"})
+        await new.append({b"a": b"2"}, new.opening)
         with pytest.raises(FencedError):
-            await old.append({b"a": b"late"})
+            await old.append({b"a": b"late"}, old.opening)
         await old.close()
-        await new.append({b"b": b"3"})
+        await new.append({b"b": b"3"}, new.opening)
         await new.close()
 
     asyncio.run(run())
@@ -73,7 +125,7 @@ def test_an_append_that_was_not_finished_never_was(kafka: str, topic: str) -> No
     async def run() -> None:
         changelog = Changelog(kafka, topic, 0, None)
         await changelog.open()
-        await changelog.append({b"a": b"1"})
+        await changelog.append({b"a": b"1"}, changelog.opening)
         await changelog.close()
         dying = Producer(config)
         dying.init_transactions(30)
@@ -82,7 +134,7 @@ def test_an_append_that_was_not_finished_never_was(kafka: str, topic: str) -> No
         assert 0 == dying.flush(30)
         assert 1 == await changelog.open()
         assert b"1" == changelog.get(b"a")
-        await changelog.append({b"c": b"1"})
+        await changelog.append({b"c": b"1"}, changelog.opening)
         await changelog.close()
 
     asyncio.run(run())
@@ -101,7 +153,7 @@ def test_every_recovery_finds_what_was_appended(kafka: str, topic: str, tmp_path
         for _ in range(20):
             is_gone, value = chance.random() < 0.3, b"%d" % chance.randrange(10**6)
             changes[b"key-%d" % chance.randrange(50)] = None if is_gone else value
-        await changelog.append(changes)
+        await changelog.append(changes, changelog.opening)
         changelog.write(changes)
         for key, value in changes.items():
             if value is None:
@@ -136,11 +188,11 @@ def test_state_larger_than_one_batch_is_still_whole(kafka: str, topic: str) -> N
     async def run() -> None:
         changelog = Changelog(kafka, topic, 0, None)
         await changelog.open()
-        await changelog.append(many)
+        await changelog.append(many, changelog.opening)
         with pytest.raises(MessageSizeTooLargeError):
-            await changelog.append({b"x": b"1", b"y": random.randbytes(20 * MIB)})
+            await changelog.append({b"x": b"1", b"y": random.randbytes(20 * MIB)}, changelog.opening)
         await changelog.open()
-        await changelog.append({b"0": many[b"0"]})
+        await changelog.append({b"0": many[b"0"]}, changelog.opening)
         await changelog.close()
 
     asyncio.run(run())

@@ -93,7 +93,7 @@ class State(Changelog):
         super().__init__(*place)
         self.memory = MemoryStore()
 
-    async def append(self, changes: Changes) -> None:
+    async def append(self, changes: Changes, opening: int) -> None:
         """Fail as told."""
         if self.error:
             raise self.error
