@@ -54,10 +54,14 @@ class Mt4Record:
 def to_deals(record: Mt4Record, profile: ServerProfile) -> tuple[Deal, ...]:
     """Make a ticket's opening deal and, once closed, its closing deal; raise `BadRow`.
 
-    Once closed, all amounts are on the closing deal: an open ticket's commission moves there.
+    Once closed, all amounts are on the closing deal: an open ticket's commission moves there. A deleted
+    ticket ends both: nobody remembers here whether it had been closed.
     """
     if record.side is None:
         return (_cash(record, profile),)
+    if record.kind == "deleted":
+        closed_at = record.closed_at or record.opened_at
+        return (_opening(record, profile, ZERO), _closing(record, profile, closed_at))
     if record.closed_at is None:
         return (_opening(record, profile, record.commission),)
     if record.closed_at < record.opened_at:
@@ -150,7 +154,8 @@ def _deal(
         currency=record.currency,
         rate_profit=record.rate_profit if is_close else None,
         reason=reason,
-        is_service=reason in profile.service_reasons,
+        # Who opened a ticket makes it the platform's own to its end.
+        is_service=not profile.service_reasons.isdisjoint((record.open_reason, reason)),
         group=record.group or profile.group,
         comment=record.comment,
         source=record.source,
