@@ -56,8 +56,7 @@ class Deal:
     server: str
     login: int
     deal_id: str
-    """MT5: the deal number, with `:c` or `:o` for the closing or opening part of a split in/out.
-    MT4: `ticket:open` or `ticket:close`. Unique inside one server."""
+    """MT5: the deal number. MT4: `ticket:open` or `ticket:close`. Unique inside one server."""
     revision: str
     """Hash of what matters for money; another revision of a known deal replaces it."""
     kind: DealKind

@@ -94,6 +94,8 @@ AmountColumn = Literal[
     "ContractSize",
     "MarketBid",
     "MarketAsk",
+    "RateProfit",
+    "Volume",
 ]
 
 

@@ -38,8 +38,8 @@ class Sums:
 class Counts:
     """A summary that grows while a source is read.
 
-    Every row is in a deal, an event, a dead letter or `skipped`: one in/out row may be two deals,
-    and one MT4 ticket is an opening and a closing deal.
+    Every row is in a deal, an event, a dead letter or `skipped`; one MT4 ticket is an opening and a
+    closing deal.
     """
 
     rows: int = 0
@@ -48,6 +48,8 @@ class Counts:
     reasons: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
+    hand_edits: Counter[str] = field(default_factory=Counter)
+    """Deals that somebody edited on the platform, by whose hand: their price and volume want an audit."""
     trades: dict[str, Sums] = field(default_factory=dict)
     cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Amounts of cash operations by kind and currency."""
@@ -84,6 +86,7 @@ class Counts:
             ("reasons", self.reasons),
             ("skipped", self.skipped),
             ("dead letters", self.dead_letters),
+            ("edited by hand on the platform", self.hand_edits),
         )
         told += [f"{name}: {_listed(counter)}" for name, counter in named if counter]
         for currency, sums in sorted(self.trades.items()):

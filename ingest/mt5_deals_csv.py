@@ -236,7 +236,7 @@ class _DealReader:
         self._is_extended = any(index is not None for index in (self._contract_size, self._bid, self._ask))
 
     def read(self, cells: list[str], at_us: int, deal: int, line: int) -> tuple[Deal, ...]:
-        """Make the deal of one row; two of an in/out whose closing volume is known."""
+        """Make the deal of one row."""
         return to_deals(self._record(cells, at_us, deal, line), self._profile)
 
     def _record(self, cells: list[str], at_us: int, deal: int, line: int) -> Mt5Record:

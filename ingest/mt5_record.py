@@ -6,7 +6,7 @@ record means is decided here, once.
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
 from commission.events import Deal, DealKind, Entry, Side
@@ -14,8 +14,6 @@ from ingest.cells import ZERO
 from ingest.counts import to_lots
 from ingest.revision import revision
 from ingest.sources import BadRow, ServerProfile
-
-E8 = Decimal("1e-8")
 
 
 class Money(NamedTuple):
@@ -61,17 +59,14 @@ class Mt5Record:
 
 
 def to_deals(record: Mt5Record, profile: ServerProfile) -> tuple[Deal, ...]:
-    """Make the deal of a record, or the closing and the opening deal of an in/out; raise `BadRow`."""
-    if record.side is None or record.entry != "inout":
-        return (_deal(record, profile, str(record.deal), record.entry, record.volume_e8, record.money),)
-    check_reversal(record, profile)
-    if (closed_e8 := record.volume_closed_e8) is None:
-        return (_deal(record, profile, str(record.deal), "inout", record.volume_e8, record.money),)
-    closing, opening = share_reversal(record.money, record.volume_e8, closed_e8)
-    return (
-        _deal(record, profile, f"{record.deal}:c", "out", closed_e8, closing),
-        _deal(record, profile, f"{record.deal}:o", "in", record.volume_e8 - closed_e8, opening),
-    )
+    """Make the deal of a record; raise `BadRow`.
+
+    An in/out stays one deal and the fold splits it: only some sources tell what it closed, and under
+    ids of its parts the same deal from another source would count again.
+    """
+    if record.side is not None and record.entry == "inout":
+        check_reversal(record, profile)
+    return (_deal(record, profile),)
 
 
 def check_reversal(record: Mt5Record, profile: ServerProfile) -> None:
@@ -90,34 +85,13 @@ def check_reversal(record: Mt5Record, profile: ServerProfile) -> None:
         )
 
 
-def share_reversal(money: Money, volume_e8: int, closed_e8: int) -> tuple[Money, Money]:
-    """Share an in/out's amounts between its closing and its opening part.
-
-    Profit and swap belong to what closes. Commission and fee follow the volume at 8 decimals; the
-    opening part takes the remainder, so the two sum to the whole.
-    """
-    commission, fee = (
-        (amount * closed_e8 / volume_e8).quantize(E8, ROUND_HALF_EVEN)
-        for amount in (money.commission, money.fee)
-    )
-    closing = Money(money.profit, commission, fee, money.swap)
-    return closing, Money(ZERO, money.commission - commission, money.fee - fee, ZERO)
-
-
-def _deal(
-    record: Mt5Record,
-    profile: ServerProfile,
-    deal_id: str,
-    entry: Entry | None,
-    volume_e8: int,
-    money: Money,
-) -> Deal:
-    profit, commission, fee, swap = money
+def _deal(record: Mt5Record, profile: ServerProfile) -> Deal:
+    profit, commission, fee, swap = record.money
     return Deal(
         platform="mt5",
         server=profile.server,
         login=record.login,
-        deal_id=deal_id,
+        deal_id=str(record.deal),
         revision=revision(
             kind=record.kind,
             occurred_at=record.occurred_at,
@@ -127,9 +101,9 @@ def _deal(
             fee=fee,
             swap=swap,
             side=record.side,
-            entry=entry,
+            entry=record.entry,
             symbol=record.symbol,
-            volume_e8=volume_e8,
+            volume_e8=record.volume_e8,
             price=record.price,
             position_id=record.position_id,
         ),
@@ -137,9 +111,10 @@ def _deal(
         occurred_at=record.occurred_at,
         server_time=record.server_time,
         side=record.side,
-        entry=entry,
+        entry=record.entry,
         symbol=record.symbol,
-        volume_e8=volume_e8,
+        volume_e8=record.volume_e8,
+        volume_closed_e8=record.volume_closed_e8,
         contract_size=record.contract_size,
         position_id=record.position_id,
         price=record.price,

@@ -11,7 +11,6 @@ from ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, csv_file, damage, led
 
 from ingest.counts import Counts
 from ingest.mt5_deals_csv import read
-from ingest.mt5_record import Money, share_reversal
 from ingest.rows import MAX_ROW_BYTES
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
@@ -151,46 +150,32 @@ def test_in_out_needs_netting(tmp_path: Path) -> None:
         ]
 
 
-def test_known_closing_volume_splits_an_in_out(tmp_path: Path) -> None:
-    """Profit and swap go with what closes, commission and fee by volume, and nothing is lost."""
+def test_known_closing_volume_of_an_in_out(tmp_path: Path) -> None:
+    """What an in/out closed is told to the fold; the deal keeps its number, volume and amounts."""
     deals, letters = read_rows(
         tmp_path,
-        row(
-            8,
-            Type="sell",
-            Entry="in/out",
-            Volume="1.01",
-            Commission="-7",
-            Fee="-1",
-            Swap="-2",
-            Profit="-9.29",
-            VolumeClosed="1",
-        ),
+        row(8, Type="sell", Entry="in/out", Volume="1.01", Commission="-7", Profit="-9.29", VolumeClosed="1"),
         row(9, Entry="in/out", Volume="1", VolumeClosed="0"),
         row(10, Entry="in/out", Volume="1", VolumeClosed="1"),
         row(11, Entry="out", Volume="1", VolumeClosed="1"),
         header=f"{MT5_HEADER},VolumeClosed",
         profile=mt5("netting"),
     )
-    assert ledger(deals, "deal_id", "entry", "side", "volume_e8", "profit", "commission", "fee", "swap") == [
-        ("8:c", "out", "sell", "100000000", "-9.29", "-6.93069307", "-0.99009901", "-2"),
-        ("8:o", "in", "sell", "1000000", "0", "-0.06930693", "-0.00990099", "0"),
-        ("9", "inout", "buy", "100000000", "0", "0", "0", "0"),
-        ("11", "out", "buy", "100000000", "0", "0", "0", "0"),
+    assert ledger(deals, "deal_id", "entry", "side", "volume_e8", "volume_closed_e8") == [
+        ("8", "inout", "sell", "101000000", "100000000"),
+        ("9", "inout", "buy", "100000000", "None"),
+        ("11", "out", "buy", "100000000", "None"),
     ]
+    assert ledger(deals[:1], "profit", "commission") == [("-9.29", "-7")]
     assert [letter.code for letter in letters] == ["bad_volume_closed"]
 
 
-@given(
-    commission=st.decimals(-(10**6), 10**6, places=2),
-    volume_e8=st.integers(2, 10**12),
-    part=st.integers(1, 10**12),
-)
-def test_shares_sum_to_the_whole(commission: Decimal, volume_e8: int, part: int) -> None:
-    """However an in/out is cut, its two parts sum to it exactly."""
-    whole = Money(Decimal("-9.29"), commission, commission / 4, Decimal(-2))
-    closing, opening = share_reversal(whole, volume_e8, 1 + part % (volume_e8 - 1))
-    assert [a + b for a, b in zip(closing, opening, strict=True)] == list(whole)
+def test_an_in_out_is_one_deal_for_every_source(tmp_path: Path) -> None:
+    """An in/out with and without its closing volume has one id and one revision, so it counts once."""
+    turn = {"Type": "sell", "Entry": "in/out", "Volume": "1.01", "Profit": "-9.29"}
+    told, _ = read_rows(tmp_path, row(8, VolumeClosed="1", **turn), header=f"{MT5_HEADER},VolumeClosed")
+    untold, _ = read_rows(tmp_path, row(8, **turn))
+    assert ledger(told, "deal_key", "revision") == ledger(untold, "deal_key", "revision")
 
 
 def test_extended_columns(tmp_path: Path) -> None:
