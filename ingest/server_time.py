@@ -51,6 +51,10 @@ class ServerClock:
             ahead = self._ahead_at(server_time, fold)
         return (server_time - ahead).replace(tzinfo=UTC, fold=0)
 
+    def to_server_time(self, at: datetime) -> datetime:
+        """What the clock shows at a moment, naive; two moments of a repeated hour show the same."""
+        return at.astimezone(self.zone).replace(tzinfo=None, fold=0) + self.shift
+
     def is_repeated(self, server_time: datetime) -> bool:
         """Tell whether the clock shows this time twice."""
         return self._raw_ahead(server_time, 0) > self._raw_ahead(server_time, 1)
