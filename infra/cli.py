@@ -43,6 +43,7 @@ cli_history.register(app)
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
+DEFAULT_TOLERANCE = "2s"
 EXIT_BROKEN = 1
 EXIT_USAGE = 2
 EXIT_REJECTED = EXIT_UNAVAILABLE = 3
@@ -53,6 +54,12 @@ TermsDir = Annotated[
 FileLogin = Annotated[int | None, typer.Option("--login", min=1, help="Account, if the files name none.")]
 FileCurrency = Annotated[str, typer.Option("--currency", help="Deposit currency, if the files name none.")]
 FileGroup = Annotated[str, typer.Option("--group", help="The account's group, if the files name none.")]
+Encoding = Annotated[str, typer.Option(help="Code page of an MT4 statement, such as gbk.")]
+Quotes = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="CSV of time,symbol,bid,ask, for deals without them."),
+]
+Tolerance = Annotated[str, typer.Option(help="How old a quote may be at its deal, such as 500ms, 2s or 1m.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
@@ -170,12 +177,15 @@ def ingest(
     login: FileLogin = None,
     currency: FileCurrency = "",
     group: FileGroup = "",
+    encoding: Encoding = "",
+    quotes: Quotes = None,
+    quote_tolerance: Tolerance = DEFAULT_TOLERANCE,
 ) -> None:
     """Publish what is in files: MT5 Manager deals CSV, MT5 reports, MT4 statements, CRM events CSV."""
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     from infra.bootstrap import kafka_servers, prepare_topics
-    from infra.feed import Input, feed
+    from infra.feed import Input, feed, profile_of, read_quotes
     from ingest.counts import Counts
     from ingest.sources import Said
     from ingest.terms import load_terms
@@ -187,7 +197,13 @@ def ingest(
             known = ", ".join(sorted(broker.servers))
             raise typer.BadParameter(f"broker.yaml has no server {server}; it has {known}")
         said = Said(login, currency, group)
-        inputs = [Input(path, broker.servers.get(server), said) for path in paths]
+        beside = None
+        if quotes is not None:
+            if not server:
+                raise typer.BadParameter("quotes are a server's: say which with --server")
+            clock = profile_of(broker.servers[server]).clock
+            beside = read_quotes(quotes, clock, quote_tolerance)
+        inputs = [Input(path, broker.servers.get(server), said, encoding, beside) for path in paths]
         kafka = kafka_servers(settings)
         prepare_topics(settings, kafka)
         with Progress(SpinnerColumn(), TextColumn("publishing"), MofNCompleteColumn(), console=err) as bar:
@@ -209,6 +225,9 @@ def normalise(
     currency: FileCurrency = "",
     group: FileGroup = "",
     margin_mode: Annotated[str, typer.Option(help="hedging or netting, if all groups are one.")] = "",
+    encoding: Encoding = "",
+    quotes: Quotes = None,
+    quote_tolerance: Tolerance = DEFAULT_TOLERANCE,
 ) -> None:
     """Print the events of a file as JSON lines; a summary on stderr; exit 3 if rows were rejected.
 
@@ -218,8 +237,19 @@ def normalise(
     from ingest.sources import Said
 
     with told():
-        said = Said(login, currency, group)
-        counts = run(path, server, platform, timezone, said, margin_mode, sys.stdout.buffer, err)
+        counts = run(
+            path,
+            server,
+            platform,
+            timezone,
+            Said(login, currency, group),
+            margin_mode,
+            sys.stdout.buffer,
+            err,
+            encoding=encoding,
+            quotes=quotes,
+            tolerance=quote_tolerance,
+        )
     for line in counts.lines():
         err.print(line, highlight=False)
     if counts.dead_letters:
@@ -306,6 +336,35 @@ def terms_check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=Fa
 def terms_publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
     """Check a folder of terms, run its plans' golden cases, and publish it; the same as `plans publish`."""
     plans_publish(folder)
+
+
+@terms_app.command("publish-rates")
+def terms_publish_rates(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, help="CSV of as_of,base,quote,rate and maybe source."),
+    ],
+    *,
+    zone: Annotated[
+        str, typer.Option(help="Zone of dates and of times without an offset, such as Europe/Nicosia.")
+    ] = "UTC",
+    check: Annotated[bool, typer.Option("--check", help="Only say what would be published.")] = False,
+) -> None:
+    """Publish reference rates of exchange: a file whole or not at all; what is known already does nothing."""
+    from infra.bootstrap import kafka_servers, prepare_topics
+    from ingest import rates_csv
+    from ingest.produce import publish_terms
+
+    settings = Settings()
+    with told():
+        records = rates_csv.read(paths, zone)
+        for line in rates_csv.lines(records):
+            out.print(line, highlight=False)
+        if not check:
+            kafka = kafka_servers(settings)
+            prepare_topics(settings, kafka)
+            publish_terms(records, kafka)
+    out.print(f"{'checked' if check else 'published'} {len(records)} rates")
 
 
 @terms_app.command("end-period")

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ingest import quotes_csv
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
 from ingest.produce import PublishReport, publish
-from ingest.server_time import parse_rule
+from ingest.quotes_csv import Quotes, quoted, to_tolerance
+from ingest.server_time import ServerClock, parse_rule
 from ingest.sources import NOTHING_SAID, Item, Said, ServerProfile, UnreadableSource
 from ingest.terms import Server
 
@@ -20,6 +22,19 @@ class Input:
     path: Path
     server: Server | None = None
     said: Said = NOTHING_SAID
+    encoding: str = ""
+    """Code page of an MT4 statement, where it is not UTF-8 or cp1252."""
+    quotes: Quotes | None = None
+    """The server's quotes, for deals that have none."""
+
+
+def read_quotes(path: Path, clock: ServerClock, tolerance: str) -> Quotes:
+    """The quotes of a file, for deals up to `tolerance` later; raise `UnreadableSource`."""
+    try:
+        span = to_tolerance(tolerance)
+    except ValueError as error:
+        raise UnreadableSource(f"--quote-tolerance: {error}") from None
+    return quotes_csv.read(path, clock, span, datetime.now(UTC))
 
 
 def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
@@ -33,6 +48,8 @@ def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
         login=said.login,
         group=said.group,
         is_currency_said=bool(said.currency),
+        close_reopen=server.close_reopen,
+        symbols=server.symbols,
     )
 
 
@@ -45,7 +62,8 @@ def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:
             raise UnreadableSource(
                 f"{given.path.name} is a platform export; say which server it is from with --server"
             )
-        yield from read_any(given.path, profile, received_at, counts)
+        items = read_any(given.path, profile, received_at, counts, encoding=given.encoding)
+        yield from items if given.quotes is None else quoted(items, given.quotes, counts)
 
 
 def feed(

@@ -7,8 +7,10 @@ from typing import BinaryIO, cast
 from rich.console import Console
 
 from commission.events import Platform
+from infra.feed import read_quotes
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
+from ingest.quotes_csv import quoted
 from ingest.server_time import parse_rule
 from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
@@ -24,13 +26,20 @@ def normalise(
     margin_mode: str,
     lines: BinaryIO,
     complaints: Console,
+    *,
+    encoding: str = "",
+    quotes: Path | None = None,
+    tolerance: str = "",
 ) -> Counts:
     """Write the events of `path` to `lines`; say what was rejected, and where."""
     profile = None
     if detect(path) != "crm-csv":
         profile = _profile(server, platform, timezone, said, margin_mode)
     counts = Counts()
-    for item in read_any(path, profile, datetime.now(UTC), counts):
+    items = read_any(path, profile, datetime.now(UTC), counts, encoding=encoding)
+    if quotes is not None and profile is not None:
+        items = quoted(items, read_quotes(quotes, profile.clock, tolerance), counts)
+    for item in items:
         if isinstance(item, DeadLetter):
             complaints.print(f"[red]{path.name} {item.position}[/]: {item.reason}", highlight=False)
         else:

@@ -48,6 +48,8 @@ class Counts:
     reasons: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
+    quotes: Counter[str] = field(default_factory=Counter)
+    """Trades without bid and ask that found a quote beside them, or none."""
     hand_edits: Counter[str] = field(default_factory=Counter)
     """Deals that somebody edited on the platform, by whose hand: their price and volume want an audit."""
     trades: dict[str, Sums] = field(default_factory=dict)
@@ -85,6 +87,7 @@ class Counts:
             ("events", self.events),
             ("reasons", self.reasons),
             ("skipped", self.skipped),
+            ("quotes", self.quotes),
             ("dead letters", self.dead_letters),
             ("edited by hand on the platform", self.hand_edits),
         )

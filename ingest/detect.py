@@ -1,33 +1,47 @@
 """Tells by its content what a file is, and reads it as that."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ingest import crm_csv, mt4_statement, mt5_deals_csv, mt5_report
+from ingest import crm_csv, mt4_json_file, mt4_statement, mt5_deals_csv, mt5_json_file, mt5_report
 from ingest.counts import Counts
 from ingest.grid import decoded
 from ingest.rows import column_name, read_header
 from ingest.sources import Item, Read, ServerProfile, UnreadableSource, agreeing, check_size
 from ingest.xlsx import is_workbook
 
-Kind = Literal["mt5-deals-csv", "mt5-report", "mt4-statement", "crm-csv"]
+Kind = Literal[
+    "mt5-deals-csv",
+    "mt5-report",
+    "mt5-terminal-json",
+    "mt5-web-api-json",
+    "mt4-statement",
+    "mt4-json",
+    "crm-csv",
+]
 KNOWN = (
     "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-report (MT5 terminal, Trade History Report"
-    " as HTML or XLSX, or saved as CSV), mt4-statement (MT4 terminal or server, Statement or"
-    " DetailedStatement as HTML), crm-csv (our own: event,event_id,occurred_at,client_id,…)"
+    " as HTML or XLSX, or saved as CSV), mt5-terminal-json (deals of the MetaTrader5 package),"
+    " mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server, Statement or"
+    " DetailedStatement as HTML), mt4-json (trades of mt4manager or the CPlugin Web API), crm-csv (our own:"
+    " event,event_id,occurred_at,client_id,…)"
 )
 HEAD_BYTES = 65_536
 
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
-_READERS: dict[Kind, Read] = {
+READERS: Mapping[Kind, Read] = {
     "mt5-deals-csv": mt5_deals_csv.read,
     "mt5-report": mt5_report.read,
+    "mt5-terminal-json": mt5_json_file.read,
+    "mt5-web-api-json": mt5_json_file.read,
     "mt4-statement": mt4_statement.read,
+    "mt4-json": mt4_json_file.read,
 }
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
 def detect(path: Path) -> Kind:
@@ -46,6 +60,8 @@ def detect(path: Path) -> Kind:
     is_html = b"<html" in head.lower() or b"<table" in head.lower()
     if is_html and b"Account:" in head and b"Transactions:" in head:
         return "mt4-statement"
+    if mt5_json_file.is_json(head):
+        return _detect_json(head, path)
     _check_signal(head, path)
     if mt5_report.is_report(head):
         return "mt5-report"
@@ -57,17 +73,39 @@ def detect(path: Path) -> Kind:
 
 
 def read_any(
-    path: Path, profile: ServerProfile | None, received_at: datetime, counts: Counts | None = None
+    path: Path,
+    profile: ServerProfile | None,
+    received_at: datetime,
+    counts: Counts | None = None,
+    *,
+    encoding: str = "",
 ) -> Iterator[Item]:
-    """Read a file of any known format; only `crm-csv` can do without a profile."""
+    """Read a file of any known format; only `crm-csv` can do without a profile.
+
+    `encoding` is the code page of an MT4 statement; other files are UTF-8.
+    """
     kind = detect(path)
+    if encoding and kind != "mt4-statement":
+        raise UnreadableSource(f"{path.name} is {kind}, which is always UTF-8; leave the encoding out")
     if kind == "crm-csv":
         return crm_csv.read(path, profile, received_at, counts)
     if profile is None:
         raise UnreadableSource(
             f"{path.name} is {kind}: name the server it came from, with its time rule and margin mode"
         )
-    return agreeing(_READERS[kind](path, profile, received_at, counts), profile, path)
+    if kind == "mt4-statement":
+        items = mt4_statement.read(path, profile, received_at, counts, encoding=encoding)
+    else:
+        items = READERS[kind](path, profile, received_at, counts)
+    return agreeing(items, profile, path)
+
+
+def _detect_json(head: bytes, path: Path) -> Kind:
+    if kind := mt5_json_file.kind_of_json(head):
+        return kind
+    if mt4_json_file.dialect_of_json(head):
+        return "mt4-json"
+    raise UnreadableSource(f"{path.name} is JSON, but not of deals as MT4 or MT5 spells them. Known: {KNOWN}")
 
 
 def _check_signal(head: bytes, path: Path) -> None:

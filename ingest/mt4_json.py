@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
 from typing import Literal, NamedTuple
 
+from commission.events import LOT_E8
 from commission.money import plain
 from ingest.cells import (
     MAX_AMOUNT_DIGITS,
@@ -62,6 +63,34 @@ _NAMES: dict[Dialect, _Names] = {
 }
 
 
+_SHARED = frozenset(
+    [
+        "login",
+        "symbol",
+        "volume",
+        "volumelots",
+        "opentime",
+        "closetime",
+        "openprice",
+        "closeprice",
+        "profit",
+        "commission",
+        "taxes",
+        "convrates",
+        "comment",
+        "currency",
+        "group",
+        "contractsize",
+        "reopenedvolume",
+    ]
+)
+
+
+def known_fields(dialect: Dialect) -> frozenset[str]:
+    """The fields of a dialect that are read, without case and underscores."""
+    return _SHARED.union(_NAMES[dialect])
+
+
 def to_record(
     raw: Mapping[str, object],
     profile: ServerProfile,
@@ -76,7 +105,8 @@ def to_record(
     A deleted record is a tombstone: of kind `deleted`, for both phases of its ticket. It is deleted by
     its state, or by a `delete` without a close time; with one, it is a closed trade that left the list
     of open ones. A bridge may add `currency`, `group` and `contract_size`, which MT4 keeps beside the
-    record. `to_utc` tells the passes of a repeated hour apart where tickets come in order; alone, a
+    record, and `reopened_volume`, the volume of the ticket that a `close_reopen` group opened for the
+    rest. `to_utc` tells the passes of a repeated hour apart where tickets come in order; alone, a
     ticket counts as of the first.
     """
     names = _NAMES[dialect]
@@ -135,6 +165,7 @@ def _traded(record: Mt4Record, fields: Mapping[str, object], names: _Names) -> M
         contract_size=_contract_size(fields),
         open_reason=opened_by,
         close_reason=closed_by or to_close_reason(record.comment) or opened_by,
+        reopened_e8=_hundredths_e8(fields, "reopenedvolume") if "reopenedvolume" in fields else None,
     )
 
 
@@ -191,17 +222,23 @@ def _decimal(value: object, name: str) -> Decimal:
 
 
 def _volume_e8(fields: Mapping[str, object]) -> int:
-    """Read hundredths of a lot; lots beside them must say the same."""
-    volume = _decimal(fields.get("volume"), "volume")
-    if volume != volume.to_integral_value() or not 0 <= volume <= MAX_VOLUME:
-        raise BadRow("bad_volume", f"volume `{told(volume)}` is not a number of hundredths of a lot")
+    """Read the volume; lots beside it must say the same."""
+    volume_e8 = _hundredths_e8(fields, "volume")
     lots = fields.get("volumelots")
-    if lots is not None and (_decimal(lots, "volume_lots") * 100).quantize(UNIT) != volume:
+    if lots is not None and _amount(fields, "volumelots") * LOT_E8 != volume_e8:
         raise BadRow(
             "bad_volume",
-            f"volume `{volume}` and volume_lots `{told(lots)}` do not agree; volume is in hundredths"
-            " of a lot",
+            f"volume `{told(fields['volume'])}` and volume_lots `{told(lots)}` do not agree; volume is in"
+            " hundredths of a lot",
         )
+    return volume_e8
+
+
+def _hundredths_e8(fields: Mapping[str, object], name: str) -> int:
+    """Read hundredths of a lot, MT4's own unit."""
+    volume = _decimal(fields.get(name), name)
+    if volume != volume.to_integral_value() or not 0 <= volume <= MAX_VOLUME:
+        raise BadRow("bad_volume", f"{name} `{told(volume)}` is not a number of hundredths of a lot")
     return int(volume) * HUNDREDTH_E8
 
 
@@ -239,9 +276,8 @@ def _time(fields: Mapping[str, object], name: str) -> datetime | None:
 
 
 def _clock_time(value: object, name: str) -> datetime:
-    if isinstance(value, (int, Decimal)) and not isinstance(value, bool) and 0 <= value < MAX_EPOCH_S * 1000:
-        seconds = int(value) if value < MAX_EPOCH_S else int(value) // 1000
-        return _EPOCH + timedelta(seconds=seconds)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_EPOCH_S * 1000:
+        return _EPOCH + timedelta(seconds=value if value < MAX_EPOCH_S else value // 1000)
     if isinstance(value, str) and len(value) <= 40:
         try:
             at = datetime.fromisoformat(value)

@@ -4,15 +4,19 @@ A ticket mutates: open it is one deal, closed it is two, under the same numbers.
 its dialect into an `Mt4Record`; what a record means is decided here, once.
 """
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from commission.events import Deal, DealKind, Entry, Side
+from commission.selection import is_in_group
 from ingest.cells import ZERO
 from ingest.revision import revision
 from ingest.sources import BadRow, ServerProfile
 
+_LINK = re.compile(r"(to|from) #([0-9]{1,20})")
 _OPPOSITE: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
@@ -46,6 +50,8 @@ class Mt4Record:
     contract_size: Decimal | None = None
     open_reason: str = ""
     close_reason: str = ""
+    reopened_e8: int | None = None
+    """What of a closed ticket's volume lives on in another ticket; None: the source does not know."""
     group: str = ""
     comment: str = ""
     source: str = ""
@@ -60,13 +66,79 @@ def to_deals(record: Mt4Record, profile: ServerProfile) -> tuple[Deal, ...]:
     if record.side is None:
         return (_cash(record, profile),)
     if record.kind == "deleted":
-        closed_at = record.closed_at or record.opened_at
-        return (_opening(record, profile, ZERO), _closing(record, profile, closed_at))
-    if record.closed_at is None:
+        ended_at = record.closed_at or record.opened_at
+        return (_opening(record, profile, ZERO), _closing(record, profile, ended_at))
+    closed_at = record.closed_at
+    if closed_at is None:
         return (_opening(record, profile, record.commission),)
-    if record.closed_at < record.opened_at:
+    if closed_at < record.opened_at:
         raise BadRow("bad_time", f"ticket {record.ticket} is closed before it is opened")
-    return (_opening(record, profile, ZERO), _closing(record, profile, record.closed_at))
+    if profile.close_reopen:
+        record = replace(record, volume_e8=record.volume_e8 - _reopened_e8(record, profile))
+    return (_opening(record, profile, ZERO), _closing(record, profile, closed_at))
+
+
+def remainder_of(comment: str) -> int | None:
+    """The ticket that holds what a partial close left of this one: `to #12` is 12."""
+    return _linked("to", comment)
+
+
+def parent_of(comment: str) -> int | None:
+    """The ticket this one is the remainder of: `from #12[sl]` is 12."""
+    return _linked("from", comment)
+
+
+def reopened_volumes(tickets: Iterable[tuple[int, int, str]]) -> dict[int, int]:
+    """The volume of each ticket's remainder, of tickets with volume and comment.
+
+    The link may stand on either of the two: a comment may be overwritten.
+    """
+    volumes: dict[int, int] = {}
+    parents: dict[int, int] = {}
+    for number, volume_e8, comment in tickets:
+        volumes[number] = volume_e8
+        if (remainder := remainder_of(comment)) is not None:
+            parents[remainder] = number
+        if (parent := parent_of(comment)) is not None:
+            parents[number] = parent
+    return {
+        parent: volumes[child]
+        for child, parent in parents.items()
+        # The empty leg of a close-by was reduced to nothing; nothing of it was reopened.
+        if child in volumes and volumes.get(parent)
+    }
+
+
+def _linked(word: str, comment: str) -> int | None:
+    found = _LINK.match(comment)
+    return int(found[2]) if found is not None and found[1] == word else None
+
+
+def _reopened_e8(record: Mt4Record, profile: ServerProfile) -> int:
+    """What a group with `close_reopen` closed only to open it again at once; raise `BadRow`.
+
+    Elsewhere a partial close leaves the closed part on the ticket and moves the rest to a new one. Such
+    a group closes the ticket whole and opens the rest as new: taken as they are, the tickets of a chain
+    would close more than was ever opened, and an IB would be paid for the rest with every link.
+    """
+    reopened_e8, group = record.reopened_e8, record.group or profile.group
+    if reopened_e8 == 0 or (reopened_e8 is None and remainder_of(record.comment) is None):
+        return 0
+    if not group and "*" not in profile.close_reopen:
+        raise BadRow(
+            "unknown_group",
+            f"ticket {record.ticket} was closed in part, and {profile.server} has groups that close and"
+            " reopen: say which group the account is of",
+        )
+    if not any(is_in_group(pattern, group) for pattern in profile.close_reopen):
+        return 0
+    if reopened_e8 is None or not 0 <= reopened_e8 <= record.volume_e8:
+        raise BadRow(
+            "unknown_remainder",
+            f"ticket {record.ticket} was closed whole and reopened in part, as its group does; the volume"
+            " that was reopened is not known here: read both tickets from one file",
+        )
+    return reopened_e8
 
 
 def to_close_reason(comment: str) -> str:

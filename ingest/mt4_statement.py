@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from ingest.cells import (
     to_volume_e8,
 )
 from ingest.counts import Counts, counted
-from ingest.mt4_record import Mt4Record, to_close_reason, to_deals
+from ingest.mt4_record import Mt4Record, reopened_volumes, to_close_reason, to_deals
 from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
 from ingest.sources import (
     BadRow,
@@ -96,7 +97,7 @@ def read(
     received_at: datetime,
     counts: Counts | None = None,
     *,
-    encoding: str | None = None,
+    encoding: str = "",
 ) -> Iterator[Item]:
     """Yield a statement's dead letters, then its deals in order of time, then ticket.
 
@@ -112,7 +113,7 @@ def read(
     return iter(found) if counts is None else counted(found, counts)
 
 
-def decoded(path: Path, encoding: str | None = None) -> str:
+def decoded(path: Path, encoding: str = "") -> str:
     """Read the file as text; raise `UnreadableSource` if it cannot be."""
     check_size(path, MAX_HTML_BYTES)
     raw = path.read_bytes()
@@ -122,8 +123,8 @@ def decoded(path: Path, encoding: str | None = None) -> str:
         raise UnreadableSource(
             f"there is no encoding `{encoding}`; write one such as cp1252 or gbk"
         ) from None
-    except UnicodeDecodeError:
-        if encoding is not None:
+    except UnicodeError:
+        if encoding:
             raise UnreadableSource(f"{path.name} is not in {encoding}; try another encoding") from None
     return raw.decode("cp1252", errors="replace")
 
@@ -167,7 +168,7 @@ def _rows(document: LexborHTMLParser, path: Path) -> Iterator[_Row]:
         if len(cells) == 1 and cells[0] in (_CLOSED, _OPEN, _WORKING, *_AFTER):
             section, seen = cells[0], seen or cells[0] == _CLOSED
         elif section in (_CLOSED, _OPEN, _WORKING) and cells:
-            if cells[0] == HEADINGS[0]:
+            if HEADINGS[0] in cells[:2]:  # the layout of 2006 has a column before it
                 _check_headings(cells, section, path)
                 continue
             yield _Row(number, section, cells, _title(node), node.html or "")
@@ -192,6 +193,10 @@ class _Statement:
         self._name, self._profile, self._account = name, profile, account
         self._graveyard, self._counts = graveyard, counts
         self._clock: ServerClock = profile.clock
+        self._spellings: dict[str, tuple[str, ...]] = {}
+        for symbol in profile.symbols:
+            folded = symbol.casefold()
+            self._spellings[folded] = (*self._spellings.get(folded, ()), symbol)
 
     def read(self, table_rows: list[_Row]) -> list[Item]:
         """Read all rows: buried ones first, then deals in order."""
@@ -228,10 +233,11 @@ class _Statement:
     def _add_trades(self, found: _Found) -> None:
         """Add the deals of all tickets, in the order of ticket numbers: it tells repeated hours apart."""
         passes = RepeatedHour(self._clock)
+        reopened = reopened_volumes(_links(found.tickets)) if self._profile.close_reopen else {}
         for ticket in sorted(found.tickets, key=lambda ticket: (ticket.number, ticket.row.number)):
             opened_at = passes.to_utc(ticket.opened_at, ticket.number)
             try:
-                deals = self._trade(ticket, opened_at)
+                deals = self._trade(ticket, opened_at, reopened.get(ticket.number))
             except BadRow as bad:
                 payload = ticket.row.html.encode(errors="replace")
                 found.buried.append(self._graveyard.bury(payload, f"row {ticket.row.number}", bad))
@@ -239,7 +245,7 @@ class _Statement:
             for phase, deal in enumerate(deals):
                 found.add(ticket.number, phase, deal)
 
-    def _trade(self, ticket: _Ticket, opened_at: datetime) -> tuple[Deal, ...]:
+    def _trade(self, ticket: _Ticket, opened_at: datetime, reopened_e8: int | None) -> tuple[Deal, ...]:
         _, _, _, _, symbol, price, _, _, _, close_price, commission, taxes, swap, profit = ticket.row.cells
         _, comment = split_title(ticket.row.title)
         record = Mt4Record(
@@ -251,7 +257,7 @@ class _Statement:
             open_time=ticket.row.cells[1],
             closed_at=self._closed_at(ticket, opened_at),
             close_time=ticket.row.cells[8],
-            symbol=to_symbol(symbol),
+            symbol=self._to_symbol(symbol),
             volume_e8=to_volume_e8(ticket.row.cells[3]),
             open_price=to_amount(price, "Price"),
             close_price=to_amount(close_price, "Price"),
@@ -261,6 +267,7 @@ class _Statement:
             swap=to_amount(swap, "Swap"),
             currency=self._account.currency,
             close_reason=to_close_reason(comment),
+            reopened_e8=reopened_e8,
             comment=to_comment(comment),
             source=self._source(ticket.row),
         )
@@ -293,6 +300,21 @@ class _Statement:
         (deal,) = to_deals(record, self._profile)
         return deal
 
+    def _to_symbol(self, text: str) -> str:
+        """Spell a symbol as the server does: statements write `EURUSD.e` as `eurusd.e`.
+
+        Another source must find the same revision. A symbol that the terms lack stays as it is written.
+        """
+        symbol = to_symbol(text)
+        fits = self._spellings.get(symbol.casefold(), (symbol,))
+        if len(fits) > 1:
+            raise BadRow(
+                "ambiguous_symbol",
+                f"Item `{shown(symbol)}` may be {' or '.join(sorted(fits))}: a statement loses the case; read"
+                " these deals from another source, such as the report server's database",
+            )
+        return fits[0]
+
     def _source(self, row: _Row) -> str:
         return f"{KIND} {self._name}:{row.number}"
 
@@ -310,6 +332,12 @@ def _to_ticket(row: _Row) -> _Ticket:
         opened_at=_to_time(row.cells[1]),
         closed_at=_to_time(row.cells[8]) if row.section == _CLOSED else None,
     )
+
+
+def _links(tickets: list[_Ticket]) -> Iterator[tuple[int, int, str]]:
+    for ticket in tickets:
+        with suppress(BadRow):  # a volume that is none is told when the ticket's deals are made
+            yield ticket.number, to_volume_e8(ticket.row.cells[3]), split_title(ticket.row.title)[1]
 
 
 def _to_time(text: str) -> datetime:

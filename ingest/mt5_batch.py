@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ingest.counts import Counts
+from ingest.json_text import RepeatedKeys
 from ingest.mt5_json import Dialect, Raw, deal_number, hand_edits, server_time, to_record
 from ingest.mt5_record import to_deals
 from ingest.server_time import RepeatedHour
@@ -18,10 +19,6 @@ from ingest.sources import BadRow, Graveyard, Item, ServerProfile
 
 MAX_KEPT_CHARS = 255
 """Characters kept of one value of a record that is buried."""
-
-
-class RepeatedKeys(dict[str, object]):
-    """A JSON object that says a field twice: nobody knows which of the two counts."""
 
 
 class Found(NamedTuple):

@@ -87,6 +87,7 @@ def check_reversal(record: Mt5Record, profile: ServerProfile) -> None:
 
 def _deal(record: Mt5Record, profile: ServerProfile) -> Deal:
     profit, commission, fee, swap = record.money
+    closed_e8 = record.volume_closed_e8 if record.entry == "inout" else None
     return Deal(
         platform="mt5",
         server=profile.server,
@@ -114,7 +115,7 @@ def _deal(record: Mt5Record, profile: ServerProfile) -> Deal:
         entry=record.entry,
         symbol=record.symbol,
         volume_e8=record.volume_e8,
-        volume_closed_e8=record.volume_closed_e8,
+        volume_closed_e8=closed_e8,
         contract_size=record.contract_size,
         position_id=record.position_id,
         price=record.price,

@@ -71,6 +71,10 @@ class ServerProfile:
     group: str = ""
     service_reasons: frozenset[str] = SERVICE_REASONS
     is_currency_said: bool = False
+    close_reopen: tuple[str, ...] = ()
+    """MT4 groups, exactly or by prefix, that close a ticket whole and reopen what a partial close leaves."""
+    symbols: frozenset[str] = frozenset()
+    """The server's symbols as it spells them, for sources that lose the case; empty: not known."""
 
     def __post_init__(self) -> None:
         check_server(self.server)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from pathlib import Path
@@ -106,6 +106,10 @@ class Server:
     """Deposit currency of its accounts, for sources that do not tell it."""
     feed: Feed | None = None
     """How to ask the live server, for `ibflow poll`."""
+    close_reopen: tuple[str, ...] = ()
+    """MT4 groups whose `close_reopen` is on: a partial close closes all and opens the rest as new."""
+    symbols: frozenset[str] = frozenset()
+    """Its symbols that the terms define, for sources that lose the case of theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +155,8 @@ def load_terms(folder: Path) -> Broker:
     problems += [problem for _, page in pages for problem in page.problems]
     if problems:
         raise InvalidTerms(sorted(set(problems), key=_by_file))
-    return Broker(servers=servers, records=tuple(r.record for r in found), warnings=tuple(warnings))
+    records = tuple(r.record for r in found)
+    return Broker(servers=_with_symbols(servers, records), records=records, warnings=tuple(warnings))
 
 
 def load_plan_file(path: Path) -> PlanFile:
@@ -183,6 +188,14 @@ def load_plan_file(path: Path) -> PlanFile:
 
 def _records(found: Iterable["_Located"], kind: type[R]) -> tuple[R, ...]:
     return tuple(located.record for located in found if isinstance(located.record, kind))
+
+
+def _with_symbols(servers: dict[str, Server], records: Iterable[TermsRecord]) -> dict[str, Server]:
+    names: dict[str, set[str]] = {name: set() for name in servers}
+    for record in records:
+        if isinstance(record, SymbolDefined):
+            names[record.server].add(record.symbol)
+    return {name: replace(server, symbols=frozenset(names[name])) for name, server in servers.items()}
 
 
 def _open_pages(folder: Path, problems: list[Problem]) -> list[tuple[str, Page]]:
@@ -305,9 +318,8 @@ def _read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]
 
 def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
     what = f"server {name}"
-    keys = page.mapping(
-        data, what, line=line, required=("platform", "timezone"), optional=("margin_mode", "currency", "feed")
-    )
+    optional = ("margin_mode", "currency", "close_reopen", "feed")
+    keys = page.mapping(data, what, line=line, required=("platform", "timezone"), optional=optional)
     platform = page.choice(keys, "platform", what, get_args(Platform), "mt5")
     mode = page.choice(keys, "margin_mode", what, get_args(MarginMode), "")
     if platform == "mt4" and mode == "netting":
@@ -326,7 +338,19 @@ def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
             keys, "currency", what, _to_currency, "that is no currency; write it as USD", ""
         ),
         feed=read_feed(page, name, "mt4" if platform == "mt4" else "mt5", keys),
+        close_reopen=_read_groups(page, keys, what, platform),
     )
+
+
+def _read_groups(page: Page, keys: Fields, what: str, platform: str) -> tuple[str, ...]:
+    groups = page.items(keys, "close_reopen")
+    line = keys.line_at("close_reopen") if groups else 0
+    if groups and platform != "mt4":
+        page.fail(line, f"{what} is MT5, whose deals tell what they close; leave close_reopen out")
+    if not all(isinstance(group, Text) and group for group in groups):
+        page.fail(line, f"{what}: close_reopen lists groups, such as us-retail or us*")
+        return ()
+    return tuple(str(group) for group in groups)
 
 
 def _to_currency(text: str) -> str | None:

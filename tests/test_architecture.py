@@ -26,7 +26,6 @@ ALLOWED: dict[str, frozenset[str]] = {
             "httpx",
             "sqlalchemy",
             "pymysql",
-            "openpyxl",
             "defusedxml",
             "fastapi",
             "starlette",

@@ -43,6 +43,46 @@ def test_normalise_asks_for_what_it_needs() -> None:
     assert (2, True) == (wrong.exit_code, "Mars/Olympus" in wrong.stderr)
 
 
+def test_a_statement_may_be_of_any_code_page(tmp_path: Path) -> None:
+    """`--encoding gbk` reads a comment as it was written; a file that is always UTF-8 takes none."""
+    row = "<tr><td>1</td><td>2026.09.02 10:00:00</td><td>balance</td><td>入金</td><td>10.00</td></tr>"
+    head = "<tr><td>Account: 7</td><td>Currency: USD</td></tr><tr><td>Closed Transactions:</td></tr>"
+    html = f"<html><table>{head}{row}</table></html>"
+    (tmp_path / "s.htm").write_bytes(html.encode("gbk"))
+    real = ("--server", "mt4-real", "--platform", "mt4", "--timezone", "UTC")
+    result = ibflow("normalise", tmp_path / "s.htm", *real, "--encoding", "gbk")
+    assert (0, "入金") == (result.exit_code, json.loads(result.stdout)["comment"])
+    result = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE, "--encoding", "gbk")
+    assert (2, True) == (result.exit_code, "leave the encoding out" in result.stderr)
+
+
+def test_normalise_takes_quotes(tmp_path: Path) -> None:
+    """The newest quote within the tolerance becomes the deal's bid and ask; a wrong tolerance is told."""
+    quotes = tmp_path / "q.csv"
+    quotes.write_text("time,symbol,bid,ask\n2026-09-08T08:15:00Z,EURUSD,1.1,1.1001\n")
+    given = ("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE, "--quotes", quotes)
+    deals = [json.loads(line) for line in ibflow(*given).stdout.splitlines()]
+    found = {deal["deal_id"]: deal["source"] for deal in deals if deal.get("ask") == "1.1001"}
+    assert ["41000920"] == list(found)
+    assert found["41000920"].endswith("; quote q.csv:2, 0.25 s old")
+    result = ibflow(*given, "--quote-tolerance", "2 days")
+    assert (2, True) == (result.exit_code, "--quote-tolerance: a tolerance is `2 days`" in result.stderr)
+
+
+def test_rates_are_checked_before_they_are_published(tmp_path: Path) -> None:
+    """What would be published, by pair; a bad line is a place, a sentence and exit 2; no Kafka is exit 3."""
+    rates = tmp_path / "rates.csv"
+    rates.write_text("date,base,quote,rate\n2026-09-01,EUR,USD,1.17\n")
+    result = ibflow("terms", "publish-rates", rates, "--check")
+    assert (0, "checked 1 rates") == (result.exit_code, result.stdout.splitlines()[-1])
+    assert (
+        3 == ibflow("terms", "publish-rates", rates, IBFLOW_DATA_DIR=str(tmp_path), IBFLOW_KAFKA="").exit_code
+    )
+    rates.write_text("date,base,quote,rate\n2026-09-01,EUR,USD,0\n")
+    result = ibflow("terms", "publish-rates", rates)
+    assert (2, True) == (result.exit_code, "rates.csv:2: rate `0` is no number above 0" in result.stderr)
+
+
 def test_rate_folds_events_without_kafka(tmp_path: Path) -> None:
     """c-001's first closing, by hand: 5 x 0.40 to ib-north and 2 x 0.40 to ib-master."""
     lines = ibflow("normalise", EXAMPLE / "crm.csv").stdout

@@ -1,5 +1,6 @@
 """Files are known by their content."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, statement, ticket
 from ingest_reports import COLUMNS, cash
+from mt5_records import manager, terminal
 
 from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
@@ -21,6 +23,8 @@ FILES = {
         ONE,
         1,
     ),
+    "mt5-terminal-json": (json.dumps([terminal(1), terminal(2)], indent=2), mt5(login=1, currency="USD"), 2),
+    "mt5-web-api-json": (json.dumps({"retcode": "0 Done", "answer": [manager(1)]}), mt5(currency="USD"), 1),
     "mt4-statement": (statement(ticket(1)), mt4(), 2),
     "crm-csv": (CRM, None, 1),
 }
@@ -46,7 +50,16 @@ def test_a_damaged_header_is_still_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"a,b,c\n1,2,3\n", b"<html><table></table>", "Deal".encode("utf-16"), b"PK\x03\x04\xff"]
+    "raw",
+    [
+        b"",
+        b"a,b,c\n1,2,3\n",
+        b"<html><table></table>",
+        "Deal".encode("utf-16"),
+        b"PK\x03\x04\xff",
+        b'[{"ticket": 1}]',
+        b"{}",
+    ],
 )
 def test_unknown_files_hear_the_known_formats(tmp_path: Path, raw: bytes) -> None:
     """Anything else is refused with the list of what is known."""

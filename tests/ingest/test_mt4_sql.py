@@ -12,7 +12,7 @@ from sql_server import MT4_TRADES, MT4_USERS, SqlServer, ticket
 
 from commission.events import Deal
 from ingest import mt4_statement
-from ingest.mt4_sql import Mt4Sql, _Trades
+from ingest.mt4_sql import Mt4Sql
 from ingest.sources import Item, ServerProfile, UnreadableSource
 from ingest.sql_database import Database
 from schemas.dead_letters import DeadLetter
@@ -125,18 +125,18 @@ def test_a_partial_close_is_two_tickets(table: SqlServer) -> None:
     }
 
 
-def test_remainders_are_looked_up(table: SqlServer) -> None:
-    """Where a comment names the ticket of the rest, its volume is known, for groups that reopen it."""
+def test_a_group_that_reopens_counts_each_lot_once(table: SqlServer) -> None:
+    """Half a lot closed whole with 0.2 reopened: the volumes sum to the half, in polls and windows."""
     table.insert(
         "MT4_TRADES",
-        ticket(1, AT, **closed(AT, COMMENT="to #9")),
+        ticket(1, AT, VOLUME=50, **closed(AT + HOUR, COMMENT="to #9")),
         ticket(9, AT, VOLUME=20, COMMENT="from #1"),
     )
-    database = Database(table.address)
-    trades = _Trades(database)
-    (rows,) = trades.by_stamp.pages(database, 0)
-    assert {"9": "20"} == trades.remainders(rows)
-    assert {} == trades.remainders(rows[1:])
+    found = source(table, mt4(currency="USD", close_reopen=("*",)))
+    expected = {"1:open": 30_000_000, "1:close": 30_000_000, "9:open": 20_000_000}
+    assert expected == {one.deal_id: one.volume_e8 for one in deals(items(found))}
+    window = deals(found.window(AT - HOUR, AT + 2 * HOUR))
+    assert expected == {one.deal_id: one.volume_e8 for one in window}
 
 
 def test_a_close_by_has_no_volume(table: SqlServer) -> None:

@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_exports import NEW_YORK, RECEIVED, damage, ledger, mt4, mt5, sorted_out, statement, ticket, tr
+from ingest_exports import (
+    NEW_YORK,
+    RECEIVED,
+    TITLES,
+    damage,
+    ledger,
+    mt4,
+    mt5,
+    sorted_out,
+    statement,
+    ticket,
+    tr,
+)
 
 from ingest import mt4_statement
 from ingest.counts import Counts
@@ -184,6 +196,60 @@ def test_code_pages(tmp_path: Path) -> None:
     for encoding in ("utf-8", "klingon"):
         with pytest.raises(UnreadableSource):
             read(tmp_path / "Statement.htm", mt4(), RECEIVED, encoding=encoding)
+
+
+def test_symbols_are_spelled_as_the_server_does(tmp_path: Path) -> None:
+    """A statement's `eurusd.e` is the terms' `EURUSD.e`, with the revision that another source gives it."""
+    profile = mt4(symbols=frozenset({"EURUSD.e", "EURUSD", "XAUUSD"}))
+    html = statement(ticket(1, item="eurusd.e") + ticket(2, item="gbpjpy") + ticket(3, item="eurusd."))
+    lost, _ = read_html(tmp_path, html, profile)
+    assert [deal.symbol for deal in lost[:3]] == ["EURUSD.e", "gbpjpy", "eurusd."]
+    kept, _ = read_html(tmp_path, statement(ticket(1, item="EURUSD.e")))
+    assert [deal.revision for deal in kept] == [lost[0].revision, lost[3].revision]
+
+
+def test_two_symbols_that_differ_by_case_are_not_guessed(tmp_path: Path) -> None:
+    """`EURUSDc` and `EURUSDC` are both `eurusdc` in a statement: the row is told, its neighbours are read."""
+    profile = mt4(symbols=frozenset({"EURUSDc", "EURUSDC", "XAUUSD"}))
+    html = statement(ticket(1, item="eurusdc") + ticket(2, item="xauusd"))
+    deals, letters = read_html(tmp_path, html, profile)
+    assert ([deal.symbol for deal in deals], [letter.code for letter in letters]) == (
+        ["XAUUSD", "XAUUSD"],
+        ["ambiguous_symbol"],
+    )
+    assert "EURUSDC or EURUSDc" in letters[0].reason
+
+
+def test_spaces_in_numbers_are_of_any_kind(tmp_path: Path) -> None:
+    """Thousands are set apart by a space, a no-break space, its entity, or a narrow one."""
+    for space in (" ", "\u00a0", "&nbsp;", "\u202f"):
+        html = statement(ticket(1, profit=f"-1{space}452{space}000.18"))
+        deals, letters = read_html(tmp_path, html, encoding="utf-8")
+        assert (letters, str(deals[1].profit)) == ([], "-1452000.18")
+
+
+def test_detailed_rows(tmp_path: Path) -> None:
+    """A magic number's own row, an unreplaced leverage and a pending's 11 cells are no tickets."""
+    magic = "<tr><td colspan=9>&nbsp;</td><td>21000</td><td colspan=4>from #12</td></tr>"
+    order = ("7", "2025.06.02 10:00:00", "sell stop", "3.75", "eurusd", "1.1", "0", "0")
+    pending = tr(*order, "2025.06.02 11:00:00", "1.1", "deleted [no money]")
+    html = statement(ticket(1, title="#21000 from #12") + magic + pending)
+    assert "<!--LEVERAGE-->" in html
+    counts = Counts()
+    deals, letters = read_html(tmp_path, html, counts=counts)
+    assert (letters, ledger(deals, "position_id", "comment")) == ([], [("1", "from #12")] * 2)
+    assert (counts.rows, dict(counts.skipped)) == (2, {"dead_pending": 1})
+
+
+def test_the_layout_of_2006_is_refused(tmp_path: Path) -> None:
+    """A leading column, a comment column and no taxes: told with the columns found, before any row."""
+    titles = ("N", *TITLES[:11], "Swap", "Profit", "Comment")
+    old = "<tr>" + "".join(f"<td>{title}</td>" for title in titles) + "</tr>"
+    new = "<tr>" + "".join(f"<td nowrap>{title}</td>" for title in TITLES) + "</tr>"
+    html = statement(ticket(1)).replace(new, old)
+    assert old in html
+    with pytest.raises(UnreadableSource, match="columns are N, Ticket"):
+        read_html(tmp_path, html)
 
 
 def test_a_name_is_no_account(tmp_path: Path) -> None:

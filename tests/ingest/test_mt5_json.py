@@ -16,7 +16,8 @@ from commission.events import Deal
 from ingest import mt5_deals_csv
 from ingest.cells import KINDS
 from ingest.counts import Counts
-from ingest.mt5_batch import Found, Mt5Batch, RepeatedKeys
+from ingest.json_text import RepeatedKeys
+from ingest.mt5_batch import Found, Mt5Batch
 from ingest.mt5_json import MANAGER, TERMINAL, Dialect, hand_edits, to_record
 from ingest.mt5_record import to_deals
 from ingest.server_time import to_us

@@ -179,10 +179,24 @@ def test_servers_keep_their_zone_as_text(tmp_path: Path) -> None:
     """A server is platform, zone with shift, margin mode and currency, as the sources need them."""
     assert load_terms(write_folder(tmp_path)).servers == {
         "live": Server(
-            server="live", platform="mt5", timezone="America/New_York+7h", margin_mode="hedging", currency=""
+            server="live",
+            platform="mt5",
+            timezone="America/New_York+7h",
+            margin_mode="hedging",
+            currency="",
+            symbols=frozenset({"EURUSD", "EURUSDc", "XAUUSD"}),
         ),
         "real": Server(server="real", platform="mt4", timezone="Etc/GMT+2", margin_mode=None, currency="EUR"),
     }
+
+
+def test_groups_that_close_and_reopen(tmp_path: Path) -> None:
+    """Groups whose partial closes close everything are named with the server, exactly or by prefix."""
+    broker = GOOD["broker.yaml"].replace("platform: mt4", "platform: mt4, close_reopen: [us-retail, eu*]")
+    assert load_terms(write_folder(tmp_path, broker=broker)).servers["real"].close_reopen == (
+        "us-retail",
+        "eu*",
+    )
 
 
 def test_rates_may_be_absent(tmp_path: Path) -> None:
@@ -215,6 +229,9 @@ CASES = [
     ("broker", "York+7h", "York+7", 3, "write America/New_York+7h"),
     ("broker", "York+7h", "York+25h", 3, "write America/New_York+7h"),
     ("broker", "platform: mt4", "platform: mt4, margin_mode: netting", 4, "leave margin_mode out"),
+    ("broker", "platform: mt4", "platform: mt4, close_reopen: us*", 4, "close_reopen must be a list"),
+    ("broker", "platform: mt4", "platform: mt4, close_reopen: [[us]]", 4, "close_reopen lists groups"),
+    ("broker", "platform: mt5", "platform: mt5, close_reopen: [us*]", 3, "leave close_reopen out"),
     ("broker", "currency: EUR", "currency: eur", 4, "is 'eur'; that is no currency"),
     ("broker", "platform: mt4, ", "", 4, "needs the key platform"),
     ("broker", "platform: mt4", "platfrom: mt4", 4, "has no key platfrom; use platform, timezone"),
