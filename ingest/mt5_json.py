@@ -244,14 +244,7 @@ def _login(raw: Raw, profile: ServerProfile, dialect: Dialect) -> int:
         if profile.login is None:
             raise BadRow("no_login", "the deal does not say its login; name it in the profile")
         return profile.login
-    login = typed_number(value, "Login")
-    if profile.login is not None and login != profile.login:
-        raise BadRow(
-            "wrong_login",
-            f"the deal is of login {login}, and the profile is for login {profile.login}; read it with"
-            " the profile of its own account",
-        )
-    return login
+    return typed_number(value, "Login")
 
 
 def _currency(raw: Raw, profile: ServerProfile, dialect: Dialect) -> str:

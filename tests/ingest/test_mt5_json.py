@@ -223,15 +223,13 @@ def test_names_are_never_kept() -> None:
     assert b"ada" not in letter.payload
 
 
-def test_what_the_record_says_wins_and_a_conflict_is_an_error() -> None:
-    """A sender may add login, currency, group, contract size; a login beside the profile's is refused."""
+def test_what_the_record_says_wins() -> None:
+    """A sender may add login, currency, group and contract size; the profile speaks where it is silent."""
     added = {"login": 9, "currency": "JPY", "group": "real\\jpy", "contract_size": 1000}
     deal = one(terminal(1, **added), TERMINAL, mt5(currency="USD", group="x"))
     assert ledger([deal], "login", "currency", "group", "contract_size") == [
         ("9", "JPY", "real\\jpy", "1000")
     ]
-    with pytest.raises(BadRow, match="login 9"):
-        one(terminal(1, login=9), TERMINAL, OURS)
     with pytest.raises(BadRow, match="name it in the profile"):
         one(terminal(1), TERMINAL, USD)
     with pytest.raises(BadRow, match="set the profile's currency"):

@@ -13,7 +13,7 @@ from mt5_records import cash, manager, terminal
 
 from ingest import json_text
 from ingest.counts import Counts
-from ingest.detect import detect
+from ingest.detect import detect, read_any
 from ingest.json_text import read_json
 from ingest.mt5_json_file import read
 from ingest.sources import UnreadableSource
@@ -203,3 +203,10 @@ def test_real_exports() -> None:
     assert ledger([deal], "deal_id", "volume_e8", "reason", "server_time", "bid") == [
         ("19090", "25000000", "mobile", "2022.08.02 16:02:00.804", "1783.190")
     ]
+
+
+def test_what_a_file_says_must_agree_with_what_is_said_of_it(tmp_path: Path) -> None:
+    """A file of login 5001 read with `--login 9` is refused, as every other source refuses it."""
+    path = json_file(tmp_path / "a.json", [manager(1)])
+    with pytest.raises(UnreadableSource, match="login 5001"):
+        list(read_any(path, mt5(login=9, currency="USD"), RECEIVED))
