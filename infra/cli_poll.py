@@ -58,7 +58,7 @@ def register(
         environment its password:
 
             feed:
-              kind: mt5-sql    # or mt4-sql
+              kind: mt5-sql    # or mt4-sql, mt5-web-api
               host: db.example.com
               database: mt5
               user: ibflow

@@ -3,9 +3,10 @@
 import os
 
 from infra.feed import profile_of
-from ingest.feeds import DEFAULT_INTERVAL_S, SqlFeed
+from ingest.feeds import DEFAULT_INTERVAL_S, SqlFeed, WebFeed
 from ingest.mt4_sql import Mt4Sql
 from ingest.mt5_sql import Mt5Sql
+from ingest.mt5_web_api import Mt5WebApi
 from ingest.sources import LiveSource, UnreadableSource
 from ingest.sql_database import Address, Database
 from ingest.terms import Server
@@ -18,7 +19,11 @@ def open_source(server: Server) -> LiveSource:
             f"broker.yaml has no feed for {server.server}; add `feed: {{kind: mt5-sql, host: …, database: …,"
             " user: …, password_env: …}}"
         )
-    profile, database = profile_of(server), Database(_address(server.feed))
+    profile = profile_of(server)
+    if isinstance(server.feed, WebFeed):
+        _secret(server.feed.api.password_env)
+        return Mt5WebApi(server.feed.api, profile)
+    database = Database(_address(server.feed))
     return Mt4Sql(database, profile) if server.feed.kind == "mt4-sql" else Mt5Sql(database, profile)
 
 

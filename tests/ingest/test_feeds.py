@@ -6,14 +6,20 @@ from pathlib import Path
 import pytest
 
 from infra.live_sources import interval_s, open_source
-from ingest.feeds import SqlFeed
+from ingest.feeds import SqlFeed, WebFeed
 from ingest.mt4_sql import Mt4Sql
 from ingest.mt5_sql import Mt5Sql
+from ingest.mt5_web_access import WebApi
+from ingest.mt5_web_api import Mt5WebApi
 from ingest.sources import UnreadableSource
 from ingest.terms import InvalidTerms, Server, load_terms
 
 EXAMPLE = Path(__file__).parents[2] / "examples/broker/terms"
 FEED = "kind: mt5-sql, host: db.example.com, database: mt5, user: ibflow, password_env: MT5_PASSWORD"
+
+WEB = "kind: mt5-web-api, url: https://mt5.example.com, login: 7, password_env: MT5_PASSWORD, groups: [real*]"
+
+API = WebApi(url="https://mt5.example.com", login=7, groups=("real*",), password_env="MT5_PASSWORD")  # noqa: S106
 
 
 def server(folder: Path, feed: str, name: str = "mt5-live") -> Server:
@@ -47,8 +53,13 @@ def test_a_feed_is_read(tmp_path: Path) -> None:
         (FEED.replace("host: db.example.com, ", ""), "needs the key host"),
         (FEED.replace("db.example.com", "http://db"), "host is 'http://db'; write a name"),
         (FEED + ", port: 0", "port is '0'; write 1 to 65535"),
-        (FEED + ", interval_s: 0", "write 1 to 3600 seconds"),
+        (FEED + ", interval_s: 0", "write 1 to 3600"),
         (FEED + ", password: hunter2", "has no key password"),
+        (WEB.replace("https", "http"), "write https://"),
+        (WEB.replace("groups: [real*]", "interval_s: 9"), "name either groups or logins"),
+        (WEB.replace("groups: [real*]", "logins: [x]"), "logins are numbers"),
+        (WEB + ", connections: 9", "connections is '9'; write 1 to 5"),
+        (WEB + ", password: hunter2", "has no key password"),
         (FEED.replace("MT5_PASSWORD", "hunter2"), "password_env is no name of an environment variable"),
     ],
 )
@@ -69,5 +80,9 @@ def test_a_feed_opens_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert isinstance(open_source(mt5), Mt5Sql)
     assert isinstance(open_source(mt4), Mt4Sql)
     assert 5 == interval_s(mt5)
+    web = server(tmp_path, WEB + ", interval_s: 9")
+    assert WebFeed(api=API, interval_s=9) == web.feed
+    with open_source(web) as opened:  # type: ignore[attr-defined]
+        assert isinstance(opened, Mt5WebApi)
     with pytest.raises(UnreadableSource, match="no feed for mt5-net"):
         open_source(load_terms(EXAMPLE).servers["mt5-net"])
