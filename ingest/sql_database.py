@@ -203,11 +203,12 @@ class Database:
         with self._connection() as connection:
             streamed = connection.execution_options(stream_results=True, max_row_buffer=self._page_rows)
             result = streamed.execute(statement)
+            cursor = result.cursor
             try:
                 while page := result.fetchmany(self._page_rows):
                     yield list(page)
-            except GeneratorExit:
-                # The driver would read the rest of the rows only to drop them.
+            except BaseException:
+                _leave_unread(cursor)
                 connection.invalidate()
                 raise
 
@@ -280,6 +281,15 @@ def _engine(address: Address, statement_s_max: int) -> Engine:
             cursor.execute(f"SET SESSION net_write_timeout = {statement_s_max}, {limit}")
 
     return engine
+
+
+def _leave_unread(cursor: object) -> None:
+    """Keep the driver from reading the rest of a result that is dropped.
+
+    Its destructor would read on, only to throw the rows away, or trip over a connection that is gone.
+    """
+    if (unread := getattr(cursor, "_result", None)) is not None:
+        unread.unbuffered_active = False
 
 
 def _table(name: str, columns: Sequence[Row]) -> Table:
