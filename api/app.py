@@ -12,7 +12,7 @@ from api.gate import Gate
 from api.ledger import Ledger
 from api.operators import Operators
 from api.proposals import Proposals
-from api.routes import health, pages, partners, proposals, quality, reports, terms, transfers
+from api.routes import completeness, health, pages, partners, proposals, quality, reports, terms, transfers
 from schemas.settings import Settings
 
 DESCRIPTION = """
@@ -47,9 +47,10 @@ def create_app(
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
     app.state.proposals = desk
-    for room in (health, reports, transfers, partners, terms, quality, proposals, pages):
+    for room in (health, reports, transfers, partners, terms, quality, completeness, proposals, pages):
         app.include_router(room.router)
     app.include_router(proposals.pages)
+    app.include_router(completeness.pages)
     portal.mount(app)
     problems.install(app)
     app.add_middleware(_gate, operators=Operators.from_settings(settings))

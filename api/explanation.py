@@ -117,7 +117,7 @@ def _to_rejection(row: Row) -> Rejection:
 
 def _names(ledger: Ledger, ib_ids: list[str]) -> dict[str, str]:
     rows = ledger.rows(
-        "SELECT ib_id, name FROM partners FINAL WHERE ib_id IN {ids:Array(String)} LIMIT 1000", ids=ib_ids
+        "SELECT ib_id, name FROM partners_known WHERE ib_id IN {ids:Array(String)} LIMIT 1000", ids=ib_ids
     )
     return {row["ib_id"]: row["name"] for row in rows if row["name"]}
 

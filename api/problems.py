@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from api.ledger import LedgerUnavailable
 from api.proposals import ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
+from schemas.problems import PROBLEM_JSON, problem_body
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,7 @@ class Problem(Exception):
 
 def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """The answer for an error, the same shape for every status."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(problem_body(status, detail), status, headers, media_type=PROBLEM_JSON)
 
 
 def install(app: FastAPI) -> None:

@@ -1,6 +1,6 @@
 """What the API answers with; money is text, so that no reader's floats touch it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from commission.money import plain
 from schemas.proposals import Change, Proposal
+from schemas.reconciliations import Reconciliation
 
 Amount = Annotated[Decimal, PlainSerializer(plain, return_type=str)]
 
@@ -34,6 +35,7 @@ class Health(Shape):
     stopped: list[StoppedPartition] = Field([], description="What `ibflow book status` tells more about.")
     sink_lag: int | None = Field(description="Messages not yet stored; null if no sink runs in this process.")
     rows: dict[str, int] = Field(description="Rows stored in each table, before duplicates are merged.")
+    completeness: list["CompletenessMeter"] = Field([], description="Each server's last event and sweep.")
 
 
 class CommissionRow(Shape):
@@ -374,6 +376,7 @@ class StatementRow(Shape):
     transfers: int = Field(description="Rows it states the sum of; its file holds them.")
     previous: str = Field(description="Hash of the IB's statement before; empty on the first.")
     hash: str = Field(description="Over the figures above and every transfer.")
+    open_holes: int = Field(description="Stretches of this time whose deals are not known to be complete.")
 
 
 class StatementPage(Shape):
@@ -442,6 +445,71 @@ class DeadLetterRow(Shape):
     reason: str
     payload: str
     received_at: datetime
+    state: str
+    """`open`, or the newest decision about it."""
+
+
+class ClientEventRow(Shape):
+    """One thing the CRM told of a client; what its type does not tell is empty or null."""
+
+    client_id: str
+    type: str
+    event_id: str
+    occurred_at: datetime
+    deposit_id: str
+    status: str
+    amount: Amount | None
+    currency: str
+    reason: str
+    verdict: str
+    ib_id: str | None
+    jurisdiction: str
+    expires_at: datetime | None
+    source: str
+
+
+class ClientEventPage(Shape):
+    """What the CRM told of clients, newest first."""
+
+    items: list[ClientEventRow]
+    next_cursor: str | None
+
+
+class DeadLetterCount(Shape):
+    """How often one thing was wrong."""
+
+    code: str
+    letters: int
+    oldest: datetime
+    newest: datetime
+
+
+class LetterDecision(Shape):
+    """Who did what about a dead letter."""
+
+    action: str
+    by: str
+    at: datetime
+    note: str
+    payload_base64: str
+    became: list[str]
+
+
+class WholeDeadLetter(Shape):
+    """A dead letter with its bytes and what became of it."""
+
+    dead_letter_id: str
+    source: str
+    position: str
+    code: str
+    reason: str
+    payload_base64: str
+    payload_bytes: int
+    server: str
+    header: str
+    is_blanked: bool
+    received_at: datetime
+    decisions: list[LetterDecision]
 
 
 class DeadLetterPage(Shape):
@@ -483,4 +551,103 @@ class AttemptPage(Shape):
     """Postback attempts, newest first."""
 
     items: list[AttemptRow]
+    next_cursor: str | None
+
+
+class CompletenessMeter(Shape):
+    """Whether we hold all deals of a server."""
+
+    server: str
+    last_event: datetime | None = Field(description="Of its newest deal, at the platform.")
+    last_arrival: datetime | None = Field(description="When a deal of it was last stored.")
+    last_sweep: datetime | None = Field(description="When it was last compared; null: never.")
+    swept_until: datetime | None
+    missing_found: int = Field(description="Deals that sweeps found missing.")
+    different_found: int
+    open_holes: int = Field(description="Stretches that a sweep left unresolved and none has closed since.")
+
+
+class OpenHole(Shape):
+    """A stretch of a server's deals that is not known to be complete."""
+
+    starts_at: datetime
+    ends_at: datetime
+    unresolved: int = Field(description="Deals and unreadable rows of the sweep.")
+    reconciliation_id: str
+    logins: int = Field(description="Accounts the sweep looked at; 0: all.")
+
+
+class DayMeter(Shape):
+    """One UTC day of a server: deals, and the volume of its trades in 1e-8 lots."""
+
+    day: date
+    ours: int
+    ours_e8: int
+    theirs: int | None = Field(description="By the newest sweep of the whole day; null: none.")
+    theirs_e8: int | None
+
+
+class ServerCompleteness(CompletenessMeter):
+    """A server with its holes, its newest sweep and its last days."""
+
+    holes: list[OpenHole]
+    newest: Reconciliation | None
+    days: list[DayMeter]
+
+
+class CompletenessList(Shape):
+    """Every server that has deals or sweeps."""
+
+    items: list[ServerCompleteness]
+
+
+class ReconciliationPage(Shape):
+    """Sweeps, newest first."""
+
+    items: list[Reconciliation]
+    next_cursor: str | None
+
+
+class NativePayment(Shape):
+    """What the platform paid to an IB's login for one client's login."""
+
+    server: str
+    ib_login: int
+    client_login: str = Field(description="As the comment tells it; empty: it does not.")
+    currency: str
+    payments: int
+    amount: Amount
+    of_deals: int = Field(description="Payments that name the client's deal.")
+    first_at: datetime
+    last_at: datetime
+
+
+class NativePaymentPage(Shape):
+    """Native payments by logins."""
+
+    items: list[NativePayment]
+    next_cursor: str | None
+
+
+class PaidTwice(Shape):
+    """A native payment, and what the ledger pays an IB for the same."""
+
+    server: str
+    native_deal: str
+    paid_at: datetime
+    ib_login: int
+    client_login: str
+    client_deal: str
+    basis: str = Field(description="deal: the same deal; login: the same account, in the 32 days before.")
+    native_amount: Amount
+    native_currency: str
+    ib_id: str
+    amount: Amount
+    currency: str
+
+
+class PaidTwicePage(Shape):
+    """Native payments for what is paid by us as well."""
+
+    items: list[PaidTwice]
     next_cursor: str | None

@@ -9,8 +9,10 @@ from api.ledger import Ledger, Row
 from api.problems import Problem
 from commission.known import Terms
 from commission.money import plain
+from commission.partner_tree import sort_out
 from commission.terms import (
     ParentLink,
+    PartnerChanged,
     PartnerDefined,
     PeriodDefined,
     PeriodEnded,
@@ -34,7 +36,15 @@ WHERE _topic = '{topics.TERMS}' AND _offset <= {{offset:UInt64}}
 ORDER BY _offset LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
-TYPES = (PlanDefined, PartnerDefined, SymbolDefined, RatePublished, PeriodDefined, PeriodEnded)
+TYPES = (
+    PlanDefined,
+    PartnerDefined,
+    PartnerChanged,
+    SymbolDefined,
+    RatePublished,
+    PeriodDefined,
+    PeriodEnded,
+)
 END = datetime(2200, 1, 1, tzinfo=UTC)
 LAST = 2**63 - 1
 
@@ -111,25 +121,30 @@ def _position(known_at: str) -> dict[str, object]:
 
 def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
     """The terms after every message, and which message each newest fact came from."""
-    records: list[TermsRecord] = []
+    terms, unlearned = Terms(), list[TermsRecord]()
     origins: Origins = {}
     for message in log:
         try:
             found = decode_batch(str(message["message"]).encode())
         except InvalidRecord:
             continue  # not terms: the terms router buried it
-        for record in found:
-            if isinstance(record, TYPES):
-                records.append(record)
-                origins[_key(record)] = _origin(message)
-    return Terms().learn(records), origins
+        news = [record for record in found if isinstance(record, TYPES)]
+        if terms.changes or any(isinstance(record, PartnerChanged) for record in news):
+            terms, unlearned = terms.learn(unlearned), []
+            refused = {id(record) for record, _ in sort_out(terms, news)}
+            news = [record for record in news if id(record) not in refused]
+        unlearned += news
+        if any(isinstance(record, PartnerChanged) for record in news):
+            terms, unlearned = terms.learn(unlearned), []
+        origins |= {_key(record): _origin(message) for record in news}
+    return terms.learn(unlearned), origins
 
 
 def _key(record: TermsRecord) -> tuple[object, ...]:
     match record:
         case PlanDefined():
             return "plan", record.plan_id, record.version
-        case PartnerDefined():
+        case PartnerDefined() | PartnerChanged():
             return "partner", record.ib_id
         case SymbolDefined():
             return "symbol", record.server, record.symbol

@@ -18,7 +18,7 @@ from commission.client_state import (
 )
 from commission.crm import apply_event
 from commission.deals import deal_key, fold_deal, is_stale, retry_deal, wait
-from commission.events import ClientEvent
+from commission.events import ClientEvent, DepositAnnounced
 from commission.known import BEGINNING, Terms
 from commission.posting import Cause
 from commission.qualification import weigh
@@ -47,6 +47,8 @@ def apply(draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent, ter
     if isinstance(record, RoutedDeal):
         _apply_deal(draft, record, terms)
         return
+    if isinstance(record, DepositAnnounced):
+        return  # Its id stays free: a CRM may use one id for a deposit under way and for its arrival.
     known = _client(draft, record.client_id)
     if isinstance(record, ReratingApproved):
         rated, _ = rerate(draft, known, record, terms)

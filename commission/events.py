@@ -36,7 +36,7 @@ DealKind = Literal[
     "tax",
     "so_compensation",
 ]
-KycStatus = Literal["pending", "approved", "rejected", "revoked"]
+KycStatus = Literal["pending", "approved", "rejected", "revoked", "expired"]
 
 
 @value
@@ -164,6 +164,26 @@ class ClientReassigned:
 
 
 @value
+class DepositAnnounced:
+    """Money of a client that has not arrived: under way, or given up.
+
+    It earns nothing, counts for nothing and leaves no trace in the fold; it is kept to be seen.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["deposit_announced"] = "deposit_announced"
+    event_id: str
+    client_id: str
+    deposit_id: str
+    amount: Decimal
+    currency: str
+    occurred_at: datetime
+    status: Literal["pending", "failed"] = "pending"
+    source: str = ""
+
+
+@value
 class DepositCleared:
     """Money of a client arrived; `amount` is positive, in `currency`."""
 
@@ -230,7 +250,11 @@ class ClientFlagged:
 
 @value
 class KycChanged:
-    """The client's identity check has a new status from `occurred_at` on."""
+    """The client's identity check has a new status from `occurred_at` on.
+
+    `expires_at` is when the documents of an approval do. Nothing happens at that time by itself: an
+    `expired` status is a record of its own, and what is earned after it is held like before an approval.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
@@ -239,12 +263,16 @@ class KycChanged:
     client_id: str
     status: KycStatus
     occurred_at: datetime
+    jurisdiction: str = ""
+    """Whose rules the client was checked by, as the CRM names it; kept to be seen."""
+    expires_at: datetime | None = None
     source: str = ""
 
 
 ClientEvent = (
     ClientRegistered
     | ClientReassigned
+    | DepositAnnounced
     | DepositCleared
     | ChargebackReceived
     | WithdrawalPaid

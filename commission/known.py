@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Self, TypeVar
 
 from commission.money import CENT_CURRENCIES, EXACT
+from commission.partner_changes import all_changed, with_change
 from commission.selection import Trait, is_by_symbol, most_specific
 from commission.terms import (
     Component,
     ParentLink,
+    PartnerChanged,
     PartnerDefined,
     PeriodDefined,
     PlanAssignment,
@@ -61,6 +63,10 @@ class Terms:
     """All terms known so far. `learn` gives the terms after more records; nothing is edited."""
 
     partners: dict[str, PartnerDefined] = field(default_factory=dict)
+    """As published, with what a CRM has changed since."""
+    published: dict[str, PartnerDefined] = field(default_factory=dict)
+    changes: dict[str, tuple[PartnerChanged, ...]] = field(default_factory=dict)
+    """What a CRM told of IBs, also of those that are not known yet."""
     plans: dict[str, tuple[PlanDefined, ...]] = field(default_factory=dict)
     """Versions by plan id, in the order they take effect."""
     symbols: dict[tuple[str, str], SymbolDefined] = field(default_factory=dict)
@@ -75,13 +81,17 @@ class Terms:
 
     def learn(self, records: Iterable[TermsRecord]) -> Self:
         """The terms after `records`, in their order; a later record of an id replaces the earlier."""
+        records = tuple(records)
         partners, plans, symbols = dict(self.partners), dict(self.plans), dict(self.symbols)
+        published, changes = dict(self.published), dict(self.changes)
         rates = {pair: list(series) for pair, series in self.rates.items()}
         periods = {period.period: period for period in self.periods}
         for record in records:
             match record:
                 case PartnerDefined():
-                    partners[record.ib_id] = record
+                    published[record.ib_id] = record
+                case PartnerChanged():
+                    changes[record.ib_id] = with_change(changes.get(record.ib_id, ()), record)
                 case PlanDefined():
                     plans[record.plan_id] = _with_version(plans.get(record.plan_id, ()), record)
                 case SymbolDefined():
@@ -91,8 +101,12 @@ class Terms:
                 case PeriodDefined():
                     periods[record.period] = record
                 # What is left is the end of a period: it closes statements and tells no term.
+        touched = [r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged)]
+        partners |= all_changed(touched, published, changes)
         return type(self)(
             partners=partners,
+            published=published,
+            changes=changes,
             plans=plans,
             symbols=symbols,
             rates={pair: _newest_per_time(series) for pair, series in rates.items()},

@@ -583,6 +583,36 @@ class PartnerDefined:
 
 
 @value
+class PartnerChanged:
+    """What a CRM tells of an IB: the entries to add to its record, and facts of the IB as of `occurred_at`.
+
+    It stands on top of the IB's `PartnerDefined`, whichever is published first and however often: a whole
+    record published again takes no change back. Of undated facts the newest told counts; "" and None tell
+    nothing. An approved application that names a currency defines an IB nobody has published. A CRM's ids
+    of events are unique for one IB.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["partner_changed"] = "partner_changed"
+    event_id: str
+    ib_id: str
+    occurred_at: datetime
+    application: Literal["", "received", "approved", "declined"] = ""
+    """Only an approval changes something: the others are kept to be seen."""
+    name: str = ""
+    currency: str = ""
+    """Of an IB nobody has published; a known IB keeps its own."""
+    identity: str = ""
+    parents: tuple[ParentLink, ...] = ()
+    schedule: tuple[PlanAssignment, ...] = ()
+    statuses: tuple[StatusChange, ...] = ()
+    kyc_approved: bool | None = None
+    agreement_accepted: bool | None = None
+    source: str = ""
+
+
+@value
 class SymbolDefined:
     """What one server's symbol means.
 
@@ -654,4 +684,12 @@ class PeriodEnded:
     period: str
 
 
-TermsRecord = PlanDefined | PartnerDefined | SymbolDefined | RatePublished | PeriodDefined | PeriodEnded
+TermsRecord = (
+    PlanDefined
+    | PartnerDefined
+    | PartnerChanged
+    | SymbolDefined
+    | RatePublished
+    | PeriodDefined
+    | PeriodEnded
+)

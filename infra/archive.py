@@ -19,10 +19,11 @@ import httpx
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from commission.outputs import Statement, Transfer
+from infra.holdings import HELD_QUERIES
 from infra.kafka_topics import partition_counts
 from schemas import sources, topics
 from schemas.errors import Unavailable
@@ -319,6 +320,7 @@ QUERIES: dict[str, str] = {
                 SELECT _partition, _offset FROM books WHERE _topic = '{topics.PARTNER_BOOK}'
             ))
     """,
+    **HELD_QUERIES,
 }
 """Everything a reader may ask of the archive, by name: a server answers these and nothing else."""
 
@@ -393,7 +395,7 @@ class ArchiveLog:
 
     def counts(self) -> dict[str, int]:
         """Partitions of each topic, as the sink has seen them."""
-        known = {str(row["topic"]): int(row["count"]) for row in self._rows("counts")}
+        known = {str(row["topic"]): int(row["count"]) for row in self.rows("counts")}
         return {topic.name: known.get(topic.name, 0) for topic in topics.TOPICS}
 
     def end(self, topic: str, partition: int) -> int:
@@ -402,7 +404,7 @@ class ArchiveLog:
 
     def messages(self, topic: str, partition: int, start: int = 0) -> Iterator[Logged]:
         """The messages of a book."""
-        for row in self._rows("messages", topic=topic, partition=partition, start=start):
+        for row in self.rows("messages", topic=topic, partition=partition, start=start):
             yield Logged(int(row["offset"]), row["source"], row["message"].encode())
 
     def stored(self, topic: str, partition: int) -> Iterator[Stored]:
@@ -420,14 +422,14 @@ class ArchiveLog:
         """The newest message of each origin that is stored; of settlements the archive does not tell."""
         if topic == topics.SETTLEMENTS:
             return {}
-        rows = self._rows("reached", topic=topic, partition=partition)
+        rows = self.rows("reached", topic=topic, partition=partition)
         return {row["origin"]: _pair(row["newest"]) for row in rows}
 
     def up_to(self, topic: str, partition: int, until: Mapping[str, int]) -> set[str]:
         """Transfers caused at or before `until` that came together with later ones."""
         found: set[str] = set()
         for origin, last in until.items():
-            rows = self._rows("across", topic=topic, partition=partition, origin=origin, last=last)
+            rows = self.rows("across", topic=topic, partition=partition, origin=origin, last=last)
             parts = (part for row in rows for part in sources.split(row["source"], row["message"].encode()))
             for source, value in parts:
                 if sources.origin_of(source)[1][0] <= last:
@@ -444,14 +446,18 @@ class ArchiveLog:
 
     def operations(self) -> Operations:
         """The log of operations, folded."""
-        return Operations.of(decode_operation(row["record"]) for row in self._rows("operations"))
+        return Operations.of(decode_operation(row["record"]) for row in self.rows("operations"))
 
     def _number(self, query: str, name: str, **parameters: str | int) -> int:
-        return int(next(self._rows(query, **parameters))[name])
+        return int(next(self.rows(query, **parameters))[name])
 
-    def _rows(self, query: str, **parameters: str | int) -> Iterator[dict[str, Any]]:
-        for line in _lines(self._ask(query, parameters)):
-            yield json.loads(line)
+    def rows(self, query: str, **parameters: str | int) -> Iterator[dict[str, Any]]:
+        """The answer to one of `QUERIES`, a row at a time."""
+        return map(json.loads, self.lines(query, **parameters))
+
+    def lines(self, query: str, **parameters: str | int) -> Iterator[bytes]:
+        """The same as it came: a JSON object a line."""
+        return _lines(self._ask(query, parameters))
 
 
 def _cut(line: bytes) -> tuple[str, bytes]:
@@ -482,10 +488,11 @@ def add_archive(app: FastAPI, connect: Callable[[], Client]) -> None:
     """Let the owner of an embedded database stream its archive to other processes."""
 
     @app.get("/v1/archive/{query}", include_in_schema=False)
-    def stream_archive(query: str, topic: str = "", partition: int = 0, start: int = 0) -> StreamingResponse:
+    def stream_archive(query: str, request: Request) -> StreamingResponse:
         if query not in QUERIES:
             raise HTTPException(404, f"the archive answers {', '.join(QUERIES)}")
-        parameters: dict[str, str | int] = {"topic": topic, "partition": partition, "start": start}
+        # They go to the database as parameters of a type that the query names.
+        parameters: dict[str, str | int] = dict(request.query_params)
         return StreamingResponse(_answer(connect, query, parameters), media_type="application/x-ndjson")
 
 

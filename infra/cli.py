@@ -14,8 +14,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from infra import cli_history, cli_poll, cli_proposals
+from infra import cli_history, cli_poll, cli_proposals, cli_reconcile
 from infra.cli_book import book_app
+from infra.cli_dead_letters import letters_app
 from infra.kafka.cli import app as kafka_app
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
@@ -32,6 +33,7 @@ terms_app = typer.Typer(
 app.add_typer(kafka_app, name="kafka", rich_help_panel="Tools")
 app.add_typer(terms_app, name="terms", rich_help_panel="Daily work")
 app.add_typer(book_app, name="book", rich_help_panel="Daily work")
+app.add_typer(letters_app, name="dead-letters", rich_help_panel="Daily work")
 plans_app = typer.Typer(
     name="plans",
     help="Plans as files: lint them, run their golden cases, see what a change costs, publish.",
@@ -39,6 +41,7 @@ plans_app = typer.Typer(
 )
 app.add_typer(plans_app, name="plans", rich_help_panel="Daily work")
 cli_history.register(app)
+cli_reconcile.register(app)
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -167,6 +170,22 @@ def serve() -> None:
         server.stop()
 
 
+@app.command(rich_help_panel="Processes")
+def receive() -> None:
+    """Take deals of bridges and events of CRMs over HTTP, on a machine of its own.
+
+    `ibflow serve` takes them too. IBFLOW_BRIDGES_FILE names who may push, IBFLOW_TERMS_DIR their servers.
+    """
+    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.receive import receive as run
+
+    settings = Settings()
+    with told(), interrupted() as stop:
+        kafka = kafka_servers(settings)
+        prepare_topics(settings, kafka)
+        run(settings, kafka, stop, lambda url: out.print(f"push    {url}/v1/ingest/deals"))
+
+
 @app.command(rich_help_panel="Daily work")
 def ingest(
     paths: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Exports or CRM files.")],
@@ -181,7 +200,7 @@ def ingest(
     quotes: Quotes = None,
     quote_tolerance: Tolerance = DEFAULT_TOLERANCE,
 ) -> None:
-    """Publish what is in files: MT5 Manager deals CSV, MT5 reports, MT4 statements, CRM events CSV."""
+    """Publish what is in files: MT5 Manager deals CSV, MT5 reports, MT4 statements, CRM CSV or XML."""
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
     from infra.bootstrap import kafka_servers, prepare_topics
@@ -316,6 +335,8 @@ def verify(
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
         Console().print(findings_table(report))
+        for warning in report.warnings:
+            out.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
     if not report.holds:
         raise typer.Exit(EXIT_BROKEN)
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ingest import quotes_csv
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
+from ingest.detect import CRM_KINDS, detect, read_any
 from ingest.produce import PublishReport, publish
 from ingest.quotes_csv import Quotes, quoted, to_tolerance
 from ingest.server_time import ServerClock, parse_rule
 from ingest.sources import NOTHING_SAID, Item, Said, ServerProfile, UnreadableSource
-from ingest.terms import Server
+from ingest.terms import Broker, Server
+from schemas.errors import Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,19 @@ def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
     )
 
 
+def server_of(broker: Broker, name: str) -> Server:
+    """The server of this name; raise `Unusable` with the names there are."""
+    if name not in broker.servers:
+        raise Unusable(f"broker.yaml has no server {name}; it has {', '.join(sorted(broker.servers))}")
+    return broker.servers[name]
+
+
 def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:
     """Everything the files hold, file after file."""
     received_at = datetime.now(UTC)
     for given in inputs:
         profile = profile_of(given.server, given.said) if given.server is not None else None
-        if profile is None and detect(given.path) != "crm-csv":
+        if profile is None and detect(given.path) not in CRM_KINDS:
             raise UnreadableSource(
                 f"{given.path.name} is a platform export; say which server it is from with --server"
             )

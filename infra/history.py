@@ -15,7 +15,8 @@ from api.gate import Gate
 from api.operators import Operators
 from infra.archive import ClickHouseAt, KafkaAt, LogAt, ServerAt, add_archive
 from infra.bootstrap import clickhouse_client, connect, kafka_servers
-from infra.serve import listen, running_url
+from infra.ports import listen
+from infra.serve import running_url
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from commission.events import Platform
 from infra.feed import read_quotes
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
+from ingest.detect import CRM_KINDS, detect, read_any
 from ingest.quotes_csv import quoted
 from ingest.server_time import parse_rule
 from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
@@ -33,7 +33,7 @@ def normalise(
 ) -> Counts:
     """Write the events of `path` to `lines`; say what was rejected, and where."""
     profile = None
-    if detect(path) != "crm-csv":
+    if detect(path) not in CRM_KINDS:
         profile = _profile(server, platform, timezone, said, margin_mode)
     counts = Counts()
     items = read_any(path, profile, datetime.now(UTC), counts, encoding=encoding)

@@ -1,7 +1,6 @@
 """One process for everything that touches the database: sink, API, portal and postbacks."""
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +17,10 @@ from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive import add_archive
 from infra.bootstrap import clickhouse_client, connect
+from infra.ports import listen
 from infra.processes import collect_rarely
 from infra.proposals import ProposalDesk
+from infra.receive import open_desk, with_push
 from infra.verify import SAME_BOOKS, Finding, verify
 from ingest.produce import publish_corrections
 from schemas.errors import Unavailable
@@ -48,7 +49,9 @@ class Server:
         app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag, desk=self._desk)
         _add_verify(app, self.client)
         add_archive(app, self._connect)
-        self._uvicorn = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        self._push = open_desk(settings, kafka)
+        front = with_push(app, self._push) if self._push is not None else app
+        self._uvicorn = uvicorn.Server(uvicorn.Config(front, log_level="warning", lifespan="on"))
         self._api_thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -78,22 +81,13 @@ class Server:
         self._uvicorn.should_exit = True
         if self._api_thread is not None:
             self._api_thread.join(READY_SECONDS)
+        if self._push is not None:
+            self._push.close()
         self.sink.stop()
         if self._sink_thread.is_alive():
             self._sink_thread.join(READY_SECONDS)
         self._desk.close()
         self.client.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket on an address that is free; raise `Unavailable` if it is not."""
-    try:
-        return socket.create_server((host, port))
-    except OSError as error:
-        raise Unavailable(
-            f"cannot listen on {host}:{port}: {error.strerror}; "
-            "choose another port with IBFLOW_API_PORT, or 0 for any free one"
-        ) from None
 
 
 def running_url(settings: Settings) -> str | None:

@@ -54,4 +54,4 @@ def _ask(url: str, settings: Settings, *, folds: bool) -> Report:
     answer = httpx.get(f"{url}/v1/verify", params=parameters, headers=headers, timeout=VERIFY_SECONDS)
     told = answer.raise_for_status().json()
     findings = tuple(Finding(**finding) for finding in told["findings"])
-    return Report(findings, told["ledger_hash"])
+    return Report(findings, told["ledger_hash"], tuple(told.get("warnings", ())))

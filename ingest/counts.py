@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import TypeVar
 
 from commission.events import LOT_E8, AccountLinked, ClientEvent, Deal
+from commission.terms import PartnerChanged
 from schemas.dead_letters import DeadLetter
 
-_Item = TypeVar("_Item", bound=Deal | AccountLinked | ClientEvent | DeadLetter)
+_Item = TypeVar("_Item", bound=Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter)
 
 
 MAX_BREAKS_TOLD = 20
@@ -60,7 +61,7 @@ class Counts:
     balance_breaks: list[str] = field(default_factory=list)
     """Where a balance does not follow from the one before."""
 
-    def add(self, item: Deal | AccountLinked | ClientEvent | DeadLetter) -> None:
+    def add(self, item: Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter) -> None:
         """Count one item of a source."""
         if isinstance(item, Deal):
             self._add_deal(item)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ingest import crm_csv, mt4_json_file, mt4_statement, mt5_deals_csv, mt5_json_file, mt5_report
+from ingest import crm_csv, crm_xml, mt4_json_file, mt4_statement, mt5_deals_csv, mt5_json_file, mt5_report
 from ingest.counts import Counts
 from ingest.grid import decoded
 from ingest.rows import column_name, read_header
@@ -21,14 +21,17 @@ Kind = Literal[
     "mt4-statement",
     "mt4-json",
     "crm-csv",
+    "crm-xml",
 ]
 KNOWN = (
     "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-report (MT5 terminal, Trade History Report"
     " as HTML or XLSX, or saved as CSV), mt5-terminal-json (deals of the MetaTrader5 package),"
     " mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server, Statement or"
     " DetailedStatement as HTML), mt4-json (trades of mt4manager or the CPlugin Web API), crm-csv (our own:"
-    " event,event_id,occurred_at,client_id,…)"
+    " event,event_id,occurred_at,client_id,…), crm-xml (the same fields: <crm><record><event>…)"
 )
+CRM_KINDS: frozenset[Kind] = frozenset({"crm-csv", "crm-xml"})
+"""What names its servers itself."""
 HEAD_BYTES = 65_536
 
 READERS: Mapping[Kind, Read] = {
@@ -53,6 +56,8 @@ def detect(path: Path) -> Kind:
         raise UnreadableSource(
             f"{path.name} is an old or locked workbook; save it as .xlsx without a password"
         )
+    if crm_xml.is_batch(head):
+        return "crm-xml"
     if head.startswith(mt5_report.ZIP):
         if is_workbook(path):
             return "mt5-report"
@@ -89,6 +94,8 @@ def read_any(
         raise UnreadableSource(f"{path.name} is {kind}, which is always UTF-8; leave the encoding out")
     if kind == "crm-csv":
         return crm_csv.read(path, profile, received_at, counts)
+    if kind == "crm-xml":
+        return crm_xml.read(path, profile, received_at, counts)
     if profile is None:
         raise UnreadableSource(
             f"{path.name} is {kind}: name the server it came from, with its time rule and margin mode"

@@ -108,7 +108,9 @@ def read(
     account = find_account(document, profile, path)
     table_rows = list(_rows(document, path))
     tally = counts if counts is not None else Counts()
-    items = _Statement(path.name, profile, account, Graveyard(f"{KIND} {path.name}", received_at), tally)
+    items = _Statement(
+        path.name, profile, account, Graveyard(f"{KIND} {path.name}", received_at, profile.server), tally
+    )
     found = items.read(table_rows)
     return iter(found) if counts is None else counted(found, counts)
 

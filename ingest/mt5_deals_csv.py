@@ -73,7 +73,8 @@ def read(
     header = read_header(path)
     check_header(header, profile, path)
     tally = counts if counts is not None else Counts()
-    items = _read(path, header, profile, Graveyard(f"{KIND} {path.name}", received_at), tally)
+    graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, header.line)
+    items = _read(path, header, profile, graveyard, tally)
     return items if counts is None else counted(items, counts)
 
 
@@ -173,8 +174,10 @@ class _Scan:
             try:
                 self._add(row)
             except BadRow as bad:
-                payload = without_cell(row.raw, self._header, self._header.index("name"), reach=1)
-                yield self._graveyard.bury(payload, f"line {row.line}", bad)
+                name = self._header.index("name")
+                payload = without_cell(row.raw, self._header, name, reach=1)
+                is_blanked = payload != without_cell(row.raw, self._header, name)
+                yield self._graveyard.bury(payload, f"line {row.line}", bad, is_blanked=is_blanked)
         self._tell_repeated_hours()
 
     def _add(self, row: Row) -> None:

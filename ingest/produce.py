@@ -11,11 +11,12 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from commission.client_state import ReratingApproved
 from commission.events import AccountLinked, Deal
-from commission.terms import TermsRecord
+from commission.terms import PartnerChanged, TermsRecord
 from ingest.sources import Item
-from schemas.dead_letters import DEAD_LETTER, DeadLetter
+from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable
-from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
+from schemas.reconciliations import RECONCILIATION, Reconciliation
+from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, RECONCILIATIONS, TERMS, partition_of
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, batches, encode
 
 DELIVERY_TIMEOUT_MS = 60_000
@@ -112,6 +113,17 @@ def publish_terms(records: Iterable[TermsRecord], bootstrap: str) -> PublishRepo
         outbox.abandon()
 
 
+def publish_decisions(decisions: Iterable[DeadLetterDecision], bootstrap: str) -> PublishReport:
+    """Send what people decided about dead letters, and return once Kafka has all of it."""
+    outbox = _Outbox(bootstrap)
+    try:
+        for decision in decisions:
+            outbox.add(DEAD_LETTERS, 0, DECISION.dump_json(decision))
+        return outbox.finish()
+    finally:
+        outbox.abandon()
+
+
 def publish_corrections(records: Iterable[ReratingApproved], bootstrap: str) -> PublishReport:
     """Send approved corrections to the client book, and return once Kafka has all of them."""
     outbox = _Outbox(bootstrap)
@@ -119,6 +131,16 @@ def publish_corrections(records: Iterable[ReratingApproved], bootstrap: str) -> 
         for record in records:
             (line,) = encode([record])
             outbox.add(CLIENT_BOOK, outbox.partition(CLIENT_BOOK, record.client_id), line)
+        return outbox.finish()
+    finally:
+        outbox.abandon()
+
+
+def publish_reconciliation(found: Reconciliation, bootstrap: str) -> PublishReport:
+    """Send what a sweep found, and return once Kafka has it."""
+    outbox = _Outbox(bootstrap)
+    try:
+        outbox.send(RECONCILIATIONS, 0, RECONCILIATION.dump_json(found), 1)
         return outbox.finish()
     finally:
         outbox.abandon()
@@ -132,6 +154,8 @@ def _add_step(outbox: "_Outbox", step: Sequence[Item]) -> None:
     for event, line in zip(events, encode(events), strict=True):
         if isinstance(event, (Deal, AccountLinked)):
             topic, key = ACCOUNT_BOOK, event.account_key
+        elif isinstance(event, PartnerChanged):
+            topic, key = TERMS, event.ib_id
         else:
             topic, key = CLIENT_BOOK, event.client_id
         outbox.add(topic, outbox.partition(topic, key), line)

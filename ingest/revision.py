@@ -7,6 +7,8 @@ from hashlib import blake2b
 from commission.money import plain
 
 REVISION_BYTES = 8
+AGAIN = "~"
+"""Parts a revision from how often the deal had changed when it was told again."""
 
 
 def revision(
@@ -39,3 +41,8 @@ def revision(
         f"{plain(fee)}\x1f{plain(swap)}\x1f{currency}\x1f{second}\x1f{position_id}"
     )
     return blake2b(matter.encode(), digest_size=REVISION_BYTES).hexdigest()
+
+
+def told_before(known: str) -> str:
+    """What a source calls the revision: `1f…~2` is `1f…`, told again after another one had replaced it."""
+    return known.partition(AGAIN)[0]

@@ -5,6 +5,7 @@ rows without a word. Here a damaged row stays one row, and becomes one dead lett
 """
 
 import csv
+import io
 import mmap
 import re
 from collections.abc import Iterator
@@ -47,6 +48,13 @@ class Header:
     def width(self) -> int:
         """Cells of every row."""
         return len(self.cells)
+
+    @property
+    def line(self) -> str:
+        """The header as a line of its own, to read one row by again."""
+        text = io.StringIO()
+        csv.writer(text, delimiter=self.delimiter, lineterminator="").writerow(self.cells)
+        return text.getvalue()
 
     def index(self, *names: str) -> int | None:
         """The column called by one of `names`, or None."""

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from commission.events import AccountLinked, ClientEvent, Deal, Platform
+from commission.terms import PartnerChanged
 from ingest.counts import Counts
 from ingest.server_time import ServerClock
 from schemas.dead_letters import DeadLetter, bury
 from schemas.errors import Unusable
 
-Item = Deal | AccountLinked | ClientEvent | DeadLetter
+Item = Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter
 """What a source yields: an event, or input that could not become one."""
 MarginMode = Literal["hedging", "netting"]
 
@@ -132,8 +133,10 @@ class Graveyard:
 
     source: str
     received_at: datetime
+    server: str = ""
+    header: str = ""
 
-    def bury(self, payload: bytes, position: str, bad: BadRow) -> DeadLetter:
+    def bury(self, payload: bytes, position: str, bad: BadRow, *, is_blanked: bool = False) -> DeadLetter:
         """Make the dead letter of `payload`, read at `position`, for what `bad` says."""
         return bury(
             payload,
@@ -142,6 +145,9 @@ class Graveyard:
             code=bad.code,
             reason=bad.reason,
             received_at=self.received_at,
+            server=self.server,
+            header=self.header,
+            is_blanked=is_blanked,
         )
 
 

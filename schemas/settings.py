@@ -35,6 +35,14 @@ class Settings(BaseSettings):
     operator_token: SecretStr = Field(
         SecretStr(""), description="Your own token of that file, for `ibflow proposals`."
     )
+    bridges_file: Path | None = Field(
+        None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
+    )
+    terms_dir: Path | None = Field(
+        None, description="Folder of terms YAML: what the push endpoint knows of its bridges' servers."
+    )
+    push_host: str = Field("127.0.0.1", description="Address `ibflow receive` listens on.")
+    push_port: int = Field(8081, ge=0, le=65535, description="Its port; 0: any free one.")
     postbacks: Path | None = Field(None, description="YAML file of postback endpoints; none: no postbacks.")
 
     def state_dir(self, instance: str) -> Path | None:

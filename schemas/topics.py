@@ -18,6 +18,8 @@ REJECTIONS = "rejections"
 DEAD_LETTERS = "dead-letters"
 OPERATIONS = "operations"
 """One partition: stops of partitions and what a person decided about them, in one order."""
+RECONCILIATIONS = "reconciliations"
+"""One partition: what each sweep of a server's deals found, in one order."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
@@ -62,6 +64,7 @@ TOPICS = (
     Topic(REJECTIONS),
     Topic(DEAD_LETTERS, partitions=1),
     Topic(OPERATIONS, partitions=1),
+    Topic(RECONCILIATIONS, partitions=1),
 )
 
 

@@ -15,6 +15,7 @@ from commission.events import (
     ClientReassigned,
     ClientRegistered,
     Deal,
+    DepositAnnounced,
     DepositCleared,
     KycChanged,
     WithdrawalPaid,
@@ -22,6 +23,7 @@ from commission.events import (
 from commission.outputs import Milestone, Rejection, Statement, Tally, Transfer
 from commission.terms import (
     ParentLink,
+    PartnerChanged,
     PartnerDefined,
     PeriodDefined,
     PeriodEnded,
@@ -45,6 +47,7 @@ Record = (
     | AccountLinked
     | ClientRegistered
     | ClientReassigned
+    | DepositAnnounced
     | DepositCleared
     | ChargebackReceived
     | WithdrawalPaid
@@ -52,6 +55,7 @@ Record = (
     | KycChanged
     | PlanDefined
     | PartnerDefined
+    | PartnerChanged
     | SymbolDefined
     | RatePublished
     | PeriodDefined
@@ -164,13 +168,8 @@ def _times(record: Record) -> Iterator[tuple[str, datetime | None]]:
         case ReratingApproved():
             yield "occurred_at", record.occurred_at
             yield "deal.occurred_at", record.deal.occurred_at if record.deal is not None else None
-        case PartnerDefined():
-            links: tuple[ParentLink | PlanAssignment | StatusChange, ...] = (
-                *record.parents,
-                *record.schedule,
-                *record.statuses,
-            )
-            yield from (("since", link.since) for link in links)
+        case PartnerDefined() | PartnerChanged():
+            yield from _times_of_partner(record)
         case RatePublished():
             yield "as_of", record.as_of
         case PeriodDefined() | Statement():
@@ -186,3 +185,15 @@ def _times(record: Record) -> Iterator[tuple[str, datetime | None]]:
             return
         case _:
             yield "occurred_at", record.occurred_at
+            yield "expires_at", getattr(record, "expires_at", None)
+
+
+def _times_of_partner(record: PartnerDefined | PartnerChanged) -> Iterator[tuple[str, datetime | None]]:
+    if isinstance(record, PartnerChanged):
+        yield "occurred_at", record.occurred_at
+    entries: tuple[ParentLink | PlanAssignment | StatusChange, ...] = (
+        *record.parents,
+        *record.schedule,
+        *record.statuses,
+    )
+    yield from (("since", entry.since) for entry in entries)

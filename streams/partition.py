@@ -17,7 +17,9 @@ from pydantic import TypeAdapter
 from commission.book import Draft, State
 from commission.known import Terms
 from commission.money import EXACT
+from commission.partner_tree import sort_out
 from commission.terms import (
+    PartnerChanged,
     PartnerDefined,
     PeriodDefined,
     PeriodEnded,
@@ -31,7 +33,7 @@ from schemas.sources import Position
 from schemas.wire import InvalidRecord, Record, batches, decode, decode_batch, encode
 from streams.stages import Stage
 
-TERMS_TYPES = (PlanDefined, PartnerDefined, SymbolDefined, RatePublished, PeriodDefined)
+TERMS_TYPES = (PlanDefined, PartnerDefined, PartnerChanged, SymbolDefined, RatePublished, PeriodDefined)
 MAX_CACHED_STATES = 200_000
 """Decoded states kept at hand for each partition; the store holds all of them."""
 
@@ -161,6 +163,9 @@ class Partition:
 
     def _fold(self, applied: Applied, value: bytes, received_at: datetime) -> Step:
         records, letters = self._decode(applied.offset, value, received_at)
+        if self.stage.broadcasts:
+            records, refused = self._sort_out(records, applied.offset, received_at)
+            letters += refused
         draft, terms = Draft(self._load, self._scan), self.terms
         state: dict[bytes, bytes | None] = {}
         news = [record for record in records if isinstance(record, TERMS_TYPES)]
@@ -231,6 +236,26 @@ class Partition:
             except InvalidRecord as error:
                 letters.append(self._bury(line, offset, number, "invalid_record", str(error), received_at))
         return good, letters
+
+    def _sort_out(
+        self, records: list[Record], offset: int, received_at: datetime
+    ) -> tuple[list[Record], list[DeadLetter]]:
+        """What may be told to the books; where terms enter is the one place that knows their order."""
+        news = [record for record in records if isinstance(record, TERMS_TYPES)]
+        refused = {id(record): why for record, why in sort_out(self.terms, news)}
+        letters = [
+            bury(
+                encode([record])[0],
+                source=f"topic {self.stage.topic}",
+                position=f"{self.number}/{offset} record {number}",
+                code="refused_change",
+                reason=why,
+                received_at=received_at,
+            )
+            for number, record in enumerate(records, 1)
+            if (why := refused.get(id(record)))
+        ]
+        return [record for record in records if id(record) not in refused], letters
 
     def _bury(
         self, line: bytes, offset: int, number: int, code: str, reason: str, received_at: datetime

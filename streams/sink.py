@@ -18,12 +18,23 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is exported
 
-from commission.events import ClientRegistered, Deal
+from commission.events import (
+    ChargebackReceived,
+    ClientFlagged,
+    ClientReassigned,
+    ClientRegistered,
+    Deal,
+    DepositAnnounced,
+    DepositCleared,
+    KycChanged,
+    WithdrawalPaid,
+)
 from commission.outputs import Milestone, Rejection, Statement, Transfer
-from commission.terms import PartnerDefined, PeriodDefined, PlanDefined
+from commission.terms import PartnerChanged, PartnerDefined, PeriodDefined, PlanDefined
 from schemas import sources, topics
-from schemas.dead_letters import DEAD_LETTER, DeadLetter
+from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.operations import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
+from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.sources import Position
 from schemas.wire import InvalidRecord, decode_batch, encode
 
@@ -63,6 +74,15 @@ class Table:
     row: Callable[[Any], Row]
 
 
+CLIENT_EVENTS = (
+    ClientReassigned,
+    DepositAnnounced,
+    DepositCleared,
+    ChargebackReceived,
+    WithdrawalPaid,
+    ClientFlagged,
+    KycChanged,
+)
 LINES: dict[type, str] = {
     Deal: "deals",
     Transfer: "transfers",
@@ -71,6 +91,8 @@ LINES: dict[type, str] = {
     Statement: "statements",
     ClientRegistered: "clients",
     PeriodDefined: "periods",
+    PartnerChanged: "partner_changes",
+    **dict.fromkeys(CLIENT_EVENTS, "client_events"),
 }
 """Tables with a column for every field: ClickHouse reads the record's line itself, at a third of the cost."""
 
@@ -94,6 +116,9 @@ _OPERATIONS = Table(
     ("type", "topic", "partition", "offset", "action", "by", "at", "record"),
     _row_of_operation,
 )
+_RECONCILIATION = tuple(
+    part.name for part in fields(Reconciliation) if part.name not in ("type", "days", "examples")
+)
 TABLES: dict[type, Table] = {
     PartnerDefined: Table(
         "partners",
@@ -114,7 +139,20 @@ TABLES: dict[type, Table] = {
     ),
     DeadLetter: Table(
         "dead_letters",
-        ("dead_letter_id", "source", "position", "code", "reason", "payload", "received_at"),
+        (
+            "dead_letter_id",
+            "source",
+            "position",
+            "code",
+            "reason",
+            "payload",
+            "payload_base64",
+            "payload_bytes",
+            "server",
+            "header",
+            "is_blanked",
+            "received_at",
+        ),
         lambda letter: [
             letter.dead_letter_id,
             letter.source,
@@ -122,24 +160,54 @@ TABLES: dict[type, Table] = {
             letter.code,
             letter.reason,
             letter.payload.decode("utf-8", "backslashreplace"),
+            letter.payload_base64,
+            letter.payload_bytes,
+            letter.server,
+            letter.header,
+            letter.is_blanked,
             letter.received_at,
+        ],
+    ),
+    DeadLetterDecision: Table(
+        "dead_letter_decisions",
+        ("dead_letter_id", "action", "by", "at", "note", "payload_base64", "became"),
+        lambda decision: [
+            decision.dead_letter_id,
+            decision.action,
+            decision.by,
+            decision.at,
+            decision.note,
+            decision.payload_base64,
+            list(decision.became),
         ],
     ),
     PartitionStopped: _OPERATIONS,
     BookCommand: _OPERATIONS,
+    Reconciliation: Table(
+        "reconciliations",
+        (*_RECONCILIATION, "record"),
+        lambda found: [
+            *(getattr(found, name) for name in _RECONCILIATION),
+            RECONCILIATION.dump_json(found).decode(),
+        ],
+    ),
 }
 STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ACCOUNT_BOOK: (Deal,),
-    topics.CLIENT_BOOK: (ClientRegistered,),
+    topics.CLIENT_BOOK: (ClientRegistered, PartnerChanged, *CLIENT_EVENTS),
     topics.PARTNER_BOOK: (Transfer,),
     topics.TERMS: (PartnerDefined, PlanDefined, PeriodDefined),
     topics.SETTLEMENTS: (Transfer, Statement),
     topics.MILESTONES: (Milestone,),
     topics.REJECTIONS: (Rejection,),
-    topics.DEAD_LETTERS: (DeadLetter,),
+    topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
+    topics.RECONCILIATIONS: (Reconciliation,),
 }
-"""Records each topic contributes: terms are broadcast into the books but stored once."""
+"""Records each topic contributes: terms are broadcast into the books but stored once.
+
+What a CRM changes of an IB is stored from the book: the terms topic also holds what the router refused.
+"""
 
 
 @dataclass(slots=True)
@@ -170,11 +238,14 @@ class Rows:
         if not value:
             return
         if topic == topics.DEAD_LETTERS:
-            letters = [DEAD_LETTER.validate_json(line) for line in value.split(b"\n") if line]
+            letters = [DEAD_LETTER_RECORD.validate_json(line) for line in value.split(b"\n") if line]
             self._add_records(topic, partition, offset, letters)
             return
         if topic == topics.OPERATIONS:
             self._add_records(topic, partition, offset, [decode_operation(value)])
+            return
+        if topic == topics.RECONCILIATIONS:
+            self._add_records(topic, partition, offset, [decode_reconciliation(value)])
             return
         tables, made = _STORED[topic]
         lines = value.split(b"\n") if source else _checked(topic, partition, offset, value)

@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from commission.events import LOT_E8
 from commission.money import minor_digits, plain
 
 HERE = Path(__file__).parent
@@ -41,6 +42,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "rounded": rounded,
         "lots": lots,
+        "lots_e8": lots_e8,
         "count": count,
         "at": at,
         "plain": plain,
@@ -58,6 +60,11 @@ def rounded(amount: Decimal, currency: str) -> str:
 def lots(volume: Decimal) -> str:
     """Lots without needless zeros, two digits at least."""
     return f"{volume:,.2f}" if volume == round(volume, 2) else plain(volume)
+
+
+def lots_e8(volume_e8: int) -> str:
+    """Lots of a volume in 1e-8 lots."""
+    return lots(Decimal(volume_e8) / LOT_E8)
 
 
 def count(number: int) -> str:

@@ -7,11 +7,14 @@ from typing import Any
 from api.ledger import Ledger, Row
 from api.portal.chart import Chart, chart
 from api.queries import balance, commissions, quality, statements, transfers
+from api.queries.completeness import holes
+from api.queries.native import twice_count
 from api.queries.operations import stopped_partitions
 from api.queries.partners import tree, walk
 from api.queries.periods import interval, periods
 from api.queries.transfers import TransferFilter
 from schemas.operations import PartitionStopped
+from schemas.reconciliations import Hole
 
 NEWEST = 15
 MAX_STATEMENTS = 500
@@ -59,6 +62,10 @@ class Overview:
     """Of the period and currency that are chosen."""
     names: dict[str, str]
     balance: dict[str, Any]
+    holes: list[Hole]
+    """Stretches of the interval whose deals are not known to be complete."""
+    twice: int
+    """Native payments of the interval for what we pay as well."""
     stopped: list[PartitionStopped]
     """Partitions that wait for a decision: what lies behind is on no figure of this page."""
 
@@ -96,6 +103,8 @@ def overview(ledger: Ledger, period: str, currency: str) -> Overview:
         transfers=newest,
         names=names,
         balance=proof,
+        holes=[hole for hole in holes(ledger) if hole.overlaps(span.starts_at, span.ends_at)],
+        twice=twice_count(ledger, span),
         stopped=stopped_partitions(ledger),
     )
 

@@ -29,7 +29,7 @@ TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots"
 def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
     """The roots, each with its sub-IBs under `children`; an IB the ledger pays is never left out."""
     partners = ledger.rows(
-        "SELECT ib_id, name, currency, parent, kyc_approved FROM partners FINAL "
+        "SELECT ib_id, name, currency, parent, kyc_approved FROM partners_known "
         "ORDER BY ib_id LIMIT {limit:UInt32}",
         limit=MAX_PARTNERS,
     )

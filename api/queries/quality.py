@@ -1,5 +1,7 @@
 """What became of the deals: rated, waiting, rejected; and the input nobody could use."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from api.ledger import Ledger, Row
@@ -30,14 +32,80 @@ WHERE deal_key NOT IN ({_RATED})
 ORDER BY at_us DESC, deal_key DESC LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
-_DEAD_LETTERS = """
-SELECT dead_letter_id, source, position, code, reason, substringUTF8(payload, 1, 2000) AS payload,
-    received_at, toUnixTimestamp64Micro(received_at) AS at_us
-FROM dead_letters FINAL
+_LETTERS = """
+FROM dead_letters AS letter FINAL
+LEFT JOIN (
+    SELECT dead_letter_id, argMax(action, _offset) AS newest,
+        countIf(action IN ('replayed', 'dismissed')) > 0 AS is_closed
+    FROM dead_letter_decisions FINAL GROUP BY dead_letter_id
+) AS decided ON decided.dead_letter_id = letter.dead_letter_id
 WHERE ({code:String} = '' OR code = {code:String})
-  AND (at_us, dead_letter_id) < ({before_us:Int64}, {before_id:String})
-ORDER BY at_us DESC, dead_letter_id DESC LIMIT {limit:UInt32}
+  AND ({source:String} = '' OR positionCaseInsensitiveUTF8(source, {source:String}) > 0)
+  AND received_at >= {since:DateTime64(6, 'UTC')}
+  AND ({state:String} = '' OR ({state:String} = 'closed') = decided.is_closed)
 """
+
+_DEAD_LETTERS = f"""
+SELECT letter.dead_letter_id AS dead_letter_id, source, position, code, reason,
+    substringUTF8(payload, 1, 2000) AS payload, received_at,
+    if(decided.newest = '', 'open', decided.newest) AS state, toUnixTimestamp64Micro(received_at) AS at_us
+{_LETTERS} AND (at_us, letter.dead_letter_id) < ({{before_us:Int64}}, {{before_id:String}})
+ORDER BY at_us DESC, dead_letter_id DESC LIMIT {{limit:UInt32}}
+"""
+
+_DEAD_LETTER_COUNTS = f"""
+SELECT code, count() AS letters, min(letter.received_at) AS oldest, max(letter.received_at) AS newest
+{_LETTERS} GROUP BY code ORDER BY letters DESC, code LIMIT 1000
+"""
+
+_DEAD_LETTER = """
+SELECT dead_letter_id, source, position, code, reason, payload_base64, payload_bytes, server, header,
+    is_blanked, received_at
+FROM dead_letters FINAL WHERE dead_letter_id = {id:String} LIMIT 1
+"""
+
+_DECISIONS = """
+SELECT action, by, at, note, payload_base64, became
+FROM dead_letter_decisions FINAL WHERE dead_letter_id = {id:String} ORDER BY _offset, at LIMIT 1000
+"""
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which dead letters; an empty text means all."""
+
+    code: str = ""
+    source: str = ""
+    since: datetime | None = None
+    state: str = ""
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """For the queries above."""
+        return {
+            "code": self.code,
+            "source": self.source,
+            "since": self.since or BEGINNING,
+            "state": self.state,
+        }
+
+
+_CLIENT_EVENTS = """
+SELECT client_id, type, event_id, occurred_at, deposit_id, status, amount, currency, reason, verdict, ib_id,
+    jurisdiction, expires_at, source, toUnixTimestamp64Micro(occurred_at) AS at_us
+FROM client_events FINAL
+WHERE ({client:String} = '' OR client_id = {client:String})
+  AND ({type:String} = '' OR type = {type:String})
+  AND (at_us, event_id) < ({before_us:Int64}, {before_id:String})
+ORDER BY at_us DESC, event_id DESC LIMIT {limit:UInt32}
+"""
+
+
+def client_events(ledger: Ledger, client: str, kind: str, limit: int, cursor: str = "") -> dict[str, Any]:
+    """One page of what the CRM told of clients after their registration, newest first."""
+    return _newest(ledger, _CLIENT_EVENTS, "event_id", limit, cursor, client=client, type=kind)
 
 
 def deal_counts(ledger: Ledger, interval: Interval) -> Row:
@@ -50,13 +118,24 @@ def rejections(ledger: Ledger, status: str, code: str, limit: int, cursor: str =
     return _newest(ledger, _REJECTIONS, "deal_key", limit, cursor, status=status, code=code)
 
 
-def dead_letters(ledger: Ledger, code: str, limit: int, cursor: str = "") -> dict[str, Any]:
+def dead_letters(ledger: Ledger, wanted: LetterFilter, limit: int, cursor: str = "") -> dict[str, Any]:
     """One page of unusable input, newest first; payloads are cut to 2,000 characters."""
-    return _newest(ledger, _DEAD_LETTERS, "dead_letter_id", limit, cursor, code=code)
+    return _newest(ledger, _DEAD_LETTERS, "dead_letter_id", limit, cursor, **wanted.parameters)
+
+
+def dead_letter_counts(ledger: Ledger, wanted: LetterFilter) -> list[Row]:
+    """Dead letters by code, the most frequent first."""
+    return ledger.rows(_DEAD_LETTER_COUNTS, **wanted.parameters)
+
+
+def dead_letter(ledger: Ledger, dead_letter_id: str) -> Row | None:
+    """One with its bytes, and what was decided about it, in order."""
+    found = ledger.rows(_DEAD_LETTER, id=dead_letter_id)
+    return found[0] | {"decisions": ledger.rows(_DECISIONS, id=dead_letter_id)} if found else None
 
 
 def _newest(
-    ledger: Ledger, sql: str, id_column: str, limit: int, cursor: str, **wanted: str
+    ledger: Ledger, sql: str, id_column: str, limit: int, cursor: str, **wanted: object
 ) -> dict[str, Any]:
     before_us, before_id = decode_cursor(cursor, int, str) if cursor else (2**62, "")
     rows = ledger.rows(sql, before_us=before_us, before_id=before_id, limit=limit + 1, **wanted)

@@ -20,7 +20,7 @@ _PAYABLE = """
 SELECT s.period AS period, s.ib_id AS ib_id, p.name AS name, s.currency AS currency, s.payable AS amount,
     s.statement_id AS statement_id, p.kyc_approved AS kyc_approved
 FROM (SELECT * FROM statements FINAL WHERE period = {period:String} AND payable > 0) AS s
-LEFT JOIN (SELECT ib_id, name, kyc_approved FROM partners FINAL) AS p ON p.ib_id = s.ib_id
+LEFT JOIN (SELECT ib_id, name, kyc_approved FROM partners_known) AS p ON p.ib_id = s.ib_id
 ORDER BY ib_id, currency LIMIT {limit:UInt32}
 """
 

@@ -5,10 +5,11 @@ import logging
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from api.queries.completeness import meters
 from api.queries.operations import stopped_partitions
 from api.queries.quality import row_counts
 from api.routes.context import LedgerHere
-from api.shapes import Health, StoppedPartition
+from api.shapes import CompletenessMeter, Health, StoppedPartition
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
@@ -26,10 +27,18 @@ def health(request: Request, ledger: LedgerHere) -> JSONResponse:
             for stop in stopped_partitions(ledger)
         ]
         status = "degraded" if stopped else "ok"
-        found = Health(status=status, stopped=stopped, sink_lag=_lag(request), rows=row_counts(ledger))
+        found = Health(
+            status=status,
+            stopped=stopped,
+            sink_lag=_lag(request),
+            rows=row_counts(ledger),
+            completeness=[CompletenessMeter(**meter) for meter in meters(ledger)],
+        )
     except RuntimeError as error:
         log.error("unhealthy: %s", error, exc_info=error)  # noqa: TRY400  - the traceback is given
-        return JSONResponse({"status": "unavailable", "stopped": [], "sink_lag": None, "rows": {}}, 503)
+        return JSONResponse(
+            {"status": "unavailable", "stopped": [], "sink_lag": None, "rows": {}, "completeness": []}, 503
+        )
     return JSONResponse(found.model_dump(mode="json"))
 
 

@@ -1,16 +1,25 @@
 """What is not paid, and why: rejections and dead letters; and how postbacks fare."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from api.explanation import explain_deal
 from api.paging import Cursor, Limit
 from api.postbacks import store
 from api.problems import Problem
 from api.queries import quality
-from api.routes.context import Code, LedgerHere
-from api.shapes import AttemptPage, DeadLetterPage, DealExplanation, RejectionPage
+from api.routes.context import Client, Code, LedgerHere
+from api.shapes import (
+    AttemptPage,
+    ClientEventPage,
+    DeadLetterCount,
+    DeadLetterPage,
+    DealExplanation,
+    RejectionPage,
+    WholeDeadLetter,
+)
 
 router = APIRouter(prefix="/v1", tags=["quality"])
 
@@ -42,10 +51,58 @@ def rejection(
     }
 
 
+def _wanted(
+    code: Code = "",
+    source: Annotated[
+        str, Query(max_length=256, description="Part of a source, such as a file's name.")
+    ] = "",
+    since: Annotated[datetime | None, Query(description="Received at this time or later; UTC.")] = None,
+    state: Annotated[
+        Literal["", "open", "closed"],
+        Query(description="Replayed and dismissed ones are closed; empty: all."),
+    ] = "",
+) -> quality.LetterFilter:
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=UTC)
+    return quality.LetterFilter(code, source, since, state)
+
+
+Wanted = Annotated[quality.LetterFilter, Depends(_wanted)]
+
+
 @router.get("/dead-letters", response_model=DeadLetterPage)
-def dead_letters(ledger: LedgerHere, code: Code = "", limit: Limit = 100, cursor: Cursor = "") -> Any:
+def dead_letters(ledger: LedgerHere, wanted: Wanted, limit: Limit = 100, cursor: Cursor = "") -> Any:
     """Input that could not be used, with its place and what to do."""
-    return quality.dead_letters(ledger, code, limit, cursor)
+    return quality.dead_letters(ledger, wanted, limit, cursor)
+
+
+@router.get("/dead-letters/counts", response_model=list[DeadLetterCount])
+def dead_letter_counts(ledger: LedgerHere, wanted: Wanted) -> Any:
+    """How many there are of each code."""
+    return quality.dead_letter_counts(ledger, wanted)
+
+
+@router.get("/dead-letters/{dead_letter_id}", response_model=WholeDeadLetter)
+def dead_letter(ledger: LedgerHere, dead_letter_id: Annotated[str, Path(max_length=64)]) -> Any:
+    """One dead letter with its bytes, and what people decided about it."""
+    found = quality.dead_letter(ledger, dead_letter_id)
+    if found is None:
+        raise Problem(404, f"No dead letter {dead_letter_id} is stored. Look at /v1/dead-letters.")
+    return found
+
+
+@router.get("/client-events", response_model=ClientEventPage)
+def client_events(
+    ledger: LedgerHere,
+    client: Client = "",
+    kind: Annotated[
+        str, Query(alias="type", max_length=64, description="Such as `deposit_announced`; empty: all.")
+    ] = "",
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> Any:
+    """What the CRM told of clients: also deposits under way and KYC, which no ledger row tells."""
+    return quality.client_events(ledger, client, kind, limit, cursor)
 
 
 @router.get("/postbacks/attempts", response_model=AttemptPage, tags=["postbacks"])

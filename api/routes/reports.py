@@ -1,6 +1,5 @@
 """Reports: commissions by any dimension, statements and the trial balance."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -12,15 +11,14 @@ from api.problems import Problem
 from api.queries import balance, commissions
 from api.queries import statements as statement_queries
 from api.queries.commissions import DIMENSIONS, GroupBy, ReportFilter
+from api.queries.completeness import holes, statement_holes
 from api.queries.periods import interval
-from api.routes.context import Ib, LedgerHere, Period
+from api.routes.context import From, Ib, LedgerHere, Period, To
 from api.shapes import CommissionReport, StatementPage, TrialBalance
 from api.statement_file import statement_file
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
-From = Annotated[datetime | None, Query(alias="from", description="Event time from here on, UTC.")]
-To = Annotated[datetime | None, Query(description="Event time before this, UTC.")]
 Symbol = Annotated[str, Query(max_length=64, description="A canonical symbol; empty: all.")]
 Groups = Annotated[
     list[str], Query(description="`ib`, `symbol`, `component`, `client`, `period`: repeated or with commas.")
@@ -71,7 +69,10 @@ def statements(
     ledger: LedgerHere, ib: Ib = "", period: Period = "", limit: Limit = 100, cursor: Cursor = ""
 ) -> Any:
     """Closed periods: opening + accrued - reversed - payable - rounding = closing."""
-    return statement_queries.statements(ledger, ib, period, limit, cursor)
+    found = statement_queries.statements(ledger, ib, period, limit, cursor)
+    open_holes = holes(ledger)
+    items = [{**row, "open_holes": statement_holes(open_holes, row)} for row in found["items"]]
+    return {**found, "items": items}
 
 
 @router.get(

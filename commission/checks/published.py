@@ -13,6 +13,7 @@ from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms import (
     ONE,
     ParentLink,
+    PartnerChanged,
     PartnerDefined,
     PlanAssignment,
     PlanDefined,
@@ -47,7 +48,7 @@ class TermsProblem:
 def subject_of(record: TermsRecord) -> Subject:
     """The path of a record: its kind, then its id."""
     match record:
-        case PartnerDefined():
+        case PartnerDefined() | PartnerChanged():
             return ("partner", record.ib_id)
         case PlanDefined():
             return ("plan", record.plan_id, str(record.version))

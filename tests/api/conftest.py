@@ -38,12 +38,14 @@ from api.app import create_app
 from api.ledger import Ledger
 from infra.clickhouse import migrate
 from schemas.operations import OPERATION, Operation
+from schemas.reconciliations import RECONCILIATION, Reconciliation
 from schemas.settings import Settings
 from streams.sink import _COLUMNS, Rows
 
 SOURCE = {"_topic": "t", "_partition": 0, "_offset": 1}
 TABLES = (
     "deals",
+    "deal_revisions",
     "transfers",
     "rejections",
     "milestones",
@@ -54,6 +56,7 @@ TABLES = (
     "periods",
     "dead_letters",
     "operations",
+    "reconciliations",
     "postback_attempts",
 )
 
@@ -73,6 +76,14 @@ def operation_row(operation: Operation, offset: int) -> dict[str, Any]:
     rows.add("operations", 0, offset, OPERATION.dump_json(operation), "")
     (row,) = rows.rows["operations"]
     return dict(zip(_COLUMNS["operations"], row, strict=True))
+
+
+def reconciliation_row(found: Reconciliation, offset: int = 0) -> dict[str, Any]:
+    """A sweep as the sink stores it."""
+    rows = Rows()
+    rows.add("reconciliations", 0, offset, RECONCILIATION.dump_json(found), "")
+    (row,) = rows.rows["reconciliations"]
+    return dict(zip(_COLUMNS["reconciliations"], row, strict=True))
 
 
 def transfer_row(

@@ -206,6 +206,26 @@ def test_dead_letters_are_listed(http: Browser) -> None:
     assert http.get("/v1/dead-letters?code=other").json()["items"] == []
 
 
+def test_dead_letters_are_filtered_counted_and_shown_whole(http: Browser) -> None:
+    """By part of the source, by time and by what was decided; an id leads to the bytes and the decisions."""
+    for wanted, found in (("source=DEALS", 1), ("source=crm", 0), ("state=open", 1), ("state=closed", 0),
+                          ("since=2026-09-01", 1), ("since=2027-01-01T00:00:00Z", 0)):  # fmt: skip
+        counts = http.get(f"/v1/dead-letters/counts?{wanted}").json()
+        assert sum(count["letters"] for count in counts) == found, wanted
+        assert len(http.get(f"/v1/dead-letters?{wanted}").json()["items"]) == found, wanted
+    whole = http.get("/v1/dead-letters/d1").json()
+    assert (whole["code"], whole["decisions"]) == ("bad_number", [])
+    assert http.get("/v1/dead-letters/d2").status_code == 404
+
+
+def test_events_of_clients_are_listed(http: Browser) -> None:
+    """Nothing was told of these clients after their registration."""
+    assert http.get("/v1/client-events?client=c1&type=kyc_changed").json() == {
+        "items": [],
+        "next_cursor": None,
+    }
+
+
 def test_a_statement_file_needs_the_archive(http: Browser) -> None:
     """Rows whose messages are not archived belong nowhere; neither does a statement nobody closed."""
     unknown = http.get("/v1/statements/nothing/export")

@@ -21,11 +21,12 @@ from commission.events import (
     WithdrawalPaid,
 )
 from ingest.counts import Counts
-from ingest.crm_csv import COLUMNS, read
+from ingest.crm_csv import read
+from ingest.crm_records import FIELDS
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
 
-HEADER = ",".join((*COLUMNS, "click.subId", "click.gclid"))
+HEADER = ",".join((*FIELDS, "click.subId", "click.gclid"))
 AT = "2026-09-01T08:30:00Z"
 FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -33,7 +34,7 @@ FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_sc
 def line(event: str, **cells: str) -> str:
     usual = {"event": event, "event_id": "e1", "occurred_at": AT, "client_id": "c1"}
     named = usual | cells
-    return ",".join(named.get(name, "") for name in (*COLUMNS, "click_subId", "click_gclid"))
+    return ",".join(named.get(name, "") for name in (*FIELDS, "click_subId", "click_gclid"))
 
 
 def read_lines(folder: Path, *lines: str, header: str = HEADER) -> Any:

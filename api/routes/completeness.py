@@ -1,0 +1,79 @@
+"""Whether the ledger has all deals: sweeps, their holes, and what the platform pays IBs by itself."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from api.paging import Cursor, Limit
+from api.portal import render
+from api.queries import completeness, native
+from api.queries.periods import ALWAYS, interval
+from api.routes.context import From, LedgerHere, Period, Server, To
+from api.shapes import CompletenessList, NativePaymentPage, PaidTwicePage, ReconciliationPage
+
+router = APIRouter(prefix="/v1", tags=["completeness"])
+pages = APIRouter(include_in_schema=False)
+
+SHOWN = 100
+"""Rows of each table of the page; the routes have all."""
+
+
+@router.get("/completeness", response_model=CompletenessList)
+def meters(ledger: LedgerHere) -> Any:
+    """Each server's last event, last sweep, open holes, and its volume by day, theirs and ours.
+
+    Theirs is what the newest sweep of the whole day found at the platform; null: no sweep yet.
+    """
+    return {"items": completeness.completeness(ledger)}
+
+
+@router.get("/reconciliations", response_model=ReconciliationPage)
+def reconciliations(
+    ledger: LedgerHere,
+    server: Server = "",
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> Any:
+    """What each sweep found and did, newest first."""
+    return completeness.reconciliations(ledger, server, limit, cursor)
+
+
+@router.get("/native-payments", response_model=NativePaymentPage)
+def native_payments(
+    ledger: LedgerHere,
+    server: Server = "",
+    period: Period = "",
+    from_: From = None,
+    to: To = None,
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> Any:
+    """What the platform itself paid to IBs, by the IB's login and the client's. No part of the ledger."""
+    return native.payments(ledger, interval(ledger, period, from_, to), server, limit, cursor)
+
+
+@router.get("/native-payments/twice", response_model=PaidTwicePage)
+def paid_twice(
+    ledger: LedgerHere,
+    server: Server = "",
+    period: Period = "",
+    from_: From = None,
+    to: To = None,
+    limit: Limit = 100,
+    cursor: Cursor = "",
+) -> Any:
+    """Native payments for what the ledger pays as well: the client's deal, or its account just before."""
+    return native.paid_twice(ledger, interval(ledger, period, from_, to), server, limit, cursor)
+
+
+@pages.get("/completeness")
+def page(request: Request, ledger: LedgerHere) -> HTMLResponse:
+    """The meters in the portal."""
+    return render(
+        request,
+        "completeness.html",
+        servers=completeness.completeness(ledger),
+        twice=native.paid_twice(ledger, ALWAYS, "", SHOWN),
+        native=native.payments(ledger, ALWAYS, "", SHOWN),
+    )

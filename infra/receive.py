@@ -1,0 +1,76 @@
+"""The push endpoint put together: beside the API under its port, or alone as `ibflow receive`."""
+
+import threading
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from infra.feed import profile_of
+from infra.ports import listen
+from infra.processes import collect_rarely
+from ingest.bridges import HOW_TO_CONFIGURE, Senders
+from ingest.courier import Courier
+from ingest.push import PREFIX, Desk, create_push_app
+from ingest.terms import load_terms
+from schemas.errors import Unusable
+from schemas.settings import Settings
+
+WATCH_S = 0.5
+KEEP_ALIVE_S = 75
+"""Longer than a quiet bridge waits between two batches."""
+
+
+def open_desk(settings: Settings, kafka: str) -> Desk | None:
+    """The desk that takes pushes; None if nobody may push. Raise `Unusable` for settings that contradict."""
+    if settings.bridges_file is None:
+        return None
+    if settings.terms_dir is None:
+        raise Unusable(
+            "IBFLOW_BRIDGES_FILE is set, but not IBFLOW_TERMS_DIR: the folder of terms whose broker.yaml "
+            "tells the clocks of the bridges' servers"
+        )
+    servers = load_terms(settings.terms_dir).servers
+    profiles = {name: profile_of(server) for name, server in servers.items()}
+    return Desk(Senders.read(settings.bridges_file, profiles), Courier(kafka))
+
+
+def with_push(api: ASGIApp, desk: Desk) -> ASGIApp:
+    """The API and the push endpoint under one port; each asks for tokens of its own."""
+    push = create_push_app(desk)
+
+    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+        is_push = scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/")
+        await (push if is_push else api)(scope, receive, send)
+
+    return front
+
+
+def receive(settings: Settings, kafka: str, stop: threading.Event, on_ready: Callable[[str], None]) -> None:
+    """Take pushes until `stop`; `on_ready` hears the address."""
+    collect_rarely()
+    desk = open_desk(settings, kafka)
+    if desk is None:
+        raise Unusable(f"IBFLOW_BRIDGES_FILE is not set, so nobody may push. {HOW_TO_CONFIGURE}")
+    try:
+        app = create_push_app(desk)
+        _add_health(app)
+        listener = listen(settings.push_host, settings.push_port, "IBFLOW_PUSH_PORT")
+        on_ready(f"http://{settings.push_host}:{listener.getsockname()[1]}")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_S))
+        # In a thread, where uvicorn leaves signals alone: it would end the process before the desk is closed.
+        thread = threading.Thread(target=server.run, args=([listener],), name="push", daemon=True)
+        thread.start()
+        while thread.is_alive() and not stop.wait(WATCH_S):
+            pass
+        server.should_exit = True
+        thread.join()
+    finally:
+        desk.close()
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/health", summary="Whether the process answers")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}

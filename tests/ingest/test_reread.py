@@ -1,0 +1,130 @@
+"""A dead letter read again: what it becomes, and what only its whole file could tell."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ingest_exports import NEW_YORK, RECEIVED, csv_file, mt4, mt5, row, sorted_out, statement, ticket
+
+from commission.events import Deal, DepositCleared
+from ingest import crm_csv, mt4_statement, mt5_deals_csv
+from ingest.detect import read_any
+from ingest.reread import needs_server, reread
+from ingest.sources import BadRow
+from schemas.dead_letters import DeadLetter, bury
+from schemas.wire import encode
+
+AT = "2026-09-01T08:30:00Z"
+CRM = "event,event_id,occurred_at,client_id,deposit_id,amount,currency,click.subId"
+
+
+def letter_of(read: Any, path: Path, profile: Any = None) -> DeadLetter:
+    _, (letter,) = sorted_out(read(path, profile, RECEIVED))
+    return letter
+
+
+def refused(letter: DeadLetter, payload: bytes | None = None, profile: Any = None) -> str:
+    with pytest.raises(BadRow) as caught:
+        reread(letter, profile, payload)
+    return caught.value.code
+
+
+def test_a_corrected_row_of_a_crm_is_the_event_it_should_have_been(tmp_path: Path) -> None:
+    """Its header is kept with it; it tells the line it stood in."""
+    bad = f"deposit,e1,{AT},c1,d1,25O,USD,s"
+    path = csv_file(tmp_path / "crm.csv", f"fraud,e0,{AT},c1,,,,", bad, header=CRM)
+    letter = letter_of(crm_csv.read, path)
+    assert refused(letter) == "bad_amount"
+    (event,) = reread(letter, None, bad.replace("25O", "250").encode())
+    assert isinstance(event, DepositCleared)
+    assert (event.amount, event.source) == (250, "crm-csv crm.csv:3")
+    assert refused(letter, b"") == "nothing"
+    assert refused(letter, f"{bad}\n{bad}".encode()) == "many_rows"
+    assert refused(replace(letter, header="")) == "no_header"
+    assert refused(replace(letter, header="a,b")) == "unreadable"
+
+
+def test_a_corrected_deal_is_the_same_as_from_a_corrected_file(tmp_path: Path) -> None:
+    """Number, revision and amounts are equal, so reading the corrected file later does nothing."""
+    profile = mt5(rule=NEW_YORK)
+    good, bad = row(7, Commission="-3.50"), row(7, Commission="-3.5x")
+    letter = letter_of(mt5_deals_csv.read, csv_file(tmp_path / "deals.csv", row(6), bad), profile)
+    assert (needs_server(letter), letter.server) == (True, "Demo-MT5")
+    assert b"Ada" not in letter.payload
+    assert refused(letter, good.encode()) == "no_server"
+    corrected = letter.payload.replace(b"-3.5x", b"-3.50")
+    (deal,) = reread(letter, profile, corrected)
+    ((_, expected), _) = sorted_out(
+        mt5_deals_csv.read(csv_file(tmp_path / "deals.csv", row(6), good), profile, RECEIVED)
+    )
+    assert deal == expected
+
+
+def test_a_row_in_a_repeated_hour_is_not_read_alone(tmp_path: Path) -> None:
+    """Which pass it belongs to follows from its neighbours: New York's clock repeats 01:00 on 2 November."""
+    profile = mt5(rule="America/New_York")
+    bad = row(7, Time="2025.11.02 01:30:00.000", Profit="x")
+    letter = letter_of(mt5_deals_csv.read, csv_file(tmp_path / "d.csv", bad), profile)
+    assert refused(letter, bad.replace(",x,", ",1,").encode(), profile) == "repeated_hour"
+    sure = bad.replace(",x,", ",1,").replace("01:30", "03:30")
+    assert isinstance(reread(letter, profile, sure.encode())[0], Deal)
+
+
+def test_what_was_not_kept_whole_is_not_read_as_it_is(tmp_path: Path) -> None:
+    """A cut payload, blanked cells, a row the file ended in: a person may give the bytes instead."""
+    path = tmp_path / "deals.csv"
+    path.write_bytes(csv_file(path, row(7, Profit="12.5"), header="Profit,Deal").read_bytes())
+    name = mt5_deals_csv.read
+    letter = letter_of(name, csv_file(tmp_path / "a.csv", row("x7")), mt5())
+    assert letter.is_blanked is False
+    shifted = letter_of(name, csv_file(tmp_path / "b.csv", row("x7", Login="Ada")), mt5())
+    assert (shifted.is_blanked, refused(shifted, profile=mt5())) == (True, "blanked")
+    assert reread(shifted, mt5(), row(7).encode())
+    open_end = tmp_path / "c.csv"
+    header = csv_file(open_end).read_bytes().replace(b",Comment", b"")
+    open_end.write_bytes(header + row(7).rpartition(",")[0].encode())
+    cut = letter_of(name, open_end, mt5())
+    assert (cut.code, refused(cut, profile=mt5())) == ("truncated_row", "cut")
+    assert refused(replace(letter, payload_bytes=10**6), profile=mt5()) == "cut"
+
+
+def test_a_statement_is_read_as_a_whole(tmp_path: Path) -> None:
+    """A ticket's row lacks the account and the currency."""
+    path = tmp_path / "s.htm"
+    path.write_text(statement(closed=ticket(1, size="x")))
+    assert refused(letter_of(mt4_statement.read, path, mt4()), profile=mt4()) == "not_rereadable"
+
+
+def test_a_record_of_xml(tmp_path: Path) -> None:
+    """Corrected it is its event; two records in its place are refused."""
+    told = f'<record event="fraud" event_id="e1" occurred_at="{AT}"/>'
+    path = tmp_path / "crm.xml"
+    path.write_text(f"<crm>{told}</crm>")
+    letter = letter_of(read_any, path)
+    assert refused(letter) == "missing_cell"
+    right = told.replace("/>", ' client_id="c1"/>').encode()
+    (event,) = reread(letter, None, right)
+    assert (event.type, event.source) == ("client_flagged", "crm-xml crm.xml:1")
+    assert refused(letter, right + right) == "many_rows"
+    assert refused(letter, b"<record>") == "unreadable"
+
+
+def buried(topic: str, line: bytes, code: str = "invalid_record") -> DeadLetter:
+    return bury(
+        line, source=f"topic {topic}", position="0/1 line 1", code=code, reason="x", received_at=RECEIVED
+    )
+
+
+def test_lines_of_topics(tmp_path: Path) -> None:
+    """What is written from outside may be written again; a stage's rows and skipped lines may not."""
+    crm = csv_file(tmp_path / "c.csv", f"fraud,e0,{AT},c1,,,,", header=CRM)
+    ((event,), _) = sorted_out(crm_csv.read(crm, None, RECEIVED))
+    (line,) = encode([event])
+    assert reread(buried("client-book", line), None) == [event]
+    assert refused(buried("client-book", line, "skipped")) == "skipped"
+    assert refused(buried("account-book", line)) == "not_from_outside"
+    assert refused(buried("partner-book", line)) == "not_from_outside"
+    assert refused(buried("client-book", line[:-2])) == "invalid_record"
+    ended = b'{"type":"period_ended","period":"2026-09"}'
+    assert reread(buried("terms", ended), None)[0].type == "period_ended"
