@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from infra import cli_history, cli_proposals, cli_reconcile
+from infra import cli_history, cli_poll, cli_proposals, cli_reconcile
 from infra.cli_book import book_app
 from infra.cli_dead_letters import letters_app
 from infra.kafka.cli import app as kafka_app
@@ -89,6 +89,9 @@ def interrupted() -> Iterator[threading.Event]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     yield stop
+
+
+cli_poll.register(app, told, interrupted, "Processes")
 
 
 @app.command(rich_help_panel="Processes")

@@ -83,6 +83,22 @@ def publish(
         outbox.abandon()
 
 
+class Publisher:
+    """Publishes again and again through one producer; after a `PublishFailed` it is of no more use."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._outbox = _Outbox(bootstrap)
+
+    def publish(self, items: Sequence[Item]) -> None:
+        """Send items and return once Kafka has all of them; raise `PublishFailed` if not."""
+        try:
+            _add_step(self._outbox, items)
+            self._outbox.finish()
+        except BaseException:
+            self._outbox.abandon()
+            raise
+
+
 def publish_terms(records: Iterable[TermsRecord], bootstrap: str) -> PublishReport:
     """Send terms, in order, in one message if they fit, so that they become known together."""
     outbox = _Outbox(bootstrap)

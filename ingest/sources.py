@@ -113,12 +113,15 @@ class Page(NamedTuple):
 class LiveSource(Protocol):
     """A server that can be asked again and again: its database, its Web API.
 
-    Both methods raise `Unavailable` when the server cannot be reached, and never skip a record: one
+    All methods raise `Unavailable` when the server cannot be reached, and never skip a record: one
     that cannot be used is a dead letter among the items.
     """
 
     def poll(self, cursor: str) -> Iterator[Page]:
         """Yield what changed since `cursor`, with an overlap; end when there is no more for now."""
+
+    def cursor_at(self, moment: datetime) -> str:
+        """The cursor from which a poll yields everything that changed since `moment`."""
 
     def window(self, since: datetime, until: datetime) -> Iterator[Item]:
         """Yield every deal with `since <= occurred_at < until`, as the server knows it now."""

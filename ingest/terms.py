@@ -22,6 +22,7 @@ from commission.terms import (
     SymbolDefined,
     TermsRecord,
 )
+from ingest.feeds import Feed, read_feed
 from ingest.server_time import EXAMPLES, parse_rule
 from ingest.sources import MarginMode, check_server
 from ingest.yaml_page import (
@@ -103,6 +104,8 @@ class Server:
     margin_mode: MarginMode | None = None
     currency: str = ""
     """Deposit currency of its accounts, for sources that do not tell it."""
+    feed: Feed | None = None
+    """How to ask the live server, for `ibflow poll`."""
     close_reopen: tuple[str, ...] = ()
     """MT4 groups whose `close_reopen` is on: a partial close closes all and opens the rest as new."""
     symbols: frozenset[str] = frozenset()
@@ -315,7 +318,7 @@ def _read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]
 
 def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
     what = f"server {name}"
-    optional = ("margin_mode", "currency", "close_reopen")
+    optional = ("margin_mode", "currency", "close_reopen", "feed")
     keys = page.mapping(data, what, line=line, required=("platform", "timezone"), optional=optional)
     platform = page.choice(keys, "platform", what, get_args(Platform), "mt5")
     mode = page.choice(keys, "margin_mode", what, get_args(MarginMode), "")
@@ -334,6 +337,7 @@ def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
         currency=page.parsed(
             keys, "currency", what, _to_currency, "that is no currency; write it as USD", ""
         ),
+        feed=read_feed(page, name, "mt4" if platform == "mt4" else "mt5", keys),
         close_reopen=_read_groups(page, keys, what, platform),
     )
 

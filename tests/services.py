@@ -4,8 +4,10 @@
 |---|---|---|---|
 | Kafka | IBFLOW_TEST_KAFKA | testcontainers | our own local Kafka |
 | ClickHouse | IBFLOW_TEST_CLICKHOUSE | testcontainers | chDB, always tested too |
+| MariaDB | IBFLOW_TEST_MARIADB | testcontainers | `mariadbd` of this machine, else apt's, see mariadb.py |
 
-A test never skips because a service is missing: the native ones need nothing but this project.
+A test never skips because a service is missing: the native ones need nothing but this project; for MariaDB
+a machine without apt is told what to install.
 """
 
 import os
@@ -24,9 +26,11 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from infra.kafka import LocalKafka
+from tests import mariadb as native_mariadb
 
 DOCKER_SOCKET = Path("/var/run/docker.sock")
 CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:25.8"
+MARIADB_IMAGE = "mariadb:10.11"
 KAFKA_IMAGE = "confluentinc/cp-kafka:8.1.0"
 """Kafka 4.1, in the image testcontainers knows how to configure."""
 
@@ -80,6 +84,29 @@ def clickhouse(kind: str, folder: Path) -> Iterator[Client]:
             host, port = running.get_container_host_ip(), running.get_exposed_port(8123)
             with _empty(f"clickhouse://test:test@{host}:{port}/default") as client:
                 yield client
+
+
+@contextmanager
+def mariadb(folder: Path) -> Iterator[str]:
+    """Address of a MariaDB whose user may do everything: `mysql://user:password@host:port`."""
+    if address := os.environ.get("IBFLOW_TEST_MARIADB"):
+        yield address
+    elif docker_answers():
+        user, password = native_mariadb.USER, native_mariadb.PASSWORD
+        server = (
+            DockerContainer(MARIADB_IMAGE)
+            .with_exposed_ports(3306)
+            .with_env("MARIADB_ROOT_PASSWORD", password)
+        )
+        server.with_env("MARIADB_USER", user).with_env("MARIADB_PASSWORD", password)
+        server.with_volume_mapping(str(native_mariadb.grants(folder)), "/docker-entrypoint-initdb.d", "ro")
+        with server as running:
+            host, port = running.get_container_host_ip(), int(running.get_exposed_port(3306))
+            native_mariadb.await_answer(port, lambda: True, folder / "log", host)
+            yield native_mariadb.address(host, port)
+    else:
+        with native_mariadb.running(folder) as address:
+            yield address
 
 
 @contextmanager

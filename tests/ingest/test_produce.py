@@ -1,14 +1,13 @@
 """Publishing to Kafka, against librdkafka's own mock broker: real client, real protocol."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from ingest_exports import RECEIVED
+from mock_kafka import Broker
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.terms import RatePublished
@@ -19,45 +18,6 @@ from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, parti
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, decode, decode_batch
 
 AT = datetime(2026, 9, 1, tzinfo=UTC)
-
-
-@dataclass
-class Broker:
-    """A mock cluster inside its own producer, with the topics made."""
-
-    bootstrap: str
-    partitions: dict[str, int]
-    producer: Producer
-
-    def messages(self, topic: str) -> list[Any]:
-        """Every message of a topic, partition by partition."""
-        consumer = Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": "test", "auto.offset.reset": "earliest"}
-        )
-        found = []
-        for number in range(self.partitions[topic]):
-            place = TopicPartition(topic, number)
-            low, high = consumer.get_watermark_offsets(place, timeout=10)
-            consumer.assign([TopicPartition(topic, number, low)])
-            while len([m for m in found if m.partition() == number]) < high - low:
-                message = consumer.poll(10)
-                assert message is not None
-                assert message.error() is None
-                found.append(message)
-        consumer.close()
-        return found
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
-    (first,) = producer.list_topics(timeout=10).brokers.values()
-    partitions = {
-        topic: len(producer.list_topics(topic, timeout=10).topics[topic].partitions)
-        for topic in (ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS)
-    }
-    yield Broker(f"{first.host}:{first.port}", partitions, producer)
-    producer.flush(1)
 
 
 def deal(number: int, login: int) -> Deal:
