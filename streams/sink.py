@@ -333,6 +333,7 @@ class Sink:
         )
         self._admin = AdminClient({"bootstrap.servers": kafka})
         self._next: dict[tuple[str, int], int] = {}
+        self._stored: dict[tuple[str, int], int] = {}
         self._sources: dict[tuple[str, int], dict[str, Position]] = defaultdict(dict)
         """Of each partition: origin → the newest of it that is stored."""
         self._rows = 0
@@ -350,6 +351,7 @@ class Sink:
         for topic in READS:
             for partition in metadata.topics[topic].partitions:
                 self._next[topic, partition] = known.get((topic, partition), 0)
+        self._stored = dict(self._next)
         self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in self._next.items()])
 
     def run(self) -> None:
@@ -411,6 +413,7 @@ class Sink:
         rows.store(self._client)
         # 2 positions: a crash before this repeats the rows, which their ids absorb
         self._store_positions()
+        self._stored = dict(self._next)
 
     def _store_positions(self) -> None:
         rows = [[*place, offset, json.dumps(self._sources[place])] for place, offset in self._next.items()]
@@ -429,8 +432,8 @@ class Sink:
         return sum(max(end - positions[place], 0) for place, end in ends.items())
 
     def positions(self) -> dict[tuple[str, int], int]:
-        """The next offset of every partition."""
-        return dict(self._next)
+        """The next offset of every partition that is not stored yet."""
+        return dict(self._stored)
 
 
 def log_ends(admin: AdminClient, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
