@@ -20,6 +20,7 @@ from ingest.sources import BadRow, ServerProfile
 MONEY = ("profit", "commission", "fee", "swap")
 MARKET = {"contract_size": ("contractsize",), "bid": ("marketbid", "bid"), "ask": ("marketask", "ask")}
 """Columns of an extended export, by the names they may have."""
+AMOUNTS = ("price", *MONEY, *MARKET)
 _CELLS = (
     *("deal", "position", "login", "time", "type", "entry", "symbol", "volume", "price", "reason"),
     *("commission", "swap", "profit"),
@@ -52,6 +53,7 @@ class LineWriter:
             pl.col("raw").cast(pl.String, strict=False).str.split_exact(header.delimiter, header.width - 1)
         )
         self._cells = _cells(header, profile.currency)
+        self._amounts = _amounts()
         self._checks = _checks()
         self._values = _values()
         self._matter = _matter()
@@ -63,7 +65,8 @@ class LineWriter:
         `rows` have `place`, `at_us`, `line` and `raw`; a row that is not plain after all is left out.
         """
         cells = rows.with_columns(cells=self._split).select("place", "at_us", "line", *self._cells)
-        cells = cells.with_columns(self._words(cells))
+        cells = cells.with_columns(self._words(cells)).with_columns(self._amounts)
+        cells = cells.with_columns(short(name) for name in AMOUNTS)
         cells = cells.filter(pl.all_horizontal(self._checks).fill_null(value=False))
         cells = cells.with_columns(self._values)
         matter = cells.select(self._matter).to_series()
@@ -138,63 +141,66 @@ def _checks() -> list[pl.Expr]:
         pl.col("reason").is_not_null(),
         pl.col("login").str.contains(NUMBER),
         ~comment.contains(_ESCAPED) & (comment.len_chars() <= MAX_COMMENT_CHARS),
-        *(
-            _is_amount(_money(name)) & (_is_zero(_money(name)) | _is_written_plainly(_money(name)))
-            for name in MONEY
-        ),
-        *(_is_market(pl.col(name)) for name in MARKET),
+        *(_is_amount(name) & (_is_zero(name) | _is_written_plainly(name)) for name in MONEY),
+        *(_is_market(name) for name in MARKET),
         ~_is_trade
         | (
             pl.col("entry").is_not_null()
             & pl.col("symbol").is_not_null()
             & pl.col("volume").str.contains(_VOLUME)
             & pl.col("position").str.contains(_POSITION)
-            & _is_amount(pl.col("price"))
-            & _is_written_plainly(pl.col("price"))
+            & _is_amount("price")
+            & _is_written_plainly("price")
         ),
     ]
 
 
-def _is_amount(text: pl.Expr) -> pl.Expr:
-    return text.str.contains(_AMOUNT)
+def _amounts() -> list[pl.Expr]:
+    """Amounts a row must have; of a cash operation only the profit must be there."""
+    other = [name for name in MONEY if name != "profit"]
+    return [
+        _if_trade(pl.col("price")).alias("price"),
+        *(
+            pl.when(~_is_trade & (pl.col(name) == "")).then(lit("0")).otherwise(pl.col(name)).alias(name)
+            for name in other
+        ),
+    ]
 
 
-def _is_zero(amount: pl.Expr) -> pl.Expr:
-    return _shortest(amount) == "0"
-
-
-def _is_written_plainly(amount: pl.Expr) -> pl.Expr:
-    """Whether Python writes the Decimal just so: no exponent, no negative zero."""
-    return ~amount.str.contains(_TINY) & ~(_is_zero(amount) & amount.str.starts_with("-"))
-
-
-def _is_market(text: pl.Expr) -> pl.Expr:
-    """Blank, zero or a positive amount."""
-    amount = _is_amount(text) & ~text.str.starts_with("-")
-    return (text == "") | (amount & (_is_zero(text) | _is_written_plainly(text)))
-
-
-def _shortest(amount: pl.Expr) -> pl.Expr:
-    """What `commission.money.plain` writes."""
-    short = amount.str.strip_chars_end("0").str.strip_chars_end(".")
-    short = pl.when(amount.str.contains(".", literal=True)).then(short).otherwise(amount)
-    return pl.when(short == "-0").then(lit("0")).otherwise(short)
-
-
-def _money(name: str) -> pl.Expr:
-    """An amount's cell; only the profit of a cash operation must be there."""
+def short(name: str) -> pl.Expr:
+    """An amount as `commission.money.plain` writes it, which is also how the revision sees it."""
     text = pl.col(name)
-    if name == "profit":
-        return text
-    return pl.when(~_is_trade & (text == "")).then(lit("0")).otherwise(text)
+    cut = text.str.strip_chars_end("0").str.strip_chars_end(".")
+    cut = pl.when(text.str.contains(".", literal=True)).then(cut).otherwise(text)
+    return pl.when(cut == "-0").then(lit("0")).otherwise(cut).alias(f"{name}_short")
+
+
+def _is_amount(name: str) -> pl.Expr:
+    return pl.col(name).str.contains(_AMOUNT)
+
+
+def _is_zero(name: str) -> pl.Expr:
+    return pl.col(f"{name}_short") == "0"
+
+
+def _is_written_plainly(name: str) -> pl.Expr:
+    """Whether Python writes the Decimal just so: no exponent, no negative zero."""
+    text = pl.col(name)
+    return ~text.str.contains(_TINY) & ~(_is_zero(name) & text.str.starts_with("-"))
+
+
+def _is_market(name: str) -> pl.Expr:
+    """Blank, zero or a positive amount."""
+    text = pl.col(name)
+    positive = _is_amount(name) & ~text.str.starts_with("-")
+    return (text == "") | (positive & (_is_zero(name) | _is_written_plainly(name)))
 
 
 def _values() -> list[pl.Expr]:
     """Cells as numbers and texts of the wire; "" is what is left out."""
     at = pl.from_epoch(pl.col("at_us"), time_unit="us").dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
     return [
-        *(_if_trade(pl.col(name)).alias(name) for name in ("entry", "symbol", "price")),
-        *(_money(name).alias(name) for name in MONEY),
+        *(_if_trade(pl.col(name)).alias(name) for name in ("entry", "symbol")),
         pl.when(_is_trade).then(_volume_e8()).otherwise(0).alias("volume_e8"),
         _if_trade(pl.when(pl.col("position") != "0").then(pl.col("position")).otherwise(lit(""))).alias(
             "position"
@@ -224,8 +230,8 @@ def _matter() -> pl.Expr:
         pl.col("symbol"),
         pl.col("volume_e8"),
         lit("None"),
-        _shortest(pl.col("price")),
-        *(_shortest(pl.col(name)) for name in MONEY),
+        "price_short",
+        *(f"{name}_short" for name in MONEY),
         pl.col("currency"),
         pl.concat_str(pl.col("occurred_at"), lit("+00:00")),
         pl.col("position"),
@@ -276,7 +282,7 @@ def _around(profile: ServerProfile, source: str) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _or_nothing(name: str) -> pl.Expr:
-    return pl.when(_is_zero(pl.col(name))).then(lit("")).otherwise(pl.col(name))
+    return pl.when(_is_zero(name)).then(lit("")).otherwise(pl.col(name))
 
 
 def _piece(name: str, text: pl.Expr, quote: str = '"') -> pl.Expr:
