@@ -1,10 +1,9 @@
 """Events to Kafka: micro-batches of one partition each, in order, every delivery checked."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -12,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from commission.client_state import ReratingApproved
 from commission.events import AccountLinked, Deal
 from commission.terms import PartnerChanged, TermsRecord
-from ingest.sources import Item
+from ingest.sources import EncodedDeals, Item
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable
 from schemas.reconciliations import RECONCILIATION, Reconciliation
@@ -60,7 +59,7 @@ class PublishReport:
 
 
 def publish(
-    events: Iterable[Item],
+    events: Iterable[Item | EncodedDeals],
     bootstrap: str,
     *,
     on_progress: Callable[[int], None] | None = None,
@@ -68,14 +67,19 @@ def publish(
     """Send events to the books and return once Kafka has all of them; raise `PublishFailed` if not.
 
     Order is kept within a partition, so within an account and within a client. Memory stays flat
-    however many events there are. `on_progress` hears the number of records read so far.
+    however many events there are. Deals that are wire lines already are sent as they are.
+    `on_progress` hears the number of records read so far.
     """
     outbox = _Outbox(bootstrap)
-    stream, seen = iter(events), 0
+    seen = 0
     try:
-        while step := list(islice(stream, STEP_RECORDS)):
-            _add_step(outbox, step)
-            seen += len(step)
+        for step in _steps(events):
+            if isinstance(step, EncodedDeals):
+                outbox.add_deals(step)
+                seen += len(step.lines)
+            else:
+                _add_step(outbox, step)
+                seen += len(step)
             if on_progress is not None:
                 on_progress(seen)
         return outbox.finish()
@@ -146,6 +150,22 @@ def publish_reconciliation(found: Reconciliation, bootstrap: str) -> PublishRepo
         outbox.abandon()
 
 
+def _steps(events: Iterable[Item | EncodedDeals]) -> Iterator[list[Item] | EncodedDeals]:
+    """Single items by the step, encoded deals as they come, in one order."""
+    step: list[Item] = []
+    for event in events:
+        if isinstance(event, EncodedDeals):
+            yield step
+            yield event
+            step = []
+            continue
+        step.append(event)
+        if len(step) >= STEP_RECORDS:
+            yield step
+            step = []
+    yield step
+
+
 def _add_step(outbox: "_Outbox", step: Sequence[Item]) -> None:
     letters = [item for item in step if isinstance(item, DeadLetter)]
     events = [item for item in step if not isinstance(item, DeadLetter)]
@@ -208,6 +228,15 @@ class _Outbox:
         self._buffered += len(line) + 1
         if self._buffered > MAX_BUFFERED_BYTES:
             self._send_batches()
+
+    def add_deals(self, deals: EncodedDeals) -> None:
+        """Put deals into their partitions' batches, each partition's together."""
+        by_partition: dict[int, list[bytes]] = defaultdict(list)
+        for key, line in zip(deals.account_keys, deals.lines, strict=True):
+            by_partition[self.partition(ACCOUNT_BOOK, key)].append(line)
+        for partition, lines in by_partition.items():
+            for line in lines:
+                self.add(ACCOUNT_BOOK, partition, line)
 
     def send(self, topic: str, partition: int, message: bytes, records: int) -> None:
         """Hand one message to the producer, waiting while its queue is full."""

@@ -1,4 +1,4 @@
-"""A Deals export of any size that looks like a real broker's: many logins, symbols and comments, all made up."""
+"""A Deals export of any size that looks like a real broker's, all made up."""
 
 import random
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _SYMBOLS = (
 )  # fmt: skip
 _REASONS = ("Client", "Expert", "Mobile", "Web", "Dealer", "Stop loss", "Take profit", "Stop out", "Rollover")
 _OFTEN = (24, 40, 22, 4, 3, 4, 3, 1, 1)
-_NAMES = ("Ada Example", "Émile Exemple", "山田 花子", "Client 001", '"Example, Ben"')  # noqa: RUF001
+_NAMES = ("Ada Example", "Émile Exemple", "山田 花子", "Client 001", '"Example, Ben"')
 _NAMED = (60, 20, 10, 97, 1)
 
 
@@ -52,7 +52,7 @@ def lines(deals: int, logins: int, seed: int) -> Iterator[str]:
         deal, login, name = 35_724_989 + number, 900_001 + owner, names[owner]
         if number % 200 == 0:
             amount = chance.randrange(-50_000, 200_000) / 100
-            yield f"{deal},,0,0,{login},{name},{time},balance,,,,,,,Dealer,0,0,0,{amount:.2f},1001,USD,Transfer"
+            yield f"{deal},,0,0,{login},{name},{time},balance,,,,,,,Dealer,0,0,0,{amount:.2f},7,USD,Transfer"
             continue
         symbol, base, digits = _SYMBOLS[chance.randrange(len(_SYMBOLS))]
         price = f"{(base + chance.randrange(-400, 400)) / 10**digits:.{digits}f}"
