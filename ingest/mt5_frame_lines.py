@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from ingest.cells import MAX_COMMENT_CHARS, to_currency, to_entry, to_kind, to_reason, to_symbol
 from ingest.mt5_deals_csv import KIND
-from ingest.mt5_frame_scan import NUMBER
+from ingest.mt5_frame_scan import NUMBER, to_text
 from ingest.revision import digest
 from ingest.rows import Header
 from ingest.sources import BadRow, ServerProfile
@@ -49,9 +49,7 @@ class LineWriter:
 
     def __init__(self, header: Header, profile: ServerProfile, file_name: str) -> None:
         self._profile = profile
-        self._split = (
-            pl.col("raw").cast(pl.String, strict=False).str.split_exact(header.delimiter, header.width - 1)
-        )
+        self._split = pl.col("raw").str.split_exact(header.delimiter, header.width - 1)
         self._cells = _cells(header, profile.currency)
         self._amounts = _amounts()
         self._checks = _checks()
@@ -64,7 +62,11 @@ class LineWriter:
 
         `rows` have `place`, `at_us`, `line` and `raw`; a row that is not plain after all is left out.
         """
-        cells = rows.with_columns(cells=self._split).select("place", "at_us", "line", *self._cells)
+        cells = (
+            rows.with_columns(to_text(rows["raw"]))
+            .with_columns(cells=self._split)
+            .select("place", "at_us", "line", *self._cells)
+        )
         cells = cells.with_columns(self._words(cells)).with_columns(self._amounts)
         cells = cells.with_columns(short(name) for name in AMOUNTS)
         cells = cells.filter(pl.all_horizontal(self._checks).fill_null(value=False))

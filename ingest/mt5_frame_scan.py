@@ -92,12 +92,13 @@ class FrameScan:
         raw = pl.Series("raw", block.raws, dtype=pl.Binary)
         size = pl.col("raw").bin.size().cast(pl.Int64) + 1
         row = pl.int_range(pl.len(), dtype=pl.UInt32)
-        frame = pl.DataFrame([raw, raw.cast(pl.String, strict=False).str.strip_chars_end("\r").alias("text")])
+        frame = pl.DataFrame([raw, to_text(raw).str.strip_chars_end("\r").alias("text")])
         frame = frame.select(
             "text",
             *self._deal_and_time(),
             offset=block.offset + size.cum_sum() - size + pl.when(row > 0).then(block.dropped).otherwise(0),
             line=row + block.line,
+            is_short=size <= MAX_LINE_BYTES,
         )
         hours = _even_hours(frame["time"].str.slice(0, _HOUR_CHARS), self._clock)
         return frame.select(
@@ -121,10 +122,26 @@ class FrameScan:
         return (
             (text.str.count_matches(self._header.delimiter, literal=True) == self._header.width - 1)
             & ~text.str.contains('"', literal=True)
+            & pl.col("is_short")
             & (text.str.len_bytes() <= MAX_ROW_BYTES)
             & pl.col("deal").str.contains(NUMBER)
             & pl.col("time").str.contains(_IN_HOUR)
         )
+
+
+def to_text(raw: pl.Series) -> pl.Series:
+    """Bytes as text, null where they are not UTF-8."""
+    try:
+        return raw.cast(pl.String)
+    except pl.exceptions.ComputeError:  # polars has no cast that tells which
+        return pl.Series(raw.name, [_decoded(each) for each in raw], dtype=pl.String)
+
+
+def _decoded(raw: bytes) -> str | None:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _even_hours(hours: pl.Series, clock: ServerClock) -> pl.Series:
