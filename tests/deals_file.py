@@ -12,8 +12,9 @@ HEADER = (
 START = datetime(2026, 1, 5)  # noqa: DTZ001 - the server's own clock
 MAX_YEARS_SECONDS = 40_000_000
 WRITTEN_ROWS = 50_000
+FIRST_LOGIN = 900_001
 
-_SYMBOLS = (
+SYMBOLS = (
     ("EURUSD", 108_500, 5), ("USDJPY", 148_244, 3), ("XAUUSD", 293_510, 2), ("GBPUSD.r", 126_420, 5),
     ("US30.cash", 421_555, 1), ("BTCUSD", 8_412_350, 2), ("AUDCAD", 90_412, 5), ("#AAPL", 22_741, 2),
 )  # fmt: skip
@@ -49,12 +50,12 @@ def lines(deals: int, logins: int, seed: int) -> Iterator[str]:
         at = START + timedelta(seconds=int(number * step), milliseconds=chance.randrange(1_000))
         time = f"{at:%Y.%m.%d %H:%M:%S}.{at.microsecond // 1000:03}"
         owner = chance.randrange(logins)
-        deal, login, name = 35_724_989 + number, 900_001 + owner, names[owner]
+        deal, login, name = 35_724_989 + number, FIRST_LOGIN + owner, names[owner]
         if number % 200 == 0:
             amount = chance.randrange(-50_000, 200_000) / 100
             yield f"{deal},,0,0,{login},{name},{time},balance,,,,,,,Dealer,0,0,0,{amount:.2f},7,USD,Transfer"
             continue
-        symbol, base, digits = _SYMBOLS[chance.randrange(len(_SYMBOLS))]
+        symbol, base, digits = SYMBOLS[chance.randrange(len(SYMBOLS))]
         price = f"{(base + chance.randrange(-400, 400)) / 10**digits:.{digits}f}"
         is_out = chance.randrange(2)
         reason = reasons[number % 997] if is_out else reasons[number % 5]
