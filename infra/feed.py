@@ -1,5 +1,6 @@
 """Read files of any known format and publish what is in them; who reads what is decided here."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,21 @@ class Input:
     """Code page of an MT4 statement, where it is not UTF-8 or cp1252."""
     quotes: Quotes | None = None
     """The server's quotes, for deals that have none."""
+
+
+class Pace:
+    """Says how many records were read, and how many a second since the first of them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, done: int) -> str:
+        """Tell it for a terminal."""
+        now = self._clock()
+        first_done, first_at = self._first = self._first or (done, now)
+        per_second = f", {(done - first_done) / (now - first_at):,.0f} rows/s" if now > first_at else ""
+        return f"publishing: {done:,} rows{per_second}"
 
 
 def read_quotes(path: Path, clock: ServerClock, tolerance: str) -> Quotes:

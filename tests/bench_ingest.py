@@ -69,6 +69,7 @@ def imported(lane: str, path: Path, kafka: str) -> Run:
 
 def table(folder: Path, rows: int, sizes: tuple[int, ...] = ()) -> Table:
     """Both lanes on one Kafka, then the fast lane's memory on files of `sizes` rows."""
+    folder.mkdir(exist_ok=True)
     found = Table(title="MT5 Manager deals CSV → Kafka, every delivery acknowledged")
     for name in ("what", "deals/s", "deals per CPU second", "peak memory"):
         found.add_column(name, justify="left" if name == "what" else "right")
