@@ -26,6 +26,8 @@ MAX_BUFFERED_BYTES = 32_000_000
 """Bytes of all unfinished batches together; over it all are sent as they are."""
 QUEUE_KBYTES = 65_536
 STEP_RECORDS = 500
+TOGETHER_RECORDS = 100
+"""Encoded deals added together: few enough to fill batches, many enough to cost little each."""
 
 CONFIG: dict[str, Any] = {
     "enable.idempotence": True,
@@ -217,26 +219,33 @@ class _Outbox:
             found = self._known[topic, key] = partition_of(key, self._count(topic))
         return found
 
-    def add(self, topic: str, partition: int, line: bytes) -> None:
-        """Put one record into its partition's batch; send what is full."""
-        _check_length(line)
+    def add(self, topic: str, partition: int, *lines: bytes) -> None:
+        """Put records into their partition's batch; send what is full."""
+        size = sum(map(len, lines)) + len(lines)
+        if size > MAX_BATCH_BYTES and len(lines) > 1:
+            middle = len(lines) // 2
+            self.add(topic, partition, *lines[:middle])
+            self.add(topic, partition, *lines[middle:])
+            return
+        _check_length(max(lines, key=len))
         batch = self._batches.setdefault((topic, partition), _Batch())
-        if len(batch.lines) >= MAX_BATCH_RECORDS or batch.size + len(line) + 1 > MAX_BATCH_BYTES:
+        is_full = len(batch.lines) + len(lines) > MAX_BATCH_RECORDS or batch.size + size > MAX_BATCH_BYTES
+        if batch.lines and is_full:
             self._send_batch(topic, partition, batch)
-        batch.lines.append(line)
-        batch.size += len(line) + 1
-        self._buffered += len(line) + 1
+        batch.lines += lines
+        batch.size += size
+        self._buffered += size
         if self._buffered > MAX_BUFFERED_BYTES:
             self._send_batches()
 
     def add_deals(self, deals: EncodedDeals) -> None:
-        """Put deals into their partitions' batches, each partition's together."""
+        """Put deals into their partitions' batches, a hundred at a time, which is cheaper."""
         by_partition: dict[int, list[bytes]] = defaultdict(list)
         for key, line in zip(deals.account_keys, deals.lines, strict=True):
             by_partition[self.partition(ACCOUNT_BOOK, key)].append(line)
         for partition, lines in by_partition.items():
-            for line in lines:
-                self.add(ACCOUNT_BOOK, partition, line)
+            for start in range(0, len(lines), TOGETHER_RECORDS):
+                self.add(ACCOUNT_BOOK, partition, *lines[start : start + TOGETHER_RECORDS])
 
     def send(self, topic: str, partition: int, message: bytes, records: int) -> None:
         """Hand one message to the producer, waiting while its queue is full."""
