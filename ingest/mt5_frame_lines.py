@@ -235,7 +235,7 @@ def _matter() -> pl.Expr:
         "price_short",
         *(f"{name}_short" for name in MONEY),
         pl.col("currency"),
-        pl.concat_str(pl.col("occurred_at"), lit("+00:00")),
+        pl.concat_str(pl.col("occurred_at").str.slice(0, 19), lit("+00:00")),
         pl.col("position"),
         separator="\x1f",
     )

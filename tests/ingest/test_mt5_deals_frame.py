@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ingest_exports import MT5_COLUMNS, MT5_HEADER, NEW_YORK, RECEIVED, csv_file, damage, mt5, row
 
-from ingest import mt5_deals_frame, mt5_frame_scan
+from ingest import detect, mt5_deals_frame, mt5_frame_scan
 from ingest.counts import Counts
 from ingest.mt5_deals_csv import read
 from ingest.mt5_deals_frame import read_encoded
@@ -294,3 +294,14 @@ def test_random_bytes(tmp_path: Path, raw: bytes) -> None:
     """Random bytes after a header, the same in both lanes."""
     (tmp_path / "deals.csv").write_bytes(MT5_HEADER.encode() + b"\n" + raw)
     check_equal(tmp_path / "deals.csv")
+
+
+def test_what_is_said_of_a_file_goes_row_by_row(tmp_path: Path) -> None:
+    """Where a person said a login or a currency, each deal is held against it; else the lane is fast."""
+    path = csv_file(tmp_path / "deals.csv", row(1), row(2, Login="5002"))
+    (fast,) = detect.read_encoded(path, mt5(currency="EUR", group="real"), RECEIVED)
+    assert isinstance(fast, EncodedDeals)
+    with pytest.raises(UnreadableSource, match="login 5002"):
+        list(detect.read_encoded(path, mt5(login=5001), RECEIVED))
+    with pytest.raises(UnreadableSource, match="currency USD"):
+        list(detect.read_encoded(path, mt5(currency="EUR", is_currency_said=True), RECEIVED))
