@@ -5,7 +5,7 @@ written here. `DealReader` with `schemas.wire.encode` says what a line must be; 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable, Mapping
 
 import polars as pl
 from pydantic import TypeAdapter
@@ -20,7 +20,6 @@ from ingest.sources import BadRow, ServerProfile
 MONEY = ("profit", "commission", "fee", "swap")
 MARKET = {"contract_size": ("contractsize",), "bid": ("marketbid", "bid"), "ask": ("marketask", "ask")}
 """Columns of an extended export, by the names they may have."""
-AMOUNTS = ("price", *MONEY, *MARKET)
 _CELLS = (
     *("deal", "position", "login", "time", "type", "entry", "symbol", "volume", "price", "reason"),
     *("commission", "swap", "profit"),
@@ -50,12 +49,16 @@ class LineWriter:
     def __init__(self, header: Header, profile: ServerProfile, file_name: str) -> None:
         self._profile = profile
         self._split = pl.col("raw").str.split_exact(header.delimiter, header.width - 1)
-        self._cells = _cells(header, profile.currency)
+        market = {
+            name: index for name, names in MARKET.items() if (index := header.index(*names)) is not None
+        }
+        self._cells = _cells(header, profile.currency, market)
         self._amounts = _amounts()
-        self._checks = _checks()
+        self._short = [short(name) for name in ("price", *MONEY, *market)]
+        self._checks = _checks(market)
         self._values = _values()
         self._matter = _matter()
-        self._before, self._after = _around(profile, f"{KIND} {file_name}:")
+        self._before, self._after = _around(profile, f"{KIND} {file_name}:", market)
 
     def write(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give plain rows their `wire` line and `account_key`, and keep what is counted of them.
@@ -68,7 +71,7 @@ class LineWriter:
             .select("place", "at_us", "line", *self._cells)
         )
         cells = cells.with_columns(self._words(cells)).with_columns(self._amounts)
-        cells = cells.with_columns(short(name) for name in AMOUNTS)
+        cells = cells.with_columns(self._short)
         cells = cells.filter(pl.all_horizontal(self._checks).fill_null(value=False))
         cells = cells.with_columns(self._values)
         matter = cells.select(self._matter).to_series()
@@ -94,7 +97,7 @@ class LineWriter:
         ]
 
 
-def _cells(header: Header, currency: str) -> list[pl.Expr]:
+def _cells(header: Header, currency: str, market: Mapping[str, int]) -> list[pl.Expr]:
     """The cells that are used, by purpose; of a missing column what the row lane takes instead."""
 
     def cell(name: str, index: int | None, instead: str = "") -> pl.Expr:
@@ -106,7 +109,7 @@ def _cells(header: Header, currency: str) -> list[pl.Expr]:
         cell("fee", header.index("fee"), "0"),
         cell("currency", header.index("currency"), currency),
         cell("comment", header.index("comment")),
-        *(cell(name, header.index(*names)) for name, names in MARKET.items()),
+        *(cell(name, index) for name, index in market.items()),
     ]
 
 
@@ -134,7 +137,7 @@ def _one_way(text: str) -> str:
 _is_trade = pl.col("side") != ""
 
 
-def _checks() -> list[pl.Expr]:
+def _checks(market: Iterable[str]) -> list[pl.Expr]:
     """What makes a row plain; anything null is not."""
     comment = pl.col("comment").str
     return [
@@ -144,7 +147,7 @@ def _checks() -> list[pl.Expr]:
         pl.col("login").str.contains(NUMBER),
         ~comment.contains(_ESCAPED) & (comment.len_chars() <= MAX_COMMENT_CHARS),
         *(_is_amount(name) & (_is_zero(name) | _is_written_plainly(name)) for name in MONEY),
-        *(_is_market(name) for name in MARKET),
+        *(_is_market(name) for name in market),
         ~_is_trade
         | (
             pl.col("entry").is_not_null()
@@ -245,7 +248,7 @@ def _or_none(name: str) -> pl.Expr:
     return pl.when(pl.col(name) != "").then(pl.col(name)).otherwise(lit("None"))
 
 
-def _around(profile: ServerProfile, source: str) -> tuple[pl.Expr, pl.Expr]:
+def _around(profile: ServerProfile, source: str, market: Container[str]) -> tuple[pl.Expr, pl.Expr]:
     """The line before and after the revision, in the order of `Deal`'s fields."""
     before = pl.concat_str(
         lit(f'{{"type":"deal","platform":"mt5","server":{_json(profile.server)},"login":'),
@@ -265,11 +268,10 @@ def _around(profile: ServerProfile, source: str) -> tuple[pl.Expr, pl.Expr]:
         lit('"'),
         *(_piece(name, pl.col(name)) for name in ("side", "entry", "symbol")),
         _piece("volume_e8", volume, quote=""),
-        _piece("contract_size", _or_nothing("contract_size")),
+        *(_piece(name, _or_nothing(name)) for name in ("contract_size",) if name in market),
         _piece("position_id", pl.col("position")),
         _piece("price", pl.col("price")),
-        _piece("bid", _or_nothing("bid")),
-        _piece("ask", _or_nothing("ask")),
+        *(_piece(name, _or_nothing(name)) for name in ("bid", "ask") if name in market),
         *(_piece(name, _or_nothing(name)) for name in MONEY),
         _piece("currency", pl.col("currency")),
         _piece("reason", pl.col("reason")),
