@@ -5,7 +5,9 @@ read, written and counted by columns. Lines, order, dead letters and counts are 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +28,9 @@ from schemas.wire import encode
 
 MAX_SPREAD = 8
 """A slice whose rows lie among so many times their bytes is read at once; a wider one row by row."""
+
+SLICES_AHEAD = 1
+"""Slices written before they are asked for: polars leaves Python free to send meanwhile."""
 
 
 def read_encoded(
@@ -48,18 +53,32 @@ def _read(
     for letter in scan.run(path):
         counts.add(letter)
         yield letter
-    writer = LineWriter(header, profile, path.name)
     rest = _Rest(header, DealReader(header, profile, path.name), graveyard, counts)
-    with path.open("rb") as file:
-        for places in scan.in_order():
+    for rows, written in _ahead(path, scan.in_order(), LineWriter(header, profile, path.name)):
+        count(written, counts)
+        others = rows.join(written.select("place"), on="place", how="anti", maintain_order="left")
+        yield _merged(written, rest.read(others))
+        yield from rest.letters
+        rest.letters.clear()
+
+
+def _ahead(
+    path: Path, slices: Iterable[pl.DataFrame], writer: LineWriter
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Each slice's rows, and the plain ones written: the next while the caller sends this one."""
+    with path.open("rb") as file, ThreadPoolExecutor(1) as thread:
+
+        def written(places: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
             rows = places.with_columns(_raws(file, places)).with_row_index("place")
-            written = writer.write(rows.filter("is_plain"))
-            count(written, counts)
-            others = rows.join(written.select("place"), on="place", how="anti", maintain_order="left")
-            deals = rest.read(others)
-            yield _merged(written, deals)
-            yield from rest.letters
-            rest.letters.clear()
+            return rows, writer.write(rows.filter("is_plain"))
+
+        waiting: deque[Future[tuple[pl.DataFrame, pl.DataFrame]]] = deque()
+        for places in slices:
+            waiting.append(thread.submit(written, places))
+            if len(waiting) > SLICES_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _raws(file: BinaryIO, places: pl.DataFrame) -> pl.Series:
