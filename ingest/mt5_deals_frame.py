@@ -18,7 +18,7 @@ import polars as pl
 
 from commission.events import Deal
 from ingest.counts import Counts, Sums
-from ingest.mt5_deals_csv import KIND, DealReader, bury_deal, check_header
+from ingest.mt5_deals_csv import DealReader, bury_deal, check_header, graveyard_of
 from ingest.mt5_frame_lines import MONEY, LineWriter
 from ingest.mt5_frame_scan import FrameScan
 from ingest.rows import MAX_ROW_BYTES, Header, read_header
@@ -42,7 +42,7 @@ def read_encoded(
     """
     header = read_header(path)
     check_header(header, profile, path)
-    graveyard = Graveyard(f"{KIND} {path.name}", received_at)
+    graveyard = graveyard_of(path, header, profile, received_at)
     return _read(path, header, profile, graveyard, counts if counts is not None else Counts())
 
 
