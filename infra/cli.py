@@ -201,10 +201,10 @@ def ingest(
     quote_tolerance: Tolerance = DEFAULT_TOLERANCE,
 ) -> None:
     """Publish what is in files: MT5 Manager deals CSV, MT5 reports, MT4 statements, CRM CSV or XML."""
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from infra.bootstrap import kafka_servers, prepare_topics
-    from infra.feed import Input, feed, profile_of, read_quotes
+    from infra.feed import Input, Pace, feed, profile_of, read_quotes
     from ingest.counts import Counts
     from ingest.sources import Said
     from ingest.terms import load_terms
@@ -225,9 +225,11 @@ def ingest(
         inputs = [Input(path, broker.servers.get(server), said, encoding, beside) for path in paths]
         kafka = kafka_servers(settings)
         prepare_topics(settings, kafka)
-        with Progress(SpinnerColumn(), TextColumn("publishing"), MofNCompleteColumn(), console=err) as bar:
-            task = bar.add_task("", total=None)
-            feed(inputs, kafka, counts, lambda done: bar.update(task, completed=done))
+        pace = Pace()
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=err) as bar:
+            task = bar.add_task("reading")
+            feed(inputs, kafka, counts, lambda done: bar.update(task, description=pace(done)))
     for line in counts.lines():
         out.print(line, highlight=False)
     if counts.dead_letters:

@@ -126,4 +126,5 @@ def to_lots(volume_e8: int) -> Decimal:
 
 
 def _listed(counter: Counter[str]) -> str:
-    return ", ".join(f"{number:,} {word}" for word, number in counter.most_common())
+    most_first = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{number:,} {word}" for word, number in most_first)

@@ -6,11 +6,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ingest import crm_csv, crm_xml, mt4_json_file, mt4_statement, mt5_deals_csv, mt5_json_file, mt5_report
+from ingest import (
+    crm_csv,
+    crm_xml,
+    mt4_json_file,
+    mt4_statement,
+    mt5_deals_csv,
+    mt5_deals_frame,
+    mt5_json_file,
+    mt5_report,
+)
 from ingest.counts import Counts
 from ingest.grid import decoded
 from ingest.rows import column_name, read_header
-from ingest.sources import Item, Read, ServerProfile, UnreadableSource, agreeing, check_size
+from ingest.sources import EncodedDeals, Item, Read, ServerProfile, UnreadableSource, agreeing, check_size
 from ingest.xlsx import is_workbook
 
 Kind = Literal[
@@ -105,6 +114,24 @@ def read_any(
     else:
         items = READERS[kind](path, profile, received_at, counts)
     return agreeing(items, profile, path)
+
+
+def read_encoded(
+    path: Path,
+    profile: ServerProfile | None,
+    received_at: datetime,
+    counts: Counts | None = None,
+    *,
+    encoding: str = "",
+) -> Iterator[Item | EncodedDeals]:
+    """Read a file of any known format for `publish`: what has a fast lane comes as wire lines.
+
+    Where a person said what the file must agree with, each deal is looked at, so there is no fast lane.
+    """
+    is_said = profile is None or profile.login is not None or profile.is_currency_said
+    if profile is not None and not is_said and not encoding and detect(path) == "mt5-deals-csv":
+        return mt5_deals_frame.read_encoded(path, profile, received_at, counts)
+    return read_any(path, profile, received_at, counts, encoding=encoding)
 
 
 def _detect_json(head: bytes, path: Path) -> Kind:

@@ -36,13 +36,13 @@ from ingest.rows import (
     cells_of,
     check_row,
     map_file,
-    raw_at,
     read_header,
     rows,
     without_cell,
 )
 from ingest.server_time import RepeatedHour, TimeReader, from_us, parse_server_time, to_us
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_platform
+from schemas.dead_letters import DeadLetter
 
 KIND = "mt5-deals-csv"
 MANDATORY = (
@@ -61,6 +61,7 @@ MANDATORY = (
     "Profit",
 )
 SLICE_ROWS = 20_000
+ORDER = ("at_us", "deal", "line")
 
 
 def read(
@@ -73,9 +74,13 @@ def read(
     header = read_header(path)
     check_header(header, profile, path)
     tally = counts if counts is not None else Counts()
-    graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, header.line)
-    items = _read(path, header, profile, graveyard, tally)
+    items = _read(path, header, profile, graveyard_of(path, header, profile, received_at), tally)
     return items if counts is None else counted(items, counts)
+
+
+def graveyard_of(path: Path, header: Header, profile: ServerProfile, received_at: datetime) -> Graveyard:
+    """Where the file's bad rows go, with what it takes to read one of them again."""
+    return Graveyard(f"{KIND} {path.name}", received_at, profile.server, header.line)
 
 
 def is_header(header: Header) -> bool:
@@ -101,31 +106,38 @@ def check_header(header: Header, profile: ServerProfile, path: Path) -> None:
 
 
 @dataclass(slots=True)
-class _Index:
-    """Where each row is and when its deal happened: 32 bytes a row instead of the row."""
+class Index:
+    """Where each row is and when its deal happened: 30 bytes a row instead of the row."""
 
     at_us: "array[int]" = field(default_factory=lambda: array("q"))
     deal: "array[int]" = field(default_factory=lambda: array("Q"))
     offset: "array[int]" = field(default_factory=lambda: array("q"))
-    line: "array[int]" = field(default_factory=lambda: array("q"))
+    line: "array[int]" = field(default_factory=lambda: array("I"))
+    length: "array[int]" = field(default_factory=lambda: array("H"))
 
     def add(self, at_us: int, deal: int, row: Row) -> None:
+        """Put a row behind the others."""
         self.at_us.append(at_us)
         self.deal.append(deal)
         self.offset.append(row.offset)
         self.line.append(row.line)
+        self.length.append(len(row.raw))
 
-    def in_order(self) -> Iterator[tuple[int, int, int, int]]:
-        """Yield time, deal, offset and line by time, then deal, then line."""
-        frame = pl.DataFrame(
+    def frame(self) -> pl.DataFrame:
+        """The index as columns, in the file's order."""
+        return pl.DataFrame(
             {
                 "at_us": pl.Series(self.at_us, dtype=pl.Int64),
                 "deal": pl.Series(self.deal, dtype=pl.UInt64),
                 "offset": pl.Series(self.offset, dtype=pl.Int64),
-                "line": pl.Series(self.line, dtype=pl.Int64),
+                "line": pl.Series(self.line, dtype=pl.UInt32),
+                "length": pl.Series(self.length, dtype=pl.UInt16),
             }
         )
-        for part in frame.sort("at_us", "deal", "line").iter_slices(SLICE_ROWS):
+
+    def in_order(self) -> Iterator[tuple[int, int, int, int, int]]:
+        """Yield time, deal, offset, line and length by time, then deal, then line."""
+        for part in self.frame().sort(ORDER).iter_slices(SLICE_ROWS):
             yield from zip(*(column.to_list() for column in part.iter_columns()), strict=True)
 
 
@@ -133,25 +145,30 @@ def _read(
     path: Path, header: Header, profile: ServerProfile, graveyard: Graveyard, counts: Counts
 ) -> Iterator[Item]:
     """Read twice: first the order of the deals, then the deals, so that memory stays small."""
-    scan = _Scan(header, profile, graveyard, counts)
+    scan = Scan(header, profile, graveyard, counts)
     yield from scan.run(path)
     if not scan.index.line:
         return
-    to_deals = _DealReader(header, profile, path.name)
+    to_deals = DealReader(header, profile, path.name)
     with map_file(path) as mapped:
-        for at_us, deal, offset, line in scan.index.in_order():
-            raw = raw_at(mapped, offset)
+        for at_us, deal, offset, line, length in scan.index.in_order():
+            raw = mapped[offset : offset + length]
             try:
-                yield from to_deals.read(cells_of(raw, header.delimiter), at_us, deal, line)
+                yield from to_deals.read(raw, at_us, deal, line)
             except BadRow as bad:
-                yield graveyard.bury(without_cell(raw, header, header.index("name")), f"line {line}", bad)
+                yield bury_deal(graveyard, raw, header, line, bad)
 
 
-class _Scan:
+def bury_deal(graveyard: Graveyard, raw: bytes, header: Header, line: int, bad: BadRow) -> DeadLetter:
+    """Make the dead letter of a whole row whose cells are of no use, without the client's name."""
+    return graveyard.bury(without_cell(raw, header, header.index("name")), f"line {line}", bad)
+
+
+class Scan:
     """The first reading: which rows are whole, and when and in which order their deals happened."""
 
     def __init__(self, header: Header, profile: ServerProfile, graveyard: Graveyard, counts: Counts) -> None:
-        self.index = _Index()
+        self.index = Index()
         self._header = header
         self._delimiter = header.delimiter.encode()
         self._deal_at, self._time_at = header.columns["deal"], header.columns["time"]
@@ -167,18 +184,28 @@ class _Scan:
     def run(self, path: Path) -> Iterator[Item]:
         """Fill the index; yield the rows that cannot be used."""
         for row in rows(path, self._header.offset):
-            if not row.raw:
-                self._counts.skipped["blank_line"] += 1
-                continue
-            self._counts.rows += 1
-            try:
-                self._add(row)
-            except BadRow as bad:
-                name = self._header.index("name")
-                payload = without_cell(row.raw, self._header, name, reach=1)
-                is_blanked = payload != without_cell(row.raw, self._header, name)
-                yield self._graveyard.bury(payload, f"line {row.line}", bad, is_blanked=is_blanked)
-        self._tell_repeated_hours()
+            yield from self.add(row)
+        self.end()
+
+    def add(self, row: Row) -> Iterator[DeadLetter]:
+        """Put a row into the index; yield its dead letter if it cannot be used."""
+        if not row.raw:
+            self._counts.skipped["blank_line"] += 1
+            return
+        self._counts.rows += 1
+        try:
+            self._add(row)
+        except BadRow as bad:
+            name = self._header.index("name")
+            payload = without_cell(row.raw, self._header, name, reach=1)
+            is_blanked = payload != without_cell(row.raw, self._header, name)
+            yield self._graveyard.bury(payload, f"line {row.line}", bad, is_blanked=is_blanked)
+
+    def end(self) -> None:
+        """Place the deals of repeated hours, in the order of their numbers: all rows are known now."""
+        passes = RepeatedHour(self._clock)
+        for deal, place, server_time in sorted(self._repeated):
+            self.index.at_us[place] = to_us(passes.to_utc(server_time, deal))
 
     def _add(self, row: Row) -> None:
         deal_text, time_text = self._two_cells(row)
@@ -212,18 +239,13 @@ class _Scan:
             raise BadRow("repeated_header", "a second header, as in joined exports; nothing is lost with it")
         return cells[self._deal_at], cells[self._time_at].strip()
 
-    def _tell_repeated_hours(self) -> None:
-        """Place the deals of repeated hours, in the order of their numbers."""
-        passes = RepeatedHour(self._clock)
-        for deal, place, server_time in sorted(self._repeated):
-            self.index.at_us[place] = to_us(passes.to_utc(server_time, deal))
 
-
-class _DealReader:
+class DealReader:
     """Makes deals of one file's rows."""
 
     def __init__(self, header: Header, profile: ServerProfile, file_name: str) -> None:
         column = header.columns
+        self._delimiter = header.delimiter
         self._profile = profile
         self._source = f"{KIND} {file_name}:"
         self._position, self._login = column["position"], column["login"]
@@ -238,8 +260,9 @@ class _DealReader:
         self._bid, self._ask = header.index("marketbid", "bid"), header.index("marketask", "ask")
         self._is_extended = any(index is not None for index in (self._contract_size, self._bid, self._ask))
 
-    def read(self, cells: list[str], at_us: int, deal: int, line: int) -> tuple[Deal, ...]:
-        """Make the deal of one row."""
+    def read(self, raw: bytes, at_us: int, deal: int, line: int) -> tuple[Deal, ...]:
+        """Make the deal of one row; raise `BadRow`."""
+        cells = cells_of(raw, self._delimiter)
         return to_deals(self._record(cells, at_us, deal, line), self._profile)
 
     def _record(self, cells: list[str], at_us: int, deal: int, line: int) -> Mt5Record:

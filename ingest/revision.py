@@ -40,6 +40,11 @@ def revision(
         f"{'' if price is None else plain(price)}\x1f{plain(profit)}\x1f{plain(commission)}\x1f"
         f"{plain(fee)}\x1f{plain(swap)}\x1f{currency}\x1f{second}\x1f{position_id}"
     )
+    return digest(matter)
+
+
+def digest(matter: str) -> str:
+    """The digest of what matters, already written in one line as `revision` writes it."""
     return blake2b(matter.encode(), digest_size=REVISION_BYTES).hexdigest()
 
 

@@ -17,6 +17,8 @@ from ingest.sources import BadRow, UnreadableSource, check_size
 
 MAX_ROW_BYTES = 16_384
 """A real deal is 150 bytes; our own format with 30 click parameters at most 10,000."""
+MAX_LINE_BYTES = MAX_ROW_BYTES + 2
+"""A row and its line end."""
 MAX_COLUMNS = 256
 BOM = b"\xef\xbb\xbf"
 
@@ -92,31 +94,27 @@ def rows(path: Path, offset: int) -> Iterator[Row]:
     line = 2
     with path.open("rb") as file:
         file.seek(offset)
-        while raw := file.readline(MAX_ROW_BYTES + 1):
-            length = len(raw)
-            kept = raw.rstrip(b"\r\n")
-            is_ended = raw.endswith(b"\n")
-            while length > MAX_ROW_BYTES and not is_ended:
-                rest = file.readline(MAX_ROW_BYTES + 1)
-                if not rest:
-                    break
+        while raw := file.readline(MAX_LINE_BYTES):
+            length, is_ended = len(raw), raw.endswith(b"\n")
+            while not is_ended and (rest := file.readline(MAX_LINE_BYTES)):
                 length += len(rest)
                 is_ended = rest.endswith(b"\n")
-            yield Row(line, offset, kept, is_ended)
+            yield to_row(line, offset, raw.removesuffix(b"\n"), is_ended=is_ended)
             offset += length
             line += 1
+
+
+def to_row(line: int, offset: int, raw: bytes, *, is_ended: bool) -> Row:
+    """Make the row of a line without its `\\n`; of an over-long one `raw` needs only the start."""
+    # Cut before stripping: else a line whose limit falls on a carriage return would pass for a whole row.
+    kept = raw.rstrip(b"\r") if len(raw) < MAX_LINE_BYTES else raw[: MAX_ROW_BYTES + 1]
+    return Row(line, offset, kept, is_ended)
 
 
 def map_file(path: Path) -> mmap.mmap:
     """Map a file for reading rows by their place."""
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-def raw_at(mapped: mmap.mmap, offset: int) -> bytes:
-    """The row that starts at `offset`, without its line end."""
-    end = mapped.find(b"\n", offset)
-    return mapped[offset : end if end >= 0 else len(mapped)].rstrip(b"\r")
 
 
 def cells_of(raw: bytes, delimiter: str) -> list[str]:

@@ -42,11 +42,7 @@ class ServerClock:
         A time inside the gap of a forward switch counts as if the clock had not moved yet:
         servers follow their operating system up to an hour late.
         """
-        hour = server_time.replace(minute=0, second=0, microsecond=0, fold=0)
-        try:
-            ahead = self._ahead[hour]
-        except KeyError:
-            ahead = self._remember(hour)
+        ahead = self.ahead_in(server_time.replace(minute=0, second=0, microsecond=0, fold=0))
         if ahead is None:
             ahead = self._ahead_at(server_time, fold)
         return (server_time - ahead).replace(tzinfo=UTC, fold=0)
@@ -54,6 +50,13 @@ class ServerClock:
     def to_server_time(self, at: datetime) -> datetime:
         """What the clock shows at a moment, naive; two moments of a repeated hour show the same."""
         return at.astimezone(self.zone).replace(tzinfo=None, fold=0) + self.shift
+
+    def ahead_in(self, hour: datetime) -> timedelta | None:
+        """How far the clock is ahead of UTC all through an hour of its own; None if it moves in it."""
+        try:
+            return self._ahead[hour]
+        except KeyError:
+            return self._remember(hour)
 
     def is_repeated(self, server_time: datetime) -> bool:
         """Tell whether the clock shows this time twice."""

@@ -40,6 +40,14 @@ SERVICE_REASONS = frozenset(
 or whose IBs are paid for expiries, takes `gateway` or `settlement` out in its profile."""
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedDeals:
+    """Deals in order as their wire lines, each with its account, which tells its partition."""
+
+    account_keys: list[str]
+    lines: list[bytes]
+
+
 class UnreadableSource(Unusable):
     """A whole file that cannot be used; the message says what it should have been."""
 

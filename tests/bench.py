@@ -1,4 +1,4 @@
-"""`make bench`: deals per second of the fold alone, and through Kafka, Faust and ClickHouse.
+"""`make bench`: deals per second of the fold, from a file to Kafka, and through Kafka, Faust and ClickHouse.
 
 `python -m tests.bench 0` measures the fold only. The pipeline is shown beside a raw confluent-kafka loop
 (consume, decode, produce) over the same messages and beside the same job in plain Faust and in Quix Streams,
@@ -29,7 +29,7 @@ from ingest.produce import publish, publish_terms
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import decode_batch, encode
-from tests import bench_live
+from tests import bench_ingest, bench_live
 from tests.rivals import run
 from tests.synthetic import Synthetic
 
@@ -126,6 +126,7 @@ def main() -> None:
         return
     folder = Path(tempfile.mkdtemp(prefix="ibflow-bench-"))
     try:
+        console.print(bench_ingest.table(folder / "ingest", bench_ingest.ROWS))
         console.print(pipeline_table(folder, deals))
         console.print(live_table(folder))
     finally:

@@ -13,9 +13,10 @@ from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.terms import RatePublished
 from ingest import produce
 from ingest.produce import PublishFailed, publish, publish_terms
+from ingest.sources import EncodedDeals
 from schemas.dead_letters import DEAD_LETTER, bury
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
-from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, decode, decode_batch
+from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, decode, decode_batch, encode
 
 AT = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -65,6 +66,36 @@ def test_every_record_arrives_once_in_order_at_its_partition(broker: Broker) -> 
     assert (report.total, report.messages) == (5_003, len(messages) + 2)
     assert progress[-1] == 5_003
     assert {message.headers() for message in messages} == {None}
+
+
+def test_encoded_deals_are_sent_as_they_are(broker: Broker) -> None:
+    """Lines made before are sent unchanged, at their account's partition, in order among other items."""
+    deals = [deal(number, login=1 + number % 7) for number in range(1, 9_001)]
+    middle = EncodedDeals([d.account_key for d in deals[3:-3]], encode(deals[3:-3]))
+    progress: list[int] = []
+    items = [*deals[:3], EncodedDeals([], []), middle, *deals[-3:]]
+    report = publish(items, broker.bootstrap, on_progress=progress.append)
+    messages = broker.messages(ACCOUNT_BOOK)
+    for login in range(1, 8):
+        expected = [line for d, line in zip(deals, encode(deals), strict=True) if d.login == login]
+        found = [
+            (message.partition(), line)
+            for message in messages
+            for line in message.value().split(b"\n")
+            if decode(line).login == login
+        ]
+        place = partition_of(f"Demo/{login}", broker.partitions[ACCOUNT_BOOK])
+        assert found == [(place, line) for line in expected]
+    assert (report.records, progress[-1]) == ({ACCOUNT_BOOK: 9_000}, 9_000)
+    assert max(message.value().count(b"\n") for message in messages) < MAX_BATCH_RECORDS
+    assert max(len(message.value()) for message in messages) <= MAX_BATCH_BYTES
+
+
+def test_an_encoded_line_over_the_limit_is_refused(broker: Broker) -> None:
+    """A line that no reader would take is not sent."""
+    line = encode([deal(1, login=1)])[0] + b" " * MAX_RECORD_BYTES
+    with pytest.raises(PublishFailed, match="the limit is"):
+        publish([EncodedDeals(["Demo/1"], [line])], broker.bootstrap)
 
 
 def test_batches_keep_both_limits(broker: Broker) -> None:
