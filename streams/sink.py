@@ -41,7 +41,7 @@ from schemas.wire import InvalidRecord, decode_batch, encode
 log = logging.getLogger("ibflow.sink")
 
 MAX_BATCH_MESSAGES = 500
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 BUSY_POLL_SECONDS = 1.0
 """While much arrives: a few large inserts cost ClickHouse less than many small ones, and their merges."""
 BUSY_ROWS = 5_000
