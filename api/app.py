@@ -12,7 +12,18 @@ from api.gate import Gate
 from api.ledger import Ledger
 from api.operators import Operators
 from api.proposals import Proposals
-from api.routes import completeness, health, pages, partners, proposals, quality, reports, terms, transfers
+from api.routes import (
+    completeness,
+    health,
+    metrics,
+    pages,
+    partners,
+    proposals,
+    quality,
+    reports,
+    terms,
+    transfers,
+)
 from schemas.settings import Settings
 
 DESCRIPTION = """
@@ -47,7 +58,18 @@ def create_app(
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
     app.state.proposals = desk
-    for room in (health, reports, transfers, partners, terms, quality, completeness, proposals, pages):
+    for room in (
+        health,
+        metrics,
+        reports,
+        transfers,
+        partners,
+        terms,
+        quality,
+        completeness,
+        proposals,
+        pages,
+    ):
         app.include_router(room.router)
     app.include_router(proposals.pages)
     app.include_router(completeness.pages)

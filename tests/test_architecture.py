@@ -54,6 +54,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "starlette",
             "httpx",
             "httpcore",
+            "prometheus_client",
             "anyio",
             "jinja2",
             "markupsafe",

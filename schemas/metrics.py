@@ -1,0 +1,25 @@
+"""Every metric's name, once, with the sentence that monitors show beside it."""
+
+from typing import NamedTuple
+
+
+class Metric(NamedTuple):
+    """A gauge, and the names of its labels."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+SINK_LAG = Metric("ibflow_sink_lag_messages", "Messages written to the topics and not stored yet.")
+STOPPED_PARTITIONS = Metric(
+    "ibflow_stopped_partitions", "Partitions that wait for a person, see `ibflow book status`.", ("topic",)
+)
+ROWS = Metric("ibflow_rows", "Rows of each table.", ("table",))
+LAST_EVENT = Metric("ibflow_last_event_timestamp_seconds", "When the newest deal happened.", ("server",))
+LAST_ARRIVAL = Metric("ibflow_last_arrival_timestamp_seconds", "When a deal was stored last.", ("server",))
+LAST_SWEEP = Metric("ibflow_last_sweep_timestamp_seconds", "When a sweep ended last.", ("server",))
+SWEPT_UNTIL = Metric("ibflow_swept_until_timestamp_seconds", "Up to when deals are reconciled.", ("server",))
+MISSING_FOUND = Metric("ibflow_sweep_missing_deals", "Deals that sweeps found missing.", ("server",))
+DIFFERENT_FOUND = Metric("ibflow_sweep_different_deals", "Deals that sweeps found changed.", ("server",))
+OPEN_HOLES = Metric("ibflow_open_holes", "Stretches of time a sweep left unresolved.", ("server",))
