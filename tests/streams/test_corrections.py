@@ -5,6 +5,7 @@ import importlib.metadata
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import faust
@@ -132,6 +133,23 @@ def test_what_a_broker_repeats_is_not_doubled() -> None:
     app = build_app("localhost:1", dict.fromkeys(("terms", "account-book", "client-book", "partner-book"), 1))
     assert {"acks": "all", "enable_idempotence": True} == corrections.Producer._settings_extra(app.producer)
     assert {} == driver.Producer._settings_extra(app.producer)
+
+
+def test_a_fetch_does_not_stand_in_the_way_of_the_next() -> None:
+    """Stock Faust lets one wait 1.5 s, while messages of other partitions arrive unasked for."""
+
+    async def waits(kind: type[Any]) -> int:
+        app = build_app(
+            "localhost:1", dict.fromkeys(("terms", "account-book", "client-book", "partner-book"), 1)
+        )
+        thread = kind.__new__(kind)  # a whole one starts a thread with a loop of its own
+        thread.app, thread.consumer = app, SimpleNamespace(in_transaction=False)
+        client = thread._create_worker_consumer(app.transport)
+        await client.stop()
+        return int(client._fetch_max_wait_ms)
+
+    assert 1500 == asyncio.run(waits(driver.AIOKafkaConsumerThread))
+    assert 20 == asyncio.run(waits(corrections.ConsumerThread))
 
 
 def test_a_commit_past_unread_messages_loses_nothing(tmp_path: Path) -> None:
