@@ -61,15 +61,20 @@ def html_rows(path: Path) -> Iterator[GridRow]:
     """Yield the rows of an HTML file's tables; hidden cells stand in no column, so they are left out."""
     check_size(path, MAX_TABLE_BYTES)
     text = decoded(path.read_bytes())
-    if "</html>" not in text[-_HEAD_CHARS:].lower():
-        raise UnreadableSource(
-            f"{path.name} ends without `</html>`: it was cut off, and deals may be missing; save it again"
-        )
+    check_whole(text, path)
     number = 0
     for piece in _pieces(text):
         for node in LexborHTMLParser(f"<table>{piece}").css("tr"):
             number += 1
             yield GridRow(f"row {_bounded(number, path)}", tuple(_html_cells(node)))
+
+
+def check_whole(page: str, path: Path) -> None:
+    """Raise `UnreadableSource` for HTML without its end: rows may be missing, and a number may be half."""
+    if "</html>" not in page[-_HEAD_CHARS:].lower():
+        raise UnreadableSource(
+            f"{path.name} ends without `</html>`: it was cut off, and deals may be missing; save it again"
+        )
 
 
 def text_rows(path: Path) -> Iterator[GridRow]:

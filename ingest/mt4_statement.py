@@ -21,6 +21,7 @@ from ingest.cells import (
     to_volume_e8,
 )
 from ingest.counts import Counts, counted
+from ingest.grid import check_whole
 from ingest.mt4_record import Mt4Record, reopened_volumes, to_close_reason, to_deals
 from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
 from ingest.sources import (
@@ -103,10 +104,12 @@ def read(
 
     `encoding` names the PC's code page, such as `gbk`; without it UTF-8 is tried, then cp1252.
     """
-    document = LexborHTMLParser(decoded(path, encoding))
+    page = decoded(path, encoding)
+    document = LexborHTMLParser(page)
     check_platform(profile, "mt4", path)
     account = find_account(document, profile, path)
     table_rows = list(_rows(document, path))
+    check_whole(page, path)
     tally = counts if counts is not None else Counts()
     items = _Statement(
         path.name, profile, account, Graveyard(f"{KIND} {path.name}", received_at, profile.server), tally

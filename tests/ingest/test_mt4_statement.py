@@ -290,6 +290,16 @@ def test_other_html_is_refused_at_once(tmp_path: Path, html: str) -> None:
         read(path, mt4(), RECEIVED)
 
 
+def test_a_cut_off_statement_is_refused(tmp_path: Path) -> None:
+    """Cut in a ticket's last cell, 50.00 would be a profit of 5, and the tickets behind it nothing."""
+    whole = statement(ticket(1) + ticket(2))
+    for place in (whole.index("50.00") + 1, whole.index("</tr>", whole.index("50.00")) + 5):
+        path = tmp_path / "s.htm"
+        path.write_text(whole[:place])
+        with pytest.raises(UnreadableSource, match="cut off, and deals may be missing"):
+            read(path, mt4(), RECEIVED)
+
+
 def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file over the limit is refused before it is read."""
     path = tmp_path / "s.htm"
