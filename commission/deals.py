@@ -19,7 +19,7 @@ from commission.client_state import (
     Volumes,
 )
 from commission.earned import Rated
-from commission.events import Deal
+from commission.events import Deal, is_seen
 from commission.known import Terms
 from commission.milestones import milestone
 from commission.outputs import Rejection, Tally
@@ -118,10 +118,8 @@ def deal_key(client_id: str, deal: Deal) -> str:
 
 def is_stale(known: DealState, deal: Deal) -> bool:
     """Whether the record tells nothing new: seen before, or older than the deal's end."""
-    return (
-        deal.revision == known.revision
-        or deal.revision in known.replaced
-        or (known.ended and deal.kind not in ENDINGS)
+    return is_seen(deal.revision, (known.revision, *known.replaced)) or (
+        known.ended and deal.kind not in ENDINGS
     )
 
 

@@ -38,6 +38,17 @@ DealKind = Literal[
 ]
 KycStatus = Literal["pending", "approved", "rejected", "revoked", "expired"]
 
+SERVICE_MARK = "s"
+"""Ends the revision of a service deal; what stands before it is the revision of a source that cannot tell."""
+
+
+def is_seen(revision: str, seen: tuple[str, ...]) -> bool:
+    """Whether a revision was taken up, or the same record by a source that knew it for a service deal.
+
+    So the better-told record counts whichever comes first, and the poorer one does not undo it.
+    """
+    return revision in seen or f"{revision}{SERVICE_MARK}" in seen
+
 
 @value
 class Deal:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from commission.events import Deal
+from commission.events import SERVICE_MARK, Deal
 from ingest.reconcile import Held
 from schemas.wire import decode_batch
 
@@ -16,17 +16,22 @@ _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The fold takes a revision up when it first sees it and comes back from no ending, so the newest of
-# the revisions by first sight stands, an ending before all others.
-_STANDING = """
-SELECT deal_key, login, argMax((revision, kind, occurred_at, volume_e8, profit), order) AS standing,
-    arrayMap(pair -> pair.2, arraySort(groupArray((order, revision)))) AS seen
+# the revisions by first sight stands, an ending before all others. One that was known for a service
+# deal's before is not taken up.
+_STANDING = f"""
+SELECT deal_key, login,
+    arraySort(groupArray((order, (revision, kind, occurred_at, volume_e8, profit)))) AS told,
+    arrayMap(one -> one.2.1, told) AS seen,
+    arrayLast(
+        one -> NOT arrayExists(o -> o.2.1 = concat(one.2.1, '{SERVICE_MARK}') AND o.1 < one.1, told), told
+    ).2 AS standing
 FROM (
     SELECT deal_key, revision, any(login) AS login, any(kind) AS kind, any(occurred_at) AS occurred_at,
         any(volume_e8) AS volume_e8, any(profit) AS profit,
         (kind IN ('cancelled', 'deleted'), 18446744073709551615 - max(earliness)) AS order
-    FROM deal_revisions WHERE deal_key IN ({chosen}) GROUP BY deal_key, revision
+    FROM deal_revisions WHERE deal_key IN ({{chosen}}) GROUP BY deal_key, revision
 ) GROUP BY deal_key, login
-"""
+"""  # noqa: S608  - as below
 _COLUMNS = """
 substring(deal_key, length({server:String}) + 2) AS deal_id, standing.1 AS revision, standing.2 AS kind,
     toString(toUnixTimestamp64Micro(standing.3)) AS at_us, toString(standing.4) AS volume_e8,

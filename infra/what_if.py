@@ -22,7 +22,7 @@ from typing import BinaryIO, NamedTuple
 from commission.client_state import RoutedDeal
 from commission.components.spread_share import measured_at
 from commission.deals import ENDINGS
-from commission.events import ClientRegistered, Deal
+from commission.events import ClientRegistered, Deal, is_seen
 from commission.known import Terms
 from commission.money import EXACT
 from commission.outputs import Rejection, Tally, Transfer
@@ -433,7 +433,7 @@ class _Deals:
         """Take a deal in; an older revision that comes again changes nothing."""
         deal, key = record.deal, record.deal.deal_key
         seen = self._revisions.get(key, ())
-        if deal.revision in seen or "" in seen:
+        if is_seen(deal.revision, seen) or "" in seen:
             return
         self._revisions[key] = (*seen, deal.revision if deal.kind not in ENDINGS else "")
         with localcontext(EXACT):

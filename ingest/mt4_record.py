@@ -189,6 +189,8 @@ def _deal(
     price = record.close_price if is_close else record.open_price
     position_id = str(record.ticket) if entry is not None else ""
     reason = record.close_reason if is_close else record.open_reason
+    # Who opened a ticket makes it the platform's own to its end.
+    is_service = not profile.service_reasons.isdisjoint((record.open_reason, reason))
     return Deal(
         platform="mt4",
         server=profile.server,
@@ -208,6 +210,7 @@ def _deal(
             volume_e8=record.volume_e8,
             price=price,
             position_id=position_id,
+            is_service=is_service,
         ),
         kind=record.kind,
         occurred_at=occurred_at,
@@ -226,8 +229,7 @@ def _deal(
         currency=record.currency,
         rate_profit=record.rate_profit if is_close else None,
         reason=reason,
-        # Who opened a ticket makes it the platform's own to its end.
-        is_service=not profile.service_reasons.isdisjoint((record.open_reason, reason)),
+        is_service=is_service,
         group=record.group or profile.group,
         comment=record.comment,
         source=record.source,

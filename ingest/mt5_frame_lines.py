@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 import polars as pl
 from pydantic import TypeAdapter
 
+from commission.events import SERVICE_MARK
 from ingest.cells import MAX_COMMENT_CHARS, to_currency, to_entry, to_kind, to_reason, to_symbol
 from ingest.mt5_deals_csv import KIND
 from ingest.mt5_frame_scan import NUMBER, to_text
@@ -258,7 +259,9 @@ def _around(profile: ServerProfile, source: str, market: Container[str]) -> tupl
         lit('","revision":"'),
     )
     volume = pl.when(pl.col("volume_e8") != 0).then(pl.col("volume_e8").cast(pl.String)).otherwise(lit(""))
+    mark = pl.when(pl.col("is_service") != "").then(lit(SERVICE_MARK)).otherwise(lit(""))
     after = pl.concat_str(
+        mark,
         lit('","kind":"'),
         pl.col("kind"),
         lit('","occurred_at":"'),

@@ -88,6 +88,7 @@ def check_reversal(record: Mt5Record, profile: ServerProfile) -> None:
 def _deal(record: Mt5Record, profile: ServerProfile) -> Deal:
     profit, commission, fee, swap = record.money
     closed_e8 = record.volume_closed_e8 if record.entry == "inout" else None
+    is_service = record.reason in profile.service_reasons
     return Deal(
         platform="mt5",
         server=profile.server,
@@ -107,6 +108,7 @@ def _deal(record: Mt5Record, profile: ServerProfile) -> Deal:
             volume_e8=record.volume_e8,
             price=record.price,
             position_id=record.position_id,
+            is_service=is_service,
         ),
         kind=record.kind,
         occurred_at=record.occurred_at,
@@ -129,7 +131,7 @@ def _deal(record: Mt5Record, profile: ServerProfile) -> Deal:
         rate_profit=record.rate_profit,
         balance=record.balance,
         reason=record.reason,
-        is_service=record.reason in profile.service_reasons,
+        is_service=is_service,
         group=record.group or profile.group,
         comment=record.comment,
         source=record.source,

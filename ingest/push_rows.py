@@ -156,6 +156,7 @@ def _revision(deal: Deal) -> str:
         volume_e8=deal.volume_e8,
         price=deal.price,
         position_id=deal.position_id,
+        is_service=deal.is_service,
     )
 
 

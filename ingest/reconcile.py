@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from commission.events import Deal
+from commission.events import Deal, is_seen
 from ingest.revision import AGAIN, revision, told_before
 from ingest.sources import Item
 from schemas.dead_letters import DeadLetter
@@ -189,7 +189,7 @@ class _Comparison:
         return False
 
     def _compare(self, deal: Deal, held: Held) -> None:
-        if told_before(held.revision) == deal.revision:
+        if is_seen(deal.revision, (told_before(held.revision),)):
             if held.is_unplaced and len(self.unplaced) < MAX_DIFFERENT:
                 self.unplaced.append(replace(deal, revision=held.revision))
             return
@@ -251,12 +251,13 @@ def tombstone(deal: Deal, source: str) -> Deal:
         volume_e8=deal.volume_e8,
         price=deal.price,
         position_id=deal.position_id,
+        is_service=deal.is_service,
     )
     return replace(deal, kind="deleted", revision=digest, source=source)
 
 
 def _to_publish(deal: Deal, held: Held) -> Deal:
     """A revision that was replaced once is stale to the fold; as the truth again it has a name of its own."""
-    if deal.revision not in held.seen:
+    if not is_seen(deal.revision, held.seen):
         return deal
     return replace(deal, revision=f"{deal.revision}{AGAIN}{len(held.seen)}")

@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
 
+from commission.events import SERVICE_MARK
 from commission.money import plain
 
 REVISION_BYTES = 8
@@ -27,12 +28,14 @@ def revision(
     volume_closed_e8: int | None = None,
     price: Decimal | None = None,
     position_id: str = "",
+    is_service: bool = False,
 ) -> str:
-    """Digest a deal into 16 hex digits.
+    """Digest a deal into 16 hex digits, and mark a service deal behind them.
 
     Equal amounts give equal digests however they are spelled (`0`, `0.00`), so the same deal read
     from another source has the same revision. The time counts to the second, for terminal reports
-    show no more. Comment, reason and source take no part.
+    show no more. Comment, reason and source take no part, but for whether the reason makes it a
+    service deal: a source that knows must correct one that could not.
     """
     second = occurred_at.replace(microsecond=0).isoformat()
     matter = (
@@ -40,7 +43,7 @@ def revision(
         f"{'' if price is None else plain(price)}\x1f{plain(profit)}\x1f{plain(commission)}\x1f"
         f"{plain(fee)}\x1f{plain(swap)}\x1f{currency}\x1f{second}\x1f{position_id}"
     )
-    return digest(matter)
+    return f"{digest(matter)}{SERVICE_MARK}" if is_service else digest(matter)
 
 
 def digest(matter: str) -> str:

@@ -135,6 +135,17 @@ def test_an_edit_that_was_taken_back_is_told_under_a_name_of_its_own() -> None:
     assert [f"{edited(first).revision}~3"] == [one.revision for one in published if isinstance(one, Deal)]
 
 
+def test_a_source_without_reasons_does_not_unsay_a_service_deal() -> None:
+    """What is known for a roll-over equals a report's deal; the other way round it differs."""
+    plain, rolled = deal(1), deal(1, reason="rollover")
+    for held in ((rolled,), (plain, rolled), (rolled, edited(plain), rolled)):
+        assert ({}, []) == (counts((found := run([plain], ours(*held)))[0]), found[1])
+    assert ({"different": 1}, [rolled]) == (counts((found := run([rolled], ours(plain)))[0]), found[1])
+    _, (again,) = run([plain], ours(rolled, edited(plain)))
+    assert isinstance(again, Deal)
+    assert f"{plain.revision}~2" == again.revision
+
+
 def test_a_deal_whose_time_was_moved_is_different_not_missing_and_extra() -> None:
     """Moved to the other day, either way, and from outside the window."""
     for was, now in ((10, 30), (30, 10), (-5, 10)):
