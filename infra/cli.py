@@ -231,7 +231,7 @@ def ingest(
             task = bar.add_task("reading")
             feed(inputs, kafka, counts, lambda done: bar.update(task, description=pace(done)))
     for line in counts.lines():
-        out.print(line, highlight=False)
+        out.print(escape(line), highlight=False)
     if counts.dead_letters:
         raise typer.Exit(EXIT_REJECTED)
 
@@ -272,7 +272,7 @@ def normalise(
             tolerance=quote_tolerance,
         )
     for line in counts.lines():
-        err.print(line, highlight=False)
+        err.print(escape(line), highlight=False)
     if counts.dead_letters:
         raise typer.Exit(EXIT_REJECTED)
 

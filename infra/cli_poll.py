@@ -67,7 +67,7 @@ def register(
         with told(), interrupted() as stop:
             counts = _poll(server, terms, stop, since, once=once)
         for line in counts.lines()[1:]:  # less the rows of files, of which there are none
-            out.print(line, highlight=False)
+            out.print(escape(line), highlight=False)
         if counts.dead_letters:
             raise typer.Exit(EXIT_REJECTED)
 

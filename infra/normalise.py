@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from rich.console import Console
+from rich.text import Text
 
 from commission.events import Platform
 from infra.feed import read_quotes
@@ -41,7 +42,8 @@ def normalise(
         items = quoted(items, read_quotes(quotes, profile.clock, tolerance), counts)
     for item in items:
         if isinstance(item, DeadLetter):
-            complaints.print(f"[red]{path.name} {item.position}[/]: {item.reason}", highlight=False)
+            place = (f"{path.name} {item.position}", "red")
+            complaints.print(Text.assemble(place, f": {item.reason}"))  # no markup: a file wrote it
         else:
             lines.write(encode([item])[0] + b"\n")
     return counts

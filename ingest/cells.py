@@ -166,7 +166,7 @@ def to_entry(text: str) -> Entry:
 @lru_cache(1_024)
 def to_reason(text: str) -> str:
     """Normalise a reason to lower snake words: `Stop loss` is `stop_loss`."""
-    word = _SPACES.sub("_", text.strip().lower())[:MAX_REASON_CHARS]
+    word = "".join(filter(str.isprintable, _SPACES.sub("_", text.strip().lower())[:MAX_REASON_CHARS]))
     return _REASONS.get(word, word)
 
 
@@ -201,8 +201,9 @@ def to_comment(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Cut a cell to what fits a message."""
-    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}…"
+    """Cut a cell to what fits a message, in characters that do nothing to a terminal."""
+    cut = text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}…"
+    return cut if cut.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in cut)
 
 
 def _to_plain(text: str, column: str) -> str:

@@ -14,6 +14,8 @@ _Item = TypeVar("_Item", bound=Deal | AccountLinked | ClientEvent | PartnerChang
 
 
 MAX_BREAKS_TOLD = 20
+MAX_REASONS_TOLD = 50
+"""The platforms have some thirty; a file whose columns are shifted may have one a row."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,8 @@ class Counts:
     def _add_deal(self, deal: Deal) -> None:
         self.deals[deal.kind] += 1
         if deal.reason:
-            self.reasons[deal.reason] += 1
+            is_named = deal.reason in self.reasons or len(self.reasons) < MAX_REASONS_TOLD
+            self.reasons[deal.reason if is_named else "other"] += 1
         if deal.kind == "trade":
             self.trades.setdefault(deal.currency, Sums()).add(deal)
         else:

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from commission.events import Deal
 from infra.cli import app
+from ingest.counts import MAX_REASONS_TOLD, Counts
 from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from schemas.dead_letters import DEAD_LETTER
@@ -291,6 +292,32 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
         if result.exit_code == 2:
             assert result.stderr.count("\n") == 1
             assert result.stdout == ""
+
+
+@pytest.mark.parametrize("cell", ["[/x]", "[red]", "[link=http://example.com]y", "\x1b[31m", "\u202e"])
+def test_a_cell_does_nothing_to_the_terminal(tmp_path: Path, cell: str) -> None:
+    """What looks like markup or steers a terminal is shown as text, in complaints and in the summary."""
+    columns = ("Volume", "Type", "Symbol", "Currency", "Reason", "Time", "Profit", "Position")
+    lines = [row(n, **{column: cell}) for n, column in enumerate(columns, start=1)]
+    path = tmp_path / "deals [1].csv"
+    path.write_bytes(_lines(MT5_HEADER, lines))
+    result = CliRunner().invoke(app, ["normalise", str(path), *said("mt5")])
+    assert result.exit_code == 3
+    assert "\x1b" not in result.stderr
+    assert "\u202e" not in result.stderr
+    assert "deals [1].csv line 2: Volume `" in result.stderr
+    if cell.isprintable():
+        assert f"Volume `{cell}`" in result.stderr
+        assert f"1 {cell}" in result.stderr  # as a reason, in the summary
+
+
+def test_reasons_of_shifted_columns_are_bounded(tmp_path: Path) -> None:
+    """A file with another reason on each row takes no more memory or screen than any."""
+    path = tmp_path / "deals.csv"
+    path.write_bytes(_lines(MT5_HEADER, [row(n, Reason=f"price {n}") for n in range(1, 201)]))
+    counts = Counts()
+    assert len(list(read_any(path, mt5(), RECEIVED, counts))) == 200
+    assert (len(counts.reasons), counts.reasons["other"]) == (MAX_REASONS_TOLD + 1, 150)
 
 
 def said(platform: str) -> list[str]:
