@@ -75,13 +75,17 @@ class Counts:
     def _add_deal(self, deal: Deal) -> None:
         self.deals[deal.kind] += 1
         if deal.reason:
-            is_named = deal.reason in self.reasons or len(self.reasons) < MAX_REASONS_TOLD
-            self.reasons[deal.reason if is_named else "other"] += 1
+            self.add_reason(deal.reason)
         if deal.kind == "trade":
             self.trades.setdefault(deal.currency, Sums()).add(deal)
         else:
             key = (deal.kind, deal.currency)
             self.cash[key] = self.cash.get(key, Decimal(0)) + deal.profit
+
+    def add_reason(self, reason: str, deals: int = 1) -> None:
+        """Count deals of a reason; beyond what the platforms have, they are of others."""
+        is_named = reason in self.reasons or len(self.reasons) < MAX_REASONS_TOLD
+        self.reasons[reason if is_named else "other"] += deals
 
     def lines(self) -> list[str]:
         """Say it in lines for a terminal."""

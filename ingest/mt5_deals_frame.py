@@ -145,10 +145,11 @@ def _merged(written: pl.DataFrame, others: list[tuple[int, tuple[Deal, ...]]]) -
 
 def count(written: pl.DataFrame, counts: Counts) -> None:
     """Count plain rows, as `Counts.add` counts their deals one by one."""
-    for column, counter in (("kind", counts.deals), ("reason", counts.reasons)):
-        for word, number in written.group_by(column, maintain_order=True).len().iter_rows():
-            if word:
-                counter[word] += number
+    for kind, number in written.group_by("kind", maintain_order=True).len().iter_rows():
+        counts.deals[kind] += number
+    for reason, number in written.group_by("reason", maintain_order=True).len().iter_rows():
+        if reason:
+            counts.add_reason(reason, number)
     trades, cash = written.filter(kind="trade"), written.filter(pl.col("kind") != "trade")
     sums = [pl.col("volume_e8").sum(), *(each for name in MONEY for each in _sum(name))]
     for currency, volume_e8, *amounts in trades.group_by("currency").agg(sums).iter_rows():
