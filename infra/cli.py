@@ -8,11 +8,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from infra import cli_history, cli_poll, cli_proposals, cli_reconcile
 from infra.cli_book import book_app
@@ -21,8 +22,24 @@ from infra.kafka.cli import app as kafka_app
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
 
+
+class InOrder(TyperGroup):
+    """Commands as a newcomer meets them: begin, feed, look, correct, then the tools."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All of them; what is not in `ORDER` comes last."""
+        return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else 99)
+
+
+ORDER = (
+    *("demo", "dev", "worker", "serve", "receive", "poll"),
+    *("terms", "plans", "ingest", "dead-letters", "reconcile", "statement", "audit", "verify"),
+    *("proposals", "what-if", "replay", "book", "normalise", "rate", "schema", "kafka"),
+)
+
 app = typer.Typer(
     name="ibflow",
+    cls=InOrder,
     help="What clients trade on MetaTrader 4 and 5 → what you owe your IBs, every cent explained.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
@@ -174,7 +191,9 @@ def serve() -> None:
 def receive() -> None:
     """Take deals of bridges and events of CRMs over HTTP, on a machine of its own.
 
-    `ibflow serve` takes them too. IBFLOW_BRIDGES_FILE names who may push, IBFLOW_TERMS_DIR their servers.
+    POST /v1/ingest/deals and /v1/ingest/crm; `ibflow serve` takes them too.
+    IBFLOW_BRIDGES_FILE names who may push, by digests of tokens;
+    IBFLOW_TERMS_DIR is the folder of terms with their servers.
     """
     from infra.bootstrap import kafka_servers, prepare_topics
     from infra.receive import receive as run
@@ -188,10 +207,14 @@ def receive() -> None:
 
 @app.command(rich_help_panel="Daily work")
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Exports or CRM files.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Exports or CRM files."),
+    ],
     terms: TermsDir,
     server: Annotated[
-        str, typer.Option(help="The server the exports are from, as broker.yaml names it.")
+        str,
+        typer.Option(help="The server the exports are from, as broker.yaml names it; CRM files name theirs."),
     ] = "",
     login: FileLogin = None,
     currency: FileCurrency = "",
@@ -200,7 +223,13 @@ def ingest(
     quotes: Quotes = None,
     quote_tolerance: Tolerance = DEFAULT_TOLERANCE,
 ) -> None:
-    """Publish what is in files: MT5 Manager deals CSV, MT5 reports, MT4 statements, CRM CSV or XML."""
+    """Publish what is in exports and CRM files; what is known already does nothing.
+
+    Formats are told by content: MT5 Manager's deals CSV; MT5 reports as HTML,
+    XLSX or CSV; MT4 statements; JSON of the MetaTrader5 package, the Web API,
+    mt4manager or CPlugin; a CRM's CSV or XML. Exit 3 if rows could not be used:
+    `ibflow dead-letters list` shows them, the others are published.
+    """
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from infra.bootstrap import kafka_servers, prepare_topics
@@ -238,7 +267,10 @@ def ingest(
 
 @app.command(rich_help_panel="Tools")
 def normalise(
-    path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A platform export or CRM file.")],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A platform export or CRM file."),
+    ],
     server: Annotated[str, typer.Option(help="Name of the server it was exported from.")] = "",
     platform: Annotated[str, typer.Option(help="mt4 or mt5.")] = "",
     timezone: Annotated[str, typer.Option(help="The server's clock, such as America/New_York+7h.")] = "",
@@ -250,9 +282,12 @@ def normalise(
     quotes: Quotes = None,
     quote_tolerance: Tolerance = DEFAULT_TOLERANCE,
 ) -> None:
-    """Print the events of a file as JSON lines; a summary on stderr; exit 3 if rows were rejected.
+    """Print the events of a file as JSON lines, and on stderr what was rejected and a summary.
 
-    Exports of a platform need --server, --platform and --timezone; CRM files do not.
+    Nothing is published: a look at a file before `ibflow ingest`, which reads
+    the same formats. Exports of a platform need --server, --platform and
+    --timezone; CRM files do not. Exit 2 if the file cannot be used, 3 if rows
+    of it cannot.
     """
     from infra.normalise import normalise as run
     from ingest.sources import Said

@@ -34,7 +34,9 @@ def register(
 
     @app.command(rich_help_panel=panel)
     def poll(
-        server: Annotated[str, typer.Argument(help="A server with a feed, as broker.yaml names it.")],
+        server: Annotated[
+            str, typer.Argument(metavar="SERVER", help="A server with a feed, as broker.yaml names it.")
+        ],
         terms: Annotated[
             Path, typer.Option("--terms", exists=True, file_okay=False, help="Folder of terms YAML.")
         ],

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from infra.book import PartitionStatus, decide, stop_lines
-from infra.cli import app
+from infra.cli import ORDER, InOrder, app
 from schemas.errors import Unusable
 from schemas.operations import stopped
 
@@ -30,7 +31,7 @@ def test_normalise_prints_deals_and_says_what_it_rejected() -> None:
     assert 3 == result.exit_code
     assert {"deal"} == {deal["type"] for deal in deals}
     assert "Volume `0.1x` is not a number of lots" in result.stderr
-    assert "dead letters: 1 wrong_cells, 1 bad_time, 1 bad_volume, 1 unknown_type" in result.stderr
+    assert "dead letters: 1 bad_time, 1 bad_volume, 1 unknown_type, 1 wrong_cells" in result.stderr
     first = next(deal for deal in deals if deal["deal_id"] == "41000920")
     assert ("2026-09-08T08:15:00.250000Z", 100_000_000) == (first["occurred_at"], first["volume_e8"])
 
@@ -164,3 +165,10 @@ def test_the_status_of_a_stop_tells_cause_and_commands() -> None:
     assert 2 == len(stop_lines([PartitionStatus("client-book", 3, 7, 9, stop)]))
     told = PartitionStatus("client-book", 3, 7, 9, stop).to_json()
     assert (2, "2026-09-01T00:00:00+00:00") == (told["behind"], json.loads(json.dumps(told))["stop"]["at"])
+
+
+def test_help_names_every_command_in_its_order() -> None:
+    """A new command has its place among the others, rather than the end."""
+    group = get_command(app)
+    assert isinstance(group, InOrder)
+    assert group.list_commands(None) == list(ORDER)
