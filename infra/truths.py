@@ -14,7 +14,7 @@ from ingest.terms import Server
 from schemas.dead_letters import DeadLetter
 from schemas.reconciliations import MAX_LOGINS
 
-WHOLE_SERVER = ("mt5-deals-csv",)
+WHOLE_SERVER = ("mt5-deals-csv", "mt5-sql-csv")
 """Formats that tell all accounts of a server; any other speaks for the accounts in it."""
 MAX_FILE_DEALS = 2_000_000
 """Of the other formats, which are put in order of time in memory."""

@@ -1,4 +1,4 @@
-"""`ibflow reconcile` asks the server itself: a real MariaDB against the ledger on real Kafka and ClickHouse."""
+"""`ibflow reconcile` asks the server: a real MariaDB against the ledger on real Kafka and ClickHouse."""
 
 import json
 import shutil
