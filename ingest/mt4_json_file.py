@@ -26,6 +26,8 @@ from ingest.sources import (
 KIND = "mt4-json"
 MAX_KEPT_CHARS = 255
 """Characters kept of one value of a record that is buried."""
+RATES = 2
+"""Numbers in `convRates`, the only list of a record that is read."""
 
 _SIGNS: Mapping[Dialect, tuple[tuple[bytes, ...], ...]] = {
     "mt4manager": ((b'"cmd"', b'"openTime"', b'"id"'),),
@@ -150,4 +152,6 @@ def _bounded(value: object) -> object:
         return value
     if isinstance(value, str | int | Decimal):
         return str(value)[:MAX_KEPT_CHARS]
+    if isinstance(value, list) and len(value) == RATES:
+        return [None if isinstance(one, list | dict) else _bounded(one) for one in value]
     return f"({type(value).__name__})"
