@@ -15,7 +15,7 @@ from ingest.counts import Counts, counted
 from ingest.mt5_json import hand_edits
 from ingest.mt5_record import Mt5Record, to_deals
 from ingest.mt5_sql import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
-from ingest.rows import Header, Row, cells_of, check_row, read_header, rows, split
+from ingest.rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows, split
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_platform
 from ingest.sql_cells import double
 
@@ -123,7 +123,7 @@ class _Reader:
         with self._path.open("rb") as file:
             for one in placed:
                 file.seek(one.offset)
-                raw = file.readline().rstrip(b"\r\n")
+                raw = file.readline(MAX_LINE_BYTES).rstrip(b"\r\n")
                 try:
                     cells = cells_of(raw, self._header.delimiter)
                     yield from to_deals(self._record(self._named(cells), one.line), self._profile)
