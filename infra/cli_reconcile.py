@@ -59,9 +59,10 @@ def reconcile(
     """
     from infra.cli import EXIT_BROKEN, err, out, told
     from infra.feed import server_of
-    from infra.reconcile import Wanted, check_window, native_warnings, no_feed
+    from infra.live_sources import open_source
+    from infra.reconcile import Wanted, check_window, native_warnings
     from infra.reconcile import reconcile as run
-    from infra.truths import file_truth
+    from infra.truths import file_truth, live_truth
     from ingest.terms import load_terms
 
     with told():
@@ -76,9 +77,11 @@ def reconcile(
             accept_many=accept_many,
         )
         check_window(wanted.since, wanted.until, datetime.now(UTC))
-        if not source:
-            raise no_feed(found_server)
-        truth = file_truth(source, found_server, wanted.logins, currency=currency, group=group)
+        truth = (
+            file_truth(source, found_server, wanted.logins, currency=currency, group=group)
+            if source
+            else live_truth(open_source(found_server), wanted.logins)
+        )
         with Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),

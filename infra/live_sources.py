@@ -17,7 +17,7 @@ def open_source(server: Server) -> LiveSource:
     if server.feed is None:
         raise UnreadableSource(
             f"broker.yaml has no feed for {server.server}; add `feed: {{kind: mt5-sql, host: …, database: …,"
-            " user: …, password_env: …}}"
+            " user: …, password_env: …}`; or read its exports"
         )
     profile = profile_of(server)
     if isinstance(server.feed, WebFeed):

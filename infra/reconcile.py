@@ -199,11 +199,6 @@ def check_window(since: datetime, until: datetime, now: datetime) -> None:
         raise Unusable("--to must be after --from; both are UTC, and --to is not in the window")
 
 
-def no_feed(server: Server) -> Unusable:
-    """Say that a server cannot be asked, and what to give instead."""
-    return Unusable(f"{server.server} has no feed in broker.yaml; give its export with --source")
-
-
 def native_warnings(settings: Settings, wanted: Wanted) -> list[str]:
     """What the platform pays IBs by itself in this window and we pay as well."""
     window = {"from": wanted.since.isoformat(), "to": wanted.until.isoformat()}

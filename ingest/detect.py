@@ -15,6 +15,7 @@ from ingest import (
     mt5_deals_frame,
     mt5_json_file,
     mt5_report,
+    mt5_sql_csv,
 )
 from ingest.counts import Counts
 from ingest.grid import decoded
@@ -24,6 +25,7 @@ from ingest.xlsx import is_workbook
 
 Kind = Literal[
     "mt5-deals-csv",
+    "mt5-sql-csv",
     "mt5-report",
     "mt5-terminal-json",
     "mt5-web-api-json",
@@ -33,9 +35,10 @@ Kind = Literal[
     "crm-xml",
 ]
 KNOWN = (
-    "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-report (MT5 terminal, Trade History Report"
-    " as HTML or XLSX, or saved as CSV), mt5-terminal-json (deals of the MetaTrader5 package),"
-    " mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server, Statement or"
+    "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-sql-csv (the table mt5_deals of a server's"
+    " database, dumped as CSV), mt5-report (MT5 terminal, Trade History Report as HTML or XLSX, or saved as"
+    " CSV), mt5-terminal-json (deals of the MetaTrader5 package), mt5-web-api-json (answers of /api/deal),"
+    " mt4-statement (MT4 terminal or server, Statement or"
     " DetailedStatement as HTML), mt4-json (trades of mt4manager or the CPlugin Web API), crm-csv (our own:"
     " event,event_id,occurred_at,client_id,…), crm-xml (the same fields: <crm><record><event>…)"
 )
@@ -45,6 +48,7 @@ HEAD_BYTES = 65_536
 
 READERS: Mapping[Kind, Read] = {
     "mt5-deals-csv": mt5_deals_csv.read,
+    "mt5-sql-csv": mt5_sql_csv.read,
     "mt5-report": mt5_report.read,
     "mt5-terminal-json": mt5_json_file.read,
     "mt5-web-api-json": mt5_json_file.read,
@@ -158,6 +162,8 @@ def _detect_csv(path: Path) -> Kind:
         header = read_header(path)
     except UnreadableSource as error:
         raise UnreadableSource(f"{error}. Known: {KNOWN}") from None
+    if mt5_sql_csv.is_header(header):
+        return "mt5-sql-csv"
     if mt5_deals_csv.is_header(header):
         return "mt5-deals-csv"
     if crm_csv.is_header(header):

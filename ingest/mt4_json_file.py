@@ -26,6 +26,8 @@ from ingest.sources import (
 KIND = "mt4-json"
 MAX_KEPT_CHARS = 255
 """Characters kept of one value of a record that is buried."""
+RATES = 2
+"""Numbers in `convRates`, the only list of a record that is read."""
 
 _SIGNS: Mapping[Dialect, tuple[tuple[bytes, ...], ...]] = {
     "mt4manager": ((b'"cmd"', b'"openTime"', b'"id"'),),
@@ -65,7 +67,8 @@ def read(
     if records and not profile.currency and not tells_currency:
         raise UnreadableSource(f"{path.name}: MT4 trades do not say their currency; name it in the profile")
     tally = counts if counts is not None else Counts()
-    items = _Reader(dialect, profile, Graveyard(f"{KIND} {path.name}", received_at), tally).read(records)
+    graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server)
+    items = _Reader(dialect, profile, graveyard, tally).read(records)
     return iter(items) if counts is None else counted(items, counts)
 
 
@@ -126,7 +129,11 @@ class _Reader:
     def _bury(self, raw: object, place: int, bad: BadRow) -> None:
         """Keep the fields of a trade and none that may hold a name."""
         fields = known_fields(self._dialect)
-        named = raw if isinstance(raw, Mapping) else {}
+        said = {"currency": self._profile.currency, "group": self._profile.group}
+        # What was said of the file goes along, so that the record alone is the ticket it was in its file.
+        named = (
+            {**{name: text for name, text in said.items() if text}, **raw} if isinstance(raw, Mapping) else {}
+        )
         kept = {
             key: _bounded(value) for key, value in named.items() if key.replace("_", "").lower() in fields
         }
@@ -145,4 +152,6 @@ def _bounded(value: object) -> object:
         return value
     if isinstance(value, str | int | Decimal):
         return str(value)[:MAX_KEPT_CHARS]
+    if isinstance(value, list) and len(value) == RATES:
+        return [None if isinstance(one, list | dict) else _bounded(one) for one in value]
     return f"({type(value).__name__})"

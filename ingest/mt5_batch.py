@@ -87,14 +87,28 @@ class Mt5Batch:
             yield self._buried(one.found, bad)
 
     def _buried(self, found: Found, bad: BadRow) -> Item:
-        return self.graveyard.bury(kept(found.raw, self.dialect), found.position, bad)
+        payload = kept(found.raw, self.dialect, self._said(found))
+        return self.graveyard.bury(payload, found.position, bad)
+
+    def _said(self, found: Found) -> dict[str, object]:
+        """What is known of a record beside it, so that alone it is the deal it was in its file."""
+        dialect, profile = self.dialect, found.profile
+        symbol = found.raw.get(dialect.symbol) if isinstance(found.raw, Mapping) else None
+        size = self.contract_sizes.get(symbol) if isinstance(symbol, str) else None
+        return {
+            dialect.login: profile.login,
+            dialect.currency: profile.currency,
+            dialect.group: profile.group,
+            dialect.contract_size: size,
+        }
 
 
-def kept(raw: object, dialect: Dialect) -> bytes:
+def kept(raw: object, dialect: Dialect, said: Mapping[str, object]) -> bytes:
     """What a dead letter keeps of a record: the fields of a deal and none that may hold a name."""
     if not isinstance(raw, Mapping):
         return b""
-    known = {name: _bounded(raw[name]) for name in dialect.fields if name in raw}
+    told = {name: value for name, value in said.items() if value} | dict(raw)
+    known = {name: _bounded(told[name]) for name in dialect.fields if name in told}
     return json.dumps(known, ensure_ascii=False).encode(errors="replace")
 
 

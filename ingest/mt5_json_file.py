@@ -67,7 +67,7 @@ def read(
     dialect = DIALECTS[kind]
     check_profile(records, profile, dialect, path)
     sizes = read_contract_sizes(path) if kind == "mt5-terminal-json" else {}
-    batch = Mt5Batch(dialect, Graveyard(f"{kind} {path.name}", received_at), sizes, counts)
+    batch = Mt5Batch(dialect, Graveyard(f"{kind} {path.name}", received_at, profile.server), sizes, counts)
     items = batch.items(Found(record, f"record {n}", profile) for n, record in enumerate(records, 1))
     return items if counts is None else counted(items, counts)
 

@@ -34,24 +34,24 @@ _FILETIME_PER_US = 10
 _FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DEALS = re.compile(r"mt5_deals(_(19|20)[0-9]{2})?")
-_NUMBERS = (
+NUMBERS = (
     "Price", "Profit", "Storage", "Commission", "Fee", "ContractSize", "RateProfit", "MarketBid", "MarketAsk",
 )  # fmt: skip
 _WHOLES = (
     "Deal", "Timestamp", "Login", "Action", "Entry", "Reason", "VolumeExt", "Volume", "VolumeClosedExt",
     "VolumeClosed", "PositionID", "ModifyFlags",
 )  # fmt: skip
-_FAMILIES: Mapping[str, Family] = {
+FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(_WHOLES, "whole"),
-    **dict.fromkeys(_NUMBERS, "number"),
+    **dict.fromkeys(NUMBERS, "number"),
     **dict.fromkeys(("Symbol", "Comment"), "text"),
     **dict.fromkeys(("Time", "TimeMsc"), "time"),
 }
-_NEEDED = (
+NEEDED = (
     "Deal", "Timestamp", "Login", "Action", "Entry", "Reason", "Symbol", "Price", "Profit", "Storage",
     "Commission", "PositionID",
 )  # fmt: skip
-_EITHER = (("Time", "TimeMsc"), ("Volume", "VolumeExt"))
+EITHER = (("Time", "TimeMsc"), ("Volume", "VolumeExt"))
 
 
 class _Deals(NamedTuple):
@@ -146,20 +146,24 @@ class _Reader:
         return found
 
     def _record(self, deals: _Deals, cells: Mapping[str, str | None], place: str) -> Mt5Record:
-        raw: dict[str, object] = dict(cells)
-        for name, to_number in deals.numbers.items():
-            raw[name] = to_number(cells[name])
-        raw["TimeMsc"] = precise = wall_clock(cells.get("TimeMsc"))
-        raw["Time"] = wall_clock(cells.get("Time")) if precise is None else None
-        raw["Currency"] = self._currencies.get((cells.get("Group") or "").casefold())
-        written_at = from_filetime(int(cells["Timestamp"] or 0))
-        return to_record(
-            raw,
-            self._profile,
-            MANAGER,
-            f"{KIND} {place}",
-            to_utc=lambda at, _: pass_of(self._profile.clock, at, written_at),
-        )
+        currency = self._currencies.get((cells.get("Group") or "").casefold())
+        told = {**cells, "Currency": currency}
+        return row_record(told, deals.numbers, self._profile, f"{KIND} {place}")
+
+
+def row_record(
+    cells: Mapping[str, str | None], numbers: Mapping[str, ToNumber], profile: ServerProfile, source: str
+) -> Mt5Record:
+    """Read one row of a table of deals, a text a column; raise `BadRow`."""
+    raw: dict[str, object] = dict(cells)
+    for name, to_number in numbers.items():
+        raw[name] = to_number(cells[name])
+    raw["TimeMsc"] = precise = wall_clock(cells.get("TimeMsc"))
+    raw["Time"] = wall_clock(cells.get("Time")) if precise is None else None
+    written_at = from_filetime(int(cells["Timestamp"] or 0))
+    return to_record(
+        raw, profile, MANAGER, source, to_utc=lambda at, _: pass_of(profile.clock, at, written_at)
+    )
 
 
 def _tables_of(database: Database) -> list[_Deals]:
@@ -174,7 +178,7 @@ def _tables_of(database: Database) -> list[_Deals]:
     ordered = sorted(found, key=lambda name: (name == "mt5_deals", name))
     clauses = [_clause(database, found[name]) for name in ordered]
     accounts = accounts_of(known.get("mt5_users"), ("Login", "Group"))
-    numbers = [number_readers(found[name].types, _NUMBERS) for name in ordered]
+    numbers = [number_readers(found[name].types, NUMBERS) for name in ordered]
     return [
         _deals(clause, _superseded(clause, clauses), accounts, readers)
         for clause, readers in zip(clauses, numbers, strict=True)
@@ -183,11 +187,11 @@ def _tables_of(database: Database) -> list[_Deals]:
 
 def _clause(database: Database, table: Table) -> TableClause:
     """The table with the columns that are read; raise `UnreadableSource` if it cannot be read exactly."""
-    table.check(_FAMILIES, _NEEDED)
-    for names in _EITHER:
+    table.check(FAMILIES, NEEDED)
+    for names in EITHER:
         if not any(map(table.has, names)):
             raise UnreadableSource(f"table {table.name} has neither column {' nor '.join(names)}")
-    clause = table.clause(_FAMILIES)
+    clause = table.clause(FAMILIES)
     if "timestamp" in table.nullable:
         check_stamps(database, clause, "Timestamp")
     return clause

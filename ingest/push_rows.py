@@ -58,7 +58,9 @@ def read_row(row: Row, reading: Reading, received_at: datetime) -> Outcome:
         return reading.to_items(row.value, row.payload)
     except BadRow as bad:
         grave, payload = Graveyard(reading.source, received_at, reading.server), _kept_payload(row, reading)
-        return Outcome((grave.bury(payload, "row", bad, is_blanked=not payload),))
+        # A bridge's record is whole without what is not kept; a CRM's may lack its click or an IB's name.
+        is_blanked = not payload or (not reading.keeps_broken and payload != row.payload)
+        return Outcome((grave.bury(payload, "row", bad, is_blanked=is_blanked),))
 
 
 def deals_of(dialect: DealDialect, profile: ServerProfile, sender: str) -> Reading:

@@ -6,15 +6,21 @@ A file's row is read as a file of one row under its old header. What is not know
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from commission.events import AccountLinked, ClientEvent, Deal
 from commission.terms import TermsRecord
-from ingest import crm_csv, crm_xml, mt5_deals_csv
+from ingest import crm_csv, crm_xml, mt4_json, mt4_json_file, mt4_record, mt5_deals_csv, mt5_json, mt5_sql_csv
 from ingest.crm_records import CrmEvent
+from ingest.json_text import RepeatedKeys, read_json
+from ingest.mt5_json_file import DIALECTS
+from ingest.mt5_record import to_deals
+from ingest.push_body import JSON_LINES, to_rows
+from ingest.push_problems import Refused
+from ingest.push_rows import DEAL_DIALECTS, client_events_of, deals_of, read_row
 from ingest.server_time import parse_server_time
 from ingest.sources import BadRow, Item, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
@@ -24,12 +30,17 @@ from schemas.wire import InvalidRecord, decode
 Reread = Deal | CrmEvent | TermsRecord
 Reader = Callable[[DeadLetter, bytes, ServerProfile | None], Iterable[Item]]
 
-_LINE = re.compile(r"line ([0-9]+)")
+PUSH = "push"
+LIVE = ("mt5-sql", "mt4-sql", "mt5-web-api")
+"""Servers that were asked, and can be asked again."""
+
+_PLACE = re.compile(r"line ([0-9]+)|(record [0-9]+)")
 
 
 def needs_server(letter: DeadLetter) -> bool:
     """Tell whether a letter can only be read by a server's profile."""
-    return kind_of(letter) == mt5_deals_csv.KIND
+    kind = kind_of(letter)
+    return bool(letter.server) if kind == PUSH else kind in _OF_A_SERVER
 
 
 def kind_of(letter: DeadLetter) -> str:
@@ -55,6 +66,8 @@ def reread(letter: DeadLetter, profile: ServerProfile | None, payload: bytes | N
     if kind == "topic":
         return [_record(letter, given)]
     reader = READERS.get(kind)
+    if kind in LIVE:
+        raise BadRow("not_rereadable", "ask the server again: `ibflow reconcile` over the time it is of")
     if reader is None:
         raise BadRow(
             "not_rereadable", f"a {kind} cannot be read row by row; correct it and read the whole file again"
@@ -77,8 +90,8 @@ def _read(
 def _event(item: Item, letter: DeadLetter) -> Reread:
     if isinstance(item, DeadLetter):
         raise BadRow(item.code, item.reason)
-    line = _LINE.match(letter.position)
-    return replace(item, source=f"{letter.source}:{line[1]}" if line else letter.source)
+    place = _PLACE.match(letter.position)
+    return replace(item, source=f"{letter.source}:{place[1] or place[2]}" if place else letter.source)
 
 
 def _row(letter: DeadLetter, payload: bytes, read: Callable[[Path], Iterable[Item]]) -> list[Item]:
@@ -108,19 +121,98 @@ def _crm_xml(letter: DeadLetter, payload: bytes, _profile: ServerProfile | None)
 
 
 def _mt5_deals_csv(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -> Iterable[Item]:
+    known = _known(letter, profile)
+    items = _row(letter, payload, lambda path: mt5_deals_csv.read(path, known, letter.received_at))
+    return _sure_of_time(items, known)
+
+
+def _mt5_sql_csv(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -> Iterable[Item]:
+    known = _known(letter, profile)
+    return _row(letter, payload, lambda path: mt5_sql_csv.read(path, known, letter.received_at))
+
+
+def _mt5_json(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -> Iterable[Item]:
+    known, raw = _known(letter, profile), _json_record(letter, payload)
+    dialect = DIALECTS[kind_of(letter)]  # type: ignore[index]
+    _check_currency(raw, dialect.currency)
+    return _sure_of_time(to_deals(mt5_json.to_record(raw, known, dialect, letter.source), known), known)
+
+
+def _mt4_json(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -> Iterable[Item]:
+    known, raw = _known(letter, profile), _json_record(letter, payload)
+    dialect = mt4_json_file.dialect_of_json(payload)
+    if dialect is None:
+        raise BadRow("not_a_record", "it has no fields of a trade as mt4manager or CPlugin spells them")
+    _check_currency(raw, "currency")
+    record = mt4_json.to_record(raw, known, dialect, letter.source)
+    return [] if record is None else _lasting(_sure_of_time(mt4_record.to_deals(record, known), known), known)
+
+
+def _pushed(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -> Iterable[Item]:
+    """A row as it was sent: alone, as every pushed row is read."""
+    dialect, _, sender = letter.source.removeprefix(f"{PUSH} ").partition(" ")
+    if dialect == "crm":
+        reading = client_events_of(sender)
+    elif dialect in DEAL_DIALECTS:
+        reading = deals_of(dialect, _known(letter, profile), sender)  # type: ignore[arg-type]
+    else:
+        raise BadRow("not_rereadable", f"nobody knows a dialect {dialect[:40]}")
+    try:
+        rows = to_rows(payload, JSON_LINES)
+    except Refused as refused:
+        raise BadRow("nothing", str(refused)) from None
+    if len(rows) > 1:
+        raise BadRow("many_rows", "a dead letter is one row")
+    items = read_row(rows[0], reading, letter.received_at).items
+    return _lasting(items, profile) if dialect.startswith("mt4") and profile is not None else items
+
+
+def _known(letter: DeadLetter, profile: ServerProfile | None) -> ServerProfile:
     if profile is None:
         raise BadRow(
             "no_server", f"it is of the server {letter.server}; name the folder of terms that has it"
         )
-    items = _row(letter, payload, lambda path: mt5_deals_csv.read(path, profile, letter.received_at))
-    for item in items:
+    return profile
+
+
+def _json_record(letter: DeadLetter, payload: bytes) -> Mapping[str, object]:
+    if letter.code == "repeated_field" and payload == letter.payload:
+        raise BadRow("repeated_field", "of a field told twice only one was kept; edit it, or read its file")
+    raw = read_json(payload, "the record")
+    if not isinstance(raw, Mapping) or isinstance(raw, RepeatedKeys):
+        raise BadRow("not_a_record", "it is not one JSON object with each field once")
+    return raw
+
+
+def _check_currency(raw: Mapping[str, object], name: str) -> None:
+    """What was said of its file is in the letter; the server's usual currency may be another."""
+    if not raw.get(name):
+        raise BadRow("no_currency", f"it does not say its currency; edit it, with a field {name}")
+
+
+def _sure_of_time(items: Iterable[Item], profile: ServerProfile) -> list[Item]:
+    found = list(items)
+    for item in found:
         if isinstance(item, Deal) and profile.clock.is_repeated(_server_time(item)):
             raise BadRow(
                 "repeated_hour",
                 "the server's clock showed its time twice, and only the whole file tells which; correct the"
                 " file and read it again",
             )
-    return items
+    return found
+
+
+def _lasting(items: Iterable[Item], profile: ServerProfile) -> list[Item]:
+    """What cannot have changed since: a ticket that was open then may be known as closed now."""
+    found = list(items)
+    deals = [item for item in found if isinstance(item, Deal)]
+    if deals and deals[-1].kind == "trade" and deals[-1].entry == "in":
+        raise BadRow(
+            "still_open", "its ticket was open then, and a newer state of it may be known; read the newer one"
+        )
+    if deals and profile.close_reopen:
+        raise BadRow("reopened", "groups of its server reopen tickets, and only its whole file tells which")
+    return found
 
 
 def _server_time(deal: Deal) -> datetime:
@@ -131,8 +223,13 @@ READERS: dict[str, Reader] = {
     crm_csv.KIND: _crm_csv,
     crm_xml.KIND: _crm_xml,
     mt5_deals_csv.KIND: _mt5_deals_csv,
+    mt5_sql_csv.KIND: _mt5_sql_csv,
+    mt4_json_file.KIND: _mt4_json,
+    **dict.fromkeys(DIALECTS, _mt5_json),
+    PUSH: _pushed,
 }
 """By kind; what is not here is read by its whole file."""
+_OF_A_SERVER = READERS.keys() - {crm_csv.KIND, crm_xml.KIND, PUSH}
 
 
 def _record(letter: DeadLetter, line: bytes) -> Reread:

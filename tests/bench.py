@@ -1,6 +1,7 @@
 """`make bench`: deals per second of the fold, from a file to Kafka, and through Kafka, Faust and ClickHouse.
 
-`python -m tests.bench 0` measures the fold only. The pipeline is shown beside a raw confluent-kafka loop
+`python -m tests.bench 0` measures the fold only, a number of deals under 200,000 makes all of it shorter.
+Ingest is measured by file, HTTP and SQL. The pipeline is shown beside a raw confluent-kafka loop
 (consume, decode, produce) over the same messages and beside the same job in plain Faust and in Quix Streams,
 in the same run: the ratios are the honest figures, the absolute ones are this machine's.
 """
@@ -9,7 +10,9 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from decimal import localcontext
+from multiprocessing import get_context
 from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -29,7 +32,7 @@ from ingest.produce import publish, publish_terms
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import decode_batch, encode
-from tests import bench_ingest, bench_live
+from tests import bench_ingest, bench_live, bench_push, bench_sql
 from tests.rivals import run
 from tests.synthetic import Synthetic
 
@@ -126,11 +129,28 @@ def main() -> None:
         return
     folder = Path(tempfile.mkdtemp(prefix="ibflow-bench-"))
     try:
-        console.print(bench_ingest.table(folder / "ingest", bench_ingest.ROWS))
+        console.print(ingest_table(folder, min(deals / PIPELINE_DEALS, 1)))
         console.print(pipeline_table(folder, deals))
         console.print(live_table(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def ingest_table(folder: Path, share: float) -> Table:
+    """Every way in, over a share of the usual rows: a file and HTTP to Kafka, a database to events."""
+    table = bench_ingest.table(folder / "ingest", int(bench_ingest.ROWS * share))
+    table.title = "ingest: a file and HTTP → Kafka, every delivery acknowledged; SQL → events"
+    requests = max(int(bench_push.REQUESTS * share), 2)
+    with LocalKafka().running(folder / "push") as kafka:
+        rate, cpu_s, median_s = bench_push.push_rate(kafka.bootstrap_servers, folder / "push", requests)
+    batches = f"HTTP push in batches of {bench_push.ROWS}, median answer {median_s * 1000:.0f} ms"
+    table.add_row(batches, f"{rate:,.0f}", f"{1 / cpu_s:,.0f}", "")
+    # In a process of its own, for its memory is the growth of the process's peak.
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        polled = pool.submit(bench_sql.poll_all, int(bench_sql.ROWS * share)).result()
+    rates = (f"{polled.rows / polled.seconds:,.0f}", f"{polled.rows / polled.cpu_s:,.0f}")
+    table.add_row(f"SQL poll, {polled.rows:,} rows", *rates, f"+{polled.grown_mb:,.0f} MB")
+    return table
 
 
 def pipeline_table(folder: Path, deals: int) -> Table:

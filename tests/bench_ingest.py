@@ -5,7 +5,6 @@ with the same Kafka. CPU time is beside wall time, because a machine may be shar
 """
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from ingest.produce import publish
 from ingest.terms import Server
 from schemas.topics import ACCOUNT_BOOK
 from tests.deals_file import write_deals
+from tests.peak import peak_mb
 
 ROWS = 1_000_000
 ROW_LANE_SHARE = 10
@@ -63,8 +63,7 @@ def imported(lane: str, path: Path, kafka: str) -> Run:
     started, cpu = time.perf_counter(), time.process_time()
     report = feed(inputs, kafka, counts) if lane == "fast" else publish(read_inputs(inputs, counts), kafka)
     wall_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return Run(report.records[ACCOUNT_BOOK], wall_s, cpu_s, peak_mb)
+    return Run(report.records[ACCOUNT_BOOK], wall_s, cpu_s, int(peak_mb()))
 
 
 def table(folder: Path, rows: int, sizes: tuple[int, ...] = ()) -> Table:

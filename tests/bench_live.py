@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from schemas.topics import ACCOUNT_BOOK, MAX_MESSAGE_BYTES, partition_of
 from schemas.wire import encode
 from streams.changelog import Changelog
 from streams.partition import _dump
+from tests.peak import peak_mb
 from tests.synthetic import START, Synthetic
 
 PARTITIONS = 4
@@ -124,7 +124,7 @@ def main() -> None:
 
     started = time.perf_counter()
     records = asyncio.run(take_up())
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    megabytes = peak_mb()
     sys.stdout.write(f"{time.perf_counter() - started} {megabytes} {records}\n")
 
 

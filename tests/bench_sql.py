@@ -1,6 +1,5 @@
 """How fast a million rows of a server's database become events: `python -m tests.bench_sql [rows]`."""
 
-import resource
 import sys
 import tempfile
 import time
@@ -16,6 +15,7 @@ from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
 from ingest.sql_database import Address, Database
 from tests.ingest.sql_server import FILETIME_OF_1970, MT5_DEALS
+from tests.peak import peak_mb
 from tests.services import mariadb
 
 ROWS = 1_000_000
@@ -49,11 +49,11 @@ def poll_all(rows: int = ROWS) -> Polled:
     with tempfile.TemporaryDirectory() as folder, mariadb(Path(folder) / "mariadb") as address:
         own = _fill(address, rows)
         source = Mt5Sql(Database(own), ServerProfile("live", "mt5", parse_rule("UTC"), currency="USD"))
-        before, started, cpu = _peak_mb(), time.perf_counter(), time.process_time()
+        before, started, cpu = peak_mb(), time.perf_counter(), time.process_time()
         found = sum(isinstance(item, Deal) for page in source.poll("") for item in page.items)
         taken, cpu = time.perf_counter() - started, time.process_time() - cpu
         assert found == rows
-        return Polled(rows, taken, cpu, _peak_mb() - before)
+        return Polled(rows, taken, cpu, peak_mb() - before)
 
 
 def line(polled: Polled) -> str:
@@ -80,10 +80,6 @@ def _fill(address: str, rows: int) -> Address:
         cursor.execute(MT5_DEALS.format(name="mt5_deals"))
         cursor.execute(FILL.format(epoch=FILETIME_OF_1970, first=FIRST_S, rows=rows))
     return Address(database="bench", **who)
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

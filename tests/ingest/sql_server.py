@@ -144,3 +144,26 @@ def ticket(number: int, at: datetime, **columns: object) -> dict[str, object]:
         "OPEN_PRICE": 1.1, "CLOSE_TIME": "1970-01-01", "COMMISSION": -3.5, "SWAPS": 0, "CLOSE_PRICE": 1.2,
         "PROFIT": 0, "COMMENT": "", "TIMESTAMP": int(at.timestamp()), "MODIFY_TIME": opened,
     } | columns  # fmt: skip
+
+
+DUMPED = (
+    "Deal,Timestamp,ExternalID,Login,Dealer,Order,Action,Entry,Reason,Digits,DigitsCurrency,ContractSize,Time,"
+    "TimeMsc,Symbol,Price,VolumeExt,Profit,Storage,Commission,RateProfit,RateMargin,ExpertID,PositionID,Comment,"
+    "ProfitRaw,PricePosition,VolumeClosedExt,TickValue,TickSize,Flags,Gateway,PriceGateway,ModifyFlags,Volume,"
+    "VolumeClosed,ApiData"
+)
+"""The columns of a real dump of `mt5_deals`, in its order."""
+
+
+def dumped(number: int, **columns: object) -> str:
+    """A line of a dump: a trade of one lot; on that server's clock it was 10:00:<number> of 2 June 2025."""
+    at = datetime(2025, 6, 2, 10, 0, number % 60, 445_000, tzinfo=UTC)
+    usual = {"Entry": 0, "Timestamp": filetime(at), "ApiData": "[]"}
+    cells = deal(number, at) | {"TimeMsc": f"{at:%Y-%m-%d %H:%M:%S.%f}"} | usual | columns
+    texts = {"ExternalID", "Gateway", "Comment"}
+    return ",".join(str(cells.get(name, "" if name in texts else 0)) for name in DUMPED.split(","))
+
+
+def dump(*rows: int | str, header: str = DUMPED) -> str:
+    """A dump of trades by number, or of lines as they are."""
+    return "".join(f"{row if isinstance(row, str) else dumped(row)}\n" for row in (header, *rows))

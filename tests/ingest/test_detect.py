@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, statement, ticket
 from ingest_reports import COLUMNS, cash
 from mt5_records import manager, terminal
+from sql_server import dump
 
 from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
@@ -25,6 +26,7 @@ FILES = {
     ),
     "mt5-terminal-json": (json.dumps([terminal(1), terminal(2)], indent=2), mt5(login=1, currency="USD"), 2),
     "mt5-web-api-json": (json.dumps({"retcode": "0 Done", "answer": [manager(1)]}), mt5(currency="USD"), 1),
+    "mt5-sql-csv": (dump(1, 2), mt5(currency="USD"), 2),
     "mt4-statement": (statement(ticket(1)), mt4(), 2),
     "crm-csv": (CRM, None, 1),
 }

@@ -1,15 +1,19 @@
 """A dead letter read again: what it becomes, and what only its whole file could tell."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ingest_exports import NEW_YORK, RECEIVED, csv_file, mt4, mt5, row, sorted_out, statement, ticket
+from mt5_records import manager, terminal
 
 from commission.events import Deal, DepositCleared
 from ingest import crm_csv, mt4_statement, mt5_deals_csv
 from ingest.detect import read_any
+from ingest.push_body import JSON_LINES, to_rows
+from ingest.push_rows import Reading, client_events_of, deals_of, read_row
 from ingest.reread import needs_server, reread
 from ingest.sources import BadRow
 from schemas.dead_letters import DeadLetter, bury
@@ -128,3 +132,108 @@ def test_lines_of_topics(tmp_path: Path) -> None:
     assert refused(buried("client-book", line[:-2])) == "invalid_record"
     ended = b'{"type":"period_ended","period":"2026-09"}'
     assert reread(buried("terms", ended), None)[0].type == "period_ended"
+
+
+def json_letter(folder: Path, records: list[Any], profile: Any, name: str = "deals.json") -> DeadLetter:
+    path = folder / name
+    path.write_text(json.dumps(records))
+    return letter_of(read_any, path, profile)
+
+
+def test_a_record_of_mt5s_json_is_read_with_what_was_said_of_its_file(tmp_path: Path) -> None:
+    """Login, currency, group and contract size stood beside it; the server's usual currency is another."""
+    said = mt5(login=5001, currency="USC", group="cents")
+    (tmp_path / "symbols.json").write_text('[{"name": "XAUUSDc", "trade_contract_size": 1.0}]')
+    good = terminal(8, symbol="XAUUSDc", reason=4, volume=0.01)
+    letter = json_letter(tmp_path, [terminal(7), good | {"profit": "x"}], said)
+    usual = mt5(currency="USD")
+    assert (needs_server(letter), letter.server, letter.position) == (True, "Demo-MT5", "record 2")
+    assert refused(letter) == "no_server"
+    assert refused(letter, profile=usual) == "bad_amount"
+    (again,) = reread(letter, usual, letter.payload.replace(b'"x"', b'"0.0"'))
+    (tmp_path / "deals.json").write_text(json.dumps([terminal(7), good]))
+    (_, expected), _ = sorted_out(read_any(tmp_path / "deals.json", said, RECEIVED))
+    assert again == expected
+    assert (again.currency, again.group, again.login, again.contract_size) == ("USC", "cents", 5001, 1)
+    assert refused(letter, json.dumps(good).encode(), usual) == "no_currency"
+    assert refused(letter, b"[]", usual) == "not_a_record"
+
+
+def test_a_record_of_mt5s_json_that_is_not_sure_alone(tmp_path: Path) -> None:
+    """A repeated hour needs its neighbours; of a field told twice only one was kept."""
+    new_york = mt5(currency="USD", rule="America/New_York")
+    repeated = {"Time": 1_762_047_000, "TimeMsc": 1_762_047_000_000}
+    letter = json_letter(tmp_path, [manager(7, Profit="x", **repeated)], new_york)
+    assert refused(letter, letter.payload.replace(b'"x"', b'"1"'), new_york) == "repeated_hour"
+    path = tmp_path / "twice.json"
+    path.write_text("[" + json.dumps(manager(8))[:-1] + ', "Profit": "5"}]')
+    twice = letter_of(read_any, path, mt5(currency="USD"))
+    assert refused(twice, profile=mt5(currency="USD")) == "repeated_field"
+
+
+def test_a_closed_ticket_of_mt4s_json(tmp_path: Path) -> None:
+    """Closed it stays as it is; one that was open may be known as closed by now; chains need their file."""
+    closed: dict[str, Any] = {
+        "id": 7, "login": 5002, "symbol": "EURUSD", "cmd": 0, "volume": 50, "reason": 5, "commission": -3.5,
+        "openTime": "2025-06-02T10:00:00.000Z", "openPrice": 1.1, "closeTime": "2025-06-02T11:00:00.000Z",
+        "closePrice": 1.101, "convRates": [1, 0.9], "swap": 0, "profit": 50, "taxes": 0, "comment": "",
+        "activation": 0, "state": 3,
+    }  # fmt: skip
+    said, usual = mt4(currency="USC", group="cents"), mt4(currency="USD")
+    letter = json_letter(tmp_path, [closed | {"profit": "x"}], said)
+    assert refused(letter, profile=usual) == "bad_amount"
+    payload = letter.payload.replace(b'"x"', b"50")
+    again = reread(letter, usual, payload)
+    (tmp_path / "deals.json").write_text(json.dumps([closed]))
+    expected, _ = sorted_out(read_any(tmp_path / "deals.json", said, RECEIVED))
+    assert [replace(deal, source="") for deal in expected] == [replace(deal, source="") for deal in again]
+    assert {"7:open", "7:close"} == {deal.deal_id for deal in again if isinstance(deal, Deal)}
+    assert refused(letter, payload, mt4(close_reopen=("*",))) == "reopened"
+    still_open = json_letter(tmp_path, [closed | {"closeTime": None, "state": 0, "openPrice": "x"}], said)
+    assert refused(still_open, still_open.payload.replace(b'"x"', b"1.1"), usual) == "still_open"
+
+
+def pushed(reading: Reading, row: dict[str, Any]) -> DeadLetter:
+    (one,) = to_rows(json.dumps(row).encode(), JSON_LINES)
+    (letter,) = read_row(one, reading, RECEIVED).items
+    assert isinstance(letter, DeadLetter)
+    return letter
+
+
+def test_a_bridges_row_is_read_as_it_was_pushed() -> None:
+    """By its dialect and server; a login that was cleaned stays for a person."""
+    profile = mt5(currency="USD")
+    reading = deals_of("mt5-manager", profile, "bridge-1")
+    row: dict[str, Any] = {"event": "OnDealAdd", "record": manager(7, Profit="x", Name="Ada")}
+    letter = pushed(reading, row)
+    assert (needs_server(letter), b"Ada" in letter.payload) == (True, False)
+    assert refused(letter) == "no_server"
+    assert refused(letter, profile=profile) == "bad_amount"
+    right = letter.payload.replace(b'"x"', b'"1.5"')
+    (deal,) = reread(letter, profile, right)
+    assert isinstance(deal, Deal)
+    assert ("7", "1.5", "push mt5-manager bridge-1") == (deal.deal_id, str(deal.profit), deal.source)
+    assert refused(letter, b"", profile) == "nothing"
+    assert refused(letter, right + b"\n" + right, profile) == "many_rows"
+    cleaned = pushed(reading, {"event": "OnDealClean", "login": 5001})
+    assert refused(cleaned, profile=profile) == "deals_cleaned"
+
+
+def test_a_crms_row_is_read_if_it_was_kept_whole() -> None:
+    """A click parameter is not kept, so a row that has one is not read without it."""
+    reading = client_events_of("crm-1")
+    fraud = {"event": "fraud", "event_id": "e1", "occurred_at": "today"}
+    letter = pushed(reading, fraud)
+    assert (needs_server(letter), refused(letter)) == (False, "missing_cell")
+    whole = json.dumps(fraud | {"occurred_at": AT, "client_id": "c1"}).encode()
+    (event,) = reread(letter, None, whole)
+    assert (event.type, event.source) == ("client_flagged", "push crm crm-1")
+    clicked = pushed(reading, fraud | {"event": "registration", "click": {"sub1": "x"}})
+    assert refused(clicked) == "blanked"
+
+
+def test_what_a_live_server_told_is_asked_again() -> None:
+    """A server's row may have changed since; a sweep reads it as it is now."""
+    letter = replace(buried("x", b"{}"), source="mt5-sql live")
+    with pytest.raises(BadRow, match="ibflow reconcile"):
+        reread(letter, mt5())
