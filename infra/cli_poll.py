@@ -79,6 +79,7 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
 
     from infra.bootstrap import kafka_servers, prepare_topics
     from infra.live_sources import interval_s, open_source
+    from infra.sweeps import sweeper
     from ingest.places import PlaceFile
     from ingest.polling import Polling
     from ingest.terms import load_terms
@@ -88,6 +89,10 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
     if name not in servers:
         raise typer.BadParameter(f"broker.yaml has no server {name}; it has {', '.join(sorted(servers))}")
     source = open_source(servers[name])
+
+    def tell(sentence: str) -> None:
+        err.print(f"[yellow]{escape(sentence)}[/]", highlight=False)
+
     kafka = kafka_servers(settings)
     prepare_topics(settings, kafka)
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=err) as bar:
@@ -98,7 +103,8 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
             PlaceFile(settings.data_dir / "feeds" / f"{name}.json"),
             interval_s=interval_s(servers[name]),
             since=begin,
-            told=lambda sentence: err.print(f"[yellow]{escape(sentence)}[/]", highlight=False),
+            told=tell,
+            sweep=sweeper(settings, servers[name], source, tell),
             on_progress=lambda counts: bar.update(task, description=f"{escape(name)}: {_told(counts)}"),
         )
         polling.run(stop, once=once)

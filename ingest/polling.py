@@ -67,7 +67,11 @@ def back_off_s(failures: int, jitter: Callable[[], float] = _RANDOM.random) -> f
 
 @dataclass(slots=True)
 class Polling:
-    """One server being read. `told` hears what a person may want to know, a sentence each."""
+    """One server being read. `told` hears what a person may want to know, a sentence each.
+
+    `sweep` compares a window with the ledger and puts on record what was missing; it is called after a start
+    or a failure, with what may have been missed. It must not raise because the ledger cannot be asked.
+    """
 
     source: LiveSource
     bootstrap: str
@@ -77,6 +81,7 @@ class Polling:
     """Where to begin if no place is kept; None is the beginning."""
     told: Callable[[str], None] = lambda _: None
     on_progress: Callable[[Counts], None] = lambda _: None
+    sweep: Callable[[datetime, datetime], None] = lambda _since, _until: None
     counts: Counts = field(default_factory=Counts)
     _place: Place = _NOWHERE
     _kept: Place | None = None
@@ -112,7 +117,9 @@ class Polling:
         if not self._place.cursor and self.since is not None:
             self._place = Place(self.source.cursor_at(self.since), None)
         if not is_trusted and (last := self._place.last_deal_at) is not None:
-            until = datetime.now(UTC) + MAX_AHEAD
+            now = datetime.now(UTC)
+            self.sweep(last - WINDOW_OVERLAP, now)
+            until = now + MAX_AHEAD
             for step in _steps(self.source.window(last - WINDOW_OVERLAP, until)):
                 self._publish(step)
                 if stop.is_set():

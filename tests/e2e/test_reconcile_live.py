@@ -159,3 +159,17 @@ def test_a_server_that_cannot_be_asked_is_a_sentence(site: Site) -> None:
     """No feed in broker.yaml: told with what to do."""
     result = site.run("reconcile", "--server", "mt5-net", *WINDOW)
     assert (2, True) == (result.exit_code, "broker.yaml has no feed for mt5-net" in result.stderr)
+
+
+def test_a_poller_sweeps_before_it_goes_on(site: Site) -> None:
+    """A row that came late while nobody polled is found at the next start, taken over and put on record."""
+    site.sql.insert("mt5_deals", trade(12, 120, "0.10"))
+    polled = site.run("poll", SERVER, "--once")
+    assert (0, True) == (polled.exit_code, "1 missing, 0 different, 0 left open" in polled.stderr)
+    site.stack.drain()
+    sql = "SELECT record FROM reconciliations FINAL ORDER BY finished_at DESC LIMIT 1"
+    record = json.loads(site.stack.server.client.query(sql).result_rows[0][0])
+    assert (1, 1) == (record["missing"], record["ingested"])
+    assert [(1,)] == site.stack.server.client.query(
+        "SELECT count() FROM deals FINAL WHERE deal_id = '12'"
+    ).result_rows

@@ -138,7 +138,8 @@ def test_failures_are_waited_out(broker: Broker, tmp_path: Path) -> None:
         [Page([deal(1)], "1"), Unavailable("gone"), Unavailable("still gone"), Page([deal(2)], "2")],
         held=[old],
     )
-    reading = polling(server, broker, tmp_path, told=sentences.append)
+    reading, swept = polling(server, broker, tmp_path, told=sentences.append), list[datetime]()
+    reading.sweep = lambda since, _: swept.append(since)
 
     def watch(counts: Counts) -> None:
         if counts.deals["balance"] == 3:
@@ -152,6 +153,7 @@ def test_failures_are_waited_out(broker: Broker, tmp_path: Path) -> None:
     assert ["1", "5", "2"] == [one.deal_id for one in published(broker)]
     since = AT - WINDOW_OVERLAP
     assert [("poll", ""), ("window", since), ("poll", "1"), ("window", since), ("poll", "1")] == server.asked
+    assert [since, since] == swept
     assert Place("2", AT) == reading.places.load()
 
 
