@@ -111,9 +111,7 @@ def _only_sheet(archive: ZipFile, path: Path) -> str:
         raise UnreadableSource(
             f"{path.name} has {len(book.found)} sheets, a report one; save each as a workbook of its own"
         )
-    target = next(
-        relation["Target"] for relation in relations.found if relation["Id"] == book.found[0]["r:id"]
-    )
+    target = {relation["Id"]: relation["Target"] for relation in relations.found}[book.found[0]["r:id"]]
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 

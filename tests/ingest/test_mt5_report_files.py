@@ -292,6 +292,15 @@ def test_damaged_files(tmp_path: Path, form: str, choice: st.DataObject) -> None
     check_anything(path)
 
 
+def test_a_workbook_that_does_not_say_where_its_sheet_is_is_refused(tmp_path: Path) -> None:
+    """Its sheet refers to a part that is not listed."""
+    parts = xlsx_parts(grid(WHOLE))
+    name = "xl/_rels/workbook.xml.rels"
+    lost = parts[name].decode("utf-16").replace('Id="', 'Id="other-').encode("utf-16")
+    with pytest.raises(UnreadableSource):
+        list(read_any(zip_file(tmp_path / "lost.xlsx", parts | {name: lost}), mt5(), RECEIVED))
+
+
 @settings(max_examples=150, **FUZZ)
 @given(choice=st.data())
 def test_damaged_sheets(tmp_path: Path, choice: st.DataObject) -> None:
