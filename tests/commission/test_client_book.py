@@ -180,6 +180,20 @@ def test_an_in_out_is_split(before: list[str], turn: dict[str, int], owed: str) 
     assert run(*ANNA, *records, turned, terms=IN_AND_OUT).owed == {"ib:ib-north:pending": owed}
 
 
+def test_an_account_may_change_from_hedging_to_netting() -> None:
+    """Positions say what belongs together: 10 in, 1 out; 10 in, then selling 3 closes 1 (1), opens 2 (20)."""
+    hedging = [
+        deal("1 buy 1 EURUSD in", position_id="p"),
+        deal("2 sell 1 EURUSD out", position_id="p", hour=1),
+    ]
+    netting = [
+        deal("3 buy 1 EURUSD in", position_id="q", hour=2),
+        deal("4 sell 3 EURUSD inout", position_id="q", hour=3),
+    ]
+    told = run(*ANNA, *hedging, *netting, terms=IN_AND_OUT)
+    assert told.owed == {"ib:ib-north:pending": "42.00 USD"}
+
+
 @pytest.mark.parametrize("text", ["1 buy 3 EURUSD in", "1 buy 4 EURUSD in", "1 sell 1 EURUSD in"])
 def test_an_in_out_that_turns_nothing_is_rejected(text: str) -> None:
     """Selling 3 against a position of 3, of 4 or of the same side is no in/out."""
