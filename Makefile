@@ -3,7 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check coverage bench soak lock clean
@@ -11,43 +14,54 @@ STAMP := $(VENV)/.installed
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-# Pinned versions with hashes first, then the project itself without touching them.
-$(STAMP): pyproject.toml requirements.lock
+# pip brings uv, uv brings the rest: each package as its lock names it, by hash, with nothing resolved or built.
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "ibflow needs Python 3.11 or newer; name one with PYTHON=/path/to/python3.11"; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $(STAMP)
+	@started=$$(date +%s); test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/uv.txt && \
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --no-build $(1) && \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . && \
+	touch $@ && echo "installed into $(VENV) in $$(($$(date +%s) - started)) s"
+endef
 
-demo: $(STAMP) ## Run a synthetic broker through the whole pipeline and show who is owed what
+# What `make test` installed stays: the demo takes nothing away.
+$(RUN): pyproject.toml locks/uv.txt locks/run.txt
+	$(call install,locks/run.txt $(if $(wildcard $(DEV)),locks/dev.txt))
+
+$(DEV): pyproject.toml locks/uv.txt locks/run.txt locks/dev.txt
+	$(call install,locks/run.txt locks/dev.txt)
+	@touch $(RUN)
+
+demo: $(RUN) ## Run a synthetic broker through the whole pipeline and show who is owed what
 	@$(BIN)/ibflow demo
 
-test: $(STAMP) ## Run every test, on real Kafka and ClickHouse
+test: $(DEV) ## Run every test, on real Kafka and ClickHouse
 	@$(BIN)/python -m pytest
 
-check: $(STAMP) ## Format, lint, types, import rules
+check: $(DEV) ## Format, lint, types, import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
 # Without the laws and the oracle: what only a random broker reaches has no test yet.
-coverage: $(STAMP) ## Hold commission/ to every statement and branch, by tests worked out by hand
+coverage: $(DEV) ## Hold commission/ to every statement and branch, by tests worked out by hand
 	@$(BIN)/python -m pytest tests/commission tests/test_golden_rules.py --ignore-glob='*/test_laws*' \
 		--cov=commission --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
-bench: $(STAMP) ## Measure: deals per second of the fold and from file to ledger
+bench: $(DEV) ## Measure: deals per second of the fold and from file to ledger
 	@$(BIN)/python -m tests.bench
 
-soak: $(STAMP) ## Kill, pause, cut off and fill up at random for an hour; compare with an undisturbed run
+soak: $(DEV) ## Kill, pause, cut off and fill up at random for an hour; compare with an undisturbed run
 	@$(BIN)/python -m pytest -s -m soak tests/chaos
 
-lock: ## Pin the newest versions that pyproject.toml allows (maintainers)
-	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate -o requirements.lock pyproject.toml
+# The second lock holds only what the first does not.
+lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (maintainers)
+	@$(COMPILE) --group build -o locks/run.txt pyproject.toml
+	@$(COMPILE) --group dev -c locks/run.txt -o locks/dev.txt pyproject.toml \
+		$$(sed -nE 's/^([a-z0-9._-]+)(\[[^]]*\])?==.*/--no-emit-package \1/p' locks/run.txt)
+	@$(COMPILE) --group pyproject.toml:tools -o locks/uv.txt
 
 clean: ## Remove the virtual environment and local data
 	@rm -rf $(VENV) .ibflow .mypy_cache .pytest_cache .ruff_cache .hypothesis

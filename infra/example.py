@@ -6,7 +6,9 @@ from pathlib import Path
 from infra.feed import Input
 from ingest.terms import Broker, load_terms
 
-BROKER = Path(__file__).parent.parent / "examples" / "broker"
+INSTALLED = Path(__file__).parent / "example_broker"
+"""Where the wheel puts it; a checkout has it among its examples."""
+BROKER = INSTALLED if INSTALLED.exists() else Path(__file__).parent.parent / "examples" / "broker"
 ENDED_PERIODS = ["2026-09", "2026-10"]
 """The months the example trades in."""
 

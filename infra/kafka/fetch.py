@@ -1,16 +1,20 @@
-"""Fetching the locked jars from a Maven repository, and nothing that is not in the lock file."""
+"""Fetching the locked jars from a Maven repository, and nothing that is not in the lock file.
+
+A download that breaks off goes on where it stopped, in this start or the next.
+"""
 
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import httpx
 from jgo.config import GlobalSettings
 from jgo.constants import MAVEN_CENTRAL_URL
-from jgo.env import LockFile
-from jgo.maven import Artifact, MavenContext, PythonResolver
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -21,23 +25,36 @@ FETCH_WORKERS = 8
 FETCH_ATTEMPTS_MAX = 3
 FETCH_PAUSE_S = 1.0
 FETCH_TIMEOUT_S = 15
+JAR_BYTES_MAX = 64 * 1024 * 1024
+AS_STORED = {"Accept-Encoding": "identity"}
+"""Where a download broke off is a place in the stored file, not in a compressed copy of it."""
 
 NETWORK_ADVICE = (
-    "The first start needs the network once, about 54 MB; later starts are offline. Behind a proxy set "
-    "HTTPS_PROXY (and REQUESTS_CA_BUNDLE for its certificate). A mirror is taken from ~/.m2/settings.xml, or "
-    "from the [repositories] section of ~/.config/jgo.conf as `central = URL`"
+    "The first start needs the network once, about 54 MB; later starts are offline, and what has arrived is "
+    "kept. Behind a proxy set HTTPS_PROXY (and SSL_CERT_FILE for its certificate). A mirror is taken from "
+    "~/.m2/settings.xml, or from the [repositories] section of ~/.config/jgo.conf as `central = URL`"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class LockedJar:
+    """One jar of the lock file: its path in any Maven repository, and what it must hash to."""
+
+    path: str
+    sha256: str
 
 
 def fetch_all(repository: Path) -> tuple[Path, ...]:
     """Return every locked jar below `repository`, fetching those that are missing or not as locked."""
-    artifacts = _locked_artifacts(repository)
+    jars = locked_jars()
+    sources = tuple(remote_repositories(Path.home() / ".m2" / "settings.xml").values())
     with (
         _fetch_errors_named(),
+        httpx.Client(timeout=FETCH_TIMEOUT_S, follow_redirects=True, headers=AS_STORED) as http,
         ThreadPoolExecutor(FETCH_WORKERS) as pool,
-        _progress(len(artifacts)) as progress,
+        _progress(len(jars)) as progress,
     ):
-        futures = [pool.submit(_fetch, artifact, sha256) for artifact, sha256 in artifacts]
+        futures = [pool.submit(_fetch, http, sources, jar, repository / jar.path) for jar in jars]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -48,31 +65,26 @@ def fetch_all(repository: Path) -> tuple[Path, ...]:
     return tuple(future.result() for future in futures)
 
 
-def _locked_artifacts(repository: Path) -> list[tuple[Artifact, str]]:
-    context = MavenContext(
-        resolver=PythonResolver(),
-        repo_cache=repository,
-        remote_repos=remote_repositories(Path.home() / ".m2" / "settings.xml"),
-        timeout=FETCH_TIMEOUT_S,
-    )
-    artifacts = []
-    for locked in LockFile.load(LOCK_FILE).dependencies:
-        component = context.project(locked.groupId, locked.artifactId).at_version(locked.version)
-        artifact = component.artifact(locked.classifier or "", locked.packaging)
-        # A jar locked without a hash would match no file: it is refused, not trusted.
-        artifacts.append((artifact, locked.sha256 or ""))
-    return artifacts
+def locked_jars() -> tuple[LockedJar, ...]:
+    """Read the lock file; a jar locked without a hash matches no file: it is refused, not trusted."""
+    jars = []
+    for locked in tomllib.loads(LOCK_FILE.read_text())["dependencies"]:
+        group, artifact, version = locked["groupId"], locked["artifactId"], locked["version"]
+        classifier = f"-{locked['classifier']}" if locked.get("classifier") else ""
+        name = f"{artifact}-{version}{classifier}.{locked['packaging']}"
+        path = f"{group.replace('.', '/')}/{artifact}/{version}/{name}"
+        jars.append(LockedJar(path, locked.get("sha256", "")))
+    return tuple(jars)
 
 
-def _fetch(artifact: Artifact, sha256: str) -> Path:
+def _fetch(http: httpx.Client, sources: tuple[str, ...], locked: LockedJar, jar: Path) -> Path:
     """Fetch one jar unless it is there and right; a wrong file is never left behind."""
-    jar = artifact.context.repo_cache / artifact.component.path_prefix / artifact.cached_filename
     for attempt in range(FETCH_ATTEMPTS_MAX + 1):
-        if jar.exists() and sha256_of(jar) == sha256:
+        if jar.exists() and sha256_of(jar) == locked.sha256:
             return jar
         jar.unlink(missing_ok=True)
         if attempt < FETCH_ATTEMPTS_MAX:
-            _download(artifact, is_last=attempt + 1 == FETCH_ATTEMPTS_MAX)
+            _download(http, sources, locked, jar, is_last=attempt + 1 == FETCH_ATTEMPTS_MAX)
     raise KafkaUnavailable(
         f"{jar.name} is not the file of the lock: wrong SHA-256 in {FETCH_ATTEMPTS_MAX} downloads, so "
         "the Maven repository or a proxy in between serves another file. It was not kept. Try another "
@@ -80,25 +92,44 @@ def _fetch(artifact: Artifact, sha256: str) -> Path:
     )
 
 
-def _download(artifact: Artifact, *, is_last: bool) -> None:
-    try:
-        artifact.resolve()
-    except (OSError, RuntimeError) as error:
-        # What arrived before the connection broke fails its checksum, and is fetched again.
-        is_transient = getattr(error, "errno", None) is None
-        if is_last or not is_transient:
-            raise
-        time.sleep(FETCH_PAUSE_S)
+def _download(
+    http: httpx.Client, sources: tuple[str, ...], locked: LockedJar, jar: Path, *, is_last: bool
+) -> None:
+    """Put the jar in place once it has arrived whole; ask the repositories one after another."""
+    jar.parent.mkdir(parents=True, exist_ok=True)
+    part = jar.with_name(jar.name + ".part")
+    for source in sources:
+        try:
+            _resume(http, f"{source.rstrip('/')}/{locked.path}", part)
+        except httpx.HTTPError:
+            if is_last and source == sources[-1]:
+                raise
+        else:
+            part.replace(jar)
+            return
+    time.sleep(FETCH_PAUSE_S)
+
+
+def _resume(http: httpx.Client, url: str, part: Path) -> None:
+    """Ask for the bytes that are missing; a server that sends all of them again is taken at its word."""
+    have = part.stat().st_size if part.exists() else 0
+    with http.stream("GET", url, headers={"Range": f"bytes={have}-"} if have else {}) as answer:
+        if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # all of it is here; its hash decides
+        answer.raise_for_status()
+        is_rest = answer.status_code == httpx.codes.PARTIAL_CONTENT
+        with part.open("ab" if is_rest else "wb") as file:
+            for block in answer.iter_bytes():
+                if file.tell() > JAR_BYTES_MAX:
+                    raise httpx.DecodingError(f"{url} sends more than {JAR_BYTES_MAX:,} bytes for a jar")
+                file.write(block)
 
 
 @contextmanager
 def _fetch_errors_named() -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError) as error:
-        # requests' errors are OSErrors without an errno; those with one come from the disk.
-        if getattr(error, "errno", None) is not None:
-            raise
+    except httpx.HTTPError as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise KafkaUnavailable(f"cannot fetch Kafka's jars: {reason}. {NETWORK_ADVICE}") from error
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -82,7 +82,10 @@ class MavenAt:
 
     def answer_from_folder(self, folder: Path) -> None:
         """Serve a folder as a Maven repository."""
-        handler = functools.partial(QuietHandler, directory=folder)
+        self.answer_with(functools.partial(QuietHandler, directory=folder))
+
+    def answer_with(self, handler: Callable[..., SimpleHTTPRequestHandler]) -> None:
+        """Let a handler answer every request."""
         self.server = server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.answer_from_port(server.server_port)
@@ -273,6 +276,39 @@ def test_a_wrong_jar_is_refused(cache: Path, maven_at: MavenAt, tmp_path: Path) 
     with pytest.raises(KafkaUnavailable, match=rf"{jar.name} .*wrong SHA-256"):
         classpath(cache)
     assert not jar.exists()
+
+
+def test_a_broken_download_goes_on_where_it_stopped(
+    cache: Path, maven_at: MavenAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrived before the connection broke is not asked for again, nor at the next start."""
+    monkeypatch.setattr("infra.kafka.fetch.FETCH_PAUSE_S", 0.0)
+    jar = cache / "repository" / DAMAGED_JAR
+    right = jar.read_bytes()
+    jar.unlink()
+    jar.with_name(jar.name + ".part").write_bytes(right[:1000])
+    asked: list[str] = []
+
+    class Breaking(QuietHandler):
+        """Answers with half of what is asked for and hangs up, as long as that is more than 4 kB."""
+
+        def do_GET(self) -> None:
+            rest = right[self.first_byte() :]
+            self.send_response(206)
+            self.send_header("Content-Length", str(len(rest)))
+            self.end_headers()
+            self.wfile.write(rest if len(rest) < 4096 else rest[: len(rest) // 2])
+
+        def first_byte(self) -> int:
+            asked.append(self.headers["Range"])
+            return int(asked[-1].removeprefix("bytes=").removesuffix("-"))
+
+    maven_at.answer_with(Breaking)
+    assert jar in classpath(cache)
+    assert jar.read_bytes() == right
+    half = 1000 + (len(right) - 1000) // 2
+    assert asked[:2] == ["bytes=1000-", f"bytes={half}-"]
+    assert not jar.with_name(jar.name + ".part").exists()
 
 
 def test_no_network_at_first_start_is_told(maven_at: MavenAt, tmp_path: Path) -> None:
