@@ -84,6 +84,8 @@ class ServerProfile:
     """MT4 groups, exactly or by prefix, that close a ticket whole and reopen what a partial close leaves."""
     symbols: frozenset[str] = frozenset()
     """The server's symbols as it spells them, for sources that lose the case; empty: not known."""
+    columns: tuple[str, ...] = ()
+    """What the columns of an MT4 statement are, from left to right; empty: it is found out."""
 
     def __post_init__(self) -> None:
         check_server(self.server)
@@ -96,6 +98,7 @@ class Said:
     login: int | None = None
     currency: str = ""
     group: str = ""
+    columns: tuple[str, ...] = ()
 
 
 NOTHING_SAID = Said()
