@@ -50,6 +50,14 @@ KNOWN = (
 CRM_KINDS: frozenset[Kind] = frozenset({"crm-csv", "crm-xml"})
 """What names its servers itself."""
 HEAD_BYTES = 65_536
+HEAD_CHARS = 4_096
+TOP_ROWS = 30
+CALLED: Mapping[Kind, str] = {
+    "mt4-statement": "an MT4 statement",
+    "mt4-json": "JSON of MT4 trades",
+    "mt4-sql-csv": "a dump of MT4's table mt4_trades",
+}
+"""What to call a file in a message; a kind that is not here is called by its name."""
 
 READERS: Mapping[Kind, Read] = {
     "mt5-deals-csv": mt5_deals_csv.read,
@@ -62,6 +70,7 @@ READERS: Mapping[Kind, Read] = {
     "mt4-sql-csv": mt4_sql_csv.read,
 }
 
+_TESTER, _TESTER_TITLE = "strategy tester", "<title>strategy tester:"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
@@ -78,21 +87,16 @@ def detect(path: Path) -> Kind:
     if crm_xml.is_batch(head):
         return "crm-xml"
     if head.startswith(mt5_report.ZIP):
-        if is_workbook(path):
-            return "mt4-statement" if is_statement(xlsx_rows(path)) else "mt5-report"
-        raise UnreadableSource(f"{path.name} is an archive, but no whole workbook. Known: {KNOWN}")
-    page = decoded(head) if head.startswith(_UTF16) or b"<" in head[:4_096] else ""
-    is_html = "<html" in page.lower() or "<table" in page.lower()
-    if is_html:
-        _check_tester(page, path)
-        if is_statement(list(page_rows(page, path))):
-            return "mt4-statement"
+        return _detect_workbook(path)
+    page = _page(head)
+    if page and _is_mt4(page, path):
+        return "mt4-statement"
     if mt5_json_file.is_json(head):
         return _detect_json(head, path)
     _check_signal(head, path)
     if mt5_report.is_report(head):
         return "mt5-report"
-    if is_html:
+    if page:
         raise UnreadableSource(f"{path.name} is HTML, but no statement or report. Known: {KNOWN}")
     if head.startswith(_UTF16):
         raise UnreadableSource(f"{path.name} is UTF-16, but no statement or report. Known: {KNOWN}")
@@ -117,7 +121,7 @@ def read_any(
             f"{path.name} is {kind}, whose columns are known by their names; leave --columns out"
         )
     if counts is not None and profile is not None and profile.clock.is_fixed:
-        counts.notes.append(fixed_offset_note(profile.clock))
+        counts.remarks.append(fixed_offset_note(profile.clock))
     if encoding and kind != "mt4-statement":
         raise UnreadableSource(f"{path.name} is {kind}, which is always UTF-8; leave the encoding out")
     if kind == "crm-csv":
@@ -150,7 +154,7 @@ def read_encoded(
     is_said = profile is None or profile.login is not None or profile.is_currency_said or profile.columns
     if profile is not None and not is_said and not encoding and detect(path) == "mt5-deals-csv":
         if counts is not None and profile.clock.is_fixed:
-            counts.notes.append(fixed_offset_note(profile.clock))
+            counts.remarks.append(fixed_offset_note(profile.clock))
         return mt5_deals_frame.read_encoded(path, profile, received_at, counts)
     return read_any(path, profile, received_at, counts, encoding=encoding)
 
@@ -162,14 +166,37 @@ def missing_options(path: Path, kind: Kind, encoding: str = "") -> list[str]:
     return mt4_sql_csv.missing_options(path) if kind == "mt4-sql-csv" else []
 
 
-def _check_tester(page: str, path: Path) -> None:
-    """Raise for what MT4's strategy tester writes: it looks like trades and is none."""
-    lowered = page.lower()
-    if "<title>strategy tester:" in lowered:
-        raise UnreadableSource(
-            f"{path.name} is a report of MT4's Strategy Tester: its trades were only simulated. Save the"
-            " account's own history instead (MT4 terminal, Account History, right click, Save as Report)"
-        )
+def _detect_workbook(path: Path) -> Kind:
+    if not is_workbook(path):
+        raise UnreadableSource(f"{path.name} is an archive, but no whole workbook. Known: {KNOWN}")
+    rows = xlsx_rows(path)
+    if not is_statement(rows):
+        return "mt5-report"
+    if any(_TESTER in cell.lower() for row in rows[:TOP_ROWS] for cell in row.cells):
+        raise _simulated(path)
+    return "mt4-statement"
+
+
+def _page(head: bytes) -> str:
+    """The beginning of a file as text, if it is of a page with a table."""
+    page = decoded(head) if head.startswith(_UTF16) or b"<" in head else ""
+    return page if "<html" in page.lower() or "<table" in page.lower() else ""
+
+
+def _is_mt4(page: str, path: Path) -> bool:
+    """Tell an MT4 statement by the beginning of its page; raise for what MT4's tester wrote."""
+    has_tickets = is_statement(list(page_rows(page, path)))
+    if _TESTER_TITLE in page.lower() or (has_tickets and _TESTER in page[:HEAD_CHARS].lower()):
+        raise _simulated(path)
+    return has_tickets
+
+
+def _simulated(path: Path) -> UnreadableSource:
+    """What to say of what MT4's strategy tester writes: it looks like trades and is none."""
+    return UnreadableSource(
+        f"{path.name} is a report of MT4's Strategy Tester: its trades were only simulated. Save the"
+        " account's own history instead (MT4 terminal, Account History, right click, Save as Report)"
+    )
 
 
 def _detect_json(head: bytes, path: Path) -> Kind:

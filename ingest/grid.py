@@ -73,9 +73,7 @@ def page_rows(page: str, path: Path) -> Iterator[GridRow]:
     for piece in _pieces(page):
         for node in LexborHTMLParser(f"<table>{piece}").css("tr"):
             number += 1
-            yield GridRow(
-                f"row {_bounded(number, path)}", tuple(_html_cells(node)), title=_title(node)
-            )
+            yield GridRow(f"row {_bounded(number, path)}", tuple(_html_cells(node)), title=_title(node))
 
 
 def check_whole(page: str, path: Path) -> None:

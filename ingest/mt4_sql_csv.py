@@ -17,7 +17,7 @@ from ingest.mt4_record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
 from ingest.mt4_sql import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
 from ingest.server_time import RepeatedHour
-from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_platform
+from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
 from ingest.sql_cells import double
 from ingest.sql_csv import MAX_ROWS, NULLS, kept_cells, to_line
 
@@ -27,7 +27,7 @@ COLUMNS = (*FAMILIES, "CURRENCY", "GROUP")
 
 _OWN = ("TICKET", "CMD", "OPEN_TIME", "CLOSE_TIME")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?")
-_NUMBERS = {name: double for name in AMOUNTS}
+_NUMBERS = dict.fromkeys(AMOUNTS, double)
 
 
 def read(
@@ -41,9 +41,7 @@ def read(
     check_platform(profile, "mt4", path)
     check_header(header, path)
     if not profile.currency and "currency" not in header.columns:
-        raise UnreadableSource(
-            f"{path.name}: {TABLE} does not say its accounts' currency; give it with --currency, or in broker.yaml"
-        )
+        raise Lacking(f"{path.name}: {TABLE} does not have its accounts' currency", ("--currency",))
     reader = _Reader(path, header, profile, received_at, counts if counts is not None else Counts())
     return reader.read() if counts is None else counted(reader.read(), counts)
 
@@ -56,9 +54,7 @@ def is_header(header: Header) -> bool:
 def check_header(header: Header, path: Path) -> None:
     """Raise `UnreadableSource`, naming what is missing."""
     if not is_header(header):
-        raise UnreadableSource(
-            f"{path.name} is no dump of {TABLE}: its first line does not name its columns"
-        )
+        raise UnreadableSource(f"{path.name} is no dump of {TABLE}: its first line does not name its columns")
     if missing := [name for name in NEEDED if name.lower() not in header.columns]:
         raise UnreadableSource(
             f"{path.name}: the column {', '.join(missing)} is missing; dump all columns of {TABLE}"

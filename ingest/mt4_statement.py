@@ -35,6 +35,7 @@ from ingest.sources import (
     BadRow,
     Graveyard,
     Item,
+    Lacking,
     ServerProfile,
     UnreadableSource,
     check_platform,
@@ -118,7 +119,7 @@ def read(
     """Yield a statement's dead letters, then its deals in order of time, then ticket.
 
     `encoding` names the PC's code page, such as `gbk`. What the columns of an unknown template were
-    taken for is in the notes of `counts`.
+    taken for is in the remarks of `counts`.
     """
     check_platform(profile, "mt4", path)
     top, tables = split_tables(_grid(path, encoding))
@@ -130,9 +131,14 @@ def read(
     layout = columns_of(tables, profile.columns, path.name)
     tally = counts if counts is not None else Counts()
     if layout.note:
-        tally.notes.append(f"{path.name}: {layout.note}")
+        tally.remarks.append(f"{path.name}: {layout.note}")
     items = _Statement(
-        path.name, profile, account, layout, Graveyard(f"{KIND} {path.name}", received_at, profile.server), tally
+        path.name,
+        profile,
+        account,
+        layout,
+        Graveyard(f"{KIND} {path.name}", received_at, profile.server),
+        tally,
     )
     found = items.read(tables)
     return iter(found) if counts is None else counted(found, counts)
@@ -198,10 +204,8 @@ def _settled(found: Account, profile: ServerProfile, path: Path) -> Account:
     """What the file says of its account, completed by the profile; raise where the two differ."""
     wanted = {"--login": profile.login, "--currency": profile.currency}
     if lacking := [option for option in _missing(found) if not wanted[option]]:
-        raise UnreadableSource(
-            f"{path.name} is an MT4 statement that does not say its account's"
-            f" {' and '.join(option.removeprefix('--') for option in lacking)}; give {' and '.join(lacking)}"
-        )
+        what = " and ".join(option.removeprefix("--") for option in lacking)
+        raise Lacking(f"{path.name} is an MT4 statement without its account's {what}", tuple(lacking))
     number = found.login or profile.login or 0
     if profile.login not in (None, number):
         raise UnreadableSource(f"{path.name} is of account {number}, but the profile says {profile.login}")
@@ -267,7 +271,7 @@ class _Statement:
                 self._bury(row, bad, found)
         self._add_trades(found)
         if found.tickets and not self._profile.symbols:
-            self._counts.notes.append(UNSPELLED)
+            self._counts.remarks.append(UNSPELLED)
         return [*found.buried, *(deal for *_, deal in sorted(found.deals, key=lambda entry: entry[:3]))]
 
     def _sort_out(self, row: _Row, found: _Found) -> None:
@@ -346,7 +350,9 @@ class _Statement:
                 f"a {kind_text} with {len(row.cells)} cells; a trade of this statement has {width}",
             )
         if kind != "trade":
-            raise BadRow("unknown_type", f"Type `{shown(kind_text)}` in a trade's row; a trade is buy or sell")
+            raise BadRow(
+                "unknown_type", f"Type `{shown(kind_text)}` in a trade's row; a trade is buy or sell"
+            )
         return False
 
     def _cash(self, row: _Row) -> Deal:
@@ -356,8 +362,8 @@ class _Statement:
         if filled[-1] <= comment_at or any(comment_at < place < filled[-1] for place in filled):
             raise BadRow(
                 "wrong_cells",
-                f"the row has {len(filled)} filled cells; a cash operation has five: ticket, time, type, comment"
-                " and amount",
+                f"the row has {len(filled)} filled cells; a cash operation has five: ticket, time, type,"
+                " comment and amount",
             )
         kind, _ = to_kind(self._text(row, "type"))
         server_time = self._text(row, "open_time")

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Literal, get_args
 
 from ingest.cells import ZERO, shown, to_amount
@@ -124,12 +125,14 @@ def columns_of(tables: Sequence[Table], said: Sequence[str], name: str) -> Layou
     except _Misfit as misfit:
         raise _refused(name, headed, str(misfit)) from None
     words = headed[0].cells if headed else ()
-    told = ", ".join(
-        f"{role} `{shown(words[place])}`" if place < len(words) and words[place] else f"{role} column {place + 1}"
-        for place, role in enumerate(roles)
+    told = [
+        f"{role} {f'`{shown(word)}`' if word else f'column {place + 1}'}"
+        for place, (role, word) in enumerate(zip_longest(roles, words[: len(roles)], fillvalue=""))
         if role != LEFT_OUT
+    ]
+    return Layout(
+        roles, f"columns of a template that is not known, by what is in them: {', '.join(told)}; {checked}"
     )
-    return Layout(roles, f"columns of a template that is not known, understood by what is in them: {told}; {checked}")
 
 
 def _to_roles(words: Iterable[str]) -> tuple[Role, ...]:
@@ -187,15 +190,13 @@ def _roles(trades: Sequence[Sequence[str]], headed: Sequence[GridRow]) -> tuple[
     roles[_first(kinds, "side", 0, "buy and sell")] = "type"
     item = _first(kinds, "text", opened, "symbols")
     roles[item] = "item"
-    closed = next(
-        (at for at in range(item + 1, width) if kinds[at] in ("time", "empty")), None
-    )
+    closed = next((at for at in range(item + 1, width) if kinds[at] in ("time", "empty")), None)
     if closed is None:
         raise _Misfit("no column behind the symbols has closing times")
     roles[closed] = "close_time"
     middle = [at for at in range(opened + 1, closed) if kinds[at] == "number"]
     if len(middle) not in (2, 4):
-        raise _Misfit(f"between the two times stand {len(middle)} columns of numbers, not size, price, S/L, T/P")
+        raise _Misfit(f"between the times stand {len(middle)} columns of numbers, not size, price, S/L, T/P")
     for at, role in zip(middle, TEMPLATE[3:4] + TEMPLATE[5:8], strict=False):
         roles[at] = role
     behind = [at for at in range(closed + 1, width) if kinds[at] == "number"]
@@ -258,8 +259,11 @@ def _word(headings: GridRow, place: int) -> tuple[Role, ...]:
 def _check(
     layout: Layout, trades: Sequence[Sequence[str]], sums: Sequence[Sequence[str]], headed: Sequence[GridRow]
 ) -> str:
-    """Say what adds up; raise `_Misfit` for what does not."""
+    """Say what proves the columns: known headings, or what adds up; raise `_Misfit` for what does not."""
     _check_words(layout, headed)
+    if headed and all(_word(headed[0], place) for role, place in layout.at.items()):
+        _check_sizes(layout, trades)
+        return "all are known words"
     closed = [row for row in trades if layout.cell(row, "close_time")]
     _check_times(layout, closed)
     _check_sizes(layout, trades)
@@ -275,8 +279,10 @@ def _check(
 
 def _check_words(layout: Layout, headed: Sequence[GridRow]) -> None:
     for headings in headed:
-        if len(headings.cells) not in (len(layout.roles), len(layout.roles) + 1):
-            raise _Misfit(f"its rows have {len(layout.roles)} columns, its headings {len(headings.cells)}")
+        if headings.filled[-1] >= len(layout.roles):
+            raise _Misfit(
+                f"its rows have {len(layout.roles)} columns, its headings {headings.filled[-1] + 1}"
+            )
         for place, role in enumerate(layout.roles):
             words = _word(headings, place)
             if words and role not in words:
@@ -335,7 +341,10 @@ def _check_sums(layout: Layout, trades: Sequence[Sequence[str]], sums: Iterable[
         for row in sums
         if len(places) > 1 and len(row) > max(places) and _is_sums(row, places)
     ]
-    parts = [[row for row in trades if bool(layout.cell(row, "close_time")) is is_past] for is_past in (True, False)]
+    parts = (
+        [row for row in trades if layout.cell(row, "close_time")],
+        [row for row in trades if not layout.cell(row, "close_time")],
+    )
     real = [[sum((_number(row[place]) or ZERO for row in part), ZERO) for place in places] for part in parts]
     for amounts in told:
         if amounts not in real:
