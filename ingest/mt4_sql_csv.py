@@ -16,9 +16,9 @@ from ingest.mt4_json import HUNDREDTH_E8, to_record
 from ingest.mt4_record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
 from ingest.mt4_sql import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
-from ingest.server_time import RepeatedHour
+from ingest.server_time import MIN_YEAR, RepeatedHour
 from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
-from ingest.sql_cells import double
+from ingest.sql_cells import double, wall_clock
 from ingest.sql_csv import MAX_ROWS, NULLS, kept_cells, to_line
 
 KIND = "mt4-sql-csv"
@@ -175,7 +175,7 @@ class _Reader:
     ) -> Mt4Record | None:
         for name in ("OPEN_TIME", "CLOSE_TIME"):
             # A damaged closing time must not leave the ticket open.
-            if (text := named[name]) is not None and not _TIME.fullmatch(text):
+            if (text := named[name]) is not None and not _is_time(text):
                 raise BadRow("bad_time", f"{name} is not a time such as 2025-03-13 00:36:37; dump it as such")
         raw = to_raw(named, self._numbers, {})
         with suppress(KeyError, ValueError):
@@ -194,6 +194,12 @@ class _Reader:
         # What was said of the file goes along, so that the row alone is the ticket it was in its file.
         payload = to_line((*cells, *self._said.values()), self._header.delimiter).encode()
         return self._graveyard.bury(payload, f"line {line}", bad, is_blanked=is_blanked)
+
+
+def _is_time(text: str) -> bool:
+    if _TIME.fullmatch(text) is None:
+        return False
+    return text < str(MIN_YEAR) or wall_clock(text) is not None  # 1970 and 0000 are no time, rightly
 
 
 class _Known(NamedTuple):
