@@ -335,7 +335,8 @@ def _check_swaps(layout: Layout, closed: Sequence[Sequence[str]]) -> None:
 
 def _check_sums(layout: Layout, trades: Sequence[Sequence[str]], sums: Iterable[Sequence[str]]) -> bool:
     """Compare rows of sums with their columns: of closed trades, of open ones, whichever they stand under."""
-    places = [layout.at[role] for role in ("commission", "taxes", "swap", "profit") if role in layout.at]
+    roles: list[Role] = [role for role in TEMPLATE[-4:] if role in layout.at]
+    places = [layout.at[role] for role in roles]
     told = [
         [_number(row[place]) or ZERO for place in places]
         for row in sums
@@ -345,7 +346,10 @@ def _check_sums(layout: Layout, trades: Sequence[Sequence[str]], sums: Iterable[
         [row for row in trades if layout.cell(row, "close_time")],
         [row for row in trades if not layout.cell(row, "close_time")],
     )
-    real = [[sum((_number(row[place]) or ZERO for row in part), ZERO) for place in places] for part in parts]
+    real = [
+        [sum((_number(layout.cell(row, role)) or ZERO for row in part), ZERO) for role in roles]
+        for part in parts
+    ]
     for amounts in told:
         if amounts not in real:
             raise _Misfit(
