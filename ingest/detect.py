@@ -20,11 +20,11 @@ from ingest import (
 )
 from ingest.counts import Counts
 from ingest.grid import decoded, page_rows
-from ingest.mt4_statement_rows import is_statement
+from ingest.mt4_statement_rows import is_statement, workbook_rows
 from ingest.rows import column_name, read_header
 from ingest.server_time import fixed_offset_note
 from ingest.sources import EncodedDeals, Item, Read, ServerProfile, UnreadableSource, agreeing, check_size
-from ingest.xlsx import is_workbook, xlsx_rows
+from ingest.xlsx import is_workbook
 
 Kind = Literal[
     "mt5-deals-csv",
@@ -169,7 +169,7 @@ def missing_options(path: Path, kind: Kind, encoding: str = "") -> list[str]:
 def _detect_workbook(path: Path) -> Kind:
     if not is_workbook(path):
         raise UnreadableSource(f"{path.name} is an archive, but no whole workbook. Known: {KNOWN}")
-    rows = xlsx_rows(path)
+    rows = workbook_rows(path)
     if not is_statement(rows):
         return "mt5-report"
     if any(_TESTER in cell.lower() for row in rows[:TOP_ROWS] for cell in row.cells):

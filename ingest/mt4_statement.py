@@ -29,7 +29,15 @@ from ingest.counts import Counts, counted
 from ingest.grid import GridRow, check_whole, page_rows
 from ingest.mt4_record import ARCHIVED, Mt4Record, reopened_volumes, to_close_reason, to_deals
 from ingest.mt4_statement_columns import Layout, Role, columns_of
-from ingest.mt4_statement_rows import Table, TableKind, is_pending, is_record, is_time, split_tables
+from ingest.mt4_statement_rows import (
+    Table,
+    TableKind,
+    is_pending,
+    is_record,
+    is_time,
+    split_tables,
+    workbook_rows,
+)
 from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
 from ingest.sources import (
     BadRow,
@@ -41,7 +49,6 @@ from ingest.sources import (
     check_platform,
     check_size,
 )
-from ingest.xlsx import xlsx_rows
 
 KIND = "mt4-statement"
 MAX_HTML_BYTES = 64_000_000
@@ -225,7 +232,7 @@ def _grid(path: Path, encoding: str) -> Sequence[GridRow]:
     if is_workbook:
         if encoding:
             raise UnreadableSource(f"{path.name} is a workbook, which has no code page; leave --encoding out")
-        return xlsx_rows(path)
+        return workbook_rows(path)
     page = decoded(path, encoding)
     check_whole(page, path)
     return list(page_rows(page, path))

@@ -119,11 +119,13 @@ def columns_of(tables: Sequence[Table], said: Sequence[str], name: str) -> Layou
             raise _refused(name, headed, "it has no trade, and not the usual number of columns")
         return Layout(TEMPLATE, "columns taken as MetaQuotes' own template has them, for no trade tells them")
     sums = [row.cells for table in tables for row in table.rows if not is_record(row, table.kind)]
+    roles: tuple[Role, ...] = ()
     try:
         roles = _roles(_alike(trades), headed)
         checked = _check(Layout(roles), trades, sums, headed)
     except _Misfit as misfit:
-        raise _refused(name, headed, str(misfit)) from None
+        tried = f"; tried as {', '.join(roles)}" if roles else ""
+        raise _refused(name, headed, f"{misfit}{tried}") from None
     words = headed[0].cells if headed else ()
     told = [
         f"{role} {f'`{shown(word)}`' if word else f'column {place + 1}'}"

@@ -5,12 +5,16 @@ every template. Headings, banners and sums are what is left.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 from ingest.cells import KINDS
 from ingest.grid import GridRow
+from ingest.xlsx import counts_from_1904, xlsx_rows
 
 TableKind = Literal["closed", "open", "working", "after", "unknown"]
 
@@ -27,6 +31,10 @@ MIN_RECORD_CELLS = 10
 """A ticket's row fills eleven cells or more; sums and summaries eight at most."""
 
 _TIME = re.compile(r"[0-9]{4}([.-])[0-9]{2}\1[0-9]{2} [0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
+_FIRST_DAY = datetime(1899, 12, 30)  # noqa: DTZ001 - a server's wall clock has no zone
+_FIRST_DAY_OF_MACS = datetime(1904, 1, 1)  # noqa: DTZ001 - the same
+_DAYS = re.compile(r"[3-7][0-9]{4}(?:\.[0-9]{1,12})?")
+_TIME_COLUMNS = (1, 8)
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _LABEL = re.compile(r"[^\W\d_]{2}.{0,60}[:\uff1a]", re.DOTALL)
 _PENDING = re.compile(r"(?:buy|sell) (?:limit|stop)")
@@ -72,6 +80,28 @@ def is_statement(rows: Sequence[GridRow]) -> bool:
         begins_ticket(row.cells) or BANNERS.get(_only_cell(row)) == "closed" or _only_cell(row) == NOTHING
         for row in rows
     )
+
+
+def workbook_rows(path: Path) -> list[GridRow]:
+    """The rows of a statement that was saved as a workbook, with its times as MetaTrader writes them.
+
+    Where a spreadsheet takes `2025.06.02 10:00:00` for a date, it keeps the days since 1899, or 1904.
+    """
+    rows = xlsx_rows(path)
+    first_day = _FIRST_DAY_OF_MACS if counts_from_1904(path) else _FIRST_DAY
+    return [replace(row, cells=tuple(_with_times(row.cells, first_day))) for row in rows]
+
+
+def _with_times(cells: Sequence[str], first_day: datetime) -> Iterator[str]:
+    is_ticket = _NUMBER.fullmatch(cells[0] if cells else "") is not None and is_type("".join(cells[2:3]))
+    for place, cell in enumerate(cells):
+        is_day = is_ticket and place in _TIME_COLUMNS and _DAYS.fullmatch(cell) is not None
+        yield _to_time(Decimal(cell), first_day) if is_day else cell
+
+
+def _to_time(days: Decimal, first_day: datetime) -> str:
+    at = first_day + timedelta(seconds=int((days * 86_400).to_integral_value()))
+    return f"{at:%Y.%m.%d %H:%M:%S}"
 
 
 def begins_ticket(cells: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from ingest_exports import RECEIVED, TITLES, ledger, mt4, sorted_out, statement, ticket, tr
-from ingest_reports import xlsx_file
+from ingest_reports import xlsx_file, xlsx_parts, zip_file
 from typer.testing import CliRunner
 
 from infra.cli import app
@@ -150,6 +150,7 @@ def test_what_does_not_add_up_is_refused(tmp_path: Path, rows: str, why: str) ->
     with pytest.raises(UnreadableSource) as refused:
         read_page(tmp_path, page(JAPANESE, rows))
     assert why in str(refused.value)
+    assert "tried as ticket, open_time, type, size, item" in str(refused.value)
     assert f"--columns {','.join(TEMPLATE)}" in str(refused.value)
     assert "損益" in str(refused.value)
 
@@ -262,6 +263,26 @@ def test_a_statement_as_a_workbook(tmp_path: Path) -> None:
     assert letters == []
     assert ledger(deals, "deal_id", "revision") == ledger(html, "deal_id", "revision")
     assert [deal.deal_id for deal in deals] == ["2", "1:open", "1:close"]
+
+
+def test_a_workbook_that_took_times_for_dates(tmp_path: Path) -> None:
+    """A spreadsheet keeps days since 1899: 45810 is 2 June 2025, ten hours are 0.41666…; to the second."""
+    usual = ["1", "2025.06.02 10:00:00", "buy", "0.50", "btcusd", "45810.50", "0", "0", "2025.06.02 11:00:01"]
+    dated = [*usual[:1], "45810.4166666667", *usual[2:8], "45810.458344907"]
+    tail = ["45811.50", "-3.5", "0", "0", "0.50"]
+    times = []
+    for row in (usual, dated):
+        path = xlsx_file(tmp_path / "statement.xlsx", grid_of([*row, *tail]))
+        deals, letters = sorted_out(read_any(path, mt4(), RECEIVED))
+        assert letters == []
+        times.append(ledger(deals, "deal_id", "revision", "server_time", "price"))
+    assert times[0] == times[1]
+    assert [one[2] for one in times[1]] == ["2025.06.02 10:00:00", "2025.06.02 11:00:01"]
+    parts = xlsx_parts(grid_of([*dated, *tail]))
+    book = parts["xl/workbook.xml"].decode("utf-16").replace("<sheets>", '<workbookPr date1904="1"/><sheets>')
+    path = zip_file(tmp_path / "mac.xlsx", parts | {"xl/workbook.xml": book.encode("utf-16")})
+    deals, _ = sorted_out(read_any(path, mt4(), RECEIVED))
+    assert deals[0].server_time == "2029.06.03 10:00:00", "1,462 days later"
 
 
 def test_the_tester_is_named(tmp_path: Path) -> None:
