@@ -74,6 +74,9 @@ TermsDir = Annotated[
 FileLogin = Annotated[int | None, typer.Option("--login", min=1, help="Account, if the files name none.")]
 FileCurrency = Annotated[str, typer.Option("--currency", help="Deposit currency, if the files name none.")]
 FileGroup = Annotated[str, typer.Option("--group", help="The account's group, if the files name none.")]
+FileColumns = Annotated[
+    str, typer.Option("--columns", help="Columns of an MT4 statement, left to right: ticket,open_time,type,…")
+]
 Encoding = Annotated[str, typer.Option(help="Code page of an MT4 statement, such as gbk.")]
 Quotes = Annotated[
     Path | None,
@@ -219,6 +222,7 @@ def ingest(
     login: FileLogin = None,
     currency: FileCurrency = "",
     group: FileGroup = "",
+    columns: FileColumns = "",
     encoding: Encoding = "",
     quotes: Quotes = None,
     quote_tolerance: Tolerance = DEFAULT_TOLERANCE,
@@ -226,7 +230,8 @@ def ingest(
     """Publish what is in exports and CRM files; what is known already does nothing.
 
     Formats are told by content: MT5 Manager's deals CSV; MT5 reports as HTML,
-    XLSX or CSV; MT4 statements; JSON of the MetaTrader5 package, the Web API,
+    XLSX or CSV; MT4 statements as HTML or XLSX; dumps of mt5_deals and
+    mt4_trades as CSV; JSON of the MetaTrader5 package, the Web API,
     mt4manager or CPlugin; a CRM's CSV or XML. Exit 3 if rows could not be used:
     `ibflow dead-letters list` shows them, the others are published.
     """
@@ -235,6 +240,7 @@ def ingest(
     from infra.bootstrap import kafka_servers, prepare_topics
     from infra.feed import Input, Pace, feed, profile_of, read_quotes
     from ingest.counts import Counts
+    from ingest.mt4_statement_columns import to_columns
     from ingest.sources import Said
     from ingest.terms import load_terms
 
@@ -244,7 +250,7 @@ def ingest(
         if server and server not in broker.servers:
             known = ", ".join(sorted(broker.servers))
             raise typer.BadParameter(f"broker.yaml has no server {server}; it has {known}")
-        said = Said(login, currency, group)
+        said = Said(login, currency, group, to_columns(columns) if columns else ())
         beside = None
         if quotes is not None:
             if not server:
@@ -255,8 +261,8 @@ def ingest(
         kafka = kafka_servers(settings)
         prepare_topics(settings, kafka)
         pace = Pace()
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=err) as bar:
+        parts = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*parts, console=err) as bar:
             task = bar.add_task("reading")
             feed(inputs, kafka, counts, lambda done: bar.update(task, description=pace(done)))
     for line in counts.lines():
@@ -277,6 +283,13 @@ def normalise(
     login: FileLogin = None,
     currency: FileCurrency = "",
     group: FileGroup = "",
+    columns: FileColumns = "",
+    terms: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Folder of terms YAML: the server is as they have it."
+        ),
+    ] = None,
     margin_mode: Annotated[str, typer.Option(help="hedging or netting, if all groups are one.")] = "",
     encoding: Encoding = "",
     quotes: Quotes = None,
@@ -285,11 +298,12 @@ def normalise(
     """Print the events of a file as JSON lines, and on stderr what was rejected and a summary.
 
     Nothing is published: a look at a file before `ibflow ingest`, which reads
-    the same formats. Exports of a platform need --server, --platform and
-    --timezone; CRM files do not. Exit 2 if the file cannot be used, 3 if rows
-    of it cannot.
+    the same formats. Exports of a platform need --server, and --timezone or,
+    for the very revisions of `ibflow ingest`, --terms; CRM files do not.
+    Exit 2 if the file cannot be used, 3 if rows of it cannot.
     """
     from infra.normalise import normalise as run
+    from ingest.mt4_statement_columns import to_columns
     from ingest.sources import Said
 
     with told():
@@ -298,13 +312,14 @@ def normalise(
             server,
             platform,
             timezone,
-            Said(login, currency, group),
+            Said(login, currency, group, to_columns(columns) if columns else ()),
             margin_mode,
             sys.stdout.buffer,
             err,
             encoding=encoding,
             quotes=quotes,
             tolerance=quote_tolerance,
+            terms=terms,
         )
     for line in counts.lines():
         err.print(escape(line), highlight=False)

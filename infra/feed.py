@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ingest import quotes_csv
 from ingest.counts import Counts
-from ingest.detect import CRM_KINDS, detect, read_any, read_encoded
+from ingest.detect import CALLED, CRM_KINDS, detect, missing_options, read_any, read_encoded
 from ingest.produce import PublishReport, publish
 from ingest.quotes_csv import Quotes, quoted, to_tolerance
 from ingest.server_time import ServerClock, parse_rule
-from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Said, ServerProfile, UnreadableSource
+from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Lacking, Said, ServerProfile, UnreadableSource
 from ingest.terms import Broker, Server
 from schemas.errors import Unusable
 
@@ -65,6 +65,7 @@ def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
         login=said.login,
         group=said.group,
         is_currency_said=bool(said.currency),
+        columns=said.columns,
         close_reopen=server.close_reopen,
         symbols=server.symbols,
     )
@@ -107,8 +108,13 @@ def _profile_for(given: Input) -> ServerProfile | None:
     """The profile of a file's server; raise `UnreadableSource` where an export lacks one."""
     if given.server is not None:
         return profile_of(given.server, given.said)
-    if detect(given.path) not in CRM_KINDS:
-        raise UnreadableSource(
-            f"{given.path.name} is a platform export; say which server it is from with --server"
+    if (kind := detect(given.path)) not in CRM_KINDS:
+        account = {"--login": given.said.login, "--currency": given.said.currency}
+        lacking = [
+            option for option in missing_options(given.path, kind, given.encoding) if not account[option]
+        ]
+        raise Lacking(
+            f"{given.path.name} is {CALLED.get(kind, kind)}, an export that does not name its server",
+            ("--server", *lacking),
         )
     return None

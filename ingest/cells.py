@@ -122,6 +122,16 @@ def to_volume_e8(text: str) -> int:
     return int(parts[1]) * 100_000_000 + int((parts[2] or "").ljust(8, "0"))
 
 
+def check_price(price: Decimal | None) -> None:
+    """Raise `BadRow` for a trade at a price of 0: nothing was ever bought or sold so."""
+    if price is not None and not price:
+        raise BadRow(
+            "bad_price",
+            "a trade at a price of 0 is none: it stands for something else, such as a sum of archived trades;"
+            " dismiss it, or correct it on the server and export it again",
+        )
+
+
 def to_number(text: str, column: str) -> int:
     """Read a login, deal or ticket number; never zero."""
     if not (text.isdigit() and text.isascii()):

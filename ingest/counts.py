@@ -58,6 +58,8 @@ class Counts:
     trades: dict[str, Sums] = field(default_factory=dict)
     cash: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Amounts of cash operations by kind and currency."""
+    remarks: list[str] = field(default_factory=list)
+    """What a person should know of how a file was read."""
     balance_steps: int = 0
     """Balances that were compared with the one before and the amounts between."""
     balance_breaks: list[str] = field(default_factory=list)
@@ -108,7 +110,7 @@ class Counts:
         told += [
             f"{kind} in {currency}: {amount:f}" for (kind, currency), amount in sorted(self.cash.items())
         ]
-        return told + self._balance_lines()
+        return told + self._balance_lines() + [f"note: {remark}" for remark in dict.fromkeys(self.remarks)]
 
     def _balance_lines(self) -> list[str]:
         if not self.balance_steps:

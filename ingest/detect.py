@@ -10,6 +10,7 @@ from ingest import (
     crm_csv,
     crm_xml,
     mt4_json_file,
+    mt4_sql_csv,
     mt4_statement,
     mt5_deals_csv,
     mt5_deals_frame,
@@ -18,8 +19,10 @@ from ingest import (
     mt5_sql_csv,
 )
 from ingest.counts import Counts
-from ingest.grid import decoded
+from ingest.grid import decoded, page_rows
+from ingest.mt4_statement_rows import is_statement, workbook_rows
 from ingest.rows import column_name, read_header
+from ingest.server_time import fixed_offset_note
 from ingest.sources import EncodedDeals, Item, Read, ServerProfile, UnreadableSource, agreeing, check_size
 from ingest.xlsx import is_workbook
 
@@ -31,6 +34,7 @@ Kind = Literal[
     "mt5-web-api-json",
     "mt4-statement",
     "mt4-json",
+    "mt4-sql-csv",
     "crm-csv",
     "crm-xml",
 ]
@@ -39,12 +43,21 @@ KNOWN = (
     " database, dumped as CSV), mt5-report (MT5 terminal, Trade History Report as HTML or XLSX, or saved as"
     " CSV), mt5-terminal-json (deals of the MetaTrader5 package), mt5-web-api-json (answers of /api/deal),"
     " mt4-statement (MT4 terminal or server, Statement or"
-    " DetailedStatement as HTML), mt4-json (trades of mt4manager or the CPlugin Web API), crm-csv (our own:"
+    " DetailedStatement as HTML, or saved again as XLSX), mt4-json (trades of mt4manager or the CPlugin Web"
+    " API), mt4-sql-csv (the table mt4_trades of a report server, dumped as CSV), crm-csv (our own:"
     " event,event_id,occurred_at,client_id,…), crm-xml (the same fields: <crm><record><event>…)"
 )
 CRM_KINDS: frozenset[Kind] = frozenset({"crm-csv", "crm-xml"})
 """What names its servers itself."""
 HEAD_BYTES = 65_536
+HEAD_CHARS = 4_096
+TOP_ROWS = 30
+CALLED: Mapping[Kind, str] = {
+    "mt4-statement": "an MT4 statement",
+    "mt4-json": "JSON of MT4 trades",
+    "mt4-sql-csv": "a dump of MT4's table mt4_trades",
+}
+"""What to call a file in a message; a kind that is not here is called by its name."""
 
 READERS: Mapping[Kind, Read] = {
     "mt5-deals-csv": mt5_deals_csv.read,
@@ -54,8 +67,10 @@ READERS: Mapping[Kind, Read] = {
     "mt5-web-api-json": mt5_json_file.read,
     "mt4-statement": mt4_statement.read,
     "mt4-json": mt4_json_file.read,
+    "mt4-sql-csv": mt4_sql_csv.read,
 }
 
+_TESTER, _TESTER_TITLE = "strategy tester", "<title>strategy tester:"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
@@ -72,21 +87,19 @@ def detect(path: Path) -> Kind:
     if crm_xml.is_batch(head):
         return "crm-xml"
     if head.startswith(mt5_report.ZIP):
-        if is_workbook(path):
-            return "mt5-report"
-        raise UnreadableSource(f"{path.name} is an archive, but no whole workbook. Known: {KNOWN}")
-    is_html = b"<html" in head.lower() or b"<table" in head.lower()
-    if is_html and b"Account:" in head and b"Transactions:" in head:
+        return _detect_workbook(path)
+    page = _page(head)
+    if page and _is_mt4(page, path):
         return "mt4-statement"
     if mt5_json_file.is_json(head):
         return _detect_json(head, path)
     _check_signal(head, path)
     if mt5_report.is_report(head):
         return "mt5-report"
-    if is_html:
+    if page:
         raise UnreadableSource(f"{path.name} is HTML, but no statement or report. Known: {KNOWN}")
     if head.startswith(_UTF16):
-        raise UnreadableSource(f"{path.name} is UTF-16, but no MT5 report. Known: {KNOWN}")
+        raise UnreadableSource(f"{path.name} is UTF-16, but no statement or report. Known: {KNOWN}")
     return _detect_csv(path)
 
 
@@ -103,6 +116,12 @@ def read_any(
     `encoding` is the code page of an MT4 statement; other files are UTF-8.
     """
     kind = detect(path)
+    if profile is not None and profile.columns and kind != "mt4-statement":
+        raise UnreadableSource(
+            f"{path.name} is {kind}, whose columns are known by their names; leave --columns out"
+        )
+    if counts is not None and profile is not None and profile.clock.is_fixed:
+        counts.remarks.append(fixed_offset_note(profile.clock))
     if encoding and kind != "mt4-statement":
         raise UnreadableSource(f"{path.name} is {kind}, which is always UTF-8; leave the encoding out")
     if kind == "crm-csv":
@@ -132,10 +151,52 @@ def read_encoded(
 
     Where a person said what the file must agree with, each deal is looked at, so there is no fast lane.
     """
-    is_said = profile is None or profile.login is not None or profile.is_currency_said
+    is_said = profile is None or profile.login is not None or profile.is_currency_said or profile.columns
     if profile is not None and not is_said and not encoding and detect(path) == "mt5-deals-csv":
+        if counts is not None and profile.clock.is_fixed:
+            counts.remarks.append(fixed_offset_note(profile.clock))
         return mt5_deals_frame.read_encoded(path, profile, received_at, counts)
     return read_any(path, profile, received_at, counts, encoding=encoding)
+
+
+def missing_options(path: Path, kind: Kind, encoding: str = "") -> list[str]:
+    """The options that tell what a file leaves open of its account, beside those of its server."""
+    if kind == "mt4-statement":
+        return mt4_statement.missing_options(path, encoding)
+    return mt4_sql_csv.missing_options(path) if kind == "mt4-sql-csv" else []
+
+
+def _detect_workbook(path: Path) -> Kind:
+    if not is_workbook(path):
+        raise UnreadableSource(f"{path.name} is an archive, but no whole workbook. Known: {KNOWN}")
+    rows = workbook_rows(path)
+    if not is_statement(rows):
+        return "mt5-report"
+    if any(_TESTER in cell.lower() for row in rows[:TOP_ROWS] for cell in row.cells):
+        raise _simulated(path)
+    return "mt4-statement"
+
+
+def _page(head: bytes) -> str:
+    """The beginning of a file as text, if it is of a page with a table."""
+    page = decoded(head) if head.startswith(_UTF16) or b"<" in head else ""
+    return page if "<html" in page.lower() or "<table" in page.lower() else ""
+
+
+def _is_mt4(page: str, path: Path) -> bool:
+    """Tell an MT4 statement by the beginning of its page; raise for what MT4's tester wrote."""
+    has_tickets = is_statement(list(page_rows(page, path)))
+    if _TESTER_TITLE in page.lower() or (has_tickets and _TESTER in page[:HEAD_CHARS].lower()):
+        raise _simulated(path)
+    return has_tickets
+
+
+def _simulated(path: Path) -> UnreadableSource:
+    """What to say of what MT4's strategy tester writes: it looks like trades and is none."""
+    return UnreadableSource(
+        f"{path.name} is a report of MT4's Strategy Tester: its trades were only simulated. Save the"
+        " account's own history instead (MT4 terminal, Account History, right click, Save as Report)"
+    )
 
 
 def _detect_json(head: bytes, path: Path) -> Kind:
@@ -164,6 +225,8 @@ def _detect_csv(path: Path) -> Kind:
         raise UnreadableSource(f"{error}. Known: {KNOWN}") from None
     if mt5_sql_csv.is_header(header):
         return "mt5-sql-csv"
+    if mt4_sql_csv.is_header(header):
+        return "mt4-sql-csv"
     if mt5_deals_csv.is_header(header):
         return "mt5-deals-csv"
     if crm_csv.is_header(header):

@@ -34,6 +34,8 @@ class GridRow:
     """True where empty cells at the end are left out, as workbooks do."""
     is_cut: bool = False
     """True for text whose last line has no end: its last cell may be half a number."""
+    title: str = ""
+    """What an HTML row's first cell says when pointed at: MT4 writes a ticket's comment there."""
 
     @property
     def filled(self) -> tuple[int, ...]:
@@ -62,11 +64,16 @@ def html_rows(path: Path) -> Iterator[GridRow]:
     check_size(path, MAX_TABLE_BYTES)
     text = decoded(path.read_bytes())
     check_whole(text, path)
+    yield from page_rows(text, path)
+
+
+def page_rows(page: str, path: Path) -> Iterator[GridRow]:
+    """Yield the rows of the tables of a page, or of the beginning of one, as `html_rows` does."""
     number = 0
-    for piece in _pieces(text):
+    for piece in _pieces(page):
         for node in LexborHTMLParser(f"<table>{piece}").css("tr"):
             number += 1
-            yield GridRow(f"row {_bounded(number, path)}", tuple(_html_cells(node)))
+            yield GridRow(f"row {_bounded(number, path)}", tuple(_html_cells(node)), title=_title(node))
 
 
 def check_whole(page: str, path: Path) -> None:
@@ -123,6 +130,11 @@ def _html_cells(row: LexborNode) -> Iterator[str]:
             return
         yield clean(node.text())
         yield from ("",) * (width - 1)
+
+
+def _title(row: LexborNode) -> str:
+    first = row.css_first("td")
+    return clean(first.attributes.get("title") or "") if first is not None else ""
 
 
 def _bounded(number: int, path: Path) -> int:

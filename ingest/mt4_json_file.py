@@ -11,7 +11,7 @@ from commission.events import Deal
 from ingest.counts import Counts, counted
 from ingest.json_text import MAX_JSON_BYTES, RepeatedKeys, read_json
 from ingest.mt4_json import Dialect, known_fields, to_record
-from ingest.mt4_record import Mt4Record, reopened_volumes, to_deals
+from ingest.mt4_record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
 from ingest.server_time import RepeatedHour
 from ingest.sources import (
     BadRow,
@@ -124,6 +124,8 @@ class _Reader:
             except BadRow as bad:
                 self._bury(raw, place, bad)
                 continue
+            if not deals:
+                self._counts.skipped[ARCHIVED] += 1
             yield from ((deal, record.ticket, phase) for phase, deal in enumerate(deals))
 
     def _bury(self, raw: object, place: int, bad: BadRow) -> None:

@@ -12,9 +12,12 @@ from decimal import Decimal
 
 from commission.events import Deal, DealKind, Entry, Side
 from commission.selection import is_in_group
-from ingest.cells import ZERO
+from ingest.cells import ZERO, check_price
 from ingest.revision import revision
 from ingest.sources import BadRow, ServerProfile
+
+ARCHIVED = "archived_summary"
+"""What a ticket that is a sum of archived ones is counted as: it is skipped."""
 
 _LINK = re.compile(r"(to|from) #([0-9]{1,20})")
 _OPPOSITE: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
@@ -61,21 +64,31 @@ def to_deals(record: Mt4Record, profile: ServerProfile) -> tuple[Deal, ...]:
     """Make a ticket's opening deal and, once closed, its closing deal; raise `BadRow`.
 
     Once closed, all amounts are on the closing deal: an open ticket's commission moves there. A deleted
-    ticket ends both: nobody remembers here whether it had been closed.
+    ticket ends both: nobody remembers here whether it had been closed. A sum of archived tickets is no
+    deal: the tickets were, and their amounts would count twice.
     """
     if record.side is None:
         return (_cash(record, profile),)
+    if is_archived(record):
+        return ()
     if record.kind == "deleted":
         ended_at = record.closed_at or record.opened_at
         return (_opening(record, profile, ZERO), _closing(record, profile, ended_at))
+    check_price(record.open_price)
     closed_at = record.closed_at
     if closed_at is None:
         return (_opening(record, profile, record.commission),)
     if closed_at < record.opened_at:
         raise BadRow("bad_time", f"ticket {record.ticket} is closed before it is opened")
+    check_price(record.close_price)
     if profile.close_reopen:
         record = replace(record, volume_e8=record.volume_e8 - _reopened_e8(record, profile))
     return (_opening(record, profile, ZERO), _closing(record, profile, closed_at))
+
+
+def is_archived(record: Mt4Record) -> bool:
+    """Tell a `Summary trade result`, in which a server sums up tickets it moved to its archive."""
+    return record.symbol.casefold() == "profit" and not record.open_price and not record.close_price
 
 
 def remainder_of(comment: str) -> int | None:

@@ -32,16 +32,16 @@ WINDOW_MARGIN = timedelta(hours=2)
 """Server times this far around a window are read; what lies outside it in UTC is left out."""
 
 _WHOLES = ("TICKET", "TIMESTAMP", "LOGIN", "CMD", "VOLUME", "REASON")
-_AMOUNTS = (
+AMOUNTS = (
     "OPEN_PRICE", "CLOSE_PRICE", "CONV_RATE2", "COMMISSION", "SWAPS", "PROFIT", "TAXES",
 )  # fmt: skip
-_FAMILIES: Mapping[str, Family] = {
+FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(_WHOLES, "whole"),
-    **dict.fromkeys(_AMOUNTS, "number"),
+    **dict.fromkeys(AMOUNTS, "number"),
     **dict.fromkeys(("SYMBOL", "COMMENT"), "text"),
     **dict.fromkeys(("OPEN_TIME", "CLOSE_TIME", "MODIFY_TIME"), "time"),
 }
-_NEEDED = (
+NEEDED = (
     "TICKET", "LOGIN", "SYMBOL", "CMD", "VOLUME", "OPEN_TIME", "OPEN_PRICE", "CLOSE_TIME", "CLOSE_PRICE",
     "COMMISSION", "SWAPS", "PROFIT", "COMMENT",
 )  # fmt: skip
@@ -107,7 +107,7 @@ class _Trades:
                 f"the database has no table {TABLE}; name the one that the report server fills"
             )
         table = known[TABLE]
-        table.check(_FAMILIES, _NEEDED)
+        table.check(FAMILIES, NEEDED)
         stamp = next((name for name in ("TIMESTAMP", "MODIFY_TIME") if table.has(name)), None)
         if stamp is None:
             raise UnreadableSource(
@@ -115,14 +115,14 @@ class _Trades:
                 " what changed"
             )
         self._database = database
-        self._clause = table.clause(_FAMILIES)
+        self._clause = table.clause(FAMILIES)
         if stamp.lower() in table.nullable:
             check_stamps(database, self._clause, stamp)
         accounts = accounts_of(known.get("mt4_users"), ("LOGIN", "GROUP", "CURRENCY"))
         picked, source = joined(self._clause, "LOGIN", accounts)
         self._statement = select(*picked).select_from(source)
         self._is_time = stamp == "MODIFY_TIME"
-        self.numbers = number_readers(table.types, _AMOUNTS)
+        self.numbers = number_readers(table.types, AMOUNTS)
         self.columns = tuple(str(column.key) for column in picked)
         self.unit = _MICROSECOND if self._is_time else _SECOND
         self.by_stamp = self._walk(self._statement, stamp, is_time=self._is_time)
@@ -182,7 +182,7 @@ class _Reader:
             cells = dict(zip(self._columns, row, strict=True))
             place = f"{TABLE}:{cells['TICKET']}"
             try:
-                raw = _to_raw(cells, self._numbers, remainders)
+                raw = to_raw(cells, self._numbers, remainders)
                 record = to_record(raw, self._profile, "mt4manager", f"{KIND} {place}")
                 found += () if record is None else to_deals(record, self._profile)
             except BadRow as bad:
@@ -190,7 +190,7 @@ class _Reader:
         return found
 
 
-def _to_raw(
+def to_raw(
     cells: Mapping[str, str | None], numbers: Mapping[str, ToNumber], remainders: Mapping[str, str]
 ) -> dict[str, object]:
     """Name a row's cells as the mt4manager module does; a dead or waiting order keeps its `cmd`."""

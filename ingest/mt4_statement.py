@@ -1,16 +1,21 @@
-"""MT4's Statement and DetailedStatement: one account's tickets as HTML, each two deals once closed."""
+"""MT4's Statement and DetailedStatement as HTML, or saved again as a workbook: one account's tickets.
+
+A closed ticket is two deals. Rows are told apart in `mt4_statement_rows`, columns in `mt4_statement_columns`.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
-
 from commission.events import Deal, Side
+from ingest import grid
 from ingest.cells import (
+    ZERO,
+    AmountColumn,
     shown,
     to_amount,
     to_comment,
@@ -21,13 +26,24 @@ from ingest.cells import (
     to_volume_e8,
 )
 from ingest.counts import Counts, counted
-from ingest.grid import check_whole
-from ingest.mt4_record import Mt4Record, reopened_volumes, to_close_reason, to_deals
+from ingest.grid import GridRow, check_whole, page_rows
+from ingest.mt4_record import ARCHIVED, Mt4Record, reopened_volumes, to_close_reason, to_deals
+from ingest.mt4_statement_columns import Layout, Role, columns_of
+from ingest.mt4_statement_rows import (
+    Table,
+    TableKind,
+    is_pending,
+    is_record,
+    is_time,
+    split_tables,
+    workbook_rows,
+)
 from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
 from ingest.sources import (
     BadRow,
     Graveyard,
     Item,
+    Lacking,
     ServerProfile,
     UnreadableSource,
     check_platform,
@@ -36,23 +52,30 @@ from ingest.sources import (
 
 KIND = "mt4-statement"
 MAX_HTML_BYTES = 64_000_000
-HEADINGS = (
-    "Ticket", "Open Time", "Type", "Size", "Item", "Price", "S / L", "T / P",
-    "Close Time", "Price", "Commission", "Taxes", "Swap", "Profit",
-)  # fmt: skip
-TRADE_CELLS, CASH_CELLS, PENDING_CELLS = 14, 5, 11
+CODE_PAGES = ("cp932",)
+"""Tried where a file is not UTF-8 and names no charset: only what shows by its own letters."""
 
-_CLOSED, _OPEN, _WORKING = "Closed Transactions:", "Open Trades:", "Working Orders:"
-_AFTER = ("Summary:", "Details:")
+UNSPELLED = (
+    "symbols are spelled as the statement has them, in small letters; with --terms they are spelled as the"
+    " server does, and only so are revisions those of `ibflow ingest`"
+)
+
+_ZIP = b"PK\x03\x04"
+_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_CHARSET = re.compile(rb"charset=[\"']?([A-Za-z0-9_-]{2,40})")
+_KANA = re.compile("[\u3041-\u30ff]")
+_HALF_KANA = re.compile("[\uff61-\uff9f]")
 _MAGIC = re.compile(r"#([0-9]+)(?:\s+(.*))?", re.DOTALL)
 _ACCOUNT = re.compile(r"Account:\s*([0-9]{1,20})")
 _CURRENCY = re.compile(r"Currency:\s*(\S{1,12})")
-_PENDING = re.compile(r"(?:buy|sell) (?:limit|stop)")
+_ANY_NUMBER = re.compile(r"[^:\uff1a]{1,40}[:\uff1a]\s*([0-9]{1,20})")
+_ANY_CURRENCY = re.compile(r"[^:\uff1a]{1,40}[:\uff1a]\s*([A-Z]{3,4})")
+_TOP_CELLS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose statement it is."""
+    """Whose statement it is, as far as it says; 0 and "" where it does not."""
 
     login: int
     currency: str
@@ -60,13 +83,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One table row with its number in the document, its cells' texts and its ticket's title."""
+    """A ticket's row with its number in the document and the section it stands in."""
 
     number: int
-    section: str
+    section: TableKind
     cells: tuple[str, ...]
     title: str
-    html: str
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,58 +125,117 @@ def read(
 ) -> Iterator[Item]:
     """Yield a statement's dead letters, then its deals in order of time, then ticket.
 
-    `encoding` names the PC's code page, such as `gbk`; without it UTF-8 is tried, then cp1252.
+    `encoding` names the PC's code page, such as `gbk`. What the columns of an unknown template were
+    taken for is in the remarks of `counts`.
     """
-    page = decoded(path, encoding)
-    document = LexborHTMLParser(page)
     check_platform(profile, "mt4", path)
-    account = find_account(document, profile, path)
-    table_rows = list(_rows(document, path))
-    check_whole(page, path)
+    top, tables = split_tables(_grid(path, encoding))
+    if not tables:
+        raise UnreadableSource(
+            f"{path.name} is not an MT4 statement: no row begins with a ticket, a time and a type such as buy"
+        )
+    account = _settled(find_account(top), profile, path)
+    layout = columns_of(tables, profile.columns, path.name)
     tally = counts if counts is not None else Counts()
+    if layout.note:
+        tally.remarks.append(f"{path.name}: {layout.note}")
     items = _Statement(
-        path.name, profile, account, Graveyard(f"{KIND} {path.name}", received_at, profile.server), tally
+        path.name,
+        profile,
+        account,
+        layout,
+        Graveyard(f"{KIND} {path.name}", received_at, profile.server),
+        tally,
     )
-    found = items.read(table_rows)
+    found = items.read(tables)
     return iter(found) if counts is None else counted(found, counts)
 
 
+def missing_options(path: Path, encoding: str = "") -> list[str]:
+    """What the statement does not say of its account, as the options that say it."""
+    top, _ = split_tables(_grid(path, encoding))
+    return _missing(find_account(top))
+
+
 def decoded(path: Path, encoding: str = "") -> str:
-    """Read the file as text; raise `UnreadableSource` if it cannot be."""
+    """Read the file as text; raise `UnreadableSource` if it cannot be.
+
+    Without `encoding` it is what its byte order mark says, UTF-8, the charset it declares, a code page whose
+    letters it shows, or cp1252: numbers, times and types are alike in all of them.
+    """
     check_size(path, MAX_HTML_BYTES)
     raw = path.read_bytes()
     try:
-        return raw.decode(encoding or "utf-8-sig")
+        if encoding:
+            return raw.decode(encoding)
     except LookupError:
         raise UnreadableSource(
             f"there is no encoding `{encoding}`; write one such as cp1252 or gbk"
         ) from None
     except UnicodeError:
-        if encoding:
-            raise UnreadableSource(f"{path.name} is not in {encoding}; try another encoding") from None
+        raise UnreadableSource(f"{path.name} is not in {encoding}; try another encoding") from None
+    if raw.startswith(_BOMS):
+        return grid.decoded(raw)
+    with suppress(UnicodeError):
+        return raw.decode("utf-8-sig")
+    declared = _CHARSET.search(raw[:4_096])
+    if declared is not None:
+        with suppress(UnicodeError, LookupError):
+            return raw.decode(declared[1].decode())
+    for code_page in CODE_PAGES:
+        with suppress(UnicodeError):
+            text = raw.decode(code_page)
+            if len(_KANA.findall(text)) > len(_HALF_KANA.findall(text)):
+                return text
     return raw.decode("cp1252", errors="replace")
 
 
-def find_account(document: LexborHTMLParser, profile: ServerProfile, path: Path) -> Account:
-    """Read login and currency from the statement's first rows; the client's name there is left alone."""
-    top = [_text(cell) for cell in document.css("td")[:8]]
+def find_account(top: Sequence[GridRow]) -> Account:
+    """Read login and currency from above the tables; the client's name there is left alone.
+
+    In another language the first cell that has a label has the login, the third or a later one the
+    currency: a client, who is named in the second, may be called anything.
+    """
+    cells = [cell for row in top for cell in row.cells if cell]
     # Cell by cell and from its start: a client may be called `Account: 1`.
-    login = next(filter(None, map(_ACCOUNT.match, top)), None)
-    currency = next(filter(None, map(_CURRENCY.match, top)), None)
-    if login is None and profile.login is None:
-        raise UnreadableSource(
-            f"{path.name} is not an MT4 statement: no `Account:` at its start. If it is one,"
-            " give the profile a login"
-        )
-    number = int(login[1]) if login else profile.login or 0
+    login = next(filter(None, map(_ACCOUNT.match, cells[:_TOP_CELLS])), None)
+    currency = next(filter(None, map(_CURRENCY.match, cells[:_TOP_CELLS])), None)
+    labelled = next((filled for row in top if len(filled := [cell for cell in row.cells if cell]) > 2), None)
+    if labelled is not None:
+        login = login or _ANY_NUMBER.fullmatch(labelled[0])
+        currency = currency or next(filter(None, map(_ANY_CURRENCY.fullmatch, labelled[2:])), None)
+    return Account(int(login[1]) if login else 0, currency[1] if currency else "")
+
+
+def _settled(found: Account, profile: ServerProfile, path: Path) -> Account:
+    """What the file says of its account, completed by the profile; raise where the two differ."""
+    wanted = {"--login": profile.login, "--currency": profile.currency}
+    if lacking := [option for option in _missing(found) if not wanted[option]]:
+        what = " and ".join(option.removeprefix("--") for option in lacking)
+        raise Lacking(f"{path.name} is an MT4 statement without its account's {what}", tuple(lacking))
+    number = found.login or profile.login or 0
     if profile.login not in (None, number):
         raise UnreadableSource(f"{path.name} is of account {number}, but the profile says {profile.login}")
     try:
-        return Account(
-            to_number(str(number), "Account"), to_currency(currency[1] if currency else profile.currency)
-        )
+        return Account(to_number(str(number), "Account"), to_currency(found.currency or profile.currency))
     except BadRow as bad:
         raise UnreadableSource(f"{path.name}: {bad.reason}") from None
+
+
+def _missing(found: Account) -> list[str]:
+    return [*([] if found.login else ["--login"]), *([] if found.currency else ["--currency"])]
+
+
+def _grid(path: Path, encoding: str) -> Sequence[GridRow]:
+    with path.open("rb") as file:
+        is_workbook = file.read(len(_ZIP)) == _ZIP
+    if is_workbook:
+        if encoding:
+            raise UnreadableSource(f"{path.name} is a workbook, which has no code page; leave --encoding out")
+        return workbook_rows(path)
+    page = decoded(path, encoding)
+    check_whole(page, path)
+    return list(page_rows(page, path))
 
 
 def split_title(title: str) -> tuple[int, str]:
@@ -165,37 +247,19 @@ def split_title(title: str) -> tuple[int, str]:
     return (int(parts[1][:20]), (parts[2] or "").strip()) if parts else (0, title.strip())
 
 
-def _rows(document: LexborHTMLParser, path: Path) -> Iterator[_Row]:
-    """Yield the rows of the three sections; raise `UnreadableSource` if there is none or it differs."""
-    section, seen = "", False
-    for number, node in enumerate(document.css("tr"), start=1):
-        cells = tuple(_text(cell) for cell in node.css("td"))
-        if len(cells) == 1 and cells[0] in (_CLOSED, _OPEN, _WORKING, *_AFTER):
-            section, seen = cells[0], seen or cells[0] == _CLOSED
-        elif section in (_CLOSED, _OPEN, _WORKING) and cells:
-            if HEADINGS[0] in cells[:2]:  # the layout of 2006 has a column before it
-                _check_headings(cells, section, path)
-                continue
-            yield _Row(number, section, cells, _title(node), node.html or "")
-    if not seen:
-        raise UnreadableSource(f"{path.name} is not an MT4 statement: it has no section `{_CLOSED}`")
-
-
-def _check_headings(cells: tuple[str, ...], section: str, path: Path) -> None:
-    if section != _WORKING and (cells[:8] != HEADINGS[:8] or cells[9:] != HEADINGS[9:]):
-        raise UnreadableSource(
-            f"{path.name}, {section} the columns are {', '.join(cells)[:200]}; known are"
-            f" {', '.join(HEADINGS)}. Save the report with a current MT4 terminal in English"
-        )
-
-
 class _Statement:
     """Makes the deals of one statement."""
 
     def __init__(
-        self, name: str, profile: ServerProfile, account: Account, graveyard: Graveyard, counts: Counts
+        self,
+        name: str,
+        profile: ServerProfile,
+        account: Account,
+        layout: Layout,
+        graveyard: Graveyard,
+        counts: Counts,
     ) -> None:
-        self._name, self._profile, self._account = name, profile, account
+        self._name, self._profile, self._account, self._layout = name, profile, account, layout
         self._graveyard, self._counts = graveyard, counts
         self._clock: ServerClock = profile.clock
         self._spellings: dict[str, tuple[str, ...]] = {}
@@ -203,78 +267,73 @@ class _Statement:
             folded = symbol.casefold()
             self._spellings[folded] = (*self._spellings.get(folded, ()), symbol)
 
-    def read(self, table_rows: list[_Row]) -> list[Item]:
+    def read(self, tables: Sequence[Table]) -> list[Item]:
         """Read all rows: buried ones first, then deals in order."""
         found = _Found()
-        for row in table_rows:
-            if _is_furniture(row):
-                continue
+        for row in _records(tables, self._layout):
             self._counts.rows += 1
             try:
                 self._sort_out(row, found)
             except BadRow as bad:
-                payload = row.html.encode(errors="replace")
-                found.buried.append(self._graveyard.bury(payload, f"row {row.number}", bad))
+                self._bury(row, bad, found)
         self._add_trades(found)
+        if found.tickets and not self._profile.symbols:
+            self._counts.remarks.append(UNSPELLED)
         return [*found.buried, *(deal for *_, deal in sorted(found.deals, key=lambda entry: entry[:3]))]
 
     def _sort_out(self, row: _Row, found: _Found) -> None:
-        if row.section == _WORKING:
-            self._counts.skipped["working_order"] += 1
-        elif len(row.cells) == PENDING_CELLS and _PENDING.fullmatch(row.cells[2]):
-            self._counts.skipped["dead_pending"] += 1
-        elif len(row.cells) == TRADE_CELLS:
-            found.tickets.append(_to_ticket(row))
-        elif len(row.cells) == CASH_CELLS:
-            deal = self._cash(row)
-            found.add(int(deal.deal_id), 0, deal)
-        else:
-            raise BadRow(
-                "wrong_cells",
-                f"the row has {len(row.cells)} cells; a trade has {TRADE_CELLS}, a cash operation"
-                f" {CASH_CELLS}, a dead pending order {PENDING_CELLS}",
-            )
+        kind_text = self._text(row, "type")
+        if is_pending(kind_text) and not self._text(row, "profit"):
+            is_dead = row.section == "closed" or is_time(self._text(row, "close_time"))
+            self._counts.skipped["dead_pending" if is_dead else "working_order"] += 1
+            return
+        if not self._is_cash(row):
+            found.tickets.append(self._to_ticket(row))
+            return
+        deal = self._cash(row)
+        found.add(int(deal.deal_id), 0, deal)
 
     def _add_trades(self, found: _Found) -> None:
         """Add the deals of all tickets, in the order of ticket numbers: it tells repeated hours apart."""
         passes = RepeatedHour(self._clock)
-        reopened = reopened_volumes(_links(found.tickets)) if self._profile.close_reopen else {}
+        reopened = reopened_volumes(self._links(found.tickets)) if self._profile.close_reopen else {}
         for ticket in sorted(found.tickets, key=lambda ticket: (ticket.number, ticket.row.number)):
             opened_at = passes.to_utc(ticket.opened_at, ticket.number)
             try:
                 deals = self._trade(ticket, opened_at, reopened.get(ticket.number))
             except BadRow as bad:
-                payload = ticket.row.html.encode(errors="replace")
-                found.buried.append(self._graveyard.bury(payload, f"row {ticket.row.number}", bad))
+                self._bury(ticket.row, bad, found)
                 continue
+            if not deals:
+                self._counts.skipped[ARCHIVED] += 1
             for phase, deal in enumerate(deals):
                 found.add(ticket.number, phase, deal)
 
     def _trade(self, ticket: _Ticket, opened_at: datetime, reopened_e8: int | None) -> tuple[Deal, ...]:
-        _, _, _, _, symbol, price, _, _, _, close_price, commission, taxes, swap, profit = ticket.row.cells
-        _, comment = split_title(ticket.row.title)
+        row = ticket.row
+        _, comment = split_title(row.title or self._text(row, "comment"))
         record = Mt4Record(
             ticket=ticket.number,
             login=self._account.login,
             kind="trade",
             side=ticket.side,
             opened_at=opened_at,
-            open_time=ticket.row.cells[1],
+            open_time=self._text(row, "open_time"),
             closed_at=self._closed_at(ticket, opened_at),
-            close_time=ticket.row.cells[8],
-            symbol=self._to_symbol(symbol),
-            volume_e8=to_volume_e8(ticket.row.cells[3]),
-            open_price=to_amount(price, "Price"),
-            close_price=to_amount(close_price, "Price"),
-            profit=to_amount(profit, "Profit"),
-            commission=to_amount(commission, "Commission"),
-            taxes=to_amount(taxes, "Taxes"),
-            swap=to_amount(swap, "Swap"),
+            close_time=self._text(row, "close_time"),
+            symbol=self._to_symbol(self._text(row, "item")),
+            volume_e8=to_volume_e8(self._text(row, "size")),
+            open_price=self._amount(row, "price", "Price"),
+            close_price=self._amount(row, "close_price", "Price"),
+            profit=self._amount(row, "profit", "Profit"),
+            commission=self._amount(row, "commission", "Commission"),
+            taxes=self._amount(row, "taxes", "Taxes"),
+            swap=self._amount(row, "swap", "Swap"),
             currency=self._account.currency,
             close_reason=to_close_reason(comment),
             reopened_e8=reopened_e8,
             comment=to_comment(comment),
-            source=self._source(ticket.row),
+            source=self._source(row),
         )
         return to_deals(record, self._profile)
 
@@ -285,25 +344,67 @@ class _Statement:
         closed_at = self._clock.to_utc(ticket.closed_at)
         return closed_at if closed_at >= opened_at else self._clock.to_utc(ticket.closed_at, fold=1)
 
-    def _cash(self, row: _Row) -> Deal:
-        ticket, server_time, kind_text, comment, amount = row.cells
+    def _is_cash(self, row: _Row) -> bool:
+        """Tell a cash operation by its type; raise `BadRow` for a row that is neither it nor a trade."""
+        kind_text = self._text(row, "type")
         kind, side = to_kind(kind_text)
-        if side is not None:
-            raise BadRow("wrong_cells", f"a {kind_text} with {CASH_CELLS} cells; a trade has {TRADE_CELLS}")
+        if side is None:
+            return True
+        width = len(self._layout.roles)
+        if len(row.cells) < width or any(row.cells[width:]):
+            raise BadRow(
+                "wrong_cells",
+                f"a {kind_text} with {len(row.cells)} cells; a trade of this statement has {width}",
+            )
+        if kind != "trade":
+            raise BadRow(
+                "unknown_type", f"Type `{shown(kind_text)}` in a trade's row; a trade is buy or sell"
+            )
+        return False
+
+    def _cash(self, row: _Row) -> Deal:
+        """Read a cash operation: its comment stands behind its type, its amount last."""
+        filled = [place for place, cell in enumerate(row.cells) if cell]
+        comment_at = self._layout.at["type"] + 1
+        if filled[-1] <= comment_at or any(comment_at < place < filled[-1] for place in filled):
+            raise BadRow(
+                "wrong_cells",
+                f"the row has {len(filled)} filled cells; a cash operation has five: ticket, time, type,"
+                " comment and amount",
+            )
+        kind, _ = to_kind(self._text(row, "type"))
+        server_time = self._text(row, "open_time")
         record = Mt4Record(
-            ticket=to_number(ticket, "Ticket"),
+            ticket=to_number(self._text(row, "ticket"), "Ticket"),
             login=self._account.login,
             kind=kind,
             side=None,
             opened_at=self._clock.to_utc(_to_time(server_time)),
             open_time=server_time,
-            profit=to_amount(amount, "Amount"),
+            profit=to_amount(row.cells[filled[-1]], "Amount"),
             currency=self._account.currency,
-            comment=to_comment(comment),
+            comment=to_comment(row.cells[comment_at]),
             source=self._source(row),
         )
         (deal,) = to_deals(record, self._profile)
         return deal
+
+    def _to_ticket(self, row: _Row) -> _Ticket:
+        _, side = to_kind(self._text(row, "type"))
+        closed = self._text(row, "close_time")
+        if row.section == "closed" and not closed:
+            raise BadRow("bad_time", "a closed trade has no close time")
+        if row.section == "open" and closed:
+            raise BadRow("bad_time", f"an open trade has the close time `{shown(closed)}`")
+        if side is None or row.section in ("working", "after"):
+            raise BadRow("wrong_section", "a trade that stands neither among the closed nor the open ones")
+        return _Ticket(
+            row=row,
+            number=to_number(self._text(row, "ticket"), "Ticket"),
+            side=side,
+            opened_at=_to_time(self._text(row, "open_time")),
+            closed_at=_to_time(closed) if closed else None,
+        )
 
     def _to_symbol(self, text: str) -> str:
         """Spell a symbol as the server does: statements write `EURUSD.e` as `eurusd.e`.
@@ -320,29 +421,38 @@ class _Statement:
             )
         return fits[0]
 
+    def _links(self, tickets: list[_Ticket]) -> Iterator[tuple[int, int, str]]:
+        for ticket in tickets:
+            with suppress(BadRow):  # a volume that is none is told when the ticket's deals are made
+                comment = ticket.row.title or self._text(ticket.row, "comment")
+                yield ticket.number, to_volume_e8(self._text(ticket.row, "size")), split_title(comment)[1]
+
+    def _text(self, row: _Row, role: Role) -> str:
+        return self._layout.cell(row.cells, role)
+
+    def _amount(self, row: _Row, role: Role, column: AmountColumn) -> Decimal:
+        """An amount; 0 where the template has no such column."""
+        return to_amount(self._text(row, role), column) if role in self._layout.at else ZERO
+
     def _source(self, row: _Row) -> str:
         return f"{KIND} {self._name}:{row.number}"
 
-
-def _to_ticket(row: _Row) -> _Ticket:
-    kind, side = to_kind(row.cells[2])
-    if side is None or kind != "trade":
-        raise BadRow("unknown_type", f"Type `{shown(row.cells[2])}` in a trade's row; a trade is buy or sell")
-    if row.section == _CLOSED and not row.cells[8]:
-        raise BadRow("bad_time", "a closed trade has no close time")
-    return _Ticket(
-        row=row,
-        number=to_number(row.cells[0], "Ticket"),
-        side=side,
-        opened_at=_to_time(row.cells[1]),
-        closed_at=_to_time(row.cells[8]) if row.section == _CLOSED else None,
-    )
+    def _bury(self, row: _Row, bad: BadRow, found: _Found) -> None:
+        found.buried.append(self._graveyard.bury(row.payload, f"row {row.number}", bad))
 
 
-def _links(tickets: list[_Ticket]) -> Iterator[tuple[int, int, str]]:
-    for ticket in tickets:
-        with suppress(BadRow):  # a volume that is none is told when the ticket's deals are made
-            yield ticket.number, to_volume_e8(ticket.row.cells[3]), split_title(ticket.row.title)[1]
+def _records(tables: Sequence[Table], layout: Layout) -> Iterator[_Row]:
+    """The rows that are tickets, each with its section: as the banner says, or else what stands in it."""
+    for table in tables:
+        kind = table.kind
+        if kind == "unknown":
+            is_closed = any(is_time(layout.cell(row.cells, "close_time")) for row in table.rows)
+            kind = "closed" if is_closed else "open"
+        for row in table.rows:
+            if is_record(row, table.kind):
+                number = int(row.place.rpartition(" ")[2])
+                payload = "\t".join(filter(None, (row.title, *row.cells))).encode(errors="replace")
+                yield _Row(number, kind, row.cells, row.title, payload)
 
 
 def _to_time(text: str) -> datetime:
@@ -350,22 +460,3 @@ def _to_time(text: str) -> datetime:
         return parse_server_time(text)
     except ValueError as error:
         raise BadRow("bad_time", f"the time {error}") from None
-
-
-def _is_furniture(row: _Row) -> bool:
-    """Tell rows without a ticket: spacers, sums, and the line that repeats magic number and comment."""
-    cells = row.cells
-    if len(cells) == 1:
-        return not cells[0] or cells[0] == "No transactions"
-    if not cells[0]:
-        return len(cells) in (3, 5) and not cells[1].startswith(("buy", "sell"))
-    return cells[0].endswith("P/L:")
-
-
-def _text(cell: LexborNode) -> str:
-    return cell.text().replace("\u00a0", " ").strip()
-
-
-def _title(row: LexborNode) -> str:
-    first = row.css_first("td")
-    return (first.attributes.get("title") or "") if first is not None else ""

@@ -156,6 +156,7 @@ def _checks(market: Iterable[str]) -> list[pl.Expr]:
             & pl.col("volume").str.contains(_VOLUME)
             & pl.col("position").str.contains(_POSITION)
             & _is_amount("price")
+            & ~_is_zero("price")
             & _is_written_plainly("price")
         ),
     ]

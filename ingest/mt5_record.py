@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.events import Deal, DealKind, Entry, Side
-from ingest.cells import ZERO
+from ingest.cells import ZERO, check_price
 from ingest.counts import to_lots
 from ingest.revision import revision
 from ingest.sources import BadRow, ServerProfile
@@ -64,6 +64,8 @@ def to_deals(record: Mt5Record, profile: ServerProfile) -> tuple[Deal, ...]:
     An in/out stays one deal and the fold splits it: only some sources tell what it closed, and under
     ids of its parts the same deal from another source would count again.
     """
+    if record.side is not None and record.kind == "trade":
+        check_price(record.price)
     if record.side is not None and record.entry == "inout":
         check_reversal(record, profile)
     return (_deal(record, profile),)

@@ -3,10 +3,8 @@
 A row is read as the live source reads it, so a deal of a dump is the revision it is in the database.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -15,19 +13,16 @@ from ingest.counts import Counts, counted
 from ingest.mt5_json import hand_edits
 from ingest.mt5_record import Mt5Record, to_deals
 from ingest.mt5_sql import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
-from ingest.rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows, split
+from ingest.rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_platform
 from ingest.sql_cells import double
+from ingest.sql_csv import MAX_ROWS, NULLS, kept_cells, to_line
 
 KIND = "mt5-sql-csv"
 COLUMNS = (*FAMILIES, "Currency", "Group")
 """What is read; the last two are of other tables, and a dump may have joined them."""
-MAX_ROWS = 2_000_000
-"""Rows whose time and place are held in memory to put them in order."""
-NULLS = ("", "NULL", "\\N")
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?")
-_NUMERIC = re.compile(r"[0-9 .:+-]*")
 _STAMP = re.compile(r"[0-9]{1,18}")
 
 
@@ -91,7 +86,7 @@ class _Reader:
         self._path, self._header, self._profile, self._counts = path, header, profile, counts
         told = {"Currency": profile.currency, "Group": profile.group}
         self._said = {name: text for name, text in told.items() if name.lower() not in header.columns}
-        line = _line((*header.cells, *self._said), header.delimiter)
+        line = to_line((*header.cells, *self._said), header.delimiter)
         self._graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, line)
         self._at = {name: header.columns[name.lower()] for name in COLUMNS if name.lower() in header.columns}
         self._numbers = {name: double for name in NUMBERS if name in self._at}
@@ -150,9 +145,9 @@ class _Reader:
         return {name: None if cells[at] in NULLS else cells[at] for name, at in self._at.items()}
 
     def _buried(self, raw: bytes, line: int, bad: BadRow) -> Item:
-        cells, is_blanked = _kept(raw, self._header, frozenset(self._at.values()))
+        cells, is_blanked = kept_cells(raw, self._header, frozenset(self._at.values()))
         # What was said of the file goes along, so that the row alone is the deal it was in its file.
-        payload = _line((*cells, *self._said.values()), self._header.delimiter).encode()
+        payload = to_line((*cells, *self._said.values()), self._header.delimiter).encode()
         return self._graveyard.bury(payload, f"line {line}", bad, is_blanked=is_blanked)
 
 
@@ -164,28 +159,3 @@ def _check(named: Mapping[str, str | None]) -> None:
     for name in ("TimeMsc", "Time"):
         if (text := named.get(name)) is not None and not _TIME.fullmatch(text):
             raise BadRow("bad_time", f"{name} is not a time such as 2025-03-13 00:36:37.445; dump it as such")
-
-
-def _kept(raw: bytes, header: Header, read_at: frozenset[int]) -> tuple[list[str], bool]:
-    """What a dead letter keeps of a row, and whether cells it needs were blanked.
-
-    A dump may have joined other tables, so a cell that is not read may be a client's name. Where cells are
-    out of place, any with a letter may be one.
-    """
-    text = raw.decode(errors="replace")
-    try:
-        cells = split(text, header.delimiter)
-    except BadRow:
-        cells = text.split(header.delimiter)
-    is_whole = len(cells) == header.width
-    kept = [
-        cell if (place in read_at if is_whole else _NUMERIC.fullmatch(cell)) else ""
-        for place, cell in enumerate(cells)
-    ]
-    return kept, not is_whole
-
-
-def _line(cells: Iterable[str], delimiter: str) -> str:
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="").writerow(cells)
-    return text.getvalue()

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from commission.events import Deal
 from ingest import crm_records, mt4_json, mt4_record, mt5_json, mt5_record
+from ingest.cells import check_price
 from ingest.mt4_enums import to_transaction
 from ingest.push_body import Row, to_payload
 from ingest.revision import revision
@@ -112,7 +113,10 @@ def _mt5_deals(raw: Raw, profile: ServerProfile, dialect: mt5_json.Dialect, sour
 def _mt4_deals(raw: Raw, profile: ServerProfile, dialect: mt4_json.Dialect, source: str) -> Outcome:
     transaction = to_transaction(raw.get("event"))
     record = mt4_json.to_record(_record(raw), profile, dialect, source, transaction=transaction)
-    return Outcome((), "pending order") if record is None else Outcome(mt4_record.to_deals(record, profile))
+    if record is None:
+        return Outcome((), "pending order")
+    deals = mt4_record.to_deals(record, profile)
+    return Outcome(deals, "" if deals else "sum of archived trades")
 
 
 def _own_deal(raw: Raw, line: bytes, profile: ServerProfile) -> Outcome:
@@ -121,6 +125,8 @@ def _own_deal(raw: Raw, line: bytes, profile: ServerProfile) -> Outcome:
         raise BadRow("no_deal", f"a bridge sends deals; {deal.type} is for POST /v1/ingest/crm")
     if (deal.server, deal.platform) != (profile.server, profile.platform):
         raise BadRow("wrong_server", f"this token writes for {profile.server} only, and its platform")
+    if deal.kind == "trade":
+        check_price(deal.price)
     return Outcome((replace(deal, revision=_revision(deal)),))
 
 

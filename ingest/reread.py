@@ -13,7 +13,17 @@ from pathlib import Path
 
 from commission.events import AccountLinked, ClientEvent, Deal
 from commission.terms import TermsRecord
-from ingest import crm_csv, crm_xml, mt4_json, mt4_json_file, mt4_record, mt5_deals_csv, mt5_json, mt5_sql_csv
+from ingest import (
+    crm_csv,
+    crm_xml,
+    mt4_json,
+    mt4_json_file,
+    mt4_record,
+    mt4_sql_csv,
+    mt5_deals_csv,
+    mt5_json,
+    mt5_sql_csv,
+)
 from ingest.crm_records import CrmEvent
 from ingest.json_text import RepeatedKeys, read_json
 from ingest.mt5_json_file import DIALECTS
@@ -131,6 +141,12 @@ def _mt5_sql_csv(letter: DeadLetter, payload: bytes, profile: ServerProfile | No
     return _row(letter, payload, lambda path: mt5_sql_csv.read(path, known, letter.received_at))
 
 
+def _mt4_sql_csv(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -> Iterable[Item]:
+    known = _known(letter, profile)
+    items = _row(letter, payload, lambda path: mt4_sql_csv.read(path, known, letter.received_at))
+    return _lasting(_sure_of_time(items, known), known)
+
+
 def _mt5_json(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -> Iterable[Item]:
     known, raw = _known(letter, profile), _json_record(letter, payload)
     dialect = DIALECTS[kind_of(letter)]  # type: ignore[index]
@@ -224,6 +240,7 @@ READERS: dict[str, Reader] = {
     crm_xml.KIND: _crm_xml,
     mt5_deals_csv.KIND: _mt5_deals_csv,
     mt5_sql_csv.KIND: _mt5_sql_csv,
+    mt4_sql_csv.KIND: _mt4_sql_csv,
     mt4_json_file.KIND: _mt4_json,
     **dict.fromkeys(DIALECTS, _mt5_json),
     PUSH: _pushed,

@@ -26,7 +26,7 @@ _SECONDS = re.compile(rb"(?::([0-5][0-9])(?:\.([0-9]{1,6}))?)?")
 class ServerClock:
     """One server's clock: it shows its zone's wall-clock time plus `shift`.
 
-    `is_fixed` is True for a rule such as `+02:00`, which never switches: worth a warning, since
+    `is_fixed` is True for a rule such as `+02:00`, which never switches: `fixed_offset_note` warns, since
     few brokers' servers do so. `UTC` is taken at its word.
     """
 
@@ -160,6 +160,14 @@ def parse_rule(text: str) -> ServerClock:
     if abs(shift) > MAX_SHIFT:
         raise ValueError(f"time rule `{text}`: a shift is at most 24 hours; write {EXAMPLES}")
     return ServerClock(rule, _zone(parts[1], text), shift)
+
+
+def fixed_offset_note(clock: ServerClock) -> str:
+    """What to tell a person who gave a clock that never switches."""
+    return (
+        f"the clock {clock.rule} is the same in summer and winter; few brokers' servers are, so for half of a"
+        f" year deals may count an hour off, and on another day: most are America/New_York+7h"
+    )
 
 
 def parse_server_time(text: str) -> datetime:

@@ -52,6 +52,15 @@ class UnreadableSource(Unusable):
     """A whole file that cannot be used; the message says what it should have been."""
 
 
+class Lacking(UnreadableSource):
+    """A file that can be used once it is said what it does not say itself: the options to say it with."""
+
+    def __init__(self, reason: str, options: tuple[str, ...]) -> None:
+        super().__init__(f"{reason}; say {', '.join(options)}")
+        self.reason = reason
+        self.options = options
+
+
 class BadRow(ValueError):
     """One row that cannot be used; never leaves the room, a reader buries the row."""
 
@@ -84,6 +93,8 @@ class ServerProfile:
     """MT4 groups, exactly or by prefix, that close a ticket whole and reopen what a partial close leaves."""
     symbols: frozenset[str] = frozenset()
     """The server's symbols as it spells them, for sources that lose the case; empty: not known."""
+    columns: tuple[str, ...] = ()
+    """What the columns of an MT4 statement are, from left to right; empty: it is found out."""
 
     def __post_init__(self) -> None:
         check_server(self.server)
@@ -96,6 +107,7 @@ class Said:
     login: int | None = None
     currency: str = ""
     group: str = ""
+    columns: tuple[str, ...] = ()
 
 
 NOTHING_SAID = Said()

@@ -68,6 +68,14 @@ def is_workbook(path: Path) -> bool:
     return False
 
 
+def counts_from_1904(path: Path) -> bool:
+    """Tell whether a workbook counts its days from 1904, as old ones of a Mac do, and not from 1899."""
+    settings = _Tags("workbookPr")
+    with _told(path), ZipFile(path) as archive, archive.open(_WORKBOOK) as part:
+        parse(part, settings, forbid_dtd=True)
+    return any(one.get("date1904") in ("1", "true") for one in settings.found)
+
+
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     try:

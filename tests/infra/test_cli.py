@@ -37,9 +37,13 @@ def test_normalise_prints_deals_and_says_what_it_rejected() -> None:
 
 
 def test_normalise_asks_for_what_it_needs() -> None:
-    """An export without its server's platform or clock is a sentence and exit 2, no traceback."""
+    """An export without its server's name and clock is one sentence and exit 2, no traceback."""
     nameless = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv")
-    assert (2, True) == (nameless.exit_code, "--platform is mt4 or mt5" in nameless.stderr)
+    assert 2 == nameless.exit_code
+    assert "--server (the name of the server" in nameless.stderr
+    assert "--timezone (the server's clock" in nameless.stderr
+    strange = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE[:2], "--platform", "mt6", *LIVE[4:])
+    assert (2, True) == (strange.exit_code, "--platform is mt4 or mt5" in strange.stderr)
     wrong = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE[:4], "--timezone", "Mars/Olympus")
     assert (2, True) == (wrong.exit_code, "Mars/Olympus" in wrong.stderr)
 

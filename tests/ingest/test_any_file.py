@@ -15,6 +15,8 @@ from ingest_reports import csv_file, grid, html_file, xlsx_file
 from mt5_records import manager, terminal
 from test_crm_xml import record
 from test_mt4_json_file import CPLUGIN, node
+from test_mt4_sql_csv import MT4_HEADER, mt4_row
+from test_mt4_statement_shape import JAPANESE, grid_of, page, trades
 from test_mt5_report import WHOLE
 from typer.testing import CliRunner
 
@@ -50,6 +52,13 @@ DEALS = [row(n, Time=f"2025.06.02 10:00:{n:02}.000", Profit=f"{n}.50", Comment="
 MT4, MT5 = mt4(currency="USD"), mt5(currency="USD", login=5001)
 REPORT = mt5(currency="USD")
 
+
+def workbook_trade(number: int) -> list[str]:
+    """A trade's row of a statement as a workbook has it."""
+    times = ("2025.06.02 10:00:00", f"2025.06.02 11:00:{number:02}")
+    return [str(1000 + number), times[0], "buy", "0.5", "eurusd", "1.1", "0", "0", times[1], "1.101", *"0000"]
+
+
 GOOD: dict[str, tuple[Callable[[Path], bytes], ServerProfile | None]] = {
     "mt5-deals-csv": (lambda _: _lines(MT5_HEADER, DEALS), mt5()),
     "mt5-report html": (lambda tmp: _written(html_file, tmp), REPORT),
@@ -69,6 +78,14 @@ GOOD: dict[str, tuple[Callable[[Path], bytes], ServerProfile | None]] = {
         lambda _: json.dumps([CPLUGIN | {"order": n} for n in range(1, 9)]).encode(),
         MT4,
     ),
+    "mt4-statement strange": (lambda _: page(JAPANESE, trades()).encode("cp932"), mt4()),
+    "mt4-statement xlsx": (
+        lambda tmp: xlsx_file(
+            tmp / "good", grid_of(*(workbook_trade(n) for n in range(1, 9)))
+        ).read_bytes(),
+        mt4(),
+    ),
+    "mt4-sql-csv": (lambda _: _lines(MT4_HEADER, [mt4_row(n) for n in range(1, 9)]), MT4),
     "crm-csv": (lambda _: _lines(CRM_HEADER, CRM_ROWS), None),
     "crm-xml": (
         lambda _: ("<crm>\n" + "\n".join(record("kyc", event_id=f"e{n}", status="approved")
@@ -184,7 +201,7 @@ def test_damaged_files(tmp_path: Path, form: str, mutation: str) -> None:
 
 
 @pytest.mark.parametrize("mutation", ["flip", "formula", "oversized", "nul", "noise", "cut"])
-@pytest.mark.parametrize("form", ["mt5-deals-csv", "crm-csv"])
+@pytest.mark.parametrize("form", ["mt5-deals-csv", "mt4-sql-csv", "crm-csv"])
 def test_other_lines_come_out(tmp_path: Path, form: str, mutation: str) -> None:
     """Whatever happens to one line of a CSV, each other line is the event it was."""
     make, profile = GOOD[form]

@@ -56,6 +56,16 @@ def test_golden_file(tmp_path: Path) -> None:
     assert str(counts.trades["USD"].profit) == "50"
 
 
+def test_sums_of_archived_trades_are_no_trades(tmp_path: Path) -> None:
+    """A `Summary trade result` is skipped and counted; any other trade at a price of 0 is buried."""
+    summary, counts = {"symbol": "profit", "openPrice": 0, "closePrice": 0}, Counts()
+    records = [node(1, **summary), node(2, openPrice=0), node(3, closePrice=0), node(4)]
+    deals, letters = load(tmp_path, records, counts=counts)
+    assert sorted({deal.position_id for deal in deals}) == ["4"]
+    assert [letter.code for letter in letters] == ["bad_price", "bad_price"]
+    assert (counts.rows, dict(counts.skipped)) == (4, {"archived_summary": 1})
+
+
 def test_the_other_dialect_and_one_record_alone(tmp_path: Path) -> None:
     """The CPlugin's snake_case, one object instead of a list: an open sale of a quarter lot."""
     deals, letters = load(tmp_path, CPLUGIN)

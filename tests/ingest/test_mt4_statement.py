@@ -241,14 +241,14 @@ def test_detailed_rows(tmp_path: Path) -> None:
     assert (counts.rows, dict(counts.skipped)) == (2, {"dead_pending": 1})
 
 
-def test_the_layout_of_2006_is_refused(tmp_path: Path) -> None:
-    """A leading column, a comment column and no taxes: told with the columns found, before any row."""
+def test_headings_and_rows_must_fit(tmp_path: Path) -> None:
+    """Fifteen headings over fourteen columns: told with the headings found, before any row."""
     titles = ("N", *TITLES[:11], "Swap", "Profit", "Comment")
     old = "<tr>" + "".join(f"<td>{title}</td>" for title in titles) + "</tr>"
     new = "<tr>" + "".join(f"<td nowrap>{title}</td>" for title in TITLES) + "</tr>"
     html = statement(ticket(1)).replace(new, old)
     assert old in html
-    with pytest.raises(UnreadableSource, match="columns are N, Ticket"):
+    with pytest.raises(UnreadableSource, match=r"headings: N, Ticket.*its headings 15"):
         read_html(tmp_path, html)
 
 
@@ -277,9 +277,8 @@ def test_profile_must_fit(tmp_path: Path) -> None:
     [
         "",
         "<html></html>",
-        statement().replace("Closed Transactions:", "x"),
-        statement().replace("Account:", "Konto:"),
-        statement().replace("<td nowrap>Taxes</td>", ""),
+        statement(ticket(1)).replace("Account:", ""),
+        statement(ticket(1)).replace("<td nowrap>Taxes</td>", ""),
     ],
 )
 def test_other_html_is_refused_at_once(tmp_path: Path, html: str) -> None:

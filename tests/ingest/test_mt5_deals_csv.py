@@ -208,6 +208,7 @@ def test_cent_account_keeps_its_currency(tmp_path: Path) -> None:
         (row(1, Profit="1;5"), "bad_amount"),
         (row(1, Profit=""), "bad_amount"),
         (row(1, Price="abc"), "bad_amount"),
+        (row(1, Price="0.000"), "bad_price"),
         (row(1, Type="swap"), "unknown_type"),
         (row(1, Entry=""), "unknown_entry"),
         (row(1, Symbol=""), "bad_symbol"),

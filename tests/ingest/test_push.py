@@ -223,6 +223,22 @@ def test_normalised_deals_are_taken_for_their_own_server_only(url: str, log: Log
     assert "mine" != one.revision
 
 
+def test_no_trade_has_a_price_of_0(url: str) -> None:
+    """Not from a platform's record and not from one who normalises himself."""
+    trade = {
+        "kind": "trade",
+        "side": "buy",
+        "entry": "in",
+        "symbol": "EURUSD",
+        "volume_e8": 1,
+        "price": Decimal(0),
+    }
+    answer = post(url, encode([own_deal(**trade)])[0], path="/v1/ingest/deals?dialect=ibflow")
+    assert ["bad_price"] == [result["code"] for result in answer.json()["results"]]
+    answer = post(url, lines(added(5001, Price="0.00000")))
+    assert ["bad_price"] == [result["code"] for result in answer.json()["results"]]
+
+
 def test_json_is_taken_as_well_as_lines(url: str, log: Log) -> None:
     """`{"rows": […]}` says the same as lines, and amounts stay exact."""
     amount = b"0.10000001"
