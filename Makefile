@@ -50,4 +50,5 @@ lock: ## Pin the newest versions that pyproject.toml allows (maintainers)
 		--no-emit-index-url --no-header --no-annotate -o requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and local data
-	@rm -rf $(VENV) .ibflow .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .ibflow ibflow-data dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -139,11 +139,15 @@ def dev(workers: Annotated[int, typer.Option(min=1, max=16, help="Worker process
     from infra.stack import Stack
 
     settings = Settings()
-    with told(), interrupted() as stop, Stack(settings, workers) as stack:
+    with told(), interrupted() as stop, Stack(settings, workers, ended=stop) as stack:
         out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
-        out.print(f"data    {settings.data_dir}   stop with Ctrl-C")
+        out.print(f"data    {settings.data_dir}   logs {settings.data_dir}/worker-*.log")
+        stack.probe()
+        if not stop.is_set():
+            out.print("up: a probe went through   stop with Ctrl-C")
         stop.wait()
         out.print("stopping …")
+        stack.check()
 
 
 @app.command(rich_help_panel="Processes")

@@ -19,6 +19,7 @@ from api.explanation import explain_transfer
 from api.ledger import Ledger
 from infra.example import ENDED_PERIODS, Example
 from infra.feed import feed
+from infra.owner import Owner
 from infra.stack import Stack
 from infra.verify import Report, verify
 from ingest.counts import Counts
@@ -28,6 +29,8 @@ from schemas.settings import Settings
 
 def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None) -> Report:
     """Start everything on an empty data folder, feed the example, show the result, stop."""
+    if settings.data_dir.exists():
+        Owner.take(settings.data_dir).leave()  # a demo that is kept runs on in its folder
     shutil.rmtree(settings.data_dir, ignore_errors=True)
     example = Example.load()
     started = time.perf_counter()
@@ -49,11 +52,12 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
             f"[dim]{time.perf_counter() - started:.1f} s in all; "
             f"{deals_per_second:,.0f} deals/s from file to ledger, start-up of the batch included[/]"
         )
-        console.print(
-            f"portal  [link={stack.server.url}]{stack.server.url}[/]   api  {stack.server.url}/docs"
-        )
         if keep is not None:
+            url = stack.server.url
+            console.print(f"portal  [link={url}]{url}[/]   api  {url}/docs")
             keep()
+        else:
+            console.print("[dim]`ibflow demo --keep` leaves it running, with its portal[/]")
     finally:
         stack.stop()
     return report
