@@ -19,6 +19,7 @@ from infra import cli_history, cli_poll, cli_proposals, cli_reconcile
 from infra.cli_book import book_app
 from infra.cli_dead_letters import letters_app
 from infra.kafka.cli import app as kafka_app
+from infra.show import show
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
 
@@ -375,7 +376,8 @@ def verify(
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
-        Console().print(findings_table(report))
+        show(findings_table(report))
+        out.print(f"ledger hash {report.ledger_hash}", highlight=False)
         for warning in report.warnings:
             out.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
     if not report.holds:
@@ -489,7 +491,7 @@ def plans_test(paths: PlanPaths, *, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(plans.results_json(results), indent=2))
     else:
-        Console().print(plans.results_table(results))
+        show(plans.results_table(results))
         for line in plans.failure_lines(results):
             out.print(escape(line), highlight=False)
         out.print(f"{count - failed} of {count} cases passed")
@@ -566,7 +568,7 @@ def verify_file(path: Path, previous: Path | None, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
-        Console().print(checks_table(found, checks))
+        show(checks_table(found, checks))
     if not all(check.holds for check in checks):
         raise typer.Exit(EXIT_BROKEN)
 
@@ -588,20 +590,21 @@ def terms_show(
     if as_json:
         typer.echo(json.dumps(shown, indent=2))
     else:
-        Console().print(*terms_renderables(shown), sep="\n")
+        show(*terms_renderables(shown))
 
 
 @app.command(rich_help_panel="Daily work")
 def audit(transfer_id: str, *, as_json: Json = False) -> None:
     """Follow a transfer back to the lines it came from: topic, partition, offset, bytes, source."""
-    from infra.evidence import audit_tree, fetch_audit
+    from infra.evidence import audit_lines, fetch_audit
 
     with told():
         found = fetch_audit(Settings(), transfer_id)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        out.print(audit_tree(found))
+        for line in audit_lines(found):
+            out.print(line, highlight=False)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from api.ledger import Ledger
 from infra.example import ENDED_PERIODS, Example
 from infra.feed import feed
 from infra.owner import Owner
+from infra.show import show
 from infra.stack import Stack
 from infra.verify import Report, verify
 from ingest.counts import Counts
@@ -108,11 +109,11 @@ def _read(counts: Counts) -> str:
 
 
 def _show(console: Console, client: Client, report: Report) -> None:
-    console.print(_commissions(client))
-    console.print(_statements(client))
+    show(_commissions(client), _statements(client), console=console)
     console.print(_clawback(client))
     console.print(_explanation(client))
-    console.print(findings_table(report))
+    show(findings_table(report), console=console)
+    console.print(f"ledger hash {report.ledger_hash}", highlight=False)
 
 
 def _table(title: str, first: str, *names: str) -> Table:
@@ -173,7 +174,7 @@ def _clawback(client: Client) -> Panel:
     )
     lines = [
         f"{ib_id} gives back {_money(amount)} {currency} for {client_id}, charged back on {at:%Y-%m-%d}: "
-        f"{cause} reverses {str(reverses)[:8]}…"
+        f"{cause} reverses {reverses}"
         for ib_id, amount, currency, client_id, at, reverses, cause in rows
     ]
     return Panel(Text("\n".join(lines) or "none"), title="Clawback", title_align="left", box=box.ROUNDED)
@@ -202,5 +203,4 @@ def findings_table(report: Report) -> Table:
     for finding in report.findings:
         mark = "[green]✓[/]" if finding.holds else "[bold red]✗[/]"
         table.add_row(mark, finding.invariant, finding.figures)
-    table.caption = f"ledger hash {report.ledger_hash}"
     return table
