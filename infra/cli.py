@@ -267,6 +267,7 @@ def ingest(
     for line in counts.lines():
         out.print(escape(line), highlight=False)
     if counts.dead_letters:
+        out.print("see why, and mend them: ibflow dead-letters list", highlight=False)
         raise typer.Exit(EXIT_REJECTED)
 
 

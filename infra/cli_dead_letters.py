@@ -148,7 +148,10 @@ def edit(
     if why:
         err.print(f"[red]still no event, so nothing was recorded: {escape(why)}[/]", highlight=False)
         raise typer.Exit(EXIT_REJECTED)
-    out.print(f"kept; send it with: ibflow dead-letters replay {dead_letter_id} --by NAME")
+    # What it was read by here it is read by again: without the terms a row of a server is nothing.
+    folder = f" --terms {shlex.quote(str(terms))}" if terms is not None else ""
+    command = f"ibflow dead-letters replay {dead_letter_id} --by {shlex.quote(by)}{folder}"
+    out.print(f"kept; send it with: {escape(command)}", highlight=False)
 
 
 @letters_app.command("replay")

@@ -2,7 +2,7 @@
 
 import io
 from datetime import UTC, datetime
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from rich.console import Console, RenderableType
@@ -86,8 +86,8 @@ def long_replay() -> Replay:
 def tables() -> list[tuple[RenderableType, tuple[str, ...]]]:
     """Every table of a command with long ids in it, and what must be whole."""
     line = Line(
-        ib_id=ID, currency="USD", reversals=1, accruals=1, true_ups=0, taken_back=D("12345.67"),
-        given=D("23456.78"), delta=D("11111.11"), of_closed=D("5000"), clients=D(0),
+        ib_id=ID, currency="USD", reversals=1, accruals=1, true_ups=0, taken_back=Decimal("12345.67"),
+        given=Decimal("23456.78"), delta=Decimal("11111.11"), of_closed=Decimal("5000"), clients=Decimal(0),
     )  # fmt: skip
     known = {"offset": 12_345, "stored_at": "2026-09-01T12:00:00Z"}
     rate = {"base": "EUR", "quote": "USD", "rate": "1.08", "as_of": "2026-09-01T12:00:00Z", "source": ID}
