@@ -397,6 +397,14 @@ def terms_check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=Fa
     out.print(f"{len(broker.records)} records, {len(broker.servers)} servers: no errors")
 
 
+@terms_app.command("reference")
+def terms_reference() -> None:
+    """Print every key of the terms files with its default and an example, as Markdown."""
+    from ingest.terms_reference import reference
+
+    typer.echo(reference(), nl=False)
+
+
 @terms_app.command("publish")
 def terms_publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
     """Check a folder of terms, run its plans' golden cases, and publish it; the same as `plans publish`."""
