@@ -13,15 +13,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from api.postbacks.endpoints import load_endpoints
 from infra.plans import read_cases
+from ingest.bridges import Senders
+from ingest.server_time import parse_rule
+from ingest.sources import ServerProfile
 
 ROOT = Path(__file__).parent.parent
 READMES = sorted(
@@ -29,7 +34,7 @@ READMES = sorted(
     for path in ROOT.rglob("*.md")
     if not {".venv", "node_modules"} & set(path.relative_to(ROOT).parts) and "```" in path.read_text()
 )
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SERVERS = {"ibflow dev": "up: a probe went through", "ibflow receive": "/v1/ingest/deals"}
 """Commands that run until Ctrl-C, and what they print once they work."""
 START_S, DRAIN_S = 120.0, 120.0
@@ -38,6 +43,7 @@ NOT_TYPED = {
     ("README.md", "make demo"): "it installs this project again; test_make_knows_them looks the names up",
     ("CONTRIBUTING.md", "make test"): "it runs this test again; test_make_knows_them looks the names up",
     ("ARCHITECTURE.md", " exports"): "a drawing",
+    ("examples/bridge/README.md", "python -m bridge"): "it needs Windows and MT5Manager; see test_bridge.py",
     ("tests/simulation/README.md", "python -m tests.simulation"): "minutes each; tests/simulation runs them",
 }
 """By file and first words: blocks that are not run, and why."""
@@ -45,7 +51,8 @@ NOT_TYPED = {
 
 def blocks(path: Path) -> list[tuple[str, str]]:
     """Language and text of each block."""
-    return FENCE.findall(path.read_text(encoding="utf-8"))
+    found = FENCE.findall(path.read_text(encoding="utf-8"))
+    return [(language, textwrap.dedent(text)) for _, language, text in found]
 
 
 def is_typed(path: Path, text: str) -> bool:
@@ -217,6 +224,23 @@ def test_the_postbacks_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert ("yaml", "tracker") == (language, endpoint.endpoint_id)
 
 
+def test_the_token_of_a_bridge(tmp_path: Path) -> None:
+    """Its token and digest are made as typed; the file that names it is read."""
+    path = ROOT / "examples" / "bridge" / "README.md"
+    (_, typed), (_, text), (_, started) = blocks(path)
+    terminal = Terminal(tmp_path)
+    for line in typed.splitlines():
+        terminal.type(line)
+    token, digest = terminal.printed
+    assert (43, sha256(b"TOKEN").hexdigest()) == (len(token.strip()), digest.split()[0])
+    (tmp_path / "bridges.yaml").write_text(text)
+    profile = ServerProfile("Broker-Live01", "mt5", parse_rule("UTC"))
+    bridges = Senders.read(tmp_path / "bridges.yaml", {"Broker-Live01": profile})
+    found = bridges.of_token("test")
+    assert found is not None
+    assert ("live01", False) == (found.name, is_typed(path, started))
+
+
 def test_the_golden_case_of_the_plans(tmp_path: Path) -> None:
     """The `expect:` of the plans' README is read, beside a plan."""
     ((language, text),) = blocks(ROOT / "examples" / "plans" / "README.md")
@@ -237,7 +261,7 @@ def test_the_local_kafka_by_hand() -> None:
 def test_no_block_is_forgotten() -> None:
     """Each document with a block is run above, or named with its reason."""
     run = {"README.md", "infra/README.md", "commission/README.md", "api/README.md"}
-    run |= {"examples/plans/README.md", "infra/kafka/README.md"}
+    run |= {"examples/plans/README.md", "examples/bridge/README.md", "infra/kafka/README.md"}
     named = {file for file, _ in NOT_TYPED}
     checked_elsewhere = {"docs/terms-reference.md"}  # by tests/ingest/test_terms_reference.py
     found = {str(path.relative_to(ROOT)) for path in READMES}
