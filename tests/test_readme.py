@@ -42,7 +42,7 @@ NOT_TYPED = {
     ("README.md", "Commission by IB"): "the output of `make demo`; test_pipeline.py has its figures",
     ("README.md", "make demo"): "it installs this project again; test_make_knows_them looks the names up",
     ("CONTRIBUTING.md", "make test"): "it runs this test again; test_make_knows_them looks the names up",
-    ("ARCHITECTURE.md", " exports"): "a drawing",
+    ("ARCHITECTURE.md", "exports"): "a drawing",
     ("examples/bridge/README.md", "python -m bridge"): "it needs Windows and MT5Manager; see test_bridge.py",
     ("tests/simulation/README.md", "python -m tests.simulation"): "minutes each; tests/simulation runs them",
 }
@@ -167,7 +167,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
             terminal.server.wait(90)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_readme_as_typed(terminal: Terminal) -> None:
     """Each command exits as it says it does; then the nightly line of infra, on the same books."""
     for language, text in blocks(ROOT / "README.md"):
