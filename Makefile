@@ -64,4 +64,5 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (maintainers)
 	@$(COMPILE) --group pyproject.toml:tools -o locks/uv.txt
 
 clean: ## Remove the virtual environment and local data
-	@rm -rf $(VENV) .ibflow .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .ibflow ibflow-data dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,7 +23,7 @@ HERE = "http://127.0.0.1"
 
 def ask(settings: Settings, path: str, **wanted: str) -> httpx.Response:
     """GET a route; what the API refuses is `Unusable` in its own words."""
-    token = settings.api_token.get_secret_value()
+    token = settings.token
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     given = {name: value for name, value in wanted.items() if value}
     url = None if settings.clickhouse else running_url(settings)

@@ -2,10 +2,13 @@
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import Error
+from confluent_kafka import KafkaException
 
 from infra.clickhouse import migrate
 from infra.kafka import KafkaUnavailable, LocalKafka
 from infra.kafka_topics import ensure_topics
+from schemas.errors import Unavailable
 from schemas.settings import Settings
 
 
@@ -24,7 +27,12 @@ def kafka_servers(settings: Settings) -> str:
 
 def prepare_topics(settings: Settings, kafka: str) -> dict[str, int]:
     """Create the topics that are missing; every topic's partitions."""
-    return ensure_topics(kafka, settings.partitions, settings.replication)
+    try:
+        return ensure_topics(kafka, settings.partitions, settings.replication)
+    except KafkaException as error:
+        raise KafkaUnavailable(
+            f"the Kafka at {kafka} cannot be used: {error.args[0].str()}; IBFLOW_KAFKA says which it is"
+        ) from None
 
 
 def clickhouse_client(settings: Settings) -> Client:
@@ -36,7 +44,11 @@ def clickhouse_client(settings: Settings) -> Client:
 
 def connect(settings: Settings) -> Client:
     """A client for one thread; migrations are not looked at."""
-    if settings.clickhouse:
-        return clickhouse_connect.get_client(dsn=settings.clickhouse, autogenerate_session_id=False)
-    settings.chdb_dir.mkdir(parents=True, exist_ok=True)
-    return clickhouse_connect.get_client(interface="chdb", path=str(settings.chdb_dir))
+    try:
+        if settings.clickhouse:
+            return clickhouse_connect.get_client(dsn=settings.clickhouse, autogenerate_session_id=False)
+        settings.chdb_dir.mkdir(parents=True, exist_ok=True)
+        return clickhouse_connect.get_client(interface="chdb", path=str(settings.chdb_dir))
+    except Error as error:
+        where = "the one of IBFLOW_CLICKHOUSE" if settings.clickhouse else f"the one in {settings.chdb_dir}"
+        raise Unavailable(f"ClickHouse, {where}, cannot be opened: {str(error).splitlines()[0]}") from None

@@ -19,6 +19,7 @@ from infra import cli_history, cli_poll, cli_proposals, cli_reconcile
 from infra.cli_book import book_app
 from infra.cli_dead_letters import letters_app
 from infra.kafka.cli import app as kafka_app
+from infra.show import show
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
 
@@ -142,11 +143,15 @@ def dev(workers: Annotated[int, typer.Option(min=1, max=16, help="Worker process
     from infra.stack import Stack
 
     settings = Settings()
-    with told(), interrupted() as stop, Stack(settings, workers) as stack:
+    with told(), interrupted() as stop, Stack(settings, workers, ended=stop) as stack:
         out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
-        out.print(f"data    {settings.data_dir}   stop with Ctrl-C")
+        out.print(f"data    {settings.data_dir}   logs {settings.data_dir}/worker-*.log")
+        stack.probe()
+        if not stop.is_set():
+            out.print("up: a probe went through   stop with Ctrl-C")
         stop.wait()
         out.print("stopping …")
+        stack.check()
 
 
 @app.command(rich_help_panel="Processes")
@@ -268,6 +273,7 @@ def ingest(
     for line in counts.lines():
         out.print(escape(line), highlight=False)
     if counts.dead_letters:
+        out.print("see why, and mend them: ibflow dead-letters list", highlight=False)
         raise typer.Exit(EXIT_REJECTED)
 
 
@@ -386,7 +392,8 @@ def verify(
     if as_json:
         typer.echo(json.dumps(report.to_json(), indent=2))
     else:
-        Console().print(findings_table(report))
+        show(findings_table(report))
+        out.print(f"ledger hash {report.ledger_hash}", highlight=False)
         for warning in report.warnings:
             out.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
     if not report.holds:
@@ -403,6 +410,14 @@ def terms_check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=Fa
     for warning in broker.warnings:
         err.print(f"[yellow]{escape(str(warning))}[/]", highlight=False)
     out.print(f"{len(broker.records)} records, {len(broker.servers)} servers: no errors")
+
+
+@terms_app.command("reference")
+def terms_reference() -> None:
+    """Print every key of the terms files with its default and an example, as Markdown."""
+    from ingest.terms_reference import reference
+
+    typer.echo(reference(), nl=False)
 
 
 @terms_app.command("publish")
@@ -500,7 +515,7 @@ def plans_test(paths: PlanPaths, *, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(plans.results_json(results), indent=2))
     else:
-        Console().print(plans.results_table(results))
+        show(plans.results_table(results))
         for line in plans.failure_lines(results):
             out.print(escape(line), highlight=False)
         out.print(f"{count - failed} of {count} cases passed")
@@ -577,7 +592,7 @@ def verify_file(path: Path, previous: Path | None, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
-        Console().print(checks_table(found, checks))
+        show(checks_table(found, checks))
     if not all(check.holds for check in checks):
         raise typer.Exit(EXIT_BROKEN)
 
@@ -599,20 +614,21 @@ def terms_show(
     if as_json:
         typer.echo(json.dumps(shown, indent=2))
     else:
-        Console().print(*terms_renderables(shown), sep="\n")
+        show(*terms_renderables(shown))
 
 
 @app.command(rich_help_panel="Daily work")
 def audit(transfer_id: str, *, as_json: Json = False) -> None:
     """Follow a transfer back to the lines it came from: topic, partition, offset, bytes, source."""
-    from infra.evidence import audit_tree, fetch_audit
+    from infra.evidence import audit_lines, fetch_audit
 
     with told():
         found = fetch_audit(Settings(), transfer_id)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        out.print(audit_tree(found))
+        for line in audit_lines(found):
+            out.print(line, highlight=False)
 
 
 def main() -> None:

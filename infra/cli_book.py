@@ -4,8 +4,8 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from infra.show import show
 from schemas.operations import Action
 from schemas.settings import Settings
 
@@ -36,7 +36,7 @@ def book_status(*, as_json: Annotated[bool, typer.Option("--json", help="For mac
     if as_json:
         typer.echo(json.dumps([partition.to_json() for partition in found], indent=2))
     else:
-        Console().print(book.status_table(found))
+        show(book.status_table(found))
         for line in book.stop_lines(found):
             out.print(line, highlight=False)
     if any(partition.stop for partition in found):

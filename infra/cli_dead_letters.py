@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from schemas.errors import Unusable
 from schemas.settings import Settings
@@ -56,7 +54,7 @@ def list_letters(
 ) -> None:
     """Show what is open, newest first, and how many there are of each code."""
     from infra import dead_letters
-    from infra.cli import told
+    from infra.cli import out, told
 
     wanted = dead_letters.Wanted(code, source, since, "closed" if closed else "open")
     with told():
@@ -65,15 +63,10 @@ def list_letters(
     if as_json:
         typer.echo(json.dumps({"counts": counts, "items": found}, indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("id", "received", "source", "place", "state", "code"):
-        table.add_column(name, overflow="fold")
-    table.add_column("what to do", overflow="fold", ratio=1)
     for row in found:
-        cells = (row["dead_letter_id"], row["received_at"][:19], row["source"], row["position"], row["state"])
-        table.add_row(*(escape(cell) for cell in cells), row["code"], escape(row["reason"]))
-    out = Console()
-    out.print(table)
+        out.print(f"[bold]{row['dead_letter_id']}[/]  {row['code']}  {row['state']}", highlight=False)
+        place = f"{row['source']}, {row['position']}, read {row['received_at'][:19]}"
+        out.print(f"  [dim]{escape(place)}[/]\n  {escape(row['reason'])}", highlight=False)
     total = sum(count["letters"] for count in counts)
     by_code = ", ".join(f"{count['letters']:,} {count['code']}" for count in counts)
     shown = f", {len(found):,} shown" if len(found) < total else ""
@@ -155,7 +148,10 @@ def edit(
     if why:
         err.print(f"[red]still no event, so nothing was recorded: {escape(why)}[/]", highlight=False)
         raise typer.Exit(EXIT_REJECTED)
-    out.print(f"kept; send it with: ibflow dead-letters replay {dead_letter_id} --by NAME")
+    # What it was read by here it is read by again: without the terms a row of a server is nothing.
+    folder = f" --terms {shlex.quote(str(terms))}" if terms is not None else ""
+    command = f"ibflow dead-letters replay {dead_letter_id} --by {shlex.quote(by)}{folder}"
+    out.print(f"kept; send it with: {escape(command)}", highlight=False)
 
 
 @letters_app.command("replay")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from infra.show import show
 from schemas.settings import Settings
 
 Kafka = Annotated[
@@ -21,7 +22,7 @@ Workers = Annotated[
     int | None, typer.Option(min=0, max=64, help="Processes; one a core unless told; 0: this one only.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-out = Console()
+out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True)
 
 EXIT_BROKEN = 1
@@ -56,7 +57,9 @@ def replay(
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=2))
     else:
-        out.print(replay_table(found))
+        show(replay_table(found))
+        is_other = found.hash != found.stored_hash
+        out.print(f"hash of what moved {found.hash}" + (f", stored {found.stored_hash}" if is_other else ""))
         err.print(f"{found.messages:,} messages in {found.seconds:.1f} s", highlight=False)
     if not found.holds:
         raise typer.Exit(EXIT_BROKEN)
@@ -105,8 +108,7 @@ def what_if(
     if as_json:
         typer.echo(json.dumps(to_json(found), indent=2))
         return
-    for table in tables(found):
-        out.print(table)
+    show(*tables(found))
     for path in (csv, html):
         if path is not None:
             err.print(f"wrote {path}", highlight=False)

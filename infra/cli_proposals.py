@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from commission.money import minor_digits
+from infra.show import show
 from schemas.errors import Unusable
 from schemas.proposals import PROPOSALS, Line, Proposal, Wanted
 from schemas.settings import Settings
@@ -65,7 +66,7 @@ def register(parent: typer.Typer, told: Callable[[], AbstractContextManager[None
         if as_json:
             typer.echo(PROPOSALS.dump_json(found, indent=2))
         else:
-            Console().print(_list_table(found))
+            show(_list_table(found))
 
     @app.command()
     def show(proposal_id: ProposalId, *, as_json: Json = False) -> None:
@@ -142,7 +143,7 @@ def _print(proposal: Proposal, *, as_json: bool) -> None:
     preview = proposal.preview
     out.print(f"[bold]{escape(proposal.wanted.title)}[/]  {proposal.proposal_id}  {proposal.state}")
     out.print(f"{preview.corrected} of {preview.deals} looked at are corrected, by {preview.rows} rows")
-    Console().print(_lines_table(preview.lines))
+    show(_lines_table(preview.lines))
     for doubt in preview.undecided:
         out.print(f"[yellow]left as it stands[/]: {escape(doubt.subject)}: {escape(doubt.text)}")
     for step in proposal.steps:

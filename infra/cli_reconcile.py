@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from infra.show import show
 from ingest.counts import to_lots
 from schemas.reconciliations import RECONCILIATION, DayVolume, Reconciliation
 from schemas.settings import Settings
@@ -95,9 +95,7 @@ def reconcile(
     if as_json:
         typer.echo(json.dumps(to_json(swept.record, swept.warnings, dry_run=dry_run), indent=2))
     else:
-        console = Console()
-        console.print(counts_table(swept.record, dry_run=dry_run))
-        console.print(days_table(swept.record))
+        show(counts_table(swept.record, dry_run=dry_run), days_table(swept.record))
         for line in example_lines(swept.record):
             out.print(escape(line), highlight=False)
         for warning in swept.warnings:

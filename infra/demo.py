@@ -19,6 +19,8 @@ from api.explanation import explain_transfer
 from api.ledger import Ledger
 from infra.example import ENDED_PERIODS, Example
 from infra.feed import feed
+from infra.owner import Owner
+from infra.show import show
 from infra.stack import Stack
 from infra.verify import Report, verify
 from ingest.counts import Counts
@@ -28,6 +30,8 @@ from schemas.settings import Settings
 
 def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None) -> Report:
     """Start everything on an empty data folder, feed the example, show the result, stop."""
+    if settings.data_dir.exists():
+        Owner.take(settings.data_dir).leave()  # a demo that is kept runs on in its folder
     shutil.rmtree(settings.data_dir, ignore_errors=True)
     example = Example.load()
     started = time.perf_counter()
@@ -49,11 +53,12 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
             f"[dim]{time.perf_counter() - started:.1f} s in all; "
             f"{deals_per_second:,.0f} deals/s from file to ledger, start-up of the batch included[/]"
         )
-        console.print(
-            f"portal  [link={stack.server.url}]{stack.server.url}[/]   api  {stack.server.url}/docs"
-        )
         if keep is not None:
+            url = stack.server.url
+            console.print(f"portal  [link={url}]{url}[/]   api  {url}/docs")
             keep()
+        else:
+            console.print("[dim]`ibflow demo --keep` leaves it running, with its portal[/]")
     finally:
         stack.stop()
     return report
@@ -104,11 +109,11 @@ def _read(counts: Counts) -> str:
 
 
 def _show(console: Console, client: Client, report: Report) -> None:
-    console.print(_commissions(client))
-    console.print(_statements(client))
+    show(_commissions(client), _statements(client), console=console)
     console.print(_clawback(client))
     console.print(_explanation(client))
-    console.print(findings_table(report))
+    show(findings_table(report), console=console)
+    console.print(f"ledger hash {report.ledger_hash}", highlight=False)
 
 
 def _table(title: str, first: str, *names: str) -> Table:
@@ -169,7 +174,7 @@ def _clawback(client: Client) -> Panel:
     )
     lines = [
         f"{ib_id} gives back {_money(amount)} {currency} for {client_id}, charged back on {at:%Y-%m-%d}: "
-        f"{cause} reverses {str(reverses)[:8]}…"
+        f"{cause} reverses {reverses}"
         for ib_id, amount, currency, client_id, at, reverses, cause in rows
     ]
     return Panel(Text("\n".join(lines) or "none"), title="Clawback", title_align="left", box=box.ROUNDED)
@@ -198,5 +203,4 @@ def findings_table(report: Report) -> Table:
     for finding in report.findings:
         mark = "[green]✓[/]" if finding.holds else "[bold red]✗[/]"
         table.add_row(mark, finding.invariant, finding.figures)
-    table.caption = f"ledger hash {report.ledger_hash}"
     return table

@@ -1,5 +1,6 @@
 """`ibflow terms show` and `ibflow audit`: what was known, and where a transfer came from, for people."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich import box
@@ -120,38 +121,42 @@ def _time(text: str) -> str:
 # Audit
 
 
-def audit_tree(found: Shown) -> Tree:
-    """The transfer, below it each message behind the one before, with the lines as they stood."""
+def audit_lines(found: Shown) -> Iterator[str]:
+    """The transfer, below it each message behind the one before, with the lines as they stood.
+
+    A fact a line, so that ids, places and sources are whole on a narrow terminal; only the records
+    themselves are longer than one.
+    """
     row = found["transfer"]
-    root = Tree(
-        f"[bold]{escape(row['transfer_id'])}[/] {row['code']} {row['amount']} {row['currency']}  "
-        f"{escape(row['debit'])} → {escape(row['credit'])}  [dim]caused by {escape(row['caused_by'])}[/]"
-    )
-    branch = root
-    for step in found["steps"]:
-        branch = _add_step(branch, step)
+    yield f"[bold]{escape(row['transfer_id'])}[/]"
+    yield f"{row['code']} {row['amount']} {row['currency']}, {_time(row['occurred_at'])} UTC"
+    yield f"{escape(row['debit'])} → {escape(row['credit'])}"
+    yield f"caused by {escape(row['caused_by'])}"
+    for depth, step in enumerate(found["steps"]):
+        yield from ("  " * depth + line for line in _step_lines(step))
     if found["revisions"]:
-        lines = root.add(f"[bold]the deal as it was read[/], {len(found['revisions'])} times")
+        count = len(found["revisions"])
+        yield f"[bold]the deal as it was read[/], {f'{count} times' if count > 1 else 'once'}"
         for line in found["revisions"]:
+            yield f"  [cyan]{escape(line['source'] or 'no source')}[/]"
             place = f"{line['topic']}/{line['partition']}/{line['offset']}"
-            source = line["source"] or "no source"
-            read = lines.add(f"{place}  revision {escape(line['revision'])}  [cyan]{escape(source)}[/]")
-            read.add(escape(line["line"]), style="dim")
+            yield f"  {place}, revision {escape(line['revision'])}"
+            yield f"    [dim]{escape(line['line'])}[/]"
     if found["reverses"]:
-        root.add("[bold]it takes back[/]").add(audit_tree(found["reverses"]))
-    return root
+        yield "[bold]it takes back[/]"
+        yield from (f"  {line}" for line in audit_lines(found["reverses"]))
 
 
 HOW = {"identity": "", "client": "other events of the client", "trigger": "what it waited for"}
 
 
-def _add_step(branch: Tree, step: Shown) -> Tree:
+def _step_lines(step: Shown) -> Iterator[str]:
     place = f"{step['topic']}/{step['partition']}/{step['offset']}"
     if step["missing"]:
-        return branch.add(f"[red]{place}: the archive lacks this message[/]")
+        yield f"[red]{place}: the archive lacks this message[/]"
+        return
     notes = [HOW[step["by"]], f"{step['others']} other lines" if step["others"] else ""]
     origin = f"from {step['source']}" if step["source"] else "came from outside"
-    node = branch.add(f"[bold]{place}[/]  {'; '.join(note for note in (origin, *notes) if note)}")
+    yield f"[bold]{place}[/]  {'; '.join(note for note in (origin, *notes) if note)}"
     for line in step["lines"]:
-        node.add(escape(line), style="dim")
-    return node
+        yield f"  [dim]{escape(line)}[/]"

@@ -31,7 +31,7 @@ def open_history(settings: Settings, *, from_kafka: bool) -> Iterator[tuple[LogA
     elif settings.clickhouse:
         yield ClickHouseAt(settings.clickhouse), "the archive"
     elif (url := live_url(settings)) is not None:
-        yield ServerAt(url, settings.api_token.get_secret_value()), "the archive, through the running server"
+        yield ServerAt(url, settings.token), "the archive, through the running server"
     else:
         with _serve_own(settings) as where:
             yield where, "the archive"

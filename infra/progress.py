@@ -11,6 +11,8 @@ from schemas.errors import Unavailable
 from schemas.topics import TOPICS
 from streams.sink import log_ends
 
+GROUP = "ibflow"
+"""The workers' consumer group: the name of the Faust app."""
 STAGE_TOPICS = tuple(topic.name for topic in TOPICS if topic.stage)
 
 
@@ -32,7 +34,7 @@ class Watch:
     """Compares the ends of the topics with the worker's commits and the sink's positions."""
 
     def __init__(self, kafka: str) -> None:
-        self._workers = Consumer({"bootstrap.servers": kafka, "group.id": "ibflow"})
+        self._workers = Consumer({"bootstrap.servers": kafka, "group.id": GROUP})
         self._admin = AdminClient({"bootstrap.servers": kafka})
         metadata = self._workers.list_topics(timeout=30)
         self._places = [

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+from rich import box
 from rich.table import Table
 
 from commission.outputs import Statement
@@ -30,6 +31,8 @@ TARGETS = {CLIENTS.topic: topics.PARTNER_BOOK, PARTNERS.topic: topics.SETTLEMENT
 FOLLOW_SECONDS = 2.0
 """How long a fold waits for messages that the stored rows say must come."""
 LOOK_SECONDS = 0.25
+HASH_SHOWN = 12
+"""Hex digits that tell two partitions apart; the whole is in `--json`."""
 REPORT_MESSAGES = 20
 
 Until = Mapping[str, int]
@@ -323,20 +326,25 @@ def _differing(fold: Fold, stored: Mapping[str, StoredHash]) -> Iterator[str]:
 
 def replay_table(found: Replay) -> Table:
     """One row a partition, for people."""
-    table = Table(title=f"the books folded again, from {found.source}", title_justify="left")
+    title = f"the books folded again, from {found.source}"
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False
+    )
     table.add_column("", no_wrap=True)
     table.add_column("partition", no_wrap=True)
     for name in ("messages", "rows", "stored", "behind"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("hash", no_wrap=True)
-    table.add_column("stored hash", no_wrap=True)
-    table.add_column("what differs", overflow="fold")
+    table.add_column("what differs")
     for one in found.partitions:
         mark = "[green]✓[/]" if one.same else "[bold red]✗[/]"
         counts = (f"{n:,}" for n in (one.messages, one.rows, one.stored_rows, one.behind))
-        table.add_row(mark, one.partition, *counts, one.hash[:12], one.stored_hash[:12], one.note)
+        is_other = one.hash != one.stored_hash
+        notes = (f"stored as {one.stored_hash[:HASH_SHOWN]}" if is_other else "", one.note)
+        told = "; ".join(note for note in notes if note)
+        table.add_row(mark, one.partition, *counts, one.hash[:HASH_SHOWN], told)
     if found.strays:
         table.add_row(
-            "[bold red]✗[/]", "none", "", "", f"{found.strays:,}", "", "", "", "rows no message brought"
+            "[bold red]✗[/]", "none", "", "", f"{found.strays:,}", "", "", "rows no message brought"
         )
     return table

@@ -17,6 +17,7 @@ from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive import add_archive
 from infra.bootstrap import clickhouse_client, connect
+from infra.owner import Owner
 from infra.ports import listen
 from infra.processes import collect_rarely
 from infra.proposals import ProposalDesk
@@ -35,8 +36,10 @@ STATE_FILE = "serve.json"
 class Server:
     """The database's one owner; the embedded ClickHouse has a folder that no second process opens."""
 
-    def __init__(self, settings: Settings, kafka: str) -> None:
+    def __init__(self, settings: Settings, kafka: str, owner: Owner | None = None) -> None:
+        """`owner` is the caller's lock of the data folder; without one the server takes it."""
         check_exposure(settings)
+        self._owner = Owner.take(settings.data_dir) if owner is None else None
         collect_rarely()
         self._settings = settings
         self._connect: Callable[[], Client] = lambda: connect(settings)
@@ -88,6 +91,8 @@ class Server:
             self._sink_thread.join(READY_SECONDS)
         self._desk.close()
         self.client.close()
+        if self._owner is not None:
+            self._owner.leave()
 
 
 def running_url(settings: Settings) -> str | None:

@@ -10,6 +10,8 @@ from typing import Self
 from commission.terms import PeriodEnded
 from infra.bootstrap import prepare_topics
 from infra.kafka import LocalKafka
+from infra.owner import Owner
+from infra.probe import probe
 from infra.processes import Process
 from infra.progress import Progress, Watch
 from infra.serve import Server
@@ -21,6 +23,7 @@ log = logging.getLogger("ibflow.stack")
 
 SUPERVISE_SECONDS = 0.25
 DRAIN_SECONDS = 300.0
+PROBE_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -32,6 +35,11 @@ class Stack:
     kafka: str = ""
     processes: list[Process] = field(default_factory=list)
     server: Server = field(init=False)
+    failure: Unavailable | None = None
+    """Why a worker is not started again."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set with `failure`; a caller may set it as well."""
+    _owner: Owner | None = None
     _own_kafka: bool = False
     _paused: bool = False
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -46,7 +54,7 @@ class Stack:
             raise
 
     def _start(self) -> None:
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self._owner = Owner.take(self.settings.data_dir)
         self.kafka = self.settings.kafka or self._start_kafka()
         prepare_topics(self.settings, self.kafka)
         environment = {"IBFLOW_KAFKA": self.kafka, "IBFLOW_DATA_DIR": str(self.settings.data_dir)}
@@ -56,7 +64,7 @@ class Stack:
             process = Process(name, ["worker", "--instance", name], log_file, environment)
             process.start()
             self.processes.append(process)
-        self.server = Server(self.settings, self.kafka)
+        self.server = Server(self.settings, self.kafka, self._owner)
         self.server.start()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()
@@ -80,8 +88,13 @@ class Stack:
 
     def _supervise(self) -> None:
         while not self._stopping.wait(SUPERVISE_SECONDS):
-            for process in () if self._paused else self.processes:
-                process.keep()
+            try:
+                for process in () if self._paused else self.processes:
+                    process.keep()
+            except Unavailable as error:
+                self.failure = error
+                self.ended.set()
+                return
 
     def stop(self) -> None:
         """Stop in the other direction; what is under way is taken up at the next start."""
@@ -94,6 +107,8 @@ class Stack:
             self.server.stop()
         if self._own_kafka:
             LocalKafka().stop(self.settings.kafka_dir)
+        if self._owner is not None:
+            self._owner.leave()
 
     def __enter__(self) -> Self:
         self.start()
@@ -109,6 +124,7 @@ class Stack:
         watch = Watch(self.kafka)
 
         def check(progress: Progress) -> None:
+            self.check()
             if self.server.sink.failure is not None:
                 raise Unavailable(f"the sink cannot store: {self.server.sink.failure}")
             if on_progress is not None:
@@ -118,6 +134,16 @@ class Stack:
             return watch.wait(self.server.sink.positions, DRAIN_SECONDS, check)
         finally:
             watch.close()
+
+    def check(self) -> None:
+        """Raise what a worker was given up for."""
+        if self.failure is not None:
+            raise self.failure
+
+    def probe(self) -> None:
+        """Wait until a message has gone through a worker and into the database: then everything works."""
+        probe(self.kafka, self.server.sink.positions, PROBE_SECONDS, self.check, self.ended)
+        self.check()
 
     def end_periods(self, periods: list[str]) -> None:
         """Tell the books that these periods are over: their statements close."""

@@ -194,13 +194,16 @@ def _statements_chained(client: Client) -> Finding:
 
 
 def _every_deal_once(client: Client) -> Finding:
-    seen, rated, rejected, waiting, skipped, lost = client.query(
+    seen, rated, unpaid_side, rejected, codes, waiting, skipped, lost = client.query(
         """
-        SELECT count(), countIf(rated), countIf(NOT rated AND status = 'rejected'),
+        SELECT count(), countIf(rated),
+            countIf(NOT rated AND status = 'rejected' AND code = 'entry_not_paid'),
+            countIf(NOT rated AND status = 'rejected' AND code != 'entry_not_paid'),
+            sumMapIf([code], [1], NOT rated AND status = 'rejected' AND code != 'entry_not_paid'),
             countIf(NOT rated AND status = 'waiting'), countIf(NOT rated AND status = '' AND skipped),
             countIf(NOT rated AND status = '' AND NOT skipped)
         FROM (
-            SELECT deal_key, r.status AS status,
+            SELECT deal_key, r.status AS status, r.code AS code,
                 deal_key IN (SELECT caused_by FROM transfers WHERE code = 'accrual') AS rated,
                 deal_key IN (
                     SELECT if(JSONHas(payload, 'deal'),
@@ -211,7 +214,7 @@ def _every_deal_once(client: Client) -> Finding:
                     FROM dead_letters WHERE code = 'skipped'
                 ) AS skipped
             FROM deals AS d FINAL
-            LEFT JOIN (SELECT deal_key, status FROM rejections FINAL) AS r USING (deal_key)
+            LEFT JOIN (SELECT deal_key, status, code FROM rejections FINAL) AS r USING (deal_key)
         )
         """
     ).result_rows[0]
@@ -221,8 +224,14 @@ def _every_deal_once(client: Client) -> Finding:
         "SELECT count() FROM dead_letters FINAL WHERE code != 'skipped' AND dead_letter_id NOT IN "
         "(SELECT dead_letter_id FROM dead_letter_decisions WHERE action = 'replayed')"
     ).result_rows[0][0]
+    by_code = ", ".join(
+        f"{count} {code}"
+        for code, count in sorted(zip(*codes, strict=True), key=lambda one: (-one[1], one[0]))
+    )
+    # Openings, where the plan pays at the closing: no fault of the deal's, and half of all deals.
     figures = (
-        f"{seen + dead} seen = {rated} rated + {rejected} rejected + {waiting} waiting + {dead} dead letters"
+        f"{seen + dead} seen = {rated} rated + {unpaid_side} on the side that the plan does not pay + "
+        f"{rejected} rejected{f' ({by_code})' if by_code else ''} + {waiting} waiting + {dead} dead letters"
         + (f" + {skipped} skipped" if skipped else "")
         + (f"; {lost} unaccounted for" if lost else "")
     )

@@ -48,7 +48,7 @@ def _with(report: Report, folded: Finding | None) -> Report:
 
 
 def _ask(url: str, settings: Settings, *, folds: bool) -> Report:
-    token = settings.api_token.get_secret_value()
+    token = settings.token
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     parameters = {"folds": str(folds).lower()}
     answer = httpx.get(f"{url}/v1/verify", params=parameters, headers=headers, timeout=VERIFY_SECONDS)

@@ -16,9 +16,10 @@ DEFAULT_INTERVAL_S = 5
 DEFAULT_PORT = 3306
 
 _PLATFORM: dict[str, Platform] = {"mt5-sql": "mt5", "mt4-sql": "mt4", "mt5-web-api": "mt5"}
-_SQL_NEEDED = ("kind", "host", "database", "user", "password_env")
-_WEB_NEEDED = ("kind", "url", "login", "password_env")
-_WEB_OPTIONAL = (
+SQL_NEEDED = ("kind", "host", "database", "user", "password_env")
+SQL_OPTIONAL = ("port", "tls_ca", "interval_s")
+WEB_NEEDED = ("kind", "url", "login", "password_env")
+WEB_OPTIONAL = (
     "groups", "logins", "period_clock", "connections", "requests_per_s", "ca_file", "interval_s",
 )  # fmt: skip
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
@@ -68,7 +69,7 @@ def read_feed(page: Page, server: str, platform: Platform, fields: Fields) -> Fe
 
 
 def _read_sql(page: Page, keys: Fields, what: str, kind: str) -> SqlFeed:
-    page.mapping(keys, what, required=_SQL_NEEDED, optional=("port", "tls_ca", "interval_s"))
+    page.mapping(keys, what, required=SQL_NEEDED, optional=SQL_OPTIONAL)
     return SqlFeed(
         kind="mt4-sql" if kind == "mt4-sql" else "mt5-sql",
         host=page.parsed(keys, "host", what, _matching(_HOST), "write a name or an address", ""),
@@ -83,7 +84,7 @@ def _read_sql(page: Page, keys: Fields, what: str, kind: str) -> SqlFeed:
 
 def _read_web(page: Page, keys: Fields, what: str) -> WebFeed | None:
     before = len(page.problems)
-    page.mapping(keys, what, required=_WEB_NEEDED, optional=_WEB_OPTIONAL)
+    page.mapping(keys, what, required=WEB_NEEDED, optional=WEB_OPTIONAL)
     login = _whole(page, keys, "login", what, (1, 999_999_999), 1)
     numbers = [to_whole(str(entry)) or 0 for entry in page.items(keys, "logins")]
     if not all(numbers):

@@ -169,17 +169,38 @@ def without_cell(raw: bytes, header: Header, index: int | None, reach: int = 0) 
     """
     if index is None:
         return raw
-    text = raw.decode(errors="replace")
-    try:
-        cells = split(text, header.delimiter)
-    except BadRow:
-        cells = text.split(header.delimiter)
-    astray = len(cells) - header.width
+    spans = _spans(raw, header.delimiter)
+    astray = len(spans) - header.width
     first, last = index + min(astray, -reach), index + max(astray, reach)
-    for place in range(max(first, 0), min(last, len(cells) - 1) + 1):
-        if (place == index and not astray) or _SECRET.search(cells[place]):
-            cells[place] = ""
-    return header.delimiter.join(cells).encode()
+    kept = bytearray(raw)
+    # From the last to the first, so that the places before stay true; every other byte stays as it was.
+    for place in range(min(last, len(spans) - 1), max(first, 0) - 1, -1):
+        cell = slice(*spans[place])
+        if (place == index and not astray) or _SECRET.search(raw[cell].decode(errors="replace")):
+            del kept[cell]
+    return bytes(kept)
+
+
+def _spans(raw: bytes, delimiter: str) -> list[tuple[int, int]]:
+    """Where each cell of a row stands in its bytes, quotes included; where quotes do not pair up they
+    are as other characters."""
+    mark = re.escape(delimiter.encode())
+    cell = re.compile(rb'(?:"(?:[^"]|"")*"(?=%s|\Z)|[^%s]*)' % (mark, mark), re.DOTALL)
+    try:
+        count = len(split(raw.decode(errors="replace"), delimiter))
+    except BadRow:
+        count = 0
+    spans = list(_walk(cell, raw))
+    return spans if len(spans) == count else list(_walk(re.compile(rb"[^%s]*" % mark), raw))
+
+
+def _walk(cell: re.Pattern[bytes], raw: bytes) -> Iterator[tuple[int, int]]:
+    at = 0
+    while found := cell.match(raw, at):
+        yield found.span()
+        at = found.end() + 1
+        if at > len(raw):
+            return
 
 
 def _columns(cells: list[str], path: Path) -> dict[str, int]:

@@ -71,6 +71,10 @@ OPTIONAL_FILES = ("plans.yaml", "rates.yaml")
 PLAN_FILE_KEYS = ("plans", "plan", "expect", "symbols", "partners", "rates", "title", "source")
 BESIDE_PLANS = ("expect", "symbols", "partners", "rates", "title", "source")
 """What a file of plans may also hold, for `load_plan_file`; a terms folder leaves it unread."""
+BROKER_NEEDED = ("calendar", "servers")
+CALENDAR_NEEDED = ("zone", "period", "from", "to")
+SERVER_NEEDED, SERVER_OPTIONAL = ("platform", "timezone"), ("margin_mode", "currency", "close_reopen", "feed")
+RATES_NEEDED, RATES_OPTIONAL = ("as_of", "rates"), ("source",)
 DEMO_SERVER = "demo"
 """The server of the symbols in a self-contained file of plans."""
 
@@ -303,7 +307,7 @@ def _place_of(problem: TermsProblem, by_subject: dict[Subject, _Located]) -> Pla
 def _read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]:
     top = page.top("broker.yaml")
     if top:
-        page.mapping(top, "broker.yaml", required=("calendar", "servers"))
+        page.mapping(top, "broker.yaml", required=BROKER_NEEDED)
     zone, periods = _read_calendar(page, top)
     servers: dict[str, Server] = {}
     if "servers" in top:
@@ -318,8 +322,7 @@ def _read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]
 
 def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
     what = f"server {name}"
-    optional = ("margin_mode", "currency", "close_reopen", "feed")
-    keys = page.mapping(data, what, line=line, required=("platform", "timezone"), optional=optional)
+    keys = page.mapping(data, what, line=line, required=SERVER_NEEDED, optional=SERVER_OPTIONAL)
     platform = page.choice(keys, "platform", what, get_args(Platform), "mt5")
     mode = page.choice(keys, "margin_mode", what, get_args(MarginMode), "")
     if platform == "mt4" and mode == "netting":
@@ -381,7 +384,7 @@ def _read_calendar(page: Page, top: Fields) -> tuple[tzinfo, list[_Located]]:
         top["calendar"],
         "calendar",
         line=top.line_at("calendar"),
-        required=("zone", "period", "from", "to"),
+        required=CALENDAR_NEEDED,
     )
     utc: tzinfo = UTC
     zone = page.parsed(keys, "zone", "calendar", _to_zone, "write an IANA zone such as Europe/Nicosia", utc)
@@ -487,16 +490,16 @@ def _read_symbols_of(page: Page, server: str, fields: Fields, key: str) -> list[
     return [located for located in read if located is not None]
 
 
-_SYMBOL_REQUIRED = ("class", "contract_size", "pip", "profit")
-_SYMBOL_OPTIONAL = tuple(
-    key for key in keys_of(SymbolDefined) if key not in (*_SYMBOL_REQUIRED, "server", "symbol")
+SYMBOL_NEEDED = ("class", "contract_size", "pip", "profit")
+SYMBOL_OPTIONAL = tuple(
+    key for key in keys_of(SymbolDefined) if key not in (*SYMBOL_NEEDED, "server", "symbol")
 )
 
 
 def _read_symbol(page: Page, server: str, symbol: str, data: Any, line: int) -> _Located | None:
     before = len(page.problems)
-    keys = page.mapping(data, symbol, line=line, required=_SYMBOL_REQUIRED, optional=_SYMBOL_OPTIONAL)
-    if any(key not in keys for key in _SYMBOL_REQUIRED) and len(page.problems) > before:
+    keys = page.mapping(data, symbol, line=line, required=SYMBOL_NEEDED, optional=SYMBOL_OPTIONAL)
+    if any(key not in keys for key in SYMBOL_NEEDED) and len(page.problems) > before:
         return None
     for key, text in (("server", server), ("symbol", symbol), ("canonical", symbol)):
         if key not in keys:
@@ -576,7 +579,7 @@ def _read_rates(page: Page, top: Fields) -> list[_Located]:
     for item in page.items(top, "rates"):
         line = line_of(item, top.line_at("rates"))
         keys = page.mapping(
-            item, "an entry of rates", line=line, required=("as_of", "rates"), optional=("source",)
+            item, "an entry of rates", line=line, required=RATES_NEEDED, optional=RATES_OPTIONAL
         )
         as_of = page.parsed(
             keys, "as_of", "rates", lambda text: to_moment(text, page.zone), MOMENT_HINT, None

@@ -116,7 +116,7 @@ def _file_properties() -> Schema:
 
 
 def _mapping(cls: type, schema: Schema) -> Schema:
-    names, told = RENAMED.get(cls, {}), _docstrings().get(cls.__name__, {})
+    names, told = RENAMED.get(cls, {}), docstrings().get(cls.__name__, {})
     properties = {}
     for name, part in schema["properties"].items():
         if name != "type":
@@ -185,7 +185,7 @@ def _open_amounts(component: Schema, amount: Schema) -> None:
     component["oneOf"] = [{"required": ["amount"]}, {"required": ["amounts"]}]
 
 
-def _docstrings() -> dict[str, dict[str, str]]:
+def docstrings() -> dict[str, dict[str, str]]:
     """The docstrings under the fields of each class, its bases' included."""
     tree = ast.parse(inspect.getsource(commission.terms))
     own = {node.name: dict(_told_in(node)) for node in tree.body if isinstance(node, ast.ClassDef)}

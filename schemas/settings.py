@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         None, description="YAML file of people with tokens of their own: who created, who approved."
     )
     operator_token: SecretStr = Field(
-        SecretStr(""), description="Your own token of that file, for `ibflow proposals`."
+        SecretStr(""), description="Your own token of that file, for the commands that ask the server."
     )
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     push_host: str = Field("127.0.0.1", description="Address `ibflow receive` listens on.")
     push_port: int = Field(8081, ge=0, le=65535, description="Its port; 0: any free one.")
     postbacks: Path | None = Field(None, description="YAML file of postback endpoints; none: no postbacks.")
+
+    @property
+    def token(self) -> str:
+        """What a command shows the server: the shared token, else a person's own; "" is none."""
+        return self.api_token.get_secret_value() or self.operator_token.get_secret_value()
 
     def state_dir(self, instance: str) -> Path | None:
         """Folder of one worker's state; None if it is kept in memory."""

@@ -11,6 +11,8 @@
 5. A fetch waits up to 1.5 s for the partitions it was sent for. The client has one under way at a time, so
    a partition whose messages were taken meanwhile is not asked for until then: seconds of latency under
    a steady trickle. Here it waits 20 ms.
+6. A worker makes `<app>-data/` in the folder it is started in, for tables; one that may not write there ends.
+   Here nothing is kept in it, so nothing is made.
 
 Nothing of Faust is copied or patched; `tests/streams/test_corrections.py` shows them.
 """
@@ -122,3 +124,6 @@ class App(faust.App):
 
     def _new_producer_transport(self) -> Transport:
         return Transport(self.conf.broker_producer, self)
+
+    def _create_directories(self) -> None:
+        """Make none: state is in the changelogs and in the folder that the settings name."""

@@ -37,6 +37,8 @@ CLIENTS = 400
 DEALS_A_FAULT = 240
 PARTITIONS = 4
 SUPERVISE_S, LOOK_S = 0.25, 0.2
+FOR_EVER = 1_000_000
+"""Deaths: a process is started again whatever happens to it, for things do."""
 ASK_S = 3.0
 HANG_S = 240.0
 DISK_S = 60.0
@@ -137,7 +139,9 @@ class Chaos:
             "IBFLOW_API_PORT": str(self.settings.api_port),
         }
         log_file = self.folder / f"{name}.log"
-        self.processes[name] = Process(name, arguments, log_file, environment, module)
+        self.processes[name] = Process(
+            name, arguments, log_file, environment, module, quick_deaths_max=FOR_EVER
+        )
         self._locks[name] = threading.Lock()
 
     def _stop_processes(self) -> None:

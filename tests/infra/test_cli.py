@@ -142,6 +142,24 @@ def test_without_kafka_a_command_says_how_to_get_one(command: list[str], tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"IBFLOW_KAFKA": "127.0.0.1:9"}, "the Kafka at 127.0.0.1:9 cannot be used"),
+        ({"IBFLOW_CLICKHOUSE": "clickhouse://u:pass-word@127.0.0.1:9/db"}, "ClickHouse, the one of IBFLOW_"),
+    ],
+)
+def test_a_service_that_does_not_answer_is_a_sentence(
+    settings: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    """Which one, and the setting that names it; exit 3, no traceback and no password."""
+    command = ["terms", "end-period", "2026-09"] if "IBFLOW_KAFKA" in settings else ["verify"]
+    result = ibflow(*command, IBFLOW_DATA_DIR=str(tmp_path), **settings)
+    assert (3, True) == (result.exit_code, isinstance(result.exception, SystemExit))
+    assert told in result.stderr
+    assert "pass-word" not in result.output
+
+
+@pytest.mark.parametrize(
     ("place", "by", "complaint"),
     [
         ("client-book", "ann", "is no partition of a book; say it like client-book/3"),

@@ -1,5 +1,7 @@
 """docker-compose.yml says what the settings model understands, and starts commands that exist."""
 
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +47,36 @@ def test_images_are_official_and_pinned(compose: dict[str, Any]) -> None:
     assert images["kafka"] == "apache/kafka:4.1.1"
     assert images["clickhouse"].startswith("clickhouse/clickhouse-server:")
     assert not images["clickhouse"].endswith(":latest")
+
+
+def ignored(name: str) -> set[str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return {line.removeprefix("**/").rstrip("/") for line in lines if line and not line.startswith("#")}
+
+
+def test_the_image_takes_in_no_leavings() -> None:
+    """What git does not keep no image gets, nor the history and the tests; secrets stay outside."""
+    assert set() == ignored(".gitignore") - ignored(".dockerignore")
+    assert {".git", ".env", "tests", "ibflow-data"} <= ignored(".dockerignore")
+
+
+def test_the_image_keeps_its_data_where_its_user_may_write() -> None:
+    """The data folder is made, given to the user that it runs as, and named, before that user is taken."""
+    lines = (ROOT / "infra" / "Dockerfile").read_text().splitlines()
+    data = next(line.partition("=")[2] for line in lines if line.startswith("ENV IBFLOW_DATA_DIR="))
+    user = next(n for n, line in enumerate(lines) if line == "USER ibflow")
+    made = next(n for n, line in enumerate(lines) if f"mkdir {data} && chown ibflow: {data}" in line)
+    assert made < user
+
+
+def test_make_clean_leaves_what_git_keeps(tmp_path: Path) -> None:
+    """Everything that git does not keep is gone, wherever it lies; a source file is not."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    left = ignored(".gitignore") - {"*.egg-info"} | {"ibflow-data", "build"}
+    for name in left:
+        (tmp_path / name / "within").mkdir(parents=True)
+    (tmp_path / "room" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "room" / "source.py").touch()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True)
+    found = {path.name for path in tmp_path.rglob("*")}
+    assert {"Makefile", "room", "source.py"} == found

@@ -80,7 +80,8 @@ def running(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
         (folder / "deals.csv").write_text(f"{HEADER}\n{GOOD}\n{BAD}\n{HEADER}\n")
         (folder / "crm.csv").write_text(CRM)
         live = ("--terms", TERMS, "--server", "mt5-live")
-        running("ingest", folder / "deals.csv", *live, code=3)
+        told = running("ingest", folder / "deals.csv", *live, code=3).stdout
+        assert "ibflow dead-letters list" in told.splitlines()[-1]
         running("ingest", folder / "crm.csv", *live[:2], code=3)
         yield running
     finally:
@@ -109,6 +110,8 @@ def test_a_letter_is_seen_corrected_replayed_and_closed(running: Running, tmp_pa
     corrected.write_bytes(raw.replace(b"-3.5x", b"-3.50") + b"\n")
     kept = running("dead-letters", "edit", name, "--by", "ola", "--payload-file", corrected, "--terms", TERMS)
     assert '"deal_id":"2"' in kept.stdout
+    command = f"kept; send it with: ibflow dead-letters replay {name} --by ola --terms {TERMS}"
+    assert command == kept.stdout.splitlines()[-1]
     assert running.rows("SELECT deal_id FROM deals FINAL") == [("1",)]
 
     done = running("dead-letters", "replay", name, "--by", "bea", "--terms", TERMS)

@@ -1,6 +1,7 @@
 """`ibflow verify` finds what is wrong: each invariant broken once, by hand, in a real ClickHouse."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -79,8 +80,21 @@ def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
     assert NAMES == tuple(finding.invariant for finding in report.findings)
     assert [] == broken(ledger)
     figures = {finding.invariant: finding.figures for finding in report.findings}
-    assert "10 seen = 5 rated + 5 rejected + 0 waiting + 0 dead letters" == figures["every deal once"]
+    told = "10 seen = 5 rated + 5 on the side that the plan does not pay + 0 rejected + 0 waiting"
+    assert f"{told} + 0 dead letters" == figures["every deal once"]
     assert figures["statements add up"].startswith("3 statements, 0 do not add up")
+
+
+def test_what_is_rejected_is_told_by_its_reason(empty: Client) -> None:
+    """Of 5 openings, 5 closings, a deposit and 2 deals without volume 3 are truly rejected."""
+    broker = Synthetic(clients=3, deals=10)
+    trades = list(broker.trades())
+    odd = [replace(trades[0], deal_id="b", kind="balance")]
+    odd += [replace(trades[0], deal_id=name, volume_e8=0) for name in ("z1", "z2")]
+    store(empty, [*broker.terms(), *broker.crm(), *trades, *odd])
+    figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
+    told = "13 seen = 5 rated + 5 on the side that the plan does not pay"
+    assert f"{told} + 3 rejected (2 zero_volume, 1 not_a_trade) + 0 waiting" in figures["every deal once"]
 
 
 def copied(client: Client, where: str, table: str = "transfers", **changes: object) -> None:
@@ -176,8 +190,8 @@ def test_replay_skips_what_was_skipped(empty: Client) -> None:
     assert [] == broken(empty)
     figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
     assert (
-        "10 seen = 4 rated + 5 rejected + 0 waiting + 0 dead letters + 1 skipped"
-        == figures["every deal once"]
+        "10 seen = 4 rated + 5 on the side that the plan does not pay + 0 rejected + 0 waiting"
+        " + 0 dead letters + 1 skipped" == figures["every deal once"]
     )
 
 

@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest_exports import NEW_YORK, RECEIVED, csv_file, mt4, mt5, row, sorted_out, statement, ticket
+from ingest_exports import (
+    MT5_COLUMNS,
+    NEW_YORK,
+    RECEIVED,
+    csv_file,
+    mt4,
+    mt5,
+    row,
+    sorted_out,
+    statement,
+    ticket,
+)
 from mt5_records import manager, terminal
 
 from commission.events import Deal, DepositCleared
@@ -63,6 +74,25 @@ def test_a_corrected_deal_is_the_same_as_from_a_corrected_file(tmp_path: Path) -
         mt5_deals_csv.read(csv_file(tmp_path / "deals.csv", row(6), good), profile, RECEIVED)
     )
     assert deal == expected
+
+
+@pytest.mark.parametrize("name", ["Ada", '"Lovelace, ""Ada"" A."', '"Ada"', ""])
+def test_a_row_keeps_its_bytes_but_for_the_name(name: str, tmp_path: Path) -> None:
+    """Quotes, spaces and bytes that are no UTF-8 stay as they stood, so a replay tells the same fault."""
+    cells = row(7, Profit="1.00").split(",")
+    at = MT5_COLUMNS.index("Name"), MT5_COLUMNS.index("Profit")
+    cells[at[0]], cells[at[1]] = name, '"1,00"'
+    path = csv_file(tmp_path / "deals.csv", ",".join(cells))
+    letter = letter_of(mt5_deals_csv.read, path, mt5())
+    assert ("bad_amount", "bad_amount") == (letter.code, refused(letter, profile=mt5()))
+    cells[at[0]] = ""
+    assert ",".join(cells).encode() == letter.payload
+    cells[at[0]], cells[at[1]] = name, "1.00"
+    raw = ",".join(cells).encode().replace(b"1.00", b"1.00\xff")
+    path.write_bytes(csv_file(path).read_bytes() + raw + b"\n")
+    letter = letter_of(mt5_deals_csv.read, path, mt5())
+    assert ("not_utf8", True) == (letter.code, b",1.00\xff," in letter.payload)
+    assert ("not_utf8", False) == (refused(letter, profile=mt5()), b"Ada" in letter.payload)
 
 
 def test_a_row_in_a_repeated_hour_is_not_read_alone(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""One process at a time owns a data folder: its workers, its server, its embedded database."""
+
+import fcntl
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from schemas.errors import Unavailable
+
+LOCK = "owner.lock"
+
+
+@dataclass(slots=True)
+class Owner:
+    """The lock of a data folder, held; the kernel frees it when the process ends, however it ends."""
+
+    descriptor: int
+
+    @classmethod
+    def take(cls, data_dir: Path) -> Self:
+        """Become the owner, making the folder; raise `Unavailable`, naming who is."""
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise Unavailable(
+                f"the data folder {data_dir.absolute()} cannot be written: {error.strerror}; "
+                "name another in IBFLOW_DATA_DIR"
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(descriptor, 32).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise Unavailable(
+                f"another ibflow{f' (process {pid})' if pid else ''} runs in {data_dir.absolute()}; "
+                "end that one, or give this one a folder of its own with IBFLOW_DATA_DIR"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        return cls(descriptor)
+
+    def leave(self) -> None:
+        """Let others in."""
+        with suppress(OSError):  # left before
+            os.close(self.descriptor)

@@ -1,0 +1,235 @@
+"""Every key of the terms files with its default and an example, made from what reads them.
+
+Keys, types, defaults and meanings are those of the values that `yaml_values.py` reads and of the constants
+that `terms.py` and `feeds.py` check; examples, and the words for the keys of broker.yaml, stand in
+`terms_examples.py`. A key without an example is an error, so no key can be forgotten.
+"""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from types import NoneType
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from commission.terms import (
+    AnyDealComponent,
+    Band,
+    Budget,
+    Caps,
+    Clawback,
+    CohortBonus,
+    Cpa,
+    CpaAmount,
+    Cpl,
+    DealComponent,
+    DepositShare,
+    LotFactor,
+    Override,
+    ParentLink,
+    PartnerDefined,
+    PlanAssignment,
+    PlanDefined,
+    RankRates,
+    Rate,
+    StatusChange,
+    SymbolDefined,
+    Tiers,
+    When,
+)
+from ingest import feeds, terms
+from ingest.terms_examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
+from ingest.yaml_values import keys_of, required_keys
+from schemas.plan_schema import docstrings
+
+PARTS = (
+    *(Rate, When, Override, RankRates, Tiers, Band, Caps),
+    *(CpaAmount, LotFactor, Budget, Clawback),
+)
+OTHERS = (Cpa, Cpl, DepositShare, CohortBonus)
+HEAD = "| key | takes | default | example | |\n|---|---|---|---|---|"
+_WORDS: dict[Any, str] = {
+    Decimal: "number",
+    int: "whole number",
+    bool: "`true`, `false`",
+    str: "text",
+    datetime: "time",
+}
+
+
+class Row(NamedTuple):
+    """One key."""
+
+    key: str
+    takes: str
+    default: str
+    example: str
+    told: str
+
+    def __str__(self) -> str:
+        cells = (f"`{self.key}`", self.takes, self.default, f"`{self.example}`", self.told)
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def reference() -> str:
+    """The page, as Markdown."""
+    return "\n".join(_lines()).rstrip() + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield from (FORMS, "")
+    yield from ("## broker.yaml", "", _yaml("broker.yaml"))
+    yield from _listed("### calendar", terms.CALENDAR_NEEDED, (), BROKER)
+    yield from _listed("### servers, each by its name", terms.SERVER_NEEDED, terms.SERVER_OPTIONAL, SERVER)
+    title = "### feed of kind mt5-sql or mt4-sql"
+    yield from _listed(title, feeds.SQL_NEEDED, feeds.SQL_OPTIONAL, FEED)
+    yield from _listed("### feed of kind mt5-web-api", feeds.WEB_NEEDED, feeds.WEB_OPTIONAL, FEED)
+    yield from ("## symbols.yaml", "", _yaml("symbols.yaml"))
+    yield from _of(SymbolDefined, only=(*terms.SYMBOL_NEEDED, *terms.SYMBOL_OPTIONAL))
+    yield from ("## partners.yaml", "", _yaml("partners.yaml"))
+    yield from _of(PartnerDefined, more=PARTNER)
+    for entry in (ParentLink, PlanAssignment, StatusChange):
+        yield from _of(entry)
+    yield from ("## rates.yaml", "", _yaml("rates.yaml"))
+    yield from _listed("### an entry of rates", terms.RATES_NEEDED, terms.RATES_OPTIONAL, RATES)
+    yield from ("## plans.yaml, and the files of plans/", "", _yaml("plans.yaml"))
+    yield from _of(PlanDefined)
+    yield from _of(DealComponent)
+    for component in get_args(AnyDealComponent):
+        yield from _of(component, without=keys_of(DealComponent).keys())
+    for component in OTHERS:
+        yield from _of(component)
+    for part in PARTS:
+        yield from _of(part)
+
+
+def _yaml(name: str) -> str:
+    return f"```yaml\n# {name}\n{FILES[name].strip()}\n```\n"
+
+
+def _listed(title: str, needed: tuple[str, ...], optional: tuple[str, ...], told: Told) -> Iterator[str]:
+    """A table of keys that are no fields of a value."""
+    yield from (title, "", HEAD)
+    for key in (*needed, *optional):
+        takes, default, example, text = told[key]
+        yield str(Row(key, takes, "**needed**" if key in needed else default, example, text))
+    yield ""
+
+
+def _of(cls: type, *, only: Any = None, without: Any = (), more: Told | None = None) -> Iterator[str]:
+    """The heading, the meaning and the keys of a value."""
+    yield from (f"### {title_of(cls)}", "", inspect.cleandoc(cls.__doc__ or ""), "")
+    keys = [key for key in (only or keys_of(cls)) if key not in without or key == "kind"]
+    if cls in get_args(AnyDealComponent):
+        yield from (f"Beside the keys of [{title_of(DealComponent)}](#{_anchor(DealComponent)}):", "")
+    yield HEAD
+    yield from (str(_row(cls, key)) for key in keys)
+    for key, (takes, default, example, text) in (more or {}).items():
+        yield str(Row(key, takes, default, example, text))
+    yield ""
+
+
+def _row(cls: type, key: str) -> Row:
+    name = keys_of(cls)[key]
+    (field,) = (one for one in fields(cls) if one.name == name)
+    hint = get_type_hints(cls)[name]
+    is_needed = key in required_keys(cls) or key == "kind"
+    needed = is_needed and not (cls is SymbolDefined and key not in terms.SYMBOL_NEEDED)
+    told = docstrings().get(cls.__name__, {}).get(name, "")
+    default = "**needed**" if needed else _default(cls, key, field)
+    return Row(key, _takes(cls, key, hint), default, example_of(cls, key), " ".join(told.split()))
+
+
+def example_of(cls: type, key: str) -> str:
+    """What a person might write for a key, as YAML in one line."""
+    for base in cls.__mro__:
+        if (found := KEYS.get(f"{base.__name__}.{key}")) is not None:
+            return found
+    if (found := KEYS.get(key)) is not None:
+        return found
+    name = keys_of(cls)[key]
+    hint = get_type_hints(cls)[name]
+    (field,) = (one for one in fields(cls) if one.name == name)
+    if hint is bool:
+        return "false" if field.default is True else "true"
+    if get_origin(hint) is Literal:
+        options = [option for option in get_args(hint) if option != field.default]
+        return str((options or get_args(hint))[0])
+    raise AssertionError(f"{cls.__name__}.{key} has no example; add one to terms_examples.py")
+
+
+_OWN_DEFAULTS = {
+    "PartnerDefined.kyc": "`pending`",
+    "PartnerDefined.agreement": "`pending`",
+    "SymbolDefined.canonical": "its own name",
+    "SymbolDefined.standard_contract_size": "`contract_size`",
+}
+_OWN_WORDS = {
+    "PartnerDefined.kyc": "`pending`, `approved`, `rejected`, `revoked`, `expired`",
+    "PartnerDefined.agreement": "`pending`, `accepted`",
+}
+
+
+def _default(cls: type, key: str, field: "Field[Any]") -> str:
+    if (own := _OWN_DEFAULTS.get(f"{cls.__name__}.{key}")) is not None:
+        return own
+    usual = field.default if field.default_factory is MISSING else field.default_factory()
+    if usual is None or usual in ("", ()):
+        return "none"
+    if is_dataclass(usual):
+        return "its defaults"
+    if isinstance(usual, bool):
+        return f"`{str(usual).lower()}`"
+    if isinstance(usual, tuple):
+        return f"`[{', '.join(map(str, usual))}]`"
+    return f"`{usual}`"
+
+
+def _takes(cls: type, key: str, hint: Any) -> str:
+    """What a key takes, in words."""
+    if (own := _OWN_WORDS.get(f"{cls.__name__}.{key}")) is not None:
+        return own
+    if get_origin(hint) is Literal:
+        return ", ".join(f"`{option}`" for option in get_args(hint))
+    if is_dataclass(hint):
+        return f"[{title_of(hint)}](#{_anchor(hint)})"
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    if get_origin(hint) is tuple:
+        return _takes_list(cls, key, kinds[0])
+    return _takes(cls, key, kinds[0]) if kinds else _WORDS[hint]
+
+
+def _takes_list(cls: type, key: str, entry: Any) -> str:
+    if get_origin(entry) is tuple:
+        return f"list of {_takes(cls, key, entry)}"
+    if key == "components":
+        return "list of components"
+    return f"one or a list: {_takes(cls, key, entry)}"
+
+
+TITLES: dict[type, str] = {
+    PlanDefined: "a plan",
+    PartnerDefined: "a partner",
+    SymbolDefined: "a symbol",
+    ParentLink: "an entry of parent",
+    PlanAssignment: "an entry of plan",
+    StatusChange: "an entry of status",
+    DealComponent: "a component that pays for deals",
+    CpaAmount: "an entry of amounts",
+    LotFactor: "an entry of lot_factors",
+    RankRates: "an entry of ranks",
+    Band: "an entry of bands",
+}
+
+
+def title_of(cls: Any) -> str:
+    """How a value is called on the page: a component by its kind."""
+    if cls in TITLES:
+        return TITLES[cls]
+    kind = next((field.default for field in fields(cls) if field.name == "kind"), None)
+    return f"kind: {kind}" if kind is not None else cls.__name__.lower()
+
+
+def _anchor(cls: Any) -> str:
+    return title_of(cls).replace(" ", "-").replace(":", "")
