@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Python keeps what it compiled, whatever the environment says: a worker else compiles for 3 s at every start.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check coverage bench soak lock clean
 
@@ -25,7 +28,7 @@ demo: $(STAMP) ## Run a synthetic broker through the whole pipeline and show who
 	@$(BIN)/ibflow demo
 
 test: $(STAMP) ## Run every test, on real Kafka and ClickHouse
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --durations=10
 
 check: $(STAMP) ## Format, lint, types, import rules
 	@$(BIN)/ruff format --check .
