@@ -16,9 +16,23 @@ from infra.kafka import ports
 settings.register_profile("ibflow", deadline=None, derandomize=os.environ.get("IBFLOW_FUZZ") != "random")
 settings.load_profile("ibflow")
 
-PROCESSES_MAX = 16
+PROCESSES_MAX = 8
 """Each may have a Kafka and a ClickHouse of its own."""
-LONGEST = ()
+LONGEST = (
+    "tests/e2e/test_pipeline.py",
+    "tests/e2e/test_any_order.py",
+    "tests/chaos/test_chaos.py",
+    "tests/e2e/test_reconcile_live.py",
+    "tests/ingest/test_poll_command.py",
+    "tests/streams/test_corrections.py",
+    "tests/test_oracle.py",
+    "tests/ingest/test_bridge.py",
+    "tests/e2e/test_ingest_killed.py",
+    "tests/e2e/test_two_exports.py",
+    "tests/streams/test_failures.py",
+    "tests/infra/test_replay.py",
+    "tests/infra/test_local_kafka.py",
+)
 """What takes longest begins first: at the end nobody waits for it alone."""
 
 
@@ -30,7 +44,7 @@ def pytest_xdist_auto_num_workers() -> int:
     """
     if os.environ.get("IBFLOW_TEST_KAFKA"):
         return 1
-    return min(2 * len(os.sched_getaffinity(0)), PROCESSES_MAX)
+    return min(2 * (os.cpu_count() or 1), PROCESSES_MAX)
 
 
 def pytest_configure(config: pytest.Config) -> None:
