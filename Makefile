@@ -28,7 +28,7 @@ demo: $(STAMP) ## Run a synthetic broker through the whole pipeline and show who
 	@$(BIN)/ibflow demo
 
 test: $(STAMP) ## Run every test, on real Kafka and ClickHouse
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --durations=10
+	@$(BIN)/python -m pytest -n auto --durations=10
 
 check: $(STAMP) ## Format, lint, types, import rules
 	@$(BIN)/ruff format --check .
