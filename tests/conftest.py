@@ -42,5 +42,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_configure(config: pytest.Config) -> None:
     """Give each process ports of its own, for a port that is found free is taken only seconds later."""
     if number := getattr(config, "workerinput", {}).get("workerid", "").removeprefix("gw"):
-        ports.AUTO_PORTS //= config.workerinput["workercount"]  # type: ignore[attr-defined] # xdist's
-        ports.AUTO_PORT_FIRST += int(number) * ports.AUTO_PORTS
+        count = config.workerinput["workercount"]  # type: ignore[attr-defined] # xdist's
+        ports.AUTO_PORTS //= count
+        ports.AUTO_PORT_FIRST += int(number) % count * ports.AUTO_PORTS
