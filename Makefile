@@ -8,6 +8,9 @@ DEV := $(VENV)/.dev
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
+# Python keeps what it compiled, whatever the environment says: a worker else compiles for 3 s at every start.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check coverage bench soak lock clean
 
@@ -37,7 +40,7 @@ demo: $(RUN) ## Run a synthetic broker through the whole pipeline and show who i
 	@$(BIN)/ibflow demo
 
 test: $(DEV) ## Run every test, on real Kafka and ClickHouse
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --durations=10
 
 check: $(DEV) ## Format, lint, types, import rules
 	@$(BIN)/ruff format --check .

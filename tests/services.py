@@ -6,8 +6,9 @@
 | ClickHouse | IBFLOW_TEST_CLICKHOUSE | testcontainers | chDB, always tested too |
 | MariaDB | IBFLOW_TEST_MARIADB | testcontainers | `mariadbd` of this machine, else apt's, see mariadb.py |
 
-A test never skips because a service is missing: the native ones need nothing but this project; for MariaDB
-a machine without apt is told what to install.
+Each fixture that asks has one of its own; an address in the environment is shared, and `make test` then
+runs in one process. A test never skips because a service is missing: the native ones need nothing but this
+project; for MariaDB a machine without apt is told what to install.
 """
 
 import os

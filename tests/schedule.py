@@ -1,0 +1,66 @@
+"""Which process of a parallel run takes which tests: a file at a time, the longest first.
+
+A file's tests stay together, for they share its fixtures; so do files that share a service. A name that is
+out of date costs time and nothing else.
+"""
+
+from typing import Any
+
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it ships no types
+
+TOGETHER = {
+    "one ClickHouse": ("tests/api/",),
+    "one MariaDB": (
+        "tests/ingest/test_mt4_sql.py",
+        "tests/ingest/test_mt5_sql.py",
+        "tests/ingest/test_mt5_sql_csv.py",
+        "tests/ingest/test_poll",
+    ),
+}
+"""Files by how their paths begin."""
+
+LONGEST = (
+    "tests/e2e/test_pipeline.py",
+    "tests/e2e/test_any_order.py",
+    "one ClickHouse",
+    "tests/test_oracle.py",
+    "tests/chaos/test_chaos.py",
+    "tests/e2e/test_reconcile_live.py",
+    "one MariaDB",
+    "tests/streams/test_corrections.py",
+    "tests/e2e/test_two_exports.py",
+    "tests/ingest/test_bridge.py",
+    "tests/ingest/test_mt5_deals_frame.py",
+    "tests/e2e/test_ingest_killed.py",
+    "tests/streams/test_failures.py",
+    "tests/infra/test_replay.py",
+    "tests/commission/test_laws_of_plans.py",
+    "tests/commission/test_laws.py",
+    "tests/infra/test_local_kafka.py",
+    "tests/simulation/test_simulation.py",
+    "tests/infra/test_verify.py",
+    "tests/infra/test_proposals.py",
+    "tests/infra/test_evidence.py",
+)
+"""They begin in this order: a minute by itself is not waited for at the end. Those that wait for processes
+stand between those that compute."""
+
+
+def share(nodeid: str) -> str:
+    """What a test is handed out with: its file, or the files that share a service."""
+    path = nodeid.split("::", maxsplit=1)[0]
+    return next((name for name, starts in TOGETHER.items() if path.startswith(starts)), path)
+
+
+class Schedule(LoadScopeScheduling):  # type: ignore[misc] # as above
+    """Hands out shares, those of `LONGEST` before all others."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return share(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        turns = {name: turn for turn, name in enumerate(LONGEST)}
+        self.workqueue.move_to_end(
+            min(self.workqueue, key=lambda name: turns.get(name, len(turns))), last=False
+        )
+        super()._assign_work_unit(node)
