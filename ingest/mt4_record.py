@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from commission.events import Deal, DealKind, Entry, Side
+from commission.revision import revision
 from commission.selection import is_in_group
 from ingest.cells import ZERO
-from ingest.revision import revision
 from ingest.sources import BadRow, ServerProfile
 
 _LINK = re.compile(r"(to|from) #([0-9]{1,20})")

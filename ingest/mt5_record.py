@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.events import Deal, DealKind, Entry, Side
+from commission.revision import revision
 from ingest.cells import ZERO
 from ingest.counts import to_lots
-from ingest.revision import revision
 from ingest.sources import BadRow, ServerProfile
 
 

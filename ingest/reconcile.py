@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from commission.events import Deal, is_seen
-from ingest.revision import AGAIN, revision, told_before
+from commission.revision import AGAIN, revision_of, told_before
 from ingest.sources import Item
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unusable
@@ -237,23 +237,8 @@ class _Comparison:
 
 def tombstone(deal: Deal, source: str) -> Deal:
     """The deal as deleted at the platform: the fold takes back what it caused, for good."""
-    digest = revision(
-        kind="deleted",
-        occurred_at=deal.occurred_at,
-        currency=deal.currency,
-        profit=deal.profit,
-        commission=deal.commission,
-        fee=deal.fee,
-        swap=deal.swap,
-        side=deal.side,
-        entry=deal.entry,
-        symbol=deal.symbol,
-        volume_e8=deal.volume_e8,
-        price=deal.price,
-        position_id=deal.position_id,
-        is_service=deal.is_service,
-    )
-    return replace(deal, kind="deleted", revision=digest, source=source)
+    gone = replace(deal, kind="deleted", source=source)
+    return replace(gone, revision=revision_of(gone))
 
 
 def _to_publish(deal: Deal, held: Held) -> Deal:
