@@ -52,6 +52,19 @@ class UnreadableSource(Unusable):
     """A whole file that cannot be used; the message says what it should have been."""
 
 
+class Lacking(UnreadableSource):
+    """A file that can be used once it is said what it does not say itself: the options to say it with."""
+
+    def __init__(self, reason: str, options: tuple[str, ...]) -> None:
+        super().__init__(f"{reason}; say {', '.join(options)}")
+        self.reason = reason
+        self.options = options
+
+    def beside(self, first: "Lacking | None") -> "Lacking":
+        """This and what else is missing, in one."""
+        return self if first is None else Lacking(first.reason, (*first.options, *self.options))
+
+
 class BadRow(ValueError):
     """One row that cannot be used; never leaves the room, a reader buries the row."""
 
