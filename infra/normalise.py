@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from rich.console import Console
-from rich.text import Text
 
 from commission.events import Platform
+from infra.complaints import Complaints
 from infra.feed import read_quotes
 from ingest.counts import Counts
 from ingest.detect import CRM_KINDS, detect, read_any
 from ingest.quotes_csv import quoted
 from ingest.server_time import parse_rule
-from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
+from ingest.sources import Lacking, MarginMode, Said, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
 from schemas.wire import encode
 
@@ -33,19 +33,31 @@ def normalise(
     tolerance: str = "",
 ) -> Counts:
     """Write the events of `path` to `lines`; say what was rejected, and where."""
-    profile = None
-    if detect(path) not in CRM_KINDS:
-        profile = _profile(server, platform, timezone, said, margin_mode)
-    counts = Counts()
-    items = read_any(path, profile, datetime.now(UTC), counts, encoding=encoding)
+    profile: ServerProfile | None = None
+    unsaid: tuple[str, ...] = ()
+    kind = detect(path)
+    if kind not in CRM_KINDS:
+        unsaid = tuple(
+            option
+            for option, value in (("--server", server), ("--platform", platform), ("--timezone", timezone))
+            if not value
+        )
+        profile = _profile(server or "?", platform or kind[:3], timezone or "UTC", said, margin_mode)
+    counts, wrong = Counts(), Complaints(path.name)
+    try:
+        items = read_any(path, profile, datetime.now(UTC), counts, encoding=encoding)
+    except Lacking as lacking:
+        raise Lacking(f"{lacking.reason} (it is {kind})", (*unsaid, *lacking.options)) from None
+    if unsaid:
+        raise Lacking(f"{path.name} is {kind}, which does not say what server it is of", unsaid)
     if quotes is not None and profile is not None:
         items = quoted(items, read_quotes(quotes, profile.clock, tolerance), counts)
     for item in items:
         if isinstance(item, DeadLetter):
-            place = (f"{path.name} {item.position}", "red")
-            complaints.print(Text.assemble(place, f": {item.reason}"))  # no markup: a file wrote it
+            wrong.add(item)
         else:
             lines.write(encode([item])[0] + b"\n")
+    wrong.tell(complaints)
     return counts
 
 

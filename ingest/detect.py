@@ -14,8 +14,10 @@ from ingest import (
     mt5_deals_csv,
     mt5_deals_frame,
     mt5_json_file,
+    mt5_others,
     mt5_report,
     mt5_sql_csv,
+    mt5_terminal_csv,
 )
 from ingest.counts import Counts
 from ingest.grid import decoded
@@ -28,6 +30,7 @@ Kind = Literal[
     "mt5-sql-csv",
     "mt5-report",
     "mt5-terminal-json",
+    "mt5-terminal-csv",
     "mt5-web-api-json",
     "mt4-statement",
     "mt4-json",
@@ -37,8 +40,8 @@ Kind = Literal[
 KNOWN = (
     "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-sql-csv (the table mt5_deals of a server's"
     " database, dumped as CSV), mt5-report (MT5 terminal, Trade History Report as HTML or XLSX, or saved as"
-    " CSV), mt5-terminal-json (deals of the MetaTrader5 package), mt5-web-api-json (answers of /api/deal),"
-    " mt4-statement (MT4 terminal or server, Statement or"
+    " CSV), mt5-terminal-json and mt5-terminal-csv (history_deals_get() of the MetaTrader5 package),"
+    " mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server, Statement or"
     " DetailedStatement as HTML), mt4-json (trades of mt4manager or the CPlugin Web API), crm-csv (our own:"
     " event,event_id,occurred_at,client_id,…), crm-xml (the same fields: <crm><record><event>…)"
 )
@@ -51,11 +54,13 @@ READERS: Mapping[Kind, Read] = {
     "mt5-sql-csv": mt5_sql_csv.read,
     "mt5-report": mt5_report.read,
     "mt5-terminal-json": mt5_json_file.read,
+    "mt5-terminal-csv": mt5_terminal_csv.read,
     "mt5-web-api-json": mt5_json_file.read,
     "mt4-statement": mt4_statement.read,
     "mt4-json": mt4_json_file.read,
 }
 
+_FIELD = re.compile(rb'"([A-Za-z_]{1,40})"\s*:')
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
@@ -143,6 +148,8 @@ def _detect_json(head: bytes, path: Path) -> Kind:
         return kind
     if mt4_json_file.dialect_of_json(head):
         return "mt4-json"
+    if other := mt5_others.refusal_of({name.decode().lower() for name in _FIELD.findall(head)}):
+        raise UnreadableSource(f"{path.name} {other}")
     raise UnreadableSource(f"{path.name} is JSON, but not of deals as MT4 or MT5 spells them. Known: {KNOWN}")
 
 
@@ -158,6 +165,10 @@ def _check_signal(head: bytes, path: Path) -> None:
 
 
 def _detect_csv(path: Path) -> Kind:
+    with path.open("rb") as file:
+        first = decoded(file.readline(HEAD_BYTES))
+    if other := mt5_others.refusal_of([column_name(cell) for cell in re.split("[;,\t]", first)]):
+        raise UnreadableSource(f"{path.name} {other}")
     try:
         header = read_header(path)
     except UnreadableSource as error:
@@ -168,4 +179,6 @@ def _detect_csv(path: Path) -> Kind:
         return "mt5-deals-csv"
     if crm_csv.is_header(header):
         return "crm-csv"
+    if mt5_terminal_csv.is_header(header):
+        return "mt5-terminal-csv"
     raise UnreadableSource(f"{path.name} has no header of a known format. Known: {KNOWN}")
