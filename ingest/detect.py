@@ -144,12 +144,12 @@ def read_encoded(
 
 
 def _detect_json(head: bytes, path: Path) -> Kind:
+    if other := mt5_others.refusal_of({name.decode().lower() for name in _FIELD.findall(head)}):
+        raise UnreadableSource(f"{path.name} {other}")
     if kind := mt5_json_file.kind_of_json(head):
         return kind
     if mt4_json_file.dialect_of_json(head):
         return "mt4-json"
-    if other := mt5_others.refusal_of({name.decode().lower() for name in _FIELD.findall(head)}):
-        raise UnreadableSource(f"{path.name} {other}")
     raise UnreadableSource(f"{path.name} is JSON, but not of deals as MT4 or MT5 spells them. Known: {KNOWN}")
 
 
