@@ -226,8 +226,8 @@ def ingest(
     """Publish what is in exports and CRM files; what is known already does nothing.
 
     Formats are told by content: MT5 Manager's deals CSV; MT5 reports as HTML,
-    XLSX or CSV; MT4 statements; JSON of the MetaTrader5 package, the Web API,
-    mt4manager or CPlugin; a CRM's CSV or XML. Exit 3 if rows could not be used:
+    XLSX or CSV; MT4 statements; JSON of the MetaTrader5 package (or CSV), the Web
+    API, mt4manager or CPlugin; a CRM's CSV or XML. Exit 3 if rows could not be used:
     `ibflow dead-letters list` shows them, the others are published.
     """
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

@@ -18,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The fold takes a revision up when it first sees it and comes back from no ending, so the newest of
 # the revisions by first sight stands, an ending before all others. One that was known for a service
 # deal's before is not taken up, nor is one that does not tell the position once another did.
-_UNTOLD = f"^[0-9a-f]{{16}}{UNTOLD_MARK}"
+_UNTOLD = f"^[0-9a-f]+{UNTOLD_MARK}"
 _STANDING = f"""
 SELECT deal_key, login,
     arraySort(groupArray((order, (revision, kind, occurred_at, volume_e8, profit)))) AS told,

@@ -280,7 +280,8 @@ class _Report:
         if {deal.entry for deal in deals if deal is not None} <= {None}:
             return "netting"
         raise Lacking(
-            f"{self._path.name} does not say whether the account is hedging or netting, and no row proves it",
+            f"{self._path.name} does not say whether the account is hedging or netting (margin_mode in"
+            " broker.yaml), and no row proves it",
             ("--margin-mode",),
         )
 

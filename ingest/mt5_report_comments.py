@@ -58,20 +58,23 @@ def without_table(deals: Iterable[ReportDeal]) -> dict[int, str]:
 
 def _paired(closings: Sequence[ReportDeal], openings: Sequence[ReportDeal]) -> dict[int, str]:
     """The largest closing first: what only one opening is large enough for is its, and so on."""
-    left = {opening.order: opening.volume_e8 for opening in openings}
+    left: Counter[str] = Counter()
+    for opening in openings:  # an order that was filled in parts has several
+        left[opening.order] += opening.volume_e8
     found: dict[int, str] = {}
     for closing in sorted(closings, key=lambda deal: -deal.volume_e8):
-        fitting = [
-            opening
+        fitting = {
+            opening.order
             for opening in openings
             if left[opening.order] >= closing.volume_e8 and _may_close(closing, opening)
-        ]
+        }
         if not fitting:
             return {}
-        if len(fitting) > 1 or not fitting[0].order:
+        if len(fitting) > 1 or "" in fitting:
             break
-        left[fitting[0].order] -= closing.volume_e8
-        found[id(closing)] = fitting[0].order
+        (order,) = fitting
+        left[order] -= closing.volume_e8
+        found[id(closing)] = order
     return found
 
 

@@ -268,6 +268,16 @@ def test_without_a_table_of_positions_comment_and_volume_pair(tmp_path: Path) ->
     assert {"5": "903", "6": "902", "7": "904", "8": "904"} == {n: found[n] for n in "5678"}
 
 
+def test_an_order_filled_in_parts_is_one_opening(tmp_path: Path) -> None:
+    """0.60 and 0.40 of one order are closed by 1.00: its position, though neither part is large enough."""
+    parts = [
+        deal(f"10:00:0{n} {n} EURUSD buy in {lots} 1.10000 902", balance="10 000.00", comment="news")
+        for n, lots in ((2, "0.60"), (3, "0.40"))
+    ]
+    out = closing("11:00:00 5 EURUSD sell out 1.00 1.10100 805", "news", of="10000")
+    assert "902" == positions_of(report(tmp_path, HEDGE, DEPOSIT, *parts, out))["5"]
+
+
 @pytest.mark.parametrize(
     "lines",
     [
