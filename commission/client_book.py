@@ -1,5 +1,7 @@
 """The client book: fold one client's deals and CRM events into accruals and their reversals."""
 
+from dataclasses import replace
+
 from commission.book import Draft
 from commission.client_state import (
     ClientState,
@@ -20,6 +22,7 @@ from commission.crm import apply_event
 from commission.deals import deal_key, fold_deal, is_stale, retry_deal, wait
 from commission.events import ClientEvent, DepositAnnounced
 from commission.known import BEGINNING, Terms
+from commission.placing import at_known_position, is_replaced, is_told_now, place
 from commission.posting import Cause
 from commission.qualification import weigh
 from commission.rerating import rerate
@@ -69,13 +72,15 @@ def _save(draft: Draft, client: ClientState) -> None:
 
 
 def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
-    deal = record.deal
-    state: DealState | None = draft.get(deal_key(record.client_id, deal))
-    if state is not None and is_stale(state, deal):
+    state: DealState | None = draft.get(deal_key(record.client_id, record.deal))
+    deal = at_known_position(record.client_id, state, record.deal)
+    if state is not None and (is_stale(state, deal) or is_replaced(state, deal)):
         return
     known = _client(draft, record.client_id)
     if known.registered_at is None:
-        client = wait(draft, known, record, state)
+        client = wait(draft, known, replace(record, deal=deal), state)
+    elif state is not None and is_told_now(state, deal):
+        client = place(draft, known, deal, state, terms)
     else:
         client = fold_deal(draft, known, deal, state, terms)
     if client is not known:

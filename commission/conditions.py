@@ -119,6 +119,11 @@ def _kept(whens: Sequence[When], part: Part, closed: Decimal) -> Decimal | Reaso
 def opening_unknown(part: Part) -> Reason:
     """A condition asks about the opening of what the deal closes, which has not been seen."""
     text = f"the opening of position {part.deal.position_id} is not known; import the deals before this one"
+    if part.deal.position_id is None:
+        text = (
+            "its source does not tell the position the deal closes, and so not its opening; read the Deals "
+            "export of MT5 Manager, the Web API or the database"
+        )
     return Reason("opening_unknown", text, waits=True)
 
 

@@ -116,6 +116,18 @@ def deal_key(client_id: str, deal: Deal) -> str:
     return f"d:{client_id}:{deal.deal_key}"
 
 
+def position_key(client_id: str, deal: Deal) -> str:
+    """The state key of the position a deal belongs to; "" where its source does not tell it."""
+    if deal.position_id is None:
+        return ""
+    return f"o:{client_id}:{deal.account_key}|{deal.position_id}"
+
+
+def position_at(draft: Draft, place: str) -> Position:
+    """The position at a state key; none where it is not known which."""
+    return (draft.get(place) or NO_FILLS) if place else NO_FILLS
+
+
 def is_stale(known: DealState, deal: Deal) -> bool:
     """Whether the record tells nothing new: seen before, or older than the deal's end."""
     return is_seen(deal.revision, (known.revision, *known.replaced)) or (
@@ -123,7 +135,8 @@ def is_stale(known: DealState, deal: Deal) -> bool:
     )
 
 
-def _replaced(known: DealState | None, deal: Deal) -> tuple[str, ...]:
+def replaced_by(known: DealState | None, deal: Deal) -> tuple[str, ...]:
+    """The revisions that a new record of a deal leaves behind."""
     if known is None:
         return ()
     if known.revision in ("", deal.revision):
@@ -141,8 +154,9 @@ def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState
         DealState(
             revision=deal.revision,
             at=deal.occurred_at,
-            replaced=_replaced(known, deal),
+            replaced=replaced_by(known, deal),
             ended=deal.kind in ENDINGS,
+            position=position_key(client.client_id, deal) if deal.position_id else "",
             waiting=slot,
         ),
     )
@@ -160,12 +174,12 @@ def fold_deal(
     booking = Booking(f"d:{client.client_id}:{cause}", cause, deal, account)
     undone: Position | None = None
     if known is not None:
-        undone = (draft.get(known.position) or NO_FILLS) if known.signed_e8 else None
+        undone = position_at(draft, known.position) if known.signed_e8 and known.position else None
         client = _undo(draft, client, booking, known, terms)
-        booking.times, booking.replaced = known.times + 1, _replaced(known, deal)
+        booking.times, booking.replaced = known.times + 1, replaced_by(known, deal)
     client = _book(draft, client, booking, known, terms)
     if undone is not None and known is not None:
-        client = _rerate_closings(draft, client, cause, known.position, undone, terms)
+        client = rerate_closings(draft, client, cause, known.position, undone, terms)
     return client
 
 
@@ -173,12 +187,14 @@ def _book(
     draft: Draft, client: ClientState, booking: Booking, known: DealState | None, terms: Terms
 ) -> ClientState:
     """Book this revision of the deal in its position, and rate it."""
-    deal, cause, account = booking.deal, booking.cause, booking.account
+    deal, cause = booking.deal, booking.cause
+    place = position_key(client.client_id, deal)
+    if deal.position_id:
+        booking.position = place  # also of what is no trade: a source that does not tell it may come later
     refusal = why_no_trade(deal)
     if refusal is not None:
         return _refuse(draft, client, booking, refusal, known, terms)
-    place = f"o:{client.client_id}:{account}|{deal.position_id}"
-    position: Position = draft.get(place) or NO_FILLS
+    position = position_at(draft, place)
     split = split_volume(position, deal)
     if isinstance(split, Reason):
         return _refuse(draft, client, booking, split, known, terms)
@@ -188,10 +204,13 @@ def _book(
     if not client.traded:
         client = replace(client, traded=True)
         milestone(draft, client, "first_trade", cause, deal.occurred_at)
+    if not place:
+        return rate_deal(draft, client, booking, terms, NO_FILLS)
     before, position = position, with_fill(position, fill)
-    client = _rate_deal(draft, client, booking, terms, position)
-    if position.fills[-1] is not fill and (known is None or known.position != place):
-        client = _rerate_closings(draft, client, cause, place, before, terms)
+    client = rate_deal(draft, client, booking, terms, position)
+    is_moved = known is None or not known.signed_e8 or known.position != place
+    if position.fills[-1] is not fill and is_moved:
+        client = rerate_closings(draft, client, cause, place, before, terms)
     return client
 
 
@@ -229,15 +248,15 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
         withdraw(draft, client, known.tallied, cause)
     if known.parked is not None:
         draft.put(f"p:{known.parked}", None)
-    closing = _closing_key(client, booking.cause)
+    closing = closing_key(client, booking.cause)
     if draft.get(closing) is not None:
         draft.put(closing, None)
     if known.volume:
         _add_volume(draft, client, deal, known.volume, -abs(known.signed_e8))
-    if known.signed_e8:
-        position: Position = draft.get(known.position) or NO_FILLS
+    if known.signed_e8 and known.position:
+        position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
-        _keep(draft, known.position, undone, keep=terms.looks_back)
+        keep_position(draft, known.position, undone, keep=terms.looks_back)
     if known.leg:
         client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.hedge:
@@ -248,15 +267,17 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     return client
 
 
-def _keep(draft: Draft, place: str, position: Position, *, keep: bool) -> None:
+def keep_position(draft: Draft, place: str, position: Position, *, keep: bool) -> None:
     """A position that is flat is forgotten, unless conditions may still ask for its openings."""
+    if not place:
+        return
     if keep or position.net_e8:
         draft.put(place, position)
     elif draft.get(place) is not None:
         draft.put(place, None)
 
 
-def _rate_deal(
+def rate_deal(
     draft: Draft,
     client: ClientState,
     booking: Booking,
@@ -271,7 +292,7 @@ def _rate_deal(
         reason = chain if isinstance(chain, Reason) else _unknown_symbol(deal)
         if symbol is not None and not isinstance(chain, Reason):
             reason = _unknown_period(deal)
-        _keep(draft, booking.position, position, keep=reason.waits or terms.looks_back)
+        keep_position(draft, booking.position, position, keep=reason.waits or terms.looks_back)
         _turn_down(draft, client, booking, reason)
         draft.put(booking.key, booking.to_state())
         if symbol is None or reason.waits or not booking.closed_e8:
@@ -289,7 +310,7 @@ def _rate_deal(
             booking.volume = deal.symbol
         client, part = look_aside(draft, client, booking, part, chain, terms)
     outcome = rate(part, chain, terms)
-    _keep(draft, booking.position, position, keep=terms.looks_back)
+    keep_position(draft, booking.position, position, keep=terms.looks_back)
     if isinstance(outcome, Reason):
         _turn_down(draft, client, booking, outcome)
     else:
@@ -427,7 +448,8 @@ def _place_leg(
     return rate_again(draft, client, moved, terms), now
 
 
-def _closing_key(client: ClientState, cause: str) -> str:
+def closing_key(client: ClientState, cause: str) -> str:
+    """The state key of a closing that is rated by its openings."""
     return f"k:{client.client_id}:{cause}"
 
 
@@ -443,18 +465,18 @@ def look_back(
         opened_e8=booking.opened_e8,
         closed_e8=booking.closed_e8,
     )
-    draft.put(_closing_key(client, booking.cause), kept)
+    draft.put(closing_key(client, booking.cause), kept)
     return True
 
 
-def _rerate_closings(
+def rerate_closings(
     draft: Draft, client: ClientState, cause: str, place: str, before: Position, terms: Terms
 ) -> ClientState:
     """An opening came late or was taken back: rate again what closes other openings now."""
-    after: Position = draft.get(place) or NO_FILLS
+    after = position_at(draft, place)
     trades: list[hedging.Trade] = []
     for fill in after.fills:
-        kept: Parked | None = draft.get(_closing_key(client, fill.deal_key))
+        kept: Parked | None = draft.get(closing_key(client, fill.deal_key))
         if kept is None or kept.deal is None or fill.deal_key == cause:
             continue
         was, now = (slices(position, fill.deal_key, kept.closed_e8) for position in (before, after))
@@ -500,7 +522,7 @@ def rate_again(draft: Draft, client: ClientState, trades: list[hedging.Trade], t
             draft.put(f"p:{state.parked}", None)
         state = replace(state, posted=(), tallied=(), parked=None, times=state.times + 1)
         booking = resumed(state, key, deal, opened_e8, closed_e8)
-        client = _rate_deal(draft, client, booking, terms, draft.get(state.position) or NO_FILLS)
+        client = rate_deal(draft, client, booking, terms, position_at(draft, state.position))
     return client
 
 
@@ -526,7 +548,7 @@ def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) 
     state: DealState | None = draft.get(key)
     assert state is not None, "a parked deal has a state"
     booking = resumed(state, key, deal, parked.opened_e8, parked.closed_e8)
-    return _rate_deal(draft, client, booking, terms, draft.get(state.position) or NO_FILLS)
+    return rate_deal(draft, client, booking, terms, position_at(draft, state.position))
 
 
 def why_no_trade(deal: Deal) -> Reason | None:

@@ -42,6 +42,10 @@ SERVICE_MARK = "s"
 """Ends the revision of a service deal; what stands before it is the revision of a source that cannot tell."""
 
 
+UNTOLD_MARK = "p"
+"""Behind a revision's digits where the source did not tell the position, which takes no part in it then."""
+
+
 def is_seen(revision: str, seen: tuple[str, ...]) -> bool:
     """Whether a revision was taken up, or the same record by a source that knew it for a service deal.
 
@@ -81,7 +85,8 @@ class Deal:
     volume_closed_e8: int | None = None
     """The closing part of an in/out, where the source tells it."""
     contract_size: Decimal | None = None
-    position_id: str = ""
+    position_id: str | None = ""
+    """Empty: it has none. None: its source does not tell; what needs no opening is rated, the rest waits."""
     price: Decimal | None = None
     bid: Decimal | None = None
     ask: Decimal | None = None

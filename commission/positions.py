@@ -55,6 +55,12 @@ def split_volume(position: Position, deal: Deal) -> tuple[int, int] | Reason:
     if deal.entry in ("out", "out_by"):
         return 0, deal.volume_e8
     closed = deal.volume_closed_e8
+    if closed is None and deal.position_id is None:
+        text = (
+            "its source tells neither the position of the in/out nor what it closed; read the Deals export "
+            "of MT5 Manager, the Web API or the database"
+        )
+        return Reason("position_untold", text, waits=True)
     if closed is None:
         before = position.net_e8
         closes = before < 0 if deal.side == "buy" else before > 0

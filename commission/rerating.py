@@ -20,13 +20,11 @@ from commission.client_state import (
     DealState,
     EventState,
     Hedged,
-    Position,
     Posted,
     ReratingApproved,
     Volumes,
 )
 from commission.deals import (
-    NO_FILLS,
     SETTLED_BY_PERIOD,
     Booking,
     deal_key,
@@ -34,6 +32,7 @@ from commission.deals import (
     look_aside,
     look_back,
     part_of,
+    position_at,
     rate_again,
     reject,
     resumed,
@@ -44,6 +43,7 @@ from commission.earned import Earned, Worth
 from commission.events import Deal
 from commission.known import Terms
 from commission.outputs import Tally, Transfer
+from commission.placing import at_known_position
 from commission.posting import (
     Cause,
     added,
@@ -144,6 +144,7 @@ def _rerate_deal(
 ) -> tuple[ClientState, Reason | None]:
     key = deal_key(client.client_id, deal)
     state: DealState | None = draft.get(key)
+    deal = at_known_position(client.client_id, state, deal)
     if state is None or state.revision != deal.revision or state.ended or state.parked is not None:
         return client, None  # not rated yet, or another deal by now: it is rated by what is known then
     closed_e8 = _closed_e8(state, deal)
@@ -194,7 +195,7 @@ def _brings(
     looks_back = terms.looks_back and booking.closed_e8
     if looks_back:
         looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
-    position: Position = draft.get(state.position) or NO_FILLS
+    position = position_at(draft, state.position)
     part = part_of(client, booking, symbol, position if looks_back else None)
     if chain.looks_aside:
         client, part = look_aside(draft, client, booking, part, chain, terms)

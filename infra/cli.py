@@ -236,8 +236,8 @@ def ingest(
 
     Formats are told by content: MT5 Manager's deals CSV; MT5 reports as HTML,
     XLSX or CSV; MT4 statements as HTML or XLSX; dumps of mt5_deals and
-    mt4_trades as CSV; JSON of the MetaTrader5 package, the Web API,
-    mt4manager or CPlugin; a CRM's CSV or XML. Exit 3 if rows could not be used:
+    mt4_trades as CSV; JSON of the MetaTrader5 package (or CSV), the
+    Web API, mt4manager or CPlugin; a CRM's CSV or XML. Exit 3 if rows could not be used:
     `ibflow dead-letters list` shows them, the others are published.
     """
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from commission.events import Platform
 from ingest import quotes_csv
 from ingest.counts import Counts
-from ingest.detect import CALLED, CRM_KINDS, detect, missing_options, read_any, read_encoded
+from ingest.detect import CRM_KINDS, detect, lacking, read_any, read_encoded
 from ingest.produce import PublishReport, publish
 from ingest.quotes_csv import Quotes, quoted, to_tolerance
 from ingest.server_time import ServerClock, parse_rule
-from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Lacking, Said, ServerProfile, UnreadableSource
+from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Said, ServerProfile, UnreadableSource
 from ingest.terms import Broker, Server
 from schemas.errors import Unusable
 
@@ -109,12 +110,9 @@ def _profile_for(given: Input) -> ServerProfile | None:
     if given.server is not None:
         return profile_of(given.server, given.said)
     if (kind := detect(given.path)) not in CRM_KINDS:
-        account = {"--login": given.said.login, "--currency": given.said.currency}
-        lacking = [
-            option for option in missing_options(given.path, kind, given.encoding) if not account[option]
-        ]
-        raise Lacking(
-            f"{given.path.name} is {CALLED.get(kind, kind)}, an export that does not name its server",
-            ("--server", *lacking),
+        platform: Platform = "mt4" if kind.startswith("mt4") else "mt5"
+        nameless = ServerProfile(
+            "?", platform, parse_rule("UTC"), currency=given.said.currency, login=given.said.login
         )
+        raise lacking(given.path, nameless, ("--server",), given.encoding)
     return None

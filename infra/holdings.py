@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from commission.events import SERVICE_MARK, Deal
+from commission.events import SERVICE_MARK, UNTOLD_MARK, Deal
 from ingest.reconcile import Held
 from schemas.wire import decode_batch
 
@@ -17,13 +17,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The fold takes a revision up when it first sees it and comes back from no ending, so the newest of
 # the revisions by first sight stands, an ending before all others. One that was known for a service
-# deal's before is not taken up.
+# deal's before is not taken up, nor is one that does not tell the position once another did.
+_UNTOLD = f"^[0-9a-f]+{UNTOLD_MARK}"
 _STANDING = f"""
 SELECT deal_key, login,
     arraySort(groupArray((order, (revision, kind, occurred_at, volume_e8, profit)))) AS told,
     arrayMap(one -> one.2.1, told) AS seen,
     arrayLast(
-        one -> NOT arrayExists(o -> o.2.1 = concat(one.2.1, '{SERVICE_MARK}') AND o.1 < one.1, told), told
+        one -> NOT arrayExists(
+            o -> o.1 < one.1 AND (
+                o.2.1 = concat(one.2.1, '{SERVICE_MARK}')
+                OR (match(one.2.1, '{_UNTOLD}') AND NOT match(o.2.1, '{_UNTOLD}'))
+            ), told), told
     ).2 AS standing
 FROM (
     SELECT deal_key, revision, any(login) AS login, any(kind) AS kind, any(occurred_at) AS occurred_at,
@@ -46,10 +51,13 @@ _IN_WINDOW = f"""
 SELECT deal_key FROM deal_revisions WHERE startsWith(deal_key, concat({{server:String}}, '|')) AND {_BETWEEN}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 _NAMED = "SELECT concat({server:String}, '|', arrayJoin(splitByChar(',', {deal_ids:String})))"
+_OTHERWISE = {
+    "side": "nullIf(side, '') AS side",
+    "entry": "nullIf(entry, '') AS entry",
+    "position_id": f"if(match(revision, '{_UNTOLD}'), NULL, position_id) AS position_id",
+}
 _DEAL = ", ".join(
-    f"nullIf({field.name}, '') AS {field.name}" if field.name in ("side", "entry") else f"`{field.name}`"
-    for field in fields(Deal)
-    if field.name != "type"
+    _OTHERWISE.get(field.name, f"`{field.name}`") for field in fields(Deal) if field.name != "type"
 )
 _PLAIN = "output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0"
 

@@ -1,30 +1,22 @@
 """`ibflow normalise`: an export as JSON lines, and what was rejected, without Kafka."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from rich.console import Console
-from rich.text import Text
 
 from commission.events import Platform
+from infra.complaints import Complaints
 from infra.feed import profile_of, read_quotes, server_of
 from ingest.counts import Counts
-from ingest.detect import CALLED, CRM_KINDS, Kind, detect, missing_options, read_any
+from ingest.detect import CRM_KINDS, detect, lacking, read_any
 from ingest.quotes_csv import quoted
-from ingest.server_time import EXAMPLES, parse_rule
-from ingest.sources import Lacking, MarginMode, Said, ServerProfile, UnreadableSource
+from ingest.server_time import parse_rule
+from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
 from ingest.terms import load_terms
 from schemas.dead_letters import DeadLetter
 from schemas.wire import encode
-
-_MEANINGS = {
-    "--server": "the name of the server it was exported from, as you call it",
-    "--timezone": f"the server's clock, such as {EXAMPLES}",
-    "--login": "the account it is of",
-    "--currency": "the deposit currency of its accounts",
-}
 
 
 def normalise(
@@ -48,36 +40,26 @@ def normalise(
     """
     profile, kind = None, detect(path)
     if kind not in CRM_KINDS:
-        _check_options(path, kind, {"--server": server, "--timezone": timezone or terms}, said, encoding)
-        if terms is not None:
+        unsaid = tuple(
+            option for option, given in (("--server", server), ("--timezone", timezone or terms)) if not given
+        )
+        if terms is not None and server:
             profile = _known(terms, server, platform, timezone, said, margin_mode)
         else:
-            profile = _profile(server, platform or kind[:3], timezone, said, margin_mode)
-    counts = Counts()
+            profile = _profile(server or "?", platform or kind[:3], timezone or "UTC", said, margin_mode)
+        if unsaid:
+            raise lacking(path, profile, unsaid, encoding)
+    counts, wrong = Counts(), Complaints(path.name)
     items = read_any(path, profile, datetime.now(UTC), counts, encoding=encoding)
     if quotes is not None and profile is not None:
         items = quoted(items, read_quotes(quotes, profile.clock, tolerance), counts)
     for item in items:
         if isinstance(item, DeadLetter):
-            place = (f"{path.name} {item.position}", "red")
-            complaints.print(Text.assemble(place, f": {item.reason}"))  # no markup: a file wrote it
+            wrong.add(item)
         else:
             lines.write(encode([item])[0] + b"\n")
+    wrong.tell(complaints)
     return counts
-
-
-def _check_options(
-    path: Path, kind: Kind, of_server: Mapping[str, object], said: Said, encoding: str
-) -> None:
-    """Raise `UnreadableSource` with every option that is missing, so that nobody learns of one at a time."""
-    account = {"--login": said.login, "--currency": said.currency}
-    lacking = [option for option, given in of_server.items() if not given]
-    lacking += [option for option in missing_options(path, kind, encoding) if not account[option]]
-    if lacking:
-        meanings = tuple(f"{option} ({_MEANINGS[option]})" for option in lacking)
-        raise Lacking(
-            f"{path.name} is {CALLED.get(kind, kind)}, and does not say all that is needed", meanings
-        )
 
 
 def _known(

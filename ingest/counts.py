@@ -13,7 +13,9 @@ from schemas.dead_letters import DeadLetter
 _Item = TypeVar("_Item", bound=Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter)
 
 
-MAX_BREAKS_TOLD = 20
+MAX_EXAMPLES = 3
+"""Of what is told together: rows alike in what is wrong with them are one line."""
+MAX_NOTES = 50
 MAX_REASONS_TOLD = 50
 """The platforms have some thirty; a file whose columns are shifted may have one a row."""
 
@@ -35,6 +37,25 @@ class Sums:
         self.commission += deal.commission
         self.fee += deal.fee
         self.swap += deal.swap
+
+
+@dataclass(slots=True)
+class Note:
+    """Rows of which the same is to be said: how many there are, and the first of them."""
+
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, example: str) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append(example)
+
+    def __str__(self) -> str:
+        """`1,576, such as 501 at line 2, 502 at line 3, 503 at line 4`."""
+        such = "such as " if self.count > len(self.examples) else ""
+        return f"{self.count:,}, {such}{', '.join(self.examples)}"
 
 
 @dataclass(slots=True)
@@ -64,6 +85,14 @@ class Counts:
     """Balances that were compared with the one before and the amounts between."""
     balance_breaks: list[str] = field(default_factory=list)
     """Where a balance does not follow from the one before."""
+
+    notes: dict[str, Note] = field(default_factory=dict)
+    """What is to be said of deals that are read all the same, with the deals."""
+
+    def note(self, text: str, example: str) -> None:
+        """Say something of a deal, together with all others of which the same is said."""
+        if text in self.notes or len(self.notes) < MAX_NOTES:
+            self.notes.setdefault(text, Note()).add(example)
 
     def add(self, item: Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter) -> None:
         """Count one item of a source."""
@@ -110,14 +139,15 @@ class Counts:
         told += [
             f"{kind} in {currency}: {amount:f}" for (kind, currency), amount in sorted(self.cash.items())
         ]
+        told += [f"deals {text}: {note}" for text, note in self.notes.items()]
         return told + self._balance_lines() + [f"note: {remark}" for remark in dict.fromkeys(self.remarks)]
 
     def _balance_lines(self) -> list[str]:
         if not self.balance_steps:
             return []
-        broken, more = len(self.balance_breaks), len(self.balance_breaks) - MAX_BREAKS_TOLD
+        broken, more = len(self.balance_breaks), len(self.balance_breaks) - MAX_EXAMPLES
         told = [f"balances: {self.balance_steps:,} checked, {broken:,} do not follow from the one before"]
-        told += [f"  {where}" for where in self.balance_breaks[:MAX_BREAKS_TOLD]]
+        told += [f"  {where}" for where in self.balance_breaks[:MAX_EXAMPLES]]
         return told + ([f"  and {more:,} more"] if more > 0 else [])
 
 

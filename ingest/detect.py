@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -15,15 +15,26 @@ from ingest import (
     mt5_deals_csv,
     mt5_deals_frame,
     mt5_json_file,
+    mt5_others,
     mt5_report,
     mt5_sql_csv,
+    mt5_terminal_csv,
 )
 from ingest.counts import Counts
 from ingest.grid import decoded, page_rows
 from ingest.mt4_statement_rows import is_statement, workbook_rows
 from ingest.rows import column_name, read_header
-from ingest.server_time import fixed_offset_note
-from ingest.sources import EncodedDeals, Item, Read, ServerProfile, UnreadableSource, agreeing, check_size
+from ingest.server_time import EXAMPLES, fixed_offset_note
+from ingest.sources import (
+    EncodedDeals,
+    Item,
+    Lacking,
+    Read,
+    ServerProfile,
+    UnreadableSource,
+    agreeing,
+    check_size,
+)
 from ingest.xlsx import is_workbook
 
 Kind = Literal[
@@ -31,6 +42,7 @@ Kind = Literal[
     "mt5-sql-csv",
     "mt5-report",
     "mt5-terminal-json",
+    "mt5-terminal-csv",
     "mt5-web-api-json",
     "mt4-statement",
     "mt4-json",
@@ -41,8 +53,8 @@ Kind = Literal[
 KNOWN = (
     "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-sql-csv (the table mt5_deals of a server's"
     " database, dumped as CSV), mt5-report (MT5 terminal, Trade History Report as HTML or XLSX, or saved as"
-    " CSV), mt5-terminal-json (deals of the MetaTrader5 package), mt5-web-api-json (answers of /api/deal),"
-    " mt4-statement (MT4 terminal or server, Statement or"
+    " CSV), mt5-terminal-json and mt5-terminal-csv (history_deals_get() of the MetaTrader5 package),"
+    " mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server, Statement or"
     " DetailedStatement as HTML, or saved again as XLSX), mt4-json (trades of mt4manager or the CPlugin Web"
     " API), mt4-sql-csv (the table mt4_trades of a report server, dumped as CSV), crm-csv (our own:"
     " event,event_id,occurred_at,client_id,…), crm-xml (the same fields: <crm><record><event>…)"
@@ -56,14 +68,29 @@ CALLED: Mapping[Kind, str] = {
     "mt4-statement": "an MT4 statement",
     "mt4-json": "JSON of MT4 trades",
     "mt4-sql-csv": "a dump of MT4's table mt4_trades",
+    "mt5-deals-csv": "the Deals export of MT5 Manager",
+    "mt5-sql-csv": "a dump of MT5's table mt5_deals",
+    "mt5-report": "an MT5 Trade History Report",
+    "mt5-terminal-json": "JSON of an MT5 terminal's deals",
+    "mt5-terminal-csv": "CSV of an MT5 terminal's deals",
+    "mt5-web-api-json": "an answer of MT5's Web API",
 }
-"""What to call a file in a message; a kind that is not here is called by its name."""
+"""What to call an export in a message."""
+MEANINGS: Mapping[str, str] = {
+    "--server": "the name of the server it was exported from, as you call it",
+    "--timezone": f"the server's clock, such as {EXAMPLES}",
+    "--login": "the account it is of",
+    "--currency": "the deposit currency of its accounts",
+    "--margin-mode": "hedging or netting",
+}
+"""What each option says that a file may lack."""
 
 READERS: Mapping[Kind, Read] = {
     "mt5-deals-csv": mt5_deals_csv.read,
     "mt5-sql-csv": mt5_sql_csv.read,
     "mt5-report": mt5_report.read,
     "mt5-terminal-json": mt5_json_file.read,
+    "mt5-terminal-csv": mt5_terminal_csv.read,
     "mt5-web-api-json": mt5_json_file.read,
     "mt4-statement": mt4_statement.read,
     "mt4-json": mt4_json_file.read,
@@ -71,6 +98,7 @@ READERS: Mapping[Kind, Read] = {
 }
 
 _TESTER, _TESTER_TITLE = "strategy tester", "<title>strategy tester:"
+_FIELD = re.compile(rb'"([A-Za-z_]{1,40})"\s*:')
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
@@ -159,11 +187,20 @@ def read_encoded(
     return read_any(path, profile, received_at, counts, encoding=encoding)
 
 
-def missing_options(path: Path, kind: Kind, encoding: str = "") -> list[str]:
-    """The options that tell what a file leaves open of its account, beside those of its server."""
-    if kind == "mt4-statement":
-        return mt4_statement.missing_options(path, encoding)
-    return mt4_sql_csv.missing_options(path) if kind == "mt4-sql-csv" else []
+def lacking(path: Path, profile: ServerProfile, unsaid: tuple[str, ...], encoding: str = "") -> Lacking:
+    """Every option that an export needs, in one answer, so that nobody learns of one at a time.
+
+    `unsaid` is what is missing of its server, which the profile only stands in for; what the file leaves
+    open of its account, its reader says.
+    """
+    try:
+        read_any(path, profile, datetime.now(UTC), encoding=encoding)
+    except Lacking as of_account:
+        unsaid += of_account.options
+    return Lacking(
+        f"{path.name} is {CALLED[detect(path)]}, and does not say all that is needed",
+        tuple(f"{option} ({MEANINGS[option]})" for option in unsaid),
+    )
 
 
 def _detect_workbook(path: Path) -> Kind:
@@ -200,6 +237,8 @@ def _simulated(path: Path) -> UnreadableSource:
 
 
 def _detect_json(head: bytes, path: Path) -> Kind:
+    if other := mt5_others.refusal_of({name.decode().lower() for name in _FIELD.findall(head)}):
+        raise UnreadableSource(f"{path.name} {other}")
     if kind := mt5_json_file.kind_of_json(head):
         return kind
     if mt4_json_file.dialect_of_json(head):
@@ -219,6 +258,10 @@ def _check_signal(head: bytes, path: Path) -> None:
 
 
 def _detect_csv(path: Path) -> Kind:
+    with path.open("rb") as file:
+        first = decoded(file.readline(HEAD_BYTES))
+    if other := mt5_others.refusal_of([column_name(cell) for cell in re.split("[;,\t]", first)]):
+        raise UnreadableSource(f"{path.name} {other}")
     try:
         header = read_header(path)
     except UnreadableSource as error:
@@ -231,4 +274,6 @@ def _detect_csv(path: Path) -> Kind:
         return "mt5-deals-csv"
     if crm_csv.is_header(header):
         return "crm-csv"
+    if mt5_terminal_csv.is_header(header):
+        return "mt5-terminal-csv"
     raise UnreadableSource(f"{path.name} has no header of a known format. Known: {KNOWN}")

@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from commission.events import Deal, DealKind, Entry, Side
+from commission.revision import revision
 from commission.selection import is_in_group
 from ingest.cells import ZERO, check_price
-from ingest.revision import revision
 from ingest.sources import BadRow, ServerProfile
 
 ARCHIVED = "archived_summary"

@@ -61,11 +61,6 @@ def check_header(header: Header, path: Path) -> None:
         )
 
 
-def missing_options(path: Path) -> list[str]:
-    """What the dump does not say of its accounts, as the options that say it."""
-    return [] if "currency" in read_header(path).columns else ["--currency"]
-
-
 class _Ticket(NamedTuple):
     """A row's ticket, and where the row is."""
 

@@ -151,12 +151,6 @@ def read(
     return iter(found) if counts is None else counted(found, counts)
 
 
-def missing_options(path: Path, encoding: str = "") -> list[str]:
-    """What the statement does not say of its account, as the options that say it."""
-    top, _ = split_tables(_grid(path, encoding))
-    return _missing(find_account(top))
-
-
 def decoded(path: Path, encoding: str = "") -> str:
     """Read the file as text; raise `UnreadableSource` if it cannot be.
 

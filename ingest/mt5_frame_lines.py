@@ -11,10 +11,10 @@ import polars as pl
 from pydantic import TypeAdapter
 
 from commission.events import SERVICE_MARK
+from commission.revision import digest
 from ingest.cells import MAX_COMMENT_CHARS, to_currency, to_entry, to_kind, to_reason, to_symbol
 from ingest.mt5_deals_csv import KIND
 from ingest.mt5_frame_scan import NUMBER, to_text
-from ingest.revision import digest
 from ingest.rows import Header
 from ingest.sources import BadRow, ServerProfile
 
@@ -229,7 +229,7 @@ def _volume_e8() -> pl.Expr:
 
 
 def _matter() -> pl.Expr:
-    """What `ingest.revision` digests, in its order."""
+    """What `commission.revision` digests, in its order."""
     return pl.concat_str(
         pl.col("kind"),
         _or_none("side"),

@@ -14,6 +14,7 @@ from ingest.sources import (
     BadRow,
     Graveyard,
     Item,
+    Lacking,
     ServerProfile,
     UnreadableSource,
     check_platform,
@@ -87,14 +88,17 @@ def records_of(parsed: object, name: str) -> list[object]:
 
 
 def check_profile(records: list[object], profile: ServerProfile, dialect: Dialect, path: Path) -> None:
-    """Raise `UnreadableSource` where neither the deals nor the profile say login or currency."""
+    """Raise `Lacking` where neither the deals nor the profile say login or currency."""
+    lacking: list[str] = []
     for field, known in ((dialect.login, profile.login), (dialect.currency, profile.currency)):
         is_told = any(isinstance(record, Mapping) and field in record for record in records)
         if records and not known and not is_told:
-            word = field.lower()
-            raise UnreadableSource(
-                f"{path.name}: the deals do not say their {word}; name it in the profile, or with --{word}"
-            )
+            lacking.append(field.lower())
+    if lacking:
+        raise Lacking(
+            f"{path.name}: the deals do not say their {' and '.join(lacking)}",
+            tuple(f"--{word}" for word in lacking),
+        )
 
 
 def read_contract_sizes(path: Path) -> dict[str, Decimal]:

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.events import Deal, DealKind, Entry, Side
+from commission.revision import revision
 from ingest.cells import ZERO, check_price
 from ingest.counts import to_lots
-from ingest.revision import revision
 from ingest.sources import BadRow, ServerProfile
 
 
@@ -30,7 +30,8 @@ class Mt5Record:
     """A deal in one dialect for all: `side` None is a cash operation, whose amount is `money.profit`.
 
     `occurred_at` is UTC, `server_time` the platform's own text. `volume_closed_e8` None: the source
-    does not tell what an in/out closed, and the fold takes it from the running position.
+    does not tell what an in/out closed, and the fold takes it from the running position. `position_id`
+    None: nor does it tell the position.
     """
 
     deal: int
@@ -46,7 +47,7 @@ class Mt5Record:
     volume_e8: int = 0
     volume_closed_e8: int | None = None
     price: Decimal | None = None
-    position_id: str = ""
+    position_id: str | None = ""
     contract_size: Decimal | None = None
     bid: Decimal | None = None
     ask: Decimal | None = None

@@ -15,7 +15,8 @@ from ingest.cells import to_currency, to_number
 from ingest.counts import Counts, counted
 from ingest.grid import GridRow, decoded, html_rows, text_rows
 from ingest.mt5_record import Mt5Record, to_deals
-from ingest.mt5_report_positions import Found, hedging_positions, netting_positions
+from ingest.mt5_report_mode import proof_of
+from ingest.mt5_report_positions import Found, Untold, hedging_positions, netting_positions
 from ingest.mt5_report_rows import ListedPosition, ReportDeal, to_deal, to_listed
 from ingest.mt5_report_tables import (
     ACCOUNT,
@@ -31,6 +32,7 @@ from ingest.sources import (
     BadRow,
     Graveyard,
     Item,
+    Lacking,
     MarginMode,
     ServerProfile,
     UnreadableSource,
@@ -43,6 +45,7 @@ ZIP = b"PK\x03\x04"
 CREDIT_KINDS = frozenset({"credit", "bonus", "so_compensation"})
 """Their amount may go to the credit and leave the balance as it is."""
 HEAD_LINES = 60
+UNTOLD = "without their position, so rated by what needs no opening until another file tells it"
 
 _REASONS = {"sl": "stop_loss", "tp": "take_profit", "so": "stop_out"}
 _STOP = re.compile(r"\[(sl|tp|so)\b", re.IGNORECASE)
@@ -59,7 +62,7 @@ def read(
     """
     check_platform(profile, "mt5", path)
     top, tables = split_tables(_grid(path))
-    account = _settled(find_account(top), profile, path)
+    account, lacking = _settled(find_account(top), profile, path)
     if any(_TESTER in cell.lower() for row in top for cell in row.cells):
         raise UnreadableSource(f"{path.name} is a strategy tester's report: its deals never happened")
     if not any(table.kind == "deals" for table in tables):
@@ -69,7 +72,13 @@ def read(
         )
     tally = counts if counts is not None else Counts()
     settled = replace(profile, login=account.login, currency=account.currency)
-    items = _Report(path, settled, account, Graveyard(f"{KIND} {path.name}", received_at), tally).read(tables)
+    report = _Report(path, settled, account, Graveyard(f"{KIND} {path.name}", received_at), tally)
+    try:
+        items = report.read(tables)
+    except Lacking as mode:
+        raise mode.beside(lacking) from None
+    if lacking is not None:
+        raise lacking
     return iter(items) if counts is None else counted(items, counts)
 
 
@@ -95,14 +104,21 @@ def _grid(path: Path) -> Iterator[GridRow] | list[GridRow]:
     return html_rows(path) if is_html else text_rows(path)
 
 
-def _settled(found: ReportAccount | None, profile: ServerProfile, path: Path) -> ReportAccount:
-    """What the file says of its account, completed by the profile; raise where the two differ."""
+def _settled(
+    found: ReportAccount | None, profile: ServerProfile, path: Path
+) -> tuple[ReportAccount, Lacking | None]:
+    """What the file says of its account, completed by the profile, and what neither says.
+
+    Raise where the two differ.
+    """
     login = found.login if found else profile.login
-    if login is None:
-        raise UnreadableSource(
-            f"{path.name} has no account's line such as `80000001 (USD, Broker-Live, real, Hedge)`; if it is"
-            " a report, say whose with --login and --currency"
-        )
+    currency = found.currency if found else profile.currency
+    lacking = tuple(option for option, known in (("--login", login), ("--currency", currency)) if not known)
+    lacks = Lacking(
+        f"{path.name} has no account's line such as `80000001 (USD, Broker-Live, real, Hedge)`; if it is a"
+        " report, its account must be said",
+        lacking,
+    )
     if profile.login not in (None, login):
         raise UnreadableSource(f"{path.name} is of account {login}, but the profile says {profile.login}")
     mode = found.margin_mode if found else None
@@ -111,13 +127,10 @@ def _settled(found: ReportAccount | None, profile: ServerProfile, path: Path) ->
             f"{path.name} is of a {mode} account, but the profile says {profile.margin_mode}"
         )
     try:
-        return ReportAccount(
-            to_number(str(login), "Account"),
-            to_currency(found.currency if found else profile.currency),
-            mode or profile.margin_mode,
-        )
+        account = ReportAccount(to_number(str(login or 1), "Account"), to_currency(currency or "USD"), mode)
     except BadRow as bad:
         raise UnreadableSource(f"{path.name}: {bad.reason}") from None
+    return account, lacks if lacking else None
 
 
 @dataclass(slots=True)
@@ -127,6 +140,8 @@ class _Rows:
     deals: list[ReportDeal | None] = field(default_factory=list)
     positions: list[ListedPosition] = field(default_factory=list)
     has_all_positions: bool = True
+    has_closed_table: bool = False
+    """Whether the report has a table of closed positions."""
     buried: list[Item] = field(default_factory=list)
     by_number: dict[int, ReportDeal] = field(default_factory=dict)
 
@@ -157,6 +172,7 @@ class _Report:
         rows = _Rows()
         for table in tables:
             self._counts.rows += len(table.rows)
+            rows.has_closed_table |= table.kind == "positions"
             if table.kind in ("positions", "open_positions"):
                 self._read_positions(table, rows)
             elif table.kind in ("orders", "working_orders"):
@@ -166,9 +182,9 @@ class _Report:
             else:
                 self._bury_unknown(table, rows)
         rows.deals = self._in_order(rows.deals)
-        self._check_balances(rows.deals)
+        gaps = self._check_balances(rows.deals)
         deals: list[Deal] = []
-        for deal, found in zip(rows.deals, self._positions(rows), strict=True):
+        for deal, found in zip(rows.deals, self._positions(rows, gaps), strict=True):
             if deal is None:
                 continue
             try:
@@ -230,33 +246,57 @@ class _Report:
             keyed.append((at, place, timed_deal))
         return [entry[2] for entry in sorted(keyed, key=lambda entry: entry[:2])]
 
-    def _positions(self, rows: _Rows) -> list[Found]:
-        mode = self._margin_mode(rows.deals)
-        if mode == "hedging":
+    def _positions(self, rows: _Rows, gaps: frozenset[int]) -> list[Found]:
+        listed = list(dict.fromkeys(rows.positions))
+        from_start = _is_from_start(rows.deals)
+        if self._margin_mode(rows.deals, listed, gaps) == "hedging":
+            is_all = from_start and not gaps and None not in rows.deals
             return hedging_positions(
-                rows.deals, list(dict.fromkeys(rows.positions)), is_whole=rows.has_all_positions
+                rows.deals,
+                listed,
+                is_whole=rows.has_all_positions,
+                by_comment=is_all and not rows.has_closed_table,
             )
-        return netting_positions(rows.deals, rows.positions, from_start=_is_from_start(rows.deals))
+        found = netting_positions(rows.deals, listed, from_start=from_start, gaps=gaps)
+        if self._account.margin_mode is None and self._profile.margin_mode is not None:
+            for deal, position in zip(rows.deals, found, strict=True):
+                if deal is not None and isinstance(position, Untold) and position.misfit:
+                    raise self._contradicted("netting", deal.row.place, position.misfit)
+        return found
 
-    def _margin_mode(self, deals: list[ReportDeal | None]) -> MarginMode:
-        """The account's margin mode: as the file or the profile says, else by what only one of them has."""
+    def _margin_mode(
+        self, deals: list[ReportDeal | None], listed: list[ListedPosition], gaps: frozenset[int]
+    ) -> MarginMode:
+        """The margin mode as the file says, else as the profile does unless a row proves another."""
         if self._account.margin_mode is not None:
             return self._account.margin_mode
-        entries = {deal.entry for deal in deals if deal is not None}
-        if "inout" in entries:
+        said, proof = self._profile.margin_mode, proof_of(deals, listed, gaps)
+        if said is not None:
+            if proof is not None and proof.mode != said:
+                raise self._contradicted(said, proof.place, proof.what)
+            return said
+        if proof is not None:
+            return proof.mode
+        if {deal.entry for deal in deals if deal is not None} <= {None}:
             return "netting"
-        if "out_by" in entries:
-            return "hedging"
-        if entries <= {None}:
-            return "netting"
-        raise UnreadableSource(
-            f"{self._path.name} does not say whether the account is hedging or netting; say it with"
-            " --margin-mode or in broker.yaml"
+        raise Lacking(
+            f"{self._path.name} does not say whether the account is hedging or netting (margin_mode in"
+            " broker.yaml), and no row proves it",
+            ("--margin-mode",),
+        )
+
+    def _contradicted(self, said: MarginMode, place: str, what: str) -> UnreadableSource:
+        return UnreadableSource(
+            f"{self._path.name}, {place}: {what}; but the margin mode was said to be {said}. Correct"
+            " --margin-mode, or margin_mode in broker.yaml; or save the report again if rows are missing"
         )
 
     def _to_deals(self, deal: ReportDeal, found: Found) -> tuple[Deal, ...]:
         if isinstance(found, BadRow):
             raise found
+        position_id: str | None = found if isinstance(found, str) else None
+        if isinstance(found, Untold):
+            self._counts.note(f"{UNTOLD}: {found.why}", f"{deal.deal} at {deal.row.place}")
         stop = _STOP.match(deal.comment)
         record = Mt5Record(
             deal=deal.deal,
@@ -271,7 +311,8 @@ class _Report:
             symbol=deal.symbol,
             volume_e8=deal.volume_e8,
             price=deal.price,
-            position_id=found,
+            volume_closed_e8=found.closed_e8 if isinstance(found, Untold) else None,
+            position_id=position_id,
             balance=deal.balance,
             reason=_REASONS[stop[1].lower()] if stop and deal.side else "",
             comment=deal.comment,
@@ -279,18 +320,22 @@ class _Report:
         )
         return to_deals(record, self._profile)
 
-    def _check_balances(self, deals: list[ReportDeal | None]) -> None:
+    def _check_balances(self, deals: list[ReportDeal | None]) -> frozenset[int]:
+        """Compare each balance with the one before; tell the places before which deals may be missing."""
         before: ReportDeal | None = None
-        for deal in deals:
+        gaps: set[int] = set()
+        for number, deal in enumerate(deals):
             if deal is not None and before is not None:
                 self._counts.balance_steps += 1
                 step, amounts = deal.balance - before.balance, sum(deal.money)
                 if step != amounts and not (step == 0 and deal.kind in CREDIT_KINDS):
+                    gaps.add(number)
                     self._counts.balance_breaks.append(
                         f"{self._path.name} {deal.row.place}: the balance moves by {step:f}, the deal's"
                         f" amounts are {amounts:f}; deals before it or a fee may be missing"
                     )
             before = deal
+        return frozenset(gaps)
 
 
 def _is_from_start(deals: list[ReportDeal | None]) -> bool:

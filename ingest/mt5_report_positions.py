@@ -2,18 +2,19 @@
 
 A position's number is the order that opened it. On a netting account it is found by walking the
 deals of a symbol from a moment when it was flat for certain; on a hedging account closings are
-matched with the Positions table by volume, time, price and every amount. A number that does not
-follow is not guessed: it would be another revision of the deal, which reverses and books anew
-once a better source tells it. Such a deal is a dead letter until then.
+matched with the Positions table by volume, time, price and every amount, or else by comment. A number
+that does not follow is not guessed: such a deal goes on without it, and a better source may tell it.
 """
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from commission.events import Entry, Side
 from ingest.counts import to_lots
+from ingest.mt5_report_comments import among_twins, without_table
 from ingest.mt5_report_rows import ListedPosition, ReportDeal
 from ingest.sources import BadRow
 
@@ -22,33 +23,49 @@ MAX_CLOSINGS = 16
 MAX_STEPS = 1_000_000
 """Steps of that search over a whole report, about a second."""
 
-_ELSEWHERE = "read the Deals export of MT5 Manager, the Web API or the database instead"
 _OPPOSITE: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
 Key = tuple[object, ...]
-Found = str | BadRow
+
+
+class Untold(NamedTuple):
+    """Why a deal's position is not known."""
+
+    why: str
+    """The same words for all deals of a kind."""
+    closed_e8: int | None = None
+    """What an in/out closed, where that is known all the same."""
+    misfit: str = ""
+    """Why the deal cannot be a netting account's, if nothing is missing before it."""
+
+
+Found = str | Untold | BadRow
 """A deal's position, or why it is not known; cash operations have the empty one."""
 
 
 def netting_positions(
-    deals: Sequence[ReportDeal | None], listed: Iterable[ListedPosition], *, from_start: bool
+    deals: Sequence[ReportDeal | None],
+    listed: Iterable[ListedPosition],
+    *,
+    from_start: bool,
+    gaps: Collection[int] = (),
 ) -> list[Found]:
     """Walk the deals in order; None stands for a row that could not be read, after which nothing is sure.
 
-    A symbol is flat for certain before its first deal if the report tells the account's whole life
-    (`from_start`), before an opening whose order is a listed position's number, and between a
-    closing and an opening of the same side.
+    Nor is anything sure behind `gaps`, the places before which deals may be missing. A symbol is flat for
+    certain before its first deal if the report tells the account's whole life (`from_start`), before an
+    opening whose order is a listed position's number, and between a closing and an opening of the same
+    side.
     """
     listed_ids = {position.position_id for position in listed}
     walks: defaultdict[str, _Walk] = defaultdict(lambda: _Walk(0 if from_start else None))
     found: list[Found] = []
-    for deal in deals:
-        if deal is None:
+    for number, deal in enumerate(deals):
+        if deal is None or number in gaps:
             from_start = False
             walks.clear()
-            found.append("")
-        elif deal.side is None:
+        if deal is None or deal.side is None:
             found.append("")
         else:
             found.append(walks[deal.symbol].step(deal, listed_ids))
@@ -68,23 +85,32 @@ class _Walk:
         is_opening = deal.entry == "in" and (deal.order in listed_ids or last == ("out", deal.side))
         if is_opening and self.net_e8 is None:
             self.net_e8 = 0
+        if deal.entry == "out_by":
+            self.net_e8 = None
+            reason = (
+                "a netting account has no deals `out by`; correct the margin mode and read the file again"
+            )
+            return BadRow("out_by_on_netting", reason)
         if self.net_e8 is None:
-            return _unknown(deal, "the report does not tell what was open in this symbol before it")
+            return Untold("the report does not tell what was open in the symbol before them")
         before, after = self.net_e8, self.net_e8 + deal.signed_e8
         if deal.kind != "trade":
             self.net_e8 = None
-            return _unknown(deal, "a cancelled deal no longer moves its position")
+            return Untold("a cancelled deal no longer moves its position")
         if not _is_possible(deal, before, after):
             self.net_e8 = None
-            return _unknown(
-                deal,
-                f"`{deal.entry}` does not fit a position of {to_lots(before):f} lots, so deals are missing"
-                " before it",
+            misfit = (
+                f"`{deal.side} {deal.entry}` of {to_lots(deal.volume_e8):f} lots does not fit a position of"
+                f" {to_lots(before):f} lots of {deal.symbol}"
+            )
+            return Untold(
+                "their direction does not fit what was open, so deals are missing before them", misfit=misfit
             )
         if before == 0:
             self.position_id = deal.order
         self.net_e8 = after
-        return self.position_id or _unknown(deal, "its position was opened without an order")
+        closed_e8 = abs(before) if deal.entry == "inout" else None
+        return self.position_id or Untold("their position was opened without an order", closed_e8)
 
 
 def _is_possible(deal: ReportDeal, before: int, after: int) -> bool:
@@ -97,14 +123,24 @@ def _is_possible(deal: ReportDeal, before: int, after: int) -> bool:
 
 
 def hedging_positions(
-    deals: Sequence[ReportDeal | None], listed: Sequence[ListedPosition], *, is_whole: bool
+    deals: Sequence[ReportDeal | None],
+    listed: Sequence[ListedPosition],
+    *,
+    is_whole: bool,
+    by_comment: bool = False,
 ) -> list[Found]:
-    """Find the positions of all deals; `is_whole` False means that a listed position could not be read."""
+    """Find the positions of all deals; `is_whole` False means that a listed position could not be read.
+
+    `by_comment`: there is no table of closed positions, and the deals are all there ever were.
+    """
     read = [deal for deal in deals if deal is not None and deal.kind == "trade"]
     closings = [deal for deal in read if deal.entry in ("out", "out_by")]
     known: dict[int, str] = {}
-    if is_whole:
-        known = _closed_at_once(closings, listed)
+    comments = {deal.order: deal.comment for deal in read if deal.entry == "in" and deal.order}
+    if by_comment:
+        known = without_table(read)
+    elif is_whole:
+        known = _closed_at_once(closings, listed, comments)
         rest = [deal for deal in closings if id(deal) not in known]
         closed = set(known.values())
         left = [position for position in listed if position.position_id not in closed]
@@ -123,13 +159,17 @@ def _hedging(deal: ReportDeal | None, known: dict[int, str]) -> Found:
         )
     if deal.entry == "in" and deal.order:
         return deal.order
-    return known.get(id(deal)) or _unknown(
-        deal, "no row of the Positions table has its volume, time, price, swap and profit, or several have"
+    if deal.entry == "in":
+        return known.get(id(deal)) or Untold("their position was opened without an order")
+    return known.get(id(deal)) or Untold(
+        "no position of the report fits their volume, time, price, swap, profit and comment, or several do"
     )
 
 
-def _closed_at_once(closings: Iterable[ReportDeal], listed: Iterable[ListedPosition]) -> dict[int, str]:
-    """Match closings and positions that are alike in everything, where one is like one only."""
+def _closed_at_once(
+    closings: Iterable[ReportDeal], listed: Iterable[ListedPosition], comments: Mapping[str, str]
+) -> dict[int, str]:
+    """Match closings and positions that are alike in everything; of several, the comment tells."""
     deals = [
         ((d.symbol, d.side, d.volume_e8, d.server_time, d.price, d.money.swap, d.money.profit), d)
         for d in closings
@@ -139,7 +179,7 @@ def _closed_at_once(closings: Iterable[ReportDeal], listed: Iterable[ListedPosit
         for p in listed
         if p.closed_at is not None
     ]
-    return _alike(deals, positions)
+    return _alike(deals, positions, comments)
 
 
 def _opened_without_order(openings: Iterable[ReportDeal], listed: Iterable[ListedPosition]) -> dict[int, str]:
@@ -150,20 +190,25 @@ def _opened_without_order(openings: Iterable[ReportDeal], listed: Iterable[Liste
 
 
 def _alike(
-    deals: Iterable[tuple[Key, ReportDeal]], positions: Iterable[tuple[Key, ListedPosition]]
+    deals: Iterable[tuple[Key, ReportDeal]],
+    positions: Iterable[tuple[Key, ListedPosition]],
+    comments: Mapping[str, str] | None = None,
 ) -> dict[int, str]:
-    """Give each deal whose key no other deal has the position whose key no other position has."""
+    """Give a deal whose key no other has the position whose key no other has; tell twins by comment."""
     keyed_deals: defaultdict[Key, list[ReportDeal]] = defaultdict(list)
     keyed_positions: defaultdict[Key, list[ListedPosition]] = defaultdict(list)
     for key, deal in deals:
         keyed_deals[key].append(deal)
     for key, position in positions:
         keyed_positions[key].append(position)
-    return {
-        id(alike[0]): keyed_positions[key][0].position_id
-        for key, alike in keyed_deals.items()
-        if len(alike) == 1 and len(keyed_positions.get(key, ())) == 1
-    }
+    found: dict[int, str] = {}
+    for key, alike in keyed_deals.items():
+        twins = keyed_positions.get(key, [])
+        if len(alike) == len(twins) == 1:
+            found[id(alike[0])] = twins[0].position_id
+        elif len(alike) == len(twins) and comments is not None:
+            found |= among_twins(alike, twins, comments)
+    return found
 
 
 def _closed_in_parts(closings: Iterable[ReportDeal], listed: Iterable[ListedPosition]) -> dict[int, str]:
@@ -237,12 +282,4 @@ def _sums_to(position: ListedPosition, chosen: tuple[ReportDeal, ...]) -> bool:
         max(deal.server_time for deal in chosen) == position.closed_at
         and sum(deal.money.profit for deal in chosen) == position.profit
         and sum(deal.money.swap for deal in chosen) == position.swap
-    )
-
-
-def _unknown(deal: ReportDeal, why: str) -> BadRow:
-    return BadRow(
-        "position_unknown",
-        f"the position of deal {deal.deal} is not known: {why}. Save a report over a period that begins"
-        f" before the position and ends after it, or {_ELSEWHERE}",
     )

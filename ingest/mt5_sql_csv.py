@@ -14,7 +14,7 @@ from ingest.mt5_json import hand_edits
 from ingest.mt5_record import Mt5Record, to_deals
 from ingest.mt5_sql import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
 from ingest.rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
-from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_platform
+from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
 from ingest.sql_cells import double
 from ingest.sql_csv import MAX_ROWS, NULLS, kept_cells, to_line
 
@@ -61,10 +61,7 @@ def check_header(header: Header, profile: ServerProfile, path: Path) -> None:
         )
     check_platform(profile, "mt5", path)
     if not profile.currency and "currency" not in header.columns:
-        raise UnreadableSource(
-            f"{path.name}: mt5_deals does not say its accounts' currency; name it in the profile, or with"
-            " --currency"
-        )
+        raise Lacking(f"{path.name}: mt5_deals does not say its accounts' currency", ("--currency",))
 
 
 class _Placed(NamedTuple):

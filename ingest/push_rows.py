@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 from commission.events import Deal
+from commission.revision import revision_of
 from ingest import crm_records, mt4_json, mt4_record, mt5_json, mt5_record
 from ingest.cells import check_price
 from ingest.mt4_enums import to_transaction
 from ingest.push_body import Row, to_payload
-from ingest.revision import revision
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile
 from ingest.typed_cells import typed_number
 from schemas.wire import InvalidRecord, decode
@@ -127,7 +127,7 @@ def _own_deal(raw: Raw, line: bytes, profile: ServerProfile) -> Outcome:
         raise BadRow("wrong_server", f"this token writes for {profile.server} only, and its platform")
     if deal.kind == "trade":
         check_price(deal.price)
-    return Outcome((replace(deal, revision=_revision(deal)),))
+    return Outcome((replace(deal, revision=revision_of(deal)),))
 
 
 def _crm_event(raw: Raw, line: bytes, source: str) -> Outcome:
@@ -146,26 +146,6 @@ def _decoded(raw: Raw, line: bytes) -> Any:
         return decode(line)
     except InvalidRecord as error:
         raise BadRow("invalid_record", str(error)) from None
-
-
-def _revision(deal: Deal) -> str:
-    """The revision every other source gives this deal, whatever the sender computed."""
-    return revision(
-        kind=deal.kind,
-        occurred_at=deal.occurred_at,
-        currency=deal.currency,
-        profit=deal.profit,
-        commission=deal.commission,
-        fee=deal.fee,
-        swap=deal.swap,
-        side=deal.side,
-        entry=deal.entry,
-        symbol=deal.symbol,
-        volume_e8=deal.volume_e8,
-        price=deal.price,
-        position_id=deal.position_id,
-        is_service=deal.is_service,
-    )
 
 
 def _record(raw: Raw) -> Raw:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from commission.events import Deal, is_seen
-from ingest.revision import AGAIN, revision, told_before
+from commission.events import UNTOLD_MARK, Deal, is_seen
+from commission.revision import AGAIN, revision_of, told_before
 from ingest.sources import Item
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unusable
@@ -71,7 +71,7 @@ class Findings:
     disputed: int = 0
     unreadable: int = 0
     retried: int = 0
-    """Deals that are the same and could not be rated for want of missing ones."""
+    """Deals that are the same and could not be rated whole for want of missing ones or of their position."""
     withheld: int = 0
     """Changed deals that are too many to be edits."""
     extra: dict[str, datetime] = field(default_factory=dict)
@@ -99,6 +99,8 @@ def sweep(
     for start, end in slices(since, until):
         yield from comparison.slice(truth.between(start, end), start, end)
     comparison.settle()
+    findings.retried = len(comparison.told)
+    yield from comparison.told
     if findings.different > FEW_DIFFERENT and not accept_many:
         common = findings.theirs - findings.missing
         if findings.different * 100 > common * SUSPECT_PERCENT:
@@ -106,7 +108,7 @@ def sweep(
             return
     yield from comparison.changed
     if findings.missing or findings.different:
-        findings.retried = len(comparison.unplaced)
+        findings.retried += len(comparison.unplaced)
         yield from comparison.unplaced
 
 
@@ -133,6 +135,8 @@ class _Comparison:
         """Held deals that theirs tells at another time."""
         self.changed: list[Deal] = []
         self.unplaced: list[Deal] = []
+        self.told: list[Deal] = []
+        """The same as held, with the position that was not told before."""
 
     def slice(self, items: Iterator[Item], since: datetime, until: datetime) -> Iterator[Item]:
         """Yield the dead letters and the missing deals of one slice."""
@@ -193,6 +197,11 @@ class _Comparison:
             if held.is_unplaced and len(self.unplaced) < MAX_DIFFERENT:
                 self.unplaced.append(replace(deal, revision=held.revision))
             return
+        if told_before(held.revision) == revision_of(replace(deal, position_id=None)):
+            self.told.append(deal)
+            return
+        if deal.position_id is None and UNTOLD_MARK not in held.revision and _is_alike(deal, held):
+            return
         if held.kind in ENDINGS and deal.kind not in ENDINGS:
             note = f"the ledger has it as {held.kind}, which is final, and the platform has it again"
             self._dispute(deal, note)
@@ -237,23 +246,14 @@ class _Comparison:
 
 def tombstone(deal: Deal, source: str) -> Deal:
     """The deal as deleted at the platform: the fold takes back what it caused, for good."""
-    digest = revision(
-        kind="deleted",
-        occurred_at=deal.occurred_at,
-        currency=deal.currency,
-        profit=deal.profit,
-        commission=deal.commission,
-        fee=deal.fee,
-        swap=deal.swap,
-        side=deal.side,
-        entry=deal.entry,
-        symbol=deal.symbol,
-        volume_e8=deal.volume_e8,
-        price=deal.price,
-        position_id=deal.position_id,
-        is_service=deal.is_service,
-    )
-    return replace(deal, kind="deleted", revision=digest, source=source)
+    gone = replace(deal, kind="deleted", source=source)
+    return replace(gone, revision=revision_of(gone))
+
+
+def _is_alike(deal: Deal, held: Held) -> bool:
+    """Whether a source without positions tells the deal as it is held; its revision cannot say so."""
+    theirs = (deal.kind, deal.occurred_at.replace(microsecond=0), deal.volume_e8, deal.profit)
+    return theirs == (held.kind, held.occurred_at.replace(microsecond=0), held.volume_e8, held.profit)
 
 
 def _to_publish(deal: Deal, held: Held) -> Deal:

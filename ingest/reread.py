@@ -23,9 +23,11 @@ from ingest import (
     mt5_deals_csv,
     mt5_json,
     mt5_sql_csv,
+    mt5_terminal_csv,
 )
 from ingest.crm_records import CrmEvent
 from ingest.json_text import RepeatedKeys, read_json
+from ingest.mt5_json import TERMINAL
 from ingest.mt5_json_file import DIALECTS
 from ingest.mt5_record import to_deals
 from ingest.push_body import JSON_LINES, to_rows
@@ -149,7 +151,7 @@ def _mt4_sql_csv(letter: DeadLetter, payload: bytes, profile: ServerProfile | No
 
 def _mt5_json(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -> Iterable[Item]:
     known, raw = _known(letter, profile), _json_record(letter, payload)
-    dialect = DIALECTS[kind_of(letter)]  # type: ignore[index]
+    dialect = TERMINAL if kind_of(letter) == mt5_terminal_csv.KIND else DIALECTS[kind_of(letter)]  # type: ignore[index]
     _check_currency(raw, dialect.currency)
     return _sure_of_time(to_deals(mt5_json.to_record(raw, known, dialect, letter.source), known), known)
 
@@ -242,7 +244,7 @@ READERS: dict[str, Reader] = {
     mt5_sql_csv.KIND: _mt5_sql_csv,
     mt4_sql_csv.KIND: _mt4_sql_csv,
     mt4_json_file.KIND: _mt4_json,
-    **dict.fromkeys(DIALECTS, _mt5_json),
+    **dict.fromkeys((*DIALECTS, mt5_terminal_csv.KIND), _mt5_json),
     PUSH: _pushed,
 }
 """By kind; what is not here is read by its whole file."""

@@ -60,6 +60,10 @@ class Lacking(UnreadableSource):
         self.reason = reason
         self.options = options
 
+    def beside(self, first: "Lacking | None") -> "Lacking":
+        """This and what else is missing, in one."""
+        return self if first is None else Lacking(first.reason, (*first.options, *self.options))
+
 
 class BadRow(ValueError):
     """One row that cannot be used; never leaves the room, a reader buries the row."""

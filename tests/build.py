@@ -4,7 +4,7 @@ Day 1 is 1 September 2026. One server, `live`; login 1 belongs to anna, login 2 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,7 @@ from commission.events import (
 from commission.ledger import balances
 from commission.money import Money, minor_digits, plain
 from commission.outputs import Milestone, Rejection, Statement, Transfer
+from commission.revision import revision_of
 from commission.terms import (
     Component,
     Cpa,
@@ -80,6 +81,12 @@ def deal(text: str, *, day: int = 3, hour: int = 0, login: int = 1, **fields: An
         "currency": "USD",
     }
     return Deal(**(values | fields))
+
+
+def told_at(of: Deal, position_id: str | None) -> Deal:
+    """The deal as a source tells it that knows its position (or not: None), under the revision that has."""
+    placed = replace(of, position_id=position_id)
+    return replace(placed, revision=revision_of(placed))
 
 
 def linked(text: str, *, day: int = 1, **fields: Any) -> AccountLinked:

@@ -89,7 +89,7 @@ def of_deal(deal: Deal) -> Iterator[Fact]:
         ("Side", deal.side or ""),
         ("Entry", f"{deal.entry} ({ENTRIES[deal.entry]})" if deal.entry in ENTRIES else deal.entry or ""),
         ("Volume", words.lots(volume(deal)) if deal.volume_e8 else ""),
-        ("Position", deal.position_id),
+        ("Position", "not told by its source" if deal.position_id is None else deal.position_id),
         ("Price", _if_told(deal.price)),
         ("Bid", _if_told(deal.bid)),
         ("Ask", _if_told(deal.ask)),

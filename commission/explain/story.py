@@ -1,6 +1,7 @@
 """What happened, in sentences: the deal or event behind a row, and what became of the money."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from commission.events import LOT_E8, Deal
@@ -10,6 +11,7 @@ from commission.explain.steps import accrual
 from commission.explain.subject import Subject, text
 from commission.money import minor_digits
 from commission.outputs import Transfer
+from commission.revision import revision_of, told_before
 
 ENTRIES = {
     "in": "opening",
@@ -73,11 +75,8 @@ def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
 def _of_accrual(subject: Subject) -> Iterator[str]:
     row = subject.row
     yield cause(row, subject.deal)
-    if subject.deal is not None and row.revision not in ("", subject.deal.revision):
-        yield (
-            "The platform has revised the deal since: the words above are its newest revision, "
-            "the factors those of the revision this amount arose from."
-        )
+    if subject.deal is not None and row.revision:
+        yield from _of_record(row, subject.deal)
     if proposal := text(subject.factors, "proposal"):
         yield f"It was rated again by terms and links that became known later: proposal {proposal}."
     yield from accrual(subject)
@@ -85,6 +84,22 @@ def _of_accrual(subject: Subject) -> Iterator[str]:
         payer = f"{subject.ib(row.ib_id)} pays it" if row.debit.startswith("ib:") else "The broker pays it"
         yield f"{payer}; it goes to client {row.client_id}."
     yield from _booked(row)
+
+
+def _of_record(row: Transfer, deal: Deal) -> Iterator[str]:
+    """Which record of the deal the amount arose from, where the words are of another, or a poorer one."""
+    if told_before(row.revision) == revision_of(replace(deal, position_id=None)):
+        yield "Nothing that was earned asks for an opening: its position had not been told."
+    elif row.revision != deal.revision and deal.position_id is None:
+        yield (
+            "The words above are of a record that does not tell the position, the factors those of the "
+            "record this amount arose from."
+        )
+    elif row.revision != deal.revision:
+        yield (
+            "The platform has revised the deal since: the words above are its newest revision, "
+            "the factors those of the revision this amount arose from."
+        )
 
 
 PLACES = {

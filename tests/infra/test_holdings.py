@@ -24,6 +24,7 @@ from streams.local import LocalPipeline
 from streams.partition import Message
 from streams.sink import Rows
 from tests import services
+from tests.build import told_at
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 SERVER = "mt5-live"
@@ -174,3 +175,19 @@ class Platform:
     def between(self, since: datetime, until: datetime) -> Iterator[Deal]:
         """A slice."""
         return (one for one in self._deals if since <= one.occurred_at < until)
+
+
+def test_an_untold_position_is_held_as_such_until_it_is_told(client: Client, archived: Archived) -> None:
+    """Read back with no position, told by a sweep once; an untold record that comes later is none."""
+    told, untold = told_at(deal("1", ""), "9"), told_at(deal("1", ""), None)
+    window = (START, START + timedelta(days=1))
+    archived.take([untold])
+    assert [untold] == list(holdings(client).deals(["1"]))
+    for retried in (1, 0):
+        findings = Findings()
+        published = list(sweep(Platform([told]), holdings(client), *window, findings))
+        archived.take([one for one in published if isinstance(one, Deal)])
+        assert (retried, 0, told.revision) == (findings.retried, findings.different, archived.standing("1"))
+    archived.take([untold, told_at(deal("2", ""), "9"), told_at(deal("2", ""), None)])
+    held = dict(holdings(client).between(*window))
+    assert {n: one.revision for n, one in held.items()} == {n: archived.standing(n) for n in ("1", "2")}

@@ -11,13 +11,15 @@ from random import Random
 
 import pytest
 from ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, sorted_out, statement, ticket
-from ingest_reports import csv_file, grid, html_file, xlsx_file
+from ingest_reports import HEDGE, OLD, csv_file, grid, html_file, xlsx_file
 from mt5_records import manager, terminal
 from test_crm_xml import record
 from test_mt4_json_file import CPLUGIN, node
 from test_mt4_sql_csv import MT4_HEADER, mt4_row
 from test_mt4_statement_shape import JAPANESE, grid_of, page, trades
 from test_mt5_report import WHOLE
+from test_mt5_report_untold import hedged_day, lines_of_a_day, report, table, untabled
+from test_mt5_terminal_csv import table as terminal_csv
 from typer.testing import CliRunner
 
 from commission.events import Deal
@@ -65,6 +67,12 @@ GOOD: dict[str, tuple[Callable[[Path], bytes], ServerProfile | None]] = {
     "mt5-report xlsx": (lambda tmp: _written(xlsx_file, tmp), REPORT),
     "mt5-report csv": (lambda tmp: _written(csv_file, tmp), REPORT),
     "mt5-terminal-json": (lambda _: json.dumps([terminal(n) for n in range(1, 9)], indent=1).encode(), MT5),
+    "mt5-report of deals alone": (
+        lambda tmp: csv_file(tmp / "good", table(*lines_of_a_day())).read_bytes(), MT5,
+    ),
+    "mt5-report without a mode": (lambda tmp: report(tmp, OLD, *hedged_day()).read_bytes(), REPORT),
+    "mt5-report by comment": (lambda tmp: report(tmp, HEDGE, *untabled()).read_bytes(), REPORT),
+    "mt5-terminal-csv": (lambda _: terminal_csv(*(terminal(n) for n in range(1, 9))).encode(), MT5),
     "mt5-web-api-json": (
         lambda _: json.dumps({"retcode": "0 Done", "answer": [manager(n) for n in range(1, 9)]}).encode(),
         MT5,

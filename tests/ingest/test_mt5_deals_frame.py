@@ -71,7 +71,7 @@ def test_a_line_written_by_hand(tmp_path: Path) -> None:
     )
     path = csv_file(tmp_path / "deals.csv", line, row(102, Reason="Rollover", Profit="-0.00", Volume="0"))
     keys, lines, letters, counts, _ = check_equal(path, mt5())
-    # The revision's digest is ingest.revision's business, and is tested there.
+    # The revision's digest is commission.revision's business, and is tested there.
     assert [decode(line).deal_id for line in lines] == ["102", "103"]
     assert lines[1].replace(decode(lines[1]).revision.encode(), b"R") == (
         b'{"type":"deal","platform":"mt5","server":"Demo-MT5","login":5001,"deal_id":"103","revision":"R",'

@@ -87,11 +87,13 @@ FIELDS = (
 def read_report(
     tmp_path: Path, sections: dict[str, Any], account: str = HEDGE, counts: Counts | None = None, **more: Any
 ) -> tuple[list[Deal], list[tuple[str, str]]]:
-    """A report's deals, and the place and code of each dead letter."""
+    """A report's deals; the number and code of each dead letter, then the deals without their position."""
     profile = mt5(**more)
     path = html_file(tmp_path / "report.html", grid(sections, account))
     deals, letters = sorted_out(read(path, profile, RECEIVED, counts))
-    return deals, [(letter.payload.decode().split("\t")[1], letter.code) for letter in letters]
+    untold = [(deal.deal_id, "untold") for deal in deals if deal.position_id is None]
+    told = [deal for deal in deals if deal.position_id is not None]
+    return told, [(letter.payload.decode().split("\t")[1], letter.code) for letter in letters] + untold
 
 
 # Forms
@@ -194,19 +196,18 @@ def test_what_the_file_says_wins_and_a_conflict_is_an_error(tmp_path: Path) -> N
 
 def test_a_table_alone_takes_its_account_from_the_options(tmp_path: Path) -> None:
     """A Deals table without the account's line needs a login, a currency and a margin mode."""
-    path = csv_file(tmp_path / "deals.csv", [COLUMNS["Deals"].split(","), *map(list, DEALS[:3])])
+    path = csv_file(tmp_path / "deals.csv", [COLUMNS["Deals"].split(","), *map(list, DEALS[:2])])
     for more, message in (
-        ({}, "say whose with --login"),
-        ({"login": 5}, "is not a currency code"),
-        ({"login": 5, "currency": "EUR"}, "--margin-mode"),
+        ({}, "must be said; say --login, --currency, --margin-mode"),
+        ({"login": 5}, "say --currency, --margin-mode"),
+        ({"login": 5, "currency": "?"}, "is not a currency code"),
+        ({"login": 5, "currency": "EUR"}, "no row proves it; say --margin-mode"),
     ):
         with pytest.raises(UnreadableSource, match=message):
             read_any(path, mt5(**more), RECEIVED)
     said = mt5(login=5, currency="EUR", is_currency_said=True, margin_mode="hedging")
     deals, _ = sorted_out(read_any(path, said, RECEIVED))
-    assert [("500", "5", "EUR"), ("501", "5", "EUR"), ("502", "5", "EUR")] == ledger(
-        deals, "deal_id", "login", "currency"
-    )
+    assert [("500", "5", "EUR"), ("501", "5", "EUR")] == ledger(deals, "deal_id", "login", "currency")
 
 
 def test_a_client_cannot_be_called_like_an_account(tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_a_position_opened_before_the_report(tmp_path: Path) -> None:
     deals, letters = read_report(tmp_path, late)
     assert ([("503", "9001"), ("504", "9002")], []) == (ledger(deals, "deal_id", "position_id"), letters)
     deals, letters = read_report(tmp_path, {"Positions": POSITIONS[:1], "Deals": DEALS[3:]})
-    assert ([("503", "9001")], [("504", "position_unknown")]) == (
+    assert ([("503", "9001")], [("504", "untold")]) == (
         ledger(deals, "deal_id", "position_id"),
         letters,
     )
@@ -258,7 +259,7 @@ def test_twins_are_not_guessed(tmp_path: Path) -> None:
     ]
     deals, letters = read_report(tmp_path, {"Positions": twins, "Deals": lines})
     assert [("501", "9001"), ("502", "9002")] == ledger(deals, "deal_id", "position_id")
-    assert [("511", "position_unknown"), ("512", "position_unknown")] == letters
+    assert [("511", "untold"), ("512", "untold")] == letters
 
 
 def parts(*closings: tuple[str, int, str, str]) -> list[Row]:
@@ -305,7 +306,7 @@ def test_openings_without_an_order(tmp_path: Path) -> None:
     lines.append(deal("10:00:01 502 EURUSD buy in 2.00 1.10000 -", balance="100.00"))
     opened = {"Deals": lines, "Open Positions": [open_position("10:00:00 777 EURUSD buy 1.00 1.10000")]}
     deals, letters = read_report(tmp_path, opened)
-    assert ([("501", "777")], [("502", "position_unknown")]) == (
+    assert ([("501", "777")], [("502", "untold")]) == (
         ledger(deals, "deal_id", "position_id"),
         letters,
     )
@@ -316,7 +317,7 @@ def test_an_unreadable_position_unsettles_closings(tmp_path: Path) -> None:
     damaged = ["2026.09.03 10:05:00", "90O2", *POSITIONS[1][2:]]
     deals, letters = read_report(tmp_path, {"Positions": [POSITIONS[0], damaged], "Deals": DEALS})
     assert ["500", "501", "502"] == [deal.deal_id for deal in deals]
-    assert [("90O2", "bad_number"), ("503", "position_unknown"), ("504", "position_unknown")] == letters
+    assert [("90O2", "bad_number"), ("503", "untold"), ("504", "untold")] == letters
 
 
 # Positions: netting
@@ -427,7 +428,7 @@ def test_a_netting_position_that_began_before_is_not_guessed(tmp_path: Path) -> 
     assert [("105", "905"), ("106", "905"), ("107", "907"), ("108", "907")] == ledger(
         deals, "deal_id", "position_id"
     )
-    assert [("103", "position_unknown"), ("104", "position_unknown")] == letters
+    assert [("103", "untold"), ("104", "untold")] == letters
 
 
 def test_a_missing_deal_is_noticed(tmp_path: Path) -> None:
@@ -435,9 +436,9 @@ def test_a_missing_deal_is_noticed(tmp_path: Path) -> None:
     unreadable = [*VECTOR[4][:5], "1.0x", *VECTOR[4][6:]]
     deals, letters = read_report(tmp_path, {"Deals": [*VECTOR[:3], unreadable, *VECTOR[5:]]}, NETTING)
     assert ["100", "101", "102"] == [deal.deal_id for deal in deals]
-    assert [("104", "bad_volume"), ("105", "position_unknown"), ("106", "position_unknown")] == letters
+    assert [("104", "bad_volume"), ("105", "untold"), ("106", "untold")] == letters
     deals, letters = read_report(tmp_path, {"Deals": [*VECTOR[:2], *VECTOR[5:]]}, NETTING)
-    assert [("105", "position_unknown"), ("106", "position_unknown")] == letters
+    assert [("105", "untold"), ("106", "untold")] == letters
 
 
 def test_a_deal_of_the_other_margin_mode(tmp_path: Path) -> None:
@@ -446,7 +447,7 @@ def test_a_deal_of_the_other_margin_mode(tmp_path: Path) -> None:
     assert [("106", "inout_on_hedging")] == letters
     by = ["out by" if cell == "out" else cell for cell in VECTOR[3]]
     _, letters = read_report(tmp_path, {"Deals": [*VECTOR[:3], by]}, NETTING)
-    assert [("103", "position_unknown")] == letters
+    assert [("103", "out_by_on_netting")] == letters
 
 
 # Balances and rows

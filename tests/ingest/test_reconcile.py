@@ -226,3 +226,22 @@ def test_a_tombstone_is_a_revision_of_its_own_of_the_same_deal() -> None:
         gone.account_key,
         gone.occurred_at,
     )
+
+
+def test_positions_that_were_not_told_are_no_differences() -> None:
+    """200 deals without theirs: the better source tells them all, and is not distrusted for it."""
+    told = [deal(number, number % 24) for number in range(1, 201)]
+    untold = [deal(number, number % 24, position_id=None) for number in range(1, 201)]
+    findings = Findings()
+    published = list(sweep(Theirs(told), ours(*untold), START, END, findings))
+    assert sorted(one.revision for one in told) == sorted(one.revision for one in published)
+    assert (0, 0, 200) == (findings.different, findings.withheld, findings.retried)
+
+
+def test_a_source_without_positions_changes_nothing_but_what_differs() -> None:
+    """A deal alike in time, volume and profit is the same; an edit it tells is published."""
+    told = [deal(1), deal(2)]
+    edit = deal(2, position_id=None, money=Money(Decimal(9)))
+    findings = Findings()
+    published = list(sweep(Theirs([deal(1, position_id=None), edit]), ours(*told), START, END, findings))
+    assert ([edit], 1) == (published, findings.different)

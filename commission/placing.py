@@ -1,0 +1,101 @@
+"""Deals whose source does not tell their position: rated without it, and placed when a better source tells.
+
+A terminal's report has no position numbers. Such a deal opens or closes its volume like any other; what asks
+for its opening waits. A record of the same deal that tells the position is not another revision of its money:
+what is posted stands, the deal takes its place among the others of its position, and what waited is rated.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from commission import qualification
+from commission.book import Draft
+from commission.client_state import ClientState, CloseBy, DealState, Hedged
+from commission.deals import (
+    closing_key,
+    deal_key,
+    keep_position,
+    look_back,
+    part_of,
+    position_at,
+    position_key,
+    rate_deal,
+    replaced_by,
+    rerate_closings,
+    resumed,
+)
+from commission.events import UNTOLD_MARK, Deal
+from commission.known import Terms
+from commission.positions import fill_of, with_fill
+from commission.revision import AGAIN, revision_of, told_before
+
+Kept = TypeVar("Kept", bound=tuple[Deal, *tuple[int, ...]])
+
+
+def at_known_position(client_id: str, known: DealState | None, deal: Deal) -> Deal:
+    """An untold deal at the position that another record of it told: the same deal, or an edit of it."""
+    if known is None or deal.position_id is not None:
+        return deal
+    prefix = f"o:{client_id}:{deal.account_key}|"
+    if not known.position.startswith(prefix):
+        return deal
+    placed = replace(deal, position_id=known.position.removeprefix(prefix))
+    _, again, number = deal.revision.partition(AGAIN)
+    return replace(placed, revision=f"{revision_of(placed)}{again}{number}")
+
+
+def is_replaced(known: DealState, deal: Deal) -> bool:
+    """Whether the record tells the position of what the deal was before an edit that is known already."""
+    if deal.position_id is None or AGAIN in deal.revision:
+        return False
+    untold = [old for old in known.replaced if UNTOLD_MARK in old]
+    return bool(untold) and revision_of(replace(deal, position_id=None)) in untold
+
+
+def is_told_now(known: DealState, deal: Deal) -> bool:
+    """Whether the record tells the position of a deal that is booked without one, and nothing else new."""
+    if known.position or not known.signed_e8 or deal.position_id is None:
+        return False
+    return told_before(known.revision) == revision_of(replace(deal, position_id=None))
+
+
+def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms: Terms) -> ClientState:
+    """Put a deal into the position it has been told to be of: what is posted stands, what waited is rated."""
+    key, where = deal_key(client.client_id, deal), position_key(client.client_id, deal)
+    state = replace(known, revision=deal.revision, replaced=replaced_by(known, deal), position=where)
+    before, fill = position_at(draft, where), fill_of(deal, deal.deal_key)
+    position = with_fill(before, fill)
+    opened_e8 = deal.volume_e8 if deal.entry == "in" else known.opened_e8
+    booking = resumed(state, key, deal, opened_e8, deal.volume_e8 - opened_e8)
+    _tell_others(draft, known, deal)
+    if known.parked is not None:
+        draft.put(f"p:{known.parked}", None)
+        client = rate_deal(draft, client, booking, terms, position)
+    else:
+        draft.put(key, state)
+        keep_position(draft, where, position, keep=terms.looks_back)
+        symbol = terms.symbol(deal.server, deal.symbol)
+        if symbol is not None and draft.get(closing_key(client, deal.deal_key)) is not None:
+            look_back(draft, client, booking, terms, is_asked=True)
+            part = part_of(client, booking, symbol, position)
+            client = qualification.count_trade(draft, client, part, terms)
+    if position.fills[-1] is not fill:
+        client = rerate_closings(draft, client, deal.deal_key, where, before, terms)
+    return client
+
+
+def _tell_others(draft: Draft, known: DealState, deal: Deal) -> None:
+    """The hedged volume and the close-by that the deal counts in rate it again by what they keep of it."""
+    if known.hedge:
+        hedged = draft.get(known.hedge)
+        assert isinstance(hedged, Hedged), "a hedged deal is kept there"
+        draft.put(known.hedge, Hedged(deals=tuple(_with(hedged.deals, deal))))
+    if known.leg:
+        legs = draft.get(known.leg)
+        assert isinstance(legs, CloseBy), "a leg is kept there"
+        draft.put(known.leg, CloseBy(legs=tuple(_with(legs.legs, deal))))
+
+
+def _with(kept: Iterable[Kept], deal: Deal) -> list[Kept]:
+    return [(deal, *one[1:]) if one[0].deal_key == deal.deal_key else one for one in kept]  # type: ignore[misc]
