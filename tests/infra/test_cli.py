@@ -39,7 +39,7 @@ def test_normalise_prints_deals_and_says_what_it_rejected() -> None:
 def test_normalise_asks_for_what_it_needs() -> None:
     """An export without its server's platform or clock is a sentence and exit 2, no traceback."""
     nameless = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv")
-    assert (2, True) == (nameless.exit_code, "--platform is mt4 or mt5" in nameless.stderr)
+    assert (2, True) == (nameless.exit_code, "say --server, --platform, --timezone" in nameless.stderr)
     wrong = ibflow("normalise", EXAMPLE / "mt5-live.deals.csv", *LIVE[:4], "--timezone", "Mars/Olympus")
     assert (2, True) == (wrong.exit_code, "Mars/Olympus" in wrong.stderr)
 
