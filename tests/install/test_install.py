@@ -149,3 +149,4 @@ def test_the_wheel_alone_runs_the_demo(tmp_path: Path) -> None:
     # The README shows the demo as a checkout prints it.
     (promised,) = re.findall(r"ledger hash ([0-9a-f]{64})", (ROOT / "README.md").read_text())
     assert f"ledger hash {promised}" in shown
+    assert [path.name for path in elsewhere.iterdir()] == [".ibflow"]
