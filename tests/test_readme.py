@@ -96,7 +96,7 @@ class Terminal:
         assert "Traceback" not in done.stderr, done.stderr
         self.printed.append(done.stdout)
         if program == "ibflow book status":
-            self._await_nothing_behind()
+            self.await_nothing_behind()
 
     def _filled(self, command: str) -> str:
         """With the ids that a person would copy from what was printed, or from the file they wrote."""
@@ -132,7 +132,8 @@ class Terminal:
             process.send_signal(signal.SIGINT)
             assert 0 == process.wait(30), log.read_text()
 
-    def _await_nothing_behind(self) -> None:
+    def await_nothing_behind(self) -> None:
+        """Until all deals are rated, as the README tells a person to."""
         deadline = time.monotonic() + DRAIN_S
         while True:
             told = subprocess.run(
@@ -176,6 +177,7 @@ def test_the_readme_as_typed(terminal: Terminal) -> None:
             for line in text.splitlines():
                 terminal.type(line)
     assert "earned" in "".join(terminal.printed)
+    terminal.await_nothing_behind()
     nightly = [text for _, text in blocks(ROOT / "infra" / "README.md")]
     assert 1 == len(nightly)
     (line,) = nightly[0].splitlines()
