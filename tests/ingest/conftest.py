@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from mock_kafka import Broker, mock_kafka
-from sql_server import SqlServer, fresh
 
+from tests.ingest.mock_kafka import Broker, mock_kafka
+from tests.ingest.sql_server import SqlServer, fresh
 from tests.services import mariadb
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import uvicorn
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from ingest_exports import mt4, mt5
 
 from ingest.bridges import Senders
 from ingest.courier import Courier
@@ -19,6 +18,7 @@ from ingest.push import Desk, create_push_app
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS
 from schemas.wire import decode_batch
+from tests.ingest.ingest_exports import mt4, mt5
 
 MT5_TOKEN, MT4_TOKEN, CRM_TOKEN = "token-of-live5", "token-of-live4", "token-of-the-crm"
 

@@ -10,16 +10,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, sorted_out, statement, ticket
-from ingest_reports import HEDGE, OLD, csv_file, grid, html_file, xlsx_file
-from mt5_records import manager, terminal
-from test_crm_xml import record
-from test_mt4_json_file import CPLUGIN, node
-from test_mt4_sql_csv import MT4_HEADER, mt4_row
-from test_mt4_statement_shape import JAPANESE, grid_of, page, trades
-from test_mt5_report import WHOLE
-from test_mt5_report_untold import hedged_day, lines_of_a_day, report, table, untabled
-from test_mt5_terminal_csv import table as terminal_csv
 from typer.testing import CliRunner
 
 from commission.events import Deal
@@ -29,6 +19,16 @@ from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import decode, encode
+from tests.ingest.ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, sorted_out, statement, ticket
+from tests.ingest.ingest_reports import HEDGE, OLD, csv_file, grid, html_file, xlsx_file
+from tests.ingest.mt5_records import manager, terminal
+from tests.ingest.test_crm_xml import record
+from tests.ingest.test_mt4_json_file import CPLUGIN, node
+from tests.ingest.test_mt4_sql_csv import MT4_HEADER, mt4_row
+from tests.ingest.test_mt4_statement_shape import JAPANESE, grid_of, page, trades
+from tests.ingest.test_mt5_report import WHOLE
+from tests.ingest.test_mt5_report_untold import hedged_day, lines_of_a_day, report, table, untabled
+from tests.ingest.test_mt5_terminal_csv import table as terminal_csv
 
 SEEDS = 25
 MAX_SECONDS = 5

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from push_server import MT5_TOKEN, Log, push_server
 
 from infra.kafka_topics import ensure_topics
 from schemas.topics import ACCOUNT_BOOK
 from tests import services
+from tests.ingest.push_server import MT5_TOKEN, Log, push_server
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "examples"))

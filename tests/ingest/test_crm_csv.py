@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_exports import RECEIVED, csv_file, damage, sorted_out
 
 from commission.events import (
     AccountLinked,
@@ -25,6 +24,7 @@ from ingest.crm_csv import read
 from ingest.crm_records import FIELDS
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
+from tests.ingest.ingest_exports import RECEIVED, csv_file, damage, sorted_out
 
 HEADER = ",".join((*FIELDS, "click.subId", "click.gclid"))
 AT = "2026-09-01T08:30:00Z"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_exports import RECEIVED, csv_file, damage, sorted_out
 
 from commission.events import AccountLinked, ClientRegistered, DepositCleared
 from ingest.counts import Counts
@@ -18,6 +17,7 @@ from ingest.crm_xml import MAX_DEPTH, MAX_FIELDS, MAX_RECORD_BYTES, read
 from ingest.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.wire import encode
+from tests.ingest.ingest_exports import RECEIVED, csv_file, damage, sorted_out
 
 AT = "2026-09-01T08:30:00Z"
 FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

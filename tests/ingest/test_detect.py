@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, statement, ticket
-from ingest_reports import COLUMNS, cash
-from mt5_records import manager, terminal
-from sql_server import dump
 
 from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
+from tests.ingest.ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, statement, ticket
+from tests.ingest.ingest_reports import COLUMNS, cash
+from tests.ingest.mt5_records import manager, terminal
+from tests.ingest.sql_server import dump
 
 DEPOSIT = cash("09:00:00", 1, "100.00", balance="100.00")
 ONE = mt5(login=1, currency="USD")

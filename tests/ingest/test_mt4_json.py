@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_exports import NEW_YORK, RECEIVED, ledger, mt4, sorted_out, statement, ticket, tr
 
 from commission.events import Deal
 from ingest import mt4_statement
@@ -19,6 +18,7 @@ from ingest.mt4_record import to_deals
 from ingest.server_time import RepeatedHour
 from ingest.sources import BadRow, ServerProfile
 from schemas.wire import decode, encode
+from tests.ingest.ingest_exports import NEW_YORK, RECEIVED, ledger, mt4, sorted_out, statement, ticket, tr
 
 USD = mt4(currency="USD")
 OPENED, CLOSED = 1748858400, 1748862000

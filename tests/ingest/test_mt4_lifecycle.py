@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_exports import RECEIVED, mt4, sorted_out, statement, ticket
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.terms import Component
@@ -16,6 +15,7 @@ from ingest.mt4_json import to_record
 from ingest.mt4_record import parent_of, remainder_of, to_deals
 from ingest.sources import BadRow, ServerProfile
 from tests.build import Told, at, partner, per_lot, plan, run, symbol
+from tests.ingest.ingest_exports import RECEIVED, mt4, sorted_out, statement, ticket
 
 SERVER = "Demo-MT4"
 USD = mt4(currency="USD")

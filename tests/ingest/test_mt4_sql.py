@@ -6,9 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from ingest_exports import RECEIVED, mt4, statement
-from ingest_exports import ticket as statement_ticket
-from sql_server import MT4_TRADES, MT4_USERS, SqlServer, ticket
 
 from commission.events import Deal
 from ingest import mt4_statement
@@ -16,6 +13,9 @@ from ingest.mt4_sql import Mt4Sql
 from ingest.sources import Item, ServerProfile, UnreadableSource
 from ingest.sql_database import Database
 from schemas.dead_letters import DeadLetter
+from tests.ingest.ingest_exports import RECEIVED, mt4, statement
+from tests.ingest.ingest_exports import ticket as statement_ticket
+from tests.ingest.sql_server import MT4_TRADES, MT4_USERS, SqlServer, ticket
 
 AT = datetime(2026, 9, 1, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest_exports import NEW_YORK, RECEIVED, ledger, mt4, mt5, sorted_out, statement, ticket
 
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
 from ingest.mt4_sql_csv import read
 from ingest.reread import reread
 from ingest.sources import UnreadableSource
+from tests.ingest.ingest_exports import NEW_YORK, RECEIVED, ledger, mt4, mt5, sorted_out, statement, ticket
 
 MT4_HEADER = (
     "TICKET,LOGIN,SYMBOL,DIGITS,CMD,VOLUME,OPEN_TIME,OPEN_PRICE,SL,TP,CLOSE_TIME,EXPIRATION,REASON,CONV_RATE1,"

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_exports import (
+
+from ingest import mt4_statement
+from ingest.counts import Counts
+from ingest.mt4_statement import read, split_title
+from ingest.sources import UnreadableSource
+from schemas.wire import decode, encode
+from tests.ingest.ingest_exports import (
     NEW_YORK,
     RECEIVED,
     TITLES,
@@ -20,12 +26,6 @@ from ingest_exports import (
     ticket,
     tr,
 )
-
-from ingest import mt4_statement
-from ingest.counts import Counts
-from ingest.mt4_statement import read, split_title
-from ingest.sources import UnreadableSource
-from schemas.wire import decode, encode
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "mt4-statement.htm"
 

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest_exports import RECEIVED, TITLES, ledger, mt4, sorted_out, statement, ticket, tr
-from ingest_reports import xlsx_file, xlsx_parts, zip_file
 from typer.testing import CliRunner
 
 from infra.cli import app
@@ -16,6 +14,8 @@ from ingest.mt4_statement_columns import TEMPLATE, to_columns
 from ingest.sources import UnreadableSource
 from ingest.terms import load_terms
 from schemas.wire import decode
+from tests.ingest.ingest_exports import RECEIVED, TITLES, ledger, mt4, sorted_out, statement, ticket, tr
+from tests.ingest.ingest_reports import xlsx_file, xlsx_parts, zip_file
 
 JAPANESE = (
     "チケット番号", "成立日時", "取引種別", "取引額", "通貨ペア", "約定レート", "S/L:逆指値", "T/P:指値",

@@ -7,13 +7,24 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, csv_file, damage, ledger, mt4, mt5, row, sorted_out
 
 from ingest.counts import Counts
 from ingest.mt5_deals_csv import read
 from ingest.rows import MAX_ROW_BYTES
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
+from tests.ingest.ingest_exports import (
+    MT5_HEADER,
+    NEW_YORK,
+    RECEIVED,
+    csv_file,
+    damage,
+    ledger,
+    mt4,
+    mt5,
+    row,
+    sorted_out,
+)
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "mt5-manager-deals.csv"
 FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

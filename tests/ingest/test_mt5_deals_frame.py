@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from ingest_exports import MT5_COLUMNS, MT5_HEADER, NEW_YORK, RECEIVED, csv_file, damage, mt5, row
 
 from ingest import detect, mt5_deals_frame, mt5_frame_scan
 from ingest.counts import Counts
@@ -17,6 +16,16 @@ from ingest.sources import EncodedDeals, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
 from schemas.wire import decode, encode
 from tests.deals_file import write_deals
+from tests.ingest.ingest_exports import (
+    MT5_COLUMNS,
+    MT5_HEADER,
+    NEW_YORK,
+    RECEIVED,
+    csv_file,
+    damage,
+    mt5,
+    row,
+)
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "mt5-manager-deals.csv"
 FUZZ = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

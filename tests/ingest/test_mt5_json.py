@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, csv_file, ledger, mt5, row, sorted_out
-from mt5_records import TEN, cash, manager, terminal
 
 from commission.events import Deal
 from ingest import mt5_deals_csv
@@ -23,6 +21,8 @@ from ingest.mt5_record import to_deals
 from ingest.server_time import to_us
 from ingest.sources import BadRow, Graveyard, ServerProfile
 from schemas.wire import decode, encode
+from tests.ingest.ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, csv_file, ledger, mt5, row, sorted_out
+from tests.ingest.mt5_records import TEN, cash, manager, terminal
 
 USD = mt5(currency="USD")
 OURS = mt5(currency="USD", login=5001)

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
-from mt5_records import cash, manager, terminal
 
 from ingest import json_text
 from ingest.counts import Counts
@@ -18,6 +16,8 @@ from ingest.json_text import read_json
 from ingest.mt5_json_file import read
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
+from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
+from tests.ingest.mt5_records import cash, manager, terminal
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 USD = mt5(currency="USD")

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest_exports import RECEIVED, ledger, mt5, row, sorted_out
-from ingest_exports import csv_file as manager_csv
-from ingest_reports import (
+
+from commission.client_state import Position
+from commission.events import Deal
+from commission.positions import fill_of, split_volume, with_fill
+from ingest.counts import Counts
+from ingest.detect import detect, read_any
+from ingest.mt5_report import read
+from ingest.sources import UnreadableSource
+from tests.build import PARTNERS, SYMBOLS, linked, per_lot, plan, registered, run, symbol
+from tests.ingest.ingest_exports import RECEIVED, ledger, mt5, row, sorted_out
+from tests.ingest.ingest_exports import csv_file as manager_csv
+from tests.ingest.ingest_reports import (
     COLUMNS,
     HEDGE,
     NETTING,
@@ -27,15 +36,6 @@ from ingest_reports import (
     position,
     xlsx_file,
 )
-
-from commission.client_state import Position
-from commission.events import Deal
-from commission.positions import fill_of, split_volume, with_fill
-from ingest.counts import Counts
-from ingest.detect import detect, read_any
-from ingest.mt5_report import read
-from ingest.sources import UnreadableSource
-from tests.build import PARTNERS, SYMBOLS, linked, per_lot, plan, registered, run, symbol
 
 D = Decimal
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"

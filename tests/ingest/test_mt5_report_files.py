@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_exports import RECEIVED, damage, ledger, mt5, sorted_out
-from ingest_reports import csv_file, deal, grid, html_file, xlsx_file, xlsx_parts, zip_file
-from test_mt5_report import DEALS, FORMS, ORDERS, POSITIONS, WHOLE
 from typer.testing import CliRunner
 
 from infra.cli import app
@@ -22,6 +19,9 @@ from ingest.mt5_report import read
 from ingest.sources import UnreadableSource
 from ingest.xlsx import plain_number, xlsx_rows
 from schemas.dead_letters import DeadLetter
+from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt5, sorted_out
+from tests.ingest.ingest_reports import csv_file, deal, grid, html_file, xlsx_file, xlsx_parts, zip_file
+from tests.ingest.test_mt5_report import DEALS, FORMS, ORDERS, POSITIONS, WHOLE
 
 SHEET = "xl/worksheets/sheet1.xml"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from ingest_exports import RECEIVED, mt5, sorted_out
-from ingest_reports import Row, cash, csv_file, deal, grid
 
 from ingest.mt5_report import read
+from tests.ingest.ingest_exports import RECEIVED, mt5, sorted_out
+from tests.ingest.ingest_reports import Row, cash, csv_file, deal, grid
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "mt5-manager-deals.csv"
 SEEDS = 40

@@ -7,14 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest_exports import RECEIVED, mt5, sorted_out
-from ingest_reports import COLUMNS, HEDGE, NETTING, OLD, Row, cash, csv_file, deal, grid, position
 
 from commission.events import Deal
 from ingest.counts import Counts
 from ingest.mt5_report import read
 from ingest.sources import UnreadableSource
 from tests.build import PARTNERS, SYMBOLS, linked, per_lot, plan, registered, run
+from tests.ingest.ingest_exports import RECEIVED, mt5, sorted_out
+from tests.ingest.ingest_reports import (
+    COLUMNS,
+    HEDGE,
+    NETTING,
+    OLD,
+    Row,
+    cash,
+    csv_file,
+    deal,
+    grid,
+    position,
+)
 
 D = Decimal
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"

@@ -10,8 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from ingest_exports import RECEIVED, csv_file, mt5, row
-from sql_server import MT5_DEALS, MT5_GROUPS, MT5_NEWER, MT5_USERS, SqlServer, deal, filetime
 from sqlalchemy import text
 
 from commission.events import Deal
@@ -21,6 +19,8 @@ from ingest.sources import Item, ServerProfile, UnreadableSource
 from ingest.sql_database import Address, Database
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unavailable
+from tests.ingest.ingest_exports import RECEIVED, csv_file, mt5, row
+from tests.ingest.sql_server import MT5_DEALS, MT5_GROUPS, MT5_NEWER, MT5_USERS, SqlServer, deal, filetime
 
 SAMPLE = Path(__file__).parents[3] / "shared/samples/mt5-server-sql-deals.csv"
 AT = datetime(2026, 9, 1, 10, tzinfo=UTC)

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
-from sql_server import DUMPED, MT5_DEALS, SqlServer, deal, dump, dumped
 
 from commission.events import Deal
 from ingest.counts import Counts
@@ -18,6 +16,8 @@ from ingest.reread import needs_server, reread
 from ingest.sources import BadRow, UnreadableSource
 from ingest.sql_database import Database
 from schemas.dead_letters import DeadLetter
+from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
+from tests.ingest.sql_server import DUMPED, MT5_DEALS, SqlServer, deal, dump, dumped
 
 USD = mt5(currency="USD", rule="America/New_York+7h")
 SEEN = (

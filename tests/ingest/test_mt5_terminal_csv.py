@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest_exports import RECEIVED, ledger, mt4, mt5, sorted_out
-from mt5_records import TEN, terminal
 
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
 from ingest.mt5_terminal_csv import read
 from ingest.reread import reread
 from ingest.sources import UnreadableSource
+from tests.ingest.ingest_exports import RECEIVED, ledger, mt4, mt5, sorted_out
+from tests.ingest.mt5_records import TEN, terminal
 
 ONE = mt5(login=5001, currency="USD")
 FIELDS = ("deal_id", "revision", "side", "entry", "volume_e8", "position_id", "profit", "reason", "comment")

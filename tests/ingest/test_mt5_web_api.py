@@ -9,9 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from ingest_exports import NEW_YORK, ledger, mt5, sorted_out
-from mt5_records import TEN, cash, manager
-from web_api_server import FAULTS, MANAGER_LOGIN, PASSWORD, Server, serving
 
 from commission.events import Deal
 from ingest import mt5_web_deals, mt5_web_session
@@ -20,6 +17,9 @@ from ingest.mt5_web_api import KIND, Mt5WebApi, cursor_of, time_of
 from ingest.server_time import to_us
 from ingest.sources import Page, UnreadableSource
 from schemas.errors import Unavailable, Unusable
+from tests.ingest.ingest_exports import NEW_YORK, ledger, mt5, sorted_out
+from tests.ingest.mt5_records import TEN, cash, manager
+from tests.ingest.web_api_server import FAULTS, MANAGER_LOGIN, PASSWORD, Server, serving
 
 USERS = {5001: "real\\usd", 5002: "real\\jpy", 5003: "test\\usd"}
 GROUPS = {

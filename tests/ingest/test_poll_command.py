@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from sql_server import MT5_DEALS, SqlServer, deal
 
 from commission.events import Deal
 from infra.kafka_topics import ensure_topics
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import decode_batch
+from tests.ingest.sql_server import MT5_DEALS, SqlServer, deal
 from tests.services import kafka
 
 ROOT = Path(__file__).parents[2]

@@ -11,10 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from ingest_exports import RECEIVED, mt5
-from mock_kafka import Broker
-from sql_server import MT5_DEALS, SqlServer
-from sql_server import deal as row
 
 from commission.events import Deal
 from infra.rate import rate
@@ -31,6 +27,10 @@ from schemas.errors import Unavailable
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import decode_batch
 from tests.build import ANNA, TERMS, registered
+from tests.ingest.ingest_exports import RECEIVED, mt5
+from tests.ingest.mock_kafka import Broker
+from tests.ingest.sql_server import MT5_DEALS, SqlServer
+from tests.ingest.sql_server import deal as row
 
 AT = datetime(2026, 9, 3, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -6,8 +6,6 @@ from decimal import Decimal
 
 import pytest
 from confluent_kafka import Producer
-from ingest_exports import RECEIVED
-from mock_kafka import Broker
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.terms import RatePublished
@@ -17,6 +15,8 @@ from ingest.sources import EncodedDeals
 from schemas.dead_letters import DEAD_LETTER, bury
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, decode, decode_batch, encode
+from tests.ingest.ingest_exports import RECEIVED
+from tests.ingest.mock_kafka import Broker
 
 AT = datetime(2026, 9, 1, tzinfo=UTC)
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from ingest_exports import mt5, row
-from push_server import CRM_TOKEN, MT4_TOKEN, MT5_TOKEN, Log, push_server
 
 from commission.events import ClientRegistered, Deal
 from infra.kafka_topics import ensure_topics
@@ -22,6 +20,8 @@ from ingest.push_body import MAX_BODY_BYTES, MAX_ROW_BYTES, MAX_ROWS
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, TERMS, partition_of
 from schemas.wire import encode
 from tests import services
+from tests.ingest.ingest_exports import mt5, row
+from tests.ingest.push_server import CRM_TOKEN, MT4_TOKEN, MT5_TOKEN, Log, push_server
 
 LINES = "application/x-ndjson"
 JUNE = "2025-06-01T00:00:00Z"

@@ -14,8 +14,6 @@ import pytest
 from confluent_kafka import Producer
 from hypothesis import example, given
 from hypothesis import strategies as st
-from ingest_exports import mt4, mt5
-from push_server import CRM_TOKEN, MT5_TOKEN, push_server, senders
 
 from ingest import push, push_body
 from ingest.bridges import BridgesError, Senders
@@ -25,6 +23,8 @@ from ingest.push_problems import Refused
 from ingest.push_rows import Outcome, client_events_of, deals_of, read_row
 from schemas.dead_letters import DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS
+from tests.ingest.ingest_exports import mt4, mt5
+from tests.ingest.push_server import CRM_TOKEN, MT5_TOKEN, push_server, senders
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PATH = "/v1/ingest/deals?dialect=ibflow"

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_exports import NEW_YORK, RECEIVED, damage, ledger, mt4, sorted_out, statement, ticket
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from ingest import mt4_statement, quotes_csv
@@ -19,6 +18,7 @@ from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
 from tests.build import at, partner, plan, run, spread, symbol
 from tests.build import deal as build_deal
+from tests.ingest.ingest_exports import NEW_YORK, RECEIVED, damage, ledger, mt4, sorted_out, statement, ticket
 
 GOOD = """\
 time,symbol,bid,ask

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_exports import damage
 
 from commission.terms import RatePublished
 from ingest import rates_csv
@@ -16,6 +15,7 @@ from ingest.terms import InvalidTerms
 from schemas.wire import decode, encode
 from streams.local import LocalPipeline
 from tests.build import ANNA, PARTNERS, SYMBOLS, at, deal, partner, per_lot, plan, told
+from tests.ingest.ingest_exports import damage
 
 GOOD = """\
 as_of,base,quote,rate,source

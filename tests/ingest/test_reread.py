@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ingest_exports import (
+
+from commission.events import Deal, DepositCleared
+from ingest import crm_csv, mt4_statement, mt5_deals_csv
+from ingest.detect import read_any
+from ingest.push_body import JSON_LINES, to_rows
+from ingest.push_rows import Reading, client_events_of, deals_of, read_row
+from ingest.reread import needs_server, reread
+from ingest.sources import BadRow
+from schemas.dead_letters import DeadLetter, bury
+from schemas.wire import encode
+from tests.ingest.ingest_exports import (
     MT5_COLUMNS,
     NEW_YORK,
     RECEIVED,
@@ -18,17 +28,7 @@ from ingest_exports import (
     statement,
     ticket,
 )
-from mt5_records import manager, terminal
-
-from commission.events import Deal, DepositCleared
-from ingest import crm_csv, mt4_statement, mt5_deals_csv
-from ingest.detect import read_any
-from ingest.push_body import JSON_LINES, to_rows
-from ingest.push_rows import Reading, client_events_of, deals_of, read_row
-from ingest.reread import needs_server, reread
-from ingest.sources import BadRow
-from schemas.dead_letters import DeadLetter, bury
-from schemas.wire import encode
+from tests.ingest.mt5_records import manager, terminal
 
 AT = "2026-09-01T08:30:00Z"
 CRM = "event,event_id,occurred_at,client_id,deposit_id,amount,currency,click.subId"

@@ -12,9 +12,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, ledger, mt4, mt5, row, sorted_out
-from mt5_records import cash, manager, terminal
-from test_mt4_json_file import node
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.ledger import ledger_hash
@@ -23,6 +20,9 @@ from ingest.detect import read_any
 from ingest.sources import ServerProfile
 from schemas.wire import Record
 from tests.build import Told, at, ended, exchange, partner, per_lot, period, plan, rates, run, symbol
+from tests.ingest.ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, ledger, mt4, mt5, row, sorted_out
+from tests.ingest.mt5_records import cash, manager, terminal
+from tests.ingest.test_mt4_json_file import node
 
 NORTH = "ib:ib-north:pending"
 LONG_AGO = at(1).replace(year=2020)
