@@ -8,7 +8,7 @@ from api.payouts import payout_file
 from api.queries.partners import tree
 from api.queries.periods import interval
 from api.routes.context import LedgerHere, Period
-from api.shapes import PartnerTree
+from api.shapes.base import PartnerTree
 
 router = APIRouter(prefix="/v1", tags=["partners"])
 

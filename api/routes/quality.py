@@ -11,7 +11,7 @@ from api.postbacks import store
 from api.problems import Problem
 from api.queries import quality
 from api.routes.context import Client, Code, LedgerHere
-from api.shapes import (
+from api.shapes.base import (
     AttemptPage,
     ClientEventPage,
     DeadLetterCount,

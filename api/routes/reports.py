@@ -14,7 +14,7 @@ from api.queries.commissions import DIMENSIONS, GroupBy, ReportFilter
 from api.queries.completeness import holes, statement_holes
 from api.queries.periods import interval
 from api.routes.context import From, Ib, LedgerHere, Period, To
-from api.shapes import CommissionReport, StatementPage, TrialBalance
+from api.shapes.base import CommissionReport, StatementPage, TrialBalance
 from api.statement_file import statement_file
 
 router = APIRouter(prefix="/v1", tags=["reports"])

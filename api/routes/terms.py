@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from api.audit import audit
 from api.problems import Problem
 from api.routes.context import Ib, LedgerHere
-from api.shapes import AuditAnswer, TermsAnswer
+from api.shapes.base import AuditAnswer, TermsAnswer
 from api.terms_view import terms_view
 
 router = APIRouter(prefix="/v1")

@@ -12,7 +12,7 @@ from api.problems import Problem
 from api.queries import transfers as queries
 from api.queries.transfers import TransferFilter
 from api.routes.context import Client, Ib, LedgerHere
-from api.shapes import ExplanationAnswer, TransferPage, TransferRow
+from api.shapes.base import ExplanationAnswer, TransferPage, TransferRow
 
 router = APIRouter(prefix="/v1/transfers", tags=["transfers"])
 
