@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from api.explanation import explain_transfer
 from api.ledger import Ledger
+from api.views.explanation import explain_transfer
 from infra.example import ENDED_PERIODS, Example
 from infra.feed import feed
 from infra.owner import Owner

@@ -11,7 +11,7 @@ from api.problems import Problem
 from api.queries.completeness import holes
 from api.queries.native import twice_count
 from api.queries.periods import ALWAYS
-from api.statement_file import statement_files
+from api.views.statement_file import statement_files
 from commission.ledger import ledger_hash
 from commission.money import plain
 from commission.outputs import Transfer

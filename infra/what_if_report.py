@@ -11,7 +11,7 @@ from markupsafe import Markup
 from rich.table import Table
 
 from api import portal
-from api.csv_cells import Cell, to_csv
+from api.views.csv_cells import Cell, to_csv
 from commission.money import plain
 from infra.what_if import DIMENSIONS, Line, WhatIf
 

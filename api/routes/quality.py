@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from api.explanation import explain_deal
 from api.paging import Cursor, Limit
 from api.postbacks import store
 from api.problems import Problem
@@ -20,6 +19,7 @@ from api.shapes.base import (
     RejectionPage,
     WholeDeadLetter,
 )
+from api.views.explanation import explain_deal
 
 router = APIRouter(prefix="/v1", tags=["quality"])
 

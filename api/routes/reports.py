@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.csv_cells import to_csv
 from api.paging import Cursor, Limit
 from api.problems import Problem
 from api.queries import balance, commissions
@@ -15,7 +14,8 @@ from api.queries.completeness import holes, statement_holes
 from api.queries.periods import interval
 from api.routes.context import From, Ib, LedgerHere, Period, To
 from api.shapes.base import CommissionReport, StatementPage, TrialBalance
-from api.statement_file import statement_file
+from api.views.csv_cells import to_csv
+from api.views.statement_file import statement_file
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from api.audit import audit
 from api.problems import Problem
 from api.routes.context import Ib, LedgerHere
 from api.shapes.base import AuditAnswer, TermsAnswer
-from api.terms_view import terms_view
+from api.views.audit import audit
+from api.views.terms import terms_view
 
 router = APIRouter(prefix="/v1")
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from api.explanation import Explained, explain_transfer
 from api.paging import Cursor, Limit
 from api.portal import render
 from api.problems import Problem
@@ -13,6 +12,7 @@ from api.queries import transfers as queries
 from api.queries.transfers import TransferFilter
 from api.routes.context import Client, Ib, LedgerHere
 from api.shapes.base import ExplanationAnswer, TransferPage, TransferRow
+from api.views.explanation import Explained, explain_transfer
 
 router = APIRouter(prefix="/v1/transfers", tags=["transfers"])
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from api.csv_cells import to_cell
 from api.ledger import Ledger
+from api.views.csv_cells import to_cell
 from tests.api.conftest import Browser, browser, insert, statement_row
 
 EXPECTED = (

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 
-from api.csv_cells import Cell, to_csv
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.queries.periods import interval
 from api.queries.statements import payable
+from api.views.csv_cells import Cell, to_csv
 from commission.money import minor_digits
 
 COLUMNS = ("period", "ib_id", "name", "currency", "amount", "statement_id", "status")

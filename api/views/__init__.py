@@ -1,0 +1,1 @@
+"""Rows of the ledger made into what people read."""
