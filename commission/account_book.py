@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from commission.book import Draft
 from commission.client_state import RoutedDeal
+from commission.draft import Draft
 from commission.events import WIRE, AccountEvent, AccountLinked, Deal
 from commission.known import Terms
 from commission.outputs import Rejection

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from commission.book import Draft
 from commission.client_state import Clawed, ClientState, DealState, Posted
+from commission.draft import Draft
 from commission.known import Terms
 from commission.outputs import Tally
 from commission.posting import Cause, reverse, withdraw

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from commission.book import Draft
 from commission.client_state import (
     ClientState,
     CloseBy,
@@ -20,6 +19,7 @@ from commission.client_state import (
 )
 from commission.crm import apply_event
 from commission.deals import deal_key, fold_deal, is_stale, retry_deal, wait
+from commission.draft import Draft
 from commission.events import ClientEvent, DepositAnnounced
 from commission.known import BEGINNING, Terms
 from commission.placing import at_known_position, is_replaced, is_told_now, place

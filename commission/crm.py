@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from commission.book import Draft
 from commission.claws import claw
 from commission.client_state import (
     Clawed,
@@ -21,6 +20,7 @@ from commission.client_state import (
     Withdrawal,
 )
 from commission.deals import deal_key, fold_deal
+from commission.draft import Draft
 from commission.events import (
     ChargebackReceived,
     ClientEvent,

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from commission import hedging, qualification
-from commission.book import Draft
 from commission.charges import rate_charge, with_volume
 from commission.claws import claw_new
 from commission.client_state import (
@@ -18,6 +17,7 @@ from commission.client_state import (
     RoutedDeal,
     Volumes,
 )
+from commission.draft import Draft
 from commission.earned import Rated
 from commission.events import Deal, is_seen
 from commission.known import Terms

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from commission.book import Draft
 from commission.client_state import ClientState, Posted
+from commission.draft import Draft
 from commission.ids import digest
 from commission.money import Money
 from commission.outputs import Milestone, MilestoneKind

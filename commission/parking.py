@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from commission.book import Draft
 from commission.client_state import Parked, Parking
+from commission.draft import Draft
 
 
 def park(draft: Draft, parked: Parked) -> int:

@@ -5,7 +5,7 @@ from dataclasses import field, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from commission.book import Draft
+from commission.draft import Draft
 from commission.ids import digest
 from commission.known import Terms
 from commission.money import Money, round_payable

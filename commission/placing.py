@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 from commission import qualification
-from commission.book import Draft
 from commission.client_state import ClientState, CloseBy, DealState, Hedged
 from commission.deals import (
     closing_key,
@@ -25,6 +24,7 @@ from commission.deals import (
     rerate_closings,
     resumed,
 )
+from commission.draft import Draft
 from commission.events import UNTOLD_MARK, Deal
 from commission.known import Terms
 from commission.positions import fill_of, with_fill

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.book import Draft
 from commission.client_state import ClientState, HeldTallies, Posted
+from commission.draft import Draft
 from commission.earned import Earned, Worth
 from commission.ids import digest
 from commission.money import ACCRUAL_UNIT, settled, to_accrual

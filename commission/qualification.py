@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from commission import cpa
-from commission.book import Draft
 from commission.client_state import (
     ClientState,
     Deposit,
@@ -20,6 +19,7 @@ from commission.components import spread_share
 from commission.components.lots import counted
 from commission.components.turnover import notional
 from commission.deposits import deposit_earnings, net_tallies
+from commission.draft import Draft
 from commission.earned import Earned
 from commission.events import Deal
 from commission.hierarchy import in_currency

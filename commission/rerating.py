@@ -12,7 +12,6 @@ from functools import reduce
 from typing import NamedTuple
 
 from commission import hedging, qualification
-from commission.book import Draft
 from commission.charges import rate_charge
 from commission.claws import claw_new
 from commission.client_state import (
@@ -39,6 +38,7 @@ from commission.deals import (
     upline_for,
     why_no_trade,
 )
+from commission.draft import Draft
 from commission.earned import Earned, Worth
 from commission.events import Deal
 from commission.known import Terms

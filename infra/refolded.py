@@ -8,7 +8,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from pydantic import TypeAdapter
 
-from commission.book import Draft
+from commission.draft import Draft
 from commission.known import Terms
 from commission.money import EXACT
 from infra.archive import OpenArchive

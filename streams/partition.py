@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from commission.book import Draft, State
+from commission.draft import Draft, State
 from commission.known import Terms
 from commission.money import EXACT
 from commission.partner_tree import sort_out

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from commission import account_book, client_book, partner_book
-from commission.book import Draft
 from commission.client_state import ReratingApproved, RoutedDeal
+from commission.draft import Draft
 from commission.events import (
     AccountLinked,
     ChargebackReceived,

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from commission import client_book
-from commission.book import Draft
 from commission.client_state import RoutedDeal
+from commission.draft import Draft
 from commission.events import AccountLinked
 from commission.known import Terms
 from commission.money import EXACT

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from commission import client_book
-from commission.book import Draft
 from commission.client_state import RoutedDeal
+from commission.draft import Draft
 from commission.events import Deal
 from commission.known import Terms
 from commission.terms import ParentLink, PlanAssignment, When

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from commission.book import Draft
 from commission.client_state import Position
 from commission.components import measure
+from commission.draft import Draft
 from commission.events import ChargebackReceived, ClientFlagged, WithdrawalPaid
 from commission.hierarchy import split
 from commission.known import Terms

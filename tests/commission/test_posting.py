@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from commission.book import Draft
 from commission.client_state import ClientState, HeldTallies, Posted
+from commission.draft import Draft
 from commission.events import ChargebackReceived, WithdrawalPaid
 from commission.outputs import Tally
 from commission.posting import Cause, negated, reverse, send, send_back, withdraw

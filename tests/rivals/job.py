@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from pydantic import TypeAdapter
 
 from commission import account_book, client_book
-from commission.book import Draft
 from commission.client_state import RoutedDeal
+from commission.draft import Draft
 from commission.events import AccountLinked, Deal
 from commission.known import Terms
 from commission.money import EXACT

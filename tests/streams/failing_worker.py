@@ -8,7 +8,7 @@ from typing import Any
 import faust
 
 from commission import account_book
-from commission.book import Draft
+from commission.draft import Draft
 from commission.events import Deal
 from commission.known import Terms
 from infra.kafka_topics import partition_counts

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import errors
 from faust.exceptions import ProducerSendError
 
-from commission.book import Draft
+from commission.draft import Draft
 from schemas import topics
 from schemas.operations import BookCommand, Operations, PartitionStopped, stopped
 from schemas.wire import encode
