@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from commission.books.partner import open_period
 from commission.known import Terms
 from commission.outputs import Transfer
-from commission.partner_book import open_period
 from commission.terms import PeriodDefined
 
 Place = tuple[str, str]

@@ -9,13 +9,13 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from commission import partner_book
+from commission.books import partner as partner_book
+from commission.books.partner import PartnerState
 from commission.client_state import ClientState, ReratingApproved, RoutedDeal
 from commission.deals import deal_key
 from commission.ids import digest
 from commission.known import Terms
 from commission.outputs import Tally, Transfer
-from commission.partner_book import PartnerState
 from commission.pricing import Reason
 from commission.rerating import rerate
 from commission.terms import DepositShare

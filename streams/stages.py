@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from commission import account_book, client_book, partner_book
+from commission.books import account as account_book
+from commission.books import client as client_book
+from commission.books import partner as partner_book
 from commission.client_state import ReratingApproved, RoutedDeal
 from commission.draft import Draft
 from commission.events import (

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from commission import client_book
+from commission.books import client as client_book
 from commission.client_state import RoutedDeal
 from commission.draft import Draft
 from commission.events import AccountLinked

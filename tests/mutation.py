@@ -32,10 +32,10 @@ TIMEOUT_S = 90
 SUITE = (
     "tests/commission/test_money.py",
     "tests/commission/test_edges.py",
-    "tests/commission/test_partner_book.py",
-    "tests/commission/test_client_book.py",
+    "tests/commission/books/test_partner.py",
+    "tests/commission/books/test_client.py",
     "tests/commission/test_cpa.py",
-    "tests/commission/test_account_book.py",
+    "tests/commission/books/test_account.py",
     "tests/commission/test_sharing.py",
     "tests/commission/test_posting.py",
     "tests/commission/test_settlement.py",

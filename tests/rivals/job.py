@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from pydantic import TypeAdapter
 
-from commission import account_book, client_book
+from commission.books import account as account_book
+from commission.books import client as client_book
 from commission.client_state import RoutedDeal
 from commission.draft import Draft
 from commission.events import AccountLinked, Deal

@@ -7,7 +7,7 @@ from typing import Any
 
 import faust
 
-from commission import account_book
+from commission.books import account as account_book
 from commission.draft import Draft
 from commission.events import Deal
 from commission.known import Terms

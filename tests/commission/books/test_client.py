@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from commission import client_book
+from commission.books import client as client_book
 from commission.client_state import RoutedDeal
 from commission.draft import Draft
 from commission.events import Deal
