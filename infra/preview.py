@@ -11,13 +11,13 @@ from clickhouse_connect.driver.client import Client
 
 from commission.books import partner as partner_book
 from commission.books.partner import PartnerState
-from commission.client_state import ClientState, ReratingApproved, RoutedDeal
-from commission.deals import deal_key
+from commission.client.deals import deal_key
+from commission.client.rerating import rerate
+from commission.client.state import ClientState, ReratingApproved, RoutedDeal
 from commission.ids import digest
 from commission.known import Terms
 from commission.outputs import Tally, Transfer
 from commission.pricing import Reason
-from commission.rerating import rerate
 from commission.terms import DepositShare
 from infra.archive import OpenArchive
 from infra.refolded import Refolded, folding

@@ -19,9 +19,9 @@ from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from commission.client_state import RoutedDeal
+from commission.client.deals import ENDINGS
+from commission.client.state import RoutedDeal
 from commission.components.spread_share import measured_at
-from commission.deals import ENDINGS
 from commission.events import ClientRegistered, Deal, is_seen
 from commission.known import Terms
 from commission.money import EXACT

@@ -8,7 +8,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from commission.client_state import ReratingApproved
+from commission.client.state import ReratingApproved
 from commission.events import AccountLinked, Deal
 from commission.terms import PartnerChanged, TermsRecord
 from ingest.sources import EncodedDeals, Item

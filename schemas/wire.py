@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from commission.client_state import ReratingApproved, RoutedDeal
+from commission.client.state import ReratingApproved, RoutedDeal
 from commission.events import (
     AccountLinked,
     ChargebackReceived,

@@ -7,7 +7,7 @@ from typing import Any
 from commission.books import account as account_book
 from commission.books import client as client_book
 from commission.books import partner as partner_book
-from commission.client_state import ReratingApproved, RoutedDeal
+from commission.client.state import ReratingApproved, RoutedDeal
 from commission.draft import Draft
 from commission.events import (
     AccountLinked,

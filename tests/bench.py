@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from commission.books import client as client_book
-from commission.client_state import RoutedDeal
+from commission.client.state import RoutedDeal
 from commission.draft import Draft
 from commission.events import AccountLinked
 from commission.known import Terms

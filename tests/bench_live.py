@@ -12,7 +12,7 @@ import httpx
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from commission.client_state import ClientState, IbLink, KycMark
+from commission.client.state import ClientState, IbLink, KycMark
 from commission.events import Deal
 from infra.stack import Stack
 from ingest.produce import publish, publish_terms

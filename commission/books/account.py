@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from commission.client_state import RoutedDeal
+from commission.client.state import RoutedDeal
 from commission.draft import Draft
 from commission.events import WIRE, AccountEvent, AccountLinked, Deal
 from commission.known import Terms

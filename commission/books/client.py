@@ -2,7 +2,13 @@
 
 from dataclasses import replace
 
-from commission.client_state import (
+from commission.client.accruals import Cause
+from commission.client.cpa_grants import weigh
+from commission.client.crm import apply_event
+from commission.client.deals import deal_key, fold_deal, is_stale, retry_deal, wait
+from commission.client.placing import at_known_position, is_replaced, is_told_now, place
+from commission.client.rerating import rerate
+from commission.client.state import (
     ClientState,
     CloseBy,
     DealState,
@@ -17,15 +23,9 @@ from commission.client_state import (
     RoutedDeal,
     Volumes,
 )
-from commission.crm import apply_event
-from commission.deals import deal_key, fold_deal, is_stale, retry_deal, wait
 from commission.draft import Draft
 from commission.events import ClientEvent, DepositAnnounced
 from commission.known import BEGINNING, Terms
-from commission.placing import at_known_position, is_replaced, is_told_now, place
-from commission.posting import Cause
-from commission.qualification import weigh
-from commission.rerating import rerate
 
 KEYS: dict[str, type] = {
     "c": ClientState,

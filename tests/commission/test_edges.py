@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from commission.client_state import Position
+from commission.client.positions import MAX_FILLS, fill_of, slices, with_fill, without_fill
+from commission.client.state import Position
 from commission.components import measure
 from commission.draft import Draft
 from commission.events import ChargebackReceived, ClientFlagged, WithdrawalPaid
 from commission.hierarchy import split
 from commission.known import Terms
 from commission.money import plain
-from commission.positions import MAX_FILLS, fill_of, slices, with_fill, without_fill
 from commission.terms import (
     Band,
     Budget,

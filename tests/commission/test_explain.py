@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from commission.client_state import ReratingApproved
+from commission.client.state import ReratingApproved
 from commission.events import Deal
 from commission.explain import Explanation, explain, words
 from commission.explain.reasons import REASONS

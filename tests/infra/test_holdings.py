@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from commission.client_state import DealState
+from commission.client.state import DealState
 from commission.events import AccountLinked, ClientRegistered, Deal, DealKind
 from infra.archive import ArchiveLog, OpenArchive
 from infra.clickhouse import migrate

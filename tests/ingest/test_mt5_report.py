@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from commission.client_state import Position
+from commission.client.positions import fill_of, split_volume, with_fill
+from commission.client.state import Position
 from commission.events import Deal
-from commission.positions import fill_of, split_volume, with_fill
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
 from ingest.mt5_report import read

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from commission.books import account as account_book
 from commission.books import client as client_book
-from commission.client_state import RoutedDeal
+from commission.client.state import RoutedDeal
 from commission.draft import Draft
 from commission.events import AccountLinked, Deal
 from commission.known import Terms

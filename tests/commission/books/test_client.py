@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from commission.books import client as client_book
-from commission.client_state import RoutedDeal
+from commission.client.state import RoutedDeal
 from commission.draft import Draft
 from commission.events import Deal
 from commission.known import Terms

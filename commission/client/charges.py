@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from commission.client_state import Volumes
+from commission.client.state import Volumes
 from commission.earned import Earned, Rated
 from commission.events import Deal
 from commission.known import Terms

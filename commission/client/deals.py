@@ -3,10 +3,14 @@
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from commission import hedging, qualification
-from commission.charges import rate_charge, with_volume
-from commission.claws import claw_new
-from commission.client_state import (
+from commission.client import cpa_grants, hedging
+from commission.client.accruals import Cause, post, reverse, send, tally, withdraw
+from commission.client.charges import rate_charge, with_volume
+from commission.client.clawback import claw_new
+from commission.client.milestones import milestone
+from commission.client.parked import park
+from commission.client.positions import fill_of, slices, split_volume, with_fill, without_fill
+from commission.client.state import (
     ClientState,
     CloseBy,
     DealState,
@@ -21,11 +25,7 @@ from commission.draft import Draft
 from commission.earned import Rated
 from commission.events import Deal, is_seen
 from commission.known import Terms
-from commission.milestones import milestone
 from commission.outputs import Rejection, Tally
-from commission.parking import park
-from commission.positions import fill_of, slices, split_volume, with_fill, without_fill
-from commission.posting import Cause, post, reverse, send, tally, withdraw
 from commission.pricing import ZERO, Part, Reason
 from commission.rating import rate
 from commission.selection import Trait
@@ -235,7 +235,7 @@ def _refuse(
     if reason.code == "position_unknown":
         state = replace(state, revision="")  # a replay is rated once the missing deals are there
     draft.put(booking.key, state)
-    return client if known is None else qualification.forget_trade(draft, client, deal, terms)
+    return client if known is None else cpa_grants.forget_trade(draft, client, deal, terms)
 
 
 def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState, terms: Terms) -> ClientState:
@@ -299,7 +299,7 @@ def rate_deal(
             return client
         # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
         seen = position if terms.looks_back and look_back(draft, client, booking, terms) else None
-        return qualification.count_trade(draft, client, part_of(client, booking, symbol, seen), terms)
+        return cpa_grants.count_trade(draft, client, part_of(client, booking, symbol, seen), terms)
     looks_back = terms.looks_back and booking.closed_e8
     if looks_back:
         looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
@@ -316,14 +316,14 @@ def rate_deal(
     else:
         client = _post(draft, client, booking, outcome, chain, symbol)
     if chain.has_cohorts and booking.closed_e8 and booking.parked is None:
-        tallies = qualification.cohort_tallies(client, part, chain)
+        tallies = cpa_grants.cohort_tallies(client, part, chain)
         send(draft, client, tallies)
         booking.tallied = (*booking.tallied, *tallies)
     state = booking.to_state()
     if client.clawed and (state.posted or state.tallied):
         client, state = claw_new(draft, client, state, terms)
     draft.put(booking.key, state)
-    return qualification.count_trade(draft, client, part, terms) if booking.closed_e8 else client
+    return cpa_grants.count_trade(draft, client, part, terms) if booking.closed_e8 else client
 
 
 def _lacks_period(booking: Booking, chain: Upline, terms: Terms) -> bool:
@@ -457,7 +457,7 @@ def look_back(
     draft: Draft, client: ClientState, booking: Booking, terms: Terms, *, is_asked: bool = False
 ) -> bool:
     """Whether a closing is rated by its openings; it is kept then, as those may change."""
-    if not is_asked and not qualification.asks_holding(client, terms):
+    if not is_asked and not cpa_grants.asks_holding(client, terms):
         return False
     kept = Parked(
         client_id=client.client_id,

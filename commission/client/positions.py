@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.client_state import Fill, Position
+from commission.client.state import Fill, Position
 from commission.components.spread_share import measured_at
 from commission.events import Deal
 from commission.pricing import Reason, Slice

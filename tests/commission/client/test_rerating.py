@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commission.client_state import ReratingApproved
+from commission.client.state import ReratingApproved
 from commission.events import Deal
 from commission.outputs import Tally, Transfer
 from commission.terms import Clawback, CommissionShare, CpaAmount, Cpl, ParentLink, PlanDefined, When

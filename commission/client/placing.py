@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from commission import qualification
-from commission.client_state import ClientState, CloseBy, DealState, Hedged
-from commission.deals import (
+from commission.client import cpa_grants
+from commission.client.deals import (
     closing_key,
     deal_key,
     keep_position,
@@ -24,10 +23,11 @@ from commission.deals import (
     rerate_closings,
     resumed,
 )
+from commission.client.positions import fill_of, with_fill
+from commission.client.state import ClientState, CloseBy, DealState, Hedged
 from commission.draft import Draft
 from commission.events import UNTOLD_MARK, Deal
 from commission.known import Terms
-from commission.positions import fill_of, with_fill
 from commission.revision import AGAIN, revision_of, told_before
 
 Kept = TypeVar("Kept", bound=tuple[Deal, *tuple[int, ...]])
@@ -79,7 +79,7 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
         if symbol is not None and draft.get(closing_key(client, deal.deal_key)) is not None:
             look_back(draft, client, booking, terms, is_asked=True)
             part = part_of(client, booking, symbol, position)
-            client = qualification.count_trade(draft, client, part, terms)
+            client = cpa_grants.count_trade(draft, client, part, terms)
     if position.fills[-1] is not fill:
         client = rerate_closings(draft, client, deal.deal_key, where, before, terms)
     return client

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from commission.client_state import Parked, Parking
+from commission.client.state import Parked, Parking
 from commission.draft import Draft
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from commission.client_state import ClientState, HeldTallies, Posted
+from commission.client.accruals import Cause, negated, reverse, send, send_back, withdraw
+from commission.client.state import ClientState, HeldTallies, Posted
 from commission.draft import Draft
 from commission.events import ChargebackReceived, WithdrawalPaid
 from commission.outputs import Tally
-from commission.posting import Cause, negated, reverse, send, send_back, withdraw
 from commission.terms import Clawback, CohortBonus, CpaAmount, Cpl, DepositShare, Rebate
 from schemas import topics
 from schemas.wire import Record, decode_batch

@@ -5,8 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from commission.claws import claw
-from commission.client_state import (
+from commission.client.accruals import Cause, release, release_posted, release_tallies
+from commission.client.clawback import claw
+from commission.client.cpa_grants import weigh
+from commission.client.deals import deal_key, fold_deal
+from commission.client.milestones import milestone
+from commission.client.state import (
     Clawed,
     ClientState,
     DealState,
@@ -19,7 +23,6 @@ from commission.client_state import (
     TakenBack,
     Withdrawal,
 )
-from commission.deals import deal_key, fold_deal
 from commission.draft import Draft
 from commission.events import (
     ChargebackReceived,
@@ -32,10 +35,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.known import Terms
-from commission.milestones import milestone
 from commission.money import Money
-from commission.posting import Cause, release, release_posted, release_tallies
-from commission.qualification import weigh
 
 MAX_KYC_MARKS = 64
 MAX_DEPOSITS = 64

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.client_state import ClientState, HeldTallies, Posted
+from commission.client.state import ClientState, HeldTallies, Posted
 from commission.draft import Draft
 from commission.earned import Earned, Worth
 from commission.ids import digest

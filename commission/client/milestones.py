@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from commission.client_state import ClientState, Posted
+from commission.client.state import ClientState, Posted
 from commission.draft import Draft
 from commission.ids import digest
 from commission.money import Money

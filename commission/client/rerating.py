@@ -11,19 +11,22 @@ from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
 
-from commission import hedging, qualification
-from commission.charges import rate_charge
-from commission.claws import claw_new
-from commission.client_state import (
-    ClientState,
-    DealState,
-    EventState,
-    Hedged,
-    Posted,
-    ReratingApproved,
-    Volumes,
+from commission.client import cpa_grants, hedging
+from commission.client.accruals import (
+    Cause,
+    added,
+    is_empty,
+    is_forfeited,
+    is_lost,
+    post,
+    reverse,
+    send,
+    tally,
+    withdraw,
 )
-from commission.deals import (
+from commission.client.charges import rate_charge
+from commission.client.clawback import claw_new
+from commission.client.deals import (
     SETTLED_BY_PERIOD,
     Booking,
     deal_key,
@@ -38,24 +41,21 @@ from commission.deals import (
     upline_for,
     why_no_trade,
 )
+from commission.client.placing import at_known_position
+from commission.client.state import (
+    ClientState,
+    DealState,
+    EventState,
+    Hedged,
+    Posted,
+    ReratingApproved,
+    Volumes,
+)
 from commission.draft import Draft
 from commission.earned import Earned, Worth
 from commission.events import Deal
 from commission.known import Terms
 from commission.outputs import Tally, Transfer
-from commission.placing import at_known_position
-from commission.posting import (
-    Cause,
-    added,
-    is_empty,
-    is_forfeited,
-    is_lost,
-    post,
-    reverse,
-    send,
-    tally,
-    withdraw,
-)
 from commission.pricing import Part, Reason
 from commission.rating import rate
 from commission.selection import Trait
@@ -130,7 +130,7 @@ def _rerate_client(
     if draft.get(key) is not None:
         return client, None
     cause = Cause(f"proposal|{record.proposal_id}", record.occurred_at)
-    after = qualification.weigh(draft, client, cause, terms, anew=True)
+    after = cpa_grants.weigh(draft, client, cause, terms, anew=True)
     if any(found is not None for key, found in draft.writes.items() if key.startswith("p:")):
         text = f"the terms lack an IB, a plan or a rate that the CPAs or deposits of {client.client_id} need"
         return client, Reason("unknown_terms", text, waits=True)
@@ -156,9 +156,9 @@ def _rerate_deal(
     state = replace(state, leg=booking.leg, hedge=booking.hedge)
     client = _correct(draft, client, booking, state, found, terms)
     if found.part is not None and closed_e8:
-        return qualification.count_trade(draft, client, found.part, terms), None
+        return cpa_grants.count_trade(draft, client, found.part, terms), None
     if found.reason.code == "no_ib":
-        return qualification.forget_trade(draft, client, deal, terms), None
+        return cpa_grants.forget_trade(draft, client, deal, terms), None
     return client, None
 
 
@@ -203,7 +203,7 @@ def _brings(
     outcome = rate(part, chain, terms)
     cohorts: tuple[Tally, ...] = ()
     if chain.has_cohorts and booking.closed_e8:
-        cohorts = qualification.cohort_tallies(client, part, chain)
+        cohorts = cpa_grants.cohort_tallies(client, part, chain)
     if isinstance(outcome, Reason):
         if outcome.waits:
             return client, outcome

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from commission.client_state import Hedged
+from commission.client.state import Hedged
 from commission.events import Deal
 
 Trade = tuple[Deal, int, int, int]

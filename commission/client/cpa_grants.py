@@ -4,31 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commission import cpa
-from commission.client_state import (
-    ClientState,
-    Deposit,
-    Grant,
-    Parked,
-    Posted,
-    Qualifying,
-    Traded,
-    Withdrawal,
-)
-from commission.components import spread_share
-from commission.components.lots import counted
-from commission.components.turnover import notional
-from commission.deposits import deposit_earnings, net_tallies
-from commission.draft import Draft
-from commission.earned import Earned
-from commission.events import Deal
-from commission.hierarchy import in_currency
-from commission.known import Terms
-from commission.milestones import of_grants
-from commission.money import EXACT, plain
-from commission.outputs import Tally
-from commission.parking import park
-from commission.posting import (
+from commission.client import cpa_conditions
+from commission.client.accruals import (
     Cause,
     is_forfeited,
     is_lost,
@@ -41,6 +18,29 @@ from commission.posting import (
     tally_of,
     withdraw,
 )
+from commission.client.deposit_shares import deposit_earnings, net_tallies
+from commission.client.milestones import of_grants
+from commission.client.parked import park
+from commission.client.state import (
+    ClientState,
+    Deposit,
+    Grant,
+    Parked,
+    Posted,
+    Qualifying,
+    Traded,
+    Withdrawal,
+)
+from commission.components import spread_share
+from commission.components.lots import counted
+from commission.components.turnover import notional
+from commission.draft import Draft
+from commission.earned import Earned
+from commission.events import Deal
+from commission.hierarchy import in_currency
+from commission.known import Terms
+from commission.money import EXACT, plain
+from commission.outputs import Tally
 from commission.pricing import ZERO, Part, Reason
 from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
 from commission.upline import Upline, asks_for_trades
@@ -64,7 +64,7 @@ def count_trade(draft: Draft, client: ClientState, part: Part, terms: Terms) -> 
         return client
     first = wanted[0]
     trade = _traded(part, first.plan, [c.component for c in wanted], terms)
-    late = max(cpa.deadline(client, c.component) for c in wanted if isinstance(c.component, Cpa))
+    late = max(cpa_conditions.deadline(client, c.component) for c in wanted if isinstance(c.component, Cpa))
     return _change_trades(draft, client, part.deal, [trade] if trade.at <= late else [], wanted, terms)
 
 
@@ -80,11 +80,11 @@ def forget_trade(draft: Draft, client: ClientState, deal: Deal, terms: Terms) ->
     return _change_trades(draft, client, deal, [], wanted, terms) if wanted else client
 
 
-def _wanted_trades(client: ClientState, terms: Terms) -> list[cpa.Conditions]:
+def _wanted_trades(client: ClientState, terms: Terms) -> list[cpa_conditions.Conditions]:
     chain = registration_upline(client, terms)
     if chain is None or not chain.asks_trades:
         return []
-    found = cpa.conditions(chain.links).values()
+    found = cpa_conditions.conditions(chain.links).values()
     return [c for c in found if isinstance(c.component, Cpa) and asks_for_trades(c.component)]
 
 
@@ -108,7 +108,7 @@ def _change_trades(
     client: ClientState,
     deal: Deal,
     added: list[Traded],
-    wanted: list[cpa.Conditions],
+    wanted: list[cpa_conditions.Conditions],
     terms: Terms,
 ) -> ClientState:
     key = f"q:{client.client_id}"
@@ -116,7 +116,7 @@ def _change_trades(
     trades = [trade for trade in known.trades if trade.deal_key != deal.deal_key] + added
     trades.sort(key=lambda trade: (trade.at, trade.deal_key))
     components = [c.component for c in wanted if isinstance(c.component, Cpa)]
-    kept = cpa.keep_qualifying(Qualifying(trades=tuple(trades)), components)
+    kept = cpa_conditions.keep_qualifying(Qualifying(trades=tuple(trades)), components)
     if kept == known:
         return client
     draft.put(key, kept)
@@ -141,7 +141,7 @@ def weigh(
         chain = registration_upline(client, terms)
         waits = chain is None
         if chain is not None:
-            wanted = cpa.conditions(chain.links)
+            wanted = cpa_conditions.conditions(chain.links)
             weigh_one = _weigh_anew if anew else _weigh_one
             for name, grant in sorted(client.grants.items()) if anew else ():
                 if grant.stands and name not in wanted:
@@ -160,7 +160,7 @@ def _weigh_one(
     client: ClientState,
     chain: Upline,
     name: str,
-    found: cpa.Conditions,
+    found: cpa_conditions.Conditions,
     cause: Cause,
     terms: Terms,
 ) -> tuple[ClientState, bool]:
@@ -169,7 +169,7 @@ def _weigh_one(
     component, currency = (
         (grant.conditions, grant.currency) if grant.stands else (found.component, found.plan.currency)
     )
-    lacking = not grant.stands and cpa.lacks_rate(client, currency, terms)
+    lacking = not grant.stands and cpa_conditions.lacks_rate(client, currency, terms)
     standing = _standing(draft, client, component, currency, found.plan, terms)
     if isinstance(component, Cpl) and component.min_ftd_rate > 0:
         client = _weigh_gated(
@@ -182,7 +182,7 @@ def _weigh_one(
         return client, lacking
     if grant.stands and grant.basis == _basis(standing):
         return client, lacking
-    earned = cpa.earnings(chain.links, name, client, standing, terms)
+    earned = cpa_conditions.earnings(chain.links, name, client, standing, terms)
     if isinstance(earned, Reason):
         return client, True
     paid = tuple(one for one in earned if one.link.is_paid)
@@ -200,7 +200,7 @@ def _weigh_anew(
     client: ClientState,
     chain: Upline,
     name: str,
-    found: cpa.Conditions,
+    found: cpa_conditions.Conditions,
     cause: Cause,
     terms: Terms,
 ) -> tuple[ClientState, bool]:
@@ -209,7 +209,7 @@ def _weigh_anew(
     if grant is None or not grant.stands:
         return _weigh_one(draft, client, chain, name, found, cause, terms)
     component, currency, plan = found.component, found.plan.currency, found.plan
-    if cpa.lacks_rate(client, currency, terms):
+    if cpa_conditions.lacks_rate(client, currency, terms):
         return client, True
     was = _standing(draft, client, grant.conditions, grant.currency, plan, terms)
     standing = _standing(draft, client, component, currency, plan, terms)
@@ -221,7 +221,7 @@ def _weigh_anew(
         )
         return client, False
     if standing.is_due:
-        earned = cpa.earnings(chain.links, name, client, standing, terms)
+        earned = cpa_conditions.earnings(chain.links, name, client, standing, terms)
         if isinstance(earned, Reason):
             return client, True
         paid = tuple(one for one in earned if one.link.is_paid)
@@ -240,13 +240,13 @@ def _standing(
     currency: str,
     plan: PlanDefined,
     terms: Terms,
-) -> cpa.Standing:
+) -> cpa_conditions.Standing:
     trades: Qualifying = draft.get(f"q:{client.client_id}") or Qualifying()
-    standing = cpa.standing(client, trades, component, currency, plan.clawback, terms)
-    return cpa.NOT_DUE if standing.is_due and _is_clawed(client, standing, plan) else standing
+    standing = cpa_conditions.standing(client, trades, component, currency, plan.clawback, terms)
+    return cpa_conditions.NOT_DUE if standing.is_due and _is_clawed(client, standing, plan) else standing
 
 
-def _basis(standing: cpa.Standing) -> str:
+def _basis(standing: cpa_conditions.Standing) -> str:
     deposits = ",".join(
         f"{deposit.deposit_id}:{plain(deposit.amount or ZERO)}" for deposit in standing.deposits
     )
@@ -267,7 +267,7 @@ def _is_posted(
     return wanted == [(p.ib_id, p.component, p.amount, p.currency) for p in stands]
 
 
-def _is_clawed(client: ClientState, standing: cpa.Standing, plan: PlanDefined) -> bool:
+def _is_clawed(client: ClientState, standing: cpa_conditions.Standing, plan: PlanDefined) -> bool:
     """Whether a verdict about the client takes its CPA as well."""
     qualified_at, window = standing.qualified_at, timedelta(days=plan.clawback.window_days)
     assert qualified_at is not None, "only what is due can be taken back"
@@ -304,7 +304,7 @@ def _give(
     chain: Upline,
     name: str,
     grant: Grant,
-    standing: cpa.Standing,
+    standing: cpa_conditions.Standing,
     paid: tuple[Earned, ...],
 ) -> ClientState:
     assert standing.qualified_at is not None, "only what is due is given"
@@ -323,7 +323,7 @@ def _ordinals(
     name: str,
     component: Cpa | Cpl,
     paid: Iterable[Earned],
-    standing: cpa.Standing,
+    standing: cpa_conditions.Standing,
 ) -> tuple[Tally, ...]:
     """What the grant counts for in tiers by number of clients."""
     assert standing.qualified_at is not None, "only what is due is counted"
@@ -332,13 +332,13 @@ def _ordinals(
 
 
 def _has_tiers(one: Earned, name: str) -> bool:
-    own = cpa.own_component(one.link, name)
+    own = cpa_conditions.own_component(one.link, name)
     return own is not None and isinstance(own[1], Cpa) and own[1].tiers is not None
 
 
 def _ordinal(client: ClientState, one: Earned, name: str, cause: Cause) -> Tally:
     """Count the client among those the IB qualified in the period; bands multiply its amount."""
-    own = cpa.own_component(one.link, name)
+    own = cpa_conditions.own_component(one.link, name)
     tiers = own[1].tiers if own is not None and isinstance(own[1], Cpa) else None
     bands = tiers.bands if tiers is not None else ()
     amounts = (one.amount, *(EXACT.multiply(one.amount, band.factor) for band in bands))
@@ -352,7 +352,7 @@ def _weigh_gated(
     name: str,
     component: Cpl,
     currency: str,
-    standing: cpa.Standing,
+    standing: cpa_conditions.Standing,
     cause: Cause,
     clawback: Clawback,
     terms: Terms,
@@ -362,7 +362,7 @@ def _weigh_gated(
     assert registered_at is not None, "only a registered client is counted"
     place = Cause(f"cpl|{client.client_id}|{name}", registered_at)
     grant = client.grants.get(name) or Grant(conditions=component, currency=currency)
-    earned = cpa.earnings(chain.links, name, client, standing, terms) if standing.is_due else ()
+    earned = cpa_conditions.earnings(chain.links, name, client, standing, terms) if standing.is_due else ()
     amounts = {} if isinstance(earned, Reason) else {one.link.partner.ib_id: one.amount for one in earned}
     cleared = [deposit for deposit in client.deposits if deposit.amount and deposit.cleared_at]
     deposited = int(any(_stands(deposit, clawback) for deposit in cleared))
@@ -380,7 +380,7 @@ def _weigh_gated(
             is_gated=False,  # a client counts as registered before its KYC; its amount waits above
         )
         for link in chain.links
-        if link.is_paid and (own := cpa.own_component(link, name)) is not None
+        if link.is_paid and (own := cpa_conditions.own_component(link, name)) is not None
     )
     if tallied == grant.tallied:
         return client

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from commission.client_state import Clawed, ClientState, DealState, Posted
+from commission.client.accruals import Cause, reverse, withdraw
+from commission.client.state import Clawed, ClientState, DealState, Posted
 from commission.draft import Draft
 from commission.known import Terms
 from commission.outputs import Tally
-from commission.posting import Cause, reverse, withdraw
 
 MAX_CLAWED = 64
 """Negative events of one client that later deals are compared with; the newest are kept."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from commission.client_state import ClientState, Deposit, Qualifying, Traded
+from commission.client.state import ClientState, Deposit, Qualifying, Traded
 from commission.conditions import is_in_market
 from commission.earned import Earned
 from commission.hierarchy import differences, in_currency
