@@ -172,7 +172,7 @@ class Statement:
     previous: str = ""
     """Hash of the IB's last statement in this currency; empty on the first."""
     hash: str = ""
-    """Over the figures above and every transfer; `commission.statement_proof` says how."""
+    """Over the figures above and every transfer; `commission.partner.statement_hash` says how."""
 
 
 Output = Transfer | Tally | Rejection | Milestone | Statement

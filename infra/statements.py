@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 
 from commission.outputs import Statement, Transfer
-from commission.statement_proof import PROVED, Check, check
+from commission.partner.statement_hash import PROVED, Check, check
 from infra.api_client import ask
 from schemas.errors import Unusable
 from schemas.settings import Settings

@@ -15,7 +15,7 @@ from api.views.statement_file import statement_files
 from commission.ledger import ledger_hash
 from commission.money import plain
 from commission.outputs import Transfer
-from commission.statement_proof import check
+from commission.partner.statement_hash import check
 from infra.archive import OpenArchive
 from infra.replay import Replay, replay
 

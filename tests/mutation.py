@@ -38,7 +38,7 @@ SUITE = (
     "tests/commission/books/test_account.py",
     "tests/commission/test_sharing.py",
     "tests/commission/client/test_accruals.py",
-    "tests/commission/test_settlement.py",
+    "tests/commission/partner/test_settlement.py",
     "tests/test_golden_rules.py",
     "tests/commission/test_rating.py",
     "tests/commission/test_laws_of_plans.py",

@@ -10,9 +10,9 @@ from datetime import datetime
 
 from api.ledger import Ledger, Row
 from api.problems import Problem
-from commission.belonging import Booked, Place, by_statement
 from commission.outputs import Statement, Transfer
-from commission.statement_proof import PROVED
+from commission.partner.statement_hash import PROVED
+from commission.partner.statement_membership import Booked, Place, by_statement
 from commission.terms import PeriodDefined
 from schemas import topics
 from schemas.wire import decode_batch, encode

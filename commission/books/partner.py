@@ -10,9 +10,9 @@ from commission.ids import digest
 from commission.known import Terms
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
+from commission.partner.settlement import Bucket, Due, Settling, due, is_accrued, with_tally
+from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.pricing import Factors
-from commission.settlement import Bucket, Due, Settling, due, is_accrued, with_tally
-from commission.statement_proof import statement_hash, total_of, with_row
 from commission.terms import Component, PartnerDefined, PeriodDefined, PeriodEnded, PlanDefined
 from commission.value import value
 
@@ -27,7 +27,7 @@ class Turnover:
     reversed: Decimal = ZERO
     rows: int = 0
     total: int = 0
-    """The sum that proves the rows, of `commission.statement_proof`."""
+    """The sum that proves the rows, of `commission.partner.statement_hash`."""
 
 
 @value

@@ -12,7 +12,7 @@ import pytest
 from commission.events import WithdrawalPaid
 from commission.known import Terms
 from commission.outputs import Tally
-from commission.settlement import MAX_PERIODS, Settling, Sums, due, with_tally
+from commission.partner.settlement import MAX_PERIODS, Settling, Sums, due, with_tally
 from commission.terms import Caps, CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
 from schemas.wire import Record
 from tests.build import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from commission.belonging import Booked, by_statement
+from commission.partner.statement_membership import Booked, by_statement
 from tests.build import at, ended, period
 from tests.commission.books.test_partner import MONTHS, earned, settle
 

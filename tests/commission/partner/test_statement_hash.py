@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from commission.outputs import Statement, Transfer
-from commission.statement_proof import check, line_of
+from commission.partner.statement_hash import check, line_of
 from schemas.wire import encode
 from tests.build import D, at, ended
 from tests.commission.books.test_partner import earned, settle

@@ -1,0 +1,1 @@
+"""What the partner book is made of: periods, what they settle, statements and their hash."""
