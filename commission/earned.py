@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.pricing import Factors, Priced
+from commission.rating.values import Factors, Priced
 from commission.terms import PlanDefined
 from commission.upline import Link, Payable
 

@@ -17,7 +17,7 @@ from commission.client.state import ClientState, ReratingApproved, RoutedDeal
 from commission.ids import digest
 from commission.known import Terms
 from commission.outputs import Tally, Transfer
-from commission.pricing import Reason
+from commission.rating.values import Reason
 from commission.terms import DepositShare
 from infra.archive import OpenArchive
 from infra.refolded import Refolded, folding

@@ -26,7 +26,7 @@ from commission.events import ClientRegistered, Deal, is_seen
 from commission.known import Terms
 from commission.money import EXACT
 from commission.outputs import Rejection, Tally, Transfer
-from commission.pricing import Part
+from commission.rating.values import Part
 from commission.selection import Trait
 from commission.terms import (
     PartnerDefined,

@@ -1,6 +1,6 @@
 """Mutation testing of the money modules: change one operator or constant, and some test must fail.
 
-`python -m tests.mutation money hierarchy …` prints every mutant that no test notices; what survives
+`python -m tests.mutation money rating/overrides …` prints every mutant that no test notices; what survives
 for a reason is explained in tests/commission/MUTANTS.md. Not part of the suite: it takes minutes.
 """
 
@@ -36,11 +36,11 @@ SUITE = (
     "tests/commission/books/test_client.py",
     "tests/commission/client/test_cpa.py",
     "tests/commission/books/test_account.py",
-    "tests/commission/test_sharing.py",
+    "tests/commission/rating/test_sharing.py",
     "tests/commission/client/test_accruals.py",
     "tests/commission/partner/test_settlement.py",
     "tests/test_golden_rules.py",
-    "tests/commission/test_rating.py",
+    "tests/commission/rating/test_rate.py",
     "tests/commission/test_laws_of_plans.py",
     "-k",
     "not (change_no_balance or every_deal or rounds_to or is_linear or undoing or add_up)",

@@ -12,7 +12,7 @@ from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
 from commission.partner.settlement import Bucket, Due, Settling, due, is_accrued, with_tally
 from commission.partner.statement_hash import statement_hash, total_of, with_row
-from commission.pricing import Factors
+from commission.rating.values import Factors
 from commission.terms import Component, PartnerDefined, PeriodDefined, PeriodEnded, PlanDefined
 from commission.value import value
 

@@ -12,7 +12,7 @@ from commission.earned import Earned, Worth
 from commission.ids import digest
 from commission.money import ACCRUAL_UNIT, settled, to_accrual
 from commission.outputs import Tally, Transfer
-from commission.pricing import ZERO
+from commission.rating.values import ZERO
 from commission.terms import ONE, PlanDefined
 from commission.upline import DEAL_KINDS, Link
 

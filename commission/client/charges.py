@@ -7,8 +7,8 @@ from commission.earned import Earned, Rated
 from commission.events import Deal
 from commission.known import Terms
 from commission.money import to_accrual
-from commission.pricing import ZERO, Part
-from commission.rating import rate
+from commission.rating.rate import rate
+from commission.rating.values import ZERO, Part
 from commission.selection import Trait
 from commission.upline import Upline
 

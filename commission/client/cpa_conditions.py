@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from commission.client.state import ClientState, Deposit, Qualifying, Traded
-from commission.conditions import is_in_market
 from commission.earned import Earned
-from commission.hierarchy import differences, in_currency
 from commission.known import BEGINNING, Terms
-from commission.pricing import ZERO, Factors, Reason
+from commission.rating.eligibility import is_in_market
+from commission.rating.overrides import differences, in_currency
+from commission.rating.values import ZERO, Factors, Reason
 from commission.terms import Clawback, Cpa, CpaAmount, Cpl, PlanDefined
 from commission.upline import Link, asks_for_trades
 

@@ -37,11 +37,11 @@ from commission.components.turnover import notional
 from commission.draft import Draft
 from commission.earned import Earned
 from commission.events import Deal
-from commission.hierarchy import in_currency
 from commission.known import Terms
 from commission.money import EXACT, plain
 from commission.outputs import Tally
-from commission.pricing import ZERO, Part, Reason
+from commission.rating.overrides import in_currency
+from commission.rating.values import ZERO, Part, Reason
 from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
 from commission.upline import Upline, asks_for_trades
 

@@ -26,8 +26,8 @@ from commission.earned import Rated
 from commission.events import Deal, is_seen
 from commission.known import Terms
 from commission.outputs import Rejection, Tally
-from commission.pricing import ZERO, Part, Reason
-from commission.rating import rate
+from commission.rating.rate import rate
+from commission.rating.values import ZERO, Part, Reason
 from commission.selection import Trait
 from commission.terms import SymbolDefined
 from commission.upline import Upline

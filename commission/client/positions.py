@@ -8,7 +8,7 @@ from typing import NamedTuple
 from commission.client.state import Fill, Position
 from commission.components.spread_share import measured_at
 from commission.events import Deal
-from commission.pricing import Reason, Slice
+from commission.rating.values import Reason, Slice
 
 MAX_FILLS = 512
 """Deals remembered of one position; beyond it the oldest, closed first, are added up."""

@@ -56,8 +56,8 @@ from commission.earned import Earned, Worth
 from commission.events import Deal
 from commission.known import Terms
 from commission.outputs import Tally, Transfer
-from commission.pricing import Part, Reason
-from commission.rating import rate
+from commission.rating.rate import rate
+from commission.rating.values import Part, Reason
 from commission.selection import Trait
 
 FACTOR = "proposal"

@@ -10,7 +10,7 @@ from decimal import Decimal
 from commission.components import lots as lots_
 from commission.components import pips, shares, spread_share, turnover
 from commission.known import Terms
-from commission.pricing import Measured, Part, Reason
+from commission.rating.values import Measured, Part, Reason
 from commission.terms import (
     CommissionShare,
     DealComponent,

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from commission.pricing import Factors, Measured, Part
+from commission.rating.values import Factors, Measured, Part
 from commission.selection import lot_factor
 from commission.terms import DealComponent, PlanDefined
 

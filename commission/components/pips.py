@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from commission.components.lots import counted
-from commission.pricing import Factors, Measured, Part, Reason
+from commission.rating.values import Factors, Measured, Part, Reason
 from commission.terms import Pips, PlanDefined
 
 

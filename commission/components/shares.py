@@ -5,9 +5,9 @@ from decimal import Decimal
 from commission.components import spread_share
 from commission.components.lots import counted
 from commission.events import Deal
-from commission.hierarchy import no_rate
 from commission.known import Terms
-from commission.pricing import ZERO, Factors, Measured, Part, Reason
+from commission.rating.overrides import no_rate
+from commission.rating.values import ZERO, Factors, Measured, Part, Reason
 from commission.terms import (
     CommissionShare,
     PlanDefined,

@@ -4,11 +4,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.components.lots import counted
-from commission.conditions import holds, opening_unknown
 from commission.events import Deal
 from commission.known import Terms
 from commission.money import EXACT, plain
-from commission.pricing import ZERO, Factors, Measured, Part, Reason, Slice
+from commission.rating.eligibility import holds, opening_unknown
+from commission.rating.values import ZERO, Factors, Measured, Part, Reason, Slice
 from commission.terms import PlanDefined, Rate, SpreadShare
 
 

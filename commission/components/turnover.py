@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from commission.components.lots import counted
-from commission.hierarchy import no_rate
 from commission.known import Terms
-from commission.pricing import Factors, Measured, Part, Reason
+from commission.rating.overrides import no_rate
+from commission.rating.values import Factors, Measured, Part, Reason
 from commission.terms import PlanDefined, Turnover
 
 UNITS = {"million": Decimal(1_000_000), "bps": Decimal(10_000)}

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from commission.explain import words
 from commission.explain.subject import Subject, decimal, text
-from commission.pricing import Factors
+from commission.rating.values import Factors
 
 
 def pays(subject: Subject, rule: str, factors: Factors) -> str:

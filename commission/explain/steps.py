@@ -13,7 +13,7 @@ from commission.explain.rules import SHARES, pays
 from commission.explain.subject import Subject, decimal, first, is_one_of_several, product, settled, text
 from commission.explain.tree import budget, shared
 from commission.money import EXACT, to_accrual
-from commission.pricing import Factors
+from commission.rating.values import Factors
 
 
 class Term(NamedTuple):

@@ -8,7 +8,7 @@ from commission.events import Deal
 from commission.explain import words
 from commission.money import EXACT
 from commission.outputs import Transfer
-from commission.pricing import Factors
+from commission.rating.values import Factors
 from commission.terms import Component, PlanDefined
 
 

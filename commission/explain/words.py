@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from commission.money import CENT_CURRENCIES, minor_digits, plain
-from commission.pricing import Factors
+from commission.rating.values import Factors
 
 DECIMALS_MAX = 10
 """Numbers with more, such as 1/3, are written to 8 decimals and said to be so."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from commission.known import Terms
 from commission.money import EXACT, to_accrual
 from commission.outputs import Tally
-from commission.pricing import ZERO, Factors
+from commission.rating.values import ZERO, Factors
 from commission.terms import (
     Band,
     Caps,

@@ -15,9 +15,9 @@ from commission.client.state import Position
 from commission.components import measure
 from commission.draft import Draft
 from commission.events import ChargebackReceived, ClientFlagged, WithdrawalPaid
-from commission.hierarchy import split
 from commission.known import Terms
 from commission.money import plain
+from commission.rating.overrides import split
 from commission.terms import (
     Band,
     Budget,

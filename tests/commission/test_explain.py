@@ -935,7 +935,7 @@ def given_codes() -> set[str]:
             found += node.args[:1]
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Rejection":
             found += [keyword.value for keyword in node.keywords if keyword.arg == "code"]
-    for node in trees("conditions.py"):
+    for node in trees("eligibility.py"):
         if isinstance(node, ast.Tuple) and len(node.elts) == 3:
             found.append(node.elts[1])
     return {str(node.value) for node in found if isinstance(node, ast.Constant)}

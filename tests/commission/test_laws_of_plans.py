@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.events import ChargebackReceived, Deal
-from commission.hierarchy import cascade, cascade_amounts, split, steps_taken
 from commission.known import Terms
-from commission.lane import lane_of, rate_lane
 from commission.money import EXACT, minor_digits
 from commission.outputs import Rejection, Statement, Transfer
-from commission.pricing import Part
-from commission.rating import rate_generally
+from commission.rating.fast_path import lane_of, rate_lane
+from commission.rating.overrides import cascade, cascade_amounts, split, steps_taken
+from commission.rating.rate import rate_generally
+from commission.rating.values import Part
 from commission.selection import Trait
 from commission.terms import (
     Band,

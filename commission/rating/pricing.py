@@ -3,13 +3,13 @@
 from decimal import Decimal
 
 from commission.components.turnover import notional
-from commission.conditions import eligible
 from commission.earned import Gross, Worth
-from commission.hierarchy import in_currency
 from commission.known import Terms
-from commission.measuring import measured_of, naming, not_covered
 from commission.money import to_accrual
-from commission.pricing import ZERO, Factors, Measured, Part, Priced, Reason
+from commission.rating.eligibility import eligible
+from commission.rating.measuring import measured_of, naming, not_covered
+from commission.rating.overrides import in_currency
+from commission.rating.values import ZERO, Factors, Measured, Part, Priced, Reason
 from commission.terms import ONE, Band, Rate
 from commission.upline import Link, Payable
 

@@ -1,9 +1,9 @@
 """Measure a part once for all components of a tree that measure alike, and name the rate that counts."""
 
 from commission.components import measure
-from commission.conditions import eligible
 from commission.known import Terms
-from commission.pricing import Measured, Part, Reason
+from commission.rating.eligibility import eligible
+from commission.rating.values import Measured, Part, Reason
 from commission.terms import Rate
 from commission.upline import Payable
 

@@ -4,11 +4,11 @@ from decimal import ROUND_DOWN, Decimal
 
 from commission.components.shares import revenue
 from commission.earned import Earned, Worth
-from commission.gross import price
-from commission.hierarchy import in_currency
 from commission.known import Terms
 from commission.money import ACCRUAL_UNIT, EXACT, settled, to_accrual
-from commission.pricing import ZERO, Part, Reason
+from commission.rating.overrides import in_currency
+from commission.rating.pricing import price
+from commission.rating.values import ZERO, Part, Reason
 from commission.terms import ONE, PlanDefined, Rebate
 from commission.upline import Upline
 

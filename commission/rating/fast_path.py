@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.earned import Earned, Rated
-from commission.hierarchy import in_currency
 from commission.known import Terms
-from commission.measuring import measured_of, naming, not_covered
 from commission.money import ACCRUAL_UNIT, EXACT, to_accrual
-from commission.pricing import ZERO, Factors, Part, Reason
+from commission.rating.measuring import measured_of, naming, not_covered
+from commission.rating.overrides import in_currency
+from commission.rating.values import ZERO, Factors, Part, Reason
 from commission.selection import Trait, is_by_symbol, most_specific
 from commission.terms import ONE
 from commission.upline import Link, Payable, Sharing, Upline

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from commission.known import Terms
 from commission.money import EXACT, to_accrual
-from commission.pricing import ZERO, Reason
+from commission.rating.values import ZERO, Reason
 from commission.terms import RankRates
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from commission.money import plain
-from commission.pricing import ZERO, Part, Reason, Slice
+from commission.rating.values import ZERO, Part, Reason, Slice
 from commission.selection import is_in_group
 from commission.terms import PlanDefined, When
 from commission.upline import Payable

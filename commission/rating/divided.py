@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 from commission.earned import Earned, Gross, Rated, Worth
-from commission.gross import price, worth
-from commission.hierarchy import cascade, cascade_amounts, split, steps_taken
 from commission.known import Terms
-from commission.pricing import ZERO, Part, Priced, Reason
+from commission.rating.overrides import cascade, cascade_amounts, split, steps_taken
+from commission.rating.pricing import price, worth
+from commission.rating.values import ZERO, Part, Priced, Reason
 from commission.upline import Link, Payable, Sharing, Upline
 
 
