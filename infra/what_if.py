@@ -21,11 +21,11 @@ from typing import BinaryIO, NamedTuple
 
 from commission.client.deals import ENDINGS
 from commission.client.state import RoutedDeal
-from commission.components.spread_share import measured_at
 from commission.events import ClientRegistered, Deal, is_seen
 from commission.known import Terms
 from commission.money import EXACT
 from commission.outputs import Rejection, Tally, Transfer
+from commission.rating.components.spread_share import measured_at
 from commission.rating.values import Part
 from commission.selection import Trait
 from commission.terms import (

@@ -31,15 +31,15 @@ from commission.client.state import (
     Traded,
     Withdrawal,
 )
-from commission.components import spread_share
-from commission.components.lots import counted
-from commission.components.turnover import notional
 from commission.draft import Draft
 from commission.earned import Earned
 from commission.events import Deal
 from commission.known import Terms
 from commission.money import EXACT, plain
 from commission.outputs import Tally
+from commission.rating.components import spread_share
+from commission.rating.components.lots import counted
+from commission.rating.components.turnover import notional
 from commission.rating.overrides import in_currency
 from commission.rating.values import ZERO, Part, Reason
 from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined

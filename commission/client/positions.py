@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.client.state import Fill, Position
-from commission.components.spread_share import measured_at
 from commission.events import Deal
+from commission.rating.components.spread_share import measured_at
 from commission.rating.values import Reason, Slice
 
 MAX_FILLS = 512

@@ -2,10 +2,10 @@
 
 from decimal import ROUND_DOWN, Decimal
 
-from commission.components.shares import revenue
 from commission.earned import Earned, Worth
 from commission.known import Terms
 from commission.money import ACCRUAL_UNIT, EXACT, settled, to_accrual
+from commission.rating.components.shares import revenue
 from commission.rating.overrides import in_currency
 from commission.rating.pricing import price
 from commission.rating.values import ZERO, Part, Reason

@@ -1,7 +1,7 @@
 """Measure a part once for all components of a tree that measure alike, and name the rate that counts."""
 
-from commission.components import measure
 from commission.known import Terms
+from commission.rating.components import measure
 from commission.rating.eligibility import eligible
 from commission.rating.values import Measured, Part, Reason
 from commission.terms import Rate

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from commission.components.turnover import notional
 from commission.earned import Gross, Worth
 from commission.known import Terms
 from commission.money import to_accrual
+from commission.rating.components.turnover import notional
 from commission.rating.eligibility import eligible
 from commission.rating.measuring import measured_of, naming, not_covered
 from commission.rating.overrides import in_currency

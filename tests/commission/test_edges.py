@@ -12,11 +12,11 @@ import pytest
 
 from commission.client.positions import MAX_FILLS, fill_of, slices, with_fill, without_fill
 from commission.client.state import Position
-from commission.components import measure
 from commission.draft import Draft
 from commission.events import ChargebackReceived, ClientFlagged, WithdrawalPaid
 from commission.known import Terms
 from commission.money import plain
+from commission.rating.components import measure
 from commission.rating.overrides import split
 from commission.terms import (
     Band,

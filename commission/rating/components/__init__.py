@@ -7,9 +7,9 @@ decided here only.
 
 from decimal import Decimal
 
-from commission.components import lots as lots_
-from commission.components import pips, shares, spread_share, turnover
 from commission.known import Terms
+from commission.rating.components import lots as lots_
+from commission.rating.components import pips, shares, spread_share, turnover
 from commission.rating.values import Measured, Part, Reason
 from commission.terms import (
     CommissionShare,

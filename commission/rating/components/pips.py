@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from commission.components.lots import counted
+from commission.rating.components.lots import counted
 from commission.rating.values import Factors, Measured, Part, Reason
 from commission.terms import Pips, PlanDefined
 

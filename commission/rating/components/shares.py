@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from commission.components import spread_share
-from commission.components.lots import counted
 from commission.events import Deal
 from commission.known import Terms
+from commission.rating.components import spread_share
+from commission.rating.components.lots import counted
 from commission.rating.overrides import no_rate
 from commission.rating.values import ZERO, Factors, Measured, Part, Reason
 from commission.terms import (

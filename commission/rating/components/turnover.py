@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from commission.components.lots import counted
 from commission.known import Terms
+from commission.rating.components.lots import counted
 from commission.rating.overrides import no_rate
 from commission.rating.values import Factors, Measured, Part, Reason
 from commission.terms import PlanDefined, Turnover

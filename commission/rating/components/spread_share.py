@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.components.lots import counted
 from commission.events import Deal
 from commission.known import Terms
 from commission.money import EXACT, plain
+from commission.rating.components.lots import counted
 from commission.rating.eligibility import holds, opening_unknown
 from commission.rating.values import ZERO, Factors, Measured, Part, Reason, Slice
 from commission.terms import PlanDefined, Rate, SpreadShare
