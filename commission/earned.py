@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.rating.values import Factors, Priced
-from commission.terms import PlanDefined
-from commission.upline import Link, Payable
+from commission.terms.records import PlanDefined
+from commission.terms.upline import Link, Payable
 
 
 class Earned(NamedTuple):

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from commission.events import AccountLinked, Deal
-from commission.terms import TermsRecord
+from commission.terms.records import TermsRecord
 from infra.api_client import ask
 from infra.feed import profile_of
 from ingest.produce import publish, publish_decisions, publish_terms

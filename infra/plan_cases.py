@@ -21,7 +21,7 @@ from pydantic import (
 
 from commission.events import LOT_E8, KycStatus
 from commission.money import Money
-from commission.terms import PartnerDefined, TermsRecord
+from commission.terms.records import PartnerDefined, TermsRecord
 from ingest.terms import InvalidTerms, Problem, load_plan_file
 from ingest.yaml_page import Fields, Items, line_of, to_moment
 

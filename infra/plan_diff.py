@@ -10,7 +10,7 @@ from typing import Any
 
 from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged
 from commission.money import plain
-from commission.terms import (
+from commission.terms.records import (
     PartnerDefined,
     PeriodDefined,
     PlanDefined,

@@ -18,7 +18,7 @@ from commission.events import (
     KycStatus,
     WithdrawalPaid,
 )
-from commission.terms import PartnerDefined, PeriodDefined, PeriodEnded, SymbolDefined, TermsRecord
+from commission.terms.records import PartnerDefined, PeriodDefined, PeriodEnded, SymbolDefined, TermsRecord
 from infra.plan_cases import Case, ClientLine, DealLine, EventLine
 from ingest.terms import DEMO_SERVER
 from schemas.wire import Record

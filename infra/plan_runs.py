@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from commission.ledger import balances
 from commission.money import EXACT, Money, plain
 from commission.outputs import Rejection, Transfer
-from commission.terms import TermsRecord
+from commission.terms.records import TermsRecord
 from infra.plan_cases import Case, PlanCases
 from infra.plan_records import case_records
 from schemas.dead_letters import DeadLetter

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from commission.terms import PlanDefined, TermsRecord
+from commission.terms.records import PlanDefined, TermsRecord
 from infra.bootstrap import kafka_servers, prepare_topics
 from infra.plan_cases import PlanCases, load_cases
 from infra.plan_runs import CaseResult, run_file

@@ -15,10 +15,10 @@ from commission.client.deals import deal_key
 from commission.client.rerating import rerate
 from commission.client.state import ClientState, ReratingApproved, RoutedDeal
 from commission.ids import digest
-from commission.known import Terms
 from commission.outputs import Tally, Transfer
 from commission.rating.values import Reason
-from commission.terms import DepositShare
+from commission.terms.catalog import Terms
+from commission.terms.records import DepositShare
 from infra.archive import OpenArchive
 from infra.refolded import Refolded, folding
 from schemas import topics

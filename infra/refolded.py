@@ -9,8 +9,8 @@ from clickhouse_connect.driver.client import Client
 from pydantic import TypeAdapter
 
 from commission.draft import Draft
-from commission.known import Terms
 from commission.money import EXACT
+from commission.terms.catalog import Terms
 from infra.archive import OpenArchive
 from infra.refold import Refold
 from streams.stages import Stage

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from commission.terms import PeriodEnded
+from commission.terms.records import PeriodEnded
 from infra.bootstrap import prepare_topics
 from infra.kafka import LocalKafka
 from infra.owner import Owner

@@ -22,13 +22,13 @@ from typing import BinaryIO, NamedTuple
 from commission.client.deals import ENDINGS
 from commission.client.state import RoutedDeal
 from commission.events import ClientRegistered, Deal, is_seen
-from commission.known import Terms
 from commission.money import EXACT
 from commission.outputs import Rejection, Tally, Transfer
 from commission.rating.components.spread_share import measured_at
 from commission.rating.values import Part
-from commission.selection import Trait
-from commission.terms import (
+from commission.terms.catalog import Terms
+from commission.terms.rate_matching import Trait
+from commission.terms.records import (
     PartnerDefined,
     PeriodDefined,
     PlanDefined,

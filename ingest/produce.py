@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from commission.client.state import ReratingApproved
 from commission.events import AccountLinked, Deal
-from commission.terms import PartnerChanged, TermsRecord
+from commission.terms.records import PartnerChanged, TermsRecord
 from ingest.sources import EncodedDeals, Item
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable

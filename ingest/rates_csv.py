@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from commission.checks import CURRENCY
-from commission.terms import RatePublished
+from commission.terms.records import RatePublished
 from ingest.cells import shown
 from ingest.rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.server_time import MAX_YEAR, MIN_YEAR

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from commission.events import AccountLinked, ClientEvent, Deal
-from commission.terms import TermsRecord
+from commission.terms.records import TermsRecord
 from ingest import (
     crm_csv,
     crm_xml,

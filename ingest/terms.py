@@ -13,7 +13,7 @@ from ruamel.yaml.nodes import MappingNode
 
 from commission.checks import CURRENCY, Subject, TermsProblem, check_terms, named
 from commission.events import KycStatus, Platform
-from commission.terms import (
+from commission.terms.records import (
     ONE,
     PartnerDefined,
     PeriodDefined,

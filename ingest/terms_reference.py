@@ -13,7 +13,7 @@ from decimal import Decimal
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from commission.terms import (
+from commission.terms.records import (
     AnyDealComponent,
     Band,
     Budget,

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from pydantic import TypeAdapter, ValidationError
 
 from commission.checks import numbered
-from commission.terms import (
+from commission.terms.records import (
     Budget,
     Cpa,
     CpaAmount,

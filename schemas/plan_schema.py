@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-import commission.terms
+import commission.terms.records
 from commission.events import KycStatus
-from commission.terms import (
+from commission.terms.records import (
     Band,
     ParentLink,
     PartnerDefined,
@@ -72,7 +72,7 @@ def plan_file_schema() -> Schema:
         schema = TypeAdapter(cls).json_schema()
         defs |= schema.pop("$defs", {})
         defs[cls.__name__] = schema
-    defs = {name: _mapping(getattr(commission.terms, name), schema) for name, schema in defs.items()}
+    defs = {name: _mapping(getattr(commission.terms.records, name), schema) for name, schema in defs.items()}
     _open_partner(defs)
     _open_symbol(defs)
     for name in ("Cpa", "Cpl"):
@@ -187,7 +187,7 @@ def _open_amounts(component: Schema, amount: Schema) -> None:
 
 def docstrings() -> dict[str, dict[str, str]]:
     """The docstrings under the fields of each class, its bases' included."""
-    tree = ast.parse(inspect.getsource(commission.terms))
+    tree = ast.parse(inspect.getsource(commission.terms.records))
     own = {node.name: dict(_told_in(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
     return {
         name: {
@@ -198,7 +198,7 @@ def docstrings() -> dict[str, dict[str, str]]:
             if field.name in own[base.__name__]
         }
         for name in own
-        if (cls := getattr(commission.terms, name))
+        if (cls := getattr(commission.terms.records, name))
     }
 
 

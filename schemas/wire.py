@@ -21,7 +21,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Rejection, Statement, Tally, Transfer
-from commission.terms import (
+from commission.terms.records import (
     ParentLink,
     PartnerChanged,
     PartnerDefined,

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from commission.draft import Draft, State
-from commission.known import Terms
 from commission.money import EXACT
-from commission.partner_tree import sort_out
-from commission.terms import (
+from commission.terms.catalog import Terms
+from commission.terms.partner_tree import sort_out
+from commission.terms.records import (
     PartnerChanged,
     PartnerDefined,
     PeriodDefined,

@@ -30,7 +30,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Rejection, Statement, Transfer
-from commission.terms import PartnerChanged, PartnerDefined, PeriodDefined, PlanDefined
+from commission.terms.records import PartnerChanged, PartnerDefined, PeriodDefined, PlanDefined
 from schemas import sources, topics
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.operations import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation

@@ -21,9 +21,9 @@ from commission.events import (
     KycChanged,
     WithdrawalPaid,
 )
-from commission.known import Terms
 from commission.outputs import Milestone, Output, Rejection, Statement, Tally, Transfer
-from commission.terms import PeriodEnded
+from commission.terms.catalog import Terms
+from commission.terms.records import PeriodEnded
 from schemas import topics
 
 Address = tuple[str, str]

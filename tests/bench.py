@@ -23,8 +23,8 @@ from commission.books import client as client_book
 from commission.client.state import RoutedDeal
 from commission.draft import Draft
 from commission.events import AccountLinked
-from commission.known import Terms
 from commission.money import EXACT
+from commission.terms.catalog import Terms
 from infra.kafka import LocalKafka
 from infra.processes import collect_rarely
 from infra.stack import Stack

@@ -23,7 +23,7 @@ from commission.ledger import balances
 from commission.money import Money, minor_digits, plain
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.revision import revision_of
-from commission.terms import (
+from commission.terms.records import (
     Component,
     Cpa,
     CpaAmount,

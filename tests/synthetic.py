@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged, Side
-from commission.terms import (
+from commission.terms.records import (
     Caps,
     Component,
     ParentLink,

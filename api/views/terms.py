@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from api.ledger import Ledger, Row
 from api.problems import Problem
-from commission.known import Terms
 from commission.money import plain
-from commission.partner_tree import sort_out
-from commission.terms import (
+from commission.terms.catalog import Terms
+from commission.terms.partner_tree import sort_out
+from commission.terms.records import (
     ParentLink,
     PartnerChanged,
     PartnerDefined,

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from commission.client.state import RoutedDeal
 from commission.draft import Draft
 from commission.events import WIRE, AccountEvent, AccountLinked, Deal
-from commission.known import Terms
 from commission.outputs import Rejection
+from commission.terms.catalog import Terms
 from commission.value import value
 
 

@@ -25,7 +25,7 @@ from commission.client.state import (
 )
 from commission.draft import Draft
 from commission.events import ClientEvent, DepositAnnounced
-from commission.known import BEGINNING, Terms
+from commission.terms.catalog import BEGINNING, Terms
 
 KEYS: dict[str, type] = {
     "c": ClientState,

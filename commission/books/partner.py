@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from commission.draft import Draft
 from commission.ids import digest
-from commission.known import Terms
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
 from commission.partner.settlement import Bucket, Due, Settling, due, is_accrued, with_tally
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.rating.values import Factors
-from commission.terms import Component, PartnerDefined, PeriodDefined, PeriodEnded, PlanDefined
+from commission.terms.catalog import Terms
+from commission.terms.records import Component, PartnerDefined, PeriodDefined, PeriodEnded, PlanDefined
 from commission.value import value
 
 ZERO = Decimal(0)

@@ -16,7 +16,7 @@ from commission.checks.published import (
 )
 from commission.checks.sharing import check_uplines
 from commission.checks.symbols import check_exchange, check_symbols
-from commission.terms import TermsRecord
+from commission.terms.records import TermsRecord
 
 __all__ = ["CURRENCY", "Subject", "TermsProblem", "check_terms", "named", "numbered", "subject_of"]
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from commission.checks.published import Held, Published, TermsProblem
 from commission.checks.rates import value_for
 from commission.checks.sharing import by_kind
-from commission.selection import lot_factor
-from commission.terms import (
+from commission.terms.rate_matching import lot_factor
+from commission.terms.records import (
     ONE,
     ZERO,
     Component,

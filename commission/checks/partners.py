@@ -13,8 +13,8 @@ from commission.checks.published import (
     some,
 )
 from commission.checks.rates import covers
-from commission.known import BEGINNING, MAX_UPLINE_DEPTH
-from commission.terms import PartnerDefined, Pips, PlanDefined, SpreadShare
+from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH
+from commission.terms.records import PartnerDefined, Pips, PlanDefined, SpreadShare
 
 
 def check_partners(terms: Published) -> Iterator[TermsProblem]:

@@ -18,7 +18,7 @@ from commission.checks.published import (
 )
 from commission.checks.rates import check_averages, check_countries, check_match, check_rates, covers
 from commission.checks.sharing import check_override
-from commission.terms import (
+from commission.terms.records import (
     ONE,
     AnyDealComponent,
     Band,

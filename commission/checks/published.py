@@ -8,9 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple, TypeVar
 
-from commission.known import BEGINNING, MAX_UPLINE_DEPTH, PIVOTS
 from commission.money import CENT_CURRENCIES, EXACT
-from commission.terms import (
+from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, PIVOTS
+from commission.terms.records import (
     ONE,
     ParentLink,
     PartnerChanged,

@@ -7,9 +7,9 @@ from decimal import Decimal
 from itertools import combinations
 
 from commission.checks.published import Published, Subject, TermsProblem, is_positive, numbered
-from commission.known import BEGINNING
-from commission.selection import specificity
-from commission.terms import Rate, SymbolDefined
+from commission.terms.catalog import BEGINNING
+from commission.terms.rate_matching import specificity
+from commission.terms.records import Rate, SymbolDefined
 
 COUNTRY = re.compile(r"[A-Z]{2}")
 END = datetime.max.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from commission.checks.published import Held, Published, Subject, TermsProblem, is_share
 from commission.checks.rates import check_rates, value_for
-from commission.terms import (
+from commission.terms.records import (
     DIFFERENCE,
     ZERO,
     Component,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from commission.checks.published import Published, Subject, TermsProblem, check_currency, is_positive
-from commission.terms import SymbolDefined
+from commission.terms.records import SymbolDefined
 
 MAX_DIGITS = 12
 

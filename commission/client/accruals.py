@@ -13,8 +13,8 @@ from commission.ids import digest
 from commission.money import ACCRUAL_UNIT, settled, to_accrual
 from commission.outputs import Tally, Transfer
 from commission.rating.values import ZERO
-from commission.terms import ONE, PlanDefined
-from commission.upline import DEAL_KINDS, Link
+from commission.terms.records import ONE, PlanDefined
+from commission.terms.upline import DEAL_KINDS, Link
 
 FORFEITED = -1
 """In place of a number of releases: the money went back to the broker by itself."""

@@ -5,12 +5,12 @@ from decimal import Decimal
 from commission.client.state import Volumes
 from commission.earned import Earned, Rated
 from commission.events import Deal
-from commission.known import Terms
 from commission.money import to_accrual
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Part
-from commission.selection import Trait
-from commission.upline import Upline
+from commission.terms.catalog import Terms
+from commission.terms.rate_matching import Trait
+from commission.terms.upline import Upline
 
 
 def with_volume(known: Volumes, symbol: str, volume_e8: int) -> Volumes:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from commission.client.accruals import Cause, reverse, withdraw
 from commission.client.state import Clawed, ClientState, DealState, Posted
 from commission.draft import Draft
-from commission.known import Terms
 from commission.outputs import Tally
+from commission.terms.catalog import Terms
 
 MAX_CLAWED = 64
 """Negative events of one client that later deals are compared with; the newest are kept."""

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from commission.client.state import ClientState, Deposit, Qualifying, Traded
 from commission.earned import Earned
-from commission.known import BEGINNING, Terms
 from commission.rating.eligibility import is_in_market
 from commission.rating.overrides import differences, in_currency
 from commission.rating.values import ZERO, Factors, Reason
-from commission.terms import Clawback, Cpa, CpaAmount, Cpl, PlanDefined
-from commission.upline import Link, asks_for_trades
+from commission.terms.catalog import BEGINNING, Terms
+from commission.terms.records import Clawback, Cpa, CpaAmount, Cpl, PlanDefined
+from commission.terms.upline import Link, asks_for_trades
 
 MAX_SPARE_TRADES = 64
 """Trades kept beyond what a CPA asks for: as many may be cancelled without losing count."""

@@ -34,7 +34,6 @@ from commission.client.state import (
 from commission.draft import Draft
 from commission.earned import Earned
 from commission.events import Deal
-from commission.known import Terms
 from commission.money import EXACT, plain
 from commission.outputs import Tally
 from commission.rating.components import spread_share
@@ -42,8 +41,9 @@ from commission.rating.components.lots import counted
 from commission.rating.components.turnover import notional
 from commission.rating.overrides import in_currency
 from commission.rating.values import ZERO, Part, Reason
-from commission.terms import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
-from commission.upline import Upline, asks_for_trades
+from commission.terms.catalog import Terms
+from commission.terms.records import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
+from commission.terms.upline import Upline, asks_for_trades
 
 
 def registration_upline(client: ClientState, terms: Terms) -> Upline | None:

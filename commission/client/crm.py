@@ -34,8 +34,8 @@ from commission.events import (
     KycChanged,
     WithdrawalPaid,
 )
-from commission.known import Terms
 from commission.money import Money
+from commission.terms.catalog import Terms
 
 MAX_KYC_MARKS = 64
 MAX_DEPOSITS = 64

@@ -24,13 +24,13 @@ from commission.client.state import (
 from commission.draft import Draft
 from commission.earned import Rated
 from commission.events import Deal, is_seen
-from commission.known import Terms
 from commission.outputs import Rejection, Tally
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Part, Reason
-from commission.selection import Trait
-from commission.terms import SymbolDefined
-from commission.upline import Upline
+from commission.terms.catalog import Terms
+from commission.terms.rate_matching import Trait
+from commission.terms.records import SymbolDefined
+from commission.terms.upline import Upline
 
 ENDINGS = ("cancelled", "deleted")
 """Kinds after which a deal is no longer one."""

@@ -7,13 +7,13 @@ from decimal import Decimal
 from commission.client.accruals import Cause, tally_of
 from commission.client.state import ClientState, Deposit
 from commission.earned import Earned
-from commission.known import Terms
 from commission.money import EXACT
 from commission.outputs import Tally
 from commission.rating.overrides import differences, in_currency, no_rate
 from commission.rating.values import ZERO, Reason
-from commission.terms import Clawback, DepositShare, PlanDefined
-from commission.upline import Link, Upline, upline_of
+from commission.terms.catalog import Terms
+from commission.terms.records import Clawback, DepositShare, PlanDefined
+from commission.terms.upline import Link, Upline, upline_of
 
 Found = tuple[tuple[Earned, ...], tuple[str, ...], tuple[Tally, ...]]
 

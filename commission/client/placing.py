@@ -27,8 +27,8 @@ from commission.client.positions import fill_of, with_fill
 from commission.client.state import ClientState, CloseBy, DealState, Hedged
 from commission.draft import Draft
 from commission.events import UNTOLD_MARK, Deal
-from commission.known import Terms
 from commission.revision import AGAIN, revision_of, told_before
+from commission.terms.catalog import Terms
 
 Kept = TypeVar("Kept", bound=tuple[Deal, *tuple[int, ...]])
 

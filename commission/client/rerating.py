@@ -54,11 +54,11 @@ from commission.client.state import (
 from commission.draft import Draft
 from commission.earned import Earned, Worth
 from commission.events import Deal
-from commission.known import Terms
 from commission.outputs import Tally, Transfer
 from commission.rating.rate import rate
 from commission.rating.values import Part, Reason
-from commission.selection import Trait
+from commission.terms.catalog import Terms
+from commission.terms.rate_matching import Trait
 
 FACTOR = "proposal"
 """The factor that tells of a row which proposal posted it."""

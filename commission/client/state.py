@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from commission.events import WIRE, Deal, KycStatus
 from commission.outputs import Tally
-from commission.terms import Cpa, Cpl
+from commission.terms.records import Cpa, Cpl
 from commission.value import value
 
 ClawReason = Literal["chargeback", "refund", "deposit_reversal", "kyc_revoked", "bonus_removed", "fraud"]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from commission.explain import words
 from commission.explain.rules import pays, plan_of
 from commission.explain.subject import Subject, decimal, text
-from commission.terms import Caps, CohortBonus, Cpa, Cpl, DealComponent, RevenueShare, Tiers
+from commission.terms.records import Caps, CohortBonus, Cpa, Cpl, DealComponent, RevenueShare, Tiers
 
 ZERO = Decimal(0)
 

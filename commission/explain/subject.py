@@ -9,7 +9,7 @@ from commission.explain import words
 from commission.money import EXACT
 from commission.outputs import Transfer
 from commission.rating.values import Factors
-from commission.terms import Component, PlanDefined
+from commission.terms.records import Component, PlanDefined
 
 
 class Subject(NamedTuple):

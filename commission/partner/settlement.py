@@ -10,11 +10,11 @@ from dataclasses import field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.known import Terms
 from commission.money import EXACT, to_accrual
 from commission.outputs import Tally
 from commission.rating.values import ZERO, Factors
-from commission.terms import (
+from commission.terms.catalog import Terms
+from commission.terms.records import (
     Band,
     Caps,
     CohortBonus,

@@ -3,14 +3,14 @@
 from decimal import ROUND_DOWN, Decimal
 
 from commission.earned import Earned, Worth
-from commission.known import Terms
 from commission.money import ACCRUAL_UNIT, EXACT, settled, to_accrual
 from commission.rating.components.shares import revenue
 from commission.rating.overrides import in_currency
 from commission.rating.pricing import price
 from commission.rating.values import ZERO, Part, Reason
-from commission.terms import ONE, PlanDefined, Rebate
-from commission.upline import Upline
+from commission.terms.catalog import Terms
+from commission.terms.records import ONE, PlanDefined, Rebate
+from commission.terms.upline import Upline
 
 
 def budget_plan(upline: Upline) -> PlanDefined | None:

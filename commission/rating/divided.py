@@ -3,11 +3,11 @@
 from decimal import Decimal
 
 from commission.earned import Earned, Gross, Rated, Worth
-from commission.known import Terms
 from commission.rating.overrides import cascade, cascade_amounts, split, steps_taken
 from commission.rating.pricing import price, worth
 from commission.rating.values import ZERO, Part, Priced, Reason
-from commission.upline import Link, Payable, Sharing, Upline
+from commission.terms.catalog import Terms
+from commission.terms.upline import Link, Payable, Sharing, Upline
 
 
 def rate_driven(

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from commission.money import plain
 from commission.rating.values import ZERO, Part, Reason, Slice
-from commission.selection import is_in_group
-from commission.terms import PlanDefined, When
-from commission.upline import Payable
+from commission.terms.rate_matching import is_in_group
+from commission.terms.records import PlanDefined, When
+from commission.terms.upline import Payable
 
 
 def eligible(payable: Payable, part: Part) -> Decimal | Reason:

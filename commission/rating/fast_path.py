@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.earned import Earned, Rated
-from commission.known import Terms
 from commission.money import ACCRUAL_UNIT, EXACT, to_accrual
 from commission.rating.measuring import measured_of, naming, not_covered
 from commission.rating.overrides import in_currency
 from commission.rating.values import ZERO, Factors, Part, Reason
-from commission.selection import Trait, is_by_symbol, most_specific
-from commission.terms import ONE
-from commission.upline import Link, Payable, Sharing, Upline
+from commission.terms.catalog import Terms
+from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
+from commission.terms.records import ONE
+from commission.terms.upline import Link, Payable, Sharing, Upline
 
 
 class Step(NamedTuple):

@@ -1,11 +1,11 @@
 """Measure a part once for all components of a tree that measure alike, and name the rate that counts."""
 
-from commission.known import Terms
 from commission.rating.components import measure
 from commission.rating.eligibility import eligible
 from commission.rating.values import Measured, Part, Reason
-from commission.terms import Rate
-from commission.upline import Payable
+from commission.terms.catalog import Terms
+from commission.terms.records import Rate
+from commission.terms.upline import Payable
 
 
 def measured_of(payable: Payable, part: Part, terms: Terms) -> Measured | Reason:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from commission.known import Terms
 from commission.money import EXACT, to_accrual
 from commission.rating.values import ZERO, Reason
-from commission.terms import RankRates
+from commission.terms.catalog import Terms
+from commission.terms.records import RankRates
 
 
 def in_currency(

@@ -3,15 +3,15 @@
 from decimal import Decimal
 
 from commission.earned import Gross, Worth
-from commission.known import Terms
 from commission.money import to_accrual
 from commission.rating.components.turnover import notional
 from commission.rating.eligibility import eligible
 from commission.rating.measuring import measured_of, naming, not_covered
 from commission.rating.overrides import in_currency
 from commission.rating.values import ZERO, Factors, Measured, Part, Priced, Reason
-from commission.terms import ONE, Band, Rate
-from commission.upline import Link, Payable
+from commission.terms.catalog import Terms
+from commission.terms.records import ONE, Band, Rate
+from commission.terms.upline import Link, Payable
 
 
 def gross(payable: Payable, depth: int, link: Link, part: Part, terms: Terms) -> Gross | Reason:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.events import Deal
-from commission.selection import Trait
-from commission.terms import SymbolDefined
+from commission.terms.rate_matching import Trait
+from commission.terms.records import SymbolDefined
 
 ZERO = Decimal(0)
 Factors = dict[str, str | Decimal]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commission.checks import TermsProblem, check_terms, named
-from commission.known import MAX_UPLINE_DEPTH, Terms
-from commission.terms import (
+from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
+from commission.terms.records import (
     Cpa,
     CpaAmount,
     ParentLink,

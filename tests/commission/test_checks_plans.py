@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from commission.checks import TermsProblem, check_terms
-from commission.terms import (
+from commission.terms.records import (
     Band,
     Budget,
     Caps,

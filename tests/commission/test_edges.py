@@ -14,11 +14,11 @@ from commission.client.positions import MAX_FILLS, fill_of, slices, with_fill, w
 from commission.client.state import Position
 from commission.draft import Draft
 from commission.events import ChargebackReceived, ClientFlagged, WithdrawalPaid
-from commission.known import Terms
 from commission.money import plain
 from commission.rating.components import measure
 from commission.rating.overrides import split
-from commission.terms import (
+from commission.terms.catalog import Terms
+from commission.terms.records import (
     Band,
     Budget,
     Caps,

@@ -14,7 +14,7 @@ from commission.events import Deal
 from commission.explain import Explanation, explain, words
 from commission.explain.reasons import REASONS
 from commission.outputs import Rejection, Transfer
-from commission.terms import (
+from commission.terms.records import (
     Band,
     Budget,
     Caps,

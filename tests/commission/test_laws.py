@@ -12,11 +12,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.known import Terms
 from commission.ledger import balances, ledger_hash
 from commission.money import Money, minor_digits, round_payable
 from commission.outputs import Rejection, Transfer
 from commission.rating.overrides import differences
+from commission.terms.catalog import Terms
 from schemas.wire import Record, encode
 from streams.local import LocalPipeline, entry_topic
 from tests.build import (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from commission.events import LOT_E8, Deal
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
-from commission.terms import Component, Cpa, CpaAmount, When
+from commission.terms.records import Component, Cpa, CpaAmount, When
 from schemas.wire import Record
 from streams.local import LocalPipeline
 from tests.build import (

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.events import ChargebackReceived, Deal
-from commission.known import Terms
 from commission.money import EXACT, minor_digits
 from commission.outputs import Rejection, Statement, Transfer
 from commission.rating.fast_path import lane_of, rate_lane
 from commission.rating.overrides import cascade, cascade_amounts, split, steps_taken
 from commission.rating.rate import rate_generally
 from commission.rating.values import Part
-from commission.selection import Trait
-from commission.terms import (
+from commission.terms.catalog import Terms
+from commission.terms.rate_matching import Trait
+from commission.terms.records import (
     Band,
     Budget,
     Caps,

@@ -12,7 +12,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from commission.events import Deal
-from commission.terms import SymbolDefined
+from commission.terms.records import SymbolDefined
 from infra.archive import KafkaAt
 from infra.feed import profile_of
 from infra.kafka import LocalKafka

@@ -14,7 +14,7 @@ import pytest
 
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
-from commission.terms import PeriodEnded
+from commission.terms.records import PeriodEnded
 from infra.example import ENDED_PERIODS, Example
 from infra.feed import feed, read_inputs
 from infra.progress import Watch

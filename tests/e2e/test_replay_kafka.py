@@ -5,7 +5,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from commission.terms import PeriodEnded
+from commission.terms.records import PeriodEnded
 from infra.archive import KafkaAt
 from infra.kafka import LocalKafka
 from infra.kafka_topics import ensure_topics

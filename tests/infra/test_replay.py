@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
 from commission.outputs import Transfer
-from commission.terms import PeriodEnded
+from commission.terms.records import PeriodEnded
 from infra.archive import Logged, MemoryLog, Stored
 from infra.cli import app
 from infra.clickhouse import migrate

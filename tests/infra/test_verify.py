@@ -10,7 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
-from commission.terms import PeriodEnded
+from commission.terms.records import PeriodEnded
 from infra.cli import app
 from infra.clickhouse import migrate
 from infra.verify import verify

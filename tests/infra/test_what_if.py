@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from commission.terms import Band, PlanDefined, TermsRecord, Tiers
+from commission.terms.records import Band, PlanDefined, TermsRecord, Tiers
 from infra.archive import MemoryLog
 from infra.cli import app
 from infra.clickhouse import migrate

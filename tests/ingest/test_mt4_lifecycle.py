@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.events import AccountLinked, ClientRegistered, Deal
-from commission.terms import Component
+from commission.terms.records import Component
 from ingest import mt4_statement
 from ingest.mt4_json import to_record
 from ingest.mt4_record import parent_of, remainder_of, to_deals

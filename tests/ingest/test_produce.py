@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 
 from commission.events import AccountLinked, ClientRegistered, Deal
-from commission.terms import RatePublished
+from commission.terms.records import RatePublished
 from ingest import produce
 from ingest.produce import PublishFailed, publish, publish_terms
 from ingest.sources import EncodedDeals

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.terms import RatePublished
+from commission.terms.records import RatePublished
 from ingest import rates_csv
 from ingest.sources import UnreadableSource
 from ingest.terms import InvalidTerms

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.terms import (
+from commission.terms.records import (
     Cpa,
     CpaAmount,
     ParentLink,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from commission.terms import (
+from commission.terms.records import (
     Band,
     Budget,
     Caps,

@@ -6,7 +6,13 @@ from typing import Any, get_args
 
 import pytest
 
-from commission.terms import AnyDealComponent, DealComponent, PartnerDefined, PlanDefined, SymbolDefined
+from commission.terms.records import (
+    AnyDealComponent,
+    DealComponent,
+    PartnerDefined,
+    PlanDefined,
+    SymbolDefined,
+)
 from ingest import feeds, terms, terms_reference
 from ingest.feeds import SqlFeed, WebFeed
 from ingest.terms import load_terms

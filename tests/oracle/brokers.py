@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from commission.terms import (
+from commission.terms.records import (
     ParentLink,
     PartnerDefined,
     PeriodDefined,

@@ -18,7 +18,7 @@ from commission.events import (
     KycChanged,
     WithdrawalPaid,
 )
-from commission.terms import (
+from commission.terms.records import (
     Clawback,
     PartnerDefined,
     PeriodDefined,

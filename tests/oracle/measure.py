@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from commission.events import ClientRegistered, Deal
-from commission.terms import (
+from commission.terms.records import (
     AnyDealComponent,
     CommissionShare,
     DealComponent,

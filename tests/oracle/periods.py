@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from commission.terms import (
+from commission.terms.records import (
     AnyDealComponent,
     Band,
     CohortBonus,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from commission.terms import (
+from commission.terms.records import (
     Band,
     Budget,
     Caps,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
-from commission.terms import (
+from commission.terms.records import (
     AnyDealComponent,
     Clawback,
     CohortBonus,

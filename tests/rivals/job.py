@@ -19,9 +19,9 @@ from commission.books import client as client_book
 from commission.client.state import RoutedDeal
 from commission.draft import Draft
 from commission.events import AccountLinked, Deal
-from commission.known import Terms
 from commission.money import EXACT
 from commission.outputs import Transfer
+from commission.terms.catalog import Terms
 from schemas.wire import decode, encode
 from tests.synthetic import Synthetic
 

@@ -98,7 +98,7 @@ def test_a_mistake_of_form_does_not(validator: Draft202012Validator, old: str, n
 
 
 def test_descriptions_are_the_docstrings() -> None:
-    """A field is told in the words of `commission.terms`, inherited ones too."""
+    """A field is told in the words of `commission.terms.records`, inherited ones too."""
     defs = plan_file_schema()["$defs"]
     assert defs["PerLot"]["description"].startswith("Money per lot:")
     assert defs["PerLot"]["properties"]["entry"]["description"].startswith("The volume that counts:")

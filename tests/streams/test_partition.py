@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.client.state import RoutedDeal
-from commission.terms import Band, CommissionShare, Pips, Tiers, When
+from commission.terms.records import Band, CommissionShare, Pips, Tiers, When
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import MAX_BATCH_RECORDS, Record, decode_batch, encode

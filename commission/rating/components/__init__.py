@@ -7,11 +7,11 @@ decided here only.
 
 from decimal import Decimal
 
-from commission.known import Terms
 from commission.rating.components import lots as lots_
 from commission.rating.components import pips, shares, spread_share, turnover
 from commission.rating.values import Measured, Part, Reason
-from commission.terms import (
+from commission.terms.catalog import Terms
+from commission.terms.records import (
     CommissionShare,
     DealComponent,
     PerLot,

@@ -4,12 +4,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.events import Deal
-from commission.known import Terms
 from commission.money import EXACT, plain
 from commission.rating.components.lots import counted
 from commission.rating.eligibility import holds, opening_unknown
 from commission.rating.values import ZERO, Factors, Measured, Part, Reason, Slice
-from commission.terms import PlanDefined, Rate, SpreadShare
+from commission.terms.catalog import Terms
+from commission.terms.records import PlanDefined, Rate, SpreadShare
 
 
 class Spread(NamedTuple):

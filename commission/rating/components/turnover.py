@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from commission.known import Terms
 from commission.rating.components.lots import counted
 from commission.rating.overrides import no_rate
 from commission.rating.values import Factors, Measured, Part, Reason
-from commission.terms import PlanDefined, Turnover
+from commission.terms.catalog import Terms
+from commission.terms.records import PlanDefined, Turnover
 
 UNITS = {"million": Decimal(1_000_000), "bps": Decimal(10_000)}
 

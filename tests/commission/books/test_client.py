@@ -9,8 +9,8 @@ from commission.books import client as client_book
 from commission.client.state import RoutedDeal
 from commission.draft import Draft
 from commission.events import Deal
-from commission.known import Terms
-from commission.terms import ParentLink, PlanAssignment, When
+from commission.terms.catalog import Terms
+from commission.terms.records import ParentLink, PlanAssignment, When
 from tests.build import (
     ANNA,
     DAY_1,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from commission.outputs import Transfer
-from commission.terms import Band, PartnerDefined, Tiers
+from commission.terms.records import Band, PartnerDefined, Tiers
 from schemas import topics
 from schemas.wire import Record
 from streams.local import LocalPipeline

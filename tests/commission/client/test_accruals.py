@@ -17,7 +17,7 @@ from commission.client.state import ClientState, HeldTallies, Posted
 from commission.draft import Draft
 from commission.events import ChargebackReceived, WithdrawalPaid
 from commission.outputs import Tally
-from commission.terms import Clawback, CohortBonus, CpaAmount, Cpl, DepositShare, Rebate
+from commission.terms.records import Clawback, CohortBonus, CpaAmount, Cpl, DepositShare, Rebate
 from schemas import topics
 from schemas.wire import Record, decode_batch
 from streams.local import LocalPipeline

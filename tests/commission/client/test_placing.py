@@ -6,7 +6,7 @@ import pytest
 
 from commission.events import LOT_E8
 from commission.revision import revision_of
-from commission.terms import CommissionShare, Component, Cpa, CpaAmount, Turnover, When
+from commission.terms.records import CommissionShare, Component, Cpa, CpaAmount, Turnover, When
 from schemas.wire import Record, decode, encode
 from streams.local import LocalPipeline
 from tests.build import (

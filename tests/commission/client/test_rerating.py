@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from commission.client.state import ReratingApproved
 from commission.events import Deal
 from commission.outputs import Tally, Transfer
-from commission.terms import Clawback, CommissionShare, CpaAmount, Cpl, ParentLink, PlanDefined, When
+from commission.terms.records import Clawback, CommissionShare, CpaAmount, Cpl, ParentLink, PlanDefined, When
 from schemas import topics
 from schemas.wire import Record, decode_batch
 from streams.local import LocalPipeline

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from commission.events import WithdrawalPaid
-from commission.known import Terms
 from commission.outputs import Tally
 from commission.partner.settlement import MAX_PERIODS, Settling, Sums, due, with_tally
-from commission.terms import Caps, CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
+from commission.terms.catalog import Terms
+from commission.terms.records import Caps, CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
 from schemas.wire import Record
 from tests.build import (
     D,

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from commission.known import MAX_UPLINE_DEPTH, Terms
-from commission.selection import Trait
-from commission.terms import ParentLink, PlanAssignment
+from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
+from commission.terms.rate_matching import Trait
+from commission.terms.records import ParentLink, PlanAssignment
 from tests.build import SERVER, SYMBOLS, D, at, exchange, partner, period, plan, rates, symbol
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from commission.known import MAX_UPLINE_DEPTH, Terms
-from commission.partner_tree import MAX_CHANGES, sort_out
-from commission.terms import (
+from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
+from commission.terms.partner_tree import MAX_CHANGES, sort_out
+from commission.terms.records import (
     ParentLink,
     PartnerChanged,
     PartnerDefined,

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from commission.known import BEGINNING, MAX_UPLINE_DEPTH, Terms
-from commission.partner_changes import as_changed, with_change
-from commission.terms import ParentLink, PartnerChanged, PartnerDefined, TermsRecord
+from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, Terms
+from commission.terms.partner_changes import as_changed, with_change
+from commission.terms.records import ParentLink, PartnerChanged, PartnerDefined, TermsRecord
 
 MAX_CHANGES = 4_096
 """Of one IB: more is a CRM in a loop."""

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Self, TypeVar
 
 from commission.money import CENT_CURRENCIES, EXACT
-from commission.partner_changes import all_changed, with_change
-from commission.selection import Trait, is_by_symbol, most_specific
-from commission.terms import (
+from commission.terms.partner_changes import all_changed, with_change
+from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
+from commission.terms.records import (
     Component,
     ParentLink,
     PartnerChanged,
@@ -24,7 +24,7 @@ from commission.terms import (
     SymbolDefined,
     TermsRecord,
 )
-from commission.upline import Link, Upline, is_own, looks_back, upline_of, without_own
+from commission.terms.upline import Link, Upline, is_own, looks_back, upline_of, without_own
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 

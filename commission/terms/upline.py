@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from commission.terms import (
+from commission.terms.records import (
     ALWAYS,
     DIFFERENCE,
     CommissionShare,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from commission.terms import LotFactor, Rate, SymbolDefined
+from commission.terms.records import LotFactor, Rate, SymbolDefined
 
 
 class Trait(NamedTuple):
