@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from commission.checks import CURRENCY
+from commission.terms.checks import CURRENCY
 from commission.terms.records import RatePublished
 from ingest.cells import shown
 from ingest.rows import Header, Row, cells_of, check_row, read_header, rows

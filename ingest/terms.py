@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from ruamel.yaml.nodes import MappingNode
 
-from commission.checks import CURRENCY, Subject, TermsProblem, check_terms, named
 from commission.events import KycStatus, Platform
+from commission.terms.checks import CURRENCY, Subject, TermsProblem, check_terms, named
 from commission.terms.records import (
     ONE,
     PartnerDefined,

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 from pydantic import TypeAdapter, ValidationError
 
-from commission.checks import numbered
+from commission.terms.checks import numbered
 from commission.terms.records import (
     Budget,
     Cpa,

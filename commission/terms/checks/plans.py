@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
-from commission.checks.published import (
+from commission.terms.checks.published import (
     Published,
     Subject,
     TermsProblem,
@@ -16,8 +16,8 @@ from commission.checks.published import (
     numbered,
     some,
 )
-from commission.checks.rates import check_averages, check_countries, check_match, check_rates, covers
-from commission.checks.sharing import check_override
+from commission.terms.checks.rates import check_averages, check_countries, check_match, check_rates, covers
+from commission.terms.checks.sharing import check_override
 from commission.terms.records import (
     ONE,
     AnyDealComponent,

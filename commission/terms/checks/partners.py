@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from commission.checks.published import (
+from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH
+from commission.terms.checks.published import (
     Published,
     Subject,
     TermsProblem,
@@ -12,8 +13,7 @@ from commission.checks.published import (
     is_positive,
     some,
 )
-from commission.checks.rates import covers
-from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH
+from commission.terms.checks.rates import covers
 from commission.terms.records import PartnerDefined, Pips, PlanDefined, SpreadShare
 
 

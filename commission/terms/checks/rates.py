@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import combinations
 
-from commission.checks.published import Published, Subject, TermsProblem, is_positive, numbered
 from commission.terms.catalog import BEGINNING
+from commission.terms.checks.published import Published, Subject, TermsProblem, is_positive, numbered
 from commission.terms.rate_matching import specificity
 from commission.terms.records import Rate, SymbolDefined
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from commission.checks.budget import check_budgets
-from commission.checks.partners import check_conversions, check_partners, check_tree
-from commission.checks.plans import check_plans
-from commission.checks.published import (
+from commission.terms.checks.budget import check_budgets
+from commission.terms.checks.partners import check_conversions, check_partners, check_tree
+from commission.terms.checks.plans import check_plans
+from commission.terms.checks.published import (
     CURRENCY,
     Published,
     Subject,
@@ -14,8 +14,8 @@ from commission.checks.published import (
     numbered,
     subject_of,
 )
-from commission.checks.sharing import check_uplines
-from commission.checks.symbols import check_exchange, check_symbols
+from commission.terms.checks.sharing import check_uplines
+from commission.terms.checks.symbols import check_exchange, check_symbols
 from commission.terms.records import TermsRecord
 
 __all__ = ["CURRENCY", "Subject", "TermsProblem", "check_terms", "named", "numbered", "subject_of"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
-from commission.checks.published import Published, Subject, TermsProblem, check_currency, is_positive
+from commission.terms.checks.published import Published, Subject, TermsProblem, check_currency, is_positive
 from commission.terms.records import SymbolDefined
 
 MAX_DIGITS = 12

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.checks.published import Held, Published, TermsProblem
-from commission.checks.rates import value_for
-from commission.checks.sharing import by_kind
+from commission.terms.checks.published import Held, Published, TermsProblem
+from commission.terms.checks.rates import value_for
+from commission.terms.checks.sharing import by_kind
 from commission.terms.rate_matching import lot_factor
 from commission.terms.records import (
     ONE,

@@ -5,8 +5,8 @@ from dataclasses import fields
 from decimal import Decimal
 from itertools import groupby
 
-from commission.checks.published import Held, Published, Subject, TermsProblem, is_share
-from commission.checks.rates import check_rates, value_for
+from commission.terms.checks.published import Held, Published, Subject, TermsProblem, is_share
+from commission.terms.checks.rates import check_rates, value_for
 from commission.terms.records import (
     DIFFERENCE,
     ZERO,

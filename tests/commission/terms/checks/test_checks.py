@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commission.checks import TermsProblem, check_terms, named
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
+from commission.terms.checks import TermsProblem, check_terms, named
 from commission.terms.records import (
     Cpa,
     CpaAmount,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from commission.checks import TermsProblem, check_terms
+from commission.terms.checks import TermsProblem, check_terms
 from commission.terms.records import (
     Band,
     Budget,
