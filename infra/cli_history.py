@@ -42,8 +42,8 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
+    from infra.archive.open import open_history
     from infra.cli import told
-    from infra.history import open_history
     from infra.pool import progress_bar
     from infra.replay import parse_until, replay_table
     from infra.replay import replay as run
@@ -88,8 +88,8 @@ def what_if(
     Plans, partners and symbols of the folder are taken as known from the beginning; rates of exchange
     and periods stay those of the log. Nothing is posted.
     """
+    from infra.archive.open import open_history
     from infra.cli import told
-    from infra.history import open_history
     from infra.pool import progress_bar
     from infra.what_if import Window
     from infra.what_if import what_if as run

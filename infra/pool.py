@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from infra.archive import Log, LogAt
+from infra.archive.log import Log, LogAt
 from infra.processes import collect_rarely
 from schemas.errors import Unavailable
 

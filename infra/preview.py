@@ -19,7 +19,7 @@ from commission.outputs import Tally, Transfer
 from commission.rating.values import Reason
 from commission.terms.catalog import Terms
 from commission.terms.records import DepositShare
-from infra.archive import OpenArchive
+from infra.archive.log import OpenArchive
 from infra.refolded import Refolded, folding
 from schemas import topics
 from schemas.errors import Unusable

@@ -14,10 +14,10 @@ from hashlib import blake2b
 from confluent_kafka.admin import AdminClient
 
 from infra.api_client import ask
-from infra.archive import ArchiveLog
+from infra.archive.held_deals import Holdings
+from infra.archive.log import ArchiveLog
+from infra.archive.open import open_history
 from infra.bootstrap import kafka_servers, prepare_topics
-from infra.history import open_history
-from infra.holdings import Holdings
 from infra.kafka_topics import partition_counts
 from infra.truths import Source
 from ingest.produce import publish, publish_reconciliation

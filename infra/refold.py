@@ -10,7 +10,7 @@ from typing import Any
 
 from commission.money import plain
 from commission.outputs import Statement, Transfer
-from infra.archive import ROW_RECORDS, Logged, Row
+from infra.archive.log import ROW_RECORDS, Logged, Row
 from schemas import topics
 from schemas.operations import Operations, PartitionStopped
 from schemas.wire import decode_batch

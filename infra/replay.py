@@ -17,7 +17,7 @@ from rich import box
 from rich.table import Table
 
 from commission.outputs import Statement
-from infra.archive import ArchiveLog, Log, LogAt, Row
+from infra.archive.log import ArchiveLog, Log, LogAt, Row
 from infra.pool import Bar, Pool, no_bar, report
 from infra.refold import Refold, RowsHash, rows_of
 from schemas import sources, topics

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
-from infra.archive import add_archive
+from infra.archive.log import add_archive
 from infra.bootstrap import clickhouse_client, connect
 from infra.owner import Owner
 from infra.ports import listen

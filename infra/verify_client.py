@@ -5,8 +5,8 @@ from dataclasses import replace
 import httpx
 from clickhouse_connect.driver.exceptions import Error
 
+from infra.archive.open import live_url, open_history
 from infra.bootstrap import clickhouse_client
-from infra.history import live_url, open_history
 from infra.pool import Bar, no_bar
 from infra.replay import replay
 from infra.verify import SAME_BOOKS, Finding, Report, same_books, verify

@@ -36,7 +36,7 @@ from commission.terms.records import (
     SymbolDefined,
     TermsRecord,
 )
-from infra.archive import Log, LogAt, Logged
+from infra.archive.log import Log, LogAt, Logged
 from infra.pool import Bar, Pool, no_bar, report
 from infra.refold import Refold
 from schemas import topics

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from clickhouse_connect.driver.client import Client
 
-from infra.archive import Logged, MemoryLog
+from infra.archive.log import Logged, MemoryLog
 from infra.refold import EPOCH
 from schemas import topics
 from schemas.wire import Record, encode

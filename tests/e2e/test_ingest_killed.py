@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from commission.events import Deal
 from commission.terms.records import SymbolDefined
-from infra.archive import KafkaAt
+from infra.archive.log import KafkaAt
 from infra.feed import profile_of
 from infra.kafka import LocalKafka
 from infra.kafka_topics import ensure_topics

@@ -6,7 +6,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from commission.terms.records import PeriodEnded
-from infra.archive import KafkaAt
+from infra.archive.log import KafkaAt
 from infra.kafka import LocalKafka
 from infra.kafka_topics import ensure_topics
 from infra.replay import replay

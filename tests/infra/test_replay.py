@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from commission.outputs import Transfer
 from commission.terms.records import PeriodEnded
-from infra.archive import Logged, MemoryLog, Stored
+from infra.archive.log import Logged, MemoryLog, Stored
 from infra.cli import app
 from infra.clickhouse import migrate
 from infra.refold import RowsHash

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from commission.terms.records import Band, PlanDefined, TermsRecord, Tiers
-from infra.archive import MemoryLog
+from infra.archive.log import MemoryLog
 from infra.cli import app
 from infra.clickhouse import migrate
 from infra.what_if import Line, WhatIf, Window, what_if

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from api.gate import Gate
 from api.operators import Operators
-from infra.archive import ClickHouseAt, KafkaAt, LogAt, ServerAt, add_archive
+from infra.archive.log import ClickHouseAt, KafkaAt, LogAt, ServerAt, add_archive
 from infra.bootstrap import clickhouse_client, connect, kafka_servers
 from infra.ports import listen
 from infra.serve import running_url

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from commission.client.state import DealState
 from commission.events import AccountLinked, ClientRegistered, Deal, DealKind
-from infra.archive import ArchiveLog, OpenArchive
+from infra.archive.held_deals import Holdings
+from infra.archive.log import ArchiveLog, OpenArchive
 from infra.clickhouse import migrate
-from infra.holdings import Holdings
 from ingest.reconcile import Findings, sweep
 from schemas import topics
 from schemas.settings import Settings

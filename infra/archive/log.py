@@ -23,7 +23,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from commission.outputs import Statement, Transfer
-from infra.holdings import HELD_QUERIES
+from infra.archive.held_deals import HELD_QUERIES
 from infra.kafka_topics import partition_counts
 from schemas import sources, topics
 from schemas.errors import Unavailable
