@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from infra.cli import app
+from infra.cli.app import app
 from infra.example import BROKER, Example
 from infra.feed import Input, feed
 from infra.stack import Stack

@@ -18,7 +18,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from commission.ledger import ledger_hash
-from infra.cli import app
+from infra.cli.app import app
 from infra.example import BROKER, Example
 from infra.feed import Input, feed, read_inputs
 from infra.rate import rate, read_events

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from typer.testing import CliRunner
 
-from infra.cli import app
+from infra.cli.app import app
 from infra.complaints import MAX_KINDS, Complaints
 from ingest.sources import BadRow, Graveyard
 from tests.build import at

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.main import get_command
 
-from infra.cli import app
+from infra.cli.app import app
 from schemas.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent

@@ -16,8 +16,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from infra.bootstrap import prepare_topics
-from infra.cli import app
-from infra.cli_dead_letters import printable
+from infra.cli.app import app
+from infra.cli.dead_letters import printable
 from infra.serve import Server
 from infra.verify import verify
 from schemas.settings import Settings

@@ -25,7 +25,7 @@ from api.app import create_app
 from api.ledger import Ledger
 from commission.partner.statement_hash import PROVED
 from commission.terms.records import Band, Tiers
-from infra.cli import app
+from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.verify import verify
 from schemas import topics

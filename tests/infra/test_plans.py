@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from infra.cli import app
+from infra.cli.app import app
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 TERMS = EXAMPLES / "broker" / "terms"

@@ -26,7 +26,7 @@ from api.operators import Operator
 from api.proposals import ProposalRefused, UnknownProposal
 from commission.client.state import ReratingApproved
 from commission.outputs import Statement
-from infra.cli import app as cli
+from infra.cli.app import app as cli
 from infra.clickhouse import migrate
 from infra.proposals import ProposalDesk
 from infra.verify import verify

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from commission.events import Deal
 from infra.bootstrap import prepare_topics
-from infra.cli import app
+from infra.cli.app import app
 from infra.receive import open_desk
 from infra.serve import Server
 from schemas.errors import Unusable

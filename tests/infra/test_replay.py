@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from commission.outputs import Transfer
 from commission.terms.records import PeriodEnded
 from infra.archive.log import Logged, MemoryLog, Stored
-from infra.cli import app
+from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.refold import RowsHash
 from infra.replay import Replay, parse_until, replay

@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from infra.book import PartitionStatus, status_table
-from infra.cli_proposals import _lines_table
-from infra.cli_reconcile import counts_table, days_table
+from infra.cli.proposals import _lines_table
+from infra.cli.reconcile import counts_table, days_table
 from infra.demo import findings_table
 from infra.evidence import terms_renderables
 from infra.replay import Compared, Replay, replay_table

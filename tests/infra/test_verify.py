@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
 from commission.terms.records import PeriodEnded
-from infra.cli import app
+from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.verify import verify
 from schemas import topics

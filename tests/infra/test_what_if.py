@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from commission.terms.records import Band, PlanDefined, TermsRecord, Tiers
 from infra.archive.log import MemoryLog
-from infra.cli import app
+from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.what_if import Line, WhatIf, Window, what_if
 from infra.what_if_report import to_csv_file, to_html

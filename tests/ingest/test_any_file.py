@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from commission.events import Deal
-from infra.cli import app
+from infra.cli.app import app
 from ingest.counts import MAX_REASONS_TOLD, Counts
 from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from infra.cli import app
+from infra.cli.app import app
 from infra.feed import profile_of, server_of
 from ingest.counts import Counts
 from ingest.detect import detect, read_any

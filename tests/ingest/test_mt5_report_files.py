@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from infra.cli import app
+from infra.cli.app import app
 from ingest import xlsx
 from ingest.detect import detect, read_any
 from ingest.grid import PIECE_ROWS

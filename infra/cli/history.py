@@ -43,7 +43,7 @@ def replay(
 ) -> None:
     """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
     from infra.archive.open import open_history
-    from infra.cli import told
+    from infra.cli.app import told
     from infra.pool import progress_bar
     from infra.replay import parse_until, replay_table
     from infra.replay import replay as run
@@ -89,7 +89,7 @@ def what_if(
     and periods stay those of the log. Nothing is posted.
     """
     from infra.archive.open import open_history
-    from infra.cli import told
+    from infra.cli.app import told
     from infra.pool import progress_bar
     from infra.what_if import Window
     from infra.what_if import what_if as run

@@ -26,7 +26,7 @@ def book_status(*, as_json: Annotated[bool, typer.Option("--json", help="For mac
     """Show each partition's progress and every stop; exit 1 if a partition is stopped."""
     from infra import book
     from infra.bootstrap import kafka_servers, prepare_topics
-    from infra.cli import EXIT_BROKEN, out, told
+    from infra.cli.app import EXIT_BROKEN, out, told
 
     settings = Settings()
     with told():
@@ -58,7 +58,7 @@ def book_skip(place: Place, offset: Offset, by: By, reason: Reason) -> None:
 def _decide(action: Action, place: str, offset: int, by: str, reason: str) -> None:
     from infra import book
     from infra.bootstrap import kafka_servers, prepare_topics
-    from infra.cli import out, told
+    from infra.cli.app import out, told
 
     settings = Settings()
     with told():

@@ -12,11 +12,11 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from infra.book import PartitionStatus, decide, stop_lines
-from infra.cli import ORDER, InOrder, app
+from infra.cli.app import ORDER, InOrder, app
 from schemas.errors import Unusable
 from schemas.operations import stopped
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "broker"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "broker"
 LIVE = ("--server", "mt5-live", "--platform", "mt5", "--timezone", "America/New_York+7h")
 
 

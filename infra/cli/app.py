@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from infra import cli_history, cli_poll, cli_proposals, cli_reconcile
-from infra.cli_book import book_app
-from infra.cli_dead_letters import letters_app
+from infra.cli import history, poll, proposals, reconcile
+from infra.cli.book import book_app
+from infra.cli.dead_letters import letters_app
 from infra.kafka.cli import app as kafka_app
 from infra.show import show
 from schemas.errors import Unavailable, Unusable
@@ -58,8 +58,8 @@ plans_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(plans_app, name="plans", rich_help_panel="Daily work")
-cli_history.register(app)
-cli_reconcile.register(app)
+history.register(app)
+reconcile.register(app)
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -100,7 +100,7 @@ def told() -> Iterator[None]:
         raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 
-cli_proposals.register(app, told, "Daily work")
+proposals.register(app, told, "Daily work")
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def interrupted() -> Iterator[threading.Event]:
     yield stop
 
 
-cli_poll.register(app, told, interrupted, "Processes")
+poll.register(app, told, interrupted, "Processes")
 
 
 @app.command(rich_help_panel="Processes")
@@ -376,7 +376,7 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Fold every book again, whatever its size: `ibflow replay`.")
     ] = False,
-    workers: cli_history.Workers = None,
+    workers: history.Workers = None,
     as_json: Json = False,
 ) -> None:
     """Check the ledger's invariants and print their figures; exit 1 if one does not hold."""
@@ -635,7 +635,3 @@ def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     app()
-
-
-if __name__ == "__main__":
-    main()

@@ -57,7 +57,7 @@ def reconcile(
     Deal by deal and revision by revision. Exit 1 if something stays open: deals that only we have,
     deals that must not be taken over, rows that cannot be read, or any difference of a dry run.
     """
-    from infra.cli import EXIT_BROKEN, err, out, told
+    from infra.cli.app import EXIT_BROKEN, err, out, told
     from infra.feed import server_of
     from infra.live_sources import open_source
     from infra.reconcile import Wanted, check_window, native_warnings

@@ -54,7 +54,7 @@ def list_letters(
 ) -> None:
     """Show what is open, newest first, and how many there are of each code."""
     from infra import dead_letters
-    from infra.cli import out, told
+    from infra.cli.app import out, told
 
     wanted = dead_letters.Wanted(code, source, since, "closed" if closed else "open")
     with told():
@@ -82,7 +82,7 @@ def show(
 ) -> None:
     """Show one: its bytes, what is wrong, what to do, and who did what."""
     from infra import dead_letters
-    from infra.cli import out, told
+    from infra.cli.app import out, told
 
     with told():
         found = dead_letters.fetch(Settings(), dead_letter_id)
@@ -131,7 +131,7 @@ def edit(
     """Correct the bytes, see what they would become, and keep them for `replay`; nothing else is sent."""
     from infra import dead_letters
     from infra.bootstrap import kafka_servers, prepare_topics
-    from infra.cli import EXIT_REJECTED, err, out, told
+    from infra.cli.app import EXIT_REJECTED, err, out, told
     from schemas.wire import encode
 
     settings = Settings()
@@ -169,7 +169,7 @@ def replay(
     """Read letters again, publish what they became, and record it; exit 3 if some stay buried."""
     from infra import dead_letters
     from infra.bootstrap import kafka_servers, prepare_topics
-    from infra.cli import EXIT_REJECTED, out, told
+    from infra.cli.app import EXIT_REJECTED, out, told
 
     settings = Settings()
     with told():
@@ -204,7 +204,7 @@ def dismiss(
     """Close letters that will never be used, such as a second header."""
     from infra import dead_letters
     from infra.bootstrap import kafka_servers, prepare_topics
-    from infra.cli import out, told
+    from infra.cli.app import out, told
 
     settings = Settings()
     with told():
