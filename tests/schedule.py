@@ -40,7 +40,7 @@ LONGEST = (
     "tests/simulation/test_simulation.py",
     "tests/infra/test_verify.py",
     "tests/infra/test_proposals.py",
-    "tests/infra/test_evidence.py",
+    "tests/infra/commands/test_evidence.py",
 )
 """They begin in this order: a minute by itself is not waited for at the end. Those that wait for processes
 stand between those that compute."""

@@ -26,9 +26,9 @@ from decimal import Decimal
 import pytest
 
 from commission.outputs import Transfer
-from infra.example import Example
+from infra.commands.example import Example
+from infra.commands.rate import rate
 from infra.feed import read_inputs
-from infra.rate import rate
 from ingest.counts import Counts
 from schemas.dead_letters import DeadLetter
 

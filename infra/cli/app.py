@@ -122,7 +122,7 @@ def demo(
     data: Annotated[Path, typer.Option(help="Folder to work in; emptied first.")] = Path(".ibflow/demo"),
 ) -> None:
     """Run a synthetic broker through the whole pipeline and show who is owed what."""
-    from infra.demo import run
+    from infra.commands.demo import run
 
     settings = Settings(data_dir=data, partitions=4, api_port=0)
 
@@ -341,8 +341,8 @@ def rate(
     ],
 ) -> None:
     """Fold an events file through all books in memory, without Kafka; print transfers as JSON lines."""
-    from infra.rate import rate as run
-    from infra.rate import read_events
+    from infra.commands.rate import rate as run
+    from infra.commands.rate import read_events
     from ingest.terms import load_terms
     from schemas.wire import encode
 
@@ -383,7 +383,7 @@ def verify(
     if statement is not None:
         verify_file(statement, previous, as_json=as_json)
         return
-    from infra.demo import findings_table
+    from infra.commands.demo import findings_table
     from infra.pool import no_bar, progress_bar
     from infra.verify_client import fetch_report
 
@@ -607,7 +607,7 @@ def terms_show(
     as_json: Json = False,
 ) -> None:
     """What the terms say of a time, as they were known at a point of their log, and where from."""
-    from infra.evidence import fetch_terms, terms_renderables
+    from infra.commands.evidence import fetch_terms, terms_renderables
 
     with told():
         shown = fetch_terms(Settings(), as_of, known_at, ib, plan)
@@ -620,7 +620,7 @@ def terms_show(
 @app.command(rich_help_panel="Daily work")
 def audit(transfer_id: str, *, as_json: Json = False) -> None:
     """Follow a transfer back to the lines it came from: topic, partition, offset, bytes, source."""
-    from infra.evidence import audit_lines, fetch_audit
+    from infra.commands.evidence import audit_lines, fetch_audit
 
     with told():
         found = fetch_audit(Settings(), transfer_id)

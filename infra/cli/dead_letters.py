@@ -53,8 +53,8 @@ def list_letters(
     as_json: Json = False,
 ) -> None:
     """Show what is open, newest first, and how many there are of each code."""
-    from infra import dead_letters
     from infra.cli.app import out, told
+    from infra.commands import dead_letters
 
     wanted = dead_letters.Wanted(code, source, since, "closed" if closed else "open")
     with told():
@@ -81,8 +81,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one: its bytes, what is wrong, what to do, and who did what."""
-    from infra import dead_letters
     from infra.cli.app import out, told
+    from infra.commands import dead_letters
 
     with told():
         found = dead_letters.fetch(Settings(), dead_letter_id)
@@ -129,9 +129,9 @@ def edit(
     terms: Terms = None,
 ) -> None:
     """Correct the bytes, see what they would become, and keep them for `replay`; nothing else is sent."""
-    from infra import dead_letters
     from infra.bootstrap import kafka_servers, prepare_topics
     from infra.cli.app import EXIT_REJECTED, err, out, told
+    from infra.commands import dead_letters
     from schemas.wire import encode
 
     settings = Settings()
@@ -167,9 +167,9 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Read letters again, publish what they became, and record it; exit 3 if some stay buried."""
-    from infra import dead_letters
     from infra.bootstrap import kafka_servers, prepare_topics
     from infra.cli.app import EXIT_REJECTED, out, told
+    from infra.commands import dead_letters
 
     settings = Settings()
     with told():
@@ -202,9 +202,9 @@ def dismiss(
     reason: Annotated[str, typer.Option("--reason", help="Why they are never to be used, for the audit.")],
 ) -> None:
     """Close letters that will never be used, such as a second header."""
-    from infra import dead_letters
     from infra.bootstrap import kafka_servers, prepare_topics
     from infra.cli.app import out, told
+    from infra.commands import dead_letters
 
     settings = Settings()
     with told():
@@ -226,7 +226,7 @@ def printable(payload: bytes, limit: int = SHOWN_BYTES) -> str:
 
 
 def _chosen(settings: Settings, ids: list[str], wanted: Any, *, everything: bool) -> list[str]:
-    from infra import dead_letters
+    from infra.commands import dead_letters
 
     is_filtered = any((wanted.code, wanted.source, wanted.since))
     if bool(ids) + is_filtered + everything != 1:

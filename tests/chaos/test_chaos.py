@@ -16,7 +16,7 @@ from commission.events import LOT_E8
 from commission.ledger import balances, ledger_hash
 from commission.outputs import Transfer
 from infra.archive.log import KafkaAt
-from infra.rate import rate
+from infra.commands.rate import rate
 from infra.replay import replay
 from infra.verify import Finding, read_transfers, verify
 from tests.chaos.driver import Chaos

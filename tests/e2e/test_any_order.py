@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from commission.ledger import ledger_hash
+from infra.commands.rate import rate
 from infra.processes import Process
-from infra.rate import rate
 from infra.stack import Stack
 from infra.verify import read_transfers, verify
 from ingest.produce import publish, publish_terms

@@ -15,10 +15,10 @@ import pytest
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
 from commission.terms.records import PeriodEnded
-from infra.example import ENDED_PERIODS, Example
+from infra.commands.example import ENDED_PERIODS, Example
+from infra.commands.rate import rate, read_events
 from infra.feed import feed, read_inputs
 from infra.progress import Watch
-from infra.rate import rate, read_events
 from infra.stack import Stack
 from infra.verify import Report, read_transfers, verify
 from ingest.counts import Counts

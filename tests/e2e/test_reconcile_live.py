@@ -14,7 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from infra.cli.app import app
-from infra.example import BROKER, Example
+from infra.commands.example import BROKER, Example
 from infra.feed import Input, feed
 from infra.stack import Stack
 from infra.verify import read_transfers, verify

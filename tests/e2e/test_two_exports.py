@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from commission.ledger import ledger_hash
 from infra.cli.app import app
-from infra.example import BROKER, Example
+from infra.commands.example import BROKER, Example
+from infra.commands.rate import rate, read_events
 from infra.feed import Input, feed, read_inputs
-from infra.rate import rate, read_events
 from infra.stack import Stack
 from infra.verify import read_transfers, verify
 from ingest.counts import Counts

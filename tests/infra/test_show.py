@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from infra.book import PartitionStatus, status_table
 from infra.cli.proposals import _lines_table
 from infra.cli.reconcile import counts_table, days_table
-from infra.demo import findings_table
-from infra.evidence import terms_renderables
+from infra.commands.book import PartitionStatus, status_table
+from infra.commands.demo import findings_table
+from infra.commands.evidence import terms_renderables
 from infra.replay import Compared, Replay, replay_table
 from infra.show import show
 from infra.verify import Finding, Report

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from commission.events import Deal
-from infra.rate import rate
+from infra.commands.rate import rate
 from ingest import produce
 from ingest.counts import Counts
 from ingest.mt5_sql import Mt5Sql

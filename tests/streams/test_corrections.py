@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from commission.ledger import ledger_hash
-from infra.rate import rate
+from infra.commands.rate import rate
 from infra.stack import Stack
 from infra.verify import read_transfers
 from ingest.produce import publish, publish_terms

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from infra import book
+from infra.commands import book
 from infra.kafka_topics import ensure_topics
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER

@@ -11,8 +11,8 @@ from click.testing import Result
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from infra.book import PartitionStatus, decide, stop_lines
 from infra.cli.app import ORDER, InOrder, app
+from infra.commands.book import PartitionStatus, decide, stop_lines
 from schemas.errors import Unusable
 from schemas.operations import stopped
 

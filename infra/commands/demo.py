@@ -17,7 +17,7 @@ from rich.text import Text
 
 from api.ledger import Ledger
 from api.views.explanation import explain_transfer
-from infra.example import ENDED_PERIODS, Example
+from infra.commands.example import ENDED_PERIODS, Example
 from infra.feed import feed
 from infra.owner import Owner
 from infra.show import show

@@ -23,7 +23,7 @@ from infra.verify import verify
 from schemas.settings import Settings
 from tests import services
 
-TERMS = Path(__file__).parent.parent.parent / "examples" / "broker" / "terms"
+TERMS = Path(__file__).parents[3] / "examples" / "broker" / "terms"
 HEADER = (
     "Deal,Position,Login,Name,Time,Type,Entry,Symbol,Volume,Price,Reason,Commission,Fee,Swap,Profit,Currency"
 )

@@ -8,7 +8,7 @@ from ingest.terms import Broker, load_terms
 
 INSTALLED = Path(__file__).parent / "example_broker"
 """Where the wheel puts it; a checkout has it among its examples."""
-BROKER = INSTALLED if INSTALLED.exists() else Path(__file__).parent.parent / "examples" / "broker"
+BROKER = INSTALLED if INSTALLED.exists() else Path(__file__).parents[2] / "examples" / "broker"
 ENDED_PERIODS = ["2026-09", "2026-10"]
 """The months the example trades in."""
 
