@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from commission.terms.records import PlanDefined, TermsRecord
-from infra.bootstrap import kafka_servers, prepare_topics
+from infra.connect.settings import kafka_servers, prepare_topics
 from infra.plan_cases import PlanCases, load_cases
 from infra.plan_runs import CaseResult, run_file
 from ingest.produce import publish_terms

@@ -11,7 +11,7 @@ from api.operators import HOW_TO_CONFIGURE, Operator
 from api.proposals import ProposalRefused, UnknownProposal
 from commission.client.state import ReratingApproved
 from commission.ids import digest
-from infra.bootstrap import clickhouse_client, connect, kafka_servers
+from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from infra.preview import Computed, compute
 from ingest.produce import publish_corrections
 from schemas.proposals import CHANGES, Change, Preview, Proposal, State, Step, Wanted

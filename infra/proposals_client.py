@@ -8,7 +8,7 @@ import httpx
 from clickhouse_connect.driver.exceptions import Error
 
 from api.operators import LOCAL, Operator, Operators
-from infra.api_client import refusal_of
+from infra.connect.api import refusal_of
 from infra.proposals import ProposalDesk, open_desk
 from infra.serve import running_url
 from schemas.errors import Unavailable, Unusable

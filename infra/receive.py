@@ -7,8 +7,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.connect.ports import listen
 from infra.feed import profile_of
-from infra.ports import listen
 from infra.processes import collect_rarely
 from ingest.bridges import HOW_TO_CONFIGURE, Senders
 from ingest.courier import Courier

@@ -13,12 +13,12 @@ from hashlib import blake2b
 
 from confluent_kafka.admin import AdminClient
 
-from infra.api_client import ask
 from infra.archive.held_deals import Holdings
 from infra.archive.log import ArchiveLog
 from infra.archive.open import open_history
-from infra.bootstrap import kafka_servers, prepare_topics
-from infra.kafka_topics import partition_counts
+from infra.connect.api import ask
+from infra.connect.settings import kafka_servers, prepare_topics
+from infra.connect.topics import partition_counts
 from infra.truths import Source
 from ingest.produce import publish, publish_reconciliation
 from ingest.reconcile import Findings, sweep, tombstone

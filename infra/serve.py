@@ -16,9 +16,9 @@ from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive.log import add_archive
-from infra.bootstrap import clickhouse_client, connect
+from infra.connect.ports import listen
+from infra.connect.settings import clickhouse_client, connect
 from infra.owner import Owner
-from infra.ports import listen
 from infra.processes import collect_rarely
 from infra.proposals import ProposalDesk
 from infra.receive import open_desk, with_push

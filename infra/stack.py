@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from commission.terms.records import PeriodEnded
-from infra.bootstrap import prepare_topics
+from infra.connect.settings import prepare_topics
 from infra.kafka import LocalKafka
 from infra.owner import Owner
 from infra.probe import probe

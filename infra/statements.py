@@ -8,7 +8,7 @@ from rich.table import Table
 
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import PROVED, Check, check
-from infra.api_client import ask
+from infra.connect.api import ask
 from schemas.errors import Unusable
 from schemas.settings import Settings
 from schemas.wire import MAX_RECORD_BYTES, InvalidRecord, decode

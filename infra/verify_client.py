@@ -6,7 +6,7 @@ import httpx
 from clickhouse_connect.driver.exceptions import Error
 
 from infra.archive.open import live_url, open_history
-from infra.bootstrap import clickhouse_client
+from infra.connect.settings import clickhouse_client
 from infra.pool import Bar, no_bar
 from infra.replay import replay
 from infra.verify import SAME_BOOKS, Finding, Report, same_books, verify

@@ -17,9 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from infra.connect.topics import ensure_topics
 from infra.feed import Input, feed, read_inputs
 from infra.kafka import LocalKafka
-from infra.kafka_topics import ensure_topics
 from ingest.counts import Counts
 from ingest.produce import publish
 from ingest.terms import Server

@@ -24,7 +24,7 @@ from fastapi.responses import StreamingResponse
 
 from commission.outputs import Statement, Transfer
 from infra.archive.held_deals import HELD_QUERIES
-from infra.kafka_topics import partition_counts
+from infra.connect.topics import partition_counts
 from schemas import sources, topics
 from schemas.errors import Unavailable
 from schemas.operations import Operations, decode_operation

@@ -164,7 +164,7 @@ def worker(
     """Run the Faust agents: account, client and partner book."""
     import faust
 
-    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.connect.settings import kafka_servers, prepare_topics
     from infra.processes import collect_rarely
     from streams.worker import build_app
 
@@ -181,7 +181,7 @@ def worker(
 @app.command(rich_help_panel="Processes")
 def serve() -> None:
     """Run the sink, the API with its portal, and the postbacks."""
-    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.connect.settings import kafka_servers, prepare_topics
     from infra.serve import Server
 
     settings = Settings()
@@ -203,7 +203,7 @@ def receive() -> None:
     IBFLOW_BRIDGES_FILE names who may push, by digests of tokens;
     IBFLOW_TERMS_DIR is the folder of terms with their servers.
     """
-    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.connect.settings import kafka_servers, prepare_topics
     from infra.receive import receive as run
 
     settings = Settings()
@@ -242,7 +242,7 @@ def ingest(
     """
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.connect.settings import kafka_servers, prepare_topics
     from infra.feed import Input, Pace, feed, profile_of, read_quotes
     from ingest.counts import Counts
     from ingest.mt4_statement_columns import to_columns
@@ -439,7 +439,7 @@ def terms_publish_rates(
     check: Annotated[bool, typer.Option("--check", help="Only say what would be published.")] = False,
 ) -> None:
     """Publish reference rates of exchange: a file whole or not at all; what is known already does nothing."""
-    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.connect.settings import kafka_servers, prepare_topics
     from ingest import rates_csv
     from ingest.produce import publish_terms
 
@@ -459,7 +459,7 @@ def terms_publish_rates(
 def terms_end_period(periods: Annotated[list[str], typer.Argument(help="Such as 2026-09.")]) -> None:
     """Close the statements of periods that are over, once all their deals have been ingested."""
     from commission.terms.records import PeriodEnded
-    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.connect.settings import kafka_servers, prepare_topics
     from ingest.produce import publish_terms
 
     settings = Settings()

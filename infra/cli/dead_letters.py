@@ -129,9 +129,9 @@ def edit(
     terms: Terms = None,
 ) -> None:
     """Correct the bytes, see what they would become, and keep them for `replay`; nothing else is sent."""
-    from infra.bootstrap import kafka_servers, prepare_topics
     from infra.cli.app import EXIT_REJECTED, err, out, told
     from infra.commands import dead_letters
+    from infra.connect.settings import kafka_servers, prepare_topics
     from schemas.wire import encode
 
     settings = Settings()
@@ -167,9 +167,9 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Read letters again, publish what they became, and record it; exit 3 if some stay buried."""
-    from infra.bootstrap import kafka_servers, prepare_topics
     from infra.cli.app import EXIT_REJECTED, out, told
     from infra.commands import dead_letters
+    from infra.connect.settings import kafka_servers, prepare_topics
 
     settings = Settings()
     with told():
@@ -202,9 +202,9 @@ def dismiss(
     reason: Annotated[str, typer.Option("--reason", help="Why they are never to be used, for the audit.")],
 ) -> None:
     """Close letters that will never be used, such as a second header."""
-    from infra.bootstrap import kafka_servers, prepare_topics
     from infra.cli.app import out, told
     from infra.commands import dead_letters
+    from infra.connect.settings import kafka_servers, prepare_topics
 
     settings = Settings()
     with told():

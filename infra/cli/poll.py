@@ -77,7 +77,7 @@ def register(
 def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: bool) -> "Counts":
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
-    from infra.bootstrap import kafka_servers, prepare_topics
+    from infra.connect.settings import kafka_servers, prepare_topics
     from infra.live_sources import interval_s, open_source
     from infra.sweeps import sweeper
     from ingest.places import PlaceFile

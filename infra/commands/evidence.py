@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from infra.api_client import ask
+from infra.connect.api import ask
 from schemas.settings import Settings
 
 Shown = dict[str, Any]

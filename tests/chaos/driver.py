@@ -18,7 +18,7 @@ import httpx
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from infra.bootstrap import prepare_topics
+from infra.connect.settings import prepare_topics
 from infra.kafka import LocalKafka
 from infra.kafka.ports import auto_port
 from infra.processes import Process

@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from commission.events import Deal
-from infra.bootstrap import prepare_topics
 from infra.cli.app import app
+from infra.connect.settings import prepare_topics
 from infra.receive import open_desk
 from infra.serve import Server
 from schemas.errors import Unusable

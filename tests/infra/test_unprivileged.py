@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.bootstrap import prepare_topics
+from infra.connect.settings import prepare_topics
 from infra.serve import running_url
 from ingest.produce import publish
 from schemas.settings import Settings

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infra.kafka_topics import ensure_topics
+from infra.connect.topics import ensure_topics
 from schemas.topics import ACCOUNT_BOOK
 from tests import services
 from tests.ingest.push_server import MT5_TOKEN, Log, push_server

@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from commission.events import Deal
-from infra.kafka_topics import ensure_topics
+from infra.connect.topics import ensure_topics
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import decode_batch
 from tests.ingest.sql_server import MT5_DEALS, SqlServer, deal

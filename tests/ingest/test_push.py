@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from commission.events import ClientRegistered, Deal
-from infra.kafka_topics import ensure_topics
+from infra.connect.topics import ensure_topics
 from ingest import mt5_deals_csv
 from ingest.push_body import MAX_BODY_BYTES, MAX_ROW_BYTES, MAX_ROWS
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, TERMS, partition_of

@@ -11,7 +11,7 @@ from commission.books import account as account_book
 from commission.draft import Draft
 from commission.events import Deal
 from commission.terms.catalog import Terms
-from infra.kafka_topics import partition_counts
+from infra.connect.topics import partition_counts
 from streams.stages import ACCOUNTS, Stage
 from streams.worker import build_app
 

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from infra.commands import book
-from infra.kafka_topics import ensure_topics
+from infra.connect.topics import ensure_topics
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.errors import Unusable

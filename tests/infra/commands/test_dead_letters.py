@@ -15,9 +15,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from infra.bootstrap import prepare_topics
 from infra.cli.app import app
 from infra.cli.dead_letters import printable
+from infra.connect.settings import prepare_topics
 from infra.serve import Server
 from infra.verify import verify
 from schemas.settings import Settings

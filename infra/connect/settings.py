@@ -6,8 +6,8 @@ from clickhouse_connect.driver.exceptions import Error
 from confluent_kafka import KafkaException
 
 from infra.clickhouse import migrate
+from infra.connect.topics import ensure_topics
 from infra.kafka import KafkaUnavailable, LocalKafka
-from infra.kafka_topics import ensure_topics
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 

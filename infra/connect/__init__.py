@@ -1,0 +1,1 @@
+"""From settings to what stands there: Kafka, topics, ClickHouse, a port, a running server."""
