@@ -9,7 +9,7 @@ from typing import Self
 
 from commission.terms.records import PeriodEnded
 from infra.connect.settings import prepare_topics
-from infra.kafka import LocalKafka
+from infra.local_kafka import LocalKafka
 from infra.owner import Owner
 from infra.probe import probe
 from infra.processes import Process

@@ -25,7 +25,7 @@ from commission.draft import Draft
 from commission.events import AccountLinked
 from commission.money import EXACT
 from commission.terms.catalog import Terms
-from infra.kafka import LocalKafka
+from infra.local_kafka import LocalKafka
 from infra.processes import collect_rarely
 from infra.stack import Stack
 from ingest.produce import publish, publish_terms

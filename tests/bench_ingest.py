@@ -19,7 +19,7 @@ from rich.table import Table
 
 from infra.connect.topics import ensure_topics
 from infra.feed import Input, feed, read_inputs
-from infra.kafka import LocalKafka
+from infra.local_kafka import LocalKafka
 from ingest.counts import Counts
 from ingest.produce import publish
 from ingest.terms import Server

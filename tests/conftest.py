@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from infra.kafka import ports
+from infra.local_kafka import ports
 
 settings.register_profile("ibflow", deadline=None, derandomize=os.environ.get("IBFLOW_FUZZ") != "random")
 settings.load_profile("ibflow")

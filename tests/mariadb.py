@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pymysql
 
-from infra.kafka.ports import auto_port
+from infra.local_kafka.ports import auto_port
 
 PACKAGE = "mariadb-server-core"
 USER, PASSWORD = "ibflow", "secret of the tests"

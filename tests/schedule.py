@@ -36,7 +36,7 @@ LONGEST = (
     "tests/infra/test_replay.py",
     "tests/commission/test_laws_of_plans.py",
     "tests/commission/test_laws.py",
-    "tests/infra/test_local_kafka.py",
+    "tests/infra/local_kafka/test_local_kafka.py",
     "tests/simulation/test_simulation.py",
     "tests/infra/test_verify.py",
     "tests/infra/test_proposals.py",

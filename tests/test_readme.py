@@ -254,16 +254,16 @@ def test_the_golden_case_of_the_plans(tmp_path: Path) -> None:
 
 def test_the_local_kafka_by_hand() -> None:
     """The two lines of kafka's README are Python of this project; test_local_kafka.py runs what they call."""
-    ((language, text),) = blocks(ROOT / "infra" / "kafka" / "README.md")
+    ((language, text),) = blocks(ROOT / "infra" / "local_kafka" / "README.md")
     assert "python" == language
-    compile(text, "infra/kafka/README.md", "exec")
+    compile(text, "infra/local_kafka/README.md", "exec")
     exec(text.partition("\n")[0], {})  # noqa: S102 # the import
 
 
 def test_no_block_is_forgotten() -> None:
     """Each document with a block is run above, or named with its reason."""
     run = {"README.md", "infra/README.md", "commission/README.md", "api/README.md"}
-    run |= {"examples/plans/README.md", "examples/bridge/README.md", "infra/kafka/README.md"}
+    run |= {"examples/plans/README.md", "examples/bridge/README.md", "infra/local_kafka/README.md"}
     named = {file for file, _ in NOT_TYPED}
     checked_elsewhere = {"docs/terms-reference.md"}  # by tests/ingest/test_terms_reference.py
     found = {str(path.relative_to(ROOT)) for path in READMES}

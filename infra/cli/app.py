@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 from infra.cli import history, poll, proposals, reconcile
 from infra.cli.book import book_app
 from infra.cli.dead_letters import letters_app
-from infra.kafka.cli import app as kafka_app
+from infra.local_kafka.cli import app as kafka_app
 from infra.show import show
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException
 
 from infra.clickhouse import migrate
 from infra.connect.topics import ensure_topics
-from infra.kafka import KafkaUnavailable, LocalKafka
+from infra.local_kafka import KafkaUnavailable, LocalKafka
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 

@@ -19,8 +19,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from infra.connect.settings import prepare_topics
-from infra.kafka import LocalKafka
-from infra.kafka.ports import auto_port
+from infra.local_kafka import LocalKafka
+from infra.local_kafka.ports import auto_port
 from infra.processes import Process
 from infra.progress import STAGE_TOPICS, Watch
 from infra.serve import Server

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from commission.events import Deal
-from infra.kafka.jars import write_whole
+from infra.local_kafka.jars import write_whole
 from ingest.produce import publish
 from tests.synthetic import Synthetic
 

@@ -17,7 +17,7 @@ from infra.archive.log import KafkaAt
 from infra.commands.rate import rate
 from infra.connect.topics import ensure_topics
 from infra.feed import profile_of
-from infra.kafka import LocalKafka
+from infra.local_kafka import LocalKafka
 from ingest.mt5_deals_csv import read
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import Record, decode_batch, encode

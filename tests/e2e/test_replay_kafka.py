@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from commission.terms.records import PeriodEnded
 from infra.archive.log import KafkaAt
 from infra.connect.topics import ensure_topics
-from infra.kafka import LocalKafka
+from infra.local_kafka import LocalKafka
 from infra.replay import replay
 from schemas import topics
 from tests.history import history

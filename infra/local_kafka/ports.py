@@ -5,7 +5,7 @@ import socket
 import zlib
 from pathlib import Path
 
-from infra.kafka.errors import KafkaUnavailable
+from infra.local_kafka.errors import KafkaUnavailable
 
 HOST = "127.0.0.1"
 PORT_MAX = 65535

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.kafka.errors import KafkaUnavailable
+from infra.local_kafka.errors import KafkaUnavailable
 
 JAVA_VERSION_MIN = 17
 VERSION_TIMEOUT_S = 20

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.kafka.errors import KafkaUnavailable
+from infra.local_kafka.errors import KafkaUnavailable
 
 POLL_S = 0.05
 

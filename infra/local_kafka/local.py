@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.kafka import broker, jars
-from infra.kafka.broker import BrokerState
-from infra.kafka.errors import disk_errors_named
-from infra.kafka.java import find_java, first_suitable
-from infra.kafka.locks import exclusive
-from infra.kafka.ports import asked_port, auto_port
+from infra.local_kafka import broker, jars
+from infra.local_kafka.broker import BrokerState
+from infra.local_kafka.errors import disk_errors_named
+from infra.local_kafka.java import find_java, first_suitable
+from infra.local_kafka.locks import exclusive
+from infra.local_kafka.ports import asked_port, auto_port
 
 DATA_ADVICE = "Free space there, or choose another folder with --data"
 

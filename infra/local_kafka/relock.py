@@ -1,4 +1,4 @@
-"""For maintainers: `python -m infra.kafka.relock` writes the lock file anew after `COORDINATES` changed."""
+"""For maintainers: `python -m infra.local_kafka.relock` writes the lock file after `COORDINATES` changed."""
 
 import sys
 import tempfile
@@ -7,8 +7,8 @@ from pathlib import Path
 from jgo.env import LockFile
 from jgo.maven import MavenContext, PythonResolver
 
-from infra.kafka.fetch import remote_repositories
-from infra.kafka.jars import COORDINATES, LOCK_FILE
+from infra.local_kafka.fetch import remote_repositories
+from infra.local_kafka.jars import COORDINATES, LOCK_FILE
 
 RUNTIME_SCOPES = ("compile", "runtime")
 

@@ -20,12 +20,12 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from typer.testing import CliRunner
 
-from infra.kafka import KafkaUnavailable, LocalKafka, RunningKafka
-from infra.kafka.broker import BrokerState, load_state, save_state
-from infra.kafka.cli import app
-from infra.kafka.fetch import remote_repositories
-from infra.kafka.jars import COORDINATES, LOCK_FILE, classpath, sha256_of
-from infra.kafka.java import JAVA_VERSION_MIN, first_suitable, java_version
+from infra.local_kafka import KafkaUnavailable, LocalKafka, RunningKafka
+from infra.local_kafka.broker import BrokerState, load_state, save_state
+from infra.local_kafka.cli import app
+from infra.local_kafka.fetch import remote_repositories
+from infra.local_kafka.jars import COORDINATES, LOCK_FILE, classpath, sha256_of
+from infra.local_kafka.java import JAVA_VERSION_MIN, first_suitable, java_version
 
 LOCAL = LocalKafka(heap_mb=256)
 DAMAGED_JAR = "org/slf4j/slf4j-simple/1.7.36/slf4j-simple-1.7.36.jar"
@@ -282,7 +282,7 @@ def test_a_broken_download_goes_on_where_it_stopped(
     cache: Path, maven_at: MavenAt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What arrived before the connection broke is not asked for again, nor at the next start."""
-    monkeypatch.setattr("infra.kafka.fetch.FETCH_PAUSE_S", 0.0)
+    monkeypatch.setattr("infra.local_kafka.fetch.FETCH_PAUSE_S", 0.0)
     jar = cache / "repository" / DAMAGED_JAR
     right = jar.read_bytes()
     jar.unlink()

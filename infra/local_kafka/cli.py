@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.kafka.errors import KafkaUnavailable
-from infra.kafka.local import LocalKafka, RunningKafka
-from infra.kafka.ports import PORT_MAX
+from infra.local_kafka.errors import KafkaUnavailable
+from infra.local_kafka.local import LocalKafka, RunningKafka
+from infra.local_kafka.ports import PORT_MAX
 
 EXIT_NOT_RUNNING = 1
 EXIT_UNAVAILABLE = 3

@@ -16,9 +16,9 @@ import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from infra.kafka.errors import KafkaUnavailable
-from infra.kafka.jars import write_whole
-from infra.kafka.ports import HOST
+from infra.local_kafka.errors import KafkaUnavailable
+from infra.local_kafka.jars import write_whole
+from infra.local_kafka.ports import HOST
 
 SERVER_PROPERTIES = "server.properties"
 LOG = "kafka.log"

@@ -6,8 +6,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.kafka.errors import disk_errors_named
-from infra.kafka.locks import exclusive
+from infra.local_kafka.errors import disk_errors_named
+from infra.local_kafka.locks import exclusive
 
 KAFKA_VERSION = "4.1.1"
 COORDINATES = (
@@ -80,7 +80,7 @@ def _verified_before(cache_dir: Path) -> tuple[Path, ...] | None:
 
 
 def _fetch_and_record(cache_dir: Path) -> tuple[Path, ...]:
-    from infra.kafka.fetch import fetch_all  # noqa: PLC0415  # slow to import, rarely needed
+    from infra.local_kafka.fetch import fetch_all  # noqa: PLC0415  # slow to import, rarely needed
 
     repository = cache_dir / "repository"
     jars = fetch_all(repository)
