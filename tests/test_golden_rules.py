@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.plan_cases import Case, PlanCases, load_cases
-from infra.plan_runs import run_case
+from infra.plans.cases import Case, PlanCases, load_cases
+from infra.plans.run import run_case
 
 PLANS = Path(__file__).parent.parent / "examples" / "plans"
 RULES = 31

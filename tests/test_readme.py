@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from api.postbacks.endpoints import load_endpoints
-from infra.plans import read_cases
+from infra.plans.suite import read_cases
 from ingest.bridges import Senders
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile

@@ -479,7 +479,7 @@ PlanPaths = Annotated[
 @plans_app.command("lint")
 def plans_lint(paths: PlanPaths, *, as_json: Json = False) -> None:
     """Check plans and their golden cases; every problem with its file and line; exit 1 on errors."""
-    from infra.plans import lint
+    from infra.plans.suite import lint
 
     with told():
         found = lint(paths)
@@ -503,20 +503,20 @@ def plans_test(paths: PlanPaths, *, as_json: Json = False) -> None:
 
     A failing case tells the IB, what was expected, what came, and the ledger rows that made it.
     """
-    from infra import plans
+    from infra.plans import suite
 
     with told():
-        files = plans.read_cases(paths)
+        files = suite.read_cases(paths)
         if not (count := sum(len(file.cases) for file in files)):
-            raise plans.no_cases(paths)
-        with plans.progress_bar(count, err) as advance:
-            results = plans.run_cases(files, advance)
+            raise suite.no_cases(paths)
+        with suite.progress_bar(count, err) as advance:
+            results = suite.run_cases(files, advance)
     failed = sum(not result.passed for result in results)
     if as_json:
-        typer.echo(json.dumps(plans.results_json(results), indent=2))
+        typer.echo(json.dumps(suite.results_json(results), indent=2))
     else:
-        show(plans.results_table(results))
-        for line in plans.failure_lines(results):
+        show(suite.results_table(results))
+        for line in suite.failure_lines(results):
             out.print(escape(line), highlight=False)
         out.print(f"{count - failed} of {count} cases passed")
     if failed:
@@ -539,22 +539,22 @@ def plans_diff(
 
     The lot is opened and closed an hour later, 10 pips apart, without quotes, so that average spreads count.
     """
-    from infra import plan_diff
+    from infra.plans import diff
 
     with told():
-        lot = plan_diff.to_lot(price or [], charge)
-        found = plan_diff.diff(plan_diff.read_terms(old), plan_diff.read_terms(new), lot)
+        lot = diff.to_lot(price or [], charge)
+        found = diff.diff(diff.read_terms(old), diff.read_terms(new), lot)
     if as_json:
         typer.echo(json.dumps([plan.to_json() for plan in found], indent=2))
     else:
-        for line in plan_diff.diff_lines(found):
+        for line in diff.diff_lines(found):
             out.print(escape(line), highlight=False)
 
 
 @plans_app.command("publish")
 def plans_publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
     """Lint and test a folder of terms, then publish it to the books; nothing unless all is well."""
-    from infra.plans import publish
+    from infra.plans.suite import publish
 
     with told():
         passed, published = publish(folder, Settings())

@@ -29,8 +29,8 @@ from commission.terms.records import (
     Tiers,
     Turnover,
 )
-from infra.plan_cases import load_cases
-from infra.plan_records import case_records
+from infra.plans.cases import load_cases
+from infra.plans.records import case_records
 from schemas.wire import Record
 from streams.local import LocalPipeline
 from tests.build import (

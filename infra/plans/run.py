@@ -9,8 +9,8 @@ from commission.ledger import balances
 from commission.money import EXACT, Money, plain
 from commission.outputs import Rejection, Transfer
 from commission.terms.records import TermsRecord
-from infra.plan_cases import Case, PlanCases
-from infra.plan_records import case_records
+from infra.plans.cases import Case, PlanCases
+from infra.plans.records import case_records
 from schemas.dead_letters import DeadLetter
 from schemas.wire import Record
 from streams.local import LocalPipeline

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from commission.terms.records import PlanDefined, TermsRecord
 from infra.connect.settings import kafka_servers, prepare_topics
-from infra.plan_cases import PlanCases, load_cases
-from infra.plan_runs import CaseResult, run_file
+from infra.plans.cases import PlanCases, load_cases
+from infra.plans.run import CaseResult, run_file
 from ingest.produce import publish_terms
 from ingest.terms import InvalidTerms, Problem, load_terms
 from schemas.errors import Unusable

@@ -19,9 +19,9 @@ from commission.terms.records import (
     SymbolDefined,
     TermsRecord,
 )
-from infra.plan_cases import load_cases
-from infra.plan_runs import fold
-from infra.plans import is_terms_folder
+from infra.plans.cases import load_cases
+from infra.plans.run import fold
+from infra.plans.suite import is_terms_folder
 from ingest.terms import load_terms
 from ingest.yaml_page import to_decimal
 from schemas.errors import Unusable

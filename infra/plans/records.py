@@ -19,7 +19,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.terms.records import PartnerDefined, PeriodDefined, PeriodEnded, SymbolDefined, TermsRecord
-from infra.plan_cases import Case, ClientLine, DealLine, EventLine
+from infra.plans.cases import Case, ClientLine, DealLine, EventLine
 from ingest.terms import DEMO_SERVER
 from schemas.wire import Record
 

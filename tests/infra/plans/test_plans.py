@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from infra.cli.app import app
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 TERMS = EXAMPLES / "broker" / "terms"
 SPLIT = EXAMPLES / "plans" / "14-brokeret-split.yaml"
 
