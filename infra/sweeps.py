@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from infra.processes.server import running_url
 from infra.reconcile import Wanted, reconcile
-from infra.serve import running_url
 from infra.truths import live_truth
 from ingest.sources import LiveSource
 from ingest.terms import Server

@@ -26,8 +26,8 @@ from commission.events import AccountLinked
 from commission.money import EXACT
 from commission.terms.catalog import Terms
 from infra.local_kafka import LocalKafka
-from infra.processes import collect_rarely
-from infra.stack import Stack
+from infra.processes.stack import Stack
+from infra.processes.supervisor import collect_rarely
 from ingest.produce import publish, publish_terms
 from schemas import topics
 from schemas.settings import Settings

@@ -16,7 +16,7 @@ from api.operators import Operators
 from infra.archive.log import ClickHouseAt, KafkaAt, LogAt, ServerAt, add_archive
 from infra.connect.ports import listen
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
-from infra.serve import running_url
+from infra.processes.server import running_url
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 

@@ -140,7 +140,7 @@ def demo(
 @app.command(rich_help_panel="Processes")
 def dev(workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 1) -> None:
     """Run everything on this machine: Kafka, workers, ClickHouse, API and portal."""
-    from infra.stack import Stack
+    from infra.processes.stack import Stack
 
     settings = Settings()
     with told(), interrupted() as stop, Stack(settings, workers, ended=stop) as stack:
@@ -165,7 +165,7 @@ def worker(
     import faust
 
     from infra.connect.settings import kafka_servers, prepare_topics
-    from infra.processes import collect_rarely
+    from infra.processes.supervisor import collect_rarely
     from streams.worker import build_app
 
     collect_rarely()
@@ -182,7 +182,7 @@ def worker(
 def serve() -> None:
     """Run the sink, the API with its portal, and the postbacks."""
     from infra.connect.settings import kafka_servers, prepare_topics
-    from infra.serve import Server
+    from infra.processes.server import Server
 
     settings = Settings()
     with told(), interrupted() as stop:
@@ -204,7 +204,7 @@ def receive() -> None:
     IBFLOW_TERMS_DIR is the folder of terms with their servers.
     """
     from infra.connect.settings import kafka_servers, prepare_topics
-    from infra.receive import receive as run
+    from infra.processes.push_server import receive as run
 
     settings = Settings()
     with told(), interrupted() as stop:

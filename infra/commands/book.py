@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from rich.markup import escape
 from rich.table import Table
 
-from infra.progress import STAGE_TOPICS
+from infra.processes.progress import STAGE_TOPICS
 from schemas.errors import Unavailable, Unusable
 from schemas.operations import (
     MAX_NAME_CHARS,

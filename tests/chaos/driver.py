@@ -21,9 +21,9 @@ from confluent_kafka.admin import AdminClient
 from infra.connect.settings import prepare_topics
 from infra.local_kafka import LocalKafka
 from infra.local_kafka.ports import auto_port
-from infra.processes import Process
-from infra.progress import STAGE_TOPICS, Watch
-from infra.serve import Server
+from infra.processes.progress import STAGE_TOPICS, Watch
+from infra.processes.server import Server
+from infra.processes.supervisor import Process
 from ingest.produce import publish, publish_terms
 from schemas.settings import Settings
 from streams.sink import log_ends

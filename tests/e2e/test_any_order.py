@@ -10,8 +10,8 @@ import pytest
 
 from commission.ledger import ledger_hash
 from infra.commands.rate import rate
-from infra.processes import Process
-from infra.stack import Stack
+from infra.processes.stack import Stack
+from infra.processes.supervisor import Process
 from infra.verify import read_transfers, verify
 from ingest.produce import publish, publish_terms
 from schemas.settings import Settings

@@ -18,8 +18,8 @@ from commission.terms.records import PeriodEnded
 from infra.commands.example import ENDED_PERIODS, Example
 from infra.commands.rate import rate, read_events
 from infra.feed import feed, read_inputs
-from infra.progress import Watch
-from infra.stack import Stack
+from infra.processes.progress import Watch
+from infra.processes.stack import Stack
 from infra.verify import Report, read_transfers, verify
 from ingest.counts import Counts
 from ingest.produce import publish, publish_terms

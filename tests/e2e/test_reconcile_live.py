@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from infra.cli.app import app
 from infra.commands.example import BROKER, Example
 from infra.feed import Input, feed
-from infra.stack import Stack
+from infra.processes.stack import Stack
 from infra.verify import read_transfers, verify
 from ingest.counts import Counts
 from ingest.produce import publish_terms

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from infra.connect.settings import prepare_topics
-from infra.serve import running_url
+from infra.processes.server import running_url
 from ingest.produce import publish
 from schemas.settings import Settings
 from tests import services

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from infra.cli.app import app
 from infra.cli.dead_letters import printable
 from infra.connect.settings import prepare_topics
-from infra.serve import Server
+from infra.processes.server import Server
 from infra.verify import verify
 from schemas.settings import Settings
 from tests import services

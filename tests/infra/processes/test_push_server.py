@@ -17,14 +17,14 @@ from typer.testing import CliRunner
 from commission.events import Deal
 from infra.cli.app import app
 from infra.connect.settings import prepare_topics
-from infra.receive import open_desk
-from infra.serve import Server
+from infra.processes.push_server import open_desk
+from infra.processes.server import Server
 from schemas.errors import Unusable
 from schemas.settings import Settings
 from schemas.wire import encode
 from tests import services
 
-TERMS = Path(__file__).parents[2] / "examples" / "broker" / "terms"
+TERMS = Path(__file__).parents[3] / "examples" / "broker" / "terms"
 TOKEN, API_TOKEN = "token-of-the-bridge", "token-of-the-api"
 
 

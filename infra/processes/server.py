@@ -18,10 +18,10 @@ from api.postbacks.dispatcher import Dispatcher
 from infra.archive.log import add_archive
 from infra.connect.ports import listen
 from infra.connect.settings import clickhouse_client, connect
-from infra.owner import Owner
-from infra.processes import collect_rarely
+from infra.processes.owner import Owner
+from infra.processes.push_server import open_desk, with_push
+from infra.processes.supervisor import collect_rarely
 from infra.proposals import ProposalDesk
-from infra.receive import open_desk, with_push
 from infra.verify import SAME_BOOKS, Finding, verify
 from ingest.produce import publish_corrections
 from schemas.errors import Unavailable

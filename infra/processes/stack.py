@@ -10,11 +10,11 @@ from typing import Self
 from commission.terms.records import PeriodEnded
 from infra.connect.settings import prepare_topics
 from infra.local_kafka import LocalKafka
-from infra.owner import Owner
-from infra.probe import probe
-from infra.processes import Process
-from infra.progress import Progress, Watch
-from infra.serve import Server
+from infra.processes.owner import Owner
+from infra.processes.probe import probe
+from infra.processes.progress import Progress, Watch
+from infra.processes.server import Server
+from infra.processes.supervisor import Process
 from ingest.produce import publish_terms
 from schemas.errors import Unavailable
 from schemas.settings import Settings

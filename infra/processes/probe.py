@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from infra.progress import GROUP
+from infra.processes.progress import GROUP
 from schemas.errors import Unavailable
 from schemas.topics import ACCOUNT_BOOK
 

@@ -1,0 +1,1 @@
+"""The processes on one machine, and who watches them."""
