@@ -39,7 +39,7 @@ LONGEST = (
     "tests/infra/local_kafka/test_local_kafka.py",
     "tests/simulation/test_simulation.py",
     "tests/infra/test_verify.py",
-    "tests/infra/test_proposals.py",
+    "tests/infra/proposals/test_proposals.py",
     "tests/infra/commands/test_evidence.py",
 )
 """They begin in this order: a minute by itself is not waited for at the end. Those that wait for processes

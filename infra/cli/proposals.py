@@ -49,7 +49,7 @@ def register(parent: typer.Typer, told: Callable[[], AbstractContextManager[None
         as_json: Json = False,
     ) -> None:
         """Preview what rating deals again, by the terms known now, would post; nothing is posted yet."""
-        from infra.proposals_client import desk_of
+        from infra.proposals.client import desk_of
 
         with told():
             wanted = _wanted(title, since, until, ib, client, leave_undecided=leave_undecided)
@@ -59,7 +59,7 @@ def register(parent: typer.Typer, told: Callable[[], AbstractContextManager[None
     @app.command("list")
     def listed(*, limit: Annotated[int, typer.Option(min=1, max=1_000)] = 50, as_json: Json = False) -> None:
         """Proposals, newest first."""
-        from infra.proposals_client import desk_of
+        from infra.proposals.client import desk_of
 
         with told(), desk_of(Settings()) as desk:
             found = desk.newest(limit)
@@ -71,7 +71,7 @@ def register(parent: typer.Typer, told: Callable[[], AbstractContextManager[None
     @app.command()
     def show(proposal_id: ProposalId, *, as_json: Json = False) -> None:
         """One proposal: what it changes by IB, and who did what."""
-        from infra.proposals_client import desk_of
+        from infra.proposals.client import desk_of
 
         with told(), desk_of(Settings()) as desk:
             _print(desk.get(proposal_id), as_json=as_json)
@@ -105,7 +105,7 @@ def _decide(
     *,
     as_json: bool,
 ) -> None:
-    from infra.proposals_client import desk_of
+    from infra.proposals.client import desk_of
 
     with told(), desk_of(Settings()) as desk, err.status("folding the archive again …"):
         _print(desk.decide(proposal_id, verb, note), as_json=as_json)

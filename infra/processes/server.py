@@ -21,7 +21,7 @@ from infra.connect.settings import clickhouse_client, connect
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.processes.supervisor import collect_rarely
-from infra.proposals import ProposalDesk
+from infra.proposals.desk import ProposalDesk
 from infra.verify import SAME_BOOKS, Finding, verify
 from ingest.produce import publish_corrections
 from schemas.errors import Unavailable

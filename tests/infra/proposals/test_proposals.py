@@ -28,7 +28,7 @@ from commission.client.state import ReratingApproved
 from commission.outputs import Statement
 from infra.cli.app import app as cli
 from infra.clickhouse import migrate
-from infra.proposals import ProposalDesk
+from infra.proposals.desk import ProposalDesk
 from infra.verify import verify
 from schemas.errors import Unavailable
 from schemas.proposals import Wanted

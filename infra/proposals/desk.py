@@ -12,7 +12,7 @@ from api.proposals import ProposalRefused, UnknownProposal
 from commission.client.state import ReratingApproved
 from commission.ids import digest
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
-from infra.preview import Computed, compute
+from infra.proposals.preview import Computed, compute
 from ingest.produce import publish_corrections
 from schemas.proposals import CHANGES, Change, Preview, Proposal, State, Step, Wanted
 from schemas.settings import Settings

@@ -1,0 +1,1 @@
+"""Corrections: previewed, decided by two people, posted."""
