@@ -79,7 +79,7 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
 
     from infra.connect.settings import kafka_servers, prepare_topics
     from infra.live_sources import interval_s, open_source
-    from infra.sweeps import sweeper
+    from infra.reconcile.poller_sweep import sweeper
     from ingest.places import PlaceFile
     from ingest.polling import Polling
     from ingest.terms import load_terms

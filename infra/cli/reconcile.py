@@ -60,9 +60,9 @@ def reconcile(
     from infra.cli.app import EXIT_BROKEN, err, out, told
     from infra.feed import server_of
     from infra.live_sources import open_source
-    from infra.reconcile import Wanted, check_window, native_warnings
-    from infra.reconcile import reconcile as run
-    from infra.truths import file_truth, live_truth
+    from infra.reconcile.platform_deals import file_truth, live_truth
+    from infra.reconcile.run import Wanted, check_window, native_warnings
+    from infra.reconcile.run import reconcile as run
     from ingest.terms import load_terms
 
     with told():

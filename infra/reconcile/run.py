@@ -19,7 +19,7 @@ from infra.archive.open import open_history
 from infra.connect.api import ask
 from infra.connect.settings import kafka_servers, prepare_topics
 from infra.connect.topics import partition_counts
-from infra.truths import Source
+from infra.reconcile.platform_deals import Source
 from ingest.produce import publish, publish_reconciliation
 from ingest.reconcile import Findings, sweep, tombstone
 from ingest.sources import Item

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from commission.events import Deal
-from infra.reconcile import MAX_DELETED, _why_not_delete, check_window
-from infra.truths import Source, file_truth
+from infra.reconcile.platform_deals import Source, file_truth
+from infra.reconcile.run import MAX_DELETED, _why_not_delete, check_window
 from ingest.reconcile import Findings
 from ingest.sources import UnreadableSource
 from ingest.terms import Server

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from infra.processes.server import running_url
-from infra.reconcile import Wanted, reconcile
-from infra.truths import live_truth
+from infra.reconcile.platform_deals import live_truth
+from infra.reconcile.run import Wanted, reconcile
 from ingest.sources import LiveSource
 from ingest.terms import Server
 from schemas.errors import Unavailable, Unusable

@@ -1,0 +1,1 @@
+"""A platform's own account of its deals against ours."""
