@@ -17,7 +17,7 @@ from commission.money import plain
 from commission.outputs import Transfer
 from commission.partner.statement_hash import check
 from infra.archive.log import OpenArchive
-from infra.replay import Replay, replay
+from infra.replay.compare import Replay, replay
 
 MAX_FOLDED_DEALS = 50_000
 """A ledger of more is folded again by `verify --deep` only: this many take some ten seconds on one core."""

@@ -37,8 +37,8 @@ from commission.terms.records import (
     TermsRecord,
 )
 from infra.archive.log import Log, LogAt, Logged
-from infra.pool import Bar, Pool, no_bar, report
-from infra.refold import Refold
+from infra.replay.fold import Refold
+from infra.replay.pool import Bar, Pool, no_bar, report
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.operations import Operations

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from clickhouse_connect.driver.client import Client
 
 from infra.archive.log import Logged, MemoryLog
-from infra.refold import EPOCH
+from infra.replay.fold import EPOCH
 from schemas import topics
 from schemas.wire import Record, encode
 from streams.local import entry_topic

@@ -33,7 +33,7 @@ LONGEST = (
     "tests/ingest/test_mt5_deals_frame.py",
     "tests/e2e/test_ingest_killed.py",
     "tests/streams/test_failures.py",
-    "tests/infra/test_replay.py",
+    "tests/infra/replay/test_replay.py",
     "tests/commission/test_laws_of_plans.py",
     "tests/commission/test_laws.py",
     "tests/infra/local_kafka/test_local_kafka.py",

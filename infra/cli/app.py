@@ -384,7 +384,7 @@ def verify(
         verify_file(statement, previous, as_json=as_json)
         return
     from infra.commands.demo import findings_table
-    from infra.pool import no_bar, progress_bar
+    from infra.replay.pool import no_bar, progress_bar
     from infra.verify_client import fetch_report
 
     with told(), progress_bar(err) if deep else nullcontext(no_bar) as bar:

@@ -44,9 +44,9 @@ def replay(
     """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
     from infra.archive.open import open_history
     from infra.cli.app import told
-    from infra.pool import progress_bar
-    from infra.replay import parse_until, replay_table
-    from infra.replay import replay as run
+    from infra.replay.compare import parse_until, replay_table
+    from infra.replay.compare import replay as run
+    from infra.replay.pool import progress_bar
 
     with (
         told(),
@@ -90,7 +90,7 @@ def what_if(
     """
     from infra.archive.open import open_history
     from infra.cli.app import told
-    from infra.pool import progress_bar
+    from infra.replay.pool import progress_bar
     from infra.what_if import Window
     from infra.what_if import what_if as run
     from infra.what_if_report import tables, to_csv_file, to_html, to_json

@@ -20,7 +20,7 @@ from commission.rating.values import Reason
 from commission.terms.catalog import Terms
 from commission.terms.records import DepositShare
 from infra.archive.log import OpenArchive
-from infra.refolded import Refolded, folding
+from infra.replay.snapshot import Refolded, folding
 from schemas import topics
 from schemas.errors import Unusable
 from schemas.proposals import Change, Line, Preview, Undecided, Wanted

@@ -17,7 +17,7 @@ from commission.ledger import balances, ledger_hash
 from commission.outputs import Transfer
 from infra.archive.log import KafkaAt
 from infra.commands.rate import rate
-from infra.replay import replay
+from infra.replay.compare import replay
 from infra.verify import Finding, read_transfers, verify
 from tests.chaos.driver import Chaos
 from tests.chaos.feeder import Cursor

@@ -9,7 +9,7 @@ from commission.terms.records import PeriodEnded
 from infra.archive.log import KafkaAt
 from infra.connect.topics import ensure_topics
 from infra.local_kafka import LocalKafka
-from infra.replay import replay
+from infra.replay.compare import replay
 from schemas import topics
 from tests.history import history
 from tests.synthetic import Synthetic

@@ -13,7 +13,7 @@ from infra.cli.reconcile import counts_table, days_table
 from infra.commands.book import PartitionStatus, status_table
 from infra.commands.demo import findings_table
 from infra.commands.evidence import terms_renderables
-from infra.replay import Compared, Replay, replay_table
+from infra.replay.compare import Compared, Replay, replay_table
 from infra.show import show
 from infra.verify import Finding, Report
 from schemas.proposals import Line

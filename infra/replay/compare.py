@@ -18,8 +18,8 @@ from rich.table import Table
 
 from commission.outputs import Statement
 from infra.archive.log import ArchiveLog, Log, LogAt, Row
-from infra.pool import Bar, Pool, no_bar, report
-from infra.refold import Refold, RowsHash, rows_of
+from infra.replay.fold import Refold, RowsHash, rows_of
+from infra.replay.pool import Bar, Pool, no_bar, report
 from schemas import sources, topics
 from schemas.errors import Unusable
 from streams.partition import HoleError

@@ -15,8 +15,8 @@ from commission.terms.records import PeriodEnded
 from infra.archive.log import Logged, MemoryLog, Stored
 from infra.cli.app import app
 from infra.clickhouse import migrate
-from infra.refold import RowsHash
-from infra.replay import Replay, parse_until, replay
+from infra.replay.compare import Replay, parse_until, replay
+from infra.replay.fold import RowsHash
 from schemas import topics
 from schemas.errors import Unusable
 from schemas.settings import Settings

@@ -12,7 +12,7 @@ from commission.draft import Draft
 from commission.money import EXACT
 from commission.terms.catalog import Terms
 from infra.archive.log import OpenArchive
-from infra.refold import Refold
+from infra.replay.fold import Refold
 from streams.stages import Stage
 
 

@@ -1,0 +1,1 @@
+"""Partitions folded again from the archive, and compared with the stored rows."""
