@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.connect.topics import ensure_topics
-from infra.feed import Input, feed, read_inputs
 from infra.local_kafka import LocalKafka
+from infra.sources.files import Input, feed, read_inputs
 from ingest.counts import Counts
 from ingest.produce import publish
 from ingest.terms import Server

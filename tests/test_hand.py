@@ -28,7 +28,7 @@ import pytest
 from commission.outputs import Transfer
 from infra.commands.example import Example
 from infra.commands.rate import rate
-from infra.feed import read_inputs
+from infra.sources.files import read_inputs
 from ingest.counts import Counts
 from schemas.dead_letters import DeadLetter
 

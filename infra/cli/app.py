@@ -243,7 +243,7 @@ def ingest(
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from infra.connect.settings import kafka_servers, prepare_topics
-    from infra.feed import Input, Pace, feed, profile_of, read_quotes
+    from infra.sources.files import Input, Pace, feed, profile_of, read_quotes
     from ingest.counts import Counts
     from ingest.mt4_statement_columns import to_columns
     from ingest.sources import Said
@@ -308,7 +308,7 @@ def normalise(
     for the very revisions of `ibflow ingest`, --terms; CRM files do not.
     Exit 2 if the file cannot be used, 3 if rows of it cannot.
     """
-    from infra.normalise import normalise as run
+    from infra.sources.normalise import normalise as run
     from ingest.mt4_statement_columns import to_columns
     from ingest.sources import Said
 

@@ -78,8 +78,8 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
     from infra.connect.settings import kafka_servers, prepare_topics
-    from infra.live_sources import interval_s, open_source
     from infra.reconcile.poller_sweep import sweeper
+    from infra.sources.live import interval_s, open_source
     from ingest.places import PlaceFile
     from ingest.polling import Polling
     from ingest.terms import load_terms

@@ -58,11 +58,11 @@ def reconcile(
     deals that must not be taken over, rows that cannot be read, or any difference of a dry run.
     """
     from infra.cli.app import EXIT_BROKEN, err, out, told
-    from infra.feed import server_of
-    from infra.live_sources import open_source
     from infra.reconcile.platform_deals import file_truth, live_truth
     from infra.reconcile.run import Wanted, check_window, native_warnings
     from infra.reconcile.run import reconcile as run
+    from infra.sources.files import server_of
+    from infra.sources.live import open_source
     from ingest.terms import load_terms
 
     with told():

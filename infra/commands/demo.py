@@ -18,10 +18,10 @@ from rich.text import Text
 from api.ledger import Ledger
 from api.views.explanation import explain_transfer
 from infra.commands.example import ENDED_PERIODS, Example
-from infra.feed import feed
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
 from infra.show import show
+from infra.sources.files import feed
 from infra.verify import Report, verify
 from ingest.counts import Counts
 from ingest.produce import publish_terms

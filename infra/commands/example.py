@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.feed import Input
+from infra.sources.files import Input
 from ingest.terms import Broker, load_terms
 
 INSTALLED = Path(__file__).parent / "example_broker"

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.connect.ports import listen
-from infra.feed import profile_of
 from infra.processes.supervisor import collect_rarely
+from infra.sources.files import profile_of
 from ingest.bridges import HOW_TO_CONFIGURE, Senders
 from ingest.courier import Courier
 from ingest.push import PREFIX, Desk, create_push_app

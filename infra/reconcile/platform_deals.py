@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from commission.events import Deal
-from infra.feed import profile_of
+from infra.sources.files import profile_of
 from ingest.detect import detect, read_any
 from ingest.sources import Item, LiveSource, Said, UnreadableSource
 from ingest.terms import Server

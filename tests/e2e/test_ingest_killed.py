@@ -16,8 +16,8 @@ from commission.terms.records import SymbolDefined
 from infra.archive.log import KafkaAt
 from infra.commands.rate import rate
 from infra.connect.topics import ensure_topics
-from infra.feed import profile_of
 from infra.local_kafka import LocalKafka
+from infra.sources.files import profile_of
 from ingest.mt5_deals_csv import read
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import Record, decode_batch, encode
@@ -31,7 +31,7 @@ START_SECONDS = 60.0
 IMPORT = """
 import sys, time
 from pathlib import Path
-from infra.feed import Input, feed
+from infra.sources.files import Input, feed
 from ingest import mt5_frame_scan, produce
 from ingest.counts import Counts
 from tests.bench_ingest import SERVER

@@ -17,9 +17,9 @@ from commission.outputs import Transfer
 from commission.terms.records import PeriodEnded
 from infra.commands.example import ENDED_PERIODS, Example
 from infra.commands.rate import rate, read_events
-from infra.feed import feed, read_inputs
 from infra.processes.progress import Watch
 from infra.processes.stack import Stack
+from infra.sources.files import feed, read_inputs
 from infra.verify import Report, read_transfers, verify
 from ingest.counts import Counts
 from ingest.produce import publish, publish_terms

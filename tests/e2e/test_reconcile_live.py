@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from infra.cli.app import app
 from infra.commands.example import BROKER, Example
-from infra.feed import Input, feed
 from infra.processes.stack import Stack
+from infra.sources.files import Input, feed
 from infra.verify import read_transfers, verify
 from ingest.counts import Counts
 from ingest.produce import publish_terms

@@ -21,8 +21,8 @@ from commission.ledger import ledger_hash
 from infra.cli.app import app
 from infra.commands.example import BROKER, Example
 from infra.commands.rate import rate, read_events
-from infra.feed import Input, feed, read_inputs
 from infra.processes.stack import Stack
+from infra.sources.files import Input, feed, read_inputs
 from infra.verify import read_transfers, verify
 from ingest.counts import Counts
 from ingest.produce import publish_terms

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.live_sources import interval_s, open_source
+from infra.sources.live import interval_s, open_source
 from ingest.feeds import SqlFeed, WebFeed
 from ingest.mt4_sql import Mt4Sql
 from ingest.mt5_sql import Mt5Sql

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli.app import app
-from infra.feed import profile_of, server_of
+from infra.sources.files import profile_of, server_of
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
 from ingest.mt4_statement_columns import TEMPLATE, to_columns

@@ -2,7 +2,7 @@
 
 import os
 
-from infra.feed import profile_of
+from infra.sources.files import profile_of
 from ingest.feeds import DEFAULT_INTERVAL_S, SqlFeed, WebFeed
 from ingest.mt4_sql import Mt4Sql
 from ingest.mt5_sql import Mt5Sql

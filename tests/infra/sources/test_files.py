@@ -1,6 +1,6 @@
 """What `ibflow ingest` says while it reads and publishes."""
 
-from infra.feed import Pace
+from infra.sources.files import Pace
 
 
 def test_pace_counts_from_the_first_rows_on() -> None:

@@ -7,8 +7,8 @@ from typing import BinaryIO, cast
 from rich.console import Console
 
 from commission.events import Platform
-from infra.complaints import Complaints
-from infra.feed import profile_of, read_quotes, server_of
+from infra.sources.complaints import Complaints
+from infra.sources.files import profile_of, read_quotes, server_of
 from ingest.counts import Counts
 from ingest.detect import CRM_KINDS, detect, lacking, read_any
 from ingest.quotes_csv import quoted

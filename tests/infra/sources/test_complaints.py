@@ -9,7 +9,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from infra.cli.app import app
-from infra.complaints import MAX_KINDS, Complaints
+from infra.sources.complaints import MAX_KINDS, Complaints
 from ingest.sources import BadRow, Graveyard
 from tests.build import at
 
