@@ -38,7 +38,7 @@ LONGEST = (
     "tests/commission/test_laws.py",
     "tests/infra/local_kafka/test_local_kafka.py",
     "tests/simulation/test_simulation.py",
-    "tests/infra/test_verify.py",
+    "tests/infra/verify/test_verify.py",
     "tests/infra/proposals/test_proposals.py",
     "tests/infra/commands/test_evidence.py",
 )

@@ -385,7 +385,7 @@ def verify(
         return
     from infra.commands.demo import findings_table
     from infra.replay.pool import no_bar, progress_bar
-    from infra.verify_client import fetch_report
+    from infra.verify.client import fetch_report
 
     with told(), progress_bar(err) if deep else nullcontext(no_bar) as bar:
         report = fetch_report(Settings(), deep=deep, workers=workers, bar=bar)
@@ -577,7 +577,7 @@ def statement(
     currency: Annotated[str, typer.Option(help="Needed where the IB has several.")] = "",
 ) -> None:
     """Write an IB's statement with all of its transfers, for the IB to check by itself."""
-    from infra.statements import write_statement
+    from infra.verify.statement_file import write_statement
 
     with told():
         out.print(write_statement(Settings(), ib_id, period, currency, output), highlight=False)
@@ -585,7 +585,7 @@ def statement(
 
 def verify_file(path: Path, previous: Path | None, *, as_json: bool) -> None:
     """Check a statement's file by itself."""
-    from infra.statements import check_files, checks_table
+    from infra.verify.statement_file import check_files, checks_table
 
     with told():
         found, checks = check_files(path, previous)

@@ -22,7 +22,7 @@ from infra.processes.owner import Owner
 from infra.processes.stack import Stack
 from infra.show import show
 from infra.sources.files import feed
-from infra.verify import Report, verify
+from infra.verify.invariants import Report, verify
 from ingest.counts import Counts
 from ingest.produce import publish_terms
 from schemas.settings import Settings

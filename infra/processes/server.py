@@ -22,7 +22,7 @@ from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.processes.supervisor import collect_rarely
 from infra.proposals.desk import ProposalDesk
-from infra.verify import SAME_BOOKS, Finding, verify
+from infra.verify.invariants import SAME_BOOKS, Finding, verify
 from ingest.produce import publish_corrections
 from schemas.errors import Unavailable
 from schemas.settings import Settings

@@ -18,7 +18,7 @@ from commission.outputs import Transfer
 from infra.archive.log import KafkaAt
 from infra.commands.rate import rate
 from infra.replay.compare import replay
-from infra.verify import Finding, read_transfers, verify
+from infra.verify.invariants import Finding, read_transfers, verify
 from tests.chaos.driver import Chaos
 from tests.chaos.feeder import Cursor
 from tests.chaos.plan import plan

@@ -12,7 +12,7 @@ from commission.ledger import ledger_hash
 from infra.commands.rate import rate
 from infra.processes.stack import Stack
 from infra.processes.supervisor import Process
-from infra.verify import read_transfers, verify
+from infra.verify.invariants import read_transfers, verify
 from ingest.produce import publish, publish_terms
 from schemas.settings import Settings
 from schemas.wire import Record

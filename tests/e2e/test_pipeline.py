@@ -20,7 +20,7 @@ from infra.commands.rate import rate, read_events
 from infra.processes.progress import Watch
 from infra.processes.stack import Stack
 from infra.sources.files import feed, read_inputs
-from infra.verify import Report, read_transfers, verify
+from infra.verify.invariants import Report, read_transfers, verify
 from ingest.counts import Counts
 from ingest.produce import publish, publish_terms
 from schemas.dead_letters import DeadLetter

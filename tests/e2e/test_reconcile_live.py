@@ -17,7 +17,7 @@ from infra.cli.app import app
 from infra.commands.example import BROKER, Example
 from infra.processes.stack import Stack
 from infra.sources.files import Input, feed
-from infra.verify import read_transfers, verify
+from infra.verify.invariants import read_transfers, verify
 from ingest.counts import Counts
 from ingest.produce import publish_terms
 from schemas.settings import Settings

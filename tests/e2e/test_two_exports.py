@@ -23,7 +23,7 @@ from infra.commands.example import BROKER, Example
 from infra.commands.rate import rate, read_events
 from infra.processes.stack import Stack
 from infra.sources.files import Input, feed, read_inputs
-from infra.verify import read_transfers, verify
+from infra.verify.invariants import read_transfers, verify
 from ingest.counts import Counts
 from ingest.produce import publish_terms
 from schemas.dead_letters import DeadLetter

@@ -15,7 +15,7 @@ from infra.commands.demo import findings_table
 from infra.commands.evidence import terms_renderables
 from infra.replay.compare import Compared, Replay, replay_table
 from infra.show import show
-from infra.verify import Finding, Report
+from infra.verify.invariants import Finding, Report
 from schemas.proposals import Line
 from schemas.reconciliations import DayVolume, Reconciliation
 

@@ -20,7 +20,7 @@ from faust.types import TP
 from commission.ledger import ledger_hash
 from infra.commands.rate import rate
 from infra.processes.stack import Stack
-from infra.verify import read_transfers
+from infra.verify.invariants import read_transfers
 from ingest.produce import publish, publish_terms
 from schemas.settings import Settings
 from streams import corrections

@@ -19,7 +19,7 @@ from infra.cli.app import app
 from infra.cli.dead_letters import printable
 from infra.connect.settings import prepare_topics
 from infra.processes.server import Server
-from infra.verify import verify
+from infra.verify.invariants import verify
 from schemas.settings import Settings
 from tests import services
 

@@ -27,13 +27,13 @@ from commission.partner.statement_hash import PROVED
 from commission.terms.records import Band, Tiers
 from infra.cli.app import app
 from infra.clickhouse import migrate
-from infra.verify import verify
+from infra.verify.invariants import verify
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import Record, encode
 from tests.build import ANNA, TERMS, D, at, deal, ended, partner, per_lot, period, plan, run
 from tests.independent_verifier import faults
-from tests.infra.test_verify import broken, copied, store
+from tests.infra.verify.test_verify import broken, copied, store
 
 TIERED = per_lot("class:forex=5", tiers=Tiers(by="lots", bands=(Band(start=D(2), factor=D("1.2")),)))
 SILVER = plan("silver USD", TIERED)

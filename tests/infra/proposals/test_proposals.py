@@ -29,7 +29,7 @@ from commission.outputs import Statement
 from infra.cli.app import app as cli
 from infra.clickhouse import migrate
 from infra.proposals.desk import ProposalDesk
-from infra.verify import verify
+from infra.verify.invariants import verify
 from schemas.errors import Unavailable
 from schemas.proposals import Wanted
 from schemas.settings import Settings

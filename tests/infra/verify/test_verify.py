@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from commission.terms.records import PeriodEnded
 from infra.cli.app import app
 from infra.clickhouse import migrate
-from infra.verify import verify
+from infra.verify.invariants import verify
 from schemas import topics
 from schemas.operations import OPERATION, BookCommand, Operation, Operations, stopped
 from schemas.settings import Settings

@@ -9,7 +9,7 @@ from infra.archive.open import live_url, open_history
 from infra.connect.settings import clickhouse_client
 from infra.replay.compare import replay
 from infra.replay.pool import Bar, no_bar
-from infra.verify import SAME_BOOKS, Finding, Report, same_books, verify
+from infra.verify.invariants import SAME_BOOKS, Finding, Report, same_books, verify
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 
