@@ -91,9 +91,9 @@ def what_if(
     from infra.archive.open import open_history
     from infra.cli.app import told
     from infra.replay.pool import progress_bar
-    from infra.what_if import Window
-    from infra.what_if import what_if as run
-    from infra.what_if_report import tables, to_csv_file, to_html, to_json
+    from infra.what_if.report import tables, to_csv_file, to_html, to_json
+    from infra.what_if.simulate import Window
+    from infra.what_if.simulate import what_if as run
     from ingest.terms import load_terms
 
     window = Window(since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))

@@ -19,8 +19,8 @@ from commission.terms.records import Band, PlanDefined, TermsRecord, Tiers
 from infra.archive.log import MemoryLog
 from infra.cli.app import app
 from infra.clickhouse import migrate
-from infra.what_if import Line, WhatIf, Window, what_if
-from infra.what_if_report import to_csv_file, to_html
+from infra.what_if.report import to_csv_file, to_html
+from infra.what_if.simulate import Line, WhatIf, Window, what_if
 from schemas.settings import Settings
 from schemas.wire import Record
 from tests import services
