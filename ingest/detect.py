@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from ingest import (
-    crm_csv,
-    crm_xml,
     mt4_json_file,
     mt4_sql_csv,
     mt4_statement,
@@ -21,6 +19,8 @@ from ingest import (
     mt5_terminal_csv,
 )
 from ingest.counts import Counts
+from ingest.crm import csv_file as crm_csv
+from ingest.crm import xml_file as crm_xml
 from ingest.grid import decoded, page_rows
 from ingest.mt4_statement_rows import is_statement, workbook_rows
 from ingest.rows import column_name, read_header

@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from commission.events import Deal
 from commission.revision import revision_of
-from ingest import crm_records, mt4_json, mt4_record, mt5_json, mt5_record
+from ingest import mt4_json, mt4_record, mt5_json, mt5_record
 from ingest.cells import check_price
+from ingest.crm import records as crm_records
 from ingest.mt4_enums import to_transaction
 from ingest.push_body import Row, to_payload
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile
@@ -80,7 +81,7 @@ def deals_of(dialect: DealDialect, profile: ServerProfile, sender: str) -> Readi
 
 
 def client_events_of(sender: str) -> Reading:
-    """How a CRM's rows are read: records of `crm_records`, or events as the wire has them."""
+    """How a CRM's rows are read: records of `crm.records`, or events as the wire has them."""
     kept = frozenset(crm_records.FIELDS).union(*map(_fields, CRM_EVENTS)) - {"click", "name"}
     source = f"push crm {sender}"
     return Reading(source, lambda raw, line: _crm_event(raw, line, source), kept, keeps_broken=False)

@@ -14,8 +14,6 @@ from pathlib import Path
 from commission.events import AccountLinked, ClientEvent, Deal
 from commission.terms.records import TermsRecord
 from ingest import (
-    crm_csv,
-    crm_xml,
     mt4_json,
     mt4_json_file,
     mt4_record,
@@ -25,7 +23,9 @@ from ingest import (
     mt5_sql_csv,
     mt5_terminal_csv,
 )
-from ingest.crm_records import CrmEvent
+from ingest.crm import csv_file as crm_csv
+from ingest.crm import xml_file as crm_xml
+from ingest.crm.records import CrmEvent
 from ingest.json_text import RepeatedKeys, read_json
 from ingest.mt5_json import TERMINAL
 from ingest.mt5_json_file import DIALECTS

@@ -19,10 +19,10 @@ from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import decode, encode
+from tests.ingest.crm.test_xml_file import record
 from tests.ingest.ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, sorted_out, statement, ticket
 from tests.ingest.ingest_reports import HEDGE, OLD, csv_file, grid, html_file, xlsx_file
 from tests.ingest.mt5_records import manager, terminal
-from tests.ingest.test_crm_xml import record
 from tests.ingest.test_mt4_json_file import CPLUGIN, node
 from tests.ingest.test_mt4_sql_csv import MT4_HEADER, mt4_row
 from tests.ingest.test_mt4_statement_shape import JAPANESE, grid_of, page, trades

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from commission.events import Deal, DepositCleared
-from ingest import crm_csv, mt4_statement, mt5_deals_csv
+from ingest import mt4_statement, mt5_deals_csv
+from ingest.crm import csv_file as crm_csv
 from ingest.detect import read_any
 from ingest.push_body import JSON_LINES, to_rows
 from ingest.push_rows import Reading, client_events_of, deals_of, read_row

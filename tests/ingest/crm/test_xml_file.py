@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from commission.events import AccountLinked, ClientRegistered, DepositCleared
 from ingest.counts import Counts
-from ingest.crm_csv import read as read_csv
-from ingest.crm_xml import MAX_DEPTH, MAX_FIELDS, MAX_RECORD_BYTES, read
+from ingest.crm.csv_file import read as read_csv
+from ingest.crm.xml_file import MAX_DEPTH, MAX_FIELDS, MAX_RECORD_BYTES, read
 from ingest.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.wire import encode

@@ -1,4 +1,4 @@
-"""Our own CSV of CRM events: one a line, UTF-8, comma, with a header of the fields of `crm_records`."""
+"""Our own CSV of CRM events: one a line, UTF-8, comma, with a header of the fields of `records`."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.cells import shown
 from ingest.counts import Counts, counted
-from ingest.crm_records import FIELDS, MAX_CLICKS, is_field, to_event
+from ingest.crm.records import FIELDS, MAX_CLICKS, is_field, to_event
 from ingest.rows import Header, cells_of, check_row, read_header, rows
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource
 

@@ -20,8 +20,8 @@ from commission.events import (
     WithdrawalPaid,
 )
 from ingest.counts import Counts
-from ingest.crm_csv import read
-from ingest.crm_records import FIELDS
+from ingest.crm.csv_file import read
+from ingest.crm.records import FIELDS
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
 from tests.ingest.ingest_exports import RECEIVED, csv_file, damage, sorted_out

@@ -17,7 +17,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.terms.records import ParentLink, PartnerChanged, PlanAssignment, StatusChange
-from ingest.crm_records import EVENTS, FIELDS, to_event
+from ingest.crm.records import EVENTS, FIELDS, to_event
 from ingest.sources import BadRow
 from schemas.wire import decode, encode
 

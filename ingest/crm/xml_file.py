@@ -1,4 +1,4 @@
-"""A CRM's batch as XML: `<crm>` with `<record>` elements, whose children are the fields of `crm_records`.
+"""A CRM's batch as XML: `<crm>` with `<record>` elements, whose children are the fields of `records`.
 
 A field may also be an attribute of its record, and a click parameter `<click name="subId">`. UTF-8, no DTD,
 no entities. The file is parsed twice in pieces: what is not well-formed is refused before the first event.
@@ -19,7 +19,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from ingest.cells import shown
 from ingest.counts import Counts, counted
-from ingest.crm_records import CLICK, FIELDS, MAX_CLICKS, is_field, to_event
+from ingest.crm.records import CLICK, FIELDS, MAX_CLICKS, is_field, to_event
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_size
 
 KIND = "crm-xml"

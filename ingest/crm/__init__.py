@@ -1,0 +1,1 @@
+"""A CRM's records and the files that hold them."""
