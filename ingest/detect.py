@@ -21,9 +21,10 @@ from ingest import (
 from ingest.counts import Counts
 from ingest.crm import csv_file as crm_csv
 from ingest.crm import xml_file as crm_xml
-from ingest.grid import decoded, page_rows
+from ingest.formats.csv_rows import column_name, read_header
+from ingest.formats.grid import decoded, page_rows
+from ingest.formats.xlsx import is_workbook
 from ingest.mt4_statement_rows import is_statement, workbook_rows
-from ingest.rows import column_name, read_header
 from ingest.server_time import EXAMPLES, fixed_offset_note
 from ingest.sources import (
     EncodedDeals,
@@ -35,7 +36,6 @@ from ingest.sources import (
     agreeing,
     check_size,
 )
-from ingest.xlsx import is_workbook
 
 Kind = Literal[
     "mt5-deals-csv",

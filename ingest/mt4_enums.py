@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Literal
 
 from commission.events import DealKind, Side
-from ingest.cells import shown
+from ingest.formats.cells import shown
 from ingest.sources import BadRow
 
 Transaction = Literal["add", "delete", "update", "change_group"]

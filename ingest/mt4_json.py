@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from commission.events import LOT_E8
 from commission.money import plain
-from ingest.cells import (
+from ingest.formats.cells import (
     MAX_AMOUNT_DIGITS,
     MAX_NUMBER,
     ZERO,

@@ -13,7 +13,7 @@ from decimal import Decimal
 from commission.events import Deal, DealKind, Entry, Side
 from commission.revision import revision
 from commission.terms.rate_matching import is_in_group
-from ingest.cells import ZERO, check_price
+from ingest.formats.cells import ZERO, check_price
 from ingest.sources import BadRow, ServerProfile
 
 ARCHIVED = "archived_summary"

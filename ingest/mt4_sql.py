@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 
 from commission.events import Deal
-from ingest.cells import ZERO
+from ingest.formats.cells import ZERO
 from ingest.mt4_json import to_record
 from ingest.mt4_record import to_deals
 from ingest.server_time import ServerClock

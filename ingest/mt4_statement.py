@@ -12,8 +12,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from commission.events import Deal, Side
-from ingest import grid
-from ingest.cells import (
+from ingest.counts import Counts, counted
+from ingest.formats import grid
+from ingest.formats.cells import (
     ZERO,
     AmountColumn,
     shown,
@@ -25,8 +26,7 @@ from ingest.cells import (
     to_symbol,
     to_volume_e8,
 )
-from ingest.counts import Counts, counted
-from ingest.grid import GridRow, check_whole, page_rows
+from ingest.formats.grid import GridRow, check_whole, page_rows
 from ingest.mt4_record import ARCHIVED, Mt4Record, reopened_volumes, to_close_reason, to_deals
 from ingest.mt4_statement_columns import Layout, Role, columns_of
 from ingest.mt4_statement_rows import (

@@ -12,8 +12,8 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import Literal, get_args
 
-from ingest.cells import ZERO, shown, to_amount
-from ingest.grid import GridRow
+from ingest.formats.cells import ZERO, shown, to_amount
+from ingest.formats.grid import GridRow
 from ingest.mt4_statement_rows import Table, begins_ticket, is_record, is_side, is_time
 from ingest.sources import BadRow, UnreadableSource
 

@@ -12,9 +12,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from ingest.cells import KINDS
-from ingest.grid import GridRow
-from ingest.xlsx import counts_from_1904, xlsx_rows
+from ingest.formats.cells import KINDS
+from ingest.formats.grid import GridRow
+from ingest.formats.xlsx import counts_from_1904, xlsx_rows
 
 TableKind = Literal["closed", "open", "working", "after", "unknown"]
 

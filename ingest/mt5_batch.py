@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ingest.counts import Counts
-from ingest.json_text import RepeatedKeys
+from ingest.formats.json_text import RepeatedKeys
 from ingest.mt5_json import Dialect, Raw, deal_number, hand_edits, server_time, to_record
 from ingest.mt5_record import to_deals
 from ingest.server_time import RepeatedHour

@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from commission.events import Deal
-from ingest.cells import (
+from ingest.counts import Counts, counted
+from ingest.formats.cells import (
     MAX_NUMBER_DIGITS,
     ZERO,
     AmountColumn,
@@ -27,9 +28,7 @@ from ingest.cells import (
     to_symbol,
     to_volume_e8,
 )
-from ingest.counts import Counts, counted
-from ingest.mt5_record import Money, Mt5Record, to_deals
-from ingest.rows import (
+from ingest.formats.csv_rows import (
     MAX_ROW_BYTES,
     Header,
     Row,
@@ -40,6 +39,7 @@ from ingest.rows import (
     rows,
     without_cell,
 )
+from ingest.mt5_record import Money, Mt5Record, to_deals
 from ingest.server_time import RepeatedHour, TimeReader, from_us, parse_server_time, to_us
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_platform
 from schemas.dead_letters import DeadLetter

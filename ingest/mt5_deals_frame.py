@@ -18,10 +18,10 @@ import polars as pl
 
 from commission.events import Deal
 from ingest.counts import Counts, Sums
+from ingest.formats.csv_rows import MAX_ROW_BYTES, Header, read_header
 from ingest.mt5_deals_csv import DealReader, bury_deal, check_header, graveyard_of
 from ingest.mt5_frame_lines import MONEY, LineWriter
 from ingest.mt5_frame_scan import FrameScan
-from ingest.rows import MAX_ROW_BYTES, Header, read_header
 from ingest.sources import BadRow, EncodedDeals, Graveyard, ServerProfile
 from schemas.dead_letters import DeadLetter
 from schemas.wire import encode

@@ -7,9 +7,9 @@ types and directions and differ on reasons: 4 is a take-profit on a server and a
 from collections.abc import Mapping
 
 from commission.events import DealKind, Entry, Side
-from ingest.cells import shown, to_entry, to_kind, to_reason
+from ingest.formats.cells import shown, to_entry, to_kind, to_reason
+from ingest.formats.typed_cells import typed_code
 from ingest.sources import BadRow
-from ingest.typed_cells import typed_code
 
 _ACTIONS = (
     "buy", "sell", "balance", "credit", "charge", "correction", "bonus", "commission", "commission daily",

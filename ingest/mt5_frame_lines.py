@@ -12,10 +12,10 @@ from pydantic import TypeAdapter
 
 from commission.events import SERVICE_MARK
 from commission.revision import digest
-from ingest.cells import MAX_COMMENT_CHARS, to_currency, to_entry, to_kind, to_reason, to_symbol
+from ingest.formats.cells import MAX_COMMENT_CHARS, to_currency, to_entry, to_kind, to_reason, to_symbol
+from ingest.formats.csv_rows import Header
 from ingest.mt5_deals_csv import KIND
 from ingest.mt5_frame_scan import NUMBER, to_text
-from ingest.rows import Header
 from ingest.sources import BadRow, ServerProfile
 
 MONEY = ("profit", "commission", "fee", "swap")

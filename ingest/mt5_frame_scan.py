@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from ingest.counts import Counts
+from ingest.formats.csv_rows import MAX_LINE_BYTES, MAX_ROW_BYTES, Header, to_row
 from ingest.mt5_deals_csv import ORDER, Scan
-from ingest.rows import MAX_LINE_BYTES, MAX_ROW_BYTES, Header, to_row
 from ingest.server_time import ServerClock, parse_server_time, to_us
 from ingest.sources import Graveyard, ServerProfile
 from schemas.dead_letters import DeadLetter

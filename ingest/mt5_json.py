@@ -11,12 +11,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from commission.events import Entry
-from ingest.cells import ZERO, AmountColumn, to_comment, to_currency, to_symbol
-from ingest.mt5_enums import SERVER_REASONS, TERMINAL_REASONS, edits_of, entry_of, kind_of, reason_of
-from ingest.mt5_record import Money, Mt5Record
-from ingest.server_time import MAX_YEAR, MIN_YEAR
-from ingest.sources import BadRow, ServerProfile
-from ingest.typed_cells import (
+from ingest.formats.cells import ZERO, AmountColumn, to_comment, to_currency, to_symbol
+from ingest.formats.typed_cells import (
     typed_amount,
     typed_code,
     typed_lots_e8,
@@ -25,6 +21,10 @@ from ingest.typed_cells import (
     typed_text,
     typed_units,
 )
+from ingest.mt5_enums import SERVER_REASONS, TERMINAL_REASONS, edits_of, entry_of, kind_of, reason_of
+from ingest.mt5_record import Money, Mt5Record
+from ingest.server_time import MAX_YEAR, MIN_YEAR
+from ingest.sources import BadRow, ServerProfile
 
 Raw = Mapping[str, object]
 ToUtc = Callable[[datetime, int], datetime]

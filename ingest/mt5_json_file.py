@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from ingest.counts import Counts, counted
-from ingest.json_text import MAX_JSON_BYTES, read_json
+from ingest.formats.json_text import MAX_JSON_BYTES, read_json
+from ingest.formats.typed_cells import typed_rate
 from ingest.mt5_batch import Found, Mt5Batch
 from ingest.mt5_json import MANAGER, TERMINAL, Dialect
 from ingest.sources import (
@@ -20,7 +21,6 @@ from ingest.sources import (
     check_platform,
     check_size,
 )
-from ingest.typed_cells import typed_rate
 
 Kind = Literal["mt5-terminal-json", "mt5-web-api-json"]
 DIALECTS: Mapping[Kind, Dialect] = {"mt5-terminal-json": TERMINAL, "mt5-web-api-json": MANAGER}

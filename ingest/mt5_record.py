@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from commission.events import Deal, DealKind, Entry, Side
 from commission.revision import revision
-from ingest.cells import ZERO, check_price
 from ingest.counts import to_lots
+from ingest.formats.cells import ZERO, check_price
 from ingest.sources import BadRow, ServerProfile
 
 

@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from commission.events import Deal
-from ingest.cells import to_currency, to_number
 from ingest.counts import Counts, counted
-from ingest.grid import GridRow, decoded, html_rows, text_rows
+from ingest.formats.cells import to_currency, to_number
+from ingest.formats.grid import GridRow, decoded, html_rows, text_rows
+from ingest.formats.xlsx import xlsx_rows
 from ingest.mt5_record import Mt5Record, to_deals
 from ingest.mt5_report_mode import proof_of
 from ingest.mt5_report_positions import Found, Untold, hedging_positions, netting_positions
@@ -38,7 +39,6 @@ from ingest.sources import (
     UnreadableSource,
     check_platform,
 )
-from ingest.xlsx import xlsx_rows
 
 KIND = "mt5-report"
 ZIP = b"PK\x03\x04"

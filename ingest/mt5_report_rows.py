@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from commission.events import DealKind, Entry, Side
-from ingest.cells import (
+from ingest.formats.cells import (
     ZERO,
     shown,
     to_amount,
@@ -18,7 +18,7 @@ from ingest.cells import (
     to_symbol,
     to_volume_e8,
 )
-from ingest.grid import GridRow
+from ingest.formats.grid import GridRow
 from ingest.mt5_record import Money
 from ingest.mt5_report_tables import Table
 from ingest.server_time import parse_server_time

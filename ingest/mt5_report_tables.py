@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ingest.cells import KINDS
-from ingest.grid import GridRow
+from ingest.formats.cells import KINDS
+from ingest.formats.grid import GridRow
 from ingest.sources import MarginMode, UnreadableSource
 
 TableKind = Literal["deals", "orders", "positions", "open_positions", "working_orders", "unknown"]

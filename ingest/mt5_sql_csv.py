@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.counts import Counts, counted
+from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
 from ingest.mt5_json import hand_edits
 from ingest.mt5_record import Mt5Record, to_deals
 from ingest.mt5_sql import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
-from ingest.rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
 from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
 from ingest.sql_cells import double
 from ingest.sql_csv import MAX_ROWS, NULLS, kept_cells, to_line

@@ -10,11 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from ingest.counts import Counts, counted
-from ingest.json_text import MAX_JSON_BYTES
+from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
+from ingest.formats.json_text import MAX_JSON_BYTES
 from ingest.mt5_batch import Found, Mt5Batch
 from ingest.mt5_json import TERMINAL
 from ingest.mt5_json_file import check_profile, read_contract_sizes
-from ingest.rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.sources import (
     BadRow,
     Graveyard,

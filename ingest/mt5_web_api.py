@@ -11,6 +11,7 @@ from typing import Self
 
 from commission.events import Deal
 from ingest.counts import Counts
+from ingest.formats.typed_cells import typed_code
 from ingest.mt5_batch import Found, Mt5Batch
 from ingest.mt5_json import MANAGER, server_time
 from ingest.mt5_web_access import WebApi
@@ -19,7 +20,6 @@ from ingest.mt5_web_deals import Period, WebDeals
 from ingest.mt5_web_session import TooLarge, WebApiPool
 from ingest.server_time import MIN_YEAR
 from ingest.sources import BadRow, Graveyard, Item, Page, ServerProfile, UnreadableSource
-from ingest.typed_cells import typed_code
 from schemas.errors import Unavailable
 
 KIND = "mt5-web-api"

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
+from ingest.formats.typed_cells import typed_code
 from ingest.mt5_json import MANAGER, server_time, to_epoch_s
 from ingest.mt5_web_session import WebApiPool
 from ingest.server_time import ServerClock
 from ingest.sources import BadRow
-from ingest.typed_cells import typed_code
 from schemas.errors import Unavailable
 
 PAGE_DEALS = 100

@@ -19,7 +19,7 @@ from typing import Self
 
 import httpx
 
-from ingest.json_text import check_bounds, read_json
+from ingest.formats.json_text import check_bounds, read_json
 from ingest.mt5_web_access import MAX_TIMEOUT_S, WebApi, answer_to, password_hash, password_of
 from ingest.sources import UnreadableSource
 from schemas.errors import Unavailable

@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple, get_args
 from commission.events import Deal
 from commission.revision import revision_of
 from ingest import mt4_json, mt4_record, mt5_json, mt5_record
-from ingest.cells import check_price
 from ingest.crm import records as crm_records
+from ingest.formats.cells import check_price
+from ingest.formats.typed_cells import typed_number
 from ingest.mt4_enums import to_transaction
 from ingest.push_body import Row, to_payload
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile
-from ingest.typed_cells import typed_number
 from schemas.wire import InvalidRecord, decode
 
 DealDialect = Literal["mt5-manager", "mt5-terminal", "mt4manager", "mt4-cplugin", "ibflow"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from commission.events import Deal
-from ingest.cells import shown, to_amount, to_symbol
 from ingest.counts import Counts
-from ingest.rows import Header, Row, cells_of, check_row, read_header, rows
+from ingest.formats.cells import shown, to_amount, to_symbol
+from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.server_time import MAX_YEAR, MIN_YEAR, ServerClock, TimeReader, to_us
 from ingest.sources import BadRow, Graveyard, Item, UnreadableSource
 from ingest.yaml_page import to_moment

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from commission.terms.checks import CURRENCY
 from commission.terms.records import RatePublished
-from ingest.cells import shown
-from ingest.rows import Header, Row, cells_of, check_row, read_header, rows
+from ingest.formats.cells import shown
+from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.server_time import MAX_YEAR, MIN_YEAR
 from ingest.sources import BadRow, UnreadableSource, check_size
 from ingest.terms import InvalidTerms

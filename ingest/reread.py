@@ -26,7 +26,7 @@ from ingest import (
 from ingest.crm import csv_file as crm_csv
 from ingest.crm import xml_file as crm_xml
 from ingest.crm.records import CrmEvent
-from ingest.json_text import RepeatedKeys, read_json
+from ingest.formats.json_text import RepeatedKeys, read_json
 from ingest.mt5_json import TERMINAL
 from ingest.mt5_json_file import DIALECTS
 from ingest.mt5_record import to_deals

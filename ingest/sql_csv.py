@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterable
 
-from ingest.rows import Header, split
+from ingest.formats.csv_rows import Header, split
 from ingest.sources import BadRow
 
 NULLS = ("", "NULL", "\\N")

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from ingest.cells import shown
 from ingest.counts import Counts, counted
 from ingest.crm.records import FIELDS, MAX_CLICKS, is_field, to_event
-from ingest.rows import Header, cells_of, check_row, read_header, rows
+from ingest.formats.cells import shown
+from ingest.formats.csv_rows import Header, cells_of, check_row, read_header, rows
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource
 
 KIND = "crm-csv"

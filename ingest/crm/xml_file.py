@@ -17,9 +17,9 @@ from xml.sax.saxutils import escape
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from ingest.cells import shown
 from ingest.counts import Counts, counted
 from ingest.crm.records import CLICK, FIELDS, MAX_CLICKS, is_field, to_event
+from ingest.formats.cells import shown
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_size
 
 KIND = "crm-xml"

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.counts import Counts
+from ingest.formats.csv_rows import MAX_ROW_BYTES
 from ingest.mt5_deals_csv import read
-from ingest.rows import MAX_ROW_BYTES
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
 from tests.ingest.ingest_exports import (

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from ingest import detect, mt5_deals_frame, mt5_frame_scan
 from ingest.counts import Counts
+from ingest.formats.csv_rows import MAX_ROW_BYTES
 from ingest.mt5_deals_csv import read
 from ingest.mt5_deals_frame import read_encoded
-from ingest.rows import MAX_ROW_BYTES
 from ingest.sources import EncodedDeals, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
 from schemas.wire import decode, encode

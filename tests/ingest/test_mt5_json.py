@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from commission.events import Deal
 from ingest import mt5_deals_csv
-from ingest.cells import KINDS
 from ingest.counts import Counts
-from ingest.json_text import RepeatedKeys
+from ingest.formats.cells import KINDS
+from ingest.formats.json_text import RepeatedKeys
 from ingest.mt5_batch import Found, Mt5Batch
 from ingest.mt5_json import MANAGER, TERMINAL, Dialect, hand_edits, to_record
 from ingest.mt5_record import to_deals

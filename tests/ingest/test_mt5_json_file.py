@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import json_text
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
-from ingest.json_text import read_json
+from ingest.formats import json_text
+from ingest.formats.json_text import read_json
 from ingest.mt5_json_file import read
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from infra.cli.app import app
-from ingest import xlsx
 from ingest.detect import detect, read_any
-from ingest.grid import PIECE_ROWS
+from ingest.formats import xlsx
+from ingest.formats.grid import PIECE_ROWS
+from ingest.formats.xlsx import plain_number, xlsx_rows
 from ingest.mt5_report import read
 from ingest.sources import UnreadableSource
-from ingest.xlsx import plain_number, xlsx_rows
 from schemas.dead_letters import DeadLetter
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt5, sorted_out
 from tests.ingest.ingest_reports import csv_file, deal, grid, html_file, xlsx_file, xlsx_parts, zip_file

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commission.money import plain
-from ingest.cells import to_amount, to_entry, to_kind, to_number, to_position_id, to_reason, to_volume_e8
+from ingest.formats.cells import (
+    to_amount,
+    to_entry,
+    to_kind,
+    to_number,
+    to_position_id,
+    to_reason,
+    to_volume_e8,
+)
 from ingest.sources import BadRow
 
 

@@ -7,7 +7,7 @@ the one that reads back as the same double, and no arithmetic is done with it.
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from commission.events import LOT_E8
-from ingest.cells import MAX_AMOUNT_DIGITS, MAX_NUMBER, AmountColumn, shown, to_amount, to_number
+from ingest.formats.cells import MAX_AMOUNT_DIGITS, MAX_NUMBER, AmountColumn, shown, to_amount, to_number
 from ingest.sources import BadRow
 
 MAX_VOLUME_E8 = 10**18

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ingest.rows import split
+from ingest.formats.csv_rows import split
 from ingest.sources import BadRow, UnreadableSource, check_size
 
 MAX_TABLE_BYTES = 64_000_000

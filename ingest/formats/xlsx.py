@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from defusedxml import DefusedXmlException
 from defusedxml.sax import parse
 
-from ingest.grid import (
+from ingest.formats.grid import (
     MAX_CELL_CHARS,
     MAX_GRID_COLUMNS,
     MAX_TABLE_BYTES,
