@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from commission.events import SERVICE_MARK, UNTOLD_MARK, Deal
-from ingest.reconcile import Held
+from ingest.live.comparison import Held
 from schemas.wire import decode_batch
 
 ASKED_AT_ONCE = 500

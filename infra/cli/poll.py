@@ -80,8 +80,8 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
     from infra.connect.settings import kafka_servers, prepare_topics
     from infra.reconcile.poller_sweep import sweeper
     from infra.sources.live import interval_s, open_source
-    from ingest.places import PlaceFile
-    from ingest.polling import Polling
+    from ingest.live.cursor_file import PlaceFile
+    from ingest.live.poller import Polling
     from ingest.terms import load_terms
 
     settings, begin = Settings(), _moment(since)

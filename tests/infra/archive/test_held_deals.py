@@ -16,7 +16,7 @@ from commission.events import AccountLinked, ClientRegistered, Deal, DealKind
 from infra.archive.held_deals import Holdings
 from infra.archive.log import ArchiveLog, OpenArchive
 from infra.clickhouse import migrate
-from ingest.reconcile import Findings, sweep
+from ingest.live.comparison import Findings, sweep
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import Record

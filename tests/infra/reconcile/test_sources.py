@@ -8,7 +8,7 @@ import pytest
 from commission.events import Deal
 from infra.reconcile.platform_deals import Source, file_truth
 from infra.reconcile.run import MAX_DELETED, _why_not_delete, check_window
-from ingest.reconcile import Findings
+from ingest.live.comparison import Findings
 from ingest.sources import UnreadableSource
 from ingest.terms import Server
 from schemas.dead_letters import DeadLetter

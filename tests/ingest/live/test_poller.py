@@ -16,9 +16,9 @@ from commission.events import Deal
 from infra.commands.rate import rate
 from ingest import produce
 from ingest.counts import Counts
+from ingest.live.cursor_file import Place, PlaceFile
+from ingest.live.poller import WINDOW_OVERLAP, Polling, Recent, back_off_s
 from ingest.mt5_sql import Mt5Sql
-from ingest.places import Place, PlaceFile
-from ingest.polling import WINDOW_OVERLAP, Polling, Recent, back_off_s
 from ingest.server_time import parse_rule
 from ingest.sources import Item, Page, ServerProfile
 from ingest.sql_database import Database
@@ -110,10 +110,10 @@ def test_a_poller_killed_before_it_keeps_its_place(sql: SqlServer, broker: Broke
     sql.insert("mt5_deals", *rows)
     file = tmp_path / "feeds" / "live.json"
     command = [
-        sys.executable, "-m", "tests.ingest.killed_poller", json.dumps(asdict(sql.address)), broker.bootstrap,
-        str(file),
+        sys.executable, "-m", "tests.ingest.live.killed_poller", json.dumps(asdict(sql.address)),
+        broker.bootstrap, str(file),
     ]  # fmt: skip
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     codes = [
         subprocess.run([*command, str(saves)], check=False, cwd=root, timeout=60).returncode
         for saves in (1, 3, 1, 2, 0)
@@ -216,7 +216,7 @@ def test_only_the_newest_revision_counts_as_known() -> None:
 
 def test_memory_of_what_was_sent_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten, and sent again, which does no harm."""
-    monkeypatch.setattr("ingest.polling.MAX_REMEMBERED", 3)
+    monkeypatch.setattr("ingest.live.poller.MAX_REMEMBERED", 3)
     recent = Recent()
     recent.remember([deal(number) for number in (1, 2, 3, 4, 5)])
     assert ["1", "2"] == [one.deal_id for one in recent.unknown([deal(n) for n in (1, 2, 3, 4, 5)])]

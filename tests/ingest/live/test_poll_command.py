@@ -20,7 +20,7 @@ from schemas.wire import decode_batch
 from tests.ingest.sql_server import MT5_DEALS, SqlServer, deal
 from tests.services import kafka
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = datetime.now(UTC).replace(microsecond=0)
 PARTITIONS = 2
 WAIT_S = 60

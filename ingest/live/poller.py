@@ -13,7 +13,7 @@ from random import SystemRandom
 
 from commission.events import Deal
 from ingest.counts import Counts
-from ingest.places import Place, PlaceFile
+from ingest.live.cursor_file import Place, PlaceFile
 from ingest.produce import Publisher
 from ingest.sources import Item, LiveSource
 from schemas.dead_letters import DeadLetter

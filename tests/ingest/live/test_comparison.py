@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from commission.events import LOT_E8, Deal
-from ingest import reconcile
+from ingest.live import comparison
+from ingest.live.comparison import Findings, Held, slices, sweep, tombstone
 from ingest.mt5_record import Money, Mt5Record, to_deals
-from ingest.reconcile import Findings, Held, slices, sweep, tombstone
 from ingest.sources import Item
 from schemas.dead_letters import bury
 from schemas.errors import Unusable
@@ -184,7 +184,7 @@ def test_a_dead_letter_goes_on_and_leaves_the_window_open() -> None:
 
 def test_a_source_of_another_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three of four deals an hour off are no edits; only an explicit word takes them over."""
-    monkeypatch.setattr(reconcile, "FEW_DIFFERENT", 2)
+    monkeypatch.setattr(comparison, "FEW_DIFFERENT", 2)
     theirs: list[Item] = [deal(1), *(deal(number, 11) for number in (2, 3, 4))]
     held = ours(*(deal(number) for number in (1, 2, 3, 4)))
     found, published = run(theirs, held)
@@ -195,8 +195,8 @@ def test_a_source_of_another_clock_changes_nothing(monkeypatch: pytest.MonkeyPat
 
 def test_bounds_are_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many changed or extra deals end the sweep with what to look at; so does a window of years."""
-    monkeypatch.setattr(reconcile, "MAX_DIFFERENT", 1)
-    monkeypatch.setattr(reconcile, "MAX_EXTRA", 1)
+    monkeypatch.setattr(comparison, "MAX_DIFFERENT", 1)
+    monkeypatch.setattr(comparison, "MAX_EXTRA", 1)
     with pytest.raises(Unusable, match="time zone"):
         run([edited(deal(1)), edited(deal(2))], ours(deal(1), deal(2)))
     with pytest.raises(Unusable, match="part of the server"):

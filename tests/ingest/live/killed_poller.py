@@ -13,9 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
+from ingest.live.cursor_file import Place, PlaceFile
+from ingest.live.poller import Polling
 from ingest.mt5_sql import Mt5Sql
-from ingest.places import Place, PlaceFile
-from ingest.polling import Polling
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
 from ingest.sql_database import Address, Database
