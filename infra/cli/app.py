@@ -440,7 +440,7 @@ def terms_publish_rates(
 ) -> None:
     """Publish reference rates of exchange: a file whole or not at all; what is known already does nothing."""
     from infra.connect.settings import kafka_servers, prepare_topics
-    from ingest import rates_csv
+    from ingest.market import rates_csv
     from ingest.produce import publish_terms
 
     settings = Settings()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.terms.records import RatePublished
-from ingest import rates_csv
+from ingest.market import rates_csv
 from ingest.sources import UnreadableSource
 from ingest.terms import InvalidTerms
 from schemas.wire import decode, encode

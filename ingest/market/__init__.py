@@ -1,0 +1,1 @@
+"""Prices and rates of exchange, from CSV."""
