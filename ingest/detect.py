@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from ingest import (
-    mt4_json_file,
-    mt4_sql_csv,
-    mt4_statement,
     mt5_deals_csv,
     mt5_deals_frame,
     mt5_json_file,
@@ -24,7 +21,10 @@ from ingest.crm import xml_file as crm_xml
 from ingest.formats.csv_rows import column_name, read_header
 from ingest.formats.grid import decoded, page_rows
 from ingest.formats.xlsx import is_workbook
-from ingest.mt4_statement_rows import is_statement, workbook_rows
+from ingest.mt4 import json_file as mt4_json_file
+from ingest.mt4 import sql_dump as mt4_sql_csv
+from ingest.mt4 import statement as mt4_statement
+from ingest.mt4.statement_rows import is_statement, workbook_rows
 from ingest.server_time import EXAMPLES, fixed_offset_note
 from ingest.sources import (
     EncodedDeals,

@@ -11,11 +11,13 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from commission.events import Deal
 from commission.revision import revision_of
-from ingest import mt4_json, mt4_record, mt5_json, mt5_record
+from ingest import mt5_json, mt5_record
 from ingest.crm import records as crm_records
 from ingest.formats.cells import check_price
 from ingest.formats.typed_cells import typed_number
-from ingest.mt4_enums import to_transaction
+from ingest.mt4 import dialects as mt4_json
+from ingest.mt4 import record as mt4_record
+from ingest.mt4.enums import to_transaction
 from ingest.push_body import Row, to_payload
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile
 from schemas.wire import InvalidRecord, decode
@@ -98,7 +100,7 @@ _MT4_FIELDS = frozenset(
         "traderecordstate", "currency", "group", "contractsize", "reopenedvolume",
     )
 )  # fmt: skip
-"""Fields of a record without case and underscores, as `mt4_json` reads them."""
+"""Fields of a record without case and underscores, as `mt4.dialects` reads them."""
 
 
 def _mt5_deals(raw: Raw, profile: ServerProfile, dialect: mt5_json.Dialect, source: str) -> Outcome:

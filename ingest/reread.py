@@ -13,20 +13,15 @@ from pathlib import Path
 
 from commission.events import AccountLinked, ClientEvent, Deal
 from commission.terms.records import TermsRecord
-from ingest import (
-    mt4_json,
-    mt4_json_file,
-    mt4_record,
-    mt4_sql_csv,
-    mt5_deals_csv,
-    mt5_json,
-    mt5_sql_csv,
-    mt5_terminal_csv,
-)
+from ingest import mt5_deals_csv, mt5_json, mt5_sql_csv, mt5_terminal_csv
 from ingest.crm import csv_file as crm_csv
 from ingest.crm import xml_file as crm_xml
 from ingest.crm.records import CrmEvent
 from ingest.formats.json_text import RepeatedKeys, read_json
+from ingest.mt4 import dialects as mt4_json
+from ingest.mt4 import json_file as mt4_json_file
+from ingest.mt4 import record as mt4_record
+from ingest.mt4 import sql_dump as mt4_sql_csv
 from ingest.mt5_json import TERMINAL
 from ingest.mt5_json_file import DIALECTS
 from ingest.mt5_record import to_deals

@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 TOGETHER = {
     "one ClickHouse": ("tests/api/",),
     "one MariaDB": (
-        "tests/ingest/test_mt4_sql.py",
+        "tests/ingest/mt4/test_sql.py",
         "tests/ingest/test_mt5_sql.py",
         "tests/ingest/test_mt5_sql_csv.py",
         "tests/ingest/test_poll",

@@ -245,7 +245,7 @@ def ingest(
     from infra.connect.settings import kafka_servers, prepare_topics
     from infra.sources.files import Input, Pace, feed, profile_of, read_quotes
     from ingest.counts import Counts
-    from ingest.mt4_statement_columns import to_columns
+    from ingest.mt4.statement_columns import to_columns
     from ingest.sources import Said
     from ingest.terms import load_terms
 
@@ -309,7 +309,7 @@ def normalise(
     Exit 2 if the file cannot be used, 3 if rows of it cannot.
     """
     from infra.sources.normalise import normalise as run
-    from ingest.mt4_statement_columns import to_columns
+    from ingest.mt4.statement_columns import to_columns
     from ingest.sources import Said
 
     with told():

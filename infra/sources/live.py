@@ -4,7 +4,7 @@ import os
 
 from infra.sources.files import profile_of
 from ingest.feeds import DEFAULT_INTERVAL_S, SqlFeed, WebFeed
-from ingest.mt4_sql import Mt4Sql
+from ingest.mt4.sql import Mt4Sql
 from ingest.mt5_sql import Mt5Sql
 from ingest.mt5_web_api import Mt5WebApi
 from ingest.sources import LiveSource, UnreadableSource

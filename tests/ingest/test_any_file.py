@@ -22,10 +22,10 @@ from schemas.wire import decode, encode
 from tests.ingest.crm.test_xml_file import record
 from tests.ingest.ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, sorted_out, statement, ticket
 from tests.ingest.ingest_reports import HEDGE, OLD, csv_file, grid, html_file, xlsx_file
+from tests.ingest.mt4.test_json_file import CPLUGIN, node
+from tests.ingest.mt4.test_sql_dump import MT4_HEADER, mt4_row
+from tests.ingest.mt4.test_statement_shape import JAPANESE, grid_of, page, trades
 from tests.ingest.mt5_records import manager, terminal
-from tests.ingest.test_mt4_json_file import CPLUGIN, node
-from tests.ingest.test_mt4_sql_csv import MT4_HEADER, mt4_row
-from tests.ingest.test_mt4_statement_shape import JAPANESE, grid_of, page, trades
 from tests.ingest.test_mt5_report import WHOLE
 from tests.ingest.test_mt5_report_untold import hedged_day, lines_of_a_day, report, table, untabled
 from tests.ingest.test_mt5_terminal_csv import table as terminal_csv

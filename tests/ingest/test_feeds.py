@@ -7,7 +7,7 @@ import pytest
 
 from infra.sources.live import interval_s, open_source
 from ingest.feeds import SqlFeed, WebFeed
-from ingest.mt4_sql import Mt4Sql
+from ingest.mt4.sql import Mt4Sql
 from ingest.mt5_sql import Mt5Sql
 from ingest.mt5_web_access import WebApi
 from ingest.mt5_web_api import Mt5WebApi

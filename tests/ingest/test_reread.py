@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from commission.events import Deal, DepositCleared
-from ingest import mt4_statement, mt5_deals_csv
+from ingest import mt5_deals_csv
 from ingest.crm import csv_file as crm_csv
 from ingest.detect import read_any
+from ingest.mt4 import statement as mt4_statement
 from ingest.push_body import JSON_LINES, to_rows
 from ingest.push_rows import Reading, client_events_of, deals_of, read_row
 from ingest.reread import needs_server, reread

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.events import AccountLinked, ClientRegistered, Deal
-from ingest import mt4_statement
 from ingest.counts import Counts
 from ingest.market import quotes_csv
 from ingest.market.quotes_csv import Quotes, quoted, to_tolerance
+from ingest.mt4 import statement as mt4_statement
 from ingest.server_time import parse_rule
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode

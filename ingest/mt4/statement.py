@@ -1,6 +1,6 @@
 """MT4's Statement and DetailedStatement as HTML, or saved again as a workbook: one account's tickets.
 
-A closed ticket is two deals. Rows are told apart in `mt4_statement_rows`, columns in `mt4_statement_columns`.
+A closed ticket is two deals. Rows are told apart in `statement_rows`, columns in `statement_columns`.
 """
 
 import re
@@ -27,9 +27,9 @@ from ingest.formats.cells import (
     to_volume_e8,
 )
 from ingest.formats.grid import GridRow, check_whole, page_rows
-from ingest.mt4_record import ARCHIVED, Mt4Record, reopened_volumes, to_close_reason, to_deals
-from ingest.mt4_statement_columns import Layout, Role, columns_of
-from ingest.mt4_statement_rows import (
+from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_close_reason, to_deals
+from ingest.mt4.statement_columns import Layout, Role, columns_of
+from ingest.mt4.statement_rows import (
     Table,
     TableKind,
     is_pending,

@@ -22,8 +22,8 @@ from ingest.formats.cells import (
     to_number,
     to_symbol,
 )
-from ingest.mt4_enums import Transaction, to_activation, to_command, to_state, to_ticket_reason, told
-from ingest.mt4_record import Mt4Record, to_close_reason
+from ingest.mt4.enums import Transaction, to_activation, to_command, to_state, to_ticket_reason, told
+from ingest.mt4.record import Mt4Record, to_close_reason
 from ingest.server_time import MAX_YEAR, MIN_YEAR
 from ingest.sources import BadRow, ServerProfile
 

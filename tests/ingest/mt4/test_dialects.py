@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.events import Deal
-from ingest import mt4_statement
-from ingest.mt4_enums import to_activation, to_command, to_state, to_ticket_reason, to_transaction
-from ingest.mt4_json import Dialect, to_record
-from ingest.mt4_record import to_deals
+from ingest.mt4 import statement as mt4_statement
+from ingest.mt4.dialects import Dialect, to_record
+from ingest.mt4.enums import to_activation, to_command, to_state, to_ticket_reason, to_transaction
+from ingest.mt4.record import to_deals
 from ingest.server_time import RepeatedHour
 from ingest.sources import BadRow, ServerProfile
 from schemas.wire import decode, encode

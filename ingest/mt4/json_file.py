@@ -10,8 +10,8 @@ from pathlib import Path
 from commission.events import Deal
 from ingest.counts import Counts, counted
 from ingest.formats.json_text import MAX_JSON_BYTES, RepeatedKeys, read_json
-from ingest.mt4_json import Dialect, known_fields, to_record
-from ingest.mt4_record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
+from ingest.mt4.dialects import Dialect, known_fields, to_record
+from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
 from ingest.server_time import RepeatedHour
 from ingest.sources import (
     BadRow,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from commission.events import Deal
-from ingest import mt4_statement
-from ingest.mt4_sql import Mt4Sql
+from ingest.mt4 import statement as mt4_statement
+from ingest.mt4.sql import Mt4Sql
 from ingest.sources import Item, ServerProfile, UnreadableSource
 from ingest.sql_database import Database
 from schemas.dead_letters import DeadLetter

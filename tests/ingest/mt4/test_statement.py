@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import mt4_statement
 from ingest.counts import Counts
-from ingest.mt4_statement import read, split_title
+from ingest.mt4 import statement as mt4_statement
+from ingest.mt4.statement import read, split_title
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
 from tests.ingest.ingest_exports import (
@@ -27,7 +27,7 @@ from tests.ingest.ingest_exports import (
     tr,
 )
 
-SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "mt4-statement.htm"
+SAMPLE = Path(__file__).parents[4] / "shared" / "samples" / "mt4-statement.htm"
 
 
 def read_html(folder: Path, html: str, profile: Any = None, encoding: str = "cp1252", **more: Any) -> Any:

@@ -10,7 +10,7 @@ from infra.cli.app import app
 from infra.sources.files import profile_of, server_of
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
-from ingest.mt4_statement_columns import TEMPLATE, to_columns
+from ingest.mt4.statement_columns import TEMPLATE, to_columns
 from ingest.sources import UnreadableSource
 from ingest.terms import load_terms
 from schemas.wire import decode
@@ -332,7 +332,7 @@ def test_a_fixed_offset_warns(tmp_path: Path) -> None:
 
 def test_terms_give_the_revisions_of_ingest(tmp_path: Path) -> None:
     """Symbols and clock are the server's as its terms have them; without, the summary says what differs."""
-    terms = Path(__file__).parents[2] / "examples" / "broker" / "terms"
+    terms = Path(__file__).parents[3] / "examples" / "broker" / "terms"
     assert terms.exists()
     path = tmp_path / "Statement.htm"
     path.write_text(statement(ticket(1)))

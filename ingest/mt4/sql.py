@@ -14,8 +14,8 @@ from sqlalchemy import Select, or_, select
 
 from commission.events import Deal
 from ingest.formats.cells import ZERO
-from ingest.mt4_json import to_record
-from ingest.mt4_record import to_deals
+from ingest.mt4.dialects import to_record
+from ingest.mt4.record import to_deals
 from ingest.server_time import ServerClock
 from ingest.sources import BadRow, Graveyard, Item, Page, ServerProfile, UnreadableSource
 from ingest.sql_cells import ToNumber, number_readers, wall_clock

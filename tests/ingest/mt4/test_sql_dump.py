@@ -8,7 +8,7 @@ import pytest
 
 from ingest.counts import Counts
 from ingest.detect import detect, read_any
-from ingest.mt4_sql_csv import read
+from ingest.mt4.sql_dump import read
 from ingest.reread import reread
 from ingest.sources import UnreadableSource
 from tests.ingest.ingest_exports import NEW_YORK, RECEIVED, ledger, mt4, mt5, sorted_out, statement, ticket

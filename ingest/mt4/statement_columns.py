@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from ingest.formats.cells import ZERO, shown, to_amount
 from ingest.formats.grid import GridRow
-from ingest.mt4_statement_rows import Table, begins_ticket, is_record, is_side, is_time
+from ingest.mt4.statement_rows import Table, begins_ticket, is_record, is_side, is_time
 from ingest.sources import BadRow, UnreadableSource
 
 Role = Literal[
