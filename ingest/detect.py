@@ -6,15 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from ingest import (
-    mt5_deals_csv,
-    mt5_deals_frame,
-    mt5_json_file,
-    mt5_others,
-    mt5_report,
-    mt5_sql_csv,
-    mt5_terminal_csv,
-)
 from ingest.counts import Counts
 from ingest.crm import csv_file as crm_csv
 from ingest.crm import xml_file as crm_xml
@@ -25,6 +16,13 @@ from ingest.mt4 import json_file as mt4_json_file
 from ingest.mt4 import sql_dump as mt4_sql_csv
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.statement_rows import is_statement, workbook_rows
+from ingest.mt5 import deals_csv as mt5_deals_csv
+from ingest.mt5 import deals_csv_fast as mt5_deals_frame
+from ingest.mt5 import json_file as mt5_json_file
+from ingest.mt5 import others as mt5_others
+from ingest.mt5 import report as mt5_report
+from ingest.mt5 import sql_dump as mt5_sql_csv
+from ingest.mt5 import terminal_csv as mt5_terminal_csv
 from ingest.server_time import EXAMPLES, fixed_offset_note
 from ingest.sources import (
     EncodedDeals,

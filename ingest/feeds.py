@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from commission.events import Platform
-from ingest.mt5_web_access import MAX_CONNECTIONS, MAX_REQUESTS_PER_S, WebApi
+from ingest.mt5.web_access import MAX_CONNECTIONS, MAX_REQUESTS_PER_S, WebApi
 from ingest.yaml_page import Fields, Page, Text, to_whole
 
 SqlKind = Literal["mt5-sql", "mt4-sql"]

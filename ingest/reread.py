@@ -13,7 +13,6 @@ from pathlib import Path
 
 from commission.events import AccountLinked, ClientEvent, Deal
 from commission.terms.records import TermsRecord
-from ingest import mt5_deals_csv, mt5_json, mt5_sql_csv, mt5_terminal_csv
 from ingest.crm import csv_file as crm_csv
 from ingest.crm import xml_file as crm_xml
 from ingest.crm.records import CrmEvent
@@ -22,9 +21,13 @@ from ingest.mt4 import dialects as mt4_json
 from ingest.mt4 import json_file as mt4_json_file
 from ingest.mt4 import record as mt4_record
 from ingest.mt4 import sql_dump as mt4_sql_csv
-from ingest.mt5_json import TERMINAL
-from ingest.mt5_json_file import DIALECTS
-from ingest.mt5_record import to_deals
+from ingest.mt5 import deals_csv as mt5_deals_csv
+from ingest.mt5 import dialects as mt5_json
+from ingest.mt5 import sql_dump as mt5_sql_csv
+from ingest.mt5 import terminal_csv as mt5_terminal_csv
+from ingest.mt5.dialects import TERMINAL
+from ingest.mt5.json_file import DIALECTS
+from ingest.mt5.record import to_deals
 from ingest.push_body import JSON_LINES, to_rows
 from ingest.push_problems import Refused
 from ingest.push_rows import DEAL_DIALECTS, client_events_of, deals_of, read_row

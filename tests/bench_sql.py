@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 
 from commission.events import Deal
-from ingest.mt5_sql import Mt5Sql
+from ingest.mt5.sql import Mt5Sql
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
 from ingest.sql_database import Address, Database

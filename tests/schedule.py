@@ -12,8 +12,8 @@ TOGETHER = {
     "one ClickHouse": ("tests/api/",),
     "one MariaDB": (
         "tests/ingest/mt4/test_sql.py",
-        "tests/ingest/test_mt5_sql.py",
-        "tests/ingest/test_mt5_sql_csv.py",
+        "tests/ingest/mt5/test_sql.py",
+        "tests/ingest/mt5/test_sql_dump.py",
         "tests/ingest/test_poll",
     ),
 }
@@ -30,7 +30,7 @@ LONGEST = (
     "tests/streams/test_corrections.py",
     "tests/e2e/test_two_exports.py",
     "tests/ingest/test_bridge.py",
-    "tests/ingest/test_mt5_deals_frame.py",
+    "tests/ingest/mt5/test_deals_csv_fast.py",
     "tests/e2e/test_ingest_killed.py",
     "tests/streams/test_failures.py",
     "tests/infra/replay/test_replay.py",

@@ -5,8 +5,8 @@ import os
 from infra.sources.files import profile_of
 from ingest.feeds import DEFAULT_INTERVAL_S, SqlFeed, WebFeed
 from ingest.mt4.sql import Mt4Sql
-from ingest.mt5_sql import Mt5Sql
-from ingest.mt5_web_api import Mt5WebApi
+from ingest.mt5.sql import Mt5Sql
+from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import LiveSource, UnreadableSource
 from ingest.sql_database import Address, Database
 from ingest.terms import Server

@@ -25,10 +25,10 @@ from tests.ingest.ingest_reports import HEDGE, OLD, csv_file, grid, html_file, x
 from tests.ingest.mt4.test_json_file import CPLUGIN, node
 from tests.ingest.mt4.test_sql_dump import MT4_HEADER, mt4_row
 from tests.ingest.mt4.test_statement_shape import JAPANESE, grid_of, page, trades
-from tests.ingest.mt5_records import manager, terminal
-from tests.ingest.test_mt5_report import WHOLE
-from tests.ingest.test_mt5_report_untold import hedged_day, lines_of_a_day, report, table, untabled
-from tests.ingest.test_mt5_terminal_csv import table as terminal_csv
+from tests.ingest.mt5.records import manager, terminal
+from tests.ingest.mt5.test_report import WHOLE
+from tests.ingest.mt5.test_report_untold import hedged_day, lines_of_a_day, report, table, untabled
+from tests.ingest.mt5.test_terminal_csv import table as terminal_csv
 
 SEEDS = 25
 MAX_SECONDS = 5

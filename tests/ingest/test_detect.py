@@ -11,7 +11,7 @@ from ingest.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from tests.ingest.ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, statement, ticket
 from tests.ingest.ingest_reports import COLUMNS, cash
-from tests.ingest.mt5_records import manager, terminal
+from tests.ingest.mt5.records import manager, terminal
 from tests.ingest.sql_server import dump
 
 DEPOSIT = cash("09:00:00", 1, "100.00", balance="100.00")

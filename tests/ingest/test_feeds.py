@@ -8,9 +8,9 @@ import pytest
 from infra.sources.live import interval_s, open_source
 from ingest.feeds import SqlFeed, WebFeed
 from ingest.mt4.sql import Mt4Sql
-from ingest.mt5_sql import Mt5Sql
-from ingest.mt5_web_access import WebApi
-from ingest.mt5_web_api import Mt5WebApi
+from ingest.mt5.sql import Mt5Sql
+from ingest.mt5.web_access import WebApi
+from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import UnreadableSource
 from ingest.terms import InvalidTerms, Server, load_terms
 

@@ -15,7 +15,7 @@ import pytest
 
 from commission.events import ClientRegistered, Deal
 from infra.connect.topics import ensure_topics
-from ingest import mt5_deals_csv
+from ingest.mt5 import deals_csv as mt5_deals_csv
 from ingest.push_body import MAX_BODY_BYTES, MAX_ROW_BYTES, MAX_ROWS
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, TERMS, partition_of
 from schemas.wire import encode

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from commission.events import Deal, DepositCleared
-from ingest import mt5_deals_csv
 from ingest.crm import csv_file as crm_csv
 from ingest.detect import read_any
 from ingest.mt4 import statement as mt4_statement
+from ingest.mt5 import deals_csv as mt5_deals_csv
 from ingest.push_body import JSON_LINES, to_rows
 from ingest.push_rows import Reading, client_events_of, deals_of, read_row
 from ingest.reread import needs_server, reread
@@ -30,7 +30,7 @@ from tests.ingest.ingest_exports import (
     statement,
     ticket,
 )
-from tests.ingest.mt5_records import manager, terminal
+from tests.ingest.mt5.records import manager, terminal
 
 AT = "2026-09-01T08:30:00Z"
 CRM = "event,event_id,occurred_at,client_id,deposit_id,amount,currency,click.subId"

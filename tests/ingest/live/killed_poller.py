@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from ingest.live.cursor_file import Place, PlaceFile
 from ingest.live.poller import Polling
-from ingest.mt5_sql import Mt5Sql
+from ingest.mt5.sql import Mt5Sql
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
 from ingest.sql_database import Address, Database

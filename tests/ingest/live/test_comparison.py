@@ -11,7 +11,7 @@ import pytest
 from commission.events import LOT_E8, Deal
 from ingest.live import comparison
 from ingest.live.comparison import Findings, Held, slices, sweep, tombstone
-from ingest.mt5_record import Money, Mt5Record, to_deals
+from ingest.mt5.record import Money, Mt5Record, to_deals
 from ingest.sources import Item
 from schemas.dead_letters import bury
 from schemas.errors import Unusable

@@ -18,7 +18,7 @@ from ingest import produce
 from ingest.counts import Counts
 from ingest.live.cursor_file import Place, PlaceFile
 from ingest.live.poller import WINDOW_OVERLAP, Polling, Recent, back_off_s
-from ingest.mt5_sql import Mt5Sql
+from ingest.mt5.sql import Mt5Sql
 from ingest.server_time import parse_rule
 from ingest.sources import Item, Page, ServerProfile
 from ingest.sql_database import Database

@@ -1,0 +1,1 @@
+"""MetaTrader 5: what its records mean, and every form they come in."""
