@@ -20,8 +20,8 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ingest.bridges import Sender, Senders
-from ingest.courier import Courier, Parcel, Place
-from ingest.produce import PublishFailed
+from ingest.publish.publisher import PublishFailed
+from ingest.publish.request_publisher import Courier, Parcel, Place
 from ingest.push_answers import MAX_KEY_CHARS, Answer, Answers
 from ingest.push_body import read_body, to_rows
 from ingest.push_problems import Refused, refusal

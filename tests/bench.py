@@ -28,7 +28,7 @@ from commission.terms.catalog import Terms
 from infra.local_kafka import LocalKafka
 from infra.processes.stack import Stack
 from infra.processes.supervisor import collect_rarely
-from ingest.produce import publish, publish_terms
+from ingest.publish.publisher import publish, publish_terms
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import decode_batch, encode

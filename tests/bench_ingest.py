@@ -21,7 +21,7 @@ from infra.connect.topics import ensure_topics
 from infra.local_kafka import LocalKafka
 from infra.sources.files import Input, feed, read_inputs
 from ingest.counts import Counts
-from ingest.produce import publish
+from ingest.publish.publisher import publish
 from ingest.terms import Server
 from schemas.topics import ACCOUNT_BOOK
 from tests.deals_file import write_deals

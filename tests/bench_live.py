@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from commission.client.state import ClientState, IbLink, KycMark
 from commission.events import Deal
 from infra.processes.stack import Stack
-from ingest.produce import publish, publish_terms
+from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from schemas.topics import ACCOUNT_BOOK, MAX_MESSAGE_BYTES, partition_of
 from schemas.wire import encode

@@ -441,7 +441,7 @@ def terms_publish_rates(
     """Publish reference rates of exchange: a file whole or not at all; what is known already does nothing."""
     from infra.connect.settings import kafka_servers, prepare_topics
     from ingest.market import rates_csv
-    from ingest.produce import publish_terms
+    from ingest.publish.publisher import publish_terms
 
     settings = Settings()
     with told():
@@ -460,7 +460,7 @@ def terms_end_period(periods: Annotated[list[str], typer.Argument(help="Such as 
     """Close the statements of periods that are over, once all their deals have been ingested."""
     from commission.terms.records import PeriodEnded
     from infra.connect.settings import kafka_servers, prepare_topics
-    from ingest.produce import publish_terms
+    from ingest.publish.publisher import publish_terms
 
     settings = Settings()
     with told():

@@ -16,7 +16,7 @@ from commission.events import AccountLinked, Deal
 from commission.terms.records import TermsRecord
 from infra.connect.api import ask
 from infra.sources.files import profile_of
-from ingest.produce import publish, publish_decisions, publish_terms
+from ingest.publish.publisher import publish, publish_decisions, publish_terms
 from ingest.reread import Reread, needs_server, reread
 from ingest.sources import BadRow
 from ingest.terms import Server

@@ -24,7 +24,7 @@ from infra.show import show
 from infra.sources.files import feed
 from infra.verify.invariants import Report, verify
 from ingest.counts import Counts
-from ingest.produce import publish_terms
+from ingest.publish.publisher import publish_terms
 from schemas.settings import Settings
 
 

@@ -11,7 +11,7 @@ from infra.connect.ports import listen
 from infra.processes.supervisor import collect_rarely
 from infra.sources.files import profile_of
 from ingest.bridges import HOW_TO_CONFIGURE, Senders
-from ingest.courier import Courier
+from ingest.publish.request_publisher import Courier
 from ingest.push import PREFIX, Desk, create_push_app
 from ingest.terms import load_terms
 from schemas.errors import Unusable

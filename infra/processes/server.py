@@ -23,7 +23,7 @@ from infra.processes.push_server import open_desk, with_push
 from infra.processes.supervisor import collect_rarely
 from infra.proposals.desk import ProposalDesk
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
-from ingest.produce import publish_corrections
+from ingest.publish.publisher import publish_corrections
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 from streams.sink import Sink

@@ -15,7 +15,7 @@ from infra.processes.probe import probe
 from infra.processes.progress import Progress, Watch
 from infra.processes.server import Server
 from infra.processes.supervisor import Process
-from ingest.produce import publish_terms
+from ingest.publish.publisher import publish_terms
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 

@@ -13,7 +13,7 @@ from commission.client.state import ReratingApproved
 from commission.ids import digest
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from infra.proposals.preview import Computed, compute
-from ingest.produce import publish_corrections
+from ingest.publish.publisher import publish_corrections
 from schemas.proposals import CHANGES, Change, Preview, Proposal, State, Step, Wanted
 from schemas.settings import Settings
 from streams.sink import INSERT

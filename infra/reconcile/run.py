@@ -21,7 +21,7 @@ from infra.connect.settings import kafka_servers, prepare_topics
 from infra.connect.topics import partition_counts
 from infra.reconcile.platform_deals import Source
 from ingest.live.comparison import Findings, sweep, tombstone
-from ingest.produce import publish, publish_reconciliation
+from ingest.publish.publisher import publish, publish_reconciliation
 from ingest.sources import Item
 from ingest.terms import Server
 from schemas.errors import Unavailable, Unusable

@@ -11,7 +11,7 @@ from ingest.counts import Counts
 from ingest.detect import CRM_KINDS, detect, lacking, read_any, read_encoded
 from ingest.market import quotes_csv
 from ingest.market.quotes_csv import Quotes, quoted, to_tolerance
-from ingest.produce import PublishReport, publish
+from ingest.publish.publisher import PublishReport, publish
 from ingest.server_time import ServerClock, parse_rule
 from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Said, ServerProfile, UnreadableSource
 from ingest.terms import Broker, Server

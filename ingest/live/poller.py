@@ -14,7 +14,7 @@ from random import SystemRandom
 from commission.events import Deal
 from ingest.counts import Counts
 from ingest.live.cursor_file import Place, PlaceFile
-from ingest.produce import Publisher
+from ingest.publish.publisher import Publisher
 from ingest.sources import Item, LiveSource
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unavailable

@@ -24,7 +24,7 @@ from infra.local_kafka.ports import auto_port
 from infra.processes.progress import STAGE_TOPICS, Watch
 from infra.processes.server import Server
 from infra.processes.supervisor import Process
-from ingest.produce import publish, publish_terms
+from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from streams.sink import log_ends
 from tests.chaos.disk import Disk, limit_files

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from commission.events import Deal
 from infra.local_kafka.jars import write_whole
-from ingest.produce import publish
+from ingest.publish.publisher import publish
 from tests.synthetic import Synthetic
 
 BATCH_DEALS = 20

@@ -13,7 +13,7 @@ from infra.commands.rate import rate
 from infra.processes.stack import Stack
 from infra.processes.supervisor import Process
 from infra.verify.invariants import read_transfers, verify
-from ingest.produce import publish, publish_terms
+from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from schemas.wire import Record
 from tests.build import (

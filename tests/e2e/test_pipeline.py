@@ -22,7 +22,7 @@ from infra.processes.stack import Stack
 from infra.sources.files import feed, read_inputs
 from infra.verify.invariants import Report, read_transfers, verify
 from ingest.counts import Counts
-from ingest.produce import publish, publish_terms
+from ingest.publish.publisher import publish, publish_terms
 from schemas.dead_letters import DeadLetter
 from schemas.settings import Settings
 from schemas.wire import Record, encode

@@ -19,7 +19,7 @@ from infra.processes.stack import Stack
 from infra.sources.files import Input, feed
 from infra.verify.invariants import read_transfers, verify
 from ingest.counts import Counts
-from ingest.produce import publish_terms
+from ingest.publish.publisher import publish_terms
 from schemas.settings import Settings
 from tests.ingest.sql_server import MT5_DEALS, SqlServer, deal, fresh
 from tests.services import mariadb

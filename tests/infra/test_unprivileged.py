@@ -13,7 +13,7 @@ import pytest
 
 from infra.connect.settings import prepare_topics
 from infra.processes.server import running_url
-from ingest.produce import publish
+from ingest.publish.publisher import publish
 from schemas.settings import Settings
 from tests import services
 from tests.build import deal

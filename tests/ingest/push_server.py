@@ -13,7 +13,7 @@ import uvicorn
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from ingest.bridges import Senders
-from ingest.courier import Courier
+from ingest.publish.request_publisher import Courier
 from ingest.push import Desk, create_push_app
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS

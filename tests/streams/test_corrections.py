@@ -21,7 +21,7 @@ from commission.ledger import ledger_hash
 from infra.commands.rate import rate
 from infra.processes.stack import Stack
 from infra.verify.invariants import read_transfers
-from ingest.produce import publish, publish_terms
+from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from streams import corrections
 from streams.worker import build_app

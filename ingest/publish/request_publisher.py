@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from commission.events import AccountLinked, ClientEvent, Deal
 from commission.terms.records import PartnerChanged
-from ingest.produce import CONFIG, METADATA_TIMEOUT_S, PublishFailed
+from ingest.publish.publisher import CONFIG, METADATA_TIMEOUT_S, PublishFailed
 from ingest.sources import Item
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
