@@ -28,9 +28,9 @@ from ingest.mt5 import terminal_csv as mt5_terminal_csv
 from ingest.mt5.dialects import TERMINAL
 from ingest.mt5.json_file import DIALECTS
 from ingest.mt5.record import to_deals
-from ingest.push_body import JSON_LINES, to_rows
-from ingest.push_problems import Refused
-from ingest.push_rows import DEAL_DIALECTS, client_events_of, deals_of, read_row
+from ingest.push.body import JSON_LINES, to_rows
+from ingest.push.problems import Refused
+from ingest.push.rows import DEAL_DIALECTS, client_events_of, deals_of, read_row
 from ingest.server_time import parse_server_time
 from ingest.sources import BadRow, Item, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter

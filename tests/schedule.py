@@ -29,7 +29,7 @@ LONGEST = (
     "one MariaDB",
     "tests/streams/test_corrections.py",
     "tests/e2e/test_two_exports.py",
-    "tests/ingest/test_bridge.py",
+    "tests/ingest/push/test_bridge.py",
     "tests/ingest/mt5/test_deals_csv_fast.py",
     "tests/e2e/test_ingest_killed.py",
     "tests/streams/test_failures.py",

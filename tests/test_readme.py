@@ -24,7 +24,7 @@ import pytest
 
 from api.postbacks.endpoints import load_endpoints
 from infra.plans.suite import read_cases
-from ingest.bridges import Senders
+from ingest.push.senders import Senders
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
 

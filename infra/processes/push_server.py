@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from infra.connect.ports import listen
 from infra.processes.supervisor import collect_rarely
 from infra.sources.files import profile_of
-from ingest.bridges import HOW_TO_CONFIGURE, Senders
 from ingest.publish.request_publisher import Courier
-from ingest.push import PREFIX, Desk, create_push_app
+from ingest.push.app import PREFIX, Desk, create_push_app
+from ingest.push.senders import HOW_TO_CONFIGURE, Senders
 from ingest.terms import load_terms
 from schemas.errors import Unusable
 from schemas.settings import Settings

@@ -17,9 +17,9 @@ import pytest
 from infra.connect.topics import ensure_topics
 from schemas.topics import ACCOUNT_BOOK
 from tests import services
-from tests.ingest.push_server import MT5_TOKEN, Log, push_server
+from tests.ingest.push.push_server import MT5_TOKEN, Log, push_server
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "examples"))
 
 from bridge.outbox import Outbox, OutboxFull  # noqa: E402 # the example is a package beside the project's
@@ -93,7 +93,7 @@ def test_nothing_is_lost_whatever_is_killed(kafka: str, log: Log, tmp_path: Path
             trading.join()
         with push_server(kafka, tmp_path) as address:
             url = address if life else url
-            command = [sys.executable, str(ROOT / "tests" / "ingest" / "bridge_process.py")]
+            command = [sys.executable, str(ROOT / "tests" / "ingest" / "push" / "bridge_process.py")]
             with subprocess.Popen([*command, str(server), str(outbox), url, MT5_TOKEN]) as bridge:
                 if is_last:
                     wait_until_sent(outbox, str(START_S + DEALS))

@@ -16,12 +16,12 @@ import pytest
 from commission.events import ClientRegistered, Deal
 from infra.connect.topics import ensure_topics
 from ingest.mt5 import deals_csv as mt5_deals_csv
-from ingest.push_body import MAX_BODY_BYTES, MAX_ROW_BYTES, MAX_ROWS
+from ingest.push.body import MAX_BODY_BYTES, MAX_ROW_BYTES, MAX_ROWS
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, TERMS, partition_of
 from schemas.wire import encode
 from tests import services
 from tests.ingest.ingest_exports import mt5, row
-from tests.ingest.push_server import CRM_TOKEN, MT4_TOKEN, MT5_TOKEN, Log, push_server
+from tests.ingest.push.push_server import CRM_TOKEN, MT4_TOKEN, MT5_TOKEN, Log, push_server
 
 LINES = "application/x-ndjson"
 JUNE = "2025-06-01T00:00:00Z"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ingest.push_problems import Refused
+from ingest.push.problems import Refused
 from ingest.sources import BadRow
 
 MAX_BODY_BYTES = 4_000_000

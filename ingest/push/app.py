@@ -19,13 +19,12 @@ from typing import cast
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from ingest.bridges import Sender, Senders
 from ingest.publish.publisher import PublishFailed
 from ingest.publish.request_publisher import Courier, Parcel, Place
-from ingest.push_answers import MAX_KEY_CHARS, Answer, Answers
-from ingest.push_body import read_body, to_rows
-from ingest.push_problems import Refused, refusal
-from ingest.push_rows import (
+from ingest.push.body import read_body, to_rows
+from ingest.push.idempotency import MAX_KEY_CHARS, Answer, Answers
+from ingest.push.problems import Refused, refusal
+from ingest.push.rows import (
     DEAL_DIALECTS,
     DealDialect,
     Outcome,
@@ -34,6 +33,7 @@ from ingest.push_rows import (
     deals_of,
     read_row,
 )
+from ingest.push.senders import Sender, Senders
 from schemas.dead_letters import DeadLetter
 
 log = logging.getLogger(__name__)

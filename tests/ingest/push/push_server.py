@@ -12,9 +12,9 @@ from typing import Any
 import uvicorn
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from ingest.bridges import Senders
 from ingest.publish.request_publisher import Courier
-from ingest.push import Desk, create_push_app
+from ingest.push.app import Desk, create_push_app
+from ingest.push.senders import Senders
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS
 from schemas.wire import decode_batch

@@ -19,7 +19,7 @@ from ingest.mt4 import record as mt4_record
 from ingest.mt4.enums import to_transaction
 from ingest.mt5 import dialects as mt5_json
 from ingest.mt5 import record as mt5_record
-from ingest.push_body import Row, to_payload
+from ingest.push.body import Row, to_payload
 from ingest.sources import BadRow, Graveyard, Item, ServerProfile
 from schemas.wire import InvalidRecord, decode
 

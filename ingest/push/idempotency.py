@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from ingest.push_problems import Refused
+from ingest.push.problems import Refused
 
 MAX_ANSWERS = 10_000
 MAX_ANSWER_BYTES = 32_000_000

@@ -15,16 +15,17 @@ from confluent_kafka import Producer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest import push, push_body
-from ingest.bridges import BridgesError, Senders
-from ingest.push_answers import Answer, Answers
-from ingest.push_body import Row, to_rows
-from ingest.push_problems import Refused
-from ingest.push_rows import Outcome, client_events_of, deals_of, read_row
+from ingest.push import app as push
+from ingest.push import body as push_body
+from ingest.push.body import Row, to_rows
+from ingest.push.idempotency import Answer, Answers
+from ingest.push.problems import Refused
+from ingest.push.rows import Outcome, client_events_of, deals_of, read_row
+from ingest.push.senders import BridgesError, Senders
 from schemas.dead_letters import DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS
 from tests.ingest.ingest_exports import mt4, mt5
-from tests.ingest.push_server import CRM_TOKEN, MT5_TOKEN, push_server, senders
+from tests.ingest.push.push_server import CRM_TOKEN, MT5_TOKEN, push_server, senders
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PATH = "/v1/ingest/deals?dialect=ibflow"
