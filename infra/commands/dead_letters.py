@@ -17,7 +17,7 @@ from commission.terms.records import TermsRecord
 from infra.connect.api import ask
 from infra.sources.files import profile_of
 from ingest.publish.publisher import publish, publish_decisions, publish_terms
-from ingest.reread import Reread, needs_server, reread
+from ingest.readers.reread import Reread, needs_server, reread
 from ingest.sources import BadRow
 from ingest.terms import Server
 from schemas.dead_letters import CLOSING, MAX_PAYLOAD_BYTES, Action, DeadLetter, DeadLetterDecision

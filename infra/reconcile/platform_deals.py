@@ -8,7 +8,7 @@ from pathlib import Path
 
 from commission.events import Deal
 from infra.sources.files import profile_of
-from ingest.detect import detect, read_any
+from ingest.readers.detect import detect, read_any
 from ingest.sources import Item, LiveSource, Said, UnreadableSource
 from ingest.terms import Server
 from schemas.dead_letters import DeadLetter

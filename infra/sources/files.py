@@ -8,10 +8,10 @@ from pathlib import Path
 
 from commission.events import Platform
 from ingest.counts import Counts
-from ingest.detect import CRM_KINDS, detect, lacking, read_any, read_encoded
 from ingest.market import quotes_csv
 from ingest.market.quotes_csv import Quotes, quoted, to_tolerance
 from ingest.publish.publisher import PublishReport, publish
+from ingest.readers.detect import CRM_KINDS, detect, lacking, read_any, read_encoded
 from ingest.server_time import ServerClock, parse_rule
 from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Said, ServerProfile, UnreadableSource
 from ingest.terms import Broker, Server

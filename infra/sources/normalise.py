@@ -10,8 +10,8 @@ from commission.events import Platform
 from infra.sources.complaints import Complaints
 from infra.sources.files import profile_of, read_quotes, server_of
 from ingest.counts import Counts
-from ingest.detect import CRM_KINDS, detect, lacking, read_any
 from ingest.market.quotes_csv import quoted
+from ingest.readers.detect import CRM_KINDS, detect, lacking, read_any
 from ingest.server_time import parse_rule
 from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
 from ingest.terms import load_terms

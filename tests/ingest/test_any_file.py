@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from commission.events import Deal
 from infra.cli.app import app
 from ingest.counts import MAX_REASONS_TOLD, Counts
-from ingest.detect import detect, read_any
+from ingest.readers.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import decode, encode

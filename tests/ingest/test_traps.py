@@ -16,7 +16,7 @@ import pytest
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.ledger import ledger_hash
 from commission.terms.records import CommissionShare, Component
-from ingest.detect import read_any
+from ingest.readers.detect import read_any
 from ingest.sources import ServerProfile
 from schemas.wire import Record
 from tests.build import Told, at, ended, exchange, partner, per_lot, period, plan, rates, run, symbol

@@ -11,7 +11,7 @@ import pytest
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.ledger import ledger_hash
-from ingest.detect import read_any
+from ingest.readers.detect import read_any
 from tests.build import Told, at, partner, per_lot, plan, run, symbol
 from tests.ingest.ingest_exports import RECEIVED, mt4, mt5, row, sorted_out, statement, ticket
 from tests.ingest.ingest_exports import csv_file as manager_csv

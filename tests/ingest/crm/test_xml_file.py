@@ -14,7 +14,7 @@ from commission.events import AccountLinked, ClientRegistered, DepositCleared
 from ingest.counts import Counts
 from ingest.crm.csv_file import read as read_csv
 from ingest.crm.xml_file import MAX_DEPTH, MAX_FIELDS, MAX_RECORD_BYTES, read
-from ingest.detect import detect, read_any
+from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.wire import encode
 from tests.ingest.ingest_exports import RECEIVED, csv_file, damage, sorted_out

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
 from ingest.mt4 import json_file as mt4_json_file
+from ingest.readers.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from schemas.wire import encode
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
 from ingest.mt4.sql_dump import read
-from ingest.reread import reread
+from ingest.readers.detect import detect, read_any
+from ingest.readers.reread import reread
 from ingest.sources import UnreadableSource
 from tests.ingest.ingest_exports import NEW_YORK, RECEIVED, ledger, mt4, mt5, sorted_out, statement, ticket
 

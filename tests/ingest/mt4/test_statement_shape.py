@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from infra.cli.app import app
 from infra.sources.files import profile_of, server_of
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
 from ingest.mt4.statement_columns import TEMPLATE, to_columns
+from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from ingest.terms import load_terms
 from schemas.wire import decode

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ingest import detect
 from ingest.counts import Counts
 from ingest.formats.csv_rows import MAX_ROW_BYTES
 from ingest.mt5 import deals_csv_fast as mt5_deals_frame
 from ingest.mt5 import deals_csv_fast_scan as mt5_frame_scan
 from ingest.mt5.deals_csv import read
 from ingest.mt5.deals_csv_fast import read_encoded
+from ingest.readers import detect
 from ingest.sources import EncodedDeals, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
 from schemas.wire import decode, encode

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
 from ingest.formats import json_text
 from ingest.formats.json_text import read_json
 from ingest.mt5.json_file import read
+from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out

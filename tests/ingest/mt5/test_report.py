@@ -13,8 +13,8 @@ from commission.client.positions import fill_of, split_volume, with_fill
 from commission.client.state import Position
 from commission.events import Deal
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
 from ingest.mt5.report import read
+from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from tests.build import PARTNERS, SYMBOLS, linked, per_lot, plan, registered, run, symbol
 from tests.ingest.ingest_exports import RECEIVED, ledger, mt5, row, sorted_out

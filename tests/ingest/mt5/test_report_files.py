@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from infra.cli.app import app
-from ingest.detect import detect, read_any
 from ingest.formats import xlsx
 from ingest.formats.grid import PIECE_ROWS
 from ingest.formats.xlsx import plain_number, xlsx_rows
 from ingest.mt5.report import read
+from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.dead_letters import DeadLetter
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt5, sorted_out

@@ -12,7 +12,7 @@ from commission.events import Deal
 from ingest.counts import Counts
 from ingest.mt5.sql import Mt5Sql
 from ingest.mt5.sql_dump import read
-from ingest.reread import needs_server, reread
+from ingest.readers.reread import needs_server, reread
 from ingest.sources import BadRow, UnreadableSource
 from ingest.sql_database import Database
 from schemas.dead_letters import DeadLetter

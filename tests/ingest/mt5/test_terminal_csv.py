@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ingest.counts import Counts
-from ingest.detect import detect, read_any
 from ingest.mt5.terminal_csv import read
-from ingest.reread import reread
+from ingest.readers.detect import detect, read_any
+from ingest.readers.reread import reread
 from ingest.sources import UnreadableSource
 from tests.ingest.ingest_exports import RECEIVED, ledger, mt4, mt5, sorted_out
 from tests.ingest.mt5.records import TEN, terminal

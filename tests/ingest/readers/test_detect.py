@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.detect import detect, read_any
+from ingest.readers.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from tests.ingest.ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, statement, ticket
 from tests.ingest.ingest_reports import COLUMNS, cash

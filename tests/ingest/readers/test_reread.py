@@ -9,12 +9,12 @@ import pytest
 
 from commission.events import Deal, DepositCleared
 from ingest.crm import csv_file as crm_csv
-from ingest.detect import read_any
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt5 import deals_csv as mt5_deals_csv
 from ingest.push.body import JSON_LINES, to_rows
 from ingest.push.rows import Reading, client_events_of, deals_of, read_row
-from ingest.reread import needs_server, reread
+from ingest.readers.detect import read_any
+from ingest.readers.reread import needs_server, reread
 from ingest.sources import BadRow
 from schemas.dead_letters import DeadLetter, bury
 from schemas.wire import encode

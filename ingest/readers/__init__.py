@@ -1,0 +1,1 @@
+"""Which reader a file is for, and a dead letter read again."""
