@@ -13,7 +13,7 @@ from commission.events import Deal
 from ingest.mt5.sql import Mt5Sql
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
-from ingest.sql_database import Address, Database
+from ingest.sql.database import Address, Database
 from tests.ingest.sql_server import FILETIME_OF_1970, MT5_DEALS
 from tests.peak import peak_mb
 from tests.services import mariadb

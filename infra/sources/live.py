@@ -8,7 +8,7 @@ from ingest.mt4.sql import Mt4Sql
 from ingest.mt5.sql import Mt5Sql
 from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import LiveSource, UnreadableSource
-from ingest.sql_database import Address, Database
+from ingest.sql.database import Address, Database
 from ingest.terms import Server
 
 

@@ -18,9 +18,9 @@ from ingest.mt4.dialects import to_record
 from ingest.mt4.record import to_deals
 from ingest.server_time import ServerClock
 from ingest.sources import BadRow, Graveyard, Item, Page, ServerProfile, UnreadableSource
-from ingest.sql_cells import ToNumber, number_readers, wall_clock
-from ingest.sql_database import Database, Family, Now, Row
-from ingest.sql_walk import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk
+from ingest.sql.cells import ToNumber, number_readers, wall_clock
+from ingest.sql.database import Database, Family, Now, Row
+from ingest.sql.keyset import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk
 
 KIND = "mt4-sql"
 TABLE = "mt4_trades"

@@ -18,8 +18,8 @@ from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
 from ingest.mt4.sql import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import MIN_YEAR, RepeatedHour
 from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
-from ingest.sql_cells import double, wall_clock
-from ingest.sql_csv import MAX_ROWS, NULLS, kept_cells, to_line
+from ingest.sql.cells import double, wall_clock
+from ingest.sql.dump import MAX_ROWS, NULLS, kept_cells, to_line
 
 KIND = "mt4-sql-csv"
 COLUMNS = (*FAMILIES, "CURRENCY", "GROUP")

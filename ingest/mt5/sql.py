@@ -17,9 +17,9 @@ from ingest.mt5.dialects import MANAGER, to_record
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.server_time import ServerClock
 from ingest.sources import BadRow, Graveyard, Item, Page, ServerProfile, UnreadableSource
-from ingest.sql_cells import ToNumber, number_readers, wall_clock
-from ingest.sql_database import Database, Family, Row, Table
-from ingest.sql_walk import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk
+from ingest.sql.cells import ToNumber, number_readers, wall_clock
+from ingest.sql.database import Database, Family, Row, Table
+from ingest.sql.keyset import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk
 
 KIND = "mt5-sql"
 OVERLAP = timedelta(minutes=10)

@@ -15,8 +15,8 @@ from ingest.mt5.dialects import hand_edits
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.sql import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
 from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
-from ingest.sql_cells import double
-from ingest.sql_csv import MAX_ROWS, NULLS, kept_cells, to_line
+from ingest.sql.cells import double
+from ingest.sql.dump import MAX_ROWS, NULLS, kept_cells, to_line
 
 KIND = "mt5-sql-csv"
 COLUMNS = (*FAMILIES, "Currency", "Group")

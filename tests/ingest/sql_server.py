@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pymysql
 
-from ingest.sql_database import Address
+from ingest.sql.database import Address
 
 FILETIME_OF_1970 = 116_444_736_000_000_000
 """Tenths of microseconds from 1601 to 1970: 11,644,473,600 seconds."""

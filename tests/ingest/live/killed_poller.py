@@ -18,7 +18,7 @@ from ingest.live.poller import Polling
 from ingest.mt5.sql import Mt5Sql
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
-from ingest.sql_database import Address, Database
+from ingest.sql.database import Address, Database
 
 
 class DyingFile(PlaceFile):

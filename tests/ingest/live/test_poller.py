@@ -21,7 +21,7 @@ from ingest.mt5.sql import Mt5Sql
 from ingest.publish import publisher
 from ingest.server_time import parse_rule
 from ingest.sources import Item, Page, ServerProfile
-from ingest.sql_database import Database
+from ingest.sql.database import Database
 from schemas.dead_letters import bury
 from schemas.errors import Unavailable
 from schemas.topics import ACCOUNT_BOOK

@@ -11,7 +11,7 @@ from commission.events import Deal
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.sql import Mt4Sql
 from ingest.sources import Item, ServerProfile, UnreadableSource
-from ingest.sql_database import Database
+from ingest.sql.database import Database
 from schemas.dead_letters import DeadLetter
 from tests.ingest.ingest_exports import RECEIVED, mt4, statement
 from tests.ingest.ingest_exports import ticket as statement_ticket

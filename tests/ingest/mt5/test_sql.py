@@ -16,7 +16,7 @@ from commission.events import Deal
 from ingest.mt5 import deals_csv as mt5_deals_csv
 from ingest.mt5.sql import OVERLAP, Mt5Sql
 from ingest.sources import Item, ServerProfile, UnreadableSource
-from ingest.sql_database import Address, Database
+from ingest.sql.database import Address, Database
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unavailable
 from tests.ingest.ingest_exports import RECEIVED, csv_file, mt5, row

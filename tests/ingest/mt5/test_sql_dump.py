@@ -14,7 +14,7 @@ from ingest.mt5.sql import Mt5Sql
 from ingest.mt5.sql_dump import read
 from ingest.readers.reread import needs_server, reread
 from ingest.sources import BadRow, UnreadableSource
-from ingest.sql_database import Database
+from ingest.sql.database import Database
 from schemas.dead_letters import DeadLetter
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
 from tests.ingest.sql_server import DUMPED, MT5_DEALS, SqlServer, deal, dump, dumped

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, TableClause, and_, or_, select
 
 from ingest.sources import UnreadableSource
-from ingest.sql_database import Database, Row, Table
+from ingest.sql.database import Database, Row, Table
 
 MAX_CURSOR_CHARS = 100_000
 
