@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from ingest.terms import Broker, load_terms
+from ingest.terms.folder import Broker, load_terms
 
 FOLDER = Path(__file__).parent.parent / "examples" / "broker"
 CANCELLED_DEAL = "41001827"

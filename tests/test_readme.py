@@ -265,7 +265,7 @@ def test_no_block_is_forgotten() -> None:
     run = {"README.md", "infra/README.md", "commission/README.md", "api/README.md"}
     run |= {"examples/plans/README.md", "examples/bridge/README.md", "infra/local_kafka/README.md"}
     named = {file for file, _ in NOT_TYPED}
-    checked_elsewhere = {"docs/terms-reference.md"}  # by tests/ingest/test_terms_reference.py
+    checked_elsewhere = {"docs/terms-reference.md"}  # by tests/ingest/terms/test_reference.py
     found = {str(path.relative_to(ROOT)) for path in READMES}
     assert set() == found - run - named - checked_elsewhere
     unused = [

@@ -247,7 +247,7 @@ def ingest(
     from ingest.counts import Counts
     from ingest.mt4.statement_columns import to_columns
     from ingest.sources import Said
-    from ingest.terms import load_terms
+    from ingest.terms.folder import load_terms
 
     settings, counts = Settings(), Counts()
     with told():
@@ -343,7 +343,7 @@ def rate(
     """Fold an events file through all books in memory, without Kafka; print transfers as JSON lines."""
     from infra.commands.rate import rate as run
     from infra.commands.rate import read_events
-    from ingest.terms import load_terms
+    from ingest.terms.folder import load_terms
     from schemas.wire import encode
 
     with told():
@@ -403,7 +403,7 @@ def verify(
 @terms_app.command("check")
 def terms_check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
     """Check a folder of terms; every problem with its file and line."""
-    from ingest.terms import load_terms
+    from ingest.terms.folder import load_terms
 
     with told():
         broker = load_terms(folder)
@@ -415,7 +415,7 @@ def terms_check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=Fa
 @terms_app.command("reference")
 def terms_reference() -> None:
     """Print every key of the terms files with its default and an example, as Markdown."""
-    from ingest.terms_reference import reference
+    from ingest.terms.reference import reference
 
     typer.echo(reference(), nl=False)
 

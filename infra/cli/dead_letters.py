@@ -15,7 +15,7 @@ from schemas.errors import Unusable
 from schemas.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.terms import Server
+    from ingest.terms.folder import Server
 
 letters_app = typer.Typer(
     name="dead-letters",
@@ -237,7 +237,7 @@ def _chosen(settings: Settings, ids: list[str], wanted: Any, *, everything: bool
 
 
 def _servers(terms: Path | None) -> "dict[str, Server]":
-    from ingest.terms import load_terms
+    from ingest.terms.folder import load_terms
 
     return dict(load_terms(terms).servers) if terms is not None else {}
 

@@ -94,7 +94,7 @@ def what_if(
     from infra.what_if.report import tables, to_csv_file, to_html, to_json
     from infra.what_if.simulate import Window
     from infra.what_if.simulate import what_if as run
-    from ingest.terms import load_terms
+    from ingest.terms.folder import load_terms
 
     window = Window(since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))
     with told():

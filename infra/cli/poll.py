@@ -82,7 +82,7 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
     from infra.sources.live import interval_s, open_source
     from ingest.live.cursor_file import PlaceFile
     from ingest.live.poller import Polling
-    from ingest.terms import load_terms
+    from ingest.terms.folder import load_terms
 
     settings, begin = Settings(), _moment(since)
     servers = load_terms(terms).servers
@@ -112,7 +112,7 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
 
 
 def _moment(text: str) -> "datetime | None":
-    from ingest.yaml_page import to_moment
+    from ingest.terms.yaml_page import to_moment
 
     if not text:
         return None

@@ -63,7 +63,7 @@ def reconcile(
     from infra.reconcile.run import reconcile as run
     from infra.sources.files import server_of
     from infra.sources.live import open_source
-    from ingest.terms import load_terms
+    from ingest.terms.folder import load_terms
 
     with told():
         found_server = server_of(load_terms(terms), server)

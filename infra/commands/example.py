@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.sources.files import Input
-from ingest.terms import Broker, load_terms
+from ingest.terms.folder import Broker, load_terms
 
 INSTALLED = Path(__file__).parent / "example_broker"
 """Where the wheel puts it; a checkout has it among its examples."""

@@ -22,8 +22,8 @@ from pydantic import (
 from commission.events import LOT_E8, KycStatus
 from commission.money import Money
 from commission.terms.records import PartnerDefined, TermsRecord
-from ingest.terms import InvalidTerms, Problem, load_plan_file
-from ingest.yaml_page import Fields, Items, line_of, to_moment
+from ingest.terms.folder import InvalidTerms, Problem, load_plan_file
+from ingest.terms.yaml_page import Fields, Items, line_of, to_moment
 
 MAX_TIMES = 1_000
 """Clients one entry may stand for."""

@@ -22,8 +22,8 @@ from commission.terms.records import (
 from infra.plans.cases import load_cases
 from infra.plans.run import fold
 from infra.plans.suite import is_terms_folder
-from ingest.terms import load_terms
-from ingest.yaml_page import to_decimal
+from ingest.terms.folder import load_terms
+from ingest.terms.yaml_page import to_decimal
 from schemas.errors import Unusable
 
 MAX_CHAINS = 50

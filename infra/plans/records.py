@@ -20,7 +20,7 @@ from commission.events import (
 )
 from commission.terms.records import PartnerDefined, PeriodDefined, PeriodEnded, SymbolDefined, TermsRecord
 from infra.plans.cases import Case, ClientLine, DealLine, EventLine
-from ingest.terms import DEMO_SERVER
+from ingest.terms.folder import DEMO_SERVER
 from schemas.wire import Record
 
 MONTHS_BEFORE, MONTHS_AFTER = 6, 2

@@ -13,7 +13,7 @@ from infra.sources.files import profile_of
 from ingest.publish.request_publisher import Courier
 from ingest.push.app import PREFIX, Desk, create_push_app
 from ingest.push.senders import HOW_TO_CONFIGURE, Senders
-from ingest.terms import load_terms
+from ingest.terms.folder import load_terms
 from schemas.errors import Unusable
 from schemas.settings import Settings
 

@@ -3,13 +3,13 @@
 import os
 
 from infra.sources.files import profile_of
-from ingest.feeds import DEFAULT_INTERVAL_S, SqlFeed, WebFeed
 from ingest.mt4.sql import Mt4Sql
 from ingest.mt5.sql import Mt5Sql
 from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import LiveSource, UnreadableSource
 from ingest.sql.database import Address, Database
-from ingest.terms import Server
+from ingest.terms.feeds import DEFAULT_INTERVAL_S, SqlFeed, WebFeed
+from ingest.terms.folder import Server
 
 
 def open_source(server: Server) -> LiveSource:

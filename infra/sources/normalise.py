@@ -14,7 +14,7 @@ from ingest.market.quotes_csv import quoted
 from ingest.readers.detect import CRM_KINDS, detect, lacking, read_any
 from ingest.server_time import parse_rule
 from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
-from ingest.terms import load_terms
+from ingest.terms.folder import load_terms
 from schemas.dead_letters import DeadLetter
 from schemas.wire import encode
 

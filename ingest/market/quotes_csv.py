@@ -17,7 +17,7 @@ from ingest.formats.cells import shown, to_amount, to_symbol
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.server_time import MAX_YEAR, MIN_YEAR, ServerClock, TimeReader, to_us
 from ingest.sources import BadRow, Graveyard, Item, UnreadableSource
-from ingest.yaml_page import to_moment
+from ingest.terms.yaml_page import to_moment
 from schemas.dead_letters import DeadLetter
 
 KIND = "quotes-csv"

@@ -11,8 +11,8 @@ from ingest.formats.cells import shown
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.server_time import MAX_YEAR, MIN_YEAR
 from ingest.sources import BadRow, UnreadableSource, check_size
-from ingest.terms import InvalidTerms
-from ingest.yaml_page import Problem, to_decimal, to_moment
+from ingest.terms.folder import InvalidTerms
+from ingest.terms.yaml_page import Problem, to_decimal, to_moment
 
 KIND = "rates-csv"
 MAX_BYTES = 16_000_000

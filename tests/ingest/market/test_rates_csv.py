@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from commission.terms.records import RatePublished
 from ingest.market import rates_csv
 from ingest.sources import UnreadableSource
-from ingest.terms import InvalidTerms
+from ingest.terms.folder import InvalidTerms
 from schemas.wire import decode, encode
 from streams.local import LocalPipeline
 from tests.build import ANNA, PARTNERS, SYMBOLS, at, deal, partner, per_lot, plan, told

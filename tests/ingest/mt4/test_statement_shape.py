@@ -12,7 +12,7 @@ from ingest.counts import Counts
 from ingest.mt4.statement_columns import TEMPLATE, to_columns
 from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
-from ingest.terms import load_terms
+from ingest.terms.folder import load_terms
 from schemas.wire import decode
 from tests.ingest.ingest_exports import RECEIVED, TITLES, ledger, mt4, sorted_out, statement, ticket, tr
 from tests.ingest.ingest_reports import xlsx_file, xlsx_parts, zip_file

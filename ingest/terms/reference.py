@@ -1,8 +1,8 @@
 """Every key of the terms files with its default and an example, made from what reads them.
 
 Keys, types, defaults and meanings are those of the values that `yaml_values.py` reads and of the constants
-that `terms.py` and `feeds.py` check; examples, and the words for the keys of broker.yaml, stand in
-`terms_examples.py`. A key without an example is an error, so no key can be forgotten.
+that `folder.py` and `feeds.py` check; examples, and the words for the keys of broker.yaml, stand in
+`examples.py`. A key without an example is an error, so no key can be forgotten.
 """
 
 import inspect
@@ -38,9 +38,9 @@ from commission.terms.records import (
     Tiers,
     When,
 )
-from ingest import feeds, terms
-from ingest.terms_examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
-from ingest.yaml_values import keys_of, required_keys
+from ingest.terms import feeds, folder
+from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
+from ingest.terms.yaml_values import keys_of, required_keys
 from schemas.plan_schema import docstrings
 
 PARTS = (
@@ -80,19 +80,19 @@ def reference() -> str:
 def _lines() -> Iterator[str]:
     yield from (FORMS, "")
     yield from ("## broker.yaml", "", _yaml("broker.yaml"))
-    yield from _listed("### calendar", terms.CALENDAR_NEEDED, (), BROKER)
-    yield from _listed("### servers, each by its name", terms.SERVER_NEEDED, terms.SERVER_OPTIONAL, SERVER)
+    yield from _listed("### calendar", folder.CALENDAR_NEEDED, (), BROKER)
+    yield from _listed("### servers, each by its name", folder.SERVER_NEEDED, folder.SERVER_OPTIONAL, SERVER)
     title = "### feed of kind mt5-sql or mt4-sql"
     yield from _listed(title, feeds.SQL_NEEDED, feeds.SQL_OPTIONAL, FEED)
     yield from _listed("### feed of kind mt5-web-api", feeds.WEB_NEEDED, feeds.WEB_OPTIONAL, FEED)
     yield from ("## symbols.yaml", "", _yaml("symbols.yaml"))
-    yield from _of(SymbolDefined, only=(*terms.SYMBOL_NEEDED, *terms.SYMBOL_OPTIONAL))
+    yield from _of(SymbolDefined, only=(*folder.SYMBOL_NEEDED, *folder.SYMBOL_OPTIONAL))
     yield from ("## partners.yaml", "", _yaml("partners.yaml"))
     yield from _of(PartnerDefined, more=PARTNER)
     for entry in (ParentLink, PlanAssignment, StatusChange):
         yield from _of(entry)
     yield from ("## rates.yaml", "", _yaml("rates.yaml"))
-    yield from _listed("### an entry of rates", terms.RATES_NEEDED, terms.RATES_OPTIONAL, RATES)
+    yield from _listed("### an entry of rates", folder.RATES_NEEDED, folder.RATES_OPTIONAL, RATES)
     yield from ("## plans.yaml, and the files of plans/", "", _yaml("plans.yaml"))
     yield from _of(PlanDefined)
     yield from _of(DealComponent)
@@ -135,7 +135,7 @@ def _row(cls: type, key: str) -> Row:
     (field,) = (one for one in fields(cls) if one.name == name)
     hint = get_type_hints(cls)[name]
     is_needed = key in required_keys(cls) or key == "kind"
-    needed = is_needed and not (cls is SymbolDefined and key not in terms.SYMBOL_NEEDED)
+    needed = is_needed and not (cls is SymbolDefined and key not in folder.SYMBOL_NEEDED)
     told = docstrings().get(cls.__name__, {}).get(name, "")
     default = "**needed**" if needed else _default(cls, key, field)
     return Row(key, _takes(cls, key, hint), default, example_of(cls, key), " ".join(told.split()))

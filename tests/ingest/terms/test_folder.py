@@ -23,7 +23,7 @@ from commission.terms.records import (
     SpreadShare,
     SymbolDefined,
 )
-from ingest.terms import (
+from ingest.terms.folder import (
     MAX_FILE_BYTES,
     Broker,
     InvalidTerms,

@@ -13,15 +13,16 @@ from commission.terms.records import (
     PlanDefined,
     SymbolDefined,
 )
-from ingest import feeds, terms, terms_reference
-from ingest.feeds import SqlFeed, WebFeed
-from ingest.terms import load_terms
-from ingest.terms_examples import BROKER, FEED, PARTNER, RATES, SERVER
-from ingest.terms_reference import OTHERS, PARTS, example_of, reference, title_of
-from ingest.yaml_page import open_page
-from ingest.yaml_values import keys_of, read_value, required_keys
+from ingest.terms import feeds, folder
+from ingest.terms import reference as terms_reference
+from ingest.terms.examples import BROKER, FEED, PARTNER, RATES, SERVER
+from ingest.terms.feeds import SqlFeed, WebFeed
+from ingest.terms.folder import load_terms
+from ingest.terms.reference import OTHERS, PARTS, example_of, reference, title_of
+from ingest.terms.yaml_page import open_page
+from ingest.terms.yaml_values import keys_of, read_value, required_keys
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "terms-reference.md"
 ENTRIES = (terms_reference.ParentLink, terms_reference.PlanAssignment, terms_reference.StatusChange)
 VALUES = (*(PlanDefined, PartnerDefined, *ENTRIES, *get_args(AnyDealComponent), *OTHERS, *PARTS),)
@@ -35,7 +36,7 @@ def test_the_page_is_current() -> None:
 def test_the_folder_on_the_page_loads(tmp_path: Path) -> None:
     """Its blocks are a folder without a warning: feeds, `close_reopen`, dated plans, two versions."""
     found = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert list(terms.FILES[:2]) == [name for name, _ in found][:2]
+    assert list(folder.FILES[:2]) == [name for name, _ in found][:2]
     for name, text in found:
         (tmp_path / name).write_text(text)
     broker = load_terms(tmp_path)
@@ -55,9 +56,9 @@ def test_the_folder_on_the_page_loads(tmp_path: Path) -> None:
 
 def test_every_key_of_broker_yaml_is_told() -> None:
     """The words are of the keys that are read, none less and none more; defaults are the readers'."""
-    assert set(terms.CALENDAR_NEEDED) == BROKER.keys()
-    assert {*terms.SERVER_NEEDED, *terms.SERVER_OPTIONAL} == SERVER.keys()
-    assert {*terms.RATES_NEEDED, *terms.RATES_OPTIONAL} == RATES.keys()
+    assert set(folder.CALENDAR_NEEDED) == BROKER.keys()
+    assert {*folder.SERVER_NEEDED, *folder.SERVER_OPTIONAL} == SERVER.keys()
+    assert {*folder.RATES_NEEDED, *folder.RATES_OPTIONAL} == RATES.keys()
     read = {*feeds.SQL_NEEDED, *feeds.SQL_OPTIONAL, *feeds.WEB_NEEDED, *feeds.WEB_OPTIONAL}
     assert read == FEED.keys()
     assert (f"`{feeds.DEFAULT_PORT}`", f"`{feeds.DEFAULT_INTERVAL_S}`") == (
@@ -94,7 +95,7 @@ def reads(tmp_path: Path, cls: Any, keys: list[str]) -> list[str]:
     assert page is not None
     data = page.top("a value")
     if cls is PartnerDefined:
-        terms._open_partner(page, data)
+        folder._open_partner(page, data)
     value, _ = read_value(page, cls, data, "a value", 1)
     assert value is not None or page.problems
     return [str(problem) for problem in page.problems]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from commission.events import Platform
 from ingest.mt5.web_access import MAX_CONNECTIONS, MAX_REQUESTS_PER_S, WebApi
-from ingest.yaml_page import Fields, Page, Text, to_whole
+from ingest.terms.yaml_page import Fields, Page, Text, to_whole
 
 SqlKind = Literal["mt5-sql", "mt4-sql"]
 MIN_INTERVAL_S, MAX_INTERVAL_S = 1, 3_600

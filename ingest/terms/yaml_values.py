@@ -25,7 +25,7 @@ from commission.terms.records import (
     Rate,
     StatusChange,
 )
-from ingest.yaml_page import (
+from ingest.terms.yaml_page import (
     DECIMAL_HINT,
     FLAG_HINT,
     ID_HINT,

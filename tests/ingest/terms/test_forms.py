@@ -26,8 +26,8 @@ from commission.terms.records import (
     Tiers,
     When,
 )
-from ingest.terms import InvalidTerms, PlanFile, load_plan_file, load_terms
-from ingest.yaml_page import Fields, Text
+from ingest.terms.folder import InvalidTerms, PlanFile, load_plan_file, load_terms
+from ingest.terms.yaml_page import Fields, Text
 
 D = Decimal
 SYMBOLS = """\

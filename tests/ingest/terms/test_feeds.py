@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from infra.sources.live import interval_s, open_source
-from ingest.feeds import SqlFeed, WebFeed
 from ingest.mt4.sql import Mt4Sql
 from ingest.mt5.sql import Mt5Sql
 from ingest.mt5.web_access import WebApi
 from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import UnreadableSource
-from ingest.terms import InvalidTerms, Server, load_terms
+from ingest.terms.feeds import SqlFeed, WebFeed
+from ingest.terms.folder import InvalidTerms, Server, load_terms
 
-EXAMPLE = Path(__file__).parents[2] / "examples/broker/terms"
+EXAMPLE = Path(__file__).parents[3] / "examples/broker/terms"
 FEED = "kind: mt5-sql, host: db.example.com, database: mt5, user: ibflow, password_env: MT5_PASSWORD"
 
 WEB = "kind: mt5-web-api, url: https://mt5.example.com, login: 7, password_env: MT5_PASSWORD, groups: [real*]"

@@ -22,10 +22,10 @@ from commission.terms.records import (
     SymbolDefined,
     TermsRecord,
 )
-from ingest.feeds import Feed, read_feed
 from ingest.server_time import EXAMPLES, parse_rule
 from ingest.sources import MarginMode, check_server
-from ingest.yaml_page import (
+from ingest.terms.feeds import Feed, read_feed
+from ingest.terms.yaml_page import (
     DECIMAL_HINT,
     MAX_FILE_BYTES,
     MOMENT_HINT,
@@ -40,7 +40,7 @@ from ingest.yaml_page import (
     to_decimal,
     to_moment,
 )
-from ingest.yaml_values import keys_of, line_at, read_value
+from ingest.terms.yaml_values import keys_of, line_at, read_value
 from schemas.errors import Unusable
 from schemas.wire import MAX_RECORD_BYTES, encode
 
