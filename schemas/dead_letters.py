@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from schemas.operations import MAX_REASON_CHARS, Name
+from schemas.stops import MAX_REASON_CHARS, Name
 
 MAX_PAYLOAD_BYTES = 64_000
 """Bytes kept of one bad row, as many as a record may have; what is longer is cut, and `payload_bytes` tells

@@ -25,7 +25,7 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
 
 SOURCE_HEADER = "ibflow-source"
-"""Kafka header of what a stage sent: the source position, see `schemas.sources`."""
+"""Kafka header of what a stage sent: the source position, see `schemas.positions`."""
 
 LEDGER_TOPICS = (PARTNER_BOOK, SETTLEMENTS, REJECTIONS, MILESTONES)
 """What leaves the pipeline: the ledger's rows and what explains their absence."""

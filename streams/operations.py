@@ -7,7 +7,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from schemas.errors import Unavailable
-from schemas.operations import OPERATION, Operation, Operations, decode_operation
+from schemas.stops import OPERATION, Operation, Operations, decode_operation
 from schemas.topics import OPERATIONS
 
 ASK_SECONDS = 10.0

@@ -27,9 +27,10 @@ from commission.terms.records import (
     RatePublished,
     SymbolDefined,
 )
-from schemas import sources, topics
+from schemas import positions as sources
+from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter, bury
-from schemas.sources import Position
+from schemas.positions import Position
 from schemas.wire import InvalidRecord, Record, batches, decode, decode_batch, encode
 from streams.stages import Stage
 

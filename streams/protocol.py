@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from schemas.sources import Segment, joined, origin_of
+from schemas.positions import Segment, joined, origin_of
 from schemas.topics import SETTLEMENTS
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
 from streams.partition import Message, Partition

@@ -31,11 +31,12 @@ from commission.events import (
 )
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.terms.records import PartnerChanged, PartnerDefined, PeriodDefined, PlanDefined
-from schemas import sources, topics
+from schemas import positions as sources
+from schemas import topics
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
-from schemas.operations import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
+from schemas.positions import Position
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
-from schemas.sources import Position
+from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import InvalidRecord, decode_batch, encode
 
 log = logging.getLogger("ibflow.sink")

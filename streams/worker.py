@@ -16,7 +16,7 @@ from faust.exceptions import ProducerSendError
 from faust.types import TP, EventT, StreamT
 
 from schemas.errors import Unavailable
-from schemas.operations import Operations, PartitionStopped, stopped
+from schemas.stops import Operations, PartitionStopped, stopped
 from schemas.topics import MAX_MESSAGE_BYTES, SOURCE_HEADER
 from streams.changelog import Changelog, FencedError, StoreError
 from streams.corrections import App, Consumer, Producer

@@ -13,8 +13,8 @@ from api.queries.operations import stopped_partitions
 from api.queries.partners import tree, walk
 from api.queries.periods import interval, periods
 from api.queries.transfers import TransferFilter
-from schemas.operations import PartitionStopped
 from schemas.reconciliations import Hole
+from schemas.stops import PartitionStopped
 
 NEWEST = 15
 MAX_STATEMENTS = 500

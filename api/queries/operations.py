@@ -1,7 +1,7 @@
 """Partitions that are stopped, from the log of operations as the sink stored it."""
 
 from api.ledger import Ledger
-from schemas.operations import Operations, PartitionStopped, decode_operation
+from schemas.stops import Operations, PartitionStopped, decode_operation
 
 MAX_OPERATIONS = 10_000
 """Newest stops and decisions looked at; a person makes each of the decisions."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
-from schemas import sources, topics
+from schemas import positions, topics
 
 MAX_STEPS = 8
 """Messages behind one another; the longest way is settlement, partner, client and account book."""
@@ -94,8 +94,8 @@ def _steps(ledger: Ledger, place: tuple[str, int, int], wanted: _Wanted) -> Iter
         yield {**step, "source": source, "missing": False, "by": by, "lines": named, "others": others}
         if not source:
             return
-        origin, _ = sources.origin_of(source)
-        behind, _ = sources.position_of_line(source, lines.index(named[0]) if named else 0)
+        origin, _ = positions.origin_of(source)
+        behind, _ = positions.position_of_line(source, lines.index(named[0]) if named else 0)
         topic, _, number = origin.rpartition("/")
         place = topic, int(number), behind
 

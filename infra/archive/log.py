@@ -25,9 +25,9 @@ from fastapi.responses import StreamingResponse
 from commission.outputs import Statement, Transfer
 from infra.archive.held_deals import HELD_QUERIES
 from infra.connect.topics import partition_counts
-from schemas import sources, topics
+from schemas import positions, topics
 from schemas.errors import Unavailable
-from schemas.operations import Operations, decode_operation
+from schemas.stops import Operations, decode_operation
 from schemas.wire import decode_batch
 
 BLOCK_MESSAGES = 100
@@ -126,7 +126,7 @@ class MemoryLog:
 
     def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
         """The newest position of each origin."""
-        return dict(sources.origin_of(m.source) for m in self.topics[topic][partition] if m.source)
+        return dict(positions.origin_of(m.source) for m in self.topics[topic][partition] if m.source)
 
     def strays(self) -> int:
         """None: rows are read from messages."""
@@ -143,9 +143,9 @@ def _rows_of(messages: Iterator[Logged]) -> Iterator[Stored]:
     for message in messages:
         if not message.source:
             continue
-        for source, value in sources.split(message.source, message.value):
-            origin, position = sources.origin_of(source)
-            if position <= seen.get(origin, sources.NOWHERE):
+        for source, value in positions.split(message.source, message.value):
+            origin, position = positions.origin_of(source)
+            if position <= seen.get(origin, positions.NOWHERE):
                 continue
             seen[origin] = position
             yield Stored(source, [one for one in decode_batch(value) if isinstance(one, ROW_RECORDS)])
@@ -232,7 +232,7 @@ class KafkaLog:
         """The rows the topic holds."""
         reached = self._reached[topic, partition] = {}
         for stored in _rows_of(self.messages(topic, partition)):
-            origin, position = sources.origin_of(stored.source)
+            origin, position = positions.origin_of(stored.source)
             reached[origin] = position
             yield stored
 
@@ -430,9 +430,9 @@ class ArchiveLog:
         found: set[str] = set()
         for origin, last in until.items():
             rows = self.rows("across", topic=topic, partition=partition, origin=origin, last=last)
-            parts = (part for row in rows for part in sources.split(row["source"], row["message"].encode()))
+            parts = (part for row in rows for part in positions.split(row["source"], row["message"].encode()))
             for source, value in parts:
-                if sources.origin_of(source)[1][0] <= last:
+                if positions.origin_of(source)[1][0] <= last:
                     found.update(one.transfer_id for one in decode_batch(value) if isinstance(one, Transfer))
         return found
 

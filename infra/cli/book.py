@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from infra.show import show
-from schemas.operations import Action
 from schemas.settings import Settings
+from schemas.stops import Action
 
 book_app = typer.Typer(
     name="book",

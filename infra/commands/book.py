@@ -13,7 +13,7 @@ from rich.table import Table
 
 from infra.processes.progress import STAGE_TOPICS
 from schemas.errors import Unavailable, Unusable
-from schemas.operations import (
+from schemas.stops import (
     MAX_NAME_CHARS,
     MAX_REASON_CHARS,
     Action,

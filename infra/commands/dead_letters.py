@@ -22,8 +22,8 @@ from ingest.sources import BadRow
 from ingest.terms.folder import Server
 from schemas.dead_letters import CLOSING, MAX_PAYLOAD_BYTES, Action, DeadLetter, DeadLetterDecision
 from schemas.errors import Unusable
-from schemas.operations import MAX_NAME_CHARS, MAX_REASON_CHARS
 from schemas.settings import Settings
+from schemas.stops import MAX_NAME_CHARS, MAX_REASON_CHARS
 
 MAX_LETTERS = 10_000
 """Of one replay; the rest is for the next."""

@@ -20,7 +20,7 @@ from commission.outputs import Statement
 from infra.archive.log import ArchiveLog, Log, LogAt, Row
 from infra.replay.fold import Refold, RowsHash, rows_of
 from infra.replay.pool import Bar, Pool, no_bar, report
-from schemas import sources, topics
+from schemas import positions, topics
 from schemas.errors import Unusable
 from streams.partition import HoleError
 from streams.stages import CLIENTS, PARTNERS
@@ -185,7 +185,7 @@ def _read_stored(log: Log, task: tuple[str, str, int, Until]) -> tuple[dict[str,
     book, target, number, until = task
     counts = log.counts()
     end = log.end(target, number)
-    known: Mapping[str, sources.Position] = {}
+    known: Mapping[str, positions.Position] = {}
     in_time: set[str] = set()
     if isinstance(log, ArchiveLog):
         known, in_time = log.reached(target, number), log.up_to(target, number, until)
@@ -193,7 +193,7 @@ def _read_stored(log: Log, task: tuple[str, str, int, Until]) -> tuple[dict[str,
     for source, rows in log.stored(target, number):
         for row in rows:
             if source:
-                origin, position = sources.origin_of(source)
+                origin, position = positions.origin_of(source)
                 is_late = position[0] > until.get(origin, position[0])
                 if (is_late and _id(row) not in in_time) or position > known.get(origin, position):
                     continue
@@ -270,7 +270,7 @@ class _Tally:
             if not rows:
                 continue
             target = f"{message.topic}/{message.partition}"
-            if self._is_stored(target, sources.origin_of(message.source)[1]):
+            if self._is_stored(target, positions.origin_of(message.source)[1]):
                 for row in rows:
                     self.hashes[target].add(row)
             else:

@@ -12,7 +12,7 @@ from commission.money import plain
 from commission.outputs import Statement, Transfer
 from infra.archive.log import ROW_RECORDS, Logged, Row
 from schemas import topics
-from schemas.operations import Operations, PartitionStopped
+from schemas.stops import Operations, PartitionStopped
 from schemas.wire import decode_batch
 from streams.partition import Message, Partition
 from streams.stages import Stage

@@ -41,7 +41,7 @@ from infra.replay.fold import Refold
 from infra.replay.pool import Bar, Pool, no_bar, report
 from schemas import topics
 from schemas.errors import Unavailable
-from schemas.operations import Operations
+from schemas.stops import Operations
 from schemas.wire import MAX_BATCH_RECORDS, InvalidRecord, Record, batches, decode, decode_batch, encode
 from streams.partition import Message
 from streams.stages import CLIENTS, PARTNERS

@@ -37,9 +37,9 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.ledger import Ledger
 from infra.clickhouse import migrate
-from schemas.operations import OPERATION, Operation
 from schemas.reconciliations import RECONCILIATION, Reconciliation
 from schemas.settings import Settings
+from schemas.stops import OPERATION, Operation
 from streams.sink import _COLUMNS, Rows
 
 SOURCE = {"_topic": "t", "_partition": 0, "_offset": 1}

@@ -8,8 +8,8 @@ from clickhouse_connect.driver.client import Client
 from api.app import create_app
 from api.exposure import ExposureError, check_exposure, is_local_request
 from api.ledger import Ledger
-from schemas.operations import BookCommand, stopped
 from schemas.settings import Settings
+from schemas.stops import BookCommand, stopped
 from tests.api.conftest import Browser, browser, insert, operation_row, utc
 
 TOKEN = "a-long-token"  # noqa: S105  - a token of the test only

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
 from schemas import topics
-from schemas.sources import NOWHERE, origin_of, split
+from schemas.positions import NOWHERE, origin_of, split
 from schemas.wire import decode_batch
 from streams.local import EPOCH
 from streams.partition import Message, Partition

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import infra.clickhouse
-from schemas.sources import Position, unseen
+from schemas.positions import Position, unseen
 from schemas.topics import SOURCE_HEADER
 from streams.partition import Message
 from streams.sink import ORIGIN, Rows

@@ -16,7 +16,7 @@ from infra.connect.topics import ensure_topics
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.errors import Unusable
-from schemas.operations import OPERATION
+from schemas.stops import OPERATION
 from schemas.wire import encode
 from tests import services
 from tests.build import deal

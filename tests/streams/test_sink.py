@@ -13,7 +13,7 @@ from commission.events import ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from infra.clickhouse import migrate
 from schemas import topics
-from schemas.operations import OPERATION, BookCommand, stopped
+from schemas.stops import OPERATION, BookCommand, stopped
 from schemas.wire import Record, encode
 from streams.sink import Rows
 from tests import services

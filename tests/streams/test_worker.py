@@ -11,7 +11,7 @@ from faust.exceptions import ProducerSendError
 
 from commission.draft import Draft
 from schemas import topics
-from schemas.operations import BookCommand, Operations, PartitionStopped, stopped
+from schemas.stops import BookCommand, Operations, PartitionStopped, stopped
 from schemas.wire import encode
 from streams import worker
 from streams.changelog import Changelog, FencedError

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from infra.cli.app import ORDER, InOrder, app
 from infra.commands.book import PartitionStatus, decide, stop_lines
 from schemas.errors import Unusable
-from schemas.operations import stopped
+from schemas.stops import stopped
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "broker"
 LIVE = ("--server", "mt5-live", "--platform", "mt5", "--timezone", "America/New_York+7h")

@@ -15,8 +15,8 @@ from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.verify.invariants import verify
 from schemas import topics
-from schemas.operations import OPERATION, BookCommand, Operation, Operations, stopped
 from schemas.settings import Settings
+from schemas.stops import OPERATION, BookCommand, Operation, Operations, stopped
 from schemas.wire import Record, decode_batch, encode
 from streams.local import EPOCH, LocalPipeline, entry_topic
 from streams.partition import Message

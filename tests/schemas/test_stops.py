@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.operations import (
+from schemas.stops import (
     MAX_ERROR_CHARS,
     OPERATION,
     Action,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.sources import (
+from schemas.positions import (
     NOWHERE,
     Position,
     Segment,
