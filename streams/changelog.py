@@ -18,8 +18,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
 from schemas.topics import MAX_MESSAGE_BYTES
-from streams.state import Changes, MemoryStore, RocksStore, Store, catch_up, origin_of
-from streams.whole import whole
+from streams.shielded import whole
+from streams.store import Changes, MemoryStore, RocksStore, Store, catch_up, origin_of
 
 log = logging.getLogger("ibflow.changelog")
 

@@ -41,7 +41,7 @@ from commission.terms.records import (
 )
 from schemas.dead_letters import DeadLetter
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 
 SERVER = "live"
 DAY_1 = datetime(2026, 9, 1, tzinfo=UTC)

@@ -9,11 +9,11 @@ from infra.archive.log import Logged, MemoryLog
 from infra.replay.fold import EPOCH
 from schemas import topics
 from schemas.wire import Record, encode
-from streams.local import entry_topic
+from streams.in_memory import entry_topic
 from streams.partition import Message, Partition
 from streams.sink import Rows
 from streams.stages import STAGES
-from streams.state import MemoryStore
+from streams.store import MemoryStore
 
 
 def history(records: Iterable[Record], partitions: int = 3) -> MemoryLog:

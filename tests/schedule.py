@@ -27,7 +27,7 @@ LONGEST = (
     "tests/chaos/test_chaos.py",
     "tests/e2e/test_reconcile_live.py",
     "one MariaDB",
-    "tests/streams/test_corrections.py",
+    "tests/streams/test_faust_fixes.py",
     "tests/e2e/test_two_exports.py",
     "tests/ingest/push/test_bridge.py",
     "tests/ingest/mt5/test_deals_csv_fast.py",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from commission.outputs import Transfer
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from tests.oracle import expected
 from tests.oracle.brokers import random_broker
 from tests.oracle.dice import AGREED

@@ -166,7 +166,7 @@ def worker(
 
     from infra.connect.settings import kafka_servers, prepare_topics
     from infra.processes.supervisor import collect_rarely
-    from streams.worker import build_app
+    from streams.runner import build_app
 
     collect_rarely()
     settings = Settings()

@@ -22,8 +22,8 @@ from schemas.stops import (
     PartitionStopped,
     Place,
 )
-from streams.operations import OperationsLog, append, ask
 from streams.sink import log_ends
+from streams.stop_log import OperationsLog, append, ask
 
 ASK_SECONDS = 10.0
 

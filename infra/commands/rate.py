@@ -7,7 +7,7 @@ from commission.ledger import ledger_hash
 from commission.outputs import Transfer
 from schemas.errors import Unusable
 from schemas.wire import InvalidRecord, Record, decode
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 
 
 class InvalidEvents(Unusable):

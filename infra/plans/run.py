@@ -13,7 +13,7 @@ from infra.plans.cases import Case, PlanCases
 from infra.plans.records import case_records
 from schemas.dead_letters import DeadLetter
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 
 ZERO = Decimal(0)
 MAX_ROWS_SHOWN = 12

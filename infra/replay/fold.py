@@ -16,7 +16,7 @@ from schemas.stops import Operations, PartitionStopped
 from schemas.wire import decode_batch
 from streams.partition import Message, Partition
 from streams.stages import Stage
-from streams.state import MemoryStore
+from streams.store import MemoryStore
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """When dead letters of a fold that is only repeated were received: nobody reads them."""

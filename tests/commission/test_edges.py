@@ -47,7 +47,7 @@ from commission.terms.records import (
 )
 from schemas import topics
 from schemas.wire import Record, decode_batch
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from streams.partition import Message
 from tests.build import (
     ANNA,

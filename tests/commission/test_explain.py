@@ -32,7 +32,7 @@ from commission.terms.records import (
 from infra.plans.cases import load_cases
 from infra.plans.records import case_records
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from tests.build import (
     ANNA,
     SYMBOLS,

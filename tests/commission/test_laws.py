@@ -18,7 +18,7 @@ from commission.outputs import Rejection, Transfer
 from commission.rating.overrides import differences
 from commission.terms.catalog import Terms
 from schemas.wire import Record, encode
-from streams.local import LocalPipeline, entry_topic
+from streams.in_memory import LocalPipeline, entry_topic
 from tests.build import (
     DAY_1,
     SYMBOLS,

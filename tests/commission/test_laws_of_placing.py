@@ -11,7 +11,7 @@ from commission.ledger import ledger_hash
 from commission.outputs import Transfer
 from commission.terms.records import Component, Cpa, CpaAmount, When
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from tests.build import (
     ANNA,
     SYMBOLS,

@@ -50,7 +50,7 @@ from commission.terms.records import (
     Turnover,
 )
 from schemas.wire import Record
-from streams.local import LocalPipeline, entry_topic
+from streams.in_memory import LocalPipeline, entry_topic
 from tests.build import (
     SYMBOLS,
     D,

@@ -9,9 +9,9 @@ from commission.outputs import Transfer
 from schemas import topics
 from schemas.positions import NOWHERE, origin_of, split
 from schemas.wire import decode_batch
-from streams.local import EPOCH
+from streams.in_memory import EPOCH
 from streams.partition import Message, Partition
-from streams.state import MemoryStore
+from streams.store import MemoryStore
 from tests.simulation.database import rows_of
 from tests.simulation.process import PLACES
 from tests.simulation.world import COUNTS, Finding, Place, told

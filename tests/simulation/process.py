@@ -1,6 +1,6 @@
 """A worker process around the real partition and the real protocol, as Faust and its corrections run them.
 
-Modelled on `streams/worker.py` and `streams/corrections.py`: take up a partition where its state ends, seek,
+Modelled on `streams/runner.py` and `streams/faust_fixes.py`: take up a partition where its state ends, seek,
 resume; messages are fetched into a queue, some fetches around a start are dropped; a hole ends the process.
 """
 
@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from streams import protocol
-from streams.local import EPOCH
+from streams.in_memory import EPOCH
 from streams.partition import Message, Partition
 from streams.protocol import Incoming, Refused
 from streams.sink import Sink
 from streams.stages import STAGES, Stage
-from streams.state import MemoryStore
+from streams.store import MemoryStore
 from tests.simulation.world import COUNTS, Place, Producer, Sending, State, Task, Wait, World, pause, told
 
 PLACES: dict[Place, Stage] = {

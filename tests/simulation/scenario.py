@@ -10,7 +10,7 @@ from commission.outputs import Transfer
 from commission.terms.records import Band, Tiers
 from schemas import topics
 from schemas.wire import Record, encode
-from streams.local import LocalPipeline, entry_topic
+from streams.in_memory import LocalPipeline, entry_topic
 from tests.build import (
     SYMBOLS,
     D,

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.changelog import Changelog, FencedError
-from streams.state import MemoryStore, RocksStore, Store, catch_up
+from streams.store import MemoryStore, RocksStore, Store, catch_up
 from tests import services
 
 MIB = 1024 * 1024

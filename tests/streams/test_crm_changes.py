@@ -18,7 +18,7 @@ from commission.outputs import Transfer
 from commission.terms.records import ParentLink, PartnerChanged, PlanAssignment
 from infra.clickhouse import migrate
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from streams.sink import Rows
 from tests import services
 from tests.build import ANNA, SYMBOLS, at, deal, deposit, kyc, partner, per_lot, period, plan

@@ -13,10 +13,10 @@ from commission.terms.records import Band, CommissionShare, Pips, Tiers, When
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import MAX_BATCH_RECORDS, Record, decode_batch, encode
-from streams.local import EPOCH
+from streams.in_memory import EPOCH
 from streams.partition import HoleError, Message, Partition
 from streams.stages import ACCOUNTS, CLIENTS, PARTNERS, STAGES, TERMS, Stage
-from streams.state import MemoryStore
+from streams.store import MemoryStore
 from tests.build import (
     PARTNERS as IBS,
 )

@@ -9,7 +9,7 @@ from commission.outputs import Transfer
 from commission.terms.records import Band, PartnerDefined, Tiers
 from schemas import topics
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from tests.build import (
     ANNA,
     SYMBOLS,

@@ -20,7 +20,7 @@ from commission.outputs import Tally
 from commission.terms.records import Clawback, CohortBonus, CpaAmount, Cpl, DepositShare, Rebate
 from schemas import topics
 from schemas.wire import Record, decode_batch
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from streams.partition import Message
 from tests.build import (
     ANNA,

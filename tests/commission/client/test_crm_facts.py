@@ -8,7 +8,7 @@ from dataclasses import replace
 from commission.events import DepositAnnounced
 from commission.outputs import Transfer
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from tests.build import ANNA, SYMBOLS, D, at, cpa, deal, deposit, kyc, partner, per_lot, period, plan
 
 TERMS = (*SYMBOLS, period("2026-09"), plan("own USD", per_lot("*=5")), partner("ib-north USD own"))

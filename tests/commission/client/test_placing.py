@@ -8,7 +8,7 @@ from commission.events import LOT_E8
 from commission.revision import revision_of
 from commission.terms.records import CommissionShare, Component, Cpa, CpaAmount, Turnover, When
 from schemas.wire import Record, decode, encode
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from tests.build import (
     ANNA,
     SYMBOLS,

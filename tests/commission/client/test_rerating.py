@@ -15,7 +15,7 @@ from commission.outputs import Tally, Transfer
 from commission.terms.records import Clawback, CommissionShare, CpaAmount, Cpl, ParentLink, PlanDefined, When
 from schemas import topics
 from schemas.wire import Record, decode_batch
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from streams.partition import Message
 from tests.build import (
     ANNA,

@@ -20,7 +20,7 @@ from ingest.live.comparison import Findings, sweep
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from streams.partition import Message
 from streams.sink import Rows
 from tests import services

@@ -34,7 +34,7 @@ from schemas.errors import Unavailable
 from schemas.proposals import Wanted
 from schemas.settings import Settings
 from schemas.wire import Record
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from streams.partition import Message
 from streams.sink import Rows
 from tests import services

@@ -18,7 +18,7 @@ from schemas import topics
 from schemas.settings import Settings
 from schemas.stops import OPERATION, BookCommand, Operation, Operations, stopped
 from schemas.wire import Record, decode_batch, encode
-from streams.local import EPOCH, LocalPipeline, entry_topic
+from streams.in_memory import EPOCH, LocalPipeline, entry_topic
 from streams.partition import Message
 from streams.sink import Rows
 from tests import services

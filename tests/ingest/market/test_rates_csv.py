@@ -13,7 +13,7 @@ from ingest.market import rates_csv
 from ingest.sources import UnreadableSource
 from ingest.terms.folder import InvalidTerms
 from schemas.wire import decode, encode
-from streams.local import LocalPipeline
+from streams.in_memory import LocalPipeline
 from tests.build import ANNA, PARTNERS, SYMBOLS, at, deal, partner, per_lot, plan, told
 from tests.ingest.ingest_exports import damage
 

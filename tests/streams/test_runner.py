@@ -13,13 +13,13 @@ from commission.draft import Draft
 from schemas import topics
 from schemas.stops import BookCommand, Operations, PartitionStopped, stopped
 from schemas.wire import encode
-from streams import worker
+from streams import runner as worker
 from streams.changelog import Changelog, FencedError
-from streams.corrections import App
+from streams.faust_fixes import App
 from streams.partition import Message, Partition
+from streams.runner import EXIT_FENCED, EXIT_PRODUCER, EXIT_STATE, BookRunner, Home, build_app
 from streams.stages import ACCOUNTS
-from streams.state import Changes, MemoryStore
-from streams.worker import EXIT_FENCED, EXIT_PRODUCER, EXIT_STATE, BookRunner, Home, build_app
+from streams.store import Changes, MemoryStore
 from tests.build import at, deal
 
 COUNTS = {topic.name: 2 for topic in topics.TOPICS}

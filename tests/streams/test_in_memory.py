@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from schemas import topics
 from schemas.wire import decode, encode
-from streams.local import LocalPipeline, entry_topic
+from streams.in_memory import LocalPipeline, entry_topic
 from tests.build import (
     ANNA,
     PLANS,

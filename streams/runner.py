@@ -19,12 +19,12 @@ from schemas.errors import Unavailable
 from schemas.stops import Operations, PartitionStopped, stopped
 from schemas.topics import MAX_MESSAGE_BYTES, SOURCE_HEADER
 from streams.changelog import Changelog, FencedError, StoreError
-from streams.corrections import App, Consumer, Producer
-from streams.operations import OperationsLog, append
+from streams.faust_fixes import App, Consumer, Producer
 from streams.partition import HoleError, Message, Partition
 from streams.protocol import Incoming, apply
+from streams.shielded import whole
 from streams.stages import STAGES, Stage
-from streams.whole import whole
+from streams.stop_log import OperationsLog, append
 
 log = logging.getLogger("ibflow.worker")
 

@@ -23,8 +23,8 @@ from infra.processes.stack import Stack
 from infra.verify.invariants import read_transfers
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
-from streams import corrections
-from streams.worker import build_app
+from streams import faust_fixes
+from streams.runner import build_app
 from tests import services
 from tests.synthetic import Synthetic
 
@@ -95,7 +95,7 @@ def test_stock_faust_lets_a_stream_flow_before_it_is_sought() -> None:
 
 def test_a_stream_flows_only_after_its_seek_and_a_changelog_at_once() -> None:
     """The correction: while anything is sought, no stream partition is active."""
-    ours = recording(corrections.Consumer, 42)
+    ours = recording(faust_fixes.Consumer, 42)
     ours.resume_partitions({CHANGELOG, STREAM})
     assert {CHANGELOG} == ours._active_partitions
     asyncio.run(as_recovery_does(ours))
@@ -106,7 +106,7 @@ def test_a_stream_flows_only_after_its_seek_and_a_changelog_at_once() -> None:
 
 def test_a_partition_starts_where_its_state_ends_not_at_the_commit() -> None:
     """The group committed 7, the state has applied 41: reading goes on at 42."""
-    ours = recording(corrections.Consumer, 42)
+    ours = recording(faust_fixes.Consumer, 42)
     asyncio.run(as_recovery_does(ours))
     sought = {tp: offset for offsets, _ in ours.sought for tp, offset in offsets.items()}
     assert 42 == sought[STREAM]
@@ -114,7 +114,7 @@ def test_a_partition_starts_where_its_state_ends_not_at_the_commit() -> None:
 
 def test_a_paused_partition_does_not_come_back_by_an_old_seek() -> None:
     """A rebalance between resume and seek takes the partition away again."""
-    ours = recording(corrections.Consumer, 42)
+    ours = recording(faust_fixes.Consumer, 42)
     ours.resume_partitions({STREAM})
     ours.pause_partitions({STREAM})
     asyncio.run(ours.perform_seek())
@@ -131,7 +131,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_what_a_broker_repeats_is_not_doubled() -> None:
     """Stock Faust's producer leaves a retry to chance unless it runs transactions."""
     app = build_app("localhost:1", dict.fromkeys(("terms", "account-book", "client-book", "partner-book"), 1))
-    assert {"acks": "all", "enable_idempotence": True} == corrections.Producer._settings_extra(app.producer)
+    assert {"acks": "all", "enable_idempotence": True} == faust_fixes.Producer._settings_extra(app.producer)
     assert {} == driver.Producer._settings_extra(app.producer)
 
 
@@ -149,7 +149,7 @@ def test_a_fetch_does_not_stand_in_the_way_of_the_next() -> None:
         return int(client._fetch_max_wait_ms)
 
     assert 1500 == asyncio.run(waits(driver.AIOKafkaConsumerThread))
-    assert 20 == asyncio.run(waits(corrections.ConsumerThread))
+    assert 20 == asyncio.run(waits(faust_fixes.ConsumerThread))
 
 
 def test_a_commit_past_unread_messages_loses_nothing(tmp_path: Path) -> None:

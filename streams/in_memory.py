@@ -10,7 +10,7 @@ from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.wire import Record, batches, decode_batch, encode
 from streams.partition import Message, Partition
 from streams.stages import STAGES
-from streams.state import MemoryStore
+from streams.store import MemoryStore
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@
 6. A worker makes `<app>-data/` in the folder it is started in, for tables; one that may not write there ends.
    Here nothing is kept in it, so nothing is made.
 
-Nothing of Faust is copied or patched; `tests/streams/test_corrections.py` shows them.
+Nothing of Faust is copied or patched; `tests/streams/test_faust_fixes.py` shows them.
 """
 
 import asyncio
