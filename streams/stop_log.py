@@ -13,6 +13,7 @@ from schemas.topics import OPERATIONS
 ASK_SECONDS = 10.0
 DELIVERY_MS = 30_000
 AGAIN_SECONDS = 0.5
+FETCH_WAIT_MS = 20
 _SETTLING = (
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -73,6 +74,9 @@ class OperationsLog:
                 "group.id": "ibflow-operations",  # required by the client; nothing is committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
+                # Whoever asks for the log's end waits behind a fetch that waits for more: by default half
+                # a second for each partition that is taken up, one after another.
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
             }
         )
         self._consumer.assign([TopicPartition(OPERATIONS, 0, self._next)])
