@@ -10,7 +10,7 @@ from api.portal import render
 from api.queries import completeness, native
 from api.queries.periods import ALWAYS, interval
 from api.routes.context import From, LedgerHere, Period, Server, To
-from api.shapes.base import CompletenessList, NativePaymentPage, PaidTwicePage, ReconciliationPage
+from api.shapes.completeness import CompletenessList, NativePaymentPage, PaidTwicePage, ReconciliationPage
 
 router = APIRouter(prefix="/v1", tags=["completeness"])
 pages = APIRouter(include_in_schema=False)

@@ -9,7 +9,8 @@ from api.queries.completeness import meters
 from api.queries.operations import stopped_partitions
 from api.queries.quality import row_counts
 from api.routes.context import LedgerHere
-from api.shapes.base import CompletenessMeter, Health, StoppedPartition
+from api.shapes.completeness import CompletenessMeter
+from api.shapes.health import Health, StoppedPartition
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])

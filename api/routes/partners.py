@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from api.queries.partners import tree
 from api.queries.periods import interval
 from api.routes.context import LedgerHere, Period
-from api.shapes.base import PartnerTree
+from api.shapes.reports import PartnerTree
 from api.views.payouts import payout_file
 
 router = APIRouter(prefix="/v1", tags=["partners"])

@@ -11,7 +11,7 @@ from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.portal import render
 from api.problems import Problem
 from api.proposals import Proposals
-from api.shapes.base import ChangePage, ProposalPage
+from api.shapes.proposals import ChangePage, ProposalPage
 from schemas.proposals import Proposal, Wanted
 
 router = APIRouter(prefix="/v1/proposals", tags=["proposals"])

@@ -10,15 +10,15 @@ from api.postbacks import store
 from api.problems import Problem
 from api.queries import quality
 from api.routes.context import Client, Code, LedgerHere
-from api.shapes.base import (
+from api.shapes.quality import (
     AttemptPage,
     ClientEventPage,
     DeadLetterCount,
     DeadLetterPage,
-    DealExplanation,
     RejectionPage,
     WholeDeadLetter,
 )
+from api.shapes.transfers import DealExplanation
 from api.views.explanation import explain_deal
 
 router = APIRouter(prefix="/v1", tags=["quality"])

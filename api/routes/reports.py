@@ -13,7 +13,7 @@ from api.queries.commissions import DIMENSIONS, GroupBy, ReportFilter
 from api.queries.completeness import holes, statement_holes
 from api.queries.periods import interval
 from api.routes.context import From, Ib, LedgerHere, Period, To
-from api.shapes.base import CommissionReport, StatementPage, TrialBalance
+from api.shapes.reports import CommissionReport, StatementPage, TrialBalance
 from api.views.csv_cells import to_csv
 from api.views.statement_file import statement_file
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Path, Query
 
 from api.problems import Problem
 from api.routes.context import Ib, LedgerHere
-from api.shapes.base import AuditAnswer, TermsAnswer
+from api.shapes.terms import TermsAnswer
+from api.shapes.transfers import AuditAnswer
 from api.views.audit import audit
 from api.views.terms import terms_view
 

@@ -11,7 +11,7 @@ from api.problems import Problem
 from api.queries import transfers as queries
 from api.queries.transfers import TransferFilter
 from api.routes.context import Client, Ib, LedgerHere
-from api.shapes.base import ExplanationAnswer, TransferPage, TransferRow
+from api.shapes.transfers import ExplanationAnswer, TransferPage, TransferRow
 from api.views.explanation import Explained, explain_transfer
 
 router = APIRouter(prefix="/v1/transfers", tags=["transfers"])

@@ -1,0 +1,123 @@
+"""Reports: commissions, partners, statements, balances."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from api.shapes.base import Amount, Shape
+
+
+class CommissionRow(Shape):
+    """One group of the commission report; only the columns asked for by `group_by` are present."""
+
+    ib_id: str = ""
+    symbol: str = Field("", description="Canonical symbol.")
+    component: str = ""
+    client_id: str = ""
+    period: str = ""
+    lots: Amount = Field(description="Lots of the deals that stand, each deal counted once.")
+    accrued: Amount
+    reversed: Amount
+    net: Amount = Field(description="accrued - reversed")
+    held: Amount = Field(description="Moved into hold less moved out, inside the interval.")
+    currency: str
+    deals: int = Field(description="Deals with an accrual that is not reversed.")
+
+
+class CommissionReport(Shape):
+    """A page of groups and the totals of all pages."""
+
+    items: list[CommissionRow]
+    totals: list[CommissionRow] = Field(description="One row a currency, over all groups.")
+    group_by: list[str]
+    next_cursor: str | None
+
+
+class PartnerTotals(Shape):
+    """One currency of an IB: earned in the interval, and the balances it moved."""
+
+    currency: str
+    earned: Amount
+    reversed: Amount
+    held: Amount
+    pending: Amount
+    payable: Amount
+    lots: Amount
+    deals: int
+
+
+class Partner(Shape):
+    """An IB with its sub-IBs."""
+
+    ib_id: str
+    name: str
+    currency: str
+    parent: str | None
+    kyc_approved: bool
+    clients: int
+    totals: list[PartnerTotals]
+    children: list["Partner"]
+
+
+class PartnerTree(Shape):
+    """The IBs without a master IB, each with its downline."""
+
+    items: list[Partner]
+
+
+class StatementRow(Shape):
+    """opening + accrued - reversed - payable - rounding = closing."""
+
+    statement_id: str
+    ib_id: str
+    period: str
+    starts_at: datetime
+    ends_at: datetime
+    currency: str
+    opening: Amount
+    accrued: Amount
+    reversed: Amount
+    payable: Amount
+    rounding: Amount
+    closing: Amount
+    held: Amount
+    transfers: int = Field(description="Rows it states the sum of; its file holds them.")
+    previous: str = Field(description="Hash of the IB's statement before; empty on the first.")
+    hash: str = Field(description="Over the figures above and every transfer.")
+    open_holes: int = Field(description="Stretches of this time whose deals are not known to be complete.")
+
+
+class StatementPage(Shape):
+    """Statements in the order of period, IB and currency."""
+
+    items: list[StatementRow]
+    next_cursor: str | None
+
+
+class CurrencyBalance(Shape):
+    """All debits and all credits of one currency."""
+
+    currency: str
+    debit: Amount
+    credit: Amount
+    difference: Amount = Field(description="Must be 0.")
+
+
+class AccountBalance(Shape):
+    """One account: `balance` is credit - debit."""
+
+    account: str
+    currency: str
+    debit: Amount
+    credit: Amount
+    balance: Amount
+
+
+class TrialBalance(Shape):
+    """The ledger's proof: every difference and every check must be zero."""
+
+    balanced: bool
+    currencies: list[CurrencyBalance]
+    checks: dict[str, int] = Field(description="Unsound rows by kind; each must be 0.")
+    accounts: list[AccountBalance]
+    next_cursor: str | None
