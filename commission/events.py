@@ -296,3 +296,31 @@ ClientEvent = (
     | KycChanged
 )
 AccountEvent = Deal | AccountLinked
+
+
+@value
+class RoutedDeal:
+    """A deal in the client book: the account book has looked up whose account it is."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["routed_deal"] = "routed_deal"
+    client_id: str
+    deal: Deal
+
+
+@value
+class ReratingApproved:
+    """A second person approved that a deal is rated again, by the terms and links known by now.
+
+    Without a deal it is the client's CPAs, CPLs and deposit shares that are weighed again.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["rerating_approved"] = "rerating_approved"
+    client_id: str
+    proposal_id: str
+    occurred_at: datetime
+    """When it was approved."""
+    deal: Deal | None = None

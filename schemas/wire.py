@@ -7,7 +7,6 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from commission.client.state import ReratingApproved, RoutedDeal
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
@@ -18,6 +17,8 @@ from commission.events import (
     DepositAnnounced,
     DepositCleared,
     KycChanged,
+    ReratingApproved,
+    RoutedDeal,
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Rejection, Statement, Tally, Transfer

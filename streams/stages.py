@@ -7,7 +7,6 @@ from typing import Any
 from commission.books import account as account_book
 from commission.books import client as client_book
 from commission.books import partner as partner_book
-from commission.client.state import ReratingApproved, RoutedDeal
 from commission.draft import Draft
 from commission.events import (
     AccountLinked,
@@ -19,6 +18,8 @@ from commission.events import (
     DepositAnnounced,
     DepositCleared,
     KycChanged,
+    ReratingApproved,
+    RoutedDeal,
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Output, Rejection, Statement, Tally, Transfer

@@ -20,9 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from commission.books import client as client_book
-from commission.client.state import RoutedDeal
 from commission.draft import Draft
-from commission.events import AccountLinked
+from commission.events import AccountLinked, RoutedDeal
 from commission.money import EXACT
 from commission.terms.catalog import Terms
 from infra.local_kafka import LocalKafka

@@ -4,9 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from commission.client.state import RoutedDeal
 from commission.draft import Draft
-from commission.events import WIRE, AccountEvent, AccountLinked, Deal
+from commission.events import WIRE, AccountEvent, AccountLinked, Deal, RoutedDeal
 from commission.outputs import Rejection
 from commission.terms.catalog import Terms
 from commission.value import value

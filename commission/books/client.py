@@ -19,12 +19,10 @@ from commission.client.state import (
     Parking,
     Position,
     Qualifying,
-    ReratingApproved,
-    RoutedDeal,
     Volumes,
 )
 from commission.draft import Draft
-from commission.events import ClientEvent, DepositAnnounced
+from commission.events import ClientEvent, DepositAnnounced, ReratingApproved, RoutedDeal
 from commission.terms.catalog import BEGINNING, Terms
 
 KEYS: dict[str, type] = {

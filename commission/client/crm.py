@@ -19,7 +19,6 @@ from commission.client.state import (
     Grant,
     IbLink,
     KycMark,
-    RoutedDeal,
     TakenBack,
     Withdrawal,
 )
@@ -32,6 +31,7 @@ from commission.events import (
     ClientRegistered,
     DepositCleared,
     KycChanged,
+    RoutedDeal,
     WithdrawalPaid,
 )
 from commission.money import Money

@@ -10,20 +10,10 @@ from commission.client.clawback import claw_new
 from commission.client.milestones import milestone
 from commission.client.parked import park
 from commission.client.positions import fill_of, slices, split_volume, with_fill, without_fill
-from commission.client.state import (
-    ClientState,
-    CloseBy,
-    DealState,
-    Hedged,
-    Parked,
-    Position,
-    Posted,
-    RoutedDeal,
-    Volumes,
-)
+from commission.client.state import ClientState, CloseBy, DealState, Hedged, Parked, Position, Posted, Volumes
 from commission.draft import Draft
 from commission.earned import Rated
-from commission.events import Deal, is_seen
+from commission.events import Deal, RoutedDeal, is_seen
 from commission.outputs import Rejection, Tally
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Part, Reason

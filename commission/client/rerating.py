@@ -42,18 +42,10 @@ from commission.client.deals import (
     why_no_trade,
 )
 from commission.client.placing import at_known_position
-from commission.client.state import (
-    ClientState,
-    DealState,
-    EventState,
-    Hedged,
-    Posted,
-    ReratingApproved,
-    Volumes,
-)
+from commission.client.state import ClientState, DealState, EventState, Hedged, Posted, Volumes
 from commission.draft import Draft
 from commission.earned import Earned, Worth
-from commission.events import Deal
+from commission.events import Deal, ReratingApproved
 from commission.outputs import Tally, Transfer
 from commission.rating.rate import rate
 from commission.rating.values import Part, Reason

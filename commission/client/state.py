@@ -3,42 +3,14 @@
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from commission.events import WIRE, Deal, KycStatus
+from commission.events import Deal, KycStatus
 from commission.outputs import Tally
 from commission.terms.records import Cpa, Cpl
 from commission.value import value
 
 ClawReason = Literal["chargeback", "refund", "deposit_reversal", "kyc_revoked", "bonus_removed", "fraud"]
-
-
-@value
-class RoutedDeal:
-    """A deal in the client book: the account book has looked up whose account it is."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["routed_deal"] = "routed_deal"
-    client_id: str
-    deal: Deal
-
-
-@value
-class ReratingApproved:
-    """A second person approved that a deal is rated again, by the terms and links known by now.
-
-    Without a deal it is the client's CPAs, CPLs and deposit shares that are weighed again.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["rerating_approved"] = "rerating_approved"
-    client_id: str
-    proposal_id: str
-    occurred_at: datetime
-    """When it was approved."""
-    deal: Deal | None = None
 
 
 @value

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.operators import HOW_TO_CONFIGURE, Operator
 from api.proposals import ProposalRefused, UnknownProposal
-from commission.client.state import ReratingApproved
+from commission.events import ReratingApproved
 from commission.ids import digest
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from infra.proposals.preview import Computed, compute

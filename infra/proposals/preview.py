@@ -13,7 +13,8 @@ from commission.books import partner as partner_book
 from commission.books.partner import PartnerState
 from commission.client.deals import deal_key
 from commission.client.rerating import rerate
-from commission.client.state import ClientState, ReratingApproved, RoutedDeal
+from commission.client.state import ClientState
+from commission.events import ReratingApproved, RoutedDeal
 from commission.ids import digest
 from commission.outputs import Tally, Transfer
 from commission.rating.values import Reason

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from commission.client.deals import ENDINGS
-from commission.client.state import RoutedDeal
-from commission.events import ClientRegistered, Deal, is_seen
+from commission.events import ClientRegistered, Deal, RoutedDeal, is_seen
 from commission.money import EXACT
 from commission.outputs import Rejection, Tally, Transfer
 from commission.rating.components.spread_share import measured_at

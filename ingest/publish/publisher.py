@@ -8,8 +8,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from commission.client.state import ReratingApproved
-from commission.events import AccountLinked, Deal
+from commission.events import AccountLinked, Deal, ReratingApproved
 from commission.terms.records import PartnerChanged, TermsRecord
 from ingest.sources import EncodedDeals, Item
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from commission.client.state import ReratingApproved
-from commission.events import Deal
+from commission.events import Deal, ReratingApproved
 from commission.explain import Explanation, explain, words
 from commission.explain.reasons import REASONS
 from commission.outputs import Rejection, Transfer

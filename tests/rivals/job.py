@@ -16,9 +16,8 @@ from pydantic import TypeAdapter
 
 from commission.books import account as account_book
 from commission.books import client as client_book
-from commission.client.state import RoutedDeal
 from commission.draft import Draft
-from commission.events import AccountLinked, Deal
+from commission.events import AccountLinked, Deal, RoutedDeal
 from commission.money import EXACT
 from commission.outputs import Transfer
 from commission.terms.catalog import Terms

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.client.state import RoutedDeal
+from commission.events import RoutedDeal
 from commission.terms.records import Band, CommissionShare, Pips, Tiers, When
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER

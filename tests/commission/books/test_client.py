@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from commission.books import client as client_book
-from commission.client.state import RoutedDeal
 from commission.draft import Draft
-from commission.events import Deal
+from commission.events import Deal, RoutedDeal
 from commission.terms.catalog import Terms
 from commission.terms.records import ParentLink, PlanAssignment, When
 from tests.build import (

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commission.client.state import ReratingApproved
-from commission.events import Deal
+from commission.events import Deal, ReratingApproved
 from commission.outputs import Tally, Transfer
 from commission.terms.records import Clawback, CommissionShare, CpaAmount, Cpl, ParentLink, PlanDefined, When
 from schemas import topics

@@ -24,7 +24,7 @@ from api.app import create_app
 from api.ledger import Ledger
 from api.operators import Operator
 from api.proposals import ProposalRefused, UnknownProposal
-from commission.client.state import ReratingApproved
+from commission.events import ReratingApproved
 from commission.outputs import Statement
 from infra.cli.app import app as cli
 from infra.clickhouse import migrate
