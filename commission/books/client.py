@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from commission.client.accruals import Cause
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
 from commission.client.deals import deal_key, fold_deal, is_stale, retry_deal, wait
 from commission.client.placing import at_known_position, is_replaced, is_told_now, place
 from commission.client.rerating import rerate
 from commission.client.state import (
+    Cause,
     ClientState,
     CloseBy,
     DealState,

@@ -4,30 +4,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
-from commission.client.state import ClientState, HeldTallies, Posted
+from commission.client.kyc_gate import FORFEITED, _end_of_day, is_forfeited, is_lost, is_too_late
+from commission.client.state import Cause, ClientState, Posted
+from commission.client.tallies import release_tallies
 from commission.draft import Draft
-from commission.earned import Earned, Worth
+from commission.earned import Earned
 from commission.ids import digest
-from commission.money import ACCRUAL_UNIT, settled, to_accrual
-from commission.outputs import Tally, Transfer
+from commission.money import settled, to_accrual
+from commission.outputs import Transfer
 from commission.rating.values import ZERO
 from commission.terms.records import ONE, PlanDefined
-from commission.terms.upline import DEAL_KINDS, Link
-
-FORFEITED = -1
-"""In place of a number of releases: the money went back to the broker by itself."""
-
-
-class Cause(NamedTuple):
-    """What made a row: a deal or a CRM event, when it happened, and for deals which one."""
-
-    key: str
-    occurred_at: datetime
-    account_key: str = ""
-    revision: str = ""
-    symbol: str = ""
+from commission.terms.upline import DEAL_KINDS
 
 
 def post(
@@ -183,14 +171,6 @@ def release_posted(
     return replace(client, held=held), tuple(found)
 
 
-def release_tallies(draft: Draft, client: ClientState) -> None:
-    """Send those that waited for the client's KYC as far as it lets them through now."""
-    waiting = _waiting(draft, client)
-    if waiting:
-        draft.put(_tallies_key(client), None)
-        send(draft, client, waiting)
-
-
 def _end_hold(
     draft: Draft, client: ClientState, cause: Cause, slot: str, amount: Decimal, *, name: str, is_late: bool
 ) -> None:
@@ -212,185 +192,6 @@ def _end_hold(
                 component=component.removesuffix("_by_ib"),
             )
         )
-
-
-def tally(draft: Draft, client: ClientState, worths: Iterable[Worth], cause: Cause) -> tuple[Tally, ...]:
-    """Tell the partner book what the deal adds to settled components; under a KYC gate, later."""
-    tallies = tuple(
-        tally_of(
-            client,
-            worth.link,
-            worth.plan,
-            worth.component,
-            cause,
-            worth.amounts,
-            lots=worth.lots,
-            notional=worth.notional,
-        )
-        for worth in worths
-    )
-    send(draft, client, tallies)
-    return tallies
-
-
-def tally_of(
-    client: ClientState,
-    link: Link,
-    plan: PlanDefined,
-    component: str,
-    cause: Cause,
-    amounts: tuple[Decimal, ...],
-    *,
-    lots: Decimal = ZERO,
-    notional: Decimal = ZERO,
-    deposited: int = 0,
-) -> Tally:
-    """One of something, worth the amounts to the IB, behind the gate of its plan."""
-    return Tally(
-        ib_id=link.partner.ib_id,
-        plan_id=plan.plan_id,
-        plan_version=plan.version,
-        component=component,
-        client_id=client.client_id,
-        caused_by=cause.key,
-        occurred_at=cause.occurred_at,
-        currency=link.partner.currency,
-        amounts=amounts,
-        lots=lots,
-        notional=notional,
-        count=1,
-        deposited=deposited,
-        is_gated=plan.kyc_gate,
-        forfeit_days=plan.kyc_forfeit_days,
-    )
-
-
-def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
-    """Emit tallies, or keep those behind a KYC gate until the client is approved."""
-    kept: list[Tally] = []
-    for one in tallies:
-        if _is_lost(one, client):
-            continue
-        if one.is_gated and not client.is_released(one.occurred_at):
-            kept.append(one)
-        else:
-            draft.emit(one)
-    if kept:
-        draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), *kept])))
-
-
-def withdraw(
-    draft: Draft, client: ClientState, tallies: Iterable[Tally], cause: Cause, share: Decimal = ONE
-) -> tuple[Tally, ...]:
-    """Take tallies back: what is left of them, or a share of their original amounts, at most what is left.
-
-    What went into the books is listed again, so that a later withdrawal knows what is left: a tally and
-    those that took parts of it add up.
-    """
-    entries = tuple(tallies)
-    if share == ONE:
-        send_back(draft, client, [negated(one, cause) for one in entries])
-        return ()
-    parts = [_part_of(one, entries, share, cause) for one in entries if one.booked_at is None]
-    send_back(draft, client, parts)
-    return (*entries, *parts)
-
-
-def _part_of(one: Tally, entries: tuple[Tally, ...], share: Decimal, cause: Cause) -> Tally:
-    """A share of the original's amounts, at most what earlier parts left of it.
-
-    Lots and counts do not shrink by parts; they go with the last of the amounts.
-    """
-    own = [e for e in entries if _place(e)[:5] == _place(one)[:5]]
-    left = [sum((entry.amounts[band] for entry in own), ZERO) for band in range(len(one.amounts))]
-    parts = [to_accrual(whole * share) for whole in one.amounts]
-    lost = ACCRUAL_UNIT * len(own)  # at most so much to rounding
-    taken = tuple(
-        rest if abs(rest) <= abs(part) or (abs(rest - part) <= lost < abs(part)) else part
-        for part, rest in zip(parts, left, strict=True)
-    )
-    is_gone = any(one.amounts) and list(taken) == left
-    return replace(
-        negated(one, cause),
-        amounts=tuple(-amount for amount in taken),
-        lots=-sum((entry.lots for entry in own), ZERO) if is_gone else ZERO,
-        notional=-sum((entry.notional for entry in own), ZERO) if is_gone else ZERO,
-        count=-sum(entry.count for entry in own) if is_gone else 0,
-        deposited=-sum(entry.deposited for entry in own) if is_gone else 0,
-    )
-
-
-def send_back(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
-    """Take back where the original went: out of those that wait behind the gate, else into the book."""
-    held = {_place(one) for one in _waiting(draft, client)}
-    for one in tallies:
-        if _is_lost(one, client):
-            continue
-        if _place(one) in held:
-            draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), one])))
-        else:
-            draft.emit(one)
-
-
-def _is_lost(one: Tally, client: ClientState) -> bool:
-    """Whether the gate forfeits the tally, so that it neither went into the book nor has to come back."""
-    days = one.forfeit_days if one.is_gated else 0
-    return bool(days) and is_too_late(client, one.occurred_at, days)
-
-
-def _waiting(draft: Draft, client: ClientState) -> tuple[Tally, ...]:
-    found: HeldTallies | None = draft.get(_tallies_key(client))
-    return found.tallies if found is not None else ()
-
-
-def _place(one: Tally) -> tuple[object, ...]:
-    """What tells one tally from another, but its amounts."""
-    return (one.ib_id, one.plan_id, one.plan_version, one.component, one.occurred_at, len(one.amounts))
-
-
-def negated(one: Tally, cause: Cause) -> Tally:
-    """The same with its signs turned: it counts for the same time, and was learned now."""
-    return replace(
-        one,
-        caused_by=cause.key,
-        booked_at=cause.occurred_at,
-        amounts=tuple(-amount for amount in one.amounts),
-        lots=-one.lots,
-        notional=-one.notional,
-        count=-one.count,
-        deposited=-one.deposited,
-    )
-
-
-def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
-    """Tallies of one deal's making and unmaking cancel out while they wait."""
-    by_place: dict[tuple[object, ...], Tally] = {}
-    for one in tallies:
-        place = _place(one)
-        known = by_place.get(place)
-        by_place[place] = one if known is None else added(known, one)
-    return tuple(one for one in by_place.values() if not is_empty(one))
-
-
-def added(known: Tally, one: Tally) -> Tally:
-    """Two tallies of one place as one."""
-    return replace(
-        known,
-        amounts=tuple(a + b for a, b in zip(known.amounts, one.amounts, strict=True)),
-        lots=known.lots + one.lots,
-        notional=known.notional + one.notional,
-        count=known.count + one.count,
-        deposited=known.deposited + one.deposited,
-    )
-
-
-def is_empty(one: Tally) -> bool:
-    """Whether the tally adds nothing."""
-    return not (any(one.amounts) or one.lots or one.notional or one.count or one.deposited)
-
-
-def _tallies_key(client: ClientState) -> str:
-    return f"t:{client.client_id}"
 
 
 def _accounts(client: ClientState, ib_id: str, kind: str, *, is_held: bool, by_ib: bool) -> tuple[str, str]:
@@ -424,36 +225,6 @@ def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
     return cause.occurred_at + timedelta(days=plan.kyc_forfeit_days) if plan.kyc_forfeit_days else None
 
 
-def is_forfeited(entry: Posted, client: ClientState) -> bool:
-    """Whether the money went back to the broker already, when the hold ended."""
-    if entry.release == FORFEITED:
-        return True
-    if not entry.held or entry.expires_at is None or entry.release >= len(client.released_at):
-        return False
-    return client.released_at[entry.release] > _end_of_day(entry.expires_at)
-
-
-def is_lost(client: ClientState, one: Earned, at: datetime) -> bool:
-    """Whether the KYC gate of its plan forfeits an amount for good, so that it is not posted."""
-    days = one.plan.kyc_forfeit_days if one.plan.kyc_gate else 0
-    return bool(days) and is_too_late(client, at, days)
-
-
-def is_too_late(client: ClientState, earned_at: datetime, forfeit_days: int) -> bool:
-    """Whether KYC was approved only after what was earned then had expired, whatever was learned first."""
-    before = [mark for mark in client.kyc if mark.at <= earned_at]
-    if before and before[-1].status == "approved":
-        return False
-    approved_at = next((m.at for m in client.kyc if m.at > earned_at and m.status == "approved"), None)
-    expires_at = _end_of_day(earned_at + timedelta(days=forfeit_days))
-    return approved_at is not None and approved_at > expires_at
-
-
-def _end_of_day(at: datetime) -> datetime:
-    """Holds expire by the day, so that a client has few of them."""
-    return at.replace(hour=23, minute=59, second=59, microsecond=999_999)
-
-
 def _slot(entry: Posted) -> str:
     component = f"{entry.component}_by_ib" if entry.by_ib else entry.component
     expiry = _end_of_day(entry.expires_at).isoformat() if entry.expires_at else ""
@@ -465,3 +236,17 @@ def _add(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, 
     total = held.get(slot, ZERO) + amount
     rest = {key: value for key, value in held.items() if key != slot}
     return {**rest, slot: total} if total else rest
+
+
+def _is_posted(
+    client: ClientState, earned: Iterable[Earned], posted: Iterable[Posted], at: datetime | None
+) -> bool:
+    """Whether what stands is what is earned, apart from what a KYC gate forfeits of either."""
+    assert at is not None, "what is earned is so since some time"
+    wanted = [
+        (one.link.partner.ib_id, one.kind, one.amount, one.link.partner.currency)
+        for one in earned
+        if not is_lost(client, one, at)
+    ]
+    stands = [p for p in posted if not is_forfeited(p, client)]
+    return wanted == [(p.ib_id, p.component, p.amount, p.currency) for p in stands]

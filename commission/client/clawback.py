@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from commission.client.accruals import Cause, reverse, withdraw
-from commission.client.state import Clawed, ClientState, DealState, Posted
+from commission.client.accruals import reverse
+from commission.client.state import Cause, Clawed, ClientState, DealState, Posted
+from commission.client.tallies import withdraw
 from commission.draft import Draft
 from commission.outputs import Tally
 from commission.terms.catalog import Terms

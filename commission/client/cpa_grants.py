@@ -5,45 +5,28 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from commission.client import cpa_conditions
-from commission.client.accruals import (
-    Cause,
-    is_forfeited,
-    is_lost,
-    is_too_late,
-    negated,
-    post,
-    reverse,
-    send,
-    send_back,
-    tally_of,
-    withdraw,
-)
-from commission.client.deposit_shares import deposit_earnings, net_tallies
+from commission.client.accruals import _is_posted, post, reverse
+from commission.client.deposit_shares import _weigh_deposits
+from commission.client.kyc_gate import is_too_late
 from commission.client.milestones import of_grants
 from commission.client.parked import park
 from commission.client.state import (
+    Cause,
     ClientState,
     Deposit,
     Grant,
     Parked,
-    Posted,
     Qualifying,
-    Traded,
-    Withdrawal,
 )
+from commission.client.tallies import negated, send, send_back, tally_of, withdraw
 from commission.draft import Draft
 from commission.earned import Earned
-from commission.events import Deal
 from commission.money import EXACT, plain
 from commission.outputs import Tally
-from commission.rating.components import spread_share
-from commission.rating.components.lots import counted
-from commission.rating.components.turnover import notional
-from commission.rating.overrides import in_currency
-from commission.rating.values import ZERO, Part, Reason
+from commission.rating.values import ZERO, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import Clawback, CohortBonus, Cpa, Cpl, PlanDefined
-from commission.terms.upline import Upline, asks_for_trades
+from commission.terms.records import Clawback, Cpa, Cpl, PlanDefined
+from commission.terms.upline import Upline
 
 
 def registration_upline(client: ClientState, terms: Terms) -> Upline | None:
@@ -55,72 +38,6 @@ def registration_upline(client: ClientState, terms: Terms) -> Upline | None:
 
 
 # Trades that count towards a CPA
-
-
-def count_trade(draft: Draft, client: ClientState, part: Part, terms: Terms) -> ClientState:
-    """A closed trade counts towards what a CPA asks for, also in place of one cancelled later."""
-    wanted = _wanted_trades(client, terms)
-    if not wanted:
-        return client
-    first = wanted[0]
-    trade = _traded(part, first.plan, [c.component for c in wanted], terms)
-    late = max(cpa_conditions.deadline(client, c.component) for c in wanted if isinstance(c.component, Cpa))
-    return _change_trades(draft, client, part.deal, [trade] if trade.at <= late else [], wanted, terms)
-
-
-def asks_holding(client: ClientState, terms: Terms) -> bool:
-    """Whether a CPA of the client counts only trades that were held long enough."""
-    chain = registration_upline(client, terms)
-    return chain is not None and chain.asks_holding
-
-
-def forget_trade(draft: Draft, client: ClientState, deal: Deal, terms: Terms) -> ClientState:
-    """A deal was cancelled, or is no trade any more."""
-    wanted = _wanted_trades(client, terms)
-    return _change_trades(draft, client, deal, [], wanted, terms) if wanted else client
-
-
-def _wanted_trades(client: ClientState, terms: Terms) -> list[cpa_conditions.Conditions]:
-    chain = registration_upline(client, terms)
-    if chain is None or not chain.asks_trades:
-        return []
-    found = cpa_conditions.conditions(chain.links).values()
-    return [c for c in found if isinstance(c.component, Cpa) and asks_for_trades(c.component)]
-
-
-def _traded(part: Part, plan: PlanDefined, components: list[Cpa | Cpl], terms: Terms) -> Traded:
-    lots = part.closed
-    spread = turnover = ZERO
-    if any(isinstance(c, Cpa) and c.min_spread > 0 for c in components):
-        value = spread_share.paid(part, lots, terms)
-        if not isinstance(value, Reason):
-            money = in_currency(value, part.symbol.profit_currency, plan.currency, part.at, terms)
-            spread = ZERO if isinstance(money, Reason) else money[0]
-    if any(isinstance(c, Cpa) and c.min_turnover > 0 for c in components):
-        size = notional(plan.currency, part, lots, terms, {})
-        turnover = ZERO if isinstance(size, Reason) else size
-    held_s = min((int((part.at - s.opened_at).total_seconds()) for s in part.slices or ()), default=0)
-    return Traded(part.at, part.deal.deal_key, counted(plan, part, lots, {}), held_s, spread, turnover)
-
-
-def _change_trades(
-    draft: Draft,
-    client: ClientState,
-    deal: Deal,
-    added: list[Traded],
-    wanted: list[cpa_conditions.Conditions],
-    terms: Terms,
-) -> ClientState:
-    key = f"q:{client.client_id}"
-    known: Qualifying = draft.get(key) or Qualifying()
-    trades = [trade for trade in known.trades if trade.deal_key != deal.deal_key] + added
-    trades.sort(key=lambda trade: (trade.at, trade.deal_key))
-    components = [c.component for c in wanted if isinstance(c.component, Cpa)]
-    kept = cpa_conditions.keep_qualifying(Qualifying(trades=tuple(trades)), components)
-    if kept == known:
-        return client
-    draft.put(key, kept)
-    return weigh(draft, client, Cause(deal.deal_key, deal.occurred_at), terms)
 
 
 # CPA and CPL
@@ -251,20 +168,6 @@ def _basis(standing: cpa_conditions.Standing) -> str:
         f"{deposit.deposit_id}:{plain(deposit.amount or ZERO)}" for deposit in standing.deposits
     )
     return f"{standing.qualified_at} {deposits}"
-
-
-def _is_posted(
-    client: ClientState, earned: Iterable[Earned], posted: Iterable[Posted], at: datetime | None
-) -> bool:
-    """Whether what stands is what is earned, apart from what a KYC gate forfeits of either."""
-    assert at is not None, "what is earned is so since some time"
-    wanted = [
-        (one.link.partner.ib_id, one.kind, one.amount, one.link.partner.currency)
-        for one in earned
-        if not is_lost(client, one, at)
-    ]
-    stands = [p for p in posted if not is_forfeited(p, client)]
-    return wanted == [(p.ib_id, p.component, p.amount, p.currency) for p in stands]
 
 
 def _is_clawed(client: ClientState, standing: cpa_conditions.Standing, plan: PlanDefined) -> bool:
@@ -410,89 +313,4 @@ def _is_held_back(client: ClientState, plan: PlanDefined) -> bool:
 # Shares of deposits
 
 
-def _weigh_deposits(
-    draft: Draft, client: ClientState, cause: Cause, terms: Terms, *, anew: bool
-) -> tuple[ClientState, bool]:
-    """Pay each cleared deposit's share once, take back what was taken back of it."""
-    lacking = False
-    cleared = [(d.cleared_at, d.deposit_id) for d in client.deposits if d.cleared_at]
-    first = min(cleared)[1] if cleared else ""
-    deposits: list[Deposit] = []
-    for deposit in client.deposits:
-        client, weighed, waits = _weigh_deposit(
-            draft, client, deposit, cause, terms, is_first=deposit.deposit_id == first, anew=anew
-        )
-        deposits.append(weighed)
-        lacking |= waits
-    left: list[Withdrawal] = []
-    for withdrawal in client.withdrawals:
-        paid_out = Cause(withdrawal.event_id, withdrawal.at)
-        tallies = net_tallies(client, -withdrawal.amount, withdrawal.currency, paid_out, terms)
-        if tallies is None:
-            left.append(withdrawal)
-        else:
-            send(draft, client, tallies)
-    if tuple(deposits) != client.deposits or len(left) != len(client.withdrawals):
-        client = replace(client, deposits=tuple(deposits), withdrawals=tuple(left))
-    return client, lacking or bool(left)
-
-
-def _weigh_deposit(
-    draft: Draft,
-    client: ClientState,
-    deposit: Deposit,
-    cause: Cause,
-    terms: Terms,
-    *,
-    is_first: bool,
-    anew: bool,
-) -> tuple[ClientState, Deposit, bool]:
-    if deposit.cleared_at is None or deposit.amount is None:
-        return client, deposit, False
-    basis = _deposit_basis(client, deposit, is_first=is_first)
-    if deposit.basis == basis and not anew:
-        return client, deposit, False
-    if anew:
-        cause = cause._replace(occurred_at=deposit.cleared_at)
-    wanted = deposit_earnings(client, deposit, terms, is_first=is_first)
-    if wanted is None:
-        return client, deposit, True
-    earned, path, tallies = wanted
-    place = Cause(f"deposit|{client.client_id}|{deposit.deposit_id}", deposit.cleared_at)
-    deposit = replace(deposit, basis=basis)
-    if not _is_posted(client, earned, deposit.posted, deposit.cleared_at):
-        client, _ = reverse(draft, client, deposit.posted, cause)
-        identity = ("deposit", client.client_id, deposit.deposit_id, cause.key)
-        client, posted = post(draft, client, earned, path=path, cause=place, identity=identity)
-        deposit = replace(deposit, posted=posted)
-    if tuple(deposit.tallied) != tallies:
-        withdraw(draft, client, deposit.tallied, cause)
-        send(draft, client, tallies)
-        deposit = replace(deposit, tallied=tallies)
-    return client, deposit, False
-
-
-def _deposit_basis(client: ClientState, deposit: Deposit, *, is_first: bool) -> str:
-    """The facts a deposit's share depends on; as long as they stand, later terms do not touch it."""
-    taken = ",".join(f"{taken.event_id}:{taken.amount}" for taken in deposit.taken_back)
-    clawed = ",".join(clawed.cause for clawed in client.clawed)
-    links = ",".join(f"{link.since}:{link.ib_id}" for link in client.links)
-    return f"{deposit.amount} {deposit.cleared_at} {is_first} {taken} {clawed} {links} {client.fraud_at}"
-
-
 # Cohorts
-
-
-def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tally, ...]:
-    """What a deal adds to the direct IB's cohort bonuses: the standard lots it closed."""
-    link = chain.links[0]
-    if link.plan is None or not link.is_paid:
-        return ()
-    cause = Cause(part.deal.deal_key, part.at)
-    lots = counted(link.plan, part, part.closed, {})
-    return tuple(
-        tally_of(client, link, link.plan, component.name, cause, (ZERO,), lots=lots)
-        for component in link.by_kind["cohort_bonus"]
-        if isinstance(component, CohortBonus)
-        and (not component.countries or client.country in component.countries)
-    )

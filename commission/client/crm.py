@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from commission.client.accruals import Cause, release, release_posted, release_tallies
+from commission.client.accruals import release, release_posted
 from commission.client.clawback import claw
 from commission.client.cpa_grants import weigh
 from commission.client.deals import deal_key, fold_deal
 from commission.client.milestones import milestone
 from commission.client.state import (
+    Cause,
     Clawed,
     ClientState,
     DealState,
@@ -22,6 +23,7 @@ from commission.client.state import (
     TakenBack,
     Withdrawal,
 )
+from commission.client.tallies import release_tallies
 from commission.draft import Draft
 from commission.events import (
     ChargebackReceived,

@@ -3,14 +3,26 @@
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from commission.client import cpa_grants, hedging
-from commission.client.accruals import Cause, post, reverse, send, tally, withdraw
+from commission.client import hedging
+from commission.client.accruals import post, reverse
 from commission.client.charges import rate_charge, with_volume
 from commission.client.clawback import claw_new
+from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.milestones import milestone
 from commission.client.parked import park
 from commission.client.positions import fill_of, slices, split_volume, with_fill, without_fill
-from commission.client.state import ClientState, CloseBy, DealState, Hedged, Parked, Position, Posted, Volumes
+from commission.client.state import (
+    Cause,
+    ClientState,
+    CloseBy,
+    DealState,
+    Hedged,
+    Parked,
+    Position,
+    Posted,
+    Volumes,
+)
+from commission.client.tallies import cohort_tallies, send, tally, withdraw
 from commission.draft import Draft
 from commission.earned import Rated
 from commission.events import Deal, RoutedDeal, is_seen
@@ -225,7 +237,7 @@ def _refuse(
     if reason.code == "position_unknown":
         state = replace(state, revision="")  # a replay is rated once the missing deals are there
     draft.put(booking.key, state)
-    return client if known is None else cpa_grants.forget_trade(draft, client, deal, terms)
+    return client if known is None else forget_trade(draft, client, deal, terms)
 
 
 def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState, terms: Terms) -> ClientState:
@@ -289,7 +301,7 @@ def rate_deal(
             return client
         # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
         seen = position if terms.looks_back and look_back(draft, client, booking, terms) else None
-        return cpa_grants.count_trade(draft, client, part_of(client, booking, symbol, seen), terms)
+        return count_trade(draft, client, part_of(client, booking, symbol, seen), terms)
     looks_back = terms.looks_back and booking.closed_e8
     if looks_back:
         looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
@@ -306,14 +318,14 @@ def rate_deal(
     else:
         client = _post(draft, client, booking, outcome, chain, symbol)
     if chain.has_cohorts and booking.closed_e8 and booking.parked is None:
-        tallies = cpa_grants.cohort_tallies(client, part, chain)
+        tallies = cohort_tallies(client, part, chain)
         send(draft, client, tallies)
         booking.tallied = (*booking.tallied, *tallies)
     state = booking.to_state()
     if client.clawed and (state.posted or state.tallied):
         client, state = claw_new(draft, client, state, terms)
     draft.put(booking.key, state)
-    return cpa_grants.count_trade(draft, client, part, terms) if booking.closed_e8 else client
+    return count_trade(draft, client, part, terms) if booking.closed_e8 else client
 
 
 def _lacks_period(booking: Booking, chain: Upline, terms: Terms) -> bool:
@@ -447,7 +459,7 @@ def look_back(
     draft: Draft, client: ClientState, booking: Booking, terms: Terms, *, is_asked: bool = False
 ) -> bool:
     """Whether a closing is rated by its openings; it is kept then, as those may change."""
-    if not is_asked and not cpa_grants.asks_holding(client, terms):
+    if not is_asked and not asks_holding(client, terms):
         return False
     kept = Parked(
         client_id=client.client_id,

@@ -1,11 +1,14 @@
 """Deposit shares: what a deposit earns up the tree, and what it adds to net deposits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from commission.client.accruals import Cause, tally_of
-from commission.client.state import ClientState, Deposit
+from commission.client.accruals import _is_posted, post, reverse
+from commission.client.state import Cause, ClientState, Deposit, Withdrawal
+from commission.client.tallies import send, tally_of, withdraw
+from commission.draft import Draft
 from commission.earned import Earned
 from commission.money import EXACT
 from commission.outputs import Tally
@@ -162,3 +165,73 @@ def _gross(
     amount = EXACT.multiply(amount, link.held.factor)
     settled = in_currency(amount, plan.currency, link.partner.currency, at, terms)
     return settled if isinstance(settled, Reason) else settled[0]
+
+
+def _weigh_deposits(
+    draft: Draft, client: ClientState, cause: Cause, terms: Terms, *, anew: bool
+) -> tuple[ClientState, bool]:
+    """Pay each cleared deposit's share once, take back what was taken back of it."""
+    lacking = False
+    cleared = [(d.cleared_at, d.deposit_id) for d in client.deposits if d.cleared_at]
+    first = min(cleared)[1] if cleared else ""
+    deposits: list[Deposit] = []
+    for deposit in client.deposits:
+        client, weighed, waits = _weigh_deposit(
+            draft, client, deposit, cause, terms, is_first=deposit.deposit_id == first, anew=anew
+        )
+        deposits.append(weighed)
+        lacking |= waits
+    left: list[Withdrawal] = []
+    for withdrawal in client.withdrawals:
+        paid_out = Cause(withdrawal.event_id, withdrawal.at)
+        tallies = net_tallies(client, -withdrawal.amount, withdrawal.currency, paid_out, terms)
+        if tallies is None:
+            left.append(withdrawal)
+        else:
+            send(draft, client, tallies)
+    if tuple(deposits) != client.deposits or len(left) != len(client.withdrawals):
+        client = replace(client, deposits=tuple(deposits), withdrawals=tuple(left))
+    return client, lacking or bool(left)
+
+
+def _weigh_deposit(
+    draft: Draft,
+    client: ClientState,
+    deposit: Deposit,
+    cause: Cause,
+    terms: Terms,
+    *,
+    is_first: bool,
+    anew: bool,
+) -> tuple[ClientState, Deposit, bool]:
+    if deposit.cleared_at is None or deposit.amount is None:
+        return client, deposit, False
+    basis = _deposit_basis(client, deposit, is_first=is_first)
+    if deposit.basis == basis and not anew:
+        return client, deposit, False
+    if anew:
+        cause = cause._replace(occurred_at=deposit.cleared_at)
+    wanted = deposit_earnings(client, deposit, terms, is_first=is_first)
+    if wanted is None:
+        return client, deposit, True
+    earned, path, tallies = wanted
+    place = Cause(f"deposit|{client.client_id}|{deposit.deposit_id}", deposit.cleared_at)
+    deposit = replace(deposit, basis=basis)
+    if not _is_posted(client, earned, deposit.posted, deposit.cleared_at):
+        client, _ = reverse(draft, client, deposit.posted, cause)
+        identity = ("deposit", client.client_id, deposit.deposit_id, cause.key)
+        client, posted = post(draft, client, earned, path=path, cause=place, identity=identity)
+        deposit = replace(deposit, posted=posted)
+    if tuple(deposit.tallied) != tallies:
+        withdraw(draft, client, deposit.tallied, cause)
+        send(draft, client, tallies)
+        deposit = replace(deposit, tallied=tallies)
+    return client, deposit, False
+
+
+def _deposit_basis(client: ClientState, deposit: Deposit, *, is_first: bool) -> str:
+    """The facts a deposit's share depends on; as long as they stand, later terms do not touch it."""
+    taken = ",".join(f"{taken.event_id}:{taken.amount}" for taken in deposit.taken_back)
+    clawed = ",".join(clawed.cause for clawed in client.clawed)
+    links = ",".join(f"{link.since}:{link.ib_id}" for link in client.links)
+    return f"{deposit.amount} {deposit.cleared_at} {is_first} {taken} {clawed} {links} {client.fraud_at}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from commission.client import cpa_grants
+from commission.client.cpa_trades import count_trade
 from commission.client.deals import (
     closing_key,
     deal_key,
@@ -79,7 +79,7 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
         if symbol is not None and draft.get(closing_key(client, deal.deal_key)) is not None:
             look_back(draft, client, booking, terms, is_asked=True)
             part = part_of(client, booking, symbol, position)
-            client = cpa_grants.count_trade(draft, client, part, terms)
+            client = count_trade(draft, client, part, terms)
     if position.fills[-1] is not fill:
         client = rerate_closings(draft, client, deal.deal_key, where, before, terms)
     return client

@@ -12,20 +12,10 @@ from functools import reduce
 from typing import NamedTuple
 
 from commission.client import cpa_grants, hedging
-from commission.client.accruals import (
-    Cause,
-    added,
-    is_empty,
-    is_forfeited,
-    is_lost,
-    post,
-    reverse,
-    send,
-    tally,
-    withdraw,
-)
+from commission.client.accruals import post, reverse
 from commission.client.charges import rate_charge
 from commission.client.clawback import claw_new
+from commission.client.cpa_trades import count_trade, forget_trade
 from commission.client.deals import (
     SETTLED_BY_PERIOD,
     Booking,
@@ -41,8 +31,10 @@ from commission.client.deals import (
     upline_for,
     why_no_trade,
 )
+from commission.client.kyc_gate import is_forfeited, is_lost
 from commission.client.placing import at_known_position
-from commission.client.state import ClientState, DealState, EventState, Hedged, Posted, Volumes
+from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted, Volumes
+from commission.client.tallies import added, cohort_tallies, is_empty, send, tally, withdraw
 from commission.draft import Draft
 from commission.earned import Earned, Worth
 from commission.events import Deal, ReratingApproved
@@ -148,9 +140,9 @@ def _rerate_deal(
     state = replace(state, leg=booking.leg, hedge=booking.hedge)
     client = _correct(draft, client, booking, state, found, terms)
     if found.part is not None and closed_e8:
-        return cpa_grants.count_trade(draft, client, found.part, terms), None
+        return count_trade(draft, client, found.part, terms), None
     if found.reason.code == "no_ib":
-        return cpa_grants.forget_trade(draft, client, deal, terms), None
+        return forget_trade(draft, client, deal, terms), None
     return client, None
 
 
@@ -195,7 +187,7 @@ def _brings(
     outcome = rate(part, chain, terms)
     cohorts: tuple[Tally, ...] = ()
     if chain.has_cohorts and booking.closed_e8:
-        cohorts = cpa_grants.cohort_tallies(client, part, chain)
+        cohorts = cohort_tallies(client, part, chain)
     if isinstance(outcome, Reason):
         if outcome.waits:
             return client, outcome

@@ -316,3 +316,13 @@ class HeldTallies:
     """Tallies of a client that wait for its KYC, as its accruals do."""
 
     tallies: tuple[Tally, ...] = ()
+
+
+class Cause(NamedTuple):
+    """What made a row: a deal or a CRM event, when it happened, and for deals which one."""
+
+    key: str
+    occurred_at: datetime
+    account_key: str = ""
+    revision: str = ""
+    symbol: str = ""

@@ -1,0 +1,218 @@
+"""Tallies: what a period settles, as sums that no order changes."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from commission.client.kyc_gate import is_too_late
+from commission.client.state import Cause, ClientState, HeldTallies
+from commission.draft import Draft
+from commission.earned import Worth
+from commission.money import ACCRUAL_UNIT, to_accrual
+from commission.outputs import Tally
+from commission.rating.components.lots import counted
+from commission.rating.values import ZERO, Part
+from commission.terms.records import ONE, CohortBonus, PlanDefined
+from commission.terms.upline import Link, Upline
+
+
+def release_tallies(draft: Draft, client: ClientState) -> None:
+    """Send those that waited for the client's KYC as far as it lets them through now."""
+    waiting = _waiting(draft, client)
+    if waiting:
+        draft.put(_tallies_key(client), None)
+        send(draft, client, waiting)
+
+
+def tally(draft: Draft, client: ClientState, worths: Iterable[Worth], cause: Cause) -> tuple[Tally, ...]:
+    """Tell the partner book what the deal adds to settled components; under a KYC gate, later."""
+    tallies = tuple(
+        tally_of(
+            client,
+            worth.link,
+            worth.plan,
+            worth.component,
+            cause,
+            worth.amounts,
+            lots=worth.lots,
+            notional=worth.notional,
+        )
+        for worth in worths
+    )
+    send(draft, client, tallies)
+    return tallies
+
+
+def tally_of(
+    client: ClientState,
+    link: Link,
+    plan: PlanDefined,
+    component: str,
+    cause: Cause,
+    amounts: tuple[Decimal, ...],
+    *,
+    lots: Decimal = ZERO,
+    notional: Decimal = ZERO,
+    deposited: int = 0,
+) -> Tally:
+    """One of something, worth the amounts to the IB, behind the gate of its plan."""
+    return Tally(
+        ib_id=link.partner.ib_id,
+        plan_id=plan.plan_id,
+        plan_version=plan.version,
+        component=component,
+        client_id=client.client_id,
+        caused_by=cause.key,
+        occurred_at=cause.occurred_at,
+        currency=link.partner.currency,
+        amounts=amounts,
+        lots=lots,
+        notional=notional,
+        count=1,
+        deposited=deposited,
+        is_gated=plan.kyc_gate,
+        forfeit_days=plan.kyc_forfeit_days,
+    )
+
+
+def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
+    """Emit tallies, or keep those behind a KYC gate until the client is approved."""
+    kept: list[Tally] = []
+    for one in tallies:
+        if _is_lost(one, client):
+            continue
+        if one.is_gated and not client.is_released(one.occurred_at):
+            kept.append(one)
+        else:
+            draft.emit(one)
+    if kept:
+        draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), *kept])))
+
+
+def withdraw(
+    draft: Draft, client: ClientState, tallies: Iterable[Tally], cause: Cause, share: Decimal = ONE
+) -> tuple[Tally, ...]:
+    """Take tallies back: what is left of them, or a share of their original amounts, at most what is left.
+
+    What went into the books is listed again, so that a later withdrawal knows what is left: a tally and
+    those that took parts of it add up.
+    """
+    entries = tuple(tallies)
+    if share == ONE:
+        send_back(draft, client, [negated(one, cause) for one in entries])
+        return ()
+    parts = [_part_of(one, entries, share, cause) for one in entries if one.booked_at is None]
+    send_back(draft, client, parts)
+    return (*entries, *parts)
+
+
+def _part_of(one: Tally, entries: tuple[Tally, ...], share: Decimal, cause: Cause) -> Tally:
+    """A share of the original's amounts, at most what earlier parts left of it.
+
+    Lots and counts do not shrink by parts; they go with the last of the amounts.
+    """
+    own = [e for e in entries if _place(e)[:5] == _place(one)[:5]]
+    left = [sum((entry.amounts[band] for entry in own), ZERO) for band in range(len(one.amounts))]
+    parts = [to_accrual(whole * share) for whole in one.amounts]
+    lost = ACCRUAL_UNIT * len(own)  # at most so much to rounding
+    taken = tuple(
+        rest if abs(rest) <= abs(part) or (abs(rest - part) <= lost < abs(part)) else part
+        for part, rest in zip(parts, left, strict=True)
+    )
+    is_gone = any(one.amounts) and list(taken) == left
+    return replace(
+        negated(one, cause),
+        amounts=tuple(-amount for amount in taken),
+        lots=-sum((entry.lots for entry in own), ZERO) if is_gone else ZERO,
+        notional=-sum((entry.notional for entry in own), ZERO) if is_gone else ZERO,
+        count=-sum(entry.count for entry in own) if is_gone else 0,
+        deposited=-sum(entry.deposited for entry in own) if is_gone else 0,
+    )
+
+
+def send_back(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
+    """Take back where the original went: out of those that wait behind the gate, else into the book."""
+    held = {_place(one) for one in _waiting(draft, client)}
+    for one in tallies:
+        if _is_lost(one, client):
+            continue
+        if _place(one) in held:
+            draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), one])))
+        else:
+            draft.emit(one)
+
+
+def _is_lost(one: Tally, client: ClientState) -> bool:
+    """Whether the gate forfeits the tally, so that it neither went into the book nor has to come back."""
+    days = one.forfeit_days if one.is_gated else 0
+    return bool(days) and is_too_late(client, one.occurred_at, days)
+
+
+def _waiting(draft: Draft, client: ClientState) -> tuple[Tally, ...]:
+    found: HeldTallies | None = draft.get(_tallies_key(client))
+    return found.tallies if found is not None else ()
+
+
+def _place(one: Tally) -> tuple[object, ...]:
+    """What tells one tally from another, but its amounts."""
+    return (one.ib_id, one.plan_id, one.plan_version, one.component, one.occurred_at, len(one.amounts))
+
+
+def negated(one: Tally, cause: Cause) -> Tally:
+    """The same with its signs turned: it counts for the same time, and was learned now."""
+    return replace(
+        one,
+        caused_by=cause.key,
+        booked_at=cause.occurred_at,
+        amounts=tuple(-amount for amount in one.amounts),
+        lots=-one.lots,
+        notional=-one.notional,
+        count=-one.count,
+        deposited=-one.deposited,
+    )
+
+
+def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
+    """Tallies of one deal's making and unmaking cancel out while they wait."""
+    by_place: dict[tuple[object, ...], Tally] = {}
+    for one in tallies:
+        place = _place(one)
+        known = by_place.get(place)
+        by_place[place] = one if known is None else added(known, one)
+    return tuple(one for one in by_place.values() if not is_empty(one))
+
+
+def added(known: Tally, one: Tally) -> Tally:
+    """Two tallies of one place as one."""
+    return replace(
+        known,
+        amounts=tuple(a + b for a, b in zip(known.amounts, one.amounts, strict=True)),
+        lots=known.lots + one.lots,
+        notional=known.notional + one.notional,
+        count=known.count + one.count,
+        deposited=known.deposited + one.deposited,
+    )
+
+
+def is_empty(one: Tally) -> bool:
+    """Whether the tally adds nothing."""
+    return not (any(one.amounts) or one.lots or one.notional or one.count or one.deposited)
+
+
+def _tallies_key(client: ClientState) -> str:
+    return f"t:{client.client_id}"
+
+
+def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tally, ...]:
+    """What a deal adds to the direct IB's cohort bonuses: the standard lots it closed."""
+    link = chain.links[0]
+    if link.plan is None or not link.is_paid:
+        return ()
+    cause = Cause(part.deal.deal_key, part.at)
+    lots = counted(link.plan, part, part.closed, {})
+    return tuple(
+        tally_of(client, link, link.plan, component.name, cause, (ZERO,), lots=lots)
+        for component in link.by_kind["cohort_bonus"]
+        if isinstance(component, CohortBonus)
+        and (not component.countries or client.country in component.countries)
+    )
