@@ -9,8 +9,10 @@ from commission.draft import Draft
 from commission.ids import digest
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
-from commission.partner.settlement import Bucket, Due, Settling, due, is_accrued, with_tally
+from commission.partner.buckets import Bucket, Settling, with_tally
+from commission.partner.settlement import Due, due, is_accrued
 from commission.partner.statement_hash import statement_hash, total_of, with_row
+from commission.partner.statement_membership import open_period
 from commission.rating.values import Factors
 from commission.terms.catalog import Terms
 from commission.terms.records import Component, PartnerDefined, PeriodDefined, PeriodEnded, PlanDefined
@@ -228,17 +230,6 @@ def _least_payable(partner: PartnerDefined, period: PeriodDefined, terms: Terms)
     ):
         return None
     return plan.min_payout
-
-
-def open_period(closed: str, row: Transfer, terms: Terms) -> str:
-    """The period of an IB's row; after `closed` was closed, late rows belong to the next open one.
-
-    So each belongs to exactly one statement: the first that closes at or after this period.
-    """
-    period = terms.period_of(row.matures_at or row.occurred_at)
-    if not period or period > closed:
-        return period
-    return next((p.period for p in terms.periods if p.period > closed), "")
 
 
 def _close_balance(

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from commission.books.partner import open_period
 from commission.outputs import Transfer
 from commission.terms.catalog import Terms
 from commission.terms.records import PeriodDefined
@@ -60,3 +59,14 @@ def _in_order(
     events: list[tuple[int, int, str, PeriodDefined | Transfer | str]] = [*learned, *booked, *ended]
     for *_, what in sorted(events, key=lambda event: event[:3]):
         yield what
+
+
+def open_period(closed: str, row: Transfer, terms: Terms) -> str:
+    """The period of an IB's row; after `closed` was closed, late rows belong to the next open one.
+
+    So each belongs to exactly one statement: the first that closes at or after this period.
+    """
+    period = terms.period_of(row.matures_at or row.occurred_at)
+    if not period or period > closed:
+        return period
+    return next((p.period for p in terms.periods if p.period > closed), "")

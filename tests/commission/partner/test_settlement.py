@@ -11,7 +11,8 @@ import pytest
 
 from commission.events import WithdrawalPaid
 from commission.outputs import Tally
-from commission.partner.settlement import MAX_PERIODS, Settling, Sums, due, with_tally
+from commission.partner.buckets import MAX_PERIODS, Settling, Sums, with_tally
+from commission.partner.settlement import due
 from commission.terms.catalog import Terms
 from commission.terms.records import Caps, CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
 from schemas.wire import Record
