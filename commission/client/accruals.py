@@ -9,11 +9,10 @@ from commission.client.kyc_gate import FORFEITED, _end_of_day, is_forfeited, is_
 from commission.client.state import Cause, ClientState, Posted
 from commission.client.tallies import release_tallies
 from commission.draft import Draft
-from commission.earned import Earned
 from commission.ids import digest
 from commission.money import settled, to_accrual
 from commission.outputs import Transfer
-from commission.rating.values import ZERO
+from commission.rating.values import ZERO, Earned
 from commission.terms.records import ONE, PlanDefined
 from commission.terms.upline import DEAL_KINDS
 

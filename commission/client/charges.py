@@ -3,11 +3,10 @@
 from decimal import Decimal
 
 from commission.client.state import Volumes
-from commission.earned import Earned, Rated
 from commission.events import Deal
 from commission.money import to_accrual
 from commission.rating.rate import rate
-from commission.rating.values import ZERO, Part
+from commission.rating.values import ZERO, Earned, Part, Rated
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 from commission.terms.upline import Upline

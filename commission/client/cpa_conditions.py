@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from commission.client.state import ClientState, Deposit, Qualifying, Traded
-from commission.earned import Earned
 from commission.rating.eligibility import is_in_market
-from commission.rating.overrides import differences, in_currency
-from commission.rating.values import ZERO, Factors, Reason
+from commission.rating.exchange import in_currency
+from commission.rating.overrides import differences
+from commission.rating.values import ZERO, Earned, Factors, Reason
 from commission.terms.catalog import BEGINNING, Terms
 from commission.terms.records import Clawback, Cpa, CpaAmount, Cpl, PlanDefined
 from commission.terms.upline import Link, asks_for_trades

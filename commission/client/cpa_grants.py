@@ -20,10 +20,9 @@ from commission.client.state import (
 )
 from commission.client.tallies import negated, send, send_back, tally_of, withdraw
 from commission.draft import Draft
-from commission.earned import Earned
 from commission.money import EXACT, plain
 from commission.outputs import Tally
-from commission.rating.values import ZERO, Reason
+from commission.rating.values import ZERO, Earned, Reason
 from commission.terms.catalog import Terms
 from commission.terms.records import Clawback, Cpa, Cpl, PlanDefined
 from commission.terms.upline import Upline

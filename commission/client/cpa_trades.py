@@ -8,7 +8,7 @@ from commission.events import Deal
 from commission.rating.components import spread_share
 from commission.rating.components.lots import counted
 from commission.rating.components.turnover import notional
-from commission.rating.overrides import in_currency
+from commission.rating.exchange import in_currency
 from commission.rating.values import ZERO, Part, Reason
 from commission.terms.catalog import Terms
 from commission.terms.records import Cpa, Cpl, PlanDefined

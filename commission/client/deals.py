@@ -24,11 +24,10 @@ from commission.client.state import (
 )
 from commission.client.tallies import cohort_tallies, send, tally, withdraw
 from commission.draft import Draft
-from commission.earned import Rated
 from commission.events import Deal, RoutedDeal, is_seen
 from commission.outputs import Rejection, Tally
 from commission.rating.rate import rate
-from commission.rating.values import ZERO, Part, Reason
+from commission.rating.values import ZERO, Part, Rated, Reason
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 from commission.terms.records import SymbolDefined

@@ -9,11 +9,11 @@ from commission.client.accruals import _is_posted, post, reverse
 from commission.client.state import Cause, ClientState, Deposit, Withdrawal
 from commission.client.tallies import send, tally_of, withdraw
 from commission.draft import Draft
-from commission.earned import Earned
 from commission.money import EXACT
 from commission.outputs import Tally
-from commission.rating.overrides import differences, in_currency, no_rate
-from commission.rating.values import ZERO, Reason
+from commission.rating.exchange import in_currency, no_rate
+from commission.rating.overrides import differences
+from commission.rating.values import ZERO, Earned, Reason
 from commission.terms.catalog import Terms
 from commission.terms.records import Clawback, DepositShare, PlanDefined
 from commission.terms.upline import Link, Upline, upline_of

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from commission.client.state import ClientState, Posted
-from commission.earned import Earned
+from commission.rating.values import Earned
 
 FORFEITED = -1
 """In place of a number of releases: the money went back to the broker by itself."""

@@ -36,11 +36,10 @@ from commission.client.placing import at_known_position
 from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted, Volumes
 from commission.client.tallies import added, cohort_tallies, is_empty, send, tally, withdraw
 from commission.draft import Draft
-from commission.earned import Earned, Worth
 from commission.events import Deal, ReratingApproved
 from commission.outputs import Tally, Transfer
 from commission.rating.rate import rate
-from commission.rating.values import Part, Reason
+from commission.rating.values import Earned, Part, Reason, Worth
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 

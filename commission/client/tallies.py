@@ -7,11 +7,10 @@ from decimal import Decimal
 from commission.client.kyc_gate import is_too_late
 from commission.client.state import Cause, ClientState, HeldTallies
 from commission.draft import Draft
-from commission.earned import Worth
 from commission.money import ACCRUAL_UNIT, to_accrual
 from commission.outputs import Tally
 from commission.rating.components.lots import counted
-from commission.rating.values import ZERO, Part
+from commission.rating.values import ZERO, Part, Worth
 from commission.terms.records import ONE, CohortBonus, PlanDefined
 from commission.terms.upline import Link, Upline
 

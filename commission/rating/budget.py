@@ -1,15 +1,13 @@
 """What comes after the overrides: the budget of a deal, and rebates to its client."""
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN
 
-from commission.earned import Earned, Worth
 from commission.money import ACCRUAL_UNIT, EXACT, settled, to_accrual
 from commission.rating.components.shares import revenue
-from commission.rating.overrides import in_currency
-from commission.rating.pricing import price
-from commission.rating.values import ZERO, Part, Reason
+from commission.rating.exchange import in_currency
+from commission.rating.values import ZERO, Earned, Part, Reason, Worth
 from commission.terms.catalog import Terms
-from commission.terms.records import ONE, PlanDefined, Rebate
+from commission.terms.records import PlanDefined
 from commission.terms.upline import Upline
 
 
@@ -65,32 +63,3 @@ def budget_spent(plan: PlanDefined) -> Reason:
     """Nothing is left of a deal within its budget."""
     text = f"the budget of {plan.plan_id} leaves nothing: the deal brought the broker no revenue"
     return Reason("over_budget", text, waits=False)
-
-
-def rebates(upline: Upline, part: Part, paid: list[Earned], terms: Terms) -> list[Earned] | Reason:
-    """Money back to the client by the direct IB's plan, in the IB's currency."""
-    link = upline.links[0]
-    direct = sum((one.amount for one in paid if one.depth == 0), ZERO)
-    found: list[Earned] = []
-    reason: Reason | None = None
-    for payable in upline.rebates:
-        component = payable.component
-        assert isinstance(component, Rebate), "only rebates come here"
-        gross = price(payable, component.rates, link, part, terms, ONE)
-        if isinstance(gross, Reason):
-            if gross.waits:
-                return gross
-            reason = reason or gross
-            continue
-        amount, priced = gross.amounts[0], gross.priced
-        if component.unit == "share":
-            amount = to_accrual(EXACT.multiply(direct, Decimal(priced.factors["rate"])))
-            priced.factors["of"] = direct
-        if amount > 0:
-            by_ib = component.funded_by == "ib"
-            found.append(
-                Earned(
-                    link, payable.plan, 0, "rebate", amount, priced.rule, priced.lots, priced.factors, by_ib
-                )
-            )
-    return found or reason or []

@@ -2,10 +2,9 @@
 
 from decimal import Decimal
 
-from commission.earned import Earned, Gross, Rated, Worth
 from commission.rating.overrides import cascade, cascade_amounts, split, steps_taken
 from commission.rating.pricing import price, worth
-from commission.rating.values import ZERO, Part, Priced, Reason
+from commission.rating.values import ZERO, Earned, Gross, Part, Priced, Rated, Reason, Worth
 from commission.terms.catalog import Terms
 from commission.terms.upline import Link, Payable, Sharing, Upline
 

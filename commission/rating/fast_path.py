@@ -7,11 +7,10 @@ worked out once for an upline and a symbol. Most of what brokers pay goes this w
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.earned import Earned, Rated
 from commission.money import ACCRUAL_UNIT, EXACT, to_accrual
+from commission.rating.exchange import in_currency
 from commission.rating.measuring import measured_of, naming, not_covered
-from commission.rating.overrides import in_currency
-from commission.rating.values import ZERO, Factors, Part, Reason
+from commission.rating.values import ZERO, Earned, Factors, Part, Rated, Reason
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
 from commission.terms.records import ONE

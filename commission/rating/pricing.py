@@ -2,13 +2,12 @@
 
 from decimal import Decimal
 
-from commission.earned import Gross, Worth
 from commission.money import to_accrual
 from commission.rating.components.turnover import notional
 from commission.rating.eligibility import eligible
+from commission.rating.exchange import in_currency
 from commission.rating.measuring import measured_of, naming, not_covered
-from commission.rating.overrides import in_currency
-from commission.rating.values import ZERO, Factors, Measured, Part, Priced, Reason
+from commission.rating.values import ZERO, Factors, Gross, Measured, Part, Priced, Reason, Worth
 from commission.terms.catalog import Terms
 from commission.terms.records import ONE, Band, Rate
 from commission.terms.upline import Link, Payable

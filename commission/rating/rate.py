@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from commission.earned import Earned, Gross, Rated, Worth
-from commission.rating.budget import budget_plan, budget_spent, rebates, within_budget, worths_within
+from commission.rating.budget import budget_plan, budget_spent, within_budget, worths_within
 from commission.rating.divided import rate_driven
 from commission.rating.fast_path import lane_of, nothing_due, rate_lane
 from commission.rating.overrides import differences
 from commission.rating.pricing import gross, worth
-from commission.rating.values import ZERO, Factors, Part, Priced, Reason
+from commission.rating.rebates import rebates
+from commission.rating.values import ZERO, Earned, Factors, Gross, Part, Priced, Rated, Reason, Worth
 from commission.terms.catalog import Terms
 from commission.terms.upline import Link, Sharing, Upline
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from commission.events import Deal
 from commission.rating.components import spread_share
 from commission.rating.components.lots import counted
-from commission.rating.overrides import no_rate
+from commission.rating.exchange import no_rate
 from commission.rating.values import ZERO, Factors, Measured, Part, Reason
 from commission.terms.catalog import Terms
 from commission.terms.records import (

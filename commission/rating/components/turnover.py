@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from commission.rating.components.lots import counted
-from commission.rating.overrides import no_rate
+from commission.rating.exchange import no_rate
 from commission.rating.values import Factors, Measured, Part, Reason
 from commission.terms.catalog import Terms
 from commission.terms.records import PlanDefined, Turnover

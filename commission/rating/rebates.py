@@ -1,0 +1,39 @@
+"""A client's rebate, out of what the IBs above earn."""
+
+from decimal import Decimal
+
+from commission.money import EXACT, to_accrual
+from commission.rating.pricing import price
+from commission.rating.values import ZERO, Earned, Part, Reason
+from commission.terms.catalog import Terms
+from commission.terms.records import ONE, Rebate
+from commission.terms.upline import Upline
+
+
+def rebates(upline: Upline, part: Part, paid: list[Earned], terms: Terms) -> list[Earned] | Reason:
+    """Money back to the client by the direct IB's plan, in the IB's currency."""
+    link = upline.links[0]
+    direct = sum((one.amount for one in paid if one.depth == 0), ZERO)
+    found: list[Earned] = []
+    reason: Reason | None = None
+    for payable in upline.rebates:
+        component = payable.component
+        assert isinstance(component, Rebate), "only rebates come here"
+        gross = price(payable, component.rates, link, part, terms, ONE)
+        if isinstance(gross, Reason):
+            if gross.waits:
+                return gross
+            reason = reason or gross
+            continue
+        amount, priced = gross.amounts[0], gross.priced
+        if component.unit == "share":
+            amount = to_accrual(EXACT.multiply(direct, Decimal(priced.factors["rate"])))
+            priced.factors["of"] = direct
+        if amount > 0:
+            by_ib = component.funded_by == "ib"
+            found.append(
+                Earned(
+                    link, payable.plan, 0, "rebate", amount, priced.rule, priced.lots, priced.factors, by_ib
+                )
+            )
+    return found or reason or []
