@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from commission.events import LOT_E8, AccountLinked, ClientEvent, Deal
-from commission.terms.records import PartnerChanged
+from commission.terms.partners import PartnerChanged
 from schemas.dead_letters import DeadLetter
 
 _Item = TypeVar("_Item", bound=Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from commission.events import AccountLinked, ClientEvent, Deal, Platform
-from commission.terms.records import PartnerChanged
+from commission.terms.partners import PartnerChanged
 from ingest.counts import Counts
 from ingest.server_time import ServerClock
 from schemas.dead_letters import DeadLetter, bury

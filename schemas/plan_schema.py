@@ -8,16 +8,16 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-import commission.terms.records
 from commission.events import KycStatus
-from commission.terms.records import (
-    Band,
-    ParentLink,
-    PartnerDefined,
-    PlanAssignment,
-    PlanDefined,
-    SymbolDefined,
-)
+from commission.terms import calendar, components, market, partners, plans, rates
+from commission.terms.market import SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Band
+
+MODULES = (rates, components, plans, partners, market, calendar)
+CLASSES = {name: cls for module in MODULES for name, cls in vars(module).items() if isinstance(cls, type)}
+"""What the YAML of terms is made of, by name."""
 
 RENAMED: dict[type, dict[str, str]] = {
     PlanDefined: {"plan_id": "id"},
@@ -72,7 +72,7 @@ def plan_file_schema() -> Schema:
         schema = TypeAdapter(cls).json_schema()
         defs |= schema.pop("$defs", {})
         defs[cls.__name__] = schema
-    defs = {name: _mapping(getattr(commission.terms.records, name), schema) for name, schema in defs.items()}
+    defs = {name: _mapping(CLASSES[name], schema) for name, schema in defs.items()}
     _open_partner(defs)
     _open_symbol(defs)
     for name in ("Cpa", "Cpl"):
@@ -187,8 +187,9 @@ def _open_amounts(component: Schema, amount: Schema) -> None:
 
 def docstrings() -> dict[str, dict[str, str]]:
     """The docstrings under the fields of each class, its bases' included."""
-    tree = ast.parse(inspect.getsource(commission.terms.records))
-    own = {node.name: dict(_told_in(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
+    trees = [ast.parse(inspect.getsource(module)) for module in MODULES]
+    nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    own = {node.name: dict(_told_in(node)) for node in nodes}
     return {
         name: {
             field.name: own[base.__name__][field.name]
@@ -197,8 +198,7 @@ def docstrings() -> dict[str, dict[str, str]]:
             for field in fields(cls)
             if field.name in own[base.__name__]
         }
-        for name in own
-        if (cls := getattr(commission.terms.records, name))
+        for name, cls in ((name, CLASSES[name]) for name in own)
     }
 
 

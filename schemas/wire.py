@@ -22,18 +22,10 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Rejection, Statement, Tally, Transfer
-from commission.terms.records import (
-    ParentLink,
-    PartnerChanged,
-    PartnerDefined,
-    PeriodDefined,
-    PeriodEnded,
-    PlanAssignment,
-    PlanDefined,
-    RatePublished,
-    StatusChange,
-    SymbolDefined,
-)
+from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.plans import PlanDefined
 
 MAX_RECORD_BYTES = 64_000
 """One record; a deal is 700 bytes, a plan with 200 rates 20,000."""

@@ -16,17 +16,12 @@ from pydantic import TypeAdapter
 
 from commission.draft import Draft, State
 from commission.money import EXACT
+from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import Terms
+from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partner_tree import sort_out
-from commission.terms.records import (
-    PartnerChanged,
-    PartnerDefined,
-    PeriodDefined,
-    PeriodEnded,
-    PlanDefined,
-    RatePublished,
-    SymbolDefined,
-)
+from commission.terms.partners import PartnerChanged, PartnerDefined
+from commission.terms.plans import PlanDefined
 from schemas import positions as sources
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter, bury

@@ -30,7 +30,9 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Rejection, Statement, Transfer
-from commission.terms.records import PartnerChanged, PartnerDefined, PeriodDefined, PlanDefined
+from commission.terms.calendar import PeriodDefined
+from commission.terms.partners import PartnerChanged, PartnerDefined
+from commission.terms.plans import PlanDefined
 from schemas import positions as sources
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision

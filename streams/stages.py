@@ -23,8 +23,8 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Output, Rejection, Statement, Tally, Transfer
+from commission.terms.calendar import PeriodEnded
 from commission.terms.catalog import Terms
-from commission.terms.records import PeriodEnded
 from schemas import topics
 
 Address = tuple[str, str]

@@ -23,22 +23,12 @@ from commission.ledger import balances
 from commission.money import Money, minor_digits, plain
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.revision import revision_of
-from commission.terms.records import (
-    Component,
-    Cpa,
-    CpaAmount,
-    ParentLink,
-    PartnerDefined,
-    PeriodDefined,
-    PeriodEnded,
-    PerLot,
-    PlanAssignment,
-    PlanDefined,
-    Rate,
-    RatePublished,
-    SpreadShare,
-    SymbolDefined,
-)
+from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.components import Component, Cpa, CpaAmount, PerLot, SpreadShare
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Rate
 from schemas.dead_letters import DeadLetter
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline

@@ -6,21 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged, Side
-from commission.terms.records import (
-    Caps,
-    Component,
-    ParentLink,
-    PartnerDefined,
-    PeriodDefined,
-    PerLot,
-    PlanAssignment,
-    PlanDefined,
-    Rate,
-    SpreadShare,
-    SymbolDefined,
-    TermsRecord,
-    When,
-)
+from commission.terms.calendar import PeriodDefined
+from commission.terms.components import Component, PerLot, SpreadShare
+from commission.terms.market import SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Caps, Rate, When
+from commission.terms.records import TermsRecord
 from schemas.wire import Record
 
 START = datetime(2026, 9, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from commission.events import Deal
 from commission.explain import Explanation, explain
 from commission.explain.words import money, when
 from commission.outputs import Rejection, Transfer
-from commission.terms.records import PlanDefined
+from commission.terms.plans import PlanDefined
 from schemas.wire import InvalidRecord, decode
 
 DEAL_FIELDS = frozenset(field.name for field in fields(Deal)) - {"type"}

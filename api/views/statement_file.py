@@ -13,7 +13,7 @@ from api.problems import Problem
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import PROVED
 from commission.partner.statement_membership import Booked, Place, by_statement
-from commission.terms.records import PeriodDefined
+from commission.terms.calendar import PeriodDefined
 from schemas import topics
 from schemas.wire import decode_batch, encode
 

@@ -8,21 +8,13 @@ from typing import Any, TypeVar
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from commission.money import plain
+from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import Terms
+from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partner_tree import sort_out
-from commission.terms.records import (
-    ParentLink,
-    PartnerChanged,
-    PartnerDefined,
-    PeriodDefined,
-    PeriodEnded,
-    PlanAssignment,
-    PlanDefined,
-    RatePublished,
-    StatusChange,
-    SymbolDefined,
-    TermsRecord,
-)
+from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.plans import PlanDefined
+from commission.terms.records import TermsRecord
 from schemas import topics
 from schemas.wire import InvalidRecord, decode_batch, encode
 

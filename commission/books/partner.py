@@ -14,8 +14,11 @@ from commission.partner.settlement import Due, due, is_accrued
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
 from commission.rating.values import Factors
+from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import Terms
-from commission.terms.records import Component, PartnerDefined, PeriodDefined, PeriodEnded, PlanDefined
+from commission.terms.components import Component
+from commission.terms.partners import PartnerDefined
+from commission.terms.plans import PlanDefined
 from commission.value import value
 
 ZERO = Decimal(0)

@@ -13,7 +13,8 @@ from commission.ids import digest
 from commission.money import settled, to_accrual
 from commission.outputs import Transfer
 from commission.rating.values import ZERO, Earned
-from commission.terms.records import ONE, PlanDefined
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import ONE
 from commission.terms.upline import DEAL_KINDS
 
 

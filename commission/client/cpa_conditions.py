@@ -12,7 +12,8 @@ from commission.rating.exchange import in_currency
 from commission.rating.overrides import differences
 from commission.rating.values import ZERO, Earned, Factors, Reason
 from commission.terms.catalog import BEGINNING, Terms
-from commission.terms.records import Clawback, Cpa, CpaAmount, Cpl, PlanDefined
+from commission.terms.components import Cpa, CpaAmount, Cpl
+from commission.terms.plans import Clawback, PlanDefined
 from commission.terms.upline import Link, asks_for_trades
 
 MAX_SPARE_TRADES = 64

@@ -24,7 +24,8 @@ from commission.money import EXACT, plain
 from commission.outputs import Tally
 from commission.rating.values import ZERO, Earned, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import Clawback, Cpa, Cpl, PlanDefined
+from commission.terms.components import Cpa, Cpl
+from commission.terms.plans import Clawback, PlanDefined
 from commission.terms.upline import Upline
 
 

@@ -11,7 +11,8 @@ from commission.rating.components.turnover import notional
 from commission.rating.exchange import in_currency
 from commission.rating.values import ZERO, Part, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import Cpa, Cpl, PlanDefined
+from commission.terms.components import Cpa, Cpl
+from commission.terms.plans import PlanDefined
 from commission.terms.upline import asks_for_trades
 
 

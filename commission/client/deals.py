@@ -29,8 +29,8 @@ from commission.outputs import Rejection, Tally
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Part, Rated, Reason
 from commission.terms.catalog import Terms
+from commission.terms.market import SymbolDefined
 from commission.terms.rate_matching import Trait
-from commission.terms.records import SymbolDefined
 from commission.terms.upline import Upline
 
 ENDINGS = ("cancelled", "deleted")

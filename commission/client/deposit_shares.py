@@ -15,7 +15,8 @@ from commission.rating.exchange import in_currency, no_rate
 from commission.rating.overrides import differences
 from commission.rating.values import ZERO, Earned, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import Clawback, DepositShare, PlanDefined
+from commission.terms.components import DepositShare
+from commission.terms.plans import Clawback, PlanDefined
 from commission.terms.upline import Link, Upline, upline_of
 
 Found = tuple[tuple[Earned, ...], tuple[str, ...], tuple[Tally, ...]]

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from commission.events import Deal, KycStatus
 from commission.outputs import Tally
-from commission.terms.records import Cpa, Cpl
+from commission.terms.components import Cpa, Cpl
 from commission.value import value
 
 ClawReason = Literal["chargeback", "refund", "deposit_reversal", "kyc_revoked", "bonus_removed", "fraud"]

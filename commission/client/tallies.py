@@ -11,7 +11,9 @@ from commission.money import ACCRUAL_UNIT, to_accrual
 from commission.outputs import Tally
 from commission.rating.components.lots import counted
 from commission.rating.values import ZERO, Part, Worth
-from commission.terms.records import ONE, CohortBonus, PlanDefined
+from commission.terms.components import CohortBonus
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import ONE
 from commission.terms.upline import Link, Upline
 
 

@@ -13,7 +13,7 @@ from commission.explain.facts import Fact, Factor, Step, Why
 from commission.explain.reasons import in_words
 from commission.explain.subject import Subject
 from commission.outputs import Rejection, Transfer
-from commission.terms.records import PlanDefined
+from commission.terms.plans import PlanDefined
 from commission.value import value
 
 __all__ = ["Explanation", "Fact", "Factor", "Step", "Why", "explain"]

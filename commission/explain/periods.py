@@ -6,7 +6,8 @@ from decimal import Decimal
 from commission.explain import words
 from commission.explain.rules import pays, plan_of
 from commission.explain.subject import Subject, decimal, text
-from commission.terms.records import Caps, CohortBonus, Cpa, Cpl, DealComponent, RevenueShare, Tiers
+from commission.terms.components import CohortBonus, Cpa, Cpl, DealComponent, RevenueShare
+from commission.terms.rates import Caps, Tiers
 
 ZERO = Decimal(0)
 

@@ -9,7 +9,8 @@ from commission.explain import words
 from commission.money import EXACT
 from commission.outputs import Transfer
 from commission.rating.values import Factors
-from commission.terms.records import Component, PlanDefined
+from commission.terms.components import Component
+from commission.terms.plans import PlanDefined
 
 
 class Subject(NamedTuple):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from commission.explain import words
 from commission.explain.subject import Subject, decimal, first, is_one_of_several, text
-from commission.terms.records import DealComponent
+from commission.terms.components import DealComponent
 
 
 def shared(subject: Subject) -> Iterator[str]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from commission.outputs import Tally
 from commission.rating.values import ZERO
-from commission.terms.records import CohortBonus, Component, Cpa, DealComponent, RevenueShare
+from commission.terms.components import CohortBonus, Component, Cpa, DealComponent, RevenueShare
 from commission.value import value
 
 MAX_PERIODS = 60

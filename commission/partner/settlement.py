@@ -14,17 +14,17 @@ from commission.partner.buckets import Bucket, Settling, Sums
 from commission.partner.tiers import _levels, _weights
 from commission.rating.values import ZERO, Factors
 from commission.terms.catalog import Terms
-from commission.terms.records import (
-    Caps,
+from commission.terms.components import (
     CohortBonus,
     Component,
     Cpa,
     Cpl,
     DealComponent,
     DepositShare,
-    PlanDefined,
     RevenueShare,
 )
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Caps
 
 
 class Due(NamedTuple):

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from commission.outputs import Transfer
+from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
-from commission.terms.records import PeriodDefined
 
 Place = tuple[str, str]
 """Period and currency of a statement; the period is "" for what no statement has taken up yet."""

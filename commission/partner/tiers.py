@@ -7,7 +7,7 @@ from commission.money import EXACT
 from commission.partner.buckets import Bucket, Sums, _added
 from commission.rating.values import ZERO, Factors
 from commission.terms.catalog import Terms
-from commission.terms.records import Band, Tiers
+from commission.terms.rates import Band, Tiers
 
 
 def _weights(tiers: Tiers | None, bucket: Bucket, factors: Factors) -> dict[int, Decimal]:

@@ -7,7 +7,7 @@ from commission.rating.components.shares import revenue
 from commission.rating.exchange import in_currency
 from commission.rating.values import ZERO, Earned, Part, Reason, Worth
 from commission.terms.catalog import Terms
-from commission.terms.records import PlanDefined
+from commission.terms.plans import PlanDefined
 from commission.terms.upline import Upline
 
 

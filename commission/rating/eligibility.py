@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from commission.money import plain
 from commission.rating.values import ZERO, Part, Reason, Slice
+from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import is_in_group
-from commission.terms.records import PlanDefined, When
+from commission.terms.rates import When
 from commission.terms.upline import Payable
 
 

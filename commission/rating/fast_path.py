@@ -13,7 +13,7 @@ from commission.rating.measuring import measured_of, naming, not_covered
 from commission.rating.values import ZERO, Earned, Factors, Part, Rated, Reason
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
-from commission.terms.records import ONE
+from commission.terms.rates import ONE
 from commission.terms.upline import Link, Payable, Sharing, Upline
 
 

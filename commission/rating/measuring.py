@@ -4,7 +4,7 @@ from commission.rating.components import measure
 from commission.rating.eligibility import eligible
 from commission.rating.values import Measured, Part, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import Rate
+from commission.terms.rates import Rate
 from commission.terms.upline import Payable
 
 

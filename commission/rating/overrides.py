@@ -12,7 +12,7 @@ from commission.money import EXACT, to_accrual
 from commission.rating.exchange import in_currency
 from commission.rating.values import ZERO, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import RankRates
+from commission.terms.rates import RankRates
 
 
 def differences(

@@ -9,7 +9,7 @@ from commission.rating.exchange import in_currency
 from commission.rating.measuring import measured_of, naming, not_covered
 from commission.rating.values import ZERO, Factors, Gross, Measured, Part, Priced, Reason, Worth
 from commission.terms.catalog import Terms
-from commission.terms.records import ONE, Band, Rate
+from commission.terms.rates import ONE, Band, Rate
 from commission.terms.upline import Link, Payable
 
 

@@ -6,7 +6,8 @@ from commission.money import EXACT, to_accrual
 from commission.rating.pricing import price
 from commission.rating.values import ZERO, Earned, Part, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import ONE, Rebate
+from commission.terms.components import Rebate
+from commission.terms.rates import ONE
 from commission.terms.upline import Upline
 
 

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.events import Deal
+from commission.terms.market import SymbolDefined
+from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import Trait
-from commission.terms.records import PlanDefined, SymbolDefined
 from commission.terms.upline import Link, Payable
 
 ZERO = Decimal(0)

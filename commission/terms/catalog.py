@@ -8,22 +8,15 @@ from decimal import Decimal
 from typing import Self, TypeVar
 
 from commission.money import CENT_CURRENCIES, EXACT
+from commission.terms.calendar import PeriodDefined
+from commission.terms.components import Component
+from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partner_changes import all_changed, with_change
+from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
-from commission.terms.records import (
-    Component,
-    ParentLink,
-    PartnerChanged,
-    PartnerDefined,
-    PeriodDefined,
-    PlanAssignment,
-    PlanDefined,
-    Rate,
-    RatePublished,
-    StatusChange,
-    SymbolDefined,
-    TermsRecord,
-)
+from commission.terms.rates import Rate
+from commission.terms.records import TermsRecord
 from commission.terms.upline import Link, Upline, is_own, looks_back, upline_of, without_own
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from commission.terms.records import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 

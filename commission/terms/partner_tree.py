@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, Terms
 from commission.terms.partner_changes import as_changed, with_change
-from commission.terms.records import ParentLink, PartnerChanged, PartnerDefined, TermsRecord
+from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined
+from commission.terms.records import TermsRecord
 
 MAX_CHANGES = 4_096
 """Of one IB: more is a CRM in a loop."""

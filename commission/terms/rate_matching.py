@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from commission.terms.records import LotFactor, Rate, SymbolDefined
+from commission.terms.market import SymbolDefined
+from commission.terms.rates import LotFactor, Rate
 
 
 class Trait(NamedTuple):

@@ -4,21 +4,17 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from commission.terms.records import (
-    ALWAYS,
-    DIFFERENCE,
+from commission.terms.components import (
     CommissionShare,
     Component,
     Cpa,
     DealComponent,
-    PartnerDefined,
-    PlanAssignment,
-    PlanDefined,
-    Rate,
     RevenueShare,
     SpreadShare,
-    When,
 )
+from commission.terms.partners import PartnerDefined, PlanAssignment
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import ALWAYS, DIFFERENCE, Rate, When
 
 DEAL_KINDS = (
     "per_lot",

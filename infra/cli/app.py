@@ -458,7 +458,7 @@ def terms_publish_rates(
 @terms_app.command("end-period")
 def terms_end_period(periods: Annotated[list[str], typer.Argument(help="Such as 2026-09.")]) -> None:
     """Close the statements of periods that are over, once all their deals have been ingested."""
-    from commission.terms.records import PeriodEnded
+    from commission.terms.calendar import PeriodEnded
     from infra.connect.settings import kafka_servers, prepare_topics
     from ingest.publish.publisher import publish_terms
 

@@ -21,7 +21,8 @@ from pydantic import (
 
 from commission.events import LOT_E8, KycStatus
 from commission.money import Money
-from commission.terms.records import PartnerDefined, TermsRecord
+from commission.terms.partners import PartnerDefined
+from commission.terms.records import TermsRecord
 from ingest.terms.folder import InvalidTerms, Problem, load_plan_file
 from ingest.terms.yaml_page import Fields, Items, line_of, to_moment
 

@@ -10,15 +10,12 @@ from typing import Any
 
 from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged
 from commission.money import plain
-from commission.terms.records import (
-    PartnerDefined,
-    PeriodDefined,
-    PlanDefined,
-    Rate,
-    RatePublished,
-    SymbolDefined,
-    TermsRecord,
-)
+from commission.terms.calendar import PeriodDefined
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import PartnerDefined
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Rate
+from commission.terms.records import TermsRecord
 from infra.plans.cases import load_cases
 from infra.plans.run import fold
 from infra.plans.suite import is_terms_folder

@@ -18,7 +18,10 @@ from commission.events import (
     KycStatus,
     WithdrawalPaid,
 )
-from commission.terms.records import PartnerDefined, PeriodDefined, PeriodEnded, SymbolDefined, TermsRecord
+from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.market import SymbolDefined
+from commission.terms.partners import PartnerDefined
+from commission.terms.records import TermsRecord
 from infra.plans.cases import Case, ClientLine, DealLine, EventLine
 from ingest.terms.folder import DEMO_SERVER
 from schemas.wire import Record

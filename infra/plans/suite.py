@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from commission.terms.records import PlanDefined, TermsRecord
+from commission.terms.plans import PlanDefined
+from commission.terms.records import TermsRecord
 from infra.connect.settings import kafka_servers, prepare_topics
 from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import CaseResult, run_file

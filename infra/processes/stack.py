@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from commission.terms.records import PeriodEnded
+from commission.terms.calendar import PeriodEnded
 from infra.connect.settings import prepare_topics
 from infra.local_kafka import LocalKafka
 from infra.processes.owner import Owner

@@ -19,7 +19,7 @@ from commission.ids import digest
 from commission.outputs import Tally, Transfer
 from commission.rating.values import Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import DepositShare
+from commission.terms.components import DepositShare
 from infra.archive.log import OpenArchive
 from infra.replay.snapshot import Refolded, folding
 from schemas import topics

@@ -25,16 +25,13 @@ from commission.money import EXACT
 from commission.outputs import Rejection, Tally, Transfer
 from commission.rating.components.spread_share import measured_at
 from commission.rating.values import Part
+from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import PartnerDefined
+from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import Trait
-from commission.terms.records import (
-    PartnerDefined,
-    PeriodDefined,
-    PlanDefined,
-    RatePublished,
-    SymbolDefined,
-    TermsRecord,
-)
+from commission.terms.records import TermsRecord
 from infra.archive.log import Log, LogAt, Logged
 from infra.replay.fold import Refold
 from infra.replay.pool import Bar, Pool, no_bar, report

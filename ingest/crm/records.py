@@ -24,7 +24,7 @@ from commission.events import (
     KycStatus,
     WithdrawalPaid,
 )
-from commission.terms.records import ParentLink, PartnerChanged, PlanAssignment, StatusChange
+from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment, StatusChange
 from ingest.formats.cells import shown, to_amount, to_number
 from ingest.server_time import MAX_YEAR, MIN_YEAR
 from ingest.sources import BadRow, check_server

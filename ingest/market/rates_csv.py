@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from commission.terms.checks import CURRENCY
-from commission.terms.records import RatePublished
+from commission.terms.market import RatePublished
 from ingest.formats.cells import shown
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.server_time import MAX_YEAR, MIN_YEAR

@@ -9,7 +9,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from commission.events import AccountLinked, Deal, ReratingApproved
-from commission.terms.records import PartnerChanged, TermsRecord
+from commission.terms.partners import PartnerChanged
+from commission.terms.records import TermsRecord
 from ingest.sources import EncodedDeals, Item
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable

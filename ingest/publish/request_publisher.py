@@ -14,7 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from commission.events import AccountLinked, ClientEvent, Deal
-from commission.terms.records import PartnerChanged
+from commission.terms.partners import PartnerChanged
 from ingest.publish.publisher import CONFIG, METADATA_TIMEOUT_S, PublishFailed
 from ingest.sources import Item
 from schemas.dead_letters import DEAD_LETTER, DeadLetter

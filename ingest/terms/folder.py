@@ -12,16 +12,13 @@ from zoneinfo import ZoneInfo
 from ruamel.yaml.nodes import MappingNode
 
 from commission.events import KycStatus, Platform
+from commission.terms.calendar import PeriodDefined
 from commission.terms.checks import CURRENCY, Subject, TermsProblem, check_terms, named
-from commission.terms.records import (
-    ONE,
-    PartnerDefined,
-    PeriodDefined,
-    PlanDefined,
-    RatePublished,
-    SymbolDefined,
-    TermsRecord,
-)
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import PartnerDefined
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import ONE
+from commission.terms.records import TermsRecord
 from ingest.server_time import EXAMPLES, parse_rule
 from ingest.sources import MarginMode, check_server
 from ingest.terms.feeds import Feed, read_feed

@@ -13,31 +13,19 @@ from decimal import Decimal
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from commission.terms.records import (
+from commission.terms.components import (
     AnyDealComponent,
-    Band,
-    Budget,
-    Caps,
-    Clawback,
     CohortBonus,
     Cpa,
     CpaAmount,
     Cpl,
     DealComponent,
     DepositShare,
-    LotFactor,
-    Override,
-    ParentLink,
-    PartnerDefined,
-    PlanAssignment,
-    PlanDefined,
-    RankRates,
-    Rate,
-    StatusChange,
-    SymbolDefined,
-    Tiers,
-    When,
 )
+from commission.terms.market import SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.plans import Budget, Clawback, PlanDefined
+from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
 from ingest.terms import feeds, folder
 from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
 from ingest.terms.yaml_values import keys_of, required_keys

@@ -14,17 +14,10 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from pydantic import TypeAdapter, ValidationError
 
 from commission.terms.checks import numbered
-from commission.terms.records import (
-    Budget,
-    Cpa,
-    CpaAmount,
-    Cpl,
-    Override,
-    ParentLink,
-    PlanAssignment,
-    Rate,
-    StatusChange,
-)
+from commission.terms.components import Cpa, CpaAmount, Cpl
+from commission.terms.partners import ParentLink, PlanAssignment, StatusChange
+from commission.terms.plans import Budget
+from commission.terms.rates import Override, Rate
 from ingest.terms.yaml_page import (
     DECIMAL_HINT,
     FLAG_HINT,

@@ -18,11 +18,7 @@ from commission.money import plain
 from commission.rating.components import measure
 from commission.rating.overrides import split
 from commission.terms.catalog import Terms
-from commission.terms.records import (
-    Band,
-    Budget,
-    Caps,
-    Clawback,
+from commission.terms.components import (
     CohortBonus,
     CommissionShare,
     Cpa,
@@ -30,21 +26,16 @@ from commission.terms.records import (
     Cpl,
     DealComponent,
     DepositShare,
-    Override,
-    ParentLink,
     Pips,
-    PlanAssignment,
     ProfitShare,
-    RankRates,
-    Rate,
     Rebate,
     RevenueShare,
     SpreadShare,
-    StatusChange,
-    Tiers,
     Turnover,
-    When,
 )
+from commission.terms.partners import ParentLink, PlanAssignment, StatusChange
+from commission.terms.plans import Budget, Clawback
+from commission.terms.rates import Band, Caps, Override, RankRates, Rate, Tiers, When
 from schemas import topics
 from schemas.wire import Record, decode_batch
 from streams.in_memory import LocalPipeline

@@ -13,21 +13,10 @@ from commission.events import Deal, ReratingApproved
 from commission.explain import Explanation, explain, words
 from commission.explain.reasons import REASONS
 from commission.outputs import Rejection, Transfer
-from commission.terms.records import (
-    Band,
-    Budget,
-    Caps,
-    Cpa,
-    CpaAmount,
-    Override,
-    ParentLink,
-    PlanAssignment,
-    PlanDefined,
-    RankRates,
-    RevenueShare,
-    Tiers,
-    Turnover,
-)
+from commission.terms.components import Cpa, CpaAmount, RevenueShare, Turnover
+from commission.terms.partners import ParentLink, PlanAssignment
+from commission.terms.plans import Budget, PlanDefined
+from commission.terms.rates import Band, Caps, Override, RankRates, Tiers
 from infra.plans.cases import load_cases
 from infra.plans.records import case_records
 from schemas.wire import Record

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from commission.events import LOT_E8, Deal
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
-from commission.terms.records import Component, Cpa, CpaAmount, When
+from commission.terms.components import Component, Cpa, CpaAmount
+from commission.terms.rates import When
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
 from tests.build import (

@@ -21,12 +21,7 @@ from commission.rating.overrides import cascade, cascade_amounts, split, steps_t
 from commission.rating.rate import rate_generally
 from commission.rating.values import Part
 from commission.terms.catalog import Terms
-from commission.terms.rate_matching import Trait
-from commission.terms.records import (
-    Band,
-    Budget,
-    Caps,
-    Clawback,
+from commission.terms.components import (
     CohortBonus,
     CommissionShare,
     Component,
@@ -34,21 +29,19 @@ from commission.terms.records import (
     CpaAmount,
     Cpl,
     DepositShare,
-    Override,
-    ParentLink,
     PerLot,
     Pips,
-    PlanAssignment,
-    PlanDefined,
     ProfitShare,
-    RankRates,
     Rebate,
     RevenueShare,
     SpreadShare,
     SwapShare,
-    Tiers,
     Turnover,
 )
+from commission.terms.partners import ParentLink, PlanAssignment
+from commission.terms.plans import Budget, Clawback, PlanDefined
+from commission.terms.rate_matching import Trait
+from commission.terms.rates import Band, Caps, Override, RankRates, Tiers
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline, entry_topic
 from tests.build import (

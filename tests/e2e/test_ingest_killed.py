@@ -12,7 +12,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from commission.events import Deal
-from commission.terms.records import SymbolDefined
+from commission.terms.market import SymbolDefined
 from infra.archive.log import KafkaAt
 from infra.commands.rate import rate
 from infra.connect.topics import ensure_topics

@@ -14,7 +14,7 @@ import pytest
 
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
-from commission.terms.records import PeriodEnded
+from commission.terms.calendar import PeriodEnded
 from infra.commands.example import ENDED_PERIODS, Example
 from infra.commands.rate import rate, read_events
 from infra.processes.progress import Watch

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from commission.terms.records import PeriodEnded
+from commission.terms.calendar import PeriodEnded
 from infra.archive.log import KafkaAt
 from infra.connect.topics import ensure_topics
 from infra.local_kafka import LocalKafka

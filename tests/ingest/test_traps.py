@@ -15,7 +15,7 @@ import pytest
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.ledger import ledger_hash
-from commission.terms.records import CommissionShare, Component
+from commission.terms.components import CommissionShare, Component
 from ingest.readers.detect import read_any
 from ingest.sources import ServerProfile
 from schemas.wire import Record

@@ -6,17 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from commission.terms.records import (
-    ParentLink,
-    PartnerDefined,
-    PeriodDefined,
-    PeriodEnded,
-    PlanAssignment,
-    PlanDefined,
-    RatePublished,
-    StatusChange,
-    SymbolDefined,
-)
+from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.plans import PlanDefined
 from tests.build import DAY_1, at, period
 from tests.oracle.dice import AGREED, PERIODS, RANKS, SYMBOLS, Dice, pick
 from tests.oracle.happenings import random_events, random_revisions

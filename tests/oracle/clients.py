@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from commission.events import ChargebackReceived, ClientRegistered, DepositCleared
-from commission.terms.records import Cpa, CpaAmount, Cpl, DepositShare, PlanDefined
+from commission.terms.components import Cpa, CpaAmount, Cpl, DepositShare
+from commission.terms.plans import PlanDefined
 from tests.oracle.facts import Facts, Link, Waits, fraction, rounded
 from tests.oracle.measure import Case, average_pips, case_of, country_fits, lots_in_plan, measured
 from tests.oracle.shares import Earned, excess_at

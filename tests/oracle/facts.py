@@ -18,16 +18,11 @@ from commission.events import (
     KycChanged,
     WithdrawalPaid,
 )
-from commission.terms.records import (
-    Clawback,
-    PartnerDefined,
-    PeriodDefined,
-    PlanAssignment,
-    PlanDefined,
-    Rate,
-    RatePublished,
-    SymbolDefined,
-)
+from commission.terms.calendar import PeriodDefined
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import PartnerDefined, PlanAssignment
+from commission.terms.plans import Clawback, PlanDefined
+from commission.terms.rates import Rate
 
 E8 = 100_000_000
 RATE_AGE_MAX = timedelta(days=31)

@@ -4,23 +4,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from commission.events import ClientRegistered, Deal
-from commission.terms.records import (
+from commission.terms.components import (
     AnyDealComponent,
     CommissionShare,
     DealComponent,
     PerLot,
     Pips,
-    PlanDefined,
     ProfitShare,
-    Rate,
     Rebate,
     RevenueShare,
     SpreadShare,
     SwapShare,
-    SymbolDefined,
     Turnover,
-    When,
 )
+from commission.terms.market import SymbolDefined
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Rate, When
 from tests.oracle.facts import (
     E8,
     Facts,

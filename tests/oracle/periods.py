@@ -6,14 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from commission.terms.records import (
-    AnyDealComponent,
-    Band,
-    CohortBonus,
-    PeriodDefined,
-    RevenueShare,
-    Tiers,
-)
+from commission.terms.calendar import PeriodDefined
+from commission.terms.components import AnyDealComponent, CohortBonus, RevenueShare
+from commission.terms.rates import Band, Tiers
 from tests.oracle.clients import closings
 from tests.oracle.facts import Facts, Link, Waits, best, fraction, rounded
 from tests.oracle.measure import Case, case_of, counted, lots_in_plan, revenue

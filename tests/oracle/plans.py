@@ -5,11 +5,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from commission.terms.records import (
-    Band,
-    Budget,
-    Caps,
-    Clawback,
+from commission.terms.components import (
     CohortBonus,
     CommissionShare,
     Cpa,
@@ -17,22 +13,17 @@ from commission.terms.records import (
     Cpl,
     DealComponent,
     DepositShare,
-    LotFactor,
-    Override,
     PerLot,
     Pips,
-    PlanDefined,
     ProfitShare,
-    RankRates,
-    Rate,
     Rebate,
     RevenueShare,
     SpreadShare,
     SwapShare,
-    Tiers,
     Turnover,
-    When,
 )
+from commission.terms.plans import Budget, Clawback, PlanDefined
+from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
 from tests.build import SERVER, at
 from tests.oracle.dice import (
     CANONICAL,

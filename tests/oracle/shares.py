@@ -5,18 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
-from commission.terms.records import (
+from commission.terms.components import (
     AnyDealComponent,
-    Clawback,
     CohortBonus,
     Cpa,
     Cpl,
     DepositShare,
-    PlanDefined,
-    Rate,
     Rebate,
     RevenueShare,
 )
+from commission.terms.plans import Clawback, PlanDefined
+from commission.terms.rates import Rate
 from tests.oracle.facts import E8, Facts, Link, best, fraction, rounded
 from tests.oracle.measure import Case, Gross, counted, gross_of, revenue
 

@@ -7,7 +7,7 @@ from functools import cache
 from commission.events import AccountLinked, Deal
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
-from commission.terms.records import Band, Tiers
+from commission.terms.rates import Band, Tiers
 from schemas import topics
 from schemas.wire import Record, encode
 from streams.in_memory import LocalPipeline, entry_topic

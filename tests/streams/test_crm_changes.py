@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from api.ledger import Ledger
 from api.queries import quality
 from commission.outputs import Transfer
-from commission.terms.records import ParentLink, PartnerChanged, PlanAssignment
+from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment
 from infra.clickhouse import migrate
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.events import RoutedDeal
-from commission.terms.records import Band, CommissionShare, Pips, Tiers, When
+from commission.terms.components import CommissionShare, Pips
+from commission.terms.rates import Band, Tiers, When
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import MAX_BATCH_RECORDS, Record, decode_batch, encode

@@ -11,12 +11,11 @@ from commission.rating.components import lots as lots_
 from commission.rating.components import pips, shares, spread_share, turnover
 from commission.rating.values import Measured, Part, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import (
+from commission.terms.components import (
     CommissionShare,
     DealComponent,
     PerLot,
     Pips,
-    PlanDefined,
     ProfitShare,
     Rebate,
     RevenueShare,
@@ -24,6 +23,7 @@ from commission.terms.records import (
     SwapShare,
     Turnover,
 )
+from commission.terms.plans import PlanDefined
 
 
 def measure(

@@ -3,8 +3,9 @@
 from decimal import Decimal
 
 from commission.rating.values import Factors, Measured, Part
+from commission.terms.components import DealComponent
+from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import lot_factor
-from commission.terms.records import DealComponent, PlanDefined
 
 
 def counted(plan: PlanDefined, part: Part, lots: Decimal, factors: Factors) -> Decimal:

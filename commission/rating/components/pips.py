@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from commission.rating.components.lots import counted
 from commission.rating.values import Factors, Measured, Part, Reason
-from commission.terms.records import Pips, PlanDefined
+from commission.terms.components import Pips
+from commission.terms.plans import PlanDefined
 
 
 def measure(component: Pips, plan: PlanDefined, part: Part, lots: Decimal) -> Measured | Reason:

@@ -8,14 +8,8 @@ from commission.rating.components.lots import counted
 from commission.rating.exchange import no_rate
 from commission.rating.values import ZERO, Factors, Measured, Part, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import (
-    CommissionShare,
-    PlanDefined,
-    ProfitShare,
-    RevenueShare,
-    RevenueTerm,
-    SwapShare,
-)
+from commission.terms.components import CommissionShare, ProfitShare, RevenueShare, RevenueTerm, SwapShare
+from commission.terms.plans import PlanDefined
 
 
 def measure(

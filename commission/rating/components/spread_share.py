@@ -9,7 +9,9 @@ from commission.rating.components.lots import counted
 from commission.rating.eligibility import holds, opening_unknown
 from commission.rating.values import ZERO, Factors, Measured, Part, Reason, Slice
 from commission.terms.catalog import Terms
-from commission.terms.records import PlanDefined, Rate, SpreadShare
+from commission.terms.components import SpreadShare
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Rate
 
 
 class Spread(NamedTuple):

@@ -6,7 +6,8 @@ from commission.rating.components.lots import counted
 from commission.rating.exchange import no_rate
 from commission.rating.values import Factors, Measured, Part, Reason
 from commission.terms.catalog import Terms
-from commission.terms.records import PlanDefined, Turnover
+from commission.terms.components import Turnover
+from commission.terms.plans import PlanDefined
 
 UNITS = {"million": Decimal(1_000_000), "bps": Decimal(10_000)}
 

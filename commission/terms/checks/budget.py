@@ -11,18 +11,11 @@ from typing import NamedTuple
 from commission.terms.checks.published import Held, Published, TermsProblem
 from commission.terms.checks.rates import value_for
 from commission.terms.checks.sharing import by_kind
+from commission.terms.components import Component, PerLot, Pips, SpreadShare
+from commission.terms.market import SymbolDefined
+from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import lot_factor
-from commission.terms.records import (
-    ONE,
-    ZERO,
-    Component,
-    PerLot,
-    Pips,
-    PlanDefined,
-    Rate,
-    SpreadShare,
-    SymbolDefined,
-)
+from commission.terms.rates import ONE, ZERO, Rate
 
 MAX_UPLINES = 1_000
 """Uplines that differ in what their IBs hold; of those beyond it nothing is said."""

@@ -14,7 +14,9 @@ from commission.terms.checks.published import (
     some,
 )
 from commission.terms.checks.rates import covers
-from commission.terms.records import PartnerDefined, Pips, PlanDefined, SpreadShare
+from commission.terms.components import Pips, SpreadShare
+from commission.terms.partners import PartnerDefined
+from commission.terms.plans import PlanDefined
 
 
 def check_partners(terms: Published) -> Iterator[TermsProblem]:

@@ -18,11 +18,8 @@ from commission.terms.checks.published import (
 )
 from commission.terms.checks.rates import check_averages, check_countries, check_match, check_rates, covers
 from commission.terms.checks.sharing import check_override
-from commission.terms.records import (
-    ONE,
+from commission.terms.components import (
     AnyDealComponent,
-    Band,
-    Caps,
     CohortBonus,
     CommissionShare,
     Component,
@@ -32,17 +29,15 @@ from commission.terms.records import (
     DealComponent,
     DepositShare,
     Pips,
-    PlanDefined,
     ProfitShare,
-    Rate,
     Rebate,
     RevenueShare,
     SpreadShare,
     SwapShare,
-    SymbolDefined,
-    Tiers,
-    When,
 )
+from commission.terms.market import SymbolDefined
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import ONE, Band, Caps, Rate, Tiers, When
 
 SHARES = (SpreadShare, CommissionShare, SwapShare, ProfitShare, RevenueShare)
 """Components whose rates are shares, of at most 1."""

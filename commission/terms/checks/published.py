@@ -10,18 +10,11 @@ from typing import Literal, NamedTuple, TypeVar
 
 from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, PIVOTS
-from commission.terms.records import (
-    ONE,
-    ParentLink,
-    PartnerChanged,
-    PartnerDefined,
-    PlanAssignment,
-    PlanDefined,
-    RatePublished,
-    StatusChange,
-    SymbolDefined,
-    TermsRecord,
-)
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import ONE
+from commission.terms.records import TermsRecord
 
 CURRENCY = re.compile(r"[A-Z]{3,4}")
 NAMES_SHOWN = 5

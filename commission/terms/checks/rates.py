@@ -8,8 +8,9 @@ from itertools import combinations
 
 from commission.terms.catalog import BEGINNING
 from commission.terms.checks.published import Published, Subject, TermsProblem, is_positive, numbered
+from commission.terms.market import SymbolDefined
 from commission.terms.rate_matching import specificity
-from commission.terms.records import Rate, SymbolDefined
+from commission.terms.rates import Rate
 
 COUNTRY = re.compile(r"[A-Z]{2}")
 END = datetime.max.replace(tzinfo=UTC)

@@ -7,17 +7,10 @@ from itertools import groupby
 
 from commission.terms.checks.published import Held, Published, Subject, TermsProblem, is_share
 from commission.terms.checks.rates import check_rates, value_for
-from commission.terms.records import (
-    DIFFERENCE,
-    ZERO,
-    Component,
-    Cpa,
-    DealComponent,
-    Override,
-    PlanDefined,
-    Rebate,
-    SymbolDefined,
-)
+from commission.terms.components import Component, Cpa, DealComponent, Rebate
+from commission.terms.market import SymbolDefined
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import DIFFERENCE, ZERO, Override
 
 LISTS = {"absolute": "levels", "cascade": "pass_up", "split": "shares", "rank": "ranks"}
 """By mode: its list. An `absolute` without levels pays for direct clients only; the others need theirs."""

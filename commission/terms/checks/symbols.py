@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from commission.terms.checks.published import Published, Subject, TermsProblem, check_currency, is_positive
-from commission.terms.records import SymbolDefined
+from commission.terms.market import SymbolDefined
 
 MAX_DIGITS = 12
 

@@ -7,7 +7,7 @@ from clickhouse_connect.driver.client import Client
 from api.ledger import Ledger
 from api.queries import transfers as queries
 from api.views.explanation import explain_transfer, to_deal, to_transfer
-from commission.terms.records import PlanDefined
+from commission.terms.plans import PlanDefined
 from schemas.wire import encode
 from tests.api.conftest import (
     SOURCE,

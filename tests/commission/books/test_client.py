@@ -9,7 +9,8 @@ from commission.books import client as client_book
 from commission.draft import Draft
 from commission.events import Deal, RoutedDeal
 from commission.terms.catalog import Terms
-from commission.terms.records import ParentLink, PlanAssignment, When
+from commission.terms.partners import ParentLink, PlanAssignment
+from commission.terms.rates import When
 from tests.build import (
     ANNA,
     DAY_1,

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from commission.outputs import Transfer
-from commission.terms.records import Band, PartnerDefined, Tiers
+from commission.terms.partners import PartnerDefined
+from commission.terms.rates import Band, Tiers
 from schemas import topics
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline

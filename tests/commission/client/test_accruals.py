@@ -18,7 +18,8 @@ from commission.client.tallies import negated, send, send_back, withdraw
 from commission.draft import Draft
 from commission.events import ChargebackReceived, WithdrawalPaid
 from commission.outputs import Tally
-from commission.terms.records import Clawback, CohortBonus, CpaAmount, Cpl, DepositShare, Rebate
+from commission.terms.components import CohortBonus, CpaAmount, Cpl, DepositShare, Rebate
+from commission.terms.plans import Clawback
 from schemas import topics
 from schemas.wire import Record, decode_batch
 from streams.in_memory import LocalPipeline

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from commission.terms.records import Cpa, CpaAmount
+from commission.terms.components import Cpa, CpaAmount
 from schemas.wire import Record
 from tests.build import (
     ANNA,

@@ -6,7 +6,8 @@ import pytest
 
 from commission.events import LOT_E8
 from commission.revision import revision_of
-from commission.terms.records import CommissionShare, Component, Cpa, CpaAmount, Turnover, When
+from commission.terms.components import CommissionShare, Component, Cpa, CpaAmount, Turnover
+from commission.terms.rates import When
 from schemas.wire import Record, decode, encode
 from streams.in_memory import LocalPipeline
 from tests.build import (

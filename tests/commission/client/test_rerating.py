@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from commission.events import Deal, ReratingApproved
 from commission.outputs import Tally, Transfer
-from commission.terms.records import Clawback, CommissionShare, CpaAmount, Cpl, ParentLink, PlanDefined, When
+from commission.terms.components import CommissionShare, CpaAmount, Cpl
+from commission.terms.partners import ParentLink
+from commission.terms.plans import Clawback, PlanDefined
+from commission.terms.rates import When
 from schemas import topics
 from schemas.wire import Record, decode_batch
 from streams.in_memory import LocalPipeline

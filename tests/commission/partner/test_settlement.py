@@ -14,7 +14,8 @@ from commission.outputs import Tally
 from commission.partner.buckets import MAX_PERIODS, Settling, Sums, with_tally
 from commission.partner.settlement import due
 from commission.terms.catalog import Terms
-from commission.terms.records import Caps, CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
+from commission.terms.components import CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
+from commission.terms.rates import Caps
 from schemas.wire import Record
 from tests.build import (
     D,

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from commission.terms.records import PlanDefined
+from commission.terms.plans import PlanDefined
 from tests.build import (
     ANNA,
     SYMBOLS,

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from commission.terms.records import Band, Caps, Override, PlanAssignment, RankRates, RevenueShare, Tiers
+from commission.terms.components import RevenueShare
+from commission.terms.partners import PlanAssignment
+from commission.terms.rates import Band, Caps, Override, RankRates, Tiers
 from tests.build import ANNA, SYMBOLS, D, deal, partner, per_lot, plan, rates, run
 from tests.commission.test_edges import NORTH, OUT, TOP, tiers, tree
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
+from commission.terms.partners import ParentLink, PlanAssignment
 from commission.terms.rate_matching import Trait
-from commission.terms.records import ParentLink, PlanAssignment
 from tests.build import SERVER, SYMBOLS, D, at, exchange, partner, period, plan, rates, symbol
 
 

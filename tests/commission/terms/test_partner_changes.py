@@ -8,14 +8,8 @@ import pytest
 
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
 from commission.terms.partner_tree import MAX_CHANGES, sort_out
-from commission.terms.records import (
-    ParentLink,
-    PartnerChanged,
-    PartnerDefined,
-    PlanAssignment,
-    StatusChange,
-    TermsRecord,
-)
+from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.records import TermsRecord
 from tests.build import D, at, partner, per_lot, plan
 
 PLANS = (plan("own USD", per_lot("*=5")), plan("gold USD", per_lot("*=7")))

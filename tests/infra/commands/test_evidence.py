@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from api.app import create_app
 from api.ledger import Ledger
 from commission.partner.statement_hash import PROVED
-from commission.terms.records import Band, Tiers
+from commission.terms.rates import Band, Tiers
 from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.verify.invariants import verify

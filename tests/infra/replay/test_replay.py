@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
 from commission.outputs import Transfer
-from commission.terms.records import PeriodEnded
+from commission.terms.calendar import PeriodEnded
 from infra.archive.log import Logged, MemoryLog, Stored
 from infra.cli.app import app
 from infra.clickhouse import migrate

@@ -10,7 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
-from commission.terms.records import PeriodEnded
+from commission.terms.calendar import PeriodEnded
 from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.verify.invariants import verify

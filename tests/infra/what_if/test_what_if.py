@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from commission.terms.records import Band, PlanDefined, TermsRecord, Tiers
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Band, Tiers
+from commission.terms.records import TermsRecord
 from infra.archive.log import MemoryLog
 from infra.cli.app import app
 from infra.clickhouse import migrate

@@ -16,7 +16,7 @@ from commission.events import (
     KycChanged,
     WithdrawalPaid,
 )
-from commission.terms.records import ParentLink, PartnerChanged, PlanAssignment, StatusChange
+from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment, StatusChange
 from ingest.crm.records import EVENTS, FIELDS, to_event
 from ingest.sources import BadRow
 from schemas.wire import decode, encode

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.terms.records import RatePublished
+from commission.terms.market import RatePublished
 from ingest.market import rates_csv
 from ingest.sources import UnreadableSource
 from ingest.terms.folder import InvalidTerms

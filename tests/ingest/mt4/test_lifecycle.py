@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.events import AccountLinked, ClientRegistered, Deal
-from commission.terms.records import Component
+from commission.terms.components import Component
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.dialects import to_record
 from ingest.mt4.record import parent_of, remainder_of, to_deals

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Producer
 
 from commission.events import AccountLinked, ClientRegistered, Deal
-from commission.terms.records import RatePublished
+from commission.terms.market import RatePublished
 from ingest.publish import publisher
 from ingest.publish.publisher import PublishFailed, publish, publish_terms
 from ingest.sources import EncodedDeals

@@ -9,20 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.terms.records import (
-    Cpa,
-    CpaAmount,
-    ParentLink,
-    PartnerDefined,
-    PeriodDefined,
-    PerLot,
-    PlanAssignment,
-    PlanDefined,
-    Rate,
-    RatePublished,
-    SpreadShare,
-    SymbolDefined,
-)
+from commission.terms.calendar import PeriodDefined
+from commission.terms.components import Cpa, CpaAmount, PerLot, SpreadShare
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Rate
 from ingest.terms.folder import (
     MAX_FILE_BYTES,
     Broker,

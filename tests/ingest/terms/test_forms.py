@@ -8,24 +8,11 @@ from typing import Any
 
 import pytest
 
-from commission.terms.records import (
-    Band,
-    Budget,
-    Caps,
-    CpaAmount,
-    LotFactor,
-    Override,
-    ParentLink,
-    PartnerDefined,
-    PlanAssignment,
-    PlanDefined,
-    RankRates,
-    Rate,
-    StatusChange,
-    SymbolDefined,
-    Tiers,
-    When,
-)
+from commission.terms.components import CpaAmount
+from commission.terms.market import SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.plans import Budget, PlanDefined
+from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
 from ingest.terms.folder import InvalidTerms, PlanFile, load_plan_file, load_terms
 from ingest.terms.yaml_page import Fields, Text
 

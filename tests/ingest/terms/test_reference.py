@@ -6,13 +6,10 @@ from typing import Any, get_args
 
 import pytest
 
-from commission.terms.records import (
-    AnyDealComponent,
-    DealComponent,
-    PartnerDefined,
-    PlanDefined,
-    SymbolDefined,
-)
+from commission.terms.components import AnyDealComponent, DealComponent
+from commission.terms.market import SymbolDefined
+from commission.terms.partners import PartnerDefined
+from commission.terms.plans import PlanDefined
 from ingest.terms import feeds, folder
 from ingest.terms import reference as terms_reference
 from ingest.terms.examples import BROKER, FEED, PARTNER, RATES, SERVER

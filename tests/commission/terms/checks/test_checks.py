@@ -8,24 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
 from commission.terms.checks import TermsProblem, check_terms, named
-from commission.terms.records import (
-    Cpa,
-    CpaAmount,
-    ParentLink,
-    PartnerDefined,
-    PeriodDefined,
-    PeriodEnded,
-    PerLot,
-    PlanAssignment,
-    PlanDefined,
-    Rate,
-    RatePublished,
-    SpreadShare,
-    SymbolDefined,
-    TermsRecord,
-)
+from commission.terms.components import Cpa, CpaAmount, PerLot, SpreadShare
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
+from commission.terms.plans import PlanDefined
+from commission.terms.rates import Rate
+from commission.terms.records import TermsRecord
 
 Finding = tuple[tuple[str, ...], str, str]
 """Subject, code and a part of the text."""

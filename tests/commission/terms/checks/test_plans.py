@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 
 from commission.terms.checks import TermsProblem, check_terms
-from commission.terms.records import (
-    Band,
-    Budget,
-    Caps,
-    Clawback,
+from commission.terms.components import (
     CohortBonus,
     CommissionShare,
     Component,
@@ -21,26 +17,17 @@ from commission.terms.records import (
     CpaAmount,
     Cpl,
     DepositShare,
-    LotFactor,
-    Override,
-    ParentLink,
-    PartnerDefined,
     PerLot,
     Pips,
-    PlanAssignment,
-    PlanDefined,
-    RankRates,
-    Rate,
-    RatePublished,
     Rebate,
     RevenueShare,
     SpreadShare,
-    StatusChange,
-    SymbolDefined,
-    TermsRecord,
-    Tiers,
-    When,
 )
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.plans import Budget, Clawback, PlanDefined
+from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
+from commission.terms.records import TermsRecord
 
 D = Decimal
 BY_RATE: dict[str, Any] = {"pass_unit": "rate"}

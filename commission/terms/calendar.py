@@ -1,0 +1,34 @@
+"""Periods and their ends."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from commission.events import WIRE
+from commission.value import value
+
+
+@value
+class PeriodDefined:
+    """A statement period: [starts_at, ends_at) in UTC, cut at midnight in the broker's zone."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["period_defined"] = "period_defined"
+    period: str
+    """Sorts in time: `2026-09`."""
+    starts_at: datetime
+    ends_at: datetime
+    days: tuple[datetime, ...] = ()
+    """Where each of its days begins, in UTC; () counts days of UTC."""
+    first_weekday: int = 0
+    """Weekday of the first day, Monday 0: weeks begin on Mondays."""
+
+
+@value
+class PeriodEnded:
+    """Time as a record: the period is over and its statements close at this point of the log."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["period_ended"] = "period_ended"
+    period: str

@@ -1,0 +1,265 @@
+"""Components: what a plan pays for."""
+
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from commission.events import WIRE
+from commission.terms.rates import ALWAYS, DIFFERENCE, ZERO, Caps, Override, Rate, SideOfPosition, Tiers, When
+from commission.value import value
+
+
+@value
+class DealComponent:
+    """What all components share that pay for deals: `rate x measure`, under conditions and caps."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    name: str
+    rates: tuple[Rate, ...] = ()
+    entry: SideOfPosition = "out"
+    """The volume that counts: opened (`in`), closed (`out`) or both. As in MT5, a close-by counts
+    under `out` only: both legs; `both` leaves it out, as the legs were paid when opened."""
+    close_by: Literal["each_leg", "first_leg"] = "each_leg"
+    """Under `out`: each leg of a close-by pays its own, or, as MT5 writes it, the first leg pays for
+    both and the second nothing."""
+    when: When = ALWAYS
+    hedged: bool = False
+    """Pay, for each account and symbol and period, only max(bought, sold) of the opened volume in place of
+    both; needs `entry: in`."""
+    override: Override = DIFFERENCE
+    tiers: Tiers | None = None
+    caps: Caps | None = None
+    credit_coefficient: bool = False
+    """Multiply by (equity - credit) / equity of the account at the deal, at least 0."""
+
+
+@value
+class PerLot(DealComponent):
+    """Money per lot: `rate x lots`, in the plan's currency.
+
+    `standardised` counts lots of the symbol's standard contract: 1 cent lot = 0.01. Where the plan
+    has `lot_factors`, lots are multiplied by the one that matches.
+    """
+
+    kind: Literal["per_lot"] = "per_lot"
+    standardised: bool = True
+
+
+@value
+class Turnover(DealComponent):
+    """Money for turnover: `rate x notional / unit` in the plan's currency; per million, or basis points.
+
+    Notional is lots x contract size x price in the profit currency if that is the plan's currency;
+    else lots x contract size of the symbol's base currency, where it names one, converted; else the
+    former converted.
+    """
+
+    kind: Literal["turnover"] = "turnover"
+    unit: Literal["million", "bps"] = "million"
+
+
+@value
+class Pips(DealComponent):
+    """A number of pips or points: `rate x pip x contract size x lots`, in the profit currency."""
+
+    kind: Literal["pips"] = "pips"
+    unit: Literal["pip", "point"] = "pip"
+    """A point is 10^-digits of the symbol."""
+
+
+@value
+class SpreadShare(DealComponent):
+    """A share of the spread: `rate x spread x contract size x lots`, in the profit currency.
+
+    Rates are shares: 0.35 is 35 %. The spread is `ask - bid` at the deal (`execution`), at the opening
+    of each closed slice (`open`), the mean of both (`average`), `average_pips` of the symbol
+    (`table`) or `markup_pips` (`markup`). Where it is measured and unknown, `average_pips` of the
+    component, then of the symbol, take its place; without them the deal waits.
+    `at_most_average` bounds a measured spread by the average, `cap_pips` any spread; `plus_pips` is
+    added after that.
+    """
+
+    kind: Literal["spread_share"] = "spread_share"
+    basis: Literal["execution", "open", "average", "table", "markup"] = "execution"
+    average_pips: tuple[Rate, ...] = ()
+    markup_pips: tuple[Rate, ...] = ()
+    cap_pips: Decimal | None = None
+    at_most_average: bool = False
+    plus_pips: Decimal = ZERO
+
+
+@value
+class CommissionShare(DealComponent):
+    """A share of what the client was charged on the deal: `rate x -(commission + fee)`, deposit currency.
+
+    With `charges`, a later daily or monthly commission deal of the account is shared too, allocated
+    to symbols by the volume the account traded since the charge before it. A refund counts nothing.
+    """
+
+    kind: Literal["commission_share"] = "commission_share"
+    charges: bool = False
+
+
+@value
+class SwapShare(DealComponent):
+    """A share of the swap the client paid: `rate x -swap` where that is above 0, deposit currency."""
+
+    kind: Literal["swap_share"] = "swap_share"
+
+
+@value
+class ProfitShare(DealComponent):
+    """A share of what the client lost (`of: loss`) or won (`of: profit`) in a deal, deposit currency.
+
+    The deal's result is profit + swap + commission + fee. Never below 0 for one deal; a netted share of
+    wins and losses is a `RevenueShare` of `client_result`.
+    """
+
+    kind: Literal["profit_share"] = "profit_share"
+    of: Literal["loss", "profit"] = "loss"
+
+
+RevenueTerm = Literal["spread", "commission", "swap", "client_result"]
+
+
+@value
+class RevenueShare(DealComponent):
+    """A share of the broker's net revenue of a period, settled in the partner book; deposit currency.
+
+    The revenue of a deal is the sum of `terms`: the spread the client paid, -(commission + fee),
+    -swap, -(profit) of the client (negative when the client wins). The IB gets `rate x max(0, sum)`.
+    A negative sum of a period is carried into the next with `carry_over`, else forgotten.
+    `scope: client` floors and carries each client by itself. A client whose period is below
+    -`quarantine_below` is kept apart: its negative sum burdens only its own later revenue.
+    """
+
+    kind: Literal["revenue_share"] = "revenue_share"
+    terms: tuple[RevenueTerm, ...] = ("spread", "commission", "swap")
+    carry_over: bool = True
+    scope: Literal["ib", "client"] = "ib"
+    quarantine_below: Decimal | None = None
+
+
+@value
+class Rebate(DealComponent):
+    """Money back to the client: `rate x lots` (plan currency), or a share of the direct IB's accruals.
+
+    `funded_by: ib` takes it out of the direct IB's pending money, `broker` out of the broker's.
+    Only the direct IB's plan counts; overrides do not apply.
+    """
+
+    kind: Literal["rebate"] = "rebate"
+    unit: Literal["lot", "share"] = "lot"
+    funded_by: Literal["broker", "ib"] = "broker"
+
+
+@value
+class CpaAmount:
+    """An amount for clients of a country that deposited at least `min_deposit` (plan currency).
+
+    Among those that apply, a named country beats none, then the largest `min_deposit` wins.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    amount: Decimal
+    country: str = ""
+    min_deposit: Decimal = ZERO
+
+
+@value
+class Cpa:
+    """One amount per client, once every condition holds inside the window.
+
+    Deposits within `ftd_window_hours` of the first must reach the least `min_deposit` of the amounts
+    (in the plan's currency), KYC must be approved, and trades closed of `min_lots` standard lots,
+    `min_trades` deals, `min_spread` spread collected (plan currency) and a turnover of
+    `min_turnover` times the FTD amount, counting deals held at least `min_holding_s`; all within
+    `qualification_days` of registration (`business_days`: Monday to Friday).
+    Several components are stages: each pays once. A deposit taken back within `clawback_days` of
+    qualification (and within the plan's clawback window) takes the CPA back if what is left no longer
+    qualifies; with `requalify`, later
+    deposits may earn it again.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    kind: Literal["cpa"] = "cpa"
+    name: str
+    amounts: tuple[CpaAmount, ...]
+    ftd_window_hours: int = 24
+    min_lots: Decimal = ZERO
+    min_trades: int = 0
+    min_spread: Decimal = ZERO
+    min_turnover: Decimal = ZERO
+    min_holding_s: int = 0
+    qualification_days: int = 90
+    business_days: bool = False
+    clawback_days: int = 60
+    requalify: bool = True
+    countries: tuple[str, ...] = ()
+    countries_not: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    tiers: Tiers | None = None
+    """By `count`: the ordinal of the client among those qualified in the period."""
+
+
+@value
+class Cpl:
+    """One amount per registered client, of `countries` if named, after KYC approval if asked for.
+
+    With `min_ftd_rate`, a period's clients are paid only if at least that share of the IB's clients
+    registered in it have deposited; until then nothing is due, and it is weighed again with each fact.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    kind: Literal["cpl"] = "cpl"
+    name: str
+    amounts: tuple[CpaAmount, ...]
+    kyc: bool = True
+    min_ftd_rate: Decimal = ZERO
+    countries: tuple[str, ...] = ()
+    countries_not: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+
+@value
+class DepositShare:
+    """A share of deposits, in the plan's currency: of `each`, of the `first`, or of `net` deposits.
+
+    `net` is deposits minus withdrawals of a period over all the IB's clients, settled in the partner
+    book, at least 0; a negative sum is carried over.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    kind: Literal["deposit_share"] = "deposit_share"
+    name: str
+    share: Decimal
+    of: Literal["each", "first", "net"] = "each"
+    max_amount: Decimal | None = None
+    """Most that one deposit earns."""
+
+
+@value
+class CohortBonus:
+    """`amount` for every `clients` clients who each close `min_lots` standard lots in one period.
+
+    Deals that a clawback takes back whole do not count.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    kind: Literal["cohort_bonus"] = "cohort_bonus"
+    name: str
+    amount: Decimal
+    clients: int
+    min_lots: Decimal
+    countries: tuple[str, ...] = ()
+
+
+AnyDealComponent = (
+    PerLot | Turnover | Pips | SpreadShare | CommissionShare | SwapShare | ProfitShare | RevenueShare | Rebate
+)
+Component = AnyDealComponent | Cpa | Cpl | DepositShare | CohortBonus

@@ -1,0 +1,53 @@
+"""Symbols and rates of exchange."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from commission.events import WIRE
+from commission.value import value
+
+
+@value
+class SymbolDefined:
+    """What one server's symbol means.
+
+    `pip` is a price difference, set for every symbol: for metals, indices and crypto no rule
+    derives it from the digits. `standard_contract_size` is that of one standard lot of the
+    canonical symbol, so a cent symbol with contract size 1,000 against 100,000 counts 0.01 lots.
+    A price difference is worth difference x contract size x lots, or, with `tick_size` and
+    `tick_value` (futures), difference / tick size x tick value x lots, in the profit currency.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["symbol_defined"] = "symbol_defined"
+    server: str
+    symbol: str
+    canonical: str
+    asset_class: str
+    contract_size: Decimal
+    standard_contract_size: Decimal
+    pip: Decimal
+    profit_currency: str
+    base_currency: str = ""
+    """The currency a lot is counted in, for pairs: EUR of EURUSD."""
+    digits: int | None = None
+    tick_size: Decimal | None = None
+    tick_value: Decimal | None = None
+    average_pips: Decimal | None = None
+    """The usual spread, where neither the deal nor a component tells one."""
+
+
+@value
+class RatePublished:
+    """One unit of `base` is worth `rate` of `quote` from `as_of` on, until a newer rate."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["rate_published"] = "rate_published"
+    base: str
+    quote: str
+    rate: Decimal
+    as_of: datetime
+    source: str = ""

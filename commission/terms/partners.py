@@ -1,0 +1,100 @@
+"""IBs: whose they are, under which plan, with which status."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+from commission.events import WIRE
+from commission.terms.rates import ONE
+from commission.value import value
+
+
+@value
+class ParentLink:
+    """From `since` on, the master IB is `ib_id`, or nobody. None as `since`: from the beginning."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    since: datetime | None = None
+    ib_id: str | None = None
+
+
+@value
+class PlanAssignment:
+    """From `since` on, the IB earns by `plan_id`, or nothing. None as `since`: from the beginning.
+
+    `rank` is the IB's for rank overrides; `factor` multiplies what its own plan pays.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    since: datetime | None = None
+    plan_id: str | None = None
+    rank: str = ""
+    factor: Decimal = ONE
+
+
+@value
+class StatusChange:
+    """From `since` on, the IB is active, suspended or terminated.
+
+    A suspended IB earns nothing and nobody gets its share; a terminated one is not there: the
+    IBs above share as if its clients and sub-IBs were theirs.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    since: datetime | None = None
+    status: Literal["active", "suspended", "terminated"]
+
+
+@value
+class PartnerDefined:
+    """An IB: its place in the tree and its schedule of plans, each effective-dated, oldest first."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["partner_defined"] = "partner_defined"
+    ib_id: str
+    name: str
+    currency: str
+    parents: tuple[ParentLink, ...] = ()
+    schedule: tuple[PlanAssignment, ...] = ()
+    statuses: tuple[StatusChange, ...] = ()
+    kyc_approved: bool = False
+    """The IB's own identity check; without it a payable amount is not exported."""
+    agreement_accepted: bool = False
+    identity: str = ""
+    """Who the IB is, as the CRM identifies persons: a client of the same identity is itself."""
+    own_clients: tuple[str, ...] = ()
+    """Clients known to be the IB itself."""
+
+
+@value
+class PartnerChanged:
+    """What a CRM tells of an IB: the entries to add to its record, and facts of the IB as of `occurred_at`.
+
+    It stands on top of the IB's `PartnerDefined`, whichever is published first and however often: a whole
+    record published again takes no change back. Of undated facts the newest told counts; "" and None tell
+    nothing. An approved application that names a currency defines an IB nobody has published. A CRM's ids
+    of events are unique for one IB.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["partner_changed"] = "partner_changed"
+    event_id: str
+    ib_id: str
+    occurred_at: datetime
+    application: Literal["", "received", "approved", "declined"] = ""
+    """Only an approval changes something: the others are kept to be seen."""
+    name: str = ""
+    currency: str = ""
+    """Of an IB nobody has published; a known IB keeps its own."""
+    identity: str = ""
+    parents: tuple[ParentLink, ...] = ()
+    schedule: tuple[PlanAssignment, ...] = ()
+    statuses: tuple[StatusChange, ...] = ()
+    kyc_approved: bool | None = None
+    agreement_accepted: bool | None = None
+    source: str = ""
