@@ -24,9 +24,9 @@ from commission.draft import Draft
 from commission.events import AccountLinked, RoutedDeal
 from commission.money import EXACT
 from commission.terms.catalog import Terms
+from infra.gc_tuning import collect_rarely
 from infra.local_kafka import LocalKafka
 from infra.processes.stack import Stack
-from infra.processes.supervisor import collect_rarely
 from ingest.publish.publisher import publish, publish_terms
 from schemas import topics
 from schemas.settings import Settings

@@ -165,7 +165,7 @@ def worker(
     import faust
 
     from infra.connect.settings import kafka_servers, prepare_topics
-    from infra.processes.supervisor import collect_rarely
+    from infra.gc_tuning import collect_rarely
     from streams.runner import build_app
 
     collect_rarely()

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.connect.ports import listen
-from infra.processes.supervisor import collect_rarely
+from infra.gc_tuning import collect_rarely
 from infra.sources.files import profile_of
 from ingest.publish.request_publisher import Courier
 from ingest.push.app import PREFIX, Desk, create_push_app

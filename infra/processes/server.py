@@ -18,9 +18,9 @@ from api.postbacks.dispatcher import Dispatcher
 from infra.archive.log import add_archive
 from infra.connect.ports import listen
 from infra.connect.settings import clickhouse_client, connect
+from infra.gc_tuning import collect_rarely
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
-from infra.processes.supervisor import collect_rarely
 from infra.proposals.desk import ProposalDesk
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
 from ingest.publish.publisher import publish_corrections

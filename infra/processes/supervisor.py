@@ -1,6 +1,5 @@
 """Start processes of this project and keep them running: `ibflow dev` is a small supervisor."""
 
-import gc
 import logging
 import os
 import signal
@@ -15,7 +14,6 @@ from schemas.errors import Unavailable
 
 log = logging.getLogger("ibflow.processes")
 
-GC_THRESHOLDS = (50_000, 20, 100)
 RESTART_SECONDS = 1.0
 STOP_SECONDS = 20.0
 QUICK_SECONDS = 30.0
@@ -24,12 +22,6 @@ MAX_QUICK_DEATHS = 3
 """So many in a row, and it is not started again: what ends it will not mend itself."""
 TAIL_LINES = 12
 TAIL_BYTES = 8_192
-
-
-def collect_rarely() -> None:
-    """Let the garbage collector look less often: frozen values make no cycles, and the default
-    thresholds cost a quarter of the fold's time (measured by `make bench`)."""
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from infra.archive.log import Log, LogAt
-from infra.processes.supervisor import collect_rarely
+from infra.gc_tuning import collect_rarely
 from schemas.errors import Unavailable
 
 Task = TypeVar("Task")
