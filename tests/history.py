@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from clickhouse_connect.driver.client import Client
 
-from infra.archive.log import Logged, MemoryLog
+from infra.archive.log import Logged
+from infra.archive.memory_log import MemoryLog
 from infra.replay.fold import EPOCH
 from schemas import topics
 from schemas.wire import Record, encode

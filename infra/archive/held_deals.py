@@ -77,7 +77,7 @@ HELD_QUERIES: dict[str, str] = {
         SETTINGS date_time_output_format = 'iso', output_format_json_quote_decimals = 1, {_PLAIN}
     """,  # noqa: S608  - as above
 }
-"""What the archive answers about deals; see `infra.archive.log.QUERIES`."""
+"""What the archive answers about deals; see `infra.archive.clickhouse_log.QUERIES`."""
 
 Rows = Callable[..., Iterator[dict[str, Any]]]
 """`ArchiveLog.rows`."""

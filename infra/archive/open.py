@@ -13,7 +13,10 @@ from fastapi import FastAPI
 
 from api.gate import Gate
 from api.operators import Operators
-from infra.archive.log import ClickHouseAt, KafkaAt, LogAt, ServerAt, add_archive
+from infra.archive.clickhouse_log import ClickHouseAt, ServerAt
+from infra.archive.http import add_archive
+from infra.archive.kafka_log import KafkaAt
+from infra.archive.log import LogAt
 from infra.connect.ports import listen
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from infra.processes.server import running_url

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
-from infra.archive.log import add_archive
+from infra.archive.http import add_archive
 from infra.connect.ports import listen
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely

@@ -20,7 +20,7 @@ from commission.outputs import Tally, Transfer
 from commission.rating.values import Reason
 from commission.terms.catalog import Terms
 from commission.terms.components import DepositShare
-from infra.archive.log import OpenArchive
+from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.snapshot import Refolded, folding
 from schemas import topics
 from schemas.errors import Unusable

@@ -13,8 +13,8 @@ from hashlib import blake2b
 
 from confluent_kafka.admin import AdminClient
 
+from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.held_deals import Holdings
-from infra.archive.log import ArchiveLog
 from infra.archive.open import open_history
 from infra.connect.api import ask
 from infra.connect.settings import kafka_servers, prepare_topics

@@ -17,7 +17,8 @@ from rich import box
 from rich.table import Table
 
 from commission.outputs import Statement
-from infra.archive.log import ArchiveLog, Log, LogAt, Row
+from infra.archive.clickhouse_log import ArchiveLog
+from infra.archive.log import Log, LogAt, Row
 from infra.replay.fold import Refold, RowsHash, rows_of
 from infra.replay.pool import Bar, Pool, no_bar, report
 from schemas import positions, topics

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from commission.draft import Draft
 from commission.money import EXACT
 from commission.terms.catalog import Terms
-from infra.archive.log import OpenArchive
+from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.fold import Refold
 from streams.stages import Stage
 

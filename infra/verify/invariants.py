@@ -16,7 +16,7 @@ from commission.ledger import ledger_hash
 from commission.money import plain
 from commission.outputs import Transfer
 from commission.partner.statement_hash import check
-from infra.archive.log import OpenArchive
+from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.compare import Replay, replay
 
 MAX_FOLDED_DEALS = 50_000

@@ -15,7 +15,7 @@ from rich.console import Console
 from commission.events import LOT_E8
 from commission.ledger import balances, ledger_hash
 from commission.outputs import Transfer
-from infra.archive.log import KafkaAt
+from infra.archive.kafka_log import KafkaAt
 from infra.commands.rate import rate
 from infra.replay.compare import replay
 from infra.verify.invariants import Finding, read_transfers, verify

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from commission.events import Deal
 from commission.terms.market import SymbolDefined
-from infra.archive.log import KafkaAt
+from infra.archive.kafka_log import KafkaAt
 from infra.commands.rate import rate
 from infra.connect.topics import ensure_topics
 from infra.local_kafka import LocalKafka

@@ -6,7 +6,7 @@ from pathlib import Path
 from confluent_kafka import Producer
 
 from commission.terms.calendar import PeriodEnded
-from infra.archive.log import KafkaAt
+from infra.archive.kafka_log import KafkaAt
 from infra.connect.topics import ensure_topics
 from infra.local_kafka import LocalKafka
 from infra.replay.compare import replay

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from commission.client.state import DealState
 from commission.events import AccountLinked, ClientRegistered, Deal, DealKind
+from infra.archive.clickhouse_log import ArchiveLog, OpenArchive
 from infra.archive.held_deals import Holdings
-from infra.archive.log import ArchiveLog, OpenArchive
 from infra.clickhouse import migrate
 from ingest.live.comparison import Findings, sweep
 from schemas import topics

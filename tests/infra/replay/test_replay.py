@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from commission.outputs import Transfer
 from commission.terms.calendar import PeriodEnded
-from infra.archive.log import Logged, MemoryLog, Stored
+from infra.archive.log import Logged, Stored
+from infra.archive.memory_log import MemoryLog
 from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.replay.compare import Replay, parse_until, replay

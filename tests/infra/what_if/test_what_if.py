@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import Band, Tiers
 from commission.terms.records import TermsRecord
-from infra.archive.log import MemoryLog
+from infra.archive.memory_log import MemoryLog
 from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.what_if.report import to_csv_file, to_html
