@@ -2,11 +2,8 @@
 
 import json
 import logging
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,10 +14,10 @@ from typer.core import TyperGroup
 
 from infra.cli import history, poll, proposals, reconcile
 from infra.cli.book import book_app
+from infra.cli.console import EXIT_BROKEN, EXIT_REJECTED, Json, err, interrupted, out, told
 from infra.cli.dead_letters import letters_app
 from infra.local_kafka.cli import app as kafka_app
 from infra.show import show
-from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
 
 
@@ -61,13 +58,8 @@ app.add_typer(plans_app, name="plans", rich_help_panel="Daily work")
 history.register(app)
 reconcile.register(app)
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
 
 DEFAULT_TOLERANCE = "2s"
-EXIT_BROKEN = 1
-EXIT_USAGE = 2
-EXIT_REJECTED = EXIT_UNAVAILABLE = 3
 
 TermsDir = Annotated[
     Path, typer.Option("--terms", exists=True, file_okay=False, help="Folder of terms YAML.")
@@ -84,32 +76,9 @@ Quotes = Annotated[
     typer.Option(exists=True, dir_okay=False, help="CSV of time,symbol,bid,ask, for deals without them."),
 ]
 Tolerance = Annotated[str, typer.Option(help="How old a quote may be at its deal, such as 500ms, 2s or 1m.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """What a person can mend is a sentence and an exit code, not a traceback."""
-    try:
-        yield
-    except Unusable as error:
-        err.print(f"[red]{escape(str(error))}[/]", highlight=False)
-        raise typer.Exit(EXIT_USAGE) from None
-    except Unavailable as error:
-        err.print(f"[red]{escape(str(error))}[/]", highlight=False)
-        raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 
 proposals.register(app, told, "Daily work")
-
-
-@contextmanager
-def interrupted() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets, so that everything can be stopped in order."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    yield stop
 
 
 poll.register(app, told, interrupted, "Processes")

@@ -24,7 +24,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
 @book_app.command("status")
 def book_status(*, as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
     """Show each partition's progress and every stop; exit 1 if a partition is stopped."""
-    from infra.cli.app import EXIT_BROKEN, out, told
+    from infra.cli.console import EXIT_BROKEN, out, told
     from infra.commands import book
     from infra.connect.settings import kafka_servers, prepare_topics
 
@@ -56,7 +56,7 @@ def book_skip(place: Place, offset: Offset, by: By, reason: Reason) -> None:
 
 
 def _decide(action: Action, place: str, offset: int, by: str, reason: str) -> None:
-    from infra.cli.app import out, told
+    from infra.cli.console import out, told
     from infra.commands import book
     from infra.connect.settings import kafka_servers, prepare_topics
 

@@ -53,7 +53,7 @@ def list_letters(
     as_json: Json = False,
 ) -> None:
     """Show what is open, newest first, and how many there are of each code."""
-    from infra.cli.app import out, told
+    from infra.cli.console import out, told
     from infra.commands import dead_letters
 
     wanted = dead_letters.Wanted(code, source, since, "closed" if closed else "open")
@@ -81,7 +81,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one: its bytes, what is wrong, what to do, and who did what."""
-    from infra.cli.app import out, told
+    from infra.cli.console import out, told
     from infra.commands import dead_letters
 
     with told():
@@ -129,7 +129,7 @@ def edit(
     terms: Terms = None,
 ) -> None:
     """Correct the bytes, see what they would become, and keep them for `replay`; nothing else is sent."""
-    from infra.cli.app import EXIT_REJECTED, err, out, told
+    from infra.cli.console import EXIT_REJECTED, err, out, told
     from infra.commands import dead_letters
     from infra.connect.settings import kafka_servers, prepare_topics
     from schemas.wire import encode
@@ -167,7 +167,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Read letters again, publish what they became, and record it; exit 3 if some stay buried."""
-    from infra.cli.app import EXIT_REJECTED, out, told
+    from infra.cli.console import EXIT_REJECTED, out, told
     from infra.commands import dead_letters
     from infra.connect.settings import kafka_servers, prepare_topics
 
@@ -202,7 +202,7 @@ def dismiss(
     reason: Annotated[str, typer.Option("--reason", help="Why they are never to be used, for the audit.")],
 ) -> None:
     """Close letters that will never be used, such as a second header."""
-    from infra.cli.app import out, told
+    from infra.cli.console import out, told
     from infra.commands import dead_letters
     from infra.connect.settings import kafka_servers, prepare_topics
 

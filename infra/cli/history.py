@@ -43,7 +43,7 @@ def replay(
 ) -> None:
     """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
     from infra.archive.open import open_history
-    from infra.cli.app import told
+    from infra.cli.console import told
     from infra.replay.compare import parse_until, replay_table
     from infra.replay.compare import replay as run
     from infra.replay.pool import progress_bar
@@ -89,7 +89,7 @@ def what_if(
     and periods stay those of the log. Nothing is posted.
     """
     from infra.archive.open import open_history
-    from infra.cli.app import told
+    from infra.cli.console import told
     from infra.replay.pool import progress_bar
     from infra.what_if.report import tables, to_csv_file, to_html, to_json
     from infra.what_if.simulate import Window

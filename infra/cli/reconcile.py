@@ -57,7 +57,7 @@ def reconcile(
     Deal by deal and revision by revision. Exit 1 if something stays open: deals that only we have,
     deals that must not be taken over, rows that cannot be read, or any difference of a dry run.
     """
-    from infra.cli.app import EXIT_BROKEN, err, out, told
+    from infra.cli.console import EXIT_BROKEN, err, out, told
     from infra.reconcile.platform_deals import file_truth, live_truth
     from infra.reconcile.run import Wanted, check_window, native_warnings
     from infra.reconcile.run import reconcile as run
