@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
 import uvicorn
 from clickhouse_connect.driver.exceptions import Error
 from fastapi import FastAPI
@@ -18,12 +17,10 @@ from infra.archive.http import add_archive
 from infra.archive.kafka_log import KafkaAt
 from infra.archive.log import LogAt
 from infra.connect.ports import listen
+from infra.connect.running_server import START_SECONDS, live_url
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
-from infra.processes.server import running_url
 from schemas.errors import Unavailable
 from schemas.settings import Settings
-
-START_SECONDS = 20.0
 
 
 @contextmanager
@@ -38,20 +35,6 @@ def open_history(settings: Settings, *, from_kafka: bool) -> Iterator[tuple[LogA
     else:
         with _serve_own(settings) as where:
             yield where, "the archive"
-
-
-def live_url(settings: Settings) -> str | None:
-    """Where the server that owns this data folder answers; None if it does not, its note left behind."""
-    url = running_url(settings)
-    if url is None:
-        return None
-    try:
-        httpx.get(f"{url}/health", timeout=START_SECONDS)
-    except httpx.ConnectError:
-        return None  # it was killed; the database is free
-    except httpx.HTTPError as error:
-        raise Unavailable(f"the server at {url} does not answer: {error}") from None
-    return url
 
 
 @contextmanager

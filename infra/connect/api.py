@@ -12,8 +12,8 @@ from clickhouse_connect.driver.exceptions import Error
 
 from api.app import create_app
 from api.ledger import Ledger
+from infra.connect.running_server import running_url
 from infra.connect.settings import clickhouse_client, connect
-from infra.processes.server import running_url
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
 

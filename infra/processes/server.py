@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -17,6 +16,7 @@ from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive.http import add_archive
 from infra.connect.ports import listen
+from infra.connect.running_server import _state_file
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
 from infra.processes.owner import Owner
@@ -29,8 +29,6 @@ from schemas.settings import Settings
 from streams.sink import Sink
 
 READY_SECONDS = 20.0
-STATE_FILE = "serve.json"
-"""In the data folder: where the running server answers, for commands that need its database."""
 
 
 class Server:
@@ -93,19 +91,6 @@ class Server:
         self.client.close()
         if self._owner is not None:
             self._owner.leave()
-
-
-def running_url(settings: Settings) -> str | None:
-    """Where the server that owns this data folder answers, if one runs."""
-    try:
-        state: dict[str, Any] = json.loads(_state_file(settings).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return str(state["url"])
-
-
-def _state_file(settings: Settings) -> Path:
-    return settings.data_dir / STATE_FILE
 
 
 def _add_verify(app: FastAPI, client: Client) -> None:

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.exceptions import Error
 
 from api.operators import LOCAL, Operator, Operators
 from infra.connect.api import refusal_of
-from infra.processes.server import running_url
+from infra.connect.running_server import running_url
 from infra.proposals.desk import ProposalDesk, open_desk
 from schemas.errors import Unavailable, Unusable
 from schemas.proposals import PROPOSALS, Proposal, Wanted

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from infra.processes.server import running_url
+from infra.connect.running_server import running_url
 from infra.reconcile.platform_deals import live_truth
 from infra.reconcile.run import Wanted, reconcile
 from ingest.sources import LiveSource

@@ -5,7 +5,8 @@ from dataclasses import replace
 import httpx
 from clickhouse_connect.driver.exceptions import Error
 
-from infra.archive.open import live_url, open_history
+from infra.archive.open import open_history
+from infra.connect.running_server import live_url
 from infra.connect.settings import clickhouse_client
 from infra.replay.compare import replay
 from infra.replay.pool import Bar, no_bar

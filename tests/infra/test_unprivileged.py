@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from infra.connect.running_server import running_url
 from infra.connect.settings import prepare_topics
-from infra.processes.server import running_url
 from ingest.publish.publisher import publish
 from schemas.settings import Settings
 from tests import services
