@@ -1,12 +1,12 @@
 """Kafka's jars: exactly those of the lock file, fetched once from a Maven repository, verified by SHA-256."""
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.local_kafka.errors import disk_errors_named
+from infra.local_kafka.lockfile import LOCK_FILE, sha256_of
 from infra.local_kafka.locks import exclusive
 
 KAFKA_VERSION = "4.1.1"
@@ -15,7 +15,6 @@ COORDINATES = (
     f"org.apache.kafka:kafka-tools:{KAFKA_VERSION}",
     "org.slf4j:slf4j-simple:1.7.36",
 )
-LOCK_FILE = Path(__file__).with_name("jgo.lock.toml")
 
 FETCH_WAIT_S_MAX = 600.0
 
@@ -94,12 +93,6 @@ def _fetch_and_record(cache_dir: Path) -> tuple[Path, ...]:
 
 def _record_file(cache_dir: Path) -> Path:
     return cache_dir / "verified.json"
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_whole(path: Path, content: str) -> None:

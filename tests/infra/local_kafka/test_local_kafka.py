@@ -24,8 +24,9 @@ from infra.local_kafka import KafkaUnavailable, LocalKafka, RunningKafka
 from infra.local_kafka.broker import BrokerState, load_state, save_state
 from infra.local_kafka.cli import app
 from infra.local_kafka.fetch import remote_repositories
-from infra.local_kafka.jars import COORDINATES, LOCK_FILE, classpath, sha256_of
+from infra.local_kafka.jars import COORDINATES, classpath
 from infra.local_kafka.java import JAVA_VERSION_MIN, first_suitable, java_version
+from infra.local_kafka.lockfile import LOCK_FILE, sha256_of
 
 LOCAL = LocalKafka(heap_mb=256)
 DAMAGED_JAR = "org/slf4j/slf4j-simple/1.7.36/slf4j-simple-1.7.36.jar"
