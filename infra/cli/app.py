@@ -212,7 +212,8 @@ def ingest(
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from infra.connect.settings import kafka_servers, prepare_topics
-    from infra.sources.files import Input, Pace, feed, profile_of, read_quotes
+    from infra.sources.files import Input, Pace, feed, read_quotes
+    from infra.sources.profiles import profile_of
     from ingest.counts import Counts
     from ingest.mt4.statement_columns import to_columns
     from ingest.sources import Said

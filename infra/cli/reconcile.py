@@ -61,8 +61,8 @@ def reconcile(
     from infra.reconcile.platform_deals import file_truth, live_truth
     from infra.reconcile.run import Wanted, check_window, native_warnings
     from infra.reconcile.run import reconcile as run
-    from infra.sources.files import server_of
     from infra.sources.live import open_source
+    from infra.sources.profiles import server_of
     from ingest.terms.folder import load_terms
 
     with told():

@@ -15,7 +15,7 @@ from typing import Any
 from commission.events import AccountLinked, Deal
 from commission.terms.records import TermsRecord
 from infra.connect.api import ask
-from infra.sources.files import profile_of
+from infra.sources.profiles import profile_of
 from ingest.publish.publisher import publish, publish_decisions, publish_terms
 from ingest.readers.reread import Reread, needs_server, reread
 from ingest.sources import BadRow

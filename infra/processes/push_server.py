@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.connect.ports import listen
 from infra.gc_tuning import collect_rarely
-from infra.sources.files import profile_of
+from infra.sources.profiles import profile_of
 from ingest.publish.request_publisher import Courier
 from ingest.push.app import PREFIX, Desk, create_push_app
 from ingest.push.senders import HOW_TO_CONFIGURE, Senders

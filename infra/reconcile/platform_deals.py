@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from commission.events import Deal
-from infra.sources.files import profile_of
+from infra.sources.profiles import profile_of
 from ingest.readers.detect import detect, read_any
 from ingest.sources import Item, LiveSource, Said, UnreadableSource
 from ingest.terms.folder import Server

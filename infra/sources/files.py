@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from commission.events import Platform
+from infra.sources.profiles import profile_of
 from ingest.counts import Counts
 from ingest.market import quotes_csv
 from ingest.market.quotes_csv import Quotes, quoted, to_tolerance
@@ -14,8 +15,7 @@ from ingest.publish.publisher import PublishReport, publish
 from ingest.readers.detect import CRM_KINDS, detect, lacking, read_any, read_encoded
 from ingest.server_time import ServerClock, parse_rule
 from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Said, ServerProfile, UnreadableSource
-from ingest.terms.folder import Broker, Server
-from schemas.errors import Unusable
+from ingest.terms.folder import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +53,6 @@ def read_quotes(path: Path, clock: ServerClock, tolerance: str) -> Quotes:
     except ValueError as error:
         raise UnreadableSource(f"--quote-tolerance: {error}") from None
     return quotes_csv.read(path, clock, span, datetime.now(UTC))
-
-
-def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
-    """What the terms say about a server, and a person about the file, as the sources want it."""
-    return ServerProfile(
-        server=server.server,
-        platform=server.platform,
-        clock=parse_rule(server.timezone),
-        margin_mode=server.margin_mode,
-        currency=said.currency or server.currency,
-        login=said.login,
-        group=said.group,
-        is_currency_said=bool(said.currency),
-        columns=said.columns,
-        close_reopen=server.close_reopen,
-        symbols=server.symbols,
-    )
-
-
-def server_of(broker: Broker, name: str) -> Server:
-    """The server of this name; raise `Unusable` with the names there are."""
-    if name not in broker.servers:
-        raise Unusable(f"broker.yaml has no server {name}; it has {', '.join(sorted(broker.servers))}")
-    return broker.servers[name]
 
 
 def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:

@@ -2,7 +2,7 @@
 
 import os
 
-from infra.sources.files import profile_of
+from infra.sources.profiles import profile_of
 from ingest.mt4.sql import Mt4Sql
 from ingest.mt5.sql import Mt5Sql
 from ingest.mt5.web_api import Mt5WebApi

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from commission.events import Platform
 from infra.sources.complaints import Complaints
-from infra.sources.files import profile_of, read_quotes, server_of
+from infra.sources.files import read_quotes
+from infra.sources.profiles import profile_of, server_of
 from ingest.counts import Counts
 from ingest.market.quotes_csv import quoted
 from ingest.readers.detect import CRM_KINDS, detect, lacking, read_any

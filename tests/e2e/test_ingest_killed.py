@@ -17,7 +17,7 @@ from infra.archive.kafka_log import KafkaAt
 from infra.commands.rate import rate
 from infra.connect.topics import ensure_topics
 from infra.local_kafka import LocalKafka
-from infra.sources.files import profile_of
+from infra.sources.profiles import profile_of
 from ingest.mt5.deals_csv import read
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import Record, decode_batch, encode

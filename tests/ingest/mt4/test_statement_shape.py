@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli.app import app
-from infra.sources.files import profile_of, server_of
+from infra.sources.profiles import profile_of, server_of
 from ingest.counts import Counts
 from ingest.mt4.statement_columns import TEMPLATE, to_columns
 from ingest.readers.detect import detect, read_any
