@@ -92,7 +92,7 @@ def what_if(
     from infra.cli.console import told
     from infra.replay.pool import progress_bar
     from infra.what_if.report import tables, to_csv_file, to_html, to_json
-    from infra.what_if.simulate import Window
+    from infra.what_if.result import Window
     from infra.what_if.simulate import what_if as run
     from ingest.terms.folder import load_terms
 

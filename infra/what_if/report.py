@@ -13,7 +13,8 @@ from rich.table import Table
 from api import portal
 from api.views.csv_cells import Cell, to_csv
 from commission.money import plain
-from infra.what_if.simulate import DIMENSIONS, Line, WhatIf
+from infra.what_if.result import Line, WhatIf
+from infra.what_if.simulate import DIMENSIONS
 
 HERE = Path(__file__).parent
 STYLE = Path(portal.__file__).parent / "static" / "portal.css"

@@ -10,31 +10,28 @@ from them, period by period as the terms were logged. Nothing is posted.
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from commission.client.deals import ENDINGS
-from commission.events import ClientRegistered, Deal, RoutedDeal, is_seen
-from commission.money import EXACT
+from commission.events import ClientRegistered, RoutedDeal
 from commission.outputs import Rejection, Tally, Transfer
-from commission.rating.components.spread_share import measured_at
-from commission.rating.values import Part
 from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
-from commission.terms.rate_matching import Trait
 from commission.terms.records import TermsRecord
 from infra.archive.log import Log, LogAt, Logged
 from infra.replay.fold import Refold
 from infra.replay.pool import Bar, Pool, no_bar, report
+from infra.what_if.income import ZERO, Income, _Deals, _in_currency
+from infra.what_if.result import Line, Move, WhatIf, Window
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.stops import Operations
@@ -42,7 +39,6 @@ from schemas.wire import MAX_BATCH_RECORDS, InvalidRecord, Record, batches, deco
 from streams.partition import Message
 from streams.stages import CLIENTS, PARTNERS
 
-ZERO = Decimal(0)
 VARIANTS = ("before", "after")
 DIMENSIONS = ("ib", "country", "symbol", "plan")
 REPLACED = (PlanDefined, PartnerDefined, SymbolDefined)
@@ -51,85 +47,6 @@ EXAMPLES = 5
 REPORT_MESSAGES = 20
 BOUNDARY = b"#\n"
 """Line of a file of tallies: here the next message of terms was read."""
-
-
-class Window(NamedTuple):
-    """Deals of [since, until), by their own time; None is open."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def __contains__(self, at: object) -> bool:
-        assert isinstance(at, datetime)
-        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What one IB, country, symbol or plan cost the broker, and would have cost."""
-
-    name: str
-    currency: str
-    before: Decimal
-    after: Decimal
-
-    @property
-    def difference(self) -> Decimal:
-        """More, or less, than it was."""
-        return self.after - self.before
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Deals whose fate would be another: `rated`, or `rejected` or `waiting` with the reason's code."""
-
-    before: str
-    after: str
-    deals: int
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WhatIf:
-    """The history under two sets of terms. Totals are in `currency`, lines each in their own."""
-
-    currency: str
-    since: datetime | None
-    until: datetime | None
-    deals: int
-    messages: int
-    by: dict[str, tuple[Line, ...]]
-    """`ib`, `country`, `symbol`, `plan` → lines, the largest first."""
-    charged: Decimal
-    """Commission and fees the clients were charged."""
-    spread: Decimal
-    """Spread on closed lots, of deals that tell bid and ask."""
-    spread_unknown: int
-    """Deals that closed something and tell no bid and ask, so that no spread of theirs is in it."""
-    cost_before: Decimal
-    cost_after: Decimal
-    unconverted: int
-    """Amounts left out of the totals: no rate of exchange was known for their time."""
-    fates: dict[str, dict[str, int]]
-    """`before` and `after` → fate → deals."""
-    moves: tuple[Move, ...]
-    seconds: float = field(compare=False)
-
-    @property
-    def income(self) -> Decimal:
-        """What the broker took: charges and spread."""
-        return self.charged + self.spread
-
-    @property
-    def margins(self) -> tuple[Decimal, Decimal]:
-        """Income less commission, before and after."""
-        return self.income - self.cost_before, self.income - self.cost_after
-
-    @property
-    def changed_ibs(self) -> list[Line]:
-        """IBs that would have earned something else: winners first."""
-        lines = [line for line in self.by["ib"] if line.difference]
-        return sorted(lines, key=lambda line: (-line.difference, line.name))
 
 
 # What is added up
@@ -154,17 +71,6 @@ class Costs:
             self.lines[key] += amount
         self.total += other.total
         self.unconverted += other.unconverted
-
-
-@dataclass(slots=True)
-class Income:
-    """What deals brought the broker."""
-
-    charged: Decimal = ZERO
-    spread: Decimal = ZERO
-    spread_unknown: int = 0
-    unconverted: int = 0
-    deals: int = 0
 
 
 class Origin(NamedTuple):
@@ -399,95 +305,6 @@ def _spend(
         costs.unconverted += 1
     else:
         costs.total += converted
-
-
-def _in_currency(amount: Decimal, source: str, target: str, at: datetime, terms: Terms) -> Decimal | None:
-    if source == target or not amount:
-        return amount
-    found = terms.convert(source, target, at)
-    return None if found is None else found.of(amount)
-
-
-class _Brought(NamedTuple):
-    """What the newest revision of a deal brought; None where it is not known."""
-
-    at: datetime
-    charged: Decimal | None
-    spread: Decimal | None
-    is_spread_unknown: bool
-
-
-class _Deals:
-    """Every deal's income once, by its newest revision, in one currency."""
-
-    def __init__(self, currency: str) -> None:
-        self._currency = currency
-        self._brought: dict[str, _Brought] = {}
-        self._revisions: dict[str, tuple[str, ...]] = {}
-
-    def see(self, record: RoutedDeal, terms: Terms) -> None:
-        """Take a deal in; an older revision that comes again changes nothing."""
-        deal, key = record.deal, record.deal.deal_key
-        seen = self._revisions.get(key, ())
-        if is_seen(deal.revision, seen) or "" in seen:
-            return
-        self._revisions[key] = (*seen, deal.revision if deal.kind not in ENDINGS else "")
-        with localcontext(EXACT):
-            self._brought[key] = self._measure(record, terms)
-
-    def _measure(self, record: RoutedDeal, terms: Terms) -> _Brought:
-        deal = record.deal
-        at = deal.occurred_at
-        if deal.kind == "commission" and not deal.is_service:
-            whole = -(deal.profit + deal.commission + deal.fee)
-            return _Brought(at, self._converted(whole, deal.currency, at, terms), ZERO, False)  # noqa: FBT003
-        if deal.kind != "trade" or deal.is_service:
-            return _Brought(at, ZERO, ZERO, False)  # noqa: FBT003
-        spread, is_unknown = self._spread(record, terms)
-        paid = -(deal.commission + deal.fee)
-        return _Brought(at, self._converted(paid, deal.currency, at, terms), spread, is_unknown)
-
-    def _spread(self, record: RoutedDeal, terms: Terms) -> tuple[Decimal | None, bool]:
-        """The spread on what the deal closed: a round trip pays it once, and plans measure it there."""
-        deal = record.deal
-        closed_e8 = _closed_e8(deal)
-        symbol = terms.symbol(deal.server, deal.symbol)
-        difference = measured_at(deal)
-        if not closed_e8:
-            return ZERO, False
-        if symbol is None or difference is None:
-            return ZERO, True
-        lots = Decimal(closed_e8).scaleb(-8)
-        size = deal.contract_size or symbol.contract_size
-        part = Part(deal, symbol, size, ZERO, lots, Trait(record.client_id, deal.account_key, deal.group, ""))
-        worth = part.worth(difference, lots)
-        return self._converted(worth, symbol.profit_currency, deal.occurred_at, terms), False
-
-    def _converted(self, amount: Decimal, source: str, at: datetime, terms: Terms) -> Decimal | None:
-        return _in_currency(amount, source, self._currency, at, terms)
-
-    def times(self) -> Iterable[tuple[str, datetime]]:
-        """Every deal's own time."""
-        return ((key, brought.at) for key, brought in self._brought.items())
-
-    def income(self, keys: Iterable[str]) -> Income:
-        """The sum over some deals."""
-        total = Income()
-        for key in keys:
-            brought = self._brought[key]
-            total.deals += 1
-            total.spread_unknown += brought.is_spread_unknown
-            total.charged += brought.charged or ZERO
-            total.spread += brought.spread or ZERO
-            total.unconverted += (brought.charged is None) + (brought.spread is None)
-        return total
-
-
-def _closed_e8(deal: Deal) -> int:
-    """What the deal closed, as far as it says so itself."""
-    if deal.entry in ("out", "out_by"):
-        return deal.volume_e8
-    return deal.volume_closed_e8 or 0 if deal.entry == "inout" else 0
 
 
 # The partner book, twice

@@ -22,7 +22,8 @@ from infra.archive.memory_log import MemoryLog
 from infra.cli.app import app
 from infra.clickhouse import migrate
 from infra.what_if.report import to_csv_file, to_html
-from infra.what_if.simulate import Line, WhatIf, Window, what_if
+from infra.what_if.result import Line, WhatIf, Window
+from infra.what_if.simulate import what_if
 from schemas.settings import Settings
 from schemas.wire import Record
 from tests import services

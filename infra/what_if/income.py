@@ -1,0 +1,117 @@
+"""What a broker earns of deals, to set beside what IBs are paid."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from typing import NamedTuple
+
+from commission.client.deals import ENDINGS
+from commission.events import Deal, RoutedDeal, is_seen
+from commission.money import EXACT
+from commission.rating.components.spread_share import measured_at
+from commission.rating.values import Part
+from commission.terms.catalog import Terms
+from commission.terms.rate_matching import Trait
+
+ZERO = Decimal(0)
+
+
+@dataclass(slots=True)
+class Income:
+    """What deals brought the broker."""
+
+    charged: Decimal = ZERO
+    spread: Decimal = ZERO
+    spread_unknown: int = 0
+    unconverted: int = 0
+    deals: int = 0
+
+
+def _in_currency(amount: Decimal, source: str, target: str, at: datetime, terms: Terms) -> Decimal | None:
+    if source == target or not amount:
+        return amount
+    found = terms.convert(source, target, at)
+    return None if found is None else found.of(amount)
+
+
+class _Brought(NamedTuple):
+    """What the newest revision of a deal brought; None where it is not known."""
+
+    at: datetime
+    charged: Decimal | None
+    spread: Decimal | None
+    is_spread_unknown: bool
+
+
+class _Deals:
+    """Every deal's income once, by its newest revision, in one currency."""
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+        self._brought: dict[str, _Brought] = {}
+        self._revisions: dict[str, tuple[str, ...]] = {}
+
+    def see(self, record: RoutedDeal, terms: Terms) -> None:
+        """Take a deal in; an older revision that comes again changes nothing."""
+        deal, key = record.deal, record.deal.deal_key
+        seen = self._revisions.get(key, ())
+        if is_seen(deal.revision, seen) or "" in seen:
+            return
+        self._revisions[key] = (*seen, deal.revision if deal.kind not in ENDINGS else "")
+        with localcontext(EXACT):
+            self._brought[key] = self._measure(record, terms)
+
+    def _measure(self, record: RoutedDeal, terms: Terms) -> _Brought:
+        deal = record.deal
+        at = deal.occurred_at
+        if deal.kind == "commission" and not deal.is_service:
+            whole = -(deal.profit + deal.commission + deal.fee)
+            return _Brought(at, self._converted(whole, deal.currency, at, terms), ZERO, False)  # noqa: FBT003
+        if deal.kind != "trade" or deal.is_service:
+            return _Brought(at, ZERO, ZERO, False)  # noqa: FBT003
+        spread, is_unknown = self._spread(record, terms)
+        paid = -(deal.commission + deal.fee)
+        return _Brought(at, self._converted(paid, deal.currency, at, terms), spread, is_unknown)
+
+    def _spread(self, record: RoutedDeal, terms: Terms) -> tuple[Decimal | None, bool]:
+        """The spread on what the deal closed: a round trip pays it once, and plans measure it there."""
+        deal = record.deal
+        closed_e8 = _closed_e8(deal)
+        symbol = terms.symbol(deal.server, deal.symbol)
+        difference = measured_at(deal)
+        if not closed_e8:
+            return ZERO, False
+        if symbol is None or difference is None:
+            return ZERO, True
+        lots = Decimal(closed_e8).scaleb(-8)
+        size = deal.contract_size or symbol.contract_size
+        part = Part(deal, symbol, size, ZERO, lots, Trait(record.client_id, deal.account_key, deal.group, ""))
+        worth = part.worth(difference, lots)
+        return self._converted(worth, symbol.profit_currency, deal.occurred_at, terms), False
+
+    def _converted(self, amount: Decimal, source: str, at: datetime, terms: Terms) -> Decimal | None:
+        return _in_currency(amount, source, self._currency, at, terms)
+
+    def times(self) -> Iterable[tuple[str, datetime]]:
+        """Every deal's own time."""
+        return ((key, brought.at) for key, brought in self._brought.items())
+
+    def income(self, keys: Iterable[str]) -> Income:
+        """The sum over some deals."""
+        total = Income()
+        for key in keys:
+            brought = self._brought[key]
+            total.deals += 1
+            total.spread_unknown += brought.is_spread_unknown
+            total.charged += brought.charged or ZERO
+            total.spread += brought.spread or ZERO
+            total.unconverted += (brought.charged is None) + (brought.spread is None)
+        return total
+
+
+def _closed_e8(deal: Deal) -> int:
+    """What the deal closed, as far as it says so itself."""
+    if deal.entry in ("out", "out_by"):
+        return deal.volume_e8
+    return deal.volume_closed_e8 or 0 if deal.entry == "inout" else 0
