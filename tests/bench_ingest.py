@@ -22,7 +22,7 @@ from infra.local_kafka import LocalKafka
 from infra.sources.files import Input, feed, read_inputs
 from ingest.counts import Counts
 from ingest.publish.publisher import publish
-from ingest.terms.folder import Server
+from ingest.terms.servers import Server
 from schemas.topics import ACCOUNT_BOOK
 from tests.deals_file import write_deals
 from tests.peak import peak_mb

@@ -15,7 +15,7 @@ from schemas.errors import Unusable
 from schemas.settings import Settings
 
 if TYPE_CHECKING:
-    from ingest.terms.folder import Server
+    from ingest.terms.servers import Server
 
 letters_app = typer.Typer(
     name="dead-letters",

@@ -19,7 +19,7 @@ from infra.sources.profiles import profile_of
 from ingest.publish.publisher import publish, publish_decisions, publish_terms
 from ingest.readers.reread import Reread, needs_server, reread
 from ingest.sources import BadRow
-from ingest.terms.folder import Server
+from ingest.terms.servers import Server
 from schemas.dead_letters import CLOSING, MAX_PAYLOAD_BYTES, Action, DeadLetter, DeadLetterDecision
 from schemas.errors import Unusable
 from schemas.settings import Settings

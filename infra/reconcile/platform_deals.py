@@ -10,7 +10,7 @@ from commission.events import Deal
 from infra.sources.profiles import profile_of
 from ingest.readers.detect import detect, read_any
 from ingest.sources import Item, LiveSource, Said, UnreadableSource
-from ingest.terms.folder import Server
+from ingest.terms.servers import Server
 from schemas.dead_letters import DeadLetter
 from schemas.reconciliations import MAX_LOGINS
 

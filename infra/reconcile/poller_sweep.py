@@ -7,7 +7,7 @@ from infra.connect.running_server import running_url
 from infra.reconcile.platform_deals import live_truth
 from infra.reconcile.run import Wanted, reconcile
 from ingest.sources import LiveSource
-from ingest.terms.folder import Server
+from ingest.terms.servers import Server
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
 

@@ -23,7 +23,7 @@ from infra.reconcile.platform_deals import Source
 from ingest.live.comparison import Findings, sweep, tombstone
 from ingest.publish.publisher import publish, publish_reconciliation
 from ingest.sources import Item
-from ingest.terms.folder import Server
+from ingest.terms.servers import Server
 from schemas.errors import Unavailable, Unusable
 from schemas.reconciliations import Reconciliation
 from schemas.settings import Settings

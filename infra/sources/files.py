@@ -15,7 +15,7 @@ from ingest.publish.publisher import PublishReport, publish
 from ingest.readers.detect import CRM_KINDS, detect, lacking, read_any, read_encoded
 from ingest.server_time import ServerClock, parse_rule
 from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Said, ServerProfile, UnreadableSource
-from ingest.terms.folder import Server
+from ingest.terms.servers import Server
 
 
 @dataclass(frozen=True, slots=True)

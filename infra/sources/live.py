@@ -9,7 +9,7 @@ from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import LiveSource, UnreadableSource
 from ingest.sql.database import Address, Database
 from ingest.terms.feeds import DEFAULT_INTERVAL_S, SqlFeed, WebFeed
-from ingest.terms.folder import Server
+from ingest.terms.servers import Server
 
 
 def open_source(server: Server) -> LiveSource:

@@ -2,7 +2,8 @@
 
 from ingest.server_time import parse_rule
 from ingest.sources import NOTHING_SAID, Said, ServerProfile
-from ingest.terms.folder import Broker, Server
+from ingest.terms.folder import Broker
+from ingest.terms.servers import Server
 from schemas.errors import Unusable
 
 

@@ -1,27 +1,21 @@
 """A folder of YAML files → the terms as records, or every problem in them with its file and line."""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import pairwise
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
-from zoneinfo import ZoneInfo
 
 from ruamel.yaml.nodes import MappingNode
 
-from commission.events import KycStatus, Platform
-from commission.terms.calendar import PeriodDefined
-from commission.terms.checks import CURRENCY, Subject, TermsProblem, check_terms, named
+from commission.events import KycStatus
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import ONE
 from commission.terms.records import TermsRecord
-from ingest.server_time import EXAMPLES, parse_rule
-from ingest.sources import MarginMode, check_server
-from ingest.terms.feeds import Feed, read_feed
+from ingest.terms.located import _check_meaning, _Located
+from ingest.terms.servers import Server, _read_broker
 from ingest.terms.yaml_page import (
     DECIMAL_HINT,
     MAX_FILE_BYTES,
@@ -29,7 +23,6 @@ from ingest.terms.yaml_page import (
     Fields,
     Items,
     Page,
-    Place,
     Problem,
     Text,
     line_of,
@@ -37,9 +30,8 @@ from ingest.terms.yaml_page import (
     to_decimal,
     to_moment,
 )
-from ingest.terms.yaml_values import keys_of, line_at, read_value
+from ingest.terms.yaml_values import keys_of, read_value
 from schemas.errors import Unusable
-from schemas.wire import MAX_RECORD_BYTES, encode
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -59,8 +51,6 @@ PROBLEMS_SHOWN = 100
 """Problems written into an exception's message; `problems` holds all of them."""
 MAX_PLAN_FILES = 1_000
 
-MAX_PERIODS = {"day": 3_660, "week": 1_200, "month": 1_200}
-"""Ten years of days, a hundred of months."""
 
 FILES = ("broker.yaml", "symbols.yaml", "plans.yaml", "partners.yaml", "rates.yaml")
 PLANS_FOLDER = "plans"
@@ -68,9 +58,6 @@ OPTIONAL_FILES = ("plans.yaml", "rates.yaml")
 PLAN_FILE_KEYS = ("plans", "plan", "expect", "symbols", "partners", "rates", "title", "source")
 BESIDE_PLANS = ("expect", "symbols", "partners", "rates", "title", "source")
 """What a file of plans may also hold, for `load_plan_file`; a terms folder leaves it unread."""
-BROKER_NEEDED = ("calendar", "servers")
-CALENDAR_NEEDED = ("zone", "period", "from", "to")
-SERVER_NEEDED, SERVER_OPTIONAL = ("platform", "timezone"), ("margin_mode", "currency", "close_reopen", "feed")
 RATES_NEEDED, RATES_OPTIONAL = ("as_of", "rates"), ("source",)
 DEMO_SERVER = "demo"
 """The server of the symbols in a self-contained file of plans."""
@@ -93,24 +80,6 @@ class InvalidTerms(Unusable):
         if len(self.problems) > PROBLEMS_SHOWN:
             shown.append(f"and {len(self.problems) - PROBLEMS_SHOWN} more")
         super().__init__("\n".join(shown))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """One trade server; `timezone` is a zone with an optional shift: `America/New_York+7h`."""
-
-    server: str
-    platform: Platform
-    timezone: str
-    margin_mode: MarginMode | None = None
-    currency: str = ""
-    """Deposit currency of its accounts, for sources that do not tell it."""
-    feed: Feed | None = None
-    """How to ask the live server, for `ibflow poll`."""
-    close_reopen: tuple[str, ...] = ()
-    """MT4 groups whose `close_reopen` is on: a partial close closes all and opens the rest as new."""
-    symbols: frozenset[str] = frozenset()
-    """Its symbols that the terms define, for sources that lose the case of theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,209 +227,10 @@ def _stray_files(folder: Path) -> list[Problem]:
 # From meaning back to place
 
 
-@dataclass(frozen=True, slots=True)
-class _Located:
-    """A record and where it was read; `data` has the names of the record's fields."""
-
-    record: TermsRecord
-    file: str
-    data: Fields
-
-    def place(self, path: Subject) -> Place:
-        """The place of a part of the record; `()` is the record."""
-        return (self.file, line_at(self.data, path))
-
-
-def _check_meaning(
-    found: Sequence[_Located],
-    problems: list[Problem],
-    warnings: list[Problem],
-    taken: set[Place],
-    noise: set[str],
-) -> None:
-    by_subject: dict[Subject, _Located] = {}
-    for (subject, record), located in zip(named(r.record for r in found), found, strict=True):
-        by_subject[subject] = located
-        if (size := len(encode([record])[0])) > MAX_RECORD_BYTES:
-            text = f"this has {size} bytes as a record; the limit is {MAX_RECORD_BYTES}, so split it"
-            problems.append(Problem(*located.place(()), text))
-    for problem in check_terms(r.record for r in found):
-        place = _place_of(problem, by_subject)
-        # A value that could not be read was replaced by a harmless one; what that leads to is no finding.
-        if place not in taken and problem.code not in noise:
-            (problems if problem.severity == "error" else warnings).append(Problem(*place, problem.text))
-
-
-def _place_of(problem: TermsProblem, by_subject: dict[Subject, _Located]) -> Place:
-    for length in range(len(problem.subject), 0, -1):
-        if (located := by_subject.get(problem.subject[:length])) is not None:
-            return located.place(problem.subject[length:])
-    raise AssertionError(f"{problem.subject} has no place")
-
-
 # broker.yaml
 
 
-def _read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]:
-    top = page.top("broker.yaml")
-    if top:
-        page.mapping(top, "broker.yaml", required=BROKER_NEEDED)
-    zone, periods = _read_calendar(page, top)
-    servers: dict[str, Server] = {}
-    if "servers" in top:
-        listed = page.mapping(top["servers"], "servers", line=top.line_at("servers"), optional=None)
-        servers = {
-            name: _read_server(page, name, node, listed.line_at(name)) for name, node in listed.items()
-        }
-        if not servers:
-            page.fail(top.line_at("servers"), "there is no server; name at least one")
-    return servers, zone, periods
-
-
-def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
-    what = f"server {name}"
-    keys = page.mapping(data, what, line=line, required=SERVER_NEEDED, optional=SERVER_OPTIONAL)
-    platform = page.choice(keys, "platform", what, get_args(Platform), "mt5")
-    mode = page.choice(keys, "margin_mode", what, get_args(MarginMode), "")
-    if platform == "mt4" and mode == "netting":
-        told = f"{what} is MT4, where each ticket is a position; leave margin_mode out"
-        page.fail(keys.line_at("margin_mode"), told)
-    try:
-        check_server(name)
-    except ValueError as error:
-        page.fail(line, str(error))
-    return Server(
-        server=name,
-        platform="mt4" if platform == "mt4" else "mt5",
-        timezone=page.parsed(keys, "timezone", what, _to_clock_rule, f"write {EXAMPLES}", "UTC"),
-        margin_mode="hedging" if mode == "hedging" else "netting" if mode == "netting" else None,
-        currency=page.parsed(
-            keys, "currency", what, _to_currency, "that is no currency; write it as USD", ""
-        ),
-        feed=read_feed(page, name, "mt4" if platform == "mt4" else "mt5", keys),
-        close_reopen=_read_groups(page, keys, what, platform),
-    )
-
-
-def _read_groups(page: Page, keys: Fields, what: str, platform: str) -> tuple[str, ...]:
-    groups = page.items(keys, "close_reopen")
-    line = keys.line_at("close_reopen") if groups else 0
-    if groups and platform != "mt4":
-        page.fail(line, f"{what} is MT5, whose deals tell what they close; leave close_reopen out")
-    if not all(isinstance(group, Text) and group for group in groups):
-        page.fail(line, f"{what}: close_reopen lists groups, such as us-retail or us*")
-        return ()
-    return tuple(str(group) for group in groups)
-
-
-def _to_currency(text: str) -> str | None:
-    return str(text) if CURRENCY.fullmatch(text) else None
-
-
-def _to_zone(text: str) -> tzinfo | None:
-    try:
-        return ZoneInfo(text)
-    except (KeyError, ValueError, OSError):  # unknown, not a name, a folder of zones
-        return None
-
-
-def _to_clock_rule(text: str) -> str | None:
-    try:
-        return parse_rule(text).rule
-    except ValueError:
-        return None
-
-
 # The calendar
-
-
-def _read_calendar(page: Page, top: Fields) -> tuple[tzinfo, list[_Located]]:
-    if "calendar" not in top:
-        return UTC, []
-    keys = page.mapping(
-        top["calendar"],
-        "calendar",
-        line=top.line_at("calendar"),
-        required=CALENDAR_NEEDED,
-    )
-    utc: tzinfo = UTC
-    zone = page.parsed(keys, "zone", "calendar", _to_zone, "write an IANA zone such as Europe/Nicosia", utc)
-    kind = page.choice(keys, "period", "calendar", tuple(_PERIODS), "month")
-    to_start, hint = _PERIODS[kind]
-    first = page.parsed(keys, "from", "calendar", to_start, hint, None)
-    last = page.parsed(keys, "to", "calendar", to_start, hint, first)
-    if first is None or last is None:
-        return zone, []
-    starts = _starts(kind, first, last)
-    if last < first or len(starts) > MAX_PERIODS[kind] + 1:
-        told = f"calendar: `to` must be `from` or later, by less than {MAX_PERIODS[kind]} {kind}s"
-        page.fail(keys.line_at("to"), told)
-        return zone, []
-    place = Fields(keys.line_at("from"))
-    return zone, [
-        _Located(_period(_NAMES[kind](start), start, end, zone), page.file, place)
-        for start, end in pairwise(starts)
-    ]
-
-
-def _to_day(text: str) -> date | None:
-    return _to_date("%Y-%m-%d", text) if re.fullmatch(r"[12]\d{3}-\d\d-\d\d", text) else None
-
-
-def _to_week(text: str) -> date | None:
-    return _to_date("%G-W%V-%u", f"{text}-1") if re.fullmatch(r"[12]\d{3}-W\d\d", text) else None
-
-
-def _to_month(text: str) -> date | None:
-    return _to_date("%Y-%m-%d", f"{text}-01") if re.fullmatch(r"[12]\d{3}-\d\d", text) else None
-
-
-def _to_date(form: str, text: str) -> date | None:
-    try:
-        return datetime.strptime(text, form).replace(tzinfo=UTC).date()
-    except ValueError:
-        return None
-
-
-_PERIODS: dict[str, tuple[Callable[[str], date | None], str]] = {
-    "day": (_to_day, "write a day as 2026-09-01"),
-    "week": (_to_week, "write an ISO week as 2026-W36"),
-    "month": (_to_month, "write year and month as 2026-09"),
-}
-"""By kind of period: how its name becomes its first day, and what to write."""
-_NAMES: dict[str, Callable[[date], str]] = {
-    "day": lambda day: day.isoformat(),
-    "week": lambda day: f"{day:%G-W%V}",
-    "month": lambda day: f"{day:%Y-%m}",
-}
-
-
-def _starts(kind: str, first: date, last: date) -> list[date]:
-    """The first days of the periods from `first` to `last`, and of the one after; bounded."""
-    starts = [first]
-    while starts[-1] <= last and len(starts) <= MAX_PERIODS[kind] + 1:
-        starts.append(_next(kind, starts[-1]))
-    return starts
-
-
-def _next(kind: str, day: date) -> date:
-    if kind == "month":
-        return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return day + timedelta(days=7 if kind == "week" else 1)
-
-
-def _period(name: str, start: date, end: date, zone: tzinfo) -> PeriodDefined:
-    def midnight(day: date) -> datetime:
-        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-    days = tuple(midnight(start + timedelta(days=n)) for n in range((end - start).days))
-    return PeriodDefined(
-        period=name,
-        starts_at=days[0],
-        ends_at=midnight(end),
-        days=days,
-        first_weekday=start.weekday(),
-    )
 
 
 # Symbols, plans, partners

@@ -27,7 +27,9 @@ from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
 from commission.terms.plans import Budget, Clawback, PlanDefined
 from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
 from ingest.terms import feeds, folder
+from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
+from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.yaml_values import keys_of, required_keys
 from schemas.plan_schema import docstrings
 
@@ -68,8 +70,8 @@ def reference() -> str:
 def _lines() -> Iterator[str]:
     yield from (FORMS, "")
     yield from ("## broker.yaml", "", _yaml("broker.yaml"))
-    yield from _listed("### calendar", folder.CALENDAR_NEEDED, (), BROKER)
-    yield from _listed("### servers, each by its name", folder.SERVER_NEEDED, folder.SERVER_OPTIONAL, SERVER)
+    yield from _listed("### calendar", CALENDAR_NEEDED, (), BROKER)
+    yield from _listed("### servers, each by its name", SERVER_NEEDED, SERVER_OPTIONAL, SERVER)
     title = "### feed of kind mt5-sql or mt4-sql"
     yield from _listed(title, feeds.SQL_NEEDED, feeds.SQL_OPTIONAL, FEED)
     yield from _listed("### feed of kind mt5-web-api", feeds.WEB_NEEDED, feeds.WEB_OPTIONAL, FEED)

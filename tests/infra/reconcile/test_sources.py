@@ -10,7 +10,7 @@ from infra.reconcile.platform_deals import Source, file_truth
 from infra.reconcile.run import MAX_DELETED, _why_not_delete, check_window
 from ingest.live.comparison import Findings
 from ingest.sources import UnreadableSource
-from ingest.terms.folder import Server
+from ingest.terms.servers import Server
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unusable
 from tests.ingest.ingest_exports import csv_file, row, statement, ticket

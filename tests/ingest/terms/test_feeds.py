@@ -12,7 +12,8 @@ from ingest.mt5.web_access import WebApi
 from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import UnreadableSource
 from ingest.terms.feeds import SqlFeed, WebFeed
-from ingest.terms.folder import InvalidTerms, Server, load_terms
+from ingest.terms.folder import InvalidTerms, load_terms
+from ingest.terms.servers import Server
 
 EXAMPLE = Path(__file__).parents[3] / "examples/broker/terms"
 FEED = "kind: mt5-sql, host: db.example.com, database: mt5, user: ibflow, password_env: MT5_PASSWORD"

@@ -15,14 +15,8 @@ from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import Rate
-from ingest.terms.folder import (
-    MAX_FILE_BYTES,
-    Broker,
-    InvalidTerms,
-    Problem,
-    Server,
-    load_terms,
-)
+from ingest.terms.folder import MAX_FILE_BYTES, Broker, InvalidTerms, Problem, load_terms
+from ingest.terms.servers import Server
 
 GOOD = {
     "broker.yaml": """\

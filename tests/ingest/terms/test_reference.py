@@ -12,10 +12,12 @@ from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
 from ingest.terms import feeds, folder
 from ingest.terms import reference as terms_reference
+from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, PARTNER, RATES, SERVER
 from ingest.terms.feeds import SqlFeed, WebFeed
 from ingest.terms.folder import load_terms
 from ingest.terms.reference import OTHERS, PARTS, example_of, reference, title_of
+from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.yaml_page import open_page
 from ingest.terms.yaml_values import keys_of, read_value, required_keys
 
@@ -53,8 +55,8 @@ def test_the_folder_on_the_page_loads(tmp_path: Path) -> None:
 
 def test_every_key_of_broker_yaml_is_told() -> None:
     """The words are of the keys that are read, none less and none more; defaults are the readers'."""
-    assert set(folder.CALENDAR_NEEDED) == BROKER.keys()
-    assert {*folder.SERVER_NEEDED, *folder.SERVER_OPTIONAL} == SERVER.keys()
+    assert set(CALENDAR_NEEDED) == BROKER.keys()
+    assert {*SERVER_NEEDED, *SERVER_OPTIONAL} == SERVER.keys()
     assert {*folder.RATES_NEEDED, *folder.RATES_OPTIONAL} == RATES.keys()
     read = {*feeds.SQL_NEEDED, *feeds.SQL_OPTIONAL, *feeds.WEB_NEEDED, *feeds.WEB_OPTIONAL}
     assert read == FEED.keys()

@@ -1,0 +1,99 @@
+"""The servers of broker.yaml."""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, get_args
+
+from commission.events import Platform
+from commission.terms.checks import CURRENCY
+from ingest.server_time import EXAMPLES, parse_rule
+from ingest.sources import MarginMode, check_server
+from ingest.terms.calendar import _read_calendar
+from ingest.terms.feeds import Feed, read_feed
+from ingest.terms.located import _Located
+from ingest.terms.yaml_page import Fields, Page, Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One trade server; `timezone` is a zone with an optional shift: `America/New_York+7h`."""
+
+    server: str
+    platform: Platform
+    timezone: str
+    margin_mode: MarginMode | None = None
+    currency: str = ""
+    """Deposit currency of its accounts, for sources that do not tell it."""
+    feed: Feed | None = None
+    """How to ask the live server, for `ibflow poll`."""
+    close_reopen: tuple[str, ...] = ()
+    """MT4 groups whose `close_reopen` is on: a partial close closes all and opens the rest as new."""
+    symbols: frozenset[str] = frozenset()
+    """Its symbols that the terms define, for sources that lose the case of theirs."""
+
+
+def _read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]:
+    top = page.top("broker.yaml")
+    if top:
+        page.mapping(top, "broker.yaml", required=BROKER_NEEDED)
+    zone, periods = _read_calendar(page, top)
+    servers: dict[str, Server] = {}
+    if "servers" in top:
+        listed = page.mapping(top["servers"], "servers", line=top.line_at("servers"), optional=None)
+        servers = {
+            name: _read_server(page, name, node, listed.line_at(name)) for name, node in listed.items()
+        }
+        if not servers:
+            page.fail(top.line_at("servers"), "there is no server; name at least one")
+    return servers, zone, periods
+
+
+def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
+    what = f"server {name}"
+    keys = page.mapping(data, what, line=line, required=SERVER_NEEDED, optional=SERVER_OPTIONAL)
+    platform = page.choice(keys, "platform", what, get_args(Platform), "mt5")
+    mode = page.choice(keys, "margin_mode", what, get_args(MarginMode), "")
+    if platform == "mt4" and mode == "netting":
+        told = f"{what} is MT4, where each ticket is a position; leave margin_mode out"
+        page.fail(keys.line_at("margin_mode"), told)
+    try:
+        check_server(name)
+    except ValueError as error:
+        page.fail(line, str(error))
+    return Server(
+        server=name,
+        platform="mt4" if platform == "mt4" else "mt5",
+        timezone=page.parsed(keys, "timezone", what, _to_clock_rule, f"write {EXAMPLES}", "UTC"),
+        margin_mode="hedging" if mode == "hedging" else "netting" if mode == "netting" else None,
+        currency=page.parsed(
+            keys, "currency", what, _to_currency, "that is no currency; write it as USD", ""
+        ),
+        feed=read_feed(page, name, "mt4" if platform == "mt4" else "mt5", keys),
+        close_reopen=_read_groups(page, keys, what, platform),
+    )
+
+
+def _read_groups(page: Page, keys: Fields, what: str, platform: str) -> tuple[str, ...]:
+    groups = page.items(keys, "close_reopen")
+    line = keys.line_at("close_reopen") if groups else 0
+    if groups and platform != "mt4":
+        page.fail(line, f"{what} is MT5, whose deals tell what they close; leave close_reopen out")
+    if not all(isinstance(group, Text) and group for group in groups):
+        page.fail(line, f"{what}: close_reopen lists groups, such as us-retail or us*")
+        return ()
+    return tuple(str(group) for group in groups)
+
+
+def _to_currency(text: str) -> str | None:
+    return str(text) if CURRENCY.fullmatch(text) else None
+
+
+def _to_clock_rule(text: str) -> str | None:
+    try:
+        return parse_rule(text).rule
+    except ValueError:
+        return None
+
+
+BROKER_NEEDED = ("calendar", "servers")
+SERVER_NEEDED, SERVER_OPTIONAL = ("platform", "timezone"), ("margin_mode", "currency", "close_reopen", "feed")
