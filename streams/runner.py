@@ -17,13 +17,14 @@ from faust.types import TP, EventT, StreamT
 
 from schemas.errors import Unavailable
 from schemas.stops import Operations, PartitionStopped, stopped
-from schemas.topics import MAX_MESSAGE_BYTES, SOURCE_HEADER
+from schemas.topics import SOURCE_HEADER
 from streams.changelog import Changelog, FencedError, StoreError
+from streams.exit_codes import EXIT_FENCED, EXIT_HOLE, EXIT_PRODUCER, EXIT_RUNNER, EXIT_STATE
 from streams.faust_fixes import App, Consumer, Producer
 from streams.partition import HoleError, Message, Partition
 from streams.protocol import Incoming, apply
 from streams.shielded import whole
-from streams.stages import STAGES, Stage
+from streams.stages import Stage
 from streams.stop_log import OperationsLog, append
 
 log = logging.getLogger("ibflow.worker")
@@ -40,17 +41,6 @@ MAX_GROUP_SECONDS = 180.0
 """Longer than Kafka's clients try for: a group that takes longer will not end by itself."""
 WATCH_SECONDS = 1.0
 """How often a worker with a stopped partition looks for a decision."""
-EXIT_HOLE = 70
-"""The worker ends with this code when a message was not delivered; a restart reads it again."""
-EXIT_PRODUCER = 71
-"""The worker ends with this code when Kafka refused a write: an idempotent producer has lost its count by
-then, and only a new one may go on. What Kafka can heal by itself aiokafka repeats until it succeeds."""
-EXIT_RUNNER = 74
-"""The worker ends with this code when the runner itself is at fault."""
-EXIT_FENCED = 72
-"""The worker ends with this code when another one has become the writer of its partition."""
-EXIT_STATE = 73
-"""The worker ends with this code when it cannot read a partition's state, or keep it: its disk is full."""
 Result = TypeVar("Result")
 Cause = Literal["fold", "effects"]
 """What fails: the message itself, or writing what it causes."""
@@ -59,65 +49,6 @@ _LOST_COUNT = (
     kafka_errors.UnknownProducerId,
     kafka_errors.InvalidProducerEpoch,
 )
-
-
-def build_app(
-    kafka: str,
-    counts: dict[str, int],
-    *,
-    instance: str = "",
-    state: Path | None = None,
-    stages: tuple[Stage, ...] = STAGES,
-) -> App:
-    """Put the stages into a Faust app.
-
-    `counts` has every topic's partitions. `instance` names this worker for good, so that a restart takes
-    its partitions back without waiting for a time-out. `state` is this worker's own folder for its state;
-    None keeps it in memory.
-    """
-    app = App(
-        "ibflow",
-        broker=f"aiokafka://{kafka.replace(',', ';')}",
-        store="memory://",
-        topic_disable_leader=True,
-        consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=instance or None,
-        broker_session_timeout=30.0,
-        broker_heartbeat_interval=3.0,
-        broker_commit_interval=1.0,
-        stream_wait_empty=False,
-        stream_recovery_delay=0.0,
-        producer_compression_type="zstd",  # a fifth of what lz4 costs in aiokafka, and half the size
-        producer_max_batch_size=MAX_MESSAGE_BYTES,
-        producer_max_request_size=MAX_MESSAGE_BYTES,
-        consumer_max_fetch_size=MAX_MESSAGE_BYTES,
-        web_enabled=False,
-    )
-    operations = _SharedLog(OperationsLog(kafka))
-    home = Home(kafka, instance, state)
-    runners = [BookRunner(app, stage, counts, operations, home) for stage in stages]
-    by_topic = {runner.stage.topic: runner for runner in runners}
-
-    async def resume_offset(tp: TP) -> int | None:
-        return await by_topic[tp.topic].take_up(tp.partition) if tp.topic in by_topic else None
-
-    app.resume_offset = resume_offset
-
-    @app.timer(REDELIVERY_SECONDS)  # type: ignore[untyped-decorator] # Faust ships incomplete types
-    async def redeliver() -> None:
-        if not app.rebalancing and not app.in_recovery:
-            for runner in runners:
-                await runner.redeliver()
-
-    @app.timer(WATCH_SECONDS)  # type: ignore[untyped-decorator] # Faust ships incomplete types
-    async def watch() -> None:
-        if not app.rebalancing and not app.in_recovery:
-            for runner in runners:
-                await runner.watch()
-        if not any(runner.stopped for runner in runners):
-            await operations.close()
-
-    return app
 
 
 class _SharedLog:

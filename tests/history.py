@@ -12,7 +12,7 @@ from schemas import topics
 from schemas.wire import Record, encode
 from streams.in_memory import entry_topic
 from streams.partition import Message, Partition
-from streams.sink import Rows
+from streams.sink_rows import Rows
 from streams.stages import STAGES
 from streams.store import MemoryStore
 

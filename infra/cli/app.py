@@ -135,7 +135,7 @@ def worker(
 
     from infra.connect.settings import kafka_servers, prepare_topics
     from infra.gc_tuning import collect_rarely
-    from streams.runner import build_app
+    from streams.app import build_app
 
     collect_rarely()
     settings = Settings()

@@ -8,7 +8,8 @@ from typing import Any
 
 from streams import protocol
 from streams.partition import HoleError, Message, Partition, Step
-from streams.sink import Rows, Sink
+from streams.sink import Sink
+from streams.sink_rows import Rows
 from tests.simulation.process import Effects, Parts, overlay
 from tests.simulation.world import Hazards, Place, Producer, State
 

@@ -12,7 +12,7 @@ from commission.draft import Draft
 from commission.events import Deal
 from commission.terms.catalog import Terms
 from infra.connect.topics import partition_counts
-from streams.runner import build_app
+from streams.app import build_app
 from streams.stages import ACCOUNTS, Stage
 
 

@@ -24,7 +24,7 @@ from infra.verify.invariants import read_transfers
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from streams import faust_fixes
-from streams.runner import build_app
+from streams.app import build_app
 from tests import services
 from tests.synthetic import Synthetic
 

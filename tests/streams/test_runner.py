@@ -14,10 +14,12 @@ from schemas import topics
 from schemas.stops import BookCommand, Operations, PartitionStopped, stopped
 from schemas.wire import encode
 from streams import runner as worker
+from streams.app import build_app
 from streams.changelog import Changelog, FencedError
+from streams.exit_codes import EXIT_FENCED, EXIT_PRODUCER, EXIT_STATE
 from streams.faust_fixes import App
 from streams.partition import Message, Partition
-from streams.runner import EXIT_FENCED, EXIT_PRODUCER, EXIT_STATE, BookRunner, Home, build_app
+from streams.runner import BookRunner, Home
 from streams.stages import ACCOUNTS
 from streams.store import Changes, MemoryStore
 from tests.build import at, deal

@@ -20,7 +20,7 @@ from schemas.stops import OPERATION, BookCommand, Operation, Operations, stopped
 from schemas.wire import Record, decode_batch, encode
 from streams.in_memory import EPOCH, LocalPipeline, entry_topic
 from streams.partition import Message
-from streams.sink import Rows
+from streams.sink_rows import Rows
 from tests import services
 from tests.synthetic import Synthetic
 
