@@ -16,7 +16,7 @@ from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
 from commission.terms.records import TermsRecord
 from schemas import topics
-from schemas.wire import InvalidRecord, decode_batch, encode
+from schemas.wire import decode_lines, encode
 
 MAX_MESSAGES = 1_000_000
 """Messages of the terms topic that are read."""
@@ -116,10 +116,7 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
     terms, unlearned = Terms(), list[TermsRecord]()
     origins: Origins = {}
     for message in log:
-        try:
-            found = decode_batch(str(message["message"]).encode())
-        except InvalidRecord:
-            continue  # not terms: the terms router buried it
+        found, _ = decode_lines(str(message["message"]).encode())  # bad lines are dead letters
         news = [record for record in found if isinstance(record, TYPES)]
         if terms.changes or any(isinstance(record, PartnerChanged) for record in news):
             terms, unlearned = terms.learn(unlearned), []
