@@ -10,18 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import localcontext
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from pydantic import TypeAdapter
 
 from commission.draft import Draft, State
 from commission.money import EXACT
-from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.calendar import PeriodEnded
 from commission.terms.catalog import Terms
-from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partner_tree import sort_out
-from commission.terms.partners import PartnerChanged, PartnerDefined
-from commission.terms.plans import PlanDefined
+from commission.terms.records import TermsFact
 from schemas import positions as sources
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter, bury
@@ -29,7 +27,7 @@ from schemas.positions import Position
 from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
 from streams.stages import Stage
 
-TERMS_TYPES = (PlanDefined, PartnerDefined, PartnerChanged, SymbolDefined, RatePublished, PeriodDefined)
+TERMS_TYPES: tuple[type[TermsFact], ...] = get_args(TermsFact)
 MAX_CACHED_STATES = 200_000
 """Decoded states kept at hand for each partition; the store holds all of them."""
 

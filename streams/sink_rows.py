@@ -4,21 +4,11 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args
 
 from clickhouse_connect.driver.client import Client
 
-from commission.events import (
-    ChargebackReceived,
-    ClientFlagged,
-    ClientReassigned,
-    ClientRegistered,
-    Deal,
-    DepositAnnounced,
-    DepositCleared,
-    KycChanged,
-    WithdrawalPaid,
-)
+from commission.events import ClientEvent, ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.terms.calendar import PeriodDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
@@ -56,15 +46,7 @@ class Table:
     row: Callable[[Any], Row]
 
 
-CLIENT_EVENTS = (
-    ClientReassigned,
-    DepositAnnounced,
-    DepositCleared,
-    ChargebackReceived,
-    WithdrawalPaid,
-    ClientFlagged,
-    KycChanged,
-)
+CLIENT_EVENTS = tuple(kind for kind in get_args(ClientEvent) if kind is not ClientRegistered)
 LINES: dict[type, str] = {
     Deal: "deals",
     Transfer: "transfers",

@@ -28,15 +28,6 @@ WHERE _topic = '{topics.TERMS}' AND _offset <= {{offset:UInt64}}
 ORDER BY _offset LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
-TYPES = (
-    PlanDefined,
-    PartnerDefined,
-    PartnerChanged,
-    SymbolDefined,
-    RatePublished,
-    PeriodDefined,
-    PeriodEnded,
-)
 END = datetime(2200, 1, 1, tzinfo=UTC)
 LAST = 2**63 - 1
 
@@ -117,7 +108,7 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
     origins: Origins = {}
     for message in log:
         found, _ = decode_lines(str(message["message"]).encode())  # bad lines are dead letters
-        news = [record for record in found if isinstance(record, TYPES)]
+        news = [record for record in found if isinstance(record, TermsRecord)]
         if terms.changes or any(isinstance(record, PartnerChanged) for record in news):
             terms, unlearned = terms.learn(unlearned), []
             refused = {id(record) for record, _ in sort_out(terms, news)}
