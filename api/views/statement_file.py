@@ -6,10 +6,10 @@ then. So rows are sorted again by their place in the book's archived log.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from api.ledger import Ledger, Row
 from api.problems import Problem
+from api.queries.periods import BEGINNING
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import PROVED
 from commission.partner.statement_membership import Booked, Place, by_statement
@@ -53,8 +53,6 @@ WHERE _topic = '{topics.PARTNER_BOOK}' AND _partition = {{partition:UInt32}}
   AND startsWith(source, '{topics.TERMS}/')
 ORDER BY _offset LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
-
-BEGINNING = datetime.fromisoformat("1900-01-01T00:00:00Z")
 
 
 @dataclass(frozen=True, slots=True)
