@@ -6,9 +6,9 @@ from faust.types import TP
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.faust_fixes import App
-from streams.runner import REDELIVERY_SECONDS, WATCH_SECONDS, BookRunner, Home, _SharedLog
+from streams.runner import REDELIVERY_SECONDS, WATCH_SECONDS, BookRunner, Home
 from streams.stages import STAGES, Stage
-from streams.stop_log import OperationsLog
+from streams.stop_log import SharedLog
 
 
 def build_app(
@@ -43,7 +43,7 @@ def build_app(
         consumer_max_fetch_size=MAX_MESSAGE_BYTES,
         web_enabled=False,
     )
-    operations = _SharedLog(OperationsLog(kafka))
+    operations = SharedLog(kafka)
     home = Home(kafka, instance, state)
     runners = [BookRunner(app, stage, counts, operations, home) for stage in stages]
     by_topic = {runner.stage.topic: runner for runner in runners}
@@ -64,7 +64,7 @@ def build_app(
         if not app.rebalancing and not app.in_recovery:
             for runner in runners:
                 await runner.watch()
-        if not any(runner.stopped for runner in runners):
+        if not any(runner.is_stopped for runner in runners):
             await operations.close()
 
     return app

@@ -5,7 +5,7 @@ Only the database knows what became of a row afterwards, which rows have the sam
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -15,13 +15,13 @@ from api.queries import transfers as queries
 from commission.events import Deal
 from commission.explain import Explanation, explain
 from commission.explain.words import money, when
-from commission.outputs import Rejection, Transfer
+from commission.outputs import Rejection
 from commission.terms.plans import PlanDefined
+from schemas.columns import columns_of, to_transfer
 from schemas.wire import InvalidRecord, decode
 
-DEAL_FIELDS = frozenset(field.name for field in fields(Deal)) - {"type"}
-TRANSFER_FIELDS = frozenset(field.name for field in fields(Transfer)) - {"type"}
-REJECTION_FIELDS = frozenset(field.name for field in fields(Rejection)) - {"type"}
+DEAL_FIELDS = frozenset(columns_of(Deal))
+REJECTION_FIELDS = frozenset(columns_of(Rejection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,6 @@ def _is_paid(ledger: Ledger, deal_key: str) -> bool:
 
 
 # Rows as values
-
-
-def to_transfer(row: Row) -> Transfer:
-    """The transfer a row holds."""
-    told = {name: value for name, value in row.items() if name in TRANSFER_FIELDS}
-    return Transfer(**told | {"path": tuple(row["path"]), "factors": dict(row["factors"])})
 
 
 def to_deal(row: Row) -> Deal:

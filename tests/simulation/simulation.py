@@ -368,7 +368,8 @@ def in_memory(world: World) -> Iterator[None]:
     """Give the sink a consumer over the world's logs."""
     with (
         mock.patch.multiple("streams.sink", Consumer=lambda _: Consumer(world), AdminClient=_no_admin),
-        mock.patch("streams.sink.decode_batch", remembered),
+        mock.patch("schemas.wire.decode_batch", remembered),
+        mock.patch("streams.sink_rows.decode_batch", remembered),
         mock.patch("streams.partition.decode_batch", remembered),
         mock.patch("streams.partition.batches", partial(batches, max_records=PART_RECORDS)),
     ):
