@@ -6,6 +6,7 @@ from typing import Any
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
 from api.queries.periods import ALWAYS, SETTLED_INSIDE, Interval
+from commission.accounts import is_held
 from schemas.columns import TRANSFER_COLUMNS
 
 COLUMNS = ", ".join(TRANSFER_COLUMNS)
@@ -98,7 +99,7 @@ def chain(ledger: Ledger, row: Row) -> list[Row]:
 
 def releases(ledger: Ledger, row: Row) -> list[Row]:
     """The releases that could have moved a held accrual: of its IB, client, component and currency."""
-    if not row["credit"].endswith(":held"):
+    if not is_held(row["credit"]):
         return []
     return ledger.rows(
         _RELEASES,

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
+from commission.accounts import is_held
 from commission.events import Deal
 from commission.explain import Explanation, explain
 from commission.explain.words import money, when
@@ -174,7 +175,7 @@ def _afterwards(row: Row, chain: list[Row]) -> Iterator[str]:
         return
     back = [other for other in chain if other["reverses"] == row["transfer_id"]]
     releases = [r for r in chain if r["code"] == "release" and r["occurred_at"] >= row["occurred_at"]]
-    if row["credit"].endswith(":held") and releases and not back:
+    if is_held(row["credit"]) and releases and not back:
         yield f"The client's KYC was approved at {when(releases[0]['occurred_at'])}: released."
     for other in back:
         how = "in full" if other["amount"] == row["amount"] else "in part"

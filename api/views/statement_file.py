@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.queries.periods import BEGINNING
+from commission.accounts import pending
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import PROVED
 from commission.partner.statement_membership import Booked, Place, by_statement
@@ -169,7 +170,7 @@ class _History:
             _ROWS,
             ib=self._ib_id,
             currency=currency,
-            pending=f"ib:{self._ib_id}:pending",
+            pending=pending(self._ib_id),
             after=-1 if after is None else self._closings[after.period],
             since=BEGINNING if after is None else after.ends_at,
             limit=MAX_TRANSFERS + 1,
