@@ -15,7 +15,7 @@ from ingest.counts import Counts, counted
 from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
 from ingest.mt4.dialects import HUNDREDTH_E8, to_record
 from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
-from ingest.mt4.sql import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
+from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import MIN_YEAR, RepeatedHour
 from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
 from ingest.sql.cells import double, wall_clock

@@ -17,7 +17,6 @@ from ingest.mt4 import sql_dump as mt4_sql_csv
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.statement_rows import is_statement, workbook_rows
 from ingest.mt5 import deals_csv as mt5_deals_csv
-from ingest.mt5 import deals_csv_fast as mt5_deals_frame
 from ingest.mt5 import json_file as mt5_json_file
 from ingest.mt5 import others as mt5_others
 from ingest.mt5 import report as mt5_report
@@ -181,7 +180,9 @@ def read_encoded(
     if profile is not None and not is_said and not encoding and detect(path) == "mt5-deals-csv":
         if counts is not None and profile.clock.is_fixed:
             counts.remarks.append(fixed_offset_note(profile.clock))
-        return mt5_deals_frame.read_encoded(path, profile, received_at, counts)
+        from ingest.mt5 import deals_csv_fast  # noqa: PLC0415  # polars takes half a second to import
+
+        return deals_csv_fast.read_encoded(path, profile, received_at, counts)
     return read_any(path, profile, received_at, counts, encoding=encoding)
 
 

@@ -1,6 +1,8 @@
 """Files are known by their content."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,11 @@ def test_random_files(tmp_path: Path, raw: bytes) -> None:
     except UnreadableSource as error:
         kind = str(error)
     assert kind
+
+
+def test_detecting_starts_without_database_or_columns() -> None:
+    """A command that reads a file waits for no database driver, nor for polars before a Deals export."""
+    slow = ("sqlalchemy", "pymysql", "polars", "httpx", "fastapi", "confluent_kafka")
+    code = f"import sys, ingest.readers.detect; print([name for name in {slow} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert said == "[]\n"
