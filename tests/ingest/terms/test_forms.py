@@ -13,7 +13,8 @@ from commission.terms.market import SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import Budget, PlanDefined
 from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
-from ingest.terms.folder import InvalidTerms, PlanFile, load_plan_file, load_terms
+from ingest.terms.folder import InvalidTerms, load_terms
+from ingest.terms.plan_file import PlanFile, load_plan_file
 from ingest.terms.yaml_page import Fields, Text
 
 D = Decimal
