@@ -7,25 +7,13 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from commission.events import (
-    AccountLinked,
-    ChargebackReceived,
-    ClientFlagged,
-    ClientReassigned,
-    ClientRegistered,
-    Deal,
-    DepositAnnounced,
-    DepositCleared,
-    KycChanged,
-    ReratingApproved,
-    RoutedDeal,
-    WithdrawalPaid,
-)
-from commission.outputs import Milestone, Rejection, Statement, Tally, Transfer
+from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved, RoutedDeal
+from commission.outputs import Output, Rejection, Statement, Transfer
 from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
+from commission.terms.records import TermsRecord
 
 MAX_RECORD_BYTES = 64_000
 """One record; a deal is 700 bytes, a plan with 200 rates 20,000."""
@@ -33,32 +21,7 @@ MAX_BATCH_BYTES = 900_000
 """One message; Kafka's default limit is 1,048,588."""
 MAX_BATCH_RECORDS = 2_000
 
-Record = (
-    Deal
-    | RoutedDeal
-    | ReratingApproved
-    | AccountLinked
-    | ClientRegistered
-    | ClientReassigned
-    | DepositAnnounced
-    | DepositCleared
-    | ChargebackReceived
-    | WithdrawalPaid
-    | ClientFlagged
-    | KycChanged
-    | PlanDefined
-    | PartnerDefined
-    | PartnerChanged
-    | SymbolDefined
-    | RatePublished
-    | PeriodDefined
-    | PeriodEnded
-    | Transfer
-    | Tally
-    | Rejection
-    | Milestone
-    | Statement
-)
+Record = Deal | RoutedDeal | ReratingApproved | AccountLinked | ClientEvent | TermsRecord | Output
 
 
 def _tag(kind: Any) -> bytes:

@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 
 from commission.events import Deal
+from ingest.items import Item
 from ingest.mt4.dialects import to_record
 from ingest.mt4.record import remainder_of, to_deals
 from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import ServerClock
-from ingest.sources import BadRow, Graveyard, Item, Page, ServerProfile, UnreadableSource
+from ingest.sources import BadRow, Graveyard, Page, ServerProfile, UnreadableSource
 from ingest.sql.cells import number_readers
 from ingest.sql.database import Database, Now, Row
 from ingest.sql.keyset import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from ingest.counts import Counts, counted
 from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
+from ingest.items import Item
 from ingest.mt5.dialects import hand_edits
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.sql_row import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
-from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
+from ingest.sources import BadRow, Graveyard, Lacking, ServerProfile, UnreadableSource, check_platform
 from ingest.sql.cells import double
 from ingest.sql.dump import MAX_ROWS, NULLS, kept_cells, to_line
 

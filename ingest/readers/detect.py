@@ -12,6 +12,7 @@ from ingest.crm import xml_file as crm_xml
 from ingest.formats.csv_rows import column_name, read_header
 from ingest.formats.grid import decoded, page_rows
 from ingest.formats.xlsx import is_workbook
+from ingest.items import Item
 from ingest.mt4 import json_file as mt4_json_file
 from ingest.mt4 import sql_dump as mt4_sql_csv
 from ingest.mt4 import statement as mt4_statement
@@ -23,16 +24,7 @@ from ingest.mt5 import report as mt5_report
 from ingest.mt5 import sql_dump as mt5_sql_csv
 from ingest.mt5 import terminal_csv as mt5_terminal_csv
 from ingest.server_time import EXAMPLES, fixed_offset_note
-from ingest.sources import (
-    EncodedDeals,
-    Item,
-    Lacking,
-    Read,
-    ServerProfile,
-    UnreadableSource,
-    agreeing,
-    check_size,
-)
+from ingest.sources import EncodedDeals, Lacking, Read, ServerProfile, UnreadableSource, agreeing, check_size
 
 Kind = Literal[
     "mt5-deals-csv",
