@@ -15,7 +15,8 @@ from ingest.counts import Counts, counted
 from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
 from ingest.items import Item
 from ingest.mt4.dialects import HUNDREDTH_E8, to_record
-from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
+from ingest.mt4.partial_closes import reopened_volumes
+from ingest.mt4.record import ARCHIVED, Mt4Record, to_deals
 from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import MIN_YEAR, RepeatedHour
 from ingest.sources import BadRow, Graveyard, Lacking, ServerProfile, UnreadableSource, check_platform

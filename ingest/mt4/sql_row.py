@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ingest.formats.cells import ZERO
-from ingest.mt4.record import remainder_of
+from ingest.mt4.partial_closes import remainder_of
 from ingest.sql.cells import Family, ToNumber, wall_clock
 
 TABLE = "mt4_trades"

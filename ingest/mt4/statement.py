@@ -28,7 +28,8 @@ from ingest.formats.cells import (
 )
 from ingest.formats.grid import GridRow, check_whole, page_rows
 from ingest.items import Item
-from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_close_reason, to_deals
+from ingest.mt4.partial_closes import reopened_volumes
+from ingest.mt4.record import ARCHIVED, Mt4Record, to_close_reason, to_deals
 from ingest.mt4.statement_columns import Layout, Role, columns_of
 from ingest.mt4.statement_rows import (
     Table,
