@@ -85,7 +85,13 @@ def _open_pages(folder: Path, problems: list[Problem]) -> list[tuple[str, Page]]
     for name in FILES:
         paths = [folder / name] if (folder / name).exists() or name not in OPTIONAL_FILES else []
         if name == "plans.yaml":
-            paths += sorted((folder / PLANS_FOLDER).glob("*.yaml"))[:MAX_PLAN_FILES]
+            plans = sorted((folder / PLANS_FOLDER).glob("*.yaml"))
+            if len(plans) > MAX_PLAN_FILES:
+                told = (
+                    f"there are {len(plans):,} files of plans; the limit is {MAX_PLAN_FILES:,}, so join some"
+                )
+                problems.append(Problem(str(folder / PLANS_FOLDER), 1, told))
+            paths += plans[:MAX_PLAN_FILES]
             paths = paths or [folder / name]
         pages += [(name, page) for path in paths if (page := open_page(path, problems))]
     return pages

@@ -346,6 +346,14 @@ def test_without_any_plans_the_file_is_missed(tmp_path: Path) -> None:
         load_terms(write_terms(tmp_path))
 
 
+def test_too_many_files_of_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More files than the limit are an error: none is left out in silence."""
+    monkeypatch.setattr("ingest.terms.folder.MAX_PLAN_FILES", 1)
+    files = {"plans/one": PLAN, "plans/two": PLAN.replace("id: p", "id: q")}
+    with pytest.raises(InvalidTerms, match=r"plans:1: there are 2 files of plans; the limit is 1"):
+        load_terms(write_terms(tmp_path, **files))
+
+
 def test_a_version_begins_after_the_one_before(tmp_path: Path) -> None:
     """Versions of a plan stand side by side; each begins later, and none stands twice."""
     first = PLAN
