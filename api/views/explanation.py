@@ -14,7 +14,7 @@ from api.ledger import Ledger, Row
 from api.queries import transfers as queries
 from commission.accounts import is_held
 from commission.events import Deal
-from commission.explain import Explanation, explain
+from commission.explain.explanation import Explanation, explain
 from commission.explain.words import money, when
 from commission.outputs import Rejection
 from commission.terms.plans import PlanDefined

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from commission.terms.checks import Subject, TermsProblem, check_terms, named
+from commission.terms.checks.check import check_terms
+from commission.terms.checks.published import Subject, TermsProblem, named
 from commission.terms.market import SymbolDefined
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined

@@ -5,7 +5,7 @@ from datetime import tzinfo
 from typing import Any, get_args
 
 from commission.events import Platform
-from commission.terms.checks import CURRENCY
+from commission.terms.checks.published import CURRENCY
 from ingest.server_time import EXAMPLES, parse_rule
 from ingest.sources import MarginMode, check_server
 from ingest.terms.calendar import read_calendar
