@@ -16,7 +16,8 @@ from infra.connect.settings import kafka_servers, prepare_topics
 from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import CaseResult, run_file
 from ingest.publish.publisher import publish_terms
-from ingest.terms.folder import InvalidTerms, Problem, load_terms
+from ingest.terms.folder import InvalidTerms, load_terms
+from ingest.terms.yaml_page import Problem
 from schemas.errors import Unusable
 from schemas.settings import Settings
 
