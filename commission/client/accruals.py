@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from commission import accounts
-from commission.client.kyc_gate import FORFEITED, _end_of_day, is_forfeited, is_lost, is_too_late
+from commission.client.kyc_gate import FORFEITED, end_of_day, is_forfeited, is_lost, is_too_late
 from commission.client.state import Cause, ClientState, Posted
 from commission.client.tallies import release_tallies
 from commission.draft import Draft
@@ -226,7 +226,7 @@ def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
 
 def _slot(entry: Posted) -> str:
     component = f"{entry.component}_by_ib" if entry.by_ib else entry.component
-    expiry = _end_of_day(entry.expires_at).isoformat() if entry.expires_at else ""
+    expiry = end_of_day(entry.expires_at).isoformat() if entry.expires_at else ""
     return f"{entry.ib_id}|{component}|{entry.currency}|{expiry}"
 
 
@@ -237,7 +237,7 @@ def _add(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, 
     return {**rest, slot: total} if total else rest
 
 
-def _is_posted(
+def is_posted(
     client: ClientState, earned: Iterable[Earned], posted: Iterable[Posted], at: datetime | None
 ) -> bool:
     """Whether what stands is what is earned, apart from what a KYC gate forfeits of either."""
