@@ -7,7 +7,8 @@ from confluent_kafka import KafkaException
 
 from infra.clickhouse import migrate
 from infra.connect.topics import ensure_topics
-from infra.local_kafka import KafkaUnavailable, LocalKafka
+from infra.local_kafka.errors import KafkaUnavailable
+from infra.local_kafka.local import LocalKafka
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 
