@@ -5,7 +5,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 from confluent_kafka import KafkaException
 
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from infra.connect.topics import ensure_topics
 from infra.local_kafka.errors import KafkaUnavailable
 from infra.local_kafka.local import LocalKafka
