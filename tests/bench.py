@@ -25,7 +25,7 @@ from commission.events import AccountLinked, RoutedDeal
 from commission.money import EXACT
 from commission.terms.catalog import Terms
 from infra.gc_tuning import collect_rarely
-from infra.local_kafka import LocalKafka
+from infra.local_kafka.local import LocalKafka
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
 from schemas import topics

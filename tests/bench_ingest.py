@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.connect.topics import ensure_topics
-from infra.local_kafka import LocalKafka
+from infra.local_kafka.local import LocalKafka
 from infra.sources.files import Input, feed, read_inputs
 from ingest.counts import Counts
 from ingest.publish.publisher import publish

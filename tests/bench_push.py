@@ -21,7 +21,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from infra.local_kafka import LocalKafka
+from infra.local_kafka.local import LocalKafka
 
 REQUESTS, ROWS, CONNECTIONS = 200, 500, 8
 TOKEN = "bench"  # noqa: S105 # of a server that lives for a minute

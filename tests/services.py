@@ -26,7 +26,7 @@ from testcontainers.community.kafka import KafkaContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
-from infra.local_kafka import LocalKafka
+from infra.local_kafka.local import LocalKafka
 from tests import mariadb as native_mariadb
 
 DOCKER_SOCKET = Path("/var/run/docker.sock")

@@ -108,11 +108,8 @@ IMPURE_CALLS = frozenset(
 
 CIRCLES = {
     "commission.explain: explanation <-> render",
-    "infra.local_kafka: fetch <-> jars",
 }
 CODE_IN_INIT = {
-    "infra.clickhouse",
-    "infra.local_kafka",
 }
 PRIVATE = {
     "infra.archive.log._rows_of",
@@ -142,14 +139,10 @@ LARGE = {
     "ingest/mt4/dialects.py::to_record": 53,
     "ingest/mt5/record.py::_deal": 51,
     "streams/app.py::build_app": 57,
-    "infra/cli/app.py": 607,
     "infra/what_if/simulate.py": 405,
     "infra/plans/diff.py": 410,
-    "infra/replay/compare.py": 351,
-    "infra/cli/reconcile.py::reconcile": 82,
-    "infra/cli/proposals.py::register": 69,
-    "infra/cli/app.py::ingest": 62,
-    "infra/cli/app.py::normalise": 53,
+    "infra/cli/ingest.py::normalise": 53,
+    "infra/cli/reconcile.py::reconcile": 75,
 }
 """Exceptions: files and functions above that, each with its lines today."""
 

@@ -5,9 +5,10 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 from confluent_kafka import KafkaException
 
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from infra.connect.topics import ensure_topics
-from infra.local_kafka import KafkaUnavailable, LocalKafka
+from infra.local_kafka.errors import KafkaUnavailable
+from infra.local_kafka.local import LocalKafka
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 
@@ -23,6 +24,13 @@ def kafka_servers(settings: Settings) -> str:
             "or name your own in IBFLOW_KAFKA"
         )
     return running.bootstrap_servers
+
+
+def prepared_kafka(settings: Settings) -> str:
+    """The bootstrap servers of a Kafka that has every topic."""
+    kafka = kafka_servers(settings)
+    prepare_topics(settings, kafka)
+    return kafka
 
 
 def prepare_topics(settings: Settings, kafka: str) -> dict[str, int]:

@@ -19,8 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from infra.local_kafka.errors import KafkaUnavailable
-from infra.local_kafka.jars import KAFKA_VERSION
-from infra.local_kafka.lockfile import LOCK_FILE, sha256_of
+from infra.local_kafka.lockfile import KAFKA_VERSION, LOCK_FILE, sha256_of
 
 FETCH_WORKERS = 8
 FETCH_ATTEMPTS_MAX = 3

@@ -9,13 +9,6 @@ from infra.local_kafka.errors import disk_errors_named
 from infra.local_kafka.lockfile import LOCK_FILE, sha256_of
 from infra.local_kafka.locks import exclusive
 
-KAFKA_VERSION = "4.1.1"
-COORDINATES = (
-    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
-    f"org.apache.kafka:kafka-tools:{KAFKA_VERSION}",
-    "org.slf4j:slf4j-simple:1.7.36",
-)
-
 FETCH_WAIT_S_MAX = 600.0
 
 CACHE_ADVICE = "Free space there, or point XDG_CACHE_HOME to a folder you can write"

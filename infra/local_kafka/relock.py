@@ -8,8 +8,7 @@ from jgo.env import LockFile
 from jgo.maven import MavenContext, PythonResolver
 
 from infra.local_kafka.fetch import remote_repositories
-from infra.local_kafka.jars import COORDINATES
-from infra.local_kafka.lockfile import LOCK_FILE
+from infra.local_kafka.lockfile import COORDINATES, LOCK_FILE
 
 RUNTIME_SCOPES = ("compile", "runtime")
 

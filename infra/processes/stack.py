@@ -10,7 +10,7 @@ from typing import Self
 
 from commission.terms.calendar import PeriodEnded
 from infra.connect.settings import clickhouse_client, prepare_topics
-from infra.local_kafka import LocalKafka
+from infra.local_kafka.local import LocalKafka
 from infra.processes.owner import Owner
 from infra.processes.probe import probe
 from infra.processes.progress import Progress, Watch

@@ -36,7 +36,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.ledger import Ledger
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from schemas.reconciliations import RECONCILIATION, Reconciliation
 from schemas.settings import Settings
 from schemas.stops import OPERATION, Operation

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from infra.connect.settings import prepare_topics
-from infra.local_kafka import LocalKafka
+from infra.local_kafka.local import LocalKafka
 from infra.local_kafka.ports import auto_port
 from infra.processes.progress import STAGE_TOPICS, Watch
 from infra.processes.server import Server

@@ -16,7 +16,7 @@ from commission.terms.market import SymbolDefined
 from infra.archive.kafka_log import KafkaAt
 from infra.commands.rate import rate
 from infra.connect.topics import ensure_topics
-from infra.local_kafka import LocalKafka
+from infra.local_kafka.local import LocalKafka
 from infra.sources.profiles import profile_of
 from ingest.mt5.deals_csv import read
 from schemas.topics import ACCOUNT_BOOK

@@ -8,7 +8,7 @@ from confluent_kafka import Producer
 from commission.terms.calendar import PeriodEnded
 from infra.archive.kafka_log import KafkaAt
 from infra.connect.topics import ensure_topics
-from infra.local_kafka import LocalKafka
+from infra.local_kafka.local import LocalKafka
 from infra.replay.compare import replay
 from schemas import topics
 from tests.history import history

@@ -16,7 +16,7 @@ from api.ledger import Ledger
 from api.queries import quality
 from commission.outputs import Transfer
 from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
 from streams.sink_rows import Rows

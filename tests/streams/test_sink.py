@@ -11,7 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from commission.events import ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from schemas import topics
 from schemas.stops import OPERATION, BookCommand, stopped
 from schemas.wire import Record, encode

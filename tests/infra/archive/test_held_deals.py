@@ -15,7 +15,7 @@ from commission.client.state import DealState
 from commission.events import AccountLinked, ClientRegistered, Deal, DealKind
 from infra.archive.clickhouse_log import ArchiveLog, OpenArchive
 from infra.archive.held_deals import Holdings
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from ingest.live.comparison import Findings, sweep
 from schemas import topics
 from schemas.settings import Settings

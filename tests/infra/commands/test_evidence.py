@@ -26,7 +26,7 @@ from api.ledger import Ledger
 from commission.partner.statement_hash import PROVED
 from commission.terms.rates import Band, Tiers
 from infra.cli.app import app
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from infra.verify.invariants import verify
 from schemas import topics
 from schemas.settings import Settings

@@ -20,13 +20,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from typer.testing import CliRunner
 
-from infra.local_kafka import KafkaUnavailable, LocalKafka, RunningKafka
+from infra.cli.kafka import app
 from infra.local_kafka.broker import BrokerState, load_state, save_state
-from infra.local_kafka.cli import app
+from infra.local_kafka.errors import KafkaUnavailable
 from infra.local_kafka.fetch import remote_repositories
-from infra.local_kafka.jars import COORDINATES, classpath
+from infra.local_kafka.jars import classpath
 from infra.local_kafka.java import JAVA_VERSION_MIN, first_suitable, java_version
-from infra.local_kafka.lockfile import LOCK_FILE, sha256_of
+from infra.local_kafka.local import LocalKafka, RunningKafka
+from infra.local_kafka.lockfile import COORDINATES, LOCK_FILE, sha256_of
 
 LOCAL = LocalKafka(heap_mb=256)
 DAMAGED_JAR = "org/slf4j/slf4j-simple/1.7.36/slf4j-simple-1.7.36.jar"

@@ -27,7 +27,7 @@ from api.proposals import ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.outputs import Statement
 from infra.cli.app import app as cli
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from infra.proposals.desk import ProposalDesk
 from infra.verify.invariants import verify
 from schemas.errors import Unavailable

@@ -15,7 +15,7 @@ from commission.terms.calendar import PeriodEnded
 from infra.archive.log import Logged, Stored
 from infra.archive.memory_log import MemoryLog
 from infra.cli.app import app
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from infra.replay.compare import Replay, parse_until, replay
 from infra.replay.fold import RowsHash
 from schemas import topics

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from commission.terms.calendar import PeriodEnded
 from infra.cli.app import app
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from infra.verify.invariants import verify
 from schemas import topics
 from schemas.settings import Settings

@@ -20,7 +20,7 @@ from commission.terms.rates import Band, Tiers
 from commission.terms.records import TermsRecord
 from infra.archive.memory_log import MemoryLog
 from infra.cli.app import app
-from infra.clickhouse import migrate
+from infra.clickhouse.migrations import migrate
 from infra.what_if.report import to_csv_file, to_html
 from infra.what_if.result import Line, WhatIf, Window
 from infra.what_if.simulate import what_if

@@ -1,0 +1,30 @@
+"""Numbered SQL migrations, applied in order, each once."""
+
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+
+HERE = Path(__file__).parent
+
+
+def migrate(client: Client) -> list[str]:
+    """Apply the migrations the database has not seen; return their names."""
+    client.command(
+        "CREATE TABLE IF NOT EXISTS migrations "
+        "(name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY name"
+    )
+    seen = {str(row[0]) for row in client.query("SELECT name FROM migrations").result_rows}
+    applied = []
+    for path in sorted(HERE.glob("[0-9][0-9][0-9][0-9]_*.sql")):
+        if path.stem in seen:
+            continue
+        for statement in _statements(path.read_text(encoding="utf-8")):
+            client.command(statement)
+        client.insert("migrations", [[path.stem]], column_names=["name"])
+        applied.append(path.stem)
+    return applied
+
+
+def _statements(sql: str) -> list[str]:
+    lines = [line for line in sql.splitlines() if not line.lstrip().startswith("--")]
+    return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
