@@ -109,8 +109,7 @@ IMPURE_CALLS = frozenset(
 CIRCLES = {
     "commission.explain: explanation <-> render",
 }
-CODE_IN_INIT = {
-}
+CODE_IN_INIT: set[str] = set()
 PRIVATE = {
     "infra.archive.log._rows_of",
     "infra.connect.running_server._state_file",
