@@ -1,4 +1,4 @@
-"""The chart of accounts: every account of the ledger is spelled here, and read here.
+"""The chart of accounts: what the core and the views call each account of the ledger. SQL still spells its own.
 
 An account is a path: `broker:expense:<component>`, `ib:<id>:held|pending|payable`, `client:<id>:held|rebate`
 and `rounding`. An id has no colon, so that the parts are found again.
