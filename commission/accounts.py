@@ -1,4 +1,4 @@
-"""The chart of accounts: what the core and the views call each account of the ledger. SQL still spells its own.
+"""The chart of accounts: what the core and the views call each account. SQL still spells its own.
 
 An account is a path: `broker:expense:<component>`, `ib:<id>:held|pending|payable`, `client:<id>:held|rebate`
 and `rounding`. An id has no colon, so that the parts are found again.
