@@ -43,9 +43,10 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
         try:
             counts, deals_per_second = _feed(progress, stack, example)
             with ThreadPoolExecutor(1) as meanwhile:
-                if keep is None:
-                    meanwhile.submit(stack.pause)
+                ending = meanwhile.submit(stack.pause) if keep is None else None
                 report = verify(stack.server.client)
+                if ending is not None:
+                    ending.result()  # what went wrong there is not lost
         except BaseException:
             stack.stop()
             raise

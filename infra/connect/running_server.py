@@ -11,6 +11,7 @@ from schemas.settings import Settings
 
 STATE_FILE = "serve.json"
 """In the data folder: where the running server answers, for commands that need its database."""
+START_SECONDS = 20.0
 
 
 def running_url(settings: Settings) -> str | None:
@@ -24,9 +25,6 @@ def running_url(settings: Settings) -> str | None:
 
 def _state_file(settings: Settings) -> Path:
     return settings.data_dir / STATE_FILE
-
-
-START_SECONDS = 20.0
 
 
 def live_url(settings: Settings) -> str | None:
