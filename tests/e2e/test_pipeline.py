@@ -5,11 +5,13 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import psutil
 import pytest
 
 from commission.ledger import ledger_hash
@@ -19,6 +21,7 @@ from infra.commands.example import ENDED_PERIODS, Example
 from infra.commands.rate import rate, read_events
 from infra.processes.progress import Watch
 from infra.processes.stack import Stack
+from infra.processes.supervisor import Process
 from infra.sources.files import feed, read_inputs
 from infra.verify.invariants import Report, read_transfers, verify
 from ingest.counts import Counts
@@ -30,6 +33,7 @@ from schemas.wire import Record, encode
 KILLS = 3
 MESSAGE_RECORDS = 50
 """Small messages, so that a kill finds many of them under way, at any step of the protocol."""
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -206,9 +210,11 @@ def test_three_kills_change_nothing(
         publish_terms(example.broker.records, stack.kafka)
         watch = Watch(stack.kafka)
         for kill in range(KILLS):
-            for start in range(kill * share, min((kill + 1) * share, len(deals)), MESSAGE_RECORDS):
-                publish(deals[start : start + MESSAGE_RECORDS], stack.kafka)
-            wait_for_output(watch)
+            with asleep(stack.processes[0]):
+                for start in range(kill * share, min((kill + 1) * share, len(deals)), MESSAGE_RECORDS):
+                    publish(deals[start : start + MESSAGE_RECORDS], stack.kafka)
+                written = watch.progress({}).written
+            wait_for_output(watch, written)
             stack.processes[0].kill()
         watch.close()
         stack.drain()
@@ -222,10 +228,24 @@ def test_three_kills_change_nothing(
     assert [finding for finding in disturbed.report.findings if not finding.holds] == []
 
 
-def wait_for_output(watch: Watch) -> None:
-    """Return while the worker is at work: it has just sent something, and has more to do."""
-    before = watch.progress({})
-    deadline = time.monotonic() + 30
-    while watch.progress({}).written == before.written:
+@contextmanager
+def asleep(worker: Process) -> Iterator[None]:
+    """Let the worker do nothing meanwhile, so that it cannot be done before anyone looks."""
+    deadline = time.monotonic() + PATIENCE_S
+    while worker.running is None or worker.running.poll() is not None:
+        assert time.monotonic() < deadline, "the worker is not started again"
+        time.sleep(0.01)
+    process = psutil.Process(worker.running.pid)
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
+def wait_for_output(watch: Watch, written: int) -> None:
+    """Return while the worker is at work: it has sent more than was `written`, and has more to do."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (progress := watch.progress({})).written == written:
         assert time.monotonic() < deadline, "the worker does nothing"
-    assert watch.progress({}).to_apply > 0
+    assert progress.to_apply > 0
