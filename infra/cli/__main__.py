@@ -1,4 +1,4 @@
-"""`python -m infra.cli`."""
+"""`python -m infra.cli`: the same as the script `ibflow`."""
 
 from infra.cli.app import main
 

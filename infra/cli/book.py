@@ -1,18 +1,19 @@
 """`ibflow book …`: see which partitions are stopped, and decide what becomes of the message at fault."""
 
-import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.show import show
-from schemas.settings import Settings
-from schemas.stops import Action
+from infra.cli.console import DAILY, ExitCode, Json, out, print_json, told
 
-book_app = typer.Typer(
+if TYPE_CHECKING:
+    from schemas.stops import Action
+
+app = typer.Typer(
     name="book",
     help="Partitions of the books: how far they are, and what to do with a message that stops one.",
     no_args_is_help=True,
+    rich_help_panel=DAILY,
 )
 
 Place = Annotated[str, typer.Argument(metavar="TOPIC/PARTITION", help="Such as client-book/3.")]
@@ -21,48 +22,43 @@ By = Annotated[str, typer.Option("--by", help="Who decides.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
 
 
-@book_app.command("status")
-def book_status(*, as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False) -> None:
+@app.command("status")
+def status(*, as_json: Json = False) -> None:
     """Show each partition's progress and every stop; exit 1 if a partition is stopped."""
-    from infra.cli.console import EXIT_BROKEN, out, told
     from infra.commands import book
-    from infra.connect.settings import kafka_servers, prepare_topics
+    from infra.connect.settings import prepared_kafka
+    from infra.show import show
+    from schemas.settings import Settings
 
-    settings = Settings()
     with told():
-        kafka = kafka_servers(settings)
-        prepare_topics(settings, kafka)
-        found = book.status(kafka)
+        found = book.status(prepared_kafka(Settings()))
     if as_json:
-        typer.echo(json.dumps([partition.to_json() for partition in found], indent=2))
+        print_json([partition.to_json() for partition in found])
     else:
         show(book.status_table(found))
         for line in book.stop_lines(found):
-            out.print(line, highlight=False)
+            out.print(line)
     if any(partition.stop for partition in found):
-        raise typer.Exit(EXIT_BROKEN)
+        raise typer.Exit(ExitCode.BROKEN)
 
 
-@book_app.command("retry")
-def book_retry(place: Place, offset: Offset, by: By, reason: Reason) -> None:
-    """Apply the message a partition stopped at again, once the cause is mended."""
+@app.command("retry")
+def retry(place: Place, offset: Offset, by: By, reason: Reason) -> None:
+    """Apply the message a partition stopped at again, once the cause is removed."""
     _decide("retry", place, offset, by, reason)
 
 
-@book_app.command("skip")
-def book_skip(place: Place, offset: Offset, by: By, reason: Reason) -> None:
+@app.command("skip")
+def skip(place: Place, offset: Offset, by: By, reason: Reason) -> None:
     """Leave the message a partition stopped at out of the book, for good; its lines become dead letters."""
     _decide("skip", place, offset, by, reason)
 
 
-def _decide(action: Action, place: str, offset: int, by: str, reason: str) -> None:
-    from infra.cli.console import out, told
+def _decide(action: "Action", place: str, offset: int, by: str, reason: str) -> None:
     from infra.commands import book
-    from infra.connect.settings import kafka_servers, prepare_topics
+    from infra.connect.settings import prepared_kafka
+    from schemas.settings import Settings
 
-    settings = Settings()
     with told():
-        kafka = kafka_servers(settings)
-        prepare_topics(settings, kafka)
-        command = book.decide(kafka, action, place, offset, by, reason)
+        command = book.decide(prepared_kafka(Settings()), action, place, offset, by, reason)
     out.print(f"{action} of {place} {offset} by {command.by} is written; see `ibflow book status`")

@@ -1,6 +1,5 @@
 """`ibflow dead-letters …`: input that could not be used, until somebody corrects, replays or dismisses it."""
 
-import json
 import os
 import shlex
 import subprocess
@@ -11,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from infra.cli.console import DAILY, ExitCode, Json, err, out, print_json, told
 from schemas.errors import Unusable
-from schemas.settings import Settings
 
 if TYPE_CHECKING:
     from ingest.terms.servers import Server
+    from schemas.settings import Settings
 
-letters_app = typer.Typer(
+app = typer.Typer(
     name="dead-letters",
     help="Input that could not be used: see it, correct it, read it again.",
     no_args_is_help=True,
+    rich_help_panel=DAILY,
 )
 
 EDITOR = "vi"
@@ -32,7 +33,6 @@ Code = Annotated[str, typer.Option(help="Only those with this code.")]
 Source = Annotated[str, typer.Option(help="Only those whose source holds this, such as a file's name.")]
 Since = Annotated[str, typer.Option(help="Only those received at this time or later: 2026-09-01T00:00:00Z.")]
 By = Annotated[str, typer.Option("--by", help="Who does it, for the audit.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Terms = Annotated[
     Path | None,
     typer.Option(
@@ -42,7 +42,7 @@ Terms = Annotated[
 All = Annotated[bool, typer.Option("--all", help="All that are open.")]
 
 
-@letters_app.command("list")
+@app.command("list")
 def list_letters(
     *,
     code: Code = "",
@@ -53,27 +53,27 @@ def list_letters(
     as_json: Json = False,
 ) -> None:
     """Show what is open, newest first, and how many there are of each code."""
-    from infra.cli.console import out, told
     from infra.commands import dead_letters
+    from schemas.settings import Settings
 
     wanted = dead_letters.Wanted(code, source, since, "closed" if closed else "open")
     with told():
         found = dead_letters.listed(Settings(), wanted, limit)
         counts = dead_letters.counts(Settings(), wanted)
     if as_json:
-        typer.echo(json.dumps({"counts": counts, "items": found}, indent=2))
+        print_json({"counts": counts, "items": found})
         return
     for row in found:
-        out.print(f"[bold]{row['dead_letter_id']}[/]  {row['code']}  {row['state']}", highlight=False)
+        out.print(f"[bold]{row['dead_letter_id']}[/]  {row['code']}  {row['state']}")
         place = f"{row['source']}, {row['position']}, read {row['received_at'][:19]}"
-        out.print(f"  [dim]{escape(place)}[/]\n  {escape(row['reason'])}", highlight=False)
+        out.print(f"  [dim]{escape(place)}[/]\n  {escape(row['reason'])}")
     total = sum(count["letters"] for count in counts)
     by_code = ", ".join(f"{count['letters']:,} {count['code']}" for count in counts)
     shown = f", {len(found):,} shown" if len(found) < total else ""
-    out.print(f"{total:,} {wanted.state}{shown}" + (f": {by_code}" if by_code else ""), highlight=False)
+    out.print(f"{total:,} {wanted.state}{shown}" + (f": {by_code}" if by_code else ""))
 
 
-@letters_app.command("show")
+@app.command("show")
 def show(
     dead_letter_id: Id,
     *,
@@ -81,8 +81,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one: its bytes, what is wrong, what to do, and who did what."""
-    from infra.cli.console import out, told
     from infra.commands import dead_letters
+    from schemas.settings import Settings
 
     with told():
         found = dead_letters.fetch(Settings(), dead_letter_id)
@@ -101,23 +101,23 @@ def show(
     }
     if as_json:
         payload = {"payload": printable(letter.payload), "header": letter.header}
-        typer.echo(json.dumps(facts | payload | {"decisions": list(found.decisions)}, indent=2))
+        print_json(facts | payload | {"decisions": list(found.decisions)})
         return
     for name, text in facts.items():
-        out.print(f"[dim]{name:<11}[/]{escape(text)}", highlight=False)
+        out.print(f"[dim]{name:<11}[/]{escape(text)}")
     if letter.header:
-        out.print(f"[dim]{'header':<11}[/]{escape(printable(letter.header.encode()))}", highlight=False)
+        out.print(f"[dim]{'header':<11}[/]{escape(printable(letter.header.encode()))}")
     cut = f" of {letter.payload_bytes:,}" if letter.payload_bytes > len(letter.payload) else ""
     out.print(
         f"[dim]{len(letter.payload):,}{cut} bytes[/]\n{escape(printable(letter.payload))}", highlight=False
     )
     for decision in found.decisions:
-        out.print(f"[dim]{decision['at'][:19]}[/] {escape(_decision_line(decision))}", highlight=False)
+        out.print(f"[dim]{decision['at'][:19]}[/] {escape(_decision_line(decision))}")
     if found.edited is not None:
-        out.print(f"[dim]as edited[/]\n{escape(printable(found.edited))}", highlight=False)
+        out.print(f"[dim]as edited[/]\n{escape(printable(found.edited))}")
 
 
-@letters_app.command("edit")
+@app.command("edit")
 def edit(
     dead_letter_id: Id,
     by: By,
@@ -129,9 +129,9 @@ def edit(
     terms: Terms = None,
 ) -> None:
     """Correct the bytes, see what they would become, and keep them for `replay`; nothing else is sent."""
-    from infra.cli.console import EXIT_REJECTED, err, out, told
     from infra.commands import dead_letters
-    from infra.connect.settings import kafka_servers, prepare_topics
+    from infra.connect.settings import prepared_kafka
+    from schemas.settings import Settings
     from schemas.wire import encode
 
     settings = Settings()
@@ -139,22 +139,21 @@ def edit(
         found = dead_letters.fetch(settings, dead_letter_id)
         dead_letters.check_open(found)
         servers = _servers(terms)
-        kafka = kafka_servers(settings)
-        prepare_topics(settings, kafka)
+        kafka = prepared_kafka(settings)
         payload = payload_file.read_bytes() if payload_file is not None else _edited(found.payload)
         became, why = dead_letters.edit(kafka, found, payload.rstrip(b"\r\n"), servers, by)
     for line in encode(became):
-        out.print(f"would become {escape(line.decode())}", highlight=False)
+        out.print(f"would become {escape(line.decode())}")
     if why:
-        err.print(f"[red]still no event, so nothing was recorded: {escape(why)}[/]", highlight=False)
-        raise typer.Exit(EXIT_REJECTED)
-    # What it was read by here it is read by again: without the terms a row of a server is nothing.
+        err.print(f"[red]still no event, so nothing was recorded: {escape(why)}[/]")
+        raise typer.Exit(ExitCode.REJECTED)
+    # A replay needs the same terms: without them a row of a server is no event.
     folder = f" --terms {shlex.quote(str(terms))}" if terms is not None else ""
     command = f"ibflow dead-letters replay {dead_letter_id} --by {shlex.quote(by)}{folder}"
-    out.print(f"kept; send it with: {escape(command)}", highlight=False)
+    out.print(f"kept; send it with: {escape(command)}")
 
 
-@letters_app.command("replay")
+@app.command("replay")
 def replay(
     by: By,
     ids: Ids = None,
@@ -166,22 +165,21 @@ def replay(
     terms: Terms = None,
     as_json: Json = False,
 ) -> None:
-    """Read letters again, publish what they became, and record it; exit 3 if some stay buried."""
-    from infra.cli.console import EXIT_REJECTED, out, told
+    """Read letters again, publish what they became, and record it; exit 3 if some stay dead letters."""
     from infra.commands import dead_letters
-    from infra.connect.settings import kafka_servers, prepare_topics
+    from infra.connect.settings import prepared_kafka
+    from schemas.settings import Settings
 
     settings = Settings()
     with told():
         wanted = dead_letters.Wanted(code, source, since)
         names = _chosen(settings, ids or [], wanted, everything=everything)
         servers = _servers(terms)
-        kafka = kafka_servers(settings)
-        prepare_topics(settings, kafka)
+        kafka = prepared_kafka(settings)
         letters = (dead_letters.fetch(settings, name) for name in names)
         outcomes = list(dead_letters.replay(kafka, letters, servers, by))
     if as_json:
-        typer.echo(json.dumps([outcome.to_json() for outcome in outcomes], indent=2))
+        print_json([outcome.to_json() for outcome in outcomes])
     else:
         for outcome in outcomes:
             result = ", ".join(outcome.became) or outcome.why
@@ -192,24 +190,23 @@ def replay(
         done = sum(outcome.action == "replayed" for outcome in outcomes)
         out.print(f"{done} of {len(outcomes)} replayed")
     if any(outcome.is_open for outcome in outcomes):
-        raise typer.Exit(EXIT_REJECTED)
+        raise typer.Exit(ExitCode.REJECTED)
 
 
-@letters_app.command("dismiss")
+@app.command("dismiss")
 def dismiss(
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="As `list` shows them.")],
     by: By,
     reason: Annotated[str, typer.Option("--reason", help="Why they are never to be used, for the audit.")],
 ) -> None:
     """Close letters that will never be used, such as a second header."""
-    from infra.cli.console import out, told
     from infra.commands import dead_letters
-    from infra.connect.settings import kafka_servers, prepare_topics
+    from infra.connect.settings import prepared_kafka
+    from schemas.settings import Settings
 
     settings = Settings()
     with told():
-        kafka = kafka_servers(settings)
-        prepare_topics(settings, kafka)
+        kafka = prepared_kafka(settings)
         found = [dead_letters.fetch(settings, name) for name in ids]
         done = dead_letters.dismiss(kafka, found, by, reason)
     out.print(f"{len(done)} of {len(ids)} dismissed")
@@ -225,7 +222,7 @@ def printable(payload: bytes, limit: int = SHOWN_BYTES) -> str:
     return safe + (f" … {len(payload) - limit:,} bytes more; see --raw" if len(payload) > limit else "")
 
 
-def _chosen(settings: Settings, ids: list[str], wanted: Any, *, everything: bool) -> list[str]:
+def _chosen(settings: "Settings", ids: list[str], wanted: Any, *, everything: bool) -> list[str]:
     from infra.commands import dead_letters
 
     is_filtered = any((wanted.code, wanted.source, wanted.since))
@@ -243,7 +240,7 @@ def _servers(terms: Path | None) -> "dict[str, Server]":
 
 
 def _edited(payload: bytes) -> bytes:
-    """What a person makes of the bytes in their editor; the file is theirs alone and is gone afterwards."""
+    """What a person makes of the bytes in their editor; the file is theirs alone, and removed afterwards."""
     command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or EDITOR)
     with tempfile.TemporaryDirectory(prefix="ibflow-") as folder:
         path = Path(folder) / "payload"

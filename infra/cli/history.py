@@ -1,15 +1,25 @@
 """`ibflow replay` and `ibflow what-if`: the books folded again, as they were and as they might have been."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from infra.show import show
-from schemas.settings import Settings
+from infra.cli.console import (
+    DAILY,
+    TIMES,
+    ExitCode,
+    Json,
+    TermsDir,
+    Workers,
+    err,
+    out,
+    print_json,
+    told,
+)
+
+app = typer.Typer()
 
 Kafka = Annotated[
     bool,
@@ -18,57 +28,11 @@ Kafka = Annotated[
         help="Read Kafka, which needs no ClickHouse, or the archive in ClickHouse.",
     ),
 ]
-Workers = Annotated[
-    int | None, typer.Option(min=0, max=64, help="Processes; one a core unless told; 0: this one only.")
-]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True)
-
-EXIT_BROKEN = 1
-TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
-def replay(
-    *,
-    from_kafka: Kafka = False,
-    until: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TOPIC/PARTITION/OFFSET", help="Fold this partition up to and with this message."
-        ),
-    ] = None,
-    workers: Workers = None,
-    as_json: Json = False,
-) -> None:
-    """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
-    from infra.archive.open import open_history
-    from infra.cli.console import told
-    from infra.replay.compare import parse_until, replay_table
-    from infra.replay.compare import replay as run
-    from infra.replay.pool import progress_bar
-
-    with (
-        told(),
-        open_history(Settings(), from_kafka=from_kafka) as (where, source),
-        progress_bar(err) as bar,
-    ):
-        found = run(where, source, until=parse_until(until or []), workers=workers, bar=bar)
-    if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2))
-    else:
-        show(replay_table(found))
-        is_other = found.hash != found.stored_hash
-        out.print(f"hash of what moved {found.hash}" + (f", stored {found.stored_hash}" if is_other else ""))
-        err.print(f"{found.messages:,} messages in {found.seconds:.1f} s", highlight=False)
-    if not found.holds:
-        raise typer.Exit(EXIT_BROKEN)
-
-
+@app.command("what-if", rich_help_panel=DAILY)
 def what_if(
-    terms: Annotated[
-        Path, typer.Option("--terms", exists=True, file_okay=False, help="Folder of terms YAML to try.")
-    ],
+    terms: TermsDir,
     *,
     since: Annotated[
         datetime | None, typer.Option("--from", help="Deals of this time and after, UTC.", formats=TIMES)
@@ -85,16 +49,17 @@ def what_if(
 ) -> None:
     """Fold the real history under other terms: who would have earned what, and the margin left.
 
-    Plans, partners and symbols of the folder are taken as known from the beginning; rates of exchange
-    and periods stay those of the log. Nothing is posted.
+    Plans, partners and symbols of the folder count from the beginning; rates of exchange and periods stay
+    those of the log. Nothing is posted.
     """
     from infra.archive.open import open_history
-    from infra.cli.console import told
     from infra.replay.pool import progress_bar
+    from infra.show import show
     from infra.what_if.report import tables, to_csv_file, to_html, to_json
     from infra.what_if.result import Window
     from infra.what_if.simulate import what_if as run
     from ingest.terms.folder import load_terms
+    from schemas.settings import Settings
 
     window = Window(since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))
     with told():
@@ -106,15 +71,47 @@ def what_if(
     if html is not None:
         html.write_text(to_html(found), encoding="utf-8")
     if as_json:
-        typer.echo(json.dumps(to_json(found), indent=2))
+        print_json(to_json(found))
         return
     show(*tables(found))
     for path in (csv, html):
         if path is not None:
-            err.print(f"wrote {path}", highlight=False)
+            err.print(f"wrote {path}")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    app.command(rich_help_panel="Daily work")(replay)
-    app.command("what-if", rich_help_panel="Daily work")(what_if)
+@app.command(rich_help_panel=DAILY)
+def replay(
+    *,
+    from_kafka: Kafka = False,
+    until: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOPIC/PARTITION/OFFSET", help="Fold this partition up to and with this message."
+        ),
+    ] = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
+    from infra.archive.open import open_history
+    from infra.replay.compare import parse_until, replay_table
+    from infra.replay.compare import replay as run
+    from infra.replay.pool import progress_bar
+    from infra.show import show
+    from schemas.settings import Settings
+
+    with (
+        told(),
+        open_history(Settings(), from_kafka=from_kafka) as (where, source),
+        progress_bar(err) as bar,
+    ):
+        found = run(where, source, until=parse_until(until or []), workers=workers, bar=bar)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        show(replay_table(found))
+        is_other = found.hash != found.stored_hash
+        out.print(f"hash of what moved {found.hash}" + (f", stored {found.stored_hash}" if is_other else ""))
+        err.print(f"{found.messages:,} messages in {found.seconds:.1f} s")
+    if not found.holds:
+        raise typer.Exit(ExitCode.BROKEN)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from infra.processes.progress import STAGE_TOPICS
+from infra.show import new_table
 from schemas.errors import Unavailable, Unusable
 from schemas.stops import (
     MAX_NAME_CHARS,
@@ -88,7 +89,7 @@ def decide(kafka: str, action: Action, place: str, offset: int, by: str, reason:
 
 def status_table(partitions: list[PartitionStatus]) -> Table:
     """For people."""
-    table = Table(box=None, pad_edge=False)
+    table = new_table()
     for name in ("partition", "next offset", "end", "behind"):
         table.add_column(name, justify="left" if name == "partition" else "right")
     table.add_column("state")
@@ -108,9 +109,9 @@ def stop_lines(partitions: list[PartitionStatus]) -> list[str]:
         place = f"{part.topic}/{part.partition} {part.stop.offset}"
         since = part.stop.at.strftime("%Y-%m-%d %H:%M:%S UTC")
         lines.append(f"[red]{place}[/] since {since}, {escape(part.stop.worker)}: {escape(part.stop.error)}")
-        lines.append(f"  mend the cause, then: ibflow book retry {place} --by NAME --reason WHY")
+        lines.append(f"  remove the cause, then: ibflow book retry {place} --by NAME --reason WHY")
         if part.skippable:
-            lines.append(f"  or leave it out:      ibflow book skip {place} --by NAME --reason WHY")
+            lines.append(f"  or leave it out:        ibflow book skip {place} --by NAME --reason WHY")
     return lines
 
 
@@ -125,7 +126,7 @@ def _place(text: str) -> Place:
     topic, _, number = text.rpartition("/")
     if topic not in STAGE_TOPICS or not (number.isascii() and number.isdigit()):
         raise Unusable(
-            f"{text} is no partition of a book; say it like client-book/3, of {', '.join(STAGE_TOPICS)}"
+            f"{text} is not a partition of a book; write it like client-book/3, of {', '.join(STAGE_TOPICS)}"
         )
     return topic, int(number)
 

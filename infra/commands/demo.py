@@ -20,9 +20,9 @@ from api.views.explanation import explain_transfer
 from infra.commands.example import ENDED_PERIODS, Example
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
-from infra.show import show
+from infra.show import new_table, show
 from infra.sources.files import feed
-from infra.verify.invariants import Report, verify
+from infra.verify.invariants import Report, findings_table, verify
 from ingest.counts import Counts
 from ingest.publish.publisher import publish_terms
 from schemas.settings import Settings
@@ -117,9 +117,7 @@ def _show(console: Console, client: Client, report: Report) -> None:
 
 
 def _table(title: str, first: str, *names: str) -> Table:
-    table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False
-    )
+    table = new_table(title)
     table.add_column(first, no_wrap=True)
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
@@ -191,16 +189,3 @@ def _explanation(client: Client) -> Panel:
     found = explain_transfer(Ledger(lambda: client), rows[0][0]) if rows else None
     text = "no override yet" if found is None else found.told.to_text().partition("\n\nWhat stands")[0]
     return Panel(Text(text), title="Why?", title_align="left", box=box.ROUNDED)
-
-
-def findings_table(report: Report) -> Table:
-    """The invariants, one a line, for people."""
-    table = Table(
-        title="Invariants", box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False
-    )
-    for name in ("", "invariant", "measured"):
-        table.add_column(name)
-    for finding in report.findings:
-        mark = "[green]✓[/]" if finding.holds else "[bold red]✗[/]"
-        table.add_row(mark, finding.invariant, finding.figures)
-    return table

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rich import box
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
 from infra.connect.api import ask
+from infra.show import new_table
 from schemas.settings import Settings
 
 Shown = dict[str, Any]
@@ -99,9 +99,7 @@ def _plans(plans: list[Shown]) -> Table:
 
 
 def _table(title: str, heads: tuple[str, ...], rows: list[list[str]], facts: list[Shown]) -> Table:
-    table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False
-    )
+    table = new_table(title)
     for head in (*heads, "known from"):
         table.add_column(head)
     for row, fact in zip(rows, facts, strict=True):

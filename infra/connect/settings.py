@@ -26,6 +26,13 @@ def kafka_servers(settings: Settings) -> str:
     return running.bootstrap_servers
 
 
+def prepared_kafka(settings: Settings) -> str:
+    """The bootstrap servers of a Kafka that has every topic."""
+    kafka = kafka_servers(settings)
+    prepare_topics(settings, kafka)
+    return kafka
+
+
 def prepare_topics(settings: Settings, kafka: str) -> dict[str, int]:
     """Create the topics that are missing; every topic's partitions."""
     try:

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from commission.terms.plans import PlanDefined
 from commission.terms.records import TermsRecord
-from infra.connect.settings import kafka_servers, prepare_topics
+from infra.connect.settings import prepared_kafka
 from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import CaseResult, run_file
+from infra.show import new_table
 from ingest.publish.publisher import publish_terms
 from ingest.terms.folder import InvalidTerms, Problem, load_terms
 from schemas.errors import Unusable
@@ -132,7 +133,7 @@ def no_cases(paths: Sequence[Path]) -> NoPlans:
 
 def results_table(results: Sequence[CaseResult]) -> Table:
     """One row a file: how many cases it has, and how many failed."""
-    table = Table(title="golden cases", title_justify="left")
+    table = new_table("golden cases")
     table.add_column("file", overflow="fold")
     table.add_column("cases", justify="right")
     table.add_column("result", no_wrap=True)
@@ -185,8 +186,7 @@ def publish(folder: Path, settings: Settings) -> tuple[int, int]:
     if failures := list(failure_lines(results)):
         told = "nothing was published; correct the plans or what is expected of them, then publish again"
         raise NotPublishable("\n".join((*failures, told)))
-    kafka = kafka_servers(settings)
-    prepare_topics(settings, kafka)
+    kafka = prepared_kafka(settings)
     publish_terms(broker.records, kafka)
     return len(results), len(broker.records)
 

@@ -17,7 +17,7 @@ from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.held_deals import Holdings
 from infra.archive.open import open_history
 from infra.connect.api import ask
-from infra.connect.settings import kafka_servers, prepare_topics
+from infra.connect.settings import prepared_kafka
 from infra.connect.topics import partition_counts
 from infra.reconcile.platform_deals import Source
 from ingest.live.comparison import Findings, sweep, tombstone
@@ -61,8 +61,7 @@ def reconcile(
     settings: Settings, wanted: Wanted, source: Source, on_progress: Callable[[int], None] | None = None
 ) -> Swept:
     """Sweep a window; publish what is missing or differs, and what was found, unless it is a dry run."""
-    kafka = kafka_servers(settings)
-    prepare_topics(settings, kafka)
+    kafka = prepared_kafka(settings)
     with opened(settings, wanted.server.server, source.logins) as (log, holdings):
         await_stored(kafka, log)
         return sweep_window(kafka, wanted, source, holdings, on_progress)

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from rich import box
 from rich.table import Table
 
 from commission.outputs import Statement
@@ -21,6 +20,7 @@ from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.log import Log, LogAt, Row
 from infra.replay.fold import Refold, RowsHash, rows_of
 from infra.replay.pool import Bar, Pool, no_bar, report
+from infra.show import new_table
 from schemas import positions, topics
 from schemas.errors import Unusable
 from streams.partition import HoleError
@@ -328,9 +328,7 @@ def _differing(fold: Fold, stored: Mapping[str, StoredHash]) -> Iterator[str]:
 def replay_table(found: Replay) -> Table:
     """One row a partition, for people."""
     title = f"the books folded again, from {found.source}"
-    table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False
-    )
+    table = new_table(title)
     table.add_column("", no_wrap=True)
     table.add_column("partition", no_wrap=True)
     for name in ("messages", "rows", "stored", "behind"):

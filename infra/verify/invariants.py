@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from rich.table import Table
 
 from api.ledger import Ledger
 from api.problems import Problem
@@ -18,6 +19,7 @@ from commission.outputs import Transfer
 from commission.partner.statement_hash import check
 from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.compare import Replay, replay
+from infra.show import new_table
 
 MAX_FOLDED_DEALS = 50_000
 """A ledger of more is folded again by `verify --deep` only: this many take some ten seconds on one core."""
@@ -266,3 +268,14 @@ def _no_output_without_cause(client: Client) -> Finding:
     rows, ids = client.query("SELECT count(), uniqExact(transfer_id) FROM transfers FINAL").result_rows[0]
     figures = f"{rows} rows under {ids} ids, {orphans} without a deal behind them"
     return Finding("no row without cause", figures, rows == ids and not orphans)
+
+
+def findings_table(report: Report) -> Table:
+    """The invariants, one a line, for people."""
+    table = new_table("Invariants")
+    for name in ("", "invariant", "measured"):
+        table.add_column(name)
+    for finding in report.findings:
+        mark = "[green]✓[/]" if finding.holds else "[bold red]✗[/]"
+        table.add_row(mark, finding.invariant, finding.figures)
+    return table

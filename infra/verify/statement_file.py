@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import PROVED, Check, check
 from infra.connect.api import ask
+from infra.show import new_table
 from schemas.errors import Unusable
 from schemas.settings import Settings
 from schemas.wire import MAX_RECORD_BYTES, InvalidRecord, decode
@@ -90,9 +90,7 @@ def check_files(path: Path, previous: Path | None) -> tuple[Statement, tuple[Che
 def checks_table(statement: Statement, checks: tuple[Check, ...]) -> Table:
     """The checks, one a line, for people."""
     title = f"{statement.ib_id}, {statement.period}, {statement.currency}"
-    table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False
-    )
+    table = new_table(title)
     for name in ("", "what must hold", "found"):
         table.add_column(name)
     for name, found, holds in checks:

@@ -13,6 +13,7 @@ from rich.table import Table
 from api import portal
 from api.views.csv_cells import Cell, to_csv
 from commission.money import plain
+from infra.show import new_table
 from infra.what_if.result import Line, WhatIf
 from infra.what_if.simulate import DIMENSIONS
 
@@ -134,7 +135,7 @@ def tables(found: WhatIf) -> Iterator[Table]:
         ibs.add_row(f"{line.name} {line.currency}", *cells)
     yield ibs
     if found.moves:
-        moves = Table(title="Deals with another fate", title_justify="left")
+        moves = new_table("Deals with another fate")
         for name in ("was", "would be", "deals", "such as"):
             moves.add_column(name)
         for move in found.moves:
@@ -144,7 +145,7 @@ def tables(found: WhatIf) -> Iterator[Table]:
 
 
 def _table(title: str, first: str) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = new_table(title)
     table.add_column(first, no_wrap=True)
     for name in ("before", "after", "difference"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -8,14 +8,13 @@ import pytest
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from infra.cli.proposals import _lines_table
-from infra.cli.reconcile import counts_table, days_table
 from infra.commands.book import PartitionStatus, status_table
-from infra.commands.demo import findings_table
 from infra.commands.evidence import terms_renderables
+from infra.proposals.report import lines_table
+from infra.reconcile.report import counts_table, days_table
 from infra.replay.compare import Compared, Replay, replay_table
 from infra.show import show
-from infra.verify.invariants import Finding, Report
+from infra.verify.invariants import Finding, Report, findings_table
 from schemas.proposals import Line
 from schemas.reconciliations import DayVolume, Reconciliation
 
@@ -106,7 +105,7 @@ def tables() -> list[tuple[RenderableType, tuple[str, ...]]]:
     return [
         (replay_table(long_replay()), ("client-book/12", HASH[:12], ID, "1,234,567")),
         (findings_table(report), (ID, "2026-09")),
-        (_lines_table((line,)), (ID, "+11,111.11", "-12,345.67")),
+        (lines_table((line,)), (ID, "+11,111.11", "-12,345.67")),
         (counts_table(sweep, dry_run=False), (f"{ID}.deals.csv", "123,456")),
         (days_table(sweep), ("2026-09-01", "10,000,000.00000001")),
         (terms_renderables(shown)[1], (ID, "terms/0/12345", "v12")),

@@ -2,20 +2,25 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from typer.core import TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from infra.cli.app import ORDER, InOrder, app
+from infra.cli.app import app
 from infra.commands.book import PartitionStatus, decide, stop_lines
 from schemas.errors import Unusable
 from schemas.stops import stopped
 
+ROOMS = ("api", "commission", "infra", "ingest", "schemas", "streams")
 EXAMPLE = Path(__file__).parents[3] / "examples" / "broker"
 LIVE = ("--server", "mt5-live", "--platform", "mt5", "--timezone", "America/New_York+7h")
 
@@ -162,9 +167,9 @@ def test_a_service_that_does_not_answer_is_a_sentence(
 @pytest.mark.parametrize(
     ("place", "by", "complaint"),
     [
-        ("client-book", "ann", "is no partition of a book; say it like client-book/3"),
-        ("settlements/0", "ann", "is no partition of a book"),
-        ("client-book/x", "ann", "is no partition of a book"),
+        ("client-book", "ann", "is not a partition of a book; write it like client-book/3"),
+        ("settlements/0", "ann", "is not a partition of a book"),
+        ("client-book/x", "ann", "is not a partition of a book"),
         ("client-book/1", " ", "--by is the audit of this decision"),
     ],
 )
@@ -190,7 +195,36 @@ def test_the_status_of_a_stop_tells_cause_and_commands() -> None:
 
 
 def test_help_names_every_command_in_its_order() -> None:
-    """A new command has its place among the others, rather than the end."""
+    """A newcomer reads them as they are used: begin, feed, look, correct, then the tools."""
     group = get_command(app)
-    assert isinstance(group, InOrder)
-    assert group.list_commands(None) == list(ORDER)
+    assert isinstance(group, TyperGroup)
+    panels: dict[str, list[str]] = {}
+    for name, command in group.commands.items():
+        panels.setdefault(str(getattr(command, "rich_help_panel", "")), []).append(name)
+    daily = "terms plans ingest dead-letters reconcile statement audit verify proposals what-if replay book"
+    assert {
+        "Processes": ["demo", "dev", "worker", "serve", "receive", "poll"],
+        "Daily work": daily.split(),
+        "Tools": ["normalise", "rate", "schema", "kafka"],
+    } == panels
+
+
+def test_help_imports_no_more_than_it_shows() -> None:
+    """`ibflow --help` answers at once: what a command runs, and what that needs, is imported when it runs."""
+    script = "import sys, infra.cli.app; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    loaded = set(shown.stdout.split())
+    ours = {name for name in loaded if name.split(".")[0] in ROOMS}
+    assert "infra.cli.reconcile" in ours
+    light = {"infra.local_kafka", "infra.local_kafka.errors", "infra.local_kafka.ports", "schemas.errors"}
+    assert light | {"infra", "schemas"} == {name for name in ours if not name.startswith("infra.cli")}
+    assert set() == loaded & {"pydantic", "psutil", "polars", "faust", "confluent_kafka", "fastapi", "httpx"}
+
+
+def test_the_module_is_the_script() -> None:
+    """`python -m infra.cli` and `ibflow` print the same, whose name is ibflow's."""
+    script = Path(sys.executable).with_name("ibflow")
+    run = partial(subprocess.run, check=True, capture_output=True, text=True)
+    as_script, as_module = run([script, "--help"]), run([sys.executable, "-m", "infra.cli", "--help"])
+    assert " Usage: ibflow [OPTIONS] COMMAND" in as_script.stdout
+    assert as_script.stdout == as_module.stdout

@@ -20,8 +20,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from typer.testing import CliRunner
 
+from infra.cli.kafka import app
 from infra.local_kafka.broker import BrokerState, load_state, save_state
-from infra.local_kafka.cli import app
 from infra.local_kafka.errors import KafkaUnavailable
 from infra.local_kafka.fetch import remote_repositories
 from infra.local_kafka.jars import classpath

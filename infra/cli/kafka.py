@@ -5,21 +5,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.cli.console import TOOLS, ExitCode
 from infra.local_kafka.errors import KafkaUnavailable
-from infra.local_kafka.local import LocalKafka, RunningKafka
 from infra.local_kafka.ports import PORT_MAX
 
-EXIT_NOT_RUNNING = 1
-EXIT_UNAVAILABLE = 3
+if TYPE_CHECKING:
+    from infra.local_kafka.local import RunningKafka
+
 HEAP_MB_MIN = 128
 
 app = typer.Typer(
     name="kafka",
     no_args_is_help=True,
+    rich_help_panel=TOOLS,
     help="A local Apache Kafka of one node, for development and tests: no Docker, Java or Maven needed.\n\n"
     "The first start fetches Kafka once (about 54 MB); later starts are offline and take a few seconds. "
     "It listens on this machine only.\n\n"
@@ -49,6 +51,8 @@ DATA_DEFAULT = Path(".ibflow/kafka")
 @app.command()
 def start(*, data: Data = DATA_DEFAULT, port: Port = 0, heap_mb: HeapMb = 768, as_json: Json = False) -> None:
     """Start Kafka in the background and wait until it answers; if it runs already, say where."""
+    from infra.local_kafka.local import LocalKafka
+
     with _unavailable_exits(as_json=as_json):
         kafka = LocalKafka(heap_mb=heap_mb).start(data, port)
     sentence = f"Kafka runs at {kafka.bootstrap_servers} (pid {kafka.pid}, data in {data})"
@@ -58,6 +62,8 @@ def start(*, data: Data = DATA_DEFAULT, port: Port = 0, heap_mb: HeapMb = 768, a
 @app.command()
 def stop(*, data: Data = DATA_DEFAULT, as_json: Json = False) -> None:
     """Stop Kafka cleanly; topics and offsets stay for the next start."""
+    from infra.local_kafka.local import LocalKafka
+
     with _unavailable_exits(as_json=as_json):
         stopped = LocalKafka().stop(data)
     sentence = "Kafka stopped" if stopped else f"No Kafka was running in {data}"
@@ -67,19 +73,21 @@ def stop(*, data: Data = DATA_DEFAULT, as_json: Json = False) -> None:
 @app.command()
 def status(*, data: Data = DATA_DEFAULT, as_json: Json = False) -> None:
     """Say whether Kafka runs, and where; exit with 1 if it does not."""
+    from infra.local_kafka.local import LocalKafka
+
     local = LocalKafka()
     kafka = local.status(data)
     if kafka is None:
         sentence = f"No Kafka is running in {data}; `ibflow kafka start` starts one"
         _say({"running": False}, sentence, as_json=as_json)
-        raise typer.Exit(EXIT_NOT_RUNNING)
+        raise typer.Exit(ExitCode.BROKEN)
     answers = local.answers(data)
     how = "runs" if answers else "lives but does not answer yet"
     sentence = f"Kafka {how} at {kafka.bootstrap_servers} (pid {kafka.pid}, log {kafka.log_file})"
     _say({"running": True, "answers": answers, **_facts(kafka)}, sentence, as_json=as_json)
 
 
-def _facts(kafka: RunningKafka) -> dict[str, Any]:
+def _facts(kafka: "RunningKafka") -> dict[str, Any]:
     return {name: str(fact) if isinstance(fact, Path) else fact for name, fact in asdict(kafka).items()}
 
 
@@ -96,8 +104,4 @@ def _unavailable_exits(*, as_json: bool) -> Iterator[None]:
             typer.echo(json.dumps({"error": str(error)}))
         else:
             typer.echo(f"No Kafka: {error}", err=True)
-        raise typer.Exit(EXIT_UNAVAILABLE) from error
-
-
-if __name__ == "__main__":
-    app()
+        raise typer.Exit(ExitCode.UNAVAILABLE) from error

@@ -1,0 +1,97 @@
+"""`ibflow statement`, `audit` and `verify`: look at the ledger and check it."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from infra.cli.console import DAILY, ExitCode, Json, Workers, err, out, print_json, told
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=DAILY)
+def statement(
+    ib_id: Annotated[str, typer.Argument(metavar="IB")],
+    period: Annotated[str, typer.Argument(help="Such as 2026-09.")],
+    output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="File to write.")],
+    currency: Annotated[str, typer.Option(help="Needed where the IB has several.")] = "",
+) -> None:
+    """Write an IB's statement with all of its transfers, for the IB to check by itself."""
+    from infra.verify.statement_file import write_statement
+    from schemas.settings import Settings
+
+    with told():
+        out.print(write_statement(Settings(), ib_id, period, currency, output))
+
+
+@app.command(rich_help_panel=DAILY)
+def audit(transfer_id: str, *, as_json: Json = False) -> None:
+    """Follow a transfer back to the lines it came from: topic, partition, offset, bytes, source."""
+    from infra.commands.evidence import audit_lines, fetch_audit
+    from schemas.settings import Settings
+
+    with told():
+        found = fetch_audit(Settings(), transfer_id)
+    if as_json:
+        print_json(found)
+    else:
+        for line in audit_lines(found):
+            out.print(line)
+
+
+@app.command(rich_help_panel=DAILY)
+def verify(
+    *,
+    statement: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Check a statement's file instead, without a server."),
+    ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The file of the statement before it."),
+    ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Fold every book again, whatever its size: `ibflow replay`.")
+    ] = False,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Check the ledger's invariants and print their figures; exit 1 if one does not hold."""
+    if statement is not None:
+        _verify_file(statement, previous, as_json=as_json)
+        return
+    from infra.replay.pool import no_bar, progress_bar
+    from infra.show import show
+    from infra.verify.client import fetch_report
+    from infra.verify.invariants import findings_table
+    from schemas.settings import Settings
+
+    with told(), progress_bar(err) if deep else nullcontext(no_bar) as bar:
+        report = fetch_report(Settings(), deep=deep, workers=workers, bar=bar)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        show(findings_table(report))
+        out.print(f"ledger hash {report.ledger_hash}")
+        for warning in report.warnings:
+            out.print(f"[yellow]warning:[/] {escape(warning)}")
+    if not report.holds:
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+def _verify_file(path: Path, previous: Path | None, *, as_json: bool) -> None:
+    """Check a statement's file by itself."""
+    from infra.show import show
+    from infra.verify.statement_file import check_files, checks_table
+
+    with told():
+        found, checks = check_files(path, previous)
+    if as_json:
+        print_json([check._asdict() for check in checks])
+    else:
+        show(checks_table(found, checks))
+    if not all(check.holds for check in checks):
+        raise typer.Exit(ExitCode.BROKEN)

@@ -1,0 +1,111 @@
+"""`ibflow demo`, `dev`, `worker`, `serve` and `receive`: the processes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.console import PROCESSES, ExitCode, interrupted, out, told
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=PROCESSES)
+def demo(
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
+    data: Annotated[Path, typer.Option(help="Folder to work in; emptied first.")] = Path(".ibflow/demo"),
+) -> None:
+    """Run a synthetic broker through the whole pipeline and show who is owed what."""
+    from rich.console import Console
+
+    from infra.commands.demo import run
+    from schemas.settings import Settings
+
+    settings = Settings(data_dir=data, partitions=4, api_port=0)
+
+    def wait() -> None:
+        out.print("running until Ctrl-C …")
+        with interrupted() as stop:
+            stop.wait()
+
+    with told():
+        report = run(Console(), settings, keep=wait if keep else None)
+    if not report.holds:
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+@app.command(rich_help_panel=PROCESSES)
+def dev(workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 1) -> None:
+    """Run everything on this machine: Kafka, workers, ClickHouse, API and portal."""
+    from infra.processes.stack import Stack
+    from schemas.settings import Settings
+
+    settings = Settings()
+    with told(), interrupted() as stop, Stack(settings, workers, ended=stop) as stack:
+        out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
+        out.print(f"data    {settings.data_dir}   logs {settings.data_dir}/worker-*.log")
+        stack.probe()
+        if not stop.is_set():
+            out.print("up: a probe went through   stop with Ctrl-C")
+        stop.wait()
+        out.print("stopping …")
+        stack.check()
+
+
+@app.command(rich_help_panel=PROCESSES)
+def worker(
+    instance: Annotated[
+        str, typer.Option(help="This worker's lasting name; two workers need two.")
+    ] = "worker-1",
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "WARNING",
+) -> None:
+    """Run the Faust agents: account, client and partner book."""
+    import faust
+
+    from infra.connect.settings import kafka_servers, prepare_topics
+    from infra.gc_tuning import collect_rarely
+    from schemas.settings import Settings
+    from streams.app import build_app
+
+    collect_rarely()
+    settings = Settings()
+    with told():
+        kafka = kafka_servers(settings)
+        worker_app = build_app(
+            kafka, prepare_topics(settings, kafka), instance=instance, state=settings.state_dir(instance)
+        )
+    faust.Worker(worker_app, loglevel=log_level).execute_from_commandline()
+
+
+@app.command(rich_help_panel=PROCESSES)
+def serve() -> None:
+    """Run the sink, the API with its portal, and the postbacks."""
+    from infra.connect.settings import prepared_kafka
+    from infra.processes.server import Server
+    from schemas.settings import Settings
+
+    settings = Settings()
+    with told(), interrupted() as stop:
+        server = Server(settings, prepared_kafka(settings))
+        server.start()
+        out.print(f"portal  {server.url}\napi     {server.url}/docs")
+        stop.wait()
+        server.stop()
+
+
+@app.command(rich_help_panel=PROCESSES)
+def receive() -> None:
+    """Take deals of bridges and events of CRMs over HTTP, on a machine of its own.
+
+    POST /v1/ingest/deals and /v1/ingest/crm; `ibflow serve` takes them too.
+    IBFLOW_BRIDGES_FILE names who may push, by digests of tokens;
+    IBFLOW_TERMS_DIR is the folder of terms with their servers.
+    """
+    from infra.connect.settings import prepared_kafka
+    from infra.processes.push_server import receive as run
+    from schemas.settings import Settings
+
+    settings = Settings()
+    with told(), interrupted() as stop:
+        run(settings, prepared_kafka(settings), stop, lambda url: out.print(f"push    {url}/v1/ingest/deals"))

@@ -1,0 +1,104 @@
+"""`ibflow terms …`: check, publish and look at partners, plans, symbols and rates."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli import plans
+from infra.cli.console import DAILY, Json, out, print_json, told, warn
+
+app = typer.Typer(
+    name="terms",
+    help="Partners, plans, symbols and rates, from YAML.",
+    no_args_is_help=True,
+    rich_help_panel=DAILY,
+)
+
+
+@app.command("check")
+def check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """Check a folder of terms; every problem with its file and line."""
+    from ingest.terms.folder import load_terms
+
+    with told():
+        broker = load_terms(folder)
+    for warning in broker.warnings:
+        warn(warning)
+    out.print(f"{len(broker.records)} records, {len(broker.servers)} servers: no errors")
+
+
+@app.command("reference")
+def reference() -> None:
+    """Print every key of the terms files with its default and an example, as Markdown."""
+    from ingest.terms.reference import reference as page
+
+    typer.echo(page(), nl=False)
+
+
+@app.command("publish")
+def publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+    """Check a folder of terms, run its plans' golden cases, and publish it; the same as `plans publish`."""
+    plans.publish(folder)
+
+
+@app.command("publish-rates")
+def publish_rates(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, help="CSV of as_of,base,quote,rate and maybe source."),
+    ],
+    *,
+    zone: Annotated[
+        str, typer.Option(help="Zone of dates and of times without an offset, such as Europe/Nicosia.")
+    ] = "UTC",
+    only_check: Annotated[bool, typer.Option("--check", help="Only say what would be published.")] = False,
+) -> None:
+    """Publish reference rates of exchange: all of a file or nothing; repeating it changes nothing."""
+    from infra.connect.settings import prepared_kafka
+    from ingest.market import rates_csv
+    from ingest.publish.publisher import publish_terms
+    from schemas.settings import Settings
+
+    with told():
+        records = rates_csv.read(paths, zone)
+        for line in rates_csv.lines(records):
+            out.print(line)
+        if not only_check:
+            publish_terms(records, prepared_kafka(Settings()))
+    out.print(f"{'checked' if only_check else 'published'} {len(records)} rates")
+
+
+@app.command("end-period")
+def end_period(periods: Annotated[list[str], typer.Argument(help="Such as 2026-09.")]) -> None:
+    """Close the statements of periods that are over, once all their deals have been ingested."""
+    from commission.terms.calendar import PeriodEnded
+    from infra.connect.settings import prepared_kafka
+    from ingest.publish.publisher import publish_terms
+    from schemas.settings import Settings
+
+    with told():
+        publish_terms([PeriodEnded(period=period) for period in periods], prepared_kafka(Settings()))
+    out.print(f"ended {', '.join(periods)}")
+
+
+@app.command("show")
+def show(
+    *,
+    as_of: Annotated[str, typer.Option(help="Event time, such as 2026-09-01T12:00:00Z; now.")] = "",
+    known_at: Annotated[str, typer.Option(help="Offset of the terms topic, or a time; the newest.")] = "",
+    ib: Annotated[str, typer.Option(help="Only this IB and those above it.")] = "",
+    plan: Annotated[str, typer.Option(help="Only this plan.")] = "",
+    as_json: Json = False,
+) -> None:
+    """What the terms say of a time, as they were known at a point of their log, and where from."""
+    from infra.commands.evidence import fetch_terms, terms_renderables
+    from infra.show import show as print_tables
+    from schemas.settings import Settings
+
+    with told():
+        shown = fetch_terms(Settings(), as_of, known_at, ib, plan)
+    if as_json:
+        print_json(shown)
+    else:
+        print_tables(*terms_renderables(shown))

@@ -1,0 +1,40 @@
+"""`ibflow rate` and `schema`: tools that need no service."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.console import TOOLS, TermsDir, err, print_json, told
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=TOOLS)
+def rate(
+    terms: TermsDir,
+    events: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="Events, one JSON object a line.")
+    ],
+) -> None:
+    """Fold an events file through all books in memory, without Kafka; print transfers as JSON lines."""
+    from infra.commands.rate import rate as run
+    from infra.commands.rate import read_events
+    from ingest.terms.folder import load_terms
+    from schemas.wire import encode
+
+    with told():
+        outputs, digest = run(load_terms(terms).records, read_events(events))
+    for line, output in zip(encode(outputs), outputs, strict=True):
+        if output.type == "transfer":
+            sys.stdout.buffer.write(line + b"\n")
+    err.print(f"ledger hash {digest}")
+
+
+@app.command(rich_help_panel=TOOLS)
+def schema() -> None:
+    """Print the JSON Schema of every event."""
+    from schemas.wire import json_schema
+
+    print_json(json_schema())
