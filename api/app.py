@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api import portal, problems
+from api import problems
 from api.exposure import check_exposure
 from api.gate import Gate
 from api.ledger import Ledger
 from api.operators import Operators
+from api.portal.render import mount
 from api.proposals import Proposals
 from api.routes import (
     completeness,
@@ -73,7 +74,7 @@ def create_app(
         app.include_router(room.router)
     app.include_router(proposals.pages)
     app.include_router(completeness.pages)
-    portal.mount(app)
+    mount(app)
     problems.install(app)
     app.add_middleware(_gate, operators=Operators.from_settings(settings))
     return app

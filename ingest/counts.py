@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeVar
 
-from commission.events import LOT_E8, AccountLinked, ClientEvent, Deal
-from commission.terms.partners import PartnerChanged
+from commission.events import LOT_E8, Deal
+from ingest.items import Item
 from schemas.dead_letters import DeadLetter
 
-_Item = TypeVar("_Item", bound=Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter)
-
+_Item = TypeVar("_Item", bound=Item)
 
 MAX_EXAMPLES = 3
 """Of what is told together: rows alike in what is wrong with them are one line."""
@@ -94,7 +93,7 @@ class Counts:
         if text in self.notes or len(self.notes) < MAX_NOTES:
             self.notes.setdefault(text, Note()).add(example)
 
-    def add(self, item: Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter) -> None:
+    def add(self, item: Item) -> None:
         """Count one item of a source."""
         if isinstance(item, Deal):
             self._add_deal(item)

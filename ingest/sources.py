@@ -6,15 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
-from commission.events import AccountLinked, ClientEvent, Deal, Platform
-from commission.terms.partners import PartnerChanged
+from commission.events import Deal, Platform
 from ingest.counts import Counts
+from ingest.items import Item
 from ingest.server_time import ServerClock
 from schemas.dead_letters import DeadLetter, bury
 from schemas.errors import Unusable
 
-Item = Deal | AccountLinked | ClientEvent | PartnerChanged | DeadLetter
-"""What a source yields: an event, or input that could not become one."""
 MarginMode = Literal["hedging", "netting"]
 
 MAX_FILE_BYTES = 2_000_000_000

@@ -12,7 +12,8 @@ PARTNER_BOOK = "partner-book"
 TERMS = "terms"
 """One partition: partners, plans, symbols, rates, periods, in the order they became known."""
 SETTLEMENTS = "settlements"
-"""Transfers and statements that closing a period caused."""
+"""What the partner book posts: true-ups at any time, and at the end of a period its statements with their
+transfers."""
 MILESTONES = "milestones"
 REJECTIONS = "rejections"
 DEAD_LETTERS = "dead-letters"
@@ -33,7 +34,7 @@ LEDGER_TYPES = ("transfer", "statement", "rejection", "milestone")
 
 
 def changelog_of(stage: str) -> str:
-    """The topic of a stage's durable state, as Faust names the changelog of the stage's table."""
+    """The topic of a stage's durable state, which `streams.changelog` writes; Faust's tables are not used."""
     return f"ibflow-{stage}-changelog"
 
 

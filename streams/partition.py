@@ -10,26 +10,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import localcontext
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from pydantic import TypeAdapter
 
 from commission.draft import Draft, State
 from commission.money import EXACT
-from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.calendar import PeriodEnded
 from commission.terms.catalog import Terms
-from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partner_tree import sort_out
-from commission.terms.partners import PartnerChanged, PartnerDefined
-from commission.terms.plans import PlanDefined
+from commission.terms.records import TermsFact
 from schemas import positions as sources
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter, bury
 from schemas.positions import Position
-from schemas.wire import InvalidRecord, Record, batches, decode, decode_batch, encode
+from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
 from streams.stages import Stage
 
-TERMS_TYPES = (PlanDefined, PartnerDefined, PartnerChanged, SymbolDefined, RatePublished, PeriodDefined)
+TERMS_TYPES: tuple[type[TermsFact], ...] = get_args(TermsFact)
 MAX_CACHED_STATES = 200_000
 """Decoded states kept at hand for each partition; the store holds all of them."""
 
@@ -217,21 +215,12 @@ class Partition:
     def _decode(
         self, offset: int, value: bytes, received_at: datetime
     ) -> tuple[list[Record], list[DeadLetter]]:
-        """Read a batch; if a line is bad, read line by line and bury what cannot be used."""
-        try:
-            return [self._accept(record) for record in decode_batch(value)], []
-        except InvalidRecord:
-            pass  # the line at fault is found below
-        good: list[Record] = []
-        letters: list[DeadLetter] = []
-        for number, line in enumerate(value.split(b"\n"), 1):
-            if not line.strip():
-                continue
-            try:
-                good.append(self._accept(decode(line)))
-            except InvalidRecord as error:
-                letters.append(self._bury(line, offset, number, "invalid_record", str(error), received_at))
-        return good, letters
+        """Read a batch, and bury the lines that cannot be used."""
+        records, bad = decode_lines(value, self._check_accepted)
+        return records, [
+            self._bury(line, offset, number, "invalid_record", reason, received_at)
+            for number, line, reason in bad
+        ]
 
     def _sort_out(
         self, records: list[Record], offset: int, received_at: datetime
@@ -265,10 +254,9 @@ class Partition:
             received_at=received_at,
         )
 
-    def _accept(self, record: Record) -> Record:
-        if isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded)):
-            return record
-        raise InvalidRecord(f"a {record.type} record does not belong into {self.stage.topic}")
+    def _check_accepted(self, record: Record) -> None:
+        if not isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded)):
+            raise InvalidRecord(f"a {record.type} record does not belong into {self.stage.topic}")
 
     def _address(self, offset: int, outputs: list[Any], letters: list[DeadLetter]) -> list[Message]:
         """One batch for each target partition, in numbered parts if it is large."""

@@ -4,21 +4,11 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args
 
 from clickhouse_connect.driver.client import Client
 
-from commission.events import (
-    ChargebackReceived,
-    ClientFlagged,
-    ClientReassigned,
-    ClientRegistered,
-    Deal,
-    DepositAnnounced,
-    DepositCleared,
-    KycChanged,
-    WithdrawalPaid,
-)
+from commission.events import ClientEvent, ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.terms.calendar import PeriodDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
@@ -27,7 +17,7 @@ from schemas import topics
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
-from schemas.wire import InvalidRecord, decode_batch, encode
+from schemas.wire import decode_batch, decode_lines, encode
 
 log = logging.getLogger("ibflow.sink")
 
@@ -56,15 +46,7 @@ class Table:
     row: Callable[[Any], Row]
 
 
-CLIENT_EVENTS = (
-    ClientReassigned,
-    DepositAnnounced,
-    DepositCleared,
-    ChargebackReceived,
-    WithdrawalPaid,
-    ClientFlagged,
-    KycChanged,
-)
+CLIENT_EVENTS = tuple(kind for kind in get_args(ClientEvent) if kind is not ClientRegistered)
 LINES: dict[type, str] = {
     Deal: "deals",
     Transfer: "transfers",
@@ -270,21 +252,13 @@ def _checked(topic: str, partition: int, offset: int, value: bytes) -> list[byte
 
     What a stage sent has been checked by its sender.
     """
-    try:
-        records = decode_batch(value)
-    except InvalidRecord as error:
-        # The stage that reads this topic buries the bad lines; here the good ones are stored.
-        log.warning("%s/%s/%s: %s", topic, partition, offset, error)
-    else:
-        lines = value.strip().split(b"\n")
-        return lines if all(line.startswith(b'{"type":"') for line in lines) else encode(records)
-    good: list[Any] = []
-    for line in value.split(b"\n"):
-        try:
-            good.extend(decode_batch(line))
-        except InvalidRecord:
-            continue  # it is a dead letter by now
-    return encode(good)
+    records, bad = decode_lines(value)
+    if bad:  # the stage that reads this topic makes dead letters of them; here the good ones are stored
+        first = f"line {bad[0].number}: {bad[0].reason}"
+        log.warning("%s/%s/%s: %s bad lines; %s", topic, partition, offset, len(bad), first)
+    lines = value.strip().split(b"\n")
+    is_as_written = len(lines) == len(records) and all(line.startswith(b'{"type":"') for line in lines)
+    return lines if is_as_written else encode(records)
 
 
 def _tag(record: type) -> bytes:

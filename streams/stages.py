@@ -2,26 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from commission.books import account as account_book
 from commission.books import client as client_book
 from commission.books import partner as partner_book
 from commission.draft import Draft
-from commission.events import (
-    AccountLinked,
-    ChargebackReceived,
-    ClientFlagged,
-    ClientReassigned,
-    ClientRegistered,
-    Deal,
-    DepositAnnounced,
-    DepositCleared,
-    KycChanged,
-    ReratingApproved,
-    RoutedDeal,
-    WithdrawalPaid,
-)
+from commission.events import AccountEvent, ClientEvent, ReratingApproved, RoutedDeal
 from commission.outputs import Milestone, Output, Rejection, Statement, Tally, Transfer
 from commission.terms.calendar import PeriodEnded
 from commission.terms.catalog import Terms
@@ -89,7 +76,7 @@ def _no_address(output: object) -> Address:
 ACCOUNTS = Stage(
     name="accounts",
     topic=topics.ACCOUNT_BOOK,
-    accepts=(Deal, AccountLinked),
+    accepts=get_args(AccountEvent),
     fold=account_book.apply,
     keys=account_book.KEYS,
     hot="a",
@@ -98,18 +85,7 @@ ACCOUNTS = Stage(
 CLIENTS = Stage(
     name="clients",
     topic=topics.CLIENT_BOOK,
-    accepts=(
-        RoutedDeal,
-        ReratingApproved,
-        ClientRegistered,
-        ClientReassigned,
-        DepositAnnounced,
-        DepositCleared,
-        ChargebackReceived,
-        WithdrawalPaid,
-        ClientFlagged,
-        KycChanged,
-    ),
+    accepts=(RoutedDeal, ReratingApproved, *get_args(ClientEvent)),
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",

@@ -1,5 +1,7 @@
 """The log of operations as Kafka has it: read from its beginning, folded, and written to."""
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,10 +11,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from schemas.errors import Unavailable
 from schemas.stops import OPERATION, Operation, Operations, decode_operation
 from schemas.topics import OPERATIONS
+from streams.shielded import whole
+
+log = logging.getLogger("ibflow.worker")
 
 ASK_SECONDS = 10.0
 DELIVERY_MS = 30_000
 AGAIN_SECONDS = 0.5
+RETRY_SECONDS = 1.0
 FETCH_WAIT_MS = 20
 _SETTLING = (
     KafkaError.NOT_COORDINATOR,
@@ -88,6 +94,45 @@ class OperationsLog:
         assert offset is not None, "a message has an offset"
         self.state.learn(decode_operation(value or b""))
         self._next = offset + 1
+
+
+class SharedLog:
+    """The log of operations for all runners of one worker: read in a thread, one reader at a time."""
+
+    def __init__(self, kafka: str) -> None:
+        self._kafka, self._log, self._lock = kafka, OperationsLog(kafka), asyncio.Lock()
+
+    async def read(self) -> Operations:
+        """Everything written before this call; wait for Kafka as long as it takes."""
+        while True:
+            try:
+                return await whole(self._alone(self._log.read))
+            except Unavailable as error:
+                log.warning("%s; trying again", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def write(self, operation: Operation) -> bool:
+        """Append one operation; False if Kafka did not take it, or may not have."""
+        try:
+            await asyncio.to_thread(append, self._kafka, operation)
+        except Unavailable as error:
+            log.warning(
+                "%s %s/%s is not written yet: %s",
+                operation.type,
+                operation.topic,
+                operation.partition,
+                error,
+            )
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Leave the broker until the next `read`."""
+        await whole(self._alone(self._log.close))
+
+    async def _alone(self, use: Callable[[], Answer]) -> Answer:
+        async with self._lock:
+            return await asyncio.to_thread(use)
 
 
 def append(kafka: str, operation: Operation) -> None:

@@ -20,6 +20,8 @@ TOGETHER = {
 """Files by how their paths begin."""
 
 LONGEST = (
+    "tests/test_readme.py",
+    "tests/install/test_install.py",
     "tests/e2e/test_pipeline.py",
     "tests/e2e/test_any_order.py",
     "one ClickHouse",

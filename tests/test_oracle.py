@@ -12,9 +12,9 @@ import pytest
 
 from commission.outputs import Transfer
 from streams.in_memory import LocalPipeline
-from tests.oracle import expected
 from tests.oracle.brokers import random_broker
 from tests.oracle.dice import AGREED
+from tests.oracle.oracle import expected
 
 COUNTED = ("accrual", "true_up", "reversal", "forfeit")
 SHORT_RUN = 200

@@ -218,8 +218,8 @@ def test_the_core_by_hand() -> None:
 
 
 def test_the_postbacks_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The endpoints of api's README are read as they stand."""
-    ((language, text),) = blocks(ROOT / "api" / "README.md")
+    """The endpoints of the postbacks' README are read as they stand."""
+    ((language, text),) = blocks(ROOT / "api" / "postbacks" / "README.md")
     monkeypatch.setenv("TRACKER_SECRET", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
     (tmp_path / "postbacks.yaml").write_text(text)
     (endpoint,) = load_endpoints(tmp_path / "postbacks.yaml")
@@ -262,7 +262,7 @@ def test_the_local_kafka_by_hand() -> None:
 
 def test_no_block_is_forgotten() -> None:
     """Each document with a block is run above, or named with its reason."""
-    run = {"README.md", "infra/README.md", "commission/README.md", "api/README.md"}
+    run = {"README.md", "infra/README.md", "commission/README.md", "api/postbacks/README.md"}
     run |= {"examples/plans/README.md", "examples/bridge/README.md", "infra/local_kafka/README.md"}
     named = {file for file, _ in NOT_TYPED}
     checked_elsewhere = {"docs/terms-reference.md"}  # by tests/ingest/terms/test_reference.py

@@ -7,6 +7,7 @@ from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
 from api.postbacks.endpoints import Endpoint
 from api.postbacks.schedule import Attempt, DueMilestone
+from api.queries.periods import BEGINNING
 
 BATCH = 200
 """Milestones of one endpoint looked at in one pass."""
@@ -65,7 +66,7 @@ def open_milestones(
         _OPEN,
         events=sorted(endpoint.events),
         ibs=sorted(endpoint.ibs),
-        since=endpoint.since or datetime(1970, 1, 1, tzinfo=now.tzinfo),
+        since=endpoint.since or BEGINNING,
         endpoint=endpoint.endpoint_id,
         now=now,
         limit=BATCH,

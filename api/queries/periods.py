@@ -9,6 +9,7 @@ from api.problems import Problem
 MAX_PERIODS = 1_200
 """A hundred years of months."""
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
+"""The first time that ClickHouse's DateTime64 can hold: before every event."""
 END = datetime(2200, 1, 1, tzinfo=UTC)
 
 

@@ -1,13 +1,13 @@
 """What became of the deals: rated, waiting, rejected; and the input nobody could use."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
 from api.queries.money import TAKEN_BACK
-from api.queries.periods import INSIDE, Interval
+from api.queries.periods import BEGINNING, INSIDE, Interval
 
 _RATED = f"""
 SELECT caused_by FROM transfers FINAL
@@ -68,8 +68,6 @@ _DECISIONS = """
 SELECT action, by, at, note, payload_base64, became
 FROM dead_letter_decisions FINAL WHERE dead_letter_id = {id:String} ORDER BY _offset, at LIMIT 1000
 """
-
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

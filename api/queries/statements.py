@@ -4,17 +4,16 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
+from schemas.columns import STATEMENT_COLUMNS
 
 MAX_PAYOUT_LINES = 100_000
 
-_LIST = """
-SELECT statement_id, ib_id, period, starts_at, ends_at, currency, opening, accrued, reversed, payable,
-    rounding, closing, held, transfers, previous, hash
-FROM statements FINAL
-WHERE ({ib:String} = '' OR ib_id = {ib:String}) AND ({period:String} = '' OR period = {period:String})
-  AND (period, ib_id, currency) > ({after_period:String}, {after_ib:String}, {after_currency:String})
-ORDER BY period, ib_id, currency LIMIT {limit:UInt32}
-"""
+_LIST = f"""
+SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements FINAL
+WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' OR period = {{period:String}})
+  AND (period, ib_id, currency) > ({{after_period:String}}, {{after_ib:String}}, {{after_currency:String}})
+ORDER BY period, ib_id, currency LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants; values are parameters
 
 _PAYABLE = """
 SELECT s.period AS period, s.ib_id AS ib_id, p.name AS name, s.currency AS currency, s.payable AS amount,

@@ -6,12 +6,10 @@ from typing import Any
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
 from api.queries.periods import ALWAYS, SETTLED_INSIDE, Interval
+from commission.accounts import is_held
+from schemas.columns import TRANSFER_COLUMNS
 
-COLUMNS = (
-    "transfer_id, code, debit, credit, amount, currency, ib_id, occurred_at, caused_by, reverses, client_id, "
-    "account_key, revision, component, rule, plan_id, plan_version, depth, path, symbol, lots, "
-    "period, matures_at, factors"
-)
+COLUMNS = ", ".join(TRANSFER_COLUMNS)
 MAX_CHAIN = 200
 """Rows of one explanation; a deal pays a few IBs a few components."""
 
@@ -101,7 +99,7 @@ def chain(ledger: Ledger, row: Row) -> list[Row]:
 
 def releases(ledger: Ledger, row: Row) -> list[Row]:
     """The releases that could have moved a held accrual: of its IB, client, component and currency."""
-    if not row["credit"].endswith(":held"):
+    if not is_held(row["credit"]):
         return []
     return ledger.rows(
         _RELEASES,

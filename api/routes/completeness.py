@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.paging import Cursor, Limit
-from api.portal import render
+from api.portal.render import render
 from api.queries import completeness, native
 from api.queries.periods import ALWAYS, interval
 from api.routes.context import From, LedgerHere, Period, Server, To

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from api.portal import render
 from api.portal.overview import overview
+from api.portal.render import render
 from api.routes.context import LedgerHere, Period
 
 router = APIRouter(include_in_schema=False)

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 
 from api.operators import Operator
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
-from api.portal import render
+from api.portal.render import render
 from api.problems import Problem
 from api.proposals import Proposals
 from api.shapes.proposals import ChangePage, ProposalPage

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from api.paging import Cursor, Limit
-from api.portal import render
+from api.portal.render import render
 from api.problems import Problem
 from api.queries import transfers as queries
 from api.queries.transfers import TransferFilter

@@ -5,23 +5,24 @@ Only the database knows what became of a row afterwards, which rows have the sam
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
+from commission.accounts import is_held
 from commission.events import Deal
-from commission.explain import Explanation, explain
+from commission.explain.explanation import Explanation, explain
 from commission.explain.words import money, when
-from commission.outputs import Rejection, Transfer
+from commission.outputs import Rejection
 from commission.terms.plans import PlanDefined
+from schemas.columns import columns_of, to_transfer
 from schemas.wire import InvalidRecord, decode
 
-DEAL_FIELDS = frozenset(field.name for field in fields(Deal)) - {"type"}
-TRANSFER_FIELDS = frozenset(field.name for field in fields(Transfer)) - {"type"}
-REJECTION_FIELDS = frozenset(field.name for field in fields(Rejection)) - {"type"}
+DEAL_FIELDS = frozenset(columns_of(Deal))
+REJECTION_FIELDS = frozenset(columns_of(Rejection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +100,6 @@ def _is_paid(ledger: Ledger, deal_key: str) -> bool:
 # Rows as values
 
 
-def to_transfer(row: Row) -> Transfer:
-    """The transfer a row holds."""
-    told = {name: value for name, value in row.items() if name in TRANSFER_FIELDS}
-    return Transfer(**told | {"path": tuple(row["path"]), "factors": dict(row["factors"])})
-
-
 def to_deal(row: Row) -> Deal:
     """The deal a row holds; the columns spell nothing as empty text."""
     told = {name: value for name, value in row.items() if name in DEAL_FIELDS}
@@ -180,7 +175,7 @@ def _afterwards(row: Row, chain: list[Row]) -> Iterator[str]:
         return
     back = [other for other in chain if other["reverses"] == row["transfer_id"]]
     releases = [r for r in chain if r["code"] == "release" and r["occurred_at"] >= row["occurred_at"]]
-    if row["credit"].endswith(":held") and releases and not back:
+    if is_held(row["credit"]) and releases and not back:
         yield f"The client's KYC was approved at {when(releases[0]['occurred_at'])}: released."
     for other in back:
         how = "in full" if other["amount"] == row["amount"] else "in part"

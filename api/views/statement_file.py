@@ -6,15 +6,17 @@ then. So rows are sorted again by their place in the book's archived log.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from api.ledger import Ledger, Row
 from api.problems import Problem
+from api.queries.periods import BEGINNING
+from commission.accounts import pending
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import PROVED
 from commission.partner.statement_membership import Booked, Place, by_statement
 from commission.terms.calendar import PeriodDefined
 from schemas import topics
+from schemas.columns import STATEMENT_COLUMNS, to_transfer
 from schemas.wire import decode_batch, encode
 
 MAX_TRANSFERS = 1_000_000
@@ -25,12 +27,8 @@ MAX_MESSAGES = 10_000_000
 """Messages of one partition whose sources are looked at."""
 
 _SHOWN = sorted(PROVED - {"type"})
-_COLUMNS = (
-    "statement_id, ib_id, period, starts_at, ends_at, currency, opening, accrued, reversed, payable, "
-    "rounding, closing, held, transfers, previous, hash"
-)
 _OF_IB = f"""
-SELECT {_COLUMNS}, _partition, _offset FROM statements FINAL WHERE ib_id = {{ib:String}}
+SELECT {", ".join(STATEMENT_COLUMNS)}, _partition, _offset FROM statements FINAL WHERE ib_id = {{ib:String}}
 ORDER BY period, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
@@ -56,8 +54,6 @@ WHERE _topic = '{topics.PARTNER_BOOK}' AND _partition = {{partition:UInt32}}
   AND startsWith(source, '{topics.TERMS}/')
 ORDER BY _offset LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
-
-BEGINNING = datetime.fromisoformat("1900-01-01T00:00:00Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +170,7 @@ class _History:
             _ROWS,
             ib=self._ib_id,
             currency=currency,
-            pending=f"ib:{self._ib_id}:pending",
+            pending=pending(self._ib_id),
             after=-1 if after is None else self._closings[after.period],
             since=BEGINNING if after is None else after.ends_at,
             limit=MAX_TRANSFERS + 1,
@@ -194,4 +190,4 @@ class _History:
         topic, partition, offset = row["_topic"], row["_partition"], row["_offset"]
         if topic == topics.SETTLEMENTS:
             _, offset = self._log.cause(partition, offset)
-        return Booked(offset, Transfer(**{n: row[n] for n in _SHOWN}))
+        return Booked(offset, to_transfer(row))

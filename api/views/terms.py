@@ -16,7 +16,7 @@ from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
 from commission.terms.records import TermsRecord
 from schemas import topics
-from schemas.wire import InvalidRecord, decode_batch, encode
+from schemas.wire import decode_lines, encode
 
 MAX_MESSAGES = 1_000_000
 """Messages of the terms topic that are read."""
@@ -28,15 +28,6 @@ WHERE _topic = '{topics.TERMS}' AND _offset <= {{offset:UInt64}}
 ORDER BY _offset LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
-TYPES = (
-    PlanDefined,
-    PartnerDefined,
-    PartnerChanged,
-    SymbolDefined,
-    RatePublished,
-    PeriodDefined,
-    PeriodEnded,
-)
 END = datetime(2200, 1, 1, tzinfo=UTC)
 LAST = 2**63 - 1
 
@@ -116,11 +107,8 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
     terms, unlearned = Terms(), list[TermsRecord]()
     origins: Origins = {}
     for message in log:
-        try:
-            found = decode_batch(str(message["message"]).encode())
-        except InvalidRecord:
-            continue  # not terms: the terms router buried it
-        news = [record for record in found if isinstance(record, TYPES)]
+        found, _ = decode_lines(str(message["message"]).encode())  # bad lines are dead letters
+        news = [record for record in found if isinstance(record, TermsRecord)]
         if terms.changes or any(isinstance(record, PartnerChanged) for record in news):
             terms, unlearned = terms.learn(unlearned), []
             refused = {id(record) for record, _ in sort_out(terms, news)}

@@ -5,6 +5,7 @@ from dataclasses import field, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from commission import accounts
 from commission.draft import Draft
 from commission.ids import digest
 from commission.money import Money, round_payable
@@ -80,22 +81,21 @@ def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
     partner: PartnerState = draft.get(key) or PartnerState()
     balance = partner.balances.get(record.currency) or Balance()
     held, turnovers = balance.held, balance.open
-    account = f"ib:{record.ib_id}:"
-    credited, debited = record.credit.removeprefix(account), record.debit.removeprefix(account)
-    if "pending" in (credited, debited):
+    held_by, pending = accounts.held(record.ib_id), accounts.pending(record.ib_id)
+    if pending in (record.credit, record.debit):
         period = open_period(partner.closed, record, terms)
         known = turnovers.get(period) or Turnover()
         accrued, reversed_ = known.accrued, known.reversed
-        if credited == "pending":
+        if record.credit == pending:
             accrued += record.amount
         else:
             reversed_ += record.amount
         total = with_row(known.total, record)
         turnover = Turnover(accrued=accrued, reversed=reversed_, rows=known.rows + 1, total=total)
         turnovers = {**turnovers, period: turnover}
-    if credited == "held":
+    if record.credit == held_by:
         held += record.amount
-    if debited == "held":
+    if record.debit == held_by:
         held -= record.amount
     balance = Balance(carried=balance.carried, held=held or ZERO, open=turnovers, last=balance.last)
     balances = {**partner.balances, record.currency: balance}
@@ -180,7 +180,7 @@ def _true_up(
     known = terms.period(period)
     learned_at = tally.booked_at or tally.occurred_at
     at = max(learned_at, known.starts_at) if known is not None else learned_at
-    expense, pending = f"broker:expense:{component.kind}", f"ib:{tally.ib_id}:pending"
+    expense, pending = accounts.expense(component.kind), accounts.pending(tally.ib_id)
     factors: Factors = {**wanted.factors, "due": wanted.amount, "accrued": accrued, "posted": bucket.posted}
     return Transfer(
         transfer_id=digest(
@@ -281,14 +281,14 @@ def _settle(
     ib_id: str, currency: str, period: PeriodDefined, payable: Decimal, residue: Decimal
 ) -> Iterator[Transfer]:
     """Move what is due to payable, and what rounding left to `rounding`, in whichever direction."""
-    pending = f"ib:{ib_id}:pending"
+    pending = accounts.pending(ib_id)
     moves: list[tuple[str, str, str, Decimal]] = []
     if payable:
-        moves.append(("statement", pending, f"ib:{ib_id}:payable", payable))
+        moves.append(("statement", pending, accounts.payable(ib_id), payable))
     if residue > 0:
-        moves.append(("rounding", pending, "rounding", residue))
+        moves.append(("rounding", pending, accounts.ROUNDING, residue))
     elif residue < 0:
-        moves.append(("rounding", "rounding", pending, -residue))
+        moves.append(("rounding", accounts.ROUNDING, pending, -residue))
     for code, debit, credit, amount in moves:
         yield Transfer(
             transfer_id=digest(code, ib_id, period.period, currency),

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from commission.client.kyc_gate import FORFEITED, _end_of_day, is_forfeited, is_lost, is_too_late
+from commission import accounts
+from commission.client.kyc_gate import FORFEITED, end_of_day, is_forfeited, is_lost, is_too_late
 from commission.client.state import Cause, ClientState, Posted
 from commission.client.tallies import release_tallies
 from commission.draft import Draft
@@ -42,7 +43,7 @@ def post(
         days = plan.kyc_forfeit_days if plan.kyc_gate else 0
         if days and is_too_late(client, occurred_at, days):
             continue  # as `is_lost` says
-        debit, credit = _EXPENSES.get(kind) or f"broker:expense:{kind}", link.pending
+        debit, credit = _EXPENSES.get(kind) or accounts.expense(kind), link.pending
         is_held = plan.kyc_gate and not is_released
         if is_held or kind == "rebate":
             debit, credit = _accounts(client, partner.ib_id, kind, is_held=is_held, by_ib=by_ib)
@@ -196,29 +197,27 @@ def _end_hold(
 
 def _accounts(client: ClientState, ib_id: str, kind: str, *, is_held: bool, by_ib: bool) -> tuple[str, str]:
     """Debit and credit of an accrual."""
-    place = "held" if is_held else "pending"
+    of_ib = accounts.held(ib_id) if is_held else accounts.pending(ib_id)
     if kind != "rebate":
-        return f"broker:expense:{kind}", f"ib:{ib_id}:{place}"
-    debit = f"ib:{ib_id}:{place}" if by_ib else "broker:expense:rebate"
-    return debit, f"client:{client.client_id}:{'held' if is_held else 'rebate'}"
+        return accounts.expense(kind), of_ib
+    of_client = accounts.client_held if is_held else accounts.client_rebate
+    return of_ib if by_ib else accounts.expense("rebate"), of_client(client.client_id)
 
 
 def _release_moves(
     client: ClientState, ib_id: str, component: str, *, is_late: bool
 ) -> list[tuple[str, str]]:
     """Debit and credit of each move that ends a hold."""
-    held, pending = f"ib:{ib_id}:held", f"ib:{ib_id}:pending"
+    held, pending = accounts.held(ib_id), accounts.pending(ib_id)
+    client_held, rebate = accounts.client_held(client.client_id), accounts.client_rebate(client.client_id)
     if component == "rebate":
-        back = "broker:expense:rebate" if is_late else f"client:{client.client_id}:rebate"
-        return [(f"client:{client.client_id}:held", back)]
+        return [(client_held, accounts.expense("rebate") if is_late else rebate)]
     if component == "rebate_by_ib":
-        if is_late:
-            return [(f"client:{client.client_id}:held", held)]
-        return [(f"client:{client.client_id}:held", f"client:{client.client_id}:rebate"), (pending, held)]
-    return [(held, f"broker:expense:{component}" if is_late else pending)]
+        return [(client_held, held)] if is_late else [(client_held, rebate), (pending, held)]
+    return [(held, accounts.expense(component) if is_late else pending)]
 
 
-_EXPENSES: dict[str, str] = {kind: f"broker:expense:{kind}" for kind in DEAL_KINDS}
+_EXPENSES: dict[str, str] = {kind: accounts.expense(kind) for kind in DEAL_KINDS}
 
 
 def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
@@ -227,7 +226,7 @@ def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
 
 def _slot(entry: Posted) -> str:
     component = f"{entry.component}_by_ib" if entry.by_ib else entry.component
-    expiry = _end_of_day(entry.expires_at).isoformat() if entry.expires_at else ""
+    expiry = end_of_day(entry.expires_at).isoformat() if entry.expires_at else ""
     return f"{entry.ib_id}|{component}|{entry.currency}|{expiry}"
 
 
@@ -238,7 +237,7 @@ def _add(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, 
     return {**rest, slot: total} if total else rest
 
 
-def _is_posted(
+def is_posted(
     client: ClientState, earned: Iterable[Earned], posted: Iterable[Posted], at: datetime | None
 ) -> bool:
     """Whether what stands is what is earned, apart from what a KYC gate forfeits of either."""

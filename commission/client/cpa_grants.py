@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from commission.client import cpa_conditions
-from commission.client.accruals import _is_posted, post, reverse
-from commission.client.deposit_shares import _weigh_deposits
+from commission.client.accruals import is_posted, post, reverse
+from commission.client.deposit_shares import weigh_deposits
 from commission.client.kyc_gate import is_too_late
 from commission.client.milestones import of_grants
 from commission.client.parked import park
@@ -66,7 +66,7 @@ def weigh(
             for name, found in sorted(wanted.items()):
                 client, lacking = weigh_one(draft, client, chain, name, found, cause, terms)
                 waits |= lacking
-    client, lacking = _weigh_deposits(draft, client, cause, terms, anew=anew)
+    client, lacking = weigh_deposits(draft, client, cause, terms, anew=anew)
     if waits or lacking:
         park(draft, Parked(client_id=client.client_id))
     return client
@@ -103,7 +103,7 @@ def _weigh_one(
     if isinstance(earned, Reason):
         return client, True
     paid = tuple(one for one in earned if one.link.is_paid)
-    if grant.stands and _is_posted(client, paid, grant.posted, standing.qualified_at):
+    if grant.stands and is_posted(client, paid, grant.posted, standing.qualified_at):
         grant = replace(grant, basis=_basis(standing))
         return replace(client, grants={**client.grants, name: grant}), lacking
     if grant.stands:
@@ -142,7 +142,7 @@ def _weigh_anew(
         if isinstance(earned, Reason):
             return client, True
         paid = tuple(one for one in earned if one.link.is_paid)
-        is_same = _is_posted(client, paid, grant.posted, standing.qualified_at)
+        is_same = is_posted(client, paid, grant.posted, standing.qualified_at)
         if is_same and _ordinals(client, name, component, paid, standing) == grant.tallied:
             grant = replace(grant, basis=_basis(standing), conditions=component, currency=currency)
             return replace(client, grants={**client.grants, name: grant}), False

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from commission.client.accruals import _is_posted, post, reverse
+from commission.client.accruals import is_posted, post, reverse
 from commission.client.state import Cause, ClientState, Deposit, Withdrawal
 from commission.client.tallies import send, tally_of, withdraw
 from commission.draft import Draft
@@ -168,7 +168,7 @@ def _gross(
     return settled if isinstance(settled, Reason) else settled[0]
 
 
-def _weigh_deposits(
+def weigh_deposits(
     draft: Draft, client: ClientState, cause: Cause, terms: Terms, *, anew: bool
 ) -> tuple[ClientState, bool]:
     """Pay each cleared deposit's share once, take back what was taken back of it."""
@@ -218,7 +218,7 @@ def _weigh_deposit(
     earned, path, tallies = wanted
     place = Cause(f"deposit|{client.client_id}|{deposit.deposit_id}", deposit.cleared_at)
     deposit = replace(deposit, basis=basis)
-    if not _is_posted(client, earned, deposit.posted, deposit.cleared_at):
+    if not is_posted(client, earned, deposit.posted, deposit.cleared_at):
         client, _ = reverse(draft, client, deposit.posted, cause)
         identity = ("deposit", client.client_id, deposit.deposit_id, cause.key)
         client, posted = post(draft, client, earned, path=path, cause=place, identity=identity)

@@ -15,7 +15,7 @@ def is_forfeited(entry: Posted, client: ClientState) -> bool:
         return True
     if not entry.held or entry.expires_at is None or entry.release >= len(client.released_at):
         return False
-    return client.released_at[entry.release] > _end_of_day(entry.expires_at)
+    return client.released_at[entry.release] > end_of_day(entry.expires_at)
 
 
 def is_lost(client: ClientState, one: Earned, at: datetime) -> bool:
@@ -30,10 +30,10 @@ def is_too_late(client: ClientState, earned_at: datetime, forfeit_days: int) -> 
     if before and before[-1].status == "approved":
         return False
     approved_at = next((m.at for m in client.kyc if m.at > earned_at and m.status == "approved"), None)
-    expires_at = _end_of_day(earned_at + timedelta(days=forfeit_days))
+    expires_at = end_of_day(earned_at + timedelta(days=forfeit_days))
     return approved_at is not None and approved_at > expires_at
 
 
-def _end_of_day(at: datetime) -> datetime:
+def end_of_day(at: datetime) -> datetime:
     """Holds expire by the day, so that a client has few of them."""
     return at.replace(hour=23, minute=59, second=59, microsecond=999_999)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from commission.accounts import is_held
 from commission.events import Deal
 from commission.explain import words
 from commission.explain.periods import measure_unit
@@ -203,4 +204,4 @@ def gates(subject: Subject) -> Iterator[Fact]:
 
 
 def _is_held(row: Transfer) -> bool:
-    return row.credit.endswith(":held") or (row.code == "reversal" and row.debit.endswith(":held"))
+    return is_held(row.credit) or (row.code == "reversal" and is_held(row.debit))

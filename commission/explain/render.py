@@ -5,7 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from commission.explain import Explanation
+    from commission.explain.explanation import Explanation
 
 
 THIS = ' class="this" aria-current="true"'

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
+from commission.accounts import is_of_ib
 from commission.events import LOT_E8, Deal
 from commission.explain import words
 from commission.explain.periods import period_of, true_up
@@ -47,7 +48,7 @@ _HEADLINES = {
 
 def is_gain(row: Transfer) -> bool:
     """Whether the row moves money to the IB."""
-    return row.credit.startswith("ib:")
+    return is_of_ib(row.credit)
 
 
 def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
@@ -81,7 +82,7 @@ def _of_accrual(subject: Subject) -> Iterator[str]:
         yield f"It was rated again by terms and links that became known later: proposal {proposal}."
     yield from accrual(subject)
     if row.component == "rebate":
-        payer = f"{subject.ib(row.ib_id)} pays it" if row.debit.startswith("ib:") else "The broker pays it"
+        payer = f"{subject.ib(row.ib_id)} pays it" if is_of_ib(row.debit) else "The broker pays it"
         yield f"{payer}; it goes to client {row.client_id}."
     yield from _booked(row)
 

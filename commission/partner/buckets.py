@@ -26,7 +26,7 @@ class Sums:
     def plus(self, tally: Tally) -> "Sums":
         """With one more tally."""
         return Sums(
-            amounts=_added(self.amounts, tally.amounts),
+            amounts=with_added(self.amounts, tally.amounts),
             lots=self.lots + tally.lots,
             notional=self.notional + tally.notional,
             count=self.count + tally.count,
@@ -38,7 +38,7 @@ class Sums:
         left = self
         for other in others:
             left = Sums(
-                amounts=_added(left.amounts, tuple(-amount for amount in other.amounts)),
+                amounts=with_added(left.amounts, tuple(-amount for amount in other.amounts)),
                 lots=left.lots - other.lots,
                 notional=left.notional - other.notional,
                 count=left.count - other.count,
@@ -51,7 +51,7 @@ class Sums:
         return self.amounts[min(band, len(self.amounts) - 1)] if self.amounts else ZERO
 
 
-def _added(one: tuple[Decimal, ...], other: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+def with_added(one: tuple[Decimal, ...], other: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
     """Band by band; where one has fewer bands, its last amount counts for the higher ones."""
     size = max(len(one), len(other))
     return tuple(a + b for a, b in zip(_padded(one, size), _padded(other, size), strict=True))

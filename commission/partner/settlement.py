@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from commission.money import EXACT, to_accrual
 from commission.partner.buckets import Bucket, Settling, Sums
-from commission.partner.tiers import _levels, _weights
+from commission.partner.tiers import tier_levels, tier_weights
 from commission.rating.values import ZERO, Factors
 from commission.terms.catalog import Terms
 from commission.terms.components import (
@@ -70,11 +70,13 @@ def _tiered(
 ) -> dict[str, Due | None]:
     tiers = component.tiers
     caps = component.caps if isinstance(component, DealComponent) else None
-    levels = _levels(tiers, settling.buckets, terms) if tiers is not None and tiers.mode == "level" else {}
+    levels = (
+        tier_levels(tiers, settling.buckets, terms) if tiers is not None and tiers.mode == "level" else {}
+    )
     found: dict[str, Due | None] = {}
     for name, bucket in settling.buckets.items():
         factors: Factors = {}
-        weights = _weights(tiers, bucket, factors)
+        weights = tier_weights(tiers, bucket, factors)
         by_day = {
             day: _weighed(sums, {levels[name, day]: Decimal(1)} if levels else weights)
             for day, sums in _parts(bucket.days, bucket.sums).items()

@@ -16,6 +16,7 @@ from hashlib import blake2b, sha256
 from operator import attrgetter
 from typing import NamedTuple
 
+from commission import accounts
 from commission.money import ACCRUAL_UNIT, EXACT, minor_digits, plain
 from commission.outputs import Statement, Transfer
 
@@ -183,7 +184,7 @@ def _rows_belong(s: Statement, rows: Sequence[Transfer]) -> Check:
 
 
 def _faults(s: Statement, row: Transfer) -> Iterator[str]:
-    pending = f"ib:{s.ib_id}:pending"
+    pending = accounts.pending(s.ib_id)
     if row.ib_id != s.ib_id or (row.credit == pending) == (row.debit == pending):
         yield f"moves nothing of {s.ib_id}"
     if row.period != (s.period if row.code in ("statement", "rounding") else ""):
@@ -197,16 +198,16 @@ def _faults(s: Statement, row: Transfer) -> Iterator[str]:
 
 
 def _sums(s: Statement, rows: Sequence[Transfer]) -> Iterator[Check]:
-    pending = f"ib:{s.ib_id}:pending"
+    pending = accounts.pending(s.ib_id)
     earned = [row for row in rows if row.code not in ("statement", "rounding")]
     paid = [row for row in rows if row.code == "statement"]
     rounded = [row for row in rows if row.code == "rounding"]
     yield _sum("accrued", s.accrued, s.currency, [row for row in earned if row.credit == pending])
     yield _sum("reversed", s.reversed, s.currency, [row for row in earned if row.debit == pending])
     yield _sum("payable", s.payable, s.currency, paid)
-    if any(row.credit != f"ib:{s.ib_id}:payable" for row in paid):
+    if any(row.credit != accounts.payable(s.ib_id) for row in paid):
         yield Check("payable", "what is due went elsewhere than to the IB's payable", holds=False)
-    signed = [r.amount if r.credit == "rounding" else -r.amount for r in rounded]
+    signed = [r.amount if r.credit == accounts.ROUNDING else -r.amount for r in rounded]
     total = sum(signed, _ZERO)
     yield Check("rounding", _against(total, s.rounding, s.currency, len(rounded)), total == s.rounding)
     by_id = {row.transfer_id: row for row in rows}

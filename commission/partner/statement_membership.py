@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from commission.accounts import pending
 from commission.outputs import Transfer
 from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
@@ -28,7 +29,7 @@ def by_statement(
     IB's statements, each with the offset at which it closed. What one message taught comes before what
     it caused, and a period's end after both.
     """
-    kept = [(offset, row) for offset, row in rows if f"ib:{row.ib_id}:pending" in (row.debit, row.credit)]
+    kept = [(offset, row) for offset, row in rows if pending(row.ib_id) in (row.debit, row.credit)]
     found: dict[Place, list[Transfer]] = defaultdict(list)
     open_: dict[Place, list[Transfer]] = defaultdict(list)
     closed, terms = "", Terms()

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from commission.money import EXACT
-from commission.partner.buckets import Bucket, Sums, _added
+from commission.partner.buckets import Bucket, Sums, with_added
 from commission.rating.values import ZERO, Factors
 from commission.terms.catalog import Terms
 from commission.terms.rates import Band, Tiers
 
 
-def _weights(tiers: Tiers | None, bucket: Bucket, factors: Factors) -> dict[int, Decimal]:
+def tier_weights(tiers: Tiers | None, bucket: Bucket, factors: Factors) -> dict[int, Decimal]:
     """How much of the period counts at each band: all at the reached one, or graduated shares."""
     if tiers is None or tiers.mode == "level":
         return {0: Decimal(1)}
@@ -62,7 +62,7 @@ LEAST = Decimal("0.00000001")
 """An active client has traded something."""
 
 
-def _levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[tuple[str, str], int]:
+def tier_levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[tuple[str, str], int]:
     """The level in force on each day that has a tally."""
     names = [period.period for period in terms.periods if min(buckets) <= period.period <= max(buckets)]
     level, below, at_end = 0, 0, 0
@@ -121,7 +121,7 @@ def _with_lots(known: Mapping[str, Sums], lots: Mapping[str, Decimal]) -> dict[s
 
 def _sum(one: Sums, other: Sums) -> Sums:
     return Sums(
-        amounts=_added(one.amounts, other.amounts),
+        amounts=with_added(one.amounts, other.amounts),
         lots=one.lots + other.lots,
         notional=one.notional + other.notional,
         count=one.count + other.count,

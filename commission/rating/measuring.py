@@ -1,6 +1,6 @@
 """Measure a part once for all components of a tree that measure alike, and name the rate that counts."""
 
-from commission.rating.components import measure
+from commission.rating.components.measure import measure
 from commission.rating.eligibility import eligible
 from commission.rating.values import Measured, Part, Reason
 from commission.terms.catalog import Terms

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Self, TypeVar
 
+from commission.accounts import pending
 from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.calendar import PeriodDefined
 from commission.terms.components import Component
@@ -180,8 +181,8 @@ class Terms:
         plan = _as_of(self.plans[held.plan_id], at) if held.plan_id is not None else None
         status = _as_of(partner.statuses, at)
         why_unpaid = "" if status is None or status.status == "active" else status.status
-        pending = f"ib:{partner.ib_id}:pending"
-        return Link(partner, plan, held, not why_unpaid, why_unpaid, _by_kind(plan), pending)
+        account = pending(partner.ib_id)
+        return Link(partner, plan, held, not why_unpaid, why_unpaid, _by_kind(plan), account)
 
     def rate_for(
         self, rates: tuple[Rate, ...], symbol: SymbolDefined, trait: Trait, at: datetime

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
-
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange)
 
@@ -58,7 +56,12 @@ def _approved(changes: Iterable[PartnerChanged]) -> PartnerDefined | None:
 
 def _merged(entries: tuple[Dated, ...], more: tuple[Dated, ...]) -> tuple[Dated, ...]:
     """Oldest first; of two that begin together the one told later comes last, and counts."""
-    return tuple(sorted(entries + more, key=lambda entry: entry.since or _BEGINNING)) if more else entries
+    return tuple(sorted(entries + more, key=_since)) if more else entries
+
+
+def _since(entry: ParentLink | PlanAssignment | StatusChange) -> tuple[datetime, ...]:
+    """What counts from the beginning comes before every time."""
+    return () if entry.since is None else (entry.since,)
 
 
 def _newer(known: bool, told: bool | None) -> bool:  # noqa: FBT001 - the two sides of one fact

@@ -9,12 +9,6 @@ from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
 
-TermsRecord = (
-    PlanDefined
-    | PartnerDefined
-    | PartnerChanged
-    | SymbolDefined
-    | RatePublished
-    | PeriodDefined
-    | PeriodEnded
-)
+TermsFact = PlanDefined | PartnerDefined | PartnerChanged | SymbolDefined | RatePublished | PeriodDefined
+"""What the books look up; that a period ended they only act on."""
+TermsRecord = TermsFact | PeriodEnded

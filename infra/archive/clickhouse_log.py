@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,7 +12,7 @@ import httpx
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 
-from commission.outputs import Statement, Transfer
+from commission.outputs import Transfer
 from infra.archive.held_deals import HELD_QUERIES
 from infra.archive.log import (
     BLOCK_MESSAGES,
@@ -25,12 +25,13 @@ from infra.archive.log import (
     Stored,
 )
 from schemas import positions, topics
+from schemas.columns import STATEMENT_COLUMNS, TRANSFER_COLUMNS
 from schemas.errors import Unavailable
 from schemas.stops import Operations, decode_operation
 from schemas.wire import decode_batch
 
-_TRANSFER = ", ".join(f"t.{field.name} AS {field.name}" for field in fields(Transfer) if field.name != "type")
-_STATEMENT = ", ".join(field.name for field in fields(Statement) if field.name != "type")
+_TRANSFER = ", ".join(f"t.{name} AS {name}" for name in TRANSFER_COLUMNS)
+_STATEMENT = ", ".join(STATEMENT_COLUMNS)
 _PLAIN = "output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0"
 _AS_MESSAGES = f"SETTINGS max_block_size = {BLOCK_MESSAGES}, {_PLAIN}"
 _AS_RECORDS = (

@@ -37,8 +37,7 @@ for module in (
     *(terms, plans, ingest, dead_letters, reconcile, ledger, proposals, history, book),
     *(tools, kafka),
 ):
-    # typer forgets the panel of a group unless it is named here.
-    app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)
+    app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -41,7 +42,10 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
             stack.start()
         try:
             counts, deals_per_second = _feed(progress, stack, example)
-            report = verify(stack.server.client)
+            with ThreadPoolExecutor(1) as meanwhile:
+                if keep is None:
+                    meanwhile.submit(stack.pause)
+                report = verify(stack.server.client)
         except BaseException:
             stack.stop()
             raise

@@ -23,8 +23,9 @@ from commission.events import LOT_E8, KycStatus
 from commission.money import Money
 from commission.terms.partners import PartnerDefined
 from commission.terms.records import TermsRecord
-from ingest.terms.folder import InvalidTerms, Problem, load_plan_file
-from ingest.terms.yaml_page import Fields, Items, line_of, to_moment
+from ingest.terms.folder import InvalidTerms
+from ingest.terms.plan_file import load_plan_file
+from ingest.terms.yaml_page import Fields, Items, Problem, line_of, to_moment
 
 MAX_TIMES = 1_000
 """Clients one entry may stand for."""

@@ -23,7 +23,7 @@ from commission.terms.market import SymbolDefined
 from commission.terms.partners import PartnerDefined
 from commission.terms.records import TermsRecord
 from infra.plans.cases import Case, ClientLine, DealLine, EventLine
-from ingest.terms.folder import DEMO_SERVER
+from ingest.terms.plan_file import DEMO_SERVER
 from schemas.wire import Record
 
 MONTHS_BEFORE, MONTHS_AFTER = 6, 2

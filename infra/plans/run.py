@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from commission.accounts import ib_of
 from commission.ledger import balances
 from commission.money import EXACT, Money, plain
 from commission.outputs import Rejection, Transfer
@@ -76,8 +77,8 @@ class Outcome:
             if row.code in SETTLING:
                 continue
             for account, sign in ((row.credit, 1), (row.debit, -1)):
-                if account.startswith("ib:"):
-                    found[account.split(":")[1]][row.currency] += sign * row.amount
+                if ib_id := ib_of(account):
+                    found[ib_id][row.currency] += sign * row.amount
         return found
 
     def deal_of(self, row: Transfer) -> str:

@@ -17,7 +17,8 @@ from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import CaseResult, run_file
 from infra.show import new_table
 from ingest.publish.publisher import publish_terms
-from ingest.terms.folder import InvalidTerms, Problem, load_terms
+from ingest.terms.folder import InvalidTerms, load_terms
+from ingest.terms.yaml_page import Problem
 from schemas.errors import Unusable
 from schemas.settings import Settings
 

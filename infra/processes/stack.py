@@ -3,12 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from commission.terms.calendar import PeriodEnded
-from infra.connect.settings import prepare_topics
+from infra.connect.settings import clickhouse_client, prepare_topics
 from infra.local_kafka.local import LocalKafka
 from infra.processes.owner import Owner
 from infra.processes.probe import probe
@@ -55,7 +56,10 @@ class Stack:
 
     def _start(self) -> None:
         self._owner = Owner.take(self.settings.data_dir)
-        self.kafka = self.settings.kafka or self._start_kafka()
+        with ThreadPoolExecutor(1) as meanwhile:
+            kafka = meanwhile.submit(lambda: self.settings.kafka or self._start_kafka())
+            clickhouse_client(self.settings).close()  # its migrations take as long as Kafka's start
+            self.kafka = kafka.result()
         prepare_topics(self.settings, self.kafka)
         environment = {"IBFLOW_KAFKA": self.kafka, "IBFLOW_DATA_DIR": str(self.settings.data_dir)}
         for number in range(1, self.workers + 1):

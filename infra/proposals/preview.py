@@ -1,7 +1,7 @@
 """What a proposal would post: the archived books folded again, then each deal rated by today's terms."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +9,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from commission.accounts import is_of_client, is_of_ib, is_pending
 from commission.books import partner as partner_book
 from commission.books.partner import PartnerState
 from commission.client.deals import deal_key
@@ -218,7 +219,7 @@ def _change(row: Transfer, closed: str, terms: Terms) -> Change:
     lands_in = period
     if period and period <= closed:
         lands_in = next((p.period for p in terms.periods if p.period > closed), "")
-    is_pending = "pending" in (row.debit.rpartition(":")[2], row.credit.rpartition(":")[2])
+    waits = is_pending(row.debit) or is_pending(row.credit)
     return Change(
         transfer_id=row.transfer_id,
         code=row.code,
@@ -227,18 +228,18 @@ def _change(row: Transfer, closed: str, terms: Terms) -> Change:
         caused_by=row.caused_by,
         component=row.component,
         occurred_at=row.occurred_at,
-        amount=_gain(row, "ib:"),
-        to_client=_gain(row, "client:"),
+        amount=_gain(row, is_of_ib),
+        to_client=_gain(row, is_of_client),
         currency=row.currency,
         reverses=row.reverses,
         period=period,
-        lands_in=lands_in if is_pending else "",
+        lands_in=lands_in if waits else "",
     )
 
 
-def _gain(row: Transfer, accounts: str) -> Decimal:
+def _gain(row: Transfer, is_theirs: Callable[[str], bool]) -> Decimal:
     """What the row brings to accounts of that kind, or takes from them."""
-    return row.amount * (row.credit.startswith(accounts) - row.debit.startswith(accounts))
+    return row.amount * (is_theirs(row.credit) - is_theirs(row.debit))
 
 
 def _lines(changes: Iterable[Change]) -> Iterable[Line]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from commission.events import Deal
 from infra.sources.profiles import profile_of
+from ingest.items import Item
 from ingest.readers.detect import detect, read_any
-from ingest.sources import Item, LiveSource, Said, UnreadableSource
+from ingest.sources import LiveSource, Said, UnreadableSource
 from ingest.terms.servers import Server
 from schemas.dead_letters import DeadLetter
 from schemas.reconciliations import MAX_LOGINS

@@ -20,9 +20,9 @@ from infra.connect.api import ask
 from infra.connect.settings import prepared_kafka
 from infra.connect.topics import partition_counts
 from infra.reconcile.platform_deals import Source
+from ingest.items import Item
 from ingest.live.comparison import Findings, sweep, tombstone
 from ingest.publish.publisher import publish, publish_reconciliation
-from ingest.sources import Item
 from ingest.terms.servers import Server
 from schemas.errors import Unavailable, Unusable
 from schemas.reconciliations import Reconciliation

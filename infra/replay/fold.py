@@ -12,6 +12,7 @@ from commission.money import plain
 from commission.outputs import Statement, Transfer
 from infra.archive.log import ROW_RECORDS, Logged, Row
 from schemas import topics
+from schemas.columns import TRANSFER_COLUMNS
 from schemas.stops import Operations, PartitionStopped
 from schemas.wire import decode_batch
 from streams.partition import Message, Partition
@@ -26,26 +27,8 @@ ROW_TOPICS = (topics.PARTNER_BOOK, topics.SETTLEMENTS)
 HASH_BYTES = 256
 _MODULUS = 1 << (8 * HASH_BYTES)
 
-TRANSFER_FACTS = (
-    "transfer_id",
-    "code",
-    "debit",
-    "credit",
-    "amount",
-    "currency",
-    "ib_id",
-    "occurred_at",
-    "caused_by",
-    "reverses",
-    "client_id",
-    "account_key",
-    "component",
-    "rule",
-    "plan_id",
-    "plan_version",
-    "symbol",
-    "period",
-    "matures_at",
+TRANSFER_FACTS = tuple(
+    name for name in TRANSFER_COLUMNS if name not in ("revision", "depth", "path", "lots", "factors")
 )
 """What moved, from where to where, when and why. Factors, path and lots only tell it; a later version
 may tell better."""

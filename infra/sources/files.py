@@ -9,12 +9,14 @@ from pathlib import Path
 from commission.events import Platform
 from infra.sources.profiles import profile_of
 from ingest.counts import Counts
+from ingest.items import Item
 from ingest.market import quotes_csv
 from ingest.market.quotes_csv import Quotes, quoted, to_tolerance
 from ingest.publish.publisher import PublishReport, publish
-from ingest.readers.detect import CRM_KINDS, detect, lacking, read_any, read_encoded
+from ingest.readers.detect import detect, lacking, read_any, read_encoded
+from ingest.readers.formats import CRM_KINDS
 from ingest.server_time import ServerClock, parse_rule
-from ingest.sources import NOTHING_SAID, EncodedDeals, Item, Said, ServerProfile, UnreadableSource
+from ingest.sources import NOTHING_SAID, EncodedDeals, Said, ServerProfile, UnreadableSource
 from ingest.terms.servers import Server
 
 

@@ -12,7 +12,8 @@ from infra.sources.files import read_quotes
 from infra.sources.profiles import profile_of, server_of
 from ingest.counts import Counts
 from ingest.market.quotes_csv import quoted
-from ingest.readers.detect import CRM_KINDS, detect, lacking, read_any
+from ingest.readers.detect import detect, lacking, read_any
+from ingest.readers.formats import CRM_KINDS
 from ingest.server_time import parse_rule
 from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
 from ingest.terms.folder import load_terms

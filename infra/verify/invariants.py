@@ -1,7 +1,7 @@
 """`ibflow verify`: the invariants of the ledger, measured on what the database holds."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -20,6 +20,7 @@ from commission.partner.statement_hash import check
 from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.compare import Replay, replay
 from infra.show import new_table
+from schemas.columns import TRANSFER_COLUMNS, to_transfer
 
 MAX_FOLDED_DEALS = 50_000
 """A ledger of more is folded again by `verify --deep` only: this many take some ten seconds on one core."""
@@ -86,13 +87,11 @@ def _warnings(ledger: Ledger) -> Iterator[str]:
 
 def read_transfers(client: Client) -> Iterator[Transfer]:
     """Every transfer in the database, once."""
-    names = [field.name for field in fields(Transfer) if field.name != "type"]
-    with client.query_row_block_stream(f"SELECT {', '.join(names)} FROM transfers FINAL") as blocks:  # noqa: S608 # our own names
+    columns = ", ".join(TRANSFER_COLUMNS)
+    with client.query_row_block_stream(f"SELECT {columns} FROM transfers FINAL") as blocks:  # noqa: S608 # our own names
         for block in blocks:
             for row in block:
-                values = dict(zip(names, row, strict=True))
-                values["path"] = tuple(values["path"])
-                yield Transfer(**values)
+                yield to_transfer(dict(zip(TRANSFER_COLUMNS, row, strict=True)))
 
 
 def _same_book_same_ledger(client: Client) -> Finding:

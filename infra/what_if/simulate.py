@@ -35,7 +35,7 @@ from infra.what_if.result import Line, Move, WhatIf, Window
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.stops import Operations
-from schemas.wire import MAX_BATCH_RECORDS, InvalidRecord, Record, batches, decode, decode_batch, encode
+from schemas.wire import MAX_BATCH_RECORDS, batches, decode_batch, decode_lines, encode
 from streams.partition import Message
 from streams.stages import CLIENTS, PARTNERS
 
@@ -133,7 +133,7 @@ def _wanted(log: Log, change: Sequence[TermsRecord]) -> tuple[TermsRecord, ...]:
     pairs: set[tuple[str, str]] = set()
     has_periods = False
     for message in log.messages(topics.TERMS, 0):
-        for record in readable(message.value):
+        for record in decode_lines(message.value)[0]:
             if isinstance(record, RatePublished):
                 pairs |= {(record.base, record.quote), (record.quote, record.base)}
             has_periods = has_periods or isinstance(record, PeriodDefined)
@@ -150,24 +150,9 @@ def _wanted(log: Log, change: Sequence[TermsRecord]) -> tuple[TermsRecord, ...]:
     return tuple(kept)
 
 
-def readable(value: bytes) -> list[Record]:
-    """The records of a message; lines that are none are dead letters of the real fold, and left out."""
-    try:
-        return list(decode_batch(value))
-    except InvalidRecord:
-        pass  # one of the lines; the others count
-    found: list[Record] = []
-    for line in value.split(b"\n"):
-        try:
-            found.append(decode(line))
-        except InvalidRecord:
-            continue
-    return found
-
-
 def without_replaced(value: bytes) -> bytes:
     """A message of terms without what the folder replaces."""
-    return b"\n".join(encode(record for record in readable(value) if not isinstance(record, REPLACED)))
+    return b"\n".join(encode(record for record in decode_lines(value)[0] if not isinstance(record, REPLACED)))
 
 
 # The client book, twice
@@ -232,7 +217,7 @@ class _ClientFold:
 
     def _look(self, value: bytes) -> None:
         terms = self.folds["after"].partition.terms
-        for record in readable(value):
+        for record in decode_lines(value)[0]:
             if isinstance(record, RoutedDeal):
                 self.deals.see(record, terms)
             elif isinstance(record, ClientRegistered):

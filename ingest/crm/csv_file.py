@@ -8,7 +8,8 @@ from ingest.counts import Counts, counted
 from ingest.crm.records import FIELDS, MAX_CLICKS, is_field, to_event
 from ingest.formats.cells import shown
 from ingest.formats.csv_rows import Header, cells_of, check_row, read_header, rows
-from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource
+from ingest.items import Item
+from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource
 
 KIND = "crm-csv"
 MANDATORY = ("event", "event_id", "occurred_at")

@@ -29,7 +29,7 @@ from ingest.formats.cells import shown, to_amount, to_number
 from ingest.server_time import MAX_YEAR, MIN_YEAR
 from ingest.sources import BadRow, check_server
 
-CrmEvent = ClientEvent | AccountLinked | PartnerChanged
+CrmEvent = AccountLinked | ClientEvent | PartnerChanged
 
 FIELDS = (
     "event",

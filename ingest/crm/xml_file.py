@@ -20,7 +20,8 @@ from defusedxml.ElementTree import DefusedXMLParser
 from ingest.counts import Counts, counted
 from ingest.crm.records import CLICK, FIELDS, MAX_CLICKS, is_field, to_event
 from ingest.formats.cells import shown
-from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_size
+from ingest.items import Item
+from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource, check_size
 
 KIND = "crm-xml"
 ROOT, RECORD = "crm", "record"

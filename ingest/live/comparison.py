@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from commission.events import UNTOLD_MARK, Deal, is_seen
 from commission.revision import AGAIN, revision_of, told_before
-from ingest.sources import Item
+from ingest.items import Item
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unusable
 from schemas.reconciliations import MAX_DAYS, MAX_EXAMPLES, DayVolume, Difference, Verdict

@@ -13,9 +13,10 @@ from random import SystemRandom
 
 from commission.events import Deal
 from ingest.counts import Counts
+from ingest.items import Item
 from ingest.live.cursor_file import Place, PlaceFile
 from ingest.publish.publisher import Publisher
-from ingest.sources import Item, LiveSource
+from ingest.sources import LiveSource
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unavailable
 

@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from commission.terms.checks import CURRENCY
+from commission.terms.checks.published import CURRENCY
 from commission.terms.market import RatePublished
 from ingest.formats.cells import shown
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows

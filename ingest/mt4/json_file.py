@@ -10,18 +10,12 @@ from pathlib import Path
 from commission.events import Deal
 from ingest.counts import Counts, counted
 from ingest.formats.json_text import MAX_JSON_BYTES, RepeatedKeys, read_json
+from ingest.items import Item
 from ingest.mt4.dialects import Dialect, known_fields, to_record
-from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
+from ingest.mt4.partial_closes import reopened_volumes
+from ingest.mt4.record import ARCHIVED, Mt4Record, to_deals
 from ingest.server_time import RepeatedHour
-from ingest.sources import (
-    BadRow,
-    Graveyard,
-    Item,
-    ServerProfile,
-    UnreadableSource,
-    check_platform,
-    check_size,
-)
+from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource, check_platform, check_size
 
 KIND = "mt4-json"
 MAX_KEPT_CHARS = 255

@@ -4,22 +4,19 @@ A ticket mutates: open it is one deal, closed it is two, under the same numbers.
 its dialect into an `Mt4Record`; what a record means is decided here, once.
 """
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from commission.events import Deal, DealKind, Entry, Side
 from commission.revision import revision
-from commission.terms.rate_matching import is_in_group
 from ingest.formats.cells import ZERO, check_price
+from ingest.mt4.partial_closes import reopened_e8
 from ingest.sources import BadRow, ServerProfile
 
 ARCHIVED = "archived_summary"
 """What a ticket that is a sum of archived ones is counted as: it is skipped."""
 
-_LINK = re.compile(r"(to|from) #([0-9]{1,20})")
 _OPPOSITE: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
@@ -82,76 +79,21 @@ def to_deals(record: Mt4Record, profile: ServerProfile) -> tuple[Deal, ...]:
         raise BadRow("bad_time", f"ticket {record.ticket} is closed before it is opened")
     check_price(record.close_price)
     if profile.close_reopen:
-        record = replace(record, volume_e8=record.volume_e8 - _reopened_e8(record, profile))
+        reopened = reopened_e8(
+            ticket=record.ticket,
+            volume_e8=record.volume_e8,
+            comment=record.comment,
+            remainder_e8=record.reopened_e8,
+            group=record.group or profile.group,
+            profile=profile,
+        )
+        record = replace(record, volume_e8=record.volume_e8 - reopened)
     return (_opening(record, profile, ZERO), _closing(record, profile, closed_at))
 
 
 def is_archived(record: Mt4Record) -> bool:
     """Tell a `Summary trade result`, in which a server sums up tickets it moved to its archive."""
     return record.symbol.casefold() == "profit" and not record.open_price and not record.close_price
-
-
-def remainder_of(comment: str) -> int | None:
-    """The ticket that holds what a partial close left of this one: `to #12` is 12."""
-    return _linked("to", comment)
-
-
-def parent_of(comment: str) -> int | None:
-    """The ticket this one is the remainder of: `from #12[sl]` is 12."""
-    return _linked("from", comment)
-
-
-def reopened_volumes(tickets: Iterable[tuple[int, int, str]]) -> dict[int, int]:
-    """The volume of each ticket's remainder, of tickets with volume and comment.
-
-    The link may stand on either of the two: a comment may be overwritten.
-    """
-    volumes: dict[int, int] = {}
-    parents: dict[int, int] = {}
-    for number, volume_e8, comment in tickets:
-        volumes[number] = volume_e8
-        if (remainder := remainder_of(comment)) is not None:
-            parents[remainder] = number
-        if (parent := parent_of(comment)) is not None:
-            parents[number] = parent
-    return {
-        parent: volumes[child]
-        for child, parent in parents.items()
-        # The empty leg of a close-by was reduced to nothing; nothing of it was reopened.
-        if child in volumes and volumes.get(parent)
-    }
-
-
-def _linked(word: str, comment: str) -> int | None:
-    found = _LINK.match(comment)
-    return int(found[2]) if found is not None and found[1] == word else None
-
-
-def _reopened_e8(record: Mt4Record, profile: ServerProfile) -> int:
-    """What a group with `close_reopen` closed only to open it again at once; raise `BadRow`.
-
-    Elsewhere a partial close leaves the closed part on the ticket and moves the rest to a new one. Such
-    a group closes the ticket whole and opens the rest as new: taken as they are, the tickets of a chain
-    would close more than was ever opened, and an IB would be paid for the rest with every link.
-    """
-    reopened_e8, group = record.reopened_e8, record.group or profile.group
-    if reopened_e8 == 0 or (reopened_e8 is None and remainder_of(record.comment) is None):
-        return 0
-    if not group and "*" not in profile.close_reopen:
-        raise BadRow(
-            "unknown_group",
-            f"ticket {record.ticket} was closed in part, and {profile.server} has groups that close and"
-            " reopen: say which group the account is of",
-        )
-    if not any(is_in_group(pattern, group) for pattern in profile.close_reopen):
-        return 0
-    if reopened_e8 is None or not 0 <= reopened_e8 <= record.volume_e8:
-        raise BadRow(
-            "unknown_remainder",
-            f"ticket {record.ticket} was closed whole and reopened in part, as its group does; the volume"
-            " that was reopened is not known here: read both tickets from one file",
-        )
-    return reopened_e8
 
 
 def to_close_reason(comment: str) -> str:

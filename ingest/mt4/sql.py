@@ -5,7 +5,6 @@ read (seconds of the last change), or `MODIFY_TIME` where a replica has no TIMES
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,17 +12,18 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 
 from commission.events import Deal
-from ingest.formats.cells import ZERO
+from ingest.items import Item
 from ingest.mt4.dialects import to_record
+from ingest.mt4.partial_closes import remainder_of
 from ingest.mt4.record import to_deals
+from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import ServerClock
-from ingest.sources import BadRow, Graveyard, Item, Page, ServerProfile, UnreadableSource
-from ingest.sql.cells import ToNumber, number_readers, wall_clock
-from ingest.sql.database import Database, Family, Now, Row
+from ingest.sources import BadRow, Graveyard, Page, ServerProfile, UnreadableSource
+from ingest.sql.cells import number_readers
+from ingest.sql.database import Database, Now, Row
 from ingest.sql.keyset import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk
 
 KIND = "mt4-sql"
-TABLE = "mt4_trades"
 OVERLAP = timedelta(minutes=10)
 """How far before its cursor the table is read again: rows become visible later than their stamp says."""
 MAX_AHEAD = timedelta(hours=24)
@@ -31,29 +31,6 @@ MAX_AHEAD = timedelta(hours=24)
 WINDOW_MARGIN = timedelta(hours=2)
 """Server times this far around a window are read; what lies outside it in UTC is left out."""
 
-_WHOLES = ("TICKET", "TIMESTAMP", "LOGIN", "CMD", "VOLUME", "REASON")
-AMOUNTS = (
-    "OPEN_PRICE", "CLOSE_PRICE", "CONV_RATE2", "COMMISSION", "SWAPS", "PROFIT", "TAXES",
-)  # fmt: skip
-FAMILIES: Mapping[str, Family] = {
-    **dict.fromkeys(_WHOLES, "whole"),
-    **dict.fromkeys(AMOUNTS, "number"),
-    **dict.fromkeys(("SYMBOL", "COMMENT"), "text"),
-    **dict.fromkeys(("OPEN_TIME", "CLOSE_TIME", "MODIFY_TIME"), "time"),
-}
-NEEDED = (
-    "TICKET", "LOGIN", "SYMBOL", "CMD", "VOLUME", "OPEN_TIME", "OPEN_PRICE", "CLOSE_TIME", "CLOSE_PRICE",
-    "COMMISSION", "SWAPS", "PROFIT", "COMMENT",
-)  # fmt: skip
-_SPELLED = {
-    "id": "TICKET", "login": "LOGIN", "symbol": "SYMBOL", "cmd": "CMD", "volume": "VOLUME",
-    "reason": "REASON", "comment": "COMMENT", "group": "GROUP", "currency": "CURRENCY",
-}  # fmt: skip
-_SPELLED_AMOUNTS = {
-    "openPrice": "OPEN_PRICE", "closePrice": "CLOSE_PRICE", "commission": "COMMISSION", "swap": "SWAPS",
-    "profit": "PROFIT", "taxes": "TAXES",
-}  # fmt: skip
-_REMAINDER = re.compile(r"to #([0-9]{1,20})")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a server's wall clock has no zone
 _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
 
@@ -127,15 +104,15 @@ class _Trades:
         self.unit = _MICROSECOND if self._is_time else _SECOND
         self.by_stamp = self._walk(self._statement, stamp, is_time=self._is_time)
 
-    def remainders(self, rows: Sequence[Row]) -> dict[str, str]:
+    def remainders(self, rows: Sequence[Row]) -> dict[int, str]:
         """The volumes of the tickets that partial closes in these rows opened (`to #12`), by number."""
         comment_at = self.columns.index("COMMENT")
-        links = [_REMAINDER.match(row[comment_at] or "") for row in rows]
-        if not (numbers := [int(link[1]) for link in links if link is not None]):
+        links = [remainder_of(row[comment_at] or "") for row in rows]
+        if not (numbers := [link for link in links if link is not None]):
             return {}
         ticket, volume = self._clause.c["TICKET"], self._clause.c["VOLUME"]
         found = self._database.all(select(ticket, volume).where(ticket.in_(numbers)))
-        return {str(number): str(hundredths) for number, hundredths in found}
+        return {int(str(number)): str(hundredths) for number, hundredths in found}
 
     def opened(self) -> Walk:
         """In the order of openings and cash operations."""
@@ -175,7 +152,7 @@ class _Reader:
         self._columns, self._numbers = trades.columns, trades.numbers
         self._graveyard = Graveyard(f"{KIND} {profile.server}", datetime.now(UTC))
 
-    def items(self, rows: Sequence[Row], remainders: Mapping[str, str]) -> list[Item]:
+    def items(self, rows: Sequence[Row], remainders: Mapping[int, str]) -> list[Item]:
         """Read rows, each to its deals or to one dead letter; pending orders are none."""
         found: list[Item] = []
         for row in rows:
@@ -188,22 +165,3 @@ class _Reader:
             except BadRow as bad:
                 found.append(self._graveyard.bury(json.dumps(cells).encode(), place, bad))
         return found
-
-
-def to_raw(
-    cells: Mapping[str, str | None], numbers: Mapping[str, ToNumber], remainders: Mapping[str, str]
-) -> dict[str, object]:
-    """Name a row's cells as the mt4manager module does; a dead or waiting order keeps its `cmd`."""
-    raw: dict[str, object] = {name: cells.get(column) for name, column in _SPELLED.items()}
-    raw |= {
-        name: numbers[column](cells[column]) for name, column in _SPELLED_AMOUNTS.items() if column in numbers
-    }
-    if "CONV_RATE2" in numbers:
-        raw["convRates"] = (ZERO, numbers["CONV_RATE2"](cells["CONV_RATE2"]))
-    # Only groups that close a ticket whole and reopen the rest need it; the comment is all that MT4 tells.
-    if (link := _REMAINDER.match(cells["COMMENT"] or "")) is not None and link[1] in remainders:
-        raw["reopened_volume"] = remainders[link[1]]
-    for name, column in (("openTime", "OPEN_TIME"), ("closeTime", "CLOSE_TIME")):
-        at = wall_clock(cells.get(column))
-        raw[name] = None if at is None else at.isoformat()
-    return raw

@@ -4,7 +4,7 @@ A row is read as the live source reads it, so a deal of a dump is the revision i
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 from commission.events import Deal
 from ingest.counts import Counts, counted
-from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
+from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, read_header, rows
+from ingest.items import Item
 from ingest.mt4.dialects import HUNDREDTH_E8, to_record
-from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_deals
-from ingest.mt4.sql import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
+from ingest.mt4.partial_closes import reopened_volumes
+from ingest.mt4.record import ARCHIVED, Mt4Record, to_deals
+from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import MIN_YEAR, RepeatedHour
-from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
+from ingest.sources import BadRow, Graveyard, Lacking, ServerProfile, UnreadableSource, check_platform
 from ingest.sql.cells import double, wall_clock
-from ingest.sql.dump import MAX_ROWS, NULLS, kept_cells, to_line
+from ingest.sql.dump import MAX_ROWS, DumpRows, lacking_columns, to_line
 
 KIND = "mt4-sql-csv"
 COLUMNS = (*FAMILIES, "CURRENCY", "GROUP")
@@ -87,16 +89,11 @@ class _Reader:
         self, path: Path, header: Header, profile: ServerProfile, received_at: datetime, counts: Counts
     ) -> None:
         self._path, self._header, self._profile, self._counts = path, header, profile, counts
-        told = {"CURRENCY": profile.currency, "GROUP": profile.group}
-        self._said = {name: text for name, text in told.items() if name.lower() not in header.columns}
-        line = to_line((*header.cells, *self._said), header.delimiter)
-        self._graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, line)
-        self._at = {name: header.columns[name.lower()] for name in COLUMNS if name.lower() in header.columns}
-        self._numbers = {name: read for name, read in _NUMBERS.items() if name in self._at}
-        # The last cell of a file that was cut off may be half a number; half a comment does no harm.
-        self._may_end_open = header.width - 1 not in (
-            at for name, at in self._at.items() if name != "COMMENT"
-        )
+        said = lacking_columns(header, {"CURRENCY": profile.currency, "GROUP": profile.group})
+        line = to_line((*header.cells, *said), header.delimiter)
+        graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, line)
+        self._rows = DumpRows(header, COLUMNS, "COMMENT", said, graveyard)
+        self._numbers = {name: read for name, read in _NUMBERS.items() if name in self._rows.at}
         self._reopened: dict[int, int] = {}
 
     def read(self) -> Iterator[Item]:
@@ -115,7 +112,7 @@ class _Reader:
             try:
                 record = self._checked(row)
             except BadRow as bad:
-                yield self._buried(row.raw, row.line, bad)
+                yield self._rows.bury(row.raw, row.line, bad)
                 continue
             if record is None:
                 self._counts.skipped["pending_order"] += 1
@@ -136,10 +133,10 @@ class _Reader:
                 file.seek(ticket.offset)
                 raw = file.readline(MAX_LINE_BYTES).rstrip(b"\r\n")
                 try:
-                    record = self._record(self._named(raw), ticket.line, passes)
+                    record = self._record(self._rows.named(raw), ticket.line, passes)
                     deals = to_deals(record, self._profile) if record is not None else ()
                 except BadRow as bad:
-                    yield self._buried(raw, ticket.line, bad)
+                    yield self._rows.bury(raw, ticket.line, bad)
                     continue
                 if record is not None and not deals:
                     self._counts.skipped[ARCHIVED] += 1
@@ -152,18 +149,13 @@ class _Reader:
         with self._path.open("rb") as file:
             for one in placed:
                 file.seek(one.offset)
-                named = self._named(file.readline(MAX_LINE_BYTES).rstrip(b"\r\n"))
+                named = self._rows.named(file.readline(MAX_LINE_BYTES).rstrip(b"\r\n"))
                 record = self._record(named, one.line, _Known(one.opened_at))
                 if record is not None:
                     yield to_deals(record, self._profile)[one.phase]
 
     def _checked(self, row: Row) -> Mt4Record | None:
-        check_row(row, len(cells_of(row.raw, self._header.delimiter)), self._header)
-        if not row.is_ended and not self._may_end_open:
-            raise BadRow(
-                "truncated_row", "the file ends in this row without a line end, so a number may be cut off"
-            )
-        return self._record(self._named(row.raw), row.line)
+        return self._record(self._rows.checked(row), row.line)
 
     def _record(
         self, named: Mapping[str, str | None], line: int, passes: "RepeatedHour | _Known | None" = None
@@ -179,16 +171,6 @@ class _Reader:
         return to_record(
             raw, self._profile, "mt4manager", source, to_utc=None if passes is None else passes.to_utc
         )
-
-    def _named(self, raw: bytes) -> dict[str, str | None]:
-        cells: Sequence[str] = cells_of(raw, self._header.delimiter)
-        return {name: None if cells[at] in NULLS else cells[at] for name, at in self._at.items()}
-
-    def _buried(self, raw: bytes, line: int, bad: BadRow) -> Item:
-        cells, is_blanked = kept_cells(raw, self._header, frozenset(self._at.values()))
-        # What was said of the file goes along, so that the row alone is the ticket it was in its file.
-        payload = to_line((*cells, *self._said.values()), self._header.delimiter).encode()
-        return self._graveyard.bury(payload, f"line {line}", bad, is_blanked=is_blanked)
 
 
 def _is_time(text: str) -> bool:

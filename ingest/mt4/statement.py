@@ -27,7 +27,9 @@ from ingest.formats.cells import (
     to_volume_e8,
 )
 from ingest.formats.grid import GridRow, check_whole, page_rows
-from ingest.mt4.record import ARCHIVED, Mt4Record, reopened_volumes, to_close_reason, to_deals
+from ingest.items import Item
+from ingest.mt4.partial_closes import reopened_volumes
+from ingest.mt4.record import ARCHIVED, Mt4Record, to_close_reason, to_deals
 from ingest.mt4.statement_columns import Layout, Role, columns_of
 from ingest.mt4.statement_rows import (
     Table,
@@ -42,7 +44,6 @@ from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
 from ingest.sources import (
     BadRow,
     Graveyard,
-    Item,
     Lacking,
     ServerProfile,
     UnreadableSource,

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from ingest.counts import Counts
 from ingest.formats.json_text import RepeatedKeys
+from ingest.items import Item
 from ingest.mt5.dialects import Dialect, Raw, deal_number, hand_edits, server_time, to_record
 from ingest.mt5.record import to_deals
 from ingest.server_time import RepeatedHour
-from ingest.sources import BadRow, Graveyard, Item, ServerProfile
+from ingest.sources import BadRow, Graveyard, ServerProfile
 
 MAX_KEPT_CHARS = 255
 """Characters kept of one value of a record that is buried."""

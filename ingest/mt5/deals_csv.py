@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from commission.events import Deal
 from ingest.counts import Counts, counted
@@ -39,10 +38,14 @@ from ingest.formats.csv_rows import (
     rows,
     without_cell,
 )
+from ingest.items import Item
 from ingest.mt5.record import Money, Mt5Record, to_deals
 from ingest.server_time import RepeatedHour, TimeReader, from_us, parse_server_time, to_us
-from ingest.sources import BadRow, Graveyard, Item, ServerProfile, UnreadableSource, check_platform
+from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource, check_platform
 from schemas.dead_letters import DeadLetter
+
+if TYPE_CHECKING:
+    import polars as pl
 
 KIND = "mt5-deals-csv"
 MANDATORY = (
@@ -123,8 +126,10 @@ class Index:
         self.line.append(row.line)
         self.length.append(len(row.raw))
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> "pl.DataFrame":
         """The index as columns, in the file's order."""
+        import polars as pl  # noqa: PLC0415  # half a second, for readers of a Deals export only
+
         return pl.DataFrame(
             {
                 "at_us": pl.Series(self.at_us, dtype=pl.Int64),

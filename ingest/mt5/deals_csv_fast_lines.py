@@ -1,11 +1,12 @@
 """The fast lane's second reading: the wire lines of plain rows of a Deals export, a column at a time.
 
 A row is plain if its cells are spelled as the wire and the revision spell them, or become so by what is
-written here. `DealReader` with `schemas.wire.encode` says what a line must be; a test holds the two equal.
+written here. Which fields a line has, in which order, is `schemas.wire.DEAL_FIELDS` for both lanes;
+`DealReader` with `schemas.wire.encode` says what a line must be, and a test holds the two equal.
 """
 
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 import polars as pl
 from pydantic import TypeAdapter
@@ -17,10 +18,17 @@ from ingest.formats.csv_rows import Header
 from ingest.mt5.deals_csv import KIND
 from ingest.mt5.deals_csv_fast_scan import NUMBER, to_text
 from ingest.sources import BadRow, ServerProfile
+from schemas.wire import DEAL_FIELDS
 
 MONEY = ("profit", "commission", "fee", "swap")
 MARKET = {"contract_size": ("contractsize",), "bid": ("marketbid", "bid"), "ask": ("marketask", "ask")}
 """Columns of an extended export, by the names they may have."""
+UNTOLD = ("volume_closed_e8", "rate_profit", "balance", "equity", "credit")
+"""Fields of a deal that a plain row has nothing for."""
+Text = pl.Expr | tuple[str | pl.Expr, ...]
+"""A field's text: parts that every row has, none of them if it is never written; or a column that leaves
+the field out of a row where it is ""."""
+
 _CELLS = (
     *("deal", "position", "login", "time", "type", "entry", "symbol", "volume", "price", "reason"),
     *("commission", "swap", "profit"),
@@ -59,7 +67,7 @@ class LineWriter:
         self._checks = _checks(market)
         self._values = _values()
         self._matter = _matter()
-        self._before, self._after = _around(profile, f"{KIND} {file_name}:", market)
+        self._line = _line(_texts(profile, f"{KIND} {file_name}:", market))
 
     def write(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give plain rows their `wire` line and `account_key`, and keep what is counted of them.
@@ -77,9 +85,8 @@ class LineWriter:
         cells = cells.with_columns(self._values)
         matter = cells.select(self._matter).to_series()
         revisions = pl.Series("revision", [digest(text) for text in matter.to_list()], dtype=pl.String)
-        wire = pl.concat_str(self._before, revisions, self._after)
-        return cells.with_columns(
-            wire=wire, account_key=pl.concat_str(lit(f"{self._profile.server}/"), pl.col("login"))
+        return cells.with_columns(revisions).with_columns(
+            wire=self._line, account_key=pl.concat_str(lit(f"{self._profile.server}/"), pl.col("login"))
         )
 
     def _words(self, cells: pl.DataFrame) -> list[pl.Series]:
@@ -250,54 +257,64 @@ def _or_none(name: str) -> pl.Expr:
     return pl.when(pl.col(name) != "").then(pl.col(name)).otherwise(lit("None"))
 
 
-def _around(profile: ServerProfile, source: str, market: Container[str]) -> tuple[pl.Expr, pl.Expr]:
-    """The line before and after the revision, in the order of `Deal`'s fields."""
-    before = pl.concat_str(
-        lit(f'{{"type":"deal","platform":"mt5","server":{_json(profile.server)},"login":'),
-        pl.col("login"),
-        lit(',"deal_id":"'),
-        pl.col("deal"),
-        lit('","revision":"'),
-    )
+def _line(texts: Mapping[str, Text]) -> pl.Expr:
+    """The line of a deal whose fields have these texts, in the wire's own order."""
+    pieces: list[str | pl.Expr] = ['{"type":"deal"']
+    for field in DEAL_FIELDS:
+        text, quote = texts[field.name], '"' if field.is_quoted else ""
+        start = f',"{field.name}":{quote}'
+        if isinstance(text, pl.Expr):
+            written = pl.concat_str(lit(start), text, lit(quote))
+            pieces.append(pl.when(text != "").then(written).otherwise(lit("")))
+        elif text:
+            pieces += [start, *text, quote]
+    pieces.append("}")
+    return pl.concat_str(*(lit(each) if isinstance(each, str) else each for each in _joined(pieces)))
+
+
+def _joined(pieces: Iterable[str | pl.Expr]) -> Iterator[str | pl.Expr]:
+    """The pieces with constants that follow each other as one: polars writes each piece of each row."""
+    constant = ""
+    for piece in pieces:
+        if isinstance(piece, str):
+            constant += piece
+            continue
+        if constant:
+            yield constant
+        yield piece
+        constant = ""
+    yield constant
+
+
+def _texts(profile: ServerProfile, source: str, market: Container[str]) -> dict[str, Text]:
+    """What each field of a plain row's deal is written as."""
     volume = pl.when(pl.col("volume_e8") != 0).then(pl.col("volume_e8").cast(pl.String)).otherwise(lit(""))
     mark = pl.when(pl.col("is_service") != "").then(lit(SERVICE_MARK)).otherwise(lit(""))
-    after = pl.concat_str(
-        mark,
-        lit('","kind":"'),
-        pl.col("kind"),
-        lit('","occurred_at":"'),
-        pl.col("occurred_at"),
-        lit('Z","server_time":"'),
-        pl.col("time"),
-        lit('"'),
-        *(_piece(name, pl.col(name)) for name in ("side", "entry", "symbol")),
-        _piece("volume_e8", volume, quote=""),
-        *(_piece(name, _or_nothing(name)) for name in ("contract_size",) if name in market),
-        _piece("position_id", pl.col("position")),
-        _piece("price", pl.col("price")),
-        *(_piece(name, _or_nothing(name)) for name in ("bid", "ask") if name in market),
-        *(_piece(name, _or_nothing(name)) for name in MONEY),
-        _piece("currency", pl.col("currency")),
-        _piece("reason", pl.col("reason")),
-        _piece("is_service", pl.col("is_service"), quote=""),
-        lit(f',"group":{_json(profile.group)}' if profile.group else ""),
-        _piece("comment", pl.col("comment")),
-        lit(f',"source":{_json(source)[:-1]}'),
-        pl.col("line"),
-        lit('"}'),
-    )
-    return before, after
+    return {
+        "platform": ("mt5",),
+        "server": (_escaped(profile.server),),
+        "login": (pl.col("login"),),
+        "deal_id": (pl.col("deal"),),
+        "revision": (pl.col("revision"), mark),
+        "kind": (pl.col("kind"),),
+        "occurred_at": (pl.col("occurred_at"), "Z"),
+        "server_time": (pl.col("time"),),
+        **{name: pl.col(name) for name in ("side", "entry", "symbol", "price")},
+        "volume_e8": volume,
+        "position_id": pl.col("position"),
+        **{name: _or_nothing(name) if name in market else () for name in MARKET},
+        **{name: _or_nothing(name) for name in MONEY},
+        **{name: pl.col(name) for name in ("currency", "reason", "is_service", "comment")},
+        "group": (_escaped(profile.group),) if profile.group else (),
+        "source": (_escaped(source), pl.col("line")),
+        **dict.fromkeys(UNTOLD, ()),
+    }
 
 
 def _or_nothing(name: str) -> pl.Expr:
     return pl.when(_is_zero(name)).then(lit("")).otherwise(pl.col(name))
 
 
-def _piece(name: str, text: pl.Expr, quote: str = '"') -> pl.Expr:
-    """A field of the line, left out where its text is ""."""
-    field = pl.concat_str(lit(f',"{name}":{quote}'), text, lit(quote))
-    return pl.when(text != "").then(field).otherwise(lit(""))
-
-
-def _json(text: str) -> str:
-    return _STRING.dump_json(text).decode()
+def _escaped(text: str) -> str:
+    """A text as it stands between the quotes of a JSON string."""
+    return _STRING.dump_json(text).decode()[1:-1]

@@ -15,6 +15,7 @@ from ingest.counts import Counts, counted
 from ingest.formats.cells import to_currency, to_number
 from ingest.formats.grid import GridRow, decoded, html_rows, text_rows
 from ingest.formats.xlsx import xlsx_rows
+from ingest.items import Item
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.report_mode import proof_of
 from ingest.mt5.report_positions import Found, Untold, hedging_positions, netting_positions
@@ -32,7 +33,6 @@ from ingest.server_time import RepeatedHour
 from ingest.sources import (
     BadRow,
     Graveyard,
-    Item,
     Lacking,
     MarginMode,
     ServerProfile,

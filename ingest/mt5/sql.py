@@ -13,45 +13,23 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, TableClause, exists, not_, select
 
 from commission.events import Deal
-from ingest.mt5.dialects import MANAGER, to_record
+from ingest.items import Item
 from ingest.mt5.record import Mt5Record, to_deals
-from ingest.server_time import ServerClock
-from ingest.sources import BadRow, Graveyard, Item, Page, ServerProfile, UnreadableSource
-from ingest.sql.cells import ToNumber, number_readers, wall_clock
-from ingest.sql.database import Database, Family, Row, Table
+from ingest.mt5.sql_row import EITHER, FAMILIES, FILETIME_PER_US, NEEDED, NUMBERS, row_record, to_filetime
+from ingest.sources import BadRow, Graveyard, Page, ServerProfile, UnreadableSource
+from ingest.sql.cells import ToNumber, number_readers
+from ingest.sql.database import Database, Row, Table
 from ingest.sql.keyset import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk
 
 KIND = "mt5-sql"
 OVERLAP = timedelta(minutes=10)
 """How far before its cursor a table is read again: rows become visible later than their stamp says."""
 MAX_GROUPS = 100_000
-FRESH = timedelta(minutes=30)
-"""A row written this soon after its deal tells by its stamp which pass of a repeated hour it is of."""
 WINDOW_MARGIN = timedelta(hours=2)
 """Server times this far around a window are read; what lies outside it in UTC is left out."""
 
-_FILETIME_PER_US = 10
-_FILETIME_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DEALS = re.compile(r"mt5_deals(_(19|20)[0-9]{2})?")
-NUMBERS = (
-    "Price", "Profit", "Storage", "Commission", "Fee", "ContractSize", "RateProfit", "MarketBid", "MarketAsk",
-)  # fmt: skip
-_WHOLES = (
-    "Deal", "Timestamp", "Login", "Action", "Entry", "Reason", "VolumeExt", "Volume", "VolumeClosedExt",
-    "VolumeClosed", "PositionID", "ModifyFlags",
-)  # fmt: skip
-FAMILIES: Mapping[str, Family] = {
-    **dict.fromkeys(_WHOLES, "whole"),
-    **dict.fromkeys(NUMBERS, "number"),
-    **dict.fromkeys(("Symbol", "Comment"), "text"),
-    **dict.fromkeys(("Time", "TimeMsc"), "time"),
-}
-NEEDED = (
-    "Deal", "Timestamp", "Login", "Action", "Entry", "Reason", "Symbol", "Price", "Profit", "Storage",
-    "Commission", "PositionID",
-)  # fmt: skip
-EITHER = (("Time", "TimeMsc"), ("Volume", "VolumeExt"))
 
 
 class _Deals(NamedTuple):
@@ -79,7 +57,7 @@ class Mt5Sql:
         # A stamp ahead of the server's clock must not carry the cursor over what is still to come.
         newest = to_filetime(self._database.now().utc)
         for deals in tables:
-            since = places.get(deals.name, 0) - OVERLAP // _MICROSECOND * _FILETIME_PER_US
+            since = places.get(deals.name, 0) - OVERLAP // _MICROSECOND * FILETIME_PER_US
             for rows in deals.by_stamp.pages(self._database, max(since, 0)):
                 reached = min(int(str(rows[-1][deals.by_stamp.by_at])), newest)
                 places[deals.name] = max(places.get(deals.name, 0), reached)
@@ -101,28 +79,6 @@ class Mt5Sql:
     def cursor_at(self, moment: datetime) -> str:
         """The cursor from which everything written since `moment` is read."""
         return cursor_of({deals.name: to_filetime(moment) for deals in _tables_of(self._database)})
-
-
-def to_filetime(at: datetime) -> int:
-    """Windows' count of a moment: tenths of microseconds since 1601."""
-    return (at - _FILETIME_EPOCH) // _MICROSECOND * _FILETIME_PER_US
-
-
-def from_filetime(filetime: int) -> datetime:
-    """The moment of a FILETIME."""
-    return _FILETIME_EPOCH + timedelta(microseconds=filetime // _FILETIME_PER_US)
-
-
-def pass_of(clock: ServerClock, server_time: datetime, written_at: datetime) -> datetime:
-    """The UTC time of a deal; in a repeated hour the pass in which its row was written.
-
-    A row that was written much later than either pass (an edited deal) counts as of the first.
-    """
-    if not clock.is_repeated(server_time):
-        return clock.to_utc(server_time)
-    second = clock.to_utc(server_time, fold=1)
-    is_second = second - FRESH / 30 <= written_at < second + FRESH
-    return second if is_second else clock.to_utc(server_time)
 
 
 class _Reader:
@@ -149,21 +105,6 @@ class _Reader:
         currency = self._currencies.get((cells.get("Group") or "").casefold())
         told = {**cells, "Currency": currency}
         return row_record(told, deals.numbers, self._profile, f"{KIND} {place}")
-
-
-def row_record(
-    cells: Mapping[str, str | None], numbers: Mapping[str, ToNumber], profile: ServerProfile, source: str
-) -> Mt5Record:
-    """Read one row of a table of deals, a text a column; raise `BadRow`."""
-    raw: dict[str, object] = dict(cells)
-    for name, to_number in numbers.items():
-        raw[name] = to_number(cells[name])
-    raw["TimeMsc"] = precise = wall_clock(cells.get("TimeMsc"))
-    raw["Time"] = wall_clock(cells.get("Time")) if precise is None else None
-    written_at = from_filetime(int(cells["Timestamp"] or 0))
-    return to_record(
-        raw, profile, MANAGER, source, to_utc=lambda at, _: pass_of(profile.clock, at, written_at)
-    )
 
 
 def _tables_of(database: Database) -> list[_Deals]:

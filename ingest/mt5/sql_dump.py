@@ -4,19 +4,20 @@ A row is read as the live source reads it, so a deal of a dump is the revision i
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from ingest.counts import Counts, counted
-from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, cells_of, check_row, read_header, rows
+from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, read_header, rows
+from ingest.items import Item
 from ingest.mt5.dialects import hand_edits
 from ingest.mt5.record import Mt5Record, to_deals
-from ingest.mt5.sql import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
-from ingest.sources import BadRow, Graveyard, Item, Lacking, ServerProfile, UnreadableSource, check_platform
+from ingest.mt5.sql_row import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
+from ingest.sources import BadRow, Graveyard, Lacking, ServerProfile, UnreadableSource, check_platform
 from ingest.sql.cells import double
-from ingest.sql.dump import MAX_ROWS, NULLS, kept_cells, to_line
+from ingest.sql.dump import MAX_ROWS, DumpRows, lacking_columns, to_line
 
 KIND = "mt5-sql-csv"
 COLUMNS = (*FAMILIES, "Currency", "Group")
@@ -81,16 +82,11 @@ class _Reader:
         self, path: Path, header: Header, profile: ServerProfile, received_at: datetime, counts: Counts
     ) -> None:
         self._path, self._header, self._profile, self._counts = path, header, profile, counts
-        told = {"Currency": profile.currency, "Group": profile.group}
-        self._said = {name: text for name, text in told.items() if name.lower() not in header.columns}
-        line = to_line((*header.cells, *self._said), header.delimiter)
-        self._graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, line)
-        self._at = {name: header.columns[name.lower()] for name in COLUMNS if name.lower() in header.columns}
-        self._numbers = {name: double for name in NUMBERS if name in self._at}
-        # The last cell of a file that was cut off may be half a number; half a comment does no harm.
-        self._may_end_open = header.width - 1 not in (
-            at for name, at in self._at.items() if name != "Comment"
-        )
+        said = lacking_columns(header, {"Currency": profile.currency, "Group": profile.group})
+        line = to_line((*header.cells, *said), header.delimiter)
+        graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, line)
+        self._rows = DumpRows(header, COLUMNS, "Comment", said, graveyard)
+        self._numbers = {name: double for name in NUMBERS if name in self._rows.at}
 
     def read(self) -> Iterator[Item]:
         """Yield dead letters as they come by, and the deals in order."""
@@ -107,7 +103,7 @@ class _Reader:
             try:
                 placed.append(self._placed(row))
             except BadRow as bad:
-                yield self._buried(row.raw, row.line, bad)
+                yield self._rows.bury(row.raw, row.line, bad)
         if placed:
             yield from self._in_order(sorted(placed))
 
@@ -117,19 +113,12 @@ class _Reader:
                 file.seek(one.offset)
                 raw = file.readline(MAX_LINE_BYTES).rstrip(b"\r\n")
                 try:
-                    cells = cells_of(raw, self._header.delimiter)
-                    yield from to_deals(self._record(self._named(cells), one.line), self._profile)
+                    yield from to_deals(self._record(self._rows.named(raw), one.line), self._profile)
                 except BadRow as bad:
-                    yield self._buried(raw, one.line, bad)
+                    yield self._rows.bury(raw, one.line, bad)
 
     def _placed(self, row: Row) -> _Placed:
-        cells = cells_of(row.raw, self._header.delimiter)
-        check_row(row, len(cells), self._header)
-        if not row.is_ended and not self._may_end_open:
-            raise BadRow(
-                "truncated_row", "the file ends in this row without a line end, so a number may be cut off"
-            )
-        named = self._named(cells)
+        named = self._rows.checked(row)
         record = self._record(named, row.line)
         self._counts.hand_edits.update(hand_edits(named))
         return _Placed(record.occurred_at, record.deal, int(named["Timestamp"] or 0), row.line, row.offset)
@@ -137,15 +126,6 @@ class _Reader:
     def _record(self, named: Mapping[str, str | None], line: int) -> Mt5Record:
         _check(named)
         return row_record(named, self._numbers, self._profile, f"{KIND} {self._path.name}:{line}")
-
-    def _named(self, cells: Sequence[str]) -> dict[str, str | None]:
-        return {name: None if cells[at] in NULLS else cells[at] for name, at in self._at.items()}
-
-    def _buried(self, raw: bytes, line: int, bad: BadRow) -> Item:
-        cells, is_blanked = kept_cells(raw, self._header, frozenset(self._at.values()))
-        # What was said of the file goes along, so that the row alone is the deal it was in its file.
-        payload = to_line((*cells, *self._said.values()), self._header.delimiter).encode()
-        return self._graveyard.bury(payload, f"line {line}", bad, is_blanked=is_blanked)
 
 
 def _check(named: Mapping[str, str | None]) -> None:

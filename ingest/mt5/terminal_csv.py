@@ -12,18 +12,11 @@ from pathlib import Path
 from ingest.counts import Counts, counted
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.formats.json_text import MAX_JSON_BYTES
+from ingest.items import Item
 from ingest.mt5.batch import Found, Mt5Batch
 from ingest.mt5.dialects import TERMINAL
 from ingest.mt5.json_file import check_profile, read_contract_sizes
-from ingest.sources import (
-    BadRow,
-    Graveyard,
-    Item,
-    ServerProfile,
-    UnreadableSource,
-    check_platform,
-    check_size,
-)
+from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource, check_platform, check_size
 
 KIND = "mt5-terminal-csv"
 NEEDED = (

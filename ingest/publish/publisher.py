@@ -8,10 +8,11 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from commission.events import AccountLinked, Deal, ReratingApproved
+from commission.events import AccountEvent, ReratingApproved
 from commission.terms.partners import PartnerChanged
 from commission.terms.records import TermsRecord
-from ingest.sources import EncodedDeals, Item
+from ingest.items import Event, Item
+from ingest.sources import EncodedDeals
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable
 from schemas.reconciliations import RECONCILIATION, Reconciliation
@@ -174,13 +175,28 @@ def _add_step(outbox: "_Outbox", step: Sequence[Item]) -> None:
     for letter in letters:
         outbox.add(DEAD_LETTERS, 0, DEAD_LETTER.dump_json(letter))
     for event, line in zip(events, encode(events), strict=True):
-        if isinstance(event, (Deal, AccountLinked)):
-            topic, key = ACCOUNT_BOOK, event.account_key
-        elif isinstance(event, PartnerChanged):
-            topic, key = TERMS, event.ib_id
-        else:
-            topic, key = CLIENT_BOOK, event.client_id
+        topic, key = topic_and_key(event)
         outbox.add(topic, outbox.partition(topic, key), line)
+
+
+def topic_and_key(event: Event) -> tuple[str, str]:
+    """Where an event goes: its topic, and the key that tells its partition."""
+    if isinstance(event, AccountEvent):
+        return ACCOUNT_BOOK, event.account_key
+    if isinstance(event, PartnerChanged):
+        return TERMS, event.ib_id
+    return CLIENT_BOOK, event.client_id
+
+
+def partitions_of(topic: str, producer: Producer, say: Callable[[str], str]) -> int:
+    """Ask Kafka how many partitions a topic has; raise `PublishFailed`, in the words of `say`."""
+    try:
+        known = producer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
+    except KafkaException as error:
+        raise PublishFailed(say(str(error))) from None
+    if known.error is not None or not known.partitions:
+        raise PublishFailed(say(f"topic {topic} does not exist or is not ready: {known.error}"))
+    return len(known.partitions)
 
 
 def _check_length(line: bytes) -> None:
@@ -300,17 +316,8 @@ class _Outbox:
     def _count(self, topic: str) -> int:
         """Partitions of a topic, asked once."""
         if topic not in self._partitions:
-            self._partitions[topic] = self._ask_partitions(topic)
+            self._partitions[topic] = partitions_of(topic, self._producer, self._say)
         return self._partitions[topic]
-
-    def _ask_partitions(self, topic: str) -> int:
-        try:
-            known = self._producer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
-        except KafkaException as error:
-            raise PublishFailed(self._say(str(error))) from None
-        if known.error is not None or not known.partitions:
-            raise PublishFailed(self._say(f"topic {topic} does not exist or is not ready: {known.error}"))
-        return len(known.partitions)
 
     def _delivered_or_not(self, error: KafkaError | None, message: Message) -> None:
         if error is None:

@@ -1,6 +1,6 @@
 """Records of many short requests to Kafka: one producer that stays, what arrives together travels together.
 
-`produce.publish` ends with its input; this one serves a process that never ends. A request is answered
+`publisher.publish` ends with its input; this one serves a process that never ends. A request is answered
 only after Kafka has acknowledged every message its records travelled in.
 """
 
@@ -13,10 +13,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from commission.events import AccountLinked, ClientEvent, Deal
-from commission.terms.partners import PartnerChanged
-from ingest.publish.publisher import CONFIG, METADATA_TIMEOUT_S, PublishFailed
-from ingest.sources import Item
+from ingest.items import Item
+from ingest.publish.publisher import CONFIG, PublishFailed, partitions_of, topic_and_key
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, encode
@@ -50,14 +48,6 @@ class Parcel:
         return fits and len(self.lines) + len(more.lines) <= MAX_BATCH_RECORDS
 
 
-def _topic_and_key(event: Deal | AccountLinked | ClientEvent | PartnerChanged) -> tuple[str, str]:
-    if isinstance(event, (Deal, AccountLinked)):
-        return ACCOUNT_BOOK, event.account_key
-    if isinstance(event, PartnerChanged):
-        return TERMS, event.ib_id
-    return CLIENT_BOOK, event.client_id
-
-
 class Courier:
     """One producer for the life of a process; raises `PublishFailed` at once if Kafka cannot be asked."""
 
@@ -72,7 +62,7 @@ class Courier:
         }
         self._producer = Producer(self._config)
         topics = (ACCOUNT_BOOK, CLIENT_BOOK, TERMS, DEAD_LETTERS)
-        self._partitions = {topic: self._count(topic) for topic in topics}
+        self._partitions = {topic: partitions_of(topic, self._producer, self._say) for topic in topics}
         self._keys: dict[tuple[str, str], int] = {}
         self._waiting: dict[Place, Parcel] = {}
         self._is_flush_due = self._is_broken = False
@@ -118,7 +108,7 @@ class Courier:
             return (DEAD_LETTERS, 0), DEAD_LETTER.dump_json(item)
         (line,) = encode((item,))
         assert len(line) <= MAX_RECORD_BYTES, "a row is far shorter"
-        address = _topic_and_key(item)
+        address = topic_and_key(item)
         partition = self._keys.get(address)
         if partition is None:
             if len(self._keys) >= REMEMBERED_KEYS:
@@ -182,15 +172,6 @@ class Courier:
                 self._producer.flush(1)  # so that every message it had has its answer
                 self._producer.close()
                 self._producer, self._is_broken = Producer(self._config), False
-
-    def _count(self, topic: str) -> int:
-        try:
-            known = self._producer.list_topics(topic, timeout=METADATA_TIMEOUT_S).topics[topic]
-        except KafkaException as error:
-            raise PublishFailed(self._say(str(error))) from None
-        if known.error is not None or not known.partitions:
-            raise PublishFailed(self._say(f"topic {topic} does not exist or is not ready: {known.error}"))
-        return len(known.partitions)
 
     def _say(self, what: str) -> str:
         return f"Kafka at {self._bootstrap}: {what}"

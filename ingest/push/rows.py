@@ -14,13 +14,14 @@ from commission.revision import revision_of
 from ingest.crm import records as crm_records
 from ingest.formats.cells import check_price
 from ingest.formats.typed_cells import typed_number
+from ingest.items import Item
 from ingest.mt4 import dialects as mt4_json
 from ingest.mt4 import record as mt4_record
 from ingest.mt4.enums import to_transaction
 from ingest.mt5 import dialects as mt5_json
 from ingest.mt5 import record as mt5_record
 from ingest.push.body import Row, to_payload
-from ingest.sources import BadRow, Graveyard, Item, ServerProfile
+from ingest.sources import BadRow, Graveyard, ServerProfile
 from schemas.wire import InvalidRecord, decode
 
 DealDialect = Literal["mt5-manager", "mt5-terminal", "mt4manager", "mt4-cplugin", "ibflow"]

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from ingest.counts import Counts
 from ingest.crm import csv_file as crm_csv
@@ -12,68 +11,24 @@ from ingest.crm import xml_file as crm_xml
 from ingest.formats.csv_rows import column_name, read_header
 from ingest.formats.grid import decoded, page_rows
 from ingest.formats.xlsx import is_workbook
+from ingest.items import Item
 from ingest.mt4 import json_file as mt4_json_file
 from ingest.mt4 import sql_dump as mt4_sql_csv
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.statement_rows import is_statement, workbook_rows
 from ingest.mt5 import deals_csv as mt5_deals_csv
-from ingest.mt5 import deals_csv_fast as mt5_deals_frame
 from ingest.mt5 import json_file as mt5_json_file
 from ingest.mt5 import others as mt5_others
 from ingest.mt5 import report as mt5_report
 from ingest.mt5 import sql_dump as mt5_sql_csv
 from ingest.mt5 import terminal_csv as mt5_terminal_csv
+from ingest.readers.formats import FORMATS, KNOWN, Kind
 from ingest.server_time import EXAMPLES, fixed_offset_note
-from ingest.sources import (
-    EncodedDeals,
-    Item,
-    Lacking,
-    Read,
-    ServerProfile,
-    UnreadableSource,
-    agreeing,
-    check_size,
-)
+from ingest.sources import EncodedDeals, Lacking, ServerProfile, UnreadableSource, agreeing, check_size
 
-Kind = Literal[
-    "mt5-deals-csv",
-    "mt5-sql-csv",
-    "mt5-report",
-    "mt5-terminal-json",
-    "mt5-terminal-csv",
-    "mt5-web-api-json",
-    "mt4-statement",
-    "mt4-json",
-    "mt4-sql-csv",
-    "crm-csv",
-    "crm-xml",
-]
-KNOWN = (
-    "mt5-deals-csv (MT5 Manager, Deals tab, exported as CSV), mt5-sql-csv (the table mt5_deals of a server's"
-    " database, dumped as CSV), mt5-report (MT5 terminal, Trade History Report as HTML or XLSX, or saved as"
-    " CSV), mt5-terminal-json and mt5-terminal-csv (history_deals_get() of the MetaTrader5 package),"
-    " mt5-web-api-json (answers of /api/deal), mt4-statement (MT4 terminal or server, Statement or"
-    " DetailedStatement as HTML, or saved again as XLSX), mt4-json (trades of mt4manager or the CPlugin Web"
-    " API), mt4-sql-csv (the table mt4_trades of a report server, dumped as CSV), crm-csv (our own:"
-    " event,event_id,occurred_at,client_id,…), crm-xml (the same fields: <crm><record><event>…)"
-)
-CRM_KINDS: frozenset[Kind] = frozenset({"crm-csv", "crm-xml"})
-"""What names its servers itself."""
 HEAD_BYTES = 65_536
 HEAD_CHARS = 4_096
 TOP_ROWS = 30
-CALLED: Mapping[Kind, str] = {
-    "mt4-statement": "an MT4 statement",
-    "mt4-json": "JSON of MT4 trades",
-    "mt4-sql-csv": "a dump of MT4's table mt4_trades",
-    "mt5-deals-csv": "the Deals export of MT5 Manager",
-    "mt5-sql-csv": "a dump of MT5's table mt5_deals",
-    "mt5-report": "an MT5 Trade History Report",
-    "mt5-terminal-json": "JSON of an MT5 terminal's deals",
-    "mt5-terminal-csv": "CSV of an MT5 terminal's deals",
-    "mt5-web-api-json": "an answer of MT5's Web API",
-}
-"""What to call an export in a message."""
 MEANINGS: Mapping[str, str] = {
     "--server": "the name of the server it was exported from, as you call it",
     "--timezone": f"the server's clock, such as {EXAMPLES}",
@@ -82,18 +37,6 @@ MEANINGS: Mapping[str, str] = {
     "--margin-mode": "hedging or netting",
 }
 """What each option says that a file may lack."""
-
-READERS: Mapping[Kind, Read] = {
-    "mt5-deals-csv": mt5_deals_csv.read,
-    "mt5-sql-csv": mt5_sql_csv.read,
-    "mt5-report": mt5_report.read,
-    "mt5-terminal-json": mt5_json_file.read,
-    "mt5-terminal-csv": mt5_terminal_csv.read,
-    "mt5-web-api-json": mt5_json_file.read,
-    "mt4-statement": mt4_statement.read,
-    "mt4-json": mt4_json_file.read,
-    "mt4-sql-csv": mt4_sql_csv.read,
-}
 
 _TESTER, _TESTER_TITLE = "strategy tester", "<title>strategy tester:"
 _FIELD = re.compile(rb'"([A-Za-z_]{1,40})"\s*:')
@@ -161,7 +104,7 @@ def read_any(
     if kind == "mt4-statement":
         items = mt4_statement.read(path, profile, received_at, counts, encoding=encoding)
     else:
-        items = READERS[kind](path, profile, received_at, counts)
+        items = FORMATS[kind].read(path, profile, received_at, counts)
     return agreeing(items, profile, path)
 
 
@@ -181,7 +124,9 @@ def read_encoded(
     if profile is not None and not is_said and not encoding and detect(path) == "mt5-deals-csv":
         if counts is not None and profile.clock.is_fixed:
             counts.remarks.append(fixed_offset_note(profile.clock))
-        return mt5_deals_frame.read_encoded(path, profile, received_at, counts)
+        from ingest.mt5 import deals_csv_fast  # noqa: PLC0415  # polars takes half a second to import
+
+        return deals_csv_fast.read_encoded(path, profile, received_at, counts)
     return read_any(path, profile, received_at, counts, encoding=encoding)
 
 
@@ -196,7 +141,7 @@ def lacking(path: Path, profile: ServerProfile, unsaid: tuple[str, ...], encodin
     except Lacking as of_account:
         unsaid += of_account.options
     return Lacking(
-        f"{path.name} is {CALLED[detect(path)]}, and does not say all that is needed",
+        f"{path.name} is {FORMATS[detect(path)].called}, and does not say all that is needed",
         tuple(f"{option} ({MEANINGS[option]})" for option in unsaid),
     )
 

@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Context, Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Literal
 
 from ingest.server_time import MIN_YEAR
 
+Family = Literal["number", "whole", "text", "time"]
+"""What a column's type must be for its text to be exact: see `ingest.sql.database`."""
 ToNumber = Callable[[str | None], str | Decimal | None]
 """Reads a number; what is none is passed on as it is, to be refused with its name."""
 

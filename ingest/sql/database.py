@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pymysql.converters
 from sqlalchemy import URL, ColumnClause, Select, TableClause, create_engine, event, text
@@ -18,12 +18,11 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from ingest.sources import UnreadableSource
+from ingest.sql.cells import Family
 from schemas.errors import Unavailable
 
 Row = Sequence[str | None]
 """A row's cells, in the order of the statement's columns."""
-Family = Literal["number", "whole", "text", "time"]
-"""What a column's type must be for its text to be exact: see `_TYPES`."""
 
 PAGE_ROWS = 5_000
 STATEMENT_ROWS = 100_000

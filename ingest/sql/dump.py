@@ -3,10 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from ingest.formats.csv_rows import Header, split
-from ingest.sources import BadRow
+from ingest.formats.csv_rows import Header, Row, cells_of, check_row, split
+from ingest.sources import BadRow, Graveyard
+from schemas.dead_letters import DeadLetter
 
 NULLS = ("", "NULL", "\\N")
 MAX_ROWS = 2_000_000
@@ -39,3 +40,52 @@ def to_line(cells: Iterable[str], delimiter: str) -> str:
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator="").writerow(cells)
     return text.getvalue()
+
+
+class DumpRows:
+    """Rows of one dump by the names of their columns, and the dead letters of those that cannot be used.
+
+    `said` is what a person said of the file by columns that it lacks: it goes along with a dead letter, so
+    that the row alone is what it was in its file.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        columns: Iterable[str],
+        comment: str,
+        said: Mapping[str, str],
+        graveyard: Graveyard,
+    ) -> None:
+        self.at = {name: header.columns[name.lower()] for name in columns if name.lower() in header.columns}
+        self._header, self._said, self._graveyard = header, said, graveyard
+        # The last cell of a file that was cut off may be half a number; half a comment does no harm.
+        self._may_end_open = header.width - 1 not in (at for name, at in self.at.items() if name != comment)
+
+    def checked(self, row: Row) -> dict[str, str | None]:
+        """The cells of a row as it is first read; raise `BadRow` if it is damaged or cut off."""
+        cells = cells_of(row.raw, self._header.delimiter)
+        check_row(row, len(cells), self._header)
+        if not row.is_ended and not self._may_end_open:
+            raise BadRow(
+                "truncated_row", "the file ends in this row without a line end, so a number may be cut off"
+            )
+        return self._named(cells)
+
+    def named(self, raw: bytes) -> dict[str, str | None]:
+        """The cells of a row that is read again."""
+        return self._named(cells_of(raw, self._header.delimiter))
+
+    def bury(self, raw: bytes, line: int, bad: BadRow) -> DeadLetter:
+        """The dead letter of a row."""
+        cells, is_blanked = kept_cells(raw, self._header, frozenset(self.at.values()))
+        payload = to_line((*cells, *self._said.values()), self._header.delimiter).encode()
+        return self._graveyard.bury(payload, f"line {line}", bad, is_blanked=is_blanked)
+
+    def _named(self, cells: list[str]) -> dict[str, str | None]:
+        return {name: None if cells[at] in NULLS else cells[at] for name, at in self.at.items()}
+
+
+def lacking_columns(header: Header, said: Mapping[str, str]) -> dict[str, str]:
+    """What was said of a file, of the columns it does not have."""
+    return {name: text for name, text in said.items() if name.lower() not in header.columns}

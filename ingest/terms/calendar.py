@@ -7,9 +7,10 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from commission.terms.calendar import PeriodDefined
-from ingest.terms.located import _Located
+from ingest.terms.located import LocatedRecord
 from ingest.terms.yaml_page import Fields, Page
 
+CALENDAR_NEEDED = ("zone", "period", "from", "to")
 MAX_PERIODS = {"day": 3_660, "week": 1_200, "month": 1_200}
 """Ten years of days, a hundred of months."""
 
@@ -21,7 +22,8 @@ def _to_zone(text: str) -> tzinfo | None:
         return None
 
 
-def _read_calendar(page: Page, top: Fields) -> tuple[tzinfo, list[_Located]]:
+def read_calendar(page: Page, top: Fields) -> tuple[tzinfo, list[LocatedRecord]]:
+    """The calendar's zone and its periods."""
     if "calendar" not in top:
         return UTC, []
     keys = page.mapping(
@@ -45,7 +47,7 @@ def _read_calendar(page: Page, top: Fields) -> tuple[tzinfo, list[_Located]]:
         return zone, []
     place = Fields(keys.line_at("from"))
     return zone, [
-        _Located(_period(_NAMES[kind](start), start, end, zone), page.file, place)
+        LocatedRecord(_period(_NAMES[kind](start), start, end, zone), page.file, place)
         for start, end in pairwise(starts)
     ]
 
@@ -108,6 +110,3 @@ def _period(name: str, start: date, end: date, zone: tzinfo) -> PeriodDefined:
         days=days,
         first_weekday=start.weekday(),
     )
-
-
-CALENDAR_NEEDED = ("zone", "period", "from", "to")

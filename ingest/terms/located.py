@@ -1,17 +1,22 @@
-"""Problems of terms with the line they are on."""
+"""Records of terms with the lines they were read from, and the problems of their meaning at those lines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from commission.terms.checks import Subject, TermsProblem, check_terms, named
+from commission.terms.checks.check import check_terms
+from commission.terms.checks.published import Subject, TermsProblem, named
+from commission.terms.market import SymbolDefined
+from commission.terms.partners import PartnerDefined
+from commission.terms.plans import PlanDefined
 from commission.terms.records import TermsRecord
-from ingest.terms.yaml_page import Fields, Place, Problem
-from ingest.terms.yaml_values import line_at
+from ingest.terms.yaml_page import Fields, Page, Place, Problem
+from ingest.terms.yaml_values import line_at, read_value
 from schemas.wire import MAX_RECORD_BYTES, encode
 
 
 @dataclass(frozen=True, slots=True)
-class _Located:
+class LocatedRecord:
     """A record and where it was read; `data` has the names of the record's fields."""
 
     record: TermsRecord
@@ -23,14 +28,41 @@ class _Located:
         return (self.file, line_at(self.data, path))
 
 
-def _check_meaning(
-    found: Sequence[_Located],
+def read_records(
+    page: Page, kind: type[PlanDefined | PartnerDefined], entries: Iterable[tuple[Any, int]], what: str
+) -> list[LocatedRecord]:
+    """Those of the entries that can be read, each with its line."""
+    read = [
+        read_record(page, kind, item, str(item.get("id", what)) if isinstance(item, Fields) else what, line)
+        for item, line in entries
+    ]
+    return [located for located in read if located is not None]
+
+
+def read_record(
+    page: Page,
+    kind: type[PlanDefined | PartnerDefined | SymbolDefined],
+    data: Any,
+    label: str,
+    line: int,
+) -> LocatedRecord | None:
+    """The record of one entry; None, and the problem, if it is none."""
+    record, shaped = read_value(page, kind, data, label, line)
+    return LocatedRecord(record, page.file, shaped) if record is not None else None
+
+
+def check_meaning(
+    found: Sequence[LocatedRecord],
     problems: list[Problem],
     warnings: list[Problem],
     taken: set[Place],
     noise: set[str],
 ) -> None:
-    by_subject: dict[Subject, _Located] = {}
+    """Check the records together; errors go to `problems`, the rest to `warnings`.
+
+    What lies at a place in `taken` or has a code in `noise` only follows from a problem already found.
+    """
+    by_subject: dict[Subject, LocatedRecord] = {}
     for (subject, record), located in zip(named(r.record for r in found), found, strict=True):
         by_subject[subject] = located
         if (size := len(encode([record])[0])) > MAX_RECORD_BYTES:
@@ -43,7 +75,7 @@ def _check_meaning(
             (problems if problem.severity == "error" else warnings).append(Problem(*place, problem.text))
 
 
-def _place_of(problem: TermsProblem, by_subject: dict[Subject, _Located]) -> Place:
+def _place_of(problem: TermsProblem, by_subject: dict[Subject, LocatedRecord]) -> Place:
     for length in range(len(problem.subject), 0, -1):
         if (located := by_subject.get(problem.subject[:length])) is not None:
             return located.place(problem.subject[length:])

@@ -1,7 +1,7 @@
 """Every key of the terms files with its default and an example, made from what reads them.
 
 Keys, types, defaults and meanings are those of the values that `yaml_values.py` reads and of the constants
-that `folder.py` and `feeds.py` check; examples, and the words for the keys of broker.yaml, stand in
+that the reader of each file checks; examples, and the words for the keys of broker.yaml, stand in
 `examples.py`. A key without an example is an error, so no key can be forgotten.
 """
 
@@ -26,10 +26,12 @@ from commission.terms.market import SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import Budget, Clawback, PlanDefined
 from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
-from ingest.terms import feeds, folder
+from ingest.terms import feeds
 from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
+from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
 from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL
+from ingest.terms.symbols import SYMBOL_NEEDED, SYMBOL_OPTIONAL
 from ingest.terms.yaml_values import keys_of, required_keys
 from schemas.plan_schema import docstrings
 
@@ -76,13 +78,13 @@ def _lines() -> Iterator[str]:
     yield from _listed(title, feeds.SQL_NEEDED, feeds.SQL_OPTIONAL, FEED)
     yield from _listed("### feed of kind mt5-web-api", feeds.WEB_NEEDED, feeds.WEB_OPTIONAL, FEED)
     yield from ("## symbols.yaml", "", _yaml("symbols.yaml"))
-    yield from _of(SymbolDefined, only=(*folder.SYMBOL_NEEDED, *folder.SYMBOL_OPTIONAL))
+    yield from _of(SymbolDefined, only=(*SYMBOL_NEEDED, *SYMBOL_OPTIONAL))
     yield from ("## partners.yaml", "", _yaml("partners.yaml"))
     yield from _of(PartnerDefined, more=PARTNER)
     for entry in (ParentLink, PlanAssignment, StatusChange):
         yield from _of(entry)
     yield from ("## rates.yaml", "", _yaml("rates.yaml"))
-    yield from _listed("### an entry of rates", folder.RATES_NEEDED, folder.RATES_OPTIONAL, RATES)
+    yield from _listed("### an entry of rates", RATES_NEEDED, RATES_OPTIONAL, RATES)
     yield from ("## plans.yaml, and the files of plans/", "", _yaml("plans.yaml"))
     yield from _of(PlanDefined)
     yield from _of(DealComponent)
@@ -125,7 +127,7 @@ def _row(cls: type, key: str) -> Row:
     (field,) = (one for one in fields(cls) if one.name == name)
     hint = get_type_hints(cls)[name]
     is_needed = key in required_keys(cls) or key == "kind"
-    needed = is_needed and not (cls is SymbolDefined and key not in folder.SYMBOL_NEEDED)
+    needed = is_needed and not (cls is SymbolDefined and key not in SYMBOL_NEEDED)
     told = docstrings().get(cls.__name__, {}).get(name, "")
     default = "**needed**" if needed else _default(cls, key, field)
     return Row(key, _takes(cls, key, hint), default, example_of(cls, key), " ".join(told.split()))
@@ -146,7 +148,7 @@ def example_of(cls: type, key: str) -> str:
     if get_origin(hint) is Literal:
         options = [option for option in get_args(hint) if option != field.default]
         return str((options or get_args(hint))[0])
-    raise AssertionError(f"{cls.__name__}.{key} has no example; add one to terms_examples.py")
+    raise AssertionError(f"{cls.__name__}.{key} has no example; add one to terms/examples.py")
 
 
 _OWN_DEFAULTS = {

@@ -1,17 +1,20 @@
-"""The servers of broker.yaml."""
+"""broker.yaml: the servers, with the calendar beside them."""
 
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, get_args
 
 from commission.events import Platform
-from commission.terms.checks import CURRENCY
+from commission.terms.checks.published import CURRENCY
 from ingest.server_time import EXAMPLES, parse_rule
 from ingest.sources import MarginMode, check_server
-from ingest.terms.calendar import _read_calendar
+from ingest.terms.calendar import read_calendar
 from ingest.terms.feeds import Feed, read_feed
-from ingest.terms.located import _Located
+from ingest.terms.located import LocatedRecord
 from ingest.terms.yaml_page import Fields, Page, Text
+
+BROKER_NEEDED = ("calendar", "servers")
+SERVER_NEEDED, SERVER_OPTIONAL = ("platform", "timezone"), ("margin_mode", "currency", "close_reopen", "feed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +35,12 @@ class Server:
     """Its symbols that the terms define, for sources that lose the case of theirs."""
 
 
-def _read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[_Located]]:
+def read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[LocatedRecord]]:
+    """The servers by name, the calendar's zone and its periods."""
     top = page.top("broker.yaml")
     if top:
         page.mapping(top, "broker.yaml", required=BROKER_NEEDED)
-    zone, periods = _read_calendar(page, top)
+    zone, periods = read_calendar(page, top)
     servers: dict[str, Server] = {}
     if "servers" in top:
         listed = page.mapping(top["servers"], "servers", line=top.line_at("servers"), optional=None)
@@ -93,7 +97,3 @@ def _to_clock_rule(text: str) -> str | None:
         return parse_rule(text).rule
     except ValueError:
         return None
-
-
-BROKER_NEEDED = ("calendar", "servers")
-SERVER_NEEDED, SERVER_OPTIONAL = ("platform", "timezone"), ("margin_mode", "currency", "close_reopen", "feed")

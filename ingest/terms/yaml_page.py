@@ -212,6 +212,14 @@ def open_page(path: Path, problems: list[Problem]) -> Page | None:
     return None
 
 
+def read_top(page: Page, what: str, keys: Sequence[str], *, unlimited: Sequence[str] = ()) -> Fields:
+    """The mapping a file is; its one key must be there where it has but one."""
+    top = page.top(what, unlimited=unlimited)
+    if top or isinstance(page.root, MappingNode):
+        page.mapping(top, what, required=keys if len(keys) == 1 else (), optional=keys)
+    return top
+
+
 class _NotYaml(ValueError):
     def __init__(self, line: int, text: str) -> None:
         super().__init__(text)

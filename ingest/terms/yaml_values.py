@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 from pydantic import TypeAdapter, ValidationError
 
-from commission.terms.checks import numbered
+from commission.terms.checks.published import numbered
 from commission.terms.components import Cpa, CpaAmount, Cpl
 from commission.terms.partners import ParentLink, PlanAssignment, StatusChange
 from commission.terms.plans import Budget

@@ -8,8 +8,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
-from api.portal import rounded
 from api.portal.chart import HEIGHT, OTHERS, TOP, chart
+from api.portal.render import rounded
 from tests.api.conftest import Browser, browser, insert, partner_row
 
 

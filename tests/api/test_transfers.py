@@ -4,6 +4,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
+from api.shapes.transfers import TransferRow
+from schemas.columns import TRANSFER_COLUMNS
 from tests.api.conftest import Browser, browser, insert, per_lot
 
 
@@ -102,3 +104,8 @@ def test_the_explanation_page_shows_words_and_numbers(http: Browser) -> None:
     for text in ("Meridian (M) earned 3.00 USD", "rate per lot", "broker:expense:per_lot", "3.00000000 USD"):
         assert text in page.text
     assert http.get("/v1/transfers/none/explain?format=html").status_code == 404
+
+
+def test_a_transfer_is_shown_with_every_column() -> None:
+    """The answer's shape is written out for its readers, and has what the table has."""
+    assert set(TRANSFER_COLUMNS) == {*TransferRow.model_fields}

@@ -15,7 +15,7 @@ from commission.client.state import Position
 from commission.draft import Draft
 from commission.events import ChargebackReceived, ClientFlagged, WithdrawalPaid
 from commission.money import plain
-from commission.rating.components import measure
+from commission.rating.components.measure import measure
 from commission.rating.overrides import split
 from commission.terms.catalog import Terms
 from commission.terms.components import (

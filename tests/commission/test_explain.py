@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from commission.events import Deal, ReratingApproved
-from commission.explain import Explanation, explain, words
+from commission.explain import words
+from commission.explain.explanation import Explanation, explain
 from commission.explain.reasons import REASONS
 from commission.outputs import Rejection, Transfer
 from commission.terms.components import Cpa, CpaAmount, RevenueShare, Turnover

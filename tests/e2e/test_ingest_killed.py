@@ -32,12 +32,13 @@ IMPORT = """
 import sys, time
 from pathlib import Path
 from infra.sources.files import Input, feed
-from ingest import mt5_frame_scan, produce
 from ingest.counts import Counts
+from ingest.mt5 import deals_csv_fast_scan
+from ingest.publish import publisher
 from tests.bench_ingest import SERVER
 
 # Small slices and batches, and a pause after each: so that there are moments between.
-mt5_frame_scan.SLICE_ROWS, produce.MAX_BUFFERED_BYTES = 200, 60_000
+deals_csv_fast_scan.SLICE_ROWS, publisher.MAX_BUFFERED_BYTES = 200, 60_000
 feed([Input(Path(sys.argv[1]), SERVER)], sys.argv[2], Counts(), lambda _: time.sleep(0.02))
 """
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from commission.events import Deal
+from ingest.items import Item
 from ingest.server_time import parse_rule
-from ingest.sources import Item, ServerProfile
+from ingest.sources import ServerProfile
 from schemas.dead_letters import DeadLetter
 
 RECEIVED = datetime(2026, 1, 2, tzinfo=UTC)

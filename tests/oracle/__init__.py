@@ -1,5 +1,1 @@
 """An independent, naive answer to what a broker owes; the core is compared with it."""
-
-from tests.oracle.oracle import expected
-
-__all__ = ["expected"]

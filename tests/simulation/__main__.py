@@ -7,8 +7,9 @@ import sys
 import time
 from collections import Counter
 
+from tests.simulation.checks import complete, simulate
 from tests.simulation.plants import BUGS, Bug
-from tests.simulation.simulation import Simulation, complete, simulate
+from tests.simulation.simulation import Simulation
 from tests.simulation.world import Finding
 
 

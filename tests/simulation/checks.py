@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
@@ -14,16 +14,34 @@ from streams.partition import Message, Partition
 from streams.store import MemoryStore
 from tests.simulation.database import rows_of
 from tests.simulation.process import PLACES
+from tests.simulation.simulation import Simulation, in_memory
 from tests.simulation.world import COUNTS, Finding, Place, told
-
-if TYPE_CHECKING:
-    from tests.simulation.simulation import Simulation
 
 Logs = dict[Place, list[Message]]
 SHOWN_CHARS = 400
 
 
-def check(simulation: "Simulation") -> None:
+def simulate(seed: int, **options: Any) -> Simulation:
+    """Run one seed and check it; raise `Finding`, with the seed."""
+    simulation = Simulation(seed, **options)
+    try:
+        complete(simulation)
+    except Finding as finding:
+        raise Finding(f"seed {seed}: {finding}") from finding.__cause__
+    return simulation
+
+
+def complete(simulation: Simulation) -> None:
+    """Run it to its end and check it."""
+    try:
+        with in_memory(simulation.world):
+            simulation.run()
+            check(simulation)
+    finally:
+        simulation.close()
+
+
+def check(simulation: Simulation) -> None:
     """Raise `Finding` for the first promise that was broken."""
     logs = simulation.world.logs
     if not simulation.ingester.is_done:
@@ -53,7 +71,7 @@ def without_repeats(place: Place, log: Sequence[Message]) -> list[Message]:
     return kept
 
 
-def check_folds(simulation: "Simulation", new: Logs) -> None:
+def check_folds(simulation: Simulation, new: Logs) -> None:
     """State and outputs of every partition are those of a fold that nothing disturbed."""
     sent: dict[tuple[Place, str], list[Message]] = defaultdict(list)
     for place, messages in new.items():
@@ -72,7 +90,7 @@ def check_folds(simulation: "Simulation", new: Logs) -> None:
                 )
 
 
-def check_state(simulation: "Simulation", place: Place, fold: Partition) -> None:
+def check_state(simulation: Simulation, place: Place, fold: Partition) -> None:
     """All is applied, and the changelog and the worker's store hold what the fold does."""
     runner = simulation.processes[simulation.owners[place]].runners[place]
     length = len(simulation.world.logs[place])
@@ -98,7 +116,7 @@ def fold_of(place: Place, log: Sequence[Message]) -> tuple[Logs, Partition]:
     return expected, fold
 
 
-def check_database(simulation: "Simulation") -> None:
+def check_database(simulation: Simulation) -> None:
     """The tables hold what the topics say, row by row."""
     stored, expected = simulation.database.tables, rows_of(simulation.world.logs)
     for table, rows in expected.items():
@@ -109,7 +127,7 @@ def check_database(simulation: "Simulation") -> None:
             )
 
 
-def check_ledger(simulation: "Simulation", new: Logs) -> None:
+def check_ledger(simulation: Simulation, new: Logs) -> None:
     """Ids are unique, and the ledger is the one that the pipeline in memory makes of the same story."""
     transfers: dict[str, Transfer] = {}
     for (topic, _), log in new.items():

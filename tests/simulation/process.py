@@ -1,7 +1,8 @@
 """A worker process around the real partition and the real protocol, as Faust and its corrections run them.
 
-Modelled on `streams/runner.py` and `streams/faust_fixes.py`: take up a partition where its state ends, seek,
-resume; messages are fetched into a queue, some fetches around a start are dropped; a hole ends the process.
+Modelled on `streams/runner.py`, `streams/partition_run.py` and `streams/faust_fixes.py`: take up a partition
+where its state ends, seek, resume; messages are fetched into a queue, and some fetches around a start are
+dropped; a hole ends the process.
 """
 
 from collections import deque

@@ -11,7 +11,6 @@ from unittest import mock
 from schemas.wire import batches, decode_batch
 from streams.partition import HoleError, Message
 from tests.simulation import scenario
-from tests.simulation.checks import check
 from tests.simulation.database import Consumer, Database, Killed, Lost
 from tests.simulation.process import PLACES, Parts, Process, Runner
 from tests.simulation.world import Finding, Hazards, Place, Producer, Sending, Task, Wait, World, pause, told
@@ -368,7 +367,8 @@ def in_memory(world: World) -> Iterator[None]:
     """Give the sink a consumer over the world's logs."""
     with (
         mock.patch.multiple("streams.sink", Consumer=lambda _: Consumer(world), AdminClient=_no_admin),
-        mock.patch("streams.sink.decode_batch", remembered),
+        mock.patch("schemas.wire.decode_batch", remembered),
+        mock.patch("streams.sink_rows.decode_batch", remembered),
         mock.patch("streams.partition.decode_batch", remembered),
         mock.patch("streams.partition.batches", partial(batches, max_records=PART_RECORDS)),
     ):
@@ -377,23 +377,3 @@ def in_memory(world: World) -> Iterator[None]:
 
 def _no_admin(_config: object) -> None:
     """The sink asks for log ends by it, which nobody here does."""
-
-
-def simulate(seed: int, **options: Any) -> Simulation:
-    """Run one seed and check it; raise `Finding`, with the seed."""
-    simulation = Simulation(seed, **options)
-    try:
-        complete(simulation)
-    except Finding as finding:
-        raise Finding(f"seed {seed}: {finding}") from finding.__cause__
-    return simulation
-
-
-def complete(simulation: Simulation) -> None:
-    """Run it to its end and check it."""
-    try:
-        with in_memory(simulation.world):
-            simulation.run()
-            check(simulation)
-    finally:
-        simulation.close()

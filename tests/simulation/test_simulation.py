@@ -7,8 +7,9 @@ import pytest
 
 from streams.stages import STAGES
 from tests.simulation import scenario
+from tests.simulation.checks import complete, simulate
 from tests.simulation.plants import BUGS, REMEDIES, Bug
-from tests.simulation.simulation import Simulation, complete, simulate
+from tests.simulation.simulation import Simulation
 from tests.simulation.world import Finding
 
 SEEDS = int(os.environ.get("IBFLOW_SEEDS", "40"))

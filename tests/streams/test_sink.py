@@ -1,7 +1,7 @@
 """What the sink makes of messages: lines for ClickHouse, checked where they come from outside."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -145,6 +145,13 @@ def test_only_good_lines_from_outside_are_stored() -> None:
     for bad in (b"{", b'{"type":"deal"}', good[:-1] + b',"_offset":9}', good[:-1] + b',"deal_key":"x"}'):
         assert outside(good) == outside(good, bad) == outside(bad, good)
     assert {} == outside(b"\x00")
+
+
+def test_two_records_on_one_line_are_what_their_stage_makes_of_them() -> None:
+    """The fold takes both if no line of the message is bad, and neither otherwise; each is a row, or none."""
+    lines = encode([DEAL, replace(DEAL, deal_id="8")])
+    assert outside(*lines) == outside(b",".join(lines))
+    assert outside(lines[0]) == outside(lines[0], b"{", b",".join(lines))
 
 
 def test_a_message_is_archived_as_its_bytes() -> None:

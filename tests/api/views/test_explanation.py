@@ -6,8 +6,9 @@ from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
 from api.queries import transfers as queries
-from api.views.explanation import explain_transfer, to_deal, to_transfer
+from api.views.explanation import explain_transfer, to_deal
 from commission.terms.plans import PlanDefined
+from schemas.columns import to_transfer
 from schemas.wire import encode
 from tests.api.conftest import (
     SOURCE,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from commission.events import LOT_E8, Deal
+from ingest.items import Item
 from ingest.live import comparison
 from ingest.live.comparison import Findings, Held, slices, sweep, tombstone
 from ingest.mt5.record import Money, Mt5Record, to_deals
-from ingest.sources import Item
 from schemas.dead_letters import bury
 from schemas.errors import Unusable
 from tests.ingest.ingest_exports import RECEIVED, mt5

@@ -12,7 +12,8 @@ from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.terms.components import Component
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.dialects import to_record
-from ingest.mt4.record import parent_of, remainder_of, to_deals
+from ingest.mt4.partial_closes import parent_of, remainder_of
+from ingest.mt4.record import to_deals
 from ingest.sources import BadRow, ServerProfile
 from tests.build import Told, at, partner, per_lot, plan, run, symbol
 from tests.ingest.ingest_exports import RECEIVED, mt4, sorted_out, statement, ticket

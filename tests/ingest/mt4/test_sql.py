@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from commission.events import Deal
+from ingest.items import Item
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.sql import Mt4Sql
-from ingest.sources import Item, ServerProfile, UnreadableSource
+from ingest.sources import ServerProfile, UnreadableSource
 from ingest.sql.database import Database
 from schemas.dead_letters import DeadLetter
 from tests.ingest.ingest_exports import RECEIVED, mt4, statement

@@ -1,13 +1,17 @@
 """Files are known by their content."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.readers.detect import detect, read_any
+from ingest.readers.formats import FORMATS, Kind
 from ingest.sources import ServerProfile, UnreadableSource
 from tests.ingest.ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, statement, ticket
 from tests.ingest.ingest_reports import COLUMNS, cash
@@ -97,3 +101,16 @@ def test_random_files(tmp_path: Path, raw: bytes) -> None:
     except UnreadableSource as error:
         kind = str(error)
     assert kind
+
+
+def test_detecting_starts_without_database_or_columns() -> None:
+    """A command that reads a file waits for no database driver, nor for polars before a Deals export."""
+    slow = ("sqlalchemy", "pymysql", "polars", "httpx", "fastapi", "confluent_kafka")
+    code = f"import sys, ingest.readers.detect; print([name for name in {slow} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert said == "[]\n"
+
+
+def test_every_kind_is_listed() -> None:
+    """Each kind that a file can be has its entry in the list of readers."""
+    assert tuple(FORMATS) == get_args(Kind)

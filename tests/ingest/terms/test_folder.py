@@ -15,8 +15,9 @@ from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import Rate
-from ingest.terms.folder import MAX_FILE_BYTES, Broker, InvalidTerms, Problem, load_terms
+from ingest.terms.folder import Broker, InvalidTerms, load_terms
 from ingest.terms.servers import Server
+from ingest.terms.yaml_page import MAX_FILE_BYTES, Problem
 
 GOOD = {
     "broker.yaml": """\

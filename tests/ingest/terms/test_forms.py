@@ -13,7 +13,8 @@ from commission.terms.market import SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import Budget, PlanDefined
 from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
-from ingest.terms.folder import InvalidTerms, PlanFile, load_plan_file, load_terms
+from ingest.terms.folder import InvalidTerms, load_terms
+from ingest.terms.plan_file import PlanFile, load_plan_file
 from ingest.terms.yaml_page import Fields, Text
 
 D = Decimal
@@ -343,6 +344,14 @@ def test_without_any_plans_the_file_is_missed(tmp_path: Path) -> None:
     """Either place may be absent, not both."""
     with pytest.raises(InvalidTerms, match=r"plans.yaml:1: the file cannot be read"):
         load_terms(write_terms(tmp_path))
+
+
+def test_too_many_files_of_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More files than the limit are an error: none is left out in silence."""
+    monkeypatch.setattr("ingest.terms.folder.MAX_PLAN_FILES", 1)
+    files = {"plans/one": PLAN, "plans/two": PLAN.replace("id: p", "id: q")}
+    with pytest.raises(InvalidTerms, match=r"plans:1: there are 2 files of plans; the limit is 1"):
+        load_terms(write_terms(tmp_path, **files))
 
 
 def test_a_version_begins_after_the_one_before(tmp_path: Path) -> None:

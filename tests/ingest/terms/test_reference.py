@@ -16,6 +16,8 @@ from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, PARTNER, RATES, SERVER
 from ingest.terms.feeds import SqlFeed, WebFeed
 from ingest.terms.folder import load_terms
+from ingest.terms.partners import open_partner
+from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
 from ingest.terms.reference import OTHERS, PARTS, example_of, reference, title_of
 from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.yaml_page import open_page
@@ -57,7 +59,7 @@ def test_every_key_of_broker_yaml_is_told() -> None:
     """The words are of the keys that are read, none less and none more; defaults are the readers'."""
     assert set(CALENDAR_NEEDED) == BROKER.keys()
     assert {*SERVER_NEEDED, *SERVER_OPTIONAL} == SERVER.keys()
-    assert {*folder.RATES_NEEDED, *folder.RATES_OPTIONAL} == RATES.keys()
+    assert {*RATES_NEEDED, *RATES_OPTIONAL} == RATES.keys()
     read = {*feeds.SQL_NEEDED, *feeds.SQL_OPTIONAL, *feeds.WEB_NEEDED, *feeds.WEB_OPTIONAL}
     assert read == FEED.keys()
     assert (f"`{feeds.DEFAULT_PORT}`", f"`{feeds.DEFAULT_INTERVAL_S}`") == (
@@ -94,7 +96,7 @@ def reads(tmp_path: Path, cls: Any, keys: list[str]) -> list[str]:
     assert page is not None
     data = page.top("a value")
     if cls is PartnerDefined:
-        folder._open_partner(page, data)
+        open_partner(page, data)
     value, _ = read_value(page, cls, data, "a value", 1)
     assert value is not None or page.problems
     return [str(problem) for problem in page.problems]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
-from commission.terms.checks import TermsProblem, check_terms, named
+from commission.terms.checks.check import check_terms
+from commission.terms.checks.published import TermsProblem, named
 from commission.terms.components import Cpa, CpaAmount, PerLot, SpreadShare
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from commission.terms.checks import TermsProblem, check_terms
+from commission.terms.checks.check import check_terms
+from commission.terms.checks.published import TermsProblem
 from commission.terms.components import (
     CohortBonus,
     CommissionShare,

@@ -1,0 +1,73 @@
+"""A self-contained file of plans: with the symbols, partners and rates they need, and what is expected."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.partners import PartnerDefined
+from commission.terms.plans import PlanDefined
+from ingest.terms.folder import LACKING, InvalidTerms
+from ingest.terms.located import LocatedRecord, check_meaning
+from ingest.terms.partners import read_partners
+from ingest.terms.plans import PLAN_FILE_KEYS, read_plans
+from ingest.terms.rates import read_rates
+from ingest.terms.symbols import read_symbols_of
+from ingest.terms.yaml_page import Items, Problem, open_page, read_top
+
+R = TypeVar("R", SymbolDefined, PlanDefined, PartnerDefined, RatePublished)
+
+DEMO_SERVER = "demo"
+"""The server of the symbols in a self-contained file of plans."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BesidePlans:
+    """What a self-contained file of plans holds beside them: records, and what is expected of them."""
+
+    title: str
+    source: str
+    symbols: tuple[SymbolDefined, ...]
+    partners: tuple[PartnerDefined, ...]
+    rates: tuple[RatePublished, ...]
+    expect: Items
+    """As written: texts, lists and mappings with their `line`; a mapping also tells `line_at(key)`."""
+
+
+class PlanFile(NamedTuple):
+    """A self-contained file of plans."""
+
+    plans: tuple[PlanDefined, ...]
+    rest: BesidePlans
+
+
+def load_plan_file(path: Path) -> PlanFile:
+    """Read a file of plans with the symbols, partners and rates it names; raise `InvalidTerms`.
+
+    Times are UTC, the server is `demo`. The meaning is checked as in a terms folder.
+    """
+    problems: list[Problem] = []
+    page = open_page(path, problems)
+    if page is None:
+        raise InvalidTerms(problems)
+    top = read_top(page, "a file of plans", PLAN_FILE_KEYS, unlimited=("title", "source", "expect"))
+    noise = {code for key in ("symbols", "partners") if key not in top for code in LACKING[f"{key}.yaml"]}
+    symbols = [] if "symbols" not in top else read_symbols_of(page, DEMO_SERVER, top, "symbols")
+    found = [*symbols, *read_plans(page, top), *read_partners(page, top), *read_rates(page, top)]
+    rest = BesidePlans(
+        title=str(top.get("title", "")),
+        source=str(top.get("source", "")),
+        symbols=_records(found, SymbolDefined),
+        partners=_records(found, PartnerDefined),
+        rates=_records(found, RatePublished),
+        expect=Items(top.line_at("expect"), page.items(top, "expect")),
+    )
+    check_meaning(found, problems, [], page.faulty, noise)
+    if problems := [*page.problems, *problems]:
+        raise InvalidTerms(sorted(set(problems), key=lambda problem: (problem.line, problem.text)))
+    return PlanFile(_records(found, PlanDefined), rest)
+
+
+def _records(found: Iterable[LocatedRecord], kind: type[R]) -> tuple[R, ...]:
+    return tuple(located.record for located in found if isinstance(located.record, kind))

@@ -1,0 +1,50 @@
+"""symbols.yaml: the symbols of each server."""
+
+from typing import Any
+
+from commission.terms.market import SymbolDefined
+from ingest.terms.located import LocatedRecord, read_record
+from ingest.terms.servers import Server
+from ingest.terms.yaml_page import Fields, Page, Text, read_top
+from ingest.terms.yaml_values import keys_of
+
+SYMBOL_NEEDED = ("class", "contract_size", "pip", "profit")
+SYMBOL_OPTIONAL = tuple(
+    key for key in keys_of(SymbolDefined) if key not in (*SYMBOL_NEEDED, "server", "symbol")
+)
+
+
+def read_symbols(page: Page, servers: dict[str, Server]) -> list[LocatedRecord]:
+    """The symbols of all servers."""
+    top = read_top(page, "symbols.yaml", ("symbols",))
+    if "symbols" not in top:
+        return []
+    by_server = page.mapping(top["symbols"], "symbols", line=top.line_at("symbols"), optional=None)
+    found: list[LocatedRecord] = []
+    for server in by_server:
+        # Without any server broker.yaml itself is at fault, and says so.
+        if servers and server not in servers:
+            told = f"the server {server} is not in broker.yaml; add it there or correct the name"
+            page.fail(by_server.line_at(server), told)
+        found += read_symbols_of(page, server, by_server, server)
+    return found
+
+
+def read_symbols_of(page: Page, server: str, fields: Fields, key: str) -> list[LocatedRecord]:
+    """The symbols of one server, listed under `key`."""
+    listed = page.mapping(fields[key], f"symbols of {server}", line=fields.line_at(key), optional=None)
+    read = [_read_symbol(page, server, symbol, listed[symbol], listed.line_at(symbol)) for symbol in listed]
+    return [located for located in read if located is not None]
+
+
+def _read_symbol(page: Page, server: str, symbol: str, data: Any, line: int) -> LocatedRecord | None:
+    before = len(page.problems)
+    keys = page.mapping(data, symbol, line=line, required=SYMBOL_NEEDED, optional=SYMBOL_OPTIONAL)
+    if any(key not in keys for key in SYMBOL_NEEDED) and len(page.problems) > before:
+        return None
+    for key, text in (("server", server), ("symbol", symbol), ("canonical", symbol)):
+        if key not in keys:
+            keys.put(key, Text.at(keys.line, text), keys.line)
+    if "standard_contract_size" not in keys:
+        keys.put("standard_contract_size", keys["contract_size"], keys.line_at("contract_size"))
+    return read_record(page, SymbolDefined, keys, symbol, line)

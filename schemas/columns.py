@@ -1,0 +1,24 @@
+"""Tables with a column for every field of a record: the columns' names, and their rows as records again."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from commission.outputs import Statement, Transfer
+
+
+def columns_of(record: type) -> tuple[str, ...]:
+    """The columns of a record's table, in the order of its fields; `type` is the table."""
+    return tuple(field.name for field in fields(record) if field.name != "type")
+
+
+TRANSFER_COLUMNS = columns_of(Transfer)
+STATEMENT_COLUMNS = columns_of(Statement)
+
+
+def to_transfer(row: Mapping[str, Any]) -> Transfer:
+    """The transfer a row holds; columns that were not asked for have their defaults, others are left out."""
+    values = {name: row[name] for name in TRANSFER_COLUMNS if name in row}
+    if "path" in values:
+        values["path"] = tuple(values["path"])
+    return Transfer(**values)

@@ -1,0 +1,27 @@
+"""The terms as a point of their log knew them."""
+
+from typing import Any
+
+from api.ledger import Ledger
+from api.views.terms import terms_view
+from schemas.wire import encode
+from tests.build import at, partner
+
+
+class Archive(Ledger):
+    """A ledger that answers every query with the same rows."""
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self.answer = [*rows]
+
+    def rows(self, _sql: str, **_parameters: Any) -> list[dict[str, Any]]:
+        """The rows."""
+        return self.answer
+
+
+def test_a_bad_line_hides_none_of_its_message() -> None:
+    """The router makes a dead letter of the line alone, and publishes what stands beside it."""
+    (line,) = encode([partner("IB-7 USD")])
+    row = {"_offset": 0, "message": f"{{bad\n{line.decode()}", "stored_at": at(1)}
+    found = terms_view(Archive(row), at(2), "", "", "")
+    assert ["IB-7"] == [known["ib_id"] for known in found["partners"]]
