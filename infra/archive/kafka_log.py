@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from infra.archive.log import BLOCK_MESSAGES, POLL_SECONDS, SILENT_SECONDS, Logged, Stored, _rows_of
+from infra.archive.log import BLOCK_MESSAGES, SILENT_SECONDS, Logged, Stored, ledger_rows
 from infra.connect.topics import partition_counts
 from schemas import positions, topics
 from schemas.errors import Unavailable
 from schemas.stops import Operations, decode_operation
+
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class KafkaLog:
     def stored(self, topic: str, partition: int) -> Iterator[Stored]:
         """The rows the topic holds."""
         reached = self._reached[topic, partition] = {}
-        for stored in _rows_of(self.messages(topic, partition)):
+        for stored in ledger_rows(self.messages(topic, partition)):
             origin, position = positions.origin_of(stored.source)
             reached[origin] = position
             yield stored
