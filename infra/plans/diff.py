@@ -114,7 +114,7 @@ def read_terms(path: Path) -> tuple[TermsRecord, ...]:
         return load_terms(path).records
     if path.is_dir():
         told = (
-            f"{path} is no folder of terms (it has no broker.yaml); give two of these or two files of plans"
+            f"{path} is not a folder of terms (it has no broker.yaml); give two of these or two files of plans"
         )
         raise NotComparable(told)
     return load_cases(path).own
