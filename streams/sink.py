@@ -7,17 +7,16 @@ table keeps one row for each id, so nothing is lost and nothing counts twice.
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
-from concurrent.futures import TimeoutError as FutureTimeout
 
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is exported
+from confluent_kafka.admin import AdminClient
 
 from schemas import positions as sources
 from schemas import topics
 from schemas.positions import Position
+from streams.broker import log_ends
 from streams.sink_rows import INSERT, Rows, log
 
 MAX_BATCH_MESSAGES = 500
@@ -149,16 +148,6 @@ class Sink:
     def positions(self) -> dict[tuple[str, int], int]:
         """The next offset of every partition that is not stored yet."""
         return dict(self._stored)
-
-
-def log_ends(admin: AdminClient, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """The end of each partition's log, in one request; raise `RuntimeError` if Kafka does not tell."""
-    asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in places}  # type: ignore[no-untyped-call] # it has no types
-    try:
-        told = admin.list_offsets(asked, request_timeout=ASK_SECONDS)
-        return {(tp.topic, tp.partition): future.result(ASK_SECONDS).offset for tp, future in told.items()}
-    except (KafkaException, FutureTimeout) as error:
-        raise RuntimeError(f"Kafka does not say how far the topics go: {error}") from None
 
 
 def _check(message: KafkaMessage) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,35 +10,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from schemas.errors import Unavailable
 from schemas.stops import OPERATION, Operation, Operations, decode_operation
 from schemas.topics import OPERATIONS
+from streams.broker import ASK_SECONDS, log_range
 from streams.shielded import whole
 
 log = logging.getLogger("ibflow.worker")
 
-ASK_SECONDS = 10.0
 DELIVERY_MS = 30_000
-AGAIN_SECONDS = 0.5
 RETRY_SECONDS = 1.0
 FETCH_WAIT_MS = 20
-_SETTLING = (
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-)
 Answer = TypeVar("Answer")
-
-
-def ask(question: Callable[[], Answer]) -> Answer:
-    """Ask a broker; one that has just started, or a topic just made, needs a moment to be led."""
-    deadline = time.monotonic() + ASK_SECONDS
-    while True:
-        try:
-            return question()
-        except KafkaException as error:
-            if error.args[0].code() not in _SETTLING or time.monotonic() > deadline:
-                raise
-            time.sleep(AGAIN_SECONDS)
 
 
 class OperationsLog:
@@ -55,8 +34,7 @@ class OperationsLog:
         """Fold everything written before this call; raise `Unavailable` if Kafka does not tell."""
         try:
             consumer = self._consumer or self._connect()
-            place = TopicPartition(OPERATIONS, 0)
-            end = ask(lambda: consumer.get_watermark_offsets(place, ASK_SECONDS))[1]
+            end = log_range(consumer, OPERATIONS, 0)[1]
             while self._next < end:
                 message = consumer.poll(ASK_SECONDS)
                 if message is None:

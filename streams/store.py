@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
 from schemas.topics import MAX_MESSAGE_BYTES
+from streams.broker import log_range
 
 log = logging.getLogger("ibflow.state")
 
@@ -156,7 +157,7 @@ def catch_up(store: Store, kafka: str, topic: str, partition: int) -> int:
         }
     )
     try:
-        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=STALLED_SECONDS)
+        _, end = log_range(consumer, topic, partition, STALLED_SECONDS)
         if store.position > end:
             raise RuntimeError(
                 f"the state of {topic}/{partition} is at {store.position} and the changelog ends at {end}: "

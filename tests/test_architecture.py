@@ -110,12 +110,7 @@ CIRCLES = {
     "commission.explain: explanation <-> render",
 }
 CODE_IN_INIT: set[str] = set()
-PRIVATE = {
-    "infra.archive.log._rows_of",
-    "infra.connect.running_server._state_file",
-    "infra.what_if.income._Deals",
-    "infra.what_if.income._in_currency",
-}
+PRIVATE: set[str] = set()
 """Exceptions: what breaks a rule of the house today. A test fails when one of them no longer does."""
 
 FILE_LINES = {"commission": 350, "schemas": 250, "ingest": 350, "streams": 300, "api": 250, "infra": 350}
@@ -139,7 +134,7 @@ LARGE = {
     "ingest/mt5/record.py::_deal": 51,
     "streams/app.py::build_app": 57,
     "infra/what_if/simulate.py": 405,
-    "infra/plans/diff.py": 410,
+    "infra/plans/diff.py": 408,
     "infra/cli/ingest.py::normalise": 53,
     "infra/cli/reconcile.py::reconcile": 75,
 }

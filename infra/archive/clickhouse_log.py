@@ -1,44 +1,52 @@
 """The archive in ClickHouse: stored rows as the messages they came in."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import clickhouse_connect
 import httpx
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
+from pydantic import Field, TypeAdapter, ValidationError
 
 from commission.outputs import Transfer
 from infra.archive.held_deals import HELD_QUERIES
 from infra.archive.log import (
     BLOCK_MESSAGES,
-    BLOCK_ROWS,
-    CHUNK_BYTES,
-    DECODE_ROWS,
-    ROW_RECORDS,
     SILENT_SECONDS,
     Logged,
+    Row,
     Stored,
 )
 from schemas import positions, topics
 from schemas.columns import STATEMENT_COLUMNS, TRANSFER_COLUMNS
 from schemas.errors import Unavailable
 from schemas.stops import Operations, decode_operation
-from schemas.wire import decode_batch
+from schemas.wire import InvalidRecord, decode_batch, explain_validation
 
-_TRANSFER = ", ".join(f"t.{name} AS {name}" for name in TRANSFER_COLUMNS)
-_STATEMENT = ", ".join(STATEMENT_COLUMNS)
+BLOCK_ROWS = 5_000
+DECODE_ROWS = 500
+CHUNK_BYTES = 1 << 20
+
+
+def _record(kind: str, columns: Iterable[str]) -> str:
+    named = ", ".join(f"t.{name} AS {name}" for name in columns)
+    return f"tuple('{kind}' AS type, {named}) AS record"
+
+
+_TRANSFER = _record("transfer", TRANSFER_COLUMNS)
+_STATEMENT = _record("statement", STATEMENT_COLUMNS)
 _PLAIN = "output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0"
 _AS_MESSAGES = f"SETTINGS max_block_size = {BLOCK_MESSAGES}, {_PLAIN}"
 _AS_RECORDS = (
     f"SETTINGS max_block_size = {BLOCK_ROWS}, date_time_output_format = 'iso', "
-    f"output_format_json_quote_decimals = 1, {_PLAIN}"
+    f"output_format_json_quote_decimals = 1, enable_named_columns_in_function_tuple = 1, {_PLAIN}"
 )
-"""So that a row of JSONEachRow is a line of `schemas.wire`."""
+"""So that the record of a row of JSONEachRow is written as on the wire."""
 
 QUERIES: dict[str, str] = {
     "counts": "SELECT topic, toUInt32(max(partition) + 1) AS count FROM sink_positions GROUP BY topic",
@@ -52,7 +60,7 @@ QUERIES: dict[str, str] = {
         ORDER BY _offset {_AS_MESSAGES}
     """,
     "transfers": f"""
-        SELECT b.source AS source, 'transfer' AS type, {_TRANSFER}
+        SELECT b.source AS source, {_TRANSFER}
         FROM transfers AS t FINAL
         INNER JOIN (
             SELECT _offset, source FROM books FINAL
@@ -61,12 +69,12 @@ QUERIES: dict[str, str] = {
         WHERE t._topic = {{topic:String}} AND t._partition = {{partition:UInt32}} {_AS_RECORDS}
     """,
     "settled": f"""
-        SELECT '' AS source, 'transfer' AS type, {_TRANSFER} FROM transfers AS t FINAL
+        SELECT '' AS source, {_TRANSFER} FROM transfers AS t FINAL
         WHERE t._topic = {{topic:String}} AND t._partition = {{partition:UInt32}} {_AS_RECORDS}
     """,
     "statements": f"""
-        SELECT '' AS source, 'statement' AS type, {_STATEMENT} FROM statements FINAL
-        WHERE _topic = {{topic:String}} AND _partition = {{partition:UInt32}} {_AS_RECORDS}
+        SELECT '' AS source, {_STATEMENT} FROM statements AS t FINAL
+        WHERE t._topic = {{topic:String}} AND t._partition = {{partition:UInt32}} {_AS_RECORDS}
     """,
     "reached": """
         WITH splitByChar('/', splitByChar('|', source)[1]) AS parts
@@ -191,11 +199,9 @@ class ArchiveLog:
         queries = ("settled", "statements") if topic == topics.SETTLEMENTS else ("transfers",)
         for query in queries:
             lines = _lines(self._ask(query, {"topic": topic, "partition": partition}))
-            while block := [_cut(line) for line in islice(lines, DECODE_ROWS)]:
-                records = decode_batch(b"\n".join(record for _, record in block))
-                for (source, _), record in zip(block, records, strict=True):
-                    assert isinstance(record, ROW_RECORDS), "the query names its type"
-                    yield Stored(source, [record])
+            while block := list(islice(lines, DECODE_ROWS)):
+                for row in _decode(block):
+                    yield Stored(row.source, [row.record])
 
     def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
         """The newest message of each origin that is stored; of settlements the archive does not tell."""
@@ -239,10 +245,22 @@ class ArchiveLog:
         return _lines(self._ask(query, parameters))
 
 
-def _cut(line: bytes) -> tuple[str, bytes]:
-    """Take the leading source off a row; what is left is a record's line."""
-    source, rest = line.removeprefix(b'{"source":"').split(b'",', 1)
-    return source.decode(), b"{" + rest
+@dataclass(frozen=True, slots=True)
+class _StoredRow:
+    """A ledger row of the archive, and the source of the message that brought it."""
+
+    source: str
+    record: Annotated[Row, Field(discriminator="type")]
+
+
+_ROWS: TypeAdapter[list[_StoredRow]] = TypeAdapter(list[_StoredRow])
+
+
+def _decode(lines: list[bytes]) -> list[_StoredRow]:
+    try:
+        return _ROWS.validate_json(b"[" + b",".join(lines) + b"]")
+    except ValidationError as error:
+        raise InvalidRecord(explain_validation(error)) from None
 
 
 def _pair(newest: Any) -> tuple[int, int]:

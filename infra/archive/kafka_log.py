@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from infra.archive.log import BLOCK_MESSAGES, POLL_SECONDS, SILENT_SECONDS, Logged, Stored, _rows_of
+from infra.archive.log import BLOCK_MESSAGES, SILENT_SECONDS, Logged, Stored, ledger_rows
 from infra.connect.topics import partition_counts
 from schemas import positions, topics
 from schemas.errors import Unavailable
 from schemas.stops import Operations, decode_operation
+from streams.broker import log_range
+
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,7 @@ class KafkaLog:
 
     def end(self, topic: str, partition: int) -> int:
         """The high watermark."""
-        _, high = self._consumer.get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=SILENT_SECONDS
-        )
-        return int(high)
+        return log_range(self._consumer, topic, partition, SILENT_SECONDS)[1]
 
     def messages(self, topic: str, partition: int, start: int = 0) -> Iterator[Logged]:
         """From `start` to the high watermark as it is now, each offset once and none left out."""
@@ -91,7 +91,7 @@ class KafkaLog:
     def stored(self, topic: str, partition: int) -> Iterator[Stored]:
         """The rows the topic holds."""
         reached = self._reached[topic, partition] = {}
-        for stored in _rows_of(self.messages(topic, partition)):
+        for stored in ledger_rows(self.messages(topic, partition)):
             origin, position = positions.origin_of(stored.source)
             reached[origin] = position
             yield stored

@@ -1,9 +1,7 @@
-"""The books as they were written, message by message: from Kafka, from ClickHouse, or from a server's own.
+"""What every reader of the books gives: their messages, in order, and the ledger rows they brought.
 
-Every reader is a small value that a worker process can be handed, because neither a chDB folder nor a
-Kafka client survives a fork; `open` gives the connection. A chDB folder has one owner, so whoever
-owns it (the running server, or the command itself) streams what the others ask for over HTTP: see
-`add_archive`.
+Where a log is (`LogAt`) is a small value that a worker process can be handed, because neither a chDB folder
+nor a Kafka client survives a fork; `open` gives the connection.
 """
 
 from collections.abc import Iterator
@@ -16,10 +14,6 @@ from schemas.wire import decode_batch
 
 BLOCK_MESSAGES = 100
 """Messages read at once; one has at most a megabyte, nearly all are far smaller."""
-BLOCK_ROWS = 5_000
-DECODE_ROWS = 500
-CHUNK_BYTES = 1 << 20
-POLL_SECONDS = 0.1
 SILENT_SECONDS = 60.0
 """A reader that hears nothing for so long gives up."""
 Row = Transfer | Statement
@@ -77,10 +71,7 @@ class LogAt(Protocol):
         """A context manager that gives the `Log`."""
 
 
-# In memory
-
-
-def _rows_of(messages: Iterator[Logged]) -> Iterator[Stored]:
+def ledger_rows(messages: Iterator[Logged]) -> Iterator[Stored]:
     """The ledger rows of messages; one sent again after a crash counts once, as for every receiver."""
     seen: dict[str, tuple[int, int]] = {}
     for message in messages:
@@ -92,9 +83,3 @@ def _rows_of(messages: Iterator[Logged]) -> Iterator[Stored]:
                 continue
             seen[origin] = position
             yield Stored(source, [one for one in decode_batch(value) if isinstance(one, ROW_RECORDS)])
-
-
-# Kafka
-
-
-# ClickHouse

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from infra.archive.log import Logged, Stored, _rows_of
+from infra.archive.log import Logged, Stored, ledger_rows
 from schemas import positions, topics
 from schemas.stops import Operations, decode_operation
 
@@ -35,7 +35,7 @@ class MemoryLog:
 
     def stored(self, topic: str, partition: int) -> Iterator[Stored]:
         """The rows of each message, once."""
-        return _rows_of(self.messages(topic, partition))
+        return ledger_rows(self.messages(topic, partition))
 
     def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
         """The newest position of each origin."""

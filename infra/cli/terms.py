@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli import plans
 from infra.cli.console import DAILY, Json, out, print_json, told, warn
 
 app = typer.Typer(
@@ -38,12 +39,7 @@ def reference() -> None:
 @app.command("publish")
 def publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
     """Check a folder of terms, run its plans' golden cases, and publish it; the same as `plans publish`."""
-    from infra.plans.suite import publish as run
-    from schemas.settings import Settings
-
-    with told():
-        passed, published = run(folder, Settings())
-    out.print(f"{passed} cases passed; published {published} records")
+    plans.publish(folder)
 
 
 @app.command("publish-rates")

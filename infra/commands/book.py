@@ -23,8 +23,8 @@ from schemas.stops import (
     PartitionStopped,
     Place,
 )
-from streams.sink import log_ends
-from streams.stop_log import OperationsLog, append, ask
+from streams.broker import ask, log_ends
+from streams.stop_log import OperationsLog, append
 
 ASK_SECONDS = 10.0
 

@@ -122,7 +122,9 @@ def counts(settings: Settings, wanted: Wanted) -> list[dict[str, Any]]:
 def fetch(settings: Settings, dead_letter_id: str) -> Letter:
     """One with its bytes; raise `Unusable` if there is none of that id."""
     if not dead_letter_id.isalnum():
-        raise Unusable(f"`{dead_letter_id[:64]}` is no id of a dead letter; see `ibflow dead-letters list`")
+        raise Unusable(
+            f"`{dead_letter_id[:64]}` is not the id of a dead letter; see `ibflow dead-letters list`"
+        )
     told = ask(settings, f"/v1/dead-letters/{dead_letter_id}").json()
     letter = DeadLetter(
         dead_letter_id=told["dead_letter_id"],

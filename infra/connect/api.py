@@ -27,21 +27,19 @@ def ask(settings: Settings, path: str, **wanted: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     given = {name: value for name, value in wanted.items() if value}
     url = None if settings.clickhouse else running_url(settings)
-    answer = None if url is None else _ask_server(f"{url}{path}", given, headers)
-    if answer is None:
+    if url is None:
         answer = _ask_here(settings, path, given, headers)
+    else:
+        answer = _ask_server(f"{url}{path}", given, headers)
     if answer.status_code >= HTTPStatus.BAD_REQUEST:
         failure = Unavailable if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else Unusable
         raise failure(refusal_of(answer))
     return answer
 
 
-def _ask_server(url: str, given: dict[str, str], headers: dict[str, str]) -> httpx.Response | None:
-    """The server's answer; None if it was killed and left its note behind."""
+def _ask_server(url: str, given: dict[str, str], headers: dict[str, str]) -> httpx.Response:
     try:
         return httpx.get(url, params=given, headers=headers, timeout=ASK_SECONDS)
-    except httpx.ConnectError:
-        return None
     except httpx.HTTPError as error:
         raise Unavailable(f"the server did not answer {url}: {error}") from None
 

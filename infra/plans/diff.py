@@ -113,9 +113,7 @@ def read_terms(path: Path) -> tuple[TermsRecord, ...]:
     if is_terms_folder(path):
         return load_terms(path).records
     if path.is_dir():
-        told = (
-            f"{path} is no folder of terms (it has no broker.yaml); give two of these or two files of plans"
-        )
+        told = f"{path} has no broker.yaml; give two folders of terms, or two files of plans"
         raise NotComparable(told)
     return load_cases(path).own
 

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.errors import Unavailable
 from schemas.topics import TOPICS
-from streams.sink import log_ends
+from streams.broker import log_ends
 
 GROUP = "ibflow"
 """The workers' consumer group: the name of the Faust app."""

@@ -3,10 +3,10 @@
 import threading
 from collections.abc import Callable
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen
 from infra.gc_tuning import collect_rarely
 from infra.sources.profiles import profile_of
@@ -57,15 +57,12 @@ def receive(settings: Settings, kafka: str, stop: threading.Event, on_ready: Cal
         app = create_push_app(desk)
         _add_health(app)
         listener = listen(settings.push_host, settings.push_port, "IBFLOW_PUSH_PORT")
+        http = HttpThread(app, "push endpoint", keep_alive_s=KEEP_ALIVE_S)
+        http.start(listener)
         on_ready(f"http://{settings.push_host}:{listener.getsockname()[1]}")
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_S))
-        # In a thread, where uvicorn leaves signals alone: it would end the process before the desk is closed.
-        thread = threading.Thread(target=server.run, args=([listener],), name="push", daemon=True)
-        thread.start()
-        while thread.is_alive() and not stop.wait(WATCH_S):
+        while http.is_alive() and not stop.wait(WATCH_S):
             pass
-        server.should_exit = True
-        thread.join()
+        http.stop(within_s=None)
     finally:
         desk.close()
 

@@ -1,12 +1,9 @@
 """One process for everything that touches the database: sink, API, portal and postbacks."""
 
-import json
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
-import uvicorn
 from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
 
@@ -15,8 +12,9 @@ from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive.http import add_archive
+from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen
-from infra.connect.running_server import _state_file
+from infra.connect.running_server import note_running, note_stopped
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
 from infra.processes.owner import Owner
@@ -24,11 +22,10 @@ from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
 from ingest.publish.publisher import publish_corrections
-from schemas.errors import Unavailable
 from schemas.settings import Settings
 from streams.sink import Sink
 
-READY_SECONDS = 20.0
+STOP_SECONDS = 20.0
 
 
 class Server:
@@ -52,8 +49,7 @@ class Server:
         add_archive(app, self._connect)
         self._push = open_desk(settings, kafka)
         front = with_push(app, self._push) if self._push is not None else app
-        self._uvicorn = uvicorn.Server(uvicorn.Config(front, log_level="warning", lifespan="on"))
-        self._api_thread: threading.Thread | None = None
+        self._api = HttpThread(front, "API")
 
     def start(self) -> None:
         """Start every part in a thread of its own; return once the API answers."""
@@ -64,29 +60,19 @@ class Server:
     def _start_api(self) -> None:
         listener = listen(self._settings.api_host, self._settings.api_port)
         self.url = f"http://{self._settings.api_host}:{listener.getsockname()[1]}"
-        self._api_thread = threading.Thread(
-            target=self._uvicorn.run, kwargs={"sockets": [listener]}, name="api", daemon=True
-        )
-        self._api_thread.start()
-        deadline = time.monotonic() + READY_SECONDS
-        while not self._uvicorn.started:
-            if time.monotonic() > deadline or not self._api_thread.is_alive():
-                raise Unavailable("the API did not start; the log above says why")
-            time.sleep(0.02)
-        _state_file(self._settings).write_text(json.dumps({"url": self.url}), encoding="utf-8")
+        self._api.start(listener)
+        note_running(self._settings, self.url)
 
     def stop(self) -> None:
         """Stop taking requests, finish the batch at hand, close the database."""
-        _state_file(self._settings).unlink(missing_ok=True)
+        note_stopped(self._settings)
         self._dispatcher.stop()
-        self._uvicorn.should_exit = True
-        if self._api_thread is not None:
-            self._api_thread.join(READY_SECONDS)
+        self._api.stop()
         if self._push is not None:
             self._push.close()
         self.sink.stop()
         if self._sink_thread.is_alive():
-            self._sink_thread.join(READY_SECONDS)
+            self._sink_thread.join(STOP_SECONDS)
         self._desk.close()
         self.client.close()
         if self._owner is not None:

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.exceptions import Error
 
 from api.operators import LOCAL, Operator, Operators
 from infra.connect.api import refusal_of
-from infra.connect.running_server import live_url
+from infra.connect.running_server import running_url
 from infra.proposals.desk import ProposalDesk, open_desk
 from schemas.errors import Unavailable, Unusable
 from schemas.proposals import PROPOSALS, Proposal, Wanted
@@ -101,7 +101,7 @@ def desk_of(settings: Settings) -> Iterator[RemoteDesk | LocalDesk]:
 
 def _open(settings: Settings) -> RemoteDesk | LocalDesk:
     token = settings.operator_token.get_secret_value() or settings.api_token.get_secret_value()
-    url = live_url(settings)
+    url = running_url(settings)
     if url is not None:
         return RemoteDesk(url, token)
     operators = Operators.from_settings(settings)

@@ -185,7 +185,7 @@ def _client_doubt(
         text = "some of the client's CPAs and deposits lie outside the window: widen it to have them all"
         return Reason("partly_outside", text, waits=True)
     if record.client_id in heard.withdrew and any(_is_net(output, terms) for output in outputs):
-        text = "withdrawals of the client were counted in net deposits and cannot be counted anew"
+        text = "withdrawals of the client were counted in net deposits and cannot be counted again"
         return Reason("withdrawals_counted", text, waits=True)
     return None
 

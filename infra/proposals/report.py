@@ -21,7 +21,7 @@ def foot_lines(proposal: Proposal) -> Iterator[str]:
     """What is left as it is, who did what, and the next step."""
     preview = proposal.preview
     for doubt in preview.undecided:
-        yield f"[yellow]left as it stands[/]: {escape(doubt.subject)}: {escape(doubt.text)}"
+        yield f"[yellow]left as it is[/]: {escape(doubt.subject)}: {escape(doubt.text)}"
     for step in proposal.steps:
         yield f"{step.state} by {escape(step.by)}, {step.at:%Y-%m-%d %H:%M} UTC {escape(step.note)}".rstrip()
     at = ", ".join(f"{place} {offset}" for place, offset in preview.positions.items())

@@ -21,9 +21,9 @@ def sweeper(
     """
 
     def sweep(since: datetime, until: datetime) -> None:
-        if not settings.clickhouse and running_url(settings) is None:
-            return  # an embedded database is its server's: it is not opened for this
         try:
+            if not settings.clickhouse and running_url(settings) is None:
+                return  # an embedded database is its server's: it is not opened for this
             found = reconcile(settings, Wanted(server, since, until), live_truth(source, ())).record
         except (Unavailable, Unusable) as error:
             tell(f"no sweep is on record for {since:%Y-%m-%d %H:%M} UTC and after: {error}")

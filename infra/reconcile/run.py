@@ -28,7 +28,7 @@ from schemas.errors import Unavailable, Unusable
 from schemas.reconciliations import Reconciliation
 from schemas.settings import Settings
 from schemas.topics import ACCOUNT_BOOK
-from streams.sink import log_ends
+from streams.broker import log_ends
 
 MAX_DELETED = 1_000
 STORE_SECONDS = 120.0

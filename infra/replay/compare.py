@@ -250,7 +250,7 @@ def _fold(log: Log, task: tuple[str, Mapping[str, int], int, Mapping[str, Stored
         note = str(error)
     if not note and tally.next < end:
         note = f"messages from {tally.next} to {end - 1} are missing"
-    stands = "" if fold.stop is None else f"stands at {fold.stop.offset}, see `ibflow book status`"
+    stands = "" if fold.stop is None else f"stopped at {fold.stop.offset}, see `ibflow book status`"
     return Fold(tally.next, tally.hashes, tally.behind, note, stands)
 
 

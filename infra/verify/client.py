@@ -6,7 +6,7 @@ import httpx
 from clickhouse_connect.driver.exceptions import Error
 
 from infra.archive.open import open_history
-from infra.connect.running_server import live_url
+from infra.connect.running_server import running_url
 from infra.connect.settings import clickhouse_client
 from infra.replay.compare import replay
 from infra.replay.pool import Bar, no_bar
@@ -28,7 +28,7 @@ def fetch_report(
     if deep:
         with open_history(settings, from_kafka=False) as (where, source):
             folded = same_books(replay(where, source, workers=workers, bar=bar))
-    url = None if settings.clickhouse else live_url(settings)
+    url = None if settings.clickhouse else running_url(settings)
     if url is not None:
         return _with(_ask(url, settings, folds=folded is None), folded)
     try:

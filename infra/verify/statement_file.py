@@ -60,7 +60,7 @@ def read_statement(path: Path) -> tuple[Statement, list[Transfer]]:
                 rows.append(_proved(record, f"{path}:{number}"))
             else:
                 wanted = "a statement" if number == 1 else "a transfer"
-                raise Unusable(f"{path}:{number}: a {record.type} stands where {wanted} belongs")
+                raise Unusable(f"{path}:{number}: a {record.type} is where {wanted} belongs")
         else:
             raise Unusable(f"{path} has more than {MAX_TRANSFERS:,} transfers")
     if statement is None:

@@ -28,14 +28,15 @@ class Income:
     deals: int = 0
 
 
-def _in_currency(amount: Decimal, source: str, target: str, at: datetime, terms: Terms) -> Decimal | None:
+def convert(amount: Decimal, source: str, target: str, at: datetime, terms: Terms) -> Decimal | None:
+    """An amount at the rate known at a time; None if there was none."""
     if source == target or not amount:
         return amount
     found = terms.convert(source, target, at)
     return None if found is None else found.of(amount)
 
 
-class _Brought(NamedTuple):
+class DealIncome(NamedTuple):
     """What the newest revision of a deal brought; None where it is not known."""
 
     at: datetime
@@ -44,12 +45,12 @@ class _Brought(NamedTuple):
     is_spread_unknown: bool
 
 
-class _Deals:
+class DealIncomes:
     """Every deal's income once, by its newest revision, in one currency."""
 
     def __init__(self, currency: str) -> None:
         self._currency = currency
-        self._brought: dict[str, _Brought] = {}
+        self._brought: dict[str, DealIncome] = {}
         self._revisions: dict[str, tuple[str, ...]] = {}
 
     def see(self, record: RoutedDeal, terms: Terms) -> None:
@@ -62,17 +63,17 @@ class _Deals:
         with localcontext(EXACT):
             self._brought[key] = self._measure(record, terms)
 
-    def _measure(self, record: RoutedDeal, terms: Terms) -> _Brought:
+    def _measure(self, record: RoutedDeal, terms: Terms) -> DealIncome:
         deal = record.deal
         at = deal.occurred_at
         if deal.kind == "commission" and not deal.is_service:
             whole = -(deal.profit + deal.commission + deal.fee)
-            return _Brought(at, self._converted(whole, deal.currency, at, terms), ZERO, False)  # noqa: FBT003
+            return DealIncome(at, self._converted(whole, deal.currency, at, terms), ZERO, False)  # noqa: FBT003
         if deal.kind != "trade" or deal.is_service:
-            return _Brought(at, ZERO, ZERO, False)  # noqa: FBT003
+            return DealIncome(at, ZERO, ZERO, False)  # noqa: FBT003
         spread, is_unknown = self._spread(record, terms)
         paid = -(deal.commission + deal.fee)
-        return _Brought(at, self._converted(paid, deal.currency, at, terms), spread, is_unknown)
+        return DealIncome(at, self._converted(paid, deal.currency, at, terms), spread, is_unknown)
 
     def _spread(self, record: RoutedDeal, terms: Terms) -> tuple[Decimal | None, bool]:
         """The spread on what the deal closed: a round trip pays it once, and plans measure it there."""
@@ -91,7 +92,7 @@ class _Deals:
         return self._converted(worth, symbol.profit_currency, deal.occurred_at, terms), False
 
     def _converted(self, amount: Decimal, source: str, at: datetime, terms: Terms) -> Decimal | None:
-        return _in_currency(amount, source, self._currency, at, terms)
+        return convert(amount, source, self._currency, at, terms)
 
     def times(self) -> Iterable[tuple[str, datetime]]:
         """Every deal's own time."""

@@ -30,7 +30,7 @@ from commission.terms.records import TermsRecord
 from infra.archive.log import Log, LogAt, Logged
 from infra.replay.fold import Refold
 from infra.replay.pool import Bar, Pool, no_bar, report
-from infra.what_if.income import ZERO, Income, _Deals, _in_currency
+from infra.what_if.income import ZERO, DealIncomes, Income, convert
 from infra.what_if.result import Line, Move, WhatIf, Window
 from schemas import topics
 from schemas.errors import Unavailable
@@ -181,7 +181,7 @@ class _ClientFold:
         self.costs = {name: Costs() for name in VARIANTS}
         self.origins: dict[str, dict[str, Origin]] = {name: {} for name in VARIANTS}
         self.fates: dict[str, dict[str, str]] = {name: {} for name in VARIANTS}
-        self.deals = _Deals(task.currency)
+        self.deals = DealIncomes(task.currency)
         self.countries: dict[str, str] = {}
         self.files: dict[tuple[str, int], BinaryIO] = {}
         self.terms_seen = -1
@@ -285,7 +285,7 @@ def _spend(
     else:
         return
     costs.add(names, amount, row.currency)
-    converted = _in_currency(amount, row.currency, task.currency, at, terms)
+    converted = convert(amount, row.currency, task.currency, at, terms)
     if converted is None:
         costs.unconverted += 1
     else:

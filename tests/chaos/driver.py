@@ -26,7 +26,7 @@ from infra.processes.server import Server
 from infra.processes.supervisor import Process
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
-from streams.sink import log_ends
+from streams.broker import log_ends
 from tests.chaos.disk import Disk, limit_files
 from tests.chaos.feeder import STOP, Cursor
 from tests.chaos.plan import SPARE, WORKERS, Fault, plan

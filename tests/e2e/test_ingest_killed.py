@@ -21,6 +21,7 @@ from infra.sources.profiles import profile_of
 from ingest.mt5.deals_csv import read
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import Record, decode_batch, encode
+from streams.broker import log_range
 from tests import deals_file
 from tests.bench_ingest import SERVER
 from tests.synthetic import Synthetic
@@ -81,7 +82,7 @@ def _written(watch: Consumer) -> int:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            return sum(watch.get_watermark_offsets(place, timeout=30)[1] for place in places)
+            return sum(log_range(watch, place.topic, place.partition)[1] for place in places)
         except KafkaException:  # a partition just made has no leader yet
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS
+from streams.broker import log_range
 
 
 @dataclass
@@ -25,8 +26,7 @@ class Broker:
         )
         found = []
         for number in range(self.partitions[topic]):
-            place = TopicPartition(topic, number)
-            low, high = consumer.get_watermark_offsets(place, timeout=10)
+            low, high = log_range(consumer, topic, number)
             consumer.assign([TopicPartition(topic, number, low)])
             while len([m for m in found if m.partition() == number]) < high - low:
                 message = consumer.poll(10)

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import partition_of
 from schemas.wire import Record, encode
+from streams.broker import log_range
 from tests.rivals import job
 from tests.synthetic import Synthetic
 
@@ -96,7 +97,7 @@ def _produce(kafka: str, records: Sequence[Record]) -> None:
 def _await(consumer: Consumer, outputs: int) -> None:
     places = [TopicPartition(job.OUT, number) for number in range(job.PARTITIONS)]
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (found := sum(consumer.get_watermark_offsets(place, 10)[1] for place in places)) < outputs:
+    while (found := sum(log_range(consumer, place.topic, place.partition)[1] for place in places)) < outputs:
         if time.monotonic() > deadline:
             raise TimeoutError(f"after {PATIENCE_SECONDS:.0f} s {found} of {outputs} transfers are there")
         time.sleep(0.05)

@@ -25,6 +25,7 @@ from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from streams import faust_fixes
 from streams.app import build_app
+from streams.broker import log_range
 from tests import services
 from tests.synthetic import Synthetic
 
@@ -175,7 +176,7 @@ def let_commits_run_ahead(stack: Stack, work: Callable[[], object]) -> None:
     group = "ibflow"
     consumer = KafkaConsumer({"bootstrap.servers": stack.kafka, "group.id": group})
     ends = [
-        TopicPartition(topic, number, consumer.get_watermark_offsets(TopicPartition(topic, number))[1])
+        TopicPartition(topic, number, log_range(consumer, topic, number)[1])
         for topic in ("account-book", "client-book", "partner-book")
         for number in range(4)
     ]

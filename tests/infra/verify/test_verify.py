@@ -211,7 +211,7 @@ def test_replay_ends_where_a_partition_stands(empty: Client) -> None:
     stop = operations_at(0)[0]
     store(empty, RECORDS, [stop])
     (finding,) = [f for f in verify(empty).findings if f.invariant == "same books, same ledger"]
-    assert "stands at 0" in finding.figures
+    assert "stopped at 0" in finding.figures
 
 
 @pytest.mark.parametrize("ledger", ["chdb"], indirect=True)

@@ -17,6 +17,7 @@ from commission.events import Deal
 from infra.connect.topics import ensure_topics
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import decode_batch
+from streams.broker import log_range
 from tests.ingest.sql_server import MT5_DEALS, SqlServer, deal
 from tests.services import kafka
 
@@ -76,7 +77,7 @@ def arrived(servers: str) -> list[str]:
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "test", "enable.auto.commit": False})
     numbers = list[str]()
     for partition in range(PARTITIONS):
-        low, high = consumer.get_watermark_offsets(TopicPartition(ACCOUNT_BOOK, partition), timeout=10)
+        low, high = log_range(consumer, ACCOUNT_BOOK, partition)
         consumer.assign([TopicPartition(ACCOUNT_BOOK, partition, low)])
         for _ in range(high - low):
             message = consumer.poll(10)

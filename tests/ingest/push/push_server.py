@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from ingest.publish.request_publisher import Courier
 from ingest.push.app import Desk, create_push_app
@@ -18,6 +18,7 @@ from ingest.push.senders import Senders
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS
 from schemas.wire import decode_batch
+from streams.broker import log_range
 from tests.ingest.ingest_exports import mt4, mt5
 
 MT5_TOKEN, MT4_TOKEN, CRM_TOKEN = "token-of-live5", "token-of-live4", "token-of-the-crm"
@@ -89,13 +90,7 @@ class Log:
                 self._next[topic, number] = self._high(topic, number)
 
     def _high(self, topic: str, number: int) -> int:
-        for _ in range(50):
-            try:
-                _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
-                return int(high)
-            except KafkaException:  # a topic just made has no leader yet
-                time.sleep(0.1)
-        raise TimeoutError(topic)
+        return log_range(self._consumer, topic, number)[1]
 
     def messages(self, topic: str) -> list[tuple[int, bytes]]:
         """Partition and value of every message of a topic since the last time this was asked."""
