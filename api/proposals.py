@@ -4,7 +4,7 @@ from typing import Protocol
 
 from api.operators import Operator
 from schemas.errors import Unusable
-from schemas.proposals import Change, Proposal, Wanted
+from schemas.proposals import Change, Proposal, ProposalRequest
 
 
 class ProposalRefused(Unusable):
@@ -18,7 +18,7 @@ class UnknownProposal(Unusable):
 class Proposals(Protocol):
     """Proposals to correct what is posted."""
 
-    def create(self, wanted: Wanted, by: Operator) -> Proposal:
+    def create(self, wanted: ProposalRequest, by: Operator) -> Proposal:
         """Compute what it would post, and keep it."""
 
     def newest(self, limit: int, after: tuple[str, str] | None = None) -> list[Proposal]:

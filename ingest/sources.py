@@ -10,7 +10,7 @@ from commission.events import Deal, Platform
 from ingest.counts import Counts
 from ingest.items import Item
 from ingest.server_time import ServerClock
-from schemas.dead_letters import DeadLetter, bury
+from schemas.dead_letters import DeadLetter, to_dead_letter
 from schemas.errors import Unusable
 
 MarginMode = Literal["hedging", "netting"]
@@ -50,7 +50,7 @@ class UnreadableSource(Unusable):
     """A whole file that cannot be used; the message says what it should have been."""
 
 
-class Lacking(UnreadableSource):
+class MissingOptions(UnreadableSource):
     """A file that can be used once it is said what it does not say itself: the options to say it with."""
 
     def __init__(self, reason: str, options: tuple[str, ...]) -> None:
@@ -58,12 +58,12 @@ class Lacking(UnreadableSource):
         self.reason = reason
         self.options = options
 
-    def beside(self, first: "Lacking | None") -> "Lacking":
+    def beside(self, first: "MissingOptions | None") -> "MissingOptions":
         """This and what else is missing, in one."""
-        return self if first is None else Lacking(first.reason, (*first.options, *self.options))
+        return self if first is None else MissingOptions(first.reason, (*first.options, *self.options))
 
 
-class BadRow(ValueError):
+class RowRejected(ValueError):
     """One row that cannot be used; never leaves the room, a reader buries the row."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -103,7 +103,7 @@ class ServerProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AccountOptions:
     """What a person says of a file that does not say it itself; a file that says another is refused."""
 
     login: int | None = None
@@ -112,7 +112,7 @@ class Said:
     columns: tuple[str, ...] = ()
 
 
-NOTHING_SAID = Said()
+NO_OPTIONS = AccountOptions()
 
 
 class Read(Protocol):
@@ -150,7 +150,7 @@ class LiveSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Graveyard:
+class DeadLetterWriter:
     """Buries the rows of one file."""
 
     source: str
@@ -158,9 +158,11 @@ class Graveyard:
     server: str = ""
     header: str = ""
 
-    def bury(self, payload: bytes, position: str, bad: BadRow, *, is_blanked: bool = False) -> DeadLetter:
+    def to_dead_letter(
+        self, payload: bytes, position: str, bad: RowRejected, *, is_blanked: bool = False
+    ) -> DeadLetter:
         """Make the dead letter of `payload`, read at `position`, for what `bad` says."""
-        return bury(
+        return to_dead_letter(
             payload,
             source=self.source,
             position=position,

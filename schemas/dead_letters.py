@@ -83,7 +83,7 @@ DEAD_LETTER_RECORD: TypeAdapter[DeadLetter | DeadLetterDecision] = TypeAdapter(
 """What the topic holds."""
 
 
-def bury(
+def to_dead_letter(
     payload: bytes,
     *,
     source: str,

@@ -17,7 +17,7 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Wanted(_Value):
+class ProposalRequest(_Value):
     """Which deals are to be rated again, by the terms and links known now."""
 
     title: Annotated[str, Field(min_length=1, max_length=200, description="Why, for whoever approves it.")]
@@ -101,7 +101,7 @@ class Proposal(_Value):
     state: State
     created_by: str
     created_at: datetime
-    wanted: Wanted
+    wanted: ProposalRequest
     preview: Preview
     steps: tuple[Step, ...]
 

@@ -101,7 +101,7 @@ def decode_reconciliation(message: bytes | str) -> Reconciliation | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class CoverageGap:
     """A stretch of a server's deals that is not known to be complete."""
 
     server: str
@@ -115,10 +115,10 @@ class Hole:
         return self.starts_at < ends_at and starts_at < self.ends_at
 
 
-def open_holes(reconciliations: Iterable[Reconciliation]) -> list[Hole]:
+def open_gaps(reconciliations: Iterable[Reconciliation]) -> list[CoverageGap]:
     """What sweeps left unresolved and no later sweep of the same stretch and accounts has closed."""
     newest = sorted(reconciliations, key=lambda found: found.finished_at, reverse=True)
-    holes: list[Hole] = []
+    holes: list[CoverageGap] = []
     for number, found in enumerate(newest):
         if found.unresolved <= 0:
             continue
@@ -126,7 +126,7 @@ def open_holes(reconciliations: Iterable[Reconciliation]) -> list[Hole]:
         for later in newest[:number]:
             if _covers_accounts(later, found):
                 stretches = _without(stretches, later.starts_at, later.ends_at)
-        holes += [Hole(found.server, *stretch, found) for stretch in stretches]
+        holes += [CoverageGap(found.server, *stretch, found) for stretch in stretches]
     return sorted(holes, key=lambda hole: (hole.server, hole.starts_at, hole.ends_at))
 
 

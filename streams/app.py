@@ -49,7 +49,7 @@ def build_app(
     by_topic = {runner.stage.topic: runner for runner in runners}
 
     async def resume_offset(tp: TP) -> int | None:
-        return await by_topic[tp.topic].take_up(tp.partition) if tp.topic in by_topic else None
+        return await by_topic[tp.topic].restore(tp.partition) if tp.topic in by_topic else None
 
     app.resume_offset = resume_offset
 

@@ -18,8 +18,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
 from schemas.topics import MAX_MESSAGE_BYTES
-from streams.shielded import whole
-from streams.store import Changes, MemoryStore, RocksStore, Store, catch_up, origin_of
+from streams.shielded import shielded
+from streams.store import Changes, KeyValueStore, MemoryStore, RocksStore, catch_up, origin_of
 
 log = logging.getLogger("ibflow.changelog")
 
@@ -42,7 +42,7 @@ class Changelog:
         """`folder` is where RocksDB keeps the state; None keeps it in memory."""
         self._kafka, self._topic, self._partition, self._folder = kafka, topic, partition, folder
         self._producer: AIOKafkaProducer | None = None
-        self._store: Store | None = None
+        self._store: KeyValueStore | None = None
         self._end = 0
         self._generation = 0
         self._lock = asyncio.Lock()
@@ -53,7 +53,7 @@ class Changelog:
         return self._generation
 
     @property
-    def store(self) -> Store:
+    def store(self) -> KeyValueStore:
         """The state as far as it was recovered and taken in."""
         assert self._store is not None, f"{self._topic}/{self._partition} is not open"
         return self._store
@@ -81,7 +81,7 @@ class Changelog:
         cancelled, an opening goes on to its end, and the next one waits for it.
         """
         self._generation += 1
-        return await whole(self._open())
+        return await shielded(self._open())
 
     async def _open(self) -> int:
         async with self._lock:
@@ -112,7 +112,7 @@ class Changelog:
             self._store = self._new_store()
         return catch_up(self._store, self._kafka, self._topic, self._partition)
 
-    def _new_store(self) -> Store:
+    def _new_store(self) -> KeyValueStore:
         if self._folder is None:
             return MemoryStore()
         origin = f"{origin_of(self._kafka, self._topic)}/{self._partition}"

@@ -22,7 +22,7 @@ from commission.terms.partner_tree import sort_out
 from commission.terms.records import TermsFact
 from schemas import positions as sources
 from schemas import topics
-from schemas.dead_letters import DEAD_LETTER, DeadLetter, bury
+from schemas.dead_letters import DEAD_LETTER, DeadLetter, to_dead_letter
 from schemas.positions import Position
 from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
 from streams.stages import Stage
@@ -32,7 +32,7 @@ MAX_CACHED_STATES = 200_000
 """Decoded states kept at hand for each partition; the store holds all of them."""
 
 
-class Store(Protocol):
+class PartitionStore(Protocol):
     """Encoded state by key: in memory, or a changelog with its store."""
 
     def get(self, key: bytes, /) -> bytes | None:
@@ -45,12 +45,12 @@ class Store(Protocol):
         """The keys that begin with `prefix`."""
 
 
-class HoleError(RuntimeError):
+class OffsetGapError(RuntimeError):
     """An offset is missing between the last applied message and this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
+class Checkpoint:
     """How far a partition has come; written with every message's state, in one atomic batch."""
 
     offset: int = -1
@@ -76,7 +76,7 @@ class Step:
 
     messages: tuple[Message, ...]
     state: dict[bytes, bytes | None]
-    applied: Applied
+    applied: Checkpoint
     terms: Terms
     decoded: Mapping[str, State | None]
 
@@ -89,8 +89,8 @@ class Partition:
     number: int
     counts: Mapping[str, int]
     """Partitions of each topic that outputs go to."""
-    store: Store
-    applied: Applied = field(default_factory=Applied)
+    store: PartitionStore
+    applied: Checkpoint = field(default_factory=Checkpoint)
     terms: Terms = field(default_factory=Terms)
     cache: dict[str, State | None] = field(default_factory=dict)
     ahead: dict[bytes, bytes | None] = field(default_factory=dict)
@@ -99,12 +99,14 @@ class Partition:
     """Offset → why a person decided that its message takes effect as an empty one."""
 
     @classmethod
-    def recover(cls, stage: Stage, number: int, counts: Mapping[str, int], store: Store) -> "Partition":
+    def recover(
+        cls, stage: Stage, number: int, counts: Mapping[str, int], store: PartitionStore
+    ) -> "Partition":
         """Take up a partition where its stored state ends."""
         partition = cls(stage, number, counts, store)
         found = store.get(partition.key("@"))
         if found is not None:
-            partition.applied = _adapter(Applied).validate_json(found)
+            partition.applied = _adapter(Checkpoint).validate_json(found)
         for block in range(partition.applied.terms):
             news = store.get(partition.key(f"@terms/{block}"))
             assert news is not None, f"{stage.name}/{number}: the state lacks terms {block}"
@@ -121,7 +123,7 @@ class Partition:
         if offset <= self.applied.offset:
             return None
         if offset != self.applied.offset + 1:
-            raise HoleError(
+            raise OffsetGapError(
                 f"{self.stage.topic}/{self.number}: offset {offset} follows {self.applied.offset}; "
                 "messages in between were not delivered"
             )
@@ -155,7 +157,7 @@ class Partition:
         self.cache.update((key, value) for key, value in step.decoded.items() if key[0] in hot)
         self.applied, self.terms = step.applied, step.terms
 
-    def _fold(self, applied: Applied, value: bytes, received_at: datetime) -> Step:
+    def _fold(self, applied: Checkpoint, value: bytes, received_at: datetime) -> Step:
         records, letters = self._decode(applied.offset, value, received_at)
         if self.stage.broadcasts:
             records, refused = self._sort_out(records, applied.offset, received_at)
@@ -185,10 +187,10 @@ class Partition:
             messages.extend(self._broadcast(applied.offset, whole))
         return Step(tuple(messages), state, applied, terms, draft.writes)
 
-    def _skip(self, applied: Applied, value: bytes, why: str, received_at: datetime) -> Step:
+    def _skip(self, applied: Checkpoint, value: bytes, why: str, received_at: datetime) -> Step:
         """Bury every line, and change nothing else."""
         letters = [
-            self._bury(line, applied.offset, number, "skipped", why, received_at)
+            self._to_dead_letter(line, applied.offset, number, "skipped", why, received_at)
             for number, line in enumerate(value.split(b"\n"), 1)
             if line.strip()
         ]
@@ -218,7 +220,7 @@ class Partition:
         """Read a batch, and bury the lines that cannot be used."""
         records, bad = decode_lines(value, self._check_accepted)
         return records, [
-            self._bury(line, offset, number, "invalid_record", reason, received_at)
+            self._to_dead_letter(line, offset, number, "invalid_record", reason, received_at)
             for number, line, reason in bad
         ]
 
@@ -229,7 +231,7 @@ class Partition:
         news = [record for record in records if isinstance(record, TERMS_TYPES)]
         refused = {id(record): why for record, why in sort_out(self.terms, news)}
         letters = [
-            bury(
+            to_dead_letter(
                 encode([record])[0],
                 source=f"topic {self.stage.topic}",
                 position=f"{self.number}/{offset} record {number}",
@@ -242,10 +244,10 @@ class Partition:
         ]
         return [record for record in records if id(record) not in refused], letters
 
-    def _bury(
+    def _to_dead_letter(
         self, line: bytes, offset: int, number: int, code: str, reason: str, received_at: datetime
     ) -> DeadLetter:
-        return bury(
+        return to_dead_letter(
             line,
             source=f"topic {self.stage.topic}",
             position=f"{self.number}/{offset} line {number}",

@@ -18,7 +18,7 @@ from schemas.topics import SOURCE_HEADER
 from streams.changelog import Changelog, FencedError, StoreError
 from streams.exit_codes import ExitCode, end_process
 from streams.faust_fixes import App, Consumer, Producer
-from streams.partition import HoleError, Message, Partition
+from streams.partition import Message, OffsetGapError, Partition
 from streams.partition_run import PartitionRun
 from streams.protocol import Incoming, apply
 from streams.stages import Stage
@@ -79,7 +79,7 @@ class BookRunner:
         """Whether a partition waits for a decision."""
         return any(run.stop is not None for run in self.runs.values())
 
-    async def take_up(self, number: int) -> int:
+    async def restore(self, number: int) -> int:
         """Become the partition's only writer and recover its state; the first offset it still needs.
 
         A message of it that is still under way in this worker is not committed any more: its append is
@@ -217,7 +217,7 @@ class BookRunner:
         run.is_log_read = True
 
     async def _fail(self, run: PartitionRun, offset: int, cause: Cause, error: Exception) -> None:
-        if isinstance(error, HoleError):
+        if isinstance(error, OffsetGapError):
             end_process(ExitCode.OFFSET_GAP, str(error))
         if isinstance(error, FencedError):
             end_process(ExitCode.FENCED, f"{error} by another worker")

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-log = logging.getLogger("ibflow.whole")
+log = logging.getLogger("ibflow.shielded")
 
 Result = TypeVar("Result")
 
 
-async def whole(work: Coroutine[Any, Any, Result]) -> Result:
+async def shielded(work: Coroutine[Any, Any, Result]) -> Result:
     """Await work that is not cancelled with its caller, so that its locks are held until its thread ends.
 
     A thread cannot be stopped: cancelled without this, it would go on beside the next one, with the same

@@ -11,7 +11,7 @@ from schemas.errors import Unavailable
 from schemas.stops import OPERATION, Operation, Operations, decode_operation
 from schemas.topics import OPERATIONS
 from streams.broker import ASK_SECONDS, log_range
-from streams.shielded import whole
+from streams.shielded import shielded
 
 log = logging.getLogger("ibflow.worker")
 
@@ -84,7 +84,7 @@ class SharedLog:
         """Everything written before this call; wait for Kafka as long as it takes."""
         while True:
             try:
-                return await whole(self._alone(self._log.read))
+                return await shielded(self._alone(self._log.read))
             except Unavailable as error:
                 log.warning("%s; trying again", error)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -106,7 +106,7 @@ class SharedLog:
 
     async def close(self) -> None:
         """Leave the broker until the next `read`."""
-        await whole(self._alone(self._log.close))
+        await shielded(self._alone(self._log.close))
 
     async def _alone(self, use: Callable[[], Answer]) -> Answer:
         async with self._lock:

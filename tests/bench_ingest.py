@@ -22,7 +22,7 @@ from infra.local_kafka.local import LocalKafka
 from infra.sources.files import Input, feed, read_inputs
 from ingest.counts import Counts
 from ingest.publish.publisher import publish
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 from schemas.topics import ACCOUNT_BOOK
 from tests.deals_file import write_deals
 from tests.peak import peak_mb
@@ -32,7 +32,9 @@ ROW_LANE_SHARE = 10
 """The row lane gets a tenth of the rows: a rate is a rate."""
 SMALL, LARGE = 500_000, 5_000_000
 PARTITIONS = 4
-SERVER = Server(server="Broker-Live01", platform="mt5", timezone="America/New_York+7h", margin_mode="hedging")
+SERVER = BrokerServer(
+    server="Broker-Live01", platform="mt5", timezone="America/New_York+7h", margin_mode="hedging"
+)
 
 
 @dataclass(frozen=True, slots=True)

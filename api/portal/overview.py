@@ -13,7 +13,7 @@ from api.queries.operations import stopped_partitions
 from api.queries.partners import tree, walk
 from api.queries.periods import interval, periods
 from api.queries.transfers import TransferFilter
-from schemas.reconciliations import Hole
+from schemas.reconciliations import CoverageGap
 from schemas.stops import PartitionStopped
 
 NEWEST = 15
@@ -62,7 +62,7 @@ class Overview:
     """Of the period and currency that are chosen."""
     names: dict[str, str]
     balance: dict[str, Any]
-    holes: list[Hole]
+    holes: list[CoverageGap]
     """Stretches of the interval whose deals are not known to be complete."""
     twice: int
     """Native payments of the interval for what we pay as well."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
-from schemas.reconciliations import DayVolume, Hole, Reconciliation, decode_reconciliation, open_holes
+from schemas.reconciliations import CoverageGap, DayVolume, Reconciliation, decode_reconciliation, open_gaps
 
 MAX_SWEEPS = 5_000
 """Newest sweeps looked at for holes: half a year of hourly ones of a server."""
@@ -45,12 +45,12 @@ def reconciliations(ledger: Ledger, server: str, limit: int, cursor: str = "") -
     return {**result, "items": [row["sweep"] for row in result["items"]]}
 
 
-def holes(ledger: Ledger) -> list[Hole]:
+def holes(ledger: Ledger) -> list[CoverageGap]:
     """What sweeps left unresolved and none has closed since."""
-    return open_holes(_sweeps(ledger))
+    return open_gaps(_sweeps(ledger))
 
 
-def statement_holes(found: Sequence[Hole], statement: Row) -> int:
+def statement_holes(found: Sequence[CoverageGap], statement: Row) -> int:
     """The open holes that a deal of this statement may be in."""
     return sum(hole.overlaps(statement["starts_at"], statement["ends_at"]) for hole in found)
 
@@ -58,7 +58,7 @@ def statement_holes(found: Sequence[Hole], statement: Row) -> int:
 def meters(ledger: Ledger) -> list[dict[str, Any]]:
     """Each server without its days: what a health check can afford to ask."""
     sweeps = _sweeps(ledger)
-    found, known = open_holes(sweeps), {row["server"]: row for row in ledger.rows(_SERVERS)}
+    found, known = open_gaps(sweeps), {row["server"]: row for row in ledger.rows(_SERVERS)}
     return [
         _meter(server, known.get(server), [s for s in sweeps if s.server == server], found)
         for server in sorted({*known, *(sweep.server for sweep in sweeps)})
@@ -68,7 +68,7 @@ def meters(ledger: Ledger) -> list[dict[str, Any]]:
 def completeness(ledger: Ledger) -> list[dict[str, Any]]:
     """Each server with its holes, its last sweep and its days, newest first."""
     sweeps, ours = _sweeps(ledger), ledger.rows(_DAILY)
-    found = open_holes(sweeps)
+    found = open_gaps(sweeps)
     result = []
     for meter in meters(ledger):
         own = [sweep for sweep in sweeps if sweep.server == meter["server"]]
@@ -84,7 +84,7 @@ def completeness(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def _meter(
-    server: str, known: Row | None, sweeps: Sequence[Reconciliation], found: Sequence[Hole]
+    server: str, known: Row | None, sweeps: Sequence[Reconciliation], found: Sequence[CoverageGap]
 ) -> dict[str, Any]:
     return {
         "server": server,
@@ -98,7 +98,7 @@ def _meter(
     }
 
 
-def _hole(hole: Hole) -> dict[str, Any]:
+def _hole(hole: CoverageGap) -> dict[str, Any]:
     sweep = hole.reconciliation
     return {
         "starts_at": hole.starts_at,

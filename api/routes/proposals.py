@@ -12,7 +12,7 @@ from api.portal.render import render
 from api.problems import Problem
 from api.proposals import Proposals
 from api.shapes.proposals import ChangePage, ProposalPage
-from schemas.proposals import Proposal, Wanted
+from schemas.proposals import Proposal, ProposalRequest
 
 router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
 pages = APIRouter(prefix="/proposals", include_in_schema=False)
@@ -47,7 +47,7 @@ class Rejected(BaseModel):
 
 
 @router.post("", response_model=Proposal, status_code=201)
-def create(desk: Desk, by: Asking, wanted: Wanted) -> Any:
+def create(desk: Desk, by: Asking, wanted: ProposalRequest) -> Any:
     """Rate a window of deals again in memory, by the terms known now, and keep what that would post."""
     return desk.create(wanted, by)
 

@@ -15,8 +15,8 @@ from api.shapes.quality import (
     ClientEventPage,
     DeadLetterCount,
     DeadLetterPage,
+    FullDeadLetter,
     RejectionPage,
-    WholeDeadLetter,
 )
 from api.shapes.transfers import DealExplanation
 from api.views.explanation import explain_deal
@@ -67,22 +67,24 @@ def _wanted(
     return quality.LetterFilter(code, source, since, state)
 
 
-Wanted = Annotated[quality.LetterFilter, Depends(_wanted)]
+DeadLetterFilter = Annotated[quality.LetterFilter, Depends(_wanted)]
 
 
 @router.get("/dead-letters", response_model=DeadLetterPage)
-def dead_letters(ledger: LedgerHere, wanted: Wanted, limit: Limit = 100, cursor: Cursor = "") -> Any:
+def dead_letters(
+    ledger: LedgerHere, wanted: DeadLetterFilter, limit: Limit = 100, cursor: Cursor = ""
+) -> Any:
     """Input that could not be used, with its place and what to do."""
     return quality.dead_letters(ledger, wanted, limit, cursor)
 
 
 @router.get("/dead-letters/counts", response_model=list[DeadLetterCount])
-def dead_letter_counts(ledger: LedgerHere, wanted: Wanted) -> Any:
+def dead_letter_counts(ledger: LedgerHere, wanted: DeadLetterFilter) -> Any:
     """How many there are of each code."""
     return quality.dead_letter_counts(ledger, wanted)
 
 
-@router.get("/dead-letters/{dead_letter_id}", response_model=WholeDeadLetter)
+@router.get("/dead-letters/{dead_letter_id}", response_model=FullDeadLetter)
 def dead_letter(ledger: LedgerHere, dead_letter_id: Annotated[str, Path(max_length=64)]) -> Any:
     """One dead letter with its bytes, and what people decided about it."""
     found = quality.dead_letter(ledger, dead_letter_id)

@@ -70,8 +70,8 @@ def statements(
 ) -> Any:
     """Closed periods: opening + accrued - reversed - payable - rounding = closing."""
     found = statement_queries.statements(ledger, ib, period, limit, cursor)
-    open_holes = holes(ledger)
-    items = [{**row, "open_holes": statement_holes(open_holes, row)} for row in found["items"]]
+    open_gaps = holes(ledger)
+    items = [{**row, "open_holes": statement_holes(open_gaps, row)} for row in found["items"]]
     return {**found, "items": items}
 
 

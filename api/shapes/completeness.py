@@ -21,7 +21,7 @@ class CompletenessMeter(Shape):
     open_holes: int = Field(description="Stretches that a sweep left unresolved and none has closed since.")
 
 
-class OpenHole(Shape):
+class OpenGap(Shape):
     """A stretch of a server's deals that is not known to be complete."""
 
     starts_at: datetime
@@ -44,7 +44,7 @@ class DayMeter(Shape):
 class ServerCompleteness(CompletenessMeter):
     """A server with its holes, its newest sweep and its last days."""
 
-    holes: list[OpenHole]
+    holes: list[OpenGap]
     newest: Reconciliation | None
     days: list[DayMeter]
 

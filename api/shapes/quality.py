@@ -85,7 +85,7 @@ class LetterDecision(Shape):
     became: list[str]
 
 
-class WholeDeadLetter(Shape):
+class FullDeadLetter(Shape):
     """A dead letter with its bytes and what became of it."""
 
     dead_letter_id: str

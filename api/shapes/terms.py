@@ -7,14 +7,14 @@ from pydantic import Field
 from api.shapes.base import Shape
 
 
-class Known(Shape):
+class TermsInForce(Shape):
     """Where a fact came from: its message in the terms topic."""
 
     offset: int
     stored_at: datetime
 
 
-class KnownPartner(Shape):
+class PartnerInForce(Shape):
     """An IB as of the time asked."""
 
     ib_id: str
@@ -27,10 +27,10 @@ class KnownPartner(Shape):
     factor: str
     status: str
     kyc_approved: bool
-    known: Known
+    known: TermsInForce
 
 
-class KnownPlan(Shape):
+class PlanInForce(Shape):
     """A version of a plan."""
 
     plan_id: str
@@ -40,10 +40,10 @@ class KnownPlan(Shape):
     currency: str
     components: list[dict[str, str]]
     definition: str = Field(description="As published.")
-    known: Known
+    known: TermsInForce
 
 
-class KnownRate(Shape):
+class RateInForce(Shape):
     """The newest rate of a pair as of the time asked."""
 
     base: str
@@ -51,10 +51,10 @@ class KnownRate(Shape):
     rate: str
     as_of: datetime
     source: str
-    known: Known
+    known: TermsInForce
 
 
-class KnownSymbol(Shape):
+class SymbolInForce(Shape):
     """What a server's symbol means."""
 
     server: str
@@ -63,26 +63,28 @@ class KnownSymbol(Shape):
     asset_class: str
     contract_size: str
     pip: str
-    known: Known
+    known: TermsInForce
 
 
-class KnownPeriod(Shape):
+class PeriodInForce(Shape):
     """A statement period, and where its end was told."""
 
     period: str
     starts_at: datetime
     ends_at: datetime
-    known: Known
-    ended: Known | None
+    known: TermsInForce
+    ended: TermsInForce | None
 
 
 class TermsAnswer(Shape):
     """The terms of a time, as known at a point of their log."""
 
     as_of: datetime
-    known_at: Known | None = Field(description="The newest message that counted; null if there was none.")
-    partners: list[KnownPartner]
-    plans: list[KnownPlan]
-    rates: list[KnownRate] = Field([])
-    symbols: list[KnownSymbol] = Field([])
-    periods: list[KnownPeriod] = Field([])
+    known_at: TermsInForce | None = Field(
+        description="The newest message that counted; null if there was none."
+    )
+    partners: list[PartnerInForce]
+    plans: list[PlanInForce]
+    rates: list[RateInForce] = Field([])
+    symbols: list[SymbolInForce] = Field([])
+    periods: list[PeriodInForce] = Field([])

@@ -10,7 +10,7 @@ from commission.draft import Draft
 from commission.ids import digest
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
-from commission.partner.buckets import Bucket, Settling, with_tally
+from commission.partner.buckets import ComponentPeriods, PeriodTotals, with_tally
 from commission.partner.settlement import Due, due, is_accrued
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
@@ -57,13 +57,13 @@ class PartnerState:
 
 
 @value
-class Early:
+class WaitingTallies:
     """Tallies that came before their plan or period, or lack a rate: terms reach both books in their time."""
 
     tallies: tuple[Tally, ...] = ()
 
 
-KEYS: dict[str, type] = {"i": PartnerState, "s": Settling, "w": Early}
+KEYS: dict[str, type] = {"i": PartnerState, "s": ComponentPeriods, "w": WaitingTallies}
 """The first letter of a state key tells its type."""
 
 
@@ -104,7 +104,7 @@ def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
 
 def retry_early(draft: Draft, terms: Terms) -> None:
     """New terms are known: settle what came before them."""
-    waiting: Early | None = draft.get("w")
+    waiting: WaitingTallies | None = draft.get("w")
     if waiting is not None:
         draft.put("w", None)
         for tally in waiting.tallies:
@@ -117,7 +117,7 @@ def retry_early(draft: Draft, terms: Terms) -> None:
 def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
     """Add the tally to its period, and post what that changes in it and in the periods after it."""
     key = f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
-    settling: Settling = draft.get(key) or Settling(currency=tally.currency)
+    settling: ComponentPeriods = draft.get(key) or ComponentPeriods(currency=tally.currency)
     component = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
     period, day = terms.period_of(tally.occurred_at), "|".join(terms.day_of(tally.occurred_at))
     if component is None or not period:
@@ -141,7 +141,7 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
 
 
 def _due(
-    settling: Settling, tally: Tally, terms: Terms
+    settling: ComponentPeriods, tally: Tally, terms: Terms
 ) -> Iterator[tuple[str, Due | None, Component, PlanDefined]]:
     """What each period is worth by the version of the plan that counted in it, the earliest first."""
     for version in sorted({bucket.version for bucket in settling.buckets.values()}):
@@ -160,9 +160,9 @@ def _component(plan: PlanDefined | None, name: str) -> Component | None:
 
 def _wait(draft: Draft, tally: Tally) -> None:
     """Settle the tally's component again when new terms arrive; an empty tally adds nothing then."""
-    waiting: Early = draft.get("w") or Early()
+    waiting: WaitingTallies = draft.get("w") or WaitingTallies()
     if tally not in waiting.tallies:
-        draft.put("w", Early(tallies=(*waiting.tallies, tally)))
+        draft.put("w", WaitingTallies(tallies=(*waiting.tallies, tally)))
 
 
 def _true_up(
@@ -170,7 +170,7 @@ def _true_up(
     component: Component,
     plan: PlanDefined,
     period: str,
-    bucket: Bucket,
+    bucket: PeriodTotals,
     delta: Decimal,
     wanted: Due,
     accrued: Decimal,

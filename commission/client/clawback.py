@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from commission.client.accruals import reverse
-from commission.client.state import Cause, Clawed, ClientState, DealState, Posted
+from commission.client.state import Cause, ClawedBack, ClientState, DealState, Posted
 from commission.client.tallies import withdraw
 from commission.draft import Draft
 from commission.outputs import Tally
@@ -15,7 +15,7 @@ MAX_CLAWED = 64
 """Negative events of one client that later deals are compared with; the newest are kept."""
 
 
-def claw(draft: Draft, client: ClientState, clawed: Clawed, terms: Terms) -> ClientState:
+def claw_back(draft: Draft, client: ClientState, clawed: ClawedBack, terms: Terms) -> ClientState:
     """Take back what the event reaches of the deals known so far, and remember it for later ones."""
     if not _reaches_deals(clawed, terms):
         return client
@@ -29,7 +29,7 @@ def claw(draft: Draft, client: ClientState, clawed: Clawed, terms: Terms) -> Cli
     return client
 
 
-def claw_new(
+def claw_back_new(
     draft: Draft, client: ClientState, state: DealState, terms: Terms
 ) -> tuple[ClientState, DealState]:
     """A deal that arrives after the events that take it back."""
@@ -38,7 +38,7 @@ def claw_new(
     return client, state
 
 
-def _reaches_deals(clawed: Clawed, terms: Terms) -> bool:
+def _reaches_deals(clawed: ClawedBack, terms: Terms) -> bool:
     """Whether any plan lets the event reach deals: looking through a client's deals takes time."""
     return clawed.reason == "fraud" or any(
         getattr(plan.clawback, clawed.reason) in ("activity", "all")
@@ -48,7 +48,7 @@ def _reaches_deals(clawed: Clawed, terms: Terms) -> bool:
 
 
 def _claw_deal(
-    draft: Draft, client: ClientState, clawed: Clawed, state: DealState, terms: Terms
+    draft: Draft, client: ClientState, clawed: ClawedBack, state: DealState, terms: Terms
 ) -> tuple[ClientState, DealState]:
     cause = Cause(clawed.cause, clawed.at)
     reached = [p for p in state.posted if _is_reached(clawed, state, p.plan_id, p.plan_version, terms)]
@@ -72,7 +72,7 @@ def _other_tallies(all_tallies: Iterable[Tally], taken: list[Tally]) -> list[Tal
     return [entry for entry in all_tallies if entry not in taken]
 
 
-def _is_reached(clawed: Clawed, state: DealState, plan_id: str, version: int, terms: Terms) -> bool:
+def _is_reached(clawed: ClawedBack, state: DealState, plan_id: str, version: int, terms: Terms) -> bool:
     """Whether the plan's clawback lets the event reach a deal of that time.
 
     After fraud a client earns nothing: a later deal that was posted before the verdict came goes back.

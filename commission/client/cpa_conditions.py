@@ -27,7 +27,7 @@ class Conditions(NamedTuple):
     plan: PlanDefined
 
 
-class Standing(NamedTuple):
+class Qualification(NamedTuple):
     """Whether a client's CPA is due, since when it qualified, and on what FTD amount."""
 
     is_due: bool
@@ -38,7 +38,7 @@ class Standing(NamedTuple):
     """Those that make the FTD amount, as far as they were not taken back."""
 
 
-NOT_DUE = Standing(is_due=False)
+NOT_DUE = Qualification(is_due=False)
 NO_TRADE = Traded(BEGINNING, "", ZERO)
 """Nothing was traded yet."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -74,7 +74,7 @@ def standing(
     currency: str,
     clawback: Clawback,
     terms: Terms,
-) -> Standing:
+) -> Qualification:
     """Weigh all facts known; what was taken back of deposits inside the clawback window does not count."""
     if not _is_wanted(client, component):
         return NOT_DUE
@@ -100,7 +100,7 @@ def _first_qualified(
     currency: str,
     clawback: Clawback,
     terms: Terms,
-) -> Standing:
+) -> Qualification:
     """The first instant the client qualifies by what was not taken back until then."""
     assert client.registered_at is not None, "only a registered client is weighed"
     taken = (taken for deposit in client.deposits for taken in deposit.taken_back)
@@ -119,11 +119,11 @@ def _is_wanted(client: ClientState, component: Cpa | Cpl) -> bool:
     )
 
 
-def _cpl_standing(client: ClientState, component: Cpl) -> Standing:
+def _cpl_standing(client: ClientState, component: Cpl) -> Qualification:
     if not component.kyc:
-        return Standing(is_due=True, qualified_at=client.registered_at)
+        return Qualification(is_due=True, qualified_at=client.registered_at)
     approved_at = _approved_at(client)
-    return NOT_DUE if approved_at is None else Standing(is_due=True, qualified_at=approved_at)
+    return NOT_DUE if approved_at is None else Qualification(is_due=True, qualified_at=approved_at)
 
 
 def _approved_at(client: ClientState) -> datetime | None:
@@ -173,7 +173,7 @@ def _qualified(
     currency: str,
     terms: Terms,
     since: datetime = BEGINNING,
-) -> Standing:
+) -> Qualification:
     """The first instant not before `since` at which all conditions hold, if they do inside the window."""
     assert client.registered_at is not None, "only a registered client is weighed"
     amounts = [amount for amount in component.amounts if amount.country in ("", client.country)]
@@ -189,7 +189,7 @@ def _qualified(
     qualified_at = _traded_at(trades, component, earliest, first, currency, terms)
     if qualified_at is None or qualified_at > deadline(client, component):
         return NOT_DUE
-    return Standing(is_due=True, qualified_at=qualified_at, ftd=ftd, deposits=first)
+    return Qualification(is_due=True, qualified_at=qualified_at, ftd=ftd, deposits=first)
 
 
 def _first_deposits(deposits: Iterable[Deposit], component: Cpa) -> tuple[Deposit, ...]:
@@ -299,7 +299,7 @@ def earnings(
     links: tuple[Link, ...],
     name: str,
     client: ClientState,
-    standing: Standing,
+    standing: Qualification,
     terms: Terms,
 ) -> tuple[Earned, ...] | Reason:
     """What each IB earns from one qualified client: its own amount above the best one below it."""
@@ -348,7 +348,7 @@ def _gross(
     link: Link,
     own: tuple[PlanDefined, Cpa | Cpl],
     client: ClientState,
-    standing: Standing,
+    standing: Qualification,
     terms: Terms,
 ) -> Decimal | Reason:
     plan, component = own
@@ -360,7 +360,7 @@ def _gross(
     return gross if isinstance(gross, Reason) else gross[0]
 
 
-def _factors(gross: Decimal, amount: Decimal, standing: Standing) -> Factors:
+def _factors(gross: Decimal, amount: Decimal, standing: Qualification) -> Factors:
     factors: Factors = {"qualified_at": f"{standing.qualified_at:%Y-%m-%d %H:%M} UTC"}
     if standing.ftd:
         factors["ftd"] = standing.ftd

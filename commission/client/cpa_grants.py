@@ -157,20 +157,20 @@ def _standing(
     currency: str,
     plan: PlanDefined,
     terms: Terms,
-) -> cpa_conditions.Standing:
+) -> cpa_conditions.Qualification:
     trades: Qualifying = draft.get(f"q:{client.client_id}") or Qualifying()
     standing = cpa_conditions.standing(client, trades, component, currency, plan.clawback, terms)
     return cpa_conditions.NOT_DUE if standing.is_due and _is_clawed(client, standing, plan) else standing
 
 
-def _basis(standing: cpa_conditions.Standing) -> str:
+def _basis(standing: cpa_conditions.Qualification) -> str:
     deposits = ",".join(
         f"{deposit.deposit_id}:{plain(deposit.amount or ZERO)}" for deposit in standing.deposits
     )
     return f"{standing.qualified_at} {deposits}"
 
 
-def _is_clawed(client: ClientState, standing: cpa_conditions.Standing, plan: PlanDefined) -> bool:
+def _is_clawed(client: ClientState, standing: cpa_conditions.Qualification, plan: PlanDefined) -> bool:
     """Whether a verdict about the client takes its CPA as well."""
     qualified_at, window = standing.qualified_at, timedelta(days=plan.clawback.window_days)
     assert qualified_at is not None, "only what is due can be taken back"
@@ -207,7 +207,7 @@ def _give(
     chain: Upline,
     name: str,
     grant: Grant,
-    standing: cpa_conditions.Standing,
+    standing: cpa_conditions.Qualification,
     paid: tuple[Earned, ...],
 ) -> ClientState:
     assert standing.qualified_at is not None, "only what is due is given"
@@ -226,7 +226,7 @@ def _ordinals(
     name: str,
     component: Cpa | Cpl,
     paid: Iterable[Earned],
-    standing: cpa_conditions.Standing,
+    standing: cpa_conditions.Qualification,
 ) -> tuple[Tally, ...]:
     """What the grant counts for in tiers by number of clients."""
     assert standing.qualified_at is not None, "only what is due is counted"
@@ -255,7 +255,7 @@ def _weigh_gated(
     name: str,
     component: Cpl,
     currency: str,
-    standing: cpa_conditions.Standing,
+    standing: cpa_conditions.Qualification,
     cause: Cause,
     clawback: Clawback,
     terms: Terms,

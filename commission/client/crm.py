@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from commission.client.accruals import release, release_posted
-from commission.client.clawback import claw
+from commission.client.clawback import claw_back
 from commission.client.cpa_grants import weigh
 from commission.client.deals import deal_key, fold_deal
 from commission.client.milestones import milestone
 from commission.client.state import (
     Cause,
-    Clawed,
+    ClawedBack,
     ClientState,
     DealState,
     Deposit,
@@ -121,8 +121,8 @@ def _claw_deposit(
     share = Decimal(1)
     if taken.amount is not None and deposit.amount:
         share = min(share, taken.amount / deposit.amount)
-    clawed = Clawed(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
-    return claw(draft, client, clawed, terms)
+    clawed = ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
+    return claw_back(draft, client, clawed, terms)
 
 
 def _withdraw(draft: Draft, client: ClientState, event: WithdrawalPaid, terms: Terms) -> ClientState:
@@ -138,7 +138,7 @@ def _flag(draft: Draft, client: ClientState, event: ClientFlagged, terms: Terms)
     if event.verdict == "fraud":
         first = min(client.fraud_at or event.occurred_at, event.occurred_at)
         client = replace(client, fraud_at=first)
-    return claw(draft, client, Clawed(event.event_id, event.verdict, event.occurred_at), terms)
+    return claw_back(draft, client, ClawedBack(event.event_id, event.verdict, event.occurred_at), terms)
 
 
 def _kyc(draft: Draft, client: ClientState, event: KycChanged, terms: Terms) -> ClientState:
@@ -150,7 +150,7 @@ def _kyc(draft: Draft, client: ClientState, event: KycChanged, terms: Terms) -> 
     if event.status == "approved":
         milestone(draft, client, "kyc.approved", event.event_id, event.occurred_at)
     if event.status == "revoked":
-        client = claw(draft, client, Clawed(event.event_id, "kyc_revoked", event.occurred_at), terms)
+        client = claw_back(draft, client, ClawedBack(event.event_id, "kyc_revoked", event.occurred_at), terms)
     cause = Cause(event.event_id, event.occurred_at)
     if client.is_kyc_approved and not was_approved:
         client = release(draft, client, cause)

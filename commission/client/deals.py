@@ -6,7 +6,7 @@ from decimal import Decimal
 from commission.client import hedging
 from commission.client.accruals import post, reverse
 from commission.client.charges import rate_charge, with_volume
-from commission.client.clawback import claw_new
+from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.milestones import milestone
 from commission.client.parked import park
@@ -322,7 +322,7 @@ def rate_deal(
         booking.tallied = (*booking.tallied, *tallies)
     state = booking.to_state()
     if client.clawed and (state.posted or state.tallied):
-        client, state = claw_new(draft, client, state, terms)
+        client, state = claw_back_new(draft, client, state, terms)
     draft.put(booking.key, state)
     return count_trade(draft, client, part, terms) if booking.closed_e8 else client
 

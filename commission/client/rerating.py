@@ -14,7 +14,7 @@ from typing import NamedTuple
 from commission.client import cpa_grants, hedging
 from commission.client.accruals import post, reverse
 from commission.client.charges import rate_charge
-from commission.client.clawback import claw_new
+from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import count_trade, forget_trade
 from commission.client.deals import (
     SETTLED_BY_PERIOD,
@@ -39,7 +39,7 @@ from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
 from commission.outputs import Tally, Transfer
 from commission.rating.rate import rate
-from commission.rating.values import Earned, Part, Reason, Worth
+from commission.rating.values import Earned, Part, Reason, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 
@@ -49,11 +49,11 @@ FACTOR = "proposal"
 Kind = tuple[object, ...]
 
 
-class Brings(NamedTuple):
+class RatingOutcome(NamedTuple):
     """What a deal brings by the terms known now."""
 
     earned: tuple[Earned, ...] = ()
-    worths: tuple[Worth, ...] = ()
+    worths: tuple[TallyAmounts, ...] = ()
     cohorts: tuple[Tally, ...] = ()
     path: tuple[str, ...] = ()
     reason: Reason = SETTLED_BY_PERIOD
@@ -160,17 +160,17 @@ def _closed_e8(state: DealState, deal: Deal) -> int:
 
 def _brings(
     draft: Draft, client: ClientState, booking: Booking, state: DealState, terms: Terms
-) -> tuple[ClientState, Brings | Reason]:
+) -> tuple[ClientState, RatingOutcome | Reason]:
     """What the deal would bring if it came now; a reason if that cannot be told."""
     deal = booking.deal
     refusal = why_no_trade(deal)
     if refusal is not None:
         is_charge = deal.kind == "commission" and not deal.is_service
-        return client, _charge_brings(client, deal, state, refusal, terms) if is_charge else Brings()
+        return client, _charge_brings(client, deal, state, refusal, terms) if is_charge else RatingOutcome()
     chain = upline_for(client, deal, terms)
     if isinstance(chain, Reason):
         client = _leave_hedge(draft, client, booking, state, terms)
-        return client, chain if chain.waits else Brings(reason=chain)
+        return client, chain if chain.waits else RatingOutcome(reason=chain)
     symbol = terms.symbol(deal.server, deal.symbol)
     if symbol is None:
         text = f"{deal.server} has no symbol {deal.symbol} in the terms any more"
@@ -190,19 +190,19 @@ def _brings(
     if isinstance(outcome, Reason):
         if outcome.waits:
             return client, outcome
-        return client, Brings(cohorts=cohorts, path=chain.path, reason=outcome, part=part)
-    return client, Brings(outcome.earned, outcome.worths, cohorts, chain.path, part=part)
+        return client, RatingOutcome(cohorts=cohorts, path=chain.path, reason=outcome, part=part)
+    return client, RatingOutcome(outcome.earned, outcome.worths, cohorts, chain.path, part=part)
 
 
 def _charge_brings(
     client: ClientState, deal: Deal, state: DealState, refusal: Reason, terms: Terms
-) -> Brings | Reason:
+) -> RatingOutcome | Reason:
     """A later commission charge, shared by the volumes that it was for when it came."""
     chain = upline_for(client, deal, terms)
     if isinstance(chain, Reason):
-        return chain if chain.waits else Brings(reason=refusal)
+        return chain if chain.waits else RatingOutcome(reason=refusal)
     if not chain.charges:
-        return Brings(reason=refusal)
+        return RatingOutcome(reason=refusal)
     if not state.charged:
         text = (
             f"the charge {deal.deal_key} was shared with nobody, so the volumes it was for were not kept; "
@@ -211,7 +211,7 @@ def _charge_brings(
         return Reason("charge_unknown", text, waits=True)
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
     earned = rate_charge(deal, trait, Volumes(lots_e8=state.charged), chain, terms)
-    return Brings(earned, path=chain.path, reason=refusal)
+    return RatingOutcome(earned, path=chain.path, reason=refusal)
 
 
 def _leave_hedge(
@@ -230,7 +230,7 @@ def _leave_hedge(
 
 
 def _correct(
-    draft: Draft, client: ClientState, booking: Booking, state: DealState, found: Brings, terms: Terms
+    draft: Draft, client: ClientState, booking: Booking, state: DealState, found: RatingOutcome, terms: Terms
 ) -> ClientState:
     """Reverse what would not be posted now, and post what is missing."""
     deal = booking.deal
@@ -247,7 +247,7 @@ def _correct(
     send(draft, client, difference.missing_tallies)
     fresh = replace(state, posted=posted, tallied=difference.missing_tallies, times=times)
     if client.clawed and (posted or difference.missing_tallies):
-        client, fresh = claw_new(draft, client, fresh, terms)
+        client, fresh = claw_back_new(draft, client, fresh, terms)
     if not (posted or difference.kept):
         reject(draft, client, deal, forfeited(client) if found.earned else found.reason)
     draft.put(
@@ -262,7 +262,7 @@ def _correct(
 
 
 def _difference(
-    draft: Draft, client: ClientState, state: DealState, found: Brings, cause: Cause, terms: Terms
+    draft: Draft, client: ClientState, state: DealState, found: RatingOutcome, cause: Cause, terms: Terms
 ) -> Difference:
     """Compare what stands with what would stand had the deal come now and been clawed back since."""
     due = [one for one in found.earned if not is_lost(client, one, cause.occurred_at)]
@@ -271,7 +271,7 @@ def _difference(
     tallies = (*tally(aside, client, found.worths, cause), *found.cohorts)
     after = replace(state, posted=posted, tallied=tallies)
     if client.clawed and (posted or tallies):
-        _, after = claw_new(aside, trial, after, terms)
+        _, after = claw_back_new(aside, trial, after, terms)
     left = {entry.transfer_id: entry for entry in after.posted}
     standing = [entry for entry in state.posted if not is_forfeited(entry, client)]
     kept: list[Posted] = []

@@ -95,7 +95,7 @@ class Withdrawal:
     at: datetime
 
 
-class Clawed(NamedTuple):
+class ClawedBack(NamedTuple):
     """A negative event, kept for deals that arrive after it: they are taken back like those before."""
 
     cause: str
@@ -138,7 +138,7 @@ class ClientState:
     kyc: tuple[KycMark, ...] = ()
     deposits: tuple[Deposit, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
-    clawed: tuple[Clawed, ...] = ()
+    clawed: tuple[ClawedBack, ...] = ()
     fraud_at: datetime | None = None
     traded: bool = False
     waiting: int = 0

@@ -10,7 +10,7 @@ from commission.draft import Draft
 from commission.money import ACCRUAL_UNIT, to_accrual
 from commission.outputs import Tally
 from commission.rating.components.lots import counted
-from commission.rating.values import ZERO, Part, Worth
+from commission.rating.values import ZERO, Part, TallyAmounts
 from commission.terms.components import CohortBonus
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import ONE
@@ -25,7 +25,9 @@ def release_tallies(draft: Draft, client: ClientState) -> None:
         send(draft, client, waiting)
 
 
-def tally(draft: Draft, client: ClientState, worths: Iterable[Worth], cause: Cause) -> tuple[Tally, ...]:
+def tally(
+    draft: Draft, client: ClientState, worths: Iterable[TallyAmounts], cause: Cause
+) -> tuple[Tally, ...]:
     """Tell the partner book what the deal adds to settled components; under a KYC gate, later."""
     tallies = tuple(
         tally_of(

@@ -63,7 +63,7 @@ def _padded(amounts: tuple[Decimal, ...], size: int) -> tuple[Decimal, ...]:
 
 
 @value
-class Bucket:
+class PeriodTotals:
     """One period of a component: its sums, by day and client where something asks for them."""
 
     sums: Sums = field(default_factory=Sums)
@@ -80,16 +80,18 @@ class Bucket:
 
 
 @value
-class Settling:
+class ComponentPeriods:
     """One IB's component: its buckets by period."""
 
     currency: str
-    buckets: dict[str, Bucket] = field(default_factory=dict)
+    buckets: dict[str, PeriodTotals] = field(default_factory=dict)
 
 
-def with_tally(settling: Settling, component: Component, period: str, day: str, tally: Tally) -> Settling:
+def with_tally(
+    settling: ComponentPeriods, component: Component, period: str, day: str, tally: Tally
+) -> ComponentPeriods:
     """Add a tally to the bucket of its period."""
-    bucket = settling.buckets.get(period) or Bucket()
+    bucket = settling.buckets.get(period) or PeriodTotals()
     days, clients = bucket.days, bucket.clients
     if _needs_days(component):
         days = {**days, day: (days.get(day) or Sums()).plus(tally)}
@@ -110,7 +112,7 @@ def with_tally(settling: Settling, component: Component, period: str, day: str, 
     )
     buckets = {**settling.buckets, period: bucket}
     kept = sorted(buckets)[-MAX_PERIODS:]
-    return Settling(
+    return ComponentPeriods(
         currency=tally.currency,
         buckets={name: buckets[name] for name in kept},
     )

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from commission.money import EXACT, to_accrual
-from commission.partner.buckets import Bucket, Settling, Sums
+from commission.partner.buckets import ComponentPeriods, PeriodTotals, Sums
 from commission.partner.tiers import tier_levels, tier_weights
 from commission.rating.values import ZERO, Factors
 from commission.terms.catalog import Terms
@@ -35,7 +35,7 @@ class Due(NamedTuple):
 
 
 def due(
-    settling: Settling, component: Component, plan: PlanDefined, terms: Terms
+    settling: ComponentPeriods, component: Component, plan: PlanDefined, terms: Terms
 ) -> Mapping[str, Due | None]:
     """What each period is worth; None where a rate of exchange is missing, so nothing can be said."""
     buckets = settling.buckets
@@ -66,7 +66,7 @@ def is_accrued(component: Component) -> bool:
 
 
 def _tiered(
-    settling: Settling, component: DealComponent | Cpa, plan: PlanDefined, terms: Terms
+    settling: ComponentPeriods, component: DealComponent | Cpa, plan: PlanDefined, terms: Terms
 ) -> dict[str, Due | None]:
     tiers = component.tiers
     caps = component.caps if isinstance(component, DealComponent) else None
@@ -147,7 +147,7 @@ def _converted(amount: Decimal, source: str, currency: str, period: str, terms: 
 
 
 def _with_carry(
-    settling: Settling, component: RevenueShare, plan: PlanDefined, terms: Terms
+    settling: ComponentPeriods, component: RevenueShare, plan: PlanDefined, terms: Terms
 ) -> dict[str, Due | None]:
     """max(0, carried + result) for each period in turn, for the IB as a whole or client by client."""
     carried: dict[str, Decimal] = {}
@@ -177,7 +177,7 @@ def _with_carry(
     return found
 
 
-def _net(buckets: Mapping[str, Bucket]) -> dict[str, Due | None]:
+def _net(buckets: Mapping[str, PeriodTotals]) -> dict[str, Due | None]:
     carried = ZERO
     found: dict[str, Due | None] = {}
     for name in sorted(buckets):
@@ -191,7 +191,7 @@ def _net(buckets: Mapping[str, Bucket]) -> dict[str, Due | None]:
 # Conditions over many clients
 
 
-def _gated(component: Cpl, bucket: Bucket) -> Due:
+def _gated(component: Cpl, bucket: PeriodTotals) -> Due:
     sums = bucket.sums
     is_open = sums.count > 0 and sums.deposited >= component.min_ftd_rate * sums.count
     factors: Factors = {"registered": str(sums.count), "deposited": str(sums.deposited)}
@@ -199,7 +199,7 @@ def _gated(component: Cpl, bucket: Bucket) -> Due:
 
 
 def _cohort(
-    component: CohortBonus, bucket: Bucket, source: str, currency: str, period: str, terms: Terms
+    component: CohortBonus, bucket: PeriodTotals, source: str, currency: str, period: str, terms: Terms
 ) -> Due | None:
     reaching = sum(1 for sums in bucket.clients.values() if sums.lots >= component.min_lots)
     amount = _converted(component.amount, source, currency, period, terms)

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from commission.money import EXACT
-from commission.partner.buckets import Bucket, Sums, with_added
+from commission.partner.buckets import PeriodTotals, Sums, with_added
 from commission.rating.values import ZERO, Factors
 from commission.terms.catalog import Terms
 from commission.terms.rates import Band, Tiers
 
 
-def tier_weights(tiers: Tiers | None, bucket: Bucket, factors: Factors) -> dict[int, Decimal]:
+def tier_weights(tiers: Tiers | None, bucket: PeriodTotals, factors: Factors) -> dict[int, Decimal]:
     """How much of the period counts at each band: all at the reached one, or graduated shares."""
     if tiers is None or tiers.mode == "level":
         return {0: Decimal(1)}
@@ -38,7 +38,7 @@ def reached(bands: Iterable[Band], total: Decimal) -> int:
     return sum(1 for band in bands if total >= band.start)
 
 
-def measure(tiers: Tiers, buckets: Iterable[Bucket]) -> Decimal:
+def measure(tiers: Tiers, buckets: Iterable[PeriodTotals]) -> Decimal:
     """The tier's measure over some periods."""
     window = list(buckets)
     match tiers.by:
@@ -62,7 +62,9 @@ LEAST = Decimal("0.00000001")
 """An active client has traded something."""
 
 
-def tier_levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> dict[tuple[str, str], int]:
+def tier_levels(
+    tiers: Tiers, buckets: Mapping[str, PeriodTotals], terms: Terms
+) -> dict[tuple[str, str], int]:
     """The level in force on each day that has a tally."""
     names = [period.period for period in terms.periods if min(buckets) <= period.period <= max(buckets)]
     level, below, at_end = 0, 0, 0
@@ -77,7 +79,7 @@ def tier_levels(tiers: Tiers, buckets: Mapping[str, Bucket], terms: Terms) -> di
                 level, below = (max(at_start, level - tiers.step) if tiers.step else at_start), 0
         else:
             level, below = _promoted(tiers, level, max(at_start, at_end)), 0
-        bucket = buckets.get(name) or Bucket()
+        bucket = buckets.get(name) or PeriodTotals()
         found[name, ""] = level
         level = _through_days(tiers, name, bucket, window, min(before, level), level, found)
         if tiers.promote == "next_period":
@@ -92,8 +94,8 @@ def _promoted(tiers: Tiers, level: int, reached_band: int) -> int:
 def _through_days(
     tiers: Tiers,
     name: str,
-    bucket: Bucket,
-    window: list[Bucket],
+    bucket: PeriodTotals,
+    window: list[PeriodTotals],
     lowest: int,
     level: int,
     found: dict[tuple[str, str], int],
@@ -102,12 +104,12 @@ def _through_days(
 
     Steps are counted from `lowest`: a promotion on the first day is one of the period.
     """
-    so_far = Bucket()
+    so_far = PeriodTotals()
     for day in sorted(bucket.days):
         found[name, day] = level
         if tiers.promote == "next_day":
             clients = _with_lots(so_far.clients, bucket.day_clients.get(day) or {})
-            so_far = Bucket(sums=_sum(so_far.sums, bucket.days[day]), clients=clients)
+            so_far = PeriodTotals(sums=_sum(so_far.sums, bucket.days[day]), clients=clients)
             band = reached(tiers.bands, measure(tiers, [*window, so_far]))
             level = max(level, _promoted(tiers, lowest, band))
     return level

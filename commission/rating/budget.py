@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN
 from commission.money import ACCRUAL_UNIT, EXACT, settled, to_accrual
 from commission.rating.components.shares import revenue
 from commission.rating.exchange import in_currency
-from commission.rating.values import ZERO, Earned, Part, Reason, Worth
+from commission.rating.values import ZERO, Earned, Part, Reason, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.plans import PlanDefined
 from commission.terms.upline import Upline
@@ -43,11 +43,11 @@ def within_budget(earned: list[Earned], plan: PlanDefined, part: Part, terms: Te
     return cut
 
 
-def worths_within(worths: list[Worth], earned: list[Earned], cut: list[Earned]) -> list[Worth]:
+def worths_within(worths: list[TallyAmounts], earned: list[Earned], cut: list[Earned]) -> list[TallyAmounts]:
     """What settled components count of a deal that was cut: its bands in the same proportion."""
     before = {(one.depth, one.kind): one.amount for one in earned}
     after = {(one.depth, one.kind): one.amount for one in cut}
-    found: list[Worth] = []
+    found: list[TallyAmounts] = []
     for worth in worths:
         place = (worth.depth, worth.kind)
         was, now = before.get(place, ZERO), after.get(place, ZERO)

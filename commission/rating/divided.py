@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from commission.rating.overrides import cascade, cascade_amounts, split, steps_taken
 from commission.rating.pricing import price, worth
-from commission.rating.values import ZERO, Earned, Gross, Part, Priced, Rated, Reason, Worth
+from commission.rating.values import ZERO, Earned, Gross, Part, Priced, Rated, Reason, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.upline import Link, Payable, Sharing, Upline
 
@@ -25,7 +25,7 @@ def rate_driven(
             return divided
         by_currency[link.partner.currency] = divided
     earned: list[Earned] = []
-    worths: list[Worth] = []
+    worths: list[TallyAmounts] = []
     for number, link in enumerate(links):
         shares, gross = by_currency[link.partner.currency]
         amounts, depth = shares[number], sharing.driver + number

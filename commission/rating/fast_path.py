@@ -28,14 +28,14 @@ class Step(NamedTuple):
     cap: Decimal | None
 
 
-class Lane(NamedTuple):
+class FastPath(NamedTuple):
     """The IBs that a sharing prices, in the one currency they are all settled in."""
 
     steps: tuple[Step, ...]
     currency: str
 
 
-def lane_of(sharing: Sharing, upline: Upline, part: Part, terms: Terms) -> Lane | None:
+def fast_path_of(sharing: Sharing, upline: Upline, part: Part, terms: Terms) -> FastPath | None:
     """The lane of a sharing for the deal's symbol; None where the general path is needed."""
     question = ("lane", id(sharing), part.symbol.canonical, part.symbol.asset_class)
     known = terms.memo.get(question)
@@ -45,7 +45,7 @@ def lane_of(sharing: Sharing, upline: Upline, part: Part, terms: Terms) -> Lane 
     return known[1]  # type: ignore[index, no-any-return] # the memo holds what was put above
 
 
-def _lane(sharing: Sharing, upline: Upline, part: Part) -> Lane | None:
+def _lane(sharing: Sharing, upline: Upline, part: Part) -> FastPath | None:
     currencies = {link.partner.currency for link in upline.links}
     held = [(depth, payables) for depth, payables in enumerate(sharing.own) if payables]
     if len(currencies) > 1 or not all(
@@ -53,7 +53,7 @@ def _lane(sharing: Sharing, upline: Upline, part: Part) -> Lane | None:
     ):
         return None
     steps = tuple(_step(depth, upline.links[depth], payables[0], part) for depth, payables in held)
-    return Lane(steps, currencies.pop())
+    return FastPath(steps, currencies.pop())
 
 
 def _is_straight(payable: Payable, link: Link) -> bool:
@@ -79,7 +79,7 @@ def _step(depth: int, link: Link, payable: Payable, part: Part) -> Step:
     return Step(depth, link, payable, rate.value, f"{component.name}/{naming(rate)}", cap)
 
 
-def rate_lane(lane: Lane, kind: str, part: Part, terms: Terms) -> Rated | Reason:
+def rate_fast(lane: FastPath, kind: str, part: Part, terms: Terms) -> Rated | Reason:
     """Each IB's rate times the measure, less the best amount below it."""
     currency = lane.currency
     best = ZERO

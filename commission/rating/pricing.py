@@ -7,7 +7,7 @@ from commission.rating.components.turnover import notional
 from commission.rating.eligibility import eligible
 from commission.rating.exchange import in_currency
 from commission.rating.measuring import measured_of, naming, not_covered
-from commission.rating.values import ZERO, Factors, Gross, Measured, Part, Priced, Reason, Worth
+from commission.rating.values import ZERO, Factors, Gross, Measured, Part, Priced, Reason, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.rates import ONE, Band, Rate
 from commission.terms.upline import Link, Payable
@@ -118,7 +118,7 @@ def _settled(
 
 def worth(
     gross: Gross, link: Link, depth: int, amounts: tuple[Decimal, ...], part: Part, terms: Terms
-) -> Worth | Reason:
+) -> TallyAmounts | Reason:
     """What the deal adds to an IB's measures of a settled component."""
     payable = gross.payable
     tiers, size = payable.component.tiers, ZERO
@@ -130,4 +130,4 @@ def worth(
             return found
         size = found
     component, lots_counted = payable.component, gross.priced.lots
-    return Worth(link, payable.plan, depth, payable.kind, component.name, amounts, lots_counted, size)
+    return TallyAmounts(link, payable.plan, depth, payable.kind, component.name, amounts, lots_counted, size)

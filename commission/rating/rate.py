@@ -5,11 +5,11 @@ from decimal import Decimal
 
 from commission.rating.budget import budget_plan, budget_spent, within_budget, worths_within
 from commission.rating.divided import rate_driven
-from commission.rating.fast_path import lane_of, nothing_due, rate_lane
+from commission.rating.fast_path import fast_path_of, nothing_due, rate_fast
 from commission.rating.overrides import differences
 from commission.rating.pricing import gross, worth
 from commission.rating.rebates import rebates
-from commission.rating.values import ZERO, Earned, Factors, Gross, Part, Priced, Rated, Reason, Worth
+from commission.rating.values import ZERO, Earned, Factors, Gross, Part, Priced, Rated, Reason, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.upline import Link, Sharing, Upline
 
@@ -49,10 +49,10 @@ def rate(part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
 
 def _share_all(
     part: Part, upline: Upline, terms: Terms
-) -> tuple[list[Earned], list[Worth], Reason | None] | Reason:
+) -> tuple[list[Earned], list[TallyAmounts], Reason | None] | Reason:
     """All kinds together, with the first reason why one of them pays nothing."""
     earned: list[Earned] = []
-    worths: list[Worth] = []
+    worths: list[TallyAmounts] = []
     reason: Reason | None = None
     for sharing in upline.sharings:
         outcome = _share(sharing, part, upline, terms)
@@ -86,9 +86,9 @@ def _unpaid(link: Link) -> Reason:
 def _share(sharing: Sharing, part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
     if sharing.driven is not None:
         return rate_driven(sharing, sharing.driven, part, upline, terms)
-    lane = lane_of(sharing, upline, part, terms)
+    lane = fast_path_of(sharing, upline, part, terms)
     if lane is not None:
-        return rate_lane(lane, sharing.kind, part, terms)
+        return rate_fast(lane, sharing.kind, part, terms)
     return rate_generally(sharing, part, upline, terms)
 
 
@@ -125,7 +125,7 @@ def _collect_own(
     terms: Terms,
 ) -> Rated | Reason:
     earned: list[Earned] = []
-    worths: list[Worth] = []
+    worths: list[TallyAmounts] = []
     for depth, found in enumerate(grosses):
         if not found:
             continue
@@ -204,7 +204,7 @@ def _worth(
     part: Part,
     links: tuple[Link, ...],
     terms: Terms,
-) -> Worth | Reason:
+) -> TallyAmounts | Reason:
     """What the IB would keep at each band; those below it count by their own rates."""
     amounts = [kept]
     for amount in gross.amounts[1:]:

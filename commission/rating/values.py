@@ -110,7 +110,7 @@ class Earned(NamedTuple):
     """A client rebate that the IB itself pays for."""
 
 
-class Worth(NamedTuple):
+class TallyAmounts(NamedTuple):
     """What a deal adds to an IB's measures of a component that the partner book settles."""
 
     link: Link
@@ -127,7 +127,7 @@ class Rated(NamedTuple):
     """Everything one deal brings."""
 
     earned: tuple[Earned, ...]
-    worths: tuple[Worth, ...]
+    worths: tuple[TallyAmounts, ...]
 
 
 class Gross(NamedTuple):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.console import DAILY, ExitCode, Json, out, print_json, told
+from infra.cli.console import DAILY, ExitCode, Json, mendable_errors, out, print_json
 
 if TYPE_CHECKING:
     from schemas.stops import Action
@@ -30,7 +30,7 @@ def status(*, as_json: Json = False) -> None:
     from infra.show import show
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         found = book.status(prepared_kafka(Settings()))
     if as_json:
         print_json([partition.to_json() for partition in found])
@@ -59,6 +59,6 @@ def _decide(action: "Action", place: str, offset: int, by: str, reason: str) -> 
     from infra.connect.settings import prepared_kafka
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         command = book.decide(prepared_kafka(Settings()), action, place, offset, by, reason)
     out.print(f"{action} of {place} {offset} by {command.by} is written; see `ibflow book status`")

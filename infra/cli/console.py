@@ -72,7 +72,7 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def mendable_errors() -> Iterator[None]:
     """What a person can correct is a sentence and an exit code, not a traceback."""
     try:
         yield

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from infra.cli.console import DAILY, ExitCode, Json, err, out, print_json, told
+from infra.cli.console import DAILY, ExitCode, Json, err, mendable_errors, out, print_json
 from schemas.errors import Unusable
 
 if TYPE_CHECKING:
-    from ingest.terms.servers import Server
+    from ingest.terms.servers import BrokerServer
     from schemas.settings import Settings
 
 app = typer.Typer(
@@ -56,8 +56,8 @@ def list_letters(
     from infra.commands import dead_letters
     from schemas.settings import Settings
 
-    wanted = dead_letters.Wanted(code, source, since, "closed" if closed else "open")
-    with told():
+    wanted = dead_letters.DeadLetterFilter(code, source, since, "closed" if closed else "open")
+    with mendable_errors():
         found = dead_letters.listed(Settings(), wanted, limit)
         counts = dead_letters.counts(Settings(), wanted)
     if as_json:
@@ -84,7 +84,7 @@ def show(
     from infra.commands import dead_letters
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         found = dead_letters.fetch(Settings(), dead_letter_id)
     if raw:
         typer.get_binary_stream("stdout").write(found.payload)
@@ -135,7 +135,7 @@ def edit(
     from schemas.wire import encode
 
     settings = Settings()
-    with told():
+    with mendable_errors():
         found = dead_letters.fetch(settings, dead_letter_id)
         dead_letters.check_open(found)
         servers = _servers(terms)
@@ -171,8 +171,8 @@ def replay(
     from schemas.settings import Settings
 
     settings = Settings()
-    with told():
-        wanted = dead_letters.Wanted(code, source, since)
+    with mendable_errors():
+        wanted = dead_letters.DeadLetterFilter(code, source, since)
         names = _chosen(settings, ids or [], wanted, everything=everything)
         servers = _servers(terms)
         kafka = prepared_kafka(settings)
@@ -205,7 +205,7 @@ def dismiss(
     from schemas.settings import Settings
 
     settings = Settings()
-    with told():
+    with mendable_errors():
         kafka = prepared_kafka(settings)
         found = [dead_letters.fetch(settings, name) for name in ids]
         done = dead_letters.dismiss(kafka, found, by, reason)
@@ -233,7 +233,7 @@ def _chosen(settings: "Settings", ids: list[str], wanted: Any, *, everything: bo
     return [row["dead_letter_id"] for row in dead_letters.listed(settings, wanted, dead_letters.MAX_LETTERS)]
 
 
-def _servers(terms: Path | None) -> "dict[str, Server]":
+def _servers(terms: Path | None) -> "dict[str, BrokerServer]":
     from ingest.terms.folder import load_terms
 
     return dict(load_terms(terms).servers) if terms is not None else {}

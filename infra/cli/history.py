@@ -14,9 +14,9 @@ from infra.cli.console import (
     TermsDir,
     Workers,
     err,
+    mendable_errors,
     out,
     print_json,
-    told,
 )
 
 app = typer.Typer()
@@ -62,7 +62,7 @@ def what_if(
     from schemas.settings import Settings
 
     window = Window(since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))
-    with told():
+    with mendable_errors():
         broker = load_terms(terms)
         with open_history(Settings(), from_kafka=from_kafka) as (where, _), progress_bar(err) as bar:
             found = run(where, broker.records, window=window, currency=currency, workers=workers, bar=bar)
@@ -101,7 +101,7 @@ def replay(
     from schemas.settings import Settings
 
     with (
-        told(),
+        mendable_errors(),
         open_history(Settings(), from_kafka=from_kafka) as (where, source),
         progress_bar(err) as bar,
     ):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from infra.cli.console import DAILY, TOOLS, ExitCode, TermsDir, err, out, say, told
+from infra.cli.console import DAILY, TOOLS, ExitCode, TermsDir, err, mendable_errors, out, say
 
 if TYPE_CHECKING:
     from infra.sources.files import Input
@@ -61,13 +61,13 @@ def ingest(
     from infra.sources.files import Input, read_quotes
     from infra.sources.profiles import profile_of, server_of
     from ingest.mt4.statement_columns import to_columns
-    from ingest.sources import Said
+    from ingest.sources import AccountOptions
     from ingest.terms.folder import load_terms
 
-    with told():
+    with mendable_errors():
         broker = load_terms(terms)
         from_server = server_of(broker, server) if server else None
-        said = Said(login, currency, group, to_columns(columns) if columns else ())
+        said = AccountOptions(login, currency, group, to_columns(columns) if columns else ())
         beside = None
         if quotes is not None:
             if from_server is None:
@@ -114,15 +114,15 @@ def normalise(
     """
     from infra.sources.normalise import normalise as run
     from ingest.mt4.statement_columns import to_columns
-    from ingest.sources import Said
+    from ingest.sources import AccountOptions
 
-    with told():
+    with mendable_errors():
         counts = run(
             path,
             server,
             platform,
             timezone,
-            Said(login, currency, group, to_columns(columns) if columns else ()),
+            AccountOptions(login, currency, group, to_columns(columns) if columns else ()),
             margin_mode,
             sys.stdout.buffer,
             err,

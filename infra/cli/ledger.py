@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from infra.cli.console import DAILY, ExitCode, Json, Workers, err, out, print_json, told
+from infra.cli.console import DAILY, ExitCode, Json, Workers, err, mendable_errors, out, print_json
 
 app = typer.Typer()
 
@@ -23,7 +23,7 @@ def statement(
     from infra.verify.statement_file import write_statement
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         out.print(write_statement(Settings(), ib_id, period, currency, output))
 
 
@@ -33,7 +33,7 @@ def audit(transfer_id: str, *, as_json: Json = False) -> None:
     from infra.commands.evidence import audit_lines, fetch_audit
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         found = fetch_audit(Settings(), transfer_id)
     if as_json:
         print_json(found)
@@ -69,7 +69,7 @@ def verify(
     from infra.verify.invariants import findings_table
     from schemas.settings import Settings
 
-    with told(), progress_bar(err) if deep else nullcontext(no_bar) as bar:
+    with mendable_errors(), progress_bar(err) if deep else nullcontext(no_bar) as bar:
         report = fetch_report(Settings(), deep=deep, workers=workers, bar=bar)
     if as_json:
         print_json(report.to_json())
@@ -87,7 +87,7 @@ def _verify_file(path: Path, previous: Path | None, *, as_json: bool) -> None:
     from infra.show import show
     from infra.verify.statement_file import check_files, checks_table
 
-    with told():
+    with mendable_errors():
         found, checks = check_files(path, previous)
     if as_json:
         print_json([check._asdict() for check in checks])

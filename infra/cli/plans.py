@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.console import DAILY, ExitCode, Json, complain, err, out, print_json, say, told, warn
+from infra.cli.console import (
+    DAILY,
+    ExitCode,
+    Json,
+    complain,
+    err,
+    mendable_errors,
+    out,
+    print_json,
+    say,
+    warn,
+)
 
 app = typer.Typer(
     name="plans",
@@ -25,7 +36,7 @@ def lint(paths: PlanPaths, *, as_json: Json = False) -> None:
     """Check plans and their golden cases; every problem with its file and line; exit 1 on errors."""
     from infra.plans import suite
 
-    with told():
+    with mendable_errors():
         found = suite.lint(paths)
     if as_json:
         print_json(found.to_json())
@@ -50,7 +61,7 @@ def golden_cases(paths: PlanPaths, *, as_json: Json = False) -> None:
     from infra.plans import suite
     from infra.show import show
 
-    with told():
+    with mendable_errors():
         files = suite.read_cases(paths)
         if not (count := sum(len(file.cases) for file in files)):
             raise suite.no_cases(paths)
@@ -86,7 +97,7 @@ def diff(
     """
     from infra.plans import diff as plan_diff
 
-    with told():
+    with mendable_errors():
         lot = plan_diff.to_lot(price or [], charge)
         found = plan_diff.diff(plan_diff.read_terms(old), plan_diff.read_terms(new), lot)
     if as_json:
@@ -102,7 +113,7 @@ def publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)
     from infra.plans import suite
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         passed, published = suite.publish(folder, Settings())
     out.print(f"{passed} cases passed; published {published} records")
 

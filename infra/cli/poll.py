@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from infra.cli.console import PROCESSES, ExitCode, TermsDir, err, interrupted, say, told, warn
+from infra.cli.console import PROCESSES, ExitCode, TermsDir, err, interrupted, mendable_errors, say, warn
 from schemas.errors import Unusable
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def poll(
           user: ibflow
           password_env: MT5_PASSWORD
     """
-    with told(), interrupted() as stop:
+    with mendable_errors(), interrupted() as stop:
         counts = _poll(server, terms, stop, since, once=once)
     for line in counts.lines()[1:]:  # less the rows of files, of which there are none
         say(line)
@@ -66,7 +66,7 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
     from infra.reconcile.poller_sweep import sweeper
     from infra.sources.live import interval_s, open_source
     from infra.sources.profiles import server_of
-    from ingest.live.cursor_file import PlaceFile
+    from ingest.live.cursor_file import CursorFile
     from ingest.live.poller import Polling
     from ingest.terms.folder import load_terms
     from schemas.settings import Settings
@@ -80,7 +80,7 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
         polling = Polling(
             source,
             kafka,
-            PlaceFile(settings.data_dir / "feeds" / f"{name}.json"),
+            CursorFile(settings.data_dir / "feeds" / f"{name}.json"),
             interval_s=interval_s(server),
             since=begin,
             told=warn,

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.console import DAILY, Json, err, out, print_json, told
+from infra.cli.console import DAILY, Json, err, mendable_errors, out, print_json
 from schemas.errors import Unusable
 
 if TYPE_CHECKING:
-    from schemas.proposals import Proposal, Wanted
+    from schemas.proposals import Proposal, ProposalRequest
 
 app = typer.Typer(
     name="proposals",
@@ -38,7 +38,7 @@ def create(
     from infra.proposals.client import desk_of
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         wanted = _wanted(title, since, until, ib, client, leave_undecided=leave_undecided)
         with desk_of(Settings()) as desk, err.status("folding the archive again …"):
             _print(desk.create(wanted), as_json=as_json)
@@ -53,7 +53,7 @@ def list_newest(*, limit: Annotated[int, typer.Option(min=1, max=1_000)] = 50, a
     from schemas.proposals import PROPOSALS
     from schemas.settings import Settings
 
-    with told(), desk_of(Settings()) as desk:
+    with mendable_errors(), desk_of(Settings()) as desk:
         found = desk.newest(limit)
     if as_json:
         print_json(PROPOSALS.dump_python(found, mode="json"))
@@ -67,7 +67,7 @@ def show(proposal_id: ProposalId, *, as_json: Json = False) -> None:
     from infra.proposals.client import desk_of
     from schemas.settings import Settings
 
-    with told(), desk_of(Settings()) as desk:
+    with mendable_errors(), desk_of(Settings()) as desk:
         _print(desk.get(proposal_id), as_json=as_json)
 
 
@@ -98,18 +98,20 @@ def _decide(proposal_id: str, verb: str, note: str = "", *, as_json: bool) -> No
     from infra.proposals.client import desk_of
     from schemas.settings import Settings
 
-    with told(), desk_of(Settings()) as desk, err.status("folding the archive again …"):
+    with mendable_errors(), desk_of(Settings()) as desk, err.status("folding the archive again …"):
         _print(desk.decide(proposal_id, verb, note), as_json=as_json)
 
 
-def _wanted(title: str, since: str, until: str, ib: str, client: str, *, leave_undecided: bool) -> "Wanted":
+def _wanted(
+    title: str, since: str, until: str, ib: str, client: str, *, leave_undecided: bool
+) -> "ProposalRequest":
     from pydantic import ValidationError
 
-    from schemas.proposals import Wanted
+    from schemas.proposals import ProposalRequest
     from schemas.wire import explain_validation
 
     try:
-        return Wanted(
+        return ProposalRequest(
             title=title,
             since=_time(since),
             until=_time(until),

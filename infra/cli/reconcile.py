@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.console import DAILY, TIMES, ExitCode, Json, TermsDir, err, out, print_json, say, told, warn
+from infra.cli.console import (
+    DAILY,
+    TIMES,
+    ExitCode,
+    Json,
+    TermsDir,
+    err,
+    mendable_errors,
+    out,
+    print_json,
+    say,
+    warn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +63,9 @@ def reconcile(
     Deal by deal and revision by revision. Exit 1 if something stays open: deals that only we have,
     deals that must not be taken over, rows that cannot be read, or any difference of a dry run.
     """
-    from infra.reconcile.platform_deals import file_truth, live_truth
+    from infra.reconcile.platform_deals import deals_of_file, deals_of_server
     from infra.reconcile.report import counts_table, days_table, example_lines, to_json, verdict_line
-    from infra.reconcile.run import Wanted, check_window, native_warnings
+    from infra.reconcile.run import ReconcileRequest, check_window, native_warnings
     from infra.reconcile.run import reconcile as run
     from infra.show import show
     from infra.sources.live import open_source
@@ -61,9 +73,9 @@ def reconcile(
     from ingest.terms.folder import load_terms
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         found_server = server_of(load_terms(terms), server)
-        wanted = Wanted(
+        wanted = ReconcileRequest(
             server=found_server,
             since=since.replace(tzinfo=UTC),
             until=until.replace(tzinfo=UTC),
@@ -74,9 +86,9 @@ def reconcile(
         )
         check_window(wanted.since, wanted.until, datetime.now(UTC))
         truth = (
-            file_truth(source, found_server, wanted.logins, currency=currency, group=group)
+            deals_of_file(source, found_server, wanted.logins, currency=currency, group=group)
             if source
-            else live_truth(open_source(found_server), wanted.logins)
+            else deals_of_server(open_source(found_server), wanted.logins)
         )
         with _counting("comparing") as on_progress:
             swept = run(Settings(), wanted, truth, on_progress)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.console import PROCESSES, ExitCode, interrupted, out, told
+from infra.cli.console import PROCESSES, ExitCode, interrupted, mendable_errors, out
 
 app = typer.Typer()
 
@@ -29,7 +29,7 @@ def demo(
         with interrupted() as stop:
             stop.wait()
 
-    with told():
+    with mendable_errors():
         report = run(Console(), settings, keep=wait if keep else None)
     if not report.holds:
         raise typer.Exit(ExitCode.BROKEN)
@@ -42,7 +42,7 @@ def dev(workers: Annotated[int, typer.Option(min=1, max=16, help="Worker process
     from schemas.settings import Settings
 
     settings = Settings()
-    with told(), interrupted() as stop, Stack(settings, workers, ended=stop) as stack:
+    with mendable_errors(), interrupted() as stop, Stack(settings, workers, ended=stop) as stack:
         out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
         out.print(f"data    {settings.data_dir}   logs {settings.data_dir}/worker-*.log")
         stack.probe()
@@ -70,7 +70,7 @@ def worker(
 
     collect_rarely()
     settings = Settings()
-    with told():
+    with mendable_errors():
         kafka = kafka_servers(settings)
         worker_app = build_app(
             kafka, prepare_topics(settings, kafka), instance=instance, state=settings.state_dir(instance)
@@ -82,12 +82,12 @@ def worker(
 def serve() -> None:
     """Run the sink, the API with its portal, and the postbacks."""
     from infra.connect.settings import prepared_kafka
-    from infra.processes.server import Server
+    from infra.processes.server import ApiServer
     from schemas.settings import Settings
 
     settings = Settings()
-    with told(), interrupted() as stop:
-        server = Server(settings, prepared_kafka(settings))
+    with mendable_errors(), interrupted() as stop:
+        server = ApiServer(settings, prepared_kafka(settings))
         server.start()
         out.print(f"portal  {server.url}\napi     {server.url}/docs")
         stop.wait()
@@ -107,5 +107,5 @@ def receive() -> None:
     from schemas.settings import Settings
 
     settings = Settings()
-    with told(), interrupted() as stop:
+    with mendable_errors(), interrupted() as stop:
         run(settings, prepared_kafka(settings), stop, lambda url: out.print(f"push    {url}/v1/ingest/deals"))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import plans
-from infra.cli.console import DAILY, Json, out, print_json, told, warn
+from infra.cli.console import DAILY, Json, mendable_errors, out, print_json, warn
 
 app = typer.Typer(
     name="terms",
@@ -21,7 +21,7 @@ def check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)])
     """Check a folder of terms; every problem with its file and line."""
     from ingest.terms.folder import load_terms
 
-    with told():
+    with mendable_errors():
         broker = load_terms(folder)
     for warning in broker.warnings:
         warn(warning)
@@ -60,7 +60,7 @@ def publish_rates(
     from ingest.publish.publisher import publish_terms
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         records = rates_csv.read(paths, zone)
         for line in rates_csv.lines(records):
             out.print(line)
@@ -77,7 +77,7 @@ def end_period(periods: Annotated[list[str], typer.Argument(help="Such as 2026-0
     from ingest.publish.publisher import publish_terms
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         publish_terms([PeriodEnded(period=period) for period in periods], prepared_kafka(Settings()))
     out.print(f"ended {', '.join(periods)}")
 
@@ -96,7 +96,7 @@ def show(
     from infra.show import show as print_tables
     from schemas.settings import Settings
 
-    with told():
+    with mendable_errors():
         shown = fetch_terms(Settings(), as_of, known_at, ib, plan)
     if as_json:
         print_json(shown)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.console import TOOLS, TermsDir, err, print_json, told
+from infra.cli.console import TOOLS, TermsDir, err, mendable_errors, print_json
 
 app = typer.Typer()
 
@@ -24,7 +24,7 @@ def rate(
     from ingest.terms.folder import load_terms
     from schemas.wire import encode
 
-    with told():
+    with mendable_errors():
         outputs, digest = run(load_terms(terms).records, read_events(events))
     for line, output in zip(encode(outputs), outputs, strict=True):
         if output.type == "transfer":

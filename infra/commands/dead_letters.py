@@ -18,8 +18,8 @@ from infra.connect.api import ask
 from infra.sources.profiles import profile_of
 from ingest.publish.publisher import publish, publish_decisions, publish_terms
 from ingest.readers.reread import Reread, needs_server, reread
-from ingest.sources import BadRow
-from ingest.terms.servers import Server
+from ingest.sources import RowRejected
+from ingest.terms.servers import BrokerServer
 from schemas.dead_letters import CLOSING, MAX_PAYLOAD_BYTES, Action, DeadLetter, DeadLetterDecision
 from schemas.errors import Unusable
 from schemas.settings import Settings
@@ -33,7 +33,7 @@ GROUP = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeadLetterFilter:
     """Which letters, as the API's filter takes them."""
 
     code: str = ""
@@ -94,7 +94,7 @@ class Outcome:
         }
 
 
-def listed(settings: Settings, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
+def listed(settings: Settings, wanted: DeadLetterFilter, limit: int) -> list[dict[str, Any]]:
     """The letters, newest first."""
     found: list[dict[str, Any]] = []
     cursor = ""
@@ -113,7 +113,7 @@ def listed(settings: Settings, wanted: Wanted, limit: int) -> list[dict[str, Any
     return found
 
 
-def counts(settings: Settings, wanted: Wanted) -> list[dict[str, Any]]:
+def counts(settings: Settings, wanted: DeadLetterFilter) -> list[dict[str, Any]]:
     """How many there are by code."""
     answer: list[dict[str, Any]] = ask(settings, "/v1/dead-letters/counts", **wanted.parameters).json()
     return answer
@@ -143,7 +143,7 @@ def fetch(settings: Settings, dead_letter_id: str) -> Letter:
 
 
 def read_again(
-    found: Letter, servers: dict[str, Server], payload: bytes | None = None
+    found: Letter, servers: dict[str, BrokerServer], payload: bytes | None = None
 ) -> tuple[list[Reread], str]:
     """What a letter's newest bytes are, or `payload`; or why they are nothing yet."""
     if why := why_unreadable(found, servers):
@@ -152,11 +152,11 @@ def read_again(
     try:
         profile = profile_of(server) if server is not None else None
         return reread(found.letter, profile, found.edited if payload is None else payload), ""
-    except BadRow as bad:
+    except RowRejected as bad:
         return [], f"{bad.code}: {bad.reason}"
 
 
-def why_unreadable(found: Letter, servers: dict[str, Server]) -> str:
+def why_unreadable(found: Letter, servers: dict[str, BrokerServer]) -> str:
     """What is missing to read a letter at all; "" if nothing is."""
     if not found.has_bytes:
         return "it was stored before bytes were kept; read its file again"
@@ -168,7 +168,7 @@ def why_unreadable(found: Letter, servers: dict[str, Server]) -> str:
 
 
 def edit(
-    kafka: str, found: Letter, payload: bytes, servers: dict[str, Server], by: str
+    kafka: str, found: Letter, payload: bytes, servers: dict[str, BrokerServer], by: str
 ) -> tuple[list[Reread], str]:
     """Record other bytes for a letter if they would become something; nothing is sent to the books.
 
@@ -199,7 +199,7 @@ def dismiss(kafka: str, found: Iterable[Letter], by: str, note: str) -> list[Out
 def replay(
     kafka: str,
     found: Iterable[Letter],
-    servers: dict[str, Server],
+    servers: dict[str, BrokerServer],
     by: str,
     on_progress: Callable[[int], None] | None = None,
 ) -> Iterator[Outcome]:
@@ -227,7 +227,7 @@ def replay(
             on_progress(len(group))
 
 
-def _replayed(found: Letter, servers: dict[str, Server]) -> tuple[Outcome, list[Reread]]:
+def _replayed(found: Letter, servers: dict[str, BrokerServer]) -> tuple[Outcome, list[Reread]]:
     name = found.letter.dead_letter_id
     if (closed := found.closed) is not None:
         return Outcome(name, None, why=f"{closed['action']} by {closed['by']} at {closed['at']}"), []

@@ -10,7 +10,7 @@ from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen
 from infra.gc_tuning import collect_rarely
 from infra.sources.profiles import profile_of
-from ingest.publish.request_publisher import Courier
+from ingest.publish.request_publisher import RequestPublisher
 from ingest.push.app import PREFIX, Desk, create_push_app
 from ingest.push.senders import HOW_TO_CONFIGURE, Senders
 from ingest.terms.folder import load_terms
@@ -33,7 +33,7 @@ def open_desk(settings: Settings, kafka: str) -> Desk | None:
         )
     servers = load_terms(settings.terms_dir).servers
     profiles = {name: profile_of(server) for name, server in servers.items()}
-    return Desk(Senders.read(settings.bridges_file, profiles), Courier(kafka))
+    return Desk(Senders.read(settings.bridges_file, profiles), RequestPublisher(kafka))
 
 
 def with_push(api: ASGIApp, desk: Desk) -> ASGIApp:

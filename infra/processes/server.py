@@ -28,7 +28,7 @@ from streams.sink import Sink
 STOP_SECONDS = 20.0
 
 
-class Server:
+class ApiServer:
     """The database's one owner; the embedded ClickHouse has a folder that no second process opens."""
 
     def __init__(self, settings: Settings, kafka: str, owner: Owner | None = None) -> None:

@@ -13,7 +13,7 @@ from infra.local_kafka.local import LocalKafka
 from infra.processes.owner import Owner
 from infra.processes.probe import probe
 from infra.processes.progress import Progress, Watch
-from infra.processes.server import Server
+from infra.processes.server import ApiServer
 from infra.processes.supervisor import Process
 from ingest.publish.publisher import publish_terms
 from schemas.errors import Unavailable
@@ -34,7 +34,7 @@ class Stack:
     workers: int = 1
     kafka: str = ""
     processes: list[Process] = field(default_factory=list)
-    server: Server = field(init=False)
+    server: ApiServer = field(init=False)
     failure: Unavailable | None = None
     """Why a worker is not started again."""
     ended: threading.Event = field(default_factory=threading.Event)
@@ -66,7 +66,7 @@ class Stack:
             process = Process(name, ["worker", "--instance", name], log_file, environment)
             process.start()
             self.processes.append(process)
-        self.server = Server(self.settings, self.kafka, self._owner)
+        self.server = ApiServer(self.settings, self.kafka, self._owner)
         self.server.start()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._supervisor.start()

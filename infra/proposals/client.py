@@ -12,7 +12,7 @@ from infra.connect.api import refusal_of
 from infra.connect.running_server import running_url
 from infra.proposals.desk import ProposalDesk, open_desk
 from schemas.errors import Unavailable, Unusable
-from schemas.proposals import PROPOSALS, Proposal, Wanted
+from schemas.proposals import PROPOSALS, Proposal, ProposalRequest
 from schemas.settings import Settings
 
 SECONDS = 3_600.0
@@ -26,7 +26,7 @@ class RemoteDesk:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=SECONDS)
 
-    def create(self, wanted: Wanted) -> Proposal:
+    def create(self, wanted: ProposalRequest) -> Proposal:
         """Compute and keep one."""
         return self._decide("", wanted.model_dump(mode="json"))
 
@@ -64,7 +64,7 @@ class LocalDesk:
     def __init__(self, desk: ProposalDesk, by: Operator) -> None:
         self._desk, self._by = desk, by
 
-    def create(self, wanted: Wanted) -> Proposal:
+    def create(self, wanted: ProposalRequest) -> Proposal:
         """Compute and keep one."""
         return self._desk.create(wanted, self._by)
 

@@ -14,7 +14,7 @@ from commission.ids import digest
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from infra.proposals.preview import Computed, compute
 from ingest.publish.publisher import publish_corrections
-from schemas.proposals import CHANGES, Change, Preview, Proposal, State, Step, Wanted
+from schemas.proposals import CHANGES, Change, Preview, Proposal, ProposalRequest, State, Step
 from schemas.settings import Settings
 from streams.sink_rows import INSERT
 
@@ -62,7 +62,7 @@ class ProposalDesk:
         self._reader.close()
         self._writer.close()
 
-    def create(self, wanted: Wanted, by: Operator) -> Proposal:
+    def create(self, wanted: ProposalRequest, by: Operator) -> Proposal:
         """Compute what it would post, and keep it; refuse what changes nothing or cannot be told."""
         _check_writer(by)
         at = self._now()
@@ -178,7 +178,7 @@ def _proposal(row: Sequence[Any], steps: list[Sequence[Any]]) -> Proposal:
         state=next((state for state in _RANKS if state in states), "created"),
         created_by=created_by,
         created_at=created_at.replace(tzinfo=UTC),
-        wanted=Wanted.model_validate_json(wanted),
+        wanted=ProposalRequest.model_validate_json(wanted),
         preview=Preview.model_validate_json(preview),
         steps=told,
     )
@@ -189,7 +189,7 @@ def _check_writer(by: Operator) -> None:
         raise ProposalRefused(f"only operators do that, and {by.name} is a viewer")
 
 
-def _check_useful(computed: Computed, wanted: Wanted) -> None:
+def _check_useful(computed: Computed, wanted: ProposalRequest) -> None:
     doubts = computed.preview.undecided
     if doubts and not wanted.leave_undecided:
         shown = "; ".join(f"{doubt.subject}: {doubt.text}" for doubt in doubts[:SHOWN])

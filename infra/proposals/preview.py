@@ -22,10 +22,10 @@ from commission.rating.values import Reason
 from commission.terms.catalog import Terms
 from commission.terms.components import DepositShare
 from infra.archive.clickhouse_log import OpenArchive
-from infra.replay.snapshot import Refolded, folding
+from infra.replay.snapshot import BookSnapshot, folding
 from schemas import topics
 from schemas.errors import Unusable
-from schemas.proposals import Change, Line, Preview, Undecided, Wanted
+from schemas.proposals import Change, Line, Preview, ProposalRequest, Undecided
 from schemas.wire import decode_batch
 from streams.stages import CLIENTS, PARTNERS
 
@@ -46,7 +46,7 @@ class Computed:
 class _Heard:
     """What the archive of a client-book partition told of deals and clients."""
 
-    wanted: Wanted
+    wanted: ProposalRequest
     deals: dict[tuple[str, str], RoutedDeal] = field(default_factory=dict)
     clients: set[str] = field(default_factory=set)
     withdrew: set[str] = field(default_factory=set)
@@ -70,14 +70,14 @@ class _Ledgers:
     def __init__(self, client: Client, counts: dict[str, int]) -> None:
         self._client = client
         self._counts = counts
-        self.books: dict[int, Refolded] = {}
+        self.books: dict[int, BookSnapshot] = {}
         self.changes: list[Change] = []
 
     def book(self, output: Transfer | Tally) -> None:
         """Let the IB's book have it, and list what it becomes there."""
         number = topics.partition_of(output.ib_id, self._counts[topics.PARTNER_BOOK])
         if number not in self.books:
-            self.books[number] = Refolded(self._client, PARTNERS, number, self._counts)
+            self.books[number] = BookSnapshot(self._client, PARTNERS, number, self._counts)
             self.books[number].replay()
         book = self.books[number]
         state: PartnerState = book.get(f"i:{output.ib_id}") or PartnerState()
@@ -89,7 +89,7 @@ class _Ledgers:
                 self.changes.append(_change(row, state.closed, book.terms))
 
 
-def compute(client: Client, wanted: Wanted, proposal_id: str, approved_at: datetime) -> Computed:
+def compute(client: Client, wanted: ProposalRequest, proposal_id: str, approved_at: datetime) -> Computed:
     """Work out everything the proposal would post if it were approved now."""
     with OpenArchive(client).open() as log:
         counts = log.counts()
@@ -99,7 +99,7 @@ def compute(client: Client, wanted: Wanted, proposal_id: str, approved_at: datet
     positions: dict[str, int] = {}
     seen = 0
     for number in _partitions(wanted, counts[topics.CLIENT_BOOK]):
-        heard, book = _Heard(wanted), Refolded(client, CLIENTS, number, counts)
+        heard, book = _Heard(wanted), BookSnapshot(client, CLIENTS, number, counts)
         book.replay(heard.hear)
         positions |= [book.position]
         with folding():
@@ -126,14 +126,14 @@ def compute(client: Client, wanted: Wanted, proposal_id: str, approved_at: datet
     return Computed(preview, changes, tuple(records))
 
 
-def is_inside(at: datetime, wanted: Wanted) -> bool:
+def is_inside(at: datetime, wanted: ProposalRequest) -> bool:
     """Whether something of that time is asked for."""
     return not (
         (wanted.since is not None and at < wanted.since) or (wanted.until is not None and at >= wanted.until)
     )
 
 
-def _partitions(wanted: Wanted, count: int) -> Iterable[int]:
+def _partitions(wanted: ProposalRequest, count: int) -> Iterable[int]:
     if not count:
         raise Unusable("the archive holds no client book yet; ingest deals first")
     return [topics.partition_of(wanted.client, count)] if wanted.client else range(count)
@@ -151,7 +151,7 @@ def _records(heard: _Heard, proposal_id: str, approved_at: datetime) -> Iterable
 
 
 def _try(
-    book: Refolded, record: ReratingApproved, heard: _Heard
+    book: BookSnapshot, record: ReratingApproved, heard: _Heard
 ) -> list[Transfer | Tally] | Undecided | None:
     """What the record causes, kept in the book; None if it is nothing that was asked for."""
     draft = book.draft()
@@ -170,7 +170,7 @@ def _try(
     return outputs
 
 
-def _is_wanted(record: ReratingApproved, outputs: list[Transfer | Tally], wanted: Wanted) -> bool:
+def _is_wanted(record: ReratingApproved, outputs: list[Transfer | Tally], wanted: ProposalRequest) -> bool:
     """Whether what a record causes is asked for; a deal that only counts towards a CPA always is."""
     if record.deal is None and not any(is_inside(output.occurred_at, wanted) for output in outputs):
         return False
@@ -190,7 +190,7 @@ def _client_doubt(
     return None
 
 
-def _concerns(book: Refolded, record: ReratingApproved, wanted: Wanted) -> bool:
+def _concerns(book: BookSnapshot, record: ReratingApproved, wanted: ProposalRequest) -> bool:
     """Whether something undecided belongs to the IB that was asked for."""
     if not wanted.ib or record.deal is None:
         return True

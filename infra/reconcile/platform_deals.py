@@ -10,8 +10,8 @@ from commission.events import Deal
 from infra.sources.profiles import profile_of
 from ingest.items import Item
 from ingest.readers.detect import detect, read_any
-from ingest.sources import LiveSource, Said, UnreadableSource
-from ingest.terms.servers import Server
+from ingest.sources import AccountOptions, LiveSource, UnreadableSource
+from ingest.terms.servers import BrokerServer
 from schemas.dead_letters import DeadLetter
 from schemas.reconciliations import MAX_LOGINS
 
@@ -32,7 +32,7 @@ class Source:
     """Which of these deals it tells, whenever they happened: one may have moved out of the window."""
 
 
-def live_truth(live: LiveSource, logins: tuple[int, ...]) -> Source:
+def deals_of_server(live: LiveSource, logins: tuple[int, ...]) -> Source:
     """A server that can be asked; what it tells unreadable near the end of a slice is told once."""
     told: set[str] = set()
 
@@ -51,9 +51,9 @@ def live_truth(live: LiveSource, logins: tuple[int, ...]) -> Source:
     return Source("the server itself", logins, between, lambda _: set())
 
 
-def file_truth(
+def deals_of_file(
     paths: Sequence[Path],
-    server: Server,
+    server: BrokerServer,
     logins: tuple[int, ...] = (),
     *,
     currency: str = "",
@@ -65,7 +65,7 @@ def file_truth(
     """
     kinds, received_at = [detect(path) for path in paths], datetime.now(UTC)
     is_one = len(logins) == len(paths) == 1 and kinds[0] not in WHOLE_SERVER
-    profile = profile_of(server, Said(logins[0] if is_one else None, currency, group))
+    profile = profile_of(server, AccountOptions(logins[0] if is_one else None, currency, group))
     if "crm-csv" in kinds:
         raise UnreadableSource(f"{paths[kinds.index('crm-csv')].name} is a CRM file; it tells no deals")
     if len(paths) > 1 and set(kinds) & set(WHOLE_SERVER):

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from datetime import datetime
 
 from infra.connect.running_server import running_url
-from infra.reconcile.platform_deals import live_truth
-from infra.reconcile.run import Wanted, reconcile
+from infra.reconcile.platform_deals import deals_of_server
+from infra.reconcile.run import ReconcileRequest, reconcile
 from ingest.sources import LiveSource
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
 
 
 def sweeper(
-    settings: Settings, server: Server, source: LiveSource, tell: Callable[[str], None]
+    settings: Settings, server: BrokerServer, source: LiveSource, tell: Callable[[str], None]
 ) -> Callable[[datetime, datetime], None]:
     """Compare a window of the server with the ledger; say so if that cannot be done now, and go on.
 
@@ -24,7 +24,9 @@ def sweeper(
         try:
             if not settings.clickhouse and running_url(settings) is None:
                 return  # an embedded database is its server's: it is not opened for this
-            found = reconcile(settings, Wanted(server, since, until), live_truth(source, ())).record
+            found = reconcile(
+                settings, ReconcileRequest(server, since, until), deals_of_server(source, ())
+            ).record
         except (Unavailable, Unusable) as error:
             tell(f"no sweep is on record for {since:%Y-%m-%d %H:%M} UTC and after: {error}")
             return

@@ -23,7 +23,7 @@ from infra.reconcile.platform_deals import Source
 from ingest.items import Item
 from ingest.live.comparison import Findings, sweep, tombstone
 from ingest.publish.publisher import publish, publish_reconciliation
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 from schemas.errors import Unavailable, Unusable
 from schemas.reconciliations import Reconciliation
 from schemas.settings import Settings
@@ -36,10 +36,10 @@ POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReconcileRequest:
     """What is to be swept, and what may be done about it."""
 
-    server: Server
+    server: BrokerServer
     since: datetime
     until: datetime
     logins: tuple[int, ...] = ()
@@ -58,7 +58,10 @@ class Swept:
 
 
 def reconcile(
-    settings: Settings, wanted: Wanted, source: Source, on_progress: Callable[[int], None] | None = None
+    settings: Settings,
+    wanted: ReconcileRequest,
+    source: Source,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Swept:
     """Sweep a window; publish what is missing or differs, and what was found, unless it is a dry run."""
     kafka = prepared_kafka(settings)
@@ -92,7 +95,7 @@ def await_stored(kafka: str, log: ArchiveLog) -> None:
 
 def sweep_window(
     kafka: str,
-    wanted: Wanted,
+    wanted: ReconcileRequest,
     source: Source,
     holdings: Holdings,
     on_progress: Callable[[int], None] | None = None,
@@ -127,7 +130,7 @@ def _publish(
     return publish(items, kafka, on_progress=on_progress).records.get(ACCOUNT_BOOK, 0)
 
 
-def _delete(kafka: str, wanted: Wanted, source: Source, holdings: Holdings, swept: Swept) -> int:
+def _delete(kafka: str, wanted: ReconcileRequest, source: Source, holdings: Holdings, swept: Swept) -> int:
     """Tell the books that the extra deals are deleted at the platform, if that can be known."""
     findings = swept.findings
     if (refusal := _why_not_delete(findings)) is not None:
@@ -161,7 +164,12 @@ def _why_not_delete(findings: Findings) -> str | None:
 
 
 def _record(
-    wanted: Wanted, source: Source, found: Findings, started_at: datetime, ingested: int, deleted: int
+    wanted: ReconcileRequest,
+    source: Source,
+    found: Findings,
+    started_at: datetime,
+    ingested: int,
+    deleted: int,
 ) -> Reconciliation:
     server = wanted.server.server
     told = f"{server}|{wanted.since.isoformat()}|{wanted.until.isoformat()}|{started_at.isoformat()}"
@@ -198,7 +206,7 @@ def check_window(since: datetime, until: datetime, now: datetime) -> None:
         raise Unusable("--to must be after --from; both are UTC, and --to is not in the window")
 
 
-def native_warnings(settings: Settings, wanted: Wanted) -> list[str]:
+def native_warnings(settings: Settings, wanted: ReconcileRequest) -> list[str]:
     """What the platform pays IBs by itself in this window and we pay as well."""
     window = {"from": wanted.since.isoformat(), "to": wanted.until.isoformat()}
     found = ask(settings, "/v1/native-payments/twice", server=wanted.server.server, **window).json()

@@ -18,12 +18,12 @@ from rich.table import Table
 from commission.outputs import Statement
 from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.log import Log, LogAt, Row
-from infra.replay.fold import Refold, RowsHash, rows_of
+from infra.replay.fold import PartitionFold, RowsHash, rows_of
 from infra.replay.pool import Bar, Pool, no_bar, report
 from infra.show import new_table
 from schemas import positions, topics
 from schemas.errors import Unusable
-from streams.partition import HoleError
+from streams.partition import OffsetGapError
 from streams.stages import CLIENTS, PARTNERS
 
 STAGES = {CLIENTS.topic: CLIENTS, PARTNERS.topic: PARTNERS}
@@ -229,7 +229,7 @@ def _fold(log: Log, task: tuple[str, Mapping[str, int], int, Mapping[str, Stored
     """Fold one partition, as far as it is there, and hash its rows as far as they are stored."""
     place, counts, end, stored, last = task
     topic, _, number = place.rpartition("/")
-    fold = Refold(STAGES[topic], int(number), counts, log.operations())
+    fold = PartitionFold(STAGES[topic], int(number), counts, log.operations())
     tally = _Tally(stored)
     deadline, note = 0.0, ""
     try:
@@ -246,7 +246,7 @@ def _fold(log: Log, task: tuple[str, Mapping[str, int], int, Mapping[str, Stored
             if time.monotonic() > deadline:
                 break
             time.sleep(LOOK_SECONDS)
-    except HoleError as error:
+    except OffsetGapError as error:
         note = str(error)
     if not note and tally.next < end:
         note = f"messages from {tally.next} to {end - 1} are missing"

@@ -93,7 +93,7 @@ def _text(value: Any) -> str:
 
 
 @dataclass(slots=True)
-class Refold:
+class PartitionFold:
     """A partition of a stage on its way through its own log, from nothing."""
 
     stage: Stage
@@ -114,7 +114,7 @@ class Refold:
         return self.operations.stops.get((self.stage.topic, self.number))
 
     def step(self, message: Logged) -> tuple[Message, ...]:
-        """Fold the next message; what it sends. Raise `HoleError` if one is missing before it."""
+        """Fold the next message; what it sends. Raise `OffsetGapError` if one is missing before it."""
         if self.stop is not None and message.offset >= self.stop.offset:
             return ()  # the books go no further, and wait for a decision
         step = self.partition.step(message.offset, message.value, message.source, EPOCH)

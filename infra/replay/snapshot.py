@@ -12,17 +12,17 @@ from commission.draft import Draft
 from commission.money import EXACT
 from commission.terms.catalog import Terms
 from infra.archive.clickhouse_log import OpenArchive
-from infra.replay.fold import Refold
+from infra.replay.fold import PartitionFold
 from streams.stages import Stage
 
 
-class Refolded:
+class BookSnapshot:
     """One partition of a book as the archive leaves it; `fold` goes on from there, in memory only."""
 
     def __init__(self, client: Client, stage: Stage, number: int, counts: dict[str, int]) -> None:
         self._archive = OpenArchive(client)
         with self._archive.open() as log:
-            self._fold = Refold(stage, number, counts, log.operations())
+            self._fold = PartitionFold(stage, number, counts, log.operations())
         self.partition = self._fold.partition
         self._ahead: dict[str, Any] = {}
 

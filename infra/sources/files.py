@@ -16,8 +16,8 @@ from ingest.publish.publisher import PublishReport, publish
 from ingest.readers.detect import detect, lacking, read_any, read_encoded
 from ingest.readers.formats import CRM_KINDS
 from ingest.server_time import ServerClock, parse_rule
-from ingest.sources import NOTHING_SAID, EncodedDeals, Said, ServerProfile, UnreadableSource
-from ingest.terms.servers import Server
+from ingest.sources import NO_OPTIONS, AccountOptions, EncodedDeals, ServerProfile, UnreadableSource
+from ingest.terms.servers import BrokerServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Input:
     """A file, and the server it was exported from; CRM files have none."""
 
     path: Path
-    server: Server | None = None
-    said: Said = NOTHING_SAID
+    server: BrokerServer | None = None
+    said: AccountOptions = NO_OPTIONS
     encoding: str = ""
     """Code page of an MT4 statement, where it is not UTF-8 or cp1252."""
     quotes: Quotes | None = None

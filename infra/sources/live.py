@@ -9,10 +9,10 @@ from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import LiveSource, UnreadableSource
 from ingest.sql.database import Address, Database
 from ingest.terms.feeds import DEFAULT_INTERVAL_S, SqlFeed, WebFeed
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 
 
-def open_source(server: Server) -> LiveSource:
+def open_source(server: BrokerServer) -> LiveSource:
     """The live source of a server; raise `UnreadableSource` if it has no feed or its secret is not set."""
     if server.feed is None:
         raise UnreadableSource(
@@ -27,7 +27,7 @@ def open_source(server: Server) -> LiveSource:
     return Mt4Sql(database, profile) if server.feed.kind == "mt4-sql" else Mt5Sql(database, profile)
 
 
-def interval_s(server: Server) -> float:
+def interval_s(server: BrokerServer) -> float:
     """Seconds between two polls of a server."""
     return server.feed.interval_s if server.feed is not None else DEFAULT_INTERVAL_S
 

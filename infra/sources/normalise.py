@@ -15,7 +15,7 @@ from ingest.market.quotes_csv import quoted
 from ingest.readers.detect import detect, lacking, read_any
 from ingest.readers.formats import CRM_KINDS
 from ingest.server_time import parse_rule
-from ingest.sources import MarginMode, Said, ServerProfile, UnreadableSource
+from ingest.sources import AccountOptions, MarginMode, ServerProfile, UnreadableSource
 from ingest.terms.folder import load_terms
 from schemas.dead_letters import DeadLetter
 from schemas.wire import encode
@@ -26,7 +26,7 @@ def normalise(
     server: str,
     platform: str,
     timezone: str,
-    said: Said,
+    said: AccountOptions,
     margin_mode: str,
     lines: BinaryIO,
     complaints: Console,
@@ -65,7 +65,7 @@ def normalise(
 
 
 def _known(
-    terms: Path, server: str, platform: str, timezone: str, said: Said, margin_mode: str
+    terms: Path, server: str, platform: str, timezone: str, said: AccountOptions, margin_mode: str
 ) -> ServerProfile:
     """The server as its terms have it; raise `UnreadableSource` where an option says it, too."""
     options = {"--platform": platform, "--timezone": timezone, "--margin-mode": margin_mode}
@@ -74,7 +74,9 @@ def _known(
     return profile_of(server_of(load_terms(terms), server), said)
 
 
-def _profile(server: str, platform: str, timezone: str, said: Said, margin_mode: str) -> ServerProfile:
+def _profile(
+    server: str, platform: str, timezone: str, said: AccountOptions, margin_mode: str
+) -> ServerProfile:
     """What the options say of the server; raise `UnreadableSource` if they cannot be used."""
     if platform not in ("mt4", "mt5"):
         raise UnreadableSource(f"--platform is mt4 or mt5, not `{platform}`")

@@ -1,13 +1,13 @@
 """The server a file came from."""
 
 from ingest.server_time import parse_rule
-from ingest.sources import NOTHING_SAID, Said, ServerProfile
+from ingest.sources import NO_OPTIONS, AccountOptions, ServerProfile
 from ingest.terms.folder import Broker
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 from schemas.errors import Unusable
 
 
-def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
+def profile_of(server: BrokerServer, said: AccountOptions = NO_OPTIONS) -> ServerProfile:
     """What the terms say about a server, and a person about the file, as the sources want it."""
     return ServerProfile(
         server=server.server,
@@ -24,7 +24,7 @@ def profile_of(server: Server, said: Said = NOTHING_SAID) -> ServerProfile:
     )
 
 
-def server_of(broker: Broker, name: str) -> Server:
+def server_of(broker: Broker, name: str) -> BrokerServer:
     """The server of this name; raise `Unusable` with the names there are."""
     if name not in broker.servers:
         raise Unusable(f"broker.yaml has no server {name}; it has {', '.join(sorted(broker.servers))}")

@@ -28,7 +28,7 @@ from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
 from commission.terms.records import TermsRecord
 from infra.archive.log import Log, LogAt, Logged
-from infra.replay.fold import Refold
+from infra.replay.fold import PartitionFold
 from infra.replay.pool import Bar, Pool, no_bar, report
 from infra.what_if.income import ZERO, DealIncomes, Income, convert
 from infra.what_if.result import Line, Move, WhatIf, Window
@@ -175,7 +175,7 @@ class _ClientFold:
 
     def __init__(self, task: Task, operations: Operations) -> None:
         self.task = task
-        self.folds = {name: Refold(CLIENTS, task.number, task.counts, operations) for name in VARIANTS}
+        self.folds = {name: PartitionFold(CLIENTS, task.number, task.counts, operations) for name in VARIANTS}
         changed = self.folds["after"].partition
         changed.terms = changed.terms.learn(task.change)
         self.costs = {name: Costs() for name in VARIANTS}
@@ -305,7 +305,7 @@ def fold_partners(log: Log, task: Task) -> dict[str, Costs]:
 
 
 def _settle(task: Task, name: str, terms: Sequence[bytes]) -> Costs:
-    fold, costs, offset = Refold(PARTNERS, task.number, task.counts), Costs(), 0
+    fold, costs, offset = PartitionFold(PARTNERS, task.number, task.counts), Costs(), 0
     if name == "after":
         fold.partition.terms = fold.partition.terms.learn(task.change)
     with ExitStack() as files:
@@ -328,7 +328,7 @@ def _until_boundary(file: BinaryIO) -> Iterator[bytes]:
         yield from batches(some)
 
 
-def _feed(fold: Refold, offset: int, value: bytes, task: Task, costs: Costs) -> int:
+def _feed(fold: PartitionFold, offset: int, value: bytes, task: Task, costs: Costs) -> int:
     """Fold a message and count what it settles; the next offset."""
     for sent in fold.step(Logged(offset, "", value)):
         if sent.topic == topics.SETTLEMENTS:

@@ -9,7 +9,7 @@ from ingest.crm.records import FIELDS, MAX_CLICKS, is_field, to_event
 from ingest.formats.cells import shown
 from ingest.formats.csv_rows import Header, cells_of, check_row, read_header, rows
 from ingest.items import Item
-from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource
+from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile, UnreadableSource
 
 KIND = "crm-csv"
 MANDATORY = ("event", "event_id", "occurred_at")
@@ -27,7 +27,9 @@ def read(
     header = read_header(path)
     check_header(header, path)
     tally = counts if counts is not None else Counts()
-    items = _read(path, header, Graveyard(f"{KIND} {path.name}", received_at, header=header.line), tally)
+    items = _read(
+        path, header, DeadLetterWriter(f"{KIND} {path.name}", received_at, header=header.line), tally
+    )
     return items if counts is None else counted(items, counts)
 
 
@@ -56,7 +58,7 @@ def check_header(header: Header, path: Path) -> None:
             )
 
 
-def _read(path: Path, header: Header, graveyard: Graveyard, counts: Counts) -> Iterator[Item]:
+def _read(path: Path, header: Header, graveyard: DeadLetterWriter, counts: Counts) -> Iterator[Item]:
     # A click parameter keeps its case, unlike other columns: a postback macro asks for `subId`.
     names = [
         (CLICK + header.cells[index].strip()[len(CLICK) :] if name.startswith(CLICK) else name, index)
@@ -71,5 +73,5 @@ def _read(path: Path, header: Header, graveyard: Graveyard, counts: Counts) -> I
             cells = cells_of(row.raw, header.delimiter)
             check_row(row, len(cells), header)
             yield to_event({name: cells[index] for name, index in names}, f"{KIND} {path.name}:{row.line}")
-        except BadRow as bad:
-            yield graveyard.bury(row.raw, f"line {row.line}", bad)
+        except RowRejected as bad:
+            yield graveyard.to_dead_letter(row.raw, f"line {row.line}", bad)

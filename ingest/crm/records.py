@@ -27,7 +27,7 @@ from commission.events import (
 from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment, StatusChange
 from ingest.formats.cells import shown, to_amount, to_number
 from ingest.server_time import MAX_YEAR, MIN_YEAR
-from ingest.sources import BadRow, check_server
+from ingest.sources import RowRejected, check_server
 
 CrmEvent = AccountLinked | ClientEvent | PartnerChanged
 
@@ -72,12 +72,12 @@ Loss = Literal["chargeback", "refund", "deposit_reversal"]
 
 
 def to_event(record: Mapping[str, object], source: str = "") -> CrmEvent:
-    """Make the event of a record; raise `BadRow` if it is none, saying which field and what to do."""
+    """Make the event of a record; raise `RowRejected` if it is none, saying which field and what to do."""
     fields = _fields(record, source)
     word = fields.get("event").lower()
     make = _EVENTS.get(word)
     if make is None:
-        raise BadRow("unknown_event", f"event `{shown(word)}` is not one of {', '.join(_EVENTS)}")
+        raise RowRejected("unknown_event", f"event `{shown(word)}` is not one of {', '.join(_EVENTS)}")
     return make(fields)
 
 
@@ -101,13 +101,13 @@ class _Fields:
     def needed(self, name: str) -> str:
         text = self.get(name)
         if not text:
-            raise BadRow("missing_cell", f"a {self.get('event')} needs {name}, which is empty")
+            raise RowRejected("missing_cell", f"a {self.get('event')} needs {name}, which is empty")
         return text
 
     def identity(self, name: str) -> str:
         text = self.needed(name)
         if not _ID.fullmatch(text):
-            raise BadRow(
+            raise RowRejected(
                 "bad_id",
                 f"{name} `{shown(text)}`: an id has 1 to 128 letters, digits and . _ @ + = # ~ -, no spaces",
             )
@@ -123,13 +123,13 @@ class _Fields:
             return otherwise
         found = next((word for word in words if word == (text or self.needed("status"))), None)
         if found is None:
-            raise BadRow("unknown_status", f"status `{shown(text)}` is not one of {', '.join(words)}")
+            raise RowRejected("unknown_status", f"status `{shown(text)}` is not one of {', '.join(words)}")
         return found
 
     def bounded(self, name: str, limit: int = MAX_WORD_CHARS) -> str:
         text = self.get(name)
         if len(text) > limit:
-            raise BadRow(f"bad_{name}", f"{name} is longer than {limit} characters")
+            raise RowRejected(f"bad_{name}", f"{name} is longer than {limit} characters")
         return text
 
     def instant(self, name: str) -> datetime:
@@ -153,7 +153,7 @@ class _Fields:
     def currency(self, name: str) -> str:
         text = self.needed(name)
         if not _CURRENCY.fullmatch(text):
-            raise BadRow(
+            raise RowRejected(
                 "bad_currency", f"currency `{shown(text)}` is not 3 or 4 capital letters such as USD"
             )
         return text
@@ -170,7 +170,7 @@ def _fields(record: Mapping[str, object], source: str) -> _Fields:
         elif name in FIELDS:
             by_name[name] = _text(name, told)
         else:
-            raise BadRow(
+            raise RowRejected(
                 "unknown_field",
                 f"the field `{shown(name)}` is unknown; known are {', '.join(FIELDS)} and click.<name>."
                 " Leave out what is not needed, personal data above all",
@@ -188,7 +188,9 @@ def _text(name: str, told: object) -> str:
         return f"{told:f}"
     if isinstance(told, int) and not isinstance(told, bool):
         return str(told)
-    raise BadRow("bad_field", f"{shown(name)} must be text: write amounts as such as '250.50', in quotes")
+    raise RowRejected(
+        "bad_field", f"{shown(name)} must be text: write amounts as such as '250.50', in quotes"
+    )
 
 
 # Clients
@@ -207,14 +209,14 @@ def _registration(fields: _Fields) -> ClientRegistered:
 
 def _check_clicks(clicks: dict[str, str]) -> None:
     if len(clicks) > MAX_CLICKS:
-        raise BadRow("too_many_clicks", f"{len(clicks)} click parameters; the limit is {MAX_CLICKS}")
+        raise RowRejected("too_many_clicks", f"{len(clicks)} click parameters; the limit is {MAX_CLICKS}")
     for name, text in clicks.items():
         if not _CLICK_NAME.fullmatch(name):
-            raise BadRow(
+            raise RowRejected(
                 "bad_click", f"click parameter `{shown(name)}`: a name has letters, digits and _ . - only"
             )
         if len(text) > MAX_CLICK_CHARS:
-            raise BadRow(
+            raise RowRejected(
                 "click_too_long",
                 f"click.{name} has {len(text)} characters; the limit is {MAX_CLICK_CHARS}",
             )
@@ -225,7 +227,7 @@ def _account_link(fields: _Fields) -> AccountLinked:
     try:
         server = check_server(text)
     except ValueError as error:
-        raise BadRow("bad_server", str(error)) from None
+        raise RowRejected("bad_server", str(error)) from None
     return AccountLinked(**fields.ids, server=server, login=to_number(fields.needed("login"), "login"))
 
 
@@ -260,7 +262,7 @@ def _taken_back(fields: _Fields, reason: Loss) -> ChargebackReceived:
 
 def _withdrawal(fields: _Fields) -> WithdrawalPaid:
     if fields.get("status").lower() not in ("", "paid"):
-        raise BadRow(
+        raise RowRejected(
             "unknown_status", f"status `{shown(fields.get('status'))}`: send a withdrawal once it is paid"
         )
     return WithdrawalPaid(**fields.ids, **fields.money)
@@ -275,7 +277,7 @@ def _kyc(fields: _Fields) -> KycChanged:
     told, status = fields.ids, fields.status(words)
     expires_at = fields.instant("expires_at") if fields.get("expires_at") else None
     if expires_at is not None and (status != "approved" or expires_at <= told["occurred_at"]):
-        raise BadRow(
+        raise RowRejected(
             "bad_expiry",
             "expires_at belongs to an approval and lies after it; once documents have expired, send"
             " status expired with the time as occurred_at",
@@ -380,7 +382,7 @@ EVENTS = tuple(_EVENTS)
 def _positive(text: str, what: str = "amount") -> Decimal:
     amount = to_amount(text, "Amount")
     if amount <= 0:
-        raise BadRow(
+        raise RowRejected(
             "bad_amount", f"{what} `{shown(text)}` is not positive; what is taken back is an event of its own"
         )
     return amount
@@ -392,7 +394,7 @@ def _to_instant(text: str, name: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None or not MIN_YEAR < at.year < MAX_YEAR:
-        raise BadRow(
+        raise RowRejected(
             "bad_time", f"{name} `{shown(text)}` is not ISO 8601 with a zone, such as 2026-09-01T08:30:00Z"
         )
     return at.astimezone(UTC)

@@ -21,7 +21,7 @@ from ingest.counts import Counts, counted
 from ingest.crm.records import CLICK, FIELDS, MAX_CLICKS, is_field, to_event
 from ingest.formats.cells import shown
 from ingest.items import Item
-from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource, check_size
+from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile, UnreadableSource, check_size
 
 KIND = "crm-xml"
 ROOT, RECORD = "crm", "record"
@@ -58,7 +58,7 @@ def read(
         if number > MAX_RECORDS:
             raise UnreadableSource(f"{path.name} has over {MAX_RECORDS:,} records; export a shorter period")
     tally = counts if counts is not None else Counts()
-    items = _read(path, Graveyard(f"{KIND} {path.name}", received_at), tally)
+    items = _read(path, DeadLetterWriter(f"{KIND} {path.name}", received_at), tally)
     return items if counts is None else counted(items, counts)
 
 
@@ -67,15 +67,17 @@ def is_batch(head: bytes) -> bool:
     return _IS_ROOT.match(head) is not None
 
 
-def _read(path: Path, graveyard: Graveyard, counts: Counts) -> Iterator[Item]:
+def _read(path: Path, graveyard: DeadLetterWriter, counts: Counts) -> Iterator[Item]:
     for record in _records(path):
         counts.rows += 1
         try:
             if record.bad is not None:
                 raise record.bad
             yield to_event(record.fields, f"{KIND} {path.name}:{record.line}")
-        except BadRow as bad:
-            yield graveyard.bury(record.raw, f"line {record.line}", bad, is_blanked=record.is_blanked)
+        except RowRejected as bad:
+            yield graveyard.to_dead_letter(
+                record.raw, f"line {record.line}", bad, is_blanked=record.is_blanked
+            )
 
 
 class _Record(NamedTuple):
@@ -85,7 +87,7 @@ class _Record(NamedTuple):
     fields: dict[str, str]
     raw: bytes
     is_blanked: bool
-    bad: BadRow | None
+    bad: RowRejected | None
 
 
 def _records(path: Path) -> Iterator[_Record]:
@@ -134,7 +136,7 @@ class _Batch:
     fields: dict[str, str] = field(default_factory=dict)
     field_name: str = ""
     text: list[str] = field(default_factory=list)
-    bad: BadRow | None = None
+    bad: RowRejected | None = None
     is_plain: bool = True
     """The record is nothing but fields we know, so its bytes may be kept."""
 
@@ -244,7 +246,7 @@ class _Batch:
 
     def _complain(self, code: str, reason: str) -> None:
         """Remember the first thing that is wrong with the record's form."""
-        self.bad = self.bad or BadRow(code, reason)
+        self.bad = self.bad or RowRejected(code, reason)
         self.is_plain = False
 
     def _forget(self, before: int) -> None:

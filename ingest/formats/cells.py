@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from commission.events import DealKind, Entry, Side
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 
 ZERO = Decimal(0)
 MAX_NUMBER = 2**64 - 1
@@ -114,7 +114,7 @@ def to_volume_e8(text: str) -> int:
     """Read lots as integer 1e-8 lots, exactly: `0.00003053` is 3,053."""
     parts = _LOTS.fullmatch(text.strip())
     if parts is None:
-        raise BadRow(
+        raise RowRejected(
             "bad_volume",
             f"Volume `{shown(text)}` is not a number of lots, with a point and at most 8 decimals,"
             " not negative",
@@ -123,9 +123,9 @@ def to_volume_e8(text: str) -> int:
 
 
 def check_price(price: Decimal | None) -> None:
-    """Raise `BadRow` for a trade at a price of 0: nothing was ever bought or sold so."""
+    """Raise `RowRejected` for a trade at a price of 0: nothing was ever bought or sold so."""
     if price is not None and not price:
-        raise BadRow(
+        raise RowRejected(
             "bad_price",
             "a trade at a price of 0 is none: it stands for something else, such as a sum of archived trades;"
             " dismiss it, or correct it on the server and export it again",
@@ -139,7 +139,7 @@ def to_number(text: str, column: str) -> int:
     if text.isdigit() and text.isascii() and len(text) <= MAX_NUMBER_DIGITS and 0 < int(text) <= MAX_NUMBER:
         return int(text)
     # Beside these columns stands the client's name; a row out of place would repeat it here.
-    raise BadRow("bad_number", f"{column} is not a number from 1 to 2^64-1")
+    raise RowRejected("bad_number", f"{column} is not a number from 1 to 2^64-1")
 
 
 def to_position_id(text: str) -> str:
@@ -160,7 +160,9 @@ def to_kind(text: str) -> tuple[DealKind, Side | None]:
     """Read a deal's type into its kind and, for trades, its side."""
     found = KINDS.get(_SPACES.sub(" ", text.strip().lower()))
     if found is None:
-        raise BadRow("unknown_type", f"Type `{shown(text)}` is not a deal type; known: {', '.join(KINDS)}")
+        raise RowRejected(
+            "unknown_type", f"Type `{shown(text)}` is not a deal type; known: {', '.join(KINDS)}"
+        )
     return found
 
 
@@ -169,7 +171,7 @@ def to_entry(text: str) -> Entry:
     """Read a deal's direction."""
     found = _ENTRIES.get(text.strip().lower())
     if found is None:
-        raise BadRow("unknown_entry", f"Entry `{shown(text)}` is not one of in, out, in/out, out by")
+        raise RowRejected("unknown_entry", f"Entry `{shown(text)}` is not one of in, out, in/out, out by")
     return found
 
 
@@ -185,7 +187,7 @@ def to_symbol(text: str) -> str:
     """Check a symbol and keep it as the server spells it: suffixes are different price streams."""
     symbol = text.strip()
     if not symbol or len(symbol) > MAX_SYMBOL_CHARS or not symbol.isprintable():
-        raise BadRow(
+        raise RowRejected(
             "bad_symbol",
             f"Symbol `{shown(text)}`: a trade names a symbol of 1 to {MAX_SYMBOL_CHARS} printable characters",
         )
@@ -197,7 +199,7 @@ def to_currency(text: str) -> str:
     """Check an account currency such as JPY, USC or USDT."""
     currency = text.strip()
     if not _CURRENCY.fullmatch(currency):
-        raise BadRow(
+        raise RowRejected(
             "bad_currency",
             f"Currency `{shown(text)}` is not a currency code; export the column or set the"
             " profile's currency",
@@ -217,13 +219,13 @@ def shown(text: str) -> str:
 
 
 def _to_plain(text: str, column: str) -> str:
-    """Spell an amount as Decimal reads it; raise `BadRow` if it is none."""
+    """Spell an amount as Decimal reads it; raise `RowRejected` if it is none."""
     parts = _AMOUNT.fullmatch(text)
     if parts is None:
-        raise BadRow("bad_amount", _why_no_amount(text, column))
+        raise RowRejected("bad_amount", _why_no_amount(text, column))
     digits = re.sub(_SPACE, "", parts[2])
     if len(digits) > MAX_AMOUNT_DIGITS:
-        raise BadRow("bad_amount", f"{column} `{shown(text)}` has more than {MAX_AMOUNT_DIGITS} digits")
+        raise RowRejected("bad_amount", f"{column} `{shown(text)}` has more than {MAX_AMOUNT_DIGITS} digits")
     return f"{'-' if parts[1] in ('-', _MINUS) else ''}{digits}{parts[3] or ''}"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.sources import BadRow, UnreadableSource, check_size
+from ingest.sources import RowRejected, UnreadableSource, check_size
 
 MAX_ROW_BYTES = 16_384
 """A real deal is 150 bytes; our own format with 30 click parameters at most 10,000."""
@@ -79,7 +79,7 @@ def read_header(path: Path) -> Header:
     delimiter = max(_DELIMITERS, key=text.count)
     try:
         cells = split(text.rstrip("\r\n"), delimiter)
-    except BadRow as bad:
+    except RowRejected as bad:
         raise UnreadableSource(f"{path.name}, line 1: {bad.reason}") from None
     return Header(delimiter, _columns(cells, path), len(raw), tuple(cells))
 
@@ -118,11 +118,11 @@ def map_file(path: Path) -> mmap.mmap:
 
 
 def cells_of(raw: bytes, delimiter: str) -> list[str]:
-    """Split one row into cells; raise `BadRow` for wrong bytes or quotes."""
+    """Split one row into cells; raise `RowRejected` for wrong bytes or quotes."""
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        raise BadRow(
+        raise RowRejected(
             "not_utf8", f"byte {error.start + 1} of the row is not UTF-8; export the file as UTF-8"
         ) from None
     return split(text, delimiter)
@@ -135,25 +135,25 @@ def split(text: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader([text], delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration):
-        raise BadRow(
+        raise RowRejected(
             "bad_quotes", "the row's double quotes do not pair up; a cell cannot go on in the next line"
         ) from None
 
 
 def check_row(row: Row, cells: int, header: Header) -> None:
-    """Raise `BadRow` for a row that is too long, cut off, or has another number of cells."""
+    """Raise `RowRejected` for a row that is too long, cut off, or has another number of cells."""
     if len(row.raw) > MAX_ROW_BYTES:
-        raise BadRow(
+        raise RowRejected(
             "row_too_long", f"the row is longer than {MAX_ROW_BYTES:,} bytes; only its start is kept"
         )
     if cells == header.width:
         return
     if not row.is_ended:
-        raise BadRow(
+        raise RowRejected(
             "truncated_row",
             f"the file ends inside this row, after {cells} of {header.width} cells; export it again",
         )
-    raise BadRow(
+    raise RowRejected(
         "wrong_cells",
         f"the row has {cells} cells, the header {header.width}; a cell with `{header.delimiter}` inside"
         " needs quotes",
@@ -188,7 +188,7 @@ def _spans(raw: bytes, delimiter: str) -> list[tuple[int, int]]:
     cell = re.compile(rb'(?:"(?:[^"]|"")*"(?=%s|\Z)|[^%s]*)' % (mark, mark), re.DOTALL)
     try:
         count = len(split(raw.decode(errors="replace"), delimiter))
-    except BadRow:
+    except RowRejected:
         count = 0
     spans = list(_walk(cell, raw))
     return spans if len(spans) == count else list(_walk(re.compile(rb"[^%s]*" % mark), raw))

@@ -8,7 +8,7 @@ from pathlib import Path
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingest.formats.csv_rows import split
-from ingest.sources import BadRow, UnreadableSource, check_size
+from ingest.sources import RowRejected, UnreadableSource, check_size
 
 MAX_TABLE_BYTES = 64_000_000
 MAX_TABLE_ROWS = 500_000
@@ -94,7 +94,7 @@ def text_rows(path: Path) -> Iterator[GridRow]:
         bare = line.rstrip("\r")
         try:
             cells = split(bare, delimiter)
-        except BadRow:
+        except RowRejected:
             cells = bare.split(delimiter)
         yield GridRow(
             f"line {_bounded(number, path)}",

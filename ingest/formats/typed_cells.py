@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from commission.events import LOT_E8
 from ingest.formats.cells import MAX_AMOUNT_DIGITS, MAX_NUMBER, AmountColumn, shown, to_amount, to_number
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 
 MAX_VOLUME_E8 = 10**18
 """Ten thousand million lots, as many as a cell of an export can hold."""
@@ -33,7 +33,7 @@ def typed_amount(value: object, column: AmountColumn) -> Decimal:
         return number if number else abs(number)
     rest = abs(_EXACT.subtract(exact, number))
     if rest > _TINY and rest * _NOISE > abs(number):
-        raise BadRow("bad_amount", f"{column} `{shown(str(value))}` has more than 8 decimals")
+        raise RowRejected("bad_amount", f"{column} `{shown(str(value))}` has more than 8 decimals")
     exact = exact.normalize(_EXACT)
     return exact if exact else abs(exact)
 
@@ -44,7 +44,7 @@ def typed_rate(value: object, column: AmountColumn) -> Decimal | None:
         return None
     rate = to_amount(value, column) if isinstance(value, str) else _RATE.plus(_finite(value, column))
     if rate < 0:
-        raise BadRow("bad_amount", f"{column} `{shown(str(value))}` is negative")
+        raise RowRejected("bad_amount", f"{column} `{shown(str(value))}` is negative")
     return rate or None
 
 
@@ -57,14 +57,14 @@ def typed_number(value: object, column: str) -> int:
     whole = _whole(value)
     if whole is not None and 0 < whole <= MAX_NUMBER:
         return whole
-    raise BadRow("bad_number", f"{column} is not a number from 1 to 2^64-1")
+    raise RowRejected("bad_number", f"{column} is not a number from 1 to 2^64-1")
 
 
 def typed_units(value: object, column: str) -> int:
     """Read a whole number of units, not negative; `1.00` is refused, since it may mean lots."""
     whole = _whole(value)
     if whole is None or not 0 <= whole <= MAX_VOLUME_E8:
-        raise BadRow(
+        raise RowRejected(
             "bad_volume",
             f"{column} `{shown(str(value))}` is not a whole number of the platform's own units; lots with a"
             " point are another dialect",
@@ -76,10 +76,10 @@ def typed_lots_e8(value: object, column: str) -> int:
     """Read lots as integer 1e-8 lots, exactly."""
     try:
         lots = typed_amount(value, "Volume")
-    except BadRow:
+    except RowRejected:
         lots = Decimal(-1)
     if not 0 <= lots * LOT_E8 <= MAX_VOLUME_E8:
-        raise BadRow(
+        raise RowRejected(
             "bad_volume",
             f"{column} `{shown(str(value))}` is not a number of lots with at most 8 decimals, not negative",
         )
@@ -96,7 +96,7 @@ def typed_text(value: object, column: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadRow("bad_text", f"{column} is not a text; send it as the platform spells it")
+        raise RowRejected("bad_text", f"{column} is not a text; send it as the platform spells it")
     if value.isascii():
         return value
     # JSON can spell half a character (`\\ud83d` alone), which no text can be written with.
@@ -111,8 +111,8 @@ def _finite(value: object, column: str) -> Decimal:
     if isinstance(value, Decimal) and value.is_finite() and abs(value) < _LIMIT:
         return value
     if value is None:
-        raise BadRow("bad_amount", f"{column} is missing; send it with a number, 0 for none")
-    raise BadRow(
+        raise RowRejected("bad_amount", f"{column} is missing; send it with a number, 0 for none")
+    raise RowRejected(
         "bad_amount",
         f"{column} `{shown(str(value)[:MAX_TEXT_CHARS])}` is not a number with at most"
         f" {MAX_AMOUNT_DIGITS} digits",

@@ -53,7 +53,7 @@ class Holdings(Protocol):
         """Those of these deals that we hold, whenever they happened."""
 
 
-class Truth(Protocol):
+class PlatformDeals(Protocol):
     """What the platform says of one server; asked for one slice after another, in order of time."""
 
     def between(self, since: datetime, until: datetime) -> Iterator[Item]:
@@ -86,7 +86,7 @@ class Findings:
 
 
 def sweep(
-    truth: Truth,
+    truth: PlatformDeals,
     holdings: Holdings,
     since: datetime,
     until: datetime,

@@ -23,7 +23,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceFile:
+class CursorFile:
     """Where one server's place is kept. Losing it costs a second reading and no cent: deals count once."""
 
     path: Path

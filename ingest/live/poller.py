@@ -14,7 +14,7 @@ from random import SystemRandom
 from commission.events import Deal
 from ingest.counts import Counts
 from ingest.items import Item
-from ingest.live.cursor_file import Place, PlaceFile
+from ingest.live.cursor_file import CursorFile, Place
 from ingest.publish.publisher import Publisher
 from ingest.sources import LiveSource
 from schemas.dead_letters import DeadLetter
@@ -76,7 +76,7 @@ class Polling:
 
     source: LiveSource
     bootstrap: str
-    places: PlaceFile
+    places: CursorFile
     interval_s: float
     since: datetime | None = None
     """Where to begin if no place is kept; None is the beginning."""

@@ -17,7 +17,7 @@ from ingest.formats.cells import shown, to_amount, to_symbol
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.items import Item
 from ingest.server_time import MAX_YEAR, MIN_YEAR, ServerClock, TimeReader, to_us
-from ingest.sources import BadRow, Graveyard, UnreadableSource
+from ingest.sources import DeadLetterWriter, RowRejected, UnreadableSource
 from ingest.terms.yaml_page import to_moment
 from schemas.dead_letters import DeadLetter
 
@@ -92,14 +92,14 @@ def read(path: Path, clock: ServerClock, tolerance: timedelta, received_at: date
             f" {', '.join(COLUMNS)}"
         )
     found, buried = _Found(), list[DeadLetter]()
-    graveyard, times = Graveyard(f"{KIND} {path.name}", received_at), TimeReader(clock)
+    graveyard, times = DeadLetterWriter(f"{KIND} {path.name}", received_at), TimeReader(clock)
     for row in rows(path, header.offset):
         if not row.raw.strip():
             continue
         try:
             _add(found, row, header, times)
-        except BadRow as bad:
-            buried.append(graveyard.bury(row.raw, f"line {row.line}", bad))
+        except RowRejected as bad:
+            buried.append(graveyard.to_dead_letter(row.raw, f"line {row.line}", bad))
         if found.count > MAX_QUOTES:
             raise UnreadableSource(f"{path.name} has more than {MAX_QUOTES:,} quotes; give a shorter period")
         if len(buried) > MAX_BAD_ROWS:
@@ -164,10 +164,12 @@ def _add(found: _Found, row: Row, header: Header, times: TimeReader) -> None:
     check_row(row, len(cells), header)
     at, symbol, bid, ask = (cells[header.columns[name]].strip() for name in COLUMNS)
     if not row.is_ended:
-        raise BadRow("truncated_row", "the file ends in this row without a line end; a price may be cut off")
+        raise RowRejected(
+            "truncated_row", "the file ends in this row without a line end; a price may be cut off"
+        )
     low, high = to_amount(bid, "MarketBid"), to_amount(ask, "MarketAsk")
     if not 0 < low <= high:
-        raise BadRow(
+        raise RowRejected(
             "bad_quote", f"bid `{shown(bid)}` and ask `{shown(ask)}`: a bid is above 0, no ask below it"
         )
     at_us = _to_us(at, times)
@@ -181,12 +183,12 @@ def _to_us(text: str, times: TimeReader) -> int:
     try:
         at_us = times.utc_us(text.encode())
     except ValueError:
-        raise BadRow(
+        raise RowRejected(
             "bad_time",
             f"time `{shown(text)}` is none: write 2025-06-02T10:00:00.500Z or 2025.06.02 10:00:00.500",
         ) from None
     if at_us is None:
-        raise BadRow(
+        raise RowRejected(
             "repeated_hour", f"time `{shown(text)}` is shown twice by the server's clock; write UTC, with a Z"
         )
     return at_us

@@ -10,7 +10,7 @@ from commission.terms.market import RatePublished
 from ingest.formats.cells import shown
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.server_time import MAX_YEAR, MIN_YEAR
-from ingest.sources import BadRow, UnreadableSource, check_size
+from ingest.sources import RowRejected, UnreadableSource, check_size
 from ingest.terms.folder import InvalidTerms
 from ingest.terms.yaml_page import Problem, to_decimal, to_moment
 
@@ -59,7 +59,7 @@ def _read_file(
             continue
         try:
             _add(found, _to_rate(row, header, at, zone, path))
-        except BadRow as bad:
+        except RowRejected as bad:
             problems.append(Problem(path.name, row.line, bad.reason))
         if len(found) + len(problems) > MAX_RATES:
             raise UnreadableSource(f"{path.name} has more than {MAX_RATES:,} rates; publish a shorter period")
@@ -80,24 +80,26 @@ def _to_rate(row: Row, header: Header, at: str, zone: tzinfo, path: Path) -> Rat
     cells = cells_of(row.raw, header.delimiter)
     check_row(row, len(cells), header)
     if not row.is_ended and header.columns["rate"] == header.width - 1:
-        raise BadRow(
+        raise RowRejected(
             "truncated_row",
             "the file ends inside this line, perhaps inside the rate; end it with a line break",
         )
     named = {name: cells[index].strip() for name, index in header.columns.items()}
     as_of = to_moment(named[at], zone)
     if as_of is None or not MIN_YEAR <= as_of.year <= MAX_YEAR:
-        raise BadRow(
+        raise RowRejected(
             "bad_time", f"{at} `{shown(named[at])}` is no time: write 2026-09-01 or 2026-09-01T12:00:00Z"
         )
     for name in ("base", "quote"):
         if not CURRENCY.fullmatch(named[name]):
-            raise BadRow("bad_currency", f"{name} `{shown(named[name])}` is no currency; write USD or USDT")
+            raise RowRejected(
+                "bad_currency", f"{name} `{shown(named[name])}` is no currency; write USD or USDT"
+            )
     if named["base"] == named["quote"]:
-        raise BadRow("bad_rate", f"{named['base']} against itself is no rate")
+        raise RowRejected("bad_rate", f"{named['base']} against itself is no rate")
     rate = to_decimal(named["rate"])
     if rate is None or rate <= 0:
-        raise BadRow(
+        raise RowRejected(
             "bad_rate", f"rate `{shown(named['rate'])}` is no number above 0, with a point and plain digits"
         )
     source = named.get("source", "")[:MAX_SOURCE_CHARS] or f"{path.name}:{row.line}"[-MAX_SOURCE_CHARS:]
@@ -105,11 +107,11 @@ def _to_rate(row: Row, header: Header, at: str, zone: tzinfo, path: Path) -> Rat
 
 
 def _add(found: dict[tuple[str, str, datetime], RatePublished], record: RatePublished) -> None:
-    """Add a rate; raise `BadRow` where the file says two things of one pair and time."""
+    """Add a rate; raise `RowRejected` where the file says two things of one pair and time."""
     key = (record.base, record.quote, record.as_of)
     known = found.setdefault(key, record)
     if known.rate != record.rate:
-        raise BadRow(
+        raise RowRejected(
             "two_rates",
             f"{record.base}/{record.quote} of {record.as_of:%Y-%m-%d %H:%M:%S} is {known.rate} above and"
             f" {record.rate} here; keep one",

@@ -25,7 +25,7 @@ from ingest.formats.cells import (
 from ingest.mt4.enums import Transaction, to_activation, to_command, to_state, to_ticket_reason, told
 from ingest.mt4.record import Mt4Record, to_close_reason
 from ingest.server_time import MAX_YEAR, MIN_YEAR
-from ingest.sources import BadRow, ServerProfile
+from ingest.sources import RowRejected, ServerProfile
 
 Dialect = Literal["mt4manager", "cplugin"]
 ToUtc = Callable[[datetime, int], datetime]
@@ -100,7 +100,7 @@ def to_record(
     transaction: Transaction = "update",
     to_utc: ToUtc | None = None,
 ) -> Mt4Record | None:
-    """Read one record; None for a pending order, waiting or dead. Raise `BadRow`.
+    """Read one record; None for a pending order, waiting or dead. Raise `RowRejected`.
 
     A deleted record is a tombstone: of kind `deleted`, for both phases of its ticket. It is deleted by
     its state, or by a `delete` without a close time; with one, it is a closed trade that left the list
@@ -119,7 +119,7 @@ def to_record(
     ticket = _number(fields, names.ticket, "ticket")
     opened = _time(fields, "opentime")
     if opened is None:
-        raise BadRow("bad_time", f"ticket {ticket} has no opening time; send the whole record")
+        raise RowRejected("bad_time", f"ticket {ticket} has no opening time; send the whole record")
     closed = _time(fields, "closetime") if side is not None else None
     opened_at = to_utc(opened, ticket) if to_utc is not None else profile.clock.to_utc(opened)
     record = Mt4Record(
@@ -142,7 +142,7 @@ def to_record(
     if side is None:
         return replace(record, profit=_amount(fields, "profit"))
     if closed is None and state.startswith("closed"):
-        raise BadRow("bad_time", f"ticket {ticket} is closed by its state, but has no close time")
+        raise RowRejected("bad_time", f"ticket {ticket} is closed by its state, but has no close time")
     return _traded(record, fields, names)
 
 
@@ -193,7 +193,7 @@ def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name)
     if value is None or isinstance(value, str):
         return value or ""
-    raise BadRow("bad_text", f"{name} is not a text")
+    raise RowRejected("bad_text", f"{name} is not a text")
 
 
 def _amount(fields: Mapping[str, object], name: str, default: Decimal | None = None) -> Decimal:
@@ -201,7 +201,7 @@ def _amount(fields: Mapping[str, object], name: str, default: Decimal | None = N
     if value is None and default is not None:
         return default
     if value is None:
-        raise BadRow("missing_field", f"the record has no {name}; send it whole")
+        raise RowRejected("missing_field", f"the record has no {name}; send it whole")
     return Decimal(plain(_decimal(value, name).quantize(UNIT)))
 
 
@@ -214,7 +214,7 @@ def _decimal(value: object, name: str) -> Decimal:
         with suppress(InvalidOperation):
             number = Decimal(value)
     if not number.is_finite() or number.adjusted() >= MAX_AMOUNT_DIGITS:
-        raise BadRow(
+        raise RowRejected(
             "bad_amount",
             f"{name} `{told(value)}` is not a number of at most {MAX_AMOUNT_DIGITS} digits",
         )
@@ -226,7 +226,7 @@ def _volume_e8(fields: Mapping[str, object]) -> int:
     volume_e8 = _hundredths_e8(fields, "volume")
     lots = fields.get("volumelots")
     if lots is not None and _amount(fields, "volumelots") * LOT_E8 != volume_e8:
-        raise BadRow(
+        raise RowRejected(
             "bad_volume",
             f"volume `{told(fields['volume'])}` and volume_lots `{told(lots)}` do not agree; volume is in"
             " hundredths of a lot",
@@ -238,7 +238,7 @@ def _hundredths_e8(fields: Mapping[str, object], name: str) -> int:
     """Read hundredths of a lot, MT4's own unit."""
     volume = _decimal(fields.get(name), name)
     if volume != volume.to_integral_value() or not 0 <= volume <= MAX_VOLUME:
-        raise BadRow("bad_volume", f"{name} `{told(volume)}` is not a number of hundredths of a lot")
+        raise RowRejected("bad_volume", f"{name} `{told(volume)}` is not a number of hundredths of a lot")
     return int(volume) * HUNDREDTH_E8
 
 
@@ -255,7 +255,7 @@ def _contract_size(fields: Mapping[str, object]) -> Decimal | None:
         return None
     size = _amount(fields, "contractsize")
     if size < 0:
-        raise BadRow("bad_amount", "contract_size is negative")
+        raise RowRejected("bad_amount", "contract_size is negative")
     return size or None
 
 
@@ -271,7 +271,7 @@ def _time(fields: Mapping[str, object], name: str) -> datetime | None:
     if at.year <= _EPOCH.year:  # 1970-01-01, or .NET's 0001-01-01
         return None
     if not MIN_YEAR <= at.year <= MAX_YEAR:
-        raise BadRow("bad_time", f"{name} is of the year {at.year}")
+        raise RowRejected("bad_time", f"{name} is of the year {at.year}")
     return at
 
 
@@ -285,7 +285,7 @@ def _clock_time(value: object, name: str) -> datetime:
             at = None
         if at is not None and at.tzinfo in (None, UTC):
             return at.replace(tzinfo=None, microsecond=0)
-    raise BadRow(
+    raise RowRejected(
         "bad_time",
         f"{name} `{told(value)}` is no server time: seconds since 1970, or 2025-06-02T10:00:00 without"
         " an offset",

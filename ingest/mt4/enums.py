@@ -6,7 +6,7 @@ from typing import Literal
 
 from commission.events import DealKind, Side
 from ingest.formats.cells import shown
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 
 Transaction = Literal["add", "delete", "update", "change_group"]
 """What the pump says about a record; `delete`: it is no longer among the open ones."""
@@ -70,7 +70,7 @@ def to_transaction(value: object) -> Transaction:
 
 
 def _word(value: object, words: tuple[str, ...], code: str, what: str) -> str:
-    """The word for a number, a name or a number as text; raise `BadRow` for anything else."""
+    """The word for a number, a name or a number as text; raise `RowRejected` for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 3:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(words):
@@ -80,7 +80,7 @@ def _word(value: object, words: tuple[str, ...], code: str, what: str) -> str:
         for prefix in ("", *_PREFIXES):
             if found.startswith(prefix) and found.removeprefix(prefix) in words:
                 return found.removeprefix(prefix)
-    raise BadRow(
+    raise RowRejected(
         code,
         f"{what} `{told(value)}` is not one MT4 has: 0 to {len(words) - 1}, {', '.join(words)}",
     )

@@ -15,7 +15,14 @@ from ingest.mt4.dialects import Dialect, known_fields, to_record
 from ingest.mt4.partial_closes import reopened_volumes
 from ingest.mt4.record import ARCHIVED, Mt4Record, to_deals
 from ingest.server_time import RepeatedHour
-from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource, check_platform, check_size
+from ingest.sources import (
+    DeadLetterWriter,
+    RowRejected,
+    ServerProfile,
+    UnreadableSource,
+    check_platform,
+    check_size,
+)
 
 KIND = "mt4-json"
 MAX_KEPT_CHARS = 255
@@ -61,7 +68,7 @@ def read(
     if records and not profile.currency and not tells_currency:
         raise UnreadableSource(f"{path.name}: MT4 trades do not say their currency; name it in the profile")
     tally = counts if counts is not None else Counts()
-    graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server)
+    graveyard = DeadLetterWriter(f"{KIND} {path.name}", received_at, profile.server)
     items = _Reader(dialect, profile, graveyard, tally).read(records)
     return iter(items) if counts is None else counted(items, counts)
 
@@ -70,11 +77,11 @@ class _Reader:
     """Makes the deals of one file's records."""
 
     def __init__(
-        self, dialect: Dialect, profile: ServerProfile, graveyard: Graveyard, counts: Counts
+        self, dialect: Dialect, profile: ServerProfile, graveyard: DeadLetterWriter, counts: Counts
     ) -> None:
         self._dialect, self._profile = dialect, profile
         self._graveyard, self._counts = graveyard, counts
-        self._buried: list[Item] = []
+        self._rejected: list[Item] = []
 
     def read(self, records: list[object]) -> list[Item]:
         """Read in the order of tickets, which tells the passes of a repeated hour apart."""
@@ -86,8 +93,8 @@ class _Reader:
             self._counts.rows += 1
             try:
                 record = self._record(raw, place, passes)
-            except BadRow as bad:
-                self._bury(raw, place, bad)
+            except RowRejected as bad:
+                self._to_dead_letter(raw, place, bad)
                 continue
             if record is None:
                 self._counts.skipped["pending_order"] += 1
@@ -95,13 +102,15 @@ class _Reader:
                 found.append((record, place, raw))
         deals = list(self._deals(found))
         deals.sort(key=lambda one: (one[0].occurred_at, *one[1:]))
-        return [*self._buried, *(deal for deal, *_ in deals)]
+        return [*self._rejected, *(deal for deal, *_ in deals)]
 
     def _record(self, raw: object, place: int, passes: RepeatedHour) -> Mt4Record | None:
         if not isinstance(raw, Mapping):
-            raise BadRow("not_a_record", "not a JSON object with the fields of a trade")
+            raise RowRejected("not_a_record", "not a JSON object with the fields of a trade")
         if isinstance(raw, RepeatedKeys):
-            raise BadRow("repeated_field", "the record says a field twice, and nobody knows which counts")
+            raise RowRejected(
+                "repeated_field", "the record says a field twice, and nobody knows which counts"
+            )
         source = f"{self._graveyard.source}:{place}"
         return to_record(raw, self._profile, self._dialect, source, to_utc=passes.to_utc)
 
@@ -115,14 +124,14 @@ class _Reader:
                 record = replace(record, reopened_e8=reopened.get(record.ticket))
             try:
                 deals = to_deals(record, self._profile)
-            except BadRow as bad:
-                self._bury(raw, place, bad)
+            except RowRejected as bad:
+                self._to_dead_letter(raw, place, bad)
                 continue
             if not deals:
                 self._counts.skipped[ARCHIVED] += 1
             yield from ((deal, record.ticket, phase) for phase, deal in enumerate(deals))
 
-    def _bury(self, raw: object, place: int, bad: BadRow) -> None:
+    def _to_dead_letter(self, raw: object, place: int, bad: RowRejected) -> None:
         """Keep the fields of a trade and none that may hold a name."""
         fields = known_fields(self._dialect)
         said = {"currency": self._profile.currency, "group": self._profile.group}
@@ -134,7 +143,7 @@ class _Reader:
             key: _bounded(value) for key, value in named.items() if key.replace("_", "").lower() in fields
         }
         payload = json.dumps(kept, ensure_ascii=False).encode(errors="replace")
-        self._buried.append(self._graveyard.bury(payload, f"record {place}", bad))
+        self._rejected.append(self._graveyard.to_dead_letter(payload, f"record {place}", bad))
 
     def _ticket(self, raw: object) -> int:
         ticket = (

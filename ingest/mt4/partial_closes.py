@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from commission.terms.rate_matching import is_in_group
-from ingest.sources import BadRow, ServerProfile
+from ingest.sources import RowRejected, ServerProfile
 
 _LINK = re.compile(r"(to|from) #([0-9]{1,20})")
 
@@ -52,7 +52,7 @@ def reopened_e8(
     group: str,
     profile: ServerProfile,
 ) -> int:
-    """What a group with `close_reopen` closed only to open it again at once; raise `BadRow`.
+    """What a group with `close_reopen` closed only to open it again at once; raise `RowRejected`.
 
     `remainder_e8` is the remainder's volume, None where the source does not know it. Elsewhere a partial
     close leaves the closed part on the ticket and moves the rest to a new one. Such a group closes the
@@ -62,7 +62,7 @@ def reopened_e8(
     if remainder_e8 == 0 or (remainder_e8 is None and remainder_of(comment) is None):
         return 0
     if not group and "*" not in profile.close_reopen:
-        raise BadRow(
+        raise RowRejected(
             "unknown_group",
             f"ticket {ticket} was closed in part, and {profile.server} has groups that close and"
             " reopen: say which group the account is of",
@@ -70,7 +70,7 @@ def reopened_e8(
     if not any(is_in_group(pattern, group) for pattern in profile.close_reopen):
         return 0
     if remainder_e8 is None or not 0 <= remainder_e8 <= volume_e8:
-        raise BadRow(
+        raise RowRejected(
             "unknown_remainder",
             f"ticket {ticket} was closed whole and reopened in part, as its group does; the volume"
             " that was reopened is not known here: read both tickets from one file",

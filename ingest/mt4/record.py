@@ -12,7 +12,7 @@ from commission.events import Deal, DealKind, Entry, Side
 from commission.revision import revision
 from ingest.formats.cells import ZERO, check_price
 from ingest.mt4.partial_closes import reopened_e8
-from ingest.sources import BadRow, ServerProfile
+from ingest.sources import RowRejected, ServerProfile
 
 ARCHIVED = "archived_summary"
 """What a ticket that is a sum of archived ones is counted as: it is skipped."""
@@ -58,7 +58,7 @@ class Mt4Record:
 
 
 def to_deals(record: Mt4Record, profile: ServerProfile) -> tuple[Deal, ...]:
-    """Make a ticket's opening deal and, once closed, its closing deal; raise `BadRow`.
+    """Make a ticket's opening deal and, once closed, its closing deal; raise `RowRejected`.
 
     Once closed, all amounts are on the closing deal: an open ticket's commission moves there. A deleted
     ticket ends both: nobody remembers here whether it had been closed. A sum of archived tickets is no
@@ -76,7 +76,7 @@ def to_deals(record: Mt4Record, profile: ServerProfile) -> tuple[Deal, ...]:
     if closed_at is None:
         return (_opening(record, profile, record.commission),)
     if closed_at < record.opened_at:
-        raise BadRow("bad_time", f"ticket {record.ticket} is closed before it is opened")
+        raise RowRejected("bad_time", f"ticket {record.ticket} is closed before it is opened")
     check_price(record.close_price)
     if profile.close_reopen:
         reopened = reopened_e8(

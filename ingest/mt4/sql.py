@@ -18,7 +18,7 @@ from ingest.mt4.partial_closes import remainder_of
 from ingest.mt4.record import to_deals
 from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import ServerClock
-from ingest.sources import BadRow, Graveyard, Page, ServerProfile, UnreadableSource
+from ingest.sources import DeadLetterWriter, Page, RowRejected, ServerProfile, UnreadableSource
 from ingest.sql.cells import number_readers
 from ingest.sql.database import Database, Now, Row
 from ingest.sql.keyset import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk
@@ -150,7 +150,7 @@ class _Reader:
     def __init__(self, profile: ServerProfile, trades: _Trades) -> None:
         self._profile = profile
         self._columns, self._numbers = trades.columns, trades.numbers
-        self._graveyard = Graveyard(f"{KIND} {profile.server}", datetime.now(UTC))
+        self._graveyard = DeadLetterWriter(f"{KIND} {profile.server}", datetime.now(UTC))
 
     def items(self, rows: Sequence[Row], remainders: Mapping[int, str]) -> list[Item]:
         """Read rows, each to its deals or to one dead letter; pending orders are none."""
@@ -162,6 +162,6 @@ class _Reader:
                 raw = to_raw(cells, self._numbers, remainders)
                 record = to_record(raw, self._profile, "mt4manager", f"{KIND} {place}")
                 found += () if record is None else to_deals(record, self._profile)
-            except BadRow as bad:
-                found.append(self._graveyard.bury(json.dumps(cells).encode(), place, bad))
+            except RowRejected as bad:
+                found.append(self._graveyard.to_dead_letter(json.dumps(cells).encode(), place, bad))
         return found

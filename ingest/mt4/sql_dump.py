@@ -19,7 +19,14 @@ from ingest.mt4.partial_closes import reopened_volumes
 from ingest.mt4.record import ARCHIVED, Mt4Record, to_deals
 from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import MIN_YEAR, RepeatedHour
-from ingest.sources import BadRow, Graveyard, Lacking, ServerProfile, UnreadableSource, check_platform
+from ingest.sources import (
+    DeadLetterWriter,
+    MissingOptions,
+    RowRejected,
+    ServerProfile,
+    UnreadableSource,
+    check_platform,
+)
 from ingest.sql.cells import double, wall_clock
 from ingest.sql.dump import MAX_ROWS, DumpRows, lacking_columns, to_line
 
@@ -43,7 +50,7 @@ def read(
     check_platform(profile, "mt4", path)
     check_header(header, path)
     if not profile.currency and "currency" not in header.columns:
-        raise Lacking(f"{path.name}: {TABLE} does not have its accounts' currency", ("--currency",))
+        raise MissingOptions(f"{path.name}: {TABLE} does not have its accounts' currency", ("--currency",))
     reader = _Reader(path, header, profile, received_at, counts if counts is not None else Counts())
     return reader.read() if counts is None else counted(reader.read(), counts)
 
@@ -91,7 +98,7 @@ class _Reader:
         self._path, self._header, self._profile, self._counts = path, header, profile, counts
         said = lacking_columns(header, {"CURRENCY": profile.currency, "GROUP": profile.group})
         line = to_line((*header.cells, *said), header.delimiter)
-        graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, line)
+        graveyard = DeadLetterWriter(f"{KIND} {path.name}", received_at, profile.server, line)
         self._rows = DumpRows(header, COLUMNS, "COMMENT", said, graveyard)
         self._numbers = {name: read for name, read in _NUMBERS.items() if name in self._rows.at}
         self._reopened: dict[int, int] = {}
@@ -111,8 +118,8 @@ class _Reader:
                 )
             try:
                 record = self._checked(row)
-            except BadRow as bad:
-                yield self._rows.bury(row.raw, row.line, bad)
+            except RowRejected as bad:
+                yield self._rows.to_dead_letter(row.raw, row.line, bad)
                 continue
             if record is None:
                 self._counts.skipped["pending_order"] += 1
@@ -135,8 +142,8 @@ class _Reader:
                 try:
                     record = self._record(self._rows.named(raw), ticket.line, passes)
                     deals = to_deals(record, self._profile) if record is not None else ()
-                except BadRow as bad:
-                    yield self._rows.bury(raw, ticket.line, bad)
+                except RowRejected as bad:
+                    yield self._rows.to_dead_letter(raw, ticket.line, bad)
                     continue
                 if record is not None and not deals:
                     self._counts.skipped[ARCHIVED] += 1
@@ -163,7 +170,9 @@ class _Reader:
         for name in ("OPEN_TIME", "CLOSE_TIME"):
             # A damaged closing time must not leave the ticket open.
             if (text := named[name]) is not None and not _is_time(text):
-                raise BadRow("bad_time", f"{name} is not a time such as 2025-03-13 00:36:37; dump it as such")
+                raise RowRejected(
+                    "bad_time", f"{name} is not a time such as 2025-03-13 00:36:37; dump it as such"
+                )
         raw = to_raw(named, self._numbers, {})
         with suppress(KeyError, ValueError):
             raw["reopened_volume"] = self._reopened[int(named["TICKET"] or 0)] // HUNDREDTH_E8

@@ -42,9 +42,9 @@ from ingest.mt4.statement_rows import (
 )
 from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
 from ingest.sources import (
-    BadRow,
-    Graveyard,
-    Lacking,
+    DeadLetterWriter,
+    MissingOptions,
+    RowRejected,
     ServerProfile,
     UnreadableSource,
     check_platform,
@@ -145,7 +145,7 @@ def read(
         profile,
         account,
         layout,
-        Graveyard(f"{KIND} {path.name}", received_at, profile.server),
+        DeadLetterWriter(f"{KIND} {path.name}", received_at, profile.server),
         tally,
     )
     found = items.read(tables)
@@ -207,13 +207,13 @@ def _settled(found: Account, profile: ServerProfile, path: Path) -> Account:
     wanted = {"--login": profile.login, "--currency": profile.currency}
     if lacking := [option for option in _missing(found) if not wanted[option]]:
         what = " and ".join(option.removeprefix("--") for option in lacking)
-        raise Lacking(f"{path.name} is an MT4 statement without its account's {what}", tuple(lacking))
+        raise MissingOptions(f"{path.name} is an MT4 statement without its account's {what}", tuple(lacking))
     number = found.login or profile.login or 0
     if profile.login not in (None, number):
         raise UnreadableSource(f"{path.name} is of account {number}, but the profile says {profile.login}")
     try:
         return Account(to_number(str(number), "Account"), to_currency(found.currency or profile.currency))
-    except BadRow as bad:
+    except RowRejected as bad:
         raise UnreadableSource(f"{path.name}: {bad.reason}") from None
 
 
@@ -251,7 +251,7 @@ class _Statement:
         profile: ServerProfile,
         account: Account,
         layout: Layout,
-        graveyard: Graveyard,
+        graveyard: DeadLetterWriter,
         counts: Counts,
     ) -> None:
         self._name, self._profile, self._account, self._layout = name, profile, account, layout
@@ -269,8 +269,8 @@ class _Statement:
             self._counts.rows += 1
             try:
                 self._sort_out(row, found)
-            except BadRow as bad:
-                self._bury(row, bad, found)
+            except RowRejected as bad:
+                self._to_dead_letter(row, bad, found)
         self._add_trades(found)
         if found.tickets and not self._profile.symbols:
             self._counts.remarks.append(UNSPELLED)
@@ -296,8 +296,8 @@ class _Statement:
             opened_at = passes.to_utc(ticket.opened_at, ticket.number)
             try:
                 deals = self._trade(ticket, opened_at, reopened.get(ticket.number))
-            except BadRow as bad:
-                self._bury(ticket.row, bad, found)
+            except RowRejected as bad:
+                self._to_dead_letter(ticket.row, bad, found)
                 continue
             if not deals:
                 self._counts.skipped[ARCHIVED] += 1
@@ -340,19 +340,19 @@ class _Statement:
         return closed_at if closed_at >= opened_at else self._clock.to_utc(ticket.closed_at, fold=1)
 
     def _is_cash(self, row: _Row) -> bool:
-        """Tell a cash operation by its type; raise `BadRow` for a row that is neither it nor a trade."""
+        """Tell a cash operation by its type; raise `RowRejected` for a row that is neither it nor a trade."""
         kind_text = self._text(row, "type")
         kind, side = to_kind(kind_text)
         if side is None:
             return True
         width = len(self._layout.roles)
         if len(row.cells) < width or any(row.cells[width:]):
-            raise BadRow(
+            raise RowRejected(
                 "wrong_cells",
                 f"a {kind_text} with {len(row.cells)} cells; a trade of this statement has {width}",
             )
         if kind != "trade":
-            raise BadRow(
+            raise RowRejected(
                 "unknown_type", f"Type `{shown(kind_text)}` in a trade's row; a trade is buy or sell"
             )
         return False
@@ -362,7 +362,7 @@ class _Statement:
         filled = [place for place, cell in enumerate(row.cells) if cell]
         comment_at = self._layout.at["type"] + 1
         if filled[-1] <= comment_at or any(comment_at < place < filled[-1] for place in filled):
-            raise BadRow(
+            raise RowRejected(
                 "wrong_cells",
                 f"the row has {len(filled)} filled cells; a cash operation has five: ticket, time, type,"
                 " comment and amount",
@@ -388,11 +388,13 @@ class _Statement:
         _, side = to_kind(self._text(row, "type"))
         closed = self._text(row, "close_time")
         if row.section == "closed" and not closed:
-            raise BadRow("bad_time", "a closed trade has no close time")
+            raise RowRejected("bad_time", "a closed trade has no close time")
         if row.section == "open" and closed:
-            raise BadRow("bad_time", f"an open trade has the close time `{shown(closed)}`")
+            raise RowRejected("bad_time", f"an open trade has the close time `{shown(closed)}`")
         if side is None or row.section in ("working", "after"):
-            raise BadRow("wrong_section", "a trade that stands neither among the closed nor the open ones")
+            raise RowRejected(
+                "wrong_section", "a trade that stands neither among the closed nor the open ones"
+            )
         return _Ticket(
             row=row,
             number=to_number(self._text(row, "ticket"), "Ticket"),
@@ -409,7 +411,7 @@ class _Statement:
         symbol = to_symbol(text)
         fits = self._spellings.get(symbol.casefold(), (symbol,))
         if len(fits) > 1:
-            raise BadRow(
+            raise RowRejected(
                 "ambiguous_symbol",
                 f"Item `{shown(symbol)}` may be {' or '.join(sorted(fits))}: a statement loses the case; read"
                 " these deals from another source, such as the report server's database",
@@ -418,7 +420,7 @@ class _Statement:
 
     def _links(self, tickets: list[_Ticket]) -> Iterator[tuple[int, int, str]]:
         for ticket in tickets:
-            with suppress(BadRow):  # a volume that is none is told when the ticket's deals are made
+            with suppress(RowRejected):  # a volume that is none is told when the ticket's deals are made
                 comment = ticket.row.title or self._text(ticket.row, "comment")
                 yield ticket.number, to_volume_e8(self._text(ticket.row, "size")), split_title(comment)[1]
 
@@ -432,8 +434,8 @@ class _Statement:
     def _source(self, row: _Row) -> str:
         return f"{KIND} {self._name}:{row.number}"
 
-    def _bury(self, row: _Row, bad: BadRow, found: _Found) -> None:
-        found.buried.append(self._graveyard.bury(row.payload, f"row {row.number}", bad))
+    def _to_dead_letter(self, row: _Row, bad: RowRejected, found: _Found) -> None:
+        found.buried.append(self._graveyard.to_dead_letter(row.payload, f"row {row.number}", bad))
 
 
 def _records(tables: Sequence[Table], layout: Layout) -> Iterator[_Row]:
@@ -454,4 +456,4 @@ def _to_time(text: str) -> datetime:
     try:
         return parse_server_time(text)
     except ValueError as error:
-        raise BadRow("bad_time", f"the time {error}") from None
+        raise RowRejected("bad_time", f"the time {error}") from None

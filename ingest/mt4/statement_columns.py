@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from ingest.formats.cells import ZERO, shown, to_amount
 from ingest.formats.grid import GridRow
 from ingest.mt4.statement_rows import Table, begins_ticket, is_record, is_side, is_time
-from ingest.sources import BadRow, UnreadableSource
+from ingest.sources import RowRejected, UnreadableSource
 
 Role = Literal[
     "ticket", "open_time", "type", "size", "item", "price", "sl", "tp", "close_time", "close_price",
@@ -369,5 +369,5 @@ def _is_sums(row: Sequence[str], places: Sequence[int]) -> bool:
 def _number(cell: str) -> Decimal | None:
     try:
         return to_amount(cell, "Amount")
-    except BadRow:
+    except RowRejected:
         return None

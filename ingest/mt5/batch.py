@@ -16,13 +16,13 @@ from ingest.items import Item
 from ingest.mt5.dialects import Dialect, Raw, deal_number, hand_edits, server_time, to_record
 from ingest.mt5.record import to_deals
 from ingest.server_time import RepeatedHour
-from ingest.sources import BadRow, Graveyard, ServerProfile
+from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile
 
 MAX_KEPT_CHARS = 255
 """Characters kept of one value of a record that is buried."""
 
 
-class Found(NamedTuple):
+class SourceRecord(NamedTuple):
     """One record, where it was found (`record 3`), and the profile of its account."""
 
     raw: object
@@ -34,7 +34,7 @@ class _Timed(NamedTuple):
     at: datetime
     deal: int
     raw: Raw
-    found: Found
+    found: SourceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class Mt5Batch:
     """Reads the records of one source, all of one server, in one dialect."""
 
     dialect: Dialect
-    graveyard: Graveyard
+    graveyard: DeadLetterWriter
     contract_sizes: Mapping[str, Decimal] = field(default_factory=dict)
     counts: Counts | None = None
 
-    def items(self, records: Iterable[Found]) -> Iterator[Item]:
+    def items(self, records: Iterable[SourceRecord]) -> Iterator[Item]:
         """Yield dead letters for what has no number or time, then the deals in order."""
         timed: list[_Timed] = []
         for found in records:
@@ -54,20 +54,22 @@ class Mt5Batch:
                 self.counts.rows += 1
             try:
                 timed.append(self._timed(found))
-            except BadRow as bad:
-                yield self._buried(found, bad)
+            except RowRejected as bad:
+                yield self._rejected(found, bad)
         in_utc = [
             (at, one.deal, place) for place, (at, one) in enumerate(zip(_in_utc(timed), timed, strict=True))
         ]
         for at, _, place in sorted(in_utc):
             yield from self._deals(timed[place], at)
 
-    def _timed(self, found: Found) -> _Timed:
+    def _timed(self, found: SourceRecord) -> _Timed:
         raw = found.raw
         if not isinstance(raw, Mapping):
-            raise BadRow("not_a_record", "not a JSON object with the fields of a deal")
+            raise RowRejected("not_a_record", "not a JSON object with the fields of a deal")
         if isinstance(raw, RepeatedKeys):
-            raise BadRow("repeated_field", "the record says a field twice, and nobody knows which counts")
+            raise RowRejected(
+                "repeated_field", "the record says a field twice, and nobody knows which counts"
+            )
         return _Timed(server_time(raw, self.dialect), deal_number(raw, self.dialect), raw, found)
 
     def _deals(self, one: _Timed, at: datetime) -> Iterator[Item]:
@@ -84,14 +86,14 @@ class Mt5Batch:
                 contract_sizes=self.contract_sizes,
             )
             yield from to_deals(record, profile)
-        except BadRow as bad:
-            yield self._buried(one.found, bad)
+        except RowRejected as bad:
+            yield self._rejected(one.found, bad)
 
-    def _buried(self, found: Found, bad: BadRow) -> Item:
+    def _rejected(self, found: SourceRecord, bad: RowRejected) -> Item:
         payload = kept(found.raw, self.dialect, self._said(found))
-        return self.graveyard.bury(payload, found.position, bad)
+        return self.graveyard.to_dead_letter(payload, found.position, bad)
 
-    def _said(self, found: Found) -> dict[str, object]:
+    def _said(self, found: SourceRecord) -> dict[str, object]:
         """What is known of a record beside it, so that alone it is the deal it was in its file."""
         dialect, profile = self.dialect, found.profile
         symbol = found.raw.get(dialect.symbol) if isinstance(found.raw, Mapping) else None

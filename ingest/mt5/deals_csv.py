@@ -41,7 +41,7 @@ from ingest.formats.csv_rows import (
 from ingest.items import Item
 from ingest.mt5.record import Money, Mt5Record, to_deals
 from ingest.server_time import RepeatedHour, TimeReader, from_us, parse_server_time, to_us
-from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource, check_platform
+from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile, UnreadableSource, check_platform
 from schemas.dead_letters import DeadLetter
 
 if TYPE_CHECKING:
@@ -77,13 +77,15 @@ def read(
     header = read_header(path)
     check_header(header, profile, path)
     tally = counts if counts is not None else Counts()
-    items = _read(path, header, profile, graveyard_of(path, header, profile, received_at), tally)
+    items = _read(path, header, profile, dead_letter_writer(path, header, profile, received_at), tally)
     return items if counts is None else counted(items, counts)
 
 
-def graveyard_of(path: Path, header: Header, profile: ServerProfile, received_at: datetime) -> Graveyard:
+def dead_letter_writer(
+    path: Path, header: Header, profile: ServerProfile, received_at: datetime
+) -> DeadLetterWriter:
     """Where the file's bad rows go, with what it takes to read one of them again."""
-    return Graveyard(f"{KIND} {path.name}", received_at, profile.server, header.line)
+    return DeadLetterWriter(f"{KIND} {path.name}", received_at, profile.server, header.line)
 
 
 def is_header(header: Header) -> bool:
@@ -147,7 +149,7 @@ class Index:
 
 
 def _read(
-    path: Path, header: Header, profile: ServerProfile, graveyard: Graveyard, counts: Counts
+    path: Path, header: Header, profile: ServerProfile, graveyard: DeadLetterWriter, counts: Counts
 ) -> Iterator[Item]:
     """Read twice: first the order of the deals, then the deals, so that memory stays small."""
     scan = Scan(header, profile, graveyard, counts)
@@ -160,19 +162,23 @@ def _read(
             raw = mapped[offset : offset + length]
             try:
                 yield from to_deals.read(raw, at_us, deal, line)
-            except BadRow as bad:
-                yield bury_deal(graveyard, raw, header, line, bad)
+            except RowRejected as bad:
+                yield deal_to_dead_letter(graveyard, raw, header, line, bad)
 
 
-def bury_deal(graveyard: Graveyard, raw: bytes, header: Header, line: int, bad: BadRow) -> DeadLetter:
+def deal_to_dead_letter(
+    graveyard: DeadLetterWriter, raw: bytes, header: Header, line: int, bad: RowRejected
+) -> DeadLetter:
     """Make the dead letter of a whole row whose cells are of no use, without the client's name."""
-    return graveyard.bury(without_cell(raw, header, header.index("name")), f"line {line}", bad)
+    return graveyard.to_dead_letter(without_cell(raw, header, header.index("name")), f"line {line}", bad)
 
 
 class Scan:
     """The first reading: which rows are whole, and when and in which order their deals happened."""
 
-    def __init__(self, header: Header, profile: ServerProfile, graveyard: Graveyard, counts: Counts) -> None:
+    def __init__(
+        self, header: Header, profile: ServerProfile, graveyard: DeadLetterWriter, counts: Counts
+    ) -> None:
         self.index = Index()
         self._header = header
         self._delimiter = header.delimiter.encode()
@@ -200,11 +206,11 @@ class Scan:
         self._counts.rows += 1
         try:
             self._add(row)
-        except BadRow as bad:
+        except RowRejected as bad:
             name = self._header.index("name")
             payload = without_cell(row.raw, self._header, name, reach=1)
             is_blanked = payload != without_cell(row.raw, self._header, name)
-            yield self._graveyard.bury(payload, f"line {row.line}", bad, is_blanked=is_blanked)
+            yield self._graveyard.to_dead_letter(payload, f"line {row.line}", bad, is_blanked=is_blanked)
 
     def end(self) -> None:
         """Place the deals of repeated hours, in the order of their numbers: all rows are known now."""
@@ -224,7 +230,7 @@ class Scan:
                 self._repeated.append((deal, len(self.index.line), server_time))
         except ValueError as error:
             # What stands there instead of a time may be half a name, so it is not repeated.
-            raise BadRow("bad_time", "Time is not a time such as 2025.03.13 00:36:37.445") from error
+            raise RowRejected("bad_time", "Time is not a time such as 2025.03.13 00:36:37.445") from error
         self.index.add(at_us or 0, deal, row)
 
     def _two_cells(self, row: Row) -> tuple[bytes, bytes]:
@@ -237,11 +243,13 @@ class Scan:
                 check_row(row, raw.count(self._delimiter) + 1, self._header)
             cells = raw.split(self._delimiter, max(self._deal_at, self._time_at) + 1)
         if not row.is_ended and not self._may_end_open:
-            raise BadRow(
+            raise RowRejected(
                 "truncated_row", "the file ends in this row without a line end, so a number may be cut off"
             )
         if cells[self._deal_at].strip().lower() == b"deal":
-            raise BadRow("repeated_header", "a second header, as in joined exports; nothing is lost with it")
+            raise RowRejected(
+                "repeated_header", "a second header, as in joined exports; nothing is lost with it"
+            )
         return cells[self._deal_at], cells[self._time_at].strip()
 
 
@@ -266,7 +274,7 @@ class DealReader:
         self._is_extended = any(index is not None for index in (self._contract_size, self._bid, self._ask))
 
     def read(self, raw: bytes, at_us: int, deal: int, line: int) -> tuple[Deal, ...]:
-        """Make the deal of one row; raise `BadRow`."""
+        """Make the deal of one row; raise `RowRejected`."""
         cells = cells_of(raw, self._delimiter)
         return to_deals(self._record(cells, at_us, deal, line), self._profile)
 
@@ -341,7 +349,7 @@ class DealReader:
             return None
         amount = to_amount(cells[column], name)
         if amount < 0:
-            raise BadRow("bad_amount", f"{name} `{shown(cells[column])}` is negative")
+            raise RowRejected("bad_amount", f"{name} `{shown(cells[column])}` is negative")
         return amount or None
 
     def _closed_e8(self, cells: list[str]) -> int | None:

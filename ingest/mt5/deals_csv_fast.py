@@ -19,10 +19,10 @@ import polars as pl
 from commission.events import Deal
 from ingest.counts import Counts, Sums
 from ingest.formats.csv_rows import MAX_ROW_BYTES, Header, read_header
-from ingest.mt5.deals_csv import DealReader, bury_deal, check_header, graveyard_of
+from ingest.mt5.deals_csv import DealReader, check_header, dead_letter_writer, deal_to_dead_letter
 from ingest.mt5.deals_csv_fast_lines import MONEY, LineWriter
 from ingest.mt5.deals_csv_fast_scan import FrameScan
-from ingest.sources import BadRow, EncodedDeals, Graveyard, ServerProfile
+from ingest.sources import DeadLetterWriter, EncodedDeals, RowRejected, ServerProfile
 from schemas.dead_letters import DeadLetter
 from schemas.wire import encode
 
@@ -42,12 +42,12 @@ def read_encoded(
     """
     header = read_header(path)
     check_header(header, profile, path)
-    graveyard = graveyard_of(path, header, profile, received_at)
+    graveyard = dead_letter_writer(path, header, profile, received_at)
     return _read(path, header, profile, graveyard, counts if counts is not None else Counts())
 
 
 def _read(
-    path: Path, header: Header, profile: ServerProfile, graveyard: Graveyard, counts: Counts
+    path: Path, header: Header, profile: ServerProfile, graveyard: DeadLetterWriter, counts: Counts
 ) -> Iterator[EncodedDeals | DeadLetter]:
     scan = FrameScan(header, profile, graveyard, counts)
     for letter in scan.run(path):
@@ -106,7 +106,7 @@ class _Rest:
 
     header: Header
     reader: DealReader
-    graveyard: Graveyard
+    graveyard: DeadLetterWriter
     counts: Counts
     letters: list[DeadLetter] = field(default_factory=list)
 
@@ -116,8 +116,8 @@ class _Rest:
         for place, at_us, deal, line, raw in rows.select("place", "at_us", "deal", "line", "raw").iter_rows():
             try:
                 found.append((place, self.reader.read(raw, at_us, deal, line)))
-            except BadRow as bad:
-                self.letters.append(bury_deal(self.graveyard, raw, self.header, line, bad))
+            except RowRejected as bad:
+                self.letters.append(deal_to_dead_letter(self.graveyard, raw, self.header, line, bad))
         for _, deals in found:
             for each in deals:
                 self.counts.add(each)

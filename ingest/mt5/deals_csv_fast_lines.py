@@ -17,7 +17,7 @@ from ingest.formats.cells import MAX_COMMENT_CHARS, to_currency, to_entry, to_ki
 from ingest.formats.csv_rows import Header
 from ingest.mt5.deals_csv import KIND
 from ingest.mt5.deals_csv_fast_scan import NUMBER, to_text
-from ingest.sources import BadRow, ServerProfile
+from ingest.sources import RowRejected, ServerProfile
 from schemas.wire import DEAL_FIELDS
 
 MONEY = ("profit", "commission", "fee", "swap")
@@ -126,7 +126,7 @@ def _translated(column: pl.Series, translate: Callable[[str], str], name: str) -
     for text in column.unique().to_list():
         try:
             word = translate(text)
-        except BadRow:
+        except RowRejected:
             continue
         if not _is_escaped(word):
             known[text] = word
@@ -138,7 +138,7 @@ def _translated(column: pl.Series, translate: Callable[[str], str], name: str) -
 def _one_way(text: str) -> str:
     entry = to_entry(text)
     if entry == "inout":
-        raise BadRow("reversal", "an in/out is split or refused by the row lane")
+        raise RowRejected("reversal", "an in/out is split or refused by the row lane")
     return entry
 
 

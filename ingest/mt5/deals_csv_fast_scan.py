@@ -11,7 +11,7 @@ from ingest.counts import Counts
 from ingest.formats.csv_rows import MAX_LINE_BYTES, MAX_ROW_BYTES, Header, to_row
 from ingest.mt5.deals_csv import ORDER, Scan
 from ingest.server_time import ServerClock, parse_server_time, to_us
-from ingest.sources import Graveyard, ServerProfile
+from ingest.sources import DeadLetterWriter, ServerProfile
 from schemas.dead_letters import DeadLetter
 
 BLOCK_BYTES = 8_000_000
@@ -58,7 +58,9 @@ def blocks(path: Path, offset: int) -> Iterator[Block]:
 class FrameScan:
     """Finds the order of a file's deals; rows that are not plain go through the row lane's scan."""
 
-    def __init__(self, header: Header, profile: ServerProfile, graveyard: Graveyard, counts: Counts) -> None:
+    def __init__(
+        self, header: Header, profile: ServerProfile, graveyard: DeadLetterWriter, counts: Counts
+    ) -> None:
         self._rows = Scan(header, profile, graveyard, counts)
         self._header = header
         self._clock = profile.clock

@@ -24,7 +24,7 @@ from ingest.formats.typed_cells import (
 from ingest.mt5.enums import SERVER_REASONS, TERMINAL_REASONS, edits_of, entry_of, kind_of, reason_of
 from ingest.mt5.record import Money, Mt5Record
 from ingest.server_time import MAX_YEAR, MIN_YEAR
-from ingest.sources import BadRow, ServerProfile
+from ingest.sources import RowRejected, ServerProfile
 
 Raw = Mapping[str, object]
 ToUtc = Callable[[datetime, int], datetime]
@@ -144,7 +144,7 @@ def to_record(
     contract_sizes: Mapping[str, Decimal] = _NO_SIZES,
     is_deleted: bool = False,
 ) -> Mt5Record:
-    """Read one deal; raise `BadRow`.
+    """Read one deal; raise `RowRejected`.
 
     `to_utc` tells the passes of a repeated hour apart where deals come in order; alone, a deal counts as
     of the first. A deleted deal is a tombstone: of kind `deleted`, without amounts. `contract_sizes`, by
@@ -194,7 +194,7 @@ def server_time(raw: Raw, dialect: Dialect) -> datetime:
     precise = raw.get(dialect.time_msc)
     at = _wall_clock(raw.get(dialect.time), 1) if _is_unset(precise) else _wall_clock(precise, 1_000)
     if at is None or not MIN_YEAR <= at.year <= MAX_YEAR:
-        raise BadRow(
+        raise RowRejected(
             "bad_time",
             f"{dialect.time_msc} and {dialect.time} tell no time of the years {MIN_YEAR} to {MAX_YEAR}; they"
             " count milliseconds and seconds since 1970",
@@ -231,7 +231,7 @@ def _wall_clock(value: object, units: int) -> datetime | None:
         return at.replace(microsecond=at.microsecond // 1000 * 1000)
     try:
         count = typed_units(value, "Time")
-    except BadRow:
+    except RowRejected:
         return None
     if count > _MAX_EPOCH_S * units:
         return None
@@ -242,7 +242,7 @@ def _login(raw: Raw, profile: ServerProfile, dialect: Dialect) -> int:
     value = raw.get(dialect.login)
     if value is None:
         if profile.login is None:
-            raise BadRow("no_login", "the deal does not say its login; name it in the profile")
+            raise RowRejected("no_login", "the deal does not say its login; name it in the profile")
         return profile.login
     return typed_number(value, "Login")
 
@@ -250,7 +250,7 @@ def _login(raw: Raw, profile: ServerProfile, dialect: Dialect) -> int:
 def _currency(raw: Raw, profile: ServerProfile, dialect: Dialect) -> str:
     currency = typed_text(raw.get(dialect.currency), "Currency") or profile.currency
     if not currency:
-        raise BadRow(
+        raise RowRejected(
             "no_currency", "the deal does not say its account's currency; set the profile's currency"
         )
     return to_currency(currency)
@@ -259,7 +259,9 @@ def _currency(raw: Raw, profile: ServerProfile, dialect: Dialect) -> str:
 def _symbol(raw: Raw, dialect: Dialect) -> str:
     symbol = to_symbol(typed_text(raw.get(dialect.symbol), "Symbol"))
     if "\ufffd" in symbol:
-        raise BadRow("bad_symbol", "Symbol has bytes that are not UTF-8, so nobody knows what was traded")
+        raise RowRejected(
+            "bad_symbol", "Symbol has bytes that are not UTF-8, so nobody knows what was traded"
+        )
     return symbol
 
 
@@ -293,7 +295,7 @@ def _volumes_e8(raw: Raw, dialect: Dialect, entry: Entry | None) -> tuple[int, i
         return typed_lots_e8(raw.get(dialect.volumes[0]), "volume"), None
     volume_e8 = _units_e8(raw, "VolumeExt", "Volume")
     if volume_e8 is None:
-        raise BadRow("bad_volume", "VolumeExt and Volume are missing; send one of them")
+        raise RowRejected("bad_volume", "VolumeExt and Volume are missing; send one of them")
     closed_e8 = _units_e8(raw, "VolumeClosedExt", "VolumeClosed") if entry == "inout" else None
     return volume_e8, closed_e8 or None
 
@@ -308,7 +310,7 @@ def _units_e8(raw: Raw, fine: str, coarse: str) -> int | None:
     if not fine_e8:
         return coarse_e8
     if coarse_e8 and abs(fine_e8 - coarse_e8) >= VOLUME_UNIT_E8:
-        raise BadRow(
+        raise RowRejected(
             "bad_volume",
             f"{fine} is {fine_e8} (1e-8 lots) and {coarse} {coarse_e8}: they do not tell the same volume",
         )

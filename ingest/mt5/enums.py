@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from commission.events import DealKind, Entry, Side
 from ingest.formats.cells import shown, to_entry, to_kind, to_reason
 from ingest.formats.typed_cells import typed_code
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 
 _ACTIONS = (
     "buy", "sell", "balance", "credit", "charge", "correction", "bonus", "commission", "commission daily",
@@ -48,7 +48,7 @@ def kind_of(value: object) -> tuple[DealKind, Side | None]:
     """Read the number of a deal's type."""
     found = KINDS.get(_code(value))
     if found is None:
-        raise BadRow("unknown_type", f"deal type `{_shown(value)}` is not one of 0 to {len(KINDS) - 1}")
+        raise RowRejected("unknown_type", f"deal type `{_shown(value)}` is not one of 0 to {len(KINDS) - 1}")
     return found
 
 
@@ -56,7 +56,7 @@ def entry_of(value: object) -> Entry:
     """Read the number of a deal's direction."""
     found = ENTRIES.get(_code(value))
     if found is None:
-        raise BadRow(
+        raise RowRejected(
             "unknown_entry", f"Entry `{_shown(value)}` is not one of 0 in, 1 out, 2 in/out, 3 out by"
         )
     return found
@@ -66,7 +66,7 @@ def reason_of(value: object, reasons: Mapping[int, str]) -> str:
     """Read the number of a deal's reason in one dialect: an unknown one may be no client's trade."""
     found = reasons.get(_code(value))
     if found is None:
-        raise BadRow(
+        raise RowRejected(
             "unknown_reason",
             f"Reason `{_shown(value)}` is not one of 0 to {len(reasons) - 1}; nobody knows whether a client"
             " asked for this deal. A newer platform needs a newer ibflow",

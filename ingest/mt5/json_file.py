@@ -10,12 +10,12 @@ from ingest.counts import Counts, counted
 from ingest.formats.json_text import MAX_JSON_BYTES, read_json
 from ingest.formats.typed_cells import typed_rate
 from ingest.items import Item
-from ingest.mt5.batch import Found, Mt5Batch
+from ingest.mt5.batch import Mt5Batch, SourceRecord
 from ingest.mt5.dialects import MANAGER, TERMINAL, Dialect
 from ingest.sources import (
-    BadRow,
-    Graveyard,
-    Lacking,
+    DeadLetterWriter,
+    MissingOptions,
+    RowRejected,
     ServerProfile,
     UnreadableSource,
     check_platform,
@@ -68,8 +68,10 @@ def read(
     dialect = DIALECTS[kind]
     check_profile(records, profile, dialect, path)
     sizes = read_contract_sizes(path) if kind == "mt5-terminal-json" else {}
-    batch = Mt5Batch(dialect, Graveyard(f"{kind} {path.name}", received_at, profile.server), sizes, counts)
-    items = batch.items(Found(record, f"record {n}", profile) for n, record in enumerate(records, 1))
+    batch = Mt5Batch(
+        dialect, DeadLetterWriter(f"{kind} {path.name}", received_at, profile.server), sizes, counts
+    )
+    items = batch.items(SourceRecord(record, f"record {n}", profile) for n, record in enumerate(records, 1))
     return items if counts is None else counted(items, counts)
 
 
@@ -88,14 +90,14 @@ def records_of(parsed: object, name: str) -> list[object]:
 
 
 def check_profile(records: list[object], profile: ServerProfile, dialect: Dialect, path: Path) -> None:
-    """Raise `Lacking` where neither the deals nor the profile say login or currency."""
+    """Raise `MissingOptions` where neither the deals nor the profile say login or currency."""
     lacking: list[str] = []
     for field, known in ((dialect.login, profile.login), (dialect.currency, profile.currency)):
         is_told = any(isinstance(record, Mapping) and field in record for record in records)
         if records and not known and not is_told:
             lacking.append(field.lower())
     if lacking:
-        raise Lacking(
+        raise MissingOptions(
             f"{path.name}: the deals do not say their {' and '.join(lacking)}",
             tuple(f"--{word}" for word in lacking),
         )
@@ -112,7 +114,7 @@ def read_contract_sizes(path: Path) -> dict[str, Decimal]:
             raise UnreadableSource(f"{beside.name} is no list of symbols as MetaTrader5.symbols_get() has it")
         try:
             size = typed_rate(symbol.get("trade_contract_size"), "ContractSize")
-        except BadRow as bad:
+        except RowRejected as bad:
             raise UnreadableSource(f"{beside.name}, {symbol['name'][:40]}: {bad.reason}") from None
         if size is not None:
             sizes[symbol["name"]] = size

@@ -13,7 +13,7 @@ from commission.events import Deal, DealKind, Entry, Side
 from commission.revision import revision
 from ingest.counts import to_lots
 from ingest.formats.cells import ZERO, check_price
-from ingest.sources import BadRow, ServerProfile
+from ingest.sources import RowRejected, ServerProfile
 
 
 class Money(NamedTuple):
@@ -60,7 +60,7 @@ class Mt5Record:
 
 
 def to_deals(record: Mt5Record, profile: ServerProfile) -> tuple[Deal, ...]:
-    """Make the deal of a record; raise `BadRow`.
+    """Make the deal of a record; raise `RowRejected`.
 
     An in/out stays one deal and the fold splits it: only some sources tell what it closed, and under
     ids of its parts the same deal from another source would count again.
@@ -73,15 +73,15 @@ def to_deals(record: Mt5Record, profile: ServerProfile) -> tuple[Deal, ...]:
 
 
 def check_reversal(record: Mt5Record, profile: ServerProfile) -> None:
-    """Raise `BadRow` for an in/out on a hedging server, or one that closes all of its volume or more."""
+    """Raise `RowRejected` for an in/out on a hedging server, or one that closes all of its volume or more."""
     if profile.margin_mode == "hedging":
-        raise BadRow(
+        raise RowRejected(
             "inout_on_hedging",
             f"a hedging account has no in/out deals, and the profile says that {profile.server} is"
             " hedging; correct its margin_mode and read the file again",
         )
     if record.volume_closed_e8 is not None and record.volume_closed_e8 >= record.volume_e8:
-        raise BadRow(
+        raise RowRejected(
             "bad_volume_closed",
             f"VolumeClosed `{to_lots(record.volume_closed_e8):f}` leaves nothing of Volume"
             f" `{to_lots(record.volume_e8):f}` to open; an in/out closes less than its volume",

@@ -18,7 +18,7 @@ from ingest.formats.xlsx import xlsx_rows
 from ingest.items import Item
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.report_mode import proof_of
-from ingest.mt5.report_positions import Found, Untold, hedging_positions, netting_positions
+from ingest.mt5.report_positions import PositionOfDeal, Untold, hedging_positions, netting_positions
 from ingest.mt5.report_rows import ListedPosition, ReportDeal, to_deal, to_listed
 from ingest.mt5.report_tables import (
     ACCOUNT,
@@ -31,10 +31,10 @@ from ingest.mt5.report_tables import (
 )
 from ingest.server_time import RepeatedHour
 from ingest.sources import (
-    BadRow,
-    Graveyard,
-    Lacking,
+    DeadLetterWriter,
     MarginMode,
+    MissingOptions,
+    RowRejected,
     ServerProfile,
     UnreadableSource,
     check_platform,
@@ -72,10 +72,10 @@ def read(
         )
     tally = counts if counts is not None else Counts()
     settled = replace(profile, login=account.login, currency=account.currency)
-    report = _Report(path, settled, account, Graveyard(f"{KIND} {path.name}", received_at), tally)
+    report = _Report(path, settled, account, DeadLetterWriter(f"{KIND} {path.name}", received_at), tally)
     try:
         items = report.read(tables)
-    except Lacking as mode:
+    except MissingOptions as mode:
         raise mode.beside(lacking) from None
     if lacking is not None:
         raise lacking
@@ -106,7 +106,7 @@ def _grid(path: Path) -> Iterator[GridRow] | list[GridRow]:
 
 def _settled(
     found: ReportAccount | None, profile: ServerProfile, path: Path
-) -> tuple[ReportAccount, Lacking | None]:
+) -> tuple[ReportAccount, MissingOptions | None]:
     """What the file says of its account, completed by the profile, and what neither says.
 
     Raise where the two differ.
@@ -114,7 +114,7 @@ def _settled(
     login = found.login if found else profile.login
     currency = found.currency if found else profile.currency
     lacking = tuple(option for option, known in (("--login", login), ("--currency", currency)) if not known)
-    lacks = Lacking(
+    lacks = MissingOptions(
         f"{path.name} has no account's line such as `80000001 (USD, Broker-Live, real, Hedge)`; if it is a"
         " report, its account must be said",
         lacking,
@@ -128,7 +128,7 @@ def _settled(
         )
     try:
         account = ReportAccount(to_number(str(login or 1), "Account"), to_currency(currency or "USD"), mode)
-    except BadRow as bad:
+    except RowRejected as bad:
         raise UnreadableSource(f"{path.name}: {bad.reason}") from None
     return account, lacks if lacking else None
 
@@ -146,10 +146,12 @@ class _Rows:
     by_number: dict[int, ReportDeal] = field(default_factory=dict)
 
     def is_known(self, deal: ReportDeal) -> bool:
-        """Tell whether the same deal was read before, as in joined reports; raise `BadRow` for another."""
+        """Tell whether the same deal was read before, as in joined reports; else raise `RowRejected`."""
         known = self.by_number.setdefault(deal.deal, deal)
         if known is not deal and known.row.cells != deal.row.cells:
-            raise BadRow("deal_twice", f"deal {deal.deal} is also at {known.row.place}, with other values")
+            raise RowRejected(
+                "deal_twice", f"deal {deal.deal} is also at {known.row.place}, with other values"
+            )
         return known is not deal
 
 
@@ -161,7 +163,7 @@ class _Report:
         path: Path,
         profile: ServerProfile,
         account: ReportAccount,
-        graveyard: Graveyard,
+        graveyard: DeadLetterWriter,
         counts: Counts,
     ) -> None:
         self._path, self._profile, self._account = path, profile, account
@@ -189,8 +191,8 @@ class _Report:
                 continue
             try:
                 deals += self._to_deals(deal, found)
-            except BadRow as bad:
-                self._bury(deal.row, bad, rows)
+            except RowRejected as bad:
+                self._to_dead_letter(deal.row, bad, rows)
         return [*rows.buried, *deals]
 
     def _read_deals(self, table: Table, rows: _Rows) -> None:
@@ -202,9 +204,9 @@ class _Report:
                 if rows.is_known(deal):
                     self._counts.skipped["repeated_row"] += 1
                     continue
-            except BadRow as bad:
+            except RowRejected as bad:
                 rows.deals.append(None)
-                self._bury(row, bad, rows)
+                self._to_dead_letter(row, bad, rows)
             else:
                 rows.deals.append(deal)
 
@@ -212,20 +214,22 @@ class _Report:
         for row in table.rows:
             try:
                 rows.positions.append(to_listed(row, table))
-            except BadRow as bad:
+            except RowRejected as bad:
                 # The row is no deal; but without it a closing might be matched with its twin.
                 rows.has_all_positions = False
-                self._bury(row, bad, rows)
+                self._to_dead_letter(row, bad, rows)
             else:
                 self._counts.skipped[table.kind] += 1
 
     def _bury_unknown(self, table: Table, rows: _Rows) -> None:
         for row in table.rows:
-            bad = BadRow("unknown_table", f"the table at {table.headings.place} is none that a report has")
-            self._bury(row, bad, rows)
+            bad = RowRejected(
+                "unknown_table", f"the table at {table.headings.place} is none that a report has"
+            )
+            self._to_dead_letter(row, bad, rows)
 
-    def _bury(self, row: GridRow, bad: BadRow, rows: _Rows) -> None:
-        rows.buried.append(self._graveyard.bury(row.payload, row.place, bad))
+    def _to_dead_letter(self, row: GridRow, bad: RowRejected, rows: _Rows) -> None:
+        rows.buried.append(self._graveyard.to_dead_letter(row.payload, row.place, bad))
 
     def _in_order(self, deals: list[ReportDeal | None]) -> list[ReportDeal | None]:
         """Tell repeated hours apart by deal numbers, then sort by time.
@@ -246,7 +250,7 @@ class _Report:
             keyed.append((at, place, timed_deal))
         return [entry[2] for entry in sorted(keyed, key=lambda entry: entry[:2])]
 
-    def _positions(self, rows: _Rows, gaps: frozenset[int]) -> list[Found]:
+    def _positions(self, rows: _Rows, gaps: frozenset[int]) -> list[PositionOfDeal]:
         listed = list(dict.fromkeys(rows.positions))
         from_start = _is_from_start(rows.deals)
         if self._margin_mode(rows.deals, listed, gaps) == "hedging":
@@ -279,7 +283,7 @@ class _Report:
             return proof.mode
         if {deal.entry for deal in deals if deal is not None} <= {None}:
             return "netting"
-        raise Lacking(
+        raise MissingOptions(
             f"{self._path.name} does not say whether the account is hedging or netting (margin_mode in"
             " broker.yaml), and no row proves it",
             ("--margin-mode",),
@@ -291,8 +295,8 @@ class _Report:
             " --margin-mode, or margin_mode in broker.yaml; or save the report again if rows are missing"
         )
 
-    def _to_deals(self, deal: ReportDeal, found: Found) -> tuple[Deal, ...]:
-        if isinstance(found, BadRow):
+    def _to_deals(self, deal: ReportDeal, found: PositionOfDeal) -> tuple[Deal, ...]:
+        if isinstance(found, RowRejected):
             raise found
         position_id: str | None = found if isinstance(found, str) else None
         if isinstance(found, Untold):

@@ -16,7 +16,7 @@ from commission.events import Entry, Side
 from ingest.counts import to_lots
 from ingest.mt5.report_comments import among_twins, without_table
 from ingest.mt5.report_rows import ListedPosition, ReportDeal
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 
 MAX_CLOSINGS = 16
 """Closings that may belong to a position closed in parts; with more its parts are not looked for."""
@@ -40,7 +40,7 @@ class Untold(NamedTuple):
     """Why the deal cannot be a netting account's, if nothing is missing before it."""
 
 
-Found = str | Untold | BadRow
+PositionOfDeal = str | Untold | RowRejected
 """A deal's position, or why it is not known; cash operations have the empty one."""
 
 
@@ -50,7 +50,7 @@ def netting_positions(
     *,
     from_start: bool,
     gaps: Collection[int] = (),
-) -> list[Found]:
+) -> list[PositionOfDeal]:
     """Walk the deals in order; None stands for a row that could not be read, after which nothing is sure.
 
     Nor is anything sure behind `gaps`, the places before which deals may be missing. A symbol is flat for
@@ -60,7 +60,7 @@ def netting_positions(
     """
     listed_ids = {position.position_id for position in listed}
     walks: defaultdict[str, _Walk] = defaultdict(lambda: _Walk(0 if from_start else None))
-    found: list[Found] = []
+    found: list[PositionOfDeal] = []
     for number, deal in enumerate(deals):
         if deal is None or number in gaps:
             from_start = False
@@ -80,7 +80,7 @@ class _Walk:
     position_id: str = ""
     last: tuple[Entry | None, Side | None] = field(default=(None, None))
 
-    def step(self, deal: ReportDeal, listed_ids: set[str]) -> Found:
+    def step(self, deal: ReportDeal, listed_ids: set[str]) -> PositionOfDeal:
         last, self.last = self.last, (deal.entry, deal.side)
         is_opening = deal.entry == "in" and (deal.order in listed_ids or last == ("out", deal.side))
         if is_opening and self.net_e8 is None:
@@ -90,7 +90,7 @@ class _Walk:
             reason = (
                 "a netting account has no deals `out by`; correct the margin mode and read the file again"
             )
-            return BadRow("out_by_on_netting", reason)
+            return RowRejected("out_by_on_netting", reason)
         if self.net_e8 is None:
             return Untold("the report does not tell what was open in the symbol before them")
         before, after = self.net_e8, self.net_e8 + deal.signed_e8
@@ -128,7 +128,7 @@ def hedging_positions(
     *,
     is_whole: bool,
     by_comment: bool = False,
-) -> list[Found]:
+) -> list[PositionOfDeal]:
     """Find the positions of all deals; `is_whole` False means that a listed position could not be read.
 
     `by_comment`: there is no table of closed positions, and the deals are all there ever were.
@@ -149,11 +149,11 @@ def hedging_positions(
     return [_hedging(deal, known) for deal in deals]
 
 
-def _hedging(deal: ReportDeal | None, known: dict[int, str]) -> Found:
+def _hedging(deal: ReportDeal | None, known: dict[int, str]) -> PositionOfDeal:
     if deal is None or deal.side is None:
         return ""
     if deal.entry == "inout":
-        return BadRow(
+        return RowRejected(
             "inout_on_hedging",
             "a hedging account has no in/out deals; correct the margin mode and read the file again",
         )

@@ -22,7 +22,7 @@ from ingest.formats.grid import GridRow
 from ingest.mt5.record import Money
 from ingest.mt5.report_tables import Table
 from ingest.server_time import parse_server_time
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 
 POSITION_HEADINGS = 13
 
@@ -73,11 +73,11 @@ class ListedPosition:
 
 
 def to_deal(row: GridRow, columns: dict[str, int], width: int) -> ReportDeal:
-    """Read a row of the Deals table, whose headings are `width` columns wide; raise `BadRow`."""
+    """Read a row of the Deals table, whose headings are `width` columns wide; raise `RowRejected`."""
     cells = _cells(row, width)
     cell = {name: cells[index] for name, index in columns.items()}
     if any(_NO_LETTER in text for name, text in cell.items() if name != "comment"):
-        raise BadRow("bad_encoding", "bytes of the row are no letters; save the report again")
+        raise RowRejected("bad_encoding", "bytes of the row are no letters; save the report again")
     kind, side = to_kind(cell["type"])
     is_trade = side is not None
     server_time = _to_time(cell["time"])
@@ -111,12 +111,14 @@ def _money(cell: dict[str, str], *, is_trade: bool) -> Money:
 
 
 def to_listed(row: GridRow, table: Table) -> ListedPosition:
-    """Read a row of the positions, whose first eight columns are always the same; raise `BadRow`."""
+    """Read a row of the positions, whose first eight columns are always the same; raise `RowRejected`."""
     headings = table.headings
     cells, columns = _cells(row, len(headings.cells)), headings.filled
     kind, side = to_kind(cells[columns[3]])
     if side is None or kind != "trade":
-        raise BadRow("unknown_type", f"Type `{shown(cells[columns[3]])}` of a position; it is buy or sell")
+        raise RowRejected(
+            "unknown_type", f"Type `{shown(cells[columns[3]])}` of a position; it is buy or sell"
+        )
     opened = ListedPosition(
         position_id=str(to_number(cells[columns[1]], "Position")),
         symbol=to_symbol(cells[columns[2]]),
@@ -128,7 +130,7 @@ def to_listed(row: GridRow, table: Table) -> ListedPosition:
     if table.kind == "open_positions":
         return opened
     if len(columns) != POSITION_HEADINGS:
-        raise BadRow("unknown_table", f"a Positions table has {POSITION_HEADINGS} columns")
+        raise RowRejected("unknown_table", f"a Positions table has {POSITION_HEADINGS} columns")
     return replace(
         opened,
         closed_at=_to_time(cells[columns[8]]),
@@ -141,16 +143,16 @@ def to_listed(row: GridRow, table: Table) -> ListedPosition:
 def _cells(row: GridRow, width: int) -> tuple[str, ...]:
     """The cells of a row that is as wide as its headings."""
     if row.is_cut:
-        raise BadRow("truncated_row", "the file ends in this row without a line end; save it again")
+        raise RowRejected("truncated_row", "the file ends in this row without a line end; save it again")
     if len(row.cells) > width or (len(row.cells) < width and not row.is_ragged):
-        raise BadRow("wrong_cells", f"the row has {len(row.cells)} columns, its headings {width}")
+        raise RowRejected("wrong_cells", f"the row has {len(row.cells)} columns, its headings {width}")
     return row.cells + ("",) * (width - len(row.cells))
 
 
 def _volume_e8(text: str) -> int:
     volume_e8 = to_volume_e8(_THOUSANDS.sub("", text))
     if not volume_e8:
-        raise BadRow(
+        raise RowRejected(
             "bad_volume", f"Volume `{shown(text)}`: the terminal shows too few decimals; {_ELSEWHERE}"
         )
     return volume_e8
@@ -161,4 +163,4 @@ def _to_time(text: str) -> datetime:
         return parse_server_time(text)
     except ValueError:
         # What stands there instead of a time may be half a name, so it is not repeated.
-        raise BadRow("bad_time", "the time is not one such as 2025.03.13 00:36:37") from None
+        raise RowRejected("bad_time", "the time is not one such as 2025.03.13 00:36:37") from None

@@ -16,7 +16,7 @@ from commission.events import Deal
 from ingest.items import Item
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.sql_row import EITHER, FAMILIES, FILETIME_PER_US, NEEDED, NUMBERS, row_record, to_filetime
-from ingest.sources import BadRow, Graveyard, Page, ServerProfile, UnreadableSource
+from ingest.sources import DeadLetterWriter, Page, RowRejected, ServerProfile, UnreadableSource
 from ingest.sql.cells import ToNumber, number_readers
 from ingest.sql.database import Database, Row, Table
 from ingest.sql.keyset import Walk, accounts_of, check_stamps, cursor_of, joined, places_of, walk
@@ -87,7 +87,7 @@ class _Reader:
     def __init__(self, profile: ServerProfile, currencies: Mapping[str, str]) -> None:
         self._profile = profile
         self._currencies = currencies
-        self._graveyard = Graveyard(f"{KIND} {profile.server}", datetime.now(UTC))
+        self._graveyard = DeadLetterWriter(f"{KIND} {profile.server}", datetime.now(UTC))
 
     def items(self, deals: _Deals, rows: list[Row]) -> list[Item]:
         """Read rows, each to its deals or to one dead letter."""
@@ -97,8 +97,8 @@ class _Reader:
             place = f"{deals.name}:{cells['Deal']}"
             try:
                 found += to_deals(self._record(deals, cells, place), self._profile)
-            except BadRow as bad:
-                found.append(self._graveyard.bury(json.dumps(cells).encode(), place, bad))
+            except RowRejected as bad:
+                found.append(self._graveyard.to_dead_letter(json.dumps(cells).encode(), place, bad))
         return found
 
     def _record(self, deals: _Deals, cells: Mapping[str, str | None], place: str) -> Mt5Record:

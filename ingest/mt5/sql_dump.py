@@ -15,7 +15,14 @@ from ingest.items import Item
 from ingest.mt5.dialects import hand_edits
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.sql_row import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
-from ingest.sources import BadRow, Graveyard, Lacking, ServerProfile, UnreadableSource, check_platform
+from ingest.sources import (
+    DeadLetterWriter,
+    MissingOptions,
+    RowRejected,
+    ServerProfile,
+    UnreadableSource,
+    check_platform,
+)
 from ingest.sql.cells import double
 from ingest.sql.dump import MAX_ROWS, DumpRows, lacking_columns, to_line
 
@@ -62,7 +69,7 @@ def check_header(header: Header, profile: ServerProfile, path: Path) -> None:
         )
     check_platform(profile, "mt5", path)
     if not profile.currency and "currency" not in header.columns:
-        raise Lacking(f"{path.name}: mt5_deals does not say its accounts' currency", ("--currency",))
+        raise MissingOptions(f"{path.name}: mt5_deals does not say its accounts' currency", ("--currency",))
 
 
 class _Placed(NamedTuple):
@@ -84,7 +91,7 @@ class _Reader:
         self._path, self._header, self._profile, self._counts = path, header, profile, counts
         said = lacking_columns(header, {"Currency": profile.currency, "Group": profile.group})
         line = to_line((*header.cells, *said), header.delimiter)
-        graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server, line)
+        graveyard = DeadLetterWriter(f"{KIND} {path.name}", received_at, profile.server, line)
         self._rows = DumpRows(header, COLUMNS, "Comment", said, graveyard)
         self._numbers = {name: double for name in NUMBERS if name in self._rows.at}
 
@@ -102,8 +109,8 @@ class _Reader:
                 )
             try:
                 placed.append(self._placed(row))
-            except BadRow as bad:
-                yield self._rows.bury(row.raw, row.line, bad)
+            except RowRejected as bad:
+                yield self._rows.to_dead_letter(row.raw, row.line, bad)
         if placed:
             yield from self._in_order(sorted(placed))
 
@@ -114,8 +121,8 @@ class _Reader:
                 raw = file.readline(MAX_LINE_BYTES).rstrip(b"\r\n")
                 try:
                     yield from to_deals(self._record(self._rows.named(raw), one.line), self._profile)
-                except BadRow as bad:
-                    yield self._rows.bury(raw, one.line, bad)
+                except RowRejected as bad:
+                    yield self._rows.to_dead_letter(raw, one.line, bad)
 
     def _placed(self, row: Row) -> _Placed:
         named = self._rows.checked(row)
@@ -129,10 +136,12 @@ class _Reader:
 
 
 def _check(named: Mapping[str, str | None]) -> None:
-    """Raise `BadRow` for a time or a stamp that a database would not write."""
+    """Raise `RowRejected` for a time or a stamp that a database would not write."""
     stamp = named["Timestamp"]
     if stamp is None or not _STAMP.fullmatch(stamp):
-        raise BadRow("bad_stamp", "Timestamp is not the server's count of 18 digits at most (FILETIME)")
+        raise RowRejected("bad_stamp", "Timestamp is not the server's count of 18 digits at most (FILETIME)")
     for name in ("TimeMsc", "Time"):
         if (text := named.get(name)) is not None and not _TIME.fullmatch(text):
-            raise BadRow("bad_time", f"{name} is not a time such as 2025-03-13 00:36:37.445; dump it as such")
+            raise RowRejected(
+                "bad_time", f"{name} is not a time such as 2025-03-13 00:36:37.445; dump it as such"
+            )

@@ -41,7 +41,7 @@ _MICROSECOND = timedelta(microseconds=1)
 def row_record(
     cells: Mapping[str, str | None], numbers: Mapping[str, ToNumber], profile: ServerProfile, source: str
 ) -> Mt5Record:
-    """Read one row of a table of deals, a text a column; raise `BadRow`."""
+    """Read one row of a table of deals, a text a column; raise `RowRejected`."""
     raw: dict[str, object] = dict(cells)
     for name, to_number in numbers.items():
         raw[name] = to_number(cells[name])

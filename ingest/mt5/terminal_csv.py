@@ -13,10 +13,17 @@ from ingest.counts import Counts, counted
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.formats.json_text import MAX_JSON_BYTES
 from ingest.items import Item
-from ingest.mt5.batch import Found, Mt5Batch
+from ingest.mt5.batch import Mt5Batch, SourceRecord
 from ingest.mt5.dialects import TERMINAL
 from ingest.mt5.json_file import check_profile, read_contract_sizes
-from ingest.sources import BadRow, Graveyard, ServerProfile, UnreadableSource, check_platform, check_size
+from ingest.sources import (
+    DeadLetterWriter,
+    RowRejected,
+    ServerProfile,
+    UnreadableSource,
+    check_platform,
+    check_size,
+)
 
 KIND = "mt5-terminal-csv"
 NEEDED = (
@@ -80,19 +87,19 @@ class _Reader:
         self, path: Path, header: Header, profile: ServerProfile, received_at: datetime, counts: Counts
     ) -> None:
         self._path, self._header, self._profile, self._counts = path, header, profile, counts
-        self._graveyard = Graveyard(f"{KIND} {path.name}", received_at, profile.server)
+        self._graveyard = DeadLetterWriter(f"{KIND} {path.name}", received_at, profile.server)
         self._columns = {name: header.columns[name] for name in TERMINAL.fields if name in header.columns}
-        self._buried: list[Item] = []
+        self._rejected: list[Item] = []
 
     def read(self) -> Iterator[Item]:
         """Yield all items; the rows that are no records come first."""
         sizes = read_contract_sizes(self._path.with_suffix(".json"))
         batch = Mt5Batch(TERMINAL, self._graveyard, sizes, self._counts)
         found = list(self._records())
-        yield from self._buried
+        yield from self._rejected
         yield from batch.items(found)
 
-    def _records(self) -> Iterator[Found]:
+    def _records(self) -> Iterator[SourceRecord]:
         for number, row in enumerate(rows(self._path, self._header.offset)):
             if not row.raw:
                 self._counts.skipped["blank_line"] += 1
@@ -103,19 +110,19 @@ class _Reader:
                 )
             try:
                 record = self._record(row)
-            except BadRow as bad:
+            except RowRejected as bad:
                 self._counts.rows += 1
-                self._buried.append(
-                    self._graveyard.bury(_kept(row), f"line {row.line}", bad, is_blanked=True)
+                self._rejected.append(
+                    self._graveyard.to_dead_letter(_kept(row), f"line {row.line}", bad, is_blanked=True)
                 )
             else:
-                yield Found(record, f"line {row.line}", self._profile)
+                yield SourceRecord(record, f"line {row.line}", self._profile)
 
     def _record(self, row: Row) -> dict[str, object]:
         cells = cells_of(row.raw, self._header.delimiter)
         check_row(row, len(cells), self._header)
         if not row.is_ended and _NUMBER.fullmatch(cells[-1]):
-            raise BadRow(
+            raise RowRejected(
                 "truncated_row", "the file ends in this row without a line end, so a number may be cut off"
             )
         return {name: _value(name, cells[at].strip()) for name, at in self._columns.items()}

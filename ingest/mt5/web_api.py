@@ -13,14 +13,14 @@ from commission.events import Deal
 from ingest.counts import Counts
 from ingest.formats.typed_cells import typed_code
 from ingest.items import Item
-from ingest.mt5.batch import Found, Mt5Batch
+from ingest.mt5.batch import Mt5Batch, SourceRecord
 from ingest.mt5.dialects import MANAGER, server_time
 from ingest.mt5.web_access import WebApi
 from ingest.mt5.web_accounts import Accounts
 from ingest.mt5.web_deals import Period, WebDeals
 from ingest.mt5.web_session import TooLarge, WebApiPool
 from ingest.server_time import MIN_YEAR
-from ingest.sources import BadRow, Graveyard, Page, ServerProfile, UnreadableSource
+from ingest.sources import DeadLetterWriter, Page, RowRejected, ServerProfile, UnreadableSource
 from schemas.errors import Unavailable
 
 KIND = "mt5-web-api"
@@ -125,10 +125,10 @@ class Mt5WebApi:
         logins = [number if number is not None and number > 0 else None for number in numbers]
         profiles = self._accounts.profiles(login for login in logins if login is not None)
         batch = Mt5Batch(
-            MANAGER, Graveyard(f"{KIND} {self._profile.server}", self._now()), counts=self._counts
+            MANAGER, DeadLetterWriter(f"{KIND} {self._profile.server}", self._now()), counts=self._counts
         )
         return batch.items(
-            Found(raw, _position(raw), self._profile if login is None else profiles[login])
+            SourceRecord(raw, _position(raw), self._profile if login is None else profiles[login])
             for raw, login in zip(raws, logins, strict=True)
         )
 
@@ -158,7 +158,7 @@ def _reached(raws: list[object], period: Period, now: datetime) -> datetime:
     for raw in raws:
         try:
             newest = max(newest, server_time(raw, MANAGER) if isinstance(raw, Mapping) else BEGINNING)
-        except BadRow:
+        except RowRejected:
             continue
     return min(newest, now)
 

@@ -9,7 +9,7 @@ from ingest.formats.typed_cells import typed_code
 from ingest.mt5.dialects import MANAGER, server_time, to_epoch_s
 from ingest.mt5.web_session import WebApiPool
 from ingest.server_time import ServerClock
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 from schemas.errors import Unavailable
 
 PAGE_DEALS = 100
@@ -154,6 +154,6 @@ def _times(records: list[object]) -> dict[int, datetime]:
             continue
         try:
             times[number] = server_time(record, MANAGER)
-        except BadRow:
+        except RowRejected:
             continue
     return times

@@ -48,7 +48,7 @@ class Parcel:
         return fits and len(self.lines) + len(more.lines) <= MAX_BATCH_RECORDS
 
 
-class Courier:
+class RequestPublisher:
     """One producer for the life of a process; raises `PublishFailed` at once if Kafka cannot be asked."""
 
     def __init__(self, bootstrap: str, config: dict[str, Any] | None = None) -> None:

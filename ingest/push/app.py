@@ -20,7 +20,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from ingest.publish.publisher import PublishFailed
-from ingest.publish.request_publisher import Courier, Parcel, Place
+from ingest.publish.request_publisher import Parcel, Place, RequestPublisher
 from ingest.push.body import read_body, to_rows
 from ingest.push.idempotency import MAX_KEY_CHARS, Answer, Answers
 from ingest.push.problems import Refused, refusal
@@ -49,7 +49,7 @@ RETRY_AFTER_S = 1
 class Desk:
     """Takes pushes: who may, how many at once, what was answered."""
 
-    def __init__(self, senders: Senders, courier: Courier) -> None:
+    def __init__(self, senders: Senders, courier: RequestPublisher) -> None:
         self.senders = senders
         self.courier = courier
         self.answers = Answers()

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.push.problems import Refused
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 
 MAX_BODY_BYTES = 4_000_000
 """As sent, and as unpacked: a batch of 1,000 deals with every field has some 1,200,000."""
@@ -31,7 +31,7 @@ JSON, JSON_LINES = "application/json", "application/x-ndjson"
 class Row:
     """One row: its value, or why it is none, and its bytes."""
 
-    value: Mapping[str, object] | BadRow
+    value: Mapping[str, object] | RowRejected
     payload: bytes
 
 
@@ -117,24 +117,24 @@ def _check_count(count: int) -> None:
 def _of_line(line: bytes) -> Row:
     if len(line) > MAX_ROW_BYTES:
         reason = f"the row has {len(line):,} bytes; the limit is {MAX_ROW_BYTES:,}"
-        return Row(BadRow("too_long", reason), line[:MAX_ROW_BYTES])
+        return Row(RowRejected("too_long", reason), line[:MAX_ROW_BYTES])
     try:
         return _checked(_parse(line), line)
     except ValueError as error:
-        return Row(BadRow("no_json", f"the row is no JSON: {error}"), line)
+        return Row(RowRejected("no_json", f"the row is no JSON: {error}"), line)
 
 
 def _checked(value: object, line: bytes | None = None) -> Row:
     """Check a row's shape; without the line it was read from, the line is written again."""
     if not isinstance(value, dict):
-        return Row(BadRow("no_object", "the row is no JSON object"), line or b"")
+        return Row(RowRejected("no_object", "the row is no JSON object"), line or b"")
     if (problem := _problem(value, MAX_DEPTH)) is not None:
-        return Row(BadRow(*problem), line or b"")
+        return Row(RowRejected(*problem), line or b"")
     payload = line if line is not None else to_payload(value)
     if len(payload) <= MAX_ROW_BYTES:
         return Row(value, payload)
     reason = f"the row has {len(payload):,} bytes; the limit is {MAX_ROW_BYTES:,}"
-    return Row(BadRow("too_long", reason), payload[:MAX_ROW_BYTES])
+    return Row(RowRejected("too_long", reason), payload[:MAX_ROW_BYTES])
 
 
 def _problem(value: Mapping[str, object], depth: int) -> tuple[str, str] | None:

@@ -21,7 +21,7 @@ from ingest.mt4.enums import to_transaction
 from ingest.mt5 import dialects as mt5_json
 from ingest.mt5 import record as mt5_record
 from ingest.push.body import Row, to_payload
-from ingest.sources import BadRow, Graveyard, ServerProfile
+from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile
 from schemas.wire import InvalidRecord, decode
 
 DealDialect = Literal["mt5-manager", "mt5-terminal", "mt4manager", "mt4-cplugin", "ibflow"]
@@ -59,14 +59,17 @@ class Reading:
 def read_row(row: Row, reading: Reading, received_at: datetime) -> Outcome:
     """Make the events of a row, or its dead letter; the same bad row sent again is the same dead letter."""
     try:
-        if isinstance(row.value, BadRow):
+        if isinstance(row.value, RowRejected):
             raise row.value
         return reading.to_items(row.value, row.payload)
-    except BadRow as bad:
-        grave, payload = Graveyard(reading.source, received_at, reading.server), _kept_payload(row, reading)
+    except RowRejected as bad:
+        grave, payload = (
+            DeadLetterWriter(reading.source, received_at, reading.server),
+            _kept_payload(row, reading),
+        )
         # A bridge's record is whole without what is not kept; a CRM's may lack its click or an IB's name.
         is_blanked = not payload or (not reading.keeps_broken and payload != row.payload)
-        return Outcome((grave.bury(payload, "row", bad, is_blanked=is_blanked),))
+        return Outcome((grave.to_dead_letter(payload, "row", bad, is_blanked=is_blanked),))
 
 
 def deals_of(dialect: DealDialect, profile: ServerProfile, sender: str) -> Reading:
@@ -127,9 +130,9 @@ def _mt4_deals(raw: Raw, profile: ServerProfile, dialect: mt4_json.Dialect, sour
 def _own_deal(raw: Raw, line: bytes, profile: ServerProfile) -> Outcome:
     deal = _decoded(raw, line)
     if not isinstance(deal, Deal):
-        raise BadRow("no_deal", f"a bridge sends deals; {deal.type} is for POST /v1/ingest/crm")
+        raise RowRejected("no_deal", f"a bridge sends deals; {deal.type} is for POST /v1/ingest/crm")
     if (deal.server, deal.platform) != (profile.server, profile.platform):
-        raise BadRow("wrong_server", f"this token writes for {profile.server} only, and its platform")
+        raise RowRejected("wrong_server", f"this token writes for {profile.server} only, and its platform")
     if deal.kind == "trade":
         check_price(deal.price)
     return Outcome((replace(deal, revision=revision_of(deal)),))
@@ -140,30 +143,34 @@ def _crm_event(raw: Raw, line: bytes, source: str) -> Outcome:
         return Outcome((crm_records.to_event(raw, source),))
     event = _decoded(raw, line)
     if type(event) not in CRM_EVENTS:
-        raise BadRow("no_crm_event", f"a CRM tells of clients, accounts and IBs; {event.type} is none of it")
+        raise RowRejected(
+            "no_crm_event", f"a CRM tells of clients, accounts and IBs; {event.type} is none of it"
+        )
     return Outcome((replace(event, source=event.source or source),))
 
 
 def _decoded(raw: Raw, line: bytes) -> Any:
     if not isinstance(raw.get("type"), str):
-        raise BadRow("no_event", "the row has neither `event` nor `type`; `ibflow schema` prints every event")
+        raise RowRejected(
+            "no_event", "the row has neither `event` nor `type`; `ibflow schema` prints every event"
+        )
     try:
         return decode(line)
     except InvalidRecord as error:
-        raise BadRow("invalid_record", str(error)) from None
+        raise RowRejected("invalid_record", str(error)) from None
 
 
 def _record(raw: Raw) -> Raw:
     record = raw.get("record")
     if not isinstance(record, Mapping):
-        raise BadRow("no_record", "the row has no `record`: the whole deal as the platform spells it")
+        raise RowRejected("no_record", "the row has no `record`: the whole deal as the platform spells it")
     return record
 
 
-def _cleaned(raw: Raw, profile: ServerProfile) -> BadRow:
+def _cleaned(raw: Raw, profile: ServerProfile) -> RowRejected:
     """Which deals a login had is not known here, so their tombstones cannot be made here."""
     login = typed_number(raw.get("login"), "login")
-    return BadRow(
+    return RowRejected(
         "deals_cleaned",
         f"all deals of login {login} were removed from {profile.server}, and the event does not name them;"
         f" run `ibflow reconcile --server {profile.server}` over the login's whole history, and let it"
@@ -171,12 +178,12 @@ def _cleaned(raw: Raw, profile: ServerProfile) -> BadRow:
     )
 
 
-def _unknown_event(known: tuple[str, ...]) -> BadRow:
-    return BadRow("unknown_event", f"`event` is none of {', '.join(known)}")
+def _unknown_event(known: tuple[str, ...]) -> RowRejected:
+    return RowRejected("unknown_event", f"`event` is none of {', '.join(known)}")
 
 
 def _kept_payload(row: Row, reading: Reading) -> bytes:
-    if isinstance(row.value, BadRow):
+    if isinstance(row.value, RowRejected):
         return row.payload if reading.keeps_broken else b""
     kept = _kept(row.value, reading.kept)
     return row.payload if kept == row.value else to_payload(kept)

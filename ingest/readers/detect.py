@@ -24,7 +24,7 @@ from ingest.mt5 import sql_dump as mt5_sql_csv
 from ingest.mt5 import terminal_csv as mt5_terminal_csv
 from ingest.readers.formats import FORMATS, KNOWN, Kind
 from ingest.server_time import EXAMPLES, fixed_offset_note
-from ingest.sources import EncodedDeals, Lacking, ServerProfile, UnreadableSource, agreeing, check_size
+from ingest.sources import EncodedDeals, MissingOptions, ServerProfile, UnreadableSource, agreeing, check_size
 
 HEAD_BYTES = 65_536
 HEAD_CHARS = 4_096
@@ -130,7 +130,9 @@ def read_encoded(
     return read_any(path, profile, received_at, counts, encoding=encoding)
 
 
-def lacking(path: Path, profile: ServerProfile, unsaid: tuple[str, ...], encoding: str = "") -> Lacking:
+def lacking(
+    path: Path, profile: ServerProfile, unsaid: tuple[str, ...], encoding: str = ""
+) -> MissingOptions:
     """Every option that an export needs, in one answer, so that nobody learns of one at a time.
 
     `unsaid` is what is missing of its server, which the profile only stands in for; what the file leaves
@@ -138,9 +140,9 @@ def lacking(path: Path, profile: ServerProfile, unsaid: tuple[str, ...], encodin
     """
     try:
         read_any(path, profile, datetime.now(UTC), encoding=encoding)
-    except Lacking as of_account:
+    except MissingOptions as of_account:
         unsaid += of_account.options
-    return Lacking(
+    return MissingOptions(
         f"{path.name} is {FORMATS[detect(path)].called}, and does not say all that is needed",
         tuple(f"{option} ({MEANINGS[option]})" for option in unsaid),
     )

@@ -33,7 +33,7 @@ from ingest.push.body import JSON_LINES, to_rows
 from ingest.push.problems import Refused
 from ingest.push.rows import DEAL_DIALECTS, client_events_of, deals_of, read_row
 from ingest.server_time import parse_server_time
-from ingest.sources import BadRow, ServerProfile, UnreadableSource
+from ingest.sources import RowRejected, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, TERMS
 from schemas.wire import InvalidRecord, decode
@@ -60,27 +60,29 @@ def kind_of(letter: DeadLetter) -> str:
 
 
 def reread(letter: DeadLetter, profile: ServerProfile | None, payload: bytes | None = None) -> list[Reread]:
-    """What a letter's bytes are, or `payload` in their place; raise `BadRow` if they are nothing yet."""
+    """What a letter's bytes are, or `payload` in their place; raise `RowRejected` if they are nothing yet."""
     given = letter.payload if payload is None else payload
     if payload is None and letter.is_blanked:
-        raise BadRow(
+        raise RowRejected(
             "blanked",
             "cells it needs were blanked, as a name may have been in them; edit it, or read its file",
         )
     if payload is None and letter.payload_bytes > len(given):
-        raise BadRow(
+        raise RowRejected(
             "cut", f"only {len(given):,} of its {letter.payload_bytes:,} bytes were kept; read its file"
         )
     if payload is None and letter.code == "truncated_row":
-        raise BadRow("cut", "its file ended inside it, so a number may be cut off; edit it, or read its file")
+        raise RowRejected(
+            "cut", "its file ended inside it, so a number may be cut off; edit it, or read its file"
+        )
     kind = kind_of(letter)
     if kind == "topic":
         return [_record(letter, given)]
     reader = READERS.get(kind)
     if kind in LIVE:
-        raise BadRow("not_rereadable", "ask the server again: `ibflow reconcile` over the time it is of")
+        raise RowRejected("not_rereadable", "ask the server again: `ibflow reconcile` over the time it is of")
     if reader is None:
-        raise BadRow(
+        raise RowRejected(
             "not_rereadable", f"a {kind} cannot be read row by row; correct it and read the whole file again"
         )
     return [_event(item, letter) for item in _read(reader, letter, given, profile)]
@@ -92,24 +94,24 @@ def _read(
     try:
         items = list(reader(letter, payload, profile))
     except UnreadableSource as error:
-        raise BadRow("unreadable", str(error)) from None
+        raise RowRejected("unreadable", str(error)) from None
     if not items:
-        raise BadRow("nothing", "there is no row in it")
+        raise RowRejected("nothing", "there is no row in it")
     return items
 
 
 def _event(item: Item, letter: DeadLetter) -> Reread:
     if isinstance(item, DeadLetter):
-        raise BadRow(item.code, item.reason)
+        raise RowRejected(item.code, item.reason)
     place = _PLACE.match(letter.position)
     return replace(item, source=f"{letter.source}:{place[1] or place[2]}" if place else letter.source)
 
 
 def _row(letter: DeadLetter, payload: bytes, read: Callable[[Path], Iterable[Item]]) -> list[Item]:
     if b"\n" in payload.strip(b"\r\n"):
-        raise BadRow("many_rows", "a row is one line")
+        raise RowRejected("many_rows", "a row is one line")
     if not letter.header:
-        raise BadRow("no_header", "its header was not kept; read its file again")
+        raise RowRejected("no_header", "its header was not kept; read its file again")
     return _file(b"%s\n%s\n" % (letter.header.encode(), payload.strip(b"\r\n")), read)
 
 
@@ -127,7 +129,7 @@ def _crm_csv(letter: DeadLetter, payload: bytes, _profile: ServerProfile | None)
 def _crm_xml(letter: DeadLetter, payload: bytes, _profile: ServerProfile | None) -> Iterable[Item]:
     items = _file(b"<crm>%s</crm>" % payload, lambda path: crm_xml.read(path, None, letter.received_at))
     if len(items) > 1:
-        raise BadRow("many_rows", "a dead letter is one record")
+        raise RowRejected("many_rows", "a dead letter is one record")
     return items
 
 
@@ -159,7 +161,7 @@ def _mt4_json(letter: DeadLetter, payload: bytes, profile: ServerProfile | None)
     known, raw = _known(letter, profile), _json_record(letter, payload)
     dialect = mt4_json_file.dialect_of_json(payload)
     if dialect is None:
-        raise BadRow("not_a_record", "it has no fields of a trade as mt4manager or CPlugin spells them")
+        raise RowRejected("not_a_record", "it has no fields of a trade as mt4manager or CPlugin spells them")
     _check_currency(raw, "currency")
     record = mt4_json.to_record(raw, known, dialect, letter.source)
     return [] if record is None else _lasting(_sure_of_time(mt4_record.to_deals(record, known), known), known)
@@ -173,20 +175,20 @@ def _pushed(letter: DeadLetter, payload: bytes, profile: ServerProfile | None) -
     elif dialect in DEAL_DIALECTS:
         reading = deals_of(dialect, _known(letter, profile), sender)  # type: ignore[arg-type]
     else:
-        raise BadRow("not_rereadable", f"nobody knows a dialect {dialect[:40]}")
+        raise RowRejected("not_rereadable", f"nobody knows a dialect {dialect[:40]}")
     try:
         rows = to_rows(payload, JSON_LINES)
     except Refused as refused:
-        raise BadRow("nothing", str(refused)) from None
+        raise RowRejected("nothing", str(refused)) from None
     if len(rows) > 1:
-        raise BadRow("many_rows", "a dead letter is one row")
+        raise RowRejected("many_rows", "a dead letter is one row")
     items = read_row(rows[0], reading, letter.received_at).items
     return _lasting(items, profile) if dialect.startswith("mt4") and profile is not None else items
 
 
 def _known(letter: DeadLetter, profile: ServerProfile | None) -> ServerProfile:
     if profile is None:
-        raise BadRow(
+        raise RowRejected(
             "no_server", f"it is of the server {letter.server}; name the folder of terms that has it"
         )
     return profile
@@ -194,24 +196,26 @@ def _known(letter: DeadLetter, profile: ServerProfile | None) -> ServerProfile:
 
 def _json_record(letter: DeadLetter, payload: bytes) -> Mapping[str, object]:
     if letter.code == "repeated_field" and payload == letter.payload:
-        raise BadRow("repeated_field", "of a field told twice only one was kept; edit it, or read its file")
+        raise RowRejected(
+            "repeated_field", "of a field told twice only one was kept; edit it, or read its file"
+        )
     raw = read_json(payload, "the record")
     if not isinstance(raw, Mapping) or isinstance(raw, RepeatedKeys):
-        raise BadRow("not_a_record", "it is not one JSON object with each field once")
+        raise RowRejected("not_a_record", "it is not one JSON object with each field once")
     return raw
 
 
 def _check_currency(raw: Mapping[str, object], name: str) -> None:
     """What was said of its file is in the letter; the server's usual currency may be another."""
     if not raw.get(name):
-        raise BadRow("no_currency", f"it does not say its currency; edit it, with a field {name}")
+        raise RowRejected("no_currency", f"it does not say its currency; edit it, with a field {name}")
 
 
 def _sure_of_time(items: Iterable[Item], profile: ServerProfile) -> list[Item]:
     found = list(items)
     for item in found:
         if isinstance(item, Deal) and profile.clock.is_repeated(_server_time(item)):
-            raise BadRow(
+            raise RowRejected(
                 "repeated_hour",
                 "the server's clock showed its time twice, and only the whole file tells which; correct the"
                 " file and read it again",
@@ -224,11 +228,13 @@ def _lasting(items: Iterable[Item], profile: ServerProfile) -> list[Item]:
     found = list(items)
     deals = [item for item in found if isinstance(item, Deal)]
     if deals and deals[-1].kind == "trade" and deals[-1].entry == "in":
-        raise BadRow(
+        raise RowRejected(
             "still_open", "its ticket was open then, and a newer state of it may be known; read the newer one"
         )
     if deals and profile.close_reopen:
-        raise BadRow("reopened", "groups of its server reopen tickets, and only its whole file tells which")
+        raise RowRejected(
+            "reopened", "groups of its server reopen tickets, and only its whole file tells which"
+        )
     return found
 
 
@@ -253,16 +259,18 @@ _OF_A_SERVER = READERS.keys() - {crm_csv.KIND, crm_xml.KIND, PUSH}
 def _record(letter: DeadLetter, line: bytes) -> Reread:
     """A line of a topic: what is written from outside may be written again, what a stage sent may not."""
     if letter.code == "skipped":
-        raise BadRow("skipped", "a named person left it out of the book for good")
+        raise RowRejected("skipped", "a named person left it out of the book for good")
     topic = letter.source.partition(" ")[2]
     try:
         record = decode(line)
     except InvalidRecord as error:
-        raise BadRow("invalid_record", str(error)) from None
+        raise RowRejected("invalid_record", str(error)) from None
     if topic == ACCOUNT_BOOK and isinstance(record, Deal | AccountLinked):
         return record
     if topic == CLIENT_BOOK and isinstance(record, ClientEvent):
         return record
     if topic == TERMS and isinstance(record, TermsRecord):
         return record
-    raise BadRow("not_from_outside", f"a {record.type} in {topic or 'no topic'} is not written from outside")
+    raise RowRejected(
+        "not_from_outside", f"a {record.type} in {topic or 'no topic'} is not written from outside"
+    )

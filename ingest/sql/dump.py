@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, split
-from ingest.sources import BadRow, Graveyard
+from ingest.sources import DeadLetterWriter, RowRejected
 from schemas.dead_letters import DeadLetter
 
 NULLS = ("", "NULL", "\\N")
@@ -25,7 +25,7 @@ def kept_cells(raw: bytes, header: Header, read_at: frozenset[int]) -> tuple[lis
     text = raw.decode(errors="replace")
     try:
         cells = split(text, header.delimiter)
-    except BadRow:
+    except RowRejected:
         cells = text.split(header.delimiter)
     is_whole = len(cells) == header.width
     kept = [
@@ -55,7 +55,7 @@ class DumpRows:
         columns: Iterable[str],
         comment: str,
         said: Mapping[str, str],
-        graveyard: Graveyard,
+        graveyard: DeadLetterWriter,
     ) -> None:
         self.at = {name: header.columns[name.lower()] for name in columns if name.lower() in header.columns}
         self._header, self._said, self._graveyard = header, said, graveyard
@@ -63,11 +63,11 @@ class DumpRows:
         self._may_end_open = header.width - 1 not in (at for name, at in self.at.items() if name != comment)
 
     def checked(self, row: Row) -> dict[str, str | None]:
-        """The cells of a row as it is first read; raise `BadRow` if it is damaged or cut off."""
+        """The cells of a row as it is first read; raise `RowRejected` if it is damaged or cut off."""
         cells = cells_of(row.raw, self._header.delimiter)
         check_row(row, len(cells), self._header)
         if not row.is_ended and not self._may_end_open:
-            raise BadRow(
+            raise RowRejected(
                 "truncated_row", "the file ends in this row without a line end, so a number may be cut off"
             )
         return self._named(cells)
@@ -76,11 +76,11 @@ class DumpRows:
         """The cells of a row that is read again."""
         return self._named(cells_of(raw, self._header.delimiter))
 
-    def bury(self, raw: bytes, line: int, bad: BadRow) -> DeadLetter:
+    def to_dead_letter(self, raw: bytes, line: int, bad: RowRejected) -> DeadLetter:
         """The dead letter of a row."""
         cells, is_blanked = kept_cells(raw, self._header, frozenset(self.at.values()))
         payload = to_line((*cells, *self._said.values()), self._header.delimiter).encode()
-        return self._graveyard.bury(payload, f"line {line}", bad, is_blanked=is_blanked)
+        return self._graveyard.to_dead_letter(payload, f"line {line}", bad, is_blanked=is_blanked)
 
     def _named(self, cells: list[str]) -> dict[str, str | None]:
         return {name: None if cells[at] in NULLS else cells[at] for name, at in self.at.items()}

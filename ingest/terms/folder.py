@@ -11,7 +11,7 @@ from ingest.terms.located import LocatedRecord, check_meaning
 from ingest.terms.partners import read_partners
 from ingest.terms.plans import BESIDE_PLANS, PLAN_FILE_KEYS, read_plans
 from ingest.terms.rates import read_rates
-from ingest.terms.servers import Server, read_broker
+from ingest.terms.servers import BrokerServer, read_broker
 from ingest.terms.symbols import read_symbols
 from ingest.terms.yaml_page import Page, Problem, open_page, read_top
 from schemas.errors import Unusable
@@ -48,7 +48,7 @@ class InvalidTerms(Unusable):
 class Broker:
     """What a terms folder says. `records` are in the order to publish them."""
 
-    servers: dict[str, Server]
+    servers: dict[str, BrokerServer]
     records: tuple[TermsRecord, ...]
     warnings: tuple[Problem, ...] = ()
 
@@ -71,7 +71,9 @@ def load_terms(folder: Path) -> Broker:
     return Broker(servers=_with_symbols(servers, records), records=records, warnings=tuple(warnings))
 
 
-def _with_symbols(servers: dict[str, Server], records: Iterable[TermsRecord]) -> dict[str, Server]:
+def _with_symbols(
+    servers: dict[str, BrokerServer], records: Iterable[TermsRecord]
+) -> dict[str, BrokerServer]:
     names: dict[str, set[str]] = {name: set() for name in servers}
     for record in records:
         if isinstance(record, SymbolDefined):
@@ -97,9 +99,9 @@ def _open_pages(folder: Path, problems: list[Problem]) -> list[tuple[str, Page]]
     return pages
 
 
-def _read_pages(pages: list[tuple[str, Page]]) -> tuple[dict[str, Server], list[LocatedRecord]]:
+def _read_pages(pages: list[tuple[str, Page]]) -> tuple[dict[str, BrokerServer], list[LocatedRecord]]:
     """Everything the pages say, in the order to publish it: what is referred to comes first."""
-    servers: dict[str, Server] = {}
+    servers: dict[str, BrokerServer] = {}
     found: list[LocatedRecord] = []
     zone: tzinfo = UTC
     for name, page in pages:

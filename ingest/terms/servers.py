@@ -18,7 +18,7 @@ SERVER_NEEDED, SERVER_OPTIONAL = ("platform", "timezone"), ("margin_mode", "curr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class BrokerServer:
     """One trade server; `timezone` is a zone with an optional shift: `America/New_York+7h`."""
 
     server: str
@@ -35,13 +35,13 @@ class Server:
     """Its symbols that the terms define, for sources that lose the case of theirs."""
 
 
-def read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[LocatedRecord]]:
+def read_broker(page: Page) -> tuple[dict[str, BrokerServer], tzinfo, list[LocatedRecord]]:
     """The servers by name, the calendar's zone and its periods."""
     top = page.top("broker.yaml")
     if top:
         page.mapping(top, "broker.yaml", required=BROKER_NEEDED)
     zone, periods = read_calendar(page, top)
-    servers: dict[str, Server] = {}
+    servers: dict[str, BrokerServer] = {}
     if "servers" in top:
         listed = page.mapping(top["servers"], "servers", line=top.line_at("servers"), optional=None)
         servers = {
@@ -52,7 +52,7 @@ def read_broker(page: Page) -> tuple[dict[str, Server], tzinfo, list[LocatedReco
     return servers, zone, periods
 
 
-def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
+def _read_server(page: Page, name: str, data: Any, line: int) -> BrokerServer:
     what = f"server {name}"
     keys = page.mapping(data, what, line=line, required=SERVER_NEEDED, optional=SERVER_OPTIONAL)
     platform = page.choice(keys, "platform", what, get_args(Platform), "mt5")
@@ -64,7 +64,7 @@ def _read_server(page: Page, name: str, data: Any, line: int) -> Server:
         check_server(name)
     except ValueError as error:
         page.fail(line, str(error))
-    return Server(
+    return BrokerServer(
         server=name,
         platform="mt4" if platform == "mt4" else "mt5",
         timezone=page.parsed(keys, "timezone", what, _to_clock_rule, f"write {EXAMPLES}", "UTC"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from commission.terms.market import SymbolDefined
 from ingest.terms.located import LocatedRecord, read_record
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 from ingest.terms.yaml_page import Fields, Page, Text, read_top
 from ingest.terms.yaml_values import keys_of
 
@@ -14,7 +14,7 @@ SYMBOL_OPTIONAL = tuple(
 )
 
 
-def read_symbols(page: Page, servers: dict[str, Server]) -> list[LocatedRecord]:
+def read_symbols(page: Page, servers: dict[str, BrokerServer]) -> list[LocatedRecord]:
     """The symbols of all servers."""
     top = read_top(page, "symbols.yaml", ("symbols",))
     if "symbols" not in top:

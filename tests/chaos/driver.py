@@ -22,7 +22,7 @@ from infra.connect.settings import prepare_topics
 from infra.local_kafka.local import LocalKafka
 from infra.local_kafka.ports import auto_port
 from infra.processes.progress import STAGE_TOPICS, Watch
-from infra.processes.server import Server
+from infra.processes.server import ApiServer
 from infra.processes.supervisor import Process
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
@@ -308,7 +308,7 @@ class Chaos:
 
     # The end
 
-    def finish(self) -> Server:
+    def finish(self) -> ApiServer:
         """Let the feeder end, stop the processes, and store the rest from here; the server, its API down."""
         (self.folder / STOP).touch()
         deadline = time.monotonic() + FEED_S
@@ -317,7 +317,7 @@ class Chaos:
             time.sleep(LOOK_S)
         self._down |= {"server", "feeder"}
         self.processes["server"].stop()
-        server = Server(self.settings, self.proxy.address)
+        server = ApiServer(self.settings, self.proxy.address)
         self._undo.callback(server.stop)
         server.start()
         watch = Watch(self.proxy.address)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from commission.events import ChargebackReceived, Deal
 from commission.money import EXACT, minor_digits
 from commission.outputs import Rejection, Statement, Transfer
-from commission.rating.fast_path import lane_of, rate_lane
+from commission.rating.fast_path import fast_path_of, rate_fast
 from commission.rating.overrides import cascade, cascade_amounts, split, steps_taken
 from commission.rating.rate import rate_generally
 from commission.rating.values import Part
@@ -559,7 +559,7 @@ def test_the_fast_lane_gives_what_the_general_path_gives(data: st.DataObject) ->
     )
     (sharing,) = upline.sharings
     with localcontext(EXACT):
-        lane = lane_of(sharing, upline, part, terms)
+        lane = fast_path_of(sharing, upline, part, terms)
         if lane is not None:  # not where a cap is in another currency
-            fast = rate_lane(lane, sharing.kind, part._replace(measures={}), terms)
+            fast = rate_fast(lane, sharing.kind, part._replace(measures={}), terms)
             assert fast == rate_generally(sharing, part._replace(measures={}), upline, terms)

@@ -14,7 +14,7 @@ from schemas.reconciliations import (
     Difference,
     Reconciliation,
     decode_reconciliation,
-    open_holes,
+    open_gaps,
 )
 from tests.build import at
 
@@ -35,7 +35,7 @@ def sweep(since: int, until: int, when: int, unresolved: int = 0, **facts: Any) 
 
 def holes(*sweeps: Reconciliation) -> list[tuple[int, int]]:
     """Open holes, as days."""
-    return [((hole.starts_at - at(1)) // DAY, (hole.ends_at - at(1)) // DAY) for hole in open_holes(sweeps)]
+    return [((hole.starts_at - at(1)) // DAY, (hole.ends_at - at(1)) // DAY) for hole in open_gaps(sweeps)]
 
 
 def test_what_was_taken_over_is_no_hole() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from streams import protocol
-from streams.partition import HoleError, Message, Partition, Step
+from streams.partition import Message, OffsetGapError, Partition, Step
 from streams.sink import Sink
 from streams.sink_rows import Rows
 from tests.simulation.process import Effects, Parts, overlay
@@ -21,7 +21,7 @@ async def state_first(
     for number, message in enumerate(messages):
         try:
             step = partition.step(*message)
-        except HoleError as error:
+        except OffsetGapError as error:
             return number, protocol.Refused(message.offset, error)
         if step is not None:
             await effects.append_state(partition, step.state)
@@ -149,7 +149,7 @@ class Superseded(Effects):
         """Append, and go no further with a partition that is not the current one."""
         await super().append_state(partition, state)
         if self.runner.is_taking_up or self.runner.partition is not partition:
-            raise HoleError(f"{self.runner.name} was recovered while a message was being applied")
+            raise OffsetGapError(f"{self.runner.name} was recovered while a message was being applied")
 
 
 @dataclass(frozen=True, slots=True)

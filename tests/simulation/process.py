@@ -246,7 +246,7 @@ class Process:
         """Owners and zombies."""
         return [*self.runners.values(), *self.zombies]
 
-    def bury(self) -> None:
+    def to_dead_letter(self) -> None:
         """End the zombies."""
         for zombie in self.zombies:
             zombie.close()

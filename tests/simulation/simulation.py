@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from schemas.wire import batches, decode_batch
-from streams.partition import HoleError, Message
+from streams.partition import Message, OffsetGapError
 from tests.simulation import scenario
 from tests.simulation.database import Consumer, Database, Killed, Lost
 from tests.simulation.process import PLACES, Parts, Process, Runner
@@ -158,7 +158,7 @@ class Simulation:
             return
         try:
             is_running = task.step()
-        except HoleError as hole:
+        except OffsetGapError as hole:
             self._note(f"{hole}", "hole")
             self._die(process)
         except Finding:
@@ -262,7 +262,7 @@ class Simulation:
             return True
         zombies = sum(len(process.zombies) for process in self.processes)
         for process in self.processes:
-            process.bury()
+            process.to_dead_letter()
         return bool(zombies) or self._redeliver()
 
     def _redeliver(self) -> bool:

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.changelog import Changelog, FencedError
-from streams.store import MemoryStore, RocksStore, Store, catch_up
+from streams.store import KeyValueStore, MemoryStore, RocksStore, catch_up
 from tests import services
 
 MIB = 1024 * 1024
@@ -34,7 +34,7 @@ def topic(kafka: str, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def contents(store: Store) -> dict[bytes, bytes | None]:
+def contents(store: KeyValueStore) -> dict[bytes, bytes | None]:
     return {key: store.get(key) for key in store.keys(b"") if not key.startswith(b"\x00")}
 
 

@@ -15,7 +15,7 @@ from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import MAX_BATCH_RECORDS, Record, decode_batch, encode
 from streams.in_memory import EPOCH
-from streams.partition import HoleError, Message, Partition
+from streams.partition import Message, OffsetGapError, Partition
 from streams.stages import ACCOUNTS, CLIENTS, PARTNERS, STAGES, TERMS, Stage
 from streams.store import MemoryStore
 from tests.build import (
@@ -97,7 +97,7 @@ def test_a_hole_stops_the_partition() -> None:
     """A missing offset is an error that names both ends, and changes nothing."""
     partition = new(ACCOUNTS)
     apply(partition, 0, lines(linked("1 anna")))
-    with pytest.raises(HoleError, match="account-book/0: offset 2 follows 0"):
+    with pytest.raises(OffsetGapError, match="account-book/0: offset 2 follows 0"):
         partition.step(2, lines(linked("2 ben")), "", EPOCH)
     assert partition.applied.offset == 0
 

@@ -11,7 +11,7 @@ import pytest
 
 from commission.events import WithdrawalPaid
 from commission.outputs import Tally
-from commission.partner.buckets import MAX_PERIODS, Settling, Sums, with_tally
+from commission.partner.buckets import MAX_PERIODS, ComponentPeriods, Sums, with_tally
 from commission.partner.settlement import due
 from commission.terms.catalog import Terms
 from commission.terms.components import CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
@@ -372,7 +372,7 @@ def true_ups(*records: Record, terms: tuple[Record, ...]) -> list[Any]:
 def test_the_oldest_periods_are_forgotten() -> None:
     """Of 61 periods the first is closed to late tallies; what it brought stays."""
     component = per_lot("*=5", tiers=tiers(("2", "2")))
-    settling = Settling(currency="USD")
+    settling = ComponentPeriods(currency="USD")
     for number in range(MAX_PERIODS + 1):
         settling = with_tally(settling, component, f"p{number:03}", "", tally("5"))
     assert list(settling.buckets) == [f"p{number:03}" for number in range(1, MAX_PERIODS + 1)]
@@ -381,7 +381,7 @@ def test_the_oldest_periods_are_forgotten() -> None:
 
 def test_the_newest_version_settles() -> None:
     """Whatever order the tallies come in."""
-    component, settling = per_lot("*=5"), Settling(currency="USD")
+    component, settling = per_lot("*=5"), ComponentPeriods(currency="USD")
     for version in (1, 3, 2):
         settling = with_tally(settling, component, "p", "", replace(tally("5"), plan_version=version))
     assert settling.buckets["p"].version == 3
@@ -460,7 +460,7 @@ def test_a_cap_outside_all_periods_has_no_rate() -> None:
 def test_what_has_no_measure_counts_at_the_own_rates(measured: str, amount: str) -> None:
     """5, and 10 from half a lot on: of no lots 5, of one lot half at each."""
     component = per_lot("*=5", tiers=tiers(("0.5", "2"), mode="graduated"))
-    settling = Settling(currency="USD")
+    settling = ComponentPeriods(currency="USD")
     settling = with_tally(settling, component, "p", "", replace(tally("5", "10"), lots=D(measured)))
     found = due(settling, component, plan("own USD", component), Terms())["p"]
     assert found is not None

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from infra.cli.app import app
 from infra.cli.dead_letters import printable
 from infra.connect.settings import prepare_topics
-from infra.processes.server import Server
+from infra.processes.server import ApiServer
 from infra.verify.invariants import verify
 from schemas.settings import Settings
 from tests import services
@@ -36,7 +36,7 @@ CRM = 'event,event_id,occurred_at,client_id,country\nregistration,e1,2026-09-01T
 class Running:
     """A server over its own folder, and the command line as a person uses it there."""
 
-    server: Server
+    server: ApiServer
     settings: Settings
     kafka: str
 
@@ -73,7 +73,7 @@ def running(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
     folder = tmp_path_factory.mktemp("letters")
     settings = Settings(data_dir=folder, kafka=kafka, partitions=2, api_port=0)
     prepare_topics(settings, kafka)
-    server = Server(settings, kafka)
+    server = ApiServer(settings, kafka)
     server.start()
     try:
         running = Running(server, settings, kafka)

@@ -18,7 +18,7 @@ from commission.events import Deal
 from infra.cli.app import app
 from infra.connect.settings import prepare_topics
 from infra.processes.push_server import open_desk
-from infra.processes.server import Server
+from infra.processes.server import ApiServer
 from schemas.errors import Unusable
 from schemas.settings import Settings
 from schemas.wire import encode
@@ -75,7 +75,7 @@ def push(url: str, token: str) -> httpx.Response:
 def test_the_server_takes_pushes_under_its_port(settings: Settings, kafka: str) -> None:
     """API and push endpoint share a port and no tokens: neither's opens the other."""
     prepare_topics(settings, kafka)
-    server = Server(settings, kafka)
+    server = ApiServer(settings, kafka)
     server.start()
     try:
         assert 200 == push(server.url, TOKEN).status_code

@@ -31,7 +31,7 @@ from infra.clickhouse.migrations import migrate
 from infra.proposals.desk import ProposalDesk
 from infra.verify.invariants import verify
 from schemas.errors import Unavailable
-from schemas.proposals import Wanted
+from schemas.proposals import ProposalRequest
 from schemas.settings import Settings
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
@@ -68,7 +68,7 @@ BROKER: tuple[Record, ...] = (
 )  # fmt: skip
 OLA, BEA = Operator("ola", is_person=True), Operator("bea", is_person=True)
 SHARED = Operator("shared token")
-WANTED = Wanted(title="Own pays 6 from the 1st")
+WANTED = ProposalRequest(title="Own pays 6 from the 1st")
 
 
 class Live:

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from commission.events import Deal
-from infra.reconcile.platform_deals import Source, file_truth
+from infra.reconcile.platform_deals import Source, deals_of_file
 from infra.reconcile.run import MAX_DELETED, _why_not_delete, check_window
 from ingest.live.comparison import Findings
 from ingest.sources import UnreadableSource
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unusable
 from tests.ingest.ingest_exports import csv_file, row, statement, ticket
 
-MT5 = Server(server="Demo-MT5", platform="mt5", timezone="UTC")
-MT4 = Server(server="Demo-MT4", platform="mt4", timezone="UTC")
+MT5 = BrokerServer(server="Demo-MT5", platform="mt5", timezone="UTC")
+MT4 = BrokerServer(server="Demo-MT4", platform="mt4", timezone="UTC")
 DAY = datetime(2025, 6, 2, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
 
@@ -36,7 +36,7 @@ def test_a_whole_servers_export_is_read_once_and_cut_into_days(tmp_path: Path) -
         tmp_path / "deals.csv", row(1, Time="2025.06.01 23:59:59.999"), row(2), row(3, Volume="x"),
         row(4, Time="2025.06.03 00:00:00.000", Login="6"), row(5, Time="2025.06.04 00:00:00.000"),
     )  # fmt: skip
-    source = file_truth([path], MT5)
+    source = deals_of_file([path], MT5)
     assert ((), "mt5-deals-csv deals.csv") == (source.logins, source.name)
     assert ["bad_volume", "2"] == sorted(told(source), reverse=True)
     assert ["4"] == told(source, NEXT, NEXT + timedelta(days=1))
@@ -46,7 +46,7 @@ def test_a_whole_servers_export_is_read_once_and_cut_into_days(tmp_path: Path) -
 def test_an_account_can_be_chosen(tmp_path: Path) -> None:
     """Of a whole server's export only that account is compared."""
     path = csv_file(tmp_path / "deals.csv", row(1), row(2, Login="6"))
-    source = file_truth([path], MT5, (6,))
+    source = deals_of_file([path], MT5, (6,))
     assert ((6,), ["2"]) == (source.logins, told(source))
 
 
@@ -54,10 +54,10 @@ def test_statements_speak_for_their_accounts(tmp_path: Path) -> None:
     """Two statements are one truth, in order of time, of two accounts and of no other."""
     first = account(tmp_path / "a.htm", 5002, ticket(7))
     second = account(tmp_path / "b.htm", 5003, ticket(8, opened="2025.06.02 09:00:00"))
-    source = file_truth([first, second], MT4)
+    source = deals_of_file([first, second], MT4)
     assert (5002, 5003) == source.logins
     assert ["8:open", "7:open", "7:close", "8:close"] == told(source)
-    assert ["8:open", "8:close"] == told(file_truth([first, second], MT4, (5003,)))
+    assert ["8:open", "8:close"] == told(deals_of_file([first, second], MT4, (5003,)))
 
 
 def test_what_can_be_no_truth_is_refused(tmp_path: Path) -> None:
@@ -65,23 +65,23 @@ def test_what_can_be_no_truth_is_refused(tmp_path: Path) -> None:
     export = csv_file(tmp_path / "deals.csv", row(1))
     one, again = (account(tmp_path / name, 5002, ticket(7)) for name in ("a.htm", "b.htm"))
     with pytest.raises(UnreadableSource, match="a truth by itself"):
-        file_truth([export, export], MT5)
+        deals_of_file([export, export], MT5)
     with pytest.raises(UnreadableSource, match=r"a.htm and b.htm both tell account 5002"):
-        file_truth([one, again], MT4)
+        deals_of_file([one, again], MT4)
     with pytest.raises(UnreadableSource, match="nothing of account 9"):
-        file_truth([one], MT4, (9, 5002))
+        deals_of_file([one], MT4, (9, 5002))
     with pytest.raises(UnreadableSource, match="is of account 5002"):
-        file_truth([one], MT4, (9,))
+        deals_of_file([one], MT4, (9,))
     with pytest.raises(UnreadableSource, match="no deal"):
-        file_truth([account(tmp_path / "c.htm", 5002, "")], MT4)
+        deals_of_file([account(tmp_path / "c.htm", 5002, "")], MT4)
     with pytest.raises(UnreadableSource, match="profile says"):
-        file_truth([one], MT5)
+        deals_of_file([one], MT5)
 
 
 def test_a_dead_letter_of_a_statement_is_told(tmp_path: Path) -> None:
     """What cannot be read of a statement leaves the window open, too."""
     path = account(tmp_path / "a.htm", 5002, ticket(7) + ticket(8, size="x"))
-    found = list(file_truth([path], MT4).between(DAY, NEXT))
+    found = list(deals_of_file([path], MT4).between(DAY, NEXT))
     assert [True, False, False] == [isinstance(item, DeadLetter) for item in found]
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from infra.cli.app import app
 from infra.sources.complaints import MAX_KINDS, Complaints
-from ingest.sources import BadRow, Graveyard
+from ingest.sources import DeadLetterWriter, RowRejected
 from tests.build import at
 
 TERMINAL = {"ticket": 7, "entry": 0, "position_id": 7, "type": 0}
@@ -18,9 +18,9 @@ TERMINAL = {"ticket": 7, "entry": 0, "position_id": 7, "type": 0}
 
 def told(*rows: tuple[str, str]) -> list[str]:
     """The lines for rows with these codes and reasons, numbered from line 2."""
-    complaints, graveyard = Complaints("deals.csv"), Graveyard("mt5-deals-csv deals.csv", at(1))
+    complaints, graveyard = Complaints("deals.csv"), DeadLetterWriter("mt5-deals-csv deals.csv", at(1))
     for number, (code, reason) in enumerate(rows, start=2):
-        complaints.add(graveyard.bury(b"", f"line {number}", BadRow(code, reason)))
+        complaints.add(graveyard.to_dead_letter(b"", f"line {number}", RowRejected(code, reason)))
     text = io.StringIO()
     complaints.tell(Console(file=text, soft_wrap=True))
     return text.getvalue().splitlines()

@@ -18,7 +18,7 @@ from commission.events import (
 )
 from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment, StatusChange
 from ingest.crm.records import EVENTS, FIELDS, to_event
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 from schemas.wire import decode, encode
 
 AT = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
@@ -147,7 +147,7 @@ def test_what_becomes_of_ibs(record: dict[str, Any], event: object) -> None:
 )
 def test_what_is_refused(record: dict[str, Any], code: str) -> None:
     """A code for machines and a reason for people, which never repeats a field that has no business here."""
-    with pytest.raises(BadRow) as caught:
+    with pytest.raises(RowRejected) as caught:
         to_event(record)
     assert (caught.value.code, "ada@" in caught.value.reason) == (code, False)
 
@@ -166,6 +166,6 @@ def test_whatever_a_record_holds(word: str, record: dict[str, Any]) -> None:
     """It is an event the wire takes, or a bad row."""
     try:
         event = to_event({**IB, **CLIENT, "event": word} | record)
-    except BadRow:
+    except RowRejected:
         return
     assert decode(encode([event])[0]) == event

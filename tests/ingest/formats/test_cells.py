@@ -16,7 +16,7 @@ from ingest.formats.cells import (
     to_reason,
     to_volume_e8,
 )
-from ingest.sources import BadRow
+from ingest.sources import RowRejected
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_amounts_as_spreadsheets_write_them(text: str, expected: str) -> None:
 )
 def test_no_amount_is_guessed(text: str) -> None:
     """What is not plainly a number with a decimal point is refused."""
-    with pytest.raises(BadRow) as bad:
+    with pytest.raises(RowRejected) as bad:
         to_amount(text, "Profit")
     assert bad.value.code == "bad_amount"
 
@@ -86,7 +86,7 @@ def test_volumes_are_exact(text: str, expected: int) -> None:
 @pytest.mark.parametrize("text", ["-0.1", "0.123456789", "", "1e-3", "1 000", "1,0", "10000000000", "nan"])
 def test_bad_volumes(text: str) -> None:
     """Negative volumes, more than 8 decimals and everything else that is no lots are refused."""
-    with pytest.raises(BadRow) as bad:
+    with pytest.raises(RowRejected) as bad:
         to_volume_e8(text)
     assert bad.value.code == "bad_volume"
 
@@ -108,7 +108,7 @@ def test_numbers_are_bounded() -> None:
     assert to_number(" 007 ", "Deal") == 7
     assert to_number("18446744073709551615", "Deal") == 2**64 - 1
     for text in ("0", "18446744073709551616", "-1", "1.0", "", "٣", "²", "9" * 5000):
-        with pytest.raises(BadRow):
+        with pytest.raises(RowRejected):
             to_number(text, "Deal")
 
 
@@ -145,7 +145,7 @@ def test_types(text: str, expected: tuple[str, str | None]) -> None:
 def test_unknown_words_are_refused_where_money_depends_on_them() -> None:
     """An unknown type or direction is never guessed; an unknown reason is kept as it is."""
     for read in (to_kind, to_entry):
-        with pytest.raises(BadRow):
+        with pytest.raises(RowRejected):
             read("sideways")
     assert [to_reason(text) for text in ("Stop loss", "Variation margin", "SL", "", "New thing")] == [
         "stop_loss",

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
-from ingest.live.cursor_file import Place, PlaceFile
+from ingest.live.cursor_file import CursorFile, Place
 from ingest.live.poller import Polling
 from ingest.mt5.sql import Mt5Sql
 from ingest.server_time import parse_rule
@@ -21,7 +21,7 @@ from ingest.sources import ServerProfile
 from ingest.sql.database import Address, Database
 
 
-class DyingFile(PlaceFile):
+class DyingFile(CursorFile):
     """Kafka has what was read; the place is not kept."""
 
     saves_left: ClassVar[Iterator[int]]

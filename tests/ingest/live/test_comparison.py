@@ -13,7 +13,7 @@ from ingest.items import Item
 from ingest.live import comparison
 from ingest.live.comparison import Findings, Held, slices, sweep, tombstone
 from ingest.mt5.record import Money, Mt5Record, to_deals
-from schemas.dead_letters import bury
+from schemas.dead_letters import to_dead_letter
 from schemas.errors import Unusable
 from tests.ingest.ingest_exports import RECEIVED, mt5
 
@@ -177,7 +177,7 @@ def test_a_source_that_contradicts_itself_is_disputed() -> None:
 
 def test_a_dead_letter_goes_on_and_leaves_the_window_open() -> None:
     """What cannot be read may be a deal."""
-    letter = bury(b"x", source="s", position="9", code="bad", reason="r", received_at=RECEIVED)
+    letter = to_dead_letter(b"x", source="s", position="9", code="bad", reason="r", received_at=RECEIVED)
     found, published = run([letter, deal(1)], ours())
     assert ({"unreadable": 1, "missing": 1}, [letter, deal(1)]) == (counts(found), published)
 

@@ -16,14 +16,14 @@ from commission.events import Deal
 from infra.commands.rate import rate
 from ingest.counts import Counts
 from ingest.items import Item
-from ingest.live.cursor_file import Place, PlaceFile
+from ingest.live.cursor_file import CursorFile, Place
 from ingest.live.poller import WINDOW_OVERLAP, Polling, Recent, back_off_s
 from ingest.mt5.sql import Mt5Sql
 from ingest.publish import publisher
 from ingest.server_time import parse_rule
 from ingest.sources import Page, ServerProfile
 from ingest.sql.database import Database
-from schemas.dead_letters import bury
+from schemas.dead_letters import to_dead_letter
 from schemas.errors import Unavailable
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import decode_batch
@@ -82,7 +82,7 @@ class Server:
 
 def polling(source: Server | Mt5Sql, broker: Broker, folder: Path, **more: object) -> Polling:
     options: dict[str, object] = {"interval_s": 0.01} | more
-    return Polling(source, broker.bootstrap, PlaceFile(folder / "feeds" / "live.json"), **options)  # type: ignore[arg-type]
+    return Polling(source, broker.bootstrap, CursorFile(folder / "feeds" / "live.json"), **options)  # type: ignore[arg-type]
 
 
 def test_what_is_read_twice_is_sent_once(sql: SqlServer, broker: Broker, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_kafka_away_keeps_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """What Kafka did not take is not counted as read."""
     monkeypatch.setattr(publisher, "METADATA_TIMEOUT_S", 0.5)
     monkeypatch.setitem(publisher.CONFIG, "log_level", 0)
-    file = PlaceFile(tmp_path / "live.json")
+    file = CursorFile(tmp_path / "live.json")
     with pytest.raises(Unavailable, match="Kafka at"):
         Polling(Server([Page([deal(1)], "1")]), "127.0.0.1:1", file, 1).run(threading.Event(), once=True)
     assert file.load() is None
@@ -186,7 +186,7 @@ def test_a_place_is_taken_up(broker: Broker, tmp_path: Path) -> None:
 def test_one_process_a_server(broker: Broker, tmp_path: Path) -> None:
     """A second poller of the same server is told so."""
     with (
-        PlaceFile(tmp_path / "feeds" / "live.json").held(),
+        CursorFile(tmp_path / "feeds" / "live.json").held(),
         pytest.raises(Unavailable, match="another process reads this server"),
     ):
         polling(Server([]), broker, tmp_path).run(threading.Event(), once=True)
@@ -203,7 +203,7 @@ def test_a_deal_of_the_future_hides_nothing(broker: Broker, tmp_path: Path) -> N
 def test_only_the_newest_revision_counts_as_known() -> None:
     """An edit that is taken back is sent again; a dead letter is sent once; a client event always."""
     recent = Recent()
-    letter = bury(b"x", source="s", position="1", code="c", reason="r", received_at=RECEIVED)
+    letter = to_dead_letter(b"x", source="s", position="1", code="c", reason="r", received_at=RECEIVED)
     first, edited, registration = deal(1, "a"), deal(1, "b"), registered("anna ib-north")
     assert [first, edited, first] == recent.unknown([first, first, edited, first])
     recent.remember([first, letter])

@@ -16,7 +16,7 @@ from ingest.mt4.dialects import Dialect, to_record
 from ingest.mt4.enums import to_activation, to_command, to_state, to_ticket_reason, to_transaction
 from ingest.mt4.record import to_deals
 from ingest.server_time import RepeatedHour
-from ingest.sources import BadRow, ServerProfile
+from ingest.sources import RowRejected, ServerProfile
 from schemas.wire import decode, encode
 from tests.ingest.ingest_exports import NEW_YORK, RECEIVED, ledger, mt4, sorted_out, statement, ticket, tr
 
@@ -59,7 +59,7 @@ def deals_of(
 
 
 def code_of(raw: dict[str, Any], dialect: Dialect = "mt4manager", profile: ServerProfile = USD) -> str:
-    with pytest.raises(BadRow) as caught:
+    with pytest.raises(RowRejected) as caught:
         to_record(raw, profile, dialect, "bridge")
     assert caught.value.reason
     return caught.value.code
@@ -271,7 +271,7 @@ def test_enums_have_their_numbers_and_their_names() -> None:
     words = (1, "delete", "TRANS_DELETE")
     assert [to_transaction(word) for word in words] == ["delete"] * 3
     assert [to_transaction(word) for word in (3, "change_group", "TRANS_CHANGE_GRP")] == ["change_group"] * 3
-    with pytest.raises(BadRow):
+    with pytest.raises(RowRejected):
         to_transaction("close")
 
 
@@ -285,10 +285,10 @@ VALUES = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(node())), VALUES, max_size=5))
 def test_whatever_comes_is_deals_or_a_reason(damage: dict[str, Any]) -> None:
-    """Any JSON values in any field: a record whose deals can be sent, a skip, or a `BadRow`."""
+    """Any JSON values in any field: a record whose deals can be sent, a skip, or a `RowRejected`."""
     try:
         found = deals_of(node(**damage))
-    except BadRow:
+    except RowRejected:
         return
     encode(found)
     assert all(json.loads(line)["login"] > 0 for line in encode(found))

@@ -14,7 +14,7 @@ from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.dialects import to_record
 from ingest.mt4.partial_closes import parent_of, remainder_of
 from ingest.mt4.record import to_deals
-from ingest.sources import BadRow, ServerProfile
+from ingest.sources import RowRejected, ServerProfile
 from tests.build import Told, at, partner, per_lot, plan, run, symbol
 from tests.ingest.ingest_exports import RECEIVED, mt4, sorted_out, statement, ticket
 
@@ -165,7 +165,7 @@ def test_a_bridge_may_tell_what_was_reopened() -> None:
     assert lots_paid(deals(raw, profile=REOPENS), "out") == "0.30 USD"
     assert lots_paid(deals(raw), "out") == "0.50 USD"
     for volume in (None, 51):
-        with pytest.raises(BadRow, match="reopened"):
+        with pytest.raises(RowRejected, match="reopened"):
             deals(raw | {"reopened_volume": volume}, profile=REOPENS)
 
 

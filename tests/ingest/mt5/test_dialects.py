@@ -15,11 +15,11 @@ from ingest.counts import Counts
 from ingest.formats.cells import KINDS
 from ingest.formats.json_text import RepeatedKeys
 from ingest.mt5 import deals_csv as mt5_deals_csv
-from ingest.mt5.batch import Found, Mt5Batch
+from ingest.mt5.batch import Mt5Batch, SourceRecord
 from ingest.mt5.dialects import MANAGER, TERMINAL, Dialect, hand_edits, to_record
 from ingest.mt5.record import to_deals
 from ingest.server_time import to_us
-from ingest.sources import BadRow, Graveyard, ServerProfile
+from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile
 from schemas.wire import decode, encode
 from tests.ingest.ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, csv_file, ledger, mt5, row, sorted_out
 from tests.ingest.mt5.records import TEN, cash, manager, terminal
@@ -40,8 +40,10 @@ def one(raw: Any, dialect: Dialect = MANAGER, profile: ServerProfile = USD, **mo
 def batch(
     *raws: Any, dialect: Dialect = MANAGER, profile: ServerProfile = USD
 ) -> tuple[list[Any], list[Any]]:
-    reader = Mt5Batch(dialect, Graveyard("test", RECEIVED))
-    return sorted_out(reader.items(Found(raw, f"record {n}", profile) for n, raw in enumerate(raws, 1)))
+    reader = Mt5Batch(dialect, DeadLetterWriter("test", RECEIVED))
+    return sorted_out(
+        reader.items(SourceRecord(raw, f"record {n}", profile) for n, raw in enumerate(raws, 1))
+    )
 
 
 def test_a_closing_deal_of_the_server() -> None:
@@ -134,7 +136,7 @@ def test_reasons_differ_between_server_and_terminal(dialect: Dialect, numbers: s
     for number, word in enumerate(words):
         assert one(build(1, **{dialect.reason: number}), dialect, OURS).reason == word
     for unknown in (len(words), -1, "", "client", 1.5, None, True):
-        with pytest.raises(BadRow, match="client asked"):
+        with pytest.raises(RowRejected, match="client asked"):
             one(build(1, **{dialect.reason: unknown}), dialect, OURS)
 
 
@@ -230,9 +232,9 @@ def test_what_the_record_says_wins() -> None:
     assert ledger([deal], "login", "currency", "group", "contract_size") == [
         ("9", "JPY", "real\\jpy", "1000")
     ]
-    with pytest.raises(BadRow, match="name it in the profile"):
+    with pytest.raises(RowRejected, match="name it in the profile"):
         one(terminal(1), TERMINAL, USD)
-    with pytest.raises(BadRow, match="set the profile's currency"):
+    with pytest.raises(RowRejected, match="set the profile's currency"):
         one(manager(1), MANAGER, mt5())
 
 
@@ -283,7 +285,7 @@ def test_noise_of_doubles_is_cut(told: str, meant: str) -> None:
 )
 def test_what_is_no_exact_amount_is_refused(value: str) -> None:
     """More than 8 decimals, too large, or no number: refused, not rounded."""
-    with pytest.raises(BadRow, match="Profit"):
+    with pytest.raises(RowRejected, match="Profit"):
         one(manager(1) | {"Profit": Decimal(value)})
 
 
@@ -303,7 +305,7 @@ def test_lots_of_a_terminal_are_exact(e8: int) -> None:
 @pytest.mark.parametrize("volume", [-1.0, None, "x", float("nan"), Decimal("0.000000001"), 1e12])
 def test_lots_that_are_none(volume: Any) -> None:
     """Lots that are negative, missing, finer than 1e-8 or endless are refused."""
-    with pytest.raises(BadRow, match="volume"):
+    with pytest.raises(RowRejected, match="volume"):
         one(terminal(1) | {"volume": volume}, TERMINAL, OURS)
 
 
@@ -334,16 +336,16 @@ def test_an_in_out_tells_what_it_closed() -> None:
     closed = [(d.deal_id, d.entry, d.volume_closed_e8) for d in (fine, coarse, untold)]
     assert closed == [("8", "inout", 10**8), ("8", "inout", 10**8), ("8", "inout", None)]
     assert fine.revision == coarse.revision == untold.revision
-    with pytest.raises(BadRow, match="hedging"):
+    with pytest.raises(RowRejected, match="hedging"):
         one(manager(8, **turn), profile=mt5("hedging", currency="USD"))
 
 
 def test_edits_by_hand_are_counted() -> None:
     """A summary says how many deals somebody edited on the platform."""
     counts = Counts()
-    reader = Mt5Batch(MANAGER, Graveyard("test", RECEIVED), counts=counts)
+    reader = Mt5Batch(MANAGER, DeadLetterWriter("test", RECEIVED), counts=counts)
     records = [manager(1, ModifyFlags=1), manager(2, ModifyFlags=None, ModificationFlags=1), manager(3)]
-    list(reader.items(Found(raw, "1", USD) for raw in records))
+    list(reader.items(SourceRecord(raw, "1", USD) for raw in records))
     assert counts.rows == 3
     assert "edited by hand on the platform: 2 admin" in counts.lines()
 

@@ -13,7 +13,7 @@ from ingest.counts import Counts
 from ingest.mt5.sql import Mt5Sql
 from ingest.mt5.sql_dump import read
 from ingest.readers.reread import needs_server, reread
-from ingest.sources import BadRow, UnreadableSource
+from ingest.sources import RowRejected, UnreadableSource
 from ingest.sql.database import Database
 from schemas.dead_letters import DeadLetter
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
@@ -152,7 +152,7 @@ def test_a_corrected_row_is_the_deal_of_a_corrected_dump(tmp_path: Path) -> None
     assert isinstance(letter, DeadLetter)
     assert needs_server(letter)
     usual = mt5(currency="USD", rule="UTC")
-    with pytest.raises(BadRow, match="Profit"):
+    with pytest.raises(RowRejected, match="Profit"):
         reread(letter, usual)
     (again,) = reread(letter, usual, letter.payload.replace(b"1O", b"10"))
     deals, _ = sorted_out(read(file(tmp_path, 1, dumped(2, Profit="10")), profile, RECEIVED))

@@ -12,7 +12,7 @@ from commission.terms.market import RatePublished
 from ingest.publish import publisher
 from ingest.publish.publisher import PublishFailed, publish, publish_terms
 from ingest.sources import EncodedDeals
-from schemas.dead_letters import DEAD_LETTER, bury
+from schemas.dead_letters import DEAD_LETTER, to_dead_letter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, decode, decode_batch, encode
 from tests.ingest.ingest_exports import RECEIVED
@@ -40,7 +40,7 @@ def test_every_record_arrives_once_in_order_at_its_partition(broker: Broker) -> 
     deals = [deal(number, login=1 + number % 7) for number in range(1, 5_001)]
     link = AccountLinked(event_id="e", client_id="c", server="Demo", login=3, occurred_at=AT)
     client = ClientRegistered(event_id="e", client_id="c", occurred_at=AT)
-    letter = bury(b"x", source="s", position="line 1", code="c", reason="r", received_at=RECEIVED)
+    letter = to_dead_letter(b"x", source="s", position="line 1", code="c", reason="r", received_at=RECEIVED)
     progress: list[int] = []
     report = publish([link, *deals, client, letter], broker.bootstrap, on_progress=progress.append)
 

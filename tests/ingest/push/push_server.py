@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from confluent_kafka import Consumer, TopicPartition
 
-from ingest.publish.request_publisher import Courier
+from ingest.publish.request_publisher import RequestPublisher
 from ingest.push.app import Desk, create_push_app
 from ingest.push.senders import Senders
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
@@ -66,7 +66,7 @@ def serving(desk: Desk) -> Iterator[str]:
 @contextmanager
 def push_server(kafka: str, folder: Path, config: dict[str, Any] | None = None) -> Iterator[str]:
     """The endpoint over a courier of its own."""
-    desk = Desk(senders(folder), Courier(kafka, config))
+    desk = Desk(senders(folder), RequestPublisher(kafka, config))
     try:
         with serving(desk) as url:
             yield url

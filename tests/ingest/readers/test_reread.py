@@ -15,8 +15,8 @@ from ingest.push.body import JSON_LINES, to_rows
 from ingest.push.rows import Reading, client_events_of, deals_of, read_row
 from ingest.readers.detect import read_any
 from ingest.readers.reread import needs_server, reread
-from ingest.sources import BadRow
-from schemas.dead_letters import DeadLetter, bury
+from ingest.sources import RowRejected
+from schemas.dead_letters import DeadLetter, to_dead_letter
 from schemas.wire import encode
 from tests.ingest.ingest_exports import (
     MT5_COLUMNS,
@@ -42,7 +42,7 @@ def letter_of(read: Any, path: Path, profile: Any = None) -> DeadLetter:
 
 
 def refused(letter: DeadLetter, payload: bytes | None = None, profile: Any = None) -> str:
-    with pytest.raises(BadRow) as caught:
+    with pytest.raises(RowRejected) as caught:
         reread(letter, profile, payload)
     return caught.value.code
 
@@ -147,7 +147,7 @@ def test_a_record_of_xml(tmp_path: Path) -> None:
 
 
 def buried(topic: str, line: bytes, code: str = "invalid_record") -> DeadLetter:
-    return bury(
+    return to_dead_letter(
         line, source=f"topic {topic}", position="0/1 line 1", code=code, reason="x", received_at=RECEIVED
     )
 
@@ -267,5 +267,5 @@ def test_a_crms_row_is_read_if_it_was_kept_whole() -> None:
 def test_what_a_live_server_told_is_asked_again() -> None:
     """A server's row may have changed since; a sweep reads it as it is now."""
     letter = replace(buried("x", b"{}"), source="mt5-sql live")
-    with pytest.raises(BadRow, match="ibflow reconcile"):
+    with pytest.raises(RowRejected, match="ibflow reconcile"):
         reread(letter, mt5())

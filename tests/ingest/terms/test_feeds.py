@@ -13,7 +13,7 @@ from ingest.mt5.web_api import Mt5WebApi
 from ingest.sources import UnreadableSource
 from ingest.terms.feeds import SqlFeed, WebFeed
 from ingest.terms.folder import InvalidTerms, load_terms
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 
 EXAMPLE = Path(__file__).parents[3] / "examples/broker/terms"
 FEED = "kind: mt5-sql, host: db.example.com, database: mt5, user: ibflow, password_env: MT5_PASSWORD"
@@ -23,7 +23,7 @@ WEB = "kind: mt5-web-api, url: https://mt5.example.com, login: 7, password_env: 
 API = WebApi(url="https://mt5.example.com", login=7, groups=("real*",), password_env="MT5_PASSWORD")  # noqa: S106
 
 
-def server(folder: Path, feed: str, name: str = "mt5-live") -> Server:
+def server(folder: Path, feed: str, name: str = "mt5-live") -> BrokerServer:
     """A server of the example broker with this feed."""
     terms = folder / "terms"
     shutil.copytree(EXAMPLE, terms, dirs_exist_ok=True)

@@ -16,7 +16,7 @@ from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import Rate
 from ingest.terms.folder import Broker, InvalidTerms, load_terms
-from ingest.terms.servers import Server
+from ingest.terms.servers import BrokerServer
 from ingest.terms.yaml_page import MAX_FILE_BYTES, Problem
 
 GOOD = {
@@ -165,7 +165,7 @@ def test_a_good_folder_gives_exact_records(tmp_path: Path) -> None:
 def test_servers_keep_their_zone_as_text(tmp_path: Path) -> None:
     """A server is platform, zone with shift, margin mode and currency, as the sources need them."""
     assert load_terms(write_folder(tmp_path)).servers == {
-        "live": Server(
+        "live": BrokerServer(
             server="live",
             platform="mt5",
             timezone="America/New_York+7h",
@@ -173,7 +173,9 @@ def test_servers_keep_their_zone_as_text(tmp_path: Path) -> None:
             currency="",
             symbols=frozenset({"EURUSD", "EURUSDc", "XAUUSD"}),
         ),
-        "real": Server(server="real", platform="mt4", timezone="Etc/GMT+2", margin_mode=None, currency="EUR"),
+        "real": BrokerServer(
+            server="real", platform="mt4", timezone="Etc/GMT+2", margin_mode=None, currency="EUR"
+        ),
     }
 
 
