@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from hashlib import sha256
 
+from commission import accounts
 from commission.money import plain
 from commission.outputs import Transfer
 
@@ -35,7 +36,7 @@ def ledger_hash(transfers: Iterable[Transfer]) -> str:
     for row in rows.values():
         original = rows.get(row.reverses, row) if row.reverses else row
         for account, sign in ((row.debit, -1), (row.credit, 1)):
-            subject = original.caused_by if account.startswith("broker:") else row.client_id
+            subject = original.caused_by if accounts.is_of_broker(account) else row.client_id
             legs[account, subject, row.ib_id, row.component, row.period, row.currency] += sign * row.amount
     lines = sorted("\x1f".join((*place, plain(amount))) for place, amount in legs.items() if amount)
     return sha256("\n".join(lines).encode()).hexdigest()

@@ -39,6 +39,14 @@ KEYS: dict[str, type] = {"a": AccountState, "w": Deal}
 """The first letter of a state key tells its type."""
 
 
+def _account_key(account: str) -> str:
+    return f"a:{account}"
+
+
+def _waiting_key(account: str, slot: int) -> str:
+    return f"w:{account}:{slot}"
+
+
 def apply(draft: Draft, record: AccountEvent, terms: Terms) -> None:
     """Fold one record. Terms play no part: who owns an account is not a term."""
     del terms
@@ -49,14 +57,14 @@ def apply(draft: Draft, record: AccountEvent, terms: Terms) -> None:
 
 
 def _route(draft: Draft, deal: Deal) -> None:
-    key = f"a:{deal.account_key}"
+    key = _account_key(deal.account_key)
     account: AccountState = draft.get(key) or AccountState()
     if account.owners:
         draft.emit(RoutedDeal(client_id=_owner(account, deal.occurred_at), deal=deal))
         if account.routed_until is None or deal.occurred_at > account.routed_until:
             draft.put(key, replace(account, routed_until=deal.occurred_at))
         return
-    draft.put(f"w:{deal.account_key}:{account.waiting}", deal)
+    draft.put(_waiting_key(deal.account_key, account.waiting), deal)
     draft.put(key, replace(account, waiting=account.waiting + 1))
     draft.emit(
         Rejection(
@@ -77,7 +85,7 @@ def _link(draft: Draft, link: AccountLinked) -> None:
     Revisions of one deal stay together, in the order of their arrival. A later owner begins after
     the deals that are routed already: the same deal sent again must find the same client.
     """
-    key = f"a:{link.account_key}"
+    key = _account_key(link.account_key)
     account: AccountState = draft.get(key) or AccountState()
     if any(owner.event_id == link.event_id for owner in account.owners):
         return
@@ -87,7 +95,7 @@ def _link(draft: Draft, link: AccountLinked) -> None:
     owner = Owner(since=since, client_id=link.client_id, event_id=link.event_id)
     owners = tuple(sorted((*account.owners, owner), key=lambda owner: owner.since))
     account = replace(account, owners=owners)
-    slots = [f"w:{link.account_key}:{number}" for number in range(account.waiting)]
+    slots = [_waiting_key(link.account_key, number) for number in range(account.waiting)]
     waiting = [draft.take(slot, Deal) for slot in slots]
     newest = {deal.deal_key: deal.occurred_at for deal in waiting}
     for deal in sorted(waiting, key=lambda deal: (newest[deal.deal_key], deal.deal_key)):

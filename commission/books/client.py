@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from commission.client import keys
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
-from commission.client.deals import deal_key, fold_deal, is_stale, retry_deal, wait
+from commission.client.deals import fold_deal, is_stale, retry_deal, wait
 from commission.client.placing import at_known_position, is_replaced, is_told_now, place
 from commission.client.rerating import rerate
 from commission.client.state import (
@@ -62,15 +63,15 @@ def apply(draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent, ter
 
 
 def _client(draft: Draft, client_id: str) -> ClientState:
-    return draft.get(f"c:{client_id}") or ClientState(client_id=client_id)
+    return draft.get(keys.client(client_id)) or ClientState(client_id=client_id)
 
 
 def _save(draft: Draft, client: ClientState) -> None:
-    draft.put(f"c:{client.client_id}", client)
+    draft.put(keys.client(client.client_id), client)
 
 
 def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
-    state: DealState | None = draft.get(deal_key(record.client_id, record.deal))
+    state: DealState | None = draft.get(keys.deal(record.client_id, record.deal.deal_key))
     deal = at_known_position(record.client_id, state, record.deal)
     if state is not None and (is_stale(state, deal) or is_replaced(state, deal)):
         return
@@ -87,15 +88,15 @@ def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
 
 def retry_parked(draft: Draft, terms: Terms) -> None:
     """New terms are known: try again, in the order of arrival, everything that waited for some."""
-    parking: Parking = draft.get("P") or Parking()
+    parking: Parking = draft.get(keys.PARKING) or Parking()
     if parking.first == parking.next:
         return
-    draft.put("P", Parking(first=parking.next, next=parking.next))
+    draft.put(keys.PARKING, Parking(first=parking.next, next=parking.next))
     for slot in range(parking.first, parking.next):
-        parked: Parked | None = draft.get(f"p:{slot}")
+        parked: Parked | None = draft.get(keys.parked(slot))
         if parked is None:
             continue
-        draft.put(f"p:{slot}", None)
+        draft.put(keys.parked(slot), None)
         client = _client(draft, parked.client_id)
         if parked.deal is None:
             cause = Cause(f"terms|{parked.client_id}", client.registered_at or BEGINNING)

@@ -65,6 +65,15 @@ class WaitingTallies:
 
 KEYS: dict[str, type] = {"i": PartnerState, "s": ComponentPeriods, "w": WaitingTallies}
 """The first letter of a state key tells its type."""
+WAITING = "w"
+
+
+def _partner_key(ib_id: str) -> str:
+    return f"i:{ib_id}"
+
+
+def _component_key(tally: Tally) -> str:
+    return f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
 
 
 def apply(draft: Draft, record: Transfer | Tally, terms: Terms) -> None:
@@ -77,7 +86,7 @@ def apply(draft: Draft, record: Transfer | Tally, terms: Terms) -> None:
 
 def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
     """Book one transfer into the period of its own time, or the open one if that is closed."""
-    key = f"i:{record.ib_id}"
+    key = _partner_key(record.ib_id)
     partner: PartnerState = draft.get(key) or PartnerState()
     balance = partner.balances.get(record.currency) or Balance()
     held, turnovers = balance.held, balance.open
@@ -104,9 +113,9 @@ def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
 
 def retry_early(draft: Draft, terms: Terms) -> None:
     """New terms are known: settle what came before them."""
-    waiting: WaitingTallies | None = draft.get("w")
+    waiting: WaitingTallies | None = draft.get(WAITING)
     if waiting is not None:
-        draft.put("w", None)
+        draft.put(WAITING, None)
         for tally in waiting.tallies:
             _settle_tally(draft, tally, terms)
 
@@ -116,7 +125,7 @@ def retry_early(draft: Draft, terms: Terms) -> None:
 
 def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
     """Add the tally to its period, and post what that changes in it and in the periods after it."""
-    key = f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
+    key = _component_key(tally)
     settling: ComponentPeriods = draft.get(key) or ComponentPeriods(currency=tally.currency)
     component = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
     period, day = terms.period_of(tally.occurred_at), "|".join(terms.day_of(tally.occurred_at))
@@ -160,9 +169,9 @@ def _component(plan: PlanDefined | None, name: str) -> Component | None:
 
 def _wait(draft: Draft, tally: Tally) -> None:
     """Settle the tally's component again when new terms arrive; an empty tally adds nothing then."""
-    waiting: WaitingTallies = draft.get("w") or WaitingTallies()
+    waiting: WaitingTallies = draft.get(WAITING) or WaitingTallies()
     if tally not in waiting.tallies:
-        draft.put("w", WaitingTallies(tallies=(*waiting.tallies, tally)))
+        draft.put(WAITING, WaitingTallies(tallies=(*waiting.tallies, tally)))
 
 
 def _true_up(
@@ -212,7 +221,7 @@ def close(draft: Draft, ended: PeriodEnded, terms: Terms) -> None:
     if period is None:
         return
     for ib_id in sorted(terms.partners):
-        partner: PartnerState | None = draft.get(f"i:{ib_id}")
+        partner: PartnerState | None = draft.get(_partner_key(ib_id))
         if partner is None or partner.closed >= period.period:
             continue
         least = _least_payable(terms.partners[ib_id], period, terms)
@@ -220,7 +229,7 @@ def close(draft: Draft, ended: PeriodEnded, terms: Terms) -> None:
             currency: _close_balance(draft, ib_id, currency, balance, period, least)
             for currency, balance in sorted(partner.balances.items())
         }
-        draft.put(f"i:{ib_id}", PartnerState(closed=period.period, balances=balances))
+        draft.put(_partner_key(ib_id), PartnerState(closed=period.period, balances=balances))
 
 
 def _least_payable(partner: PartnerDefined, period: PeriodDefined, terms: Terms) -> Decimal | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+from commission.client import keys
 from commission.client.accruals import reverse
 from commission.client.state import Cause, ClawedBack, ClientState, DealState, Posted
 from commission.client.tallies import withdraw
@@ -20,7 +21,7 @@ def claw_back(draft: Draft, client: ClientState, clawed: ClawedBack, terms: Term
     if not _reaches_deals(clawed, terms):
         return client
     client = replace(client, clawed=(*client.clawed, clawed)[-MAX_CLAWED:])
-    for key in draft.scan(f"d:{client.client_id}:"):
+    for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
         if state.posted or state.tallied:

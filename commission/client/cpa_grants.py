@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from commission.client import cpa_conditions
+from commission.client import cpa_conditions, keys
 from commission.client.accruals import is_posted, post, reverse
 from commission.client.deposit_shares import weigh_deposits
 from commission.client.kyc_gate import is_too_late
@@ -158,7 +158,7 @@ def _standing(
     plan: PlanDefined,
     terms: Terms,
 ) -> cpa_conditions.Qualification:
-    trades: Qualifying = draft.get(f"q:{client.client_id}") or Qualifying()
+    trades: Qualifying = draft.get(keys.qualifying(client.client_id)) or Qualifying()
     standing = cpa_conditions.standing(client, trades, component, currency, plan.clawback, terms)
     return cpa_conditions.NOT_DUE if standing.is_due and _is_clawed(client, standing, plan) else standing
 

@@ -1,6 +1,6 @@
 """Trades that count for a CPA."""
 
-from commission.client import cpa_conditions
+from commission.client import cpa_conditions, keys
 from commission.client.cpa_grants import registration_upline, weigh
 from commission.client.state import Cause, ClientState, Qualifying, Traded
 from commission.draft import Draft
@@ -70,7 +70,7 @@ def _change_trades(
     wanted: list[cpa_conditions.Conditions],
     terms: Terms,
 ) -> ClientState:
-    key = f"q:{client.client_id}"
+    key = keys.qualifying(client.client_id)
     known: Qualifying = draft.get(key) or Qualifying()
     trades = [trade for trade in known.trades if trade.deal_key != deal.deal_key] + added
     trades.sort(key=lambda trade: (trade.at, trade.deal_key))

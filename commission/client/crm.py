@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from commission.client import keys
 from commission.client.accruals import release, release_posted
 from commission.client.clawback import claw_back
 from commission.client.cpa_grants import weigh
-from commission.client.deals import deal_key, fold_deal
+from commission.client.deals import fold_deal
 from commission.client.milestones import milestone
 from commission.client.state import (
     Cause,
@@ -50,7 +51,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 def apply_event(draft: Draft, client: ClientState, event: ClientEvent, terms: Terms) -> ClientState | None:
     """The client after the event; None if it has had its effect before."""
-    key = f"e:{event.client_id}:{event.event_id}"
+    key = keys.event(event.client_id, event.event_id)
     if draft.get(key) is not None:
         return None
     draft.put(key, EventState(at=event.occurred_at))
@@ -73,11 +74,11 @@ def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms:
         links=tuple(sorted(links, key=lambda link: link.since)),
     )
     milestone(draft, client, "registration", event.event_id, event.occurred_at)
-    slots = [f"w:{client.client_id}:{number}" for number in range(client.waiting)]
+    slots = [keys.waiting(client.client_id, number) for number in range(client.waiting)]
     waiting = [draft.take(slot, RoutedDeal) for slot in slots]
     client = replace(client, waiting=0)
     for routed in sorted(waiting, key=lambda routed: (routed.deal.occurred_at, routed.deal.deal_key)):
-        known: DealState | None = draft.get(deal_key(client.client_id, routed.deal))
+        known: DealState | None = draft.get(keys.deal(client.client_id, routed.deal.deal_key))
         client = fold_deal(draft, client, routed.deal, known, terms)
     return client
 
@@ -161,7 +162,7 @@ def _kyc(draft: Draft, client: ClientState, event: KycChanged, terms: Terms) -> 
 
 def _release_earlier(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
     """An approval is told after what took it back: what was earned by then is released all the same."""
-    for key in draft.scan(f"d:{client.client_id}:"):
+    for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
         client, posted = release_posted(draft, client, state.posted, cause)

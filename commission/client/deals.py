@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from commission.client import hedging
+from commission.client import hedging, keys
 from commission.client.accruals import post, reverse
 from commission.client.charges import rate_charge, with_volume
 from commission.client.clawback import claw_back_new
@@ -112,18 +112,6 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
     )
 
 
-def deal_key(client_id: str, deal: Deal) -> str:
-    """The state key of a deal."""
-    return f"d:{client_id}:{deal.deal_key}"
-
-
-def position_key(client_id: str, deal: Deal) -> str:
-    """The state key of the position a deal belongs to; "" where its source does not tell it."""
-    if deal.position_id is None:
-        return ""
-    return f"o:{client_id}:{deal.account_key}|{deal.position_id}"
-
-
 def position_at(draft: Draft, place: str) -> Position:
     """The position at a state key; none where it is not known which."""
     return (draft.get(place) or NO_FILLS) if place else NO_FILLS
@@ -149,15 +137,15 @@ def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState
     """Keep a deal until its client registers; a newer revision takes its place."""
     slot = known.waiting if known is not None and known.waiting is not None else client.waiting
     deal = record.deal
-    draft.put(f"w:{client.client_id}:{slot}", record)
+    draft.put(keys.waiting(client.client_id, slot), record)
     draft.put(
-        deal_key(client.client_id, deal),
+        keys.deal(client.client_id, deal.deal_key),
         DealState(
             revision=deal.revision,
             at=deal.occurred_at,
             replaced=replaced_by(known, deal),
             ended=deal.kind in ENDINGS,
-            position=position_key(client.client_id, deal) if deal.position_id else "",
+            position=keys.position(client.client_id, deal) if deal.position_id else "",
             waiting=slot,
         ),
     )
@@ -172,7 +160,7 @@ def fold_deal(
     """Undo the revision known so far, if any, then book and rate this one."""
     cause = deal.deal_key
     account = deal.account_key
-    booking = Booking(f"d:{client.client_id}:{cause}", cause, deal, account)
+    booking = Booking(keys.deal(client.client_id, cause), cause, deal, account)
     undone: Position | None = None
     if known is not None:
         undone = position_at(draft, known.position) if known.signed_e8 and known.position else None
@@ -189,7 +177,7 @@ def _book(
 ) -> ClientState:
     """Book this revision of the deal in its position, and rate it."""
     deal, cause = booking.deal, booking.cause
-    place = position_key(client.client_id, deal)
+    place = keys.position(client.client_id, deal)
     if deal.position_id:
         booking.position = place  # also of what is no trade: a source that does not tell it may come later
     refusal = why_no_trade(deal)
@@ -248,8 +236,8 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if known.tallied:
         withdraw(draft, client, known.tallied, cause)
     if known.parked is not None:
-        draft.put(f"p:{known.parked}", None)
-    closing = closing_key(client, booking.cause)
+        draft.put(keys.parked(known.parked), None)
+    closing = keys.closing(client.client_id, booking.cause)
     if draft.get(closing) is not None:
         draft.put(closing, None)
     if known.volume:
@@ -411,14 +399,13 @@ def look_aside(
     """Legs of a close-by and hedged volume, where some plan asks for them."""
     deal = booking.deal
     if chain.close_by_first and deal.entry == "out_by":
-        place = f"{deal.account_key}|{deal.symbol}|{deal.occurred_at.isoformat()}|{deal.volume_e8}"
-        booking.leg = f"b:{client.client_id}:{place}"
+        booking.leg = keys.close_by(client.client_id, deal)
         leg = (deal, booking.opened_e8, booking.closed_e8)
         client, seconds = _place_leg(draft, client, booking.leg, booking.cause, leg, terms)
         part = part._replace(is_second_leg=seconds[booking.cause])
     if chain.is_hedged and part.opened:
         period = terms.period_of(deal.occurred_at)
-        booking.hedge = f"h:{client.client_id}:{deal.account_key}|{part.symbol.canonical}|{period}"
+        booking.hedge = keys.hedged(client.client_id, deal.account_key, part.symbol.canonical, period)
         draft.put(booking.key, booking.to_state())
         before: Hedged = draft.get(booking.hedge) or Hedged()
         after = hedging.with_deal(before, deal, booking.opened_e8, booking.closed_e8)
@@ -449,11 +436,6 @@ def _place_leg(
     return rate_again(draft, client, moved, terms), now
 
 
-def closing_key(client: ClientState, cause: str) -> str:
-    """The state key of a closing that is rated by its openings."""
-    return f"k:{client.client_id}:{cause}"
-
-
 def look_back(
     draft: Draft, client: ClientState, booking: Booking, terms: Terms, *, is_asked: bool = False
 ) -> bool:
@@ -466,7 +448,7 @@ def look_back(
         opened_e8=booking.opened_e8,
         closed_e8=booking.closed_e8,
     )
-    draft.put(closing_key(client, booking.cause), kept)
+    draft.put(keys.closing(client.client_id, booking.cause), kept)
     return True
 
 
@@ -477,7 +459,7 @@ def rerate_closings(
     after = position_at(draft, place)
     trades: list[hedging.Trade] = []
     for fill in after.fills:
-        kept: Parked | None = draft.get(closing_key(client, fill.deal_key))
+        kept: Parked | None = draft.get(keys.closing(client.client_id, fill.deal_key))
         if kept is None or kept.deal is None or fill.deal_key == cause:
             continue
         was, now = (slices(position, fill.deal_key, kept.closed_e8) for position in (before, after))
@@ -487,7 +469,7 @@ def rerate_closings(
 
 
 def _add_volume(draft: Draft, client: ClientState, deal: Deal, symbol: str, volume_e8: int) -> None:
-    key = f"v:{client.client_id}:{deal.account_key}"
+    key = keys.volumes(client.client_id, deal.account_key)
     draft.put(key, with_volume(draft.get(key) or Volumes(), symbol, volume_e8))
 
 
@@ -497,7 +479,7 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
     chain = upline_for(client, deal, terms)
     if isinstance(chain, Reason) or not chain.charges:
         return None
-    key = f"v:{client.client_id}:{deal.account_key}"
+    key = keys.volumes(client.client_id, deal.account_key)
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
     volumes: Volumes = draft.get(key) or Volumes()
     earned = rate_charge(deal, trait, volumes, chain, terms)
@@ -513,14 +495,14 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
 def rate_again(draft: Draft, client: ClientState, trades: list[hedging.Trade], terms: Terms) -> ClientState:
     """Reverse and rate again deals whose paid volume, leg or openings changed."""
     for deal, opened_e8, closed_e8, _ in trades:
-        key = deal_key(client.client_id, deal)
+        key = keys.deal(client.client_id, deal.deal_key)
         state = draft.get(key)
         assert isinstance(state, DealState), "a hedged deal has a state"
         cause = Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision, deal.symbol)
         client, _ = reverse(draft, client, state.posted, cause)
         withdraw(draft, client, state.tallied, cause)
         if state.parked is not None:
-            draft.put(f"p:{state.parked}", None)
+            draft.put(keys.parked(state.parked), None)
         state = replace(state, posted=(), tallied=(), parked=None, times=state.times + 1)
         booking = resumed(state, key, deal, opened_e8, closed_e8)
         client = rate_deal(draft, client, booking, terms, position_at(draft, state.position))
@@ -545,7 +527,7 @@ def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) 
     """Rate a parked deal again."""
     deal = parked.deal
     assert deal is not None, "only a deal is rated"
-    key = deal_key(client.client_id, deal)
+    key = keys.deal(client.client_id, deal.deal_key)
     state: DealState | None = draft.get(key)
     assert state is not None, "a parked deal has a state"
     booking = resumed(state, key, deal, parked.opened_e8, parked.closed_e8)

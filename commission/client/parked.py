@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+from commission.client import keys
 from commission.client.state import Parked, Parking
 from commission.draft import Draft
 
 
 def park(draft: Draft, parked: Parked) -> int:
     """Keep something until new terms arrive."""
-    parking: Parking = draft.get("P") or Parking()
-    draft.put(f"p:{parking.next}", parked)
-    draft.put("P", replace(parking, next=parking.next + 1))
+    parking: Parking = draft.get(keys.PARKING) or Parking()
+    draft.put(keys.parked(parking.next), parked)
+    draft.put(keys.PARKING, replace(parking, next=parking.next + 1))
     return parking.next

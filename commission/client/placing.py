@@ -9,15 +9,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
+from commission.client import keys
 from commission.client.cpa_trades import count_trade
 from commission.client.deals import (
-    closing_key,
-    deal_key,
     keep_position,
     look_back,
     part_of,
     position_at,
-    position_key,
     rate_deal,
     replaced_by,
     rerate_closings,
@@ -37,10 +35,10 @@ def at_known_position(client_id: str, known: DealState | None, deal: Deal) -> De
     """An untold deal at the position that another record of it told: the same deal, or an edit of it."""
     if known is None or deal.position_id is not None:
         return deal
-    prefix = f"o:{client_id}:{deal.account_key}|"
-    if not known.position.startswith(prefix):
+    position_id = keys.position_id(known.position, client_id, deal)
+    if position_id is None:
         return deal
-    placed = replace(deal, position_id=known.position.removeprefix(prefix))
+    placed = replace(deal, position_id=position_id)
     _, again, number = deal.revision.partition(AGAIN)
     return replace(placed, revision=f"{revision_of(placed)}{again}{number}")
 
@@ -62,7 +60,7 @@ def is_told_now(known: DealState, deal: Deal) -> bool:
 
 def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms: Terms) -> ClientState:
     """Put a deal into the position it has been told to be of: what is posted stands, what waited is rated."""
-    key, where = deal_key(client.client_id, deal), position_key(client.client_id, deal)
+    key, where = keys.deal(client.client_id, deal.deal_key), keys.position(client.client_id, deal)
     state = replace(known, revision=deal.revision, replaced=replaced_by(known, deal), position=where)
     before, fill = position_at(draft, where), fill_of(deal, deal.deal_key)
     position = with_fill(before, fill)
@@ -70,13 +68,13 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
     booking = resumed(state, key, deal, opened_e8, deal.volume_e8 - opened_e8)
     _tell_others(draft, known, deal)
     if known.parked is not None:
-        draft.put(f"p:{known.parked}", None)
+        draft.put(keys.parked(known.parked), None)
         client = rate_deal(draft, client, booking, terms, position)
     else:
         draft.put(key, state)
         keep_position(draft, where, position, keep=terms.looks_back)
         symbol = terms.symbol(deal.server, deal.symbol)
-        if symbol is not None and draft.get(closing_key(client, deal.deal_key)) is not None:
+        if symbol is not None and draft.get(keys.closing(client.client_id, deal.deal_key)) is not None:
             look_back(draft, client, booking, terms, is_asked=True)
             part = part_of(client, booking, symbol, position)
             client = count_trade(draft, client, part, terms)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
 
-from commission.client import cpa_grants, hedging
+from commission.client import cpa_grants, hedging, keys
 from commission.client.accruals import post, reverse
 from commission.client.charges import rate_charge
 from commission.client.clawback import claw_back_new
@@ -19,7 +19,6 @@ from commission.client.cpa_trades import count_trade, forget_trade
 from commission.client.deals import (
     SETTLED_BY_PERIOD,
     Booking,
-    deal_key,
     forfeited,
     look_aside,
     look_back,
@@ -109,12 +108,12 @@ def _rerate_client(
     draft: Draft, client: ClientState, record: ReratingApproved, terms: Terms
 ) -> tuple[ClientState, Reason | None]:
     """Weigh CPAs, CPLs and deposit shares by today's conditions; once for each proposal."""
-    key = f"e:{client.client_id}:proposal|{record.proposal_id}"
+    key = keys.event(client.client_id, f"proposal|{record.proposal_id}")
     if draft.get(key) is not None:
         return client, None
     cause = Cause(f"proposal|{record.proposal_id}", record.occurred_at)
     after = cpa_grants.weigh(draft, client, cause, terms, anew=True)
-    if any(found is not None for key, found in draft.writes.items() if key.startswith("p:")):
+    if any(found is not None for key, found in draft.writes.items() if keys.is_parked(key)):
         text = f"the terms lack an IB, a plan or a rate that the CPAs or deposits of {client.client_id} need"
         return client, Reason("unknown_terms", text, waits=True)
     if after != client or draft.outputs:
@@ -125,7 +124,7 @@ def _rerate_client(
 def _rerate_deal(
     draft: Draft, client: ClientState, deal: Deal, terms: Terms
 ) -> tuple[ClientState, Reason | None]:
-    key = deal_key(client.client_id, deal)
+    key = keys.deal(client.client_id, deal.deal_key)
     state: DealState | None = draft.get(key)
     deal = at_known_position(client.client_id, state, deal)
     if state is None or state.revision != deal.revision or state.ended or state.parked is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
+from commission.client import keys
 from commission.client.kyc_gate import is_too_late
 from commission.client.state import Cause, ClientState, HeldTallies
 from commission.draft import Draft
@@ -21,7 +22,7 @@ def release_tallies(draft: Draft, client: ClientState) -> None:
     """Send those that waited for the client's KYC as far as it lets them through now."""
     waiting = _waiting(draft, client)
     if waiting:
-        draft.put(_tallies_key(client), None)
+        draft.put(keys.held_tallies(client.client_id), None)
         send(draft, client, waiting)
 
 
@@ -89,7 +90,7 @@ def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
         else:
             draft.emit(one)
     if kept:
-        draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), *kept])))
+        _hold(draft, client, kept)
 
 
 def withdraw(
@@ -140,7 +141,7 @@ def send_back(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> No
         if _is_lost(one, client):
             continue
         if _place(one) in held:
-            draft.put(_tallies_key(client), HeldTallies(tallies=_merged([*_waiting(draft, client), one])))
+            _hold(draft, client, [one])
         else:
             draft.emit(one)
 
@@ -152,13 +153,18 @@ def _is_lost(one: Tally, client: ClientState) -> bool:
 
 
 def _waiting(draft: Draft, client: ClientState) -> tuple[Tally, ...]:
-    found: HeldTallies | None = draft.get(_tallies_key(client))
+    found: HeldTallies | None = draft.get(keys.held_tallies(client.client_id))
     return found.tallies if found is not None else ()
 
 
 def _place(one: Tally) -> tuple[object, ...]:
     """What tells one tally from another, but its amounts."""
     return (one.ib_id, one.plan_id, one.plan_version, one.component, one.occurred_at, len(one.amounts))
+
+
+def _hold(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
+    kept = _merged([*_waiting(draft, client), *tallies])
+    draft.put(keys.held_tallies(client.client_id), HeldTallies(tallies=kept))
 
 
 def negated(one: Tally, cause: Cause) -> Tally:
@@ -200,10 +206,6 @@ def added(known: Tally, one: Tally) -> Tally:
 def is_empty(one: Tally) -> bool:
     """Whether the tally adds nothing."""
     return not (any(one.amounts) or one.lots or one.notional or one.count or one.deposited)
-
-
-def _tallies_key(client: ClientState) -> str:
-    return f"t:{client.client_id}"
 
 
 def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tally, ...]:

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from commission.accounts import is_of_client, is_of_ib, is_pending
 from commission.books import partner as partner_book
 from commission.books.partner import PartnerState
-from commission.client.deals import deal_key
+from commission.client import keys
 from commission.client.rerating import rerate
 from commission.client.state import ClientState
 from commission.events import ReratingApproved, RoutedDeal
@@ -194,7 +194,7 @@ def _concerns(book: BookSnapshot, record: ReratingApproved, wanted: ProposalRequ
     """Whether something undecided belongs to the IB that was asked for."""
     if not wanted.ib or record.deal is None:
         return True
-    state = book.get(deal_key(record.client_id, record.deal))
+    state = book.get(keys.deal(record.client_id, record.deal.deal_key))
     return not state.posted or any(entry.ib_id == wanted.ib for entry in state.posted)
 
 
