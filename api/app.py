@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from api import problems
@@ -11,6 +11,7 @@ from api.exposure import check_exposure
 from api.gate import Gate
 from api.ledger import Ledger
 from api.operators import Operators
+from api.parameters import check_parameters
 from api.portal.render import mount
 from api.proposals import Proposals
 from api.routes import (
@@ -27,6 +28,8 @@ from api.routes import (
 )
 from schemas.settings import Settings
 
+MAX_BODY_BYTES = 64 * 1024
+"""No route takes more than a proposal; pushes have an app and limits of their own."""
 DESCRIPTION = """
 What a broker owes its introducing brokers, and the reason of every cent.
 Money is text with a point, times are UTC, lists have `limit` and `cursor`,
@@ -55,10 +58,13 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=_close_ledger,
+        dependencies=[Depends(check_parameters)],
+        max_body_size=MAX_BODY_BYTES,
     )
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
     app.state.proposals = desk
+    app.state.health = health.HealthMemory()
     for room in (
         health,
         metrics,

@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 from schemas.errors import Unusable
@@ -13,7 +14,7 @@ class ExposureError(Unusable):
 
 
 def check_exposure(settings: Settings) -> None:
-    """Refuse to listen beyond loopback without a token."""
+    """Refuse to listen beyond loopback without a token; a file of operators has at least one person's."""
     has_tokens = settings.api_token.get_secret_value() or settings.operators_file
     if has_tokens or is_loopback(settings.api_host):
         return
@@ -34,16 +35,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_local_request(host_header: str) -> bool:
-    """True if the request names this machine.
+FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""Headers by which a proxy on this machine says that it asks for somebody else."""
 
-    Without a token the Host header is the only defence against a web page that has made its own
-    name point to 127.0.0.1 and reads the ledger through the visitor's browser.
+
+def is_local_request(peer: str, headers: Mapping[str, str]) -> bool:
+    """True if the request comes from this machine for itself.
+
+    The peer is the other end of the socket, which nobody can spell. The Host header defends against a
+    web page that has made its own name point to 127.0.0.1 and reads the ledger through a visitor's browser.
     """
-    host = (
-        host_header.rpartition(":")[0] if host_header[-1:].isdigit() and ":" in host_header else host_header
-    )
-    return is_loopback(host)
+    if any(name in headers for name in FORWARDED):
+        return False
+    name = headers.get("host", "")
+    host = name.rpartition(":")[0] if name[-1:].isdigit() and ":" in name else name
+    return is_loopback(peer) and is_loopback(host)
 
 
 def credential(authorization: str) -> tuple[str, str]:

@@ -1,11 +1,16 @@
 """The gate every request passes, whatever route or file it asks for: identity first, headers last."""
 
+import logging
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.exposure import credential, is_local_request
 from api.operators import LOCAL, Operator, Operators
 from api.problems import problem_response
+from api.turns import TooMany, Turns
+
+log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/health"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -28,6 +33,7 @@ class Gate:
     def __init__(self, app: ASGIApp, operators: Operators) -> None:
         self.app = app
         self.operators = operators
+        self.turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on and add the security headers to the answer."""
@@ -43,33 +49,53 @@ class Gate:
                     headers.setdefault(name, value)
             await send(message)
 
-        await (refusal or self.app)(scope, receive, send_with_headers)
+        operator = scope.get("state", {}).get("operator")
+        if refusal is not None or operator is None or scope["path"] in OPEN_PATHS:
+            await (refusal or self.app)(scope, receive, send_with_headers)
+            return
+        try:
+            async with self.turns.of(operator.name):
+                await self.app(scope, receive, send_with_headers)
+        except TooMany:
+            await _too_many()(scope, receive, send_with_headers)
 
     def _refuse(self, scope: Scope) -> ASGIApp | None:
-        if scope["path"] in OPEN_PATHS:
-            return None
-        headers = Headers(scope=scope)
+        """The refusal; None lets the request in, with `operator` in its state where one was found."""
+        headers, peer = Headers(scope=scope), (scope.get("client") or ("",))[0]
         scheme, token = credential(headers.get("authorization", ""))
         operator = self.operators.of_token(token)
-        if operator is None:
-            if self.operators.need_a_token:
-                return _unauthorised()
-            if not is_local_request(headers.get("host", "")):
-                return _not_local()
+        if operator is None and not self.operators.need_a_token and is_local_request(peer, headers):
             operator = Operator(LOCAL)
-        if scope["method"] not in SAFE_METHODS and (refusal := _refuse_write(scheme, headers)) is not None:
-            return refusal
+        if operator is None:
+            if scope["path"] in OPEN_PATHS:
+                return None
+            log.warning("refused %s without a right token to %s", peer or "a caller", scope["path"][:128])
+            return _unauthorised() if self.operators.need_a_token else _not_local()
+        if scope["method"] not in SAFE_METHODS:
+            refusal = _refuse_write(operator, scheme, headers)
+            if refusal is not None:
+                return refusal
         scope.setdefault("state", {})["operator"] = operator
         return None
 
 
-def _refuse_write(scheme: str, headers: Headers) -> ASGIApp | None:
-    """A web page may make a browser send forms and Basic passwords, but neither JSON nor a Bearer token."""
+def _refuse_write(operator: Operator, scheme: str, headers: Headers) -> ASGIApp | None:
+    """Before a byte of the body is read: who only reads sends none.
+
+    A web page may make a browser send forms and Basic passwords, but neither JSON nor a Bearer token.
+    """
+    if not operator.may_write:
+        return problem_response(403, f"{operator.name} is a viewer; only operators change anything.")
     if scheme == "basic":
         return problem_response(403, "Changes need the token as `Authorization: Bearer <token>`.")
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return problem_response(415, "Send JSON with `Content-Type: application/json`.")
     return None
+
+
+def _too_many() -> ASGIApp:
+    detail = "Too many of your requests are under way. Wait for their answers, then go on."
+    return problem_response(429, detail, {"Retry-After": "1"})
 
 
 def _not_local() -> ASGIApp:

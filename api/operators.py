@@ -47,7 +47,8 @@ class Operator:
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@ -]{1,64}$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]+( [A-Za-z0-9._@-]+)*$", max_length=64)]
+    """One spelling a person: ASCII, single spaces, none around it."""
     token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     role: Literal["operator", "viewer"] = "operator"
 
@@ -55,7 +56,7 @@ class _Entry(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    operators: Annotated[tuple[_Entry, ...], Field(max_length=1_000)]
+    operators: Annotated[tuple[_Entry, ...], Field(min_length=1, max_length=1_000)]
 
 
 class Operators:
@@ -76,6 +77,11 @@ class Operators:
     def need_a_token(self) -> bool:
         """Whether anybody has a token, so that nobody without one is let in."""
         return bool(self._known)
+
+    @property
+    def has_people(self) -> bool:
+        """Whether anybody has a token of their own."""
+        return any(operator.is_person for _, operator in self._known)
 
     def of_token(self, token: str) -> Operator | None:
         """Whose token it is. All are compared, each in constant time, so time tells nothing."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from api.ledger import Row
+from api.parameters import is_text
 from api.problems import Problem
 
 MAX_LIMIT = 1_000
@@ -31,12 +32,17 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
     """Read a cursor whose parts are of these kinds; anything else is the caller's mistake."""
     try:
         parts = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        fits = [type(part) for part in parts] == list(kinds)
-    except (ValueError, TypeError):
+        fits = [type(part) for part in parts] == list(kinds) and all(map(_is_key, parts))
+    except (ValueError, TypeError, RecursionError):
         fits = False
     if not fits:
         raise Problem(400, "The cursor is not one of this list. Start again without `cursor`.")
     return list(parts)
+
+
+def _is_key(part: int | str) -> bool:
+    """Whether it may be a part of a sort key: a number of 64 bits that is not negative, or text."""
+    return is_text(part) if isinstance(part, str) else 0 <= part < 2**63
 
 
 def page(rows: list[Row], limit: int, key: Callable[[Row], Sequence[int | str]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.ledger import LedgerUnavailable
-from api.proposals import ProposalRefused, UnknownProposal
+from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
 from schemas.problems import PROBLEM_JSON, problem_body
 
@@ -65,8 +65,17 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 def _unusable(_: Request, error: Exception) -> JSONResponse:
-    status = 404 if isinstance(error, UnknownProposal) else 409 if isinstance(error, ProposalRefused) else 422
-    return problem_response(status, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 422)
+    return problem_response(status, f"{_sentence(str(error))}.")
+
+
+_STATUS: dict[type, int] = {NotAllowed: 403, UnknownProposal: 404, ProposalRefused: 409}
+
+
+def _sentence(text: str) -> str:
+    """With a capital; an id such as `p-8cc1` keeps its own spelling."""
+    first = text.partition(" ")[0]
+    return f"{text[:1].upper()}{text[1:]}" if first.isalpha() else text
 
 
 def _unavailable(_: Request, error: Exception) -> JSONResponse:

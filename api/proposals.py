@@ -11,6 +11,10 @@ class ProposalRefused(Unusable):
     """It may not be done now, or not by this person; the message says what to do instead."""
 
 
+class NotAllowed(Unusable):
+    """Not for whoever asks, at any time: nobody named, or somebody who only reads."""
+
+
 class UnknownProposal(Unusable):
     """No proposal has that id."""
 

@@ -66,7 +66,7 @@ class _Scale:
 
 
 def chart(rows: list[tuple[date, str, Decimal]], names: dict[str, str]) -> Chart | None:
-    """Lay out (day, IB, net); None if there is nothing to draw."""
+    """Lay out (day, IB, net), ``""`` being the sum of other IBs; None if there is nothing to draw."""
     if not rows:
         return None
     legend = _legend(rows)
@@ -89,12 +89,13 @@ def chart(rows: list[tuple[date, str, Decimal]], names: dict[str, str]) -> Chart
 
 
 def _legend(rows: list[tuple[date, str, Decimal]]) -> list[str]:
-    """The IBs with the most, in that order, and `others` if any are left."""
+    """The IBs with the most first; `others` last, if the rows hold a sum of others."""
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for _, ib_id, net in rows:
         totals[ib_id] += net
+    has_others = totals.pop("", None) is not None
     ranked = sorted(totals, key=lambda ib_id: (-totals[ib_id], ib_id))
-    return ranked if len(ranked) <= MAX_SERIES else [*ranked[: MAX_SERIES - 1], OTHERS]
+    return [*ranked, OTHERS] if has_others else ranked
 
 
 def _buckets(first: date, last: date) -> tuple[int, list[date]]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from api.ledger import Ledger, Row
-from api.portal.chart import Chart, chart
+from api.portal.chart import MAX_SERIES, Chart, chart
 from api.queries import balance, commissions, quality, statements, transfers
 from api.queries.completeness import holes
 from api.queries.native import twice_count
@@ -98,7 +98,7 @@ def overview(ledger: Ledger, period: str, currency: str) -> Overview:
         lots=report["lots"] if report else ZERO,
         tree=tuple(_line(root, chosen, top) for root in roots),
         partners=len(nodes),
-        chart=chart(commissions.daily(ledger, span, chosen), names),
+        chart=chart(commissions.daily(ledger, span, chosen, MAX_SERIES), names),
         statements=_statements(ledger, period, chosen),
         transfers=newest,
         names=names,

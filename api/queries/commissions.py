@@ -122,17 +122,24 @@ def _named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:
 
 
 _DAILY = f"""
-SELECT toDate(occurred_at) AS day, ib_id,
-    sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS net
-FROM transfers FINAL
-WHERE {INSIDE} AND {EARNING} AND currency = {{currency:String}}
-GROUP BY day, ib_id ORDER BY day, ib_id LIMIT {{limit:UInt32}}
+WITH daily AS (
+    SELECT toDate(occurred_at) AS day, ib_id,
+        sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS net
+    FROM transfers FINAL
+    WHERE {INSIDE} AND {EARNING} AND currency = {{currency:String}}
+    GROUP BY day, ib_id
+), ranked AS (
+    SELECT ib_id, row_number() OVER (ORDER BY sum(net) DESC, ib_id) AS rank, count() OVER () AS ibs
+    FROM daily GROUP BY ib_id
+), largest AS (
+    SELECT ib_id FROM ranked WHERE rank <= if(ibs <= {{series:UInt32}}, ibs, {{series:UInt32}} - 1)
+)
+SELECT day, if(ib_id IN largest, ib_id, '') AS series, sum(net) AS net
+FROM daily GROUP BY day, series ORDER BY day, series
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
-MAX_DAILY_ROWS = 20_000
 
-
-def daily(ledger: Ledger, interval: Interval, currency: str) -> list[tuple[Any, str, Decimal]]:
-    """(day, IB, net) in UTC days: what the portal's chart shows."""
-    rows = ledger.rows(_DAILY, currency=currency, limit=MAX_DAILY_ROWS, **interval.parameters)
-    return [(row["day"], row["ib_id"], row["net"]) for row in rows]
+def daily(ledger: Ledger, interval: Interval, currency: str, series: int) -> list[tuple[Any, str, Decimal]]:
+    """(day, IB, net) in UTC days for the portal's chart; beyond `series` IBs the rest is one, ``""``."""
+    rows = ledger.rows(_DAILY, currency=currency, series=series, **interval.parameters)
+    return [(row["day"], row["series"], row["net"]) for row in rows]

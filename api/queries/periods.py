@@ -52,7 +52,7 @@ def interval(
 ) -> Interval:
     """The interval of `period`, or of `from` and `to`; a period nobody defined is the caller's mistake."""
     if not period:
-        return Interval(_aware(from_) or BEGINNING, _aware(to) or END)
+        return Interval(from_ or BEGINNING, to or END)
     if from_ or to:
         raise Problem(400, "Give either `period` or `from` and `to`, not both.")
     found = ledger.rows(
@@ -67,8 +67,3 @@ def _unknown(period: str, known: list[str]) -> str:
     if not known:
         return f"No period {period}: the terms define none yet. Publish periods first."
     return f"No period {period}. The newest ones are {', '.join(known[:6])}."
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    """A time without a zone means UTC."""
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

@@ -1,11 +1,11 @@
 """What every route is given: the ledger of this app."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
 from api.ledger import Ledger
+from api.parameters import Time
 
 
 def _ledger(request: Request) -> Ledger:
@@ -18,8 +18,8 @@ LedgerHere = Annotated[Ledger, Depends(_ledger)]
 
 Ib = Annotated[str, Query(max_length=128, description="An IB's id; empty: all.")]
 Client = Annotated[str, Query(max_length=128, description="A client's id; empty: all.")]
-From = Annotated[datetime | None, Query(alias="from", description="Event time from here on, UTC.")]
-To = Annotated[datetime | None, Query(description="Event time before this, UTC.")]
+From = Annotated[Time | None, Query(alias="from", description="Event time from here on, UTC.")]
+To = Annotated[Time | None, Query(description="Event time before this, UTC.")]
 Server = Annotated[str, Query(max_length=64, description="A server's name; empty: all.")]
 Period = Annotated[str, Query(max_length=64, description="A statement period such as `2026-09`; empty: all.")]
 Code = Annotated[str, Query(max_length=64, description="A reason's fixed word; empty: all.")]

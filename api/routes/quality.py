@@ -1,11 +1,11 @@
 """What is not paid, and why: rejections and dead letters; and how postbacks fare."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
 from api.paging import Cursor, Limit
+from api.parameters import Time
 from api.postbacks import store
 from api.problems import Problem
 from api.queries import quality
@@ -56,14 +56,12 @@ def _wanted(
     source: Annotated[
         str, Query(max_length=256, description="Part of a source, such as a file's name.")
     ] = "",
-    since: Annotated[datetime | None, Query(description="Received at this time or later; UTC.")] = None,
+    since: Annotated[Time | None, Query(description="Received at this time or later; UTC.")] = None,
     state: Annotated[
         Literal["", "open", "closed"],
         Query(description="Replayed and dismissed ones are closed; empty: all."),
     ] = "",
 ) -> quality.LetterFilter:
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
     return quality.LetterFilter(code, source, since, state)
 
 

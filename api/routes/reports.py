@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.paging import Cursor, Limit
+from api.ledger import Ledger
+from api.paging import MAX_LIMIT, Cursor, Limit
 from api.problems import Problem
 from api.queries import balance, commissions
 from api.queries import statements as statement_queries
@@ -20,6 +21,12 @@ from api.views.statement_file import statement_file
 router = APIRouter(prefix="/v1", tags=["reports"])
 
 Symbol = Annotated[str, Query(max_length=64, description="A canonical symbol; empty: all.")]
+PAGE_ROWS = 500
+MAX_CSV_ROWS = 200_000
+ReportLimit = Annotated[
+    int | None,
+    Query(ge=1, le=MAX_LIMIT, description=f"Rows of one page of JSON; {PAGE_ROWS} by default."),
+]
 Groups = Annotated[
     list[str], Query(description="`ib`, `symbol`, `component`, `client`, `period`: repeated or with commas.")
 ]
@@ -35,23 +42,30 @@ def commission_report(
     symbol: Symbol = "",
     group_by: Groups = ["ib"],  # noqa: B006  - FastAPI copies a default
     format: Literal["json", "csv"] = "json",  # noqa: A002  - the parameter's name on the wire
-    limit: Limit = 500,
+    limit: ReportLimit = None,
     cursor: Cursor = "",
 ) -> Any:
     """What IBs earned, by event time, grouped as asked. Totals cover all pages, one row a currency.
 
     `lots` and `deals` count a deal once for each group, however many IBs and components it pays.
+    CSV is the whole report: it has no pages, and one that would be too long is refused.
     """
     wanted = ReportFilter(interval(ledger, period, from_, to), ib, symbol)
     groups = _groups(group_by)
-    report = commissions.report(ledger, wanted, groups, limit, cursor)
-    if format == "json":
-        return report
+    if format == "csv":
+        if limit is not None or cursor:
+            raise Problem(422, "CSV is the whole report; ask for it without `limit` and `cursor`.")
+        return _csv(ledger, wanted, groups)
+    return commissions.report(ledger, wanted, groups, PAGE_ROWS if limit is None else limit, cursor)
+
+
+def _csv(ledger: Ledger, wanted: ReportFilter, groups: tuple[GroupBy, ...]) -> Response:
+    report = commissions.report(ledger, wanted, groups, MAX_CSV_ROWS)
+    if report["next_cursor"]:
+        raise Problem(422, f"The report has more than {MAX_CSV_ROWS:,} rows. Narrow it, or group it less.")
     columns = commissions.columns(groups)
     body = to_csv(columns, ([row[name] for name in columns] for row in report["items"]))
     headers = {"Content-Disposition": 'attachment; filename="commissions.csv"'}
-    if report["next_cursor"]:
-        headers["X-Next-Cursor"] = report["next_cursor"]
     return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from api.parameters import Time
 from api.problems import Problem
 from api.routes.context import Ib, LedgerHere
 from api.shapes.terms import TermsAnswer
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/v1")
 @router.get("/terms", response_model=TermsAnswer, tags=["terms"])
 def terms(
     ledger: LedgerHere,
-    as_of: Annotated[datetime | None, Query(description="Event time; now.")] = None,
+    as_of: Annotated[Time | None, Query(description="Event time; now.")] = None,
     known_at: Annotated[
         str, Query(max_length=64, description="Offset of the terms topic, or when it was stored; the newest.")
     ] = "",
@@ -26,8 +27,7 @@ def terms(
     plan: Annotated[str, Query(max_length=128, description="A plan's id; empty: all.")] = "",
 ) -> Any:
     """What the terms say of a time as they were known at a point of their log, and where each came from."""
-    at = as_of or datetime.now(UTC)
-    return terms_view(ledger, at if at.tzinfo else at.replace(tzinfo=UTC), known_at, ib, plan)
+    return terms_view(ledger, as_of or datetime.now(UTC), known_at, ib, plan)
 
 
 @router.get("/transfers/{transfer_id}/audit", response_model=AuditAnswer, tags=["transfers"])

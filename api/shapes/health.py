@@ -22,6 +22,6 @@ class Health(Shape):
 
     status: str = Field(description="ok; degraded while a partition is stopped; unavailable.")
     stopped: list[StoppedPartition] = Field([], description="What `ibflow book status` tells more about.")
-    sink_lag: int | None = Field(description="Messages not yet stored; null if no sink runs in this process.")
-    rows: dict[str, int] = Field(description="Rows stored in each table, before duplicates are merged.")
+    sink_lag: int | None = Field(None, description="Messages not yet stored; null if no sink runs here.")
+    rows: dict[str, int] = Field({}, description="Rows stored in each table, before duplicates are merged.")
     completeness: list["CompletenessMeter"] = Field([], description="Each server's last event and sweep.")

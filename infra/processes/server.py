@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.exposure import check_exposure
 from api.ledger import Ledger
+from api.one_at_a_time import OneAtATime
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive.http import add_archive
 from infra.connect.http_thread import HttpThread
@@ -80,10 +81,13 @@ class ApiServer:
 
 
 def _add_verify(app: FastAPI, client: Client) -> None:
-    lock = threading.Lock()
+    one, lock = OneAtATime[dict[str, Any]](), threading.Lock()
 
-    @app.get("/v1/verify", tags=["ledger"], summary="Check every invariant of the ledger")
-    def verify_ledger(*, folds: bool = True) -> dict[str, Any]:
+    def check(*, folds: bool) -> dict[str, Any]:
         folded = None if folds else Finding(SAME_BOOKS, "not folded again, as asked for", holds=True)
         with lock:  # one client, one query at a time
             return verify(client, folded=folded).to_json()
+
+    @app.get("/v1/verify", tags=["ledger"], summary="Check every invariant of the ledger")
+    async def verify_ledger(*, folds: bool = True) -> dict[str, Any]:
+        return await one.run(folds, lambda: check(folds=folds))

@@ -100,7 +100,7 @@ def desk_of(settings: Settings) -> Iterator[RemoteDesk | LocalDesk]:
 
 
 def _open(settings: Settings) -> RemoteDesk | LocalDesk:
-    token = settings.operator_token.get_secret_value() or settings.api_token.get_secret_value()
+    token = settings.operator_token.get_secret_value()
     url = running_url(settings)
     if url is not None:
         return RemoteDesk(url, token)

@@ -8,7 +8,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from api.operators import HOW_TO_CONFIGURE, Operator
-from api.proposals import ProposalRefused, UnknownProposal
+from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.ids import digest
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
@@ -185,8 +185,11 @@ def _proposal(row: Sequence[Any], steps: list[Sequence[Any]]) -> Proposal:
 
 
 def _check_writer(by: Operator) -> None:
+    """Only a named person creates or decides: whether two people used one token nobody knows."""
+    if not by.is_person:
+        raise NotAllowed(f"`{by.name}` may be anybody, and two people decide. {HOW_TO_CONFIGURE}")
     if not by.may_write:
-        raise ProposalRefused(f"only operators do that, and {by.name} is a viewer")
+        raise NotAllowed(f"only operators do that, and {by.name} is a viewer")
 
 
 def _check_useful(computed: Computed, wanted: ProposalRequest) -> None:
@@ -214,11 +217,7 @@ def _check_open(proposal: Proposal) -> None:
 
 
 def _check_second(proposal: Proposal, by: Operator) -> None:
-    if not by.is_person:
-        raise ProposalRefused(
-            f"nobody knows who is behind the {by.name}, and a second person approves. {HOW_TO_CONFIGURE}"
-        )
-    if by.name == proposal.created_by:
+    if by.name.casefold() == proposal.created_by.casefold():
         raise ProposalRefused(f"{proposal.proposal_id} was created by {by.name}; a second person approves it")
 
 

@@ -8,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 from api.app import create_app
 from api.exposure import ExposureError, check_exposure, is_local_request
 from api.ledger import Ledger
+from api.routes import health
 from schemas.settings import Settings
 from schemas.stops import BookCommand, stopped
 from tests.api.conftest import Browser, browser, insert, operation_row, utc
@@ -81,7 +82,22 @@ def test_a_rebound_name_reads_nothing(ledger: Ledger, base: str) -> None:
 @pytest.mark.parametrize("host", ["localhost", "localhost:80", "127.0.0.1:8080", "[::1]:8080", "[::1]"])
 def test_this_machine_has_these_names(host: str) -> None:
     """Every way to write loopback is local."""
-    assert is_local_request(host)
+    assert is_local_request("127.0.0.1", {"host": host})
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers"),
+    [
+        ("203.0.113.9", {"host": "localhost"}),
+        ("", {"host": "localhost"}),
+        ("127.0.0.1", {"host": "localhost", "x-forwarded-for": "203.0.113.9"}),
+        ("127.0.0.1", {"host": "localhost", "forwarded": "for=203.0.113.9"}),
+        ("127.0.0.1", {}),
+    ],
+)
+def test_who_asks_from_elsewhere_is_not_local(peer: str, headers: dict[str, str]) -> None:
+    """Whatever host it names: the socket's other end counts, and a proxy here asks for somebody there."""
+    assert not is_local_request(peer, headers)
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/transfers", "/no", "/static/portal.js"])
@@ -110,8 +126,11 @@ def test_health_counts_rows_and_tells_the_lag(ledger: Ledger) -> None:
     assert health["rows"]["transfers"] >= 12
 
 
-def test_health_is_degraded_while_a_partition_is_stopped(ledger: Ledger, chdb: Client) -> None:
+def test_health_is_degraded_while_a_partition_is_stopped(
+    ledger: Ledger, chdb: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The partition is named, its error is not: health is open to all. A decision mends it."""
+    monkeypatch.setattr(health, "MAX_AGE_S", 0)
     stop = stopped(("client-book", 3), 7, "fold", ValueError("of client c-17"), "w-1", utc(1))
     retry = BookCommand(
         action="retry", topic="client-book", partition=3, offset=7, by="ann", reason="mended", at=utc(2)

@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from api.app import create_app
 from api.ledger import Ledger
 from api.operators import Operator
-from api.proposals import ProposalRefused, UnknownProposal
+from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.outputs import Statement
 from infra.cli.app import app as cli
@@ -172,13 +172,16 @@ def test_a_second_person_posts_exactly_the_preview(live: Live, desk: ProposalDes
 def test_four_eyes(live: Live, desk: ProposalDesk) -> None:
     """Not by the same person, nor by a token anybody may have, nor by a viewer; and only once."""
     proposal = desk.create(WANTED, OLA)
-    for by, why in (
-        (OLA, "second person"),
-        (SHARED, "IBFLOW_OPERATORS_FILE"),
-        (Operator("bea", is_person=True, may_write=False), "viewer"),
+    for by, kind, why in (
+        (OLA, ProposalRefused, "second person"),
+        (Operator("Ola", is_person=True), ProposalRefused, "second person"),
+        (SHARED, NotAllowed, "IBFLOW_OPERATORS_FILE"),
+        (Operator("bea", is_person=True, may_write=False), NotAllowed, "viewer"),
     ):
-        with pytest.raises(ProposalRefused, match=why):
+        with pytest.raises(kind, match=why):
             desk.approve(proposal.proposal_id, by)
+    with pytest.raises(NotAllowed, match="anybody"):
+        desk.create(WANTED, SHARED)
     assert live.transfers("reversal") == []
     desk.approve(proposal.proposal_id, BEA)
     with pytest.raises(ProposalRefused, match="posted by bea already"):
@@ -279,17 +282,21 @@ TOKENS = {"ola": "ola-secret", "bea": "bea-secret", "vic": "vic-secret"}
 @pytest.fixture
 def http(live: Live, desk: ProposalDesk, tmp_path: Path) -> Browser:
     """Two operators and a viewer, beside the one shared token."""
+    settings: Any = {"operators_file": operators_file(tmp_path), "api_token": "everybody's"}
+    ledger = Ledger(lambda: live.client)
+    return Browser(create_app(ledger, Settings(_env_file=None, **settings), desk=desk))
+
+
+def operators_file(folder: Path) -> Path:
     lines = ["operators:"]
     for name, token in TOKENS.items():
         role = "viewer" if name == "vic" else "operator"
         lines.append(
             f"  - {{name: {name}, token_sha256: {sha256(token.encode()).hexdigest()}, role: {role}}}"
         )
-    path = tmp_path / "operators.yaml"
+    path = folder / "operators.yaml"
     path.write_text("\n".join(lines), encoding="utf-8")
-    settings: Any = {"operators_file": path, "api_token": "everybody's"}
-    ledger = Ledger(lambda: live.client)
-    return Browser(create_app(ledger, Settings(_env_file=None, **settings), desk=desk))
+    return path
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -306,8 +313,8 @@ def test_two_operators_over_http(http: Browser, live: Live) -> None:
     path = f"/v1/proposals/{proposal_id}/approve"
     for token, status, why in (
         ("ola-secret", 409, "second person"),
-        ("vic-secret", 409, "viewer"),
-        ("everybody's", 409, "IBFLOW_OPERATORS_FILE"),
+        ("vic-secret", 403, "viewer"),
+        ("everybody's", 403, "IBFLOW_OPERATORS_FILE"),
         ("nobody's", 401, "token"),
     ):
         refused = http.post(path, json={}, headers=bearer(token))
@@ -374,15 +381,23 @@ def test_the_command_without_a_server(tmp_path: Path, monkeypatch: pytest.Monkey
         Live(client).feed(*BROKER, *DEALS[:2], SIX)
     monkeypatch.setenv("IBFLOW_DATA_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    created = CliRunner().invoke(cli, ["proposals", "create", "--title", "Six", "--from", "2026-09-01"])
+    create = ["proposals", "create", "--title", "Six", "--from", "2026-09-01"]
+    unnamed = CliRunner().invoke(cli, create)
+    assert unnamed.exit_code == 2
+    assert "IBFLOW_OPERATORS_FILE" in unnamed.output
+    monkeypatch.setenv("IBFLOW_OPERATORS_FILE", str(operators_file(tmp_path)))
+    monkeypatch.setenv("IBFLOW_API_TOKEN", "everybody's")
+    assert CliRunner().invoke(cli, create).exit_code == 2, "no fallback to the shared token"
+    monkeypatch.setenv("IBFLOW_OPERATOR_TOKEN", "ola-secret")
+    created = CliRunner().invoke(cli, create)
     assert created.exit_code == 0, created.output
     assert "+3.00" in created.output
     listed = CliRunner().invoke(cli, ["proposals", "list", "--json"])
     (proposal,) = json.loads(listed.stdout)
-    assert proposal["created_by"] == "this machine"
+    assert proposal["created_by"] == "ola"
     refused = CliRunner().invoke(cli, ["proposals", "approve", proposal["proposal_id"]])
     assert refused.exit_code == 2
-    assert "IBFLOW_OPERATORS_FILE" in refused.output
+    assert "second person" in refused.output
     assert CliRunner().invoke(cli, ["proposals", "create", "--title", "x", "--from", "soon"]).exit_code == 2
 
 
