@@ -23,6 +23,7 @@ from infra.cli import (
     terms,
     tools,
 )
+from infra.log_limit import limit_logs
 
 app = typer.Typer(
     name="ibflow",
@@ -43,4 +44,5 @@ for module in (
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    limit_logs()
     app(prog_name="ibflow")

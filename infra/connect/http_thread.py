@@ -7,6 +7,7 @@ import time
 import uvicorn
 from starlette.types import ASGIApp
 
+from infra.connect.bounded_http import BoundedHttp
 from schemas.errors import Unavailable
 
 START_SECONDS = 20.0
@@ -18,7 +19,19 @@ class HttpThread:
 
     def __init__(self, app: ASGIApp, name: str, *, keep_alive_s: int = KEEP_ALIVE_S) -> None:
         self._uvicorn = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", lifespan="on", timeout_keep_alive=keep_alive_s)
+            uvicorn.Config(
+                app,
+                http=BoundedHttp,
+                ws="none",
+                lifespan="on",
+                # A proxy that nobody named could say that anybody asks from anywhere.
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=keep_alive_s,
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+            )
         )
         self._name = name
         self._thread: threading.Thread | None = None
