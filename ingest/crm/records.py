@@ -26,6 +26,7 @@ from commission.events import (
 )
 from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment, StatusChange
 from ingest.formats.cells import shown, to_amount, to_number
+from ingest.ids import ID, bad_id
 from ingest.server_time import MAX_YEAR, MIN_YEAR
 from ingest.sources import RowRejected, check_server
 
@@ -61,7 +62,6 @@ MAX_WORD_CHARS = 64
 """Of a country, a jurisdiction, a rank."""
 MAX_NAME_CHARS = 200
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=#~-]{0,127}")
 _CLICK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _CURRENCY = re.compile(r"[A-Z]{3,4}")
 
@@ -106,11 +106,8 @@ class _Fields:
 
     def identity(self, name: str) -> str:
         text = self.needed(name)
-        if not _ID.fullmatch(text):
-            raise RowRejected(
-                "bad_id",
-                f"{name} `{shown(text)}`: an id has 1 to 128 letters, digits and . _ @ + = # ~ -, no spaces",
-            )
+        if not ID.fullmatch(text):
+            raise bad_id(name, text)
         return text
 
     def optional_identity(self, name: str) -> str | None:

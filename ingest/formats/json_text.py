@@ -30,15 +30,14 @@ def read_json(raw: bytes, name: str) -> object:
     """
     check_bounds(raw, name)
     text = raw.decode("utf-8-sig", "replace")
-    try:
-        return _parse(text)
-    except ValueError as error:
-        first = error
-    for healed in (_BACKSLASH.sub(_doubled, text), text.replace("\\", "\\\\")):
+    first: ValueError | None = None
+    for spelling in (str, _healed, lambda text: text.replace("\\", "\\\\")):
         try:
-            return _parse(healed)
-        except ValueError:
+            found = _parse(spelling(text))
+        except ValueError as error:
+            first = first or error
             continue
+        return _checked(found, name)
     place = f", line {first.lineno} column {first.colno}" if isinstance(first, json.JSONDecodeError) else ""
     raise UnreadableSource(f"{name} is not whole JSON{place}; it may be cut off. Save it again")
 
@@ -81,6 +80,17 @@ def _integer(text: str) -> int | str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     found = dict(pairs)
     return found if len(found) == len(pairs) else RepeatedKeys(found)
+
+
+def _checked(found: object, name: str) -> object:
+    """An object around the records that names a list twice would lose all of the first."""
+    if isinstance(found, RepeatedKeys) and any(isinstance(inner, list) for inner in found.values()):
+        raise UnreadableSource(f"{name} names a list of records twice, and only one can be read; join them")
+    return found
+
+
+def _healed(text: str) -> str:
+    return _BACKSLASH.sub(_doubled, text)
 
 
 def _doubled(found: re.Match[str]) -> str:

@@ -97,9 +97,10 @@ def to_rows(body: bytes, content_type: str) -> list[Row]:
     except ValueError as error:
         text = f"The body is no JSON: {error}. As {JSON_LINES} only the bad row would be refused."
         raise Refused(400, text) from None
-    rows = found.get("rows") if isinstance(found, dict) and len(found) == 1 else None
+    is_clear = isinstance(found, dict) and len(found) == 1 and not isinstance(found, _Repeated)
+    rows = found.get("rows") if is_clear else None
     if not isinstance(rows, list):
-        raise Refused(400, 'The body is not `{"rows": […]}` alone.')
+        raise Refused(400, 'The body is not `{"rows": […]}` alone, once.')
     _check_count(len(rows))
     return [_checked(value) for value in rows]
 

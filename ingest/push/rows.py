@@ -14,6 +14,7 @@ from commission.revision import revision_of
 from ingest.crm import records as crm_records
 from ingest.formats.cells import check_price
 from ingest.formats.typed_cells import typed_number
+from ingest.ids import check_texts
 from ingest.items import Item
 from ingest.mt4 import dialects as mt4_json
 from ingest.mt4 import record as mt4_record
@@ -133,6 +134,7 @@ def _own_deal(raw: Raw, line: bytes, profile: ServerProfile) -> Outcome:
         raise RowRejected("no_deal", f"a bridge sends deals; {deal.type} is for POST /v1/ingest/crm")
     if (deal.server, deal.platform) != (profile.server, profile.platform):
         raise RowRejected("wrong_server", f"this token writes for {profile.server} only, and its platform")
+    check_texts(deal)
     if deal.kind == "trade":
         check_price(deal.price)
     return Outcome((replace(deal, revision=revision_of(deal)),))
@@ -146,6 +148,7 @@ def _crm_event(raw: Raw, line: bytes, source: str) -> Outcome:
         raise RowRejected(
             "no_crm_event", f"a CRM tells of clients, accounts and IBs; {event.type} is none of it"
         )
+    check_texts(event)
     return Outcome((replace(event, source=event.source or source),))
 
 

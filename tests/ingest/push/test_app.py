@@ -313,6 +313,40 @@ def test_a_crms_own_words_become_events(url: str, log: Log) -> None:
     assert ("ib-1", "suspended") == (change.ib_id, change.statuses[0].status)
 
 
+def test_rows_named_twice_are_refused(url: str, log: Log) -> None:
+    """Of two arrays one would be lost, and the answer would say that all were taken."""
+    one, other = (json.dumps([added(number)]) for number in (4001, 4002))
+    body = f'{{"rows":{one},"rows":{other}}}'.encode()
+    assert_problem(post(url, body, content_type="application/json"), 400, "rows", "once")
+    assert [] == log.records(ACCOUNT_BOOK)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("client_id", "c 1"),
+        ("client_id", "<b>c1</b>"),
+        ("client_id", "c1\x00"),
+        ("client_id", "c\u202e1"),
+        ("client_id", "c1\n"),
+        ("ib_id", "../ib"),
+        ("event_id", "e|1"),
+        ("identity", "x\ny"),
+        ("country", "N" * 1001),
+    ],
+)
+def test_an_event_as_an_event_has_the_ids_of_every_door(url: str, log: Log, field: str, text: str) -> None:
+    """What a CRM's own words may not hold, its wire events may not: a dead letter, and nothing is booked."""
+    event = {"type": "client_registered", "event_id": "e1", "client_id": "c1", "ib_id": "north",
+             "occurred_at": "2026-09-01T10:00:00Z"}  # fmt: skip
+    answer = post(url, lines(event | {field: text}), path="/v1/ingest/crm", token=CRM_TOKEN)
+    (result,) = answer.json()["results"]
+    assert (207, "dead_letter") == (answer.status_code, result["status"])
+    assert result["code"] in ("bad_id", "bad_text")
+    good = post(url, lines(event), path="/v1/ingest/crm", token=CRM_TOKEN)
+    assert "accepted" == good.json()["results"][0]["status"]
+
+
 def test_what_a_bridge_adds_to_a_bad_record_is_not_kept(url: str, log: Log) -> None:
     """A dead letter holds the platform's fields only, for others may be a client's name."""
     bad = {"event": "OnDealAdd", "record": manager_deal(8001, Symbol="", Name="Ada Example")}
