@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -58,7 +58,7 @@ class _Entry(BaseModel):
     events: list[str] = []
     ibs: list[str] = []
     timeout: Annotated[float, Field(gt=0, le=TOTAL_TIMEOUT_S)] = TOTAL_TIMEOUT_S
-    since: datetime | None = None
+    since: datetime | Literal["beginning"]
     """Milestones before this moment are not sent, and an earlier 410 no longer disables the endpoint."""
     allow_http: bool = False
     allow_private: bool = False
@@ -93,9 +93,10 @@ class _File(BaseModel):
 def load_endpoints(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Endpoint, ...]:
     """Read the file; raise `EndpointsError` with what to correct."""
     try:
-        file = _File.model_validate(_yaml(path))
+        written = _yaml(path)
+        file = _File.model_validate(written)
     except ValidationError as error:
-        raise EndpointsError(f"{path.name}: {_first(error)}") from None
+        raise EndpointsError(f"{path.name}: {_first(error, written)}") from None
     ids = [entry.id for entry in file.endpoints]
     if len(set(ids)) < len(ids):
         raise EndpointsError(f"{path.name}: two endpoints share one id; an id names one endpoint for ever")
@@ -121,7 +122,7 @@ def _endpoint(entry: _Entry, path: Path, environ: Mapping[str, str]) -> Endpoint
     except ValueError as error:
         where = entry.secret_env or "secret"
         raise EndpointsError(f"{path.name}: endpoint {entry.id}, {where}: {error}") from None
-    since = entry.since
+    since = None if entry.since == "beginning" else entry.since
     return Endpoint(
         endpoint_id=entry.id,
         url=entry.url,
@@ -135,6 +136,15 @@ def _endpoint(entry: _Entry, path: Path, environ: Mapping[str, str]) -> Endpoint
     )
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'file'}: {first['msg']}"
+def _first(error: ValidationError, written: Any) -> str:
+    """The first fault, at the endpoint's own id where it has one, and how many more there are."""
+    first, *others = error.errors(include_input=False, include_url=False)
+    place, more = first["loc"], f" (and {len(others)} more)" if others else ""
+    if place[:1] != ("endpoints",) or len(place) < 2:
+        return f"{'.'.join(map(str, place)) or 'file'}: {first['msg']}{more}"
+    entry = written["endpoints"][place[1]]
+    name = entry.get("id") if isinstance(entry, Mapping) else None
+    field = ".".join(str(part) for part in place[2:] if part not in ("datetime", "literal['beginning']"))
+    if field == "since" and first["type"] == "missing":
+        return f"endpoint {name}: give `since`, a time, or `beginning` to send the whole history{more}"
+    return f"endpoint {name or place[1]}{f', {field}' if field else ''}: {first['msg']}{more}"

@@ -36,6 +36,9 @@ def check_template(url: str) -> None:
     bare = _MACRO.sub("", url)
     if "{" in bare or "}" in bare:
         raise ValueError("a brace in the URL belongs to no macro; write %7B or %7D")
+    for pair in urlsplit(url).query.split("&"):
+        if "{" in pair.partition("=")[0]:
+            raise ValueError("a macro may stand for a parameter's value, not for its name")
     before_query = url.partition("?")[0]
     if "{" in before_query or "{" in urlsplit(url).fragment:
         raise ValueError("macros may stand in the query only, after `?`")

@@ -19,6 +19,8 @@ import httpx
 from api.postbacks.addresses import BlockedAddress, check_address, check_host
 
 TOTAL_TIMEOUT_S = 15.0
+BODY_SECONDS = 2.0
+"""For the beginning of a body once the status is there: the status is the answer, the body a remark."""
 MAX_BODY_BYTES = 4_096
 MAX_ADDRESSES = 16
 """Answers of one name; more is no tracker."""
@@ -82,23 +84,41 @@ def send(
 ) -> Answer:
     """Send one request; raise `BlockedAddress` or `httpx.HTTPError`, never follow a redirect."""
     check_url(url, policy)
-    deadline = time.monotonic() + min(timeout_s, TOTAL_TIMEOUT_S)
+    deadline = Deadline(time.monotonic() + min(timeout_s, TOTAL_TIMEOUT_S))
     transport = _Transport(_PinnedBackend(policy, deadline, resolver))
     with (
         httpx.Client(transport=transport, trust_env=False, timeout=timeout_s) as client,
         client.stream(method, url, headers=headers, content=body or None) as response,
     ):
+        deadline.at = min(deadline.at, time.monotonic() + BODY_SECONDS)
         return Answer(response.status_code, response.headers.get("retry-after", ""), _prefix(response))
 
 
 def _prefix(response: httpx.Response) -> bytes:
-    """At most 4 kB as sent: not decompressed, so a small answer cannot become a large one."""
+    """At most 4 kB as sent, and what came in time: not decompressed, so it cannot become large."""
     read = b""
-    for chunk in response.iter_raw(MAX_BODY_BYTES):
-        read += chunk
-        if len(read) >= MAX_BODY_BYTES:
-            break
+    try:
+        for chunk in response.iter_raw():
+            read += chunk
+            if len(read) >= MAX_BODY_BYTES:
+                break
+    except httpx.HTTPError:
+        return read  # it dripped, or broke off; the status stands
     return read[:MAX_BODY_BYTES]
+
+
+@dataclass(slots=True)
+class Deadline:
+    """When the request has to be over; every step of it looks here."""
+
+    at: float
+
+    def remaining(self, timeout: float | None) -> float:
+        """Seconds a step may take; none left is a timeout."""
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the total time is over")
+        return left if timeout is None else min(left, timeout)
 
 
 class _Transport(httpx.BaseTransport):
@@ -166,7 +186,7 @@ class _Body(httpx.SyncByteStream):
 class _PinnedBackend(httpcore.NetworkBackend):
     """Opens sockets to checked addresses only, and gives every step what is left of the time."""
 
-    def __init__(self, policy: Policy, deadline: float, resolver: Resolve) -> None:
+    def __init__(self, policy: Policy, deadline: Deadline, resolver: Resolve) -> None:
         self._policy = policy
         self._deadline = deadline
         self._resolver = resolver
@@ -185,7 +205,7 @@ class _PinnedBackend(httpcore.NetworkBackend):
         for address in addresses:
             try:
                 stream = self._sockets.connect_tcp(
-                    address, port, remaining(self._deadline, timeout), local_address, socket_options
+                    address, port, self._deadline.remaining(timeout), local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
                 error = failed
@@ -209,15 +229,15 @@ class _PinnedBackend(httpcore.NetworkBackend):
 class _DeadlineStream(httpcore.NetworkStream):
     """A socket whose reads and writes share one deadline: a server that drips bytes gains no time."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._stream = stream
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, remaining(self._deadline, timeout))
+        return self._stream.read(max_bytes, self._deadline.remaining(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, remaining(self._deadline, timeout))
+        self._stream.write(buffer, self._deadline.remaining(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -225,16 +245,8 @@ class _DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        secured = self._stream.start_tls(ssl_context, server_hostname, remaining(self._deadline, timeout))
+        secured = self._stream.start_tls(ssl_context, server_hostname, self._deadline.remaining(timeout))
         return _DeadlineStream(secured, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
-
-
-def remaining(deadline: float, timeout: float | None) -> float:
-    """Seconds a step may take; none left is a timeout."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise httpcore.ReadTimeout("the total time is over")
-    return left if timeout is None else min(left, timeout)

@@ -50,7 +50,7 @@ endpoints:
     events: [ftd]
     ibs: [A]
     since: 2026-09-01T00:00:00Z
-  - {{id: two, url: "https://u.example/", secret_env: U_SECRET, timeout: 3}}
+  - {{id: two, url: "https://u.example/", secret_env: U_SECRET, timeout: 3, since: beginning}}
 """,
         encoding="utf-8",
     )
@@ -62,7 +62,7 @@ endpoints:
         frozenset({"A"}),
     )
     assert one.since == datetime(2026, 9, 1, tzinfo=UTC)
-    assert (two.method, two.key, two.timeout_s) == ("POST", KEY, 3)
+    assert (two.method, two.key, two.timeout_s, two.since) == ("POST", KEY, 3, None)
     assert SECRET not in repr((one, two))
     assert "\\x01" not in repr((one, two))
 
@@ -85,11 +85,14 @@ endpoints:
         ("secret: whsec_c2hvcnQ=", "24 to 64"),
         ("colour: red", "colour"),
         ("id: 'a b'", "id"),
+        ("since: ''", "endpoint e, since"),
+        ("url: 'https://t.example/?{sub1}=1'", "value, not for its name"),
+        ("url: 'https://t.example/?a=1&x{sub1}'", "value, not for its name"),
     ],
 )
 def test_a_wrong_line_refuses_the_file_and_tells_no_secret(tmp_path: Path, line: str, told: str) -> None:
     """The message names what to correct; the secret is not in it."""
-    entry = {"id": "e", "url": "'https://t.example/'", "secret": SECRET}
+    entry = {"id": "e", "url": "'https://t.example/'", "secret": SECRET, "since": "2026-09-01"}
     name, _, value = line.partition(": ")
     lines = "\n    ".join(f"{key}: {text}" for key, text in (entry | {name: value}).items())
     path = tmp_path / "postbacks.yaml"
@@ -111,14 +114,21 @@ def test_what_is_no_file_of_endpoints_is_refused(tmp_path: Path, text: str) -> N
             load_endpoints(wrong)
 
 
+def test_the_whole_history_is_sent_only_where_a_person_says_so(tmp_path: Path) -> None:
+    """An endpoint without `since` would tell a tracker of years; the message names the endpoint by its id."""
+    path = tmp_path / "postbacks.yaml"
+    path.write_text(f"endpoints:\n  - {{id: keitaro, url: https://t.example/, secret: {SECRET}}}\n", "utf-8")
+    with pytest.raises(EndpointsError, match="endpoint keitaro: give `since`"):
+        load_endpoints(path)
+
+
 def test_two_endpoints_cannot_share_an_id(tmp_path: Path) -> None:
     """Attempts are remembered by the id."""
     path = tmp_path / "postbacks.yaml"
-    path.write_text(
-        f"endpoints:\n{f'  - {{id: e, url: https://t.example/, secret: {SECRET}}}' + chr(10)}" * 1, "utf-8"
-    )
+    entry = f"  - {{id: e, url: https://t.example/, since: beginning, secret: {SECRET}}}\n"
+    path.write_text(f"endpoints:\n{entry}", "utf-8")
     assert len(load_endpoints(path)) == 1
-    path.write_text(path.read_text() + f"  - {{id: e, url: https://u.example/, secret: {SECRET}}}\n", "utf-8")
+    path.write_text(f"endpoints:\n{entry}{entry.replace('t.example', 'u.example')}", "utf-8")
     with pytest.raises(EndpointsError, match="share one id"):
         load_endpoints(path)
 

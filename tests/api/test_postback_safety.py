@@ -8,6 +8,7 @@ from threading import Thread
 import httpx
 import pytest
 
+from api.postbacks import safe_client
 from api.postbacks.addresses import BlockedAddress, check_address
 from api.postbacks.safe_client import MAX_BODY_BYTES, Policy, check_url, send
 from tests.api.receiver import Receiver, receiving
@@ -169,6 +170,37 @@ def test_a_receiver_that_drips_gains_no_time() -> None:
             send("GET", url, headers={}, policy=OPEN, timeout_s=0.6)
         assert time.monotonic() - started < 2
         thread.join()
+
+
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 9\r\n"], ids=["without a length", "with one"])
+def test_a_body_that_drips_or_breaks_off_leaves_the_status(
+    monkeypatch: pytest.MonkeyPatch, length: bytes
+) -> None:
+    """The tracker has said 200; counted as failed, the conversion would be sent to it again and again."""
+    monkeypatch.setattr(safe_client, "BODY_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        head = b"HTTP/1.1 200 OK\r\n" + length + b"\r\nok"
+        thread = Thread(target=_answer_slowly, args=(listener, head))
+        thread.start()
+        started = time.monotonic()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        answer = send("GET", url, headers={}, policy=OPEN, timeout_s=5)
+        assert (answer.status, answer.body[:2]) == (200, b"ok")
+        assert time.monotonic() - started < 2
+        thread.join()
+
+
+def _answer_slowly(listener: socket.socket, head: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(4_096)
+        connection.sendall(head)
+        for _ in range(30):
+            try:
+                connection.send(b"y")
+            except OSError:
+                return
+            time.sleep(0.1)
 
 
 def _drip(listener: socket.socket) -> None:

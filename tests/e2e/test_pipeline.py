@@ -116,6 +116,7 @@ def endpoints(folder: Path, tracker: Tracker) -> Path:
             events: [cpa.qualified, cpa.clawback]
             allow_http: true
             allow_private: true
+            since: beginning
         """
     )
     return path
