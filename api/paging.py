@@ -40,6 +40,11 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
     return list(parts)
 
 
+def decode_place(cursor: str, size: int) -> list[str]:
+    """Read a cursor of so many texts, by which its list is ordered; empty is before all."""
+    return decode_cursor(cursor, *[str] * size) if cursor else []
+
+
 def _is_key(part: int | str) -> bool:
     """Whether it may be a part of a sort key: a number of 64 bits that is not negative, or text."""
     return is_text(part) if isinstance(part, str) else 0 <= part < 2**63

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from api.ledger import Ledger, Row
-from api.paging import decode_cursor, page
+from api.paging import decode_place, page
 from api.queries.money import EARNING, FROM_IB, TAKEN_BACK, TO_IB
 from api.queries.periods import INSIDE, Interval
 
@@ -29,6 +29,7 @@ DIMENSIONS: dict[GroupBy, tuple[str, str]] = {
 """Group → the column's name inside the query, and the expression that gives it."""
 
 MEASURES = ("lots", "accrued", "reversed", "net", "held", "currency", "deals")
+MAX_CURRENCIES = 1_000
 _NAMES = {"ib": "ib_id", "client": "client_id"}
 
 # A deal pays several IBs and components, each row with the deal's lots. So lots and deals are counted
@@ -51,10 +52,10 @@ WITH rows AS (
     FROM rows GROUP BY {keys}, currency, caused_by
 )
 SELECT {keys}, currency, sum(lots_of) AS lots, sum(accrued_of) AS accrued, sum(reversed_of) AS reversed,
-    accrued - reversed AS net, sum(held_of) AS held, countIf(is_rated) AS deals
+    accrued - reversed AS net, sum(held_of) AS held, countIf(is_rated) AS deals,
+    [{texts}, currency] AS place
 FROM deals_of GROUP BY {keys}, currency
-ORDER BY {keys}, currency
-LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+HAVING place > {{after:Array(String)}} ORDER BY place LIMIT {{limit:UInt32}}
 """
 
 
@@ -72,17 +73,15 @@ def report(
     ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int, cursor: str = ""
 ) -> dict[str, Any]:
     """One page of groups, and the totals of all groups per currency."""
-    offset = decode_cursor(cursor, int)[0] if cursor else 0
-    rows = _rows(ledger, wanted, group_by, limit + 1, offset)
-    result = page(rows, limit, key=lambda _: (offset + limit,))
-    return {**result, "group_by": list(group_by), "totals": totals(ledger, wanted)}
+    rows = _rows(ledger, wanted, group_by, limit + 1, decode_place(cursor, len(group_by) + 1))
+    result = page(rows, limit, key=lambda row: row["place"])
+    items = [_named(row, group_by) for row in result["items"]]
+    return {**result, "items": items, "group_by": list(group_by), "totals": totals(ledger, wanted)}
 
 
 def totals(ledger: Ledger, wanted: ReportFilter) -> list[Row]:
     """One row a currency over everything the filter lets through."""
-    return [
-        {name: row[name] for name in MEASURES} for row in _rows(ledger, wanted, (), limit=1_000, offset=0)
-    ]
+    return [_named(row, ()) for row in _rows(ledger, wanted, (), MAX_CURRENCIES, [])]
 
 
 def columns(group_by: tuple[GroupBy, ...]) -> list[str]:
@@ -91,29 +90,29 @@ def columns(group_by: tuple[GroupBy, ...]) -> list[str]:
 
 
 def _rows(
-    ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int, offset: int
+    ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int, after: list[str]
 ) -> list[Row]:
     dimensions = [f"{sql} AS {name}" for name, sql in (DIMENSIONS[group] for group in group_by)]
     keys = [DIMENSIONS[group][0] for group in group_by]
     sql = _REPORT.format(
         dimensions=", ".join(dimensions) or "1 AS everything",
         keys=", ".join(keys) or "everything",
+        texts=", ".join(keys) or "''",
         inside=INSIDE,
         to_ib=TO_IB,
         from_ib=FROM_IB,
         earning=EARNING,
         taken_back=TAKEN_BACK,
     )
-    found = ledger.rows(
+    return ledger.rows(
         sql,
         ib=wanted.ib,
         symbol=wanted.symbol,
         currency=wanted.currency,
         limit=limit,
-        offset=offset,
+        after=after,
         **wanted.interval.parameters,
     )
-    return [_named(row, group_by) for row in found]
 
 
 def _named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:

@@ -7,7 +7,7 @@ MT5 writes `agent '<client login>' - #<client deal>` for a payment of one deal, 
 from typing import Any
 
 from api.ledger import Ledger, Row
-from api.paging import decode_cursor, page
+from api.paging import decode_place, page
 from api.queries.money import TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
 
@@ -30,10 +30,10 @@ WHERE kind = 'agent' AND ({{server:String}} = '' OR server = {{server:String}}) 
 _PAYMENTS = f"""
 SELECT server, ib_login, client_login, native_currency AS currency, count() AS payments,
     sum(native_amount) AS amount, countIf(client_deal != '') AS of_deals, min(paid_at) AS first_at,
-    max(paid_at) AS last_at
+    max(paid_at) AS last_at, [server, toString(ib_login), client_login, currency] AS place
 FROM ({_AGENT})
 GROUP BY server, ib_login, client_login, currency
-ORDER BY server, ib_login, client_login, currency LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+HAVING place > {{after:Array(String)}} ORDER BY place LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
 
 _STANDING = f"""
@@ -54,10 +54,11 @@ INNER JOIN ({_STANDING}) AS t ON t.account_key = concat(n.server, '/', n.client_
 WHERE t.occurred_at <= n.paid_at AND t.occurred_at > n.paid_at - INTERVAL {LOOKBACK_DAYS} DAY
 """  # noqa: S608  - as above
 _TWICE = f"""
-SELECT {_COLUMNS}, basis, ib_id, currency, sum(paid) AS amount
+SELECT {_COLUMNS}, basis, ib_id, currency, sum(paid) AS amount,
+    [server, toString(paid_at), native_deal, ib_id, currency, basis] AS place
 FROM ({_BY_DEAL} UNION ALL {_BY_LOGIN})
 GROUP BY {_COLUMNS}, basis, ib_id, currency
-ORDER BY server, paid_at, native_deal, ib_id, currency LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+HAVING place > {{after:Array(String)}} ORDER BY place LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
 _COUNT = f"""
 SELECT uniqExact(server, native_deal) AS payments FROM ({_BY_DEAL} UNION ALL {_BY_LOGIN})
@@ -66,14 +67,14 @@ SELECT uniqExact(server, native_deal) AS payments FROM ({_BY_DEAL} UNION ALL {_B
 
 def payments(ledger: Ledger, interval: Interval, server: str, limit: int, cursor: str = "") -> dict[str, Any]:
     """One page of what the platform paid, by the IB's login and the client's."""
-    return _paged(ledger, _PAYMENTS, interval, server, limit, cursor)
+    return _paged(ledger, _PAYMENTS, interval, server, limit, decode_place(cursor, 4))
 
 
 def paid_twice(
     ledger: Ledger, interval: Interval, server: str, limit: int, cursor: str = ""
 ) -> dict[str, Any]:
     """One page of native payments for what we pay as well: by the client's deal, else by its account."""
-    return _paged(ledger, _TWICE, interval, server, limit, cursor)
+    return _paged(ledger, _TWICE, interval, server, limit, decode_place(cursor, 6))
 
 
 def twice_count(ledger: Ledger, interval: Interval) -> int:
@@ -82,8 +83,10 @@ def twice_count(ledger: Ledger, interval: Interval) -> int:
 
 
 def _paged(
-    ledger: Ledger, sql: str, interval: Interval, server: str, limit: int, cursor: str
+    ledger: Ledger, sql: str, interval: Interval, server: str, limit: int, after: list[str]
 ) -> dict[str, Any]:
-    offset = int(decode_cursor(cursor, int)[0]) if cursor else 0
-    rows: list[Row] = ledger.rows(sql, server=server, limit=limit + 1, offset=offset, **interval.parameters)
-    return page(rows, limit, key=lambda _: (offset + limit,))
+    rows: list[Row] = ledger.rows(sql, server=server, limit=limit + 1, after=after, **interval.parameters)
+    result = page(rows, limit, key=lambda row: row["place"])
+    for row in result["items"]:
+        del row["place"]
+    return result

@@ -4,6 +4,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
+from api.problems import Problem
 from schemas.columns import STATEMENT_COLUMNS
 
 MAX_PAYOUT_LINES = 100_000
@@ -34,4 +35,7 @@ def statements(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "
 
 def payable(ledger: Ledger, period: str) -> list[Row]:
     """What the period's statements let a payout send; an IB the terms do not know is not approved."""
-    return ledger.rows(_PAYABLE, period=period, limit=MAX_PAYOUT_LINES)
+    rows = ledger.rows(_PAYABLE, period=period, limit=MAX_PAYOUT_LINES + 1)
+    if len(rows) > MAX_PAYOUT_LINES:
+        raise Problem(422, f"The period has more than {MAX_PAYOUT_LINES:,} lines; a file of it would be cut.")
+    return rows

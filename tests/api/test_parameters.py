@@ -105,3 +105,15 @@ def test_the_charts_rows_are_bounded_and_whole(ledger: Ledger, chdb: Client) -> 
     assert sum(net for _, _, net in rows) == before + Decimal(55)
     assert {series for _, series, _ in rows} == {"A", "many-10", ""}
     assert {series for _, series, _ in daily(ledger, ALWAYS, "USD", 12)} >= {"M", "many-1"}
+
+
+def test_a_cursor_does_not_shift_while_rows_arrive(ledger: Ledger, chdb: Client) -> None:
+    """A group that is new and comes before the page's end neither repeats nor hides another one."""
+    http = browser(ledger)
+    path = "/v1/reports/commissions?group_by=ib&limit=1"
+    first = http.get(path).json()
+    assert [row["ib_id"] for row in first["items"]] == ["A"]
+    way = "broker:expense:per_lot > ib:0-new:pending"
+    insert(chdb, "transfers", transfer_row("new", "accrual", "0-new", "x", "1", way))
+    rest = http.get(f"{path[:-1]}9&cursor={first['next_cursor']}").json()
+    assert [row["ib_id"] for row in rest["items"]] == ["B", "M"]
