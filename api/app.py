@@ -10,6 +10,7 @@ from api import problems
 from api.exposure import check_exposure
 from api.gate import Gate
 from api.ledger import Ledger
+from api.openapi import describe
 from api.operators import Operators
 from api.parameters import check_parameters
 from api.portal.render import mount
@@ -82,6 +83,7 @@ def create_app(
     app.include_router(completeness.pages)
     mount(app)
     problems.install(app)
+    describe(app)
     app.add_middleware(_gate, operators=Operators.from_settings(settings))
     return app
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -97,13 +98,11 @@ def send(
 def _prefix(response: httpx.Response) -> bytes:
     """At most 4 kB as sent, and what came in time: not decompressed, so it cannot become large."""
     read = b""
-    try:
+    with suppress(httpx.HTTPError):  # it dripped, or broke off; the status stands
         for chunk in response.iter_raw():
             read += chunk
             if len(read) >= MAX_BODY_BYTES:
                 break
-    except httpx.HTTPError:
-        return read  # it dripped, or broke off; the status stands
     return read[:MAX_BODY_BYTES]
 
 
@@ -164,9 +163,8 @@ def _translated(error: Exception) -> httpx.HTTPError:
     """The core's error as httpx names it, so that callers know one family."""
     if isinstance(error, httpcore.TimeoutException):
         return httpx.TimeoutException(str(error) or "timed out")
-    if isinstance(error, httpcore.ProtocolError):
-        return httpx.RemoteProtocolError(str(error))
-    return httpx.NetworkError(str(error))
+    kind = httpx.RemoteProtocolError if isinstance(error, httpcore.ProtocolError) else httpx.NetworkError
+    return kind(str(error))
 
 
 class _Body(httpx.SyncByteStream):

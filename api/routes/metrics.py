@@ -29,7 +29,12 @@ COUNTS = {
 }
 
 
-@router.get("/metrics", response_class=Response, summary="Gauges in the text format of Prometheus")
+@router.get(
+    "/metrics",
+    response_class=Response,
+    summary="Gauges in the text format of Prometheus",
+    responses={200: {"content": {CONTENT_TYPE_LATEST: {}}, "description": "The gauges."}},
+)
 def exposition(request: Request, ledger: LedgerHere) -> Response:
     """Sink lag, stopped partitions, rows, and how complete each server is; read at the call."""
     lag = request.app.state.sink_lag

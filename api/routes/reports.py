@@ -32,7 +32,12 @@ Groups = Annotated[
 ]
 
 
-@router.get("/reports/commissions", response_model=CommissionReport, response_model_exclude_unset=True)
+@router.get(
+    "/reports/commissions",
+    response_model=CommissionReport,
+    response_model_exclude_unset=True,
+    responses={200: {"content": {"text/csv": {}}, "description": "The report, or a page of it."}},
+)
 def commission_report(
     ledger: LedgerHere,
     ib: Ib = "",

@@ -42,7 +42,11 @@ def transfer(ledger: LedgerHere, transfer_id: TransferId) -> Any:
     return row
 
 
-@router.get("/{transfer_id}/explain", response_model=ExplanationAnswer)
+@router.get(
+    "/{transfer_id}/explain",
+    response_model=ExplanationAnswer,
+    responses={200: {"content": {"text/plain": {}, "text/html": {}}, "description": "The explanation."}},
+)
 def explanation(
     request: Request,
     ledger: LedgerHere,

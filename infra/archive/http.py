@@ -12,13 +12,15 @@ from infra.archive.clickhouse_log import QUERIES, ask_client
 def add_archive(app: FastAPI, connect: Callable[[], Client]) -> None:
     """Let the owner of an embedded database stream its archive to other processes."""
 
-    @app.get("/v1/archive/{query}", include_in_schema=False)
-    def stream_archive(query: str, request: Request) -> StreamingResponse:
+    def stream_archive(request: Request) -> StreamingResponse:
+        query = request.path_params["query"]
         if query not in QUERIES:
             raise HTTPException(404, f"the archive answers {', '.join(QUERIES)}")
         # They go to the database as parameters of a type that the query names.
         parameters: dict[str, str | int] = dict(request.query_params)
         return StreamingResponse(_answer(connect, query, parameters), media_type="application/x-ndjson")
+
+    app.add_route("/v1/archive/{query}", stream_archive, include_in_schema=False)
 
 
 def _answer(connect: Callable[[], Client], query: str, parameters: dict[str, str | int]) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.openapi import describe
 from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen
 from infra.gc_tuning import collect_rarely
@@ -36,9 +37,10 @@ def open_desk(settings: Settings, kafka: str) -> Desk | None:
     return Desk(Senders.read(settings.bridges_file, profiles), RequestPublisher(kafka))
 
 
-def with_push(api: ASGIApp, desk: Desk) -> ASGIApp:
+def with_push(api: FastAPI, desk: Desk) -> ASGIApp:
     """The API and the push endpoint under one port; each asks for tokens of its own."""
     push = create_push_app(desk)
+    describe(api, push)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         is_push = scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/")

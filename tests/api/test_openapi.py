@@ -1,0 +1,42 @@
+"""The OpenAPI document says what is answered, also by the gate and the limits."""
+
+from typing import Any
+
+from tests.api.conftest import Browser
+
+
+def operations(http: Browser) -> list[tuple[str, str, dict[str, Any]]]:
+    paths = http.get("/openapi.json").json()["paths"]
+    return [(path, method, one) for path, methods in paths.items() for method, one in methods.items()]
+
+
+def test_every_status_and_content_type_is_told(http: Browser) -> None:
+    """Problems are problem+json everywhere, with a schema; a write has four more."""
+    for path, method, operation in operations(http):
+        answers = operation["responses"]
+        wanted = {"400", "401", "403", "404", "422", "429", "500", "503"}
+        wanted |= set() if method == "get" else {"408", "409", "413", "415"}
+        assert wanted <= answers.keys(), (method, path)
+        for status in wanted:
+            content = answers[status]["content"]
+            assert content == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }, (path, status)
+
+
+def test_it_says_who_may_ask(http: Browser) -> None:
+    """A Bearer token or a password of HTTP Basic; health answers without."""
+    document = http.get("/openapi.json").json()
+    assert {name: one["scheme"] for name, one in document["components"]["securitySchemes"].items()} == {
+        "token": "bearer",
+        "password": "basic",
+    }
+    assert document["security"] == [{"token": []}, {"password": []}]
+    assert {} in document["paths"]["/health"]["get"]["security"]
+
+
+def test_a_problem_has_the_documented_shape(http: Browser) -> None:
+    """Of a refusal by the route and of one by the limits."""
+    shape = http.get("/openapi.json").json()["components"]["schemas"]["Problem"]
+    for path in ("/v1/transfers/none", "/v1/transfers?x=1", "/none"):
+        assert list(http.get(path).json()) == shape["required"]
