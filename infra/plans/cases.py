@@ -216,6 +216,11 @@ class Case(_Value):
     balances: dict[Text, Amount] = {}
     shown: dict[Text, Amount] = {}
 
+    @property
+    def all_clients(self) -> tuple[ClientLine, ...]:
+        """The clients with their deals, in whichever of the two forms the case is written."""
+        return self.clients or (self.client.model_copy(update={"deals": (*self.client.deals, *self.deals)}),)
+
     @model_validator(mode="after")
     def _is_whole(self) -> "Case":
         if self.clients and (self.deals or self.client != ClientLine()):
@@ -236,6 +241,8 @@ class PlanCases:
     cases: tuple[Case, ...]
     lines: tuple[int, ...]
     """Where each case begins."""
+    warnings: tuple[Problem, ...] = ()
+    """What is doubtful in the file by itself; none where a folder of terms tells it."""
 
 
 def load_cases(path: Path, folder: Sequence[TermsRecord] = ()) -> PlanCases:
@@ -243,7 +250,7 @@ def load_cases(path: Path, folder: Sequence[TermsRecord] = ()) -> PlanCases:
 
     A file that names no partners of its own runs on the records of the terms `folder` it lies in.
     """
-    plans, rest = load_plan_file(path)
+    plans, rest, warnings = load_plan_file(path)
     own: tuple[TermsRecord, ...] = (*rest.symbols, *plans, *rest.partners, *rest.rates)
     terms: tuple[TermsRecord, ...] = (
         own if rest.partners else (*folder, *(record for record in own if record not in folder))
@@ -263,6 +270,7 @@ def load_cases(path: Path, folder: Sequence[TermsRecord] = ()) -> PlanCases:
         terms=terms,
         cases=tuple(case for case, _ in known),
         lines=tuple(item.line for _, item in known),
+        warnings=() if folder else warnings,
     )
 
 

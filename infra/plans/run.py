@@ -36,9 +36,13 @@ class Mismatch:
     got: str
     made_by: tuple[str, ...] = ()
 
+    @property
+    def told(self) -> str:
+        """The difference in one line."""
+        return f"{self.of}: expected {self.expected}, got {self.got}"
+
     def __str__(self) -> str:
-        head = f"{self.of}: expected {self.expected}, got {self.got}"
-        return "\n".join((head, *(f"    {row}" for row in self.made_by)))
+        return "\n".join((self.told, *(f"    {row}" for row in self.made_by)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ R = TypeVar("R", SymbolDefined, PlanDefined, PartnerDefined, RatePublished)
 
 DEMO_SERVER = "demo"
 """The server of the symbols in a self-contained file of plans."""
+OF_A_WHOLE_BROKER = ("idle_override", "no_average_spread", "uncovered_symbol")
+"""Warnings about what a broker's terms lack; a file for a few cases has no more than they need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class PlanFile(NamedTuple):
 
     plans: tuple[PlanDefined, ...]
     rest: BesidePlans
+    warnings: tuple[Problem, ...] = ()
 
 
 def load_plan_file(path: Path) -> PlanFile:
@@ -63,10 +66,12 @@ def load_plan_file(path: Path) -> PlanFile:
         rates=_records(found, RatePublished),
         expect=Items(top.line_at("expect"), page.items(top, "expect")),
     )
-    check_meaning(found, problems, [], page.faulty, noise)
+    warnings: list[Problem] = []
+    check_meaning(found, problems, warnings, page.faulty, noise)
     if problems := [*page.problems, *problems]:
         raise InvalidTerms(sorted(set(problems), key=lambda problem: (problem.line, problem.text)))
-    return PlanFile(_records(found, PlanDefined), rest)
+    told = tuple(warning for warning in warnings if warning.code not in OF_A_WHOLE_BROKER)
+    return PlanFile(_records(found, PlanDefined), rest, told)
 
 
 def _records(found: Iterable[LocatedRecord], kind: type[R]) -> tuple[R, ...]:

@@ -13,6 +13,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from commission.terms.checks.published import Severity
+
 MAX_FILE_BYTES = 8_000_000
 MAX_DEPTH = 20
 MAX_TEXT = 200
@@ -36,6 +38,11 @@ class Problem:
     file: str
     line: int
     text: str
+    severity: Severity = "error"
+    code: str = ""
+    """What kind of finding it is, of those of the checks; of a trap the name by which a plan accepts it."""
+    plans: tuple[str, ...] = ()
+    """Of a trap: the plans that may accept it."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.text}"

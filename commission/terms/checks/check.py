@@ -12,6 +12,7 @@ from commission.terms.checks.published import (
 )
 from commission.terms.checks.sharing import check_uplines
 from commission.terms.checks.symbols import check_exchange, check_symbols
+from commission.terms.checks.traps import check_traps
 from commission.terms.records import TermsRecord
 
 
@@ -28,6 +29,7 @@ def check_terms(records: Iterable[TermsRecord]) -> tuple[TermsProblem, ...]:
         *check_conversions(terms),
         *check_uplines(terms),
         *check_budgets(terms),
+        *check_traps(terms),
     )
 
 

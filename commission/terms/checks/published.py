@@ -22,6 +22,7 @@ NAMES_SHOWN = 5
 CENT = Decimal("0.01")
 
 Subject = tuple[str, ...]
+Severity = Literal["error", "trap", "warning", "note"]
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 
 
@@ -29,13 +30,16 @@ Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 class TermsProblem:
     """One finding. `subject` is a path to its place: `('partner', 'ib-north', 'parent', '0')`.
 
-    An error would stop deals or pay wrongly; a warning may be meant.
+    An error would stop deals or pay wrongly; a warning may be meant. A trap pays more than is usually
+    meant: nobody publishes it unless one of `plans` accepts it by its code. A note says how a plan reads.
     """
 
     subject: Subject
     code: str
     text: str
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
+    plans: tuple[str, ...] = ()
+    """Of a trap: the plans that may accept it."""
 
 
 def subject_of(record: TermsRecord) -> Subject:
