@@ -204,6 +204,8 @@ def test_warnings_come_with_the_broker(tmp_path: Path) -> None:
         ("rate.yml", 1, "this file is not read; the ter"),
         ("plans.yaml", 7, "no average_pips for EURUSD: th"),
         ("partners.yaml", 2, "by per_lot, silver of ib-maste"),
+        ("plans.yaml", 6, "fx counts both sides: 1 lot of"),
+        ("plans.yaml", 15, "fx counts both sides: 1 lot of"),
     ]
 
 
