@@ -22,7 +22,7 @@ from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.market import SymbolDefined
 from commission.terms.partners import PartnerDefined
 from commission.terms.records import TermsRecord
-from infra.plans.cases import Case, ClientLine, DealLine, EventLine
+from infra.plans.case_lines import Case, ClientLine, DealLine, EventLine
 from ingest.terms.plan_file import DEMO_SERVER
 from schemas.wire import Record
 

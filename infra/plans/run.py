@@ -10,7 +10,8 @@ from commission.ledger import balances
 from commission.money import EXACT, Money, plain
 from commission.outputs import Rejection, Transfer
 from commission.terms.records import TermsRecord
-from infra.plans.cases import Case, PlanCases
+from infra.plans.case_lines import Case
+from infra.plans.cases import PlanCases
 from infra.plans.records import case_records
 from schemas.dead_letters import DeadLetter
 from schemas.wire import Record

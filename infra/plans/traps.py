@@ -7,7 +7,8 @@ from commission.money import plain
 from commission.terms.components import DealComponent
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
-from infra.plans.cases import Case, PlanCases
+from infra.plans.case_lines import Case
+from infra.plans.cases import PlanCases
 from infra.plans.run import run_case
 from ingest.terms.yaml_page import Problem
 from schemas.errors import Unusable

@@ -29,10 +29,10 @@ from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, R
 from ingest.terms import feeds
 from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
+from ingest.terms.keys import keys_of, required_keys
 from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
 from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.symbols import SYMBOL_NEEDED, SYMBOL_OPTIONAL
-from ingest.terms.yaml_values import keys_of, required_keys
 from schemas.plan_schema import docstrings
 
 PARTS = (

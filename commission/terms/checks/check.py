@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from commission.terms.checks.budget import check_budgets
-from commission.terms.checks.partners import check_conversions, check_partners, check_tree
+from commission.terms.checks.partners import check_conversions, check_letter_case, check_partners, check_tree
 from commission.terms.checks.plans import check_plans
 from commission.terms.checks.published import (
     Published,
@@ -25,6 +25,7 @@ def check_terms(records: Iterable[TermsRecord]) -> tuple[TermsProblem, ...]:
         *check_exchange(terms),
         *check_plans(terms),
         *check_partners(terms),
+        *check_letter_case(terms),
         *check_tree(terms),
         *check_conversions(terms),
         *check_uplines(terms),

@@ -317,3 +317,33 @@ def test_each_command_explains_itself(command: str) -> None:
     """`--help` answers without reading anything."""
     result = ibflow(command, "--help")
     assert (0, True) == (result.exit_code, "Usage" in result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("EURUSD in", "EURUSDD in", "deal 1: no symbol EURUSDD; did you mean EURUSD? there are EURUSD"),
+        ("ib-a: 7 USD}", "ib-a: 7}", "7 has no currency; write 7 USD or whichever it is"),
+        ("1 buy 1 EURUSD", "1 long 1 EURUSD", "'long' is none; write buy or sell"),
+        ("[1 buy 1 EURUSD in at=2026-09-03", "['1 buy 1,5 EURUSD in at=2026-09-03'", "'1,5' is no number; write 1.5, with a point"),
+        ("pays: {ib-a: 7 USD}", "payes: {ib-a: 7 USD}", "payes: there is no such key; did you mean pays?"),
+        ("pays: {ib-a: 7 USD}", "payes: {}", "pays: this key is needed; write {} where nobody is paid"),
+        ("7 USD}", "7 USD}\n    paid_by_deal: {9: 0 USD}", "paid_by_deal: no deal 9; there are 1, 2"),
+        ("7 USD}", "7 USD}\n    rejects: {1: no_such_code}", "no reason no_such_code"),
+        ("7 USD}", "7 USD}\n    rejects: {8: no_rate}", "rejects: no deal 8"),
+        ("7 USD}", "7 USD}\n    balances: {'ib:ib-b:pending': 0 USD}", "no partner ib-b; did you mean ib-a?"),
+        (
+            "7 USD}",
+            "7 USD}\n    pays_by_component: {ib-a: {lotz: 0 USD}}",
+            "no component lotz; did you mean lots?",
+        ),
+    ],
+)
+def test_lint_finds_names_of_cases_that_are_not_there(old: str, new: str, told: str, tmp_path: Path) -> None:
+    """A name that nothing has would be expected in vain; each is told with what there is."""
+    path = tmp_path / "case.yaml"
+    assert old in BOTH
+    path.write_text(BOTH.replace("entry: both", "entry: out").replace(old, new, 1))
+    result = ibflow("lint", path)
+    assert 1 == result.exit_code
+    assert told in result.stderr
