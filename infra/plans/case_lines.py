@@ -196,7 +196,7 @@ class Case(_Value):
     deals: tuple[AnyDealLine, ...] = ()
     server: Text = ""
     zone: Zone = "UTC"
-    """Where days and months begin."""
+    """Where days and months begin; in a folder of terms, where its calendar says unless told."""
     pays: dict[Text, Amount]
     pays_by_component: dict[Text, dict[Text, Amount]] = {}
     rejects: dict[Text, Text] = {}

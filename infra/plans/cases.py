@@ -1,7 +1,8 @@
 """The golden cases of a file of plans: what happens in them and what is expected, read and checked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from commission.terms.checks.published import meant
 from commission.terms.records import TermsRecord
 from infra.plans.case_lines import Case, ClientLine, DealLine, EventLine
 from infra.plans.case_names import check_names
-from ingest.terms.folder import InvalidTerms
+from ingest.terms.folder import Broker, InvalidTerms
 from ingest.terms.hints import number_hint
 from ingest.terms.plan_file import load_plan_file
 from ingest.terms.yaml_page import Fields, Items, Problem, line_of
@@ -36,19 +37,21 @@ class PlanCases:
     """What is doubtful in the file by itself; none where a folder of terms tells it."""
 
 
-def load_cases(path: Path, folder: Sequence[TermsRecord] = ()) -> PlanCases:
+def load_cases(path: Path, broker: Broker | None = None) -> PlanCases:
     """Read a file of plans; raise `InvalidTerms` with every problem of its terms or its cases.
 
-    A file that names no partners of its own runs on the records of the terms `folder` it lies in.
+    A file that names no partners of its own runs on the records of the folder of terms it lies in, which is
+    `broker`. Dates and months of the file begin where the folder's do.
     """
-    plans, rest, warnings = load_plan_file(path)
+    folder, zone = (broker.records, broker.zone) if broker is not None else ((), UTC)
+    plans, rest, warnings = load_plan_file(path, zone)
     own: tuple[TermsRecord, ...] = (*rest.symbols, *plans, *rest.partners, *rest.rates)
     terms: tuple[TermsRecord, ...] = (
         own if rest.partners else (*folder, *(record for record in own if record not in folder))
     )
     problems: list[Problem] = []
     read = [(_read_case(path, item, rest.expect, problems), item) for item in rest.expect]
-    known = [(case, item) for case, item in read if case is not None]
+    known = [(_with_zone(case, zone), item) for case, item in read if case is not None]
     problems += check_names(path, known, terms)
     if problems:
         raise InvalidTerms(sorted(problems, key=lambda problem: problem.line))
@@ -60,8 +63,13 @@ def load_cases(path: Path, folder: Sequence[TermsRecord] = ()) -> PlanCases:
         terms=terms,
         cases=tuple(case for case, _ in known),
         lines=tuple(item.line for _, item in known),
-        warnings=() if folder else warnings,
+        warnings=() if broker is not None else warnings,
     )
+
+
+def _with_zone(case: Case, zone: tzinfo) -> Case:
+    """The case, in the broker's zone where it names none."""
+    return case if "zone" in case.model_fields_set else case.model_copy(update={"zone": str(zone)})
 
 
 def _read_case(path: Path, item: Any, listed: Items, problems: list[Problem]) -> Case | None:

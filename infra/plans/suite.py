@@ -11,14 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from commission.terms.plans import PlanDefined
-from commission.terms.records import TermsRecord
 from infra.connect.settings import prepared_kafka
 from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import CaseResult, run_file
 from infra.plans.traps import edges_missed, refuse_traps, without_shown
 from infra.show import new_table
 from ingest.publish.publisher import publish_terms
-from ingest.terms.folder import InvalidTerms, load_terms
+from ingest.terms.folder import Broker, InvalidTerms, load_terms
 from ingest.terms.yaml_page import Problem
 from schemas.errors import Unusable
 from schemas.settings import Settings
@@ -80,10 +79,10 @@ def lint(paths: Sequence[Path]) -> Lint:
     found: list[Problem] = []
     read: list[PlanCases] = []
     files = 0
-    for path, folder in _sources(paths, problems, found):
+    for path, broker in _sources(paths, problems, found):
         files += 1
         try:
-            read.append(load_cases(path, folder))
+            read.append(load_cases(path, broker))
         except InvalidTerms as error:
             problems.extend(error.problems)
     if not files and not problems:
@@ -105,9 +104,9 @@ def read_cases(paths: Sequence[Path]) -> list[PlanCases]:
     """Every file with golden cases under `paths`; raise `InvalidTerms` with all problems."""
     problems: list[Problem] = []
     read: list[PlanCases] = []
-    for path, folder in _sources(paths, problems, []):
+    for path, broker in _sources(paths, problems, []):
         try:
-            read.append(load_cases(path, folder))
+            read.append(load_cases(path, broker))
         except InvalidTerms as error:
             problems.extend(error.problems)
     if problems:
@@ -210,8 +209,8 @@ def publish(folder: Path, settings: Settings) -> tuple[int, int]:
 
 def _sources(
     paths: Sequence[Path], problems: list[Problem], warnings: list[Problem]
-) -> Iterator[tuple[Path, tuple[TermsRecord, ...]]]:
-    """Every file of plans, with the records of the folder of terms it lies in, if it does."""
+) -> Iterator[tuple[Path, Broker | None]]:
+    """Every file of plans, with the folder of terms it lies in, if it does."""
     for path in paths:
         if is_terms_folder(path):
             try:
@@ -221,11 +220,11 @@ def _sources(
                 continue
             warnings.extend(broker.warnings)
             pages = [page for pattern in PLAN_PAGES for page in sorted(path.glob(pattern))]
-            yield from ((page, broker.records) for page in pages)
+            yield from ((page, broker) for page in pages)
         elif path.is_dir():
-            yield from ((page, ()) for page in sorted(path.rglob("*.yaml"))[:MAX_FILES])
+            yield from ((page, None) for page in sorted(path.rglob("*.yaml"))[:MAX_FILES])
         else:
-            yield path, ()
+            yield path, None
 
 
 def _nothing(paths: Sequence[Path]) -> str:

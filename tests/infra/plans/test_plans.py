@@ -325,7 +325,7 @@ def test_each_command_explains_itself(command: str) -> None:
         ("EURUSD in", "EURUSDD in", "deal 1: no symbol EURUSDD; did you mean EURUSD? there are EURUSD"),
         ("ib-a: 7 USD}", "ib-a: 7}", "7 has no currency; write 7 USD or whichever it is"),
         ("1 buy 1 EURUSD", "1 long 1 EURUSD", "'long' is none; write buy or sell"),
-        ("[1 buy 1 EURUSD in at=2026-09-03", "['1 buy 1,5 EURUSD in at=2026-09-03'", "'1,5' is no number; write 1.5, with a point"),
+        ("[1 buy 1 EURUSD in at=2026-09-03,", "['1 buy 1,5 EURUSD in',", "'1,5' is no number; write 1.5"),
         ("pays: {ib-a: 7 USD}", "payes: {ib-a: 7 USD}", "payes: there is no such key; did you mean pays?"),
         ("pays: {ib-a: 7 USD}", "payes: {}", "pays: this key is needed; write {} where nobody is paid"),
         ("7 USD}", "7 USD}\n    paid_by_deal: {9: 0 USD}", "paid_by_deal: no deal 9; there are 1, 2"),
@@ -347,3 +347,27 @@ def test_lint_finds_names_of_cases_that_are_not_there(old: str, new: str, told: 
     result = ibflow("lint", path)
     assert 1 == result.exit_code
     assert told in result.stderr
+
+
+@pytest.mark.parametrize(("broker", "paid"), [("Europe/Nicosia", "6"), ("UTC", "5")])
+def test_cases_of_a_folder_count_days_as_the_broker_does(broker: str, paid: str, tmp_path: Path) -> None:
+    """15 September begins at 21:00 UTC of the 14th in Nicosia: a deal of 22:00 has the new version."""
+    (tmp_path / "broker.yaml").write_text(
+        f"calendar: {{zone: {broker}, period: month, from: 2026-08, to: 2027-03}}\n"
+        "servers:\n  live: {platform: mt5, timezone: UTC, margin_mode: hedging}\n"
+    )
+    (tmp_path / "symbols.yaml").write_text(
+        "symbols:\n  live:\n"
+        "    EURUSD: {class: forex, contract_size: 100000, pip: 0.0001, profit: USD, base: EUR, digits: 5}\n"
+    )
+    (tmp_path / "partners.yaml").write_text("partners:\n  - {id: ib-a, name: A, currency: USD, plan: lots}\n")
+    lots = "currency: USD, components: [{kind: per_lot, name: lots, rates: "
+    (tmp_path / "plans.yaml").write_text(
+        f"plans:\n  - {{id: lots, version: 1, {lots}5}}]}}\n"
+        f"  - {{id: lots, version: 2, since: 2026-09-15, {lots}6}}]}}\n"
+        "expect:\n  - case: late on 14 September by UTC\n"
+        "    deals: [1 buy 1 EURUSD in at=2026-09-10, 2 sell 1 EURUSD out at=2026-09-14T22:00Z]\n"
+        f"    pays: {{ib-a: {paid} USD}}\n"
+    )
+    result = ibflow("test", tmp_path)
+    assert (0, True) == (result.exit_code, "1 of 1 cases passed" in result.stdout)
