@@ -11,6 +11,7 @@ from commission.terms.checks.published import (
     subject_of,
 )
 from commission.terms.checks.sharing import check_uplines
+from commission.terms.checks.slips import check_slips
 from commission.terms.checks.symbols import check_exchange, check_symbols
 from commission.terms.checks.traps import check_traps
 from commission.terms.records import TermsRecord
@@ -30,6 +31,7 @@ def check_terms(records: Iterable[TermsRecord]) -> tuple[TermsProblem, ...]:
         *check_conversions(terms),
         *check_uplines(terms),
         *check_budgets(terms),
+        *check_slips(terms),
         *check_traps(terms),
     )
 
