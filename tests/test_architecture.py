@@ -128,7 +128,6 @@ LARGE = {
     "ingest/mt5/deals_csv.py": 359,
     "ingest/crm/records.py": 397,
     "ingest/mt4/statement_columns.py": 373,
-    "ingest/terms/yaml_values.py": 354,
     "ingest/mt4/record.py::_deal": 62,
     "ingest/mt4/dialects.py::to_record": 53,
     "ingest/mt5/record.py::_deal": 51,

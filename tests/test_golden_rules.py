@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.plans.cases import Case, PlanCases, load_cases
+from infra.plans.case_lines import Case
+from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import run_case
 
 PLANS = Path(__file__).parent.parent / "examples" / "plans"

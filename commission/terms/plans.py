@@ -49,6 +49,19 @@ class Budget:
 
 
 @value
+class Accepted:
+    """A trap that the checks find in the plan, and why it is meant: by name, so that it is on record.
+
+    `trap` is the name that the checks give it, such as `overlap`. Without it the plan is not published.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    trap: str
+    because: str
+
+
+@value
 class PlanDefined:
     """How an IB's amounts arise. `currency` is that of money rates and of CPA amounts.
 
@@ -83,3 +96,5 @@ class PlanDefined:
     """A statement below it, in the IB's currency, pays nothing and is carried over."""
     self_referral: bool = False
     """Whether an IB earns on its own trades: on clients of the same declared identity."""
+    accept: tuple[Accepted, ...] = ()
+    """What looks like a mistake and is meant."""

@@ -33,7 +33,11 @@ PlanPaths = Annotated[
 
 @app.command("lint")
 def lint(paths: PlanPaths, *, as_json: Json = False) -> None:
-    """Check plans and their golden cases; every problem with its file and line; exit 1 on errors."""
+    """Check plans and their golden cases; every problem with its file and line; exit 1 on errors and traps.
+
+    A trap pays more than is usually meant, told with its worst case in money. It is not published unless
+    the plan accepts it by its name: `accept: [{trap: overlap, because: agreed with sales}]`.
+    """
     from infra.plans import suite
 
     with mendable_errors():
@@ -41,14 +45,19 @@ def lint(paths: PlanPaths, *, as_json: Json = False) -> None:
     if as_json:
         print_json(found.to_json())
     else:
+        for note in found.notes:
+            say(f"{note} (note)")
         for warning in found.warnings:
             warn(warning)
+        for trap in found.traps:
+            complain(f"{trap.file}:{trap.line}: trap {trap.code}: {trap.text}")
         for problem in found.problems:
             complain(problem)
         out.print(
             f"{found.files} files, {found.plans} plans, {found.cases} cases: {len(found.problems)} errors"
+            + (f", {len(found.traps)} traps" if found.traps else "")
         )
-    if found.problems:
+    if found.problems or found.traps:
         raise typer.Exit(ExitCode.BROKEN)
 
 
@@ -109,7 +118,10 @@ def diff(
 
 @app.command("publish")
 def publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
-    """Lint and test a folder of terms, then publish it to the books; nothing unless all is well."""
+    """Lint and test a folder of terms, then publish it to the books; nothing unless all is well.
+
+    Traps that `lint` tells are refused too, unless the plan accepts each by its name with the reason.
+    """
     from infra.plans import suite
     from schemas.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import plans
-from infra.cli.console import DAILY, Json, mendable_errors, out, print_json, warn
+from infra.cli.console import DAILY, ExitCode, Json, mendable_errors, out, print_json, warn
 
 app = typer.Typer(
     name="terms",
@@ -18,14 +18,21 @@ app = typer.Typer(
 
 @app.command("check")
 def check(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
-    """Check a folder of terms; every problem with its file and line."""
+    """Check a folder of terms; every problem with its file and line; exit 1 on traps that nobody accepted."""
+    from infra.plans.suite import read_cases
+    from infra.plans.traps import traps_of, without_shown
     from ingest.terms.folder import load_terms
 
     with mendable_errors():
         broker = load_terms(folder)
-    for warning in broker.warnings:
-        warn(warning)
-    out.print(f"{len(broker.records)} records, {len(broker.servers)} servers: no errors")
+        found = without_shown(broker.warnings, read_cases([folder]))
+    for finding in found:
+        trap = f"trap {finding.code}: " if finding.severity == "trap" else ""
+        warn(f"{finding.file}:{finding.line}: {trap}{finding.text}")
+    told = f", {len(traps)} traps" if (traps := traps_of(found)) else ""
+    out.print(f"{len(broker.records)} records, {len(broker.servers)} servers: no errors{told}")
+    if traps:
+        raise typer.Exit(ExitCode.BROKEN)
 
 
 @app.command("reference")

@@ -22,7 +22,7 @@ from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.market import SymbolDefined
 from commission.terms.partners import PartnerDefined
 from commission.terms.records import TermsRecord
-from infra.plans.cases import Case, ClientLine, DealLine, EventLine
+from infra.plans.case_lines import Case, ClientLine, DealLine, EventLine
 from ingest.terms.plan_file import DEMO_SERVER
 from schemas.wire import Record
 
@@ -54,7 +54,15 @@ def case_records(case: Case, terms: Sequence[TermsRecord]) -> tuple[list[Record]
         for event, month in zip(ends, months, strict=True)
     ]
     timed.sort(key=lambda entry: entry[:2])
-    return [*terms, *periods], [entry.record for entry in timed]
+    return [*terms, *_outside(periods, terms)], [entry.record for entry in timed]
+
+
+def _outside(periods: Iterable[PeriodDefined], terms: Iterable[TermsRecord]) -> Iterator[PeriodDefined]:
+    """The months before and after a calendar of the terms; within it, its own periods count."""
+    known = [record for record in terms if isinstance(record, PeriodDefined)]
+    for period in periods:
+        if all(period.ends_at <= own.starts_at or own.ends_at <= period.starts_at for own in known):
+            yield period
 
 
 def _server_of(terms: Iterable[TermsRecord]) -> str:

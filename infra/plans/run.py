@@ -10,7 +10,8 @@ from commission.ledger import balances
 from commission.money import EXACT, Money, plain
 from commission.outputs import Rejection, Transfer
 from commission.terms.records import TermsRecord
-from infra.plans.cases import Case, PlanCases
+from infra.plans.case_lines import Case
+from infra.plans.cases import PlanCases
 from infra.plans.records import case_records
 from schemas.dead_letters import DeadLetter
 from schemas.wire import Record
@@ -36,9 +37,13 @@ class Mismatch:
     got: str
     made_by: tuple[str, ...] = ()
 
+    @property
+    def told(self) -> str:
+        """The difference in one line."""
+        return f"{self.of}: expected {self.expected}, got {self.got}"
+
     def __str__(self) -> str:
-        head = f"{self.of}: expected {self.expected}, got {self.got}"
-        return "\n".join((head, *(f"    {row}" for row in self.made_by)))
+        return "\n".join((self.told, *(f"    {row}" for row in self.made_by)))
 
 
 @dataclass(frozen=True, slots=True)

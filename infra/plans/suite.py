@@ -11,13 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from commission.terms.plans import PlanDefined
-from commission.terms.records import TermsRecord
 from infra.connect.settings import prepared_kafka
 from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import CaseResult, run_file
+from infra.plans.traps import edges_missed, refuse_traps, without_shown
 from infra.show import new_table
 from ingest.publish.publisher import publish_terms
-from ingest.terms.folder import InvalidTerms, load_terms
+from ingest.terms.folder import Broker, InvalidTerms, load_terms
 from ingest.terms.yaml_page import Problem
 from schemas.errors import Unusable
 from schemas.settings import Settings
@@ -46,20 +46,25 @@ class Lint:
     plans: int
     cases: int
     problems: tuple[Problem, ...]
+    traps: tuple[Problem, ...]
+    """What pays more than is usually meant and nobody accepted; it is not published."""
     warnings: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
 
         def told(problems: tuple[Problem, ...]) -> list[dict[str, Any]]:
-            return [{"file": p.file, "line": p.line, "text": p.text} for p in problems]
+            return [{"file": p.file, "line": p.line, "code": p.code, "text": p.text} for p in problems]
 
         return {
             "files": self.files,
             "plans": self.plans,
             "cases": self.cases,
             "problems": told(self.problems),
+            "traps": told(self.traps),
             "warnings": told(self.warnings),
+            "notes": told(self.notes),
         }
 
 
@@ -71,30 +76,37 @@ def is_terms_folder(path: Path) -> bool:
 def lint(paths: Sequence[Path]) -> Lint:
     """Read everything under `paths`; collect every problem with its file and line."""
     problems: list[Problem] = []
-    warnings: list[Problem] = []
-    files = plans = cases = 0
-    for path, folder in _sources(paths, problems, warnings):
+    found: list[Problem] = []
+    read: list[PlanCases] = []
+    files = 0
+    for path, broker in _sources(paths, problems, found):
         files += 1
         try:
-            read = load_cases(path, folder)
+            read.append(load_cases(path, broker))
         except InvalidTerms as error:
             problems.extend(error.problems)
-        else:
-            plans += sum(isinstance(record, PlanDefined) for record in read.own)
-            cases += len(read.cases)
     if not files and not problems:
         raise NoPlans(_nothing(paths))
+    for file in read:
+        found += (*file.warnings, *edges_missed(file))
     # A folder of terms and each of its pages tell the same problem.
-    return Lint(files, plans, cases, tuple(dict.fromkeys(problems)), tuple(dict.fromkeys(warnings)))
+    found = without_shown(dict.fromkeys(found), read)
+    traps, warnings, notes = (
+        tuple(problem for problem in found if problem.severity == severity)
+        for severity in ("trap", "warning", "note")
+    )
+    plans = sum(isinstance(record, PlanDefined) for file in read for record in file.own)
+    cases = sum(len(file.cases) for file in read)
+    return Lint(files, plans, cases, tuple(dict.fromkeys(problems)), traps, warnings, notes)
 
 
 def read_cases(paths: Sequence[Path]) -> list[PlanCases]:
     """Every file with golden cases under `paths`; raise `InvalidTerms` with all problems."""
     problems: list[Problem] = []
     read: list[PlanCases] = []
-    for path, folder in _sources(paths, problems, []):
+    for path, broker in _sources(paths, problems, []):
         try:
-            read.append(load_cases(path, folder))
+            read.append(load_cases(path, broker))
         except InvalidTerms as error:
             problems.extend(error.problems)
     if problems:
@@ -177,16 +189,19 @@ def results_json(results: Sequence[CaseResult]) -> list[dict[str, Any]]:
 def publish(folder: Path, settings: Settings) -> tuple[int, int]:
     """Lint and test the folder, then publish its terms; how many cases passed, how many records went.
 
-    Nothing is published unless everything passed: a plan in the books counts from its `since` on.
+    Nothing is published unless everything passed and every trap is accepted by its name: a plan in the
+    books counts from its `since` on.
     """
     if not is_terms_folder(folder):
         told = f"{folder} has no {MARKER}; publish a folder of terms, such as examples/broker/terms"
         raise NoPlans(told)
     broker = load_terms(folder)
-    results = run_cases(read_cases([folder]), lambda _: None)
+    files = read_cases([folder])
+    results = run_cases(files, lambda _: None)
     if failures := list(failure_lines(results)):
         told = "nothing was published; correct the plans or what is expected of them, then publish again"
         raise NotPublishable("\n".join((*failures, told)))
+    refuse_traps(broker.warnings, files)
     kafka = prepared_kafka(settings)
     publish_terms(broker.records, kafka)
     return len(results), len(broker.records)
@@ -194,8 +209,8 @@ def publish(folder: Path, settings: Settings) -> tuple[int, int]:
 
 def _sources(
     paths: Sequence[Path], problems: list[Problem], warnings: list[Problem]
-) -> Iterator[tuple[Path, tuple[TermsRecord, ...]]]:
-    """Every file of plans, with the records of the folder of terms it lies in, if it does."""
+) -> Iterator[tuple[Path, Broker | None]]:
+    """Every file of plans, with the folder of terms it lies in, if it does."""
     for path in paths:
         if is_terms_folder(path):
             try:
@@ -205,11 +220,11 @@ def _sources(
                 continue
             warnings.extend(broker.warnings)
             pages = [page for pattern in PLAN_PAGES for page in sorted(path.glob(pattern))]
-            yield from ((page, broker.records) for page in pages)
+            yield from ((page, broker) for page in pages)
         elif path.is_dir():
-            yield from ((page, ()) for page in sorted(path.rglob("*.yaml"))[:MAX_FILES])
+            yield from ((page, None) for page in sorted(path.rglob("*.yaml"))[:MAX_FILES])
         else:
-            yield path, ()
+            yield path, None
 
 
 def _nothing(paths: Sequence[Path]) -> str:

@@ -58,7 +58,7 @@ def check_meaning(
     taken: set[Place],
     noise: set[str],
 ) -> None:
-    """Check the records together; errors go to `problems`, the rest to `warnings`.
+    """Check the records together; errors go to `problems`, the rest (warnings, traps, notes) to `warnings`.
 
     What lies at a place in `taken` or has a code in `noise` only follows from a problem already found.
     """
@@ -72,7 +72,8 @@ def check_meaning(
         place = _place_of(problem, by_subject)
         # A value that could not be read was replaced by a harmless one; what that leads to is no finding.
         if place not in taken and problem.code not in noise:
-            (problems if problem.severity == "error" else warnings).append(Problem(*place, problem.text))
+            told = Problem(*place, problem.text, problem.severity, problem.code, problem.plans)
+            (problems if problem.severity == "error" else warnings).append(told)
 
 
 def _place_of(problem: TermsProblem, by_subject: dict[Subject, LocatedRecord]) -> Place:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +21,8 @@ R = TypeVar("R", SymbolDefined, PlanDefined, PartnerDefined, RatePublished)
 
 DEMO_SERVER = "demo"
 """The server of the symbols in a self-contained file of plans."""
+OF_A_WHOLE_BROKER = ("idle_override", "no_average_spread", "uncovered_symbol")
+"""Warnings about what a broker's terms lack; a file for a few cases has no more than they need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +43,20 @@ class PlanFile(NamedTuple):
 
     plans: tuple[PlanDefined, ...]
     rest: BesidePlans
+    warnings: tuple[Problem, ...] = ()
 
 
-def load_plan_file(path: Path) -> PlanFile:
+def load_plan_file(path: Path, zone: tzinfo = UTC) -> PlanFile:
     """Read a file of plans with the symbols, partners and rates it names; raise `InvalidTerms`.
 
-    Times are UTC, the server is `demo`. The meaning is checked as in a terms folder.
+    Dates begin in `zone`, that of the folder of terms the file lies in; the server is `demo`. The meaning
+    is checked as in a terms folder.
     """
     problems: list[Problem] = []
     page = open_page(path, problems)
     if page is None:
         raise InvalidTerms(problems)
+    page.zone = zone
     top = read_top(page, "a file of plans", PLAN_FILE_KEYS, unlimited=("title", "source", "expect"))
     noise = {code for key in ("symbols", "partners") if key not in top for code in LACKING[f"{key}.yaml"]}
     symbols = [] if "symbols" not in top else read_symbols_of(page, DEMO_SERVER, top, "symbols")
@@ -63,10 +69,12 @@ def load_plan_file(path: Path) -> PlanFile:
         rates=_records(found, RatePublished),
         expect=Items(top.line_at("expect"), page.items(top, "expect")),
     )
-    check_meaning(found, problems, [], page.faulty, noise)
+    warnings: list[Problem] = []
+    check_meaning(found, problems, warnings, page.faulty, noise)
     if problems := [*page.problems, *problems]:
         raise InvalidTerms(sorted(set(problems), key=lambda problem: (problem.line, problem.text)))
-    return PlanFile(_records(found, PlanDefined), rest)
+    told = tuple(warning for warning in warnings if warning.code not in OF_A_WHOLE_BROKER)
+    return PlanFile(_records(found, PlanDefined), rest, told)
 
 
 def _records(found: Iterable[LocatedRecord], kind: type[R]) -> tuple[R, ...]:

@@ -24,20 +24,20 @@ from commission.terms.components import (
 )
 from commission.terms.market import SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
-from commission.terms.plans import Budget, Clawback, PlanDefined
+from commission.terms.plans import Accepted, Budget, Clawback, PlanDefined
 from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
 from ingest.terms import feeds
 from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
+from ingest.terms.keys import keys_of, required_keys
 from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
 from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.symbols import SYMBOL_NEEDED, SYMBOL_OPTIONAL
-from ingest.terms.yaml_values import keys_of, required_keys
 from schemas.plan_schema import docstrings
 
 PARTS = (
     *(Rate, When, Override, RankRates, Tiers, Band, Caps),
-    *(CpaAmount, LotFactor, Budget, Clawback),
+    *(CpaAmount, LotFactor, Budget, Clawback, Accepted),
 )
 OTHERS = (Cpa, Cpl, DepositShare, CohortBonus)
 HEAD = "| key | takes | default | example | |\n|---|---|---|---|---|"
@@ -210,6 +210,7 @@ TITLES: dict[type, str] = {
     DealComponent: "a component that pays for deals",
     CpaAmount: "an entry of amounts",
     LotFactor: "an entry of lot_factors",
+    Accepted: "an entry of accept",
     RankRates: "an entry of ranks",
     Band: "an entry of bands",
 }

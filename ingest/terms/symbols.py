@@ -3,10 +3,10 @@
 from typing import Any
 
 from commission.terms.market import SymbolDefined
+from ingest.terms.keys import keys_of
 from ingest.terms.located import LocatedRecord, read_record
 from ingest.terms.servers import BrokerServer
 from ingest.terms.yaml_page import Fields, Page, Text, read_top
-from ingest.terms.yaml_values import keys_of
 
 SYMBOL_NEEDED = ("class", "contract_size", "pip", "profit")
 SYMBOL_OPTIONAL = tuple(

@@ -13,6 +13,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from commission.terms.checks.published import Severity, meant
+from ingest.terms.hints import BACKSLASH, yaml_hint
+
+ESCAPED = frozenset("\a\b\t\n\v\f\r\x1b\0")
+"""What a letter behind a backslash becomes in double quotes."""
 MAX_FILE_BYTES = 8_000_000
 MAX_DEPTH = 20
 MAX_TEXT = 200
@@ -36,6 +41,11 @@ class Problem:
     file: str
     line: int
     text: str
+    severity: Severity = "error"
+    code: str = ""
+    """What kind of finding it is, of those of the checks; of a trap the name by which a plan accepts it."""
+    plans: tuple[str, ...] = ()
+    """Of a trap: the plans that may accept it."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.text}"
@@ -115,9 +125,8 @@ class Page:
         if _is_null(node):
             return None
         if limited and not _is_name(node.value):
-            self.fail(
-                _line(node), f"{what} must be 1 to {MAX_TEXT} printable characters without spaces around them"
-            )
+            told = f"{what} must be 1 to {MAX_TEXT} printable characters without spaces around them"
+            self.fail(_line(node), told + (f"; {BACKSLASH}" if set(node.value) & ESCAPED else ""))
             return Text.at(_line(node), f"?{_line(node)}")
         return Text.at(_line(node), node.value)
 
@@ -151,7 +160,8 @@ class Page:
             return Fields(line_of(value, line))
         if optional is not None:
             for key in [key for key in value if key not in (*required, *optional)]:
-                told = f"{what} has no key {key}; use {', '.join((*required, *optional))}"
+                known = (*required, *optional)
+                told = f"{what} has no key {key}; {meant(key, known)}use {', '.join(known)}"
                 self.fail(value.key_lines[key], told)
                 del value[key]
         for key in required:
@@ -238,7 +248,8 @@ def _compose(text: str) -> Node:
         raise _NotYaml(line, "this line has a control character; remove it") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        reason = "it is nested too deeply" if "depth" in str(error.problem) else error.problem
+        reason = "it is nested too deeply" if "depth" in str(error.problem) else str(error.problem)
+        reason += f"; {hint}" if (hint := yaml_hint(reason)) else ""
         raise _NotYaml(mark.line + 1 if mark else 1, f"this is not YAML as expected: {reason}") from None
     except (YAMLError, ValueError, AssertionError, AttributeError, IndexError, KeyError, TypeError) as error:
         # The parser gives up in these ways on some malformed directives, tags and escapes.

@@ -4,7 +4,7 @@ The short forms a person may write are opened into the long ones first, each by 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -13,11 +13,10 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 from pydantic import TypeAdapter, ValidationError
 
-from commission.terms.checks.published import numbered
-from commission.terms.components import Cpa, CpaAmount, Cpl
-from commission.terms.partners import ParentLink, PlanAssignment, StatusChange
-from commission.terms.plans import Budget
-from commission.terms.rates import Override, Rate
+from commission.terms.checks.published import meant, numbered
+from ingest.terms.hints import number_hint
+from ingest.terms.keys import keys_of, required_keys
+from ingest.terms.short_forms import OPENED, as_is
 from ingest.terms.yaml_page import (
     DECIMAL_HINT,
     FLAG_HINT,
@@ -35,7 +34,6 @@ from ingest.terms.yaml_page import (
     to_moment,
     to_whole,
 )
-from schemas.plan_schema import ALSO_REQUIRED, RENAMED
 
 T = TypeVar("T")
 
@@ -50,26 +48,6 @@ STEPS = {
     "id": "plan_id",
 }
 """Steps of a subject, as checks write them, whose field has another name."""
-
-
-@cache
-def keys_of(cls: type) -> dict[str, str]:
-    """The keys of a value in YAML and the field of each; required ones first."""
-    names = RENAMED.get(cls, {})
-    listed = sorted((f for f in fields(cls) if f.name != "type"), key=lambda f: not _is_required(cls, f))
-    return {names.get(f.name, f.name): f.name for f in listed}
-
-
-@cache
-def required_keys(cls: type) -> tuple[str, ...]:
-    """The keys that must be there."""
-    needed = {f.name for f in fields(cls) if _is_required(cls, f)}
-    return tuple(key for key, name in keys_of(cls).items() if name in needed)
-
-
-def _is_required(cls: type, field: Any) -> bool:
-    has_none = field.default is MISSING and field.default_factory is MISSING
-    return has_none or field.name in ALSO_REQUIRED.get(cls, ())
 
 
 def read_value(page: Page, cls: type[T], data: Any, label: str, line: int) -> tuple[T | None, Fields]:
@@ -114,7 +92,7 @@ def _shape(page: Page, value: Any, hint: Any, label: str, line: int) -> Any:
             return None
         kind = _kind_of(page, value, kinds, label, line)
         return None if kind is None else _shape(page, value, kind, label, line)
-    value = OPENED.get(hint, _as_is)(page, value, label)
+    value = OPENED.get(hint, as_is)(page, value, label)
     if get_origin(hint) is tuple:
         return _shape_items(page, value, get_args(hint)[0], label, line)
     if is_dataclass(hint) and isinstance(value, Fields):
@@ -134,7 +112,8 @@ def _kind_of(page: Page, value: Any, kinds: list[Any], label: str, line: int) ->
     elif "kind" not in value:
         page.fail(line, f"{label} needs the key kind: {', '.join(by_kind)}")
     elif str(value["kind"]) not in by_kind:
-        told = f"{label}: kind is {str(value['kind'])!r}; choose one of {', '.join(by_kind)}"
+        kind = str(value["kind"])
+        told = f"{label}: kind is {kind!r}; {meant(kind, by_kind)}choose one of {', '.join(by_kind)}"
         page.fail(value.line_at("kind"), told)
     else:
         return by_kind[str(value["kind"])]
@@ -208,91 +187,9 @@ def _shape_leaf(page: Page, value: Any, hint: Any, label: str, line: int) -> Any
     parse, told, bad = _LEAVES[hint]
     if (parsed := parse(page, value)) is not None:
         return parsed
-    page.fail(line, f"{label} is {str(value)!r}; {told}")
+    hint = number_hint(value) if hint is Decimal else ""
+    page.fail(line, f"{label} is {str(value)!r}; {hint or told}")
     return bad
-
-
-# Short forms
-
-
-def _as_is(_: Page, value: Any, __: str) -> Any:
-    return value
-
-
-def _open_rates(_: Page, value: Any, __: str) -> Any:
-    """`7`, `{EURUSD: 7}` and lists of these and of whole rates → a list of rates."""
-    if not isinstance(value, Items):
-        return value if value is None else Items(value.line, _open_rate(value))
-    return Items(value.line, [rate for item in value for rate in _open_rate(item)])
-
-
-def _open_rate(item: Any) -> list[Any]:
-    if isinstance(item, Text):
-        return [_rate("*", item, item.line, item.line)]
-    if isinstance(item, Fields) and not any(key in keys_of(Rate) for key in item):
-        return [_rate(match, item[match], item.line_at(match), item.key_lines[match]) for match in item]
-    return [item]
-
-
-def _rate(match: str, value: Any, line: int, key_line: int) -> Fields:
-    rate = Fields(line)
-    rate.put("value", value, line)
-    rate.put("match", Text.at(key_line, match), key_line)
-    return rate
-
-
-def _single(key: str) -> Callable[[Page, Any, str], Any]:
-    """A value alone is a mapping with one `key`."""
-
-    def opened(_: Page, value: Any, __: str) -> Any:
-        if not isinstance(value, Text):
-            return value
-        made = Fields(value.line)
-        made.put(key, value, value.line)
-        return made
-
-    return opened
-
-
-def _schedule(key: str) -> Callable[[Page, Any, str], Any]:
-    """A value alone holds from the beginning."""
-    single = _single(key)
-
-    def opened(page: Page, value: Any, label: str) -> Any:
-        return Items(value.line, [single(page, value, label)]) if isinstance(value, Text) else value
-
-    return opened
-
-
-def _open_amounts(page: Page, value: Any, label: str) -> Any:
-    """`amount: 400, min_deposit: 500` → one entry of `amounts`."""
-    short = [key for key in ("amount", "min_deposit") if isinstance(value, Fields) and key in value]
-    if not short:
-        return value
-    line = value.line_at(short[0])
-    if "amounts" in value:
-        page.fail(line, f"{label} has both {short[0]} and amounts; move it into an entry of amounts")
-    amount = Fields(line)
-    for key in short:
-        amount.put(key, value[key], value.key_lines[key])
-        del value[key]
-    if "amounts" not in value:
-        value.put("amounts", Items(line, [amount]), line)
-    return value
-
-
-OPENED: dict[Any, Callable[[Page, Any, str], Any]] = {
-    tuple[Rate, ...]: _open_rates,
-    tuple[ParentLink, ...]: _schedule("parent"),
-    tuple[PlanAssignment, ...]: _schedule("plan"),
-    tuple[StatusChange, ...]: _schedule("status"),
-    tuple[CpaAmount, ...]: _schedule("amount"),
-    Override: _single("mode"),
-    Budget: _single("share"),
-    Cpa: _open_amounts,
-    Cpl: _open_amounts,
-}
-"""By the type of a field: what opens its short forms."""
 
 
 # Into values
@@ -349,6 +246,7 @@ def _tell(page: Page, shaped: Fields, label: str, found: Any) -> None:
             line, path = line_of(data, line), f"{path}/{_name_of(data, str(step + 1))}"
     if found["type"] == "literal_error":
         options = found["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
-        page.fail(line, f"{path} is {str(found['input'])!r}; choose one of {options}")
+        word = str(found["input"])
+        page.fail(line, f"{path} is {word!r}; {meant(word, options.split(', '))}choose one of {options}")
     else:
         page.fail(line, f"{path} {_MESSAGES.get(found['type'], found['msg'])}")

@@ -8,21 +8,17 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from commission.terms.checks.lot import Static, worth_of_move, worth_of_rate
 from commission.terms.checks.published import Held, Published, TermsProblem
 from commission.terms.checks.rates import value_for
 from commission.terms.checks.sharing import by_kind
-from commission.terms.components import Component, PerLot, Pips, SpreadShare
+from commission.terms.components import Component, SpreadShare
 from commission.terms.market import SymbolDefined
 from commission.terms.plans import PlanDefined
-from commission.terms.rate_matching import lot_factor
-from commission.terms.rates import ONE, ZERO, Rate
+from commission.terms.rates import ZERO, Rate
 
 MAX_UPLINES = 1_000
 """Uplines that differ in what their IBs hold; of those beyond it nothing is said."""
-
-Static = PerLot | Pips | SpreadShare
-"""Components whose amount for a lot follows from the terms."""
-
 
 _Worths = dict[tuple[object, ...], dict[str, Decimal]]
 """By plan version, kind, depth, side and symbol: what it is worth by override mode."""
@@ -103,20 +99,8 @@ def _revenue(plan: PlanDefined, symbol: SymbolDefined, terms: Published) -> Deci
     return (
         None
         if pips is None
-        else terms.convert(_worth(pips * symbol.pip, symbol), symbol.profit_currency, plan.currency)
+        else terms.convert(worth_of_move(pips * symbol.pip, symbol), symbol.profit_currency, plan.currency)
     )
-
-
-def _worth(difference: Decimal, symbol: SymbolDefined) -> Decimal:
-    """What a price difference of one standard lot is worth, in the profit currency."""
-    if symbol.tick_size and symbol.tick_value:
-        return difference / symbol.tick_size * symbol.tick_value * _lots(symbol)
-    return difference * symbol.standard_contract_size
-
-
-def _lots(symbol: SymbolDefined) -> Decimal:
-    """One standard lot in lots of the server's symbol."""
-    return symbol.standard_contract_size / symbol.contract_size if symbol.contract_size else ONE
 
 
 def _paid_on(
@@ -190,7 +174,7 @@ def _by_mode(
     for component in components:
         if isinstance(component, Static) and component.entry in (side, "both") and held.plan is not None:
             rate = _best_rate(component, depth, ranks, symbol)
-            amount = rate * _measure(component, held.plan, symbol) * held.held.factor
+            amount = rate * worth_of_rate(component, held.plan, symbol) * held.held.factor
             if component.caps and component.caps.per_deal is not None and kind == "per_lot":
                 amount = min(amount, component.caps.per_deal)
             mode = component.override.mode
@@ -212,25 +196,3 @@ def _best_rate(component: Static, depth: int, ranks: frozenset[str], symbol: Sym
 
 def _value(rates: Sequence[Rate], symbol: SymbolDefined) -> Decimal:
     return value_for(rates, symbol) or ZERO
-
-
-def _measure(component: Static, plan: PlanDefined, symbol: SymbolDefined) -> Decimal:
-    match component:
-        case PerLot():
-            factor = lot_factor(plan.lot_factors, symbol, "")
-            return (ONE if component.standardised else _lots(symbol)) * (factor.factor if factor else ONE)
-        case Pips(unit="point"):
-            return _worth(ONE.scaleb(-symbol.digits), symbol) if symbol.digits is not None else ZERO
-        case Pips():
-            return _worth(symbol.pip, symbol)
-        case _:
-            return _worth(_spread_pips(component, symbol) * symbol.pip, symbol)
-
-
-def _spread_pips(component: SpreadShare, symbol: SymbolDefined) -> Decimal:
-    if component.basis == "markup":
-        pips = value_for(component.markup_pips, symbol)
-    else:
-        pips = value_for(component.average_pips, symbol) or symbol.average_pips
-    bounded = min(pips or ZERO, component.cap_pips) if component.cap_pips is not None else pips or ZERO
-    return bounded + component.plus_pips

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from commission.terms.checks.budget import check_budgets
-from commission.terms.checks.partners import check_conversions, check_partners, check_tree
+from commission.terms.checks.partners import check_conversions, check_letter_case, check_partners, check_tree
 from commission.terms.checks.plans import check_plans
 from commission.terms.checks.published import (
     Published,
@@ -11,7 +11,9 @@ from commission.terms.checks.published import (
     subject_of,
 )
 from commission.terms.checks.sharing import check_uplines
+from commission.terms.checks.slips import check_slips
 from commission.terms.checks.symbols import check_exchange, check_symbols
+from commission.terms.checks.traps import check_traps
 from commission.terms.records import TermsRecord
 
 
@@ -24,10 +26,13 @@ def check_terms(records: Iterable[TermsRecord]) -> tuple[TermsProblem, ...]:
         *check_exchange(terms),
         *check_plans(terms),
         *check_partners(terms),
+        *check_letter_case(terms),
         *check_tree(terms),
         *check_conversions(terms),
         *check_uplines(terms),
         *check_budgets(terms),
+        *check_slips(terms),
+        *check_traps(terms),
     )
 
 

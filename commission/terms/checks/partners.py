@@ -11,6 +11,7 @@ from commission.terms.checks.published import (
     check_currency,
     check_order,
     is_positive,
+    meant,
     some,
 )
 from commission.terms.checks.rates import covers
@@ -29,16 +30,30 @@ def check_partners(terms: Published) -> Iterator[TermsProblem]:
         for index, link in enumerate(partner.parents):
             if link.ib_id is not None and link.ib_id not in terms.partner_of:
                 text = (
-                    f"the parent {link.ib_id} of {partner.ib_id} is not an IB here; add it or correct the id"
+                    f"the parent {link.ib_id} of {partner.ib_id} is not an IB here; "
+                    f"{meant(link.ib_id, terms.partner_of)}add it or correct the id"
                 )
                 yield TermsProblem((*subject, "parent", str(index)), "unknown_parent", text)
         for index, held in enumerate(partner.schedule):
             if held.plan_id is not None and held.plan_id not in terms.versions_of:
-                text = f"the plan {held.plan_id} of {partner.ib_id} does not exist; add it or correct the id"
+                text = (
+                    f"the plan {held.plan_id} of {partner.ib_id} does not exist; "
+                    f"{meant(held.plan_id, terms.versions_of)}add it or correct the id"
+                )
                 yield TermsProblem((*subject, "plan", str(index)), "unknown_plan", text)
             if not is_positive(held.factor):
                 text = f"the factor of {partner.ib_id} is {held.factor}; it must be above 0"
                 yield TermsProblem((*subject, "plan", str(index), "factor"), "bad_factor", text)
+
+
+def check_letter_case(terms: Published) -> Iterator[TermsProblem]:
+    """Warn of IBs whose ids differ only by letter case: a person would take one for the other."""
+    first: dict[str, str] = {}
+    for subject, partner in terms.partners:
+        known = first.setdefault(partner.ib_id.casefold(), partner.ib_id)
+        if known != partner.ib_id:
+            text = f"{known} and {partner.ib_id} differ only by letter case; give one another id, or keep one"
+            yield TermsProblem(subject, "ib_case", text, "warning")
 
 
 def check_tree(terms: Published) -> Iterator[TermsProblem]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Literal, NamedTuple, TypeVar
 
 from commission.money import CENT_CURRENCIES, EXACT
@@ -22,6 +23,7 @@ NAMES_SHOWN = 5
 CENT = Decimal("0.01")
 
 Subject = tuple[str, ...]
+Severity = Literal["error", "trap", "warning", "note"]
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 
 
@@ -29,13 +31,16 @@ Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 class TermsProblem:
     """One finding. `subject` is a path to its place: `('partner', 'ib-north', 'parent', '0')`.
 
-    An error would stop deals or pay wrongly; a warning may be meant.
+    An error would stop deals or pay wrongly; a warning may be meant. A trap pays more than is usually
+    meant: nobody publishes it unless one of `plans` accepts it by its code. A note says how a plan reads.
     """
 
     subject: Subject
     code: str
     text: str
-    severity: Literal["error", "warning"] = "error"
+    severity: Severity = "error"
+    plans: tuple[str, ...] = ()
+    """Of a trap: the plans that may accept it."""
 
 
 def subject_of(record: TermsRecord) -> Subject:
@@ -207,3 +212,11 @@ def some(names: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     return ", ".join(names[:NAMES_SHOWN]) + more
+
+
+def meant(word: str, names: Iterable[str]) -> str:
+    """`did you mean entry? `, to be put before what to do; "" if no name is close."""
+    spelt = {name.casefold(): name for name in names if name != word}
+    close = get_close_matches(word.casefold(), spelt, n=1)
+    # People misspell within a word; one that begins otherwise is another word.
+    return f"did you mean {spelt[close[0]]}? " if close and close[0][:1] == word[:1].casefold() else ""

@@ -7,12 +7,14 @@ from decimal import Decimal
 from itertools import combinations
 
 from commission.terms.catalog import BEGINNING
-from commission.terms.checks.published import Published, Subject, TermsProblem, is_positive, numbered
+from commission.terms.checks.published import Published, Subject, TermsProblem, is_positive, meant, numbered
 from commission.terms.market import SymbolDefined
 from commission.terms.rate_matching import specificity
 from commission.terms.rates import Rate
 
 COUNTRY = re.compile(r"[A-Z]{2}")
+NOT_ISO = {"UK": "GB", "EL": "GR"}
+"""Codes in common use, and what a client's country is told as."""
 END = datetime.max.replace(tzinfo=UTC)
 Period = tuple[datetime, datetime]
 
@@ -50,15 +52,28 @@ def check_match(place: Subject, match: str, terms: Published) -> Iterator[TermsP
         text = f"{match!r} is no match; write a symbol, a prefix such as XAU*, class:forex or *"
         yield TermsProblem(place, "bad_match", text)
     elif match != "*" and all(specificity(match, symbol) is None for symbol in terms.canonicals):
-        text = f"no server has a symbol that {match} matches; correct it or add the symbol"
+        text = (
+            f"no server has a symbol that {match} matches; {_meant(match, terms)}correct it or add the symbol"
+        )
         yield TermsProblem(place, "unknown_symbol", text)
+
+
+def _meant(match: str, terms: Published) -> str:
+    classes = {f"class:{symbol.asset_class}" for symbol in terms.canonicals}
+    if f"class:{match}" in classes:
+        return f"did you mean class:{match}? "
+    return meant(match, classes | {symbol.canonical for symbol in terms.canonicals})
 
 
 def check_countries(place: Subject, countries: Iterable[str]) -> Iterator[TermsProblem]:
     """Find what is no country code."""
     for country in countries:
         if not COUNTRY.fullmatch(country):
-            text = f"{country!r} is no country; write two capitals, such as CY"
+            code = country.upper() if COUNTRY.fullmatch(country.upper()) else "two capitals, such as CY"
+            text = f"{country!r} is no country; write {code}"
+            yield TermsProblem(place, "bad_country", text)
+        elif country in NOT_ISO:
+            text = f"{country!r} is no code of ISO 3166, so it matches no client; write {NOT_ISO[country]}"
             yield TermsProblem(place, "bad_country", text)
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 from decimal import Decimal
 from itertools import groupby
 
-from commission.terms.checks.published import Held, Published, Subject, TermsProblem, is_share
+from commission.terms.checks.published import Held, Published, Subject, TermsProblem, is_share, meant
 from commission.terms.checks.rates import check_rates, value_for
 from commission.terms.components import Component, Cpa, DealComponent, Rebate
 from commission.terms.market import SymbolDefined
@@ -197,7 +197,7 @@ def _ranks(chain: Sequence[Held]) -> Iterator[Finding]:
                 has = f"has the rank {held.rank}" if held.rank else "has no rank"
                 text = (
                     f"{partner.ib_id} {has}, which {lowest.plan_id}/{component.name} does not list, "
-                    f"so it takes nothing there; use one of {', '.join(listed)}"
+                    f"so it takes nothing there; {meant(held.rank, listed)}use one of {', '.join(listed)}"
                 )
                 subject = ("partner", partner.ib_id, "plan")
                 key = (partner.ib_id, lowest.plan_id, component.name)

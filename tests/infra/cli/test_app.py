@@ -216,7 +216,13 @@ def test_help_imports_no_more_than_it_shows() -> None:
     loaded = set(shown.stdout.split())
     ours = {name for name in loaded if name.split(".")[0] in ROOMS}
     assert "infra.cli.reconcile" in ours
-    light = {"infra.local_kafka", "infra.local_kafka.errors", "infra.local_kafka.ports", "schemas.errors"}
+    light = {
+        "infra.local_kafka",
+        "infra.local_kafka.errors",
+        "infra.local_kafka.ports",
+        "infra.log_limit",
+        "schemas.errors",
+    }
     assert light | {"infra", "schemas"} == {name for name in ours if not name.startswith("infra.cli")}
     assert set() == loaded & {"pydantic", "psutil", "polars", "faust", "confluent_kafka", "fastapi", "httpx"}
 

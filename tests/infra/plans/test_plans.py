@@ -16,7 +16,11 @@ SPLIT = EXAMPLES / "plans" / "14-brokeret-split.yaml"
 
 
 def ibflow(*arguments: str | Path, **environment: str) -> Result:
-    return CliRunner().invoke(app, ["plans", *(str(argument) for argument in arguments)], env=environment)
+    return invoke("plans", *arguments, **environment)
+
+
+def invoke(*arguments: str | Path, **environment: str) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
 
 
 def changed(path: Path, folder: Path, *pairs: tuple[str, str]) -> Path:
@@ -37,8 +41,9 @@ def line_of(path: Path, text: str) -> int:
 def test_lint_finds_nothing_in_the_examples() -> None:
     """Files that stand by themselves and a folder of terms, in one go; exit 0."""
     result = ibflow("lint", EXAMPLES / "plans", TERMS)
-    assert 0 == result.exit_code
+    assert (0, "") == (result.exit_code, result.stderr)
     assert "0 errors" in result.stdout
+    assert "traps" not in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,82 @@ def test_lint_for_machines(tmp_path: Path) -> None:
     problem = found["problems"][0]
     assert (str(path), line_of(path, "mode: slit")) == (problem["file"], problem["line"])
     assert "slit" in problem["text"]
+
+
+BOTH = """\
+plan:
+  id: p
+  version: 1
+  currency: USD
+  components:
+    - {kind: per_lot, name: lots, entry: both, rates: 7}
+symbols:
+  EURUSD: {class: forex, contract_size: 100000, pip: 0.0001, profit: USD, base: EUR, digits: 5}
+partners:
+  - {id: ib-a, name: A, currency: USD, plan: p}
+expect:
+  - case: a round turn
+    deals: [1 buy 1 EURUSD in at=2026-09-03, 2 sell 1 EURUSD out at=2026-09-04]
+    pays: {ib-a: 7 USD}
+"""
+
+
+def test_lint_tells_a_trap_until_a_golden_case_shows_that_it_is_meant(tmp_path: Path) -> None:
+    """7 at opening and 7 at closing are 14: a case that expects 7 shows the trap, one of 14 the plan."""
+    path = tmp_path / "both.yaml"
+    path.write_text(BOTH)
+    result = ibflow("lint", path)
+    assert 1 == result.exit_code
+    assert f"{path}:6: trap both_sides: lots counts both sides: 1 lot of EURUSD" in result.stderr
+    assert "opened and closed pays 14.00 USD" in result.stderr
+    assert "0 errors, 1 traps" in result.stdout
+    (found,) = json.loads(ibflow("lint", path, "--json").stdout)["traps"]
+    assert ("both_sides", 6) == (found["code"], found["line"])
+    path.write_text(BOTH.replace("ib-a: 7", "ib-a: 14"))
+    assert (0, "") == ((result := ibflow("lint", path)).exit_code, result.stderr)
+    # A case that only opens shows nothing of the round turn.
+    path.write_text(BOTH.replace(", 2 sell 1 EURUSD out at=2026-09-04", ""))
+    assert 1 == ibflow("lint", path).exit_code
+
+
+def test_lint_tells_an_edge_that_a_failing_case_stands_on(tmp_path: Path) -> None:
+    """50 lots reach the band from 50: 300 and not 250; an edge that a case expects so is sound."""
+    tiers = "rates: 5, tiers: {by: lots, bands: [{from: 50, rates: 6}]}"
+    slab = BOTH.replace("entry: both, rates: 7", tiers).replace(" 1 EURUSD", " 50 EURUSD")
+    path = tmp_path / "slab.yaml"
+    path.write_text(slab.replace("ib-a: 7", "ib-a: 250"))
+    result = ibflow("lint", path)
+    assert 1 == result.exit_code
+    assert f"{path}:12: trap band_edge: 'a round turn' trades exactly 50 lots" in result.stderr
+    assert "ib-a: expected 250 USD, got 300 USD" in result.stderr
+    assert "write from: 51" in result.stderr
+    path.write_text(slab.replace("ib-a: 7", "ib-a: 300"))
+    result = ibflow("lint", path)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert "50 lots of EURUSD pay 300.00 USD, not 250.00 USD (note)" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["plans", "terms"])
+def test_publish_refuses_a_trap_that_nobody_accepted(command: str, tmp_path: Path) -> None:
+    """Gold paid twice is not published; accepted by its name it goes as far as Kafka."""
+    folder = shutil.copytree(TERMS, tmp_path / "terms")
+    plan = (
+        "  - {id: twice, version: 1, currency: USD, ACCEPT components: "
+        "[{kind: per_lot, name: all, rates: 5}, {kind: per_lot, name: gold, rates: {XAUUSD: 10}}]}\n"
+    )
+    text = (folder / "plans.yaml").read_text()
+    accept = "accept: [{trap: overlap, because: gold is promoted}],"
+    for said, exit_code, told in (
+        ("", 2, "1 lot of XAUUSD pays 15.00 USD"),
+        (accept, 3, "ibflow kafka start"),
+    ):
+        written = text.replace("plans:\n", f"plans:\n{plan.replace('ACCEPT', said)}", 1)
+        (folder / "plans.yaml").write_text(written)
+        result = invoke(command, "publish", folder, IBFLOW_DATA_DIR=str(tmp_path), IBFLOW_KAFKA="")
+        assert (exit_code, True) == (result.exit_code, told in result.stderr), result.stderr
+        assert ("nothing was published" in result.stderr) == (not said)
+        checked = invoke("terms", "check", folder)
+        assert (int(not said), True) == (checked.exit_code, "pays 15.00 USD" in checked.stderr)
 
 
 def test_lint_of_an_empty_folder_says_what_to_give(tmp_path: Path) -> None:
@@ -236,3 +317,57 @@ def test_each_command_explains_itself(command: str) -> None:
     """`--help` answers without reading anything."""
     result = ibflow(command, "--help")
     assert (0, True) == (result.exit_code, "Usage" in result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("EURUSD in", "EURUSDD in", "deal 1: no symbol EURUSDD; did you mean EURUSD? there are EURUSD"),
+        ("ib-a: 7 USD}", "ib-a: 7}", "7 has no currency; write 7 USD or whichever it is"),
+        ("1 buy 1 EURUSD", "1 long 1 EURUSD", "'long' is none; write buy or sell"),
+        ("[1 buy 1 EURUSD in at=2026-09-03,", "['1 buy 1,5 EURUSD in',", "'1,5' is no number; write 1.5"),
+        ("pays: {ib-a: 7 USD}", "payes: {ib-a: 7 USD}", "payes: there is no such key; did you mean pays?"),
+        ("pays: {ib-a: 7 USD}", "payes: {}", "pays: this key is needed; write {} where nobody is paid"),
+        ("7 USD}", "7 USD}\n    paid_by_deal: {9: 0 USD}", "paid_by_deal: no deal 9; there are 1, 2"),
+        ("7 USD}", "7 USD}\n    rejects: {1: no_such_code}", "no reason no_such_code"),
+        ("7 USD}", "7 USD}\n    rejects: {8: no_rate}", "rejects: no deal 8"),
+        ("7 USD}", "7 USD}\n    balances: {'ib:ib-b:pending': 0 USD}", "no partner ib-b; did you mean ib-a?"),
+        (
+            "7 USD}",
+            "7 USD}\n    pays_by_component: {ib-a: {lotz: 0 USD}}",
+            "no component lotz; did you mean lots?",
+        ),
+    ],
+)
+def test_lint_finds_names_of_cases_that_are_not_there(old: str, new: str, told: str, tmp_path: Path) -> None:
+    """A name that nothing has would be expected in vain; each is told with what there is."""
+    path = tmp_path / "case.yaml"
+    assert old in BOTH
+    path.write_text(BOTH.replace("entry: both", "entry: out").replace(old, new, 1))
+    result = ibflow("lint", path)
+    assert 1 == result.exit_code
+    assert told in result.stderr
+
+
+@pytest.mark.parametrize(("broker", "paid"), [("Europe/Nicosia", "6"), ("UTC", "5")])
+def test_cases_of_a_folder_count_days_as_the_broker_does(broker: str, paid: str, tmp_path: Path) -> None:
+    """15 September begins at 21:00 UTC of the 14th in Nicosia: a deal of 22:00 has the new version."""
+    (tmp_path / "broker.yaml").write_text(
+        f"calendar: {{zone: {broker}, period: month, from: 2026-08, to: 2027-03}}\n"
+        "servers:\n  live: {platform: mt5, timezone: UTC, margin_mode: hedging}\n"
+    )
+    (tmp_path / "symbols.yaml").write_text(
+        "symbols:\n  live:\n"
+        "    EURUSD: {class: forex, contract_size: 100000, pip: 0.0001, profit: USD, base: EUR, digits: 5}\n"
+    )
+    (tmp_path / "partners.yaml").write_text("partners:\n  - {id: ib-a, name: A, currency: USD, plan: lots}\n")
+    lots = "currency: USD, components: [{kind: per_lot, name: lots, rates: "
+    (tmp_path / "plans.yaml").write_text(
+        f"plans:\n  - {{id: lots, version: 1, {lots}5}}]}}\n"
+        f"  - {{id: lots, version: 2, since: 2026-09-15, {lots}6}}]}}\n"
+        "expect:\n  - case: late on 14 September by UTC\n"
+        "    deals: [1 buy 1 EURUSD in at=2026-09-10, 2 sell 1 EURUSD out at=2026-09-14T22:00Z]\n"
+        f"    pays: {{ib-a: {paid} USD}}\n"
+    )
+    result = ibflow("test", tmp_path)
+    assert (0, True) == (result.exit_code, "1 of 1 cases passed" in result.stdout)

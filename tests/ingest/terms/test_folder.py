@@ -204,6 +204,8 @@ def test_warnings_come_with_the_broker(tmp_path: Path) -> None:
         ("rate.yml", 1, "this file is not read; the ter"),
         ("plans.yaml", 7, "no average_pips for EURUSD: th"),
         ("partners.yaml", 2, "by per_lot, silver of ib-maste"),
+        ("plans.yaml", 6, "fx counts both sides: 1 lot of"),
+        ("plans.yaml", 15, "fx counts both sides: 1 lot of"),
     ]
 
 
@@ -223,7 +225,7 @@ CASES = [
     ("broker", "platform: mt5", "platform: mt5, close_reopen: [us*]", 3, "leave close_reopen out"),
     ("broker", "currency: EUR", "currency: eur", 4, "is 'eur'; that is no currency"),
     ("broker", "platform: mt4, ", "", 4, "needs the key platform"),
-    ("broker", "platform: mt4", "platfrom: mt4", 4, "has no key platfrom; use platform, timezone"),
+    ("broker", "platform: mt4", "platfrom: mt4", 4, "has no key platfrom; did you mean platform? use"),
     ("broker", "  real:", "  live:", 4, "servers has the key live twice"),
     ("broker", "  real:", "  a/b:", 4, "without `/` and `|`"),
     # symbols.yaml
@@ -238,7 +240,7 @@ CASES = [
     ("symbols", "    XAUUSD:", "    eurusd:", 6, "differ only by letter case but not in meaning"),
     ("symbols", "canonical: EURUSD, class: forex", "canonical: EURUSD, class: fx", 4, "but class forex as"),
     # plans.yaml
-    ("plans", "kind: cpa", "kind: cpx", 8, "kind is 'cpx'; choose one of per_lot, turnover"),
+    ("plans", "kind: cpa", "kind: cpx", 8, "kind is 'cpx'; did you mean cpl? choose one of per_lot"),
     ("plans", "kind: cpa, ", "", 8, "needs the key kind"),
     ("plans", "min_lots: 3", "rates: {}", 8, "has no key rates"),
     ("plans", "name: cpa", "name: fx", 8, "gold has two components named fx"),
@@ -271,7 +273,7 @@ CASES = [
     ("partners", "kyc: approved", "kyc: yes", 2, "choose one of pending, approved, rejected, revoked"),
     ("partners", "currency: EUR", "currency: Euro", 5, "'Euro' is no currency"),
     ("partners", "currency: EUR", "currency: CHF", 2, "settled in USD, ib-master in CHF, and no rate leads"),
-    ("partners", "    plan:\n", "    plan:\n      - gold\n", 8, "must be a mapping"),
+    ("partners", "    plan:\n", "    plan:\n      - gold\n", 8, "plan lists gold; one plan holds at a time"),
     # rates.yaml
     ("rates", "EUR/USD: 1.0850", "EURUSD: 1.0850", 2, "EURUSD names no two currencies"),
     ("rates", "1.0850", "1.08e0", 2, "write a plain decimal number"),

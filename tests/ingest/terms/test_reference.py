@@ -16,12 +16,13 @@ from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, PARTNER, RATES, SERVER
 from ingest.terms.feeds import SqlFeed, WebFeed
 from ingest.terms.folder import load_terms
+from ingest.terms.keys import keys_of, required_keys
 from ingest.terms.partners import open_partner
 from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
 from ingest.terms.reference import OTHERS, PARTS, example_of, reference, title_of
 from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.yaml_page import open_page
-from ingest.terms.yaml_values import keys_of, read_value, required_keys
+from ingest.terms.yaml_values import read_value
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "terms-reference.md"

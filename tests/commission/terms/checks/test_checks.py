@@ -392,7 +392,7 @@ GOLD = PlanDefined(
             average_pips=(Rate(match="*", value=Decimal("1.2")),),
             cap_pips=Decimal(20),
         ),
-        Cpa(name="cpa", amounts=(CpaAmount(amount=Decimal(400)),)),
+        Cpa(name="cpa", amounts=(CpaAmount(amount=Decimal(400)),), min_trades=1),
     ),
 )
 SILVER = PlanDefined(
@@ -403,7 +403,7 @@ SILVER = PlanDefined(
         PerLot(
             name="fx", rates=(Rate(match="class:forex", value=Decimal(5)), Rate(match="*", value=Decimal(1)))
         ),
-        Cpa(name="cpa", amounts=(CpaAmount(amount=Decimal(300)),)),
+        Cpa(name="cpa", amounts=(CpaAmount(amount=Decimal(300)),), min_trades=1),
     ),
 )
 SOUND: tuple[TermsRecord, ...] = (
