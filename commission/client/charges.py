@@ -29,7 +29,7 @@ def rate_charge(
     earned: list[Earned] = []
     shared = chain._replace(sharings=chain.charges, rebates=(), is_simple=False)
     for name, charge in allocated(amount, traded).items():
-        symbol = terms.symbol(deal.server, name)
+        symbol = terms.symbol(deal.server, name, deal.occurred_at)
         if symbol is None:
             continue  # its deals wait for the symbol as well
         lots = Decimal(traded[name]).scaleb(-8)

@@ -63,7 +63,7 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
     key, where = keys.deal(client.client_id, deal.deal_key), keys.position(client.client_id, deal)
     state = replace(known, revision=deal.revision, replaced=replaced_by(known, deal), position=where)
     before, fill = position_at(draft, where), fill_of(deal, deal.deal_key)
-    position = with_fill(before, fill)
+    position = with_fill(before, fill, terms.rescales_of(deal.server, deal.symbol))
     opened_e8 = deal.volume_e8 if deal.entry == "in" else known.opened_e8
     booking = resumed(state, key, deal, opened_e8, deal.volume_e8 - opened_e8)
     _tell_others(draft, known, deal)
@@ -72,11 +72,11 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
         client = rate_deal(draft, client, booking, terms, position)
     else:
         draft.put(key, state)
-        keep_position(draft, where, position, keep=terms.looks_back)
-        symbol = terms.symbol(deal.server, deal.symbol)
+        keep_position(draft, where, position, deal, terms)
+        symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
         if symbol is not None and draft.get(keys.closing(client.client_id, deal.deal_key)) is not None:
             look_back(draft, client, booking, terms, is_asked=True)
-            part = part_of(client, booking, symbol, position)
+            part = part_of(client, booking, symbol, position, terms)
             client = count_trade(draft, client, part, terms)
     if position.fills[-1] is not fill:
         client = rerate_closings(draft, client, deal.deal_key, where, before, terms)

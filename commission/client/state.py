@@ -188,6 +188,13 @@ class Fill(NamedTuple):
     spread: Decimal | None = None
     opens: bool = True
     """False for a closing deal: what it finds nothing to close for opens nothing."""
+    counted_at: datetime | None = None
+    """Of added-up openings: the time of whose lots the volume is; else it is that of the deal."""
+
+    @property
+    def lots_at(self) -> datetime:
+        """The time of whose lots the volume is."""
+        return self.counted_at or self.at
 
 
 class Position(NamedTuple):

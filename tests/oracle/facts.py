@@ -80,7 +80,7 @@ class Facts:
         """Sort the records by kind; the last revision of a deal is the deal."""
         self.plans: dict[tuple[str, int], PlanDefined] = {}
         self.partners: dict[str, PartnerDefined] = {}
-        self.symbols: dict[tuple[str, str], SymbolDefined] = {}
+        self.symbols: dict[tuple[str, str, datetime | None], SymbolDefined] = {}
         self.periods: dict[str, PeriodDefined] = {}
         self.rates: list[RatePublished] = []
         self.deals: dict[str, Deal] = {}
@@ -94,7 +94,7 @@ class Facts:
                 case PartnerDefined():
                     self.partners[record.ib_id] = record
                 case SymbolDefined():
-                    self.symbols[record.server, record.symbol] = record
+                    self.symbols[record.server, record.symbol, record.since] = record
                 case PeriodDefined():
                     self.periods[record.period] = record
                 case RatePublished():
@@ -214,11 +214,20 @@ class Facts:
         return chain
 
     def symbol(self, deal: Deal) -> SymbolDefined:
-        """What the server's symbol means."""
-        found = self.symbols.get((deal.server, deal.symbol))
-        if found is None:
+        """What the server's symbol meant at the deal."""
+        begun = [
+            known
+            for known in self.meanings(deal)
+            if known.since is None or known.since <= deal.occurred_at
+        ]
+        if not begun:
             raise Waits(f"unknown symbol {deal.symbol}")
-        return found
+        return begun[-1]
+
+    def meanings(self, deal: Deal) -> list[SymbolDefined]:
+        """Everything the symbol ever meant, oldest first."""
+        known = [s for s in self.symbols.values() if (s.server, s.symbol) == (deal.server, deal.symbol)]
+        return sorted(known, key=lambda s: (s.since is not None, s.since))
 
     def period(self, time: datetime) -> PeriodDefined:
         """The statement period of a time."""

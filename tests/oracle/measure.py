@@ -1,6 +1,8 @@
 """What one component of a plan makes of one deal: which slices count, what they measure, the gross."""
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 
 from commission.events import ClientRegistered, Deal
@@ -43,11 +45,13 @@ class Slice:
     part: str
     lots: Fraction
     opening: Deal | None = None
+    """At the price, bid and ask that keep its worth, where its symbol was rescaled since."""
 
 
 def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
     """Replay the position, first in first out, up to the deal."""
     queue: list[tuple[Deal, Fraction]] = []
+    before = wanted.occurred_at
     for deal in facts.in_time:
         if deal.kind != "trade" or (deal.account_key, deal.position_id) != (
             wanted.account_key,
@@ -57,6 +61,8 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
         if facts.client_id(deal) != facts.client_id(wanted):
             continue
         lots = Fraction(deal.volume_e8, E8)
+        queue = [rescaled(facts, opening, rest, before, deal) for opening, rest in queue]
+        before = deal.occurred_at
         there = sum((rest for _, rest in queue), Fraction(0))
         closing = {"in": Fraction(0), "inout": there}.get(deal.entry or "in", lots)
         if deal.entry == "inout" and deal.volume_closed_e8 is not None:
@@ -70,6 +76,21 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
         if deal is wanted:
             return slices
     return []
+
+
+def rescaled(
+    facts: Facts, opening: Deal, lots: Fraction, before: datetime, deal: Deal
+) -> tuple[Deal, Fraction]:
+    """What is open of an opening after every split since the deal before: in value it is the same."""
+    meanings = facts.meanings(deal)
+    for old, new in itertools.pairwise(meanings):
+        if new.since is None or new.rescale is None or not before < new.since <= deal.occurred_at:
+            continue
+        lots *= fraction(new.rescale)
+        cheaper = new.rescale * new.contract_size / old.contract_size
+        quotes = {name: getattr(opening, name) for name in ("price", "bid", "ask")}
+        opening = replace(opening, **{n: None if q is None else q / cheaper for n, q in quotes.items()})
+    return opening, lots
 
 
 def closed(
