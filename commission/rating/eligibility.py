@@ -75,7 +75,11 @@ def _refusal(when: When, plan: PlanDefined, part: Part) -> Reason | None:
         (when.result == "profit" and deal.profit <= 0, "result_not_paid", f"profit {deal.profit}"),
         (when.result == "loss" and deal.profit >= 0, "result_not_paid", f"profit {deal.profit}"),
         (when.reasons and deal.reason not in when.reasons, "reason_not_paid", f"reason `{deal.reason}`"),
-        (when.groups and not _in_any(when.groups, deal.group), "group_not_paid", f"group `{deal.group}`"),
+        (
+            when.groups and not is_in_group(",".join(when.groups), deal.group),
+            "group_not_paid",
+            f"group `{deal.group}`",
+        ),
         (
             not is_in_market(when.countries, when.countries_not, trait.country),
             "country_not_paid",
@@ -101,10 +105,6 @@ def _refusal(when: When, plan: PlanDefined, part: Part) -> Reason | None:
 def is_in_market(countries: Sequence[str], countries_not: Sequence[str], country: str) -> bool:
     """Whether a client's country is among those wanted and not among those excluded."""
     return (not countries or country in countries) and country not in countries_not
-
-
-def _in_any(patterns: Sequence[str], group: str) -> bool:
-    return any(is_in_group(pattern, group) for pattern in patterns)
 
 
 def _kept(whens: Sequence[When], part: Part, closed: Decimal) -> Decimal | Reason:

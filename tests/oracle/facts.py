@@ -216,9 +216,7 @@ class Facts:
     def symbol(self, deal: Deal) -> SymbolDefined:
         """What the server's symbol meant at the deal."""
         begun = [
-            known
-            for known in self.meanings(deal)
-            if known.since is None or known.since <= deal.occurred_at
+            known for known in self.meanings(deal) if known.since is None or known.since <= deal.occurred_at
         ]
         if not begun:
             raise Waits(f"unknown symbol {deal.symbol}")
@@ -286,9 +284,29 @@ class Subject:
     time: datetime
 
 
-def group_fits(pattern: str, group: str) -> bool:
-    """Exactly, or by prefix."""
-    return group.startswith(pattern[:-1]) if pattern.endswith("*") else group == pattern
+def group_fits(mask: str, group: str) -> bool:
+    """Some part of the mask fits, and none that begins with `!`."""
+    parts = [part.strip().lower() for part in mask.split(",")]
+    if any(part[0] == "!" and part_fits(part[1:], group.lower()) for part in parts):
+        return False
+    return any(part_fits(part, group.lower()) for part in parts)
+
+
+def part_fits(part: str, group: str) -> bool:
+    """Letter by letter; `*` is any number of letters, `?` is one."""
+    if not part:
+        return not group
+    if part[0] == "*":
+        return any(part_fits(part[1:], group[n:]) for n in range(len(group) + 1))
+    return bool(group) and part[0] in ("?", group[0]) and part_fits(part[1:], group[1:])
+
+
+def group_closeness(mask: str, group: str) -> tuple[int, int, int]:
+    """Of the parts that fit the closest: in full, then by letters, then by `?`."""
+    fitting = [p.strip() for p in mask.split(",") if part_fits(p.strip().lower(), group.lower())]
+    return max(
+        (int(not set(p) & set("*?")), len(p) - p.count("*") - p.count("?"), p.count("?")) for p in fitting
+    )
 
 
 def symbol_fits(match: str, subject: Subject) -> bool:
@@ -331,7 +349,7 @@ def best(rates: Iterable[Rate], subject: Subject) -> Fraction | None:
 
     def specificity(rate: Rate) -> tuple[Any, ...]:
         dated = rate.since is not None or rate.until is not None
-        group = (0, (0, 0)) if rate.group == "" else (1, length(rate.group))
+        group = (0, (0, 0, 0)) if rate.group == "" else (1, group_closeness(rate.group, subject.group))
         return (
             rate.client != "",
             rate.login != "",

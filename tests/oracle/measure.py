@@ -30,8 +30,8 @@ from tests.oracle.facts import (
     Waits,
     best,
     fraction,
+    group_closeness,
     group_fits,
-    length,
     rounded,
     symbol_fits,
     symbol_specificity,
@@ -176,7 +176,7 @@ def deal_fits(when: When, case: Case) -> bool:
         (not when.sides or deal.side in when.sides)
         and {"any": True, "profit": deal.profit > 0, "loss": deal.profit < 0}[when.result]
         and (not when.reasons or deal.reason in when.reasons)
-        and (not when.groups or any(group_fits(pattern, deal.group) for pattern in when.groups))
+        and (not when.groups or group_fits(",".join(when.groups), deal.group))
         and country_fits(when.countries, when.countries_not, when.channels, client)
         and (not when.charged or deal.commission < 0)
         and (when.negative_balance or deal.balance is None or deal.balance >= 0)
@@ -298,7 +298,11 @@ def lot_factor(plan: PlanDefined, subject: Subject) -> Fraction:
         return Fraction(1)
     chosen = max(
         fitting,
-        key=lambda f: (f.group != "", length(f.group) if f.group else (0, 0), symbol_specificity(f.match)),
+        key=lambda f: (
+            f.group != "",
+            group_closeness(f.group, subject.group) if f.group else (0, 0, 0),
+            symbol_specificity(f.match),
+        ),
     )
     return fraction(chosen.factor)
 

@@ -114,6 +114,9 @@ def random_table(dice: Dice, topic: str, grid: tuple[str, str, str], clients: li
             {"login": f"{SERVER}/2", "group": "real\\*"},
             {"client": pick(rng, clients)},
         ]
+        if "group_masks" in dice.features:
+            masks = ("*\\std,!cent*", "Real\\EC?", "REAL\\STD,cent\\*")
+            details += [{"group": mask} for mask in masks]
         places += [{"match": pick(rng, matches), **d} for d in details if rng.random() < 0.3]
         variants = []
         for place in places:
@@ -264,6 +267,7 @@ def random_when(rng: Random, *, slices: bool) -> When:
         {"result": pick(rng, ("profit", "loss"))},
         {"reasons": tuple(rng.sample(REASONS, 2))},
         {"groups": ("real\\*",)},
+        {"groups": ("Real\\*", "cent*", "!*gold")},
         {"countries": tuple(rng.sample(COUNTRIES, 2))},
         {"countries_not": (pick(rng, COUNTRIES),)},
         {"channels": (pick(rng, CHANNELS),)},

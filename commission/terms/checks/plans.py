@@ -16,7 +16,14 @@ from commission.terms.checks.published import (
     numbered,
     some,
 )
-from commission.terms.checks.rates import check_averages, check_countries, check_match, check_rates, covers
+from commission.terms.checks.rates import (
+    check_averages,
+    check_countries,
+    check_groups,
+    check_match,
+    check_rates,
+    covers,
+)
 from commission.terms.checks.sharing import check_override
 from commission.terms.components import (
     AnyDealComponent,
@@ -158,6 +165,8 @@ def _all_rates(component: DealComponent) -> Iterator[Rate]:
 def _check_when(place: Subject, when: When) -> Iterator[TermsProblem]:
     yield from check_countries((*place, "countries"), when.countries)
     yield from check_countries((*place, "countries_not"), when.countries_not)
+    if when.groups:
+        yield from check_groups((*place, "groups"), when.groups)
     least = (("min_holding_s", when.min_holding_s, 0), ("min_pips", when.min_pips, 0))
     yield from _check_least(place, "bad_condition", least)
     yield from _check_both_lists(place, when.countries, when.countries_not)
