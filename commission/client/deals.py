@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from commission.client import hedging, keys
 from commission.client.accruals import post, reverse
-from commission.client.charges import rate_charge, with_volume
+from commission.client.charges import after_charge, charged_volumes, rate_charge, with_volume
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.milestones import milestone
@@ -495,11 +495,12 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
     key = keys.volumes(client.client_id, deal.account_key)
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
     volumes: Volumes = draft.get(key) or Volumes()
-    earned = rate_charge(deal, trait, volumes, chain, terms)
+    traded = charged_volumes(deal, volumes)
+    earned = rate_charge(deal, trait, traded, chain, terms)
     if not earned:
         return None
-    booking.charged = dict(volumes.lots_e8)
-    draft.put(key, Volumes())
+    booking.charged = dict(traded)
+    draft.put(key, after_charge(deal, volumes))
     client = _post(draft, client, booking, Rated(earned, ()), chain, None)
     draft.put(booking.key, booking.to_state())
     return client

@@ -32,7 +32,7 @@ from commission.client.deals import (
 )
 from commission.client.kyc_gate import is_forfeited, is_lost
 from commission.client.placing import at_known_position
-from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted, Volumes
+from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted
 from commission.client.tallies import added, cohort_tallies, is_empty, send, tally, withdraw
 from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
@@ -209,7 +209,7 @@ def _charge_brings(
         )
         return Reason("charge_unknown", text, waits=True)
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    earned = rate_charge(deal, trait, Volumes(lots_e8=state.charged), chain, terms)
+    earned = rate_charge(deal, trait, state.charged, chain, terms)
     return RatingOutcome(earned, path=chain.path, reason=refusal)
 
 

@@ -224,6 +224,8 @@ class Volumes:
     """What an account traded since its last commission charge: server's symbol → 1e-8 lots."""
 
     lots_e8: dict[str, int] = field(default_factory=dict)
+    charged_e8: dict[str, int] = field(default_factory=dict)
+    """What the last charge was for: a refund takes back from these symbols."""
 
 
 @value

@@ -226,18 +226,30 @@ def counted(component: DealComponent, plan: PlanDefined, case: Case) -> list[Sli
     deal, whens = case.deal, (plan.when, component.when)
     if deal.is_service or deal.kind != "trade" or not all(deal_fits(when, case) for when in whens):
         return []
-    if deal.entry == "out_by" and component.entry != "out":
+    is_of_charges = isinstance(component, CommissionShare) or commission_is_apart(component)
+    entry = "both" if commission_is_apart(component) and deal.commission + deal.fee else component.entry
+    if deal.entry == "out_by" and entry != "out" and not (is_of_charges and entry == "both"):
         return []
     found = [
         piece
         for piece in case.slices
-        if component.entry in (piece.part, "both") and all(slice_fits(when, case, piece) for when in whens)
+        if entry in (piece.part, "both") and all(slice_fits(when, case, piece) for when in whens)
     ]
-    if deal.entry == "out_by" and component.close_by == "first_leg":
-        return [*found, *found] if is_first_leg(case) else []
+    if deal.entry == "out_by" and component.close_by != "each_leg":
+        twice = found if component.close_by == "first_leg" else []
+        return [*found, *twice] if is_first_leg(case) else []
     if component.hedged and found:
         return [Slice("in", paid)] if (paid := hedged_lots(case)) else []
     return found
+
+
+def commission_is_apart(component: DealComponent) -> bool:
+    """Whether a share of revenue counts the commission of openings, though nothing else of them."""
+    return (
+        isinstance(component, RevenueShare)
+        and component.commission_entry == "both"
+        and (component.entry, "commission" in component.terms) == ("out", True)
+    )
 
 
 def is_first_leg(case: Case) -> bool:
@@ -358,6 +370,18 @@ def spread_of(component: SpreadShare, case: Case, piece: Slice) -> Fraction:  # 
     return spread + fraction(component.plus_pips) * pip
 
 
+def revenue_of(component: RevenueShare, case: Case, slices: list[Slice], into: str) -> Fraction:
+    """The broker's revenue on the slices that count; on openings it may be the commission alone."""
+    volume = Fraction(case.deal.volume_e8, E8)
+    both = sum((piece.lots for piece in slices), Fraction(0))
+    if not commission_is_apart(component):
+        return revenue(component.terms, case, both, both / volume, into)
+    closed = sum((piece.lots for piece in slices if piece.part == "out"), Fraction(0))
+    others = tuple(term for term in component.terms if term != "commission")
+    rest = revenue(others, case, closed, closed / volume, into) if closed else Fraction(0)
+    return rest + revenue(("commission",), case, both, both / volume, into)
+
+
 def revenue(terms: tuple[str, ...], case: Case, lots: Fraction, share: Fraction, into: str) -> Fraction:
     """The broker's revenue on lots of a deal that are a share of it; each term is converted once."""
     deal, money = case.deal, Fraction(0)
@@ -413,7 +437,7 @@ def measure(  # noqa: C901, PLR0911 — one branch a kind
             result = fraction(deal.profit + deal.swap + deal.commission + deal.fee)
             return max(Fraction(0), result if component.of == "profit" else -result) * share, deposit
         case RevenueShare():
-            return revenue(component.terms, case, lots, share, deposit), deposit
+            return revenue_of(component, case, slices, deposit), deposit
     raise AssertionError(component)
 
 

@@ -161,7 +161,7 @@ def random_deal_component(  # noqa: C901, PLR0911 — one branch a kind
         "override": random_override(dice, topic, mode, grid, clients),
     }
     if dice.on("first_leg", 0.3) and kind == "per_lot":
-        shared["close_by"] = "first_leg"
+        shared["close_by"] = "one_side" if dice.on("one_side", 0.5) else "first_leg"
     if dice.on("when", 0.4) and dice.of(f"when? {topic}").random() < 0.6:
         slices = shared["entry"] == "out" and dice.on("when_slices", 0.7)
         shared["when"] = random_when(dice.of(f"when {topic}"), slices=slices)
@@ -421,6 +421,7 @@ def random_period_components(dice: Dice, n: int) -> tuple[Any, ...]:
                 override=Override(mode="absolute"),
                 terms=terms,
                 carry_over=rng.random() < 0.6,
+                commission_entry="as_entry" if dice.on("commission_by_entry", 0.3) else "both",
                 scope=pick(rng, ("ib", "client")),
             )
         )

@@ -260,8 +260,8 @@ def _check_sides(place: Subject, component: AnyDealComponent, plan: PlanDefined)
         text = f"{asked[0]} looks at closed volume, and with entry {component.entry} {says}; write entry: out"
         severity = "error" if component.entry == "in" else "warning"
         yield TermsProblem((*place, "entry"), "condition_needs_out", text, severity)  # type: ignore[arg-type] # one of the two
-    if asked and component.close_by == "first_leg":
-        text = f"{asked[0]} looks at each leg, and the first pays for both; write close_by: each_leg"
+    if asked and component.close_by != "each_leg":
+        text = f"{asked[0]} looks at each leg, and the first pays for the close-by; write close_by: each_leg"
         yield TermsProblem((*place, "close_by"), "condition_needs_each_leg", text)
     if component.hedged and component.entry != "in":
         text = f"hedged counts opened volume, but entry is {component.entry}; write entry: in"
