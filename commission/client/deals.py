@@ -17,6 +17,7 @@ from commission.client.state import (
     CloseBy,
     DealState,
     Hedged,
+    OldRevision,
     Parked,
     Position,
     Posted,
@@ -24,7 +25,7 @@ from commission.client.state import (
 )
 from commission.client.tallies import cohort_tallies, send, tally, withdraw
 from commission.draft import Draft
-from commission.events import Deal, RoutedDeal, is_seen
+from commission.events import SERVICE_MARK, Deal, RoutedDeal, is_seen
 from commission.outputs import Rejection, Tally
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Part, Rated, Reason, Slice
@@ -35,8 +36,8 @@ from commission.terms.upline import Upline
 
 ENDINGS = ("cancelled", "deleted")
 """Kinds after which a deal is no longer one."""
-MAX_REVISIONS = 16
-"""Replaced revisions remembered for each deal; more edits of one deal have not been seen."""
+RECENT_REVISIONS = 16
+"""Replaced revisions in a deal's own state; older ones move to keys of their own: none is forgotten."""
 NO_FILLS = Position()
 
 
@@ -117,20 +118,35 @@ def position_at(draft: Draft, place: str) -> Position:
     return (draft.get(place) or NO_FILLS) if place else NO_FILLS
 
 
-def is_stale(known: DealState, deal: Deal) -> bool:
+def is_stale(draft: Draft, client_id: str, known: DealState, deal: Deal) -> bool:
     """Whether the record tells nothing new: seen before, or older than the deal's end."""
-    return is_seen(deal.revision, (known.revision, *known.replaced)) or (
-        known.ended and deal.kind not in ENDINGS
-    )
+    if is_seen(deal.revision, (known.revision, *known.replaced)):
+        return True
+    if known.ended and deal.kind not in ENDINGS:
+        return True
+    same = (deal.revision, f"{deal.revision}{SERVICE_MARK}")
+    return any(was_replaced(draft, client_id, known, deal.deal_key, revision) for revision in same)
 
 
-def replaced_by(known: DealState | None, deal: Deal) -> tuple[str, ...]:
-    """The revisions that a new record of a deal leaves behind."""
+def was_replaced(draft: Draft, client_id: str, known: DealState, deal_key: str, revision: str) -> bool:
+    """Whether a revision of the deal gave way to a newer one, however long ago."""
+    if revision in known.replaced:
+        return True
+    has_older = len(known.replaced) >= RECENT_REVISIONS
+    return has_older and draft.get(keys.old_revision(client_id, deal_key, revision)) is not None
+
+
+def replaced_by(draft: Draft, client_id: str, known: DealState | None, deal: Deal) -> tuple[str, ...]:
+    """The newest revisions that a new record of a deal leaves behind; those before go to their own keys."""
     if known is None:
         return ()
     if known.revision in ("", deal.revision):
         return known.replaced
-    return (*known.replaced, known.revision)[-MAX_REVISIONS:]
+    listed = (*known.replaced, known.revision)
+    for revision in listed[:-RECENT_REVISIONS]:
+        old = keys.old_revision(client_id, deal.deal_key, revision)
+        draft.put(old, OldRevision(at=known.at or deal.occurred_at))
+    return listed[-RECENT_REVISIONS:]
 
 
 def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState | None) -> ClientState:
@@ -143,7 +159,7 @@ def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState
         DealState(
             revision=deal.revision,
             at=deal.occurred_at,
-            replaced=replaced_by(known, deal),
+            replaced=replaced_by(draft, client.client_id, known, deal),
             ended=deal.kind in ENDINGS,
             position=keys.position(client.client_id, deal) if deal.position_id else "",
             waiting=slot,
@@ -165,7 +181,8 @@ def fold_deal(
     if known is not None:
         undone = position_at(draft, known.position) if known.signed_e8 and known.position else None
         client = _undo(draft, client, booking, known, terms)
-        booking.times, booking.replaced = known.times + 1, replaced_by(known, deal)
+        booking.times = known.times + 1
+        booking.replaced = replaced_by(draft, client.client_id, known, deal)
     client = _book(draft, client, booking, known, terms)
     if undone is not None and known is not None:
         client = rerate_closings(draft, client, cause, known.position, undone, terms)

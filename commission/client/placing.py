@@ -20,11 +20,12 @@ from commission.client.deals import (
     replaced_by,
     rerate_closings,
     resumed,
+    was_replaced,
 )
 from commission.client.positions import fill_of, with_fill
 from commission.client.state import ClientState, CloseBy, DealState, Hedged
 from commission.draft import Draft
-from commission.events import UNTOLD_MARK, Deal
+from commission.events import Deal
 from commission.revision import AGAIN, revision_of, told_before
 from commission.terms.catalog import Terms
 
@@ -43,12 +44,14 @@ def at_known_position(client_id: str, known: DealState | None, deal: Deal) -> De
     return replace(placed, revision=f"{revision_of(placed)}{again}{number}")
 
 
-def is_replaced(known: DealState, deal: Deal) -> bool:
+def is_replaced(draft: Draft, client_id: str, known: DealState, deal: Deal) -> bool:
     """Whether the record tells the position of what the deal was before an edit that is known already."""
     if deal.position_id is None or AGAIN in deal.revision:
         return False
-    untold = [old for old in known.replaced if UNTOLD_MARK in old]
-    return bool(untold) and revision_of(replace(deal, position_id=None)) in untold
+    if not known.replaced:
+        return False
+    untold = revision_of(replace(deal, position_id=None))
+    return was_replaced(draft, client_id, known, deal.deal_key, untold)
 
 
 def is_told_now(known: DealState, deal: Deal) -> bool:
@@ -61,7 +64,12 @@ def is_told_now(known: DealState, deal: Deal) -> bool:
 def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms: Terms) -> ClientState:
     """Put a deal into the position it has been told to be of: what is posted stands, what waited is rated."""
     key, where = keys.deal(client.client_id, deal.deal_key), keys.position(client.client_id, deal)
-    state = replace(known, revision=deal.revision, replaced=replaced_by(known, deal), position=where)
+    state = replace(
+        known,
+        revision=deal.revision,
+        replaced=replaced_by(draft, client.client_id, known, deal),
+        position=where,
+    )
     before, fill = position_at(draft, where), fill_of(deal, deal.deal_key)
     position = with_fill(before, fill, terms.rescales_of(deal.server, deal.symbol))
     opened_e8 = deal.volume_e8 if deal.entry == "in" else known.opened_e8

@@ -248,7 +248,7 @@ class DealState:
     revision: str
     at: datetime | None = None
     replaced: tuple[str, ...] = ()
-    """Older revisions: an old export read again does not bring them back."""
+    """The newest of the older revisions; those before have keys of their own."""
     ended: bool = False
     """The platform cancelled or deleted the deal; no older record of it changes that."""
     posted: tuple[Posted, ...] = ()
@@ -271,6 +271,14 @@ class DealState:
     """The slot among the client's deals that wait for its registration."""
     parked: int | None = None
     """The slot among the partition's deals that wait for terms."""
+
+
+@value
+class OldRevision:
+    """A revision that has left its deal's own state: a record of it, however late, brings nothing back."""
+
+    at: datetime
+    """When the deal happened, as that revision told it."""
 
 
 @value
