@@ -30,14 +30,13 @@ def post(
 ) -> tuple[ClientState, tuple[Posted, ...]]:
     """Emit one accrual per earning; under a KYC gate it is held until the client is approved.
 
-    `identity` makes the ids, with the number of the earning: the same cause posted the same time
-    round gives the same ids.
+    `identity` and the earning's number make the ids: the same cause posted again gives the same ids.
+    What is below 0, of a refund, goes the other way.
     """
     base = digest("accrual", *identity)
     key, occurred_at, account_key, revision, symbol = cause
     is_released, client_id = client.is_released(occurred_at), client.client_id
     posted: list[Posted] = []
-    emit = draft.outputs.append
     for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
         partner = link.partner
         days = plan.kyc_forfeit_days if plan.kyc_gate else 0
@@ -48,10 +47,9 @@ def post(
         if is_held or kind == "rebate":
             debit, credit = _accounts(client, partner.ib_id, kind, is_held=is_held, by_ib=by_ib)
         matures_at = occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None
-        if amount < 0:  # of a refund
-            debit, credit = credit, debit
+        debit, credit = (credit, debit) if amount < 0 else (debit, credit)
         transfer_id = f"{base}{number:02}"
-        emit(
+        draft.outputs.append(
             Transfer(
                 transfer_id=transfer_id,
                 code="accrual",

@@ -11,13 +11,13 @@ from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.milestones import milestone
 from commission.client.parked import park
 from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
+from commission.client.revisions import ENDINGS, replaced_by
 from commission.client.state import (
     Cause,
     ClientState,
     CloseBy,
     DealState,
     Hedged,
-    OldRevision,
     Parked,
     Position,
     Posted,
@@ -25,7 +25,7 @@ from commission.client.state import (
 )
 from commission.client.tallies import cohort_tallies, send, tally, withdraw
 from commission.draft import Draft
-from commission.events import SERVICE_MARK, Deal, RoutedDeal, is_seen
+from commission.events import Deal, RoutedDeal
 from commission.outputs import Rejection, Tally
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Part, Rated, Reason, Slice
@@ -34,10 +34,6 @@ from commission.terms.market import SymbolDefined
 from commission.terms.rate_matching import Trait
 from commission.terms.upline import Upline
 
-ENDINGS = ("cancelled", "deleted")
-"""Kinds after which a deal is no longer one."""
-RECENT_REVISIONS = 16
-"""Replaced revisions in a deal's own state; older ones move to keys of their own: none is forgotten."""
 NO_FILLS = Position()
 
 
@@ -116,37 +112,6 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
 def position_at(draft: Draft, place: str) -> Position:
     """The position at a state key; none where it is not known which."""
     return (draft.get(place) or NO_FILLS) if place else NO_FILLS
-
-
-def is_stale(draft: Draft, client_id: str, known: DealState, deal: Deal) -> bool:
-    """Whether the record tells nothing new: seen before, or older than the deal's end."""
-    if is_seen(deal.revision, (known.revision, *known.replaced)):
-        return True
-    if known.ended and deal.kind not in ENDINGS:
-        return True
-    same = (deal.revision, f"{deal.revision}{SERVICE_MARK}")
-    return any(was_replaced(draft, client_id, known, deal.deal_key, revision) for revision in same)
-
-
-def was_replaced(draft: Draft, client_id: str, known: DealState, deal_key: str, revision: str) -> bool:
-    """Whether a revision of the deal gave way to a newer one, however long ago."""
-    if revision in known.replaced:
-        return True
-    has_older = len(known.replaced) >= RECENT_REVISIONS
-    return has_older and draft.get(keys.old_revision(client_id, deal_key, revision)) is not None
-
-
-def replaced_by(draft: Draft, client_id: str, known: DealState | None, deal: Deal) -> tuple[str, ...]:
-    """The newest revisions that a new record of a deal leaves behind; those before go to their own keys."""
-    if known is None:
-        return ()
-    if known.revision in ("", deal.revision):
-        return known.replaced
-    listed = (*known.replaced, known.revision)
-    for revision in listed[:-RECENT_REVISIONS]:
-        old = keys.old_revision(client_id, deal.deal_key, revision)
-        draft.put(old, OldRevision(at=known.at or deal.occurred_at))
-    return listed[-RECENT_REVISIONS:]
 
 
 def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState | None) -> ClientState:

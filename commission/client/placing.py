@@ -17,12 +17,11 @@ from commission.client.deals import (
     part_of,
     position_at,
     rate_deal,
-    replaced_by,
     rerate_closings,
     resumed,
-    was_replaced,
 )
 from commission.client.positions import fill_of, with_fill
+from commission.client.revisions import is_stale, replaced_by, was_replaced
 from commission.client.state import ClientState, CloseBy, DealState, Hedged
 from commission.draft import Draft
 from commission.events import Deal
@@ -42,6 +41,11 @@ def at_known_position(client_id: str, known: DealState | None, deal: Deal) -> De
     placed = replace(deal, position_id=position_id)
     _, again, number = deal.revision.partition(AGAIN)
     return replace(placed, revision=f"{revision_of(placed)}{again}{number}")
+
+
+def is_old(draft: Draft, client_id: str, known: DealState, deal: Deal) -> bool:
+    """Whether the record tells nothing new of the deal, nor of its position."""
+    return is_stale(draft, client_id, known, deal) or is_replaced(draft, client_id, known, deal)
 
 
 def is_replaced(draft: Draft, client_id: str, known: DealState, deal: Deal) -> bool:

@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from typing import Self, TypeVar
 
 from commission.accounts import pending
 from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.calendar import PeriodDefined
 from commission.terms.components import Component
-from commission.terms.market import RatePublished, Rescale, SymbolDefined
+from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
 from commission.terms.partner_changes import all_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
@@ -29,7 +28,7 @@ MAX_UPLINE_DEPTH = 32
 """IBs above one client; a longer chain is a defect in the terms, found when they are published."""
 
 RATE_MAX_AGE = timedelta(days=31)
-"""An older rate is no rate: the deal is rejected until a newer one is published."""
+"""An older rate is no rate: the deal waits until a newer one is published."""
 
 PIVOTS = ("USD", "EUR")
 """Currencies through which two others are converted when no direct rate is known, in this order."""
@@ -108,7 +107,7 @@ class Terms:
             changes=changes,
             plans=plans,
             symbols=symbols,
-            rescales={place: found for place, known in symbols.items() if (found := _rescales(known))},
+            rescales={place: found for place, known in symbols.items() if (found := rescales_between(known))},
             rates={pair: _newest_per_time(series) for pair, series in rates.items()},
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             breakpoints=_breakpoints(partners.values(), plans.values()),
@@ -320,15 +319,6 @@ def _with_meaning(versions: tuple[SymbolDefined, ...], symbol: SymbolDefined) ->
     """Versions in the order they take effect; another one from the same time on takes its place."""
     others = [known for known in versions if known.since != symbol.since]
     return tuple(sorted([*others, symbol], key=lambda version: version.since or BEGINNING))
-
-
-def _rescales(versions: tuple[SymbolDefined, ...]) -> tuple[Rescale, ...]:
-    found: list[Rescale] = []
-    for before, after in pairwise(versions):
-        if after.rescale is not None and after.since is not None:
-            over = EXACT.multiply(after.contract_size, after.rescale)
-            found.append(Rescale(after.since, after.rescale, before.contract_size, over))
-    return tuple(found)
 
 
 def _breakpoints(

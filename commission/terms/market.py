@@ -1,10 +1,13 @@
 """Symbols and rates of exchange."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from commission.events import WIRE
+from commission.money import EXACT
 from commission.value import value
 
 
@@ -57,6 +60,16 @@ class Rescale(NamedTuple):
     times: Decimal
     over: Decimal
     """An opening's price is `times / over` of what it was, so that the position is worth the same."""
+
+
+def rescales_between(versions: Sequence[SymbolDefined]) -> tuple[Rescale, ...]:
+    """What the versions of a symbol, oldest first, did to its positions."""
+    found: list[Rescale] = []
+    for before, after in pairwise(versions):
+        if after.rescale is not None and after.since is not None:
+            over = EXACT.multiply(after.contract_size, after.rescale)
+            found.append(Rescale(after.since, after.rescale, before.contract_size, over))
+    return tuple(found)
 
 
 @value

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
@@ -23,7 +24,7 @@ from commission.events import LOT_E8, KycStatus
 from commission.money import Money
 from commission.terms.partners import PartnerDefined
 from commission.terms.records import TermsRecord
-from ingest.terms.folder import InvalidTerms
+from ingest.terms.folder import InvalidTerms, zone_beside
 from ingest.terms.plan_file import load_plan_file
 from ingest.terms.yaml_page import Fields, Items, Problem, line_of, to_moment
 
@@ -42,11 +43,11 @@ def _to_money(value: Any) -> Money:
         raise ValueError("write an amount and its currency, such as 4.20 USD") from None
 
 
-def _to_time(value: Any) -> datetime:
+def _to_time(value: Any, info: ValidationInfo) -> datetime:
     if isinstance(value, datetime):
         return value
-    if (moment := to_moment(str(value), UTC)) is None:
-        raise ValueError("write a date 2026-09-01 or a time 2026-09-01T12:00Z; times are UTC")
+    if (moment := to_moment(str(value), (info.context or {}).get("zone", UTC))) is None:
+        raise ValueError("write a date 2026-09-01 or a time 2026-09-01T12:00Z")
     return moment
 
 
@@ -208,7 +209,7 @@ class Case(_Value):
     deals: tuple[AnyDealLine, ...] = ()
     server: Text = ""
     zone: Zone = "UTC"
-    """Where days and months begin."""
+    """Where days and months begin: the broker's zone in a folder of terms, unless it is named."""
     pays: dict[Text, Amount]
     pays_by_component: dict[Text, dict[Text, Amount]] = {}
     rejects: dict[Text, Text] = {}
@@ -236,20 +237,25 @@ class PlanCases:
     cases: tuple[Case, ...]
     lines: tuple[int, ...]
     """Where each case begins."""
+    has_zone: bool
+    """A broker.yaml tells in which zone its dates are; else they are UTC."""
 
 
 def load_cases(path: Path, folder: Sequence[TermsRecord] = ()) -> PlanCases:
     """Read a file of plans; raise `InvalidTerms` with every problem of its terms or its cases.
 
-    A file that names no partners of its own runs on the records of the terms `folder` it lies in.
+    A file that names no partners of its own runs on the records of the terms `folder` it lies in. Dates of
+    its plans and of its cases are of the zone of the broker.yaml beside it, as in the books.
     """
-    plans, rest = load_plan_file(path)
+    told = zone_beside(path)
+    zone = told or UTC
+    plans, rest = load_plan_file(path, zone)
     own: tuple[TermsRecord, ...] = (*rest.symbols, *plans, *rest.partners, *rest.rates)
     terms: tuple[TermsRecord, ...] = (
         own if rest.partners else (*folder, *(record for record in own if record not in folder))
     )
     problems: list[Problem] = []
-    read = [(_read_case(path, item, rest.expect, problems), item) for item in rest.expect]
+    read = [(_read_case(path, item, rest.expect, problems, zone), item) for item in rest.expect]
     known = [(case, item) for case, item in read if case is not None]
     problems += _repeated(path, known)
     problems += _unknown_names(path, known, terms)
@@ -263,12 +269,16 @@ def load_cases(path: Path, folder: Sequence[TermsRecord] = ()) -> PlanCases:
         terms=terms,
         cases=tuple(case for case, _ in known),
         lines=tuple(item.line for _, item in known),
+        has_zone=told is not None,
     )
 
 
-def _read_case(path: Path, item: Any, listed: Items, problems: list[Problem]) -> Case | None:
+def _read_case(path: Path, item: Any, listed: Items, problems: list[Problem], zone: tzinfo) -> Case | None:
     try:
-        return Case.model_validate(item)
+        case = Case.model_validate(item, context={"zone": zone})
+        if "zone" in case.model_fields_set or not isinstance(zone, ZoneInfo):
+            return case
+        return case.model_copy(update={"zone": zone.key})
     except ValidationError as error:
         for found in error.errors(include_url=False, include_context=False):
             line, where = _place(item, found["loc"], listed.line)

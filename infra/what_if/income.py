@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
-from commission.client.deals import ENDINGS
+from commission.client.revisions import ENDINGS
 from commission.events import Deal, RoutedDeal, is_seen
 from commission.money import EXACT
 from commission.rating.components.spread_share import measured_at

@@ -50,6 +50,8 @@ class Broker:
 
     servers: dict[str, BrokerServer]
     records: tuple[TermsRecord, ...]
+    zone: tzinfo = UTC
+    """Of the calendar: dates and times without a zone of their own are read in it."""
     warnings: tuple[Problem, ...] = ()
 
 
@@ -57,7 +59,7 @@ def load_terms(folder: Path) -> Broker:
     """Read and check the folder; raise `InvalidTerms` with all errors, each with its file and line."""
     problems: list[Problem] = []
     pages = _open_pages(folder, problems)
-    servers, found = _read_pages(pages)
+    servers, zone, found = _read_pages(pages)
     warnings = _stray_files(folder)
     # With a file missing, every reference into it would be reported as well: noise, not findings.
     if not problems:
@@ -68,7 +70,18 @@ def load_terms(folder: Path) -> Broker:
     if problems:
         raise InvalidTerms(sorted(set(problems), key=_by_file))
     records = tuple(r.record for r in found)
-    return Broker(servers=_with_symbols(servers, records), records=records, warnings=tuple(warnings))
+    return Broker(
+        servers=_with_symbols(servers, records), records=records, zone=zone, warnings=tuple(warnings)
+    )
+
+
+def zone_beside(path: Path) -> tzinfo | None:
+    """The zone of the terms folder that a file of plans lies in; None where no broker.yaml tells one."""
+    parents = (path.parent, path.parent.parent) if path.parent.name == PLANS_FOLDER else (path.parent,)
+    for folder in parents:
+        if (folder / "broker.yaml").is_file() and (page := open_page(folder / "broker.yaml", [])) is not None:
+            return read_broker(page)[1]
+    return None
 
 
 def _with_symbols(
@@ -99,7 +112,9 @@ def _open_pages(folder: Path, problems: list[Problem]) -> list[tuple[str, Page]]
     return pages
 
 
-def _read_pages(pages: list[tuple[str, Page]]) -> tuple[dict[str, BrokerServer], list[LocatedRecord]]:
+def _read_pages(
+    pages: list[tuple[str, Page]],
+) -> tuple[dict[str, BrokerServer], tzinfo, list[LocatedRecord]]:
     """Everything the pages say, in the order to publish it: what is referred to comes first."""
     servers: dict[str, BrokerServer] = {}
     found: list[LocatedRecord] = []
@@ -118,7 +133,7 @@ def _read_pages(pages: list[tuple[str, Page]]) -> tuple[dict[str, BrokerServer],
                 found += read_partners(page, read_top(page, name, ("partners",)))
             case _:
                 found += read_rates(page, read_top(page, name, ("rates",)))
-    return servers, found
+    return servers, zone, found
 
 
 def _by_file(problem: Problem) -> tuple[int, str, int, str]:

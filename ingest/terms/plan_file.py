@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -42,15 +43,17 @@ class PlanFile(NamedTuple):
     rest: BesidePlans
 
 
-def load_plan_file(path: Path) -> PlanFile:
+def load_plan_file(path: Path, zone: tzinfo = UTC) -> PlanFile:
     """Read a file of plans with the symbols, partners and rates it names; raise `InvalidTerms`.
 
-    Times are UTC, the server is `demo`. The meaning is checked as in a terms folder.
+    Times without a zone of their own are of `zone`, the broker's where the file lies in a terms folder; the
+    server is `demo`. The meaning is checked as in a terms folder.
     """
     problems: list[Problem] = []
     page = open_page(path, problems)
     if page is None:
         raise InvalidTerms(problems)
+    page.zone = zone
     top = read_top(page, "a file of plans", PLAN_FILE_KEYS, unlimited=("title", "source", "expect"))
     noise = {code for key in ("symbols", "partners") if key not in top for code in LACKING[f"{key}.yaml"]}
     symbols = [] if "symbols" not in top else read_symbols_of(page, DEMO_SERVER, top, "symbols")

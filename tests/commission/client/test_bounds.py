@@ -5,8 +5,8 @@ from decimal import localcontext
 
 from commission.books import client as client_book
 from commission.client import keys
-from commission.client.deals import RECENT_REVISIONS
 from commission.client.positions import MAX_FILLS
+from commission.client.revisions import RECENT_REVISIONS
 from commission.draft import Draft
 from commission.events import LOT_E8, Deal, RoutedDeal
 from commission.ledger import balances
