@@ -22,6 +22,7 @@ from tests.build import (
     rates,
     run,
 )
+from tests.commission.test_explain import why
 
 NORTH, MASTER = "ib:ib-north:pending", "ib:ib-master:pending"
 HALF = CommissionShare(name="c", rates=rates("*=0.5"))
@@ -102,6 +103,21 @@ def test_a_refund_says_what_it_takes_back() -> None:
     back = found.transfers[-1]
     assert ("accrual", NORTH, "broker:expense:commission_share") == (back.code, back.debit, back.credit)
     assert (D(10), "-20") == (back.amount, str(back.factors["charged"]))
+    told = why(found, "accrual", *ANNA, CHARGED, REFUNDED, plan("own USD", HALF), number=1)
+    assert "10.00 USD was taken back from ib-north: a refund to the client" == told.headline
+    assert any("= -10.00 USD" in sentence for sentence in told.sentences), told.sentences
+
+
+def test_a_rebate_of_a_refund_says_so() -> None:
+    """A fifth of 10 back from the client, and no word of who pays it."""
+    own = plan("own USD", HALF, Rebate(name="b", unit="share", rates=rates("*=0.2"), entry="both"))
+    found = said(CHARGED, REFUNDED, own=own)
+    told = why(found, "accrual", *ANNA, CHARGED, REFUNDED, own, number=3)
+    assert (
+        "2.00 USD was taken back from client anna, by the plan of ib-north: a refund to the client"
+        == told.headline
+    )
+    assert not any("pays it" in sentence for sentence in told.sentences)
 
 
 def charge(text: str, amount: str, day: int) -> Deal:
