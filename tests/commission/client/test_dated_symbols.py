@@ -224,3 +224,10 @@ def test_a_rescale_is_above_zero(lots: str) -> None:
     """Nothing would be left of the position."""
     found = check_terms([OUNCES, replace(SPLIT, rescale=D(lots))])
     assert ["bad_size"] == [problem.code for problem in found]
+
+
+def test_a_rescale_needs_a_version_before_it() -> None:
+    """Alone, or without a time, it changes nothing; after one without a time it is sound."""
+    for symbols in ([SPLIT], [replace(OUNCES, rescale=D(2))], [replace(OUNCES, since=at(40)), SPLIT]):
+        assert ["bad_rescale"] == [problem.code for problem in check_terms(symbols)]
+    assert () == check_terms([OUNCES, SPLIT])
