@@ -3,7 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
@@ -84,14 +84,14 @@ def plan_file_schema() -> Schema:
         "$schema": DIALECT,
         "title": "ibflow plans",
         "type": "object",
-        "properties": _file_properties(),
+        "properties": _file_properties(defs),
         "additionalProperties": False,
         "oneOf": [{"required": ["plan"]}, {"required": ["plans"]}],
         "$defs": defs | {"Rates": RATES},
     }
 
 
-def _file_properties() -> Schema:
+def _file_properties(defs: dict[str, Schema]) -> Schema:
     plan, partner, symbol = ({"$ref": f"#/$defs/{name}Defined"} for name in ("Plan", "Partner", "Symbol"))
     by_pair = {"type": "object", "additionalProperties": NUMBER}
     rates = {
@@ -105,7 +105,7 @@ def _file_properties() -> Schema:
         "source": {"type": "string"},
         "plan": plan,
         "plans": {"type": "array", "items": plan},
-        "symbols": {"type": "object", "additionalProperties": symbol},
+        "symbols": {"type": "object", "additionalProperties": {"anyOf": [symbol, _symbol_versions(defs)]}},
         "partners": {"type": "array", "items": partner},
         "rates": {"type": "array", "items": rates},
         "expect": {"type": "array"},
@@ -175,6 +175,13 @@ def _open_symbol(defs: dict[str, Schema]) -> None:
     symbol["required"] = ["class", "contract_size", "pip", "profit"]
 
 
+def _symbol_versions(defs: dict[str, Schema]) -> Schema:
+    """A list of versions, of which each but the first says only what it changes."""
+    symbol = {"$ref": "#/$defs/SymbolDefined"}
+    changed = {**defs["SymbolDefined"], "required": ["since"]}
+    return {"type": "array", "minItems": 1, "prefixItems": [symbol], "items": changed}
+
+
 def _open_amounts(component: Schema, amount: Schema) -> None:
     """`amount` and `min_deposit` stand for the one entry of `amounts`."""
     for key in ("amount", "min_deposit"):
@@ -199,6 +206,7 @@ def docstrings() -> dict[str, dict[str, str]]:
             if field.name in own[base.__name__]
         }
         for name, cls in ((name, CLASSES[name]) for name in own)
+        if is_dataclass(cls)
     }
 
 

@@ -202,16 +202,22 @@ def _times(record: Record) -> Iterator[tuple[str, datetime | None]]:
             yield "starts_at", record.starts_at
             yield "ends_at", record.ends_at
         case PlanDefined():
+            yield from _times_of_plan(record)
+        case SymbolDefined():
             yield "since", record.since
-            for component in record.components:
-                for rate in getattr(component, "rates", ()):
-                    yield "rates.since", rate.since
-                    yield "rates.until", rate.until
-        case SymbolDefined() | PeriodEnded():
+        case PeriodEnded():
             return
         case _:
             yield "occurred_at", record.occurred_at
             yield "expires_at", getattr(record, "expires_at", None)
+
+
+def _times_of_plan(record: PlanDefined) -> Iterator[tuple[str, datetime | None]]:
+    yield "since", record.since
+    for component in record.components:
+        for rate in getattr(component, "rates", ()):
+            yield "rates.since", rate.since
+            yield "rates.until", rate.until
 
 
 def _times_of_partner(record: PartnerDefined | PartnerChanged) -> Iterator[tuple[str, datetime | None]]:

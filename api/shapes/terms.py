@@ -63,6 +63,7 @@ class SymbolInForce(Shape):
     asset_class: str
     contract_size: str
     pip: str
+    since: datetime | None
     known: TermsInForce
 
 

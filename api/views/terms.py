@@ -68,9 +68,11 @@ def terms_view(ledger: Ledger, as_of: datetime, known_at: str, ib: str, plan: st
                 "asset_class": s.asset_class,
                 "contract_size": plain(s.contract_size),
                 "pip": plain(s.pip),
-                "known": origins["symbol", s.server, s.symbol],
+                "since": s.since,
+                "known": origins["symbol", s.server, s.symbol, s.since],
             }
-            for _, s in sorted(terms.symbols.items())
+            for _, versions in sorted(terms.symbols.items())
+            for s in versions
         ],
         "periods": [
             {
@@ -127,7 +129,7 @@ def _key(record: TermsRecord) -> tuple[object, ...]:
         case PartnerDefined() | PartnerChanged():
             return "partner", record.ib_id
         case SymbolDefined():
-            return "symbol", record.server, record.symbol
+            return "symbol", record.server, record.symbol, record.since
         case RatePublished():
             return "rate", record.base, record.quote, record.as_of
         case PeriodDefined():

@@ -5,8 +5,8 @@ from dataclasses import replace
 from commission.client import keys
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
-from commission.client.deals import fold_deal, is_stale, retry_deal, wait
-from commission.client.placing import at_known_position, is_replaced, is_told_now, place
+from commission.client.deals import fold_deal, retry_deal, wait
+from commission.client.placing import at_known_position, is_old, is_told_now, place
 from commission.client.rerating import rerate
 from commission.client.state import (
     Cause,
@@ -16,6 +16,7 @@ from commission.client.state import (
     EventState,
     Hedged,
     HeldTallies,
+    OldRevision,
     Parked,
     Parking,
     Position,
@@ -35,6 +36,7 @@ KEYS: dict[str, type] = {
     "p": Parked,
     "q": Qualifying,
     "w": RoutedDeal,
+    "r": OldRevision,
     "h": Hedged,
     "v": Volumes,
     "b": CloseBy,
@@ -73,7 +75,7 @@ def _save(draft: Draft, client: ClientState) -> None:
 def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
     state: DealState | None = draft.get(keys.deal(record.client_id, record.deal.deal_key))
     deal = at_known_position(record.client_id, state, record.deal)
-    if state is not None and (is_stale(state, deal) or is_replaced(state, deal)):
+    if state is not None and is_old(draft, record.client_id, state, deal):
         return
     known = _client(draft, record.client_id)
     if known.registered_at is None:

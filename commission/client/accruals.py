@@ -30,14 +30,13 @@ def post(
 ) -> tuple[ClientState, tuple[Posted, ...]]:
     """Emit one accrual per earning; under a KYC gate it is held until the client is approved.
 
-    `identity` makes the ids, with the number of the earning: the same cause posted the same time
-    round gives the same ids.
+    `identity` and the earning's number make the ids: the same cause posted again gives the same ids.
+    What is below 0, of a refund, goes the other way.
     """
     base = digest("accrual", *identity)
     key, occurred_at, account_key, revision, symbol = cause
     is_released, client_id = client.is_released(occurred_at), client.client_id
     posted: list[Posted] = []
-    emit = draft.outputs.append
     for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
         partner = link.partner
         days = plan.kyc_forfeit_days if plan.kyc_gate else 0
@@ -48,14 +47,15 @@ def post(
         if is_held or kind == "rebate":
             debit, credit = _accounts(client, partner.ib_id, kind, is_held=is_held, by_ib=by_ib)
         matures_at = occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None
+        debit, credit = (credit, debit) if amount < 0 else (debit, credit)
         transfer_id = f"{base}{number:02}"
-        emit(
+        draft.outputs.append(
             Transfer(
                 transfer_id=transfer_id,
                 code="accrual",
                 debit=debit,
                 credit=credit,
-                amount=amount,
+                amount=abs(amount),
                 currency=partner.currency,
                 ib_id=partner.ib_id,
                 occurred_at=occurred_at,
@@ -104,15 +104,17 @@ def reverse(
     for entry in posted:
         rest = entry.amount - entry.taken
         share_taken = share if share == ONE else settled(entry.share_taken + share)
-        amount = rest if share_taken >= ONE else min(rest, to_accrual(entry.amount * share))
-        if rest <= 0 or is_forfeited(entry, client):
+        amount = rest if share_taken >= ONE else min(rest, to_accrual(entry.amount * share), key=abs)
+        if not rest or is_forfeited(entry, client):
             continue
-        if amount < rest:
+        if amount != rest:
             left.append(entry._replace(taken=entry.taken + amount, share_taken=share_taken))
         if not amount:
             continue
         still_held = entry.held and entry.release == len(client.released_at)
         debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=still_held, by_ib=entry.by_ib)
+        if amount < 0:
+            debit, credit = credit, debit
         suffix = "r" if amount == rest else "p" + digest(cause.key)[:8]
         draft.emit(
             Transfer(
@@ -120,7 +122,7 @@ def reverse(
                 code="reversal",
                 debit=credit,
                 credit=debit,
-                amount=amount,
+                amount=abs(amount),
                 currency=entry.currency,
                 ib_id=entry.ib_id,
                 occurred_at=cause.occurred_at,
@@ -177,14 +179,15 @@ def _end_hold(
 ) -> None:
     """Move held money on; `name` tells these rows from others of the same cause."""
     ib_id, component, currency, _ = slot.rsplit("|", 3)
-    for debit, credit in _release_moves(client, ib_id, component, is_late=is_late):
+    for source, target in _release_moves(client, ib_id, component, is_late=is_late):
+        debit, credit = (source, target) if amount > 0 else (target, source)
         draft.emit(
             Transfer(
-                transfer_id=digest("release", client.client_id, cause.key, name, debit),
+                transfer_id=digest("release", client.client_id, cause.key, name, source),
                 code="forfeit" if is_late else "release",
                 debit=debit,
                 credit=credit,
-                amount=amount,
+                amount=abs(amount),
                 currency=currency,
                 ib_id=ib_id,
                 occurred_at=cause.occurred_at,

@@ -1,5 +1,6 @@
 """Later commission charges of an account: allocated to the symbols it traded, and shared like others."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from commission.client.state import Volumes
@@ -15,21 +16,36 @@ from commission.terms.upline import Upline
 def with_volume(known: Volumes, symbol: str, volume_e8: int) -> Volumes:
     """The account's volumes with more, or less, of one symbol."""
     total = known.lots_e8.get(symbol, 0) + volume_e8
-    return Volumes(lots_e8={**known.lots_e8, symbol: max(0, total)})
+    return replace(known, lots_e8={**known.lots_e8, symbol: max(0, total)})
+
+
+def charge_of(deal: Deal) -> Decimal:
+    """What a commission deal charged the client; below 0 a refund."""
+    return -(deal.profit + deal.commission + deal.fee)
+
+
+def charged_volumes(deal: Deal, volumes: Volumes) -> dict[str, int]:
+    """The volumes a charge is for; of a refund those of the charge before it, where there is one."""
+    return volumes.charged_e8 or volumes.lots_e8 if charge_of(deal) < 0 else volumes.lots_e8
+
+
+def after_charge(deal: Deal, volumes: Volumes) -> Volumes:
+    """A charge ends the count of its volumes; a refund leaves that of the next one alone."""
+    return volumes if charge_of(deal) < 0 else Volumes(charged_e8=volumes.lots_e8)
 
 
 def rate_charge(
-    deal: Deal, trait: Trait, volumes: Volumes, chain: Upline, terms: Terms
+    deal: Deal, trait: Trait, volumes: dict[str, int], chain: Upline, terms: Terms
 ) -> tuple[Earned, ...]:
     """What a daily or monthly commission deal earns, symbol by symbol; () if nothing or nobody."""
-    traded = {name: lots for name, lots in sorted(volumes.lots_e8.items()) if lots}
-    amount = -(deal.profit + deal.commission + deal.fee)
-    if not traded or amount <= 0:
+    traded = {name: lots for name, lots in sorted(volumes.items()) if lots}
+    amount = charge_of(deal)
+    if not traded or not amount:
         return ()
     earned: list[Earned] = []
     shared = chain._replace(sharings=chain.charges, rebates=(), is_simple=False)
     for name, charge in allocated(amount, traded).items():
-        symbol = terms.symbol(deal.server, name)
+        symbol = terms.symbol(deal.server, name, deal.occurred_at)
         if symbol is None:
             continue  # its deals wait for the symbol as well
         lots = Decimal(traded[name]).scaleb(-8)

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from commission.client import hedging, keys
 from commission.client.accruals import post, reverse
-from commission.client.charges import rate_charge, with_volume
+from commission.client.charges import after_charge, charged_volumes, rate_charge, with_volume
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.milestones import milestone
 from commission.client.parked import park
-from commission.client.positions import fill_of, slices, split_volume, with_fill, without_fill
+from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
+from commission.client.revisions import ENDINGS, replaced_by
 from commission.client.state import (
     Cause,
     ClientState,
@@ -24,19 +25,15 @@ from commission.client.state import (
 )
 from commission.client.tallies import cohort_tallies, send, tally, withdraw
 from commission.draft import Draft
-from commission.events import Deal, RoutedDeal, is_seen
+from commission.events import Deal, RoutedDeal
 from commission.outputs import Rejection, Tally
 from commission.rating.rate import rate
-from commission.rating.values import ZERO, Part, Rated, Reason
+from commission.rating.values import ZERO, Part, Rated, Reason, Slice
 from commission.terms.catalog import Terms
 from commission.terms.market import SymbolDefined
 from commission.terms.rate_matching import Trait
 from commission.terms.upline import Upline
 
-ENDINGS = ("cancelled", "deleted")
-"""Kinds after which a deal is no longer one."""
-MAX_REVISIONS = 16
-"""Replaced revisions remembered for each deal; more edits of one deal have not been seen."""
 NO_FILLS = Position()
 
 
@@ -117,22 +114,6 @@ def position_at(draft: Draft, place: str) -> Position:
     return (draft.get(place) or NO_FILLS) if place else NO_FILLS
 
 
-def is_stale(known: DealState, deal: Deal) -> bool:
-    """Whether the record tells nothing new: seen before, or older than the deal's end."""
-    return is_seen(deal.revision, (known.revision, *known.replaced)) or (
-        known.ended and deal.kind not in ENDINGS
-    )
-
-
-def replaced_by(known: DealState | None, deal: Deal) -> tuple[str, ...]:
-    """The revisions that a new record of a deal leaves behind."""
-    if known is None:
-        return ()
-    if known.revision in ("", deal.revision):
-        return known.replaced
-    return (*known.replaced, known.revision)[-MAX_REVISIONS:]
-
-
 def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState | None) -> ClientState:
     """Keep a deal until its client registers; a newer revision takes its place."""
     slot = known.waiting if known is not None and known.waiting is not None else client.waiting
@@ -143,7 +124,7 @@ def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState
         DealState(
             revision=deal.revision,
             at=deal.occurred_at,
-            replaced=replaced_by(known, deal),
+            replaced=replaced_by(draft, client.client_id, known, deal),
             ended=deal.kind in ENDINGS,
             position=keys.position(client.client_id, deal) if deal.position_id else "",
             waiting=slot,
@@ -165,7 +146,8 @@ def fold_deal(
     if known is not None:
         undone = position_at(draft, known.position) if known.signed_e8 and known.position else None
         client = _undo(draft, client, booking, known, terms)
-        booking.times, booking.replaced = known.times + 1, replaced_by(known, deal)
+        booking.times = known.times + 1
+        booking.replaced = replaced_by(draft, client.client_id, known, deal)
     client = _book(draft, client, booking, known, terms)
     if undone is not None and known is not None:
         client = rerate_closings(draft, client, cause, known.position, undone, terms)
@@ -184,7 +166,8 @@ def _book(
     if refusal is not None:
         return _refuse(draft, client, booking, refusal, known, terms)
     position = position_at(draft, place)
-    split = split_volume(position, deal)
+    rescales = terms.rescales_of(deal.server, deal.symbol)
+    split = split_volume(position, deal, rescales)
     if isinstance(split, Reason):
         return _refuse(draft, client, booking, split, known, terms)
     fill = fill_of(deal, cause)
@@ -195,7 +178,7 @@ def _book(
         milestone(draft, client, "first_trade", cause, deal.occurred_at)
     if not place:
         return rate_deal(draft, client, booking, terms, NO_FILLS)
-    before, position = position, with_fill(position, fill)
+    before, position = position, with_fill(position, fill, rescales)
     client = rate_deal(draft, client, booking, terms, position)
     is_moved = known is None or not known.signed_e8 or known.position != place
     if position.fills[-1] is not fill and is_moved:
@@ -230,7 +213,7 @@ def _refuse(
 def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState, terms: Terms) -> ClientState:
     """Take back what an older revision did: its accruals, its volumes, its place among the parked."""
     deal = booking.deal
-    cause = booking.to_cause(terms.symbol(deal.server, deal.symbol))
+    cause = booking.to_cause(terms.symbol(deal.server, deal.symbol, deal.occurred_at))
     if known.posted:
         client, _ = reverse(draft, client, known.posted, cause)
     if known.tallied:
@@ -245,7 +228,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if known.signed_e8 and known.position:
         position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
-        keep_position(draft, known.position, undone, keep=terms.looks_back)
+        keep_position(draft, known.position, undone, deal, terms)
     if known.leg:
         client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.hedge:
@@ -256,11 +239,14 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     return client
 
 
-def keep_position(draft: Draft, place: str, position: Position, *, keep: bool) -> None:
-    """A position that is flat is forgotten, unless conditions may still ask for its openings."""
+def keep_position(
+    draft: Draft, place: str, position: Position, deal: Deal, terms: Terms, *, waits: bool = False
+) -> None:
+    """A position that is flat is forgotten, unless a condition, or a deal that waits, may ask for it."""
     if not place:
         return
-    if keep or position.net_e8:
+    rescales = terms.rescales_of(deal.server, deal.symbol)
+    if waits or terms.looks_back or not is_flat(position, rescales):
         draft.put(place, position)
     elif draft.get(place) is not None:
         draft.put(place, None)
@@ -276,30 +262,30 @@ def rate_deal(
     """Post what the deal earns; park it while the terms lack something; say so if it earns nothing."""
     deal = booking.deal
     chain = upline_for(client, deal, terms)
-    symbol = terms.symbol(deal.server, deal.symbol)
+    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
     if isinstance(chain, Reason) or symbol is None or _lacks_period(booking, chain, terms):
         reason = chain if isinstance(chain, Reason) else _unknown_symbol(deal)
         if symbol is not None and not isinstance(chain, Reason):
             reason = _unknown_period(deal)
-        keep_position(draft, booking.position, position, keep=reason.waits or terms.looks_back)
+        keep_position(draft, booking.position, position, deal, terms, waits=reason.waits)
         _turn_down(draft, client, booking, reason)
         draft.put(booking.key, booking.to_state())
         if symbol is None or reason.waits or not booking.closed_e8:
             return client
         # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
         seen = position if terms.looks_back and look_back(draft, client, booking, terms) else None
-        return count_trade(draft, client, part_of(client, booking, symbol, seen), terms)
+        return count_trade(draft, client, part_of(client, booking, symbol, seen, terms), terms)
     looks_back = terms.looks_back and booking.closed_e8
     if looks_back:
         looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
-    part = part_of(client, booking, symbol, position if looks_back else None)
+    part = part_of(client, booking, symbol, position if looks_back else None, terms)
     if chain.looks_aside:
         if chain.charges and not booking.volume:
             _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
             booking.volume = deal.symbol
         client, part = look_aside(draft, client, booking, part, chain, terms)
     outcome = rate(part, chain, terms)
-    keep_position(draft, booking.position, position, keep=terms.looks_back)
+    keep_position(draft, booking.position, position, deal, terms)
     if isinstance(outcome, Reason):
         _turn_down(draft, client, booking, outcome)
     else:
@@ -326,7 +312,10 @@ def _unknown_period(deal: Deal) -> Reason:
 
 
 def _unknown_symbol(deal: Deal) -> Reason:
-    text = f"{deal.server} has no symbol {deal.symbol} in the terms; add it to symbols.yaml"
+    text = (
+        f"{deal.server} has no symbol {deal.symbol} in the terms of {deal.occurred_at:%Y-%m-%d}; "
+        "add it to symbols.yaml"
+    )
     return Reason("unknown_symbol", text, waits=True)
 
 
@@ -369,7 +358,9 @@ def forfeited(client: ClientState) -> Reason:
     return Reason("forfeited", text, waits=False)
 
 
-def part_of(client: ClientState, booking: Booking, symbol: SymbolDefined, position: Position | None) -> Part:
+def part_of(
+    client: ClientState, booking: Booking, symbol: SymbolDefined, position: Position | None, terms: Terms
+) -> Part:
     """The deal as pricing wants it: what it opened and closed, by the openings in `position` if given."""
     deal, opened_e8, closed_e8 = booking.deal, booking.opened_e8, booking.closed_e8
     return Part(
@@ -380,9 +371,13 @@ def part_of(client: ClientState, booking: Booking, symbol: SymbolDefined, positi
         Decimal(closed_e8).scaleb(-8) if closed_e8 else ZERO,
         Trait(client.client_id, booking.account, deal.group, client.country),
         client.click.get("channel", "") if client.click else "",
-        slices(position, booking.cause, closed_e8) if position is not None else None,
+        _slices(position, deal, closed_e8, terms) if position is not None else None,
         measures={},
     )
+
+
+def _slices(position: Position, deal: Deal, closed_e8: int, terms: Terms) -> tuple[Slice, ...] | None:
+    return slices(position, deal.deal_key, closed_e8, terms.rescales_of(deal.server, deal.symbol))
 
 
 # What has to be looked up beside the deal itself
@@ -462,7 +457,7 @@ def rerate_closings(
         kept: Parked | None = draft.get(keys.closing(client.client_id, fill.deal_key))
         if kept is None or kept.deal is None or fill.deal_key == cause:
             continue
-        was, now = (slices(position, fill.deal_key, kept.closed_e8) for position in (before, after))
+        was, now = (_slices(position, kept.deal, kept.closed_e8, terms) for position in (before, after))
         if was != now and any(known.deal_key == fill.deal_key for known in before.fills):
             trades.append((kept.deal, kept.opened_e8, kept.closed_e8, 0))
     return rate_again(draft, client, trades, terms)
@@ -482,11 +477,12 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
     key = keys.volumes(client.client_id, deal.account_key)
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
     volumes: Volumes = draft.get(key) or Volumes()
-    earned = rate_charge(deal, trait, volumes, chain, terms)
+    traded = charged_volumes(deal, volumes)
+    earned = rate_charge(deal, trait, traded, chain, terms)
     if not earned:
         return None
-    booking.charged = dict(volumes.lots_e8)
-    draft.put(key, Volumes())
+    booking.charged = dict(traded)
+    draft.put(key, after_charge(deal, volumes))
     client = _post(draft, client, booking, Rated(earned, ()), chain, None)
     draft.put(booking.key, booking.to_state())
     return client

@@ -50,6 +50,11 @@ def _positions(client_id: str, of: Deal) -> str:
     return f"o:{client_id}:{of.account_key}|"
 
 
+def old_revision(client_id: str, deal_key: str, revision: str) -> str:
+    """A revision of a deal that its state no longer lists."""
+    return f"r:{client_id}:{deal_key}|{revision}"
+
+
 def closing(client_id: str, deal_key: str) -> str:
     """A closing that is rated by its openings."""
     return f"k:{client_id}:{deal_key}"

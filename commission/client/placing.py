@@ -17,14 +17,14 @@ from commission.client.deals import (
     part_of,
     position_at,
     rate_deal,
-    replaced_by,
     rerate_closings,
     resumed,
 )
 from commission.client.positions import fill_of, with_fill
+from commission.client.revisions import is_stale, replaced_by, was_replaced
 from commission.client.state import ClientState, CloseBy, DealState, Hedged
 from commission.draft import Draft
-from commission.events import UNTOLD_MARK, Deal
+from commission.events import Deal
 from commission.revision import AGAIN, revision_of, told_before
 from commission.terms.catalog import Terms
 
@@ -43,12 +43,19 @@ def at_known_position(client_id: str, known: DealState | None, deal: Deal) -> De
     return replace(placed, revision=f"{revision_of(placed)}{again}{number}")
 
 
-def is_replaced(known: DealState, deal: Deal) -> bool:
+def is_old(draft: Draft, client_id: str, known: DealState, deal: Deal) -> bool:
+    """Whether the record tells nothing new of the deal, nor of its position."""
+    return is_stale(draft, client_id, known, deal) or is_replaced(draft, client_id, known, deal)
+
+
+def is_replaced(draft: Draft, client_id: str, known: DealState, deal: Deal) -> bool:
     """Whether the record tells the position of what the deal was before an edit that is known already."""
     if deal.position_id is None or AGAIN in deal.revision:
         return False
-    untold = [old for old in known.replaced if UNTOLD_MARK in old]
-    return bool(untold) and revision_of(replace(deal, position_id=None)) in untold
+    if not known.replaced:
+        return False
+    untold = revision_of(replace(deal, position_id=None))
+    return was_replaced(draft, client_id, known, deal.deal_key, untold)
 
 
 def is_told_now(known: DealState, deal: Deal) -> bool:
@@ -61,9 +68,14 @@ def is_told_now(known: DealState, deal: Deal) -> bool:
 def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms: Terms) -> ClientState:
     """Put a deal into the position it has been told to be of: what is posted stands, what waited is rated."""
     key, where = keys.deal(client.client_id, deal.deal_key), keys.position(client.client_id, deal)
-    state = replace(known, revision=deal.revision, replaced=replaced_by(known, deal), position=where)
+    state = replace(
+        known,
+        revision=deal.revision,
+        replaced=replaced_by(draft, client.client_id, known, deal),
+        position=where,
+    )
     before, fill = position_at(draft, where), fill_of(deal, deal.deal_key)
-    position = with_fill(before, fill)
+    position = with_fill(before, fill, terms.rescales_of(deal.server, deal.symbol))
     opened_e8 = deal.volume_e8 if deal.entry == "in" else known.opened_e8
     booking = resumed(state, key, deal, opened_e8, deal.volume_e8 - opened_e8)
     _tell_others(draft, known, deal)
@@ -72,11 +84,11 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
         client = rate_deal(draft, client, booking, terms, position)
     else:
         draft.put(key, state)
-        keep_position(draft, where, position, keep=terms.looks_back)
-        symbol = terms.symbol(deal.server, deal.symbol)
+        keep_position(draft, where, position, deal, terms)
+        symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
         if symbol is not None and draft.get(keys.closing(client.client_id, deal.deal_key)) is not None:
             look_back(draft, client, booking, terms, is_asked=True)
-            part = part_of(client, booking, symbol, position)
+            part = part_of(client, booking, symbol, position, terms)
             client = count_trade(draft, client, part, terms)
     if position.fills[-1] is not fill:
         client = rerate_closings(draft, client, deal.deal_key, where, before, terms)

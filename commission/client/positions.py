@@ -1,24 +1,31 @@
 """Positions: what a deal opened and closed, and which openings it closed, first in, first out."""
 
 from bisect import insort
-from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from commission.client.state import Fill, Position
 from commission.events import Deal
+from commission.money import EXACT
 from commission.rating.components.spread_share import measured_at
 from commission.rating.values import Reason, Slice
+from commission.terms.catalog import BEGINNING
+from commission.terms.market import Rescale
+
+Rescales = tuple[Rescale, ...]
+"""How the position's symbol was rescaled, oldest first."""
 
 MAX_FILLS = 512
 """Deals remembered of one position; beyond it the oldest, closed first, are added up."""
 
 
 class Opening(NamedTuple):
-    """What is left of an opening at some time."""
+    """What is left of an opening at some time, in the lots of `lots_at`."""
 
     fill: Fill
     left_e8: int
+    lots_at: datetime
 
 
 def fill_of(deal: Deal, deal_key: str) -> Fill:
@@ -28,7 +35,7 @@ def fill_of(deal: Deal, deal_key: str) -> Fill:
     return Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal), opens)
 
 
-def with_fill(position: Position, fill: Fill) -> Position:
+def with_fill(position: Position, fill: Fill, rescales: Rescales = ()) -> Position:
     """The position after one more deal, in the order of time."""
     known = position.fills
     if (not known or known[-1].at < fill.at) and len(known) < MAX_FILLS:
@@ -36,7 +43,7 @@ def with_fill(position: Position, fill: Fill) -> Position:
     fills = [*known]
     insort(fills, fill, key=lambda f: (f.at, f.deal_key))
     if len(fills) > MAX_FILLS:
-        fills = _compacted(fills)
+        fills = _compacted(fills, rescales)
     return Position(tuple(fills))
 
 
@@ -48,7 +55,35 @@ def without_fill(position: Position, deal_key: str, signed_e8: int, deal: Deal) 
     return Position(fills)
 
 
-def split_volume(position: Position, deal: Deal) -> tuple[int, int] | Reason:
+def net_e8(position: Position, rescales: Rescales, at: datetime) -> int:
+    """Signed open volume after all deals of the position, in the 1e-8 lots of `at`."""
+    if not rescales:
+        return position.net_e8
+    net, since = 0, BEGINNING
+    for fill in position.fills:
+        now = max(since, fill.lots_at)
+        net = rescaled_e8(net, rescales, since, now)
+        net += rescaled_e8(fill.signed_e8, rescales, fill.lots_at, now)
+        since = now
+    return rescaled_e8(net, rescales, since, at)
+
+
+def is_flat(position: Position, rescales: Rescales) -> bool:
+    """Whether nothing of the position is open."""
+    if not rescales:
+        return not position.net_e8
+    return not net_e8(position, rescales, max((fill.lots_at for fill in position.fills), default=BEGINNING))
+
+
+def rescaled_e8(volume_e8: int, rescales: Rescales, since: datetime, at: datetime) -> int:
+    """A volume in the lots of `since`, in those of `at`: to 1e-8 lots, as platforms keep them."""
+    for rescale in rescales:
+        if since < rescale.since <= at:
+            volume_e8 = int((volume_e8 * rescale.lots).to_integral_value())
+    return volume_e8
+
+
+def split_volume(position: Position, deal: Deal, rescales: Rescales = ()) -> tuple[int, int] | Reason:
     """Opened and closed 1e-8 lots; an in/out closes the running position unless its source says more."""
     if deal.entry == "in":
         return deal.volume_e8, 0
@@ -62,7 +97,7 @@ def split_volume(position: Position, deal: Deal) -> tuple[int, int] | Reason:
         )
         return Reason("position_untold", text, waits=True)
     if closed is None:
-        before = position.net_e8
+        before = net_e8(position, rescales, deal.occurred_at)
         closes = before < 0 if deal.side == "buy" else before > 0
         if not closes or abs(before) >= deal.volume_e8:
             text = (
@@ -77,10 +112,14 @@ def split_volume(position: Position, deal: Deal) -> tuple[int, int] | Reason:
     return deal.volume_e8 - closed, closed
 
 
-def slices(position: Position, deal_key: str, closed_e8: int) -> tuple[Slice, ...] | None:
+def slices(
+    position: Position, deal_key: str, closed_e8: int, rescales: Rescales = ()
+) -> tuple[Slice, ...] | None:
     """The openings the deal closes, oldest first; None if some of them are not known."""
     openings: list[Opening] = []
     for fill in position.fills:
+        if rescales:
+            openings = [_rescaled(opening, rescales, fill.lots_at) for opening in openings]
         if fill.deal_key == deal_key:
             others = [o for o in openings if o.fill.opens and (o.left_e8 > 0) != (fill.signed_e8 > 0)]
             return _slices(others, closed_e8)
@@ -88,10 +127,24 @@ def slices(position: Position, deal_key: str, closed_e8: int) -> tuple[Slice, ..
     return None
 
 
+def _rescaled(opening: Opening, rescales: Rescales, at: datetime) -> Opening:
+    """The opening in the lots of `at`, at the price that keeps its worth."""
+    fill, left_e8, lots_at = opening
+    for rescale in rescales:
+        if lots_at < rescale.since <= at:
+            price, spread = (
+                None if found is None else EXACT.divide(EXACT.multiply(found, rescale.times), rescale.over)
+                for found in (fill.price, fill.spread)
+            )
+            fill = fill._replace(price=price, spread=spread)
+            left_e8 = rescaled_e8(left_e8, (rescale,), lots_at, at)
+    return Opening(fill, left_e8, max(lots_at, at))
+
+
 def _slices(openings: list[Opening], closed_e8: int) -> tuple[Slice, ...] | None:
     found: list[Slice] = []
     rest = closed_e8
-    for fill, left in openings:
+    for fill, left, _ in openings:
         if rest == 0:
             break
         taken = min(abs(left), rest)
@@ -109,19 +162,23 @@ def _after(openings: list[Opening], fill: Fill) -> list[Opening]:
             taken = min(abs(opening.left_e8), abs(rest)) * (1 if rest > 0 else -1)
             rest -= taken
             if remaining := opening.left_e8 + taken:
-                left.append(Opening(opening.fill, remaining))
+                left.append(opening._replace(left_e8=remaining))
         else:
             left.append(opening)
-    return [*left, Opening(fill, rest)] if rest else left
+    return [*left, Opening(fill, rest, fill.lots_at)] if rest else left
 
 
-def _compacted(fills: list[Fill]) -> list[Fill]:
-    """The older half as what it leaves open."""
+def _compacted(fills: list[Fill], rescales: Rescales) -> list[Fill]:
+    """The older half as what it leaves open, in the lots of its last deal."""
     openings: list[Opening] = []
     half = len(fills) // 2
     for fill in fills[:half]:
+        if rescales:
+            openings = [_rescaled(opening, rescales, fill.lots_at) for opening in openings]
         openings = _after(openings, fill)
-    left = list(_left(openings))
+    last = max(fill.lots_at for fill in fills[:half])
+    brought = [_rescaled(opening, rescales, last) for opening in openings]
+    left = [fill._replace(signed_e8=volume_e8, counted_at=last) for fill, volume_e8, _ in brought]
     while len(left) > half // 2:
         left = [_merged(*left[n : n + 2]) for n in range(0, len(left), 2)]
     return [*left, *fills[half:]]
@@ -136,8 +193,3 @@ def _merged(one: Fill, other: Fill | None = None) -> Fill:
         return one._replace(signed_e8=total, price=None, spread=None)
     price = (one.price * one.signed_e8 + other.price * other.signed_e8) / total
     return one._replace(signed_e8=total, price=price, spread=None)
-
-
-def _left(openings: list[Opening]) -> Iterator[Fill]:
-    for fill, left in openings:
-        yield fill._replace(signed_e8=left)

@@ -32,7 +32,7 @@ from commission.client.deals import (
 )
 from commission.client.kyc_gate import is_forfeited, is_lost
 from commission.client.placing import at_known_position
-from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted, Volumes
+from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted
 from commission.client.tallies import added, cohort_tallies, is_empty, send, tally, withdraw
 from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
@@ -170,7 +170,7 @@ def _brings(
     if isinstance(chain, Reason):
         client = _leave_hedge(draft, client, booking, state, terms)
         return client, chain if chain.waits else RatingOutcome(reason=chain)
-    symbol = terms.symbol(deal.server, deal.symbol)
+    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
     if symbol is None:
         text = f"{deal.server} has no symbol {deal.symbol} in the terms any more"
         return client, Reason("unknown_symbol", text, waits=True)
@@ -178,7 +178,7 @@ def _brings(
     if looks_back:
         looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
     position = position_at(draft, state.position)
-    part = part_of(client, booking, symbol, position if looks_back else None)
+    part = part_of(client, booking, symbol, position if looks_back else None, terms)
     if chain.looks_aside:
         client, part = look_aside(draft, client, booking, part, chain, terms)
     client = _leave_hedge(draft, client, booking, state, terms)
@@ -209,7 +209,7 @@ def _charge_brings(
         )
         return Reason("charge_unknown", text, waits=True)
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    earned = rate_charge(deal, trait, Volumes(lots_e8=state.charged), chain, terms)
+    earned = rate_charge(deal, trait, state.charged, chain, terms)
     return RatingOutcome(earned, path=chain.path, reason=refusal)
 
 
@@ -233,7 +233,9 @@ def _correct(
 ) -> ClientState:
     """Reverse what would not be posted now, and post what is missing."""
     deal = booking.deal
-    cause = booking.to_cause(terms.symbol(deal.server, deal.symbol) if deal.kind == "trade" else None)
+    is_trade = deal.kind == "trade"
+    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at) if is_trade else None
+    cause = booking.to_cause(symbol)
     difference = _difference(draft, client, state, found, cause, terms)
     if not difference:
         draft.put(booking.key, state)

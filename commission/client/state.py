@@ -188,6 +188,13 @@ class Fill(NamedTuple):
     spread: Decimal | None = None
     opens: bool = True
     """False for a closing deal: what it finds nothing to close for opens nothing."""
+    counted_at: datetime | None = None
+    """Of added-up openings: the time of whose lots the volume is; else it is that of the deal."""
+
+    @property
+    def lots_at(self) -> datetime:
+        """The time of whose lots the volume is."""
+        return self.counted_at or self.at
 
 
 class Position(NamedTuple):
@@ -217,6 +224,8 @@ class Volumes:
     """What an account traded since its last commission charge: server's symbol → 1e-8 lots."""
 
     lots_e8: dict[str, int] = field(default_factory=dict)
+    charged_e8: dict[str, int] = field(default_factory=dict)
+    """What the last charge was for: a refund takes back from these symbols."""
 
 
 @value
@@ -239,7 +248,7 @@ class DealState:
     revision: str
     at: datetime | None = None
     replaced: tuple[str, ...] = ()
-    """Older revisions: an old export read again does not bring them back."""
+    """The newest of the older revisions; those before have keys of their own."""
     ended: bool = False
     """The platform cancelled or deleted the deal; no older record of it changes that."""
     posted: tuple[Posted, ...] = ()
@@ -262,6 +271,14 @@ class DealState:
     """The slot among the client's deals that wait for its registration."""
     parked: int | None = None
     """The slot among the partition's deals that wait for terms."""
+
+
+@value
+class OldRevision:
+    """A revision that has left its deal's own state: a record of it, however late, brings nothing back."""
+
+    at: datetime
+    """When the deal happened, as that revision told it."""
 
 
 @value

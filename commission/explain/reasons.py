@@ -31,7 +31,7 @@ REASONS: dict[str, str] = {
     "suspended": "The IB was suspended at the time of the deal.",
     "self_referral": "The client is the IB itself, and the plan does not pay for own trades.",
     "entry_not_paid": "The plan pays for the other side of a position: opening or closing.",
-    "close_by_second_leg": "The other leg of the close-by was paid for both.",
+    "close_by_second_leg": "The close-by was paid on its other leg.",
     "hedged": "Only the larger of bought and sold volume is paid, and this volume is not part of it.",
     "held_too_short": "The position was not held long enough.",
     "conditions_not_met": "The position was not held long enough, or its price did not move enough.",

@@ -24,20 +24,23 @@ def within_budget(earned: list[Earned], plan: PlanDefined, part: Part, terms: Te
     total = revenue(plan.budget.revenue, part, lots, plan.currency, terms, {})
     if isinstance(total, Reason):
         return total
-    budget = max(ZERO, total * plan.budget.share)
+    budget = total * plan.budget.share
     spent = ZERO
     for one in earned:
         converted = in_currency(one.amount, one.link.partner.currency, plan.currency, part.at, terms)
         if isinstance(converted, Reason):
             return converted
         spent += converted[0]
-    if spent <= budget:
+    if spent >= 0:
+        budget = max(ZERO, budget)
+    # Refunds take back no more than such a budget would have let through.
+    if spent <= budget if spent >= 0 else budget >= 0 or spent >= budget:
         return earned
     cut: list[Earned] = []
     for one in earned:
         share = settled(one.amount * budget / spent)
         amount = share.quantize(ACCRUAL_UNIT, rounding=ROUND_DOWN, context=EXACT)
-        if amount > 0:
+        if amount:
             factors = {**one.factors, "before_budget": one.amount, "budget": budget, "all_ibs": spent}
             cut.append(one._replace(amount=amount, factors=factors))
     return cut

@@ -15,7 +15,9 @@ from commission.terms.upline import Payable
 def eligible(payable: Payable, part: Part) -> Decimal | Reason:
     """Lots of the server's symbol that the component pays, or why it pays none."""
     component = payable.component
-    entry, is_close_by = component.entry, part.deal.entry == "out_by"
+    entry, is_close_by = payable.entry, part.deal.entry == "out_by"
+    if entry != component.entry and not part.closed and not part.deal.commission + part.deal.fee:
+        return nothing(payable, part)
     if payable.is_plain and not is_close_by:
         lots = part.closed if entry == "out" else part.opened if entry == "in" else part.opened + part.closed
         return lots or nothing(payable, part)
@@ -26,9 +28,11 @@ def eligible(payable: Payable, part: Part) -> Decimal | Reason:
         if reason is not None:
             return reason
     # As in MT5, `both` leaves the legs of a close-by out: they were paid when they were opened.
-    closed = ZERO if entry == "in" or (entry == "both" and is_close_by) else part.closed
-    if closed and is_close_by and component.close_by == "first_leg":
-        closed = ZERO if part.is_second_leg else 2 * closed
+    is_left_out = entry == "both" and is_close_by and not payable.is_charge
+    closed = ZERO if entry == "in" or is_left_out else part.closed
+    if closed and is_close_by and component.close_by != "each_leg":
+        legs = 2 if component.close_by == "first_leg" else 1
+        closed = ZERO if part.is_second_leg else legs * closed
     opened = (part.hedged if component.hedged else part.opened) if entry != "out" else ZERO
     if closed and payable.whens:
         kept = _kept(payable.whens, part, closed)
@@ -43,8 +47,9 @@ def nothing(payable: Payable, part: Part) -> Reason:
     component = payable.component
     name = f"{payable.plan.plan_id}/{component.name}"
     is_close_by = part.deal.entry == "out_by"
-    if part.is_second_leg and component.close_by == "first_leg":
-        text = f"{name} paid both legs of the close-by on the first"
+    if part.is_second_leg and component.close_by != "each_leg":
+        paid = "both legs" if component.close_by == "first_leg" else "one side"
+        text = f"{name} paid {paid} of the close-by on the first leg"
         return Reason("close_by_second_leg", text, waits=False)
     if component.hedged and part.opened:
         text = f"{name} pays only the larger of bought and sold volume"
@@ -75,7 +80,11 @@ def _refusal(when: When, plan: PlanDefined, part: Part) -> Reason | None:
         (when.result == "profit" and deal.profit <= 0, "result_not_paid", f"profit {deal.profit}"),
         (when.result == "loss" and deal.profit >= 0, "result_not_paid", f"profit {deal.profit}"),
         (when.reasons and deal.reason not in when.reasons, "reason_not_paid", f"reason `{deal.reason}`"),
-        (when.groups and not _in_any(when.groups, deal.group), "group_not_paid", f"group `{deal.group}`"),
+        (
+            when.groups and not is_in_group(",".join(when.groups), deal.group),
+            "group_not_paid",
+            f"group `{deal.group}`",
+        ),
         (
             not is_in_market(when.countries, when.countries_not, trait.country),
             "country_not_paid",
@@ -101,10 +110,6 @@ def _refusal(when: When, plan: PlanDefined, part: Part) -> Reason | None:
 def is_in_market(countries: Sequence[str], countries_not: Sequence[str], country: str) -> bool:
     """Whether a client's country is among those wanted and not among those excluded."""
     return (not countries or country in countries) and country not in countries_not
-
-
-def _in_any(patterns: Sequence[str], group: str) -> bool:
-    return any(is_in_group(pattern, group) for pattern in patterns)
 
 
 def _kept(whens: Sequence[When], part: Part, closed: Decimal) -> Decimal | Reason:

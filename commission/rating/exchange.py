@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from commission.money import to_accrual
 from commission.rating.values import Reason
-from commission.terms.catalog import Terms
+from commission.terms.catalog import RATE_MAX_AGE, Terms
 
 
 def in_currency(
@@ -22,5 +22,7 @@ def in_currency(
 
 def no_rate(source: str, target: str, at: datetime) -> Reason:
     """The terms have no rate of exchange for that time."""
-    text = f"no rate from {source} to {target} at {at:%Y-%m-%d}, nor one at most 31 days older"
+    text = (
+        f"no rate from {source} to {target} at {at:%Y-%m-%d}, nor one at most {RATE_MAX_AGE.days} days older"
+    )
     return Reason("no_rate", f"{text}; add one to rates.yaml", waits=True)

@@ -30,7 +30,7 @@ def rebates(upline: Upline, part: Part, paid: list[Earned], terms: Terms) -> lis
         if component.unit == "share":
             amount = to_accrual(EXACT.multiply(direct, Decimal(priced.factors["rate"])))
             priced.factors["of"] = direct
-        if amount > 0:
+        if amount:  # below 0: a share of what a refund took back
             by_ib = component.funded_by == "ib"
             found.append(
                 Earned(

@@ -11,7 +11,7 @@ from commission.accounts import pending
 from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.calendar import PeriodDefined
 from commission.terms.components import Component
-from commission.terms.market import RatePublished, SymbolDefined
+from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
 from commission.terms.partner_changes import all_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
@@ -20,7 +20,7 @@ from commission.terms.rates import Rate
 from commission.terms.records import TermsRecord
 from commission.terms.upline import Link, Upline, is_own, looks_back, upline_of, without_own
 
-Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
+Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined, SymbolDefined)
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -28,7 +28,7 @@ MAX_UPLINE_DEPTH = 32
 """IBs above one client; a longer chain is a defect in the terms, found when they are published."""
 
 RATE_MAX_AGE = timedelta(days=31)
-"""An older rate is no rate: the deal is rejected until a newer one is published."""
+"""An older rate is no rate: the deal waits until a newer one is published."""
 
 PIVOTS = ("USD", "EUR")
 """Currencies through which two others are converted when no direct rate is known, in this order."""
@@ -63,7 +63,10 @@ class Terms:
     """What a CRM told of IBs, also of those that are not known yet."""
     plans: dict[str, tuple[PlanDefined, ...]] = field(default_factory=dict)
     """Versions by plan id, in the order they take effect."""
-    symbols: dict[tuple[str, str], SymbolDefined] = field(default_factory=dict)
+    symbols: dict[tuple[str, str], tuple[SymbolDefined, ...]] = field(default_factory=dict)
+    """Versions by server and name, in the order they take effect."""
+    rescales: dict[tuple[str, str], tuple[Rescale, ...]] = field(default_factory=dict)
+    """What versions of a symbol did to positions, oldest first; of the few symbols that had any."""
     rates: dict[tuple[str, str], tuple[RatePublished, ...]] = field(default_factory=dict)
     periods: tuple[PeriodDefined, ...] = ()
     breakpoints: tuple[datetime, ...] = ()
@@ -89,7 +92,8 @@ class Terms:
                 case PlanDefined():
                     plans[record.plan_id] = _with_version(plans.get(record.plan_id, ()), record)
                 case SymbolDefined():
-                    symbols[record.server, record.symbol] = record
+                    place = record.server, record.symbol
+                    symbols[place] = _with_meaning(symbols.get(place, ()), record)
                 case RatePublished():
                     rates.setdefault((record.base, record.quote), []).append(record)
                 case PeriodDefined():
@@ -103,24 +107,40 @@ class Terms:
             changes=changes,
             plans=plans,
             symbols=symbols,
+            rescales={place: found for place, known in symbols.items() if (found := rescales_between(known))},
             rates={pair: _newest_per_time(series) for pair, series in rates.items()},
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             breakpoints=_breakpoints(partners.values(), plans.values()),
             looks_back=any(looks_back(plan) for versions in plans.values() for plan in versions),
         )
 
-    def symbol(self, server: str, symbol: str) -> SymbolDefined | None:
-        """What `symbol` means on `server`; exports that lost the case find it if only one fits."""
-        known = self.symbols.get((server, symbol))
-        if known is not None:
-            return known
+    def symbol(self, server: str, symbol: str, at: datetime) -> SymbolDefined | None:
+        """What `symbol` meant on `server` at `at`; exports that lost the case find it if only one fits."""
+        versions = self._versions(server, symbol)
+        if len(versions) == 1 and versions[0].since is None:
+            return versions[0]
+        return _as_of(versions, at)
+
+    def rescales_of(self, server: str, symbol: str) -> tuple[Rescale, ...]:
+        """How the symbol's positions were rescaled, oldest first."""
+        if not self.rescales:
+            return ()
+        versions = self._versions(server, symbol)
+        return self.rescales.get((server, versions[0].symbol), ()) if versions else ()
+
+    def _versions(self, server: str, symbol: str) -> tuple[SymbolDefined, ...]:
+        versions = self.symbols.get((server, symbol))
+        if versions is not None:
+            return versions
         question = ("symbol", server, symbol)
         if question not in self.memo:
             folded = symbol.casefold()
             fits = [
-                s for (srv, name), s in self.symbols.items() if srv == server and name.casefold() == folded
+                found
+                for (srv, name), found in self.symbols.items()
+                if srv == server and name.casefold() == folded
             ]
-            self.memo[question] = fits[0] if len(fits) == 1 else None
+            self.memo[question] = fits[0] if len(fits) == 1 else ()
         return self.memo[question]  # type: ignore[return-value] # the memo holds what was put above
 
     def upline(self, ib_id: str, at: datetime) -> Upline | None:
@@ -293,6 +313,12 @@ def _with_version(versions: tuple[PlanDefined, ...], plan: PlanDefined) -> tuple
     """Versions in the order they take effect; the same version again replaces itself."""
     others = [known for known in versions if known.version != plan.version]
     return tuple(sorted([*others, plan], key=lambda v: (v.since or BEGINNING, v.version)))
+
+
+def _with_meaning(versions: tuple[SymbolDefined, ...], symbol: SymbolDefined) -> tuple[SymbolDefined, ...]:
+    """Versions in the order they take effect; another one from the same time on takes its place."""
+    others = [known for known in versions if known.since != symbol.since]
+    return tuple(sorted([*others, symbol], key=lambda version: version.since or BEGINNING))
 
 
 def _breakpoints(

@@ -19,9 +19,9 @@ class DealComponent:
     entry: SideOfPosition = "out"
     """The volume that counts: opened (`in`), closed (`out`) or both. As in MT5, a close-by counts
     under `out` only: both legs; `both` leaves it out, as the legs were paid when opened."""
-    close_by: Literal["each_leg", "first_leg"] = "each_leg"
-    """Under `out`: each leg of a close-by pays its own, or, as MT5 writes it, the first leg pays for
-    both and the second nothing."""
+    close_by: Literal["each_leg", "first_leg", "one_side"] = "each_leg"
+    """Under `out`: each leg of a close-by pays its own; or, as MT5 writes it, the first leg pays for both
+    and the second nothing; or (`one_side`) the close-by is one netted trade, and its first leg pays alone."""
     when: When = ALWAYS
     hedged: bool = False
     """Pay, for each account and symbol and period, only max(bought, sold) of the opened volume in place of
@@ -92,11 +92,16 @@ class SpreadShare(DealComponent):
 class CommissionShare(DealComponent):
     """A share of what the client was charged on the deal: `rate x -(commission + fee)`, deposit currency.
 
+    What was charged on openings counts as well, unless the plan says `entry: out`, and so does what was
+    charged on the legs of a close-by. A refund takes back its share, as it would have been paid.
     With `charges`, a later daily or monthly commission deal of the account is shared too, allocated
-    to symbols by the volume the account traded since the charge before it. A refund counts nothing.
+    to symbols by the volume the account traded since the charge before it; a refund of it, by the
+    volume of the last charge.
     """
 
     kind: Literal["commission_share"] = "commission_share"
+    entry: SideOfPosition = "both"
+    """Of which deals: those that opened (`in`), closed (`out`) or both."""
     charges: bool = False
 
 
@@ -138,6 +143,9 @@ class RevenueShare(DealComponent):
     carry_over: bool = True
     scope: Literal["ib", "client"] = "ib"
     quarantine_below: Decimal | None = None
+    commission_entry: Literal["both", "as_entry"] = "both"
+    """The commission counts of openings and closings alike, whatever `entry` says of the other terms; or
+    only where `entry` says."""
 
 
 @value

@@ -1,7 +1,9 @@
 """Which rate counts: the most specific of those that match a deal's client, account and symbol."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from commission.terms.market import SymbolDefined
@@ -17,6 +19,8 @@ class Trait(NamedTuple):
     country: str = ""
 
 
+EXACT_GROUP = 10_000
+"""The rank of a group named in full; no text of the terms is half as long as would reach it."""
 Rank = tuple[int, int, int, tuple[int, int], int, int]
 
 
@@ -33,14 +37,41 @@ def specificity(match: str, symbol: SymbolDefined) -> tuple[int, int] | None:
     return None
 
 
-def is_in_group(pattern: str, group: str) -> bool:
-    """Whether `group` is the pattern, or begins with it up to its `*`."""
-    return group.startswith(pattern[:-1]) if pattern.endswith("*") else group == pattern
+@lru_cache(maxsize=10_000)
+def is_in_group(mask: str, group: str) -> bool:
+    """Whether a mask takes in a group, as MT5's managers write masks: `real\\*,!real\\test*`.
+
+    Of the groups that one of its parts names it takes all that no part with `!` names, whatever the order of
+    the parts. `*` is any text, `?` one character. Letter case does not matter: exports do not agree on it.
+    """
+    named, excluded = parts_of(mask)
+    return any(_fits(part, group) for part in named) and not any(_fits(part, group) for part in excluded)
 
 
-def group_rank(pattern: str) -> int:
-    """How closely a matching pattern names a group: exactly beats any prefix, a longer prefix a shorter."""
-    return len(pattern) if pattern.endswith("*") else 10_000 if pattern else 0
+def parts_of(mask: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a mask names, and what it excludes of that."""
+    parts = [part.strip() for part in mask.split(",")]
+    excluded = tuple(part.lstrip("!") for part in parts if part.startswith("!"))
+    return tuple(part for part in parts if not part.startswith("!")), excluded
+
+
+def _fits(part: str, group: str) -> bool:
+    pattern = "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in part)
+    return re.fullmatch(pattern, group, re.IGNORECASE | re.DOTALL) is not None
+
+
+@lru_cache(maxsize=10_000)
+def group_rank(mask: str, group: str) -> int:
+    """How closely a matching mask names a group: in full beats any `*` or `?`, then more letters fewer."""
+    return max((part_rank(part) for part in parts_of(mask)[0] if _fits(part, group)), default=0)
+
+
+def part_rank(part: str) -> int:
+    """How closely one part of a mask names the groups it fits; 0 for none."""
+    letters = len(part) - part.count("*") - part.count("?")
+    if part and letters == len(part):
+        return EXACT_GROUP
+    return 2 * letters + part.count("?") + 1 if part else 0
 
 
 def is_by_symbol(rates: Sequence[Rate]) -> bool:
@@ -62,7 +93,8 @@ def rank_of(rate: Rate, symbol: SymbolDefined, trait: Trait, at: datetime) -> Ra
     if (rate.since and at < rate.since) or (rate.until and at >= rate.until):
         return None
     dated = rate.since is not None or rate.until is not None
-    return (bool(rate.client), bool(rate.login), group_rank(rate.group), by_symbol, bool(rate.country), dated)
+    by_group = group_rank(rate.group, trait.group) if rate.group else 0
+    return (bool(rate.client), bool(rate.login), by_group, by_symbol, bool(rate.country), dated)
 
 
 def most_specific(rates: Iterable[Rate], symbol: SymbolDefined, trait: Trait, at: datetime) -> Rate | None:
@@ -78,7 +110,7 @@ def most_specific(rates: Iterable[Rate], symbol: SymbolDefined, trait: Trait, at
 def lot_factor(factors: Iterable[LotFactor], symbol: SymbolDefined, group: str) -> LotFactor | None:
     """The factor that counts: that of the account's group before any, then the closest symbol match."""
     fits = [
-        ((group_rank(f.group), s), f)
+        ((group_rank(f.group, group), s), f)
         for f in factors
         if (s := specificity(f.match, symbol)) is not None and (not f.group or is_in_group(f.group, group))
     ]

@@ -17,7 +17,7 @@ class Rate:
     """What a component pays for what it matches; the most specific match wins.
 
     `match` is a canonical symbol (`EURUSD`), a prefix (`XAU*`), a class (`class:forex`) or `*`.
-    Specificity, first to last: client, login, account group (longer prefix first), symbol match.
+    Specificity, first to last: client, login, account group (in full, then by more letters), symbol match.
     Among rates equal in these, one that also names a country, or a period, beats one that names less;
     two of which each names something else are ambiguous, an error when terms are published.
     """
@@ -30,7 +30,8 @@ class Rate:
     login: str = ""
     """An account: `live/1001`."""
     group: str = ""
-    """The account's group, exactly or by prefix: `real\\ecn*`. The account type, where groups are types."""
+    """The account's group, as a mask of MT5: `real\\ecn*,!real\\ecn-test*`; `*` any text, `?` one
+    character, `!` not these; letter case does not matter. The account type, where groups are types."""
     country: str = ""
     """ISO 3166 alpha-2 of the client."""
     since: datetime | None = None
@@ -54,7 +55,7 @@ class When:
     reasons: tuple[str, ...] = ()
     """Who asked for the deal: `client`, `expert`, `mobile`, `web`, `dealer`, `signal` …"""
     groups: tuple[str, ...] = ()
-    """Account groups, exactly or by prefix."""
+    """Account groups as masks of MT5; one with `!` excludes what the others name."""
     countries: tuple[str, ...] = ()
     countries_not: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
@@ -183,3 +184,4 @@ class LotFactor:
     factor: Decimal
     match: str = "*"
     group: str = ""
+    """A mask, as of rates."""

@@ -14,7 +14,7 @@ from commission.terms.components import (
 )
 from commission.terms.partners import PartnerDefined, PlanAssignment
 from commission.terms.plans import PlanDefined
-from commission.terms.rates import ALWAYS, DIFFERENCE, Rate, When
+from commission.terms.rates import ALWAYS, DIFFERENCE, Rate, SideOfPosition, When
 
 DEAL_KINDS = (
     "per_lot",
@@ -65,6 +65,10 @@ class Payable(NamedTuple):
     """What is measured and under which conditions: one object for all components that measure alike."""
     passes: tuple[tuple[Rate, ...], ...]
     """What a cascade passes up, where that is told as rates: made once, as rates are known by identity."""
+    entry: SideOfPosition
+    """Whose volume counts: the component's, or both sides for the sake of the commission charged there."""
+    is_charge: bool
+    """It shares what was charged, so that close-bys count on both sides as well."""
 
 
 class Sharing(NamedTuple):
@@ -120,7 +124,7 @@ def upline_of(links: tuple[Link, ...]) -> Upline:
     sharings = tuple(sharing for kind in DEAL_KINDS for sharing in _sharings(kind, links))
     charges = tuple(found for sharing in sharings if (found := _of_charges(sharing)) is not None)
     is_hedged = any(c.hedged for c in components)
-    close_by_first = any(c.close_by == "first_leg" for c in components)
+    close_by_first = any(c.close_by != "each_leg" for c in components)
     return Upline(
         links=links,
         path=tuple(link.partner.ib_id for link in links),
@@ -249,7 +253,7 @@ def _payable(component: DealComponent, kind: str, plan: PlanDefined) -> Payable:
     is_plain = not (
         whens
         or component.hedged
-        or component.close_by == "first_leg"
+        or component.close_by != "each_leg"
         or component.tiers
         or component.caps
         or component.credit_coefficient
@@ -262,7 +266,20 @@ def _payable(component: DealComponent, kind: str, plan: PlanDefined) -> Payable:
     alike = replace(component, name="", rates=(), override=DIFFERENCE, tiers=None, caps=None, when=ALWAYS)
     basis = _one_object((alike, whens, plan.currency, plan.lot_factors))
     asks = tuple(when for when in whens if when != _of_closing(when))
-    return Payable(component, kind, plan, whens, asks, is_plain, is_settled(component), basis, passes)
+    is_charge = isinstance(component, CommissionShare) or counts_commission_apart(component)
+    entry: SideOfPosition = "both" if counts_commission_apart(component) else component.entry
+    settled = is_settled(component)
+    return Payable(component, kind, plan, whens, asks, is_plain, settled, basis, passes, entry, is_charge)
+
+
+def counts_commission_apart(component: DealComponent) -> bool:
+    """Whether the commission of both sides counts, and the other terms of its revenue by `entry`."""
+    return (
+        isinstance(component, RevenueShare)
+        and "commission" in component.terms
+        and component.commission_entry == "both"
+        and component.entry == "out"
+    )
 
 
 def _of_closing(when: When) -> When:

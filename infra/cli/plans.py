@@ -83,6 +83,8 @@ def golden_cases(paths: PlanPaths, *, as_json: Json = False) -> None:
         show(suite.results_table(results))
         for line in suite.failure_lines(results):
             say(line)
+        if failed and not all(file.has_zone for file in files):
+            err.print("dates without a zone are UTC here: no broker.yaml beside the file tells the broker's")
         out.print(f"{count - failed} of {count} cases passed")
     if failed:
         raise typer.Exit(ExitCode.BROKEN)

@@ -6,7 +6,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 from commission.events import LOT_E8, KycStatus
 from commission.money import Money
@@ -30,11 +38,11 @@ def _to_money(value: Any) -> Money:
     return money
 
 
-def _to_time(value: Any) -> datetime:
+def _to_time(value: Any, info: ValidationInfo) -> datetime:
     if isinstance(value, datetime):
         return value
-    if (moment := to_moment(str(value), UTC)) is None:
-        raise ValueError("write a date 2026-09-01 or a time 2026-09-01T12:00Z; times are UTC")
+    if (moment := to_moment(str(value), (info.context or {}).get("zone", UTC))) is None:
+        raise ValueError("write a date 2026-09-01 or a time 2026-09-01T12:00Z")
     return moment
 
 

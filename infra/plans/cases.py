@@ -12,7 +12,7 @@ from commission.terms.checks.published import meant
 from commission.terms.records import TermsRecord
 from infra.plans.case_lines import Case, ClientLine, DealLine, EventLine
 from infra.plans.case_names import check_names
-from ingest.terms.folder import Broker, InvalidTerms
+from ingest.terms.folder import Broker, InvalidTerms, zone_beside
 from ingest.terms.hints import number_hint
 from ingest.terms.plan_file import load_plan_file
 from ingest.terms.yaml_page import Fields, Items, Problem, line_of
@@ -33,25 +33,29 @@ class PlanCases:
     cases: tuple[Case, ...]
     lines: tuple[int, ...]
     """Where each case begins."""
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...]
     """What is doubtful in the file by itself; none where a folder of terms tells it."""
+    has_zone: bool
+    """A broker.yaml tells in which zone its dates are; else they are UTC."""
 
 
 def load_cases(path: Path, broker: Broker | None = None) -> PlanCases:
     """Read a file of plans; raise `InvalidTerms` with every problem of its terms or its cases.
 
     A file that names no partners of its own runs on the records of the folder of terms it lies in, which is
-    `broker`. Dates and months of the file begin where the folder's do.
+    `broker`. Dates and months of the file are of the zone of that folder, or of a broker.yaml beside it.
     """
-    folder, zone = (broker.records, broker.zone) if broker is not None else ((), UTC)
+    folder = broker.records if broker is not None else ()
+    told = broker.zone if broker is not None else zone_beside(path)
+    zone = told or UTC
     plans, rest, warnings = load_plan_file(path, zone)
     own: tuple[TermsRecord, ...] = (*rest.symbols, *plans, *rest.partners, *rest.rates)
     terms: tuple[TermsRecord, ...] = (
         own if rest.partners else (*folder, *(record for record in own if record not in folder))
     )
     problems: list[Problem] = []
-    read = [(_read_case(path, item, rest.expect, problems), item) for item in rest.expect]
-    known = [(_with_zone(case, zone), item) for case, item in read if case is not None]
+    read = [(_read_case(path, item, rest.expect, problems, zone), item) for item in rest.expect]
+    known = [(case, item) for case, item in read if case is not None]
     problems += check_names(path, known, terms)
     if problems:
         raise InvalidTerms(sorted(problems, key=lambda problem: problem.line))
@@ -64,17 +68,14 @@ def load_cases(path: Path, broker: Broker | None = None) -> PlanCases:
         cases=tuple(case for case, _ in known),
         lines=tuple(item.line for _, item in known),
         warnings=() if broker is not None else warnings,
+        has_zone=told is not None,
     )
 
 
-def _with_zone(case: Case, zone: tzinfo) -> Case:
-    """The case, in the broker's zone where it names none."""
-    return case if "zone" in case.model_fields_set else case.model_copy(update={"zone": str(zone)})
-
-
-def _read_case(path: Path, item: Any, listed: Items, problems: list[Problem]) -> Case | None:
+def _read_case(path: Path, item: Any, listed: Items, problems: list[Problem], zone: tzinfo) -> Case | None:
     try:
-        return Case.model_validate(item)
+        case = Case.model_validate(item, context={"zone": zone})
+        return case if "zone" in case.model_fields_set else case.model_copy(update={"zone": str(zone)})
     except ValidationError as error:
         for found in error.errors(include_url=False):
             line, where = _place(item, found["loc"], listed.line)

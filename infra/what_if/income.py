@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
-from commission.client.deals import ENDINGS
+from commission.client.revisions import ENDINGS
 from commission.events import Deal, RoutedDeal, is_seen
 from commission.money import EXACT
 from commission.rating.components.spread_share import measured_at
@@ -79,7 +79,7 @@ class DealIncomes:
         """The spread on what the deal closed: a round trip pays it once, and plans measure it there."""
         deal = record.deal
         closed_e8 = _closed_e8(deal)
-        symbol = terms.symbol(deal.server, deal.symbol)
+        symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
         difference = measured_at(deal)
         if not closed_e8:
             return ZERO, False

@@ -67,7 +67,7 @@ def reopened_e8(
             f"ticket {ticket} was closed in part, and {profile.server} has groups that close and"
             " reopen: say which group the account is of",
         )
-    if not any(is_in_group(pattern, group) for pattern in profile.close_reopen):
+    if not is_in_group(",".join(profile.close_reopen), group):
         return 0
     if remainder_e8 is None or not 0 <= remainder_e8 <= volume_e8:
         raise RowRejected(

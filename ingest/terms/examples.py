@@ -43,7 +43,10 @@ symbols:
     EURUSD: {class: forex, contract_size: 100000, pip: 0.0001, profit: USD, base: EUR}
     EURUSDc: {canonical: EURUSD, class: forex, contract_size: 1000, standard_contract_size: 100000, pip: 0.0001, profit: USD}
   mt4-real:
-    XAUUSD: {class: metal, contract_size: 100, pip: 0.01, profit: USD}
+    # From 1 October a lot is 10 ounces, and every open lot became 10: a version says only what it changes.
+    XAUUSD:
+      - {class: metal, contract_size: 100, pip: 0.01, profit: USD}
+      - {since: 2026-10-01, contract_size: 10, rescale: 10}
 """,
     "partners.yaml": """
 partners:
@@ -258,5 +261,6 @@ KEYS = {
     "digits": "5",
     "tick_size": "0.25",
     "tick_value": "12.5",
+    "rescale": "10",
 }
 """By `Class.key`, or by key alone; the rest follow from their type."""

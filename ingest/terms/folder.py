@@ -51,7 +51,7 @@ class Broker:
     servers: dict[str, BrokerServer]
     records: tuple[TermsRecord, ...]
     zone: tzinfo = UTC
-    """Of the calendar: where a date in the terms begins."""
+    """Of the calendar: dates and times without a zone of their own are read in it."""
     warnings: tuple[Problem, ...] = ()
 
 
@@ -70,8 +70,18 @@ def load_terms(folder: Path) -> Broker:
     if problems:
         raise InvalidTerms(sorted(set(problems), key=_by_file))
     records = tuple(r.record for r in found)
-    servers = _with_symbols(servers, records)
-    return Broker(servers=servers, records=records, zone=zone, warnings=tuple(warnings))
+    return Broker(
+        servers=_with_symbols(servers, records), records=records, zone=zone, warnings=tuple(warnings)
+    )
+
+
+def zone_beside(path: Path) -> tzinfo | None:
+    """The zone of the terms folder that a file of plans lies in; None where no broker.yaml tells one."""
+    parents = (path.parent, path.parent.parent) if path.parent.name == PLANS_FOLDER else (path.parent,)
+    for folder in parents:
+        if (folder / "broker.yaml").is_file() and (page := open_page(folder / "broker.yaml", [])) is not None:
+            return read_broker(page)[1]
+    return None
 
 
 def _with_symbols(

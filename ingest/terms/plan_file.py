@@ -49,8 +49,8 @@ class PlanFile(NamedTuple):
 def load_plan_file(path: Path, zone: tzinfo = UTC) -> PlanFile:
     """Read a file of plans with the symbols, partners and rates it names; raise `InvalidTerms`.
 
-    Dates begin in `zone`, that of the folder of terms the file lies in; the server is `demo`. The meaning
-    is checked as in a terms folder.
+    Times without a zone of their own are of `zone`, the broker's where the file lies in a terms folder; the
+    server is `demo`. The meaning is checked as in a terms folder.
     """
     problems: list[Problem] = []
     page = open_page(path, problems)

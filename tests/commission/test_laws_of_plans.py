@@ -547,7 +547,7 @@ def test_the_fast_lane_gives_what_the_general_path_gives(data: st.DataObject) ->
     quote: dict[str, Any] = draw(st.sampled_from(({}, {"bid": D("1.1"), "ask": D("1.10013")})))
     record = deal(f"1 buy 1 EURUSD {entry}", contract_size=size, **quote)
     opened, closed = draw(st.integers(0, 10**10)), draw(st.integers(0, 10**10))
-    found = terms.symbol("live", "EURUSD")
+    found = terms.symbol("live", "EURUSD", at(3))
     assert found is not None
     part = Part(
         record,

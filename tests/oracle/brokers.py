@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 from commission.terms.calendar import PeriodDefined, PeriodEnded
@@ -68,9 +69,21 @@ def calendar_month(name: str) -> PeriodDefined:
 
 def random_symbols(dice: Dice) -> list[SymbolDefined]:
     """The symbols; some without a usual spread where that feature is on."""
+    symbols = list(SYMBOLS)
     if dice.on("unknown_spread", 0.1):
-        return [replace(found, average_pips=None) for found in SYMBOLS]
-    return list(SYMBOLS)
+        symbols = [replace(found, average_pips=None) for found in SYMBOLS]
+    if dice.on("dated_symbols", 0.3):
+        rng = dice.of("dated symbols")
+        symbols += [later_version(rng, found) for found in symbols if rng.random() < 0.5]
+    return symbols
+
+
+def later_version(rng: Random, symbol: SymbolDefined) -> SymbolDefined:
+    """From some day on another contract size, or another spread; open positions rescaled, or not."""
+    times = Decimal(pick(rng, (2, 10)))
+    smaller = replace(symbol, contract_size=symbol.contract_size / times, average_pips=Decimal(2))
+    changed = pick(rng, (smaller, replace(symbol, pip=symbol.pip * 2), symbol))
+    return replace(changed, since=at(rng.randint(4, 60)), rescale=pick(rng, (None, times)))
 
 
 def random_rates(dice: Dice, currencies: list[str]) -> list[RatePublished]:

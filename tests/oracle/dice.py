@@ -85,6 +85,7 @@ PERIOD_FEATURES = (
     "cpa_tiers",
 )
 ORDER_FEATURES = ("shuffle",)
+TERMS_FEATURES = ("dated_symbols", "group_masks", "refunds", "one_side", "commission_by_entry")
 SETTLED = (
     "pass_unit_rate",
     "cpa_country_floor",
@@ -124,6 +125,7 @@ FEATURES = frozenset(
         *CLIENT_FEATURES,
         *PERIOD_FEATURES,
         *ORDER_FEATURES,
+        *TERMS_FEATURES,
         *SETTLED,
         *DISPUTED,
     )

@@ -80,7 +80,7 @@ class Facts:
         """Sort the records by kind; the last revision of a deal is the deal."""
         self.plans: dict[tuple[str, int], PlanDefined] = {}
         self.partners: dict[str, PartnerDefined] = {}
-        self.symbols: dict[tuple[str, str], SymbolDefined] = {}
+        self.symbols: dict[tuple[str, str, datetime | None], SymbolDefined] = {}
         self.periods: dict[str, PeriodDefined] = {}
         self.rates: list[RatePublished] = []
         self.deals: dict[str, Deal] = {}
@@ -94,7 +94,7 @@ class Facts:
                 case PartnerDefined():
                     self.partners[record.ib_id] = record
                 case SymbolDefined():
-                    self.symbols[record.server, record.symbol] = record
+                    self.symbols[record.server, record.symbol, record.since] = record
                 case PeriodDefined():
                     self.periods[record.period] = record
                 case RatePublished():
@@ -214,11 +214,18 @@ class Facts:
         return chain
 
     def symbol(self, deal: Deal) -> SymbolDefined:
-        """What the server's symbol means."""
-        found = self.symbols.get((deal.server, deal.symbol))
-        if found is None:
+        """What the server's symbol meant at the deal."""
+        begun = [
+            known for known in self.meanings(deal) if known.since is None or known.since <= deal.occurred_at
+        ]
+        if not begun:
             raise Waits(f"unknown symbol {deal.symbol}")
-        return found
+        return begun[-1]
+
+    def meanings(self, deal: Deal) -> list[SymbolDefined]:
+        """Everything the symbol ever meant, oldest first."""
+        known = [s for s in self.symbols.values() if (s.server, s.symbol) == (deal.server, deal.symbol)]
+        return sorted(known, key=lambda s: (s.since is not None, s.since))
 
     def period(self, time: datetime) -> PeriodDefined:
         """The statement period of a time."""
@@ -277,9 +284,29 @@ class Subject:
     time: datetime
 
 
-def group_fits(pattern: str, group: str) -> bool:
-    """Exactly, or by prefix."""
-    return group.startswith(pattern[:-1]) if pattern.endswith("*") else group == pattern
+def group_fits(mask: str, group: str) -> bool:
+    """Some part of the mask fits, and none that begins with `!`."""
+    parts = [part.strip().lower() for part in mask.split(",")]
+    if any(part[0] == "!" and part_fits(part[1:], group.lower()) for part in parts):
+        return False
+    return any(part_fits(part, group.lower()) for part in parts)
+
+
+def part_fits(part: str, group: str) -> bool:
+    """Letter by letter; `*` is any number of letters, `?` is one."""
+    if not part:
+        return not group
+    if part[0] == "*":
+        return any(part_fits(part[1:], group[n:]) for n in range(len(group) + 1))
+    return bool(group) and part[0] in ("?", group[0]) and part_fits(part[1:], group[1:])
+
+
+def group_closeness(mask: str, group: str) -> tuple[int, int, int]:
+    """Of the parts that fit the closest: in full, then by letters, then by `?`."""
+    fitting = [p.strip() for p in mask.split(",") if part_fits(p.strip().lower(), group.lower())]
+    return max(
+        (int(not set(p) & set("*?")), len(p) - p.count("*") - p.count("?"), p.count("?")) for p in fitting
+    )
 
 
 def symbol_fits(match: str, subject: Subject) -> bool:
@@ -322,7 +349,7 @@ def best(rates: Iterable[Rate], subject: Subject) -> Fraction | None:
 
     def specificity(rate: Rate) -> tuple[Any, ...]:
         dated = rate.since is not None or rate.until is not None
-        group = (0, (0, 0)) if rate.group == "" else (1, length(rate.group))
+        group = (0, (0, 0, 0)) if rate.group == "" else (1, group_closeness(rate.group, subject.group))
         return (
             rate.client != "",
             rate.login != "",

@@ -296,6 +296,8 @@ class Account:
         }
         if (rng.random() < 0.7) if "slice_quotes" in self.dice.features else self.quoted:
             values |= {"bid": price, "ask": price + spread}
+        if "refunds" in self.dice.features and self.dice.of(f"refund {self.next_id}").random() < 0.1:
+            values |= {"commission": -values["commission"], "fee": -values["fee"]}
         if rng.random() < 0.5:
             values |= {
                 "equity": Decimal(pick(rng, (100, 200, 400, 500, 800, 1000))),

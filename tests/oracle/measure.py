@@ -1,6 +1,8 @@
 """What one component of a plan makes of one deal: which slices count, what they measure, the gross."""
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 
 from commission.events import ClientRegistered, Deal
@@ -28,8 +30,8 @@ from tests.oracle.facts import (
     Waits,
     best,
     fraction,
+    group_closeness,
     group_fits,
-    length,
     rounded,
     symbol_fits,
     symbol_specificity,
@@ -43,11 +45,13 @@ class Slice:
     part: str
     lots: Fraction
     opening: Deal | None = None
+    """At the price, bid and ask that keep its worth, where its symbol was rescaled since."""
 
 
 def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
     """Replay the position, first in first out, up to the deal."""
     queue: list[tuple[Deal, Fraction]] = []
+    before = wanted.occurred_at
     for deal in facts.in_time:
         if deal.kind != "trade" or (deal.account_key, deal.position_id) != (
             wanted.account_key,
@@ -57,6 +61,8 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
         if facts.client_id(deal) != facts.client_id(wanted):
             continue
         lots = Fraction(deal.volume_e8, E8)
+        queue = [rescaled(facts, opening, rest, before, deal) for opening, rest in queue]
+        before = deal.occurred_at
         there = sum((rest for _, rest in queue), Fraction(0))
         closing = {"in": Fraction(0), "inout": there}.get(deal.entry or "in", lots)
         if deal.entry == "inout" and deal.volume_closed_e8 is not None:
@@ -70,6 +76,21 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
         if deal is wanted:
             return slices
     return []
+
+
+def rescaled(
+    facts: Facts, opening: Deal, lots: Fraction, before: datetime, deal: Deal
+) -> tuple[Deal, Fraction]:
+    """What is open of an opening after every split since the deal before: in value it is the same."""
+    meanings = facts.meanings(deal)
+    for old, new in itertools.pairwise(meanings):
+        if new.since is None or new.rescale is None or not before < new.since <= deal.occurred_at:
+            continue
+        lots *= fraction(new.rescale)
+        cheaper = new.rescale * new.contract_size / old.contract_size
+        quotes = {name: getattr(opening, name) for name in ("price", "bid", "ask")}
+        opening = replace(opening, **{n: None if q is None else q / cheaper for n, q in quotes.items()})
+    return opening, lots
 
 
 def closed(
@@ -155,7 +176,7 @@ def deal_fits(when: When, case: Case) -> bool:
         (not when.sides or deal.side in when.sides)
         and {"any": True, "profit": deal.profit > 0, "loss": deal.profit < 0}[when.result]
         and (not when.reasons or deal.reason in when.reasons)
-        and (not when.groups or any(group_fits(pattern, deal.group) for pattern in when.groups))
+        and (not when.groups or group_fits(",".join(when.groups), deal.group))
         and country_fits(when.countries, when.countries_not, when.channels, client)
         and (not when.charged or deal.commission < 0)
         and (when.negative_balance or deal.balance is None or deal.balance >= 0)
@@ -205,18 +226,30 @@ def counted(component: DealComponent, plan: PlanDefined, case: Case) -> list[Sli
     deal, whens = case.deal, (plan.when, component.when)
     if deal.is_service or deal.kind != "trade" or not all(deal_fits(when, case) for when in whens):
         return []
-    if deal.entry == "out_by" and component.entry != "out":
+    is_of_charges = isinstance(component, CommissionShare) or commission_is_apart(component)
+    entry = "both" if commission_is_apart(component) and deal.commission + deal.fee else component.entry
+    if deal.entry == "out_by" and entry != "out" and not (is_of_charges and entry == "both"):
         return []
     found = [
         piece
         for piece in case.slices
-        if component.entry in (piece.part, "both") and all(slice_fits(when, case, piece) for when in whens)
+        if entry in (piece.part, "both") and all(slice_fits(when, case, piece) for when in whens)
     ]
-    if deal.entry == "out_by" and component.close_by == "first_leg":
-        return [*found, *found] if is_first_leg(case) else []
+    if deal.entry == "out_by" and component.close_by != "each_leg":
+        twice = found if component.close_by == "first_leg" else []
+        return [*found, *twice] if is_first_leg(case) else []
     if component.hedged and found:
         return [Slice("in", paid)] if (paid := hedged_lots(case)) else []
     return found
+
+
+def commission_is_apart(component: DealComponent) -> bool:
+    """Whether a share of revenue counts the commission of openings, though nothing else of them."""
+    return (
+        isinstance(component, RevenueShare)
+        and component.commission_entry == "both"
+        and (component.entry, "commission" in component.terms) == ("out", True)
+    )
 
 
 def is_first_leg(case: Case) -> bool:
@@ -277,7 +310,11 @@ def lot_factor(plan: PlanDefined, subject: Subject) -> Fraction:
         return Fraction(1)
     chosen = max(
         fitting,
-        key=lambda f: (f.group != "", length(f.group) if f.group else (0, 0), symbol_specificity(f.match)),
+        key=lambda f: (
+            f.group != "",
+            group_closeness(f.group, subject.group) if f.group else (0, 0, 0),
+            symbol_specificity(f.match),
+        ),
     )
     return fraction(chosen.factor)
 
@@ -331,6 +368,18 @@ def spread_of(component: SpreadShare, case: Case, piece: Slice) -> Fraction:  # 
     if component.cap_pips is not None:
         spread = min(spread, fraction(component.cap_pips) * pip)
     return spread + fraction(component.plus_pips) * pip
+
+
+def revenue_of(component: RevenueShare, case: Case, slices: list[Slice], into: str) -> Fraction:
+    """The broker's revenue on the slices that count; on openings it may be the commission alone."""
+    volume = Fraction(case.deal.volume_e8, E8)
+    both = sum((piece.lots for piece in slices), Fraction(0))
+    if not commission_is_apart(component):
+        return revenue(component.terms, case, both, both / volume, into)
+    closed = sum((piece.lots for piece in slices if piece.part == "out"), Fraction(0))
+    others = tuple(term for term in component.terms if term != "commission")
+    rest = revenue(others, case, closed, closed / volume, into) if closed else Fraction(0)
+    return rest + revenue(("commission",), case, both, both / volume, into)
 
 
 def revenue(terms: tuple[str, ...], case: Case, lots: Fraction, share: Fraction, into: str) -> Fraction:
@@ -388,7 +437,7 @@ def measure(  # noqa: C901, PLR0911 — one branch a kind
             result = fraction(deal.profit + deal.swap + deal.commission + deal.fee)
             return max(Fraction(0), result if component.of == "profit" else -result) * share, deposit
         case RevenueShare():
-            return revenue(component.terms, case, lots, share, deposit), deposit
+            return revenue_of(component, case, slices, deposit), deposit
     raise AssertionError(component)
 
 

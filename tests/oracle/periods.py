@@ -11,7 +11,7 @@ from commission.terms.components import AnyDealComponent, CohortBonus, RevenueSh
 from commission.terms.rates import Band, Tiers
 from tests.oracle.clients import closings
 from tests.oracle.facts import Facts, Link, Waits, best, fraction, rounded
-from tests.oracle.measure import Case, case_of, counted, lots_in_plan, revenue
+from tests.oracle.measure import Case, case_of, counted, lots_in_plan, revenue_of
 from tests.oracle.negative import left_after
 from tests.oracle.shares import Earned, shared
 
@@ -232,10 +232,8 @@ def revenue_worth(link: Link, component: RevenueShare, case: Case) -> Fraction:
     rate = best(component.rates, case.subject)
     if not slices or rate is None or not deal.volume_e8:
         return Fraction(0)
-    lots = total(piece.lots for piece in slices)
-    share = lots * 100_000_000 / deal.volume_e8
     into, factor = link.partner.currency, fraction(link.assignment.factor)
-    return rounded(rate * factor * revenue(component.terms, case, lots, share, into))
+    return rounded(rate * factor * revenue_of(component, case, slices, into))
 
 
 def settled(facts: Facts, rows: list[tuple[Link, RevenueShare, Case, Fraction]]) -> list[Earned]:

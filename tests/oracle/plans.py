@@ -114,6 +114,9 @@ def random_table(dice: Dice, topic: str, grid: tuple[str, str, str], clients: li
             {"login": f"{SERVER}/2", "group": "real\\*"},
             {"client": pick(rng, clients)},
         ]
+        if "group_masks" in dice.features:
+            masks = ("*\\std,!cent*", "Real\\EC?", "REAL\\STD,cent\\*")
+            details += [{"group": mask} for mask in masks]
         places += [{"match": pick(rng, matches), **d} for d in details if rng.random() < 0.3]
         variants = []
         for place in places:
@@ -158,7 +161,7 @@ def random_deal_component(  # noqa: C901, PLR0911 — one branch a kind
         "override": random_override(dice, topic, mode, grid, clients),
     }
     if dice.on("first_leg", 0.3) and kind == "per_lot":
-        shared["close_by"] = "first_leg"
+        shared["close_by"] = "one_side" if dice.on("one_side", 0.5) else "first_leg"
     if dice.on("when", 0.4) and dice.of(f"when? {topic}").random() < 0.6:
         slices = shared["entry"] == "out" and dice.on("when_slices", 0.7)
         shared["when"] = random_when(dice.of(f"when {topic}"), slices=slices)
@@ -264,6 +267,7 @@ def random_when(rng: Random, *, slices: bool) -> When:
         {"result": pick(rng, ("profit", "loss"))},
         {"reasons": tuple(rng.sample(REASONS, 2))},
         {"groups": ("real\\*",)},
+        {"groups": ("Real\\*", "cent*", "!*gold")},
         {"countries": tuple(rng.sample(COUNTRIES, 2))},
         {"countries_not": (pick(rng, COUNTRIES),)},
         {"channels": (pick(rng, CHANNELS),)},
@@ -417,6 +421,7 @@ def random_period_components(dice: Dice, n: int) -> tuple[Any, ...]:
                 override=Override(mode="absolute"),
                 terms=terms,
                 carry_over=rng.random() < 0.6,
+                commission_entry="as_entry" if dice.on("commission_by_entry", 0.3) else "both",
                 scope=pick(rng, ("ib", "client")),
             )
         )

@@ -76,6 +76,10 @@ def shared(facts: Facts, case: Case) -> list[Earned]:
 
 def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
     """One kind of component: the lowest IB whose plan has it decides how it is shared."""
+    deal = case.deal
+    if kind == "commission_share" and deal.commission + deal.fee > 0:
+        charge = replace(case, deal=replace(deal, commission=-deal.commission, fee=-deal.fee))
+        return [taken_back(entry, case) for entry in shared_of_kind(kind, chain, charge)]
     of_kind = [[c for c in deal_components(link) if c.kind == kind] for link in chain]
     lowest = next(d for d, components in enumerate(of_kind) if components)
     modes = {component.override.mode for component in of_kind[lowest]}
@@ -88,6 +92,11 @@ def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
         if component.override.mode in ("cascade", "split", "rank"):
             earned += from_below(chain[lowest:], component, case)
     return earned
+
+
+def taken_back(entry: Earned, case: Case) -> Earned:
+    """Of a refund: what the charge would have earned, owed back."""
+    return replace(entry, amount=-entry.amount, bands=tuple(-band for band in entry.bands), case=case)
 
 
 def earn(
@@ -249,15 +258,20 @@ def cut_to_budget(chain: list[Link], case: Case, earned: list[Earned]) -> list[E
         Fraction(0),
     )
     income = revenue(plan.budget.revenue, case, Fraction(deal.volume_e8, E8), Fraction(1), into)
-    most = fraction(plan.budget.share) * max(Fraction(0), income)
-    if total <= most:
-        return earned
+    most = fraction(plan.budget.share) * income
+    if total < 0:  # owed back: no more than the budget of such a charge
+        if most >= 0 or total >= most:
+            return earned
+    else:
+        most = max(Fraction(0), most)
+        if total <= most:
+            return earned
     return [replace(entry, amount=cut(entry.amount * most / total)) for entry in earned]
 
 
 def cut(amount: Fraction) -> Fraction:
-    """Eight decimals, down: together they are at most the budget."""
-    return Fraction(amount * E8 // 1, E8)
+    """Eight decimals, towards 0: together they are at most the budget."""
+    return Fraction(int(amount * E8), E8)
 
 
 def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:

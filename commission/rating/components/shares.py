@@ -10,6 +10,7 @@ from commission.rating.values import ZERO, Factors, Measured, Part, Reason
 from commission.terms.catalog import Terms
 from commission.terms.components import CommissionShare, ProfitShare, RevenueShare, RevenueTerm, SwapShare
 from commission.terms.plans import PlanDefined
+from commission.terms.upline import counts_commission_apart
 
 
 def measure(
@@ -18,7 +19,10 @@ def measure(
     part: Part,
     lots: Decimal,
 ) -> Measured:
-    """Measure, for the lots that count, what the client was charged or lost; never below 0."""
+    """Measure, for the lots that count, what the client was charged or lost; never below 0.
+
+    A refund of a charge is rated turned round, as the charge it takes back: `rate.rate` says how.
+    """
     deal = part.deal
     if isinstance(component, CommissionShare):
         name, whole = "charged", charged(part)
@@ -56,18 +60,32 @@ def net_revenue(
 ) -> Measured | Reason:
     """Measure the broker's net revenue of the deal, in the deposit currency; it may be negative."""
     factors: Factors = {"lots": lots}
-    total = revenue(component.terms, part, lots, part.deal.currency, terms, factors)
+    own = lots - part.opened if counts_commission_apart(component) else lots
+    total = revenue(component.terms, part, lots, part.deal.currency, terms, factors, own=own)
     if isinstance(total, Reason):
         return total
-    return Measured(total, part.deal.currency, counted(plan, part, lots, {}), factors)
+    return Measured(total, part.deal.currency, counted(plan, part, own, {}), factors)
 
 
 def revenue(
-    wanted: tuple[RevenueTerm, ...], part: Part, lots: Decimal, currency: str, terms: Terms, factors: Factors
+    wanted: tuple[RevenueTerm, ...],
+    part: Part,
+    lots: Decimal,
+    currency: str,
+    terms: Terms,
+    factors: Factors,
+    *,
+    own: Decimal | None = None,
 ) -> Decimal | Reason:
-    """The sum of revenue terms of the lots in `currency`; each is added to `factors`."""
-    deal, total = part.deal, ZERO
+    """The sum of revenue terms of the lots in `currency`; each is added to `factors`.
+
+    Where they differ, `own` are the lots of every term but the commission.
+    """
+    deal, total, charged_lots = part.deal, ZERO, lots
+    lots = lots if own is None else own
     for term in wanted:
+        if not lots and term != "commission":
+            continue
         source = deal.currency
         if term == "spread":
             value = spread_share.paid(part, lots, terms)
@@ -75,7 +93,7 @@ def revenue(
                 return value
             source = part.symbol.profit_currency
         elif term == "commission":
-            value = portion(part, charged(part), lots)
+            value = portion(part, charged(part), charged_lots)
         elif term == "swap":
             value = portion(part, -deal.swap, lots)
         else:

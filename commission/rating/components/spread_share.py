@@ -136,5 +136,8 @@ def _bounded(component: SpreadShare, part: Part, spread: Spread, terms: Terms) -
 
 
 def _unknown(part: Part, where: str) -> Reason:
-    text = f"no bid and ask, and no average spread of {part.symbol.canonical} in {where}"
+    text = (
+        f"no bid and ask, and no average spread of {part.symbol.canonical} in {where}; "
+        "add average_pips there or to the symbol"
+    )
     return Reason("spread_unknown", text, waits=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
+from commission.terms.checks.conditions import check_both_lists, check_least, check_when
 from commission.terms.checks.published import (
     Published,
     Subject,
@@ -16,7 +17,13 @@ from commission.terms.checks.published import (
     numbered,
     some,
 )
-from commission.terms.checks.rates import check_averages, check_countries, check_match, check_rates, covers
+from commission.terms.checks.rates import (
+    check_averages,
+    check_countries,
+    check_match,
+    check_rates,
+    covers,
+)
 from commission.terms.checks.sharing import check_override
 from commission.terms.components import (
     AnyDealComponent,
@@ -76,10 +83,10 @@ def _check_plan(subject: Subject, plan: PlanDefined, terms: Published) -> Iterat
     if not plan.components:
         text = f"{plan.plan_id} has no components, so it pays nothing; add one, or let the IB hold no plan"
         yield TermsProblem((*subject, "components"), "no_components", text)
-    yield from _check_when((*subject, "when"), plan.when)
+    yield from check_when((*subject, "when"), plan.when)
     least = {"version": 1, "hold_days": 0, "kyc_forfeit_days": 0, "min_payout": 0}
-    yield from _check_least(subject, "bad_plan", ((key, getattr(plan, key), n) for key, n in least.items()))
-    yield from _check_least(
+    yield from check_least(subject, "bad_plan", ((key, getattr(plan, key), n) for key, n in least.items()))
+    yield from check_least(
         (*subject, "clawback"), "bad_plan", [("window_days", plan.clawback.window_days, 0)]
     )
     yield from _check_budget(subject, plan)
@@ -155,31 +162,6 @@ def _all_rates(component: DealComponent) -> Iterator[Rate]:
 # Conditions
 
 
-def _check_when(place: Subject, when: When) -> Iterator[TermsProblem]:
-    yield from check_countries((*place, "countries"), when.countries)
-    yield from check_countries((*place, "countries_not"), when.countries_not)
-    least = (("min_holding_s", when.min_holding_s, 0), ("min_pips", when.min_pips, 0))
-    yield from _check_least(place, "bad_condition", least)
-    yield from _check_both_lists(place, when.countries, when.countries_not)
-
-
-def _check_both_lists(
-    place: Subject, countries: Sequence[str], countries_not: Sequence[str]
-) -> Iterator[TermsProblem]:
-    if countries and countries_not:
-        text = "countries and countries_not stand together; name those that are paid, or those that are not"
-        yield TermsProblem((*place, "countries_not"), "bad_condition", text)
-
-
-def _check_least(
-    place: Subject, code: str, numbers: Iterable[tuple[str, Decimal | int, int]]
-) -> Iterator[TermsProblem]:
-    for key, number, least in numbers:
-        if not Decimal(number).is_finite() or number < least:
-            text = f"{key} is {number}; it must be {least} or more"
-            yield TermsProblem((*place, key), code, text)
-
-
 def _check_positive(
     place: Subject, code: str, numbers: Iterable[tuple[str, Decimal | None]]
 ) -> Iterator[TermsProblem]:
@@ -219,7 +201,7 @@ def _check_deal_component(
         text = "rates is empty; name at least one symbol, class or *"
         yield TermsProblem((*place, "rates"), "no_rates", text)
     yield from check_rates((*place, "rates"), component.rates, terms, most=most)
-    yield from _check_when((*place, "when"), component.when)
+    yield from check_when((*place, "when"), component.when)
     yield from _check_sides(place, component, plan)
     yield from check_override(place, component, terms, most=most)
     if component.caps is not None:
@@ -251,8 +233,8 @@ def _check_sides(place: Subject, component: AnyDealComponent, plan: PlanDefined)
         text = f"{asked[0]} looks at closed volume, and with entry {component.entry} {says}; write entry: out"
         severity = "error" if component.entry == "in" else "warning"
         yield TermsProblem((*place, "entry"), "condition_needs_out", text, severity)  # type: ignore[arg-type] # one of the two
-    if asked and component.close_by == "first_leg":
-        text = f"{asked[0]} looks at each leg, and the first pays for both; write close_by: each_leg"
+    if asked and component.close_by != "each_leg":
+        text = f"{asked[0]} looks at each leg, and the first pays for the close-by; write close_by: each_leg"
         yield TermsProblem((*place, "close_by"), "condition_needs_each_leg", text)
     if component.hedged and component.entry != "in":
         text = f"hedged counts opened volume, but entry is {component.entry}; write entry: in"
@@ -272,7 +254,7 @@ def _check_spread(place: Subject, component: SpreadShare, terms: Published) -> I
     yield from check_averages((*place, "average_pips"), component.average_pips, terms)
     yield from check_averages((*place, "markup_pips"), component.markup_pips, terms)
     yield from _check_positive(place, "bad_cap", [("cap_pips", component.cap_pips)])
-    yield from _check_least(place, "bad_spread", [("plus_pips", component.plus_pips, 0)])
+    yield from check_least(place, "bad_spread", [("plus_pips", component.plus_pips, 0)])
     paid = [s for s in terms.canonicals if covers(component.rates, s)]
     if component.basis == "markup":
         if without := _without(paid, lambda s: covers(component.markup_pips, s)):
@@ -368,7 +350,7 @@ def _check_starts(place: Subject, tiers: Tiers) -> Iterator[TermsProblem]:
 
 def _check_tier_mode(place: Subject, tiers: Tiers) -> Iterator[TermsProblem]:
     least = [(key, getattr(tiers, key), 0) for key in ("lookback_periods", "grace_periods", "step")]
-    yield from _check_least(place, "bad_tiers", [*least, ("active_min_lots", tiers.active_min_lots, 0)])
+    yield from check_least(place, "bad_tiers", [*least, ("active_min_lots", tiers.active_min_lots, 0)])
     for key, number, _ in least:
         if number and tiers.mode != "level":
             text = (
@@ -395,7 +377,7 @@ def _check_cpa(place: Subject, component: Cpa, terms: Published) -> Iterator[Ter
         "ftd_window_hours": 1,
         "qualification_days": 1,
     }
-    yield from _check_least(place, "bad_cpa", ((key, getattr(component, key), n) for key, n in least.items()))
+    yield from check_least(place, "bad_cpa", ((key, getattr(component, key), n) for key, n in least.items()))
     yield from _check_countries_of(place, component)
     if component.tiers is not None:
         everything = (Rate(value=ONE),)
@@ -418,7 +400,7 @@ def _check_amounts(place: Subject, amounts: Sequence[CpaAmount]) -> Iterator[Ter
         if not is_positive(entry.amount):
             text = f"the amount is {entry.amount}; it pays more than 0"
             yield TermsProblem((*at, "amount"), "bad_cpa", text)
-        yield from _check_least(at, "bad_cpa", [("min_deposit", entry.min_deposit, 0)])
+        yield from check_least(at, "bad_cpa", [("min_deposit", entry.min_deposit, 0)])
         yield from check_countries(at, (entry.country,) if entry.country else ())
         first = known.setdefault((entry.country, entry.min_deposit), entry.amount)
         if first != entry.amount:
@@ -429,7 +411,7 @@ def _check_amounts(place: Subject, amounts: Sequence[CpaAmount]) -> Iterator[Ter
 def _check_countries_of(place: Subject, component: Cpa | Cpl) -> Iterator[TermsProblem]:
     yield from check_countries((*place, "countries"), component.countries)
     yield from check_countries((*place, "countries_not"), component.countries_not)
-    yield from _check_both_lists(place, component.countries, component.countries_not)
+    yield from check_both_lists(place, component.countries, component.countries_not)
 
 
 def _check_cpl(place: Subject, component: Cpl) -> Iterator[TermsProblem]:

@@ -51,7 +51,8 @@ def subject_of(record: TermsRecord) -> Subject:
         case PlanDefined():
             return ("plan", record.plan_id, str(record.version))
         case SymbolDefined():
-            return ("symbol", record.server, record.symbol)
+            since = () if record.since is None else (record.since.isoformat(),)
+            return ("symbol", record.server, record.symbol, *since)
         case RatePublished():
             return ("rate", f"{record.base}/{record.quote}", record.as_of.isoformat())
         case _:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import combinations
 
 from commission.terms.catalog import BEGINNING
 from commission.terms.checks.published import Published, Subject, TermsProblem, is_positive, meant, numbered
 from commission.terms.market import SymbolDefined
-from commission.terms.rate_matching import specificity
+from commission.terms.rate_matching import part_rank, parts_of, specificity
 from commission.terms.rates import Rate
 
 COUNTRY = re.compile(r"[A-Z]{2}")
@@ -77,6 +78,22 @@ def check_countries(place: Subject, countries: Iterable[str]) -> Iterator[TermsP
             yield TermsProblem(place, "bad_country", text)
 
 
+def check_groups(place: Subject, masks: Sequence[str]) -> Iterator[TermsProblem]:
+    """Find what is no mask of groups, or a list of them that takes in none."""
+    named, excluded = parts_of(",".join(masks))
+    for part in (*named, *excluded):
+        if not part or "!" in part:
+            text = (
+                f"{masks[0]!r} is no mask of groups; write such as real\\*,!real\\test*, each part a group, "
+                "with * for any text, ? for one character and ! before what is excluded"
+            )
+            yield TermsProblem(place, "bad_group", text)
+            return
+    if not named:
+        text = f"{', '.join(masks)} only excludes, so no group is left; name the others too, such as *"
+        yield TermsProblem(place, "bad_group", text)
+
+
 def value_for(rates: Iterable[Rate], symbol: SymbolDefined) -> Decimal | None:
     """The most a rate may be worth for `symbol`: the plain one that counts, or one with a condition."""
     plain: dict[tuple[int, int], Decimal] = {}
@@ -115,9 +132,8 @@ def _check_conditions(place: Subject, rate: Rate) -> Iterator[TermsProblem]:
     if rate.login and not re.fullmatch(r"[^/]+/[0-9]+", rate.login):
         text = f"{rate.login!r} is no account; write its server and login, such as live/1001"
         yield TermsProblem(place, "bad_login", text)
-    if "*" in rate.group[:-1]:
-        text = f"{rate.group!r} is no group; write one, or a prefix of groups that ends in *"
-        yield TermsProblem(place, "bad_group", text)
+    if rate.group:
+        yield from check_groups(place, (rate.group,))
 
 
 # Which of two counts
@@ -127,7 +143,7 @@ def _check_order_of_rates(place: Subject, rates: Sequence[Rate], terms: Publishe
     names = numbered(rate.match for rate in rates)
     by_key: dict[tuple[str, ...], list[int]] = {}
     for index, rate in enumerate(rates):
-        by_key.setdefault((rate.client, rate.login, rate.group, rate.match), []).append(index)
+        by_key.setdefault((rate.client, rate.login, rate.match), []).append(index)
     ambiguous: set[int] = set()
     for indices in by_key.values():
         for first, second in combinations(indices, 2):
@@ -148,8 +164,34 @@ def _is_ambiguous(one: Rate, other: Rate) -> bool:
     """Both can match one deal, neither names more than the other, and they differ."""
     if one.value == other.value or (one.country and other.country and one.country != other.country):
         return False
+    if one.group != other.group and not _may_tie(one.group, other.group):
+        return False
     mine, its = _named(one), _named(other)
     return not (mine < its or its < mine) and _overlap(_period(one), _period(other))
+
+
+def _may_tie(one: str, other: str) -> bool:
+    """Whether some group may be in both masks, named as closely by each."""
+    (mine, my_excluded), (its, its_excluded) = parts_of(one), parts_of(other)
+    return any(
+        part_rank(part) == part_rank(rival) and _overlap_in_groups(part.casefold(), rival.casefold())
+        for part in mine
+        if part not in its_excluded
+        for rival in its
+        if rival not in my_excluded
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _overlap_in_groups(one: str, other: str) -> bool:
+    """Whether some text fits both parts."""
+    if not one or not other:
+        return not (one + other).strip("*")
+    if one[0] == "*":
+        return _overlap_in_groups(one[1:], other) or _overlap_in_groups(one, other[1:])
+    if other[0] == "*":
+        return _overlap_in_groups(other, one)
+    return (one[0] == other[0] or "?" in (one[0], other[0])) and _overlap_in_groups(one[1:], other[1:])
 
 
 def _ambiguity(one: Rate, other: Rate) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 
+from commission.terms.catalog import BEGINNING
 from commission.terms.checks.published import Published, Subject, TermsProblem, check_currency, is_positive
 from commission.terms.market import SymbolDefined
 
@@ -21,6 +22,7 @@ def check_symbols(terms: Published) -> Iterator[TermsProblem]:
                 text = f"{key} of {symbol.symbol} is {size}; it must be above 0, or its deals pay nothing"
                 yield TermsProblem((*subject, key), "bad_size", text)
         yield from _check_optional(subject, symbol)
+        yield from _check_rescale(subject, symbol, terms)
         if "*" in symbol.canonical or symbol.canonical.startswith("class:"):
             text = f"the canonical symbol {symbol.canonical} reads as a pattern; choose a plain name"
             yield TermsProblem((*subject, "canonical"), "bad_canonical", text)
@@ -45,6 +47,20 @@ def _check_optional(subject: Subject, symbol: SymbolDefined) -> Iterator[TermsPr
         yield TermsProblem((*subject, has), "incomplete_tick", text)
 
 
+def _check_rescale(subject: Subject, symbol: SymbolDefined, terms: Published) -> Iterator[TermsProblem]:
+    if symbol.rescale is None:
+        return
+    if not is_positive(symbol.rescale):
+        text = f"rescale of {symbol.symbol} is {symbol.rescale}; write 10 where 1 open lot became 10"
+        yield TermsProblem((*subject, "rescale"), "bad_size", text)
+    others = (
+        known for _, known in terms.symbols if (known.server, known.symbol) == (symbol.server, symbol.symbol)
+    )
+    if symbol.since is None or all((known.since or BEGINNING) >= symbol.since for known in others):
+        text = f"{symbol.symbol} has a rescale and no version before it; add that, and a since to this"
+        yield TermsProblem((*subject, "rescale"), "bad_rescale", text)
+
+
 def _check_classes(terms: Published) -> Iterator[TermsProblem]:
     first: dict[str, SymbolDefined] = {}
     for subject, symbol in terms.symbols:
@@ -58,9 +74,9 @@ def _check_classes(terms: Published) -> Iterator[TermsProblem]:
 
 
 def _check_letter_case(terms: Published) -> Iterator[TermsProblem]:
-    first: dict[tuple[str, str], SymbolDefined] = {}
+    first: dict[tuple[object, ...], SymbolDefined] = {}
     for subject, symbol in terms.symbols:
-        known = first.setdefault((symbol.server, symbol.symbol.casefold()), symbol)
+        known = first.setdefault((symbol.server, symbol.symbol.casefold(), symbol.since), symbol)
         if known.symbol == symbol.symbol:
             continue
         names = f"{known.symbol} and {symbol.symbol} of {symbol.server} differ only by letter case"

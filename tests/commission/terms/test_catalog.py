@@ -28,15 +28,15 @@ def chain_of(terms: Terms, ib_id: str, day: int) -> list[str]:
 def test_a_symbol_is_found_by_server_and_spelling() -> None:
     """The same spelling on another server means nothing yet."""
     terms = known(*SYMBOLS)
-    assert SYMBOLS[0] == terms.symbol(SERVER, "EURUSD")
-    assert terms.symbol("other", "EURUSD") is None
+    assert SYMBOLS[0] == terms.symbol(SERVER, "EURUSD", at(1))
+    assert terms.symbol("other", "EURUSD", at(1)) is None
 
 
 def test_a_lower_case_symbol_is_found_if_only_one_fits() -> None:
     """MT4 statements lose the case; where two symbols differ only by it, nothing is guessed."""
-    assert SYMBOLS[1] == known(*SYMBOLS).symbol(SERVER, "eurusdc")
+    assert SYMBOLS[1] == known(*SYMBOLS).symbol(SERVER, "eurusdc", at(1))
     twins = known(symbol("Gold metals 100 USD 0.01"), symbol("GOLD metals 10 USD 0.01"))
-    assert twins.symbol(SERVER, "gold") is None
+    assert twins.symbol(SERVER, "gold", at(1)) is None
 
 
 @pytest.mark.parametrize(

@@ -371,3 +371,39 @@ def test_cases_of_a_folder_count_days_as_the_broker_does(broker: str, paid: str,
     )
     result = ibflow("test", tmp_path)
     assert (0, True) == (result.exit_code, "1 of 1 cases passed" in result.stdout)
+
+
+TOKYO = """
+calendar: {zone: Asia/Tokyo, period: month, from: 2026-08, to: 2026-12}
+servers: {live: {platform: mt5, timezone: UTC, margin_mode: hedging}}
+"""
+PLAN_OF_TOKYO = """
+plans:
+  - {id: own, version: 1, currency: USD, components: [{kind: per_lot, name: lots, rates: 3}]}
+  - {id: own, version: 2, since: 2026-09-10, currency: USD,
+     components: [{kind: per_lot, name: lots, rates: 4}]}
+symbols:
+  EURUSD: {class: forex, contract_size: 100000, pip: 0.0001, profit: USD}
+partners: [{id: ib-1, name: One, currency: USD, plan: own}]
+expect:
+  # 10 September begins in Tokyo at 15:00 of the 9th UTC: 4 from then on, 3 before.
+  - case: the last minute of version 1
+    deals: ["1 sell 1 EURUSD out at=2026-09-09T14:59Z"]
+    pays: {ib-1: 3 USD}
+  - case: the first minute of version 2
+    deals: ["1 sell 1 EURUSD out at=2026-09-09T15:00Z", "2 sell 1 EURUSD out at=2026-09-10T00:00"]
+    pays: {ib-1: 8 USD}
+"""
+
+
+def test_dates_of_cases_are_in_the_zone_of_the_books(tmp_path: Path) -> None:
+    """Beside a broker.yaml the broker's midnight counts, in plans/ as well; alone UTC's, and that is said."""
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "broker.yaml").write_text(TOKYO)
+    for path in (tmp_path / "own.yaml", tmp_path / "plans" / "own.yaml"):
+        path.write_text(PLAN_OF_TOKYO)
+        assert "2 of 2 cases passed" in ibflow("test", path).stdout
+    (tmp_path / "broker.yaml").unlink()
+    alone = ibflow("test", tmp_path / "own.yaml")
+    assert ("1 of 2 cases passed" in alone.stdout, 1) == (True, alone.exit_code)
+    assert "dates without a zone are UTC here" in alone.stderr

@@ -422,3 +422,59 @@ def symbol(name: str, canonical: str, asset_class: str, size: str, standard: str
         pip=Decimal(pip),
         profit_currency="USD",
     )
+
+
+VERSIONS = GOOD["symbols.yaml"].replace(
+    "    XAUUSD: {class: metal, contract_size: 100, pip: 0.01, profit: USD}\n",
+    """\
+    XAUUSD:
+      - {class: metal, contract_size: 100, pip: 0.01, profit: USD}
+      - {since: 2026-10-01, contract_size: 10, rescale: 10}
+      - {since: 2026-11-01, pip: 0.1}
+""",
+)
+
+
+def test_a_version_of_a_symbol_says_only_what_it_changes(tmp_path: Path) -> None:
+    """The rest is that of the version before; a standard lot stays 100, and a date is midnight in Nicosia."""
+    broker = load_terms(write_folder(tmp_path, symbols=VERSIONS))
+    gold = [r for r in broker.records if isinstance(r, SymbolDefined) and r.symbol == "XAUUSD"]
+    assert [
+        (None, "100", "100", "0.01", None),
+        (datetime(2026, 9, 30, 21, tzinfo=UTC), "10", "100", "0.01", "10"),
+        (datetime(2026, 10, 31, 22, tzinfo=UTC), "10", "100", "0.1", None),
+    ] == [
+        (
+            one.since,
+            str(one.contract_size),
+            str(one.standard_contract_size),
+            str(one.pip),
+            None if one.rescale is None else str(one.rescale),
+        )
+        for one in gold
+    ]
+    assert {"metal"} == {one.asset_class for one in gold}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "told"),
+    [
+        ("since: 2026-11-01, pip: 0.1", "pip: 0.1", 9, "version 3 needs the key since"),
+        ("since: 2026-11-01", "since: 2026-10-01", 9, "defined a second time"),
+        ("rescale: 10", "rescale: 0", 8, "write 10 where 1 open lot became 10"),
+        (
+            "pip: 0.01, profit: USD}\n      -",
+            "pip: 0.01, profit: USD, rescale: 2}\n      -",
+            7,
+            "no version before",
+        ),
+        ("- {since: 2026-11-01, pip: 0.1}", "- 7", 9, "must be a mapping"),
+    ],
+)
+def test_a_wrong_version_of_a_symbol_is_told(
+    old: str, new: str, line: int, told: str, tmp_path: Path
+) -> None:
+    """Each at its own line."""
+    assert old in VERSIONS
+    found = problems_of(write_folder(tmp_path, symbols=VERSIONS.replace(old, new)))
+    assert [("symbols.yaml", line)] == [(file, at) for file, at, text in found if told in text], found
