@@ -232,6 +232,29 @@ class ChargebackReceived:
     occurred_at: datetime
     amount: Decimal | None = None
     reason: Literal["chargeback", "refund", "deposit_reversal"] = "chargeback"
+    chargeback_id: str = ""
+    """The dispute's or refund's own id, where the CRM has one: it takes once, however often it is sent."""
+    source: str = ""
+
+
+@value
+class ChargebackWon:
+    """Money that a chargeback took is the broker's again: the dispute was won, wholly or in part.
+
+    It names the chargeback by `chargeback_id` (or by the id of its event); without one it is about the
+    deposit's chargebacks, the earliest first. `amount` is the part that came back, in the deposit's
+    currency; None is all. What was taken on the lost part's account comes back at its frozen amounts.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["chargeback_won"] = "chargeback_won"
+    event_id: str
+    client_id: str
+    deposit_id: str
+    occurred_at: datetime
+    amount: Decimal | None = None
+    chargeback_id: str = ""
     source: str = ""
 
 
@@ -247,6 +270,8 @@ class WithdrawalPaid:
     amount: Decimal
     currency: str
     occurred_at: datetime
+    withdrawal_id: str = ""
+    """Its own id, where the CRM has one: it counts once, however often it is sent."""
     source: str = ""
 
 
@@ -291,6 +316,7 @@ ClientEvent = (
     | DepositAnnounced
     | DepositCleared
     | ChargebackReceived
+    | ChargebackWon
     | WithdrawalPaid
     | ClientFlagged
     | KycChanged

@@ -140,6 +140,8 @@ class Milestone:
     amount: Decimal | None = None
     currency: str = ""
     click: dict[str, str] = field(default_factory=dict)
+    takes_back: str = ""
+    """Of a clawback, the milestone that it takes back: a tracker knows the conversion by that id."""
 
 
 @value

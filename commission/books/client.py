@@ -10,9 +10,11 @@ from commission.client.placing import at_known_position, is_replaced, is_told_no
 from commission.client.rerating import rerate
 from commission.client.state import (
     Cause,
+    ClawedPage,
     ClientState,
     CloseBy,
     DealState,
+    Deposit,
     EventState,
     Hedged,
     HeldTallies,
@@ -21,6 +23,7 @@ from commission.client.state import (
     Position,
     Qualifying,
     Volumes,
+    Withdrawal,
 )
 from commission.draft import Draft
 from commission.events import ClientEvent, DepositAnnounced, ReratingApproved, RoutedDeal
@@ -30,6 +33,9 @@ KEYS: dict[str, type] = {
     "c": ClientState,
     "d": DealState,
     "e": EventState,
+    "m": Deposit,
+    "u": Withdrawal,
+    "n": ClawedPage,
     "o": Position,
     "P": Parking,
     "p": Parked,
