@@ -14,8 +14,9 @@ from typing import Any, Protocol, get_args
 
 from pydantic import TypeAdapter
 
-from commission.draft import Draft, State
+from commission.draft import Draft, RecordRefused, State
 from commission.money import EXACT
+from commission.outputs import check_ids
 from commission.terms.calendar import PeriodEnded
 from commission.terms.catalog import Terms
 from commission.terms.partner_tree import sort_out
@@ -58,6 +59,8 @@ class Checkpoint:
     """`topic/partition` of a stage behind this one → the newest of it that was taken in."""
     terms: int = 0
     """Terms messages seen, each kept under its number."""
+    repeated: int = 0
+    """Records that said what was known already, in the same words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +175,11 @@ class Partition:
         with localcontext(EXACT):
             if news and self.stage.on_terms is not None:
                 self.stage.on_terms(draft, terms)
-            for record in records:
-                if isinstance(record, PeriodEnded):
-                    if self.stage.on_period_end is not None:
-                        self.stage.on_period_end(draft, record, terms)
-                elif isinstance(record, self.stage.accepts):
-                    self.stage.fold(draft, record, terms)
+            self._fold_each(draft, records, terms)
+        check_ids(draft.outputs)
+        letters += self._refused(draft.refused, records, applied.offset, received_at)
+        if draft.repeated:
+            applied = replace(applied, repeated=applied.repeated + draft.repeated)
         for key, value_ in draft.writes.items():
             state[self.key(key)] = None if value_ is None else _dump(value_)
         state[self.key("@")] = _dump(applied)
@@ -186,6 +188,14 @@ class Partition:
             whole = b"\n".join(encode(records)) if letters else value
             messages.extend(self._broadcast(applied.offset, whole))
         return Step(tuple(messages), state, applied, terms, draft.writes)
+
+    def _fold_each(self, draft: Draft, records: list[Record], terms: Terms) -> None:
+        for record in records:
+            if isinstance(record, PeriodEnded):
+                if self.stage.on_period_end is not None:
+                    self.stage.on_period_end(draft, record, terms)
+            elif isinstance(record, self.stage.accepts):
+                self.stage.fold(draft, record, terms)
 
     def _skip(self, applied: Checkpoint, value: bytes, why: str, received_at: datetime) -> Step:
         """Bury every line, and change nothing else."""
@@ -229,20 +239,29 @@ class Partition:
     ) -> tuple[list[Record], list[DeadLetter]]:
         """What may be told to the books; where terms enter is the one place that knows their order."""
         news = [record for record in records if isinstance(record, TERMS_TYPES)]
-        refused = {id(record): why for record, why in sort_out(self.terms, news)}
-        letters = [
+        refused = [RecordRefused(record, "refused_change", why) for record, why in sort_out(self.terms, news)]
+        letters = self._refused(refused, records, offset, received_at)
+        ids = {id(one.record) for one in refused}
+        return [record for record in records if id(record) not in ids], letters
+
+    def _refused(
+        self, refused: list[RecordRefused], records: list[Record], offset: int, received_at: datetime
+    ) -> list[DeadLetter]:
+        """Bury records that cannot be folded, with their bytes and their place."""
+        if not refused:
+            return []
+        numbers = {id(record): number for number, record in enumerate(records, 1)}
+        return [
             to_dead_letter(
-                encode([record])[0],
+                encode([one.record])[0],
                 source=f"topic {self.stage.topic}",
-                position=f"{self.number}/{offset} record {number}",
-                code="refused_change",
-                reason=why,
+                position=f"{self.number}/{offset} record {numbers[id(one.record)]}",
+                code=one.code,
+                reason=one.reason,
                 received_at=received_at,
             )
-            for number, record in enumerate(records, 1)
-            if (why := refused.get(id(record)))
+            for one in refused
         ]
-        return [record for record in records if id(record) not in refused], letters
 
     def _to_dead_letter(
         self, line: bytes, offset: int, number: int, code: str, reason: str, received_at: datetime

@@ -272,6 +272,11 @@ def keep_qualifying(trades: Qualifying, components: Iterable[Cpa]) -> Qualifying
     return Qualifying(trades=trades.trades[:end], dropped=trades.dropped or len(trades.trades) > end)
 
 
+def is_short(trades: Qualifying, components: Iterable[Cpa]) -> bool:
+    """Whether some were dropped that a component now asks for."""
+    return trades.dropped and any(_position_reached(trades, component) is None for component in components)
+
+
 def _position_reached(trades: Qualifying, component: Cpa) -> int | None:
     if component.min_turnover > 0:
         return None  # its measure may still grow with the deposits

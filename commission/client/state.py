@@ -139,7 +139,7 @@ class Grant:
 
 @value
 class ClientState:
-    """One client, of constant size however many deals, deposits and withdrawals it has: each has its own key."""
+    """One client, of constant size however much it has traded, deposited and withdrawn."""
 
     client_id: str
     registered_at: datetime | None = None

@@ -9,6 +9,7 @@ from commission.events import (
     LOT_E8,
     AccountLinked,
     ChargebackReceived,
+    ChargebackWon,
     ClientFlagged,
     ClientReassigned,
     ClientRegistered,
@@ -138,6 +139,10 @@ def _event_record(client: ClientLine, event: EventLine, at: datetime, index: int
     if event.reassigned is not None:
         ib_id = None if event.reassigned == "nobody" else event.reassigned
         return ClientReassigned(**who, ib_id=ib_id, occurred_at=at)
+    if event.chargeback_won is not None:
+        deposit_id = _deposit_id(client, event.chargeback_won)
+        amount = event.amount.amount if event.amount is not None else None
+        return ChargebackWon(**who, deposit_id=deposit_id, amount=amount, occurred_at=at)
     return _taken_back(client, event, at, who)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
+    ChargebackWon,
     ClientEvent,
     ClientFlagged,
     ClientReassigned,
@@ -26,6 +27,7 @@ from commission.events import (
 )
 from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment, StatusChange
 from ingest.formats.cells import shown, to_amount, to_number
+from ingest.iso_codes import COUNTRY_HINT, CURRENCY_HINT, is_currency, to_country
 from ingest.server_time import MAX_YEAR, MIN_YEAR
 from ingest.sources import RowRejected, check_server
 
@@ -40,6 +42,8 @@ FIELDS = (
     "server",
     "login",
     "deposit_id",
+    "chargeback_id",
+    "withdrawal_id",
     "amount",
     "currency",
     "status",
@@ -58,12 +62,11 @@ CLICK = "click"
 MAX_CLICKS = 30
 MAX_CLICK_CHARS = 200
 MAX_WORD_CHARS = 64
-"""Of a country, a jurisdiction, a rank."""
+"""Of a jurisdiction, a rank."""
 MAX_NAME_CHARS = 200
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=#~-]{0,127}")
 _CLICK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_CURRENCY = re.compile(r"[A-Z]{3,4}")
 
 Word = TypeVar("Word", bound=str)
 PartnerStatus = Literal["active", "suspended", "terminated"]
@@ -150,13 +153,23 @@ class _Fields:
         """A positive amount and its currency."""
         return {"amount": _positive(self.needed("amount")), "currency": self.currency("currency")}
 
+    def part(self) -> Decimal | None:
+        """A positive amount of a deposit; None is all of it."""
+        return _positive(self.get("amount")) if self.get("amount") else None
+
     def currency(self, name: str) -> str:
         text = self.needed(name)
-        if not _CURRENCY.fullmatch(text):
-            raise RowRejected(
-                "bad_currency", f"currency `{shown(text)}` is not 3 or 4 capital letters such as USD"
-            )
+        if not is_currency(text):
+            raise RowRejected("bad_currency", f"currency `{shown(text)}` is unknown; {CURRENCY_HINT}")
         return text
+
+    def country(self) -> str:
+        """Two capitals, however the CRM spells the country; empty where it tells none."""
+        text = self.get("country")
+        code = to_country(text) if text else ""
+        if code is None:
+            raise RowRejected("bad_country", f"country `{shown(text)}` is unknown; {COUNTRY_HINT}")
+        return code
 
 
 def _fields(record: Mapping[str, object], source: str) -> _Fields:
@@ -201,7 +214,7 @@ def _registration(fields: _Fields) -> ClientRegistered:
     return ClientRegistered(
         **fields.ids,
         ib_id=fields.optional_identity("ib_id"),
-        country=fields.bounded("country"),
+        country=fields.country(),
         identity=fields.optional_identity("identity") or "",
         click=fields.clicks,
     )
@@ -255,8 +268,19 @@ def _taken_back(fields: _Fields, reason: Loss) -> ChargebackReceived:
     return ChargebackReceived(
         **fields.ids,
         deposit_id=fields.identity("deposit_id"),
-        amount=_positive(fields.get("amount")) if fields.get("amount") else None,
+        amount=fields.part(),
         reason=reason,
+        chargeback_id=fields.optional_identity("chargeback_id") or "",
+    )
+
+
+def _won(fields: _Fields) -> ChargebackWon:
+    """All of what was taken, or with an amount that much of it."""
+    return ChargebackWon(
+        **fields.ids,
+        deposit_id=fields.identity("deposit_id"),
+        amount=fields.part(),
+        chargeback_id=fields.optional_identity("chargeback_id") or "",
     )
 
 
@@ -265,7 +289,8 @@ def _withdrawal(fields: _Fields) -> WithdrawalPaid:
         raise RowRejected(
             "unknown_status", f"status `{shown(fields.get('status'))}`: send a withdrawal once it is paid"
         )
-    return WithdrawalPaid(**fields.ids, **fields.money)
+    withdrawal_id = fields.optional_identity("withdrawal_id") or ""
+    return WithdrawalPaid(**fields.ids, **fields.money, withdrawal_id=withdrawal_id)
 
 
 def _verdict(verdict: Literal["fraud", "bonus_removed"]) -> Callable[[_Fields], ClientFlagged]:
@@ -364,6 +389,7 @@ _EVENTS: dict[str, Callable[[_Fields], CrmEvent]] = {
     "chargeback": _loss("chargeback"),
     "refund": _loss("refund"),
     "deposit_reversal": _loss("deposit_reversal"),
+    "chargeback_won": _won,
     "withdrawal": _withdrawal,
     "fraud": _verdict("fraud"),
     "bonus_removed": _verdict("bonus_removed"),

@@ -35,6 +35,7 @@ from ingest.terms.yaml_page import (
     to_moment,
     to_whole,
 )
+from ingest.terms.yaml_countries import COUNTRY_FIELDS, read_countries
 from schemas.plan_schema import ALSO_REQUIRED, RENAMED
 
 T = TypeVar("T")
@@ -171,6 +172,7 @@ def _shape_fields(page: Page, value: Fields, cls: type, label: str) -> Fields:
     for key, part in value.items():
         name, line = keys[key], value.line_at(key)
         told = label if key == "components" else f"{label}/{key}"
+        part = read_countries(page, part, told) if name in COUNTRY_FIELDS else part
         is_id = (name == "name" and "kind" in keys) or name in ("plan_id", "ib_id")
         read = _read_identifier(page, part, told, line) if is_id else part
         shaped.put(name, _shape(page, read, hints[name], told, line), line)
