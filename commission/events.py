@@ -41,7 +41,6 @@ KycStatus = Literal["pending", "approved", "rejected", "revoked", "expired"]
 SERVICE_MARK = "s"
 """Ends the revision of a service deal; what stands before it is the revision of a source that cannot tell."""
 
-
 UNTOLD_MARK = "p"
 """Behind a revision's digits where the source did not tell the position, which takes no part in it then."""
 
@@ -233,7 +232,7 @@ class ChargebackReceived:
     amount: Decimal | None = None
     reason: Literal["chargeback", "refund", "deposit_reversal"] = "chargeback"
     chargeback_id: str = ""
-    """The dispute's or refund's own id, where the CRM has one: it takes once, however often it is sent."""
+    """Its own, where the CRM has one: it takes once, however often it is sent."""
     source: str = ""
 
 
@@ -241,9 +240,8 @@ class ChargebackReceived:
 class ChargebackWon:
     """Money that a chargeback took is the broker's again: the dispute was won, wholly or in part.
 
-    It names the chargeback by `chargeback_id` (or by the id of its event); without one it is about the
-    deposit's chargebacks, the earliest first. `amount` is the part that came back, in the deposit's
-    currency; None is all. What was taken on the lost part's account comes back at its frozen amounts.
+    It names the chargeback by its own or its event's id; unnamed, the deposit's earliest are meant. `amount`
+    is the part that came back; None is all. What that part took comes back at the frozen amounts.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
@@ -326,7 +324,7 @@ AccountEvent = Deal | AccountLinked
 
 @value
 class RoutedDeal:
-    """A deal in the client book: the account book has looked up whose account it is."""
+    """A deal in the client book: the account book has looked up whose it is."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 

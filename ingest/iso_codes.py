@@ -11,7 +11,7 @@ import pycountry
 from commission.money import CENT_CURRENCIES
 
 _COUNTRIES = {"UK": "GB", "EL": "GR", "XK": "XK", "XKX": "XK", "KOSOVO": "XK"}
-"""Codes in common use that ISO 3166 leaves to others: the United Kingdom, Greece as the EU writes it, Kosovo."""
+"""Codes in common use beside ISO 3166: the United Kingdom, Greece as the EU writes it, Kosovo."""
 _CRYPTO = frozenset(("BTC", "ETH", "LTC", "XRP", "BCH", "BNB", "SOL", "ADA", "TRX", "XMR", "UST", "DAI"))
 _MAX_CHARS = 64
 
@@ -38,6 +38,6 @@ def is_currency(code: str) -> bool:
     """Tell whether a code is one of ISO 4217, of a cent account, or of a coin."""
     if code in CENT_CURRENCIES or code in _CRYPTO:
         return True
-    if len(code) == 3:  # ISO 4217 has codes of three letters only
+    if len(code) == 3 and code.isupper():  # ISO 4217 has codes of three letters only
         return pycountry.currencies.get(alpha_3=code) is not None
     return 4 <= len(code) <= 5 and code.isascii() and code.isalpha() and code.isupper()

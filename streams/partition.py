@@ -23,9 +23,10 @@ from commission.terms.partner_tree import sort_out
 from commission.terms.records import TermsFact
 from schemas import positions as sources
 from schemas import topics
-from schemas.dead_letters import DEAD_LETTER, DeadLetter, to_dead_letter
+from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.positions import Position
 from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
+from streams.letters import Place, line_letter, refused_letters
 from streams.stages import Stage
 
 TERMS_TYPES: tuple[type[TermsFact], ...] = get_args(TermsFact)
@@ -177,7 +178,8 @@ class Partition:
                 self.stage.on_terms(draft, terms)
             self._fold_each(draft, records, terms)
         check_ids(draft.outputs)
-        letters += self._refused(draft.refused, records, applied.offset, received_at)
+        if draft.refused:
+            letters += refused_letters(draft.refused, records, self._place(applied.offset), received_at)
         if draft.repeated:
             applied = replace(applied, repeated=applied.repeated + draft.repeated)
         for key, value_ in draft.writes.items():
@@ -200,7 +202,7 @@ class Partition:
     def _skip(self, applied: Checkpoint, value: bytes, why: str, received_at: datetime) -> Step:
         """Bury every line, and change nothing else."""
         letters = [
-            self._to_dead_letter(line, applied.offset, number, "skipped", why, received_at)
+            line_letter(line, number, self._place(applied.offset), "skipped", why, received_at)
             for number, line in enumerate(value.split(b"\n"), 1)
             if line.strip()
         ]
@@ -230,7 +232,7 @@ class Partition:
         """Read a batch, and bury the lines that cannot be used."""
         records, bad = decode_lines(value, self._check_accepted)
         return records, [
-            self._to_dead_letter(line, offset, number, "invalid_record", reason, received_at)
+            line_letter(line, number, self._place(offset), "invalid_record", reason, received_at)
             for number, line, reason in bad
         ]
 
@@ -240,40 +242,12 @@ class Partition:
         """What may be told to the books; where terms enter is the one place that knows their order."""
         news = [record for record in records if isinstance(record, TERMS_TYPES)]
         refused = [RecordRefused(record, "refused_change", why) for record, why in sort_out(self.terms, news)]
-        letters = self._refused(refused, records, offset, received_at)
+        letters = refused_letters(refused, records, self._place(offset), received_at)
         ids = {id(one.record) for one in refused}
         return [record for record in records if id(record) not in ids], letters
 
-    def _refused(
-        self, refused: list[RecordRefused], records: list[Record], offset: int, received_at: datetime
-    ) -> list[DeadLetter]:
-        """Bury records that cannot be folded, with their bytes and their place."""
-        if not refused:
-            return []
-        numbers = {id(record): number for number, record in enumerate(records, 1)}
-        return [
-            to_dead_letter(
-                encode([one.record])[0],
-                source=f"topic {self.stage.topic}",
-                position=f"{self.number}/{offset} record {numbers[id(one.record)]}",
-                code=one.code,
-                reason=one.reason,
-                received_at=received_at,
-            )
-            for one in refused
-        ]
-
-    def _to_dead_letter(
-        self, line: bytes, offset: int, number: int, code: str, reason: str, received_at: datetime
-    ) -> DeadLetter:
-        return to_dead_letter(
-            line,
-            source=f"topic {self.stage.topic}",
-            position=f"{self.number}/{offset} line {number}",
-            code=code,
-            reason=reason,
-            received_at=received_at,
-        )
+    def _place(self, offset: int) -> Place:
+        return Place(f"topic {self.stage.topic}", f"{self.number}/{offset}")
 
     def _check_accepted(self, record: Record) -> None:
         if not isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded)):

@@ -123,9 +123,9 @@ def _why_refused(link: AccountLinked, known: Owner | None) -> tuple[str, str]:
         )
         return "too_many", text
     text = (
-        f"event {link.event_id} came with another content before: it gave account {link.account_key} to client"
-        f" {known.client_id}, this one to {link.client_id} from {link.occurred_at:%Y-%m-%d %H:%M} UTC on; give"
-        " each event an id of its own"
+        f"event {link.event_id} came with another content before: it gave account {link.account_key} to"
+        f" client {known.client_id}, this one to {link.client_id} from {link.occurred_at:%Y-%m-%d %H:%M} UTC"
+        " on; give each event an id of its own"
     )
     return "event_id_taken", text
 

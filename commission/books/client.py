@@ -7,6 +7,7 @@ from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
 from commission.client.deals import fold_deal, is_stale, retry_deal, wait
 from commission.client.placing import at_known_position, is_replaced, is_told_now, place
+from commission.client.qualifying import Qualifying
 from commission.client.rerating import rerate
 from commission.client.state import (
     Cause,
@@ -21,7 +22,6 @@ from commission.client.state import (
     Parked,
     Parking,
     Position,
-    Qualifying,
     Volumes,
     Withdrawal,
 )

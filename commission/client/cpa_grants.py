@@ -5,22 +5,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from commission.client import cpa_conditions, keys
+from commission.client import cpa_amounts, cpa_conditions
 from commission.client.accruals import is_posted, post, reverse
 from commission.client.clawback import all_clawed
+from commission.client.cpa_weighing import Weighing, are_too_late, facts_of
 from commission.client.deposit_shares import weigh_deposits
-from commission.client.deposits import cleared, find, is_too_late, relevant, withdrawals
 from commission.client.kyc_gate import is_too_late as is_kyc_too_late
 from commission.client.losses import ClearedDeposit, is_counted, lost
 from commission.client.milestones import of_grants
 from commission.client.parked import park
 from commission.client.state import (
     Cause,
-    ClawedBack,
     ClientState,
     Grant,
     Parked,
-    Qualifying,
 )
 from commission.client.tallies import negated, send, send_back, tally_of, withdraw
 from commission.draft import Draft
@@ -39,27 +37,6 @@ def registration_upline(client: ClientState, terms: Terms) -> Upline | None:
     if client.registered_at is None or ib_id is None:
         return None
     return terms.upline_for(ib_id, client.registered_at, client.client_id, client.identity)
-
-
-class Weighing(NamedTuple):
-    """What CPAs and CPLs are weighed by, at one moment."""
-
-    draft: Draft
-    cause: Cause
-    terms: Terms
-    chain: Upline
-    facts: cpa_conditions.Facts
-    clawed: tuple[ClawedBack, ...]
-    """Verdicts and losses of the client that plans may let reach everything."""
-
-    def of(self, client: ClientState) -> "Weighing":
-        """The same with what was granted meanwhile."""
-        return self._replace(facts=self.facts._replace(client=client))
-
-    @property
-    def client(self) -> ClientState:
-        """As it is by now."""
-        return self.facts.client
 
 
 class Weighed(NamedTuple):
@@ -111,9 +88,9 @@ def _weigh_cpas(
     if not wanted and not client.grants:
         return Weighed(client)
     asked = [c.component for c in wanted.values()] + [g.conditions for g in client.grants.values()]
-    if only and _are_too_late(draft, client, only, asked):
+    if only and are_too_late(draft, client, only, asked):
         return Weighed(client)
-    w = Weighing(draft, cause, terms, chain, _facts(draft, client, asked, terms), all_clawed(draft, client))
+    w = Weighing(draft, cause, terms, chain, facts_of(draft, client, asked, terms), all_clawed(draft, client))
     lacking = False
     for name, grant in sorted(client.grants.items()) if anew else ():
         if grant.stands and name not in wanted:
@@ -122,41 +99,6 @@ def _weigh_cpas(
         client, waits = (_weigh_anew if anew else _weigh_one)(w.of(client), name, found)
         lacking |= waits
     return Weighed(client, lacking)
-
-
-def _facts(
-    draft: Draft, client: ClientState, asked: Iterable[Cpa | Cpl], terms: Terms
-) -> cpa_conditions.Facts:
-    cpas = [component for component in asked if isinstance(component, Cpa)]
-    is_net = any(component.net_deposits for component in cpas)
-    hours = max((component.ftd_window_hours for component in cpas), default=0)
-    return cpa_conditions.Facts(
-        client,
-        cleared(draft, client) if is_net else relevant(draft, client, hours),
-        withdrawals(draft, client) if is_net else (),
-        draft.get(keys.qualifying(client.client_id)) or Qualifying(),
-        terms,
-    )
-
-
-def _are_too_late(
-    draft: Draft, client: ClientState, only: tuple[str, ...], asked: Iterable[Cpa | Cpl]
-) -> bool:
-    """Whether deposits come after all that the client's CPAs may look at: nothing changes by them."""
-    cpas = [component for component in asked if isinstance(component, Cpa)]
-    hours = max((component.ftd_window_hours for component in cpas), default=0)
-    last = max((cpa_conditions.deadline(client, component) for component in cpas), default=None)
-    is_net = any(component.net_deposits for component in cpas)
-    found = [find(draft, client.client_id, deposit_id) for deposit_id in only]
-    return all(
-        (
-            last is not None
-            and deposit.cleared_at is not None
-            and deposit.cleared_at > last + timedelta(hours=hours)
-        )
-        or (not is_net and is_too_late(client, deposit, hours))
-        for deposit in found
-    )
 
 
 def _weigh_one(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Weighed:
@@ -177,7 +119,7 @@ def _weigh_one(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Weig
         return Weighed(client, lacking)
     if grant.stands and grant.basis == _basis(standing):
         return Weighed(client, lacking)
-    earned = cpa_conditions.earnings(w.chain.links, name, client, standing, w.terms)
+    earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms)
     if isinstance(earned, Reason):
         return Weighed(client, lacking=True)
     paid = tuple(one for one in earned if one.link.is_paid)
@@ -206,7 +148,7 @@ def _weigh_anew(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Wei
             client, _ = _take_back(w, name, grant, was.qualified_at)
         return Weighed(_weigh_gated(w.of(client), name, found, currency, standing))
     if standing.is_due:
-        earned = cpa_conditions.earnings(w.chain.links, name, client, standing, w.terms)
+        earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms)
         if isinstance(earned, Reason):
             return Weighed(client, lacking=True)
         paid = tuple(one for one in earned if one.link.is_paid)
@@ -293,13 +235,13 @@ def _ordinals(
 
 
 def _has_tiers(one: Earned, name: str) -> bool:
-    own = cpa_conditions.own_component(one.link, name)
+    own = cpa_amounts.own_component(one.link, name)
     return own is not None and isinstance(own[1], Cpa) and own[1].tiers is not None
 
 
 def _ordinal(client: ClientState, one: Earned, name: str, cause: Cause) -> Tally:
     """Count the client among those the IB qualified in the period; bands multiply its amount."""
-    own = cpa_conditions.own_component(one.link, name)
+    own = cpa_amounts.own_component(one.link, name)
     tiers = own[1].tiers if own is not None and isinstance(own[1], Cpa) else None
     bands = tiers.bands if tiers is not None else ()
     amounts = (one.amount, *(EXACT.multiply(one.amount, band.factor) for band in bands))
@@ -319,9 +261,7 @@ def _weigh_gated(
     assert registered_at is not None, "only a registered client is counted"
     place = Cause(f"cpl|{client.client_id}|{name}", registered_at)
     grant = client.grants.get(name) or Grant(conditions=conditions.component, currency=currency)
-    earned = (
-        cpa_conditions.earnings(w.chain.links, name, client, standing, w.terms) if standing.is_due else ()
-    )
+    earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms) if standing.is_due else ()
     amounts = {} if isinstance(earned, Reason) else {one.link.partner.ib_id: one.amount for one in earned}
     deposited = int(any(_stands(deposit, conditions.plan.clawback) for deposit in w.facts.deposits))
     tallied = tuple(
@@ -338,7 +278,7 @@ def _weigh_gated(
             is_gated=False,  # a client counts as registered before its KYC; its amount waits above
         )
         for link in w.chain.links
-        if link.is_paid and (own := cpa_conditions.own_component(link, name)) is not None
+        if link.is_paid and (own := cpa_amounts.own_component(link, name)) is not None
     )
     if tallied == grant.tallied:
         return client

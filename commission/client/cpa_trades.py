@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from commission.client import cpa_conditions, keys
 from commission.client.cpa_grants import registration_upline, weigh
-from commission.client.state import Cause, ClientState, Qualifying, Traded
+from commission.client.qualifying import Qualifying, Traded
+from commission.client.state import Cause, ClientState
 from commission.draft import Draft
 from commission.events import Deal
 from commission.outputs import Rejection

@@ -139,14 +139,14 @@ def _event_record(client: ClientLine, event: EventLine, at: datetime, index: int
     if event.reassigned is not None:
         ib_id = None if event.reassigned == "nobody" else event.reassigned
         return ClientReassigned(**who, ib_id=ib_id, occurred_at=at)
-    if event.chargeback_won is not None:
-        deposit_id = _deposit_id(client, event.chargeback_won)
-        amount = event.amount.amount if event.amount is not None else None
-        return ChargebackWon(**who, deposit_id=deposit_id, amount=amount, occurred_at=at)
     return _taken_back(client, event, at, who)
 
 
 def _taken_back(client: ClientLine, event: EventLine, at: datetime, who: dict[str, Any]) -> Record:
+    if event.chargeback_won is not None:
+        deposit_id = _deposit_id(client, event.chargeback_won)
+        amount = event.amount.amount if event.amount is not None else None
+        return ChargebackWon(**who, deposit_id=deposit_id, amount=amount, occurred_at=at)
     reasons: tuple[tuple[Literal["chargeback", "refund", "deposit_reversal"], str | None], ...] = (
         ("chargeback", event.chargeback),
         ("refund", event.refund),

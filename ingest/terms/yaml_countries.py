@@ -9,11 +9,11 @@ COUNTRY_FIELDS = ("country", "countries", "countries_not")
 """Fields of plans whose texts are countries."""
 
 
-def read_countries(page: Page, value: Any, label: str) -> Any:
-    """The text, or the list of texts, with each country as its code; what is none is told and stays."""
-    if isinstance(value, Items):
-        return Items(value.line, [read_countries(page, item, label) for item in value])
-    if not isinstance(value, Text) or not value:
+def read_countries(page: Page, value: Any, label: str, name: str) -> Any:
+    """A field's text, or list of texts, with each country as its code; other fields stay as they are."""
+    if isinstance(value, Items) and name in COUNTRY_FIELDS:
+        return Items(value.line, [read_countries(page, item, label, name) for item in value])
+    if name not in COUNTRY_FIELDS or not isinstance(value, Text) or not value:
         return value
     code = to_country(value)
     if code is None:

@@ -18,6 +18,7 @@ from commission.terms.components import Cpa, CpaAmount, Cpl
 from commission.terms.partners import ParentLink, PlanAssignment, StatusChange
 from commission.terms.plans import Budget
 from commission.terms.rates import Override, Rate
+from ingest.terms.yaml_countries import read_countries
 from ingest.terms.yaml_page import (
     DECIMAL_HINT,
     FLAG_HINT,
@@ -35,7 +36,6 @@ from ingest.terms.yaml_page import (
     to_moment,
     to_whole,
 )
-from ingest.terms.yaml_countries import COUNTRY_FIELDS, read_countries
 from schemas.plan_schema import ALSO_REQUIRED, RENAMED
 
 T = TypeVar("T")
@@ -165,14 +165,13 @@ def _name_of(item: Any, otherwise: str) -> str:
 
 
 def _shape_fields(page: Page, value: Fields, cls: type, label: str) -> Fields:
-    keys, required = keys_of(cls), required_keys(cls)
+    keys, required, hints = keys_of(cls), required_keys(cls), _hints(cls)
     page.mapping(value, label, required=required, optional=[key for key in keys if key not in required])
     shaped = Fields(value.line)
-    hints = _hints(cls)
-    for key, part in value.items():
+    for key, told_part in value.items():
         name, line = keys[key], value.line_at(key)
         told = label if key == "components" else f"{label}/{key}"
-        part = read_countries(page, part, told) if name in COUNTRY_FIELDS else part
+        part = read_countries(page, told_part, told, name)
         is_id = (name == "name" and "kind" in keys) or name in ("plan_id", "ib_id")
         read = _read_identifier(page, part, told, line) if is_id else part
         shaped.put(name, _shape(page, read, hints[name], told, line), line)
@@ -185,10 +184,10 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 
 def _read_identifier(page: Page, value: Any, label: str, line: int) -> Any:
-    if isinstance(value, Text) and to_identifier(value) is None:
-        page.fail(line, f"{label} is {str(value)!r}; {ID_HINT}")
-        return Text.at(line, f"?{line}")
-    return value
+    if not isinstance(value, Text) or to_identifier(value) is not None:
+        return value
+    page.fail(line, f"{label} is {str(value)!r}; {ID_HINT}")
+    return Text.at(line, f"?{line}")
 
 
 _LEAVES: dict[Any, tuple[Callable[[Page, str], Any], str, Any]] = {
