@@ -134,14 +134,15 @@ def _deposit(draft: Draft, event: DepositCleared) -> Verdict:
     known = _known_deposit(draft, event.client_id, event.deposit_id)
     if known.cleared_at is None or known.amount is None:
         return "new"
-    if (known.amount, known.currency) == (event.amount, event.currency):
+    told = (event.amount, event.currency, event.occurred_at)
+    if told == (known.amount, known.currency, known.cleared_at):
         return "repeat"
     return Refusal(
         "deposit_known",
         f"deposit {event.deposit_id} of client {event.client_id} cleared on {_day(known.cleared_at)} with"
         f" {plain(known.amount)} {known.currency}; event {event.event_id} says {plain(event.amount)}"
-        f" {event.currency}: send what was too much as a refund of it, what was too little as a deposit of"
-        " its own",
+        f" {event.currency} on {_day(event.occurred_at)}: send what was too much as a refund of it, what was"
+        " too little as a deposit of its own, and a dispute that was won as chargeback_won",
     )
 
 

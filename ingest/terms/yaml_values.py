@@ -168,12 +168,11 @@ def _shape_fields(page: Page, value: Fields, cls: type, label: str) -> Fields:
     keys, required, hints = keys_of(cls), required_keys(cls), _hints(cls)
     page.mapping(value, label, required=required, optional=[key for key in keys if key not in required])
     shaped = Fields(value.line)
-    for key, told_part in value.items():
+    for key, part in value.items():
         name, line = keys[key], value.line_at(key)
         told = label if key == "components" else f"{label}/{key}"
-        part = read_countries(page, told_part, told, name)
         is_id = (name == "name" and "kind" in keys) or name in ("plan_id", "ib_id")
-        read = _read_identifier(page, part, told, line) if is_id else part
+        read = _read_identifier(page, part, told, line) if is_id else read_countries(page, part, told, name)
         shaped.put(name, _shape(page, read, hints[name], told, line), line)
     return shaped
 
@@ -184,10 +183,10 @@ def _hints(cls: Any) -> dict[str, Any]:
 
 
 def _read_identifier(page: Page, value: Any, label: str, line: int) -> Any:
-    if not isinstance(value, Text) or to_identifier(value) is not None:
-        return value
-    page.fail(line, f"{label} is {str(value)!r}; {ID_HINT}")
-    return Text.at(line, f"?{line}")
+    if isinstance(value, Text) and to_identifier(value) is None:
+        page.fail(line, f"{label} is {str(value)!r}; {ID_HINT}")
+        value = Text.at(line, f"?{line}")
+    return value
 
 
 _LEAVES: dict[Any, tuple[Callable[[Page, str], Any], str, Any]] = {
