@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.events import RoutedDeal
-from commission.events import ClientFlagged, WithdrawalPaid
+from commission.events import ClientFlagged, RoutedDeal, WithdrawalPaid
 from commission.terms.components import CommissionShare, Pips
 from commission.terms.rates import Band, Tiers, When
 from schemas import topics

@@ -127,7 +127,7 @@ def test_a_part_too_many_is_refused() -> None:
 
 
 def test_a_late_deal_is_clawed_by_events_of_older_pages() -> None:
-    """Deposit 0 is refunded whole, then 129 others later on: a deal of day 4 that comes last is taken back."""
+    """Deposit 0 is refunded, then 129 others later on: a deal of day 4 that comes last is taken back."""
     lots = terms(per_lot("*=10", entry="out"), clawback=Clawback(refund="activity"))
     count = 2 * MAX_CLAWED + 2
     deposits = [replace(paid_in(0), occurred_at=at(3)), *(paid_in(n, minutes=1) for n in range(1, count))]
@@ -184,7 +184,7 @@ def test_a_client_stays_small_however_much_it_deposits() -> None:
         book = Book(
             *terms(SHARE), *START, *map(paid_in, range(count)), *(taken(n) for n in range(count // 5))
         )
-        [partition] = [p for p in book.pipeline._stages.values() if p.stage.name == "clients"]  # noqa: SLF001 — its state
+        [partition] = [p for p in book.pipeline._stages.values() if p.stage.name == "clients"]
         client = partition.store.get(partition.key("c:anna"))
         assert client is not None
         assert TypeAdapter(ClientState).validate_json(client).client_id == "anna"

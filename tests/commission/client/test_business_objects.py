@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from commission.events import (
-    AccountLinked,
     ChargebackReceived,
     ChargebackWon,
     ClientFlagged,
@@ -32,7 +31,6 @@ from tests.build import (
     partner,
     per_lot,
     plan,
-    rates,
     registered,
 )
 
