@@ -14,6 +14,15 @@ def _no_keys(_prefix: str) -> Iterable[str]:
     return ()
 
 
+@dataclass(frozen=True, slots=True)
+class RecordRefused:
+    """A record that cannot be folded, why, and what to do: it becomes a dead letter and changes nothing."""
+
+    record: Any
+    code: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Draft:
     """The changes one message makes: reads fall through to the stored state, writes stay here.
@@ -27,6 +36,9 @@ class Draft:
     """The stored keys that begin with a prefix; asked only for rare events, such as a fraud verdict."""
     writes: dict[str, State | None] = field(default_factory=dict)
     outputs: list[Any] = field(default_factory=list)
+    refused: list[RecordRefused] = field(default_factory=list)
+    repeated: int = 0
+    """Records that are equal to what was known."""
 
     @classmethod
     def over(cls, state: Mapping[str, State]) -> "Draft":
@@ -46,16 +58,25 @@ class Draft:
         found = self.writes.get(key, self)
         return self.load(key) if found is self else found
 
-    def take(self, key: str, kind: type[T]) -> T:
-        """The value of `key`, which must be there, deleting it."""
+    def read(self, key: str, kind: type[T]) -> T:
+        """The value of `key`, which must be there."""
         value = self.get(key)
         assert isinstance(value, kind), f"{key} holds {type(value).__name__}, not {kind.__name__}"
+        return value
+
+    def take(self, key: str, kind: type[T]) -> T:
+        """The value of `key`, which must be there, deleting it."""
+        value = self.read(key, kind)
         self.put(key, None)
         return value
 
     def put(self, key: str, value: State | None) -> None:
         """Change `key`; None deletes it."""
         self.writes[key] = value
+
+    def refuse(self, record: Any, code: str, reason: str) -> None:
+        """Fold nothing of a record, and say why."""
+        self.refused.append(RecordRefused(record, code, reason))
 
     def emit(self, *outputs: Any) -> None:
         """Say something to the next stage or to the ledger."""

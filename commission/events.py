@@ -41,7 +41,6 @@ KycStatus = Literal["pending", "approved", "rejected", "revoked", "expired"]
 SERVICE_MARK = "s"
 """Ends the revision of a service deal; what stands before it is the revision of a source that cannot tell."""
 
-
 UNTOLD_MARK = "p"
 """Behind a revision's digits where the source did not tell the position, which takes no part in it then."""
 
@@ -232,6 +231,28 @@ class ChargebackReceived:
     occurred_at: datetime
     amount: Decimal | None = None
     reason: Literal["chargeback", "refund", "deposit_reversal"] = "chargeback"
+    chargeback_id: str = ""
+    """Its own, where the CRM has one: it takes once, however often it is sent."""
+    source: str = ""
+
+
+@value
+class ChargebackWon:
+    """Money that a chargeback took is the broker's again: the dispute was won, wholly or in part.
+
+    It names the chargeback by its own or its event's id; unnamed, the deposit's earliest are meant. `amount`
+    is the part that came back; None is all. What that part took comes back at the frozen amounts.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    type: Literal["chargeback_won"] = "chargeback_won"
+    event_id: str
+    client_id: str
+    deposit_id: str
+    occurred_at: datetime
+    amount: Decimal | None = None
+    chargeback_id: str = ""
     source: str = ""
 
 
@@ -247,6 +268,8 @@ class WithdrawalPaid:
     amount: Decimal
     currency: str
     occurred_at: datetime
+    withdrawal_id: str = ""
+    """Its own id, where the CRM has one: it counts once, however often it is sent."""
     source: str = ""
 
 
@@ -291,6 +314,7 @@ ClientEvent = (
     | DepositAnnounced
     | DepositCleared
     | ChargebackReceived
+    | ChargebackWon
     | WithdrawalPaid
     | ClientFlagged
     | KycChanged
@@ -300,7 +324,7 @@ AccountEvent = Deal | AccountLinked
 
 @value
 class RoutedDeal:
-    """A deal in the client book: the account book has looked up whose account it is."""
+    """A deal in the client book: the account book has looked up whose it is."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 

@@ -1,5 +1,6 @@
 """What a fold says: transfers of money, milestones of clients, deals not paid, closed statements."""
 
+from collections.abc import Sequence
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
@@ -140,6 +141,8 @@ class Milestone:
     amount: Decimal | None = None
     currency: str = ""
     click: dict[str, str] = field(default_factory=dict)
+    takes_back: str = ""
+    """Of a clawback, the milestone that it takes back: a tracker knows the conversion by that id."""
 
 
 @value
@@ -176,3 +179,13 @@ class Statement:
 
 
 Output = Transfer | Tally | Rejection | Milestone | Statement
+
+
+def check_ids(outputs: Sequence[object]) -> None:
+    """Assert that what is said at once has an id of its own: one id is one effect."""
+    ids = [output.transfer_id for output in outputs if type(output) is Transfer]
+    ids += [output.milestone_id for output in outputs if type(output) is Milestone]
+    if len(set(ids)) == len(ids):
+        return
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    raise AssertionError(f"two effects have the id {', '.join(twice)}")

@@ -14,17 +14,19 @@ from typing import Any, Protocol, get_args
 
 from pydantic import TypeAdapter
 
-from commission.draft import Draft, State
+from commission.draft import Draft, RecordRefused, State
 from commission.money import EXACT
+from commission.outputs import check_ids
 from commission.terms.calendar import PeriodEnded
 from commission.terms.catalog import Terms
 from commission.terms.partner_tree import sort_out
 from commission.terms.records import TermsFact
 from schemas import positions as sources
 from schemas import topics
-from schemas.dead_letters import DEAD_LETTER, DeadLetter, to_dead_letter
+from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.positions import Position
 from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
+from streams.letters import Place, line_letter, refused_letters
 from streams.stages import Stage
 
 TERMS_TYPES: tuple[type[TermsFact], ...] = get_args(TermsFact)
@@ -58,6 +60,8 @@ class Checkpoint:
     """`topic/partition` of a stage behind this one → the newest of it that was taken in."""
     terms: int = 0
     """Terms messages seen, each kept under its number."""
+    repeated: int = 0
+    """Records that said what was known already, in the same words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +176,12 @@ class Partition:
         with localcontext(EXACT):
             if news and self.stage.on_terms is not None:
                 self.stage.on_terms(draft, terms)
-            for record in records:
-                if isinstance(record, PeriodEnded):
-                    if self.stage.on_period_end is not None:
-                        self.stage.on_period_end(draft, record, terms)
-                elif isinstance(record, self.stage.accepts):
-                    self.stage.fold(draft, record, terms)
+            self._fold_each(draft, records, terms)
+        check_ids(draft.outputs)
+        if draft.refused:
+            letters += refused_letters(draft.refused, records, self._place(applied.offset), received_at)
+        if draft.repeated:
+            applied = replace(applied, repeated=applied.repeated + draft.repeated)
         for key, value_ in draft.writes.items():
             state[self.key(key)] = None if value_ is None else _dump(value_)
         state[self.key("@")] = _dump(applied)
@@ -187,10 +191,18 @@ class Partition:
             messages.extend(self._broadcast(applied.offset, whole))
         return Step(tuple(messages), state, applied, terms, draft.writes)
 
+    def _fold_each(self, draft: Draft, records: list[Record], terms: Terms) -> None:
+        for record in records:
+            if isinstance(record, PeriodEnded):
+                if self.stage.on_period_end is not None:
+                    self.stage.on_period_end(draft, record, terms)
+            elif isinstance(record, self.stage.accepts):
+                self.stage.fold(draft, record, terms)
+
     def _skip(self, applied: Checkpoint, value: bytes, why: str, received_at: datetime) -> Step:
         """Bury every line, and change nothing else."""
         letters = [
-            self._to_dead_letter(line, applied.offset, number, "skipped", why, received_at)
+            line_letter(line, number, self._place(applied.offset), "skipped", why, received_at)
             for number, line in enumerate(value.split(b"\n"), 1)
             if line.strip()
         ]
@@ -220,7 +232,7 @@ class Partition:
         """Read a batch, and bury the lines that cannot be used."""
         records, bad = decode_lines(value, self._check_accepted)
         return records, [
-            self._to_dead_letter(line, offset, number, "invalid_record", reason, received_at)
+            line_letter(line, number, self._place(offset), "invalid_record", reason, received_at)
             for number, line, reason in bad
         ]
 
@@ -229,32 +241,13 @@ class Partition:
     ) -> tuple[list[Record], list[DeadLetter]]:
         """What may be told to the books; where terms enter is the one place that knows their order."""
         news = [record for record in records if isinstance(record, TERMS_TYPES)]
-        refused = {id(record): why for record, why in sort_out(self.terms, news)}
-        letters = [
-            to_dead_letter(
-                encode([record])[0],
-                source=f"topic {self.stage.topic}",
-                position=f"{self.number}/{offset} record {number}",
-                code="refused_change",
-                reason=why,
-                received_at=received_at,
-            )
-            for number, record in enumerate(records, 1)
-            if (why := refused.get(id(record)))
-        ]
-        return [record for record in records if id(record) not in refused], letters
+        refused = [RecordRefused(record, "refused_change", why) for record, why in sort_out(self.terms, news)]
+        letters = refused_letters(refused, records, self._place(offset), received_at)
+        ids = {id(one.record) for one in refused}
+        return [record for record in records if id(record) not in ids], letters
 
-    def _to_dead_letter(
-        self, line: bytes, offset: int, number: int, code: str, reason: str, received_at: datetime
-    ) -> DeadLetter:
-        return to_dead_letter(
-            line,
-            source=f"topic {self.stage.topic}",
-            position=f"{self.number}/{offset} line {number}",
-            code=code,
-            reason=reason,
-            received_at=received_at,
-        )
+    def _place(self, offset: int) -> Place:
+        return Place(f"topic {self.stage.topic}", f"{self.number}/{offset}")
 
     def _check_accepted(self, record: Record) -> None:
         if not isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded)):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from commission.outputs import Transfer
+from commission.outputs import Milestone, Transfer
 from streams.in_memory import LocalPipeline
 from tests.oracle.brokers import random_broker
 from tests.oracle.dice import AGREED
@@ -33,7 +33,12 @@ def told(records: Iterable[Any]) -> Sums:
     """What the core owes in the end, by IB or client, component and currency."""
     sums: defaultdict[tuple[str, str, str], Fraction] = defaultdict(Fraction)
     pipeline = LocalPipeline()
+    ids: set[str] = set()
     for row in pipeline.feed(records):
+        if isinstance(row, Transfer | Milestone):
+            effect = row.transfer_id if isinstance(row, Transfer) else row.milestone_id
+            assert effect not in ids, f"two effects have the id {effect}: {row}"
+            ids.add(effect)
         if not isinstance(row, Transfer) or row.code not in COUNTED:
             continue
         for account, sign in ((row.credit, 1), (row.debit, -1)):

@@ -18,6 +18,8 @@ class Owner:
     since: datetime
     client_id: str
     event_id: str
+    told: datetime | None = None
+    """From when on by its event, which deals that were routed already may have delayed."""
 
 
 @value
@@ -32,6 +34,8 @@ class AccountState:
     """The newest time of a deal that has an owner; no later link reaches back before it."""
 
 
+MAX_OWNERS = 1_000
+"""Owners of one account, one after another."""
 INSTANT = timedelta(microseconds=1)
 """The unit of every time here."""
 
@@ -87,12 +91,17 @@ def _link(draft: Draft, link: AccountLinked) -> None:
     """
     key = _account_key(link.account_key)
     account: AccountState = draft.get(key) or AccountState()
-    if any(owner.event_id == link.event_id for owner in account.owners):
+    known = next((owner for owner in account.owners if owner.event_id == link.event_id), None)
+    if known is not None and (known.client_id, known.told) == (link.client_id, link.occurred_at):
+        draft.repeated += 1
+        return
+    if known is not None or len(account.owners) >= MAX_OWNERS:
+        draft.refuse(link, *_why_refused(link, known))
         return
     since = link.occurred_at
     if account.routed_until is not None:
         since = max(since, account.routed_until + INSTANT)
-    owner = Owner(since=since, client_id=link.client_id, event_id=link.event_id)
+    owner = Owner(since=since, client_id=link.client_id, event_id=link.event_id, told=link.occurred_at)
     owners = tuple(sorted((*account.owners, owner), key=lambda owner: owner.since))
     account = replace(account, owners=owners)
     slots = [_waiting_key(link.account_key, number) for number in range(account.waiting)]
@@ -103,6 +112,22 @@ def _link(draft: Draft, link: AccountLinked) -> None:
     if waiting:
         account = replace(account, routed_until=max(deal.occurred_at for deal in waiting))
     draft.put(key, replace(account, waiting=0))
+
+
+def _why_refused(link: AccountLinked, known: Owner | None) -> tuple[str, str]:
+    """A fixed word, and what to do."""
+    if known is None:
+        text = (
+            f"account {link.account_key} has had {MAX_OWNERS:,} owners, the most that is kept; give its new"
+            " owner another account"
+        )
+        return "too_many", text
+    text = (
+        f"event {link.event_id} came with another content before: it gave account {link.account_key} to"
+        f" client {known.client_id}, this one to {link.client_id} from {link.occurred_at:%Y-%m-%d %H:%M} UTC"
+        " on; give each event an id of its own"
+    )
+    return "event_id_taken", text
 
 
 def _owner(account: AccountState, at: datetime) -> str:

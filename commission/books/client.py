@@ -7,12 +7,15 @@ from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
 from commission.client.deals import fold_deal, retry_deal, wait
 from commission.client.placing import at_known_position, is_old, is_told_now, place
+from commission.client.qualifying import Qualifying
 from commission.client.rerating import rerate
 from commission.client.state import (
     Cause,
+    ClawedPage,
     ClientState,
     CloseBy,
     DealState,
+    Deposit,
     EventState,
     Hedged,
     HeldTallies,
@@ -20,8 +23,8 @@ from commission.client.state import (
     Parked,
     Parking,
     Position,
-    Qualifying,
     Volumes,
+    Withdrawal,
 )
 from commission.draft import Draft
 from commission.events import ClientEvent, DepositAnnounced, ReratingApproved, RoutedDeal
@@ -31,6 +34,9 @@ KEYS: dict[str, type] = {
     "c": ClientState,
     "d": DealState,
     "e": EventState,
+    "m": Deposit,
+    "u": Withdrawal,
+    "n": ClawedPage,
     "o": Position,
     "P": Parking,
     "p": Parked,

@@ -104,7 +104,8 @@ def reverse(
     for entry in posted:
         rest = entry.amount - entry.taken
         share_taken = share if share == ONE else settled(entry.share_taken + share)
-        amount = rest if share_taken >= ONE else min(rest, to_accrual(entry.amount * share), key=abs)
+        base = entry.amount if entry.base is None else entry.base
+        amount = rest if share_taken >= ONE else min(rest, to_accrual(base * share), key=abs)
         if not rest or is_forfeited(entry, client):
             continue
         if amount != rest:
@@ -140,6 +141,48 @@ def reverse(
         if still_held:
             held = _add(held, entry, -amount)
     return (client if held is client.held else replace(client, held=held)), tuple(left)
+
+
+def give_back(
+    draft: Draft, client: ClientState, entry: Posted, amount: Decimal, cause: Cause
+) -> tuple[ClientState, Posted]:
+    """Post once more some of what was taken of an accrual.
+
+    It goes where the accrual itself would be by now: to what is held for the client's KYC, or to the IB.
+    """
+    is_held = entry.held and entry.release == len(client.released_at)
+    if is_held and entry.earned_at is not None and client.is_released(entry.earned_at):
+        is_held = False
+    debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=is_held, by_ib=entry.by_ib)
+    transfer_id = f"{entry.transfer_id}w{digest(cause.key)[:8]}"
+    draft.emit(
+        Transfer(
+            transfer_id=transfer_id,
+            code="accrual",
+            debit=debit,
+            credit=credit,
+            amount=amount,
+            currency=entry.currency,
+            ib_id=entry.ib_id,
+            occurred_at=cause.occurred_at,
+            caused_by=cause.key,
+            client_id=client.client_id,
+            component=entry.component,
+            plan_id=entry.plan_id,
+            plan_version=entry.plan_version,
+            matures_at=entry.matures_at,
+            factors={"given_back": amount},
+        )
+    )
+    if is_held:
+        client = replace(client, held=_add(client.held, entry, amount))
+    return client, entry._replace(
+        transfer_id=transfer_id,
+        amount=amount,
+        taken=ZERO,
+        held=is_held,
+        back_of=entry.transfer_id,
+    )
 
 
 def release(draft: Draft, client: ClientState, cause: Cause) -> ClientState:

@@ -5,22 +5,23 @@ from dataclasses import replace
 from datetime import timedelta
 
 from commission.client import keys
-from commission.client.accruals import reverse
-from commission.client.state import Cause, ClawedBack, ClientState, DealState, Posted
-from commission.client.tallies import withdraw
+from commission.client.accruals import give_back, reverse
+from commission.client.state import Cause, ClawedBack, ClawedPage, ClientState, DealState, Posted
+from commission.client.tallies import give_back_tallies, withdraw
 from commission.draft import Draft
 from commission.outputs import Tally
+from commission.rating.values import ZERO
 from commission.terms.catalog import Terms
 
 MAX_CLAWED = 64
-"""Negative events of one client that later deals are compared with; the newest are kept."""
+"""Negative events kept in a client's own state, and in each page of older ones."""
 
 
 def claw_back(draft: Draft, client: ClientState, clawed: ClawedBack, terms: Terms) -> ClientState:
     """Take back what the event reaches of the deals known so far, and remember it for later ones."""
     if not _reaches_deals(clawed, terms):
         return client
-    client = replace(client, clawed=(*client.clawed, clawed)[-MAX_CLAWED:])
+    client = _remember(draft, client, clawed)
     for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
@@ -34,9 +35,65 @@ def claw_back_new(
     draft: Draft, client: ClientState, state: DealState, terms: Terms
 ) -> tuple[ClientState, DealState]:
     """A deal that arrives after the events that take it back."""
-    for clawed in client.clawed:
+    for clawed in all_clawed(draft, client):
         client, state = _claw_deal(draft, client, clawed, state, terms)
     return client, state
+
+
+def take_less(
+    draft: Draft, client: ClientState, clawed: ClawedBack, cause: Cause, terms: Terms
+) -> ClientState:
+    """An event is known to take a smaller share than it did: the rest of each deal comes back.
+
+    What a deal is left with is worked out anew from what it had posted, so that another event takes its
+    share of what came back.
+    """
+    client = _replace_clawed(draft, client, clawed)
+    for key in draft.scan(keys.deals(client.client_id)):
+        state = draft.get(key)
+        assert isinstance(state, DealState), f"{key} holds a deal"
+        if state.first_posted or state.first_tallied:
+            client, state = _give_back_deal(draft, client, state, cause, terms)
+            draft.put(key, state)
+    return client
+
+
+def all_clawed(draft: Draft, client: ClientState) -> tuple[ClawedBack, ...]:
+    """Every negative event of the client that reaches deals, in the order of their arrival."""
+    if not client.clawed_pages:
+        return client.clawed
+    older: list[ClawedBack] = []
+    for number in range(client.clawed_pages):
+        older += _page(draft, client, number).clawed
+    return (*older, *client.clawed)
+
+
+def _remember(draft: Draft, client: ClientState, clawed: ClawedBack) -> ClientState:
+    """Keep the event; a full page of the oldest moves out of the client's own state."""
+    if len(client.clawed) < MAX_CLAWED:
+        return replace(client, clawed=(*client.clawed, clawed))
+    key = keys.clawed(client.client_id, client.clawed_pages)
+    draft.put(key, ClawedPage(clawed=client.clawed))
+    return replace(client, clawed=(clawed,), clawed_pages=client.clawed_pages + 1)
+
+
+def _replace_clawed(draft: Draft, client: ClientState, clawed: ClawedBack) -> ClientState:
+    for number in range(client.clawed_pages):
+        page = _page(draft, client, number)
+        if any(known.cause == clawed.cause for known in page.clawed):
+            changed = ClawedPage(clawed=_replaced(page.clawed, clawed))
+            draft.put(keys.clawed(client.client_id, number), changed)
+    return replace(client, clawed=_replaced(client.clawed, clawed))
+
+
+def _replaced(known: Iterable[ClawedBack], clawed: ClawedBack) -> tuple[ClawedBack, ...]:
+    return tuple(clawed if one.cause == clawed.cause else one for one in known)
+
+
+def _page(draft: Draft, client: ClientState, number: int) -> ClawedPage:
+    page = draft.get(keys.clawed(client.client_id, number))
+    assert isinstance(page, ClawedPage), f"{client.client_id} lacks page {number} of its negative events"
+    return page
 
 
 def _reaches_deals(clawed: ClawedBack, terms: Terms) -> bool:
@@ -54,8 +111,10 @@ def _claw_deal(
     cause = Cause(clawed.cause, clawed.at)
     reached = [p for p in state.posted if _is_reached(clawed, state, p.plan_id, p.plan_version, terms)]
     tallies = [t for t in state.tallied if _is_reached(clawed, state, t.plan_id, t.plan_version, terms)]
-    if not reached and not tallies:
+    if (not reached and not tallies) or not clawed.share:
         return client, state
+    if not state.first_posted and not state.first_tallied:
+        state = replace(state, first_posted=state.posted, first_tallied=state.tallied)
     client, left = reverse(draft, client, reached, cause, clawed.share)
     tallies_left = withdraw(draft, client, tallies, cause, clawed.share)
     return client, replace(
@@ -63,6 +122,38 @@ def _claw_deal(
         posted=(*_others(state.posted, reached), *left),
         tallied=(*_other_tallies(state.tallied, tallies), *tallies_left),
     )
+
+
+def _give_back_deal(
+    draft: Draft, client: ClientState, state: DealState, cause: Cause, terms: Terms
+) -> tuple[ClientState, DealState]:
+    aside = Draft(draft.get, draft.scan)
+    _, wanted = claw_back_new(
+        aside, client, replace(state, posted=state.first_posted, tallied=state.first_tallied), terms
+    )
+    due = {entry.transfer_id: entry for entry in wanted.posted}
+    posted: list[Posted] = []
+    for first in state.first_posted:
+        own = [p for p in state.posted if first.transfer_id in (p.transfer_id, p.back_of)]
+        want = due.get(first.transfer_id)
+        left = sum((entry.amount - entry.taken for entry in own), ZERO)
+        if want is not None and (amount := want.amount - want.taken - left) > 0:
+            flags = own[0] if own else first
+            flags = flags._replace(transfer_id=first.transfer_id)
+            client, back = give_back(draft, client, flags, amount, cause)
+            own = _shared_out([*own, back], want)
+        posted += own
+    tallied = give_back_tallies(draft, client, state.tallied, wanted.tallied, cause)
+    return client, replace(state, posted=tuple(posted), tallied=tallied)
+
+
+def _shared_out(entries: list[Posted], whole: Posted) -> list[Posted]:
+    """Let a later share of the accrual be taken of all that is left of it, in proportion."""
+    left = whole.amount - whole.taken
+    return [
+        entry._replace(base=whole.amount * (entry.amount - entry.taken) / left, share_taken=whole.share_taken)
+        for entry in entries
+    ]
 
 
 def _others(all_posted: Iterable[Posted], taken: list[Posted]) -> list[Posted]:

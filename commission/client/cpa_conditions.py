@@ -6,11 +6,12 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from commission.client.state import ClientState, Deposit, Qualifying, Traded
+from commission.client.deposits import net_of
+from commission.client.losses import ClearedDeposit, is_counted
+from commission.client.qualifying import Qualifying, Traded
+from commission.client.state import ClientState, Withdrawal
 from commission.rating.eligibility import is_in_market
-from commission.rating.exchange import in_currency
-from commission.rating.overrides import differences
-from commission.rating.values import ZERO, Earned, Factors, Reason
+from commission.rating.values import ZERO
 from commission.terms.catalog import BEGINNING, Terms
 from commission.terms.components import Cpa, CpaAmount, Cpl
 from commission.terms.plans import Clawback, PlanDefined
@@ -34,8 +35,26 @@ class Qualification(NamedTuple):
     qualified_at: datetime | None = None
     ftd: Decimal = ZERO
     """In the currency of the conditions."""
-    deposits: tuple[Deposit, ...] = ()
+    deposits: tuple[ClearedDeposit, ...] = ()
     """Those that make the FTD amount, as far as they were not taken back."""
+
+
+class Facts(NamedTuple):
+    """What a client's CPAs are weighed by."""
+
+    client: ClientState
+    deposits: tuple[ClearedDeposit, ...]
+    """Those that may count, by their time."""
+    withdrawals: tuple[Withdrawal, ...]
+    """All, where some CPA asks for net deposits; else none."""
+    trades: Qualifying
+    terms: Terms
+
+    def as_asked(self, component: Cpa | Cpl) -> "Facts":
+        """The facts as the component counts deposits: with withdrawals as losses of the earliest, or not."""
+        if not isinstance(component, Cpa) or not component.net_deposits or not self.withdrawals:
+            return self
+        return self._replace(deposits=net_of(self.deposits, self.withdrawals, self.terms))
 
 
 NOT_DUE = Qualification(is_due=False)
@@ -67,47 +86,36 @@ def deadline(client: ClientState, component: Cpa) -> datetime:
     return at
 
 
-def standing(
-    client: ClientState,
-    trades: Qualifying,
-    component: Cpa | Cpl,
-    currency: str,
-    clawback: Clawback,
-    terms: Terms,
-) -> Qualification:
+def standing(facts: Facts, component: Cpa | Cpl, currency: str, clawback: Clawback) -> Qualification:
     """Weigh all facts known; what was taken back of deposits inside the clawback window does not count."""
+    client = facts.client
     if not _is_wanted(client, component):
         return NOT_DUE
     if isinstance(component, Cpl):
         return _cpl_standing(client, component)
-    granted = _first_qualified(client, trades, component, currency, clawback, terms)
+    facts = facts.as_asked(component)
+    granted = _first_qualified(facts, component, currency, clawback)
     if granted.qualified_at is None:
         return NOT_DUE
     limit = granted.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
-    kept = [_kept(deposit, limit, clawback) for deposit in client.deposits]
-    if kept == [_kept(deposit, granted.qualified_at, clawback) for deposit in client.deposits]:
+    kept = [_kept(deposit, limit, clawback) for deposit in facts.deposits]
+    if kept == [_kept(deposit, granted.qualified_at, clawback) for deposit in facts.deposits]:
         return granted
-    there = _before_the_first_loss(client.deposits, kept, granted.qualified_at, limit, clawback)
-    if _qualified(client, there, trades, component, currency, terms).is_due:
+    there = _before_the_first_loss(facts.deposits, kept, granted.qualified_at, limit, clawback)
+    if _qualified(facts, there, component, currency).is_due:
         return granted  # what is left still qualifies: it stands as it was granted
-    return _qualified(client, kept, trades, component, currency, terms) if component.requalify else NOT_DUE
+    return _qualified(facts, kept, component, currency) if component.requalify else NOT_DUE
 
 
-def _first_qualified(
-    client: ClientState,
-    trades: Qualifying,
-    component: Cpa,
-    currency: str,
-    clawback: Clawback,
-    terms: Terms,
-) -> Qualification:
+def _first_qualified(facts: Facts, component: Cpa, currency: str, clawback: Clawback) -> Qualification:
     """The first instant the client qualifies by what was not taken back until then."""
-    assert client.registered_at is not None, "only a registered client is weighed"
-    taken = (taken for deposit in client.deposits for taken in deposit.taken_back)
-    losses = {t.at for t in taken if getattr(clawback, t.reason) != "none"}
-    for since, until in pairwise([*sorted({client.registered_at, *losses}), _NEVER]):
-        kept = [_kept(deposit, since, clawback) for deposit in client.deposits]
-        found = _qualified(client, kept, trades, component, currency, terms, since)
+    registered_at = facts.client.registered_at
+    assert registered_at is not None, "only a registered client is weighed"
+    taken = (taken for deposit in facts.deposits for taken in deposit.losses)
+    losses = {t.at for t in taken if is_counted(t, clawback)}
+    for since, until in pairwise([*sorted({registered_at, *losses}), _NEVER]):
+        kept = [_kept(deposit, since, clawback) for deposit in facts.deposits]
+        found = _qualified(facts, kept, component, currency, since)
         if found.qualified_at is not None and found.qualified_at < until:
             return found
     return NOT_DUE
@@ -130,84 +138,65 @@ def _approved_at(client: ClientState) -> datetime | None:
     return next((mark.at for mark in client.kyc if mark.status == "approved"), None)
 
 
-def _kept(deposit: Deposit, limit: datetime, clawback: Clawback) -> Deposit:
+def _kept(deposit: ClearedDeposit, limit: datetime, clawback: Clawback) -> ClearedDeposit:
     """The deposit without what was taken back of it by `limit`."""
-    if deposit.amount is None:
+    if not deposit.losses:
         return deposit
-    amount = deposit.amount
-    for taken in deposit.taken_back:
-        if taken.at <= limit and getattr(clawback, taken.reason) != "none":
-            amount -= deposit.amount if taken.amount is None else taken.amount
-    if amount == deposit.amount:
-        return deposit
-    left = amount if amount > 0 else None
-    return Deposit(
-        deposit_id=deposit.deposit_id,
-        amount=left,
-        currency=deposit.currency,
-        cleared_at=deposit.cleared_at,
-        taken_back=deposit.taken_back,
-    )
+    return deposit.without(t for t in deposit.losses if t.at <= limit and is_counted(t, clawback))
 
 
 def _before_the_first_loss(
-    deposits: Iterable[Deposit],
-    kept: Iterable[Deposit],
+    deposits: Iterable[ClearedDeposit],
+    kept: Iterable[ClearedDeposit],
     qualified_at: datetime,
     limit: datetime,
     clawback: Clawback,
-) -> list[Deposit]:
+) -> list[ClearedDeposit]:
     """Of what is left, the deposits that were there when one was taken back after qualification."""
-    taken = (taken for deposit in deposits for taken in deposit.taken_back)
-    lost_at = min(
-        t.at for t in taken if qualified_at < t.at <= limit and getattr(clawback, t.reason) != "none"
-    )
-    return [deposit for deposit in kept if deposit.cleared_at is not None and deposit.cleared_at <= lost_at]
+    taken = (taken for deposit in deposits for taken in deposit.losses)
+    lost_at = min(t.at for t in taken if qualified_at < t.at <= limit and is_counted(t, clawback))
+    return [deposit for deposit in kept if deposit.cleared_at <= lost_at]
 
 
 def _qualified(
-    client: ClientState,
-    deposits: Iterable[Deposit],
-    trades: Qualifying,
+    facts: Facts,
+    deposits: Iterable[ClearedDeposit],
     component: Cpa,
     currency: str,
-    terms: Terms,
     since: datetime = BEGINNING,
 ) -> Qualification:
     """The first instant not before `since` at which all conditions hold, if they do inside the window."""
+    client = facts.client
     assert client.registered_at is not None, "only a registered client is weighed"
-    amounts = [amount for amount in component.amounts if amount.country in ("", client.country)]
+    amounts = amounts_for(component.amounts, client.country)
     if not amounts:
         return NOT_DUE
     least = min(amount.min_deposit for amount in amounts)
     first = _first_deposits(deposits, component)
-    deposited_at, ftd = _deposited(first, least, currency, terms)
+    deposited_at, ftd = deposited(first, least, currency, facts.terms)
     approved_at = _approved_at(client)
     if deposited_at is None or approved_at is None:
         return NOT_DUE
     earliest = max(client.registered_at, deposited_at, approved_at, since)
-    qualified_at = _traded_at(trades, component, earliest, first, currency, terms)
+    qualified_at = _traded_at(facts, component, earliest, first, currency)
     if qualified_at is None or qualified_at > deadline(client, component):
         return NOT_DUE
     return Qualification(is_due=True, qualified_at=qualified_at, ftd=ftd, deposits=first)
 
 
-def _first_deposits(deposits: Iterable[Deposit], component: Cpa) -> tuple[Deposit, ...]:
+def _first_deposits(deposits: Iterable[ClearedDeposit], component: Cpa) -> tuple[ClearedDeposit, ...]:
     """The first deposit and those within the window after it, in the order of their time."""
-    cleared = [(d.cleared_at, d.deposit_id, d) for d in deposits if d.cleared_at and d.amount is not None]
-    cleared.sort(key=lambda moment: moment[:2])
+    standing = sorted(deposit for deposit in deposits if deposit.amount > 0)
     window = timedelta(hours=component.ftd_window_hours)
-    return tuple(deposit for at, _, deposit in cleared if at <= cleared[0][0] + window)
+    return tuple(d for d in standing if d.cleared_at <= standing[0].cleared_at + window)
 
 
-def _deposited(
-    deposits: Iterable[Deposit], least: Decimal, currency: str, terms: Terms
+def deposited(
+    deposits: Iterable[ClearedDeposit], least: Decimal, currency: str, terms: Terms
 ) -> tuple[datetime | None, Decimal]:
     """When the deposits reached `least`, and their sum."""
     total, reached_at = ZERO, None
     for deposit in deposits:
-        assert deposit.cleared_at is not None, "only cleared deposits are counted"
-        assert deposit.amount is not None, "a cleared deposit has an amount"
         rate = terms.convert(deposit.currency, currency, deposit.cleared_at)
         if rate is not None:
             total += rate.of(deposit.amount)
@@ -216,43 +205,49 @@ def _deposited(
     return reached_at, total
 
 
-def lacks_rate(client: ClientState, currency: str, terms: Terms) -> bool:
+def lacks_rate(facts: Facts, component: Cpa | Cpl, currency: str) -> bool:
     """Whether some deposit cannot be weighed yet, for want of a rate to the currency of the conditions."""
-    cleared = ((d.currency, d.cleared_at) for d in client.deposits if d.cleared_at is not None)
-    return any(terms.convert(source, currency, at) is None for source, at in cleared)
+    moved = [(deposit.currency, deposit.cleared_at) for deposit in facts.deposits]
+    if isinstance(component, Cpa) and component.net_deposits:
+        moved += [(withdrawal.currency, withdrawal.at) for withdrawal in facts.withdrawals]
+    return any(facts.terms.convert(source, currency, at) is None for source, at in moved)
 
 
 def _traded_at(
-    trades: Qualifying,
+    facts: Facts,
     component: Cpa,
     earliest: datetime,
-    deposits: tuple[Deposit, ...],
+    deposits: tuple[ClearedDeposit, ...],
     currency: str,
-    terms: Terms,
 ) -> datetime | None:
     """The first instant, not before `earliest`, at which enough was traded for what was deposited by then."""
     if not asks_for_trades(component):
         return earliest
-    running = [NO_TRADE, *_running(trades.trades, component)]
+    running = [NO_TRADE, *_running(facts.trades.trades, component)]
     for count, trade in enumerate(running):
         at = max(earliest, trade.at)
         if count + 1 < len(running) and running[count + 1].at <= at:
             continue  # more was traded by then
-        by_then = [d for d in deposits if d.cleared_at is not None and d.cleared_at <= at]
-        _, ftd = _deposited(by_then, ZERO, currency, terms)
+        by_then = [deposit for deposit in deposits if deposit.cleared_at <= at]
+        _, ftd = deposited(by_then, ZERO, currency, facts.terms)
         if _is_enough(trade, count, component, ftd):
             return at
     return None
 
 
 def _running(trades: Iterable[Traded], component: Cpa) -> Iterable[Traded]:
-    """Sums so far, over the deals held long enough."""
+    """Sums so far, over the deals that count."""
     lots = spread = turnover = ZERO
     for trade in trades:
-        if trade.held_s < component.min_holding_s:
+        if not _counts(trade, component):
             continue
         lots, spread, turnover = lots + trade.lots, spread + trade.spread, turnover + trade.turnover
         yield trade._replace(lots=lots, spread=spread, turnover=turnover)
+
+
+def _counts(trade: Traded, component: Cpa) -> bool:
+    """Whether the deal was held long enough, and is one the component counts."""
+    return trade.held_s >= component.min_holding_s and component.name in (trade.names or (component.name,))
 
 
 def _is_enough(total: Traded, count: int, component: Cpa, ftd: Decimal) -> bool:
@@ -272,98 +267,27 @@ def keep_qualifying(trades: Qualifying, components: Iterable[Cpa]) -> Qualifying
         if count is None:
             return trades
         last = max(last, count)
-    return Qualifying(trades=trades.trades[: last + MAX_SPARE_TRADES])
+    end = last + MAX_SPARE_TRADES
+    return Qualifying(trades=trades.trades[:end], dropped=trades.dropped or len(trades.trades) > end)
+
+
+def is_short(trades: Qualifying, components: Iterable[Cpa]) -> bool:
+    """Whether some were dropped that a component now asks for."""
+    return trades.dropped and any(_position_reached(trades, component) is None for component in components)
 
 
 def _position_reached(trades: Qualifying, component: Cpa) -> int | None:
     if component.min_turnover > 0:
         return None  # its measure may still grow with the deposits
-    held = [(n, trade) for n, trade in enumerate(trades.trades, 1) if trade.held_s >= component.min_holding_s]
+    held = [(n, trade) for n, trade in enumerate(trades.trades, 1) if _counts(trade, component)]
     for count, total in enumerate(_running(trades.trades, component), 1):
         if _is_enough(total, count, component, ZERO):
             return held[count - 1][0]
     return None
 
 
-def amount_for(amounts: Iterable[CpaAmount], country: str, ftd: Decimal) -> Decimal:
-    """A named country beats none, then the largest minimum reached; 0 where none applies."""
-    fits = [
-        (bool(a.country), a.min_deposit, a.amount)
-        for a in amounts
-        if a.country in ("", country) and a.min_deposit <= ftd
-    ]
-    return max(fits)[2] if fits else ZERO
-
-
-def earnings(
-    links: tuple[Link, ...],
-    name: str,
-    client: ClientState,
-    standing: Qualification,
-    terms: Terms,
-) -> tuple[Earned, ...] | Reason:
-    """What each IB earns from one qualified client: its own amount above the best one below it."""
-    at = standing.qualified_at
-    assert at is not None, "only what qualified earns"
-    grosses: list[Decimal] = []
-    owns: list[tuple[PlanDefined, Cpa | Cpl] | None] = []
-    for link in links:
-        own = own_component(link, name)
-        gross = ZERO
-        if own is not None:
-            found = _gross(link, own, client, standing, terms)
-            if isinstance(found, Reason):
-                return found
-            gross = found
-        grosses.append(gross)
-        owns.append(own)
-    kept = differences(grosses, [link.partner.currency for link in links], at, terms)
-    if isinstance(kept, Reason):
-        return kept
-    return tuple(
-        Earned(
-            link,
-            own[0],
-            depth,
-            own[1].kind,
-            amount,
-            own[1].name,
-            ZERO,
-            _factors(gross, amount, standing),
-        )
-        for depth, (link, own, gross, amount) in enumerate(zip(links, owns, grosses, kept, strict=True))
-        if own is not None and amount > 0
-    )
-
-
-def own_component(link: Link, name: str) -> tuple[PlanDefined, Cpa | Cpl] | None:
-    """The IB's own component of that name."""
-    for component in (*link.by_kind.get("cpa", ()), *link.by_kind.get("cpl", ())):
-        if isinstance(component, Cpa | Cpl) and component.name == name and link.plan is not None:
-            return link.plan, component
-    return None
-
-
-def _gross(
-    link: Link,
-    own: tuple[PlanDefined, Cpa | Cpl],
-    client: ClientState,
-    standing: Qualification,
-    terms: Terms,
-) -> Decimal | Reason:
-    plan, component = own
-    at = standing.qualified_at
-    assert at is not None, "only what qualified is priced"
-    _, ftd = _deposited(standing.deposits, ZERO, plan.currency, terms)
-    amount = amount_for(component.amounts, client.country, ftd) * link.held.factor
-    gross = in_currency(amount, plan.currency, link.partner.currency, at, terms)
-    return gross if isinstance(gross, Reason) else gross[0]
-
-
-def _factors(gross: Decimal, amount: Decimal, standing: Qualification) -> Factors:
-    factors: Factors = {"qualified_at": f"{standing.qualified_at:%Y-%m-%d %H:%M} UTC"}
-    if standing.ftd:
-        factors["ftd"] = standing.ftd
-    if amount != gross:
-        factors |= {"own": gross, "below": gross - amount}
-    return factors
+def amounts_for(amounts: Iterable[CpaAmount], country: str) -> tuple[CpaAmount, ...]:
+    """Those for clients of the country: what names it, and only without such what names none."""
+    found = tuple(amounts)
+    named = tuple(a for a in found if a.country and a.country == country)
+    return named or tuple(a for a in found if not a.country)

@@ -3,20 +3,22 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from commission.client import cpa_conditions, keys
+from commission.client import cpa_amounts, cpa_conditions
 from commission.client.accruals import is_posted, post, reverse
+from commission.client.clawback import all_clawed
+from commission.client.cpa_weighing import Weighing, are_too_late, facts_of
 from commission.client.deposit_shares import weigh_deposits
-from commission.client.kyc_gate import is_too_late
+from commission.client.kyc_gate import is_too_late as is_kyc_too_late
+from commission.client.losses import ClearedDeposit, is_counted, lost
 from commission.client.milestones import of_grants
 from commission.client.parked import park
 from commission.client.state import (
     Cause,
     ClientState,
-    Deposit,
     Grant,
     Parked,
-    Qualifying,
 )
 from commission.client.tallies import negated, send, send_back, tally_of, withdraw
 from commission.draft import Draft
@@ -37,130 +39,132 @@ def registration_upline(client: ClientState, terms: Terms) -> Upline | None:
     return terms.upline_for(ib_id, client.registered_at, client.client_id, client.identity)
 
 
-# Trades that count towards a CPA
+class Weighed(NamedTuple):
+    """The client after it was weighed, and whether the terms lack something to decide all of it."""
 
-
-# CPA and CPL
+    client: ClientState
+    lacking: bool = False
 
 
 def weigh(
-    draft: Draft, client: ClientState, cause: Cause, terms: Terms, *, anew: bool = False
+    draft: Draft,
+    client: ClientState,
+    cause: Cause,
+    terms: Terms,
+    *,
+    anew: bool = False,
+    only: tuple[str, ...] | None = None,
 ) -> ClientState:
     """Post what has become due for the client, take back what no longer stands: CPA, CPL, deposit shares.
 
     Everything is worked out from the facts' own times, so their order of arrival does not matter; a
-    grant keeps the conditions it was given under, unless it is weighed `anew`.
+    grant keeps the conditions it was given under, unless it is weighed `anew`. Of deposits
+    and withdrawals, only those with the ids `only` are looked at, where others cannot have changed.
     """
     if client.registered_at is None:
         return client
-    waits = False
-    if client.links[0].ib_id is not None:
-        chain = registration_upline(client, terms)
-        waits = chain is None
-        if chain is not None:
-            wanted = cpa_conditions.conditions(chain.links)
-            weigh_one = _weigh_anew if anew else _weigh_one
-            for name, grant in sorted(client.grants.items()) if anew else ():
-                if grant.stands and name not in wanted:
-                    client, _ = _take_back(draft, client, name, grant, cause, client.registered_at)
-            for name, found in sorted(wanted.items()):
-                client, lacking = weigh_one(draft, client, chain, name, found, cause, terms)
-                waits |= lacking
-    client, lacking = weigh_deposits(draft, client, cause, terms, anew=anew)
+    client, waits = _weigh_cpas(draft, client, cause, terms, anew=anew, only=only)
+    client, lacking = weigh_deposits(draft, client, cause, terms, anew=anew, only=only)
     if waits or lacking:
         park(draft, Parked(client_id=client.client_id))
     return client
 
 
-def _weigh_one(
+def _weigh_cpas(
     draft: Draft,
     client: ClientState,
-    chain: Upline,
-    name: str,
-    found: cpa_conditions.Conditions,
     cause: Cause,
     terms: Terms,
-) -> tuple[ClientState, bool]:
-    """One CPA or CPL; True if the terms lack something to decide it."""
+    *,
+    anew: bool,
+    only: tuple[str, ...] | None,
+) -> Weighed:
+    if client.links[0].ib_id is None:
+        return Weighed(client)
+    chain = registration_upline(client, terms)
+    if chain is None:
+        return Weighed(client, lacking=True)
+    wanted = cpa_conditions.conditions(chain.links)
+    if not wanted and not client.grants:
+        return Weighed(client)
+    asked = [c.component for c in wanted.values()] + [g.conditions for g in client.grants.values()]
+    if only and are_too_late(draft, client, only, asked):
+        return Weighed(client)
+    w = Weighing(draft, cause, terms, chain, facts_of(draft, client, asked, terms), all_clawed(draft, client))
+    lacking = False
+    for name, grant in sorted(client.grants.items()) if anew else ():
+        if grant.stands and name not in wanted:
+            client, _ = _take_back(w.of(client), name, grant, client.registered_at)
+    for name, found in sorted(wanted.items()):
+        client, waits = (_weigh_anew if anew else _weigh_one)(w.of(client), name, found)
+        lacking |= waits
+    return Weighed(client, lacking)
+
+
+def _weigh_one(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Weighed:
+    """One CPA or CPL."""
+    client = w.client
     grant = client.grants.get(name) or Grant(conditions=found.component, currency=found.plan.currency)
     component, currency = (
         (grant.conditions, grant.currency) if grant.stands else (found.component, found.plan.currency)
     )
-    lacking = not grant.stands and cpa_conditions.lacks_rate(client, currency, terms)
-    standing = _standing(draft, client, component, currency, found.plan, terms)
+    lacking = not grant.stands and cpa_conditions.lacks_rate(w.facts, component, currency)
+    standing = _standing(w, component, currency, found.plan)
     if isinstance(component, Cpl) and component.min_ftd_rate > 0:
-        client = _weigh_gated(
-            draft, client, chain, name, component, currency, standing, cause, found.plan.clawback, terms
-        )
-        return client, False
+        conditions = cpa_conditions.Conditions(component, found.plan)
+        return Weighed(_weigh_gated(w, name, conditions, currency, standing))
     if not standing.is_due:
         if grant.stands:
-            client, _ = _take_back(draft, client, name, grant, cause)
-        return client, lacking
+            client, _ = _take_back(w, name, grant)
+        return Weighed(client, lacking)
     if grant.stands and grant.basis == _basis(standing):
-        return client, lacking
-    earned = cpa_conditions.earnings(chain.links, name, client, standing, terms)
+        return Weighed(client, lacking)
+    earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms)
     if isinstance(earned, Reason):
-        return client, True
+        return Weighed(client, lacking=True)
     paid = tuple(one for one in earned if one.link.is_paid)
     if grant.stands and is_posted(client, paid, grant.posted, standing.qualified_at):
         grant = replace(grant, basis=_basis(standing))
-        return replace(client, grants={**client.grants, name: grant}), lacking
+        return Weighed(replace(client, grants={**client.grants, name: grant}), lacking)
     if grant.stands:
-        client, grant = _take_back(draft, client, name, grant, cause)
+        client, grant = _take_back(w, name, grant)
     grant = replace(grant, conditions=component, currency=currency)
-    return _give(draft, client, chain, name, grant, standing, paid), lacking
+    return Weighed(_give(w.of(client), name, grant, standing, paid), lacking)
 
 
-def _weigh_anew(
-    draft: Draft,
-    client: ClientState,
-    chain: Upline,
-    name: str,
-    found: cpa_conditions.Conditions,
-    cause: Cause,
-    terms: Terms,
-) -> tuple[ClientState, bool]:
+def _weigh_anew(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Weighed:
     """The same by the conditions known now, also where one was granted under others."""
+    client = w.client
     grant = client.grants.get(name)
     if grant is None or not grant.stands:
-        return _weigh_one(draft, client, chain, name, found, cause, terms)
+        return _weigh_one(w, name, found)
     component, currency, plan = found.component, found.plan.currency, found.plan
-    if cpa_conditions.lacks_rate(client, currency, terms):
-        return client, True
-    was = _standing(draft, client, grant.conditions, grant.currency, plan, terms)
-    standing = _standing(draft, client, component, currency, plan, terms)
+    if cpa_conditions.lacks_rate(w.facts, component, currency):
+        return Weighed(client, lacking=True)
+    was = _standing(w, grant.conditions, grant.currency, plan)
+    standing = _standing(w, component, currency, plan)
     if isinstance(component, Cpl) and component.min_ftd_rate > 0:
         if grant.posted:
-            client, _ = _take_back(draft, client, name, grant, cause, was.qualified_at)
-        client = _weigh_gated(
-            draft, client, chain, name, component, currency, standing, cause, plan.clawback, terms
-        )
-        return client, False
+            client, _ = _take_back(w, name, grant, was.qualified_at)
+        return Weighed(_weigh_gated(w.of(client), name, found, currency, standing))
     if standing.is_due:
-        earned = cpa_conditions.earnings(chain.links, name, client, standing, terms)
+        earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms)
         if isinstance(earned, Reason):
-            return client, True
+            return Weighed(client, lacking=True)
         paid = tuple(one for one in earned if one.link.is_paid)
         is_same = is_posted(client, paid, grant.posted, standing.qualified_at)
         if is_same and _ordinals(client, name, component, paid, standing) == grant.tallied:
             grant = replace(grant, basis=_basis(standing), conditions=component, currency=currency)
-            return replace(client, grants={**client.grants, name: grant}), False
-    client, _ = _take_back(draft, client, name, grant, cause, was.qualified_at)
-    return _weigh_one(draft, client, chain, name, found, cause, terms)
+            return Weighed(replace(client, grants={**client.grants, name: grant}))
+    client, _ = _take_back(w, name, grant, was.qualified_at)
+    return _weigh_one(w.of(client), name, found)
 
 
 def _standing(
-    draft: Draft,
-    client: ClientState,
-    component: Cpa | Cpl,
-    currency: str,
-    plan: PlanDefined,
-    terms: Terms,
+    w: Weighing, component: Cpa | Cpl, currency: str, plan: PlanDefined
 ) -> cpa_conditions.Qualification:
-    trades: Qualifying = draft.get(keys.qualifying(client.client_id)) or Qualifying()
-    standing = cpa_conditions.standing(client, trades, component, currency, plan.clawback, terms)
-    return cpa_conditions.NOT_DUE if standing.is_due and _is_clawed(client, standing, plan) else standing
+    standing = cpa_conditions.standing(w.facts, component, currency, plan.clawback)
+    return cpa_conditions.NOT_DUE if standing.is_due and _is_clawed(w, standing, plan) else standing
 
 
 def _basis(standing: cpa_conditions.Qualification) -> str:
@@ -170,54 +174,50 @@ def _basis(standing: cpa_conditions.Qualification) -> str:
     return f"{standing.qualified_at} {deposits}"
 
 
-def _is_clawed(client: ClientState, standing: cpa_conditions.Qualification, plan: PlanDefined) -> bool:
+def _is_clawed(w: Weighing, standing: cpa_conditions.Qualification, plan: PlanDefined) -> bool:
     """Whether a verdict about the client takes its CPA as well."""
     qualified_at, window = standing.qualified_at, timedelta(days=plan.clawback.window_days)
     assert qualified_at is not None, "only what is due can be taken back"
-    if client.fraud_at is not None and qualified_at >= client.fraud_at:
+    if w.client.fraud_at is not None and qualified_at >= w.client.fraud_at:
         return True
     return any(
-        getattr(plan.clawback, clawed.reason) == "all" and clawed.at - window <= qualified_at <= clawed.at
-        for clawed in client.clawed
+        getattr(plan.clawback, clawed.reason) == "all"
+        and clawed.share > 0
+        and clawed.at - window <= qualified_at <= clawed.at
+        for clawed in w.clawed
     )
 
 
 def _take_back(
-    draft: Draft,
-    client: ClientState,
-    name: str,
-    grant: Grant,
-    cause: Cause,
-    posted_at: datetime | None = None,
+    w: Weighing, name: str, grant: Grant, posted_at: datetime | None = None
 ) -> tuple[ClientState, Grant]:
     """Reverse a grant, as of the last loss of a deposit, or as of its own time if that is given."""
-    losses = [d.first_taken_at for d in client.deposits if d.first_taken_at is not None]
-    at = posted_at or max(losses, default=cause.occurred_at)
-    cause = Cause(cause.key, at)
-    client, _ = reverse(draft, client, grant.posted, cause)
-    withdraw(draft, client, grant.tallied, cause)
-    of_grants(draft, client, "cpa.clawback", at, grant.posted)
+    losses = [taken.at for deposit in w.facts.as_asked(grant.conditions).deposits for taken in deposit.losses]
+    at = posted_at or max(losses, default=w.cause.occurred_at)
+    cause = Cause(w.cause.key, at)
+    client, _ = reverse(w.draft, w.client, grant.posted, cause)
+    withdraw(w.draft, client, grant.tallied, cause)
+    of_grants(w.draft, client, "cpa.clawback", at, grant.posted)
     grant = replace(grant, posted=(), tallied=(), basis="")
     return replace(client, grants={**client.grants, name: grant}), grant
 
 
 def _give(
-    draft: Draft,
-    client: ClientState,
-    chain: Upline,
+    w: Weighing,
     name: str,
     grant: Grant,
     standing: cpa_conditions.Qualification,
     paid: tuple[Earned, ...],
 ) -> ClientState:
     assert standing.qualified_at is not None, "only what is due is given"
+    client = w.client
     cause = Cause(f"{grant.conditions.kind}|{client.client_id}|{name}", standing.qualified_at)
     identity = (grant.conditions.kind, client.client_id, name, str(grant.grants))
-    client, posted = post(draft, client, paid, path=chain.path, cause=cause, identity=identity)
+    client, posted = post(w.draft, client, paid, path=w.chain.path, cause=cause, identity=identity)
     tallied = _ordinals(client, name, grant.conditions, paid, standing)
-    send(draft, client, tallied)
+    send(w.draft, client, tallied)
     grant = replace(grant, posted=posted, tallied=tallied, basis=_basis(standing), grants=grant.grants + 1)
-    of_grants(draft, client, "cpa.qualified", standing.qualified_at, posted)
+    of_grants(w.draft, client, "cpa.qualified", standing.qualified_at, posted)
     return replace(client, grants={**client.grants, name: grant})
 
 
@@ -235,13 +235,13 @@ def _ordinals(
 
 
 def _has_tiers(one: Earned, name: str) -> bool:
-    own = cpa_conditions.own_component(one.link, name)
+    own = cpa_amounts.own_component(one.link, name)
     return own is not None and isinstance(own[1], Cpa) and own[1].tiers is not None
 
 
 def _ordinal(client: ClientState, one: Earned, name: str, cause: Cause) -> Tally:
     """Count the client among those the IB qualified in the period; bands multiply its amount."""
-    own = cpa_conditions.own_component(one.link, name)
+    own = cpa_amounts.own_component(one.link, name)
     tiers = own[1].tiers if own is not None and isinstance(own[1], Cpa) else None
     bands = tiers.bands if tiers is not None else ()
     amounts = (one.amount, *(EXACT.multiply(one.amount, band.factor) for band in bands))
@@ -249,26 +249,21 @@ def _ordinal(client: ClientState, one: Earned, name: str, cause: Cause) -> Tally
 
 
 def _weigh_gated(
-    draft: Draft,
-    client: ClientState,
-    chain: Upline,
+    w: Weighing,
     name: str,
-    component: Cpl,
+    conditions: cpa_conditions.Conditions,
     currency: str,
     standing: cpa_conditions.Qualification,
-    cause: Cause,
-    clawback: Clawback,
-    terms: Terms,
 ) -> ClientState:
     """A CPL behind a rate of first deposits is settled by the partner book from what is counted here."""
+    client = w.client
     registered_at = client.registered_at
     assert registered_at is not None, "only a registered client is counted"
     place = Cause(f"cpl|{client.client_id}|{name}", registered_at)
-    grant = client.grants.get(name) or Grant(conditions=component, currency=currency)
-    earned = cpa_conditions.earnings(chain.links, name, client, standing, terms) if standing.is_due else ()
+    grant = client.grants.get(name) or Grant(conditions=conditions.component, currency=currency)
+    earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms) if standing.is_due else ()
     amounts = {} if isinstance(earned, Reason) else {one.link.partner.ib_id: one.amount for one in earned}
-    cleared = [deposit for deposit in client.deposits if deposit.amount and deposit.cleared_at]
-    deposited = int(any(_stands(deposit, clawback) for deposit in cleared))
+    deposited = int(any(_stands(deposit, conditions.plan.clawback) for deposit in w.facts.deposits))
     tallied = tuple(
         replace(
             tally_of(
@@ -282,22 +277,21 @@ def _weigh_gated(
             ),
             is_gated=False,  # a client counts as registered before its KYC; its amount waits above
         )
-        for link in chain.links
-        if link.is_paid and (own := cpa_conditions.own_component(link, name)) is not None
+        for link in w.chain.links
+        if link.is_paid and (own := cpa_amounts.own_component(link, name)) is not None
     )
     if tallied == grant.tallied:
         return client
-    send_back(draft, client, [negated(one, cause) for one in grant.tallied])
-    send(draft, client, tallied)
-    grant = replace(grant, tallied=tallied, conditions=component, currency=currency)
+    send_back(w.draft, client, [negated(one, w.cause) for one in grant.tallied])
+    send(w.draft, client, tallied)
+    grant = replace(grant, tallied=tallied, conditions=conditions.component, currency=currency)
     return replace(client, grants={**client.grants, name: grant})
 
 
-def _stands(deposit: Deposit, clawback: Clawback) -> bool:
+def _stands(deposit: ClearedDeposit, clawback: Clawback) -> bool:
     """Whether something of the deposit was never taken back, at whatever time."""
-    assert deposit.amount is not None, "a cleared deposit has an amount"
-    taken = [t for t in deposit.taken_back if getattr(clawback, t.reason) != "none"]
-    return deposit.amount > sum((deposit.amount if t.amount is None else t.amount for t in taken), ZERO)
+    taken = (taken for taken in deposit.losses if is_counted(taken, clawback))
+    return deposit.amount > lost(deposit.amount, taken)
 
 
 def _is_held_back(client: ClientState, plan: PlanDefined) -> bool:
@@ -307,10 +301,4 @@ def _is_held_back(client: ClientState, plan: PlanDefined) -> bool:
     assert client.registered_at is not None, "only a registered client is counted"
     days = plan.kyc_forfeit_days
     is_released = client.is_released(client.registered_at)
-    return not is_released or bool(days and is_too_late(client, client.registered_at, days))
-
-
-# Shares of deposits
-
-
-# Cohorts
+    return not is_released or bool(days and is_kyc_too_late(client, client.registered_at, days))

@@ -1,18 +1,25 @@
 """Trades that count for a CPA."""
 
+from decimal import Decimal
+
 from commission.client import cpa_conditions, keys
 from commission.client.cpa_grants import registration_upline, weigh
-from commission.client.state import Cause, ClientState, Qualifying, Traded
+from commission.client.qualifying import Qualifying, Traded
+from commission.client.state import Cause, ClientState
 from commission.draft import Draft
 from commission.events import Deal
+from commission.outputs import Rejection
 from commission.rating.components import spread_share
 from commission.rating.components.lots import counted
 from commission.rating.components.turnover import notional
+from commission.rating.eligibility import allowed
 from commission.rating.exchange import in_currency
 from commission.rating.values import ZERO, Part, Reason
 from commission.terms.catalog import Terms
 from commission.terms.components import Cpa, Cpl
 from commission.terms.plans import PlanDefined
+from commission.terms.rate_matching import specificity
+from commission.terms.rates import ALWAYS
 from commission.terms.upline import asks_for_trades
 
 
@@ -21,10 +28,9 @@ def count_trade(draft: Draft, client: ClientState, part: Part, terms: Terms) -> 
     wanted = _wanted_trades(client, terms)
     if not wanted:
         return client
-    first = wanted[0]
-    trade = _traded(part, first.plan, [c.component for c in wanted], terms)
     late = max(cpa_conditions.deadline(client, c.component) for c in wanted if isinstance(c.component, Cpa))
-    return _change_trades(draft, client, part.deal, [trade] if trade.at <= late else [], wanted, terms)
+    trades = _trades(part, wanted, terms) if part.at <= late else []
+    return _change_trades(draft, client, part.deal, trades, wanted, terms)
 
 
 def asks_holding(client: ClientState, terms: Terms) -> bool:
@@ -47,8 +53,41 @@ def _wanted_trades(client: ClientState, terms: Terms) -> list[cpa_conditions.Con
     return [c for c in found if isinstance(c.component, Cpa) and asks_for_trades(c.component)]
 
 
-def _traded(part: Part, plan: PlanDefined, components: list[Cpa | Cpl], terms: Terms) -> Traded:
-    lots = part.closed
+def _trades(part: Part, wanted: list[cpa_conditions.Conditions], terms: Terms) -> list[Traded]:
+    """What the deal closed, once for all CPAs that count the same of it."""
+    same: dict[tuple[object, ...], list[cpa_conditions.Conditions]] = {}
+    for one in wanted:
+        assert isinstance(one.component, Cpa), "only a CPA asks for trades"
+        whens = (one.plan.when, one.component.when)
+        is_any = whens == (ALWAYS, ALWAYS) and not one.component.symbols
+        key = () if is_any else (one.plan.plan_id, one.plan.version, *whens, one.component.symbols)
+        same.setdefault(key, []).append(one)
+    found = []
+    for alike in same.values():
+        first = alike[0]
+        lots = _counted_lots(part, first)
+        if lots > 0:
+            trade = _traded(part, lots, first.plan, [c.component for c in alike], terms)
+            found.append(
+                trade if len(same) == 1 else trade._replace(names=tuple(c.component.name for c in alike))
+            )
+    return found
+
+
+def _counted_lots(part: Part, one: cpa_conditions.Conditions) -> Decimal:
+    """Of the closed lots, those that the conditions of plan and component let count."""
+    component = one.component
+    assert isinstance(component, Cpa), "only a CPA asks for trades"
+    if component.symbols and all(specificity(s, part.symbol) is None for s in component.symbols):
+        return ZERO
+    whens = tuple(when for when in (one.plan.when, component.when) if when != ALWAYS)
+    found = allowed(whens, one.plan, part) if whens else part.closed
+    return ZERO if isinstance(found, Reason) else found
+
+
+def _traded(
+    part: Part, lots: Decimal, plan: PlanDefined, components: list[Cpa | Cpl], terms: Terms
+) -> Traded:
     spread = turnover = ZERO
     if any(isinstance(c, Cpa) and c.min_spread > 0 for c in components):
         value = spread_share.paid(part, lots, terms)
@@ -73,10 +112,32 @@ def _change_trades(
     key = keys.qualifying(client.client_id)
     known: Qualifying = draft.get(key) or Qualifying()
     trades = [trade for trade in known.trades if trade.deal_key != deal.deal_key] + added
-    trades.sort(key=lambda trade: (trade.at, trade.deal_key))
+    trades.sort(key=lambda trade: (trade.at, trade.deal_key, trade.names))
     components = [c.component for c in wanted if isinstance(c.component, Cpa)]
-    kept = cpa_conditions.keep_qualifying(Qualifying(trades=tuple(trades)), components)
+    changed = Qualifying(trades=tuple(trades), dropped=known.dropped)
+    kept = cpa_conditions.keep_qualifying(changed, components)
     if kept == known:
         return client
+    if len(trades) < len(known.trades) and cpa_conditions.is_short(kept, components):
+        draft.emit(_forgotten(client, deal))
     draft.put(key, kept)
-    return weigh(draft, client, Cause(deal.deal_key, deal.occurred_at), terms)
+    cause = Cause(deal.deal_key, deal.occurred_at)
+    return weigh(draft, client, cause, terms, only=())
+
+
+def _forgotten(client: ClientState, deal: Deal) -> Rejection:
+    """Say that trades are missing which might count in place of those cancelled."""
+    text = (
+        f"so many trades of client {client.client_id} were cancelled that those kept for its CPA may not be"
+        " all there were; rate its deals again with a proposal, and they count"
+    )
+    return Rejection(
+        deal_key=deal.deal_key,
+        revision=deal.revision,
+        status="waiting",
+        code="cpa_trades_forgotten",
+        text=text,
+        account_key=deal.account_key,
+        client_id=client.client_id,
+        occurred_at=deal.occurred_at,
+    )

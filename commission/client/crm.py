@@ -2,32 +2,33 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from commission.client import keys
 from commission.client.accruals import release, release_posted
-from commission.client.clawback import claw_back
+from commission.client.clawback import claw_back, take_less
 from commission.client.cpa_grants import weigh
 from commission.client.deals import fold_deal
+from commission.client.deposits import every, find, keep
+from commission.client.losses import ZERO, TakenBack, Won
 from commission.client.milestones import milestone
+from commission.client.repeats import Refusal, remember, verdict
 from commission.client.state import (
     Cause,
     ClawedBack,
     ClientState,
     DealState,
     Deposit,
-    EventState,
     Grant,
     IbLink,
     KycMark,
-    TakenBack,
     Withdrawal,
 )
 from commission.client.tallies import release_tallies
 from commission.draft import Draft
 from commission.events import (
     ChargebackReceived,
+    ChargebackWon,
     ClientEvent,
     ClientFlagged,
     ClientReassigned,
@@ -40,30 +41,36 @@ from commission.events import (
 from commission.money import Money
 from commission.terms.catalog import Terms
 
-MAX_KYC_MARKS = 64
-MAX_DEPOSITS = 64
-"""The earliest are kept: a CPA looks at the first deposits only."""
-MAX_TAKEN_BACK = 16
-"""Partial chargebacks of one deposit."""
-
-_NEVER = datetime.max.replace(tzinfo=UTC)
-
 
 def apply_event(draft: Draft, client: ClientState, event: ClientEvent, terms: Terms) -> ClientState | None:
-    """The client after the event; None if it has had its effect before."""
-    key = keys.event(event.client_id, event.event_id)
-    if draft.get(key) is not None:
+    """The client after the event; None if it changes nothing: it says nothing new, or is refused."""
+    found = verdict(draft, client, event)
+    if isinstance(found, Refusal):
+        draft.refuse(event, found.code, found.reason)
         return None
-    draft.put(key, EventState(at=event.occurred_at))
-    effect = _EFFECTS[type(event)]
-    client = effect(draft, client, event, terms)
-    return weigh(draft, client, Cause(event.event_id, event.occurred_at), terms)
+    remember(draft, event)
+    if found == "repeat":
+        draft.repeated += 1
+        return None
+    after = _EFFECTS[type(event)](draft, client, event, terms)
+    touched = _touched(client, after, event)
+    return weigh(draft, after, Cause(event.event_id, event.occurred_at), terms, only=touched)
+
+
+def _touched(before: ClientState, after: ClientState, event: ClientEvent) -> tuple[str, ...] | None:
+    """The deposits and withdrawals the event may change; None where that may be any."""
+    if isinstance(event, WithdrawalPaid):
+        return (event.event_id,)
+    if not isinstance(event, DepositCleared | ChargebackReceived | ChargebackWon):
+        return None
+    if (before.clawed, before.clawed_pages) != (after.clawed, after.clawed_pages):
+        return None
+    first, now = before.deposits[:1], after.deposits[:1]
+    return (event.deposit_id, *(d.deposit_id for d in first if d.deposit_id != now[0].deposit_id))
 
 
 def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms: Terms) -> ClientState:
-    """The first registration stands; deals that waited for it are folded in the order of their time."""
-    if client.registered_at is not None:
-        return client
+    """Deals that waited for it are folded in the order of their time."""
     links = (IbLink(since=event.occurred_at, ib_id=event.ib_id), *client.links)
     client = replace(
         client,
@@ -73,7 +80,7 @@ def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms:
         click=event.click,
         links=tuple(sorted(links, key=lambda link: link.since)),
     )
-    milestone(draft, client, "registration", event.event_id, event.occurred_at)
+    milestone(draft, client, "registration", client.client_id, event.occurred_at)
     slots = [keys.waiting(client.client_id, number) for number in range(client.waiting)]
     waiting = [draft.take(slot, RoutedDeal) for slot in slots]
     client = replace(client, waiting=0)
@@ -90,48 +97,73 @@ def _reassign(draft: Draft, client: ClientState, event: ClientReassigned, terms:
 
 
 def _deposit(draft: Draft, client: ClientState, event: DepositCleared, terms: Terms) -> ClientState:
-    is_first = all(deposit.cleared_at is None for deposit in client.deposits)
+    is_first = not client.deposits
     deposit = replace(
-        _deposit_of(client, event.deposit_id),
+        find(draft, client.client_id, event.deposit_id),
         amount=event.amount,
         currency=event.currency,
         cleared_at=event.occurred_at,
     )
-    client = _with_deposit(client, deposit)
+    client = keep(draft, client, deposit)
     money = Money(event.amount, event.currency)
-    milestone(draft, client, "deposit", event.event_id, event.occurred_at, money=money)
+    milestone(draft, client, "deposit", event.deposit_id, event.occurred_at, money=money)
     if is_first:
-        milestone(draft, client, "ftd", event.event_id, event.occurred_at, money=money)
-    for taken in deposit.taken_back:
-        client = _claw_deposit(draft, client, deposit, taken, terms)
+        milestone(draft, client, "ftd", event.deposit_id, event.occurred_at, money=money)
+    for taken in deposit.losses:
+        client = claw_back(draft, client, _clawed(deposit, taken), terms)
     return client
 
 
 def _charge_back(draft: Draft, client: ClientState, event: ChargebackReceived, terms: Terms) -> ClientState:
     """A chargeback known before its deposit takes effect when the deposit arrives."""
-    deposit = _deposit_of(client, event.deposit_id)
-    taken = TakenBack(event.event_id, event.occurred_at, event.reason, event.amount)
-    deposit = replace(deposit, taken_back=(*deposit.taken_back, taken)[:MAX_TAKEN_BACK])
-    client = _with_deposit(client, deposit)
-    return client if deposit.cleared_at is None else _claw_deposit(draft, client, deposit, taken, terms)
+    known = find(draft, client.client_id, event.deposit_id)
+    taken = TakenBack(event.event_id, event.occurred_at, event.reason, event.amount, event.chargeback_id)
+    deposit = replace(known, taken_back=(*known.taken_back, taken))
+    return _lose(draft, client, known, deposit, Cause(event.event_id, event.occurred_at), terms)
 
 
-def _claw_deposit(
-    draft: Draft, client: ClientState, deposit: Deposit, taken: TakenBack, terms: Terms
+def _win(draft: Draft, client: ClientState, event: ChargebackWon, terms: Terms) -> ClientState:
+    """A win known before its chargeback has its effect when the chargeback arrives."""
+    known = find(draft, client.client_id, event.deposit_id)
+    won = Won(event.event_id, event.occurred_at, event.amount, event.chargeback_id)
+    deposit = replace(known, won=(*known.won, won))
+    return _lose(draft, client, known, deposit, Cause(event.event_id, event.occurred_at), terms)
+
+
+def _lose(
+    draft: Draft, client: ClientState, known: Deposit, deposit: Deposit, cause: Cause, terms: Terms
 ) -> ClientState:
+    """Take back of deals what the deposit's losses now take, and give back what they no longer do."""
+    client = keep(draft, client, deposit)
+    if deposit.cleared_at is None:
+        return client
+    before = {taken.event_id: _clawed(known, taken) for taken in known.losses}
+    after = {taken.event_id: _clawed(deposit, taken) for taken in deposit.losses}
+    for event_id, clawed in before.items():
+        now = after.get(event_id, clawed._replace(share=ZERO))
+        if now != clawed:
+            client = take_less(draft, client, now, cause, terms)
+    for event_id, clawed in after.items():
+        if event_id not in before:
+            client = claw_back(draft, client, clawed, terms)
+    return client
+
+
+def _clawed(deposit: Deposit, taken: TakenBack) -> ClawedBack:
     share = Decimal(1)
     if taken.amount is not None and deposit.amount:
         share = min(share, taken.amount / deposit.amount)
-    clawed = ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
-    return claw_back(draft, client, clawed, terms)
+    assert taken.reason != "withdrawal", "a withdrawal takes no deals back"
+    return ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
 
 
 def _withdraw(draft: Draft, client: ClientState, event: WithdrawalPaid, terms: Terms) -> ClientState:
-    del draft, terms
+    del terms
     withdrawal = Withdrawal(
         event_id=event.event_id, amount=event.amount, currency=event.currency, at=event.occurred_at
     )
-    return replace(client, withdrawals=(*client.withdrawals, withdrawal))
+    draft.put(keys.withdrawal(client.client_id, event.event_id), withdrawal)
+    return replace(client, withdrawn=True)
 
 
 def _flag(draft: Draft, client: ClientState, event: ClientFlagged, terms: Terms) -> ClientState:
@@ -147,9 +179,9 @@ def _kyc(draft: Draft, client: ClientState, event: KycChanged, terms: Terms) -> 
         [*client.kyc, KycMark(at=event.occurred_at, status=event.status)], key=lambda mark: mark.at
     )
     was_approved = client.is_kyc_approved
-    client = replace(client, kyc=tuple(marks[-MAX_KYC_MARKS:]))
+    client = replace(client, kyc=tuple(marks))
     if event.status == "approved":
-        milestone(draft, client, "kyc.approved", event.event_id, event.occurred_at)
+        milestone(draft, client, "kyc.approved", event.occurred_at.isoformat(), event.occurred_at)
     if event.status == "revoked":
         client = claw_back(draft, client, ClawedBack(event.event_id, "kyc_revoked", event.occurred_at), terms)
     cause = Cause(event.event_id, event.occurred_at)
@@ -172,23 +204,12 @@ def _release_earlier(draft: Draft, client: ClientState, cause: Cause) -> ClientS
     for name, grant in client.grants.items():
         client, posted = release_posted(draft, client, grant.posted, cause)
         grants[name] = replace(grant, posted=posted)
-    deposits: list[Deposit] = []
-    for deposit in client.deposits:
+    for deposit in every(draft, client):
         client, posted = release_posted(draft, client, deposit.posted, cause)
-        deposits.append(replace(deposit, posted=posted))
+        if posted != deposit.posted:
+            draft.put(keys.deposit(client.client_id, deposit.deposit_id), replace(deposit, posted=posted))
     release_tallies(draft, client)
-    return replace(client, grants=grants, deposits=tuple(deposits))
-
-
-def _deposit_of(client: ClientState, deposit_id: str) -> Deposit:
-    known = (deposit for deposit in client.deposits if deposit.deposit_id == deposit_id)
-    return next(known, Deposit(deposit_id=deposit_id))
-
-
-def _with_deposit(client: ClientState, deposit: Deposit) -> ClientState:
-    others = [known for known in client.deposits if known.deposit_id != deposit.deposit_id]
-    ordered = sorted([*others, deposit], key=lambda d: (d.cleared_at or _NEVER, d.deposit_id))
-    return replace(client, deposits=tuple(ordered[:MAX_DEPOSITS]))
+    return replace(client, grants=grants)
 
 
 _EFFECTS: dict[type, Callable[..., ClientState]] = {
@@ -196,6 +217,7 @@ _EFFECTS: dict[type, Callable[..., ClientState]] = {
     ClientReassigned: _reassign,
     DepositCleared: _deposit,
     ChargebackReceived: _charge_back,
+    ChargebackWon: _win,
     WithdrawalPaid: _withdraw,
     ClientFlagged: _flag,
     KycChanged: _kyc,

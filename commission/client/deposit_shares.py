@@ -1,14 +1,20 @@
 """Deposit shares: what a deposit earns up the tree, and what it adds to net deposits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
+from commission.client import keys
 from commission.client.accruals import is_posted, post, reverse
-from commission.client.state import Cause, ClientState, Deposit, Withdrawal
+from commission.client.clawback import all_clawed
+from commission.client.deposits import every, find, withdrawals
+from commission.client.losses import is_counted
+from commission.client.state import Cause, ClawedBack, ClientState, Deposit, Withdrawal
 from commission.client.tallies import send, tally_of, withdraw
 from commission.draft import Draft
+from commission.ids import digest
 from commission.money import EXACT
 from commission.outputs import Tally
 from commission.rating.exchange import in_currency, no_rate
@@ -22,24 +28,38 @@ from commission.terms.upline import Link, Upline, upline_of
 Found = tuple[tuple[Earned, ...], tuple[str, ...], tuple[Tally, ...]]
 
 
-def deposit_earnings(client: ClientState, deposit: Deposit, terms: Terms, *, is_first: bool) -> Found | None:
+class Weighing(NamedTuple):
+    """What a client's deposits are weighed by, at one moment."""
+
+    draft: Draft
+    cause: Cause
+    terms: Terms
+    clawed: tuple[ClawedBack, ...]
+    """Verdicts and losses of the client that plans may let reach everything."""
+    first: str
+    """The first deposit."""
+    anew: bool
+
+
+def deposit_earnings(w: Weighing, client: ClientState, deposit: Deposit) -> Found | None:
     """Accruals and tallies of one cleared deposit, without what was taken back; None if terms lack something.
 
     An IB's share is of what is left of the deposit; the IBs above keep what exceeds the one below.
     """
     assert deposit.cleared_at is not None, "only a cleared deposit earns"
     assert deposit.amount is not None, "a cleared deposit has an amount"
-    at = deposit.cleared_at
+    at, terms = deposit.cleared_at, w.terms
     chain = _upline(client, at, terms)
     if chain is None:
         return None
+    is_first = deposit.deposit_id == w.first
     amounts: list[Decimal] = []
     owns: list[tuple[PlanDefined, DepositShare] | None] = []
     for link in chain.links:
         own = _own(link, lambda c: c.of == "each" or (c.of == "first" and is_first))
         gross = ZERO
         if own is not None:
-            found = _gross(own, link, deposit, left_of(client, deposit, own[0].clawback), terms)
+            found = _gross(own, link, deposit, left_of(deposit, own[0].clawback, w.clawed), terms)
             if isinstance(found, Reason):
                 return None
             gross = found
@@ -63,17 +83,18 @@ def deposit_earnings(client: ClientState, deposit: Deposit, terms: Terms, *, is_
         if own is not None and amount > 0 and link.is_paid
     )
     cause = Cause(f"deposit|{deposit.deposit_id}", at)
-    tallies = net_tallies(client, None, deposit.currency, cause, terms, deposit)
+    tallies = net_tallies(
+        client, lambda plan: left_of(deposit, plan.clawback, w.clawed), deposit.currency, cause, terms
+    )
     return None if tallies is None else (earned, chain.path, tallies)
 
 
 def net_tallies(
     client: ClientState,
-    amount: Decimal | None,
+    amount: Callable[[PlanDefined], Decimal],
     currency: str,
     cause: Cause,
     terms: Terms,
-    deposit: Deposit | None = None,
 ) -> tuple[Tally, ...] | None:
     """What a deposit (or, negative, a withdrawal) adds to net deposits; None if terms lack something."""
     at = cause.occurred_at
@@ -86,11 +107,8 @@ def net_tallies(
         own = _own(link, lambda c: c.of == "net")
         gross = ZERO
         if own is not None:
-            value = amount if deposit is None else left_of(client, deposit, own[0].clawback)
-            assert value is not None, "a withdrawal has an amount"
-            found = in_currency(
-                EXACT.multiply(value, own[1].share), currency, link.partner.currency, at, terms
-            )
+            value = EXACT.multiply(amount(own[0]), own[1].share)
+            found = in_currency(value, currency, link.partner.currency, at, terms)
             if isinstance(found, Reason):
                 return None
             gross = found[0]
@@ -126,16 +144,16 @@ def _own(link: Link, wanted: Callable[[DepositShare], bool]) -> tuple[PlanDefine
     return None
 
 
-def left_of(client: ClientState, deposit: Deposit, clawback: Clawback) -> Decimal:
+def left_of(deposit: Deposit, clawback: Clawback, clawed_back: Iterable[ClawedBack]) -> Decimal:
     """What is left of the deposit after what the plan lets be taken back, inside its window."""
     assert deposit.amount is not None, "a cleared deposit has an amount"
     assert deposit.cleared_at is not None, "a deposit with an amount has cleared"
     left = deposit.amount
-    for taken in deposit.taken_back:
-        if getattr(clawback, taken.reason) != "none" and _is_inside(taken.at, deposit.cleared_at, clawback):
+    for taken in deposit.losses:
+        if is_counted(taken, clawback) and _is_inside(taken.at, deposit.cleared_at, clawback):
             left -= deposit.amount if taken.amount is None else taken.amount
     own = {taken.event_id for taken in deposit.taken_back}
-    for clawed in client.clawed:
+    for clawed in clawed_back:
         if (
             clawed.cause not in own
             and getattr(clawback, clawed.reason) == "all"
@@ -169,50 +187,63 @@ def _gross(
 
 
 def weigh_deposits(
-    draft: Draft, client: ClientState, cause: Cause, terms: Terms, *, anew: bool
-) -> tuple[ClientState, bool]:
-    """Pay each cleared deposit's share once, take back what was taken back of it."""
-    lacking = False
-    cleared = [(d.cleared_at, d.deposit_id) for d in client.deposits if d.cleared_at]
-    first = min(cleared)[1] if cleared else ""
-    deposits: list[Deposit] = []
-    for deposit in client.deposits:
-        client, weighed, waits = _weigh_deposit(
-            draft, client, deposit, cause, terms, is_first=deposit.deposit_id == first, anew=anew
-        )
-        deposits.append(weighed)
-        lacking |= waits
-    left: list[Withdrawal] = []
-    for withdrawal in client.withdrawals:
-        paid_out = Cause(withdrawal.event_id, withdrawal.at)
-        tallies = net_tallies(client, -withdrawal.amount, withdrawal.currency, paid_out, terms)
-        if tallies is None:
-            left.append(withdrawal)
-        else:
-            send(draft, client, tallies)
-    if tuple(deposits) != client.deposits or len(left) != len(client.withdrawals):
-        client = replace(client, deposits=tuple(deposits), withdrawals=tuple(left))
-    return client, lacking or bool(left)
-
-
-def _weigh_deposit(
     draft: Draft,
     client: ClientState,
-    deposit: Deposit,
     cause: Cause,
     terms: Terms,
     *,
-    is_first: bool,
     anew: bool,
-) -> tuple[ClientState, Deposit, bool]:
+    only: tuple[str, ...] | None,
+) -> tuple[ClientState, bool]:
+    """Pay each cleared deposit's share once, take back what was taken back of it; count each withdrawal.
+
+    Only those with the ids `only` are looked at, or all.
+    """
+    first = client.deposits[0].deposit_id if client.deposits else ""
+    w = Weighing(draft, cause, terms, all_clawed(draft, client), first, anew)
+    found = (
+        every(draft, client)
+        if only is None
+        else [find(draft, client.client_id, deposit_id) for deposit_id in only]
+    )
+    lacking = False
+    for deposit in found:
+        client, weighed, waits = _weigh_deposit(w, client, deposit)
+        if weighed != deposit:
+            draft.put(keys.deposit(client.client_id, deposit.deposit_id), weighed)
+        lacking |= waits
+    paid_out: list[Withdrawal | None] = (
+        [*withdrawals(draft, client)]
+        if only is None
+        else [draft.get(keys.withdrawal(client.client_id, event_id)) for event_id in only]
+    )
+    for withdrawal in paid_out:
+        if withdrawal is not None and not withdrawal.tallied:
+            lacking |= _weigh_withdrawal(draft, client, withdrawal, terms)
+    return client, lacking
+
+
+def _weigh_withdrawal(draft: Draft, client: ClientState, withdrawal: Withdrawal, terms: Terms) -> bool:
+    """Count it in net deposits, once; True if the terms lack something."""
+    cause = Cause(withdrawal.event_id, withdrawal.at)
+    tallies = net_tallies(client, lambda _: -withdrawal.amount, withdrawal.currency, cause, terms)
+    if tallies is None:
+        return True
+    send(draft, client, tallies)
+    draft.put(keys.withdrawal(client.client_id, withdrawal.event_id), replace(withdrawal, tallied=True))
+    return False
+
+
+def _weigh_deposit(w: Weighing, client: ClientState, deposit: Deposit) -> tuple[ClientState, Deposit, bool]:
     if deposit.cleared_at is None or deposit.amount is None:
         return client, deposit, False
-    basis = _deposit_basis(client, deposit, is_first=is_first)
-    if deposit.basis == basis and not anew:
+    basis = _deposit_basis(w, client, deposit)
+    if deposit.basis == basis and not w.anew:
         return client, deposit, False
-    if anew:
+    draft, cause = w.draft, w.cause
+    if w.anew:
         cause = cause._replace(occurred_at=deposit.cleared_at)
-    wanted = deposit_earnings(client, deposit, terms, is_first=is_first)
+    wanted = deposit_earnings(w, client, deposit)
     if wanted is None:
         return client, deposit, True
     earned, path, tallies = wanted
@@ -230,9 +261,18 @@ def _weigh_deposit(
     return client, deposit, False
 
 
-def _deposit_basis(client: ClientState, deposit: Deposit, *, is_first: bool) -> str:
+def _deposit_basis(w: Weighing, client: ClientState, deposit: Deposit) -> str:
     """The facts a deposit's share depends on; as long as they stand, later terms do not touch it."""
-    taken = ",".join(f"{taken.event_id}:{taken.amount}" for taken in deposit.taken_back)
-    clawed = ",".join(clawed.cause for clawed in client.clawed)
+    is_first = deposit.deposit_id == w.first
+    taken = ",".join(f"{taken.event_id}:{taken.amount}" for taken in deposit.losses)
+    clawed = ",".join(f"{clawed.cause}:{clawed.share}" for clawed in w.clawed)
     links = ",".join(f"{link.since}:{link.ib_id}" for link in client.links)
-    return f"{deposit.amount} {deposit.cleared_at} {is_first} {taken} {clawed} {links} {client.fraud_at}"
+    return digest(
+        str(deposit.amount),
+        str(deposit.cleared_at),
+        str(is_first),
+        taken,
+        clawed,
+        links,
+        str(client.fraud_at),
+    )

@@ -30,6 +30,36 @@ def event(client_id: str, event_id: str) -> str:
     return f"e:{client_id}:{event_id}"
 
 
+def fact(client_id: str, kind: str, fact_id: str) -> str:
+    """Something that the CRM names by itself, whatever event it is in: a chargeback, a withdrawal."""
+    return event(client_id, f"{kind}|{fact_id}")
+
+
+def deposit(client_id: str, deposit_id: str) -> str:
+    """A deposit and what was taken back of it."""
+    return f"{deposits(client_id)}{deposit_id}"
+
+
+def deposits(client_id: str) -> str:
+    """What the keys of a client's deposits begin with."""
+    return f"m:{client_id}:"
+
+
+def withdrawal(client_id: str, event_id: str) -> str:
+    """A withdrawal."""
+    return f"{withdrawals(client_id)}{event_id}"
+
+
+def withdrawals(client_id: str) -> str:
+    """What the keys of a client's withdrawals begin with."""
+    return f"u:{client_id}:"
+
+
+def clawed(client_id: str, page: int) -> str:
+    """Older negative events of a client, by the page."""
+    return f"n:{client_id}:{page}"
+
+
 def waiting(client_id: str, slot: int) -> str:
     """A deal that waits for the registration."""
     return f"w:{client_id}:{slot}"

@@ -13,17 +13,18 @@ def milestone(
     draft: Draft,
     client: ClientState,
     kind: MilestoneKind,
-    cause: str,
+    of: str,
     at: datetime,
     *,
     ib_id: str | None = None,
     money: Money | None = None,
+    takes_back: str = "",
 ) -> None:
-    """Tell one, of the client's direct IB unless another is named."""
+    """Tell one, of the client's direct IB unless another is named; `of` is what it is about, once."""
     direct = client.links[0].ib_id if client.links else None
     draft.emit(
         Milestone(
-            milestone_id=digest("milestone", kind, client.client_id, cause),
+            milestone_id=_id_of(kind, client, of),
             kind=kind,
             client_id=client.client_id,
             ib_id=ib_id or direct or "",
@@ -31,8 +32,13 @@ def milestone(
             amount=money.amount if money is not None else None,
             currency=money.currency if money is not None else "",
             click=client.click,
+            takes_back=takes_back,
         )
     )
+
+
+def _id_of(kind: MilestoneKind, client: ClientState, of: str) -> str:
+    return digest("milestone", kind, client.client_id, of)
 
 
 def of_grants(
@@ -41,4 +47,14 @@ def of_grants(
     """Tell each IB of its CPA, granted or taken back."""
     for entry in posted:
         money = Money(entry.amount, entry.currency)
-        milestone(draft, client, kind, entry.transfer_id, at, ib_id=entry.ib_id, money=money)
+        takes_back = _id_of("cpa.qualified", client, entry.transfer_id) if kind == "cpa.clawback" else ""
+        milestone(
+            draft,
+            client,
+            kind,
+            entry.transfer_id,
+            at,
+            ib_id=entry.ib_id,
+            money=money,
+            takes_back=takes_back,
+        )

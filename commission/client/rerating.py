@@ -246,7 +246,14 @@ def _correct(
     withdraw(draft, client, difference.removed_tallies, cause)
     client, posted = post(draft, client, difference.missing, path=found.path, cause=cause, identity=identity)
     send(draft, client, difference.missing_tallies)
-    fresh = replace(state, posted=posted, tallied=difference.missing_tallies, times=times)
+    fresh = replace(
+        state,
+        posted=posted,
+        tallied=difference.missing_tallies,
+        times=times,
+        first_posted=(),
+        first_tallied=(),
+    )
     if client.clawed and (posted or difference.missing_tallies):
         client, fresh = claw_back_new(draft, client, fresh, terms)
     if not (posted or difference.kept):

@@ -3,14 +3,13 @@
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from commission.client.losses import ClawReason, ClearedDeposit, TakenBack, Won, net_losses
 from commission.events import Deal, KycStatus
 from commission.outputs import Tally
 from commission.terms.components import Cpa, Cpl
 from commission.value import value
-
-ClawReason = Literal["chargeback", "refund", "deposit_reversal", "kyc_revoked", "bonus_removed", "fraud"]
 
 
 @value
@@ -53,15 +52,10 @@ class Posted(NamedTuple):
     """The shares that were taken back so far: at 1 nothing is left, however they were rounded."""
     earned_at: datetime | None = None
     """Of held money: which approvals release it depends on that."""
-
-
-class TakenBack(NamedTuple):
-    """Some of a deposit was taken back; None is all of it."""
-
-    event_id: str
-    at: datetime
-    reason: ClawReason
-    amount: Decimal | None
+    base: Decimal | None = None
+    """What a share of it is a share of, where that is not its amount: some of it came back by itself."""
+    back_of: str = ""
+    """Of what came back after it was taken: the accrual it came back of."""
 
 
 @value
@@ -73,6 +67,7 @@ class Deposit:
     currency: str = ""
     cleared_at: datetime | None = None
     taken_back: tuple[TakenBack, ...] = ()
+    won: tuple[Won, ...] = ()
     posted: tuple[Posted, ...] = ()
     """What shares of this deposit earned."""
     basis: str = ""
@@ -80,19 +75,29 @@ class Deposit:
     tallied: tuple[Tally, ...] = ()
 
     @property
-    def first_taken_at(self) -> datetime | None:
-        """When something of it was taken back first."""
-        return min((taken.at for taken in self.taken_back), default=None)
+    def losses(self) -> tuple[TakenBack, ...]:
+        """What was taken back and not won again."""
+        assert self.amount is not None, "what is lost of a deposit is known once its amount is"
+        return net_losses(self.amount, self.taken_back, self.won) if self.won else self.taken_back
+
+    @property
+    def cleared(self) -> ClearedDeposit | None:
+        """What a CPA looks at; None before the deposit itself is known."""
+        if self.cleared_at is None or self.amount is None:
+            return None
+        return ClearedDeposit(self.cleared_at, self.deposit_id, self.amount, self.currency, self.losses)
 
 
 @value
 class Withdrawal:
-    """A withdrawal that no deposit share has counted yet."""
+    """Money that left to the client."""
 
     event_id: str
     amount: Decimal
     currency: str
     at: datetime
+    tallied: bool = False
+    """It is counted in the net deposits of the IBs; before that the terms lacked something."""
 
 
 class ClawedBack(NamedTuple):
@@ -104,6 +109,13 @@ class ClawedBack(NamedTuple):
     since: datetime | None = None
     """When the disputed deposit cleared; None without one."""
     share: Decimal = Decimal(1)
+
+
+@value
+class ClawedPage:
+    """Negative events that `ClientState.clawed` has no room for, in the order of their arrival."""
+
+    clawed: tuple[ClawedBack, ...] = ()
 
 
 @value
@@ -127,7 +139,7 @@ class Grant:
 
 @value
 class ClientState:
-    """One client, of constant size however many deals it has traded."""
+    """One client, of constant size however much it has traded, deposited and withdrawn."""
 
     client_id: str
     registered_at: datetime | None = None
@@ -136,9 +148,14 @@ class ClientState:
     click: dict[str, str] = field(default_factory=dict)
     links: tuple[IbLink, ...] = ()
     kyc: tuple[KycMark, ...] = ()
-    deposits: tuple[Deposit, ...] = ()
-    withdrawals: tuple[Withdrawal, ...] = ()
+    deposits: tuple[ClearedDeposit, ...] = ()
+    """The earliest that cleared, by their time: copies of what each has under a key of its own."""
+    more_since: datetime | None = None
+    """When the earliest of those cleared that have no copy here."""
+    withdrawn: bool = False
     clawed: tuple[ClawedBack, ...] = ()
+    """The newest by their arrival; older ones are in pages."""
+    clawed_pages: int = 0
     fraud_at: datetime | None = None
     traded: bool = False
     waiting: int = 0
@@ -157,6 +174,11 @@ class ClientState:
             if link.since <= at:
                 ib_id = link.ib_id
         return ib_id
+
+    @property
+    def introducer(self) -> str | None:
+        """The IB the client registered with."""
+        return next((link.ib_id for link in self.links if link.since == self.registered_at), None)
 
     @property
     def is_kyc_approved(self) -> bool:
@@ -253,6 +275,9 @@ class DealState:
     """The platform cancelled or deleted the deal; no older record of it changes that."""
     posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
+    first_posted: tuple[Posted, ...] = ()
+    """What it posted, once some was taken back for a dispute or a verdict: a dispute may be won."""
+    first_tallied: tuple[Tally, ...] = ()
     position: str = ""
     signed_e8: int = 0
     opened_e8: int = 0
@@ -301,31 +326,12 @@ class Parking:
 
 @value
 class EventState:
-    """A CRM event that has had its effect."""
+    """A CRM event that has had its effect, or a fact that the CRM names by itself."""
 
     at: datetime
-
-
-class Traded(NamedTuple):
-    """What a deal closed, while the client still has to trade for its CPA."""
-
-    at: datetime
-    deal_key: str
-    lots: Decimal
-    """Standard, as the plan counts them."""
-    held_s: int = 0
-    """Of the opening held shortest."""
-    spread: Decimal = Decimal(0)
-    """Collected, in the plan's currency."""
-    turnover: Decimal = Decimal(0)
-    """Notional in the plan's currency."""
-
-
-@value
-class Qualifying:
-    """The earliest deals that together reach what the CPAs ask for and some more, by their time."""
-
-    trades: tuple[Traded, ...] = ()
+    type: str = ""
+    content: str = ""
+    """A digest of everything the event says: another content is another event."""
 
 
 @value

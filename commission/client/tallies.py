@@ -134,6 +134,21 @@ def _part_of(one: Tally, entries: tuple[Tally, ...], share: Decimal, cause: Caus
     )
 
 
+def give_back_tallies(
+    draft: Draft, client: ClientState, stands: Iterable[Tally], due: Iterable[Tally], cause: Cause
+) -> tuple[Tally, ...]:
+    """Add to the books what is due of a deal beyond what stands of it; return what stands then."""
+    wanted = tuple(due)
+    sums: dict[tuple[object, ...], Tally] = {}
+    for one in (*wanted, *(negated(entry, cause) for entry in stands)):
+        known = sums.get(_place(one))
+        sums[_place(one)] = one if known is None else added(known, one)
+    differences = [one for one in sums.values() if not is_empty(one)]
+    back = [replace(one, caused_by=cause.key, booked_at=cause.occurred_at) for one in differences]
+    send_back(draft, client, back)
+    return wanted
+
+
 def send_back(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
     """Take back where the original went: out of those that wait behind the gate, else into the book."""
     held = {_place(one) for one in _waiting(draft, client)}

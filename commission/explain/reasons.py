@@ -7,6 +7,7 @@ REASONS: dict[str, str] = {
     "unknown_period": "The broker's terms have no period for the time of the deal yet.",
     "unknown_ib": "The broker's terms lack an IB above the client, or a plan of one.",
     "unknown_terms": "The broker's terms lack an IB, a plan or a rate that the client's CPAs need.",
+    "cpa_trades_forgotten": "Trades the client's CPA may need are no longer kept; a proposal counts them.",
     "charge_unknown": "The charge was shared with nobody when it came, so its volumes are not known.",
     "no_ib": "No IB had referred the client at the time of the deal.",
     "no_plan": "No IB above the client had a plan that pays for deals.",

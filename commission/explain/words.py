@@ -85,6 +85,7 @@ WORDS: dict[str, Word] = {
     "due": Word("Due for the period", "ib"),
     "accrued": Word("Accrued already", "ib"),
     "posted": Word("Posted by earlier true-ups", "ib"),
+    "given_back": Word("Given back", "ib", "of what was taken: the dispute was won"),
     "proposal": Word("Rated again by proposal", "text"),
     "trigger": Word("Worked out anew after", "text"),
 }

@@ -42,6 +42,15 @@ def eligible(payable: Payable, part: Part) -> Decimal | Reason:
     return opened + closed or nothing(payable, part)
 
 
+def allowed(whens: Sequence[When], plan: PlanDefined, part: Part) -> Decimal | Reason:
+    """Of what the deal closed, the lots of the server's symbol that all conditions let count, or why none."""
+    for when in whens:
+        reason = _refusal(when, plan, part)
+        if reason is not None:
+            return reason
+    return _kept(whens, part, part.closed)
+
+
 def nothing(payable: Payable, part: Part) -> Reason:
     """Why the component pays no lots of the deal."""
     component = payable.component

@@ -165,7 +165,8 @@ class Rebate(DealComponent):
 class CpaAmount:
     """An amount for clients of a country that deposited at least `min_deposit` (plan currency).
 
-    Among those that apply, a named country beats none, then the largest `min_deposit` wins.
+    Where amounts name the client's country, only they count; of those whose `min_deposit` is reached the
+    largest wins. So a country's own minimum, once it is not reached, is not replaced by a lower general one.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
@@ -184,10 +185,13 @@ class Cpa:
     `min_trades` deals, `min_spread` spread collected (plan currency) and a turnover of
     `min_turnover` times the FTD amount, counting deals held at least `min_holding_s`; all within
     `qualification_days` of registration (`business_days`: Monday to Friday).
+    Deals count that the plan's `when` and the component's own let count, of `symbols` if any are named.
     Several components are stages: each pays once. A deposit taken back within `clawback_days` of
     qualification (and within the plan's clawback window) takes the CPA back if what is left no longer
     qualifies; with `requalify`, later
-    deposits may earn it again.
+    deposits may earn it again. With `net_deposits`, what is withdrawn counts like what is taken back, of
+    the earliest deposit first: before qualification it is missing, and within `clawback_days` after it
+    takes the CPA back.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
@@ -208,6 +212,11 @@ class Cpa:
     countries: tuple[str, ...] = ()
     countries_not: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    net_deposits: bool = False
+    when: When = ALWAYS
+    """Which deals count; like any `when`."""
+    symbols: tuple[str, ...] = ()
+    """Whose deals count, as rates match them: `EURUSD`, `XAU*`, `class:forex`; none named is all."""
     tiers: Tiers | None = None
     """By `count`: the ordinal of the client among those qualified in the period."""
 

@@ -140,7 +140,7 @@ def upline_of(links: tuple[Link, ...]) -> Upline:
         has_cohorts=bool(links and links[0].by_kind.get("cohort_bonus")),
         looks_aside=bool(charges) or is_hedged or close_by_first,
         asks_trades=any(asks_for_trades(c) for c in cpas),
-        asks_holding=any(c.min_holding_s > 0 for c in cpas),
+        asks_holding=any(c.min_holding_s > 0 or _asks(c.when) for c in cpas),
         rebates=_payables(links[0], "rebate") if links else (),
         identities=frozenset(_identities(links)),
     )
@@ -205,7 +205,7 @@ def looks_back(plan: PlanDefined) -> bool:
     return _asks(plan.when) or any(
         (isinstance(c, DealComponent) and _asks(c.when))
         or (isinstance(c, SpreadShare) and c.basis in ("open", "average"))
-        or (isinstance(c, Cpa) and c.min_holding_s > 0)
+        or (isinstance(c, Cpa) and (c.min_holding_s > 0 or _asks(c.when)))
         for c in plan.components
     )
 

@@ -19,16 +19,17 @@ def rate(
     ],
 ) -> None:
     """Fold an events file through all books in memory, without Kafka; print transfers as JSON lines."""
-    from infra.commands.rate import rate as run
-    from infra.commands.rate import read_events
+    from infra.commands.rate import rate_or_refuse, read_events
     from ingest.terms.folder import load_terms
     from schemas.wire import encode
 
     with mendable_errors():
-        outputs, digest = run(load_terms(terms).records, read_events(events))
+        outputs, digest, letters = rate_or_refuse(load_terms(terms).records, read_events(events))
     for line, output in zip(encode(outputs), outputs, strict=True):
         if output.type == "transfer":
             sys.stdout.buffer.write(line + b"\n")
+    for letter in letters:
+        err.print(f"dead letter {letter.code}: {letter.reason}", markup=False, highlight=False)
     err.print(f"ledger hash {digest}")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
+from schemas.dead_letters import DeadLetter
 from schemas.errors import Unusable
 from schemas.wire import InvalidRecord, Record, decode
 from streams.in_memory import LocalPipeline
@@ -28,6 +29,15 @@ def read_events(path: Path) -> Iterator[Record]:
 
 def rate(terms: Iterable[Record], events: Iterable[Record]) -> tuple[list[Record], str]:
     """Everything the pipeline says for these events, and the ledger's hash."""
+    outputs, digest, _ = rate_or_refuse(terms, events)
+    return outputs, digest
+
+
+def rate_or_refuse(
+    terms: Iterable[Record], events: Iterable[Record]
+) -> tuple[list[Record], str, list[DeadLetter]]:
+    """The same, and what a book refused."""
     pipeline = LocalPipeline()
     outputs = [*pipeline.feed(terms), *pipeline.feed(events)]
-    return outputs, ledger_hash(output for output in outputs if isinstance(output, Transfer))
+    digest = ledger_hash(output for output in outputs if isinstance(output, Transfer))
+    return outputs, digest, pipeline.dead_letters

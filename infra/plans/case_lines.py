@@ -18,6 +18,7 @@ from pydantic import (
 
 from commission.events import LOT_E8, KycStatus
 from commission.money import Money
+from ingest.iso_codes import COUNTRY_HINT, to_country
 from ingest.terms.yaml_page import to_moment
 
 MAX_TIMES = 1_000
@@ -65,6 +66,13 @@ def _is_fine(lots: Decimal) -> Decimal:
     return lots
 
 
+def _to_code(text: str) -> str:
+    code = to_country(text) if text else ""
+    if code is None:
+        raise ValueError(COUNTRY_HINT)
+    return code
+
+
 def _to_text(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
@@ -72,6 +80,7 @@ def _to_text(value: Any) -> Any:
 Amount = Annotated[Money, BeforeValidator(_to_money)]
 Time = Annotated[datetime, BeforeValidator(_to_time)]
 Text = Annotated[str, BeforeValidator(_to_text)]
+Country = Annotated[Text, AfterValidator(_to_code)]
 Lots = Annotated[Decimal, AfterValidator(_is_fine)]
 Month = Annotated[str, BeforeValidator(_to_month)]
 Zone = Annotated[str, BeforeValidator(_to_zone)]
@@ -137,6 +146,7 @@ EVENT_KINDS = (
     "chargeback",
     "refund",
     "deposit_reversal",
+    "chargeback_won",
     "withdrawal",
     "kyc",
     "flag",
@@ -154,6 +164,8 @@ class EventLine(_Value):
     chargeback: Text | None = None
     refund: Text | None = None
     deposit_reversal: Text | None = None
+    chargeback_won: Text | None = None
+    """The deposit whose dispute was won."""
     withdrawal: Amount | None = None
     kyc: KycStatus | None = None
     flag: Literal["fraud", "bonus_removed"] | None = None
@@ -185,7 +197,7 @@ class ClientLine(_Value):
     times: int = Field(default=1, ge=1, le=MAX_TIMES)
     ib: Text = ""
     """The first partner without sub-IBs unless told; `nobody` for none."""
-    country: Text = ""
+    country: Country = ""
     channel: Text = ""
     identity: Text = ""
     kyc: KycStatus = "approved"

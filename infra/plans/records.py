@@ -9,6 +9,7 @@ from commission.events import (
     LOT_E8,
     AccountLinked,
     ChargebackReceived,
+    ChargebackWon,
     ClientFlagged,
     ClientReassigned,
     ClientRegistered,
@@ -150,6 +151,10 @@ def _event_record(client: ClientLine, event: EventLine, at: datetime, index: int
 
 
 def _taken_back(client: ClientLine, event: EventLine, at: datetime, who: dict[str, Any]) -> Record:
+    if event.chargeback_won is not None:
+        deposit_id = _deposit_id(client, event.chargeback_won)
+        amount = event.amount.amount if event.amount is not None else None
+        return ChargebackWon(**who, deposit_id=deposit_id, amount=amount, occurred_at=at)
     reasons: tuple[tuple[Literal["chargeback", "refund", "deposit_reversal"], str | None], ...] = (
         ("chargeback", event.chargeback),
         ("refund", event.refund),

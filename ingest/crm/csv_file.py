@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.counts import Counts, counted
-from ingest.crm.records import FIELDS, MAX_CLICKS, is_field, to_event
+from ingest.crm.fields import FIELDS, MAX_CLICKS, is_field
+from ingest.crm.records import to_event
 from ingest.formats.cells import shown
 from ingest.formats.csv_rows import Header, cells_of, check_row, read_header, rows
 from ingest.items import Item

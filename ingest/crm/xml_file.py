@@ -18,7 +18,8 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from ingest.counts import Counts, counted
-from ingest.crm.records import CLICK, FIELDS, MAX_CLICKS, is_field, to_event
+from ingest.crm.fields import CLICK, FIELDS, MAX_CLICKS, is_field
+from ingest.crm.records import to_event
 from ingest.formats.cells import shown
 from ingest.items import Item
 from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile, UnreadableSource, check_size

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from commission.events import Deal
 from commission.revision import revision_of
 from ingest.crm import records as crm_records
+from ingest.crm.fields import FIELDS
 from ingest.formats.cells import check_price
 from ingest.formats.typed_cells import typed_number
 from ingest.ids import check_texts
@@ -90,7 +91,7 @@ def deals_of(dialect: DealDialect, profile: ServerProfile, sender: str) -> Readi
 
 def client_events_of(sender: str) -> Reading:
     """How a CRM's rows are read: records of `crm.records`, or events as the wire has them."""
-    kept = frozenset(crm_records.FIELDS).union(*map(_fields, CRM_EVENTS)) - {"click", "name"}
+    kept = frozenset(FIELDS).union(*map(_fields, CRM_EVENTS)) - {"click", "name"}
     source = f"push crm {sender}"
     return Reading(source, lambda raw, line: _crm_event(raw, line, source), kept, keeps_broken=False)
 

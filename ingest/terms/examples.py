@@ -235,6 +235,8 @@ KEYS = {
     "qualification_days": "60",
     "clawback_days": "60",
     "min_deposit": "500",
+    "net_deposits": "true",
+    "Cpa.symbols": '[EURUSD, "XAU*", "class:forex"]',
     "min_ftd_rate": "0.1",
     "share": "0.6",
     "max_amount": "1000",

@@ -17,6 +17,7 @@ from commission.terms.checks.published import meant, numbered
 from ingest.terms.hints import number_hint
 from ingest.terms.keys import keys_of, required_keys
 from ingest.terms.short_forms import OPENED, as_is
+from ingest.terms.yaml_countries import read_countries
 from ingest.terms.yaml_page import (
     DECIMAL_HINT,
     FLAG_HINT,
@@ -143,15 +144,14 @@ def _name_of(item: Any, otherwise: str) -> str:
 
 
 def _shape_fields(page: Page, value: Fields, cls: type, label: str) -> Fields:
-    keys, required = keys_of(cls), required_keys(cls)
+    keys, required, hints = keys_of(cls), required_keys(cls), _hints(cls)
     page.mapping(value, label, required=required, optional=[key for key in keys if key not in required])
     shaped = Fields(value.line)
-    hints = _hints(cls)
     for key, part in value.items():
         name, line = keys[key], value.line_at(key)
         told = label if key == "components" else f"{label}/{key}"
         is_id = (name == "name" and "kind" in keys) or name in ("plan_id", "ib_id")
-        read = _read_identifier(page, part, told, line) if is_id else part
+        read = _read_identifier(page, part, told, line) if is_id else read_countries(page, part, told, name)
         shaped.put(name, _shape(page, read, hints[name], told, line), line)
     return shaped
 
@@ -164,7 +164,7 @@ def _hints(cls: Any) -> dict[str, Any]:
 def _read_identifier(page: Page, value: Any, label: str, line: int) -> Any:
     if isinstance(value, Text) and to_identifier(value) is None:
         page.fail(line, f"{label} is {str(value)!r}; {ID_HINT}")
-        return Text.at(line, f"?{line}")
+        value = Text.at(line, f"?{line}")
     return value
 
 

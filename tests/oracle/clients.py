@@ -6,11 +6,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from commission.events import ChargebackReceived, ClientRegistered, DepositCleared
+from commission.events import ChargebackReceived, ChargebackWon, ClientRegistered, DepositCleared
 from commission.terms.components import Cpa, CpaAmount, Cpl, DepositShare
 from commission.terms.plans import PlanDefined
-from tests.oracle.facts import Facts, Link, Waits, fraction, rounded
-from tests.oracle.measure import Case, average_pips, case_of, country_fits, lots_in_plan, measured
+from commission.terms.rates import When
+from tests.oracle.facts import Facts, Link, Waits, fraction, rounded, symbol_fits
+from tests.oracle.measure import (
+    Case,
+    average_pips,
+    case_of,
+    country_fits,
+    deal_fits,
+    lots_in_plan,
+    measured,
+    slice_fits,
+)
 from tests.oracle.shares import Earned, excess_at
 
 AS_OF_REGISTRATION = True
@@ -95,10 +105,17 @@ def own_amount(facts: Facts, link: Link, amount: Fraction, time: datetime) -> Fr
 
 
 def amount_of(amounts: Iterable[CpaAmount], client: ClientRegistered, deposited: Fraction) -> Fraction:
-    """A named country beats none, then the largest deposit asked for."""
-    fitting = [a for a in amounts if a.country in ("", client.country) and a.min_deposit <= deposited]
-    chosen = max(fitting, key=lambda a: (a.country != "", a.min_deposit), default=None)
+    """What names the client's country, else what names none; then the largest deposit asked for."""
+    fitting = [a for a in for_country(amounts, client) if a.min_deposit <= deposited]
+    chosen = max(fitting, key=lambda a: a.min_deposit, default=None)
     return fraction(chosen.amount) if chosen else Fraction(0)
+
+
+def for_country(amounts: Iterable[CpaAmount], client: ClientRegistered) -> list[CpaAmount]:
+    """A country with amounts of its own has no others."""
+    listed = list(amounts)
+    is_listed = client.country in {a.country for a in listed if a.country}
+    return [a for a in listed if a.country == (client.country if is_listed else "")]
 
 
 def ended_by_fraud(facts: Facts, client: ClientRegistered, time: datetime) -> bool:
@@ -137,7 +154,11 @@ def cpa(facts: Facts, client: ClientRegistered, name: str) -> list[Earned]:
 
 def instants(facts: Facts, client: ClientRegistered, cases: list[Case]) -> list[tuple[datetime, object]]:
     """Every fact of the client, by its time."""
-    events = [e for e in facts.events if e.client_id == client.client_id]
+    events = [
+        e
+        for e in facts.events
+        if e.client_id == client.client_id and not isinstance(e, ChargebackReceived | ChargebackWon)
+    ] + facts.chargebacks(client.client_id)
     found = [(client.occurred_at, client), *((e.occurred_at, e) for e in events)]
     found += [(case.deal.occurred_at, case) for case in cases]
     return sorted(found, key=lambda pair: pair[0])
@@ -200,7 +221,7 @@ def qualifies(
 ) -> bool:
     """Whether the facts up to a time are enough, with what was taken back known later."""
     assert link.plan is not None
-    asked = [amount.min_deposit for amount in component.amounts if amount.country in ("", client.country)]
+    asked = [amount.min_deposit for amount in for_country(component.amounts, client)]
     fits = country_fits(component.countries, component.countries_not, component.channels, client)
     if not asked or not fits or (until == known and not is_approved(facts, client, until)):
         return False
@@ -209,7 +230,9 @@ def qualifies(
         return False
     lots, spread, turnover, trades = Fraction(0), Fraction(0), Fraction(0), 0
     for case in cases:
-        closed = held_lots(case, component.min_holding_s)
+        closed = held_lots(case, component.min_holding_s, (link.plan.when, component.when))
+        if component.symbols and not any(symbol_fits(s, case.subject) for s in component.symbols):
+            continue
         if case.deal.occurred_at > until or not closed:
             continue
         trades += 1
@@ -232,13 +255,16 @@ def is_approved(facts: Facts, client: ClientRegistered, time: datetime) -> bool:
     return statuses[-1:] == ["approved"]
 
 
-def held_lots(case: Case, seconds: int) -> Fraction:
-    """Lots a deal closed that were held long enough."""
+def held_lots(case: Case, seconds: int, whens: tuple[When, ...]) -> Fraction:
+    """Lots a deal closed that were held long enough and meet all conditions."""
+    if not all(deal_fits(when, case) for when in whens):
+        return Fraction(0)
     return sum(
         (
             piece.lots
             for piece in case.slices
             if piece.part == "out"
+            and all(slice_fits(when, case, piece) for when in whens)
             and (
                 not seconds
                 or (piece.opening is not None and held(case, piece.opening.occurred_at) >= seconds)

@@ -74,6 +74,9 @@ CLIENT_FEATURES = (
     "forfeit",
     "fraud_none",
     "withdrawals",
+    "chargeback_won",
+    "told_again",
+    "cpa_when",
 )
 PERIOD_FEATURES = (
     "period_caps",

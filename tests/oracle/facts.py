@@ -1,7 +1,7 @@
 """The final facts of a broker, asked as of a time: no state between questions, every answer a loop."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +10,7 @@ from typing import Any
 from commission.events import (
     AccountLinked,
     ChargebackReceived,
+    ChargebackWon,
     ClientFlagged,
     ClientReassigned,
     ClientRegistered,
@@ -73,6 +74,15 @@ def since(entries: Iterable[Any], time: datetime) -> Any:
     return begun[-1] if begun else None
 
 
+def without_repeats(events: Iterable[Any]) -> list[Any]:
+    """Each deposit once, however often it was sent."""
+    found = {}
+    for event in events:
+        is_deposit = isinstance(event, DepositCleared)
+        found[(event.client_id, event.deposit_id) if is_deposit else event.event_id] = event
+    return list(found.values())
+
+
 class Facts:
     """Everything that is true of a broker in the end."""
 
@@ -107,7 +117,7 @@ class Facts:
                     self.clients[record.client_id] = record
                 case _ if hasattr(record, "event_id"):
                     events[record.event_id] = record
-        self.events = sorted(events.values(), key=lambda event: event.occurred_at)
+        self.events = sorted(without_repeats(events.values()), key=lambda event: event.occurred_at)
         erased = [key for key, deal in self.deals.items() if deal.kind in ("cancelled", "deleted")]
         for key in erased:
             del self.deals[key]
@@ -151,8 +161,21 @@ class Facts:
         return self.of_client(DepositCleared, client_id)
 
     def chargebacks(self, client_id: str) -> list[ChargebackReceived]:
-        """Oldest first."""
-        return self.of_client(ChargebackReceived, client_id)
+        """Oldest first, as if what was won again had never been taken."""
+        found = []
+        for back in self.of_client(ChargebackReceived, client_id):
+            wins = [w for w in self.of_client(ChargebackWon, client_id) if w.chargeback_id == back.event_id]
+            whole = [d.amount for d in self.deposits(client_id) if d.deposit_id == back.deposit_id]
+            amount = back.amount if back.amount is not None else next(iter(whole), None)
+            if any(w.amount is None for w in wins):
+                continue
+            if wins and amount is not None:
+                amount -= sum(w.amount for w in wins)
+                if amount <= 0:
+                    continue
+                back = replace(back, amount=amount)  # noqa: PLW2901 — what is left of it
+            found.append(back)
+        return found
 
     def withdrawals(self, client_id: str) -> list[WithdrawalPaid]:
         """Oldest first."""

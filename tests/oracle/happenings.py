@@ -10,6 +10,7 @@ from commission.events import (
     LOT_E8,
     AccountLinked,
     ChargebackReceived,
+    ChargebackWon,
     ClientFlagged,
     ClientReassigned,
     ClientRegistered,
@@ -109,6 +110,9 @@ def random_money(dice: Dice, n: int, client: str, currencies: list[str]) -> list
             occurred_at=moment(2, 50),
         )
         found.append(deposit)
+        if dice.on("told_again", 0.3) and dice.of(f"again {deposit.deposit_id}").random() < 0.3:
+            again = replace(deposit, event_id=f"again {deposit.deposit_id}", source="told again")
+            found.append(again)
         if dice.on("chargebacks", 0.5) and rng.random() < 0.4:
             found += chargebacks(dice, rng, deposit)
     if dice.on("withdrawals", 0.3) and rng.random() < 0.5:
@@ -138,7 +142,7 @@ def kyc(client: str, status: Any, time: datetime) -> KycChanged:
     )
 
 
-def chargebacks(dice: Dice, rng: Random, deposit: DepositCleared) -> list[ChargebackReceived]:
+def chargebacks(dice: Dice, rng: Random, deposit: DepositCleared) -> list[Any]:
     """All of a deposit at once, or parts of it."""
     parts: list[Decimal | None] = [None]
     if "partial_chargebacks" in dice.features and rng.random() < 0.5:
@@ -157,7 +161,25 @@ def chargebacks(dice: Dice, rng: Random, deposit: DepositCleared) -> list[Charge
                 reason=pick(rng, ("chargeback", "refund", "deposit_reversal")),
             )
         )
-    return found
+    return found + [won for back in found for won in random_win(dice, back, deposit)]
+
+
+def random_win(dice: Dice, back: ChargebackReceived, deposit: DepositCleared) -> list[ChargebackWon]:
+    """The dispute is won some time later, wholly or in part."""
+    rng = dice.of(f"win {back.event_id}")
+    if not dice.on("chargeback_won", 0.4) or rng.random() < 0.4:
+        return []
+    part = (back.amount or deposit.amount) / 2
+    return [
+        ChargebackWon(
+            event_id=f"won {back.event_id}",
+            client_id=back.client_id,
+            deposit_id=back.deposit_id,
+            chargeback_id=back.event_id,
+            occurred_at=back.occurred_at + timedelta(days=rng.randint(1, 30), seconds=7),
+            amount=part if rng.random() < 0.5 else None,
+        )
+    ]
 
 
 class Account:

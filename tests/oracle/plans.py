@@ -387,6 +387,7 @@ def random_client_components(dice: Dice, n: int) -> tuple[Any, ...]:
                 name=f"cpa-{stage}",
                 amounts=random_amounts(rng, floored="cpa_country_floor" in dice.features),
                 **conditions[stage],
+                **random_cpa_when(dice, stage),
             )
             for stage in range(stages)
         ]
@@ -401,6 +402,15 @@ def random_client_components(dice: Dice, n: int) -> tuple[Any, ...]:
         share = number(rng, "0.005", "0.05", "0.005")
         found.append(DepositShare(name="deposits", share=share, of=of, max_amount=most))
     return (*found, *random_period_components(dice, n))
+
+
+def random_cpa_when(dice: Dice, stage: int) -> dict[str, Any]:
+    """Which deals the stage counts: the same in every plan, as the lowest IB's conditions count."""
+    rng = dice.of(f"cpa when {stage}")
+    if not dice.on("cpa_when", 0.3) or rng.random() < 0.4:
+        return {}
+    symbols = pick(rng, ((), ("EURUSD",), ("class:forex", "XAU*")))
+    return {"when": random_when(rng, slices=False), "symbols": symbols}
 
 
 def random_period_components(dice: Dice, n: int) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.events import RoutedDeal
+from commission.events import ClientFlagged, RoutedDeal, WithdrawalPaid
 from commission.terms.components import CommissionShare, Pips
 from commission.terms.rates import Band, Tiers, When
 from schemas import topics
@@ -259,6 +259,13 @@ CLIENT_LOG = [
     lines(kyc("anna approved", day=4), deposit("anna d2 800 USD", day=2), routed("9 buy 1 X out")),
     lines(routed("3 buy 2 EURUSD out", revision="c", kind="cancelled"), routed("5 buy 7 EURUSD out")),
     lines(chargeback("anna d1", day=8), chargeback("anna d2", day=8)),
+    lines(
+        WithdrawalPaid(event_id="w", client_id="anna", amount=D(5), currency="USD", occurred_at=at(9)),
+        *(
+            ClientFlagged(event_id=f"v{n}", client_id="anna", verdict="fraud", occurred_at=at(10))
+            for n in range(66)  # more than fit one page
+        ),
+    ),
 ]
 
 

@@ -21,7 +21,7 @@ from commission.events import (
 )
 from ingest.counts import Counts
 from ingest.crm.csv_file import read
-from ingest.crm.records import FIELDS
+from ingest.crm.fields import FIELDS
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
 from tests.ingest.ingest_exports import RECEIVED, csv_file, damage, sorted_out

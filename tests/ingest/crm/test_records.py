@@ -17,7 +17,8 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment, StatusChange
-from ingest.crm.records import EVENTS, FIELDS, to_event
+from ingest.crm.fields import FIELDS
+from ingest.crm.records import EVENTS, to_event
 from ingest.sources import RowRejected
 from schemas.wire import decode, encode
 

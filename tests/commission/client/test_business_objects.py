@@ -1,0 +1,279 @@
+"""An effect belongs to a deposit, a chargeback or a person, not to the message that tells of it."""
+
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from commission.events import (
+    ChargebackReceived,
+    ChargebackWon,
+    ClientFlagged,
+    WithdrawalPaid,
+)
+from commission.outputs import Milestone, Transfer, check_ids
+from commission.terms.components import CpaAmount, DepositShare
+from commission.terms.plans import Clawback
+from commission.terms.rates import When
+from schemas.wire import Record
+from streams.in_memory import LocalPipeline
+from tests.build import (
+    SYMBOLS,
+    D,
+    at,
+    cpa,
+    deal,
+    deposit,
+    kyc,
+    linked,
+    partner,
+    per_lot,
+    plan,
+    registered,
+)
+
+ACTIVITY = Clawback(chargeback="activity", refund="activity")
+LOTS = per_lot("*=10", entry="out")
+CPA_300 = cpa("300")
+SHARE = DepositShare(name="share", share=D("0.10"))
+START = (registered("anna ib"), linked("1 anna"), kyc("anna approved", day=1))
+
+
+def terms(*components: Any, **fields: Any) -> tuple[Record, ...]:
+    """One IB on one plan."""
+    return (*SYMBOLS, replace(plan("p USD", *components), **fields), partner("ib USD p"))
+
+
+def fold(*records: Record) -> tuple[LocalPipeline, list[Record]]:
+    """The pipeline after the records, and all it said."""
+    pipeline = LocalPipeline()
+    return pipeline, list(pipeline.feed(records))
+
+
+def paid(*records: Record) -> Decimal:
+    """What the IB is left with; every effect has an id of its own."""
+    pipeline, said = fold(*records)
+    assert pipeline.dead_letters == []
+    ids = Counter(row.transfer_id for row in said if isinstance(row, Transfer))
+    ids += Counter(row.milestone_id for row in said if isinstance(row, Milestone))
+    assert set(ids.values()) <= {1}
+    rows = [row for row in said if isinstance(row, Transfer)]
+    return sum(
+        (r.amount * ((r.credit == "ib:ib:pending") - (r.debit == "ib:ib:pending")) for r in rows), D(0)
+    )
+
+
+def refusals(*records: Record) -> list[tuple[str, str]]:
+    """Codes and reasons of what was refused."""
+    pipeline, _ = fold(*records)
+    return [(letter.code, letter.reason) for letter in pipeline.dead_letters]
+
+
+def taken(name: str, *, day: int, amount: str | None = None, chargeback_id: str = "") -> ChargebackReceived:
+    """A chargeback of d1."""
+    return ChargebackReceived(
+        event_id=name,
+        client_id="anna",
+        deposit_id="d1",
+        occurred_at=at(day),
+        amount=None if amount is None else D(amount),
+        chargeback_id=chargeback_id,
+    )
+
+
+def won(name: str, *, day: int, amount: str | None = None, chargeback_id: str = "") -> ChargebackWon:
+    """A dispute about d1 that was won."""
+    return ChargebackWon(
+        event_id=name,
+        client_id="anna",
+        deposit_id="d1",
+        occurred_at=at(day),
+        amount=None if amount is None else D(amount),
+        chargeback_id=chargeback_id,
+    )
+
+
+OPENED = deal("1 buy 10 EURUSD in", day=4)
+CLOSED = deal("2 sell 10 EURUSD out", day=4, position_id="of-1")
+D1 = deposit("anna d1 1000 USD", day=2)
+
+
+def test_a_deposit_told_again_claws_once() -> None:
+    """10 lots at 10 earn 100; 300 of 1,000 charged back takes 30; the deposit sent again takes nothing."""
+    again = replace(D1, event_id="psp-3", source="redelivered")
+    records = (*terms(LOTS, clawback=ACTIVITY), *START, D1, OPENED, CLOSED, taken("c1", day=9, amount="300"))
+    assert paid(*records) == D(70)
+    pipeline, said = fold(*records, again, replace(again, event_id="psp-4"))
+    assert pipeline.dead_letters == []
+    told = [row for row in said if isinstance(row, Milestone) and row.kind == "deposit"]
+    assert len(told) == 1
+    assert paid(*records, again) == D(70)
+
+
+@pytest.mark.parametrize("change", [{"amount": D(900)}, {"currency": "EUR"}, {"occurred_at": at(3)}])
+def test_a_deposit_told_otherwise_is_refused(change: dict[str, Any]) -> None:
+    """A deposit is one fact: another amount, currency or time of it is a dead letter, and changes nothing."""
+    other = replace(D1, event_id="psp-3", **change)
+    [(code, reason)] = refusals(*terms(SHARE), *START, D1, other)
+    assert code == "deposit_known"
+    assert "1000 USD" in reason
+    assert "psp-3" in reason
+
+
+def test_a_chargeback_with_an_id_of_its_own_takes_once() -> None:
+    """The same refund under two event ids takes 300 of 1,000: 700 x 10 % is left; with another amount, no."""
+    first = taken("c1", day=9, amount="300", chargeback_id="cb-7")
+    again = replace(first, event_id="c2", occurred_at=at(10))
+    assert paid(*terms(SHARE), *START, D1, first, again) == D(70)
+    [(code, _)] = refusals(*terms(SHARE), *START, D1, first, replace(again, amount=D(301)))
+    assert code == "chargeback_known"
+
+
+def test_a_withdrawal_with_an_id_of_its_own_counts_once() -> None:
+    """Told again it is a repeat, with another amount a dead letter."""
+    first = WithdrawalPaid(
+        event_id="w1", client_id="anna", amount=D(5), currency="USD", occurred_at=at(5), withdrawal_id="w-7"
+    )
+    again = replace(first, event_id="w2")
+    assert refusals(*terms(SHARE), *START, first, again) == []
+    [(code, _)] = refusals(*terms(SHARE), *START, first, replace(again, amount=D(6)))
+    assert code == "withdrawal_known"
+
+
+def test_an_event_id_with_another_content_is_refused() -> None:
+    """Registration 1 and deposit 1 come from two tables of a CRM: the second is a dead letter naming both."""
+    first, second = replace(START[0], event_id="1"), replace(D1, event_id="1")
+    [(code, reason)] = refusals(*terms(CPA_300), first, second)
+    assert code == "event_id_taken"
+    assert "client_registered" in reason
+    assert "deposit_cleared" in reason
+    [(code, reason)] = refusals(*terms(CPA_300), *START, D1, replace(D1, amount=D(7)))
+    assert (code, "with another content" in reason) == ("event_id_taken", True)
+    assert refusals(*terms(CPA_300), first, replace(first, source="elsewhere")) == []
+
+
+def test_who_registers_again_as_somebody_else_is_refused() -> None:
+    """The first registration counts; the same once more is a repeat."""
+    again = replace(START[0], event_id="r2")
+    assert refusals(*terms(LOTS), *START, again) == []
+    [(code, _)] = refusals(*terms(LOTS), *START, replace(again, country="DE"))
+    assert code == "registered_before"
+
+
+def test_an_account_link_is_compared() -> None:
+    """Under one id the same link is a repeat, another client's is refused."""
+    link = linked("1 anna")
+    assert refusals(link, link) == []
+    [(code, reason)] = refusals(link, replace(link, client_id="boris"))
+    assert code == "event_id_taken"
+    assert "boris" in reason
+
+
+def test_ids_of_one_message_are_distinct() -> None:
+    """Two effects under one id are a fault of ours, and stop the fold."""
+    [row] = [r for r in fold(*terms(SHARE), *START, D1)[1] if isinstance(r, Transfer)]
+    check_ids([row, replace(row, transfer_id="another")])
+    with pytest.raises(AssertionError, match=row.transfer_id):
+        check_ids([row, row])
+
+
+def test_a_cpa_taken_back_names_what_it_takes_back() -> None:
+    """So that a tracker hears of the conversion it knows."""
+    _, said = fold(*terms(CPA_300), *START, D1, OPENED, CLOSED, taken("c1", day=9))
+    by_kind = {row.kind: row for row in said if isinstance(row, Milestone)}
+    assert by_kind["cpa.clawback"].takes_back == by_kind["cpa.qualified"].milestone_id
+
+
+# Disputes that are won
+
+BOTH = (LOTS, cpa("300"))
+DISPUTED = (D1, OPENED, CLOSED, taken("c1", day=9))
+
+
+@pytest.mark.parametrize("chargeback_id", ["", "c1"])
+def test_a_dispute_won_brings_back_what_was_taken(chargeback_id: str) -> None:
+    """100 by the trade and a CPA of 300, all taken; the dispute is won: 400 again, in any order."""
+    plans = terms(*BOTH, clawback=ACTIVITY)
+    assert paid(*plans, *START, *DISPUTED) == D(0)
+    win = won("w1", day=20, chargeback_id=chargeback_id)
+    assert paid(*plans, *START, *DISPUTED, win) == D(400)
+    assert paid(*plans, win, *START, *DISPUTED) == D(400)
+    assert paid(*plans, *START, *DISPUTED, win, replace(win, source="again")) == D(400)
+
+
+def test_a_dispute_won_in_part_brings_back_its_part() -> None:
+    """600 of 1,000 come back: 400 stay lost, so 40 of 100 by the trade do."""
+    plans = terms(LOTS, clawback=ACTIVITY)
+    half = won("w1", day=20, amount="600")
+    assert paid(*plans, *START, *DISPUTED, half) == D(60)
+    assert paid(*plans, *START, *DISPUTED, half, won("w2", day=21)) == D(100)
+    assert paid(*plans, half, *START, *DISPUTED) == D(60)
+
+
+def test_what_came_back_can_be_taken_again() -> None:
+    """c1 takes 300 of 1,000 (30), which is won again; c2 takes 500 (50): half of all that is left."""
+    plans = terms(LOTS, clawback=ACTIVITY)
+    first, second = taken("c1", day=9, amount="300"), taken("c2", day=12, amount="500")
+    told = (*plans, *START, D1, OPENED, CLOSED)
+    assert paid(*told, first, second) == D(20)
+    assert paid(*told, first, won("w1", day=11, chargeback_id="c1"), second) == D(50)
+    assert paid(*told, first, second, won("w1", day=20, chargeback_id="c1")) == D(50)
+    fraud = ClientFlagged(event_id="f", client_id="anna", verdict="fraud", occurred_at=at(25))
+    assert paid(*told, first, second, won("w1", day=20, chargeback_id="c1"), fraud) == D(0)
+
+
+def test_what_comes_back_waits_for_kyc_like_the_rest() -> None:
+    """Held when it was taken and when it came back, released by the approval: 100."""
+    plans, late = terms(LOTS, clawback=ACTIVITY, kyc_gate=True), kyc("anna approved", day=25)
+    assert paid(*plans, *START[:2], *DISPUTED, won("w1", day=20)) == D(0)
+    assert paid(*plans, *START[:2], *DISPUTED, won("w1", day=20), late) == D(100)
+    assert paid(*plans, *START[:2], *DISPUTED, late, won("w1", day=26)) == D(100)
+
+
+# What counts for a CPA
+
+
+def test_a_countrys_own_minimum_has_no_lower_one_behind_it() -> None:
+    """DE asks for 1,500; 1,000 is enough elsewhere: nothing for a German, 50 for others."""
+    amounts = (CpaAmount(amount=D(250), country="DE", min_deposit=D(1500)), CpaAmount(amount=D(50)))
+    plans = terms(replace(CPA_300, amounts=amounts))
+    german = registered("anna ib", country="DE")
+    trades = (D1, OPENED, CLOSED)
+    assert paid(*plans, german, *START[1:], *trades) == D(0)
+    assert paid(*plans, *START, *trades) == D(50)
+
+
+@pytest.mark.parametrize(
+    ("component", "plan_when", "due"),
+    [
+        (CPA_300, When(groups=("real*",)), 0),
+        (CPA_300, When(groups=("demo*",)), 300),
+        (replace(CPA_300, when=When(groups=("real*",))), When(), 0),
+        (replace(CPA_300, symbols=("XAU*",)), When(), 0),
+        (replace(CPA_300, symbols=("XAU*", "class:forex")), When(), 300),
+    ],
+)
+def test_a_cpa_counts_the_lots_its_conditions_let_count(component: Any, plan_when: When, due: int) -> None:
+    """10 lots of EURUSD on demo\\usd: for real accounts only, or gold only, they are none."""
+    trades = [replace(one, group="demo\\usd") for one in (OPENED, CLOSED)]
+    assert paid(*terms(component, when=plan_when), *START, D1, *trades) == D(due)
+
+
+def test_two_cpas_count_their_own_lots() -> None:
+    """Gold asks for XAU and gets nothing of EURUSD; any is paid 300."""
+    gold = replace(CPA_300, name="gold", symbols=("XAU*",))
+    assert paid(*terms(CPA_300, gold), *START, D1, OPENED, CLOSED) == D(300)
+
+
+@pytest.mark.parametrize(
+    ("day", "net", "due"), [(3, True, 0), (3, False, 300), (20, True, 0), (90, True, 300)]
+)
+def test_net_deposits_count_what_was_withdrawn(day: int, net: bool, due: int) -> None:  # noqa: FBT001
+    """990 of 1,000 withdrawn before it traded, or within 60 days after, leaves less than the 250 asked."""
+    amounts = (CpaAmount(amount=D(300), min_deposit=D(250)),)
+    component = replace(CPA_300, amounts=amounts, net_deposits=net)
+    left = WithdrawalPaid(event_id="w", client_id="anna", amount=D(990), currency="USD", occurred_at=at(day))
+    assert paid(*terms(component), *START, D1, OPENED, CLOSED, left) == D(due)
+    assert paid(*terms(component), *START, D1, left, OPENED, CLOSED) == D(due)
