@@ -89,8 +89,20 @@ def standing(
         return granted
     there = _before_the_first_loss(client.deposits, kept, granted.qualified_at, limit, clawback)
     if _qualified(client, there, trades, component, currency, terms).is_due:
-        return granted  # what is left still qualifies: it stands as it was granted
+        return _lowered(granted, kept, component, currency, terms)  # what is left still qualifies
     return _qualified(client, kept, trades, component, currency, terms) if component.requalify else NOT_DUE
+
+
+def _lowered(
+    granted: Qualification, kept: Iterable[Deposit], component: Cpa, currency: str, terms: Terms
+) -> Qualification:
+    """It stands as of its time, for the amount of what is left: of tiers by deposit the one that still is.
+
+    Never for more than it was granted for: what came after the first deposits does not count.
+    """
+    left = _first_deposits(kept, component)
+    _, ftd = _deposited(left, ZERO, currency, terms)
+    return granted if ftd >= granted.ftd else granted._replace(ftd=ftd, deposits=left)
 
 
 def _first_qualified(

@@ -73,7 +73,7 @@ def is_one_of_several(subject: Subject) -> bool:
 
 def settled(subject: Subject) -> Decimal:
     """What the component paid in the IB's currency before any cap, as the factors have it."""
-    return first(subject, "uncapped", "base", "own", "before_budget")
+    return first(subject, "uncapped", "base", "own", "before_limit", "before_budget")
 
 
 def first(subject: Subject, *names: str) -> Decimal:

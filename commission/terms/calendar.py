@@ -15,13 +15,18 @@ class PeriodDefined:
 
     type: Literal["period_defined"] = "period_defined"
     period: str
-    """Sorts in time: `2026-09`."""
+    """Its name, such as `2026-09`. Periods are in the order of their time, whatever they are called."""
     starts_at: datetime
     ends_at: datetime
     days: tuple[datetime, ...] = ()
     """Where each of its days begins, in UTC; () counts days of UTC."""
     first_weekday: int = 0
     """Weekday of the first day, Monday 0: weeks begin on Mondays."""
+
+    @property
+    def last_instant(self) -> datetime:
+        """What stood then counts for the period; what begins at its end has no say in it."""
+        return self.ends_at - datetime.resolution
 
 
 @value
