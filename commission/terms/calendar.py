@@ -1,6 +1,8 @@
 """Periods and their ends."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from commission.events import WIRE
@@ -37,3 +39,10 @@ class PeriodEnded:
 
     type: Literal["period_ended"] = "period_ended"
     period: str
+
+
+def overlapping(periods: Iterable[PeriodDefined]) -> Iterator[tuple[PeriodDefined, str]]:
+    """Periods that begin before the one before them has ended, each with a word about it."""
+    for one, other in pairwise(sorted(periods, key=lambda period: (period.starts_at, period.ends_at))):
+        if other.starts_at < one.ends_at:
+            yield other, f"begins {other.starts_at:%Y-%m-%d %H:%M} UTC, inside {one.period}"
