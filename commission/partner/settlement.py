@@ -63,33 +63,31 @@ def due(
 ) -> dict[str, Due | None]:
     """What each period is worth; None where a rate of exchange is missing, so nothing can be said.
 
-    With `touched`, periods that depend on no other may be left out but for this one.
+    With `touched`, the period whose sums have changed, those that cannot change may be left out.
     """
+    counted = _counted(settling)
+    kinds = {type(versions[number].component).__name__ for number in counted}
     found: dict[str, Due | None] = {}
-    for kind in sorted({type(versions[n].component) for n in _counted(settling)}, key=lambda k: k.__name__):
-        numbers = {n for n in _counted(settling) if type(versions[n].component) is kind}
-        part = settling if numbers == _counted(settling) else settling.of(numbers)
-        for name, one in _due_of_kind(part, versions, terms, touched):
-            other = found.get(name, Due(ZERO, {}))
-            found[name] = (
-                None
-                if one is None or other is None
-                else Due(
-                    one.amount + other.amount,
-                    {**other.factors, **one.factors},
-                    other.accrued + _accrued(part.buckets[name], versions),
-                )
-            )
+    for kind in sorted(kinds):
+        numbers = {number for number in counted if type(versions[number].component).__name__ == kind}
+        part = settling if len(kinds) == 1 else settling.of(numbers)
+        is_posted = is_accrued(versions[max(numbers)].component)
+        for name, worth in _due_of_kind(part, versions, terms, touched):
+            accrued = part.buckets[name].sums.at(0) if is_posted else ZERO
+            one = None if worth is None else worth._replace(accrued=accrued)
+            found[name] = _both(found[name], one) if name in found else one
     return found
+
+
+def _both(one: Due | None, other: Due | None) -> Due | None:
+    """Of two kinds of component that counted in one period."""
+    if one is None or other is None:
+        return None
+    return Due(one.amount + other.amount, {**one.factors, **other.factors}, one.accrued + other.accrued)
 
 
 def _counted(settling: ComponentPeriods) -> set[int]:
     return {number for bucket in settling.buckets.values() for number in bucket.versions}
-
-
-def _accrued(bucket: PeriodTotals, versions: Versions) -> Decimal:
-    is_posted = is_accrued(versions[bucket.version].component)
-    return bucket.sums.at(0) if is_posted else ZERO
 
 
 def _due_of_kind(
@@ -99,7 +97,7 @@ def _due_of_kind(
     buckets = settling.buckets
     component = versions[max(_counted(settling))].component
     if isinstance(component, RevenueShare):
-        yield from _with_carry(settling, versions, terms)[0].items()
+        yield from _with_carry(settling, versions, terms, touched)[0].items()
     elif isinstance(component, DepositShare):
         yield from _net(settling)[0].items()
     elif isinstance(component, Cpl):
@@ -130,7 +128,9 @@ def folded(
         return settling
     kept = {name: bucket for name, bucket in settling.buckets.items() if name not in names}
     past = replace(settling, buckets={name: settling.buckets[name] for name in names})
-    until = next(iter(kept.values())).starts_at
+    last = terms.period(names[-1])
+    assert last is not None, "what has no period is not old"
+    until = last.ends_at
     tiers_of = {number: version.tiers for number, version in versions.items()}
     level, below, at_end = tier_levels(settling, tiers_of, terms, until)[1]
     carried, apart = _with_carry(past.of(_of(RevenueShare, versions)), versions, terms)[1]
@@ -197,8 +197,10 @@ def _tiered(
 
 def _parts(parts: Mapping[str, Sums], whole: Sums) -> Mapping[str, Sums]:
     """The whole by day or client; "" has what an older version of the plan did not keep apart."""
+    if not parts:
+        return {"": whole}
     rest = whole - total(parts.values())
-    return {**parts, "": rest} if not parts or any(rest.amounts) else parts
+    return {**parts, "": rest} if any(rest.amounts) else parts
 
 
 def _weighed(sums: Sums, weights: Mapping[int, Decimal]) -> Decimal:
@@ -294,14 +296,19 @@ Carried = tuple[dict[str, Decimal], set[str]]
 
 
 def _with_carry(
-    settling: ComponentPeriods, versions: Versions, terms: Terms
+    settling: ComponentPeriods, versions: Versions, terms: Terms, touched: str = ""
 ) -> tuple[Mapping[str, Due | None], Carried]:
-    """max(0, carried + result) for each period in turn, for the IB as a whole or client by client."""
+    """max(0, carried + result) for each period in turn, for the IB as a whole or client by client.
+
+    With `touched`, told for that period and those after it.
+    """
     opening = settling.opening
     carried = dict(opening.carried) if opening is not None else {}
     apart = set(opening.apart) if opening is not None else set()
     found: dict[str, Due | None] = {}
+    is_told = not touched
     for name, bucket in settling.buckets.items():
+        is_told = is_told or name == touched
         plan, component = versions[bucket.version]
         assert isinstance(component, RevenueShare), "versions of other kinds are settled by themselves"
         limit = None
@@ -316,12 +323,13 @@ def _with_carry(
                 apart.add(client_id)
             place = client_id if component.scope == "client" or client_id in apart else ""
             results[place] = results.get(place, ZERO) + result
-        due_now, before = ZERO, sum(carried.values(), ZERO)
+        due_now, before = ZERO, sum(carried.values(), ZERO) if is_told else ZERO
         for place, result in results.items():
             balance = carried.get(place, ZERO) + result
             due_now += max(ZERO, balance)
             carried[place] = min(ZERO, balance) if component.carry_over or place in apart else ZERO
-        found[name] = Due(due_now, {"result": sum(results.values(), ZERO), "carried": before})
+        if is_told:
+            found[name] = Due(due_now, {"result": sum(results.values(), ZERO), "carried": before})
     return found, (carried, apart)
 
 
