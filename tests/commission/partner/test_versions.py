@@ -73,7 +73,9 @@ def test_a_kind_that_changes_settles_each_by_itself() -> None:
         deal("3 buy 1 EURUSD out", day=21, profit=D(40)),
     )
     for order in (deals, deals[::-1]):
-        assert run(*ANNA, *order, terms=terms(per_lot("*=5", name="lots"), share)).owed == {NORTH: "40.00 USD"}
+        assert run(*ANNA, *order, terms=terms(per_lot("*=5", name="lots"), share)).owed == {
+            NORTH: "40.00 USD"
+        }
 
 
 def test_a_level_goes_on_under_other_bands() -> None:
