@@ -122,7 +122,6 @@ FUNCTION_STEP = 10
 LARGE = {
     "commission/client/deals.py": 585,
     "commission/terms/checks/plans.py": 467,
-    "commission/client/cpa_conditions.py": 369,
     "commission/client/accruals.py::post": 70,
     "ingest/mt4/statement.py": 459,
     "ingest/mt5/deals_csv.py": 359,

@@ -11,7 +11,8 @@ from commission.ids import digest
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
 from commission.partner.buckets import ComponentPeriods, PeriodTotals, place_of, with_tally
-from commission.partner.settlement import Due, Version, due, folded, is_old
+from commission.partner.folding import folded, is_old
+from commission.partner.settlement import Due, Version, due
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
 from commission.rating.values import Factors

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from commission.client.cpa_losses import before_the_first_loss, kept_of
 from commission.client.state import ClientState, Deposit, Qualifying, Traded
 from commission.rating.eligibility import is_in_market
 from commission.rating.exchange import in_currency
@@ -84,10 +85,10 @@ def standing(
     if granted.qualified_at is None:
         return NOT_DUE
     limit = granted.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
-    kept = [_kept(deposit, limit, clawback) for deposit in client.deposits]
-    if kept == [_kept(deposit, granted.qualified_at, clawback) for deposit in client.deposits]:
+    kept = [kept_of(deposit, limit, clawback) for deposit in client.deposits]
+    if kept == [kept_of(deposit, granted.qualified_at, clawback) for deposit in client.deposits]:
         return granted
-    there = _before_the_first_loss(client.deposits, kept, granted.qualified_at, limit, clawback)
+    there = before_the_first_loss(client.deposits, kept, granted.qualified_at, limit, clawback)
     if _qualified(client, there, trades, component, currency, terms).is_due:
         return _lowered(granted, kept, component, currency, terms)  # what is left still qualifies
     return _qualified(client, kept, trades, component, currency, terms) if component.requalify else NOT_DUE
@@ -118,7 +119,7 @@ def _first_qualified(
     taken = (taken for deposit in client.deposits for taken in deposit.taken_back)
     losses = {t.at for t in taken if getattr(clawback, t.reason) != "none"}
     for since, until in pairwise([*sorted({client.registered_at, *losses}), _NEVER]):
-        kept = [_kept(deposit, since, clawback) for deposit in client.deposits]
+        kept = [kept_of(deposit, since, clawback) for deposit in client.deposits]
         found = _qualified(client, kept, trades, component, currency, terms, since)
         if found.qualified_at is not None and found.qualified_at < until:
             return found
@@ -140,41 +141,6 @@ def _cpl_standing(client: ClientState, component: Cpl) -> Qualification:
 
 def _approved_at(client: ClientState) -> datetime | None:
     return next((mark.at for mark in client.kyc if mark.status == "approved"), None)
-
-
-def _kept(deposit: Deposit, limit: datetime, clawback: Clawback) -> Deposit:
-    """The deposit without what was taken back of it by `limit`."""
-    if deposit.amount is None:
-        return deposit
-    amount = deposit.amount
-    for taken in deposit.taken_back:
-        if taken.at <= limit and getattr(clawback, taken.reason) != "none":
-            amount -= deposit.amount if taken.amount is None else taken.amount
-    if amount == deposit.amount:
-        return deposit
-    left = amount if amount > 0 else None
-    return Deposit(
-        deposit_id=deposit.deposit_id,
-        amount=left,
-        currency=deposit.currency,
-        cleared_at=deposit.cleared_at,
-        taken_back=deposit.taken_back,
-    )
-
-
-def _before_the_first_loss(
-    deposits: Iterable[Deposit],
-    kept: Iterable[Deposit],
-    qualified_at: datetime,
-    limit: datetime,
-    clawback: Clawback,
-) -> list[Deposit]:
-    """Of what is left, the deposits that were there when one was taken back after qualification."""
-    taken = (taken for deposit in deposits for taken in deposit.taken_back)
-    lost_at = min(
-        t.at for t in taken if qualified_at < t.at <= limit and getattr(clawback, t.reason) != "none"
-    )
-    return [deposit for deposit in kept if deposit.cleared_at is not None and deposit.cleared_at <= lost_at]
 
 
 def _qualified(

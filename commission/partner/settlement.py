@@ -8,15 +8,13 @@ A period is measured as one. What a tier or cap makes of it goes by the version 
 it was earned; what is of the period as a whole (a carry-over, a quarantine, a cohort) by its newest.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from itertools import groupby, takewhile
+from itertools import groupby
 from typing import NamedTuple
 
 from commission.money import EXACT, to_accrual
-from commission.partner.buckets import KEPT, ComponentPeriods, Opening, PeriodTotals
+from commission.partner.buckets import ComponentPeriods, PeriodTotals
 from commission.partner.tiers import tier_levels, tier_weights
 from commission.rating.values import ZERO, Factors
 from commission.sums import Sums, total
@@ -97,9 +95,9 @@ def _due_of_kind(
     buckets = settling.buckets
     component = versions[max(_counted(settling))].component
     if isinstance(component, RevenueShare):
-        yield from _with_carry(settling, versions, terms, touched)[0].items()
+        yield from with_carry(settling, versions, terms, touched)[0].items()
     elif isinstance(component, DepositShare):
-        yield from _net(settling)[0].items()
+        yield from net_of(settling)[0].items()
     elif isinstance(component, Cpl):
         yield from ((name, _gated(bucket, versions)) for name, bucket in buckets.items())
     elif isinstance(component, CohortBonus):
@@ -114,59 +112,6 @@ def is_accrued(component: Component) -> bool:
     return isinstance(component, Cpa) or (
         isinstance(component, DealComponent) and not isinstance(component, RevenueShare)
     )
-
-
-# What is too old to change
-
-
-def folded(
-    settling: ComponentPeriods, versions: Versions, terms: Terms, settled: Collection[str]
-) -> ComponentPeriods:
-    """The same without its oldest periods, as far as they are settled: the opening keeps what they leave."""
-    names = tuple(takewhile(lambda name: is_old(settling, name, terms) and name in settled, settling.buckets))
-    if not names:
-        return settling
-    kept = {name: bucket for name, bucket in settling.buckets.items() if name not in names}
-    past = replace(settling, buckets={name: settling.buckets[name] for name in names})
-    last = terms.period(names[-1])
-    assert last is not None, "what has no period is not old"
-    until = last.ends_at
-    tiers_of = {number: version.tiers for number, version in versions.items()}
-    level, below, at_end = tier_levels(settling, tiers_of, terms, until)[1]
-    carried, apart = _with_carry(past.of(_of(RevenueShare, versions)), versions, terms)[1]
-    opening = Opening(
-        until=until,
-        carried={place: loss for place, loss in carried.items() if loss},
-        apart=tuple(sorted(apart)),
-        net=_net(past.of(_of(DepositShare, versions)))[1],
-        level=level,
-        below=below,
-        at_end=at_end,
-        recent=_recent(settling, past, versions, until, terms),
-    )
-    return replace(settling, buckets=kept, opening=opening)
-
-
-def is_old(settling: ComponentPeriods, name: str, terms: Terms) -> bool:
-    """Whether the period ended so long before the newest one that it is not kept open."""
-    newest = max(bucket.starts_at for bucket in settling.buckets.values())
-    known = terms.period(name)
-    return known is not None and known.ends_at + KEPT <= newest
-
-
-def _of(kind: type[Component], versions: Versions) -> set[int]:
-    return {number for number, version in versions.items() if isinstance(version.component, kind)}
-
-
-def _recent(
-    settling: ComponentPeriods, past: ComponentPeriods, versions: Versions, until: datetime, terms: Terms
-) -> dict[str, PeriodTotals]:
-    """The folded periods at which a level may look back from the first that is not folded."""
-    reach = max((v.tiers.lookback_periods for v in versions.values() if v.tiers is not None), default=0)
-    before = [period.period for period in terms.periods if period.starts_at < until]
-    known = {**(settling.opening.recent if settling.opening is not None else {}), **past.buckets}
-    seen = before[len(before) - min(reach, len(before)) :]
-    return {name: replace(known[name], day_clients={}) for name in seen if name in known}
 
 
 # Tiers and caps
@@ -295,7 +240,7 @@ Carried = tuple[dict[str, Decimal], set[str]]
 """What is carried on, by client or "" for the IB as a whole; the clients who are kept apart."""
 
 
-def _with_carry(
+def with_carry(
     settling: ComponentPeriods, versions: Versions, terms: Terms, touched: str = ""
 ) -> tuple[Mapping[str, Due | None], Carried]:
     """max(0, carried + result) for each period in turn, for the IB as a whole or client by client.
@@ -333,7 +278,8 @@ def _with_carry(
     return found, (carried, apart)
 
 
-def _net(settling: ComponentPeriods) -> tuple[dict[str, Due | None], Decimal]:
+def net_of(settling: ComponentPeriods) -> tuple[dict[str, Due | None], Decimal]:
+    """max(0, carried + result) for each period in turn, and what is carried on."""
     carried = settling.opening.net if settling.opening is not None else ZERO
     found: dict[str, Due | None] = {}
     for name, bucket in settling.buckets.items():

@@ -14,7 +14,7 @@ from commission.books import partner as partner_book
 from commission.draft import Draft
 from commission.money import EXACT
 from commission.outputs import Tally, Transfer
-from commission.partner import settlement
+from commission.partner import folding
 from commission.partner.buckets import KEPT, ComponentPeriods
 from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
@@ -200,7 +200,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Tally], list[PlanDefined]]:
     return [one_tally for _, one_tally in told], [plan("own USD", one), second]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories(), st.sampled_from([1, 7, 15]))
 def test_a_short_memory_gives_the_ledger_of_a_long_one(
     history: tuple[list[Tally], list[PlanDefined]], length: int
@@ -210,7 +210,7 @@ def test_a_short_memory_gives_the_ledger_of_a_long_one(
     calendar = days(-(-360 // length), length)
     long, short = Book(calendar, *plans), Book(calendar, *plans)
     expected = long.tell(*tallies)
-    with patch.object(settlement, "KEPT", timedelta(days=30)):
+    with patch.object(folding, "KEPT", timedelta(days=30)):
         found = short.tell(*tallies)
     assert found == expected
     assert len(short.periods.buckets) <= -(-30 // length) + 2
@@ -225,7 +225,7 @@ def test_a_late_tally_loses_no_money(history: tuple[list[Tally], list[PlanDefine
     """
     tallies, plans = history
     book = Book(days(360), *plans)
-    with patch.object(settlement, "KEPT", timedelta(days=20)):
+    with patch.object(folding, "KEPT", timedelta(days=20)):
         rows = book.tell(*sorted(tallies, key=lambda one: str(one.caused_by)))
     posted = sum(bucket.posted for bucket in book.periods.buckets.values())
     folded_rows = [row for row in rows if row.caused_by.rpartition("|")[2] not in book.periods.buckets]
