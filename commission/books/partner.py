@@ -15,7 +15,7 @@ from commission.partner.folding import folded, is_old
 from commission.partner.settlement import Due, Version, due
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
-from commission.rating.values import Factors
+from commission.rating.values import ZERO, Factors
 from commission.sums import NOTHING
 from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import Terms
@@ -23,8 +23,6 @@ from commission.terms.components import Component
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
 from commission.value import value
-
-ZERO = Decimal(0)
 
 
 @value
