@@ -1,12 +1,13 @@
 """What a fold says: transfers of money, milestones of clients, deals not paid, closed statements."""
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from commission.events import WIRE
+from commission.sums import Sums
 from commission.value import value
 
 TransferCode = Literal["accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding"]
@@ -105,6 +106,28 @@ class Tally:
     """Behind the gate no longer than this, as accruals of its plan; 0 is for ever."""
     is_gated: bool = False
     """It waits for the KYC of the client, as accruals of its plan do."""
+
+    @property
+    def sums(self) -> Sums:
+        """What it measures."""
+        return Sums(
+            amounts=self.amounts,
+            lots=self.lots,
+            notional=self.notional,
+            count=self.count,
+            deposited=self.deposited,
+        )
+
+    def measuring(self, sums: Sums) -> "Tally":
+        """The same with other measures."""
+        return replace(
+            self,
+            amounts=sums.amounts,
+            lots=sums.lots,
+            notional=sums.notional,
+            count=sums.count,
+            deposited=sums.deposited,
+        )
 
 
 @value

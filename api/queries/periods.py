@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from api.ledger import Ledger, Row
 from api.problems import Problem
 
-MAX_PERIODS = 1_200
-"""A hundred years of months."""
+MAX_PERIODS = 10_000
+"""The newest: a century of months, twenty-seven years of days."""
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 """The first time that ClickHouse's DateTime64 can hold: before every event."""
 END = datetime(2200, 1, 1, tzinfo=UTC)
@@ -42,7 +42,7 @@ SETTLED_INSIDE = f"if({{of_period:String}} != '' AND period != '', period = {{of
 def periods(ledger: Ledger) -> list[Row]:
     """All periods the terms define, newest first."""
     return ledger.rows(
-        "SELECT period, starts_at, ends_at FROM periods FINAL ORDER BY period DESC LIMIT {limit:UInt32}",
+        "SELECT period, starts_at, ends_at FROM periods FINAL ORDER BY starts_at DESC LIMIT {limit:UInt32}",
         limit=MAX_PERIODS,
     )
 

@@ -1,5 +1,6 @@
 """Statements: closed periods of IBs, and what a payout may send for one."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.ledger import Ledger, Row
@@ -8,12 +9,15 @@ from api.problems import Problem
 from schemas.columns import STATEMENT_COLUMNS
 
 MAX_PAYOUT_LINES = 100_000
+BEFORE_ALL = -(2**63)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LIST = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements FINAL
 WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' OR period = {{period:String}})
-  AND (period, ib_id, currency) > ({{after_period:String}}, {{after_ib:String}}, {{after_currency:String}})
-ORDER BY period, ib_id, currency LIMIT {{limit:UInt32}}
+  AND (toUnixTimestamp64Micro(starts_at), ib_id, currency)
+    > ({{after_start:Int64}}, {{after_ib:String}}, {{after_currency:String}})
+ORDER BY starts_at, ib_id, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
 
 _PAYABLE = """
@@ -26,11 +30,15 @@ ORDER BY ib_id, currency LIMIT {limit:UInt32}
 
 
 def statements(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "") -> dict[str, Any]:
-    """One page of statements, in the order of period, IB and currency."""
-    after = decode_cursor(cursor, str, str, str) if cursor else ["", "", ""]
-    names = ("after_period", "after_ib", "after_currency")
+    """One page of statements, in the order of the periods' time, IB and currency."""
+    after = decode_cursor(cursor, int, str, str) if cursor else [BEFORE_ALL, "", ""]
+    names = ("after_start", "after_ib", "after_currency")
     rows = ledger.rows(_LIST, ib=ib, period=period, limit=limit + 1, **dict(zip(names, after, strict=True)))
-    return page(rows, limit, key=lambda row: (row["period"], row["ib_id"], row["currency"]))
+    return page(rows, limit, key=lambda row: (_micros(row["starts_at"]), row["ib_id"], row["currency"]))
+
+
+def _micros(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
 
 
 def payable(ledger: Ledger, period: str) -> list[Row]:

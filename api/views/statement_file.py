@@ -6,6 +6,7 @@ then. So rows are sorted again by their place in the book's archived log.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from api.ledger import Ledger, Row
 from api.problems import Problem
@@ -29,7 +30,7 @@ MAX_MESSAGES = 10_000_000
 _SHOWN = sorted(PROVED - {"type"})
 _OF_IB = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)}, _partition, _offset FROM statements FINAL WHERE ib_id = {{ib:String}}
-ORDER BY period, currency LIMIT {{limit:UInt32}}
+ORDER BY starts_at, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
 # Of what was booked before the last closing only later periods' rows can still be open.
@@ -85,7 +86,7 @@ def statement_file(ledger: Ledger, statement_id: str) -> StatementFile | None:
         return None
     history = _History(ledger, str(found[0]["ib_id"]), _Log(ledger))
     wanted = next(s for s in history.statements if s.statement_id == statement_id)
-    earlier = [s for s in history.statements if s.period < wanted.period]
+    earlier = [s for s in history.statements if s.starts_at < wanted.starts_at]
     rows = history.by_statement(wanted.currency, earlier[-1] if earlier else None)
     return _file(wanted, rows)
 
@@ -157,12 +158,13 @@ class _History:
     def __init__(self, ledger: Ledger, ib_id: str, log: _Log) -> None:
         self._ledger, self._ib_id, self._log = ledger, ib_id, log
         self.statements: list[Statement] = []
-        self._closings: dict[str, int] = {}
+        self._closings: dict[str, tuple[datetime, int]] = {}
+        """When each closed period began, and the offset at which it was closed."""
         self._partition = 0
         for row in ledger.rows(_OF_IB, ib=ib_id, limit=MAX_STATEMENTS):
             self._partition, offset = log.cause(row.pop("_partition"), row.pop("_offset"))
             self.statements.append(Statement(**row))
-            self._closings[row["period"]] = offset
+            self._closings[row["period"]] = row["starts_at"], offset
 
     def by_statement(self, currency: str = "", after: Statement | None = None) -> dict[Place, list[Transfer]]:
         """The rows by the statement they belong to; complete for what closed later than `after`."""
@@ -171,7 +173,7 @@ class _History:
             ib=self._ib_id,
             currency=currency,
             pending=pending(self._ib_id),
-            after=-1 if after is None else self._closings[after.period],
+            after=-1 if after is None else self._closings[after.period][1],
             since=BEGINNING if after is None else after.ends_at,
             limit=MAX_TRANSFERS + 1,
         )
@@ -181,8 +183,8 @@ class _History:
             )
         closings = {
             period: offset
-            for period, offset in self._closings.items()
-            if after is None or period >= after.period
+            for period, (starts_at, offset) in self._closings.items()
+            if after is None or starts_at >= after.starts_at
         }
         return by_statement((self._booked(row) for row in rows), self._log.periods(self._partition), closings)
 

@@ -1,8 +1,8 @@
 """The partner book: fold one IB's transfers into balances by period, and close statements."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from commission import accounts
@@ -10,19 +10,19 @@ from commission.draft import Draft
 from commission.ids import digest
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
-from commission.partner.buckets import ComponentPeriods, PeriodTotals, with_tally
-from commission.partner.settlement import Due, due, is_accrued
+from commission.partner.buckets import ComponentPeriods, PeriodTotals, place_of, with_tally
+from commission.partner.folding import folded, is_old
+from commission.partner.settlement import Due, Version, due
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
-from commission.rating.values import Factors
+from commission.rating.values import ZERO, Factors
+from commission.sums import NOTHING
 from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import Terms
 from commission.terms.components import Component
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
 from commission.value import value
-
-ZERO = Decimal(0)
 
 
 @value
@@ -50,9 +50,10 @@ class Balance:
 
 @value
 class PartnerState:
-    """One IB: a balance for each currency, and the newest period that is closed."""
+    """One IB: a balance for each currency, and what of the calendar is closed."""
 
-    closed: str = ""
+    closed: datetime | None = None
+    """When the newest closed period began."""
     balances: dict[str, Balance] = field(default_factory=dict)
 
 
@@ -128,39 +129,46 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
     key = _component_key(tally)
     settling: ComponentPeriods = draft.get(key) or ComponentPeriods(currency=tally.currency)
     component = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
-    period, day = terms.period_of(tally.occurred_at), "|".join(terms.day_of(tally.occurred_at))
-    if component is None or not period:
+    period = terms.period_at(tally.occurred_at)
+    if component is None or period is None:
         _wait(draft, tally)
         return
-    settling = with_tally(settling, component, period, day, tally)
+    day = "|".join(terms.day_of(tally.occurred_at))
+    place, starts_at = place_of(settling, period.period, period.starts_at)
+    settling = with_tally(settling, component, place, starts_at, day, tally)
+    versions = _versions(settling, tally, terms)
+    has_old = is_old(settling, next(iter(settling.buckets)), terms)
+    settled: set[str] = set()
     buckets = dict(settling.buckets)
-    for name, wanted, component, plan in _due(settling, tally, terms):
+    for name, wanted in due(settling, versions, terms, "" if has_old else place).items():
         if wanted is None:
-            _wait(draft, replace(tally, amounts=(ZERO,), lots=ZERO, notional=ZERO, count=0, deposited=0))
+            _wait(draft, tally.measuring(NOTHING))
             continue
+        settled.add(name)
         bucket = buckets[name]
-        accrued = bucket.sums.at(0) if is_accrued(component) else ZERO
-        delta = wanted.amount - accrued - bucket.posted
-        if delta:
-            row = _true_up(tally, component, plan, name, bucket, delta, wanted, accrued, terms)
+        found = Settled(tally=tally, version=versions[bucket.version], period=name, bucket=bucket, due=wanted)
+        if found.delta:
+            row = found.row(terms, told_for="" if place == period.period else period.period)
             draft.emit(row)
             _book(draft, row, terms)
-            buckets[name] = replace(bucket, posted=bucket.posted + delta, times=bucket.times + 1)
-    draft.put(key, replace(settling, buckets=buckets))
+            buckets[name] = replace(bucket, posted=bucket.posted + found.delta, times=bucket.times + 1)
+    settling = replace(settling, buckets=buckets)
+    draft.put(key, folded(settling, versions, terms, settled) if has_old else settling)
 
 
-def _due(
-    settling: ComponentPeriods, tally: Tally, terms: Terms
-) -> Iterator[tuple[str, Due | None, Component, PlanDefined]]:
-    """What each period is worth by the version of the plan that counted in it, the earliest first."""
-    for version in sorted({bucket.version for bucket in settling.buckets.values()}):
-        plan = terms.plan_version(tally.plan_id, version)
-        component = _component(plan, tally.component)
-        assert plan is not None, "its tallies waited for it"
-        assert component is not None, "its tallies waited for it"
-        for name, wanted in due(settling, component, plan, terms).items():
-            if settling.buckets[name].version == version:
-                yield name, wanted, component, plan
+def _versions(settling: ComponentPeriods, tally: Tally, terms: Terms) -> dict[int, Version]:
+    """The versions of the plan under which something counted."""
+    recent = settling.opening.recent if settling.opening is not None else {}
+    found: dict[int, Version] = {}
+    for bucket in (*recent.values(), *settling.buckets.values()):
+        for number in bucket.versions:
+            if number not in found:
+                plan = terms.plan_version(tally.plan_id, number)
+                component = _component(plan, tally.component)
+                assert plan is not None, "its tallies waited for it"
+                assert component is not None, "its tallies waited for it"
+                found[number] = Version(plan, component)
+    return found
 
 
 def _component(plan: PlanDefined | None, name: str) -> Component | None:
@@ -174,42 +182,63 @@ def _wait(draft: Draft, tally: Tally) -> None:
         draft.put(WAITING, WaitingTallies(tallies=(*waiting.tallies, tally)))
 
 
-def _true_up(
-    tally: Tally,
-    component: Component,
-    plan: PlanDefined,
-    period: str,
-    bucket: PeriodTotals,
-    delta: Decimal,
-    wanted: Due,
-    accrued: Decimal,
-    terms: Terms,
-) -> Transfer:
-    """One transfer that brings the period to what it should be, in whichever direction."""
-    known = terms.period(period)
-    learned_at = tally.booked_at or tally.occurred_at
-    at = max(learned_at, known.starts_at) if known is not None else learned_at
-    expense, pending = accounts.expense(component.kind), accounts.pending(tally.ib_id)
-    factors: Factors = {**wanted.factors, "due": wanted.amount, "accrued": accrued, "posted": bucket.posted}
-    return Transfer(
-        transfer_id=digest(
-            "true_up", tally.ib_id, plan.plan_id, component.name, period, tally.currency, str(bucket.times)
-        ),
-        code="true_up",
-        debit=expense if delta > 0 else pending,
-        credit=pending if delta > 0 else expense,
-        amount=abs(delta),
-        currency=tally.currency,
-        ib_id=tally.ib_id,
-        occurred_at=at,
-        caused_by=f"settlement|{plan.plan_id}|{component.name}|{period}",
-        component=component.kind,
-        rule=component.name,
-        plan_id=plan.plan_id,
-        plan_version=plan.version,
-        matures_at=at + timedelta(days=plan.hold_days) if plan.hold_days else None,
-        factors={**factors, "trigger": tally.caused_by},
-    )
+@value
+class Settled:
+    """What a period is worth after a tally."""
+
+    tally: Tally
+    version: Version
+    period: str
+    bucket: PeriodTotals
+    due: Due
+
+    @property
+    def delta(self) -> Decimal:
+        """What is not posted yet."""
+        return self.due.amount - self.due.accrued - self.bucket.posted
+
+    def row(self, terms: Terms, told_for: str) -> Transfer:
+        """One transfer that brings the period to what it should be, in whichever direction.
+
+        `told_for` is the tally's own period, where that is folded and the tally counts in this one.
+        """
+        tally, (plan, component), delta = self.tally, self.version, self.delta
+        known = terms.period(self.period)
+        assert known is not None, "its tallies waited for it"
+        at = max(tally.booked_at or tally.occurred_at, known.starts_at)
+        expense, pending = accounts.expense(component.kind), accounts.pending(tally.ib_id)
+        factors: Factors = {
+            **self.due.factors,
+            "due": self.due.amount,
+            "accrued": self.due.accrued,
+            "posted": self.bucket.posted,
+            "trigger": tally.caused_by,
+        }
+        cause = (
+            tally.ib_id,
+            plan.plan_id,
+            component.name,
+            self.period,
+            tally.currency,
+            str(self.bucket.times),
+        )
+        return Transfer(
+            transfer_id=digest("true_up", *cause),
+            code="true_up",
+            debit=expense if delta > 0 else pending,
+            credit=pending if delta > 0 else expense,
+            amount=abs(delta),
+            currency=tally.currency,
+            ib_id=tally.ib_id,
+            occurred_at=at,
+            caused_by=f"settlement|{plan.plan_id}|{component.name}|{self.period}",
+            component=component.kind,
+            rule=component.name,
+            plan_id=plan.plan_id,
+            plan_version=plan.version,
+            matures_at=at + timedelta(days=plan.hold_days) if plan.hold_days else None,
+            factors=factors | ({"told_for": told_for} if told_for else {}),
+        )
 
 
 # Statements
@@ -222,26 +251,33 @@ def close(draft: Draft, ended: PeriodEnded, terms: Terms) -> None:
         return
     for ib_id in sorted(terms.partners):
         partner: PartnerState | None = draft.get(_partner_key(ib_id))
-        if partner is None or partner.closed >= period.period:
+        if partner is None or (partner.closed is not None and partner.closed >= period.starts_at):
             continue
         least = _least_payable(terms.partners[ib_id], period, terms)
         balances = {
-            currency: _close_balance(draft, ib_id, currency, balance, period, least)
+            currency: _close_balance(
+                draft, ib_id, currency, balance, _due_names(balance, period, terms), period, least
+            )
             for currency, balance in sorted(partner.balances.items())
         }
-        draft.put(_partner_key(ib_id), PartnerState(closed=period.period, balances=balances))
+        draft.put(_partner_key(ib_id), PartnerState(closed=period.starts_at, balances=balances))
 
 
 def _least_payable(partner: PartnerDefined, period: PeriodDefined, terms: Terms) -> Decimal | None:
-    """The least that is paid by the IB's plan at the end of the period; None while a gate is shut."""
-    plan = terms.plan_of(partner, period.ends_at)
+    """The least that is paid by the IB's plan at the period's last instant; None while a gate is shut."""
+    plan = terms.plan_of(partner, period.last_instant)
     if plan is None:
         return ZERO
-    if (plan.ib_kyc_gate and not partner.kyc_approved) or (
-        plan.agreement_gate and not partner.agreement_accepted
-    ):
+    is_approved, has_agreed = terms.gates_of(partner.ib_id, period.last_instant)
+    if (plan.ib_kyc_gate and not is_approved) or (plan.agreement_gate and not has_agreed):
         return None
     return plan.min_payout
+
+
+def _due_names(balance: Balance, period: PeriodDefined, terms: Terms) -> list[str]:
+    """The open periods that a statement of this one takes up: itself, those before, and what has none."""
+    starts = {name: terms.period(name) for name in balance.open}
+    return [name for name, known in starts.items() if known is None or known.starts_at <= period.starts_at]
 
 
 def _close_balance(
@@ -249,10 +285,10 @@ def _close_balance(
     ib_id: str,
     currency: str,
     balance: Balance,
+    due: Sequence[str],
     period: PeriodDefined,
     least: Decimal | None,
 ) -> Balance:
-    due = [name for name in balance.open if name <= period.period]
     accrued = sum((balance.open[name].accrued for name in due), ZERO)
     reversed_ = sum((balance.open[name].reversed for name in due), ZERO)
     total = balance.carried + accrued - reversed_

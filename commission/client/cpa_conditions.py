@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from commission.client.cpa_losses import before_the_first_loss, kept_of
 from commission.client.deposits import net_of
 from commission.client.losses import ClearedDeposit, is_counted
 from commission.client.qualifying import Qualifying, Traded
@@ -98,13 +99,25 @@ def standing(facts: Facts, component: Cpa | Cpl, currency: str, clawback: Clawba
     if granted.qualified_at is None:
         return NOT_DUE
     limit = granted.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
-    kept = [_kept(deposit, limit, clawback) for deposit in facts.deposits]
-    if kept == [_kept(deposit, granted.qualified_at, clawback) for deposit in facts.deposits]:
+    kept = [kept_of(deposit, limit, clawback) for deposit in facts.deposits]
+    if kept == [kept_of(deposit, granted.qualified_at, clawback) for deposit in facts.deposits]:
         return granted
-    there = _before_the_first_loss(facts.deposits, kept, granted.qualified_at, limit, clawback)
+    there = before_the_first_loss(facts.deposits, kept, granted.qualified_at, limit, clawback)
     if _qualified(facts, there, component, currency).is_due:
-        return granted  # what is left still qualifies: it stands as it was granted
+        return _lowered(granted, kept, component, currency, facts.terms)  # what is left still qualifies
     return _qualified(facts, kept, component, currency) if component.requalify else NOT_DUE
+
+
+def _lowered(
+    granted: Qualification, kept: Iterable[ClearedDeposit], component: Cpa, currency: str, terms: Terms
+) -> Qualification:
+    """It stands as of its time, for the amount of what is left: of tiers by deposit the one that still is.
+
+    Never for more than it was granted for: what came after the first deposits does not count.
+    """
+    left = _first_deposits(kept, component)
+    _, ftd = deposited(left, ZERO, currency, terms)
+    return granted if ftd >= granted.ftd else granted._replace(ftd=ftd, deposits=left)
 
 
 def _first_qualified(facts: Facts, component: Cpa, currency: str, clawback: Clawback) -> Qualification:
@@ -114,7 +127,7 @@ def _first_qualified(facts: Facts, component: Cpa, currency: str, clawback: Claw
     taken = (taken for deposit in facts.deposits for taken in deposit.losses)
     losses = {t.at for t in taken if is_counted(t, clawback)}
     for since, until in pairwise([*sorted({registered_at, *losses}), _NEVER]):
-        kept = [_kept(deposit, since, clawback) for deposit in facts.deposits]
+        kept = [kept_of(deposit, since, clawback) for deposit in facts.deposits]
         found = _qualified(facts, kept, component, currency, since)
         if found.qualified_at is not None and found.qualified_at < until:
             return found
@@ -136,26 +149,6 @@ def _cpl_standing(client: ClientState, component: Cpl) -> Qualification:
 
 def _approved_at(client: ClientState) -> datetime | None:
     return next((mark.at for mark in client.kyc if mark.status == "approved"), None)
-
-
-def _kept(deposit: ClearedDeposit, limit: datetime, clawback: Clawback) -> ClearedDeposit:
-    """The deposit without what was taken back of it by `limit`."""
-    if not deposit.losses:
-        return deposit
-    return deposit.without(t for t in deposit.losses if t.at <= limit and is_counted(t, clawback))
-
-
-def _before_the_first_loss(
-    deposits: Iterable[ClearedDeposit],
-    kept: Iterable[ClearedDeposit],
-    qualified_at: datetime,
-    limit: datetime,
-    clawback: Clawback,
-) -> list[ClearedDeposit]:
-    """Of what is left, the deposits that were there when one was taken back after qualification."""
-    taken = (taken for deposit in deposits for taken in deposit.losses)
-    lost_at = min(t.at for t in taken if qualified_at < t.at <= limit and is_counted(t, clawback))
-    return [deposit for deposit in kept if deposit.cleared_at <= lost_at]
 
 
 def _qualified(

@@ -8,7 +8,6 @@ posted. Doing it again finds no difference and says nothing, so it may be delive
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import reduce
 from typing import NamedTuple
 
 from commission.client import cpa_grants, hedging, keys
@@ -33,12 +32,13 @@ from commission.client.deals import (
 from commission.client.kyc_gate import is_forfeited, is_lost
 from commission.client.placing import at_known_position
 from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted
-from commission.client.tallies import added, cohort_tallies, is_empty, send, tally, withdraw
+from commission.client.tallies import cohort_tallies, send, tally, withdraw
 from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
 from commission.outputs import Tally, Transfer
 from commission.rating.rate import rate
 from commission.rating.values import Earned, Part, Reason, TallyAmounts
+from commission.sums import Sums, total
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 
@@ -318,17 +318,13 @@ def _kind(entry: Posted, terms: Terms) -> Kind:
     return (*money, entry.by_ib, entry.matures_at, is_gated)
 
 
-def _sums(tallies: Iterable[Tally]) -> dict[Kind, tuple[object, ...]]:
+def _sums(tallies: Iterable[Tally]) -> dict[Kind, Sums]:
     """What tallies add up to, place by place, without those that add nothing."""
     by_place: dict[Kind, list[Tally]] = {}
     for one in tallies:
         by_place.setdefault(_place(one), []).append(one)
-    totals = {place: reduce(added, found) for place, found in by_place.items()}
-    return {
-        place: (one.amounts, one.lots, one.notional, one.count)
-        for place, one in totals.items()
-        if not is_empty(one)
-    }
+    totals = {place: total(one.sums for one in found) for place, found in by_place.items()}
+    return {place: sums for place, sums in totals.items() if not sums.is_zero}
 
 
 def _place(one: Tally) -> Kind:

@@ -12,6 +12,7 @@ from commission.money import ACCRUAL_UNIT, to_accrual
 from commission.outputs import Tally
 from commission.rating.components.lots import counted
 from commission.rating.values import ZERO, Part, TallyAmounts
+from commission.sums import Sums, total
 from commission.terms.components import CohortBonus
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import ONE
@@ -116,22 +117,15 @@ def _part_of(one: Tally, entries: tuple[Tally, ...], share: Decimal, cause: Caus
     Lots and counts do not shrink by parts; they go with the last of the amounts.
     """
     own = [e for e in entries if _place(e)[:5] == _place(one)[:5]]
-    left = [sum((entry.amounts[band] for entry in own), ZERO) for band in range(len(one.amounts))]
+    left = total(entry.sums for entry in own)
     parts = [to_accrual(whole * share) for whole in one.amounts]
     lost = ACCRUAL_UNIT * len(own)  # at most so much to rounding
     taken = tuple(
         rest if abs(rest) <= abs(part) or (abs(rest - part) <= lost < abs(part)) else part
-        for part, rest in zip(parts, left, strict=True)
+        for part, rest in zip(parts, left.amounts, strict=True)
     )
-    is_gone = any(one.amounts) and list(taken) == left
-    return replace(
-        negated(one, cause),
-        amounts=tuple(-amount for amount in taken),
-        lots=-sum((entry.lots for entry in own), ZERO) if is_gone else ZERO,
-        notional=-sum((entry.notional for entry in own), ZERO) if is_gone else ZERO,
-        count=-sum(entry.count for entry in own) if is_gone else 0,
-        deposited=-sum(entry.deposited for entry in own) if is_gone else 0,
-    )
+    is_gone = any(one.amounts) and taken == left.amounts
+    return negated(one.measuring(left if is_gone else Sums(amounts=taken)), cause)
 
 
 def give_back_tallies(
@@ -139,11 +133,7 @@ def give_back_tallies(
 ) -> tuple[Tally, ...]:
     """Add to the books what is due of a deal beyond what stands of it; return what stands then."""
     wanted = tuple(due)
-    sums: dict[tuple[object, ...], Tally] = {}
-    for one in (*wanted, *(negated(entry, cause) for entry in stands)):
-        known = sums.get(_place(one))
-        sums[_place(one)] = one if known is None else added(known, one)
-    differences = [one for one in sums.values() if not is_empty(one)]
+    differences = _merged((*wanted, *(negated(entry, cause) for entry in stands)))
     back = [replace(one, caused_by=cause.key, booked_at=cause.occurred_at) for one in differences]
     send_back(draft, client, back)
     return wanted
@@ -184,16 +174,7 @@ def _hold(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
 
 def negated(one: Tally, cause: Cause) -> Tally:
     """The same with its signs turned: it counts for the same time, and was learned now."""
-    return replace(
-        one,
-        caused_by=cause.key,
-        booked_at=cause.occurred_at,
-        amounts=tuple(-amount for amount in one.amounts),
-        lots=-one.lots,
-        notional=-one.notional,
-        count=-one.count,
-        deposited=-one.deposited,
-    )
+    return replace(one.measuring(-one.sums), caused_by=cause.key, booked_at=cause.occurred_at)
 
 
 def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
@@ -202,25 +183,8 @@ def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
     for one in tallies:
         place = _place(one)
         known = by_place.get(place)
-        by_place[place] = one if known is None else added(known, one)
-    return tuple(one for one in by_place.values() if not is_empty(one))
-
-
-def added(known: Tally, one: Tally) -> Tally:
-    """Two tallies of one place as one."""
-    return replace(
-        known,
-        amounts=tuple(a + b for a, b in zip(known.amounts, one.amounts, strict=True)),
-        lots=known.lots + one.lots,
-        notional=known.notional + one.notional,
-        count=known.count + one.count,
-        deposited=known.deposited + one.deposited,
-    )
-
-
-def is_empty(one: Tally) -> bool:
-    """Whether the tally adds nothing."""
-    return not (any(one.amounts) or one.lots or one.notional or one.count or one.deposited)
+        by_place[place] = one if known is None else known.measuring(known.sums + one.sums)
+    return tuple(one for one in by_place.values() if not one.sums.is_zero)
 
 
 def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tally, ...]:

@@ -22,6 +22,7 @@ def true_up(subject: Subject) -> Iterator[str]:
     )
     yield from _tier(subject)
     yield from _level(subject)
+    yield from _earlier(subject)
     yield from _caps(subject)
     yield from _result(subject)
     yield from _gate(subject)
@@ -91,6 +92,15 @@ def _band(subject: Subject, band: str) -> str:
 def _level(subject: Subject) -> Iterator[str]:
     if "level" in subject.factors:
         yield f"The level in force is {_band(subject, text(subject.factors, 'level'))}."
+
+
+def _earlier(subject: Subject) -> Iterator[str]:
+    earlier = decimal(subject.factors, "earlier_versions")
+    if earlier is not None:
+        yield f"Of it {subject.money(earlier)} was earned under earlier versions of the plan, by their rates."
+    if "told_for" in subject.factors:
+        own = text(subject.factors, "told_for")
+        yield f"It belongs to {own}, which is too old to be settled again: it counts in {period_of(subject)}."
 
 
 def _caps(subject: Subject) -> Iterator[str]:

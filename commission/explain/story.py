@@ -9,7 +9,7 @@ from commission.events import LOT_E8, Deal
 from commission.explain import words
 from commission.explain.periods import period_of, true_up
 from commission.explain.steps import accrual
-from commission.explain.subject import Subject, signed, text
+from commission.explain.subject import Subject, decimal, signed, text
 from commission.money import minor_digits
 from commission.outputs import Transfer
 from commission.revision import revision_of, told_before
@@ -87,6 +87,10 @@ def _of_accrual(subject: Subject) -> Iterator[str]:
     if row.component == "rebate" and signed(row) > 0:
         payer = f"{subject.ib(row.ib_id)} pays it" if is_of_ib(row.debit) else "The broker pays it"
         yield f"{payer}; it goes to client {row.client_id}."
+        before = decimal(subject.factors, "before_limit")
+        if before is not None:
+            limit = subject.money(row.amount)
+            yield f"Of {subject.money(before)} it pays {limit}: no more than it has left of the deal's money."
     yield from _booked(row)
 
 

@@ -74,7 +74,7 @@ def is_one_of_several(subject: Subject) -> bool:
 
 def settled(subject: Subject) -> Decimal:
     """What the component paid in the IB's currency before any cap, as the factors have it."""
-    return first(subject, "uncapped", "base", "own", "before_budget")
+    return first(subject, "uncapped", "base", "own", "before_limit", "before_budget")
 
 
 def signed(row: Transfer) -> Decimal:

@@ -1,121 +1,143 @@
-"""What a period adds up for one plan, kept small."""
+"""What a period adds up for one plan and component, and what is left of the periods before."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from commission.outputs import Tally
-from commission.rating.values import ZERO
+from commission.sums import NOTHING, Sums, total
 from commission.terms.components import CohortBonus, Component, Cpa, DealComponent, RevenueShare
 from commission.value import value
 
-MAX_PERIODS = 60
-"""Periods of one component kept open for late tallies."""
+ZERO = Decimal(0)
+
+KEPT = timedelta(days=400)
+"""A period that ended so long before the newest of its component began is folded into the opening.
+
+Longer than a year and more than twice a clawback window, so that what is still likely to be told or taken
+back is settled in its own period.
+"""
 
 
 @value
-class Sums:
-    """Measures added up."""
+class VersionTotals:
+    """What counted in a period under one version of the plan, and stays with its bands and caps."""
 
-    amounts: tuple[Decimal, ...] = ()
-    lots: Decimal = ZERO
-    notional: Decimal = ZERO
-    count: int = 0
-    deposited: int = 0
-
-    def plus(self, tally: Tally) -> "Sums":
-        """With one more tally."""
-        return Sums(
-            amounts=with_added(self.amounts, tally.amounts),
-            lots=self.lots + tally.lots,
-            notional=self.notional + tally.notional,
-            count=self.count + tally.count,
-            deposited=self.deposited + tally.deposited,
-        )
-
-    def minus(self, others: "Iterable[Sums]") -> "Sums":
-        """What is left without some others."""
-        left = self
-        for other in others:
-            left = Sums(
-                amounts=with_added(left.amounts, tuple(-amount for amount in other.amounts)),
-                lots=left.lots - other.lots,
-                notional=left.notional - other.notional,
-                count=left.count - other.count,
-                deposited=left.deposited - other.deposited,
-            )
-        return left
-
-    def at(self, band: int) -> Decimal:
-        """The amount at a band; a component that has fewer amounts counts its last for higher bands."""
-        return self.amounts[min(band, len(self.amounts) - 1)] if self.amounts else ZERO
-
-
-def with_added(one: tuple[Decimal, ...], other: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
-    """Band by band; where one has fewer bands, its last amount counts for the higher ones."""
-    size = max(len(one), len(other))
-    return tuple(a + b for a, b in zip(_padded(one, size), _padded(other, size), strict=True))
-
-
-def _padded(amounts: tuple[Decimal, ...], size: int) -> tuple[Decimal, ...]:
-    last = amounts[-1] if amounts else ZERO
-    return (*amounts, *(last for _ in range(size - len(amounts))))
+    sums: Sums = NOTHING
+    days: dict[str, Sums] = field(default_factory=dict)
+    """`day|week` → sums."""
 
 
 @value
 class PeriodTotals:
     """One period of a component: its sums, by day and client where something asks for them."""
 
-    sums: Sums = field(default_factory=Sums)
-    days: dict[str, Sums] = field(default_factory=dict)
-    """`day|week` → sums."""
+    starts_at: datetime
+    versions: dict[int, VersionTotals] = field(default_factory=dict)
     clients: dict[str, Sums] = field(default_factory=dict)
     day_clients: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """`day|week` → client → lots, for a level by active clients."""
     posted: Decimal = ZERO
     """True-ups posted so far."""
     times: int = 0
-    version: int = 0
-    """The newest plan version that counted in the period: it settles by that one's bands and caps."""
+
+    @property
+    def sums(self) -> Sums:
+        """Under all versions together: what tiers measure."""
+        if len(self.versions) == 1:
+            (only,) = self.versions.values()
+            return only.sums
+        return total(one.sums for one in self.versions.values())
+
+    @property
+    def days(self) -> Mapping[str, Sums]:
+        """The same, day by day."""
+        if len(self.versions) == 1:
+            (only,) = self.versions.values()
+            return only.days
+        days: dict[str, Sums] = {}
+        for one in self.versions.values():
+            for day, sums in one.days.items():
+                days[day] = days.get(day, NOTHING) + sums
+        return days
+
+    @property
+    def version(self) -> int:
+        """The newest that counted."""
+        return max(self.versions, default=0)
+
+    def of(self, versions: Collection[int]) -> "PeriodTotals":
+        """Only what counted under some versions."""
+        return replace(self, versions={n: one for n, one in self.versions.items() if n in versions})
+
+
+@value
+class Opening:
+    """What the folded periods leave to those after them."""
+
+    until: datetime
+    """The periods that began before are folded."""
+    carried: dict[str, Decimal] = field(default_factory=dict)
+    """Losses of results: by client, or "" for the IB as a whole."""
+    apart: tuple[str, ...] = ()
+    """Clients whose losses are kept apart."""
+    net: Decimal = ZERO
+    """Below 0: what more was paid out than in, of net deposits."""
+    level: int = 0
+    below: int = 0
+    """Periods below the level so far, forgiven."""
+    at_end: int = 0
+    """The band reached at the end of the last period."""
+    recent: dict[str, PeriodTotals] = field(default_factory=dict)
+    """The last folded periods, as far as a level looks back."""
 
 
 @value
 class ComponentPeriods:
-    """One IB's component: its buckets by period."""
+    """One IB's component: its buckets by period, the earliest first."""
 
     currency: str
     buckets: dict[str, PeriodTotals] = field(default_factory=dict)
+    opening: Opening | None = None
+
+    def of(self, versions: Collection[int]) -> "ComponentPeriods":
+        """Only what counted under some versions."""
+        kept = {n: b for n, b in self.buckets.items() if any(v in versions for v in b.versions)}
+        return replace(self, buckets={name: bucket.of(versions) for name, bucket in kept.items()})
+
+
+def place_of(settling: ComponentPeriods, period: str, starts_at: datetime) -> tuple[str, datetime]:
+    """Where a tally of the period counts: in it, or in the earliest that is not folded."""
+    if settling.opening is None or starts_at >= settling.opening.until:
+        return period, starts_at
+    name = next(iter(settling.buckets))
+    return name, settling.buckets[name].starts_at
 
 
 def with_tally(
-    settling: ComponentPeriods, component: Component, period: str, day: str, tally: Tally
+    settling: ComponentPeriods, component: Component, period: str, starts_at: datetime, day: str, tally: Tally
 ) -> ComponentPeriods:
     """Add a tally to the bucket of its period."""
-    bucket = settling.buckets.get(period) or PeriodTotals()
-    days, clients = bucket.days, bucket.clients
+    bucket = settling.buckets.get(period) or PeriodTotals(starts_at=starts_at)
+    own = bucket.versions.get(tally.plan_version) or VersionTotals()
+    sums, clients, day_clients = tally.sums, bucket.clients, bucket.day_clients
+    days = own.days
     if _needs_days(component):
-        days = {**days, day: (days.get(day) or Sums()).plus(tally)}
+        days = {**days, day: days.get(day, NOTHING) + sums}
     if _needs_clients(component):
-        clients = {**clients, tally.client_id: (clients.get(tally.client_id) or Sums()).plus(tally)}
-    day_clients = bucket.day_clients
-    if days is not bucket.days and clients is not bucket.clients:
+        clients = {**clients, tally.client_id: clients.get(tally.client_id, NOTHING) + sums}
+    if days is not own.days and clients is not bucket.clients:
         of_day = day_clients.get(day) or {}
         lots = of_day.get(tally.client_id, ZERO) + tally.lots
         day_clients = {**day_clients, day: {**of_day, tally.client_id: lots}}
-    bucket = replace(
-        bucket,
-        sums=bucket.sums.plus(tally),
-        days=days,
-        clients=clients,
-        day_clients=day_clients,
-        version=max(bucket.version, tally.plan_version),
-    )
+    own = VersionTotals(sums=own.sums + sums, days=days)
+    versions = {**bucket.versions, tally.plan_version: own}
+    bucket = replace(bucket, versions=versions, clients=clients, day_clients=day_clients)
     buckets = {**settling.buckets, period: bucket}
-    kept = sorted(buckets)[-MAX_PERIODS:]
-    return ComponentPeriods(
-        currency=tally.currency,
-        buckets={name: buckets[name] for name in kept},
-    )
+    if period not in settling.buckets:
+        buckets = dict(sorted(buckets.items(), key=lambda pair: pair[1].starts_at))
+    return replace(settling, currency=tally.currency, buckets=buckets)
 
 
 def _needs_days(component: Component) -> bool:

@@ -250,7 +250,7 @@ def _hash_holds(s: Statement, rows: Sequence[Transfer]) -> Check:
 
 
 def _follows(s: Statement, previous: Statement) -> Iterator[Check]:
-    same = (s.ib_id, s.currency) == (previous.ib_id, previous.currency) and previous.period < s.period
+    same = (s.ib_id, s.currency) == (previous.ib_id, previous.currency) and previous.starts_at < s.starts_at
     chained = same and bool(previous.hash) and s.previous == previous.hash
     found = f"{previous.period} {previous.hash[:16]}…"
     if not same:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from commission.accounts import pending
@@ -32,14 +33,17 @@ def by_statement(
     kept = [(offset, row) for offset, row in rows if pending(row.ib_id) in (row.debit, row.credit)]
     found: dict[Place, list[Transfer]] = defaultdict(list)
     open_: dict[Place, list[Transfer]] = defaultdict(list)
-    closed, terms = "", Terms()
+    closed: datetime | None = None
+    terms = Terms()
     for what in _in_order(kept, periods, closings):
         if isinstance(what, PeriodDefined):
             terms = terms.learn([what])
         elif isinstance(what, str):
-            closed = max(closed, what)
-            for place in [place for place in open_ if place[0] <= what]:
-                found[what, place[1]] += open_.pop(place)
+            period = terms.period(what)
+            assert period is not None, "a period is defined before it ends"
+            closed = period.starts_at if closed is None else max(closed, period.starts_at)
+            for name, currency in [place for place in open_ if _is_up_to(place[0], period, terms)]:
+                found[what, currency] += open_.pop((name, currency))
         elif what.code in ("statement", "rounding"):
             found[what.period, what.currency].append(what)
         else:
@@ -62,12 +66,20 @@ def _in_order(
         yield what
 
 
-def open_period(closed: str, row: Transfer, terms: Terms) -> str:
-    """The period of an IB's row; after `closed` was closed, late rows belong to the next open one.
+def _is_up_to(name: str, period: PeriodDefined, terms: Terms) -> bool:
+    known = terms.period(name)
+    return known is None or known.starts_at <= period.starts_at
 
-    So each belongs to exactly one statement: the first that closes at or after this period.
+
+def open_period(closed: datetime | None, row: Transfer, terms: Terms) -> str:
+    """The period of an IB's row; late rows belong to the next after the newest that is closed.
+
+    `closed` is when that began. So each row belongs to exactly one statement: the first that closes at
+    or after this period.
     """
-    period = terms.period_of(row.matures_at or row.occurred_at)
-    if not period or period > closed:
-        return period
-    return next((p.period for p in terms.periods if p.period > closed), "")
+    period = terms.period_at(row.matures_at or row.occurred_at)
+    if period is None:
+        return ""
+    if closed is None or period.starts_at > closed:
+        return period.period
+    return next((p.period for p in terms.periods if p.starts_at > closed), "")

@@ -1,11 +1,15 @@
 """Tiers reached in a period, and what they measure."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from commission.money import EXACT
-from commission.partner.buckets import PeriodTotals, Sums, with_added
+from commission.partner.buckets import ComponentPeriods, PeriodTotals, VersionTotals
 from commission.rating.values import ZERO, Factors
+from commission.sums import NOTHING, Sums
+from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
 from commission.terms.rates import Band, Tiers
 
@@ -62,29 +66,83 @@ LEAST = Decimal("0.00000001")
 """An active client has traded something."""
 
 
+# Levels
+
+
+class LevelState(NamedTuple):
+    """The level at the beginning of a period, and what decides about the next."""
+
+    level: int = 0
+    below: int = 0
+    at_end: int = 0
+
+
+Levels = dict[tuple[str, str, int], int]
+"""Period, day and version of the plan → the level in force."""
+
+
 def tier_levels(
-    tiers: Tiers, buckets: Mapping[str, PeriodTotals], terms: Terms
-) -> dict[tuple[str, str], int]:
-    """The level in force on each day that has a tally."""
-    names = [period.period for period in terms.periods if min(buckets) <= period.period <= max(buckets)]
-    level, below, at_end = 0, 0, 0
-    outside = [name for name in buckets if name not in names]
-    found = {(name, day): level for name in outside for day in ("", *buckets[name].days)}
-    for number, name in enumerate(names):
-        window = [buckets[n] for n in names[max(0, number - tiers.lookback_periods) : number] if n in buckets]
-        before, at_start = level, reached(tiers.bands, measure(tiers, window))
-        if at_start < level and at_end <= level:
-            below += 1
-            if below > tiers.grace_periods:
-                level, below = (max(at_start, level - tiers.step) if tiers.step else at_start), 0
-        else:
-            level, below = _promoted(tiers, level, max(at_start, at_end)), 0
-        bucket = buckets.get(name) or PeriodTotals()
-        found[name, ""] = level
-        level = _through_days(tiers, name, bucket, window, min(before, level), level, found)
-        if tiers.promote == "next_period":
-            at_end = reached(tiers.bands, measure(tiers, [*window, bucket]))
-    return found
+    settling: ComponentPeriods,
+    tiers_of: Mapping[int, Tiers | None],
+    terms: Terms,
+    until: datetime | None = None,
+) -> tuple[Levels, LevelState]:
+    """The level in force on each day that has a tally, and the state after the last period before `until`.
+
+    Each period goes by the versions of the plan that counted in it, one without a tally by the version
+    before; of several in one period the newest leads on to the next.
+    """
+    opening, found, state = settling.opening, dict[tuple[str, str, int], int](), LevelState()
+    if not any(tiers is not None and tiers.mode == "level" for tiers in tiers_of.values()):
+        return found, state
+    buckets, first = settling.buckets, next(iter(settling.buckets.values())).starts_at
+    if opening is not None:
+        buckets, first = {**opening.recent, **buckets}, opening.until
+        state = LevelState(opening.level, opening.below, opening.at_end)
+    last = max(bucket.starts_at for bucket in buckets.values())
+    versions: Iterable[int] = sorted(next(iter(buckets.values())).versions)
+    for number, period in enumerate(terms.periods):
+        if period.starts_at < first or (
+            period.starts_at > last if until is None else period.starts_at >= until
+        ):
+            continue
+        bucket = buckets.get(period.period)
+        versions = sorted(bucket.versions) if bucket is not None else [max(versions)]
+        after = state
+        for version in versions:
+            tiers = tiers_of[version]
+            if tiers is not None and tiers.mode == "level":
+                before = terms.periods[max(0, number - tiers.lookback_periods) : number]
+                window = [buckets[p.period] for p in before if p.period in buckets]
+                after = _through_period(tiers, version, period, bucket, window, state, found)
+        state = after
+    return found, state
+
+
+def _through_period(
+    tiers: Tiers,
+    version: int,
+    period: PeriodDefined,
+    bucket: PeriodTotals | None,
+    window: list[PeriodTotals],
+    state: LevelState,
+    found: Levels,
+) -> LevelState:
+    before, below, at_end = min(state.level, len(tiers.bands)), state.below, state.at_end
+    level, at_start = before, reached(tiers.bands, measure(tiers, window))
+    if at_start < level and at_end <= level:
+        below += 1
+        if below > tiers.grace_periods:
+            level, below = (max(at_start, level - tiers.step) if tiers.step else at_start), 0
+    else:
+        level, below = _promoted(tiers, level, max(at_start, min(at_end, len(tiers.bands)))), 0
+    bucket = bucket or PeriodTotals(starts_at=period.starts_at)
+    days = dict.fromkeys(["", *sorted(bucket.days)], level)
+    level = _through_days(tiers, bucket, window, min(before, level), days)
+    found |= {(period.period, day, version): reached_then for day, reached_then in days.items()}
+    if tiers.promote == "next_period":
+        at_end = reached(tiers.bands, measure(tiers, [*window, bucket]))
+    return LevelState(level, below, at_end)
 
 
 def _promoted(tiers: Tiers, level: int, reached_band: int) -> int:
@@ -92,39 +150,25 @@ def _promoted(tiers: Tiers, level: int, reached_band: int) -> int:
 
 
 def _through_days(
-    tiers: Tiers,
-    name: str,
-    bucket: PeriodTotals,
-    window: list[PeriodTotals],
-    lowest: int,
-    level: int,
-    found: dict[tuple[str, str], int],
+    tiers: Tiers, bucket: PeriodTotals, window: list[PeriodTotals], lowest: int, days: dict[str, int]
 ) -> int:
     """Day by day: what was reached by the end of a day counts from the next on, if promotions may.
 
     Steps are counted from `lowest`: a promotion on the first day is one of the period.
     """
-    so_far = PeriodTotals()
-    for day in sorted(bucket.days):
-        found[name, day] = level
+    level, sums, clients, of_days = days[""], NOTHING, dict[str, Sums](), bucket.days
+    for day in sorted(of_days):
+        days[day] = level
         if tiers.promote == "next_day":
-            clients = _with_lots(so_far.clients, bucket.day_clients.get(day) or {})
-            so_far = PeriodTotals(sums=_sum(so_far.sums, bucket.days[day]), clients=clients)
+            sums, clients = sums + of_days[day], _with_lots(clients, bucket.day_clients.get(day) or {})
+            so_far = PeriodTotals(
+                starts_at=bucket.starts_at, versions={0: VersionTotals(sums=sums)}, clients=clients
+            )
             band = reached(tiers.bands, measure(tiers, [*window, so_far]))
             level = max(level, _promoted(tiers, lowest, band))
     return level
 
 
 def _with_lots(known: Mapping[str, Sums], lots: Mapping[str, Decimal]) -> dict[str, Sums]:
-    nothing = Sums()
-    added = {client: Sums(lots=known.get(client, nothing).lots + more) for client, more in lots.items()}
+    added = {client: Sums(lots=known.get(client, NOTHING).lots + more) for client, more in lots.items()}
     return {**known, **added}
-
-
-def _sum(one: Sums, other: Sums) -> Sums:
-    return Sums(
-        amounts=with_added(one.amounts, other.amounts),
-        lots=one.lots + other.lots,
-        notional=one.notional + other.notional,
-        count=one.count + other.count,
-    )

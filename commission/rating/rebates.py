@@ -12,9 +12,14 @@ from commission.terms.upline import Upline
 
 
 def rebates(upline: Upline, part: Part, paid: list[Earned], terms: Terms) -> list[Earned] | Reason:
-    """Money back to the client by the direct IB's plan, in the IB's currency."""
+    """Money back to the client by the direct IB's plan, in the IB's currency.
+
+    What the IB funds itself is together at most what it earns from the deal; where the plan pays by the
+    result of a period, a deal does not tell what that is, and the period's statement carries the rest.
+    """
     link = upline.links[0]
     direct = sum((one.amount for one in paid if one.depth == 0), ZERO)
+    left, is_bounded = abs(direct), not link.by_kind.get("revenue_share")
     found: list[Earned] = []
     reason: Reason | None = None
     for payable in upline.rebates:
@@ -30,8 +35,14 @@ def rebates(upline: Upline, part: Part, paid: list[Earned], terms: Terms) -> lis
         if component.unit == "share":
             amount = to_accrual(EXACT.multiply(direct, Decimal(priced.factors["rate"])))
             priced.factors["of"] = direct
-        if amount:  # below 0: a share of what a refund took back
-            by_ib = component.funded_by == "ib"
+        by_ib = component.funded_by == "ib"
+        if by_ib and is_bounded:
+            room = left if (amount > 0) == (direct > 0) else ZERO
+            if abs(amount) > room:
+                priced.factors.update(before_limit=amount, ib_earned=room.copy_sign(amount))
+                amount = room.copy_sign(amount)
+            left -= abs(amount)
+        if amount:  # below 0: of what a refund took back
             found.append(
                 Earned(
                     link, payable.plan, 0, "rebate", amount, priced.rule, priced.lots, priced.factors, by_ib

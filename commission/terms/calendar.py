@@ -1,6 +1,8 @@
 """Periods and their ends."""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from commission.events import WIRE
@@ -15,13 +17,18 @@ class PeriodDefined:
 
     type: Literal["period_defined"] = "period_defined"
     period: str
-    """Sorts in time: `2026-09`."""
+    """Its name, such as `2026-09`. Periods are in the order of their time, whatever they are called."""
     starts_at: datetime
     ends_at: datetime
     days: tuple[datetime, ...] = ()
     """Where each of its days begins, in UTC; () counts days of UTC."""
     first_weekday: int = 0
     """Weekday of the first day, Monday 0: weeks begin on Mondays."""
+
+    @property
+    def last_instant(self) -> datetime:
+        """What stood then counts for the period; what begins at its end has no say in it."""
+        return self.ends_at - datetime.resolution
 
 
 @value
@@ -32,3 +39,10 @@ class PeriodEnded:
 
     type: Literal["period_ended"] = "period_ended"
     period: str
+
+
+def overlapping(periods: Iterable[PeriodDefined]) -> Iterator[tuple[PeriodDefined, str]]:
+    """Periods that begin before the one before them has ended, each with a word about it."""
+    for one, other in pairwise(sorted(periods, key=lambda period: (period.starts_at, period.ends_at))):
+        if other.starts_at < one.ends_at:
+            yield other, f"begins {other.starts_at:%Y-%m-%d %H:%M} UTC, inside {one.period}"

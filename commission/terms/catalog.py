@@ -12,7 +12,7 @@ from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.calendar import PeriodDefined
 from commission.terms.components import Component
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
-from commission.terms.partner_changes import all_changed, with_change
+from commission.terms.partner_changes import all_changed, as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
@@ -165,6 +165,12 @@ class Terms:
             self.memo[question] = without_own(found, client_id, identity)
         return self.memo[question]  # type: ignore[return-value] # the memo holds what was put above
 
+    def gates_of(self, ib_id: str, at: datetime) -> tuple[bool, bool]:
+        """Whether the IB's KYC was approved at `at`, and its agreement accepted, by what is known now."""
+        begun = (change for change in self.changes.get(ib_id, ()) if change.occurred_at <= at)
+        partner = as_changed(self.published.get(ib_id), begun)
+        return (False, False) if partner is None else (partner.kyc_approved, partner.agreement_accepted)
+
     def plan_of(self, partner: PartnerDefined, at: datetime) -> PlanDefined | None:
         """The plan version an IB earns by at `at`, if any."""
         held = _as_of(partner.schedule, at)
@@ -268,29 +274,35 @@ class Terms:
             return None
         return series[index - 1]
 
-    def period_of(self, at: datetime) -> str:
-        """The period `at` falls into, or "" if none is defined for it."""
+    def period_at(self, at: datetime) -> PeriodDefined | None:
+        """The period `at` falls into, if one is defined for it."""
         index = bisect_right(self.periods, at, key=lambda period: period.starts_at)
-        if index and at < self.periods[index - 1].ends_at:
-            return self.periods[index - 1].period
-        return ""
+        return self.periods[index - 1] if index and at < self.periods[index - 1].ends_at else None
+
+    def period_of(self, at: datetime) -> str:
+        """Its name, or ""."""
+        found = self.period_at(at)
+        return "" if found is None else found.period
 
     def day_of(self, at: datetime) -> tuple[str, str]:
         """The day and the week `at` falls into, by the broker's calendar, both named by their period.
 
         Where the period tells no days they are those of UTC; weeks begin on Mondays.
         """
-        name = self.period_of(at)
-        period = self.period(name)
+        period = self.period_at(at)
         if period is None or not period.days:
             year, week, _ = at.isocalendar()
             return f"{at:%Y-%m-%d}", f"{year:04}-W{week:02}"
         number = bisect_right(period.days, at) - 1
-        return f"{name}/{number + 1:03}", f"{name}/w{(number + period.first_weekday) // 7}"
+        name, week = period.period, (number + period.first_weekday) // 7
+        return f"{name}/{number + 1:03}", f"{name}/w{week}"
 
     def period(self, name: str) -> PeriodDefined | None:
         """The period called `name`."""
-        return next((period for period in self.periods if period.period == name), None)
+        known = self.memo.get(("periods",))
+        if known is None:
+            known = self.memo["periods",] = {period.period: period for period in self.periods}
+        return known.get(name)  # type: ignore[attr-defined, no-any-return] # the memo holds what was put above
 
 
 def _by_kind(plan: PlanDefined | None) -> dict[str, tuple[Component, ...]]:

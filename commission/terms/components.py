@@ -152,7 +152,8 @@ class RevenueShare(DealComponent):
 class Rebate(DealComponent):
     """Money back to the client: `rate x lots` (plan currency), or a share of the direct IB's accruals.
 
-    `funded_by: ib` takes it out of the direct IB's pending money, `broker` out of the broker's.
+    `funded_by: ib` takes it out of the direct IB's pending money, `broker` out of the broker's. What an
+    IB funds is at most what the deal brings it; with a revenue share in its plan the period tells.
     Only the direct IB's plan counts; overrides do not apply.
     """
 

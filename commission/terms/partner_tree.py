@@ -1,4 +1,6 @@
-"""Which records of IBs may become known: none that would break the tree, for a broken tree stops every book.
+"""Which records may become known: none that would break the tree of IBs or overlap in the calendar.
+
+A broken tree stops every book, and an overlap would settle some days in two periods.
 
 Terms that are published are checked as a whole before; what a CRM changes comes one by one, on top of them.
 """
@@ -9,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from commission.terms.calendar import PeriodDefined, overlapping
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, Terms
 from commission.terms.partner_changes import as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined
@@ -21,7 +24,7 @@ MAX_CHANGES = 4_096
 class Refused(NamedTuple):
     """A record that must not become known, and why."""
 
-    record: PartnerDefined | PartnerChanged
+    record: PartnerDefined | PartnerChanged | PeriodDefined
     why: str
 
 
@@ -31,6 +34,7 @@ def sort_out(terms: Terms, news: Iterable[TermsRecord]) -> Iterator[Refused]:
     Whole records are only looked at where something was changed: alone they have been checked.
     """
     records = list(news)
+    yield from _overlaps(terms, [record for record in records if isinstance(record, PeriodDefined)])
     whole = [record for record in records if isinstance(record, PartnerDefined)]
     told = [record for record in records if isinstance(record, PartnerChanged)]
     if not told and not terms.changes:
@@ -43,6 +47,22 @@ def sort_out(terms: Terms, news: Iterable[TermsRecord]) -> Iterator[Refused]:
     for change in told:
         if why := tree.learn(change):
             yield Refused(change, why)
+
+
+def _overlaps(terms: Terms, told: list[PeriodDefined]) -> Iterator[Refused]:
+    """Periods that overlap others; a period told again takes its own place."""
+    known = {period.period: period for period in terms.periods}
+    for period in told if any(overlapping((known | {p.period: p for p in told}).values())) else ():
+        others = [other for name, other in known.items() if name != period.period]
+        crossed = [p for p in others if p.starts_at < period.ends_at and period.starts_at < p.ends_at]
+        if crossed:
+            yield Refused(
+                period,
+                f"the period {period.period} overlaps {crossed[0].period}, which is known: statements of both"
+                f" would take the same days; begin it at {crossed[0].ends_at:%Y-%m-%d %H:%M} UTC or later",
+            )
+        else:
+            known[period.period] = period
 
 
 def _used_before(change: PartnerChanged) -> str:

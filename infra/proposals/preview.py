@@ -18,6 +18,7 @@ from commission.client.state import ClientState
 from commission.events import ReratingApproved, RoutedDeal
 from commission.ids import digest
 from commission.outputs import Tally, Transfer
+from commission.partner.statement_membership import open_period
 from commission.rating.values import Reason
 from commission.terms.catalog import Terms
 from commission.terms.components import DepositShare
@@ -214,11 +215,9 @@ def _is_net(output: Transfer | Tally, terms: Terms) -> bool:
 # Rows as an IB sees them
 
 
-def _change(row: Transfer, closed: str, terms: Terms) -> Change:
+def _change(row: Transfer, closed: datetime | None, terms: Terms) -> Change:
     period = terms.period_of(row.matures_at or row.occurred_at)
-    lands_in = period
-    if period and period <= closed:
-        lands_in = next((p.period for p in terms.periods if p.period > closed), "")
+    lands_in = open_period(closed, row, terms)
     waits = is_pending(row.debit) or is_pending(row.credit)
     return Change(
         transfer_id=row.transfer_id,

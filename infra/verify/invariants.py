@@ -167,7 +167,8 @@ def _statements_add_up(client: Client) -> Finding:
         SELECT count(), countIf(previous != opening AND number > 1) FROM (
             SELECT opening, row_number() OVER w AS number, lagInFrame(closing) OVER w AS previous
             FROM statements FINAL WINDOW w AS (
-                PARTITION BY ib_id, currency ORDER BY period ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+                PARTITION BY ib_id, currency ORDER BY starts_at
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             )
         )
         """

@@ -19,6 +19,7 @@ what is wrong with yours, with file and line.
 FILES = {
     "broker.yaml": """
 # A week: {zone: UTC, period: week, from: 2026-W36, to: 2027-W35}; a day: {zone: UTC, period: day, from: 2026-09-01, to: 2027-08-31}
+# From the 26th: {zone: UTC, period: month, from: 2026-08-26, to: 2027-07-26}; twice a month: {zone: UTC, period: half_month, from: 2026-09-H1, to: 2027-08-H2}
 calendar: {zone: Europe/Nicosia, period: month, from: 2026-08, to: 2027-12}
 servers:
   mt5-live:
@@ -87,9 +88,25 @@ plans:
 
 BROKER: Told = {
     "zone": ("an IANA zone", "", "Europe/Nicosia", "Days, and dates without a time, begin at its midnight."),
-    "period": ("`month`, `week`, `day`", "", "month", "What a statement covers."),
-    "from": ("`2026-09`, `2026-W36`, `2026-09-01`", "", "2026-09", "The first period, written by its kind."),
+    "period": (
+        "`month`, `week`, `day`, `half_month`, `quarter`",
+        "",
+        "month",
+        "What a statement covers; halves begin on the 1st and the 16th.",
+    ),
+    "from": (
+        "`2026-09`, `2026-W36`, `2026-09-01`, `2026-09-H2`, `2026-Q3`",
+        "",
+        "2026-09",
+        "The first period, written by its kind; a month that begins on another day by that day: `2026-08-26`.",
+    ),
     "to": ("the same", "", "2027-12", "The last one: ten years of days at most, a hundred of months."),
+    "periods": (
+        "a list of `{period, from, to}`",
+        "none",
+        "[{period: week, from: 2026-W36, to: 2026-W39}, {period: month, from: 2026-10, to: 2027-12}]",
+        "In place of the three, where one kind follows another; no two periods may overlap.",
+    ),
 }
 SERVER: Told = {
     "platform": ("`mt4`, `mt5`", "", "mt5", ""),

@@ -72,7 +72,7 @@ def reference() -> str:
 def _lines() -> Iterator[str]:
     yield from (FORMS, "")
     yield from ("## broker.yaml", "", _yaml("broker.yaml"))
-    yield from _listed("### calendar", CALENDAR_NEEDED, (), BROKER)
+    yield from _listed("### calendar", CALENDAR_NEEDED, ("periods",), BROKER)
     yield from _listed("### servers, each by its name", SERVER_NEEDED, SERVER_OPTIONAL, SERVER)
     title = "### feed of kind mt5-sql or mt4-sql"
     yield from _listed(title, feeds.SQL_NEEDED, feeds.SQL_OPTIONAL, FEED)

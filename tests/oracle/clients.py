@@ -139,6 +139,8 @@ def cpa(facts: Facts, client: ClientRegistered, name: str) -> list[Earned]:
                 facts, client, link, component, since, event, cases
             ):
                 qualified, clawed, earned = None, time, []
+            elif isinstance(event, ChargebackReceived) and counts(link, component, since, event):
+                earned = cpa_amounts(facts, client, name, since, time)
             continue
         found = decider(facts, client, name, time)
         if found is None or (clawed is not None and not may_again(facts, client, found[1], clawed, time)):
@@ -290,10 +292,18 @@ def spread_collected(case: Case, lots: Fraction, currency: str) -> Fraction:
 def cpa_amounts(
     facts: Facts, client: ClientRegistered, name: str, time: datetime, known: datetime
 ) -> list[Earned]:
-    """What each IB gets for the qualification; deposits later in the window of the first count too."""
+    """What each IB gets for the qualification; deposits later in the window of the first count too.
+
+    By what is left of the deposits as of `known`, unless that were more than at the qualification: then
+    another deposit has become the first.
+    """
     owns: list[tuple[Link, Fraction]] = []
     lowest = decider(facts, client, name, time)
     assert lowest is not None
+    assert lowest[0].plan is not None
+    currency = lowest[0].plan.currency
+    if ftd(facts, client, lowest, currency, known) >= ftd(facts, client, lowest, currency, time):
+        known = time
     for link in facts.chain(client, as_of(client, time)):
         component = component_of(link, Cpa, name)
         if isinstance(component, Cpa) and link.plan is not None:
@@ -301,6 +311,14 @@ def cpa_amounts(
             amount = amount_of(component.amounts, client, deposited)
             owns.append((link, own_amount(facts, link, amount, time)))
     return by_difference(facts, client, time, "cpa", owns)
+
+
+def counts(link: Link, component: Cpa, since: datetime, event: ChargebackReceived) -> bool:
+    """Whether what an event took back is missing from the CPA of `since`: soon enough, in the scope."""
+    assert link.plan is not None
+    days = min(component.clawback_days, link.plan.clawback.window_days)
+    is_wanted = getattr(link.plan.clawback, event.reason) != "none"
+    return is_wanted and event.occurred_at - since <= timedelta(days=days)
 
 
 def clawed_back(

@@ -275,9 +275,15 @@ def cut(amount: Fraction) -> Fraction:
 
 
 def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:
-    """Money back to the client, by the direct IB's plan alone."""
+    """Money back to the client, by the direct IB's plan alone.
+
+    An IB gives no more than the deal brought it, unless a period tells what it earns.
+    """
     found: list[Earned] = []
-    for component in link.plan.components if link.plan else ():
+    components = link.plan.components if link.plan else ()
+    purse = max(Fraction(0), sum((e.amount for e in earned if e.who == link.ib and e.paid), Fraction(0)))
+    is_open = any(isinstance(component, RevenueShare) for component in components)
+    for component in components:
         if not isinstance(component, Rebate):
             continue
         if component.unit == "share":
@@ -288,6 +294,9 @@ def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:
             amount = rounded(own * rate) if rate is not None and counts else Fraction(0)
         else:
             amount = gross_of(link, component, case).at(component.rates)
+        if component.funded_by == "ib" and not is_open:
+            amount = min(amount, purse)
+            purse -= amount
         entry = replace(earn(link, component, case, amount), who=f"client:{case.client.client_id}", paid=True)
         found.append(entry)
         if component.funded_by == "ib":

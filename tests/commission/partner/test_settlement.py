@@ -11,8 +11,9 @@ import pytest
 
 from commission.events import WithdrawalPaid
 from commission.outputs import Tally
-from commission.partner.buckets import MAX_PERIODS, ComponentPeriods, Sums, with_tally
-from commission.partner.settlement import due
+from commission.partner.buckets import ComponentPeriods, with_tally
+from commission.partner.settlement import Version, due
+from commission.sums import Sums, total
 from commission.terms.catalog import Terms
 from commission.terms.components import CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
 from commission.terms.rates import Caps
@@ -369,22 +370,14 @@ def true_ups(*records: Record, terms: tuple[Record, ...]) -> list[Any]:
     return [row for row in run(*PEOPLE, *records, terms=terms).transfers if row.code == "true_up"]
 
 
-def test_the_oldest_periods_are_forgotten() -> None:
-    """Of 61 periods the first is closed to late tallies; what it brought stays."""
-    component = per_lot("*=5", tiers=tiers(("2", "2")))
-    settling = ComponentPeriods(currency="USD")
-    for number in range(MAX_PERIODS + 1):
-        settling = with_tally(settling, component, f"p{number:03}", "", tally("5"))
-    assert list(settling.buckets) == [f"p{number:03}" for number in range(1, MAX_PERIODS + 1)]
-    assert {bucket.sums.count for bucket in settling.buckets.values()} == {1}
-
-
-def test_the_newest_version_settles() -> None:
-    """Whatever order the tallies come in."""
+def test_each_version_counts_by_itself() -> None:
+    """Whatever order the tallies come in; the newest is the period's, and what they measure is one sum."""
     component, settling = per_lot("*=5"), ComponentPeriods(currency="USD")
-    for version in (1, 3, 2):
-        settling = with_tally(settling, component, "p", "", replace(tally("5"), plan_version=version))
-    assert settling.buckets["p"].version == 3
+    for version in (1, 3, 2, 1):
+        settling = with_tally(settling, component, "p", at(0), "", replace(tally("5"), plan_version=version))
+    bucket = settling.buckets["p"]
+    assert (bucket.version, bucket.sums.count) == (3, 4)
+    assert {number: one.sums.at(0) for number, one in bucket.versions.items()} == {1: 10, 2: 5, 3: 5}
 
 
 def tally(*amounts: str) -> Tally:
@@ -406,7 +399,7 @@ def tally(*amounts: str) -> Tally:
 
 def test_fewer_bands_count_their_last() -> None:
     """Sums of one, three and no amounts, band by band."""
-    sums = Sums().plus(tally("5")).plus(tally("1", "2", "3")).plus(tally())
+    sums = total(one.sums for one in (tally("5"), tally("1", "2", "3"), tally()))
     assert sums.amounts == (6, 7, 8)
     assert [sums.at(band) for band in (0, 1, 2, 3)] == [6, 7, 8, 8]
     assert Sums().at(1) == 0
@@ -461,8 +454,8 @@ def test_what_has_no_measure_counts_at_the_own_rates(measured: str, amount: str)
     """5, and 10 from half a lot on: of no lots 5, of one lot half at each."""
     component = per_lot("*=5", tiers=tiers(("0.5", "2"), mode="graduated"))
     settling = ComponentPeriods(currency="USD")
-    settling = with_tally(settling, component, "p", "", replace(tally("5", "10"), lots=D(measured)))
-    found = due(settling, component, plan("own USD", component), Terms())["p"]
+    settling = with_tally(settling, component, "p", at(0), "", replace(tally("5", "10"), lots=D(measured)))
+    found = due(settling, {1: Version(plan("own USD", component), component)}, Terms())["p"]
     assert found is not None
     assert found.amount == D(amount)
     bands = {"0": set(), "0.5": {"band_0"}, "1": {"band_0", "band_1"}}[measured]

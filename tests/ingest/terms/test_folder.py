@@ -212,7 +212,7 @@ def test_warnings_come_with_the_broker(tmp_path: Path) -> None:
 CASES = [
     # broker.yaml
     ("broker", "Europe/Nicosia", "Europe/Nicosa", 1, "write an IANA zone such as Europe/Nicosia"),
-    ("broker", "period: month", "period: year", 1, "choose one of day, week, month"),
+    ("broker", "period: month", "period: year", 1, "choose one of day, week, half_month, month, quarter"),
     ("broker", "from: 2026-10", "from: 2026-13", 1, "write year and month as 2026-09"),
     ("broker", "to: 2026-11", "to: 2026-09", 1, "`to` must be `from` or later"),
     ("broker", "platform: mt5", "platform: mt6", 3, "choose one of mt4, mt5"),

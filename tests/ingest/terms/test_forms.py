@@ -392,6 +392,9 @@ def test_a_version_begins_after_the_one_before(tmp_path: Path) -> None:
         ("period: day, from: 2026-12-31, to: 2027-01-01", ["2026-12-31", "2027-01-01"], 1, 3),
         ("period: week, from: 2026-W53, to: 2027-W01", ["2026-W53", "2027-W01"], 7, 0),
         ("period: month, from: 2026-12, to: 2027-01", ["2026-12", "2027-01"], 31, 1),
+        ("period: month, from: 2026-12-26, to: 2027-01-26", ["2026-12-26", "2027-01-26"], 31, 5),
+        ("period: half_month, from: 2026-12-H2, to: 2027-01-H1", ["2026-12-H2", "2027-01-H1"], 16, 2),
+        ("period: quarter, from: 2026-Q4, to: 2027-Q1", ["2026-Q4", "2027-Q1"], 92, 3),
     ],
 )
 def test_periods_are_days_weeks_or_months(
@@ -409,6 +412,21 @@ def test_periods_are_days_weeks_or_months(
     assert periods[0].starts_at.hour == 22
 
 
+def test_one_kind_of_period_follows_another(tmp_path: Path) -> None:
+    """Weeks to the 27th of September, months from October on; an overlap names the period and its line."""
+    broker = (
+        "calendar:\n  zone: UTC\n  periods:\n"
+        "    - {period: week, from: 2026-W38, to: 2026-W39}\n"
+        "    - {period: month, from: %s, to: 2026-11}\n"
+        "servers: {live: {platform: mt5, timezone: UTC}}\n"
+    )
+    records = load_terms(write_terms(tmp_path, broker=broker % "2026-10", plans=PLAN)).records
+    names = [record.period for record in records if record.type == "period_defined"]
+    assert names == ["2026-W38", "2026-W39", "2026-10", "2026-11"]
+    with pytest.raises(InvalidTerms, match=r"broker.yaml:4: calendar: 2026-W38 begins .* inside 2026-09"):
+        load_terms(write_terms(tmp_path, broker=broker % "2026-09", plans=PLAN))
+
+
 @pytest.mark.parametrize(
     ("calendar", "text"),
     [
@@ -416,6 +434,10 @@ def test_periods_are_days_weeks_or_months(
         ("period: day, from: 2026-02-30, to: 2026-03-01", "write a day as 2026-09-01"),
         ("period: day, from: 2000-01-01, to: 2026-01-01", "by less than 3660 days"),
         ("period: week, from: 2026-W10, to: 2026-W09", "`to` must be `from` or later"),
+        ("period: month, from: 2026-09-26, to: 2027-02", "begins with 2027-02; cut them all on one day"),
+        ("period: month, from: 2026-09-29, to: 2026-10-29", "a first day up to the 28th as 2026-08-26"),
+        ("period: half_month, from: 2026-09, to: 2026-10", "the one from the 16th as 2026-09-H2"),
+        ("period: quarter, from: 2026-Q5, to: 2026-Q5", "write a quarter as 2026-Q3"),
     ],
 )
 def test_a_calendar_names_real_periods(tmp_path: Path, calendar: str, text: str) -> None:

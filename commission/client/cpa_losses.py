@@ -1,0 +1,27 @@
+"""What is left of deposits of which some was taken back, for a CPA."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from commission.client.losses import ClearedDeposit, is_counted
+from commission.terms.plans import Clawback
+
+
+def kept_of(deposit: ClearedDeposit, limit: datetime, clawback: Clawback) -> ClearedDeposit:
+    """The deposit without what was taken back of it by `limit`."""
+    if not deposit.losses:
+        return deposit
+    return deposit.without(t for t in deposit.losses if t.at <= limit and is_counted(t, clawback))
+
+
+def before_the_first_loss(
+    deposits: Iterable[ClearedDeposit],
+    kept: Iterable[ClearedDeposit],
+    qualified_at: datetime,
+    limit: datetime,
+    clawback: Clawback,
+) -> list[ClearedDeposit]:
+    """Of what is left, the deposits that were there when one was taken back after qualification."""
+    taken = (taken for deposit in deposits for taken in deposit.losses)
+    lost_at = min(t.at for t in taken if qualified_at < t.at <= limit and is_counted(t, clawback))
+    return [deposit for deposit in kept if deposit.cleared_at <= lost_at]
