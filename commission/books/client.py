@@ -18,7 +18,6 @@ from commission.client.state import (
     Deposit,
     EventState,
     Hedged,
-    HeldTallies,
     OldRevision,
     Parked,
     Parking,
@@ -26,6 +25,7 @@ from commission.client.state import (
     Volumes,
     Withdrawal,
 )
+from commission.client.tallies import HeldTallies
 from commission.draft import Draft
 from commission.events import ClientEvent, DepositAnnounced, ReratingApproved, RoutedDeal
 from commission.terms.catalog import BEGINNING, Terms

@@ -334,13 +334,6 @@ class EventState:
     """A digest of everything the event says: another content is another event."""
 
 
-@value
-class HeldTallies:
-    """Tallies of a client that wait for its KYC, as its accruals do."""
-
-    tallies: tuple[Tally, ...] = ()
-
-
 class Cause(NamedTuple):
     """What made a row: a deal or a CRM event, when it happened, and for deals which one."""
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from commission.client import keys
 from commission.client.kyc_gate import is_too_late
-from commission.client.state import Cause, ClientState, HeldTallies
+from commission.client.state import Cause, ClientState
 from commission.draft import Draft
 from commission.money import ACCRUAL_UNIT, to_accrual
 from commission.outputs import Tally
@@ -17,6 +17,14 @@ from commission.terms.components import CohortBonus
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import ONE
 from commission.terms.upline import Link, Upline
+from commission.value import value
+
+
+@value
+class HeldTallies:
+    """Tallies of a client that wait for its KYC, as its accruals do."""
+
+    tallies: tuple[Tally, ...] = ()
 
 
 def release_tallies(draft: Draft, client: ClientState) -> None:

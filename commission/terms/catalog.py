@@ -11,6 +11,7 @@ from commission.accounts import pending
 from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.calendar import PeriodDefined
 from commission.terms.components import Component
+from commission.terms.conversion import Conversion
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
 from commission.terms.partner_changes import all_changed, as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
@@ -32,24 +33,6 @@ RATE_MAX_AGE = timedelta(days=31)
 
 PIVOTS = ("USD", "EUR")
 """Currencies through which two others are converted when no direct rate is known, in this order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """One unit of the source is `times / over` of the target; a division is done last, so nothing is lost."""
-
-    times: Decimal
-    over: Decimal
-    path: str
-
-    @property
-    def rate(self) -> Decimal:
-        """How many units of the target one unit of the source is worth."""
-        return EXACT.divide(self.times, self.over)
-
-    def of(self, amount: Decimal) -> Decimal:
-        """The amount in the target currency."""
-        return EXACT.divide(EXACT.multiply(amount, self.times), self.over)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ from commission.terms.rate_matching import part_rank, parts_of, specificity
 from commission.terms.rates import Rate
 
 COUNTRY = re.compile(r"[A-Z]{2}")
-NOT_ISO = {"UK": "GB", "EL": "GR"}
-"""Codes in common use, and what a client's country is told as."""
 END = datetime.max.replace(tzinfo=UTC)
 Period = tuple[datetime, datetime]
 
@@ -70,11 +68,7 @@ def check_countries(place: Subject, countries: Iterable[str]) -> Iterator[TermsP
     """Find what is no country code."""
     for country in countries:
         if not COUNTRY.fullmatch(country):
-            code = country.upper() if COUNTRY.fullmatch(country.upper()) else "two capitals, such as CY"
-            text = f"{country!r} is no country; write {code}"
-            yield TermsProblem(place, "bad_country", text)
-        elif country in NOT_ISO:
-            text = f"{country!r} is no code of ISO 3166, so it matches no client; write {NOT_ISO[country]}"
+            text = f"{country!r} is no country; write two capitals of ISO 3166, such as CY"
             yield TermsProblem(place, "bad_country", text)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from commission.client.accruals import reverse
-from commission.client.state import Cause, ClientState, HeldTallies, Posted
-from commission.client.tallies import negated, send, send_back, withdraw
+from commission.client.state import Cause, ClientState, Posted
+from commission.client.tallies import HeldTallies, negated, send, send_back, withdraw
 from commission.draft import Draft
 from commission.events import ChargebackReceived, WithdrawalPaid
 from commission.outputs import Tally

@@ -48,12 +48,7 @@ partners:
         ("RATES", "{forex: 5}", "did you mean class:forex?"),
         ("RATES", "{'class:fores': 5}", "did you mean class:forex?"),
         ("RATES", "{EURUSD: 5}, caps: {per_dael: 5}", "did you mean per_deal?"),
-        (
-            "RATES",
-            "[{match: EURUSD, value: 5, country: UK}]",
-            "no code of ISO 3166, so it matches no client; write GB",
-        ),
-        ("RATES", "[{match: EURUSD, value: 5, country: gb}]", "'gb' is no country; write GB"),
+        ("RATES", "[{match: EURUSD, value: 5, country: Norwegen}]", "write two capitals of ISO 3166"),
         ("per_lot", "perlot", "did you mean per_lot?"),
         ("plan: p}", "plan: P}", "did you mean p?"),
         ("plan: p}", "plan: p, parent: IB-A}", "did you mean ib-a?"),
