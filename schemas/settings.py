@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -59,7 +59,28 @@ class Settings(BaseSettings):
         """Folder of the embedded ClickHouse."""
         return self.data_dir / "clickhouse"
 
+    def for_worker(self) -> dict[str, str]:
+        """What a worker process reads, as its environment: each, so that no `.env` says otherwise."""
+        return {
+            f"IBFLOW_{name.upper()}": str(getattr(self, name))
+            for name in ("data_dir", "kafka", "partitions", "replication", "store")
+        }
+
     @property
     def kafka_dir(self) -> Path:
         """Folder of the local Kafka."""
         return self.data_dir / "kafka"
+
+
+class OwnSettings(Settings):
+    """Settings that only their maker decides: neither the environment nor a `.env` has a say."""
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override] # the others are passed by name
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 # part of the hook
+        init_settings: PydanticBaseSettingsSource,
+        **_others: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given."""
+        return (init_settings,)
