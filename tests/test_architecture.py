@@ -136,7 +136,7 @@ LARGE = {
     "infra/what_if/simulate.py": 405,
     "infra/plans/diff.py": 408,
     "infra/cli/ingest.py::normalise": 53,
-    "infra/cli/reconcile.py::reconcile": 75,
+    "infra/cli/reconcile.py::reconcile": 69,
 }
 """Exceptions: files and functions above that, each with its lines today."""
 

@@ -5,6 +5,7 @@ one its commands are commands of `ibflow`.
 """
 
 import logging
+import sys
 
 import typer
 
@@ -23,6 +24,7 @@ from infra.cli import (
     terms,
     tools,
 )
+from infra.cli.console import ExitCode
 
 app = typer.Typer(
     name="ibflow",
@@ -43,4 +45,8 @@ for module in (
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    app(prog_name="ibflow")
+    try:
+        app(prog_name="ibflow")
+    except Exception as error:  # the last one: Python's own 1 would say "does not hold"
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(ExitCode.FAULT)

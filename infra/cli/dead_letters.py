@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from infra.cli.console import DAILY, ExitCode, Json, err, mendable_errors, out, print_json
+from infra.cli.console import DAILY, ExitCode, Json, Yes, confirm, err, mendable_errors, out, print_json
 from schemas.errors import Unusable
 
 if TYPE_CHECKING:
@@ -198,6 +198,8 @@ def dismiss(
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="As `list` shows them.")],
     by: By,
     reason: Annotated[str, typer.Option("--reason", help="Why they are never to be used, for the audit.")],
+    *,
+    yes: Yes = False,
 ) -> None:
     """Close letters that will never be used, such as a second header."""
     from infra.commands import dead_letters
@@ -208,6 +210,8 @@ def dismiss(
     with mendable_errors():
         kafka = prepared_kafka(settings)
         found = [dead_letters.fetch(settings, name) for name in ids]
+        if still_open := sum(letter.closed is None for letter in found):
+            confirm(f"{still_open} dead letters would be closed for good, their rows never used", yes=yes)
         done = dead_letters.dismiss(kafka, found, by, reason)
     out.print(f"{len(done)} of {len(ids)} dismissed")
 

@@ -13,6 +13,8 @@ from infra.cli.console import (
     Json,
     TermsDir,
     Workers,
+    Yes,
+    confirm_overwrite,
     err,
     mendable_errors,
     out,
@@ -46,6 +48,7 @@ def what_if(
     as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a spreadsheet.")] = None,
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with charts.")] = None,
+    yes: Yes = False,
 ) -> None:
     """Fold the real history under other terms: who would have earned what, and the margin left.
 
@@ -62,6 +65,7 @@ def what_if(
     from schemas.settings import Settings
 
     window = Window(since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))
+    confirm_overwrite(csv, html, yes=yes)
     with mendable_errors():
         broker = load_terms(terms)
         with open_history(Settings(), from_kafka=from_kafka) as (where, _), progress_bar(err) as bar:

@@ -46,3 +46,18 @@ class Owner:
         """Let others in."""
         with suppress(OSError):  # left before
             os.close(self.descriptor)
+
+
+def owner_of(data_dir: Path) -> str:
+    """The process that owns a folder; "" if none does. Nothing is made or written."""
+    try:
+        descriptor = os.open(data_dir / LOCK, os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(descriptor)
+    return ""

@@ -165,7 +165,7 @@ def test_what_only_we_have_stays_open_until_a_person_says_so(stack: Stack, expor
         (row.ib_id, row.component): row.amount for row in rows if row.caused_by == f"{SERVER}|{CLOSING}"
     }
     assert {Decimal("2.00"), Decimal("0.80")} <= set(earned.values())
-    deleted = reconcile(stack, exports.first, "--delete-extra", "--json")
+    deleted = reconcile(stack, exports.first, "--delete-extra", "--yes", "--json")
     assert (0, {"extra": 2, "deleted": 2}) == (deleted.exit_code, counts(told(deleted)))
     stack.drain()
     assert () == verify(stack.server.client).warnings
