@@ -35,6 +35,12 @@ class Settings(BaseSettings):
     operator_token: SecretStr = Field(
         SecretStr(""), description="Your own token of that file, for the commands that ask the server."
     )
+    token_file: Path | None = Field(
+        None, description="File with the token for those commands; before the variables, if it is named."
+    )
+    url: str = Field(
+        "", description="Server that commands ask, `https://…`; empty: the one that runs in `data_dir`."
+    )
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )
@@ -47,8 +53,8 @@ class Settings(BaseSettings):
 
     @property
     def token(self) -> str:
-        """What a command shows the server: the shared token, else a person's own; "" is none."""
-        return self.api_token.get_secret_value() or self.operator_token.get_secret_value()
+        """What a command shows the server: a person's own token, else the shared one; "" is none."""
+        return self.operator_token.get_secret_value() or self.api_token.get_secret_value()
 
     def state_dir(self, instance: str) -> Path | None:
         """Folder of one worker's state; None if it is kept in memory."""

@@ -5,7 +5,10 @@ one its commands are commands of `ibflow`.
 """
 
 import logging
+import os
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -32,6 +35,23 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+
+
+@app.callback()
+def everywhere(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of everything local: IBFLOW_DATA_DIR.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="Server that commands ask, if it is elsewhere: IBFLOW_URL.")] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with your token for it: IBFLOW_TOKEN_FILE.")
+    ] = None,
+) -> None:
+    """Settings that come before the environment's."""
+    for name, given in (("DATA_DIR", data_dir), ("URL", url), ("TOKEN_FILE", token_file)):
+        if given:
+            os.environ[f"IBFLOW_{name}"] = str(given)
+
 
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (

@@ -114,6 +114,13 @@ def mendable_errors() -> Iterator[None]:
     except Unavailable as error:
         complain(error)
         raise typer.Exit(ExitCode.UNAVAILABLE) from None
+    except Exception as error:
+        from infra.connect.failures import as_unavailable
+
+        if (away := as_unavailable(error)) is None:
+            raise
+        complain(away)
+        raise typer.Exit(ExitCode.UNAVAILABLE) from None
 
 
 @contextmanager

@@ -98,18 +98,22 @@ def replay(
 ) -> None:
     """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
     from infra.archive.open import open_history
+    from infra.connect.ledger_at import empty_ledger
     from infra.replay.compare import parse_until, replay_table
     from infra.replay.compare import replay as run
     from infra.replay.pool import progress_bar
     from infra.show import show
     from schemas.settings import Settings
 
+    settings = Settings()
     with (
         mendable_errors(),
-        open_history(Settings(), from_kafka=from_kafka) as (where, source),
+        open_history(settings, from_kafka=from_kafka) as (where, source),
         progress_bar(err) as bar,
     ):
         found = run(where, source, until=parse_until(until or []), workers=workers, bar=bar)
+        if not found.messages:
+            raise empty_ledger(settings, "Kafka" if from_kafka else None)
     if as_json:
         print_json(found.to_json())
     else:

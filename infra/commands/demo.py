@@ -65,6 +65,7 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
         if keep is not None:
             url = stack.server.url
             console.print(f"portal  [link={url}]{url}[/]   api  {url}/docs")
+            console.print(f"ask it  ibflow --data-dir {settings.data_dir} verify", highlight=False)
             keep()
         else:
             console.print("[dim]`ibflow demo --keep` leaves it running, with its portal[/]")

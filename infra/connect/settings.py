@@ -37,9 +37,10 @@ def prepare_topics(settings: Settings, kafka: str) -> dict[str, int]:
     """Create the topics that are missing; every topic's partitions."""
     try:
         return ensure_topics(kafka, settings.partitions, settings.replication)
-    except KafkaException as error:
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if isinstance(error, KafkaException) else "it creates no topics in time"
         raise KafkaUnavailable(
-            f"the Kafka at {kafka} cannot be used: {error.args[0].str()}; IBFLOW_KAFKA says which it is"
+            f"the Kafka at {kafka} cannot be used: {reason}; IBFLOW_KAFKA says which it is"
         ) from None
 
 

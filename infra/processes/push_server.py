@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infra.connect.http_thread import HttpThread
-from infra.connect.ports import listen
+from infra.connect.ports import listen, url_at
 from infra.gc_tuning import collect_rarely
 from infra.sources.profiles import profile_of
 from ingest.publish.request_publisher import RequestPublisher
@@ -59,7 +59,7 @@ def receive(settings: Settings, kafka: str, stop: threading.Event, on_ready: Cal
         listener = listen(settings.push_host, settings.push_port, "IBFLOW_PUSH_PORT")
         http = HttpThread(app, "push endpoint", keep_alive_s=KEEP_ALIVE_S)
         http.start(listener)
-        on_ready(f"http://{settings.push_host}:{listener.getsockname()[1]}")
+        on_ready(url_at(settings.push_host, listener.getsockname()[1]))
         while http.is_alive() and not stop.wait(WATCH_S):
             pass
         http.stop(within_s=None)

@@ -13,7 +13,7 @@ from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive.http import add_archive
 from infra.connect.http_thread import HttpThread
-from infra.connect.ports import listen
+from infra.connect.ports import listen, url_at
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
@@ -59,7 +59,7 @@ class ApiServer:
 
     def _start_api(self) -> None:
         listener = listen(self._settings.api_host, self._settings.api_port)
-        self.url = f"http://{self._settings.api_host}:{listener.getsockname()[1]}"
+        self.url = url_at(self._settings.api_host, listener.getsockname()[1])
         self._api.start(listener)
         note_running(self._settings, self.url)
 
