@@ -221,6 +221,18 @@ def test_sizes_only_shrink(room: str) -> None:
     assert found == []
 
 
+def test_a_kafka_client_is_given_its_options_in_one_place() -> None:
+    """Who it is, and how it knows the broker, is `schemas.kafka`'s: no client names servers by itself."""
+    named = ('"bootstrap.servers"', "bootstrap_servers=", '"sasl.', '"security.protocol"')
+    found = {
+        str(module.path)
+        for room in ROOMS
+        for module in modules_of(room)
+        if any(name in module.path.read_text(encoding="utf-8") for name in named)
+    }
+    assert found == {"schemas/kafka.py"}
+
+
 # Each rule finds what breaks it: a house planted in a folder of the test
 
 

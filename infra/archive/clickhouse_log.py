@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
-import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 from pydantic import Field, TypeAdapter, ValidationError
@@ -22,6 +22,7 @@ from infra.archive.log import (
     Stored,
 )
 from infra.connect.ledger_at import Server
+from infra.connect.settings import dsn_client
 from schemas import positions, topics
 from schemas.columns import STATEMENT_COLUMNS, TRANSFER_COLUMNS
 from schemas.errors import Unavailable
@@ -127,12 +128,13 @@ class ClickHouseAt:
     """The archive in a ClickHouse server."""
 
     dsn: str
+    ca_file: Path | None = None
 
     @contextmanager
     def open(self) -> "Iterator[ArchiveLog]":
         """Connect."""
         try:
-            with clickhouse_connect.get_client(dsn=self.dsn, autogenerate_session_id=False) as client:
+            with dsn_client(self.dsn, self.ca_file) as client:
                 yield ArchiveLog(lambda query, parameters: ask_client(client, query, parameters))
         except Error as error:
             raise Unavailable(f"the archive cannot be read: {error}") from None

@@ -29,6 +29,9 @@ from infra.cli import (
 )
 from infra.cli.console import ExitCode
 
+PRIVATE_UMASK = 0o077
+"""What ibflow writes (ledger, logs, state, statements) is for whoever runs it, until they give it away."""
+
 app = typer.Typer(
     name="ibflow",
     help="What clients trade on MetaTrader 4 and 5 → what you owe your IBs, every cent explained.",
@@ -64,6 +67,7 @@ for module in (
 
 def main() -> None:
     """Run the command line."""
+    os.umask(PRIVATE_UMASK)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         app(prog_name="ibflow")

@@ -25,6 +25,7 @@ from ingest.live.comparison import Findings, sweep, tombstone
 from ingest.publish.publisher import publish, publish_reconciliation
 from ingest.terms.servers import BrokerServer
 from schemas.errors import Unavailable, Unusable
+from schemas.kafka import client_config
 from schemas.reconciliations import Reconciliation
 from schemas.settings import Settings
 from schemas.topics import ACCOUNT_BOOK
@@ -81,7 +82,7 @@ def opened(settings: Settings, server: str, logins: tuple[int, ...]) -> Iterator
 def await_stored(kafka: str, log: ArchiveLog) -> None:
     """Wait until every deal that was published is in the archive; raise `Unavailable` if it takes long."""
     partitions = range(partition_counts(kafka)[ACCOUNT_BOOK])
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_config(kafka))
     ends = log_ends(admin, [(ACCOUNT_BOOK, number) for number in partitions])
     deadline = time.monotonic() + STORE_SECONDS
     while behind := sum(max(end - log.end(*place), 0) for place, end in ends.items()):

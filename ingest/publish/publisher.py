@@ -15,6 +15,7 @@ from ingest.items import Event, Item
 from ingest.sources import EncodedDeals
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable
+from schemas.kafka import client_config
 from schemas.reconciliations import RECONCILIATION, Reconciliation
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, RECONCILIATIONS, TERMS, partition_of
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, batches, encode
@@ -217,7 +218,7 @@ class _Outbox:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._producer = Producer({"bootstrap.servers": bootstrap, **CONFIG})
+        self._producer = Producer({**client_config(bootstrap), **CONFIG})
         self._batches: dict[tuple[str, int], _Batch] = {}
         self._buffered = 0
         self._partitions: dict[str, int] = {}

@@ -46,6 +46,10 @@ def test_its_worker_is_given_every_setting_it_reads(tmp_path: Path) -> None:
     assert {
         "IBFLOW_DATA_DIR": str(tmp_path),
         "IBFLOW_KAFKA": "",
+        "IBFLOW_KAFKA_PROTOCOL": "PLAINTEXT",
+        "IBFLOW_KAFKA_MECHANISM": "SCRAM-SHA-512",
+        "IBFLOW_KAFKA_USER": "",
+        "IBFLOW_KAFKA_PASSWORD": "",
         "IBFLOW_PARTITIONS": "4",
         "IBFLOW_REPLICATION": "1",
         "IBFLOW_STORE": "memory",
