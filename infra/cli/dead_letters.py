@@ -138,8 +138,8 @@ def edit(
     with mendable_errors():
         found = dead_letters.fetch(settings, dead_letter_id)
         dead_letters.check_open(found)
-        servers = _servers(terms)
         kafka = prepared_kafka(settings)
+        servers = _servers(terms, kafka)
         payload = payload_file.read_bytes() if payload_file is not None else _edited(found.payload)
         became, why = dead_letters.edit(kafka, found, payload.rstrip(b"\r\n"), servers, by)
     for line in encode(became):
@@ -174,8 +174,8 @@ def replay(
     with mendable_errors():
         wanted = dead_letters.DeadLetterFilter(code, source, since)
         names = _chosen(settings, ids or [], wanted, everything=everything)
-        servers = _servers(terms)
         kafka = prepared_kafka(settings)
+        servers = _servers(terms, kafka)
         letters = (dead_letters.fetch(settings, name) for name in names)
         outcomes = list(dead_letters.replay(kafka, letters, servers, by))
     if as_json:
@@ -237,10 +237,15 @@ def _chosen(settings: "Settings", ids: list[str], wanted: Any, *, everything: bo
     return [row["dead_letter_id"] for row in dead_letters.listed(settings, wanted, dead_letters.MAX_LETTERS)]
 
 
-def _servers(terms: Path | None) -> "dict[str, BrokerServer]":
+def _servers(terms: Path | None, kafka: str) -> "dict[str, BrokerServer]":
+    from infra.connect.broker_name import check_broker
     from ingest.terms.folder import load_terms
 
-    return dict(load_terms(terms).servers) if terms is not None else {}
+    if terms is None:
+        return {}
+    broker = load_terms(terms)
+    check_broker(kafka, broker.name)
+    return dict(broker.servers)
 
 
 def _edited(payload: bytes) -> bytes:

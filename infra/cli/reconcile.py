@@ -77,12 +77,12 @@ def reconcile(
     from schemas.settings import Settings
 
     if delete_extra and not dry_run:
-        what = f"deals of {server} that the source lacks would be taken back for good (--dry-run counts them)"
-        confirm(what, yes=yes)
+        confirm(f"deals of {server} that the source lacks would be taken back for good", yes=yes)
     with mendable_errors():
-        found_server = server_of(load_terms(terms), server)
+        found_server = server_of(broker := load_terms(terms), server)
         wanted = ReconcileRequest(
             server=found_server,
+            broker=broker.name,
             since=since.replace(tzinfo=UTC),
             until=until.replace(tzinfo=UTC),
             logins=tuple(sorted(set(login or ()))),

@@ -115,7 +115,7 @@ def _feed(progress: Progress, stack: Stack, example: Example) -> tuple[Counts, f
     """Terms, the exports, what comes late, the ends of the months; each waits for the one before."""
     counts = Counts()
     with _step(progress, "publishing terms"):
-        publish_terms(example.broker.records, stack.kafka)
+        publish_terms(example.broker.records, stack.kafka, example.broker.name)
     started = time.perf_counter()
     with _step(progress, "reading exports") as advance:
         feed(example.inputs, stack.kafka, counts, lambda done: advance(done, None))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from infra.connect.broker_name import check_broker
 from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen, url_at
 from infra.gc_tuning import collect_rarely
@@ -31,8 +32,9 @@ def open_desk(settings: Settings, kafka: str) -> Desk | None:
             "IBFLOW_BRIDGES_FILE is set, but not IBFLOW_TERMS_DIR: the folder of terms whose broker.yaml "
             "tells the clocks of the bridges' servers"
         )
-    servers = load_terms(settings.terms_dir).servers
-    profiles = {name: profile_of(server) for name, server in servers.items()}
+    broker = load_terms(settings.terms_dir)
+    check_broker(kafka, broker.name)
+    profiles = {name: profile_of(server) for name, server in broker.servers.items()}
     return Desk(Senders.read(settings.bridges_file, profiles), RequestPublisher(kafka))
 
 

@@ -12,6 +12,7 @@ from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive.http import add_archive
+from infra.connect.broker_name import check_data_folder
 from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen, url_at
 from infra.connect.running_server import note_running, note_stopped
@@ -35,6 +36,7 @@ class ApiServer:
         """`owner` is the caller's lock of the data folder; without one the server takes it."""
         check_exposure(settings)
         self._owner = Owner.take(settings.data_dir) if owner is None else None
+        check_data_folder(settings, kafka)
         collect_rarely()
         self._settings = settings
         self._connect: Callable[[], Client] = lambda: connect(settings)

@@ -17,6 +17,7 @@ from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.held_deals import Holdings
 from infra.archive.open import open_history
 from infra.connect.api import ask
+from infra.connect.broker_name import check_broker
 from infra.connect.settings import prepared_kafka
 from infra.connect.topics import partition_counts
 from infra.reconcile.platform_deals import Source
@@ -47,6 +48,8 @@ class ReconcileRequest:
     dry_run: bool = False
     delete_extra: bool = False
     accept_many: bool = False
+    broker: str | None = None
+    """Whose terms name the server, if that is to be compared with the log."""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,8 @@ def reconcile(
 ) -> Swept:
     """Sweep a window; publish what is missing or differs, and what was found, unless it is a dry run."""
     kafka = prepared_kafka(settings)
+    if wanted.broker is not None:
+        check_broker(kafka, wanted.broker)
     with opened(settings, wanted.server.server, source.logins) as (log, holdings):
         await_stored(kafka, log)
         return sweep_window(kafka, wanted, source, holdings, on_progress)

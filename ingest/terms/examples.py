@@ -20,6 +20,7 @@ FILES = {
     "broker.yaml": """
 # A week: {zone: UTC, period: week, from: 2026-W36, to: 2027-W35}; a day: {zone: UTC, period: day, from: 2026-09-01, to: 2027-08-31}
 calendar: {zone: Europe/Nicosia, period: month, from: 2026-08, to: 2027-12}
+broker: meridian-eu
 servers:
   mt5-live:
     platform: mt5
@@ -82,6 +83,26 @@ plans:
 """,
 }
 
+TOP: Told = {
+    "calendar": (
+        "a calendar",
+        "",
+        "{zone: UTC, period: month, from: 2026-08, to: 2027-12}",
+        "Of statements.",
+    ),
+    "servers": (
+        "servers by name",
+        "",
+        "{mt5-live: {platform: mt5, timezone: UTC}}",
+        "Every server deals come from.",
+    ),
+    "broker": (
+        "small letters, digits, dashes",
+        "none",
+        "meridian-eu",
+        "Whose terms these are. Once published, the log takes no terms and no deals of another broker.",
+    ),
+}
 BROKER: Told = {
     "zone": ("an IANA zone", "", "Europe/Nicosia", "Days, and dates without a time, begin at its midnight."),
     "period": ("`month`, `week`, `day`", "", "month", "What a statement covers."),

@@ -51,13 +51,15 @@ class Broker:
     servers: dict[str, BrokerServer]
     records: tuple[TermsRecord, ...]
     warnings: tuple[Problem, ...] = ()
+    name: str = ""
+    """The broker's, so that nothing of another's goes onto its log; "" in folders of before."""
 
 
 def load_terms(folder: Path) -> Broker:
     """Read and check the folder; raise `InvalidTerms` with all errors, each with its file and line."""
     problems: list[Problem] = []
     pages = _open_pages(folder, problems)
-    servers, found = _read_pages(pages)
+    name, servers, found = _read_pages(pages)
     warnings = _stray_files(folder)
     # With a file missing, every reference into it would be reported as well: noise, not findings.
     if not problems:
@@ -68,7 +70,9 @@ def load_terms(folder: Path) -> Broker:
     if problems:
         raise InvalidTerms(sorted(set(problems), key=_by_file))
     records = tuple(r.record for r in found)
-    return Broker(servers=_with_symbols(servers, records), records=records, warnings=tuple(warnings))
+    return Broker(
+        servers=_with_symbols(servers, records), records=records, warnings=tuple(warnings), name=name
+    )
 
 
 def _with_symbols(
@@ -99,16 +103,18 @@ def _open_pages(folder: Path, problems: list[Problem]) -> list[tuple[str, Page]]
     return pages
 
 
-def _read_pages(pages: list[tuple[str, Page]]) -> tuple[dict[str, BrokerServer], list[LocatedRecord]]:
+def _read_pages(
+    pages: list[tuple[str, Page]],
+) -> tuple[str, dict[str, BrokerServer], list[LocatedRecord]]:
     """Everything the pages say, in the order to publish it: what is referred to comes first."""
-    servers: dict[str, BrokerServer] = {}
+    broker, servers = "", dict[str, BrokerServer]()
     found: list[LocatedRecord] = []
     zone: tzinfo = UTC
     for name, page in pages:
         page.zone = zone
         match name:
             case "broker.yaml":
-                servers, zone, found = read_broker(page)
+                broker, servers, zone, found = read_broker(page)
             case "symbols.yaml":
                 found += read_symbols(page, servers)
             case "plans.yaml":
@@ -118,7 +124,7 @@ def _read_pages(pages: list[tuple[str, Page]]) -> tuple[dict[str, BrokerServer],
                 found += read_partners(page, read_top(page, name, ("partners",)))
             case _:
                 found += read_rates(page, read_top(page, name, ("rates",)))
-    return servers, found
+    return broker, servers, found
 
 
 def _by_file(problem: Problem) -> tuple[int, str, int, str]:

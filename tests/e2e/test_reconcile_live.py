@@ -114,7 +114,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         sql.insert("mt5_deals", *ROWS[:3])
         settings = Settings(data_dir=folder / "data", partitions=4, api_port=0)
         with Stack(settings) as stack:
-            publish_terms(Example.load().broker.records, stack.kafka)
+            publish_terms(Example.load().broker.records, stack.kafka, "example")
             feed([Input(BROKER / "crm.csv")], stack.kafka, Counts())
             site = Site(stack, sql, terms(folder / "terms", sql))
             polled = site.run("poll", SERVER, "--once")

@@ -77,7 +77,7 @@ def stack(exports: Exports) -> Iterator[Stack]:
     """The whole pipeline, fed with the first export."""
     example = Example.load()
     with Stack(Settings(data_dir=exports.folder / "data", partitions=4, api_port=0)) as stack:
-        publish_terms(example.broker.records, stack.kafka)
+        publish_terms(example.broker.records, stack.kafka, example.broker.name)
         feed([exports.crm, Input(exports.first, example.broker.servers[SERVER])], stack.kafka, Counts())
         stack.drain()
         yield stack

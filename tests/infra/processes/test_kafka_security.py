@@ -36,7 +36,7 @@ BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TE
 CHANGELOGS = tuple(topic.changelog for topic in topics.TOPICS if topic.changelog)
 ALL = tuple(topic.name for topic in topics.TOPICS)
 MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ingest": ((), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
+    "ingest": ((topics.TERMS,), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
     "worker": ((*BOOKS, topics.OPERATIONS, *CHANGELOGS), (*BOOKS[:3], *ALL[4:9], *CHANGELOGS)),
     "server": (ALL, (topics.CLIENT_BOOK,)),
 }
