@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from infra.connect.broker_name import broker_of_log
 from infra.connect.settings import kafka_servers, prepare_topics
 from infra.local_kafka.local import LocalKafka
 from infra.processes.progress import Watch
@@ -111,7 +112,8 @@ def admit(admin: AdminClient) -> None:
     for user, (reads, writes) in MAY.items():
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.READ) for name in reads]
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.WRITE) for name in writes]
-    bindings.append(acl("server", ResourceType.GROUP, "ibflow-sink", AclOperation.READ))
+    for user, group in (("server", "sink"), ("server", "broker"), ("ingest", "broker")):
+        bindings.append(acl(user, ResourceType.GROUP, f"ibflow-{group}", AclOperation.READ))
     worker = ((ResourceType.GROUP, AclOperation.READ), (ResourceType.TRANSACTIONAL_ID, AclOperation.WRITE))
     bindings += [acl("worker", kind, "ibflow", operation) for kind, operation in worker]
     for future in (
@@ -165,6 +167,8 @@ def test_each_process_signs_in_as_itself(secured: Secured) -> None:
         read = ibflow(ingest, "ingest", "--terms", EXAMPLE / "terms", *deals)
         assert 3 == read.returncode, read.stderr  # four rows of it are dead letters
         watch.wait(server.sink.positions, 120)
+        # What a second start asks: whose terms are there.
+        assert "example" == broker_of_log(kafka_servers(serving))
         ((accrued,),) = server.client.query("SELECT count() FROM transfers").result_rows
         assert accrued > 0, tail(folder / "worker.log")
     finally:
