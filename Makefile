@@ -66,6 +66,6 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (maintainers)
 		$$(sed -nE 's/^([a-z0-9._-]+)(\[[^]]*\])?==.*/--no-emit-package \1/p' locks/run.txt)
 	@$(COMPILE) --group pyproject.toml:tools -o locks/uv.txt
 
-clean: ## Remove the virtual environment and local data
-	@rm -rf $(VENV) .ibflow ibflow-data dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## Remove the virtual environment and what was built; data folders stay
+	@rm -rf $(VENV) dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from schemas.errors import Unusable
+from schemas.kafka import KafkaAddress, Mechanism, Protocol, SignIn
 
 
 class Settings(BaseSettings):
@@ -18,10 +21,26 @@ class Settings(BaseSettings):
     kafka: str = Field(
         "", description="Kafka bootstrap servers `host:port,…`; empty: the local one in `data_dir`."
     )
+    kafka_protocol: Protocol = Field(
+        "PLAINTEXT",
+        description="How to speak to the Kafka of `kafka`; all but PLAINTEXT know who it is.",
+    )
+    kafka_mechanism: Mechanism = Field("SCRAM-SHA-512", description="How the password is shown, for SASL_….")
+    kafka_user: str = Field("", description="Who this process is to Kafka, for SASL_….")
+    kafka_password: SecretStr = Field(SecretStr(""), description="Its password.")
+    kafka_ca: Path | None = Field(
+        None, description="PEM file of certificates to trust, for …SSL; none: those of the system."
+    )
     partitions: int = Field(8, ge=1, le=1024, description="Partitions of each book, fixed at first start.")
     replication: int = Field(1, ge=1, le=9, description="Replicas of each topic.")
     clickhouse: str = Field(
-        "", description="ClickHouse DSN `clickhouse://user:password@host:8123/db`; empty: chDB in `data_dir`."
+        "",
+        repr=False,  # its password
+        description="ClickHouse DSN `clickhouse://user:password@host:8123/db`, with TLS"
+        " `clickhouses://…:8443/db`; empty: chDB in `data_dir`.",
+    )
+    clickhouse_ca: Path | None = Field(
+        None, description="PEM file of certificates to trust, for a DSN `clickhouses://…` (TLS)."
     )
     store: Literal["memory", "rocksdb"] = Field("memory", description="Where a worker keeps its state.")
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
@@ -35,6 +54,12 @@ class Settings(BaseSettings):
     operator_token: SecretStr = Field(
         SecretStr(""), description="Your own token of that file, for the commands that ask the server."
     )
+    token_file: Path | None = Field(
+        None, description="File with the token for those commands; before the variables, if it is named."
+    )
+    url: str = Field(
+        "", description="Server that commands ask, `https://…`; empty: the one that runs in `data_dir`."
+    )
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )
@@ -47,8 +72,8 @@ class Settings(BaseSettings):
 
     @property
     def token(self) -> str:
-        """What a command shows the server: the shared token, else a person's own; "" is none."""
-        return self.api_token.get_secret_value() or self.operator_token.get_secret_value()
+        """What a command shows the server: a person's own token, else the shared one; "" is none."""
+        return self.operator_token.get_secret_value() or self.api_token.get_secret_value()
 
     def state_dir(self, instance: str) -> Path | None:
         """Folder of one worker's state; None if it is kept in memory."""
@@ -59,7 +84,44 @@ class Settings(BaseSettings):
         """Folder of the embedded ClickHouse."""
         return self.data_dir / "clickhouse"
 
+    def for_worker(self) -> dict[str, str]:
+        """What a worker process reads, as its environment: each, so that no `.env` says otherwise."""
+        plain = ("data_dir", "kafka", "kafka_protocol", "kafka_mechanism", "kafka_user", "kafka_ca")
+        given = {name: getattr(self, name) for name in (*plain, "partitions", "replication", "store")}
+        given["kafka_password"] = self.kafka_password.get_secret_value()
+        return {f"IBFLOW_{name.upper()}": str(one) for name, one in given.items() if one is not None}
+
+    def kafka_address(self) -> KafkaAddress:
+        """The Kafka of `kafka` and who this process is there; raise `Unusable` for contradictions."""
+        password = self.kafka_password.get_secret_value()
+        ca_file = str(self.kafka_ca) if self.kafka_ca is not None else ""
+        sign_in = SignIn(self.kafka_protocol, self.kafka_mechanism, self.kafka_user, password, ca_file)
+        if sign_in.has_sasl != bool(sign_in.user and password):
+            told = "needs" if sign_in.has_sasl else "has no use for"
+            raise Unusable(
+                f"IBFLOW_KAFKA_PROTOCOL={sign_in.protocol} {told} IBFLOW_KAFKA_USER and IBFLOW_KAFKA_PASSWORD"
+            )
+        if ca_file and not sign_in.has_tls:
+            raise Unusable(f"IBFLOW_KAFKA_PROTOCOL={sign_in.protocol} has no use for IBFLOW_KAFKA_CA")
+        if ca_file and not Path(ca_file).is_file():
+            raise Unusable(f"there is no file {ca_file}, which IBFLOW_KAFKA_CA names")
+        return KafkaAddress(self.kafka, sign_in)
+
     @property
     def kafka_dir(self) -> Path:
         """Folder of the local Kafka."""
         return self.data_dir / "kafka"
+
+
+class OwnSettings(Settings):
+    """Settings that only their maker decides: neither the environment nor a `.env` has a say."""
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override] # the others are passed by name
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 # part of the hook
+        init_settings: PydanticBaseSettingsSource,
+        **_others: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given."""
+        return (init_settings,)

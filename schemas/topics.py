@@ -28,6 +28,9 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 SOURCE_HEADER = "ibflow-source"
 """Kafka header of what a stage sent: the source position, see `schemas.positions`."""
 
+BROKER_HEADER = "ibflow-broker"
+"""Kafka header of published terms: the name of the broker they are of, if broker.yaml has one."""
+
 LEDGER_TOPICS = (PARTNER_BOOK, SETTLEMENTS, REJECTIONS, MILESTONES)
 """What leaves the pipeline: the ledger's rows and what explains their absence."""
 LEDGER_TYPES = ("transfer", "statement", "rejection", "milestone")

@@ -1,14 +1,32 @@
 """The Faust app."""
 
 from pathlib import Path
+from typing import Any
 
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.types import TP
+from faust.types.auth import CredentialsT
 
+from schemas.kafka import sign_in_of
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.faust_fixes import App
 from streams.runner import REDELIVERY_SECONDS, WATCH_SECONDS, BookRunner, Home
 from streams.stages import STAGES, Stage
 from streams.stop_log import SharedLog
+
+
+def _broker(kafka: str) -> dict[str, Any]:
+    """Where Faust's own consumer and producer connect, and who they are."""
+    sign_in, tls = sign_in_of(kafka), sign_in_of(kafka).tls()
+    credentials: CredentialsT | None = SSLCredentials(tls) if tls is not None else None
+    if sign_in.has_sasl:
+        credentials = SASLCredentials(
+            username=sign_in.user,
+            password=sign_in.password,
+            mechanism=sign_in.mechanism,
+            ssl_context=tls,
+        )
+    return {"broker": f"aiokafka://{kafka.replace(',', ';')}", "broker_credentials": credentials}
 
 
 def build_app(
@@ -27,7 +45,7 @@ def build_app(
     """
     app = App(
         "ibflow",
-        broker=f"aiokafka://{kafka.replace(',', ';')}",
+        **_broker(kafka),
         store="memory://",
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",

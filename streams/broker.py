@@ -8,6 +8,8 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # it is exported
 
+from schemas.errors import Unavailable
+
 ASK_SECONDS = 10.0
 AGAIN_SECONDS = 0.2
 _SETTLING = (
@@ -40,7 +42,7 @@ def log_range(consumer: Consumer, topic: str, partition: int, within: float = AS
 
 
 def log_ends(admin: AdminClient, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-    """The end of each partition's log, in one request; raise `RuntimeError` if Kafka does not tell."""
+    """The end of each partition's log, in one request; raise `Unavailable` if Kafka does not tell."""
     asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in places}  # type: ignore[no-untyped-call] # it has no types
 
     def question() -> dict[tuple[str, int], int]:
@@ -50,4 +52,4 @@ def log_ends(admin: AdminClient, places: Iterable[tuple[str, int]]) -> dict[tupl
     try:
         return ask(question)
     except (KafkaException, FutureTimeout) as error:
-        raise RuntimeError(f"Kafka does not say how far the topics go: {error}") from None
+        raise Unavailable(f"Kafka does not say how far the topics go: {error}") from None

@@ -17,6 +17,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
+from schemas.kafka import async_config
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.shielded import shielded
 from streams.store import Changes, KeyValueStore, MemoryStore, RocksStore, catch_up, origin_of
@@ -90,7 +91,7 @@ class Changelog:
     async def _take_over(self) -> int:
         await self._let_go()
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._kafka.split(","),
+            **async_config(self._kafka),
             transactional_id=f"{self._topic}-{self._partition}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             request_timeout_ms=REQUEST_TIMEOUT_MS,

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas import positions as sources
 from schemas import topics
+from schemas.kafka import client_config
 from schemas.positions import Position
 from streams.broker import log_ends
 from streams.sink_rows import INSERT, Rows, log
@@ -38,14 +39,14 @@ class Sink:
         self._client = client
         self._consumer = Consumer(
             {
-                "bootstrap.servers": kafka,
+                **client_config(kafka),
                 "group.id": "ibflow-sink",  # required by the client; positions live in ClickHouse
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
                 "fetch.message.max.bytes": topics.MAX_MESSAGE_BYTES,
             }
         )
-        self._admin = AdminClient({"bootstrap.servers": kafka})
+        self._admin = AdminClient(client_config(kafka))
         self._next: dict[tuple[str, int], int] = {}
         self._stored: dict[tuple[str, int], int] = {}
         self._sources: dict[tuple[str, int], dict[str, Position]] = defaultdict(dict)

@@ -8,6 +8,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from schemas.errors import Unavailable
+from schemas.kafka import client_config
 from schemas.stops import OPERATION, Operation, Operations, decode_operation
 from schemas.topics import OPERATIONS
 from streams.broker import ASK_SECONDS, log_range
@@ -54,7 +55,7 @@ class OperationsLog:
     def _connect(self) -> Consumer:
         self._consumer = Consumer(
             {
-                "bootstrap.servers": self._kafka,
+                **client_config(self._kafka),
                 "group.id": "ibflow-operations",  # required by the client; nothing is committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
@@ -117,7 +118,7 @@ def append(kafka: str, operation: Operation) -> None:
     """Write one operation and wait until Kafka has it; raise `Unavailable` if it may not."""
     failures: list[KafkaError] = []
     producer = Producer(
-        {"bootstrap.servers": kafka, "enable.idempotence": True, "delivery.timeout.ms": DELIVERY_MS}
+        {**client_config(kafka), "enable.idempotence": True, "delivery.timeout.ms": DELIVERY_MS}
     )
     producer.produce(
         OPERATIONS,

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
+from schemas.kafka import client_config
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.broker import log_range
 
@@ -147,7 +148,7 @@ def catch_up(store: KeyValueStore, kafka: str, topic: str, partition: int) -> in
     """
     consumer = Consumer(
         {
-            "bootstrap.servers": kafka,
+            **client_config(kafka),
             "group.id": "ibflow-recovery",  # required by the client; it commits nothing
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -193,6 +194,6 @@ def _read(consumer: Consumer, store: KeyValueStore, end: int) -> int:
 
 def origin_of(kafka: str, topic: str) -> str:
     """What tells a topic from another of the same name: its id."""
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_config(kafka))
     described = admin.describe_topics(TopicCollection([topic]), request_timeout=STALLED_SECONDS)
     return str(described[topic].result().topic_id)

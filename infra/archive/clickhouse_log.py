@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
-import clickhouse_connect
-import httpx
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 from pydantic import Field, TypeAdapter, ValidationError
@@ -22,6 +21,8 @@ from infra.archive.log import (
     Row,
     Stored,
 )
+from infra.connect.ledger_at import Server
+from infra.connect.settings import dsn_client
 from schemas import positions, topics
 from schemas.columns import STATEMENT_COLUMNS, TRANSFER_COLUMNS
 from schemas.errors import Unavailable
@@ -127,12 +128,13 @@ class ClickHouseAt:
     """The archive in a ClickHouse server."""
 
     dsn: str
+    ca_file: Path | None = None
 
     @contextmanager
     def open(self) -> "Iterator[ArchiveLog]":
         """Connect."""
         try:
-            with clickhouse_connect.get_client(dsn=self.dsn, autogenerate_session_id=False) as client:
+            with dsn_client(self.dsn, self.ca_file) as client:
                 yield ArchiveLog(lambda query, parameters: ask_client(client, query, parameters))
         except Error as error:
             raise Unavailable(f"the archive cannot be read: {error}") from None
@@ -154,24 +156,20 @@ class OpenArchive:
 class ServerAt:
     """The archive in an embedded ClickHouse, through the process that owns it."""
 
-    url: str
-    token: str = ""
+    server: Server
 
     @contextmanager
     def open(self) -> "Iterator[ArchiveLog]":
         """Connect."""
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=SILENT_SECONDS) as http:
+        with self.server.open(SILENT_SECONDS) as http:
 
             def ask(query: str, parameters: dict[str, str | int]) -> Iterator[bytes]:
                 with http.stream("GET", f"/v1/archive/{query}", params=parameters) as answer:
-                    answer.raise_for_status()
-                    yield from answer.iter_bytes()
+                    if answer.is_error:
+                        answer.read()
+                    yield from self.server.check(answer).iter_bytes()
 
-            try:
-                yield ArchiveLog(ask)
-            except httpx.HTTPError as error:
-                raise Unavailable(f"the server at {self.url} stopped answering: {error}") from None
+            yield ArchiveLog(ask)
 
 
 class ArchiveLog:

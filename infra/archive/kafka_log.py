@@ -11,6 +11,7 @@ from infra.archive.log import BLOCK_MESSAGES, SILENT_SECONDS, Logged, Stored, le
 from infra.connect.topics import partition_counts
 from schemas import positions, topics
 from schemas.errors import Unavailable
+from schemas.kafka import client_config
 from schemas.stops import Operations, decode_operation
 from streams.broker import log_range
 
@@ -28,7 +29,7 @@ class KafkaAt:
         """Connect; nothing is committed, no group is joined."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self.servers,
+                **client_config(self.servers),
                 "group.id": "ibflow-replay",  # required by the client; never joined, never committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",

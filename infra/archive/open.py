@@ -14,8 +14,8 @@ from infra.archive.http import add_archive
 from infra.archive.kafka_log import KafkaAt
 from infra.archive.log import LogAt
 from infra.connect.http_thread import HttpThread
+from infra.connect.ledger_at import Server, find_server
 from infra.connect.ports import listen
-from infra.connect.running_server import running_url
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from schemas.errors import Unavailable
 from schemas.settings import Settings
@@ -26,10 +26,10 @@ def open_history(settings: Settings, *, from_kafka: bool) -> Iterator[tuple[LogA
     """Where the books are read, and in words; an embedded database nobody owns is served meanwhile."""
     if from_kafka:
         yield KafkaAt(kafka_servers(settings)), "Kafka"
+    elif (server := find_server(settings)) is not None:
+        yield ServerAt(server), "the archive, through the running server"
     elif settings.clickhouse:
-        yield ClickHouseAt(settings.clickhouse), "the archive"
-    elif (url := running_url(settings)) is not None:
-        yield ServerAt(url, settings.token), "the archive, through the running server"
+        yield ClickHouseAt(settings.clickhouse, settings.clickhouse_ca), "the archive"
     else:
         with _serve_own(settings) as where:
             yield where, "the archive"
@@ -52,7 +52,7 @@ def _serve_own(settings: Settings) -> Iterator[ServerAt]:
     http = HttpThread(app, "archive")
     try:
         http.start(listener)
-        yield ServerAt(f"http://127.0.0.1:{listener.getsockname()[1]}", token)
+        yield ServerAt(Server(f"http://127.0.0.1:{listener.getsockname()[1]}", token))
     finally:
         http.stop()
         owner.close()

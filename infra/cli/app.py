@@ -5,6 +5,10 @@ one its commands are commands of `ibflow`.
 """
 
 import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -23,7 +27,11 @@ from infra.cli import (
     terms,
     tools,
 )
+from infra.cli.console import ExitCode
 from infra.log_limit import limit_logs
+
+PRIVATE_UMASK = 0o077
+"""What ibflow writes (ledger, logs, state, statements) is for whoever runs it, until they give it away."""
 
 app = typer.Typer(
     name="ibflow",
@@ -31,6 +39,23 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+
+
+@app.callback()
+def everywhere(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of everything local: IBFLOW_DATA_DIR.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="Server that commands ask, if it is elsewhere: IBFLOW_URL.")] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with your token for it: IBFLOW_TOKEN_FILE.")
+    ] = None,
+) -> None:
+    """Settings that come before the environment's."""
+    for name, given in (("DATA_DIR", data_dir), ("URL", url), ("TOKEN_FILE", token_file)):
+        if given:
+            os.environ[f"IBFLOW_{name}"] = str(given)
+
 
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (
@@ -43,6 +68,11 @@ for module in (
 
 def main() -> None:
     """Run the command line."""
+    os.umask(PRIVATE_UMASK)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     limit_logs()
-    app(prog_name="ibflow")
+    try:
+        app(prog_name="ibflow")
+    except Exception as error:  # the last one: Python's own 1 would say "does not hold"
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(ExitCode.FAULT)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.console import DAILY, ExitCode, Json, mendable_errors, out, print_json
+from infra.cli.console import DAILY, ExitCode, Json, Yes, confirm, mendable_errors, out, print_json
 
 if TYPE_CHECKING:
     from schemas.stops import Action
@@ -49,8 +49,9 @@ def retry(place: Place, offset: Offset, by: By, reason: Reason) -> None:
 
 
 @app.command("skip")
-def skip(place: Place, offset: Offset, by: By, reason: Reason) -> None:
+def skip(place: Place, offset: Offset, by: By, reason: Reason, *, yes: Yes = False) -> None:
     """Leave the message a partition stopped at out of the book, for good; its lines become dead letters."""
+    confirm(f"{place} {offset} would be left out of the book for good", yes=yes)
     _decide("skip", place, offset, by, reason)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from infra.cli.console import DAILY, ExitCode, Json, err, mendable_errors, out, print_json
+from infra.cli.console import DAILY, ExitCode, Json, Yes, confirm, err, mendable_errors, out, print_json
 from schemas.errors import Unusable
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ def edit(
     with mendable_errors():
         found = dead_letters.fetch(settings, dead_letter_id)
         dead_letters.check_open(found)
-        servers = _servers(terms)
         kafka = prepared_kafka(settings)
+        servers = _servers(terms, kafka)
         payload = payload_file.read_bytes() if payload_file is not None else _edited(found.payload)
         became, why = dead_letters.edit(kafka, found, payload.rstrip(b"\r\n"), servers, by)
     for line in encode(became):
@@ -174,8 +174,8 @@ def replay(
     with mendable_errors():
         wanted = dead_letters.DeadLetterFilter(code, source, since)
         names = _chosen(settings, ids or [], wanted, everything=everything)
-        servers = _servers(terms)
         kafka = prepared_kafka(settings)
+        servers = _servers(terms, kafka)
         letters = (dead_letters.fetch(settings, name) for name in names)
         outcomes = list(dead_letters.replay(kafka, letters, servers, by))
     if as_json:
@@ -198,6 +198,8 @@ def dismiss(
     ids: Annotated[list[str], typer.Argument(metavar="ID…", help="As `list` shows them.")],
     by: By,
     reason: Annotated[str, typer.Option("--reason", help="Why they are never to be used, for the audit.")],
+    *,
+    yes: Yes = False,
 ) -> None:
     """Close letters that will never be used, such as a second header."""
     from infra.commands import dead_letters
@@ -208,6 +210,8 @@ def dismiss(
     with mendable_errors():
         kafka = prepared_kafka(settings)
         found = [dead_letters.fetch(settings, name) for name in ids]
+        if still_open := sum(letter.closed is None for letter in found):
+            confirm(f"{still_open} dead letters would be closed for good, their rows never used", yes=yes)
         done = dead_letters.dismiss(kafka, found, by, reason)
     out.print(f"{len(done)} of {len(ids)} dismissed")
 
@@ -233,10 +237,15 @@ def _chosen(settings: "Settings", ids: list[str], wanted: Any, *, everything: bo
     return [row["dead_letter_id"] for row in dead_letters.listed(settings, wanted, dead_letters.MAX_LETTERS)]
 
 
-def _servers(terms: Path | None) -> "dict[str, BrokerServer]":
+def _servers(terms: Path | None, kafka: str) -> "dict[str, BrokerServer]":
+    from infra.connect.broker_name import check_broker
     from ingest.terms.folder import load_terms
 
-    return dict(load_terms(terms).servers) if terms is not None else {}
+    if terms is None:
+        return {}
+    broker = load_terms(terms)
+    check_broker(kafka, broker.name)
+    return dict(broker.servers)
 
 
 def _edited(payload: bytes) -> bytes:

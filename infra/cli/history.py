@@ -13,6 +13,8 @@ from infra.cli.console import (
     Json,
     TermsDir,
     Workers,
+    Yes,
+    confirm_overwrite,
     err,
     mendable_errors,
     out,
@@ -46,6 +48,7 @@ def what_if(
     as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a spreadsheet.")] = None,
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with charts.")] = None,
+    yes: Yes = False,
 ) -> None:
     """Fold the real history under other terms: who would have earned what, and the margin left.
 
@@ -62,6 +65,7 @@ def what_if(
     from schemas.settings import Settings
 
     window = Window(since and since.replace(tzinfo=UTC), until and until.replace(tzinfo=UTC))
+    confirm_overwrite(csv, html, yes=yes)
     with mendable_errors():
         broker = load_terms(terms)
         with open_history(Settings(), from_kafka=from_kafka) as (where, _), progress_bar(err) as bar:
@@ -94,18 +98,22 @@ def replay(
 ) -> None:
     """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
     from infra.archive.open import open_history
+    from infra.connect.ledger_at import empty_ledger
     from infra.replay.compare import parse_until, replay_table
     from infra.replay.compare import replay as run
     from infra.replay.pool import progress_bar
     from infra.show import show
     from schemas.settings import Settings
 
+    settings = Settings()
     with (
         mendable_errors(),
-        open_history(Settings(), from_kafka=from_kafka) as (where, source),
+        open_history(settings, from_kafka=from_kafka) as (where, source),
         progress_bar(err) as bar,
     ):
         found = run(where, source, until=parse_until(until or []), workers=workers, bar=bar)
+        if not found.messages:
+            raise empty_ledger(settings, "Kafka" if from_kafka else None)
     if as_json:
         print_json(found.to_json())
     else:

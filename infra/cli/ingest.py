@@ -73,7 +73,7 @@ def ingest(
             if from_server is None:
                 raise typer.BadParameter("quotes are a server's: say which with --server")
             beside = read_quotes(quotes, profile_of(from_server).clock, quote_tolerance)
-        counts = _publish([Input(path, from_server, said, encoding, beside) for path in paths])
+        counts = _publish([Input(path, from_server, said, encoding, beside) for path in paths], broker.name)
     for line in counts.lines():
         say(line)
     if counts.dead_letters:
@@ -137,16 +137,18 @@ def normalise(
         raise typer.Exit(ExitCode.REJECTED)
 
 
-def _publish(inputs: "list[Input]") -> "Counts":
+def _publish(inputs: "list[Input]", broker: str) -> "Counts":
     """Feed the files to Kafka under a bar."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from infra.connect.broker_name import check_broker
     from infra.connect.settings import prepared_kafka
     from infra.sources.files import Pace, feed
     from ingest.counts import Counts
     from schemas.settings import Settings
 
     kafka, counts, pace = prepared_kafka(Settings()), Counts(), Pace()
+    check_broker(kafka, broker)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("reading")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.console import TOOLS, ExitCode
+from infra.cli.console import TOOLS, ExitCode, Yes, confirm
 from infra.local_kafka.errors import KafkaUnavailable
 from infra.local_kafka.ports import PORT_MAX
 
@@ -25,13 +25,16 @@ app = typer.Typer(
     help="A local Apache Kafka of one node, for development and tests: no Docker, Java or Maven needed.\n\n"
     "The first start fetches Kafka once (about 54 MB); later starts are offline and take a few seconds. "
     "It listens on this machine only.\n\n"
-    "Exit codes: 0 fine, 1 not running (status), 2 wrong usage, 3 no Kafka to be had.",
+    "Exit codes: 0 fine, 2 wrong usage, 4 not running (status) or no Kafka to be had.",
 )
 
 Data = Annotated[
-    Path,
+    Path | None,
     typer.Option(
-        "--data", metavar="DIR", help="The broker's folder: topics, settings, log. One broker each."
+        "--data",
+        metavar="DIR",
+        help="The broker's folder: topics, settings, log. One broker each. By default `kafka` in"
+        " IBFLOW_DATA_DIR.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
@@ -45,14 +48,22 @@ HeapMb = Annotated[
     int, typer.Option("--heap-mb", min=HEAP_MB_MIN, help="Memory of the broker's Java heap, in MB.")
 ]
 
-DATA_DEFAULT = Path(".ibflow/kafka")
+
+def _folder(data: Path | None) -> Path:
+    """The folder asked for, else that of the settings."""
+    if data is not None:
+        return data
+    from schemas.settings import Settings
+
+    return Settings().kafka_dir
 
 
 @app.command()
-def start(*, data: Data = DATA_DEFAULT, port: Port = 0, heap_mb: HeapMb = 768, as_json: Json = False) -> None:
+def start(*, data: Data = None, port: Port = 0, heap_mb: HeapMb = 768, as_json: Json = False) -> None:
     """Start Kafka in the background and wait until it answers; if it runs already, say where."""
     from infra.local_kafka.local import LocalKafka
 
+    data = _folder(data)
     with _unavailable_exits(as_json=as_json):
         kafka = LocalKafka(heap_mb=heap_mb).start(data, port)
     sentence = f"Kafka runs at {kafka.bootstrap_servers} (pid {kafka.pid}, data in {data})"
@@ -60,10 +71,14 @@ def start(*, data: Data = DATA_DEFAULT, port: Port = 0, heap_mb: HeapMb = 768, a
 
 
 @app.command()
-def stop(*, data: Data = DATA_DEFAULT, as_json: Json = False) -> None:
+def stop(*, data: Data = None, as_json: Json = False, yes: Yes = False) -> None:
     """Stop Kafka cleanly; topics and offsets stay for the next start."""
     from infra.local_kafka.local import LocalKafka
+    from infra.processes.owner import owner_of
 
+    data = _folder(data)
+    if owner := owner_of(data.parent):
+        confirm(f"the ibflow of process {owner} works with this Kafka, which would stop", yes=yes)
     with _unavailable_exits(as_json=as_json):
         stopped = LocalKafka().stop(data)
     sentence = "Kafka stopped" if stopped else f"No Kafka was running in {data}"
@@ -71,16 +86,16 @@ def stop(*, data: Data = DATA_DEFAULT, as_json: Json = False) -> None:
 
 
 @app.command()
-def status(*, data: Data = DATA_DEFAULT, as_json: Json = False) -> None:
-    """Say whether Kafka runs, and where; exit with 1 if it does not."""
+def status(*, data: Data = None, as_json: Json = False) -> None:
+    """Say whether Kafka runs, and where; exit with 4 if it does not."""
     from infra.local_kafka.local import LocalKafka
 
-    local = LocalKafka()
+    data, local = _folder(data), LocalKafka()
     kafka = local.status(data)
     if kafka is None:
         sentence = f"No Kafka is running in {data}; `ibflow kafka start` starts one"
         _say({"running": False}, sentence, as_json=as_json)
-        raise typer.Exit(ExitCode.BROKEN)
+        raise typer.Exit(ExitCode.UNAVAILABLE)
     answers = local.answers(data)
     how = "runs" if answers else "lives but does not answer yet"
     sentence = f"Kafka {how} at {kafka.bootstrap_servers} (pid {kafka.pid}, log {kafka.log_file})"

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from infra.cli.console import DAILY, ExitCode, Json, Workers, err, mendable_errors, out, print_json
+from infra.cli.console import (
+    DAILY,
+    ExitCode,
+    Json,
+    Workers,
+    Yes,
+    confirm_overwrite,
+    err,
+    mendable_errors,
+    out,
+    print_json,
+)
 
 app = typer.Typer()
 
@@ -18,11 +29,14 @@ def statement(
     period: Annotated[str, typer.Argument(help="Such as 2026-09.")],
     output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="File to write.")],
     currency: Annotated[str, typer.Option(help="Needed where the IB has several.")] = "",
+    *,
+    yes: Yes = False,
 ) -> None:
     """Write an IB's statement with all of its transfers, for the IB to check by itself."""
     from infra.verify.statement_file import write_statement
     from schemas.settings import Settings
 
+    confirm_overwrite(output, yes=yes)
     with mendable_errors():
         out.print(write_statement(Settings(), ib_id, period, currency, output))
 

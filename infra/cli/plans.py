@@ -9,7 +9,9 @@ from infra.cli.console import (
     DAILY,
     ExitCode,
     Json,
+    Yes,
     complain,
+    confirm,
     err,
     mendable_errors,
     out,
@@ -119,16 +121,24 @@ def diff(
 
 
 @app.command("publish")
-def publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+def publish(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)], *, yes: Yes = False
+) -> None:
     """Lint and test a folder of terms, then publish it to the books; nothing unless all is well.
 
     Traps that `lint` tells are refused too, unless the plan accepts each by its name with the reason.
+    The first publication of a folder with `broker:` in its broker.yaml names the log: from then on it takes
+    no terms and no deals of another broker.
     """
     from infra.plans import suite
     from schemas.settings import Settings
 
+    def to_name(broker: str) -> None:
+        told = f"the terms that are there have no broker's name; from now on they would be those of {broker}"
+        confirm(told, yes=yes)
+
     with mendable_errors():
-        passed, published = suite.publish(folder, Settings())
+        passed, published = suite.publish(folder, Settings(), to_name)
     out.print(f"{passed} cases passed; published {published} records")
 
 

@@ -62,6 +62,7 @@ def poll(
 def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: bool) -> "Counts":
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
+    from infra.connect.broker_name import check_broker
     from infra.connect.settings import prepared_kafka
     from infra.reconcile.poller_sweep import sweeper
     from infra.sources.live import interval_s, open_source
@@ -72,9 +73,11 @@ def _poll(name: str, terms: Path, stop: "threading.Event", since: str, *, once: 
     from schemas.settings import Settings
 
     settings, begin = Settings(), _moment(since)
-    server = server_of(load_terms(terms), name)
+    broker = load_terms(terms)
+    server = server_of(broker, name)
     source = open_source(server)
     kafka = prepared_kafka(settings)
+    check_broker(kafka, broker.name)
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=err) as bar:
         task = bar.add_task(f"reading {escape(name)}", total=None)
         polling = Polling(

@@ -14,6 +14,8 @@ from infra.cli.console import (
     ExitCode,
     Json,
     TermsDir,
+    Yes,
+    confirm,
     err,
     mendable_errors,
     out,
@@ -24,6 +26,8 @@ from infra.cli.console import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from infra.reconcile.run import Swept
 
 app = typer.Typer()
 
@@ -56,6 +60,7 @@ def reconcile(
     accept_many: Annotated[
         bool, typer.Option("--accept-many", help="Take over changed deals however many they are.")
     ] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Compare a server's deals with the ledger, and ingest what is missing or changed.
@@ -64,19 +69,20 @@ def reconcile(
     deals that must not be taken over, rows that cannot be read, or any difference of a dry run.
     """
     from infra.reconcile.platform_deals import deals_of_file, deals_of_server
-    from infra.reconcile.report import counts_table, days_table, example_lines, to_json, verdict_line
     from infra.reconcile.run import ReconcileRequest, check_window, native_warnings
     from infra.reconcile.run import reconcile as run
-    from infra.show import show
     from infra.sources.live import open_source
     from infra.sources.profiles import server_of
     from ingest.terms.folder import load_terms
     from schemas.settings import Settings
 
+    if delete_extra and not dry_run:
+        confirm(f"deals of {server} that the source lacks would be taken back for good", yes=yes)
     with mendable_errors():
-        found_server = server_of(load_terms(terms), server)
+        found_server = server_of(broker := load_terms(terms), server)
         wanted = ReconcileRequest(
             server=found_server,
+            broker=broker.name,
             since=since.replace(tzinfo=UTC),
             until=until.replace(tzinfo=UTC),
             logins=tuple(sorted(set(login or ()))),
@@ -93,6 +99,15 @@ def reconcile(
         with _counting("comparing") as on_progress:
             swept = run(Settings(), wanted, truth, on_progress)
         swept.warnings += native_warnings(Settings(), wanted)
+    _print(swept, dry_run=dry_run, as_json=as_json)
+    if swept.record.unresolved:
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+def _print(swept: "Swept", *, dry_run: bool, as_json: bool) -> None:
+    from infra.reconcile.report import counts_table, days_table, example_lines, to_json, verdict_line
+    from infra.show import show
+
     if as_json:
         print_json(to_json(swept.record, swept.warnings, dry_run=dry_run))
     else:
@@ -102,8 +117,6 @@ def reconcile(
         for warning in swept.warnings:
             warn(warning)
         out.print(verdict_line(swept.record, dry_run=dry_run))
-    if swept.record.unresolved:
-        raise typer.Exit(ExitCode.BROKEN)
 
 
 @contextmanager

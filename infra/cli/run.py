@@ -14,15 +14,18 @@ app = typer.Typer()
 def demo(
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave it running until Ctrl-C.")] = False,
-    data: Annotated[Path, typer.Option(help="Folder to work in; emptied first.")] = Path(".ibflow/demo"),
+    data: Annotated[Path, typer.Option(help="Folder to work in: a new one, or an earlier demo's.")] = Path(
+        ".ibflow/demo"
+    ),
 ) -> None:
-    """Run a synthetic broker through the whole pipeline and show who is owed what."""
+    """Run a synthetic broker through the whole pipeline and show who is owed what.
+
+    It uses nothing that the environment or a `.env` names, works only in a folder that it made, and
+    empties that first.
+    """
     from rich.console import Console
 
-    from infra.commands.demo import run
-    from schemas.settings import Settings
-
-    settings = Settings(data_dir=data, partitions=4, api_port=0)
+    from infra.commands.demo import demo_settings, run
 
     def wait() -> None:
         out.print("running until Ctrl-C …")
@@ -30,7 +33,7 @@ def demo(
             stop.wait()
 
     with mendable_errors():
-        report = run(Console(), settings, keep=wait if keep else None)
+        report = run(Console(), demo_settings(data), keep=wait if keep else None)
     if not report.holds:
         raise typer.Exit(ExitCode.BROKEN)
 

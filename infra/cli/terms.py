@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli import plans
-from infra.cli.console import DAILY, ExitCode, Json, mendable_errors, out, print_json, warn
+from infra.cli.console import DAILY, ExitCode, Json, Yes, mendable_errors, out, print_json, warn
 
 app = typer.Typer(
     name="terms",
@@ -44,9 +44,11 @@ def reference() -> None:
 
 
 @app.command("publish")
-def publish(folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)]) -> None:
+def publish(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False)], *, yes: Yes = False
+) -> None:
     """Check a folder of terms, run its plans' golden cases, and publish it; the same as `plans publish`."""
-    plans.publish(folder)
+    plans.publish(folder, yes=yes)
 
 
 @app.command("publish-rates")

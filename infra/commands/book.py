@@ -14,6 +14,7 @@ from rich.table import Table
 from infra.processes.progress import STAGE_TOPICS
 from infra.show import new_table
 from schemas.errors import Unavailable, Unusable
+from schemas.kafka import client_config
 from schemas.stops import (
     MAX_NAME_CHARS,
     MAX_REASON_CHARS,
@@ -148,14 +149,14 @@ def _operations(kafka: str) -> Operations:
 
 
 def _ends_and_commits(kafka: str) -> tuple[Mapping[Place, int], Mapping[Place, int]]:
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "ibflow"})
+    consumer = Consumer({**client_config(kafka), "group.id": "ibflow"})
     try:
         with _asked():
             metadata = consumer.list_topics(timeout=ASK_SECONDS)
             places = [(topic, n) for topic in STAGE_TOPICS for n in metadata.topics[topic].partitions]
             asked = [TopicPartition(*place) for place in places]
             committed = ask(lambda: consumer.committed(asked, timeout=ASK_SECONDS))
-            ends = log_ends(AdminClient({"bootstrap.servers": kafka, "log_level": 4}), places)
+            ends = log_ends(AdminClient({**client_config(kafka), "log_level": 4}), places)
     finally:
         consumer.close()
     return ends, {(tp.topic, tp.partition): max(tp.offset, 0) for tp in committed}

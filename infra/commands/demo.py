@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -19,6 +20,7 @@ from rich.text import Text
 from api.ledger import Ledger
 from api.views.explanation import explain_transfer
 from infra.commands.example import ENDED_PERIODS, Example
+from infra.local_kafka.local import LocalKafka
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
 from infra.show import new_table, show
@@ -26,14 +28,16 @@ from infra.sources.files import feed
 from infra.verify.invariants import Report, findings_table, verify
 from ingest.counts import Counts
 from ingest.publish.publisher import publish_terms
-from schemas.settings import Settings
+from schemas.errors import Unusable
+from schemas.settings import OwnSettings, Settings
+
+MARKER = ".ibflow-demo"
+MARKER_TEXT = "Made by `ibflow demo`; the next one empties this folder.\n"
 
 
 def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None) -> Report:
     """Start everything on an empty data folder, feed the example, show the result, stop."""
-    if settings.data_dir.exists():
-        Owner.take(settings.data_dir).leave()  # a demo that is kept runs on in its folder
-    shutil.rmtree(settings.data_dir, ignore_errors=True)
+    make_folder(settings.data_dir)
     example = Example.load()
     started = time.perf_counter()
     with _progress(console) as progress:
@@ -61,12 +65,40 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
         if keep is not None:
             url = stack.server.url
             console.print(f"portal  [link={url}]{url}[/]   api  {url}/docs")
+            console.print(f"ask it  ibflow --data-dir {settings.data_dir} verify", highlight=False)
             keep()
         else:
             console.print("[dim]`ibflow demo --keep` leaves it running, with its portal[/]")
     finally:
         stack.stop()
     return report
+
+
+def demo_settings(data_dir: Path) -> Settings:
+    """A demo's own: no Kafka, ClickHouse, receiver or token that the environment names is used."""
+    return OwnSettings(data_dir=data_dir, partitions=4, api_port=0)
+
+
+def make_folder(folder: Path) -> None:
+    """Empty the folder of an earlier demo, or make one; raise `Unusable` for any that no demo made."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise Unusable(f"{folder} is not a folder; a demo works in a folder of its own")
+    if folder.exists() and any(folder.iterdir()):
+        marker = folder / MARKER
+        if marker.is_symlink() or not marker.is_file():
+            raise Unusable(
+                f"{folder.absolute()} was not made by `ibflow demo` (it has no file {MARKER}) and is left "
+                "alone; name one that does not exist yet with --data, or remove this one yourself"
+            )
+        Owner.take(folder).leave()  # a demo that is kept runs on in its folder
+        LocalKafka().stop(folder / "kafka")  # of one that was killed
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != marker:
+                path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text(MARKER_TEXT, encoding="utf-8")
 
 
 def _progress(console: Console) -> Progress:
@@ -83,7 +115,7 @@ def _feed(progress: Progress, stack: Stack, example: Example) -> tuple[Counts, f
     """Terms, the exports, what comes late, the ends of the months; each waits for the one before."""
     counts = Counts()
     with _step(progress, "publishing terms"):
-        publish_terms(example.broker.records, stack.kafka)
+        publish_terms(example.broker.records, stack.kafka, example.broker.name)
     started = time.perf_counter()
     with _step(progress, "reading exports") as advance:
         feed(example.inputs, stack.kafka, counts, lambda done: advance(done, None))

@@ -5,16 +5,15 @@ application answers in this process, and a command has one way to ask.
 """
 
 import asyncio
-from http import HTTPStatus
 
 import httpx
 from clickhouse_connect.driver.exceptions import Error
 
 from api.app import create_app
 from api.ledger import Ledger
-from infra.connect.running_server import running_url
+from infra.connect.ledger_at import Server, check_answer, find_server, token_of
 from infra.connect.settings import clickhouse_client, connect
-from schemas.errors import Unavailable, Unusable
+from schemas.errors import Unavailable
 from schemas.settings import Settings
 
 ASK_SECONDS = 600.0
@@ -23,25 +22,14 @@ HERE = "http://127.0.0.1"
 
 def ask(settings: Settings, path: str, **wanted: str) -> httpx.Response:
     """GET a route; what the API refuses is `Unusable` in its own words."""
-    token = settings.token
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     given = {name: value for name, value in wanted.items() if value}
-    url = None if settings.clickhouse else running_url(settings)
-    if url is None:
-        answer = _ask_here(settings, path, given, headers)
-    else:
-        answer = _ask_server(f"{url}{path}", given, headers)
-    if answer.status_code >= HTTPStatus.BAD_REQUEST:
-        failure = Unavailable if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else Unusable
-        raise failure(refusal_of(answer))
-    return answer
-
-
-def _ask_server(url: str, given: dict[str, str], headers: dict[str, str]) -> httpx.Response:
-    try:
-        return httpx.get(url, params=given, headers=headers, timeout=ASK_SECONDS)
-    except httpx.HTTPError as error:
-        raise Unavailable(f"the server did not answer {url}: {error}") from None
+    server = find_server(settings)
+    if server is not None:
+        with server.open(ASK_SECONDS) as http:
+            return server.check(http.get(path, params=given))
+    here = Server(HERE, token_of(settings))
+    answer = _ask_here(settings, path, given, here.headers)
+    return check_answer(answer, f"the ledger in {settings.data_dir.absolute()}", has_token=bool(here.token))
 
 
 def _ask_here(
@@ -64,11 +52,3 @@ async def _get(
     transport = httpx.ASGITransport(create_app(ledger, settings))
     async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
         return await client.get(path, params=given, headers=headers)
-
-
-def refusal_of(answer: httpx.Response) -> str:
-    """What the API says is wrong, in its own words."""
-    try:
-        return str(answer.json()["detail"])
-    except (ValueError, KeyError):
-        return f"{answer.url} answered {answer.status_code}"

@@ -1,5 +1,8 @@
 """From settings to the things a process stands on: Kafka, its topics, ClickHouse."""
 
+from pathlib import Path
+from urllib.parse import urlsplit
+
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
@@ -12,11 +15,13 @@ from infra.local_kafka.local import LocalKafka
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 
+TLS_SCHEMES = ("clickhouses", "https")
+
 
 def kafka_servers(settings: Settings) -> str:
     """The bootstrap servers: those of the settings, or the local broker, which must be running."""
     if settings.kafka:
-        return settings.kafka
+        return settings.kafka_address()
     running = LocalKafka().status(settings.kafka_dir)
     if running is None:
         raise KafkaUnavailable(
@@ -37,9 +42,10 @@ def prepare_topics(settings: Settings, kafka: str) -> dict[str, int]:
     """Create the topics that are missing; every topic's partitions."""
     try:
         return ensure_topics(kafka, settings.partitions, settings.replication)
-    except KafkaException as error:
+    except (KafkaException, TimeoutError) as error:
+        reason = error.args[0].str() if isinstance(error, KafkaException) else "it creates no topics in time"
         raise KafkaUnavailable(
-            f"the Kafka at {kafka} cannot be used: {error.args[0].str()}; IBFLOW_KAFKA says which it is"
+            f"the Kafka at {kafka} cannot be used: {reason}; IBFLOW_KAFKA says which it is"
         ) from None
 
 
@@ -54,9 +60,18 @@ def connect(settings: Settings) -> Client:
     """A client for one thread; migrations are not looked at."""
     try:
         if settings.clickhouse:
-            return clickhouse_connect.get_client(dsn=settings.clickhouse, autogenerate_session_id=False)
-        settings.chdb_dir.mkdir(parents=True, exist_ok=True)
+            return dsn_client(settings.clickhouse, settings.clickhouse_ca)
+        settings.chdb_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return clickhouse_connect.get_client(interface="chdb", path=str(settings.chdb_dir))
     except Error as error:
         where = "the one of IBFLOW_CLICKHOUSE" if settings.clickhouse else f"the one in {settings.chdb_dir}"
         raise Unavailable(f"ClickHouse, {where}, cannot be opened: {str(error).splitlines()[0]}") from None
+
+
+def dsn_client(dsn: str, ca_file: Path | None) -> Client:
+    """A client of a ClickHouse server; with TLS, its certificate and name are checked."""
+    has_tls = urlsplit(dsn).scheme in TLS_SCHEMES
+    ca_cert = str(ca_file) if ca_file is not None and has_tls else None
+    return clickhouse_connect.get_client(
+        dsn=dsn, autogenerate_session_id=False, secure=has_tls, ca_cert=ca_cert
+    )

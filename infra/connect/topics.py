@@ -3,6 +3,7 @@
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # it is exported
 
+from schemas.kafka import client_config
 from schemas.topics import MAX_MESSAGE_BYTES, TOPICS
 
 DELIVERY_SECONDS = 30
@@ -24,7 +25,7 @@ def ensure_topics(kafka: str, partitions: int, replication: int) -> dict[str, in
 
     An existing topic keeps its partitions: changing them would move keys away from their state.
     """
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_config(kafka))
     existing = partition_counts(kafka)
     wanted = []
     for topic in TOPICS:
@@ -46,5 +47,5 @@ def ensure_topics(kafka: str, partitions: int, replication: int) -> dict[str, in
 
 def partition_counts(kafka: str) -> dict[str, int]:
     """Every topic's partitions."""
-    metadata = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=DELIVERY_SECONDS)
+    metadata = AdminClient(client_config(kafka)).list_topics(timeout=DELIVERY_SECONDS)
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}

@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 from infra.local_kafka.errors import KafkaUnavailable
 from infra.local_kafka.jars import write_whole
 from infra.local_kafka.ports import HOST
+from schemas.kafka import KafkaAddress, SignIn, client_config
 
 SERVER_PROPERTIES = "server.properties"
 LOG = "kafka.log"
@@ -47,6 +48,8 @@ JVM_OPTIONS = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
 )
+PRIVATE_UMASK = 0o077
+"""Its files hold every deal: they are their owner's alone, whoever starts it."""
 FORMAT_JVM_OPTIONS = ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
@@ -149,7 +152,13 @@ def format_once(data_dir: Path, java: Path, classpath: str) -> None:
     ]
     try:
         done = subprocess.run(  # noqa: S603  # the Java and the jars found above
-            command, cwd=data_dir, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False
+            command,
+            cwd=data_dir,
+            capture_output=True,
+            text=True,
+            timeout=FORMAT_TIMEOUT_S,
+            check=False,
+            umask=PRIVATE_UMASK,
         )
     except subprocess.TimeoutExpired as error:
         message = f"formatting {data_dir} took over {FORMAT_TIMEOUT_S} s: is its disk slow?"
@@ -173,6 +182,7 @@ def launch(data_dir: Path, java: Path, classpath: str, heap_mb: int) -> tuple[in
         timeout=LAUNCH_TIMEOUT_S,
         check=True,
         start_new_session=True,
+        umask=PRIVATE_UMASK,
     )
     pid = int(shell.stdout)
     try:
@@ -187,13 +197,13 @@ def _put_log_aside(log: Path) -> None:
         log.replace(log.with_name(log.name + ".1"))
 
 
-def await_answer(data_dir: Path, state: BrokerState, timeout_s: float) -> None:
+def await_answer(data_dir: Path, state: BrokerState, timeout_s: float, sign_in: SignIn | None = None) -> None:
     """Wait until the broker answers, or say why it does not."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if not state.is_alive():
             raise _death(data_dir)
-        if answers(state, timeout_s=2.0):
+        if answers(state, timeout_s=2.0, sign_in=sign_in):
             return
         time.sleep(POLL_S)
     raise KafkaUnavailable(
@@ -203,12 +213,13 @@ def await_answer(data_dir: Path, state: BrokerState, timeout_s: float) -> None:
     )
 
 
-def answers(state: BrokerState, timeout_s: float) -> bool:
+def answers(state: BrokerState, timeout_s: float, sign_in: SignIn | None = None) -> bool:
     """Tell whether a client gets an answer within the bound."""
     try:
+        address = KafkaAddress(state.bootstrap_servers, sign_in or SignIn())
         # First by hand: a refused connection costs a client of librdkafka far longer, and lines on stderr.
         socket.create_connection((HOST, state.port), timeout_s).close()
-        client = AdminClient({"bootstrap.servers": state.bootstrap_servers, "log_level": 0})
+        client = AdminClient({**client_config(address), "log_level": 0})
         return bool(client.list_topics(timeout=timeout_s).brokers)
     except (OSError, KafkaException):
         return False

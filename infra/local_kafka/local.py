@@ -12,6 +12,7 @@ from infra.local_kafka.errors import disk_errors_named
 from infra.local_kafka.java import find_java, first_suitable
 from infra.local_kafka.locks import exclusive
 from infra.local_kafka.ports import asked_port, auto_port
+from schemas.kafka import SignIn
 
 DATA_ADVICE = "Free space there, or choose another folder with --data"
 
@@ -41,6 +42,8 @@ class LocalKafka:
     cache_dir: Path = field(default_factory=jars.default_cache_dir)
     java: Path | None = None
     extra_properties: Mapping[str, str] = field(default_factory=dict)
+    sign_in: SignIn | None = None
+    """Who asks whether it answers, if the properties have it ask for a name."""
 
     def start(self, data_dir: Path | str, port: int = 0) -> RunningKafka:
         """Start the folder's broker, or return the one that runs; return when it answers.
@@ -53,7 +56,7 @@ class LocalKafka:
             state = broker.load_state(data_dir)
             if state is None or not state.is_alive():
                 return _to_running(data_dir, self._start(data_dir, port, state))
-            broker.await_answer(data_dir, state, self.start_timeout_s)
+            broker.await_answer(data_dir, state, self.start_timeout_s, self.sign_in)
             return _to_running(data_dir, state)
 
     def stop(self, data_dir: Path | str) -> bool:
@@ -86,7 +89,7 @@ class LocalKafka:
     def answers(self, data_dir: Path | str, timeout_s: float = 2.0) -> bool:
         """Tell whether the folder's broker lives and answers a client within the bound."""
         state = broker.load_state(Path(data_dir).absolute())
-        return state is not None and state.is_alive() and broker.answers(state, timeout_s)
+        return state is not None and state.is_alive() and broker.answers(state, timeout_s, self.sign_in)
 
     @contextmanager
     def running(self, data_dir: Path | str, port: int = 0) -> Iterator[RunningKafka]:
@@ -119,7 +122,7 @@ class LocalKafka:
 
     def _await_first_answer(self, data_dir: Path, state: BrokerState) -> None:
         try:
-            broker.await_answer(data_dir, state, self.start_timeout_s)
+            broker.await_answer(data_dir, state, self.start_timeout_s, self.sign_in)
         except BaseException:
             # Also on Ctrl-C: whoever gave up waiting does not expect a broker to appear later.
             broker.end(state, wait_s_max=2.0)
@@ -128,7 +131,7 @@ class LocalKafka:
     @contextmanager
     def _alone(self, data_dir: Path) -> Iterator[None]:
         with disk_errors_named(data_dir, DATA_ADVICE):
-            data_dir.mkdir(parents=True, exist_ok=True)
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with exclusive(data_dir / "lock", self.start_timeout_s + self.stop_timeout_s):
                 yield
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from commission.terms.plans import PlanDefined
+from infra.connect.broker_name import broker_of_log, check_broker
 from infra.connect.settings import prepared_kafka
 from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import CaseResult, run_file
@@ -186,11 +187,11 @@ def results_json(results: Sequence[CaseResult]) -> list[dict[str, Any]]:
     ]
 
 
-def publish(folder: Path, settings: Settings) -> tuple[int, int]:
+def publish(folder: Path, settings: Settings, to_name: Callable[[str], None]) -> tuple[int, int]:
     """Lint and test the folder, then publish its terms; how many cases passed, how many records went.
 
     Nothing is published unless everything passed and every trap is accepted by its name: a plan in the
-    books counts from its `since` on.
+    books counts from its `since` on. `to_name` is asked before terms that have no broker's name get one.
     """
     if not is_terms_folder(folder):
         told = f"{folder} has no {MARKER}; publish a folder of terms, such as examples/broker/terms"
@@ -203,7 +204,11 @@ def publish(folder: Path, settings: Settings) -> tuple[int, int]:
         raise NotPublishable("\n".join((*failures, told)))
     refuse_traps(broker.warnings, files)
     kafka = prepared_kafka(settings)
-    publish_terms(broker.records, kafka)
+    if broker.name and broker_of_log(kafka) == "":
+        to_name(broker.name)
+    else:
+        check_broker(kafka, broker.name)
+    publish_terms(broker.records, kafka, broker.name)
     return len(results), len(broker.records)
 
 

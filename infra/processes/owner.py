@@ -1,6 +1,7 @@
 """One process at a time owns a data folder: its workers, its server, its embedded database."""
 
 import fcntl
+import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from schemas.errors import Unavailable
+
+log = logging.getLogger("ibflow.processes")
 
 LOCK = "owner.lock"
 
@@ -22,8 +25,8 @@ class Owner:
     def take(cls, data_dir: Path) -> Self:
         """Become the owner, making the folder; raise `Unavailable`, naming who is."""
         try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise Unavailable(
                 f"the data folder {data_dir.absolute()} cannot be written: {error.strerror}; "
@@ -38,6 +41,11 @@ class Owner:
                 f"another ibflow{f' (process {pid})' if pid else ''} runs in {data_dir.absolute()}; "
                 "end that one, or give this one a folder of its own with IBFLOW_DATA_DIR"
             ) from None
+        if data_dir.stat().st_mode & 0o077:
+            # It is not closed here: a folder named by mistake may be everybody's, such as /tmp.
+            log.warning(
+                "others can look into the data folder %s; close it with `chmod 700 %s`", data_dir, data_dir
+            )
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         return cls(descriptor)
@@ -46,3 +54,18 @@ class Owner:
         """Let others in."""
         with suppress(OSError):  # left before
             os.close(self.descriptor)
+
+
+def owner_of(data_dir: Path) -> str:
+    """The process that owns a folder; "" if none does. Nothing is made or written."""
+    try:
+        descriptor = os.open(data_dir / LOCK, os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(descriptor)
+    return ""

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from infra.processes.progress import GROUP
 from schemas.errors import Unavailable
+from schemas.kafka import client_config
 from schemas.topics import ACCOUNT_BOOK
 
 POLL_SECONDS = 0.1
@@ -28,7 +29,7 @@ def probe(
     """
     offset = _send(kafka)
     deadline = time.monotonic() + timeout_s
-    workers = Consumer({"bootstrap.servers": kafka, "group.id": GROUP})
+    workers = Consumer({**client_config(kafka), "group.id": GROUP})
     try:
         while not stop.wait(POLL_SECONDS):
             check()
@@ -61,7 +62,7 @@ def _send(kafka: str) -> int:
         if error is None:
             places.append(message.offset() or 0)
 
-    producer = Producer({"bootstrap.servers": kafka, "acks": "all", "enable.idempotence": True})
+    producer = Producer({**client_config(kafka), "acks": "all", "enable.idempotence": True})
     producer.produce(ACCOUNT_BOOK, b"", partition=PARTITION, on_delivery=sent)
     producer.flush(SEND_SECONDS)
     if not places:

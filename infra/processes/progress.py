@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import Unavailable
+from schemas.kafka import client_config
 from schemas.topics import TOPICS
 from streams.broker import log_ends
 
@@ -34,8 +35,8 @@ class Watch:
     """Compares the ends of the topics with the worker's commits and the sink's positions."""
 
     def __init__(self, kafka: str) -> None:
-        self._workers = Consumer({"bootstrap.servers": kafka, "group.id": GROUP})
-        self._admin = AdminClient({"bootstrap.servers": kafka})
+        self._workers = Consumer({**client_config(kafka), "group.id": GROUP})
+        self._admin = AdminClient(client_config(kafka))
         metadata = self._workers.list_topics(timeout=30)
         self._places = [
             (topic.name, partition)

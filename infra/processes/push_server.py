@@ -7,8 +7,9 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.openapi import describe
+from infra.connect.broker_name import check_broker
 from infra.connect.http_thread import HttpThread
-from infra.connect.ports import listen
+from infra.connect.ports import listen, url_at
 from infra.gc_tuning import collect_rarely
 from infra.sources.profiles import profile_of
 from ingest.publish.request_publisher import RequestPublisher
@@ -32,8 +33,9 @@ def open_desk(settings: Settings, kafka: str) -> Desk | None:
             "IBFLOW_BRIDGES_FILE is set, but not IBFLOW_TERMS_DIR: the folder of terms whose broker.yaml "
             "tells the clocks of the bridges' servers"
         )
-    servers = load_terms(settings.terms_dir).servers
-    profiles = {name: profile_of(server) for name, server in servers.items()}
+    broker = load_terms(settings.terms_dir)
+    check_broker(kafka, broker.name)
+    profiles = {name: profile_of(server) for name, server in broker.servers.items()}
     return Desk(Senders.read(settings.bridges_file, profiles), RequestPublisher(kafka))
 
 
@@ -61,7 +63,7 @@ def receive(settings: Settings, kafka: str, stop: threading.Event, on_ready: Cal
         listener = listen(settings.push_host, settings.push_port, "IBFLOW_PUSH_PORT")
         http = HttpThread(app, "push endpoint", keep_alive_s=KEEP_ALIVE_S)
         http.start(listener)
-        on_ready(f"http://{settings.push_host}:{listener.getsockname()[1]}")
+        on_ready(url_at(settings.push_host, listener.getsockname()[1]))
         while http.is_alive() and not stop.wait(WATCH_S):
             pass
         http.stop(within_s=None)

@@ -13,8 +13,9 @@ from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive.http import add_archive
+from infra.connect.broker_name import check_data_folder
 from infra.connect.http_thread import HttpThread
-from infra.connect.ports import listen
+from infra.connect.ports import listen, url_at
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
@@ -36,6 +37,7 @@ class ApiServer:
         """`owner` is the caller's lock of the data folder; without one the server takes it."""
         check_exposure(settings)
         self._owner = Owner.take(settings.data_dir) if owner is None else None
+        check_data_folder(settings, kafka)
         collect_rarely()
         self._settings = settings
         self._connect: Callable[[], Client] = lambda: connect(settings)
@@ -60,7 +62,7 @@ class ApiServer:
 
     def _start_api(self) -> None:
         listener = listen(self._settings.api_host, self._settings.api_port)
-        self.url = f"http://{self._settings.api_host}:{listener.getsockname()[1]}"
+        self.url = url_at(self._settings.api_host, listener.getsockname()[1])
         self._api.start(listener)
         note_running(self._settings, self.url)
 

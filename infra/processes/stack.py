@@ -57,9 +57,9 @@ class Stack:
         self._owner = Owner.take(self.settings.data_dir)
         # Not beside the database's opening: importing chDB changes the working folder of the whole process
         # for a moment, and a Kafka started then has its data inside the package.
-        self.kafka = self.settings.kafka or self._start_kafka()
+        self.kafka = self.settings.kafka_address() if self.settings.kafka else self._start_kafka()
         prepare_topics(self.settings, self.kafka)
-        environment = {"IBFLOW_KAFKA": self.kafka, "IBFLOW_DATA_DIR": str(self.settings.data_dir)}
+        environment = {**self.settings.for_worker(), "IBFLOW_KAFKA": str(self.kafka)}
         for number in range(1, self.workers + 1):
             name = f"worker-{number}"
             log_file = self.settings.data_dir / f"{name}.log"

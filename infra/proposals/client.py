@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
 from clickhouse_connect.driver.exceptions import Error
 
 from api.operators import LOCAL, Operator, Operators
-from infra.connect.api import refusal_of
-from infra.connect.running_server import running_url
+from infra.connect.ledger_at import Server, find_server, token_of
 from infra.proposals.desk import ProposalDesk, open_desk
 from schemas.errors import Unavailable, Unusable
 from schemas.proposals import PROPOSALS, Proposal, ProposalRequest
@@ -22,9 +20,8 @@ SECONDS = 3_600.0
 class RemoteDesk:
     """The desk of a running server; it knows by the token who asks."""
 
-    def __init__(self, url: str, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=SECONDS)
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     def create(self, wanted: ProposalRequest) -> Proposal:
         """Compute and keep one."""
@@ -43,19 +40,14 @@ class RemoteDesk:
         return self._decide(f"/{proposal_id}/{verb}", {"note": note} if verb == "reject" else {})
 
     def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
+        """Each question has a connection of its own."""
 
     def _decide(self, path: str, body: dict[str, Any]) -> Proposal:
         return Proposal.model_validate(self._ask("POST", path, json=body))
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
-        answer = self._http.request(method, f"/v1/proposals{path}", **options)
-        if answer.status_code >= 500:
-            raise Unavailable(refusal_of(answer))
-        if answer.is_error:
-            raise Unusable(refusal_of(answer))
-        return answer.json()
+        with self._server.open(SECONDS) as http:
+            return self._server.check(http.request(method, f"/v1/proposals{path}", **options)).json()
 
 
 class LocalDesk:
@@ -100,10 +92,10 @@ def desk_of(settings: Settings) -> Iterator[RemoteDesk | LocalDesk]:
 
 
 def _open(settings: Settings) -> RemoteDesk | LocalDesk:
-    token = settings.operator_token.get_secret_value()
-    url = running_url(settings)
-    if url is not None:
-        return RemoteDesk(url, token)
+    server = find_server(settings)
+    if server is not None:
+        return RemoteDesk(server)
+    token = token_of(settings)
     operators = Operators.from_settings(settings)
     by = operators.of_token(token)
     if by is None and token:

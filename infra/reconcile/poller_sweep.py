@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from infra.connect.running_server import running_url
+from infra.connect.ledger_at import server_url
 from infra.reconcile.platform_deals import deals_of_server
 from infra.reconcile.run import ReconcileRequest, reconcile
 from ingest.sources import LiveSource
@@ -22,7 +22,7 @@ def sweeper(
 
     def sweep(since: datetime, until: datetime) -> None:
         try:
-            if not settings.clickhouse and running_url(settings) is None:
+            if not settings.clickhouse and server_url(settings) is None:
                 return  # an embedded database is its server's: it is not opened for this
             found = reconcile(
                 settings, ReconcileRequest(server, since, until), deals_of_server(source, ())

@@ -17,6 +17,7 @@ from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.held_deals import Holdings
 from infra.archive.open import open_history
 from infra.connect.api import ask
+from infra.connect.broker_name import check_broker
 from infra.connect.settings import prepared_kafka
 from infra.connect.topics import partition_counts
 from infra.reconcile.platform_deals import Source
@@ -25,6 +26,7 @@ from ingest.live.comparison import Findings, sweep, tombstone
 from ingest.publish.publisher import publish, publish_reconciliation
 from ingest.terms.servers import BrokerServer
 from schemas.errors import Unavailable, Unusable
+from schemas.kafka import client_config
 from schemas.reconciliations import Reconciliation
 from schemas.settings import Settings
 from schemas.topics import ACCOUNT_BOOK
@@ -46,6 +48,8 @@ class ReconcileRequest:
     dry_run: bool = False
     delete_extra: bool = False
     accept_many: bool = False
+    broker: str | None = None
+    """Whose terms name the server, if that is to be compared with the log."""
 
 
 @dataclass(slots=True)
@@ -65,6 +69,8 @@ def reconcile(
 ) -> Swept:
     """Sweep a window; publish what is missing or differs, and what was found, unless it is a dry run."""
     kafka = prepared_kafka(settings)
+    if wanted.broker is not None:
+        check_broker(kafka, wanted.broker)
     with opened(settings, wanted.server.server, source.logins) as (log, holdings):
         await_stored(kafka, log)
         return sweep_window(kafka, wanted, source, holdings, on_progress)
@@ -81,7 +87,7 @@ def opened(settings: Settings, server: str, logins: tuple[int, ...]) -> Iterator
 def await_stored(kafka: str, log: ArchiveLog) -> None:
     """Wait until every deal that was published is in the archive; raise `Unavailable` if it takes long."""
     partitions = range(partition_counts(kafka)[ACCOUNT_BOOK])
-    admin = AdminClient({"bootstrap.servers": kafka})
+    admin = AdminClient(client_config(kafka))
     ends = log_ends(admin, [(ACCOUNT_BOOK, number) for number in partitions])
     deadline = time.monotonic() + STORE_SECONDS
     while behind := sum(max(end - log.end(*place), 0) for place, end in ends.items()):

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-import httpx
 from clickhouse_connect.driver.exceptions import Error
 
 from infra.archive.open import open_history
-from infra.connect.running_server import running_url
+from infra.connect.ledger_at import Server, empty_ledger, find_server
 from infra.connect.settings import clickhouse_client
 from infra.replay.compare import replay
 from infra.replay.pool import Bar, no_bar
@@ -24,13 +23,17 @@ def fetch_report(
 
     `deep` folds every book again, in processes of their own, however large the ledger is.
     """
-    folded: Finding | None = None
+    server, folded = find_server(settings), None
     if deep:
         with open_history(settings, from_kafka=False) as (where, source):
             folded = same_books(replay(where, source, workers=workers, bar=bar))
-    url = None if settings.clickhouse else running_url(settings)
-    if url is not None:
-        return _with(_ask(url, settings, folds=folded is None), folded)
+    report = _ask(server, folds=folded is None) if server is not None else _measure(settings, folded)
+    if report.is_empty:
+        raise empty_ledger(settings)
+    return _with(report, folded)
+
+
+def _measure(settings: Settings, folded: Finding | None) -> Report:
     try:
         client = clickhouse_client(settings)
     except Error as error:
@@ -48,11 +51,8 @@ def _with(report: Report, folded: Finding | None) -> Report:
     return replace(report, findings=findings)
 
 
-def _ask(url: str, settings: Settings, *, folds: bool) -> Report:
-    token = settings.token
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    parameters = {"folds": str(folds).lower()}
-    answer = httpx.get(f"{url}/v1/verify", params=parameters, headers=headers, timeout=VERIFY_SECONDS)
-    told = answer.raise_for_status().json()
+def _ask(server: Server, *, folds: bool) -> Report:
+    with server.open(VERIFY_SECONDS) as http:
+        told = server.check(http.get("/v1/verify", params={"folds": str(folds).lower()})).json()
     findings = tuple(Finding(**finding) for finding in told["findings"])
-    return Report(findings, told["ledger_hash"], tuple(told.get("warnings", ())))
+    return Report(findings, told["ledger_hash"], tuple(told.get("warnings", ())), told["rows"])

@@ -44,6 +44,13 @@ class Report:
     ledger_hash: str
     warnings: tuple[str, ...] = ()
     """What no invariant says and a person should know: the deals themselves may not be all there."""
+    rows: int = 0
+    """Deals, transfers and dead letters that were there to be checked."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was there: then nothing holds, and nothing is broken."""
+        return not self.rows
 
     @property
     def holds(self) -> bool:
@@ -69,7 +76,15 @@ def verify(client: Client, *, folded: Finding | None = None) -> Report:
     )
     first = _same_book_same_ledger(client) if folded is None else folded
     findings = (first, *(check(client) for check in checks))
-    return Report(findings, stored, tuple(_warnings(Ledger(lambda: client))))
+    return Report(findings, stored, tuple(_warnings(Ledger(lambda: client))), _rows(client))
+
+
+def _rows(client: Client) -> int:
+    sql = """
+        SELECT (SELECT count() FROM deals) + (SELECT count() FROM transfers)
+            + (SELECT count() FROM dead_letters)
+    """
+    return int(client.query(sql).result_rows[0][0])
 
 
 def _warnings(ledger: Ledger) -> Iterator[str]:

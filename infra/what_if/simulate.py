@@ -33,7 +33,7 @@ from infra.replay.pool import Bar, Pool, no_bar, report
 from infra.what_if.income import ZERO, DealIncomes, Income, convert
 from infra.what_if.result import Line, Move, WhatIf, Window
 from schemas import topics
-from schemas.errors import Unavailable
+from schemas.errors import Unusable
 from schemas.stops import Operations
 from schemas.wire import MAX_BATCH_RECORDS, batches, decode_batch, decode_lines, encode
 from streams.partition import Message
@@ -117,7 +117,7 @@ def what_if(
         counts = log.counts()
         clients, partners = (counts.get(stage.topic, 0) for stage in (CLIENTS, PARTNERS))
         if not clients:
-            raise Unavailable("there is no history yet: no client book has been written")
+            raise Unusable("there is no history yet: no client book has been written")
         wanted = _wanted(log, change)
         tasks = [Task(n, counts, wanted, window, currency, Path(folder)) for n in range(clients)]
         bar(0, sum(log.end(CLIENTS.topic, n) for n in range(clients)))

@@ -15,8 +15,17 @@ from ingest.items import Event, Item
 from ingest.sources import EncodedDeals
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.errors import Unavailable
+from schemas.kafka import client_config
 from schemas.reconciliations import RECONCILIATION, Reconciliation
-from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, RECONCILIATIONS, TERMS, partition_of
+from schemas.topics import (
+    ACCOUNT_BOOK,
+    BROKER_HEADER,
+    CLIENT_BOOK,
+    DEAD_LETTERS,
+    RECONCILIATIONS,
+    TERMS,
+    partition_of,
+)
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, batches, encode
 
 DELIVERY_TIMEOUT_MS = 60_000
@@ -106,15 +115,18 @@ class Publisher:
             raise
 
 
-def publish_terms(records: Iterable[TermsRecord], bootstrap: str) -> PublishReport:
-    """Send terms, in order, in one message if they fit, so that they become known together."""
+def publish_terms(records: Iterable[TermsRecord], bootstrap: str, broker: str = "") -> PublishReport:
+    """Send terms, in order, in one message if they fit, so that they become known together.
+
+    `broker` is the name of whose they are, which their log has from then on.
+    """
     outbox = _Outbox(bootstrap)
     lines = encode(records)
     try:
         for line in lines:
             _check_length(line)
         for message in batches(lines):
-            outbox.send(TERMS, 0, message, message.count(b"\n") + 1)
+            outbox.send(TERMS, 0, message, message.count(b"\n") + 1, broker)
         return outbox.finish()
     finally:
         outbox.abandon()
@@ -217,7 +229,7 @@ class _Outbox:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._producer = Producer({"bootstrap.servers": bootstrap, **CONFIG})
+        self._producer = Producer({**client_config(bootstrap), **CONFIG})
         self._batches: dict[tuple[str, int], _Batch] = {}
         self._buffered = 0
         self._partitions: dict[str, int] = {}
@@ -263,15 +275,16 @@ class _Outbox:
             for start in range(0, len(lines), TOGETHER_RECORDS):
                 self.add(ACCOUNT_BOOK, partition, *lines[start : start + TOGETHER_RECORDS])
 
-    def send(self, topic: str, partition: int, message: bytes, records: int) -> None:
+    def send(self, topic: str, partition: int, message: bytes, records: int, broker: str = "") -> None:
         """Hand one message to the producer, waiting while its queue is full."""
         self._count(topic)
+        named: dict[str, str | bytes | None] = {BROKER_HEADER: broker} if broker else {}
         deadline = time.monotonic() + FLUSH_TIMEOUT_S
         while True:
             self._check()
             try:
                 self._producer.produce(
-                    topic, message, partition=partition, on_delivery=self._delivered_or_not
+                    topic, message, partition=partition, headers=named, on_delivery=self._delivered_or_not
                 )
                 break
             except BufferError:

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from ingest.items import Item
 from ingest.publish.publisher import CONFIG, PublishFailed, partitions_of, topic_and_key
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
+from schemas.kafka import client_config
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
 from schemas.wire import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_RECORD_BYTES, encode
 
@@ -54,7 +55,7 @@ class RequestPublisher:
     def __init__(self, bootstrap: str, config: dict[str, Any] | None = None) -> None:
         self._bootstrap = bootstrap
         self._config = {
-            "bootstrap.servers": bootstrap,
+            **client_config(bootstrap),
             **CONFIG,
             "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
             "linger.ms": 0,  # a parcel is a batch already

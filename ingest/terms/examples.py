@@ -21,6 +21,7 @@ FILES = {
 # A week: {zone: UTC, period: week, from: 2026-W36, to: 2027-W35}; a day: {zone: UTC, period: day, from: 2026-09-01, to: 2027-08-31}
 # From the 26th: {zone: UTC, period: month, from: 2026-08-26, to: 2027-07-26}; twice a month: {zone: UTC, period: half_month, from: 2026-09-H1, to: 2027-08-H2}
 calendar: {zone: Europe/Nicosia, period: month, from: 2026-08, to: 2027-12}
+broker: meridian-eu
 servers:
   mt5-live:
     platform: mt5
@@ -86,6 +87,26 @@ plans:
 """,
 }
 
+TOP: Told = {
+    "calendar": (
+        "a calendar",
+        "",
+        "{zone: UTC, period: month, from: 2026-08, to: 2027-12}",
+        "Of statements.",
+    ),
+    "servers": (
+        "servers by name",
+        "",
+        "{mt5-live: {platform: mt5, timezone: UTC}}",
+        "Every server deals come from.",
+    ),
+    "broker": (
+        "small letters, digits, dashes",
+        "none",
+        "meridian-eu",
+        "Whose terms these are. Once published, the log takes no terms and no deals of another broker.",
+    ),
+}
 BROKER: Told = {
     "zone": ("an IANA zone", "", "Europe/Nicosia", "Days, and dates without a time, begin at its midnight."),
     "period": (

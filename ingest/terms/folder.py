@@ -53,13 +53,15 @@ class Broker:
     zone: tzinfo = UTC
     """Of the calendar: dates and times without a zone of their own are read in it."""
     warnings: tuple[Problem, ...] = ()
+    name: str = ""
+    """The broker's, so that nothing of another's goes onto its log; "" in folders of before."""
 
 
 def load_terms(folder: Path) -> Broker:
     """Read and check the folder; raise `InvalidTerms` with all errors, each with its file and line."""
     problems: list[Problem] = []
     pages = _open_pages(folder, problems)
-    servers, zone, found = _read_pages(pages)
+    name, servers, zone, found = _read_pages(pages)
     warnings = _stray_files(folder)
     # With a file missing, every reference into it would be reported as well: noise, not findings.
     if not problems:
@@ -71,7 +73,11 @@ def load_terms(folder: Path) -> Broker:
         raise InvalidTerms(sorted(set(problems), key=_by_file))
     records = tuple(r.record for r in found)
     return Broker(
-        servers=_with_symbols(servers, records), records=records, zone=zone, warnings=tuple(warnings)
+        name=name,
+        servers=_with_symbols(servers, records),
+        records=records,
+        zone=zone,
+        warnings=tuple(warnings),
     )
 
 
@@ -80,7 +86,7 @@ def zone_beside(path: Path) -> tzinfo | None:
     parents = (path.parent, path.parent.parent) if path.parent.name == PLANS_FOLDER else (path.parent,)
     for folder in parents:
         if (folder / "broker.yaml").is_file() and (page := open_page(folder / "broker.yaml", [])) is not None:
-            return read_broker(page)[1]
+            return read_broker(page)[2]
     return None
 
 
@@ -114,16 +120,16 @@ def _open_pages(folder: Path, problems: list[Problem]) -> list[tuple[str, Page]]
 
 def _read_pages(
     pages: list[tuple[str, Page]],
-) -> tuple[dict[str, BrokerServer], tzinfo, list[LocatedRecord]]:
+) -> tuple[str, dict[str, BrokerServer], tzinfo, list[LocatedRecord]]:
     """Everything the pages say, in the order to publish it: what is referred to comes first."""
-    servers: dict[str, BrokerServer] = {}
+    broker, servers = "", dict[str, BrokerServer]()
     found: list[LocatedRecord] = []
     zone: tzinfo = UTC
     for name, page in pages:
         page.zone = zone
         match name:
             case "broker.yaml":
-                servers, zone, found = read_broker(page)
+                broker, servers, zone, found = read_broker(page)
             case "symbols.yaml":
                 found += read_symbols(page, servers)
             case "plans.yaml":
@@ -133,7 +139,7 @@ def _read_pages(
                 found += read_partners(page, read_top(page, name, ("partners",)))
             case _:
                 found += read_rates(page, read_top(page, name, ("rates",)))
-    return servers, zone, found
+    return broker, servers, zone, found
 
 
 def _by_file(problem: Problem) -> tuple[int, str, int, str]:

@@ -28,10 +28,10 @@ from commission.terms.plans import Accepted, Budget, Clawback, PlanDefined
 from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
 from ingest.terms import feeds
 from ingest.terms.calendar import CALENDAR_NEEDED
-from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, Told
+from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, TOP, Told
 from ingest.terms.keys import keys_of, required_keys
 from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
-from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL
+from ingest.terms.servers import BROKER_NEEDED, BROKER_OPTIONAL, SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.symbols import SYMBOL_NEEDED, SYMBOL_OPTIONAL
 from schemas.plan_schema import docstrings
 
@@ -72,6 +72,7 @@ def reference() -> str:
 def _lines() -> Iterator[str]:
     yield from (FORMS, "")
     yield from ("## broker.yaml", "", _yaml("broker.yaml"))
+    yield from _listed("### the file", BROKER_NEEDED, BROKER_OPTIONAL, TOP)
     yield from _listed("### calendar", CALENDAR_NEEDED, ("periods",), BROKER)
     yield from _listed("### servers, each by its name", SERVER_NEEDED, SERVER_OPTIONAL, SERVER)
     title = "### feed of kind mt5-sql or mt4-sql"

@@ -1,5 +1,6 @@
 """broker.yaml: the servers, with the calendar beside them."""
 
+import re
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, get_args
@@ -13,7 +14,8 @@ from ingest.terms.feeds import Feed, read_feed
 from ingest.terms.located import LocatedRecord
 from ingest.terms.yaml_page import Fields, Page, Text
 
-BROKER_NEEDED = ("calendar", "servers")
+BROKER_NEEDED, BROKER_OPTIONAL = ("calendar", "servers"), ("broker",)
+BROKER_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SERVER_NEEDED, SERVER_OPTIONAL = ("platform", "timezone"), ("margin_mode", "currency", "close_reopen", "feed")
 
 
@@ -35,11 +37,13 @@ class BrokerServer:
     """Its symbols that the terms define, for sources that lose the case of theirs."""
 
 
-def read_broker(page: Page) -> tuple[dict[str, BrokerServer], tzinfo, list[LocatedRecord]]:
-    """The servers by name, the calendar's zone and its periods."""
+def read_broker(page: Page) -> tuple[str, dict[str, BrokerServer], tzinfo, list[LocatedRecord]]:
+    """The broker's name, the servers by theirs, the calendar's zone and its periods."""
     top = page.top("broker.yaml")
     if top:
-        page.mapping(top, "broker.yaml", required=BROKER_NEEDED)
+        page.mapping(top, "broker.yaml", required=BROKER_NEEDED, optional=BROKER_OPTIONAL)
+    hint = "write small letters, digits and dashes, such as meridian-eu"
+    broker = page.parsed(top, "broker", "broker.yaml", _to_broker_name, hint, "") if top else ""
     zone, periods = read_calendar(page, top)
     servers: dict[str, BrokerServer] = {}
     if "servers" in top:
@@ -49,7 +53,7 @@ def read_broker(page: Page) -> tuple[dict[str, BrokerServer], tzinfo, list[Locat
         }
         if not servers:
             page.fail(top.line_at("servers"), "there is no server; name at least one")
-    return servers, zone, periods
+    return broker, servers, zone, periods
 
 
 def _read_server(page: Page, name: str, data: Any, line: int) -> BrokerServer:
@@ -90,6 +94,10 @@ def _read_groups(page: Page, keys: Fields, what: str, platform: str) -> tuple[st
 
 def _to_currency(text: str) -> str | None:
     return str(text) if CURRENCY.fullmatch(text) else None
+
+
+def _to_broker_name(text: str) -> str | None:
+    return str(text) if BROKER_NAME.fullmatch(text) else None
 
 
 def _to_clock_rule(text: str) -> str | None:

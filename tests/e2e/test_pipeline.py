@@ -129,7 +129,7 @@ def undisturbed(
     """The example without a fault: its outcome, and the outcome after its exports were fed again."""
     folder = tmp_path_factory.mktemp("undisturbed")
     with Stack(settings(folder, endpoints(folder, tracker))) as stack:
-        publish_terms(example.broker.records, stack.kafka)
+        publish_terms(example.broker.records, stack.kafka, example.broker.name)
         feed(example.inputs, stack.kafka, Counts())
         stack.drain()
         feed(example.late, stack.kafka, Counts())
@@ -208,7 +208,7 @@ def test_three_kills_change_nothing(
     deals, after = everything[:-late], everything[-late:]
     share = len(deals) // KILLS + 1
     with Stack(settings(tmp_path)) as stack:
-        publish_terms(example.broker.records, stack.kafka)
+        publish_terms(example.broker.records, stack.kafka, example.broker.name)
         watch = Watch(stack.kafka)
         for kill in range(KILLS):
             with asleep(stack.processes[0]):

@@ -114,7 +114,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         sql.insert("mt5_deals", *ROWS[:3])
         settings = Settings(data_dir=folder / "data", partitions=4, api_port=0)
         with Stack(settings) as stack:
-            publish_terms(Example.load().broker.records, stack.kafka)
+            publish_terms(Example.load().broker.records, stack.kafka, "example")
             feed([Input(BROKER / "crm.csv")], stack.kafka, Counts())
             site = Site(stack, sql, terms(folder / "terms", sql))
             polled = site.run("poll", SERVER, "--once")
@@ -145,11 +145,11 @@ def test_what_vanished_from_the_server_is_told_and_taken_back_on_a_word(site: Si
     site.sql.insert("mt5_deals", late)
     site.sql.run("DELETE FROM mt5_deals WHERE Deal = 4")
     stays = {"theirs": 3, "extra": 1, "unreadable": 1, "unresolved": 2}
-    assert (1, stays, "the server itself") == site.sweep("--delete-extra")
+    assert (1, stays, "the server itself") == site.sweep("--delete-extra", "--yes")
     assert Decimal("2.50") == site.lots_paid()["4"]
     site.sql.run("DELETE FROM mt5_deals WHERE Deal = 9")
     gone = {"theirs": 3, "extra": 1, "deleted": 1}
-    assert (0, gone, "the server itself") == site.sweep("--delete-extra")
+    assert (0, gone, "the server itself") == site.sweep("--delete-extra", "--yes")
     assert {"2": Decimal("2.00")} == site.lots_paid()
     assert (0, {"theirs": 3}, "the server itself") == site.sweep()
     assert verify(site.stack.server.client).holds

@@ -77,7 +77,7 @@ def stack(exports: Exports) -> Iterator[Stack]:
     """The whole pipeline, fed with the first export."""
     example = Example.load()
     with Stack(Settings(data_dir=exports.folder / "data", partitions=4, api_port=0)) as stack:
-        publish_terms(example.broker.records, stack.kafka)
+        publish_terms(example.broker.records, stack.kafka, example.broker.name)
         feed([exports.crm, Input(exports.first, example.broker.servers[SERVER])], stack.kafka, Counts())
         stack.drain()
         yield stack
@@ -165,7 +165,7 @@ def test_what_only_we_have_stays_open_until_a_person_says_so(stack: Stack, expor
         (row.ib_id, row.component): row.amount for row in rows if row.caused_by == f"{SERVER}|{CLOSING}"
     }
     assert {Decimal("2.00"), Decimal("0.80")} <= set(earned.values())
-    deleted = reconcile(stack, exports.first, "--delete-extra", "--json")
+    deleted = reconcile(stack, exports.first, "--delete-extra", "--yes", "--json")
     assert (0, {"extra": 2, "deleted": 2}) == (deleted.exit_code, counts(told(deleted)))
     stack.drain()
     assert () == verify(stack.server.client).warnings

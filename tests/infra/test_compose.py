@@ -70,8 +70,9 @@ def test_the_image_keeps_its_data_where_its_user_may_write() -> None:
 
 
 def test_make_clean_leaves_what_git_keeps(tmp_path: Path) -> None:
-    """Everything that git does not keep is gone, wherever it lies; a source file is not."""
+    """Everything that git does not keep is gone, wherever it lies; a source file is not, nor is a ledger."""
     shutil.copy(ROOT / "Makefile", tmp_path)
+    data = {".ibflow", "ibflow-data"}
     left = ignored(".gitignore") - {"*.egg-info"} | {"ibflow-data", "build"}
     for name in left:
         (tmp_path / name / "within").mkdir(parents=True)
@@ -79,4 +80,4 @@ def test_make_clean_leaves_what_git_keeps(tmp_path: Path) -> None:
     (tmp_path / "room" / "source.py").touch()
     subprocess.run(["make", "clean"], cwd=tmp_path, check=True)
     found = {path.name for path in tmp_path.rglob("*")}
-    assert {"Makefile", "room", "source.py"} == found
+    assert {"Makefile", "room", "source.py", "within", *data} == found

@@ -16,6 +16,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from infra.cli.app import app
+from infra.cli.console import ExitCode
 from infra.commands.book import PartitionStatus, decide, stop_lines
 from schemas.errors import Unusable
 from schemas.stops import stopped
@@ -86,7 +87,7 @@ def test_rates_are_checked_before_they_are_published(tmp_path: Path) -> None:
     result = ibflow("terms", "publish-rates", rates, "--check")
     assert (0, "checked 1 rates") == (result.exit_code, result.stdout.splitlines()[-1])
     assert (
-        3 == ibflow("terms", "publish-rates", rates, IBFLOW_DATA_DIR=str(tmp_path), IBFLOW_KAFKA="").exit_code
+        4 == ibflow("terms", "publish-rates", rates, IBFLOW_DATA_DIR=str(tmp_path), IBFLOW_KAFKA="").exit_code
     )
     rates.write_text("date,base,quote,rate\n2026-09-01,EUR,USD,0\n")
     result = ibflow("terms", "publish-rates", rates)
@@ -140,9 +141,9 @@ def test_schema_describes_every_event() -> None:
     "command", [["worker"], ["terms", "publish", str(EXAMPLE / "terms")], ["book", "status"]]
 )
 def test_without_kafka_a_command_says_how_to_get_one(command: list[str], tmp_path: Path) -> None:
-    """Exit 3 and the command to run."""
+    """Exit 4 and the command to run."""
     result = ibflow(*command, IBFLOW_DATA_DIR=str(tmp_path), IBFLOW_KAFKA="")
-    assert 3 == result.exit_code
+    assert 4 == result.exit_code
     assert "ibflow kafka start" in result.stderr
 
 
@@ -156,10 +157,10 @@ def test_without_kafka_a_command_says_how_to_get_one(command: list[str], tmp_pat
 def test_a_service_that_does_not_answer_is_a_sentence(
     settings: dict[str, str], told: str, tmp_path: Path
 ) -> None:
-    """Which one, and the setting that names it; exit 3, no traceback and no password."""
+    """Which one, and the setting that names it; exit 4, no traceback and no password."""
     command = ["terms", "end-period", "2026-09"] if "IBFLOW_KAFKA" in settings else ["verify"]
     result = ibflow(*command, IBFLOW_DATA_DIR=str(tmp_path), **settings)
-    assert (3, True) == (result.exit_code, isinstance(result.exception, SystemExit))
+    assert (4, True) == (result.exit_code, isinstance(result.exception, SystemExit))
     assert told in result.stderr
     assert "pass-word" not in result.output
 
@@ -234,3 +235,15 @@ def test_the_module_is_the_script() -> None:
     as_script, as_module = run([script, "--help"]), run([sys.executable, "-m", "infra.cli", "--help"])
     assert " Usage: ibflow [OPTIONS] COMMAND" in as_script.stdout
     assert as_script.stdout == as_module.stdout
+
+
+def test_an_exit_code_means_one_thing() -> None:
+    """No two names have one number, and a fault of ours is not "does not hold"."""
+    assert {1, 2, 3, 4, 70} == {int(code) for code in ExitCode.__members__.values()}
+    assert len(ExitCode.__members__) == len(set(ExitCode.__members__.values()))
+    script = (
+        "import sys, infra.cli.app as cli, infra.cli.tools as tools\n"
+        "sys.argv = ['ibflow', 'schema']; tools.print_json = None; cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (70, True) == (done.returncode, "TypeError" in done.stderr), done.stderr

@@ -140,7 +140,10 @@ def test_a_letter_is_seen_corrected_replayed_and_closed(running: Running, tmp_pa
 def test_a_second_header_is_dismissed(running: Running) -> None:
     """With a reason; a second time there is nothing to do."""
     name = running.letters("--code", "repeated_header")["repeated_header"]
-    dismiss = ("dead-letters", "dismiss", name, "--by", "ola", "--reason")
+    dismiss = ("dead-letters", "dismiss", name, "--by", "ola", "--yes", "--reason")
+    unasked = ("dead-letters", "dismiss", name, "--by", "ola", "--reason", "two exports joined")
+    assert "1 dead letters would be closed for good" in running(*unasked, code=2).stderr
+    assert "repeated_header" in running.letters()
     assert "the audit" in running(*dismiss, " ", code=2).stderr
     assert "1 of 1" in running(*dismiss, "two exports joined").stdout
     assert "0 of 1" in running(*dismiss, "again").stdout

@@ -378,8 +378,8 @@ def test_the_command_tells_people_and_programs(kafka: RunningKafka, tmp_path: Pa
     assert (code, facts["bootstrap_servers"], facts["answers"]) == (0, now.bootstrap_servers, True)
     code, said = run("start", "--data", str(kafka.data_dir), "--json")
     assert (code, json.loads(said)["pid"]) == (0, now.pid)
-    assert run("status", "--data", str(tmp_path), "--json") == (1, '{"running": false}\n')
+    assert run("status", "--data", str(tmp_path), "--json") == (4, '{"running": false}\n')
     assert run("stop", "--data", str(tmp_path), "--json") == (0, '{"stopped": false}\n')
     assert run("start", "--port", "70000")[0] == 2
     code, said = run("start", "--data", str(tmp_path), "--port", str(taken_port), "--json")
-    assert (code, str(taken_port) in json.loads(said)["error"]) == (3, True)
+    assert (code, str(taken_port) in json.loads(said)["error"]) == (4, True)

@@ -299,9 +299,9 @@ def test_publish_refuses_what_fails_its_cases(tmp_path: Path) -> None:
 
 
 def test_publish_needs_kafka_and_a_folder_of_terms(tmp_path: Path) -> None:
-    """Exit 3 and the command that gets one; a folder without broker.yaml is refused before."""
+    """Exit 4 and the command that gets one; a folder without broker.yaml is refused before."""
     result = ibflow("publish", TERMS, IBFLOW_DATA_DIR=str(tmp_path), IBFLOW_KAFKA="")
-    assert (3, True) == (result.exit_code, "ibflow kafka start" in result.stderr)
+    assert (4, True) == (result.exit_code, "ibflow kafka start" in result.stderr)
     stray = ibflow("publish", EXAMPLES / "plans")
     assert (2, True) == (stray.exit_code, "has no broker.yaml" in stray.stderr)
 
