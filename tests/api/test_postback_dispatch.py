@@ -15,6 +15,7 @@ from api.postbacks.safe_client import Policy
 from schemas.settings import Settings
 from tests.api.conftest import browser, client_row, insert, milestone_row, utc
 from tests.api.receiver import Receiver, receiving
+from tests.eventually import eventually
 
 KEY = b"k" * 24
 OPEN = Policy(allow_http=True, allow_private=True)
@@ -154,9 +155,7 @@ def test_running_threads_tell_and_stop(empty_ledger: Ledger, chdb: Client, recei
     dispatcher = Dispatcher(empty_ledger, endpoints, poll_interval_s=0.05)
     dispatcher.start()
     insert(chdb, "milestones", milestone_row("m1"))
-    deadline = time.monotonic() + 20
-    while len(receiver.seen) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    eventually(lambda: len(receiver.seen) >= 2)
     dispatcher.stop()
     assert len(receiver.seen) == 2
     insert(chdb, "milestones", milestone_row("m2"))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from commission.events import Deal
 from commission.terms.market import SymbolDefined
@@ -79,13 +79,7 @@ def _killed_after(path: Path, kafka: str, watch: Consumer, messages: int) -> int
 def _written(watch: Consumer) -> int:
     """Messages of the account book, all partitions together."""
     places = [TopicPartition(ACCOUNT_BOOK, number) for number in range(PARTITIONS)]
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            return sum(log_range(watch, place.topic, place.partition)[1] for place in places)
-        except KafkaException:  # a partition just made has no leader yet
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    return sum(log_range(watch, place.topic, place.partition, START_SECONDS)[1] for place in places)
 
 
 def _logged(kafka: str, partition: int) -> list[Record]:

@@ -3,8 +3,7 @@
 import base64
 import hmac
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +28,7 @@ from ingest.publish.publisher import publish, publish_terms
 from schemas.dead_letters import DeadLetter
 from schemas.settings import Settings
 from schemas.wire import Record, encode
+from tests.eventually import eventually
 
 KILLS = 3
 MESSAGE_RECORDS = 50
@@ -140,7 +140,7 @@ def undisturbed(
         feed((*example.late, *example.inputs), stack.kafka, Counts())
         stack.drain()
         twice = outcome(stack)
-        wait_until(lambda: delivered(stack) == once.cpa_milestones)
+        eventually(lambda: delivered(stack) == once.cpa_milestones)
         return once, twice
 
 
@@ -148,13 +148,6 @@ def delivered(stack: Stack) -> int:
     """Attempts that the ledger records as delivered."""
     sql = "SELECT count() FROM postback_attempts FINAL WHERE outcome = 'delivered'"
     return int(stack.server.client.query(sql).result_rows[0][0])
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
-        time.sleep(0.1)
 
 
 def test_milestones_reach_the_tracker_signed(undisturbed: tuple[Outcome, Outcome], tracker: Tracker) -> None:
@@ -232,11 +225,12 @@ def test_three_kills_change_nothing(
 @contextmanager
 def asleep(worker: Process) -> Iterator[None]:
     """Let the worker do nothing meanwhile, so that it cannot be done before anyone looks."""
-    deadline = time.monotonic() + PATIENCE_S
-    while worker.running is None or worker.running.poll() is not None:
-        assert time.monotonic() < deadline, "the worker is not started again"
-        time.sleep(0.01)
-    process = psutil.Process(worker.running.pid)
+    running = eventually(
+        lambda: worker.running if worker.running and worker.running.poll() is None else None,
+        within=PATIENCE_S,
+        why=lambda: "the worker is not started again",
+    )
+    process = psutil.Process(running.pid)
     process.suspend()
     try:
         yield
@@ -246,7 +240,10 @@ def asleep(worker: Process) -> Iterator[None]:
 
 def wait_for_output(watch: Watch, written: int) -> None:
     """Return while the worker is at work: it has sent more than was `written`, and has more to do."""
-    deadline = time.monotonic() + PATIENCE_S
-    while (progress := watch.progress({})).written == written:
-        assert time.monotonic() < deadline, "the worker does nothing"
+    progress = eventually(
+        lambda: now if (now := watch.progress({})).written != written else None,
+        within=PATIENCE_S,
+        every=0,
+        why=lambda: "the worker does nothing",
+    )
     assert progress.to_apply > 0

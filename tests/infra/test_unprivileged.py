@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from ingest.publish.publisher import publish
 from schemas.settings import Settings
 from tests import services
 from tests.build import deal
+from tests.eventually import eventually
 
 NOBODY = 65534
 READS_ALL = "-all,+dac_read_search"
@@ -89,9 +89,11 @@ def test_nothing_is_written_outside_the_data_folder(folders: tuple[Path, Path], 
 
 def await_rows(settings: Settings) -> dict[str, int]:
     """The rows a deal of nobody's account leaves: itself, and that it waits; only a worker says so."""
-    deadline, rows = time.monotonic() + START_S, dict[str, int]()
-    while time.monotonic() < deadline and not rows.get("rejections"):
-        time.sleep(0.2)
-        if (url := running_url(settings)) is not None:
-            rows = httpx.get(f"{url}/health").json()["rows"]
+
+    def stored() -> dict[str, int]:
+        url = running_url(settings)
+        rows = httpx.get(f"{url}/health").json()["rows"] if url is not None else {}
+        return rows if rows.get("rejections") else {}
+
+    rows = eventually(stored, within=START_S, every=0.2)
     return {name: rows.get(name, 0) for name in ("deals", "rejections")}

@@ -20,6 +20,7 @@ from schemas.stops import OPERATION
 from schemas.wire import encode
 from tests import services
 from tests.build import deal
+from tests.eventually import eventually
 
 BACKLOG = 6_000
 """Messages behind the stop: more than the 4,096 that Faust buffers for a stream."""
@@ -101,10 +102,7 @@ class Bench:
 
 def until(holds: Callable[[], bool], bench: Bench, seconds: float = 90) -> None:
     """Wait for it; show the worker's log if it does not come."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, bench.log.read_text()[-3_000:]
-        time.sleep(0.2)
+    eventually(holds, within=seconds, every=0.2, why=lambda: bench.log.read_text()[-3_000:])
 
 
 @pytest.fixture(scope="module")

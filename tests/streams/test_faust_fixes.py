@@ -27,6 +27,7 @@ from streams import faust_fixes
 from streams.app import build_app
 from streams.broker import log_range
 from tests import services
+from tests.eventually import eventually
 from tests.synthetic import Synthetic
 
 STREAM, CHANGELOG = TP("client-book", 0), TP("ibflow-clients-changelog", 0)
@@ -163,10 +164,7 @@ def test_a_commit_past_unread_messages_loses_nothing(tmp_path: Path) -> None:
         publish([*broker.crm(), *half], stack.kafka)
         stack.drain()
         let_commits_run_ahead(stack, lambda: publish(broker.trades()[200:], stack.kafka))
-        deadline = time.monotonic() + 60
-        while expected != (found := ledger_hash(read_transfers(stack.server.client))):
-            assert time.monotonic() < deadline, f"after a minute the ledger is {found}, not {expected}"
-            time.sleep(0.5)
+        eventually(lambda: expected == ledger_hash(read_transfers(stack.server.client)), within=60, every=0.5)
 
 
 def let_commits_run_ahead(stack: Stack, work: Callable[[], object]) -> None:

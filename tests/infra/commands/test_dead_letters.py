@@ -5,7 +5,6 @@ The file has two deals, of which the second has an amount that is none, and a se
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from infra.processes.server import ApiServer
 from infra.verify.invariants import verify
 from schemas.settings import Settings
 from tests import services
+from tests.eventually import eventually
 
 TERMS = Path(__file__).parents[3] / "examples" / "broker" / "terms"
 HEADER = (
@@ -45,10 +45,7 @@ class Running:
         known = {"IBFLOW_KAFKA": self.kafka, "IBFLOW_DATA_DIR": str(self.settings.data_dir)} | environment
         result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=known)
         assert result.exit_code == code, (result.output, result.stderr, result.exception)
-        deadline = time.monotonic() + 30
-        while self.server.sink.lag():
-            assert time.monotonic() < deadline, "the sink stores"
-            time.sleep(0.05)
+        eventually(lambda: not self.server.sink.lag(), why=lambda: "the sink does not store")
         return result
 
     def letters(self, *options: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from infra.connect.topics import ensure_topics
 from schemas.topics import ACCOUNT_BOOK
 from schemas.wire import decode_batch
 from streams.broker import log_range
+from tests.eventually import eventually
 from tests.ingest.sql_server import MT5_DEALS, SqlServer, deal
 from tests.services import kafka
 
@@ -89,10 +89,7 @@ def arrived(servers: str) -> list[str]:
 
 
 def wait_for(servers: str, number: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while number not in arrived(servers):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    eventually(lambda: number in arrived(servers), within=WAIT_S, every=0.2)
 
 
 def test_a_poller_is_killed_and_stopped(servers: str, sql: SqlServer, tmp_path: Path) -> None:

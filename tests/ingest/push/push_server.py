@@ -1,7 +1,6 @@
 """The push endpoint as it runs: real uvicorn on a socket, real Kafka behind it."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS
 from schemas.wire import decode_batch
 from streams.broker import log_range
+from tests.eventually import eventually
 from tests.ingest.ingest_exports import mt4, mt5
 
 MT5_TOKEN, MT4_TOKEN, CRM_TOKEN = "token-of-live5", "token-of-live4", "token-of-the-crm"
@@ -52,10 +52,7 @@ def serving(desk: Desk) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(create_push_app(desk), port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: server.started)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from infra.connect.topics import ensure_topics
 from schemas.topics import ACCOUNT_BOOK
 from tests import services
+from tests.eventually import eventually
 from tests.ingest.push.push_server import MT5_TOKEN, Log, push_server
 
 ROOT = Path(__file__).parents[3]
@@ -105,16 +107,11 @@ def test_nothing_is_lost_whatever_is_killed(kafka: str, log: Log, tmp_path: Path
 
 
 def wait_until_sent(path: Path, trusted: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        outbox = Outbox(path)
-        try:
-            if outbox.note("trusted_until") == trusted and not len(outbox):
-                return
-        finally:
-            outbox.close()
-        time.sleep(0.2)
-    raise TimeoutError
+    def is_sent() -> bool:
+        with closing(Outbox(path)) as outbox:
+            return outbox.note("trusted_until") == trusted and not len(outbox)
+
+    eventually(is_sent, within=60, every=0.2)
 
 
 def test_a_batch_keeps_its_key_over_a_restart(tmp_path: Path) -> None:
@@ -173,9 +170,7 @@ def test_a_refusal_keeps_everything(kafka: str, tmp_path: Path) -> None:
                 target=send_all, args=(outbox, Endpoint(url, token, "mt5-manager"), stop)
             )
             sending.start()
-            deadline = time.monotonic() + 10
-            while len(outbox) != left and time.monotonic() < deadline:
-                time.sleep(0.05)
+            eventually(lambda: len(outbox) == left)  # noqa: B023  - it is asked here
             time.sleep(0.3)
             stop.set()
             sending.join()
