@@ -53,7 +53,12 @@ def facts_of(draft: Draft, client: ClientState, asked: Iterable[Cpa | Cpl], term
 def are_too_late(
     draft: Draft, client: ClientState, only: tuple[str, ...], asked: Iterable[Cpa | Cpl]
 ) -> bool:
-    """Whether deposits come after all that the client's CPAs may look at: nothing changes by them."""
+    """Whether deposits come after all that the client's CPAs may look at: nothing changes by them.
+
+    Asked only where there are many: a client with few is weighed at each event, and so by new terms.
+    """
+    if client.more_since is None:
+        return False
     cpas = [component for component in asked if isinstance(component, Cpa)]
     hours = max((component.ftd_window_hours for component in cpas), default=0)
     last = max((deadline(client, component) for component in cpas), default=None)

@@ -266,6 +266,7 @@ CLIENT_LOG = [
             for n in range(66)  # more than fit one page
         ),
     ),
+    lines(*(routed("6 buy 1 EURUSD out", revision=f"r{n}") for n in range(18))),  # more than its state has
 ]
 
 

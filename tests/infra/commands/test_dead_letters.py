@@ -155,7 +155,7 @@ def test_an_editor_and_everything_open(running: Running, tmp_path: Path) -> None
     same = running("dead-letters", "edit", name, "--by", "ola", code=2, EDITOR="true")
     assert "nothing was changed" in same.stderr
     editor = tmp_path / "editor"
-    editor.write_text("#!/bin/sh\nsed -i 's/08:30:00/08:30:00Z/' \"$1\"\n")
+    editor.write_text("#!/bin/sh\nsed -i 's/08:30:00/08:30:00Z/; s/A.*J/CY/' \"$1\"\n")
     editor.chmod(0o700)
     running("dead-letters", "edit", name, "--by", "ola", EDITOR=str(editor))
     replayed = json.loads(

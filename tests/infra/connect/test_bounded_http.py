@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
@@ -28,7 +28,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         if message["type"] == "http.disconnect":
             return
         size, more = size + len(message.get("body", b"")), message.get("more_body", False)
-    body = b"x" * 50_000_000 if scope["path"] == "/large" else str(size).encode()
+    body = b"x" * 30_000_000 if scope["path"] == "/large" else str(size).encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -89,20 +89,17 @@ def test_a_kept_connection_may_rest_between_requests(monkeypatch: pytest.MonkeyP
 
 
 def test_an_answer_nobody_reads_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """50 MB that the client leaves unread do not stay in memory."""
+    """30 MB that the client leaves unread do not stay in memory."""
     monkeypatch.setattr(bounded_http, "WRITE_SECONDS", 0.3)
     with serving() as address, socket.create_connection(address) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
         time.sleep(1.5)
         received = 0
         client.settimeout(5)
-        try:
+        with suppress(ConnectionResetError):  # to be cut is what was to be seen
             while piece := client.recv(1_000_000):
                 received += len(piece)
-        except ConnectionResetError:
-            pass  # cut is what was to be seen
-        assert received < 50_000_000
+        assert received < 30_000_000
 
 
 def test_many_slow_connections_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:

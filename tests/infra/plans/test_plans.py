@@ -145,7 +145,7 @@ def test_publish_refuses_a_trap_that_nobody_accepted(command: str, tmp_path: Pat
     accept = "accept: [{trap: overlap, because: gold is promoted}],"
     for said, exit_code, told in (
         ("", 2, "1 lot of XAUUSD pays 15.00 USD"),
-        (accept, 3, "ibflow kafka start"),
+        (accept, 4, "ibflow kafka start"),
     ):
         written = text.replace("plans:\n", f"plans:\n{plan.replace('ACCEPT', said)}", 1)
         (folder / "plans.yaml").write_text(written)
