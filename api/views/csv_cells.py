@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from unicodedata import category
 
 from commission.money import plain
 
@@ -41,5 +42,11 @@ def to_cell(value: Cell) -> str:
 
 
 def neutralise(text: str) -> str:
-    """Defuse a formula, also one hidden behind spaces."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) or text.lstrip().startswith(FORMULA_STARTS) else text
+    """Defuse a formula, also one hidden behind spaces or characters that no spreadsheet shows."""
+    shown = next((n for n, character in enumerate(text) if not _is_unseen(character)), len(text))
+    is_formula = text.startswith(FORMULA_STARTS) or text[shown:].startswith(FORMULA_STARTS)
+    return f"'{text}" if is_formula else text
+
+
+def _is_unseen(character: str) -> bool:
+    return character.isspace() or category(character)[0] == "C"

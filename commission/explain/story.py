@@ -111,7 +111,7 @@ def _of_record(row: Transfer, deal: Deal) -> Iterator[str]:
 
 
 PLACES = {
-    "pending": "pending: it goes into the next statement",
+    "pending": "pending, for the statement of its period or, if that had closed, the next",
     "held": "held: it waits for the client's KYC",
     "rebate": "the client's rebate",
 }

@@ -98,7 +98,7 @@ def test_lots_of_a_cent_contract_become_the_difference_of_a_master() -> None:
             "0.14 USD - 0.10 USD = 0.04 USD: "
             "the IB keeps what exceeds the 0.10 USD of ib-north, the IB below it."
         ),
-        "It was booked as pending: it goes into the next statement.",
+        "It was booked as pending, for the statement of its period or, if that had closed, the next.",
     )
     assert [(step.ib_id, step.depth, step.is_this) for step in found.path] == [
         ("ib-north", 0, False),
@@ -117,7 +117,7 @@ def test_plain_text_has_everything_in_columns() -> None:
         "2026-09-03 12:00:00 UTC.\n"
         "Rule lots of plan silver, version 1, pays 5 USD per lot for symbols of class forex.\n"
         "1.5 lots x 5 USD = 7.50 USD.\n"
-        "It was booked as pending: it goes into the next statement.\n"
+        "It was booked as pending, for the statement of its period or, if that had closed, the next.\n"
         "\n"
         "How the amount came about:\n"
         "  Lots that count  1.5 lots\n"
@@ -278,7 +278,7 @@ def test_a_row_without_factors_is_told_without_an_equation() -> None:
     assert explain(row).sentences == (
         "Client anna traded 1.5 lots of EURUSD on account live/1, live|7, 2026-09-03 12:00:00 UTC.",
         "Rule lots of plan silver, version 1, pays money per lot for symbols of class forex.",
-        "It was booked as pending: it goes into the next statement.",
+        "It was booked as pending, for the statement of its period or, if that had closed, the next.",
     )
 
 
@@ -466,7 +466,7 @@ def test_a_cpa_says_when_its_conditions_were_met() -> None:
             "400.00 USD - 300.00 USD = 100.00 USD: "
             "the IB keeps what exceeds the 300.00 USD of ib-north, the IB below it."
         ),
-        "It was booked as pending: it goes into the next statement.",
+        "It was booked as pending, for the statement of its period or, if that had closed, the next.",
     )
 
 
