@@ -51,7 +51,8 @@ def test_an_amount_that_cannot_be_paid_is_refused(ledger: Ledger, chdb: Client) 
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\x00=1", "\u200b=1", "\uff1d1", '=HYPERLINK("x")']
+    "text",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\x00=1", "\u200b=1", "\uff1d1", "=X()"],
 )
 def test_text_that_could_run_is_defused(text: str) -> None:
     """Whatever a spreadsheet would take for a formula starts with an apostrophe."""
