@@ -5,6 +5,7 @@ a file smaller, is asked to take it off.
 """
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -337,3 +338,10 @@ def test_a_size_is_a_ratchet(sizes: dict[str, int], found: list[str]) -> None:
 def test_a_needless_exception_is_found() -> None:
     """What breaks a rule is an exception or found; an exception that breaks none goes."""
     assert unexpected({"a", "b"}, {"b", "c"}) == ["a", "c keeps the rule now: take it off the exceptions"]
+
+
+def test_no_test_imports_from_another() -> None:
+    """What several tests need has a module of its own, named for what it holds."""
+    pattern = re.compile(r"^from tests\.(\w+\.)*test_\w+ import", re.MULTILINE)
+    found = [path for path in ROOT.glob("tests/**/*.py") if pattern.search(path.read_text(encoding="utf-8"))]
+    assert found == []

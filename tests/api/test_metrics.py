@@ -9,7 +9,7 @@ from schemas import metrics
 from schemas.metrics import Metric
 from schemas.settings import Settings
 from tests.api.conftest import Browser, utc
-from tests.api.test_completeness import store, sweep
+from tests.api.sweeps import store, sweep
 
 
 def values(text: str) -> dict[tuple[str, str], float]:

@@ -13,7 +13,7 @@ import pytest
 from commission.client.positions import MAX_FILLS, fill_of, slices, with_fill, without_fill
 from commission.client.state import Position
 from commission.draft import Draft
-from commission.events import ChargebackReceived, ClientFlagged, WithdrawalPaid
+from commission.events import ClientFlagged, WithdrawalPaid
 from commission.money import plain
 from commission.rating.components.measure import measure
 from commission.rating.overrides import split
@@ -64,39 +64,18 @@ from tests.build import (
     symbol,
     told,
 )
+from tests.commission.worlds import NORTH, OUT, TOP, back, tiers, tree, world
 
-NORTH = "ib:ib-north:pending"
-TOP = "ib:ib-top:pending"
 FIVE, FIVE_LATER = deal("1 buy 5 EURUSD out", day=3), deal("2 buy 5 EURUSD out", day=12)
-OUT = deal("1 buy 1 EURUSD out")
 PIP: dict[str, Any] = {"bid": D("1.1000"), "ask": D("1.1001")}
 """A spread of one pip: 10 USD a lot."""
 THREE_PIPS: dict[str, Any] = {"bid": D("1.1000"), "ask": D("1.1003")}
-
-
-def world(*components: Any, extra: tuple[Record, ...] = (), **fields: Any) -> tuple[Record, ...]:
-    """Ib-north alone, with these components and terms; September and October are periods."""
-    own = replace(plan("own USD", *components), **fields)
-    months = (period("2026-09"), period("2026-10"))
-    return (*SYMBOLS, *months, own, partner("ib-north USD own"), *extra)
 
 
 def usual(pips: str, name: str = "EURUSD") -> Record:
     """The symbol again, with its usual spread."""
     (known,) = (one for one in SYMBOLS if one.symbol == name)
     return replace(known, average_pips=D(pips))
-
-
-def back(deposit_id: str, number: int, amount: str | None, *, day: int) -> ChargebackReceived:
-    """A part of a deposit of anna taken back; None is all of it."""
-    event = chargeback(f"anna {deposit_id}", day=day)
-    return replace(event, event_id=f"back {number}", amount=None if amount is None else D(amount))
-
-
-def tiers(*bands: tuple[str, str], by: Any = "lots", mode: Any = "slab", **fields: Any) -> Tiers:
-    """Bands as start and factor."""
-    made = tuple(Band(start=D(start), factor=D(factor)) for start, factor in bands)
-    return Tiers(by=by, mode=mode, bands=made, **fields)
 
 
 # Commission charged later
@@ -395,22 +374,6 @@ def test_credit_reduces_the_pay(equity: Any, credit: Any, owed: str | None) -> N
 
 
 # Overrides
-
-
-def tree(*components: Any, **fields: Any) -> tuple[Record, ...]:
-    """Ib-north below ib-top, each with a component, or no plan."""
-    plans = [plan(f"p{n} USD", one) for n, one in enumerate(components) if one is not None]
-    ibs = ("ib-north", "ib-top")
-    partners = [
-        partner(
-            f"{ib_id} USD",
-            schedule=(PlanAssignment(plan_id=f"p{n}" if components[n] is not None else None),),
-            parents=(ParentLink(ib_id="ib-top"),) if n == 0 else (),
-            **(fields.get(ib_id.replace("-", "_")) or {}),
-        )
-        for n, ib_id in enumerate(ibs)
-    ]
-    return (*SYMBOLS, period("2026-09"), *plans, *partners)
 
 
 def test_a_level_that_is_not_listed_is_not_paid() -> None:

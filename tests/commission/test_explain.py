@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 from commission.events import Deal, ReratingApproved
 from commission.explain import words
-from commission.explain.explanation import Explanation, explain
+from commission.explain.explanation import explain
 from commission.explain.reasons import REASONS
 from commission.outputs import Rejection, Transfer
 from commission.terms.components import Cpa, CpaAmount, RevenueShare, Turnover
@@ -27,7 +27,6 @@ from tests.build import (
     SYMBOLS,
     TERMS,
     D,
-    Told,
     at,
     chargeback,
     deal,
@@ -45,29 +44,10 @@ from tests.build import (
     spread,
     symbol,
 )
+from tests.commission.explanations import of_row, why
 
 ROOT = Path(__file__).parent.parent.parent
 NOON = {"hour": 12}
-
-
-def why(told: Told, code: str, *records: Record, ib: str = "ib-north", number: int = 0) -> Explanation:
-    """The explanation of an IB's row of a code, with everything `records` holds of its cause."""
-    rows = [row for row in told.transfers if (row.code, row.ib_id) == (code, ib)]
-    return of_row(rows[number], told.transfers, records)
-
-
-def of_row(row: Transfer, rows: Iterable[Transfer], records: Iterable[Record]) -> Explanation:
-    original = next((other for other in rows if other.transfer_id == row.reverses), None)
-    basis = original or row
-    known = tuple(records)
-    deals = [r for r in known if isinstance(r, Deal) and r.deal_key == basis.caused_by]
-    plans = [r for r in known if isinstance(r, PlanDefined) and r.plan_id == basis.plan_id]
-    return explain(
-        row,
-        deal=deals[-1] if deals else None,
-        plan=next((p for p in plans if p.version == basis.plan_version), None),
-        original=original,
-    )
 
 
 def under(*components: object, **fields: object) -> tuple[Record, ...]:

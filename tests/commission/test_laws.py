@@ -4,12 +4,11 @@ nothing; undoing everything leaves nothing; no deal and no residue is forgotten.
 `IBFLOW_LAWS=random pytest tests/commission/test_laws.py --timeout=0` tries thousands of random brokers.
 """
 
-import os
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from commission.events import Deal
@@ -41,10 +40,7 @@ from tests.build import (
     spread,
     told,
 )
-
-settings.register_profile("stable", derandomize=True, deadline=None, max_examples=60)
-settings.register_profile("random", derandomize=False, deadline=None, max_examples=3000)
-LAW = settings.get_profile(os.environ.get("IBFLOW_LAWS", "stable"))
+from tests.commission.laws import LAW
 
 CLIENTS = ("anna", "ben", "carl")
 """Each with the login of its place in this list, from 1."""

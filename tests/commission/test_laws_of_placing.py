@@ -28,7 +28,7 @@ from tests.build import (
     told,
     told_at,
 )
-from tests.commission.test_laws import LAW
+from tests.commission.laws import LAW
 
 HELD = When(min_holding_s=7200)
 PLANS: dict[str, tuple[Component, ...]] = {

@@ -19,16 +19,16 @@ from ingest.readers.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import decode, encode
-from tests.ingest.crm.test_xml_file import record
+from tests.ingest.crm.xml_records import record
 from tests.ingest.ingest_exports import MT5_HEADER, RECEIVED, mt4, mt5, row, sorted_out, statement, ticket
 from tests.ingest.ingest_reports import HEDGE, OLD, csv_file, grid, html_file, xlsx_file
-from tests.ingest.mt4.test_json_file import CPLUGIN, node
-from tests.ingest.mt4.test_sql_dump import MT4_HEADER, mt4_row
-from tests.ingest.mt4.test_statement_shape import JAPANESE, grid_of, page, trades
+from tests.ingest.mt4.json_records import CPLUGIN, node
+from tests.ingest.mt4.sql_rows import MT4_HEADER, mt4_row
+from tests.ingest.mt4.statements import JAPANESE, grid_of, page, trades
 from tests.ingest.mt5.records import manager, terminal
-from tests.ingest.mt5.test_report import WHOLE
-from tests.ingest.mt5.test_report_untold import hedged_day, lines_of_a_day, report, table, untabled
-from tests.ingest.mt5.test_terminal_csv import table as terminal_csv
+from tests.ingest.mt5.reports import WHOLE
+from tests.ingest.mt5.terminal_tables import table as terminal_csv
+from tests.ingest.mt5.untold_reports import hedged_day, lines_of_a_day, report, table, untabled
 
 SEEDS = 25
 MAX_SECONDS = 5

@@ -21,7 +21,7 @@ from ingest.sources import ServerProfile
 from schemas.wire import Record
 from tests.build import Told, at, ended, exchange, partner, per_lot, period, plan, rates, run, symbol
 from tests.ingest.ingest_exports import MT5_HEADER, NEW_YORK, RECEIVED, ledger, mt4, mt5, row, sorted_out
-from tests.ingest.mt4.test_json_file import node
+from tests.ingest.mt4.json_records import node
 from tests.ingest.mt5.records import cash, manager, terminal
 
 NORTH = "ib:ib-north:pending"

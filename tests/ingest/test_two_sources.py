@@ -16,9 +16,9 @@ from tests.build import Told, at, partner, per_lot, plan, run, symbol
 from tests.ingest.ingest_exports import RECEIVED, mt4, mt5, row, sorted_out, statement, ticket
 from tests.ingest.ingest_exports import csv_file as manager_csv
 from tests.ingest.ingest_reports import csv_file, grid, html_file, xlsx_file
-from tests.ingest.mt4.test_json_file import node
+from tests.ingest.mt4.json_records import node
 from tests.ingest.mt5.records import cash, manager, terminal
-from tests.ingest.mt5.test_report import WHOLE
+from tests.ingest.mt5.reports import WHOLE
 
 LOGIN = 80000001
 MT5 = mt5(currency="USD", login=LOGIN)

@@ -1,77 +1,32 @@
 """The partner book: every transfer is on one statement, rounding loses nothing, debts are carried."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from commission.outputs import Transfer
 from commission.terms.partners import PartnerDefined
 from commission.terms.rates import Band, Tiers
-from schemas import topics
-from schemas.wire import Record
-from streams.in_memory import LocalPipeline
 from tests.build import (
     ANNA,
     SYMBOLS,
     TERMS,
     D,
-    Told,
     at,
     deal,
     ended,
     kyc,
     partner,
     per_lot,
-    period,
     plan,
     run,
-    told,
 )
-
-SEPTEMBER, OCTOBER, NOVEMBER = (period(f"2026-{month}") for month in ("09", "10", "11"))
-MONTHS = (SEPTEMBER, OCTOBER, NOVEMBER)
-NORTH = partner("ib-north USD")
-
-
-def earned(amount: str, currency: str = "USD", *, day: int = 3, **fields: Any) -> Transfer:
-    """An accrual of ib-north, or with a minus its reversal."""
-    pending, expense = "ib:ib-north:pending", "broker:expense:per_lot"
-    is_reversal = amount.startswith("-")
-    values: dict[str, Any] = {
-        "transfer_id": f"{amount} {currency} {day}",
-        "code": "reversal" if is_reversal else "accrual",
-        "debit": pending if is_reversal else expense,
-        "credit": expense if is_reversal else pending,
-        "amount": D(amount.removeprefix("-")),
-        "currency": currency,
-        "ib_id": "ib-north",
-        "occurred_at": at(day),
-        "caused_by": "live|1",
-    }
-    return Transfer(**(values | fields))
-
-
-def settle(*records: Record, terms: tuple[Record, ...] = (*MONTHS, NORTH)) -> Told:
-    """Feed transfers straight to the partner book, everything else to where it enters."""
-    pipeline = LocalPipeline()
-    said = list(pipeline.feed(terms))
-    for record in records:
-        if isinstance(record, Transfer):
-            said += pipeline.feed_batch(topics.PARTNER_BOOK, [record])
-        else:
-            said += pipeline.feed([record])
-    return told(said)
-
-
-def lines(said: Told) -> list[str]:
-    """Statements as `2026-09 0 + 12.345 - 0 = 12.34 paid, 0.005 rounded, 0 carried`."""
-    return [
-        f"{s.period} {s.opening.normalize():f} + {s.accrued.normalize():f} - {s.reversed.normalize():f} = "
-        f"{s.payable.normalize():f} paid, "
-        f"{s.rounding.normalize():f} rounded, {s.closing.normalize():f} carried"
-        for s in said.statements
-    ]
+from tests.commission.books.partner_rows import (
+    MONTHS,
+    SEPTEMBER,
+    earned,
+    lines,
+    settle,
+)
 
 
 @pytest.mark.parametrize(

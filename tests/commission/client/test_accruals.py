@@ -41,7 +41,7 @@ from tests.build import (
     registered,
     run,
 )
-from tests.commission.test_edges import NORTH, OUT, TOP, tiers, world
+from tests.commission.worlds import NORTH, OUT, TOP, tiers, world
 
 APPROVED = kyc("anna approved", day=5)
 DOUBLED = per_lot("*=5", tiers=tiers(("3", "2")))

@@ -5,7 +5,7 @@ import pytest
 from commission.terms.components import CpaAmount
 from schemas.wire import Record
 from tests.build import ANNA, D, cpa, deposit, kyc, run
-from tests.commission.test_edges import NORTH, back, world
+from tests.commission.worlds import NORTH, back, world
 
 TIERS = tuple(
     CpaAmount(min_deposit=D(least), amount=D(amount))

@@ -37,7 +37,7 @@ from tests.build import (
     symbol,
     told,
 )
-from tests.commission.terms.test_catalog import known
+from tests.commission.terms.catalogs import known
 
 NORTH = "ib:ib-north:pending"
 OUNCES = symbol("XAUUSD metals 100 USD 0.01")

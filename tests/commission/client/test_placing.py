@@ -30,8 +30,8 @@ from tests.build import (
     told,
     told_at,
 )
-from tests.commission.client.test_rerating import again
-from tests.commission.test_explain import why
+from tests.commission.client.rerated import again
+from tests.commission.explanations import why
 
 NORTH = "ib:ib-north:pending"
 LONG = When(min_holding_s=3600)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -42,14 +41,8 @@ from tests.build import (
     symbol,
     told,
 )
-from tests.commission.test_laws_of_plans import BY_NAME, LAW, PLANS, facts, in_order, terms_of
-
-APPROVED = datetime(2026, 11, 20, 9, tzinfo=UTC)
-
-
-def again(deal_: Deal, client_id: str = "anna", proposal: str = "p-1") -> ReratingApproved:
-    """Rate this deal again."""
-    return ReratingApproved(client_id=client_id, proposal_id=proposal, occurred_at=APPROVED, deal=deal_)
+from tests.commission.client.rerated import APPROVED, again
+from tests.commission.plan_facts import BY_NAME, LAW, PLANS, facts, in_order, terms_of
 
 
 def weighed(client_id: str = "anna", proposal: str = "p-1") -> ReratingApproved:

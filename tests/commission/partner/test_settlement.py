@@ -34,7 +34,7 @@ from tests.build import (
     registered,
     run,
 )
-from tests.commission.test_edges import NORTH, tiers, world
+from tests.commission.worlds import NORTH, tiers, world
 
 LATER = (period("2026-11"), period("2026-12"))
 CLIENTS = ("anna", "ben", "carl", "dora", "emil")

@@ -15,7 +15,7 @@ from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import check, line_of
 from schemas.wire import encode
 from tests.build import D, at, ended
-from tests.commission.books.test_partner import earned, settle
+from tests.commission.books.partner_rows import earned, settle
 from tests.independent_verifier import faults
 
 FIVE, SEVEN = earned("5"), earned("7.346", day=4)

@@ -6,7 +6,7 @@ import pytest
 
 from commission.partner.statement_membership import Booked, by_statement
 from tests.build import at, ended, period
-from tests.commission.books.test_partner import MONTHS, earned, settle
+from tests.commission.books.partner_rows import MONTHS, earned, settle
 
 SEPTEMBER, OCTOBER = period("2026-09"), period("2026-10")
 KNOWN = ((0, SEPTEMBER), (0, OCTOBER))

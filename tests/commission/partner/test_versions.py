@@ -7,7 +7,7 @@ from commission.terms.components import PerLot, RevenueShare
 from commission.terms.rates import Band, Caps, Tiers
 from schemas.wire import Record
 from tests.build import ANNA, SYMBOLS, D, at, deal, partner, per_lot, period, plan, rates, run
-from tests.commission.test_edges import NORTH
+from tests.commission.worlds import NORTH
 
 LATER = 15
 """The day on which the second version begins."""

@@ -6,7 +6,7 @@ import pytest
 
 from commission.terms.components import Component, Rebate, RevenueShare
 from tests.build import ANNA, D, deal, per_lot, rates, run
-from tests.commission.test_edges import NORTH, world
+from tests.commission.worlds import NORTH, world
 
 
 def back(rate: str, **fields: Any) -> Rebate:

@@ -22,7 +22,7 @@ from tests.build import (
     rates,
     run,
 )
-from tests.commission.test_explain import why
+from tests.commission.explanations import why
 
 NORTH, MASTER = "ib:ib-north:pending", "ib:ib-master:pending"
 HALF = CommissionShare(name="c", rates=rates("*=0.5"))

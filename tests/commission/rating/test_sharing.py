@@ -12,7 +12,7 @@ from commission.terms.components import RevenueShare
 from commission.terms.partners import PlanAssignment
 from commission.terms.rates import Band, Caps, Override, RankRates, Tiers
 from tests.build import ANNA, SYMBOLS, D, deal, partner, per_lot, plan, rates, run
-from tests.commission.test_edges import NORTH, OUT, TOP, tiers, tree
+from tests.commission.worlds import NORTH, OUT, TOP, tiers, tree
 
 HALVES = Override(mode="split", shares=(D("0.5"), D("0.5")))
 BY_RATE: dict[str, Any] = {"mode": "cascade", "pass_unit": "rate"}

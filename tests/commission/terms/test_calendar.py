@@ -12,7 +12,7 @@ from commission.terms.partners import PartnerChanged, PlanAssignment
 from commission.terms.rates import ONE
 from tests.build import ANNA as PEOPLE
 from tests.build import DAY_1, SYMBOLS, at, deal, ended, partner, per_lot, period, plan, run
-from tests.commission.books.test_partner import NORTH, SEPTEMBER, earned, lines, settle
+from tests.commission.books.partner_rows import NORTH, SEPTEMBER, earned, lines, settle
 
 
 def spans(*named: tuple[str, int, int]) -> tuple[PeriodDefined, ...]:

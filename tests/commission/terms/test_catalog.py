@@ -8,11 +8,7 @@ from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
 from commission.terms.partners import ParentLink, PlanAssignment
 from commission.terms.rate_matching import Trait
 from tests.build import SERVER, SYMBOLS, D, at, exchange, partner, period, plan, rates, symbol
-
-
-def known(*records: object) -> Terms:
-    """The terms after `records`."""
-    return Terms().learn(records)  # type: ignore[arg-type] # builders give terms
+from tests.commission.terms.catalogs import known
 
 
 def chain_of(terms: Terms, ib_id: str, day: int) -> list[str]:

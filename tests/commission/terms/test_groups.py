@@ -8,7 +8,7 @@ from commission.terms.checks.check import check_terms
 from commission.terms.rate_matching import is_in_group
 from commission.terms.rates import When
 from tests.build import ANNA, SYMBOLS, deal, partner, per_lot, plan, rates, run
-from tests.commission.terms.checks.test_plans import lot, rate
+from tests.commission.terms.checks.plan_parts import lot, rate
 
 NORTH = "ib:ib-north:pending"
 

@@ -33,7 +33,7 @@ from schemas.settings import Settings
 from schemas.wire import Record, encode
 from tests.build import ANNA, TERMS, D, at, deal, ended, partner, per_lot, period, plan, run
 from tests.independent_verifier import faults
-from tests.infra.verify.test_verify import broken, copied, store
+from tests.infra.verify.ledgers import broken, copied, store
 
 TIERED = per_lot("class:forex=5", tiers=Tiers(by="lots", bands=(Band(start=D(2), factor=D("1.2")),)))
 SILVER = plan("silver USD", TIERED)

@@ -1,6 +1,6 @@
 """`ibflow verify` finds what is wrong: each invariant broken once, by hand, in a real ClickHouse."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,12 +16,13 @@ from infra.clickhouse.migrations import migrate
 from infra.verify.invariants import verify
 from schemas import topics
 from schemas.settings import Settings
-from schemas.stops import OPERATION, BookCommand, Operation, Operations, stopped
-from schemas.wire import Record, decode_batch, encode
+from schemas.stops import OPERATION, BookCommand, Operation, stopped
+from schemas.wire import decode_batch, encode
 from streams.in_memory import EPOCH, LocalPipeline, entry_topic
 from streams.partition import Message
 from streams.sink_rows import Rows
 from tests import services
+from tests.infra.verify.ledgers import broken, copied, store
 from tests.synthetic import Synthetic
 
 NAMES = (
@@ -36,28 +37,6 @@ NAMES = (
 )
 
 
-def store(client: Client, records: list[Record], operations: Iterable[Operation] = ()) -> None:
-    """Run records through the pipeline and store every message as the sink does.
-
-    What the operations skip is skipped; a stop of them that stands is not looked at.
-    """
-    sent: list[tuple[Message, int]] = []
-    told = [Message(topics.OPERATIONS, 0, OPERATION.dump_json(operation)) for operation in operations]
-    pipeline = LocalPipeline(on_message=lambda message, offset: sent.append((message, offset)))
-    for (topic, _), skips in Operations.of(operations).skips.items():
-        pipeline._stages[topic].skips = skips
-    list(pipeline.feed(records))
-    sent += [(message, offset) for offset, message in enumerate(told)]
-    ends: dict[str, int] = {}
-    rows = Rows()
-    for message, offset in sent:
-        ends[message.topic] = offset + 1
-        rows.add(message.topic, 0, offset, message.value, message.source)
-    rows.store(client)
-    positions = [[topic, 0, end] for topic, end in ends.items()]
-    client.insert("sink_positions", positions, column_names=["topic", "partition", "next_offset"])
-
-
 @pytest.fixture(params=services.clickhouse_kinds())
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     """Ten deals of a three-level tree, rated, with September closed; on each ClickHouse there is."""
@@ -68,10 +47,6 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
         broker = Synthetic(clients=3, deals=10)
         store(client, [*broker.terms(), *broker.crm(), *broker.trades(), PeriodEnded(period="2026-09")])
         yield client
-
-
-def broken(client: Client) -> list[str]:
-    return [finding.invariant for finding in verify(client).findings if not finding.holds]
 
 
 def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
@@ -95,14 +70,6 @@ def test_what_is_rejected_is_told_by_its_reason(empty: Client) -> None:
     figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
     told = "13 seen = 5 rated + 5 on the side that the plan does not pay"
     assert f"{told} + 3 rejected (2 zero_volume, 1 not_a_trade) + 0 waiting" in figures["every deal once"]
-
-
-def copied(client: Client, where: str, table: str = "transfers", **changes: object) -> None:
-    """Add a copy of one stored row, with changes."""
-    names = [row[0] for row in client.query(f"DESCRIBE TABLE {table}").result_rows]
-    found = client.query(f"SELECT {', '.join(names)} FROM {table} WHERE {where} LIMIT 1").first_row  # noqa: S608
-    row = {**dict(zip(names, found, strict=True)), **changes}
-    client.insert(table, [[row[name] for name in names]], column_names=names)
 
 
 def test_a_row_from_nowhere_is_found(ledger: Client) -> None:

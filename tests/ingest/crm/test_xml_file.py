@@ -17,20 +17,13 @@ from ingest.crm.xml_file import MAX_DEPTH, MAX_FIELDS, MAX_RECORD_BYTES, read
 from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.wire import encode
+from tests.ingest.crm.xml_records import AT, record
 from tests.ingest.ingest_exports import RECEIVED, csv_file, damage, sorted_out
 
-AT = "2026-09-01T08:30:00Z"
 FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 WHO: dict[str, Any] = {
     "event_id": "e1", "client_id": "c1", "occurred_at": datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
 }  # fmt: skip
-
-
-def record(event: str, more: str = "", **fields: str) -> str:
-    usual = {"event": event, "event_id": "e1", "occurred_at": AT, "client_id": "c1"} | fields
-    return (
-        "<record>" + "".join(f"<{name}>{text}</{name}>" for name, text in usual.items()) + more + "</record>"
-    )
 
 
 def batch(folder: Path, *records: str, head: str = '<?xml version="1.0" encoding="UTF-8"?>\n') -> Path:

@@ -21,7 +21,7 @@ from ingest.sources import UnreadableSource
 from schemas.dead_letters import DeadLetter
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt5, sorted_out
 from tests.ingest.ingest_reports import csv_file, deal, grid, html_file, xlsx_file, xlsx_parts, zip_file
-from tests.ingest.mt5.test_report import DEALS, FORMS, ORDERS, POSITIONS, WHOLE
+from tests.ingest.mt5.reports import DEALS, FORMS, ORDERS, POSITIONS, WHOLE
 
 SHEET = "xl/worksheets/sheet1.xml"
 

@@ -1,6 +1,5 @@
 """Reports that do not tell all: modes proved by a row, closings paired by comment, positions untold."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,26 +14,18 @@ from ingest.sources import UnreadableSource
 from tests.build import PARTNERS, SYMBOLS, linked, per_lot, plan, registered, run
 from tests.ingest.ingest_exports import RECEIVED, mt5, sorted_out
 from tests.ingest.ingest_reports import (
-    COLUMNS,
     HEDGE,
     NETTING,
     OLD,
     Row,
-    cash,
     csv_file,
     deal,
-    grid,
     position,
 )
+from tests.ingest.mt5.untold_reports import DEPOSIT, hedged_day, lines_of_a_day, report, table, untabled
 
 D = Decimal
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
-DEPOSIT = cash("09:00:00", 1, "10_000.00", balance="10 000.00")
-
-
-def table(*lines: Row) -> list[list[str]]:
-    """A Deals table alone, as a person cuts it out of a report."""
-    return [COLUMNS["Deals"].split(","), *map(list, lines)]
 
 
 def positions_of(path: Path, counts: Counts | None = None, **said: Any) -> dict[str, str | None]:
@@ -44,24 +35,7 @@ def positions_of(path: Path, counts: Counts | None = None, **said: Any) -> dict[
     return {deal.deal_id: deal.position_id for deal in deals if deal.side}
 
 
-def report(tmp_path: Path, account: str, *lines: Row, positions: Sequence[Row] = ()) -> Path:
-    """A report as CSV; without `positions` it has no such table."""
-    sections = {"Positions": positions, "Deals": lines} if positions else {"Deals": lines}
-    return csv_file(tmp_path / "report.csv", grid(sections, account))
-
-
 # Deals alone of a netting account
-
-
-def lines_of_a_day() -> tuple[Row, ...]:
-    """Gold is open before the day begins; only the last opening, after a sell out, is a position's first."""
-    return (
-        deal("10:00:00 11 XAUUSD sell in 4.50 2934.47 911", amounts="-15 0 0 0", balance="985"),
-        deal("10:01:00 12 XAUUSD buy out 4.80 2934.85 912", amounts="-16 0 -27 100", balance="1042"),
-        deal("10:02:00 13 XAUUSD buy in/out 12.90 2940.70 913", amounts="-45 0 -2 -228", balance="767"),
-        deal("10:03:00 14 XAUUSD sell out 1.00 2941.00 914", amounts="-3 0 0 30", balance="794"),
-        deal("10:04:00 15 XAUUSD sell in 1.00 2941.00 915", amounts="-3 0 0 0", balance="791"),
-    )
 
 
 def test_deals_without_a_provable_position_go_on_without_it(tmp_path: Path) -> None:
@@ -144,16 +118,6 @@ def test_an_in_out_tells_what_it_closed_where_only_its_position_has_no_number(tm
 
 
 # The margin mode
-
-
-def hedged_day() -> tuple[Row, ...]:
-    """Bought twice, then sold against it as an opening: no netting account has that."""
-    return (
-        DEPOSIT,
-        deal("10:00:00 2 USDCHF buy in 1.00 0.97430 101", balance="10 000.00"),
-        deal("10:01:00 3 USDCHF buy in 1.00 0.97394 102", balance="10 000.00"),
-        deal("10:02:00 4 USDCHF sell in 1.00 0.98059 103", balance="10 000.00"),
-    )
 
 
 def test_an_opening_against_an_open_position_proves_hedging(tmp_path: Path) -> None:
@@ -252,15 +216,6 @@ def test_a_comment_that_does_not_tell_is_not_guessed_by(tmp_path: Path, comments
 def closing(text: str, comment: str, profit: str = "1.00", *, of: str) -> Row:
     """A closing whose balance is `of` and its profit."""
     return deal(text, amounts=f"0 0 0 {profit}", balance=str(D(of) + D(profit)), comment=comment)
-
-
-def untabled(*closings: Row) -> tuple[Row, ...]:
-    """A deposit, then openings of 0.30 and 0.20 by `grid` and 1.00 by `news`."""
-    opened = [
-        deal(f"10:0{n}:00 {n} EURUSD buy in {lots} 1.10000 90{n}", balance="10 000.00", comment=comment)
-        for n, lots, comment in ((2, "0.30", "grid"), (3, "0.20", "grid"), (4, "1.00", "news"))
-    ]
-    return (DEPOSIT, *opened, *closings)
 
 
 def test_without_a_table_of_positions_comment_and_volume_pair(tmp_path: Path) -> None:

@@ -1,10 +1,7 @@
 """A terminal's deals as CSV: the same deals as in JSON, however a table spells them."""
 
-import csv
-import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,20 +12,10 @@ from ingest.readers.reread import reread
 from ingest.sources import UnreadableSource
 from tests.ingest.ingest_exports import RECEIVED, ledger, mt4, mt5, sorted_out
 from tests.ingest.mt5.records import TEN, terminal
+from tests.ingest.mt5.terminal_tables import table
 
 ONE = mt5(login=5001, currency="USD")
 FIELDS = ("deal_id", "revision", "side", "entry", "volume_e8", "position_id", "profit", "reason", "comment")
-
-
-def table(*records: dict[str, Any], index: bool = False) -> str:
-    """As `pandas.DataFrame(...).to_csv()` writes it, with a column of row numbers if `index`."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*([""] if index else []), *records[0]])
-    writer.writerows(
-        [*([str(number)] if index else []), *record.values()] for number, record in enumerate(records)
-    )
-    return text.getvalue()
 
 
 def csv_of(tmp_path: Path, text: str) -> Path:

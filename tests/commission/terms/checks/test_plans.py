@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,58 +16,30 @@ from commission.terms.components import (
     CpaAmount,
     Cpl,
     DepositShare,
-    PerLot,
     Pips,
     Rebate,
     RevenueShare,
     SpreadShare,
 )
-from commission.terms.market import RatePublished, SymbolDefined
-from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.market import RatePublished
+from commission.terms.partners import PlanAssignment, StatusChange
 from commission.terms.plans import Budget, Clawback, PlanDefined
-from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
-from commission.terms.records import TermsRecord
+from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Tiers, When
+from tests.commission.terms.checks.plan_parts import (
+    EURUSD,
+    D,
+    band,
+    check,
+    ib,
+    lot,
+    on,
+    plan,
+    rate,
+    rates,
+    symbol,
+)
 
-D = Decimal
 BY_RATE: dict[str, Any] = {"pass_unit": "rate"}
-
-
-def on(month: int, day: int = 1) -> datetime:
-    return datetime(2026, month, day, tzinfo=UTC)
-
-
-def rate(value: str, match: str = "*", **named: Any) -> Rate:
-    return Rate(value=D(value), match=match, **named)
-
-
-def rates(value: str = "1", **more: str) -> tuple[Rate, ...]:
-    return (rate(value), *(rate(number, match) for match, number in more.items()))
-
-
-def symbol(name: str, **said: Any) -> SymbolDefined:
-    made = SymbolDefined(
-        server="live",
-        symbol=name,
-        canonical=name,
-        asset_class="forex",
-        contract_size=D(100_000),
-        standard_contract_size=D(100_000),
-        pip=D("0.0001"),
-        profit_currency="USD",
-        digits=5,
-        average_pips=D("1.2"),
-    )
-    return replace(made, **said)
-
-
-def plan(*components: Component, **said: Any) -> PlanDefined:
-    return replace(
-        PlanDefined(plan_id="p", version=1, currency="USD", components=components or (lot(),)), **said
-    )
-
-
-def lot(**said: Any) -> PerLot:
-    return replace(PerLot(name="x", rates=rates()), **said)
 
 
 def spread(**said: Any) -> SpreadShare:
@@ -80,34 +50,8 @@ def cpa(amount: str = "400", **said: Any) -> Cpa:
     return replace(Cpa(name="x", amounts=(CpaAmount(amount=D(amount)),), min_trades=1), **said)
 
 
-def band(start: str, value: str = "2", **said: Any) -> Band:
-    return replace(Band(start=D(start), rates=rates(value)), **said)
-
-
 def tiers(*bands: Band, **said: Any) -> Tiers:
     return replace(Tiers(by="lots", bands=bands), **said)
-
-
-def ib(ib_id: str, *, parent: str = "", plan_id: str = "p", **said: Any) -> PartnerDefined:
-    return replace(
-        PartnerDefined(
-            ib_id=ib_id,
-            name="",
-            currency="USD",
-            parents=(ParentLink(ib_id=parent),) if parent else (),
-            schedule=(PlanAssignment(plan_id=plan_id, rank=said.pop("rank", "")),),
-        ),
-        **said,
-    )
-
-
-EURUSD, XAUUSD = symbol("EURUSD"), symbol("XAUUSD", asset_class="metal", contract_size=D(100))
-SYMBOLS = (EURUSD, replace(XAUUSD, standard_contract_size=D(100), pip=D("0.01"), average_pips=D(25)))
-
-
-def check(*records: TermsRecord) -> tuple[TermsProblem, ...]:
-    """Everything found but notes, which only say how a plan reads."""
-    return tuple(p for p in check_terms((*SYMBOLS, *records)) if p.severity != "note")
 
 
 def codes(found: Iterable[TermsProblem]) -> list[str]:

@@ -1,7 +1,7 @@
 """Slips that pay nothing are warnings: what may be meant is told and not refused."""
 
 from commission.terms.rates import When
-from tests.commission.terms.checks.test_plans import check, lot, plan, rate
+from tests.commission.terms.checks.plan_parts import check, lot, plan, rate
 
 
 def test_a_cell_left_out_of_a_table_by_group_is_told() -> None:

@@ -26,7 +26,7 @@ from commission.terms.partners import PlanAssignment
 from commission.terms.plans import Accepted, PlanDefined
 from commission.terms.rates import Band, LotFactor, Override, Tiers, When
 from commission.terms.records import TermsRecord
-from tests.commission.terms.checks.test_plans import EURUSD, SYMBOLS, D, band, ib, lot, on, plan, rate, rates
+from tests.commission.terms.checks.plan_parts import EURUSD, SYMBOLS, D, band, ib, lot, on, plan, rate, rates
 
 GOLD = lot(name="gold", rates=(rate("10", "XAUUSD"),))
 ALL = lot(name="all", rates=rates("5"))
