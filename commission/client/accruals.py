@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from commission import accounts
-from commission.client.kyc_gate import FORFEITED, end_of_day, is_forfeited, is_lost, is_too_late
+from commission.client.held_slot import HeldSlot
+from commission.client.kyc_gate import FORFEITED, is_forfeited, is_lost, is_too_late
 from commission.client.state import Cause, ClientState, Posted
 from commission.client.tallies import release_tallies
 from commission.draft import Draft
@@ -187,10 +188,10 @@ def give_back(
 
 def release(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
     """The client's KYC is approved: what is held becomes pending, or is forfeited if it came too late."""
-    for slot, amount in sorted(client.held.items()):
-        expiry = slot.rpartition("|")[2]
-        is_late = bool(expiry) and cause.occurred_at > datetime.fromisoformat(expiry)
-        _end_hold(draft, client, cause, slot, amount, name=slot, is_late=is_late)
+    for key, amount in sorted(client.held.items()):
+        slot = HeldSlot.read(key)
+        is_late = slot.expires_at is not None and cause.occurred_at > slot.expires_at
+        _end_hold(draft, client, cause, slot, amount, name=key, is_late=is_late)
     release_tallies(draft, client)
     return replace(client, held={}, released_at=(*client.released_at, cause.occurred_at))
 
@@ -211,18 +212,24 @@ def release_posted(
             continue
         rest = entry.amount - entry.taken
         is_late = entry.expires_at is not None and is_too_late(client, at, (entry.expires_at - at).days)
-        _end_hold(draft, client, cause, _slot(entry), rest, name=entry.transfer_id, is_late=is_late)
+        _end_hold(draft, client, cause, HeldSlot.of(entry), rest, name=entry.transfer_id, is_late=is_late)
         held = _add(held, entry, -rest)
         found.append(entry._replace(release=FORFEITED) if is_late else entry._replace(held=False))
     return replace(client, held=held), tuple(found)
 
 
 def _end_hold(
-    draft: Draft, client: ClientState, cause: Cause, slot: str, amount: Decimal, *, name: str, is_late: bool
+    draft: Draft,
+    client: ClientState,
+    cause: Cause,
+    slot: HeldSlot,
+    amount: Decimal,
+    *,
+    name: str,
+    is_late: bool,
 ) -> None:
     """Move held money on; `name` tells these rows from others of the same cause."""
-    ib_id, component, currency, _ = slot.rsplit("|", 3)
-    for source, target in _release_moves(client, ib_id, component, is_late=is_late):
+    for source, target in _release_moves(client, slot.ib_id, slot.kind, is_late=is_late):
         debit, credit = (source, target) if amount > 0 else (target, source)
         draft.emit(
             Transfer(
@@ -231,12 +238,12 @@ def _end_hold(
                 debit=debit,
                 credit=credit,
                 amount=abs(amount),
-                currency=currency,
-                ib_id=ib_id,
+                currency=slot.currency,
+                ib_id=slot.ib_id,
                 occurred_at=cause.occurred_at,
                 caused_by=cause.key,
                 client_id=client.client_id,
-                component=component.removesuffix("_by_ib"),
+                component=slot.component,
             )
         )
 
@@ -270,14 +277,8 @@ def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
     return cause.occurred_at + timedelta(days=plan.kyc_forfeit_days) if plan.kyc_forfeit_days else None
 
 
-def _slot(entry: Posted) -> str:
-    component = f"{entry.component}_by_ib" if entry.by_ib else entry.component
-    expiry = end_of_day(entry.expires_at).isoformat() if entry.expires_at else ""
-    return f"{entry.ib_id}|{component}|{entry.currency}|{expiry}"
-
-
 def _add(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, Decimal]:
-    slot = _slot(entry)
+    slot = HeldSlot.of(entry).key
     total = held.get(slot, ZERO) + amount
     rest = {key: value for key, value in held.items() if key != slot}
     return {**rest, slot: total} if total else rest

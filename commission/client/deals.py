@@ -8,6 +8,7 @@ from commission.client.accruals import post, reverse
 from commission.client.charges import after_charge, charged_volumes, rate_charge, with_volume
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
+from commission.client.deal_volume import DealVolume
 from commission.client.milestones import milestone
 from commission.client.parked import park
 from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
@@ -395,7 +396,7 @@ def look_aside(
     deal = booking.deal
     if chain.close_by_first and deal.entry == "out_by":
         booking.leg = keys.close_by(client.client_id, deal)
-        leg = (deal, booking.opened_e8, booking.closed_e8)
+        leg = DealVolume(deal, booking.opened_e8, booking.closed_e8)
         client, seconds = _place_leg(draft, client, booking.leg, booking.cause, leg, terms)
         part = part._replace(is_second_leg=seconds[booking.cause])
     if chain.is_hedged and part.opened:
@@ -415,7 +416,7 @@ def _place_leg(
     client: ClientState,
     place: str,
     cause: str,
-    leg: tuple[Deal, int, int] | None,
+    leg: DealVolume | None,
     terms: Terms,
 ) -> tuple[ClientState, dict[str, bool]]:
     """Put a deal among the legs of its time, volume and symbol, or take it away; tell who is a second leg.
@@ -423,11 +424,11 @@ def _place_leg(
     Legs that thereby change from first to second, or back, are rated again.
     """
     before: CloseBy = draft.get(place) or CloseBy()
-    legs = [known for known in before.legs if known[0].deal_key != cause] + ([leg] if leg is not None else [])
-    after = CloseBy(legs=tuple(sorted(legs, key=lambda known: (len(known[0].deal_id), known[0].deal_id))))
+    legs = [known for known in before.legs if known.key != cause] + ([leg] if leg is not None else [])
+    after = CloseBy(legs=tuple(sorted(legs, key=lambda known: (len(known.deal.deal_id), known.deal.deal_id))))
     draft.put(place, after if legs else None)
     was, now = before.seconds, after.seconds
-    moved = [(*known, 0) for known in after.legs if was.get(key := known[0].deal_key, now[key]) != now[key]]
+    moved = [known for known in after.legs if was.get(known.key, now[known.key]) != now[known.key]]
     return rate_again(draft, client, moved, terms), now
 
 
@@ -452,14 +453,14 @@ def rerate_closings(
 ) -> ClientState:
     """An opening came late or was taken back: rate again what closes other openings now."""
     after = position_at(draft, place)
-    trades: list[hedging.Trade] = []
+    trades: list[DealVolume] = []
     for fill in after.fills:
         kept: Parked | None = draft.get(keys.closing(client.client_id, fill.deal_key))
         if kept is None or kept.deal is None or fill.deal_key == cause:
             continue
         was, now = (_slices(position, kept.deal, kept.closed_e8, terms) for position in (before, after))
         if was != now and any(known.deal_key == fill.deal_key for known in before.fills):
-            trades.append((kept.deal, kept.opened_e8, kept.closed_e8, 0))
+            trades.append(DealVolume(kept.deal, kept.opened_e8, kept.closed_e8))
     return rate_again(draft, client, trades, terms)
 
 
@@ -488,11 +489,10 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
     return client
 
 
-def rate_again(draft: Draft, client: ClientState, trades: list[hedging.Trade], terms: Terms) -> ClientState:
+def rate_again(draft: Draft, client: ClientState, trades: list[DealVolume], terms: Terms) -> ClientState:
     """Reverse and rate again deals whose paid volume, leg or openings changed."""
     for deal, opened_e8, closed_e8, _ in trades:
-        key = keys.deal(client.client_id, deal.deal_key)
-        state = draft.get(key)
+        state = draft.get(key := keys.deal(client.client_id, deal.deal_key))
         assert isinstance(state, DealState), "a hedged deal has a state"
         cause = Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision, deal.symbol)
         client, _ = reverse(draft, client, state.posted, cause)

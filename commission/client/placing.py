@@ -7,10 +7,10 @@ what is posted stands, the deal takes its place among the others of its position
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TypeVar
 
 from commission.client import keys
 from commission.client.cpa_trades import count_trade
+from commission.client.deal_volume import DealVolume
 from commission.client.deals import (
     keep_position,
     look_back,
@@ -27,8 +27,6 @@ from commission.draft import Draft
 from commission.events import Deal
 from commission.revision import AGAIN, revision_of, told_before
 from commission.terms.catalog import Terms
-
-Kept = TypeVar("Kept", bound=tuple[Deal, *tuple[int, ...]])
 
 
 def at_known_position(client_id: str, known: DealState | None, deal: Deal) -> Deal:
@@ -107,5 +105,5 @@ def _tell_others(draft: Draft, known: DealState, deal: Deal) -> None:
         draft.put(known.leg, CloseBy(legs=tuple(_with(legs.legs, deal))))
 
 
-def _with(kept: Iterable[Kept], deal: Deal) -> list[Kept]:
-    return [(deal, *one[1:]) if one[0].deal_key == deal.deal_key else one for one in kept]  # type: ignore[misc]
+def _with(kept: Iterable[DealVolume], deal: Deal) -> list[DealVolume]:
+    return [one._replace(deal=deal) if one.key == deal.deal_key else one for one in kept]

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from commission.client.deal_volume import DealVolume
 from commission.client.losses import ClawReason, ClearedDeposit, TakenBack, Won, net_losses
 from commission.events import Deal, KycStatus
 from commission.outputs import Tally
@@ -237,8 +238,7 @@ class Position(NamedTuple):
 class Hedged:
     """The opening deals of one account and symbol in one period, and what of each is paid."""
 
-    deals: tuple[tuple[Deal, int, int, int], ...] = ()
-    """Deal, opened, closed and paid 1e-8 lots."""
+    deals: tuple[DealVolume, ...] = ()
 
 
 @value
@@ -254,13 +254,12 @@ class Volumes:
 class CloseBy:
     """The legs of one time, volume and symbol, the lower deal first: two and two are a close-by."""
 
-    legs: tuple[tuple[Deal, int, int], ...] = ()
-    """Deal, opened and closed 1e-8 lots."""
+    legs: tuple[DealVolume, ...] = ()
 
     @property
     def seconds(self) -> dict[str, bool]:
         """Deal key → whether the deal is the second leg of its close-by."""
-        return {leg[0].deal_key: number % 2 == 1 for number, leg in enumerate(self.legs)}
+        return {leg.key: number % 2 == 1 for number, leg in enumerate(self.legs)}
 
 
 @value
