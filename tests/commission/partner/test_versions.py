@@ -90,7 +90,7 @@ def test_a_level_goes_on_under_other_bands() -> None:
 
 
 def test_two_kinds_wait_for_the_rate_of_one() -> None:
-    """2 lots at 5 are 10, doubled from 9 on; half of a loss of 100 waits for what 1,000 EUR of quarantine are in USD: 60."""
+    """2 lots at 5 are 10; half of a loss of 100 waits for what a quarantine of 1,000 EUR is in USD: 60."""
     share = RevenueShare(
         name="lots", rates=rates("*=0.5"), terms=("client_result",), quarantine_below=D(1000)
     )
