@@ -58,6 +58,10 @@ class Fold(NamedTuple):
     note: str
     stands: str = ""
     """Where the partition waits for a decision."""
+    repeated: int = 0
+    """Records that said what was known already."""
+    refused: int = 0
+    """Records that the fold made dead letters of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Compared:
     """Rows the fold gives that had not reached the store when it was read."""
     note: str
     same: bool
+    repeated: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,16 @@ class Replay:
     def messages(self) -> int:
         """Messages folded."""
         return sum(partition.messages for partition in self.partitions)
+
+    @property
+    def repeated(self) -> int:
+        """Records that said what was known already, in the same words: counted, and of no effect."""
+        return sum(partition.repeated for partition in self.partitions)
+
+    @property
+    def refused(self) -> int:
+        """Records that a fold turned down: each is a dead letter with its reason."""
+        return sum(partition.refused for partition in self.partitions)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -251,7 +267,8 @@ def _fold(log: Log, task: tuple[str, Mapping[str, int], int, Mapping[str, Stored
     if not note and tally.next < end:
         note = f"messages from {tally.next} to {end - 1} are missing"
     stands = "" if fold.stop is None else f"stopped at {fold.stop.offset}, see `ibflow book status`"
-    return Fold(tally.next, tally.hashes, tally.behind, note, stands)
+    repeated = fold.partition.applied.repeated
+    return Fold(tally.next, tally.hashes, tally.behind, note, stands, repeated, tally.refused)
 
 
 @dataclass(slots=True)
@@ -261,12 +278,15 @@ class _Tally:
     stored: Mapping[str, StoredHash]
     next: int = 0
     behind: int = 0
+    refused: int = 0
     hashes: dict[str, RowsHash] = field(default_factory=lambda: defaultdict(RowsHash))
 
     def add(self, offset: int, sent: Any) -> None:
         """Count what the message at `offset` sent."""
         self.next = offset + 1
         for message in sent:
+            if message.topic == topics.DEAD_LETTERS:
+                self.refused += len(message.value.splitlines())
             rows = rows_of(message)
             if not rows:
                 continue
@@ -304,7 +324,17 @@ def _compare(place: str, fold: Fold, stored: Mapping[str, StoredHash], lost: str
         note = f"rows differ in {', '.join(_differing(fold, stored))}"
     note = "; ".join(text for text in (note, fold.stands) if text)
     return Compared(
-        place, fold.messages, ours.rows, ours.hex(), theirs.rows, theirs.hex(), fold.behind, note, same
+        partition=place,
+        messages=fold.messages,
+        rows=ours.rows,
+        hash=ours.hex(),
+        stored_rows=theirs.rows,
+        stored_hash=theirs.hex(),
+        behind=fold.behind,
+        note=note,
+        same=same,
+        repeated=fold.repeated,
+        refused=fold.refused,
     )
 
 
