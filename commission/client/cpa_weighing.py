@@ -53,8 +53,14 @@ def facts_of(draft: Draft, client: ClientState, asked: Iterable[Cpa | Cpl], term
 def are_too_late(
     draft: Draft, client: ClientState, only: tuple[str, ...], asked: Iterable[Cpa | Cpl]
 ) -> bool:
-    """Whether deposits come after all that the client's CPAs may look at: nothing changes by them."""
-    cpas = [component for component in asked if isinstance(component, Cpa)]
+    """Whether deposits come after all that the client's CPAs may look at: nothing changes by them.
+
+    A gate over those who deposited asks whether the client ever did.
+    """
+    components = tuple(asked)
+    if any(isinstance(component, Cpl) and component.min_ftd_rate for component in components):
+        return False
+    cpas = [component for component in components if isinstance(component, Cpa)]
     hours = max((component.ftd_window_hours for component in cpas), default=0)
     last = max((deadline(client, component) for component in cpas), default=None)
     is_net = any(component.net_deposits for component in cpas)

@@ -14,7 +14,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Transfer, check_ids
-from commission.terms.components import CommissionShare, CpaAmount, DepositShare
+from commission.terms.components import CommissionShare, CpaAmount, Cpl, DepositShare
 from commission.terms.plans import Clawback
 from commission.terms.rates import When
 from schemas.wire import Record
@@ -30,6 +30,7 @@ from tests.build import (
     linked,
     partner,
     per_lot,
+    period,
     plan,
     rates,
     reassigned,
@@ -339,3 +340,13 @@ def test_a_withdrawal_is_taken_of_the_deposits_before_it(out: int, due: int) -> 
     left = WithdrawalPaid(event_id="w", client_id="anna", amount=D(out), currency="USD", occurred_at=at(2, 2))
     component = replace(cpa("300", min_deposit=D(2500)), net_deposits=True)
     assert paid(*terms(component), *START, D1, second, third, left, OPENED, CLOSED) == D(due)
+
+
+@pytest.mark.parametrize("others", [(), (cpa("300", qualification_days=30),)])
+def test_a_gate_counts_who_deposits_after_the_window_of_a_cpa(others: tuple[Any, ...]) -> None:
+    """Two register in September and one deposits on day 50, too late for a CPA: half did, so 7 for each."""
+    gated = Cpl(name="cpl", amounts=(CpaAmount(amount=D(7)),), kyc=False, min_ftd_rate=D("0.5"))
+    people = (registered("anna ib"), registered("ben ib"))
+    plans = (*terms(gated, *others), period("2026-09"))
+    assert paid(*plans, *people) == D(0)
+    assert paid(*plans, *people, replace(D1, occurred_at=at(50))) == D(14)
