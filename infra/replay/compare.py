@@ -13,14 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from rich.table import Table
-
 from commission.outputs import Statement
 from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.log import Log, LogAt, Row
 from infra.replay.fold import PartitionFold, RowsHash, rows_of
 from infra.replay.pool import Bar, Pool, no_bar, report
-from infra.show import new_table
 from schemas import positions, topics
 from schemas.errors import Unusable
 from streams.partition import OffsetGapError
@@ -32,8 +29,6 @@ TARGETS = {CLIENTS.topic: topics.PARTNER_BOOK, PARTNERS.topic: topics.SETTLEMENT
 FOLLOW_SECONDS = 2.0
 """How long a fold waits for messages that the stored rows say must come."""
 LOOK_SECONDS = 0.25
-HASH_SHOWN = 12
-"""Hex digits that tell two partitions apart; the whole is in `--json`."""
 REPORT_MESSAGES = 20
 
 Until = Mapping[str, int]
@@ -350,30 +345,3 @@ def _differing(fold: Fold, stored: Mapping[str, StoredHash]) -> Iterator[str]:
         known = stored[target].hash if target in stored else RowsHash()
         if fold.hashes.get(target, RowsHash()) != known:
             yield target
-
-
-# For people
-
-
-def replay_table(found: Replay) -> Table:
-    """One row a partition, for people."""
-    title = f"the books folded again, from {found.source}"
-    table = new_table(title)
-    table.add_column("", no_wrap=True)
-    table.add_column("partition", no_wrap=True)
-    for name in ("messages", "rows", "stored", "behind"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("hash", no_wrap=True)
-    table.add_column("what differs")
-    for one in found.partitions:
-        mark = "[green]✓[/]" if one.same else "[bold red]✗[/]"
-        counts = (f"{n:,}" for n in (one.messages, one.rows, one.stored_rows, one.behind))
-        is_other = one.hash != one.stored_hash
-        notes = (f"stored as {one.stored_hash[:HASH_SHOWN]}" if is_other else "", one.note)
-        told = "; ".join(note for note in notes if note)
-        table.add_row(mark, one.partition, *counts, one.hash[:HASH_SHOWN], told)
-    if found.strays:
-        table.add_row(
-            "[bold red]✗[/]", "none", "", "", f"{found.strays:,}", "", "", "rows no message brought"
-        )
-    return table
