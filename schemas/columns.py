@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from commission.outputs import Statement, Transfer
+from commission.outputs import Milestone, Statement, Transfer
 
 
 def columns_of(record: type) -> tuple[str, ...]:
@@ -14,6 +14,7 @@ def columns_of(record: type) -> tuple[str, ...]:
 
 TRANSFER_COLUMNS = columns_of(Transfer)
 STATEMENT_COLUMNS = columns_of(Statement)
+MILESTONE_COLUMNS = columns_of(Milestone)
 
 
 def to_transfer(row: Mapping[str, Any]) -> Transfer:

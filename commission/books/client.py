@@ -82,6 +82,7 @@ def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
     state: DealState | None = draft.get(keys.deal(record.client_id, record.deal.deal_key))
     deal = at_known_position(record.client_id, state, record.deal)
     if state is not None and is_old(draft, record.client_id, state, deal):
+        draft.repeated += 1
         return
     known = _client(draft, record.client_id)
     if known.registered_at is None:

@@ -149,12 +149,14 @@ def give_back(
 ) -> tuple[ClientState, Posted]:
     """Post once more some of what was taken of an accrual.
 
-    It goes where the accrual itself would be by now: to what is held for the client's KYC, or to the IB.
+    It goes where the accrual itself would be by now: to what is held for the client's KYC, or to the IB;
+    what is below 0, of a refund, goes the other way.
     """
     is_held = entry.held and entry.release == len(client.released_at)
     if is_held and entry.earned_at is not None and client.is_released(entry.earned_at):
         is_held = False
     debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=is_held, by_ib=entry.by_ib)
+    debit, credit = (credit, debit) if amount < 0 else (debit, credit)
     transfer_id = f"{entry.transfer_id}w{digest(cause.key)[:8]}"
     draft.emit(
         Transfer(
@@ -162,7 +164,7 @@ def give_back(
             code="accrual",
             debit=debit,
             credit=credit,
-            amount=amount,
+            amount=abs(amount),
             currency=entry.currency,
             ib_id=entry.ib_id,
             occurred_at=cause.occurred_at,

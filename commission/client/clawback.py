@@ -41,14 +41,15 @@ def claw_back_new(
 
 
 def take_less(
-    draft: Draft, client: ClientState, clawed: ClawedBack, cause: Cause, terms: Terms
+    draft: Draft, client: ClientState, fewer: Iterable[ClawedBack], cause: Cause, terms: Terms
 ) -> ClientState:
-    """An event is known to take a smaller share than it did: the rest of each deal comes back.
+    """Some events are known to take a smaller share than they did: the rest of each deal comes back, at once.
 
     What a deal is left with is worked out anew from what it had posted, so that another event takes its
     share of what came back.
     """
-    client = _replace_clawed(draft, client, clawed)
+    for clawed in fewer:
+        client = _replace_clawed(draft, client, clawed)
     for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
@@ -137,7 +138,8 @@ def _give_back_deal(
         own = [p for p in state.posted if first.transfer_id in (p.transfer_id, p.back_of)]
         want = due.get(first.transfer_id)
         left = sum((entry.amount - entry.taken for entry in own), ZERO)
-        if want is not None and (amount := want.amount - want.taken - left) > 0:
+        amount = ZERO if want is None else want.amount - want.taken - left
+        if want is not None and amount * first.amount > 0:  # of a refund, less is more below 0
             flags = own[0] if own else first
             flags = flags._replace(transfer_id=first.transfer_id)
             client, back = give_back(draft, client, flags, amount, cause)

@@ -55,11 +55,14 @@ def are_too_late(
 ) -> bool:
     """Whether deposits come after all that the client's CPAs may look at: nothing changes by them.
 
-    Asked only where there are many: a client with few is weighed at each event, and so by new terms.
+    Asked only where there are many: a client with few is weighed at each event, and so by new terms. A gate
+    over those who deposited asks whether the client ever did.
     """
-    if client.more_since is None:
+    components = tuple(asked)
+    has_gate = any(isinstance(component, Cpl) and component.min_ftd_rate for component in components)
+    if client.more_since is None or has_gate:
         return False
-    cpas = [component for component in asked if isinstance(component, Cpa)]
+    cpas = [component for component in components if isinstance(component, Cpa)]
     hours = max((component.ftd_window_hours for component in cpas), default=0)
     last = max((deadline(client, component) for component in cpas), default=None)
     is_net = any(component.net_deposits for component in cpas)

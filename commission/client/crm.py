@@ -139,10 +139,9 @@ def _lose(
         return client
     before = {taken.event_id: _clawed(known, taken) for taken in known.losses}
     after = {taken.event_id: _clawed(deposit, taken) for taken in deposit.losses}
-    for event_id, clawed in before.items():
-        now = after.get(event_id, clawed._replace(share=ZERO))
-        if now != clawed:
-            client = take_less(draft, client, now, cause, terms)
+    now = [after.get(event_id, clawed._replace(share=ZERO)) for event_id, clawed in before.items()]
+    if fewer := [clawed for clawed in now if clawed not in before.values()]:
+        client = take_less(draft, client, fewer, cause, terms)
     for event_id, clawed in after.items():
         if event_id not in before:
             client = claw_back(draft, client, clawed, terms)

@@ -5,7 +5,8 @@ tells what an IB should have from a component in each period; the partner book p
 what was accrued and posted so far. `folded` adds up what is too old to change into an opening.
 
 A period is measured as one. What a tier or cap makes of it goes by the version of the plan under which
-it was earned; what is of the period as a whole (a carry-over, a quarantine, a cohort) by its newest.
+it was earned, active clients by what was earned under versions that count them; what is of the period as
+a whole (a carry-over, a quarantine, a cohort) goes by its newest.
 """
 
 from collections.abc import Iterator, Mapping

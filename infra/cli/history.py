@@ -99,9 +99,10 @@ def replay(
     """Fold the books again and compare every partition with the stored ledger; exit 1 if one differs."""
     from infra.archive.open import open_history
     from infra.connect.ledger_at import empty_ledger
-    from infra.replay.compare import parse_until, replay_table
+    from infra.replay.compare import parse_until
     from infra.replay.compare import replay as run
     from infra.replay.pool import progress_bar
+    from infra.replay.table import replay_table
     from infra.show import show
     from schemas.settings import Settings
 

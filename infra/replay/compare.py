@@ -13,14 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from rich.table import Table
-
 from commission.outputs import Statement
 from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.log import Log, LogAt, Row
 from infra.replay.fold import PartitionFold, RowsHash, rows_of
 from infra.replay.pool import Bar, Pool, no_bar, report
-from infra.show import new_table
 from schemas import positions, topics
 from schemas.errors import Unusable
 from streams.partition import OffsetGapError
@@ -32,8 +29,6 @@ TARGETS = {CLIENTS.topic: topics.PARTNER_BOOK, PARTNERS.topic: topics.SETTLEMENT
 FOLLOW_SECONDS = 2.0
 """How long a fold waits for messages that the stored rows say must come."""
 LOOK_SECONDS = 0.25
-HASH_SHOWN = 12
-"""Hex digits that tell two partitions apart; the whole is in `--json`."""
 REPORT_MESSAGES = 20
 
 Until = Mapping[str, int]
@@ -58,6 +53,10 @@ class Fold(NamedTuple):
     note: str
     stands: str = ""
     """Where the partition waits for a decision."""
+    repeated: int = 0
+    """Records that said what was known already."""
+    refused: int = 0
+    """Records that the fold made dead letters of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,8 @@ class Compared:
     """Rows the fold gives that had not reached the store when it was read."""
     note: str
     same: bool
+    repeated: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,16 @@ class Replay:
     def messages(self) -> int:
         """Messages folded."""
         return sum(partition.messages for partition in self.partitions)
+
+    @property
+    def repeated(self) -> int:
+        """Records that said what was known already, in the same words: counted, and of no effect."""
+        return sum(partition.repeated for partition in self.partitions)
+
+    @property
+    def refused(self) -> int:
+        """Records that a fold turned down: each is a dead letter with its reason."""
+        return sum(partition.refused for partition in self.partitions)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -251,7 +262,8 @@ def _fold(log: Log, task: tuple[str, Mapping[str, int], int, Mapping[str, Stored
     if not note and tally.next < end:
         note = f"messages from {tally.next} to {end - 1} are missing"
     stands = "" if fold.stop is None else f"stopped at {fold.stop.offset}, see `ibflow book status`"
-    return Fold(tally.next, tally.hashes, tally.behind, note, stands)
+    repeated = fold.partition.applied.repeated
+    return Fold(tally.next, tally.hashes, tally.behind, note, stands, repeated, tally.refused)
 
 
 @dataclass(slots=True)
@@ -261,12 +273,15 @@ class _Tally:
     stored: Mapping[str, StoredHash]
     next: int = 0
     behind: int = 0
+    refused: int = 0
     hashes: dict[str, RowsHash] = field(default_factory=lambda: defaultdict(RowsHash))
 
     def add(self, offset: int, sent: Any) -> None:
         """Count what the message at `offset` sent."""
         self.next = offset + 1
         for message in sent:
+            if message.topic == topics.DEAD_LETTERS:
+                self.refused += len(message.value.splitlines())
             rows = rows_of(message)
             if not rows:
                 continue
@@ -304,7 +319,17 @@ def _compare(place: str, fold: Fold, stored: Mapping[str, StoredHash], lost: str
         note = f"rows differ in {', '.join(_differing(fold, stored))}"
     note = "; ".join(text for text in (note, fold.stands) if text)
     return Compared(
-        place, fold.messages, ours.rows, ours.hex(), theirs.rows, theirs.hex(), fold.behind, note, same
+        partition=place,
+        messages=fold.messages,
+        rows=ours.rows,
+        hash=ours.hex(),
+        stored_rows=theirs.rows,
+        stored_hash=theirs.hex(),
+        behind=fold.behind,
+        note=note,
+        same=same,
+        repeated=fold.repeated,
+        refused=fold.refused,
     )
 
 
@@ -320,30 +345,3 @@ def _differing(fold: Fold, stored: Mapping[str, StoredHash]) -> Iterator[str]:
         known = stored[target].hash if target in stored else RowsHash()
         if fold.hashes.get(target, RowsHash()) != known:
             yield target
-
-
-# For people
-
-
-def replay_table(found: Replay) -> Table:
-    """One row a partition, for people."""
-    title = f"the books folded again, from {found.source}"
-    table = new_table(title)
-    table.add_column("", no_wrap=True)
-    table.add_column("partition", no_wrap=True)
-    for name in ("messages", "rows", "stored", "behind"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("hash", no_wrap=True)
-    table.add_column("what differs")
-    for one in found.partitions:
-        mark = "[green]✓[/]" if one.same else "[bold red]✗[/]"
-        counts = (f"{n:,}" for n in (one.messages, one.rows, one.stored_rows, one.behind))
-        is_other = one.hash != one.stored_hash
-        notes = (f"stored as {one.stored_hash[:HASH_SHOWN]}" if is_other else "", one.note)
-        told = "; ".join(note for note in notes if note)
-        table.add_row(mark, one.partition, *counts, one.hash[:HASH_SHOWN], told)
-    if found.strays:
-        table.add_row(
-            "[bold red]✗[/]", "none", "", "", f"{found.strays:,}", "", "", "rows no message brought"
-        )
-    return table

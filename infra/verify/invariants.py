@@ -20,7 +20,7 @@ from commission.partner.statement_hash import check
 from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.compare import Replay, replay
 from infra.show import new_table
-from schemas.columns import TRANSFER_COLUMNS, to_transfer
+from schemas.columns import MILESTONE_COLUMNS, TRANSFER_COLUMNS, to_transfer
 
 MAX_FOLDED_DEALS = 50_000
 """A ledger of more is folded again by `verify --deep` only: this many take some ten seconds on one core."""
@@ -73,6 +73,7 @@ def verify(client: Client, *, folded: Finding | None = None) -> Report:
         _every_deal_once,
         _reversals_exact,
         _no_output_without_cause,
+        _one_row_an_id,
     )
     first = _same_book_same_ledger(client) if folded is None else folded
     findings = (first, *(check(client) for check in checks))
@@ -124,6 +125,7 @@ def same_books(found: Replay) -> Finding:
     differ = [f"{one.partition}: {one.note}" for one in found.partitions if one.note]
     if found.strays:
         differ.append(f"{found.strays} rows that no message brought")
+    figures += f"; {found.repeated} records told again and equal, {found.refused} refused"
     if behind := sum(one.behind for one in found.partitions):
         figures += f"; {behind} rows not stored yet"
     return Finding(SAME_BOOKS, "; ".join((figures, *differ)), found.holds)
@@ -283,6 +285,26 @@ def _no_output_without_cause(client: Client) -> Finding:
     rows, ids = client.query("SELECT count(), uniqExact(transfer_id) FROM transfers FINAL").result_rows[0]
     figures = f"{rows} rows under {ids} ids, {orphans} without a deal behind them"
     return Finding("no row without cause", figures, rows == ids and not orphans)
+
+
+def _one_row_an_id(client: Client) -> Finding:
+    """Of what was stored under one id all is the same: merging rows of an id would hide a second effect."""
+    figures, clashes = [], list[str]()
+    for table, name, columns in (
+        ("transfers", "transfer_id", TRANSFER_COLUMNS),
+        ("milestones", "milestone_id", MILESTONE_COLUMNS),
+    ):
+        sql = f"""
+            SELECT count(), sum(rows), countIf(contents > 1), minIf({name}, contents > 1) FROM (
+                SELECT {name}, count() AS rows, uniqExact(toString(tuple({", ".join(columns)}))) AS contents
+                FROM {table} GROUP BY {name}
+            )
+        """  # noqa: S608 # our own names
+        ids, rows, wrong, first = client.query(sql).result_rows[0]
+        figures.append(f"{rows} {table} stored under {ids} ids")
+        if wrong:
+            clashes.append(f"{wrong} ids of {table} with two contents, such as {first}")
+    return Finding("no two rows under one id", "; ".join((*figures, *clashes)), not clashes)
 
 
 def findings_table(report: Report) -> Table:

@@ -14,7 +14,7 @@ from commission.explain import words
 from commission.explain.explanation import explain
 from commission.explain.reasons import REASONS
 from commission.outputs import Rejection, Transfer
-from commission.terms.components import Cpa, CpaAmount, RevenueShare, Turnover
+from commission.terms.components import Cpa, CpaAmount, Rebate, RevenueShare, Turnover
 from commission.terms.partners import ParentLink, PlanAssignment
 from commission.terms.plans import Budget, PlanDefined
 from commission.terms.rates import Band, Caps, Override, RankRates, Tiers
@@ -534,6 +534,31 @@ def test_a_count_is_of_deals_or_of_clients() -> None:
     assert found.sentences[2] == (
         "The period reached 2 clients: band 1 (from 2 clients) counts for all of it."
     )
+
+
+def test_what_was_earned_under_an_earlier_version_is_told() -> None:
+    """2 lots at 5 under version 1, then 2 at 4: 18 of which all are doubled by 3 lots: 18 more."""
+    tiers = Tiers(by="lots", bands=(Band(start=D(3), factor=D(2)),))
+    first, second = under(per_lot("*=5", tiers=tiers)), plan("own USD", per_lot("*=4", tiers=tiers))
+    terms = (*first, replace(second, version=2, since=at(15)), *SEPTEMBER)
+    deals = (deal("7 sell 2 EURUSD out", day=10), deal("8 sell 2 EURUSD out", day=20))
+    found = run(*ANNA, *deals, terms=terms)
+    text = "Of it 20.00 USD was earned under earlier versions of the plan, by their rates."
+    assert text in why(found, "true_up", *terms).sentences
+    (row,) = [row for row in found.transfers if row.code == "true_up"]
+    late = replace(row, factors={**row.factors, "told_for": "2025-01"})
+    text = "It belongs to 2025-01, which is too old to be settled again: it counts in 2026-09."
+    assert text in of_row(late, found.transfers, terms).sentences
+
+
+def test_a_rebate_that_was_cut_says_what_was_asked() -> None:
+    """2 lots at 8 ask for 16; the IB earned 10."""
+    terms = under(per_lot("*=5"), Rebate(name="back", rates=rates("*=8"), funded_by="ib"))
+    close = deal("7 sell 2 EURUSD out", **NOON)
+    found = run(*ANNA, close, terms=terms)
+    (row,) = [row for row in found.transfers if row.component == "rebate"]
+    text = "Of 16.00 USD it pays 10.00 USD: no more than it has left of the deal's money."
+    assert text in of_row(row, found.transfers, (close, *terms)).sentences
 
 
 def test_graduated_bands_are_told_one_by_one() -> None:

@@ -12,7 +12,8 @@ from infra.commands.book import PartitionStatus, status_table
 from infra.commands.evidence import terms_renderables
 from infra.proposals.report import lines_table
 from infra.reconcile.report import counts_table, days_table
-from infra.replay.compare import Compared, Replay, replay_table
+from infra.replay.compare import Compared, Replay
+from infra.replay.table import replay_table
 from infra.show import show
 from infra.verify.invariants import Finding, Report, findings_table
 from schemas.proposals import Line

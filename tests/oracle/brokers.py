@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from random import Random
 from typing import Any
 
-from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.calendar import PeriodEnded
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
-from tests.build import DAY_1, at, period
-from tests.oracle.dice import AGREED, PERIODS, RANKS, SYMBOLS, Dice, pick
+from tests.build import DAY_1, at
+from tests.oracle.calendars import random_calendar
+from tests.oracle.dice import AGREED, RANKS, SYMBOLS, Dice, pick
 from tests.oracle.happenings import random_events, random_revisions
 from tests.oracle.plans import random_plans
 
@@ -28,17 +29,18 @@ def random_broker(seed: int, features: Iterable[str] = AGREED) -> list[Any]:
     dice.single_currency = len(currencies) == 1
     plans = random_plans(dice, currencies, clients)
     partners = random_partners(dice, ibs, currencies, plans, clients)
+    calendar = random_calendar(dice)
     terms = [
         *random_symbols(dice),
         *random_rates(dice, currencies),
-        *(calendar_month(name) for name in PERIODS),
+        *calendar,
         *plans,
         *partners,
     ]
     events = random_events(dice, clients, ibs, currencies)
     late = random_revisions(dice, events)
-    ends = [(month.ends_at, PeriodEnded(period=month.period)) for month in map(calendar_month, PERIODS[:-1])]
-    final = (at(400), PeriodEnded(period=PERIODS[-1]))
+    ends = [(period.ends_at, PeriodEnded(period=period.period)) for period in calendar[:-1]]
+    final = (at(400), PeriodEnded(period=calendar[-1].period))
     ordered = in_order(dice, events, [*late, *ends, final])
     return [*terms, *ordered]
 
@@ -58,13 +60,6 @@ def in_order(dice: Dice, events: list[Any], placed: list[tuple[datetime, Any]]) 
     moving = [record for record in shuffled if record.type not in kept]
     fixed = [record for record in ordered if record.type in kept and record.type != "period_ended"]
     return [*fixed, *moving, *(record for record in ordered if record.type == "period_ended")]
-
-
-def calendar_month(name: str) -> PeriodDefined:
-    """A month with its days and first weekday."""
-    month = period(name)
-    days = tuple(month.starts_at + timedelta(days=n) for n in range((month.ends_at - month.starts_at).days))
-    return replace(month, days=days, first_weekday=month.starts_at.weekday())
 
 
 def random_symbols(dice: Dice) -> list[SymbolDefined]:

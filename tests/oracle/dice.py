@@ -88,6 +88,7 @@ PERIOD_FEATURES = (
     "cpa_tiers",
 )
 ORDER_FEATURES = ("shuffle",)
+CALENDAR_FEATURES = ("calendars", "tier_versions", "long_history")
 TERMS_FEATURES = ("dated_symbols", "group_masks", "refunds", "one_side", "commission_by_entry")
 SETTLED = (
     "pass_unit_rate",
@@ -128,6 +129,7 @@ FEATURES = frozenset(
         *CLIENT_FEATURES,
         *PERIOD_FEATURES,
         *ORDER_FEATURES,
+        *CALENDAR_FEATURES,
         *TERMS_FEATURES,
         *SETTLED,
         *DISPUTED,
@@ -137,7 +139,6 @@ FEATURES = frozenset(
 AGREED = FEATURES - DISPUTED
 
 LAST_DAY = 75
-PERIODS = ("2026-08", "2026-09", "2026-10", "2026-11", "2026-12")
 GROUPS = ("real\\std", "real\\ecn", "real\\ecn\\gold", "cent\\std")
 COUNTRIES = ("DE", "AE", "TH")
 CHANNELS = ("search", "email")

@@ -95,6 +95,7 @@ class Facts:
         self.rates: list[RatePublished] = []
         self.deals: dict[str, Deal] = {}
         self.links: list[AccountLinked] = []
+        self.taken: dict[str, list[ChargebackReceived]] = {}
         self.clients: dict[str, ClientRegistered] = {}
         events: dict[str, Any] = {}
         for record in records:
@@ -162,6 +163,12 @@ class Facts:
 
     def chargebacks(self, client_id: str) -> list[ChargebackReceived]:
         """Oldest first, as if what was won again had never been taken."""
+        if client_id not in self.taken:
+            self.taken[client_id] = self.net_chargebacks(client_id)
+        return self.taken[client_id]
+
+    def net_chargebacks(self, client_id: str) -> list[ChargebackReceived]:
+        """The same, worked out: asked so often that the answer is kept."""
         found = []
         for back in self.of_client(ChargebackReceived, client_id):
             wins = [w for w in self.of_client(ChargebackWon, client_id) if w.chargeback_id == back.event_id]

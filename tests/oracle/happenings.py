@@ -33,6 +33,9 @@ from tests.oracle.dice import (
     pick,
 )
 
+LONG = 0.004
+"""How many brokers have a client with a long history: the oracle takes a minute for one."""
+
 
 def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: list[str]) -> list[Any]:
     """Registrations, links, deposits and trading of all clients."""
@@ -100,7 +103,8 @@ def random_money(dice: Dice, n: int, client: str, currencies: list[str]) -> list
             found.append(kyc(client, "revoked", approved + timedelta(days=rng.randint(3, 20))))
             if rng.random() < 0.4:
                 found.append(kyc(client, "approved", approved + timedelta(days=rng.randint(21, 30))))
-    for place in range(rng.randint(0, 4)):
+    is_long = n == 0 and dice.on("long_history", LONG)
+    for place in range(200 if is_long else rng.randint(0, 4)):
         deposit = DepositCleared(
             event_id=f"deposit {client} {place}",
             client_id=client,
@@ -336,12 +340,14 @@ def turned(side: str) -> str:
 
 
 def random_deals(dice: Dice, accounts: list[Account]) -> list[Deal]:
-    """Ten to forty moments at which some account does something."""
+    """Ten to forty moments at which some account does something, or 120 of the first one."""
     rng = dice.of("deals")
-    minutes = sorted(rng.sample(range(2 * 1440, LAST_DAY * 1440), rng.randint(10, 35)))
+    is_long = dice.on("long_history", LONG)
+    moments = 120 if is_long else rng.randint(10, 35)
+    minutes = sorted(rng.sample(range(2 * 1440, LAST_DAY * 1440), moments))
     found: list[Deal] = []
     for n, minute in enumerate(minutes):
-        account = pick(rng, accounts)
+        account = pick(rng, accounts[:1] if is_long else accounts)
         found += account.trade(dice.of(f"deal {n}"), DAY_1 + timedelta(minutes=minute, seconds=17))
     return found
 

@@ -1,7 +1,7 @@
 """What only a whole period tells: tiers, caps by day, week and period, revenue shares, cohorts."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -32,8 +32,9 @@ def period_amounts(facts: Facts, entries: list[Earned]) -> list[Earned]:
     for group in groups.values():
         component = group[-1].component
         assert component is not None
-        if component.tiers is not None:
-            found.append(by_tiers(facts, component.tiers, group))
+        tiered = [entry for entry in group if tiers_of(entry) is not None]
+        if tiered:
+            found.append(by_tiers(facts, tiered))
         if component.caps is not None:
             found.append(over_caps(facts, component, group))
     return [*found, *revenue_shares(facts), *cohorts(facts)]
@@ -49,6 +50,11 @@ def like(entry: Earned, amount: Fraction) -> Earned:
 def total(amounts: Iterable[Fraction]) -> Fraction:
     """Their sum."""
     return sum(amounts, Fraction(0))
+
+
+def in_order(facts: Facts) -> list[PeriodDefined]:
+    """All periods, by their time."""
+    return sorted(facts.periods.values(), key=lambda period: period.starts_at)
 
 
 def inside(period: PeriodDefined, group: Group) -> Group:
@@ -118,48 +124,54 @@ def at_band(entry: Earned, band: int) -> Fraction:
     return entry.bands[band - 1] if band and entry.bands else entry.amount
 
 
-def by_tiers(facts: Facts, tiers: Tiers, group: Group) -> Earned:
-    """What the bands add, over all periods."""
-    ways: dict[str, Callable[[Facts, Tiers, Group], Fraction]] = {
-        "slab": slab,
-        "graduated": graduated,
-        "level": by_level,
-    }
-    return like(group[-1], ways[tiers.mode](facts, tiers, group))
+def tiers_of(entry: Earned) -> Tiers | None:
+    """Those of the version of the plan that it was earned under."""
+    return entry.component.tiers if entry.component is not None else None
 
 
-def slab(facts: Facts, tiers: Tiers, group: Group) -> Fraction:
-    """The whole period at the band it reaches."""
+def asks_for_clients(entry: Earned) -> bool:
+    """Whether it was earned under a version that counts active clients."""
+    tiers = tiers_of(entry)
+    return tiers is not None and tiers.by == "active_clients"
+
+
+def by_tiers(facts: Facts, group: Group) -> Earned:
+    """What the bands add, over all periods: a period is measured as one, each entry paid by its version."""
+    newest = tiers_of(group[-1])
+    assert newest is not None, "only tiered entries are asked about"
+    if newest.mode == "level":
+        return like(group[-1], by_level(facts, newest, group))
     added = Fraction(0)
     for period in facts.periods.values():
         entries = inside(period, group)
-        band = reached(tiers.bands, measured_by(tiers, entries))
-        added += total(at_band(entry, band) - entry.amount for entry in entries)
-    return added
-
-
-def graduated(facts: Facts, tiers: Tiers, group: Group) -> Fraction:
-    """Each band's share of the period's measure, at that band's rates."""
-    added = Fraction(0)
-    starts = [Fraction(0), *(fraction(band.start) for band in tiers.bands)]
-    for period in facts.periods.values():
-        entries = inside(period, group)
-        measure = measured_by(tiers, entries)
-        if not measure:
-            continue
-        due = Fraction(0)
-        for band, start in enumerate(starts):
-            end = starts[band + 1] if band + 1 < len(starts) else measure
-            part = max(Fraction(0), min(measure, end) - start)
-            due += total(at_band(entry, band) for entry in entries) * part / measure
+        due = total(slab_or_graduated(entry, entries) for entry in entries)
         added += rounded(due) - total(entry.amount for entry in entries)
-    return added
+    return like(group[-1], added)
+
+
+def slab_or_graduated(entry: Earned, entries: Group) -> Fraction:
+    """An entry at the band that all entries reach, or at each band for the share of the measure inside it."""
+    tiers = tiers_of(entry)
+    assert tiers is not None, "only tiered entries are asked about"
+    if tiers.by == "active_clients":
+        entries = [other for other in entries if asks_for_clients(other)]
+    measure = measured_by(tiers, entries)
+    if tiers.mode == "slab":
+        return at_band(entry, reached(tiers.bands, measure))
+    if not measure:
+        return entry.amount
+    starts = [Fraction(0), *(fraction(band.start) for band in tiers.bands)]
+    due = Fraction(0)
+    for band, start in enumerate(starts):
+        end = starts[band + 1] if band + 1 < len(starts) else measure
+        due += at_band(entry, band) * max(Fraction(0), min(measure, end) - start) / measure
+    return due
 
 
 def by_level(facts: Facts, tiers: Tiers, group: Group) -> Fraction:
     """Walk through the days with a level: up after a day or period, down at the first day of a period."""
     level, below, at_end, added = 0, 0, 0, Fraction(0)
-    periods = sorted(facts.periods.values(), key=lambda period: period.period)
+    periods = in_order(facts)
     for place, period in enumerate(periods):
         begin = periods[max(0, place - tiers.lookback_periods)].starts_at
         seen = seen_until(tiers, group, begin, period.starts_at)
@@ -243,7 +255,7 @@ def settled(facts: Facts, rows: list[tuple[Link, RevenueShare, Case, Fraction]])
     by_client = component.scope == "client"
     carried: defaultdict[str, Fraction] = defaultdict(Fraction)
     paid = Fraction(0)
-    for period in sorted(facts.periods.values(), key=lambda period: period.period):
+    for period in in_order(facts):
         sums: defaultdict[str, Fraction] = defaultdict(Fraction)
         for row_link, _, case, worth in rows:
             in_period = period.starts_at <= case.deal.occurred_at < period.ends_at

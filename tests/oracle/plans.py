@@ -74,6 +74,8 @@ def random_plans(dice: Dice, currencies: list[str], clients: list[str]) -> list[
         if dice.on("forfeit", 0.2) and not settled:
             base = replace(base, kyc_gate=True, kyc_forfeit_days=dice.of("forfeit days").randint(3, 20))
         plans.append(base)
+        if settled and dice.on("tier_versions", 0.9):
+            plans += later_tiers(dice, base)
         if dice.on("versions", 0.3) and not settled and dice.of(f"version of {n}").random() < 0.5:
             later = random_components(dice.again(n), n, modes, clients)
             plans.append(
@@ -82,6 +84,28 @@ def random_plans(dice: Dice, currencies: list[str], clients: list[str]) -> list[
                 )
             )
     return plans
+
+
+def later_tiers(dice: Dice, base: PlanDefined) -> list[PlanDefined]:
+    """Another version of a plan with tiers in the middle of things: other bands, other rates, or no tiers."""
+    rng = dice.of(f"tier version {base.plan_id}")
+    tiered = [c for c in base.components if c.kind in DEAL_KINDS and c.tiers is not None]
+    if not tiered or any(c.tiers.mode == "level" for c in tiered):
+        return []  # README.md, 49
+
+    def changed(component: Any) -> Any:
+        if component not in tiered:
+            return component
+        tiers = random_tiers(rng, pick(rng, ("slab", "graduated")), dice.features)
+        rates = tuple(replace(rate, value=rate.value * 2) for rate in component.rates)
+        return replace(
+            component,
+            tiers=pick(rng, (tiers, tiers, component.tiers, None)),
+            rates=pick(rng, (rates, component.rates)),
+        )
+
+    components = tuple(map(changed, base.components))
+    return [replace(base, version=2, since=at(rng.randint(5, 50), 7), components=components)]
 
 
 def random_components(dice: Dice, n: int, modes: dict[str, str], clients: list[str]) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from commission.client.deposits import MAX_COPIES
 from commission.client.repeats import MAX_KYC_MARKS, MAX_LINKS, MAX_TAKEN_BACK
 from commission.client.state import ClientState
 from commission.draft import Draft
-from commission.events import ChargebackReceived, ClientReassigned, DepositCleared, KycChanged
+from commission.events import ChargebackReceived, ChargebackWon, ClientReassigned, DepositCleared, KycChanged
 from commission.outputs import Rejection, Transfer
 from commission.terms.components import DepositShare
 from commission.terms.plans import Clawback
@@ -191,3 +191,19 @@ def test_a_client_stays_small_however_much_it_deposits() -> None:
         return len(client)
 
     assert size(800) < 1.01 * size(400)
+
+
+def test_a_chargeback_older_than_those_in_the_client_is_won() -> None:
+    """140 refunds of 5 take 70 of 100; one in each of two pages is won again: 30 and two halves are left."""
+    traded = deal("1 buy 10 EURUSD out", day=4)
+    lots = terms(per_lot("*=10", entry="out"), clawback=Clawback(refund="activity"))
+    refunds = [taken(0, number, amount=5, day=9) for number in range(2 * MAX_CLAWED + 12)]
+    book = Book(*lots, *START, paid_in(0, amount=1000), traded, *refunds)
+    assert book.paid == D(30)
+    wins = (
+        ChargebackWon(
+            event_id=f"w{n}", client_id="anna", deposit_id="d0", chargeback_id=f"r0-{n}", occurred_at=at(50)
+        )
+        for n in (0, MAX_CLAWED)
+    )
+    assert book.tell(*wins).paid == D(31)

@@ -14,7 +14,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.outputs import Milestone, Transfer, check_ids
-from commission.terms.components import CpaAmount, DepositShare
+from commission.terms.components import CommissionShare, CpaAmount, Cpl, DepositShare
 from commission.terms.plans import Clawback
 from commission.terms.rates import When
 from schemas.wire import Record
@@ -30,7 +30,10 @@ from tests.build import (
     linked,
     partner,
     per_lot,
+    period,
     plan,
+    rates,
+    reassigned,
     registered,
 )
 
@@ -232,6 +235,56 @@ def test_what_comes_back_waits_for_kyc_like_the_rest() -> None:
     assert paid(*plans, *START[:2], *DISPUTED, late, won("w1", day=26)) == D(100)
 
 
+def test_a_refund_that_was_taken_comes_back_as_one() -> None:
+    """Half of 20 charged, less half of 6 refunded: 7. Charged back: 0. 400 of 1,000 won: 40 % of 7."""
+    share = CommissionShare(name="c", rates=rates("*=0.5"))
+    charged, refunded = replace(OPENED, commission=D(-20)), replace(CLOSED, commission=D(6))
+    told = (*terms(share, clawback=ACTIVITY), *START, D1, charged, refunded)
+    assert paid(*told) == D(7)
+    assert paid(*told, taken("c1", day=9)) == D(0)
+    assert paid(*told, taken("c1", day=9), won("w1", day=20, amount="400")) == D("2.8")
+    assert paid(*told, taken("c1", day=9), won("w1", day=20)) == D(7)
+
+
+def test_what_another_event_takes_does_not_come_back() -> None:
+    """c1 takes 30 of 100, a verdict of fraud the other 70: won again, c1 leaves all to the verdict."""
+    fraud = ClientFlagged(event_id="f", client_id="anna", verdict="fraud", occurred_at=at(15))
+    told = (*terms(LOTS, clawback=ACTIVITY), *START, D1, OPENED, CLOSED, taken("c1", day=9, amount="300"))
+    assert paid(*told, fraud, won("w1", day=20)) == D(0)
+
+
+def test_a_win_larger_than_the_first_chargeback_goes_on_to_the_next() -> None:
+    """200 and 300 of 1,000 are taken, 400 won: of the second 100 stay lost, 10 of the 100 by the trade."""
+    backs = (taken("c1", day=9, amount="200"), taken("c2", day=10, amount="300"))
+    told = (*terms(LOTS, clawback=ACTIVITY), *START, D1, OPENED, CLOSED, *backs)
+    assert paid(*told) == D(50)
+    assert paid(*told, won("w1", day=20, amount="400")) == D(90)
+
+
+def test_what_was_all_taken_comes_back_to_where_a_late_approval_put_the_rest() -> None:
+    """100 held, all taken. Day 10 approves, told after the revocation of day 15: it comes back free."""
+    gated = (*terms(LOTS, clawback=ACTIVITY, kyc_gate=True), *START[:2], *DISPUTED)
+    late = (kyc("anna revoked", day=15), kyc("anna approved", day=10))
+    assert paid(*gated, late[0], won("w1", day=20)) == D(0)
+    assert paid(*gated, *late, won("w1", day=20)) == D(100)
+    assert paid(*gated, *late[::-1], won("w1", day=20)) == D(100)
+
+
+def test_a_late_approval_lets_go_of_the_deposits_before_it() -> None:
+    """Shares of 100 of day 2 and 50 of day 20. Day 10 approves and day 15 revokes, told in either order."""
+    later = replace(D1, event_id="later", deposit_id="d2", amount=D(500), occurred_at=at(20))
+    gated = (*terms(SHARE, kyc_gate=True), *START[:2], D1, later)
+    marks = (kyc("anna revoked", day=15), kyc("anna approved", day=10))
+    assert paid(*gated, *marks) == paid(*gated[:-2], *marks[::-1], D1, later) == D(100)
+
+
+def test_a_status_or_reassignment_told_again_is_a_repeat() -> None:
+    """Under another event id the same change of the same time: 100 once, to the IB that the client has."""
+    approved, moved = kyc("anna approved", day=1), reassigned("anna ib", day=2)
+    again = (replace(approved, event_id="k2"), replace(moved, event_id="m2"))
+    assert paid(*terms(LOTS), *START, moved, *again, D1, OPENED, CLOSED) == D(100)
+
+
 # What counts for a CPA
 
 
@@ -277,3 +330,23 @@ def test_net_deposits_count_what_was_withdrawn(day: int, net: bool, due: int) ->
     left = WithdrawalPaid(event_id="w", client_id="anna", amount=D(990), currency="USD", occurred_at=at(day))
     assert paid(*terms(component), *START, D1, OPENED, CLOSED, left) == D(due)
     assert paid(*terms(component), *START, D1, left, OPENED, CLOSED) == D(due)
+
+
+@pytest.mark.parametrize(("out", "due"), [(500, 300), (501, 0), (1500, 0)])
+def test_a_withdrawal_is_taken_of_the_deposits_before_it(out: int, due: int) -> None:
+    """1,000 on day 2 and an hour later, 1,000 after the withdrawal: 300 from 2,500 on, of 3,000 less it."""
+    second = replace(D1, event_id="e2", deposit_id="d2", occurred_at=at(2, 1))
+    third = replace(D1, event_id="e3", deposit_id="d3", occurred_at=at(2, 3))
+    left = WithdrawalPaid(event_id="w", client_id="anna", amount=D(out), currency="USD", occurred_at=at(2, 2))
+    component = replace(cpa("300", min_deposit=D(2500)), net_deposits=True)
+    assert paid(*terms(component), *START, D1, second, third, left, OPENED, CLOSED) == D(due)
+
+
+@pytest.mark.parametrize("others", [(), (cpa("300", qualification_days=30),)])
+def test_a_gate_counts_who_deposits_after_the_window_of_a_cpa(others: tuple[Any, ...]) -> None:
+    """Two register in September and one deposits on day 50, too late for a CPA: half did, so 7 for each."""
+    gated = Cpl(name="cpl", amounts=(CpaAmount(amount=D(7)),), kyc=False, min_ftd_rate=D("0.5"))
+    people = (registered("anna ib"), registered("ben ib"))
+    plans = (*terms(gated, *others), period("2026-09"))
+    assert paid(*plans, *people) == D(0)
+    assert paid(*plans, *people, replace(D1, occurred_at=at(50))) == D(14)

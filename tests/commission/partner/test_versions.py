@@ -6,7 +6,7 @@ from typing import Any
 from commission.terms.components import PerLot, RevenueShare
 from commission.terms.rates import Band, Caps, Tiers
 from schemas.wire import Record
-from tests.build import ANNA, SYMBOLS, D, at, deal, partner, per_lot, period, plan, rates, run
+from tests.build import ANNA, SYMBOLS, D, at, deal, exchange, partner, per_lot, period, plan, rates, run
 from tests.commission.worlds import NORTH
 
 LATER = 15
@@ -87,3 +87,18 @@ def test_a_level_goes_on_under_other_bands() -> None:
     two = replace(one, bands=(Band(start=D(2), factor=D(2)), Band(start=D(3), factor=D(4))))
     found = owed({3: 2, 33: 2, 34: 1}, per_lot("*=1", tiers=one), per_lot("*=1", tiers=two))
     assert found == 2 + 4 + 4
+
+
+def test_two_kinds_wait_for_the_rate_of_one() -> None:
+    """2 lots at 5 are 10; half of a loss of 100 waits for what a quarantine of 1,000 EUR is in USD: 60."""
+    share = RevenueShare(
+        name="lots", rates=rates("*=0.5"), terms=("client_result",), quarantine_below=D(1000)
+    )
+    one, other = plan("own EUR", share), plan("own USD", replace(banded(5, 9, "2"), name="lots"))
+    versions = (one, replace(other, version=2, since=at(LATER)))
+    told = (
+        *(*SYMBOLS, period("2026-09"), *versions, partner("ib-north USD own")),
+        *(*ANNA, deal("1 buy 1 EURUSD out", day=10, profit=D(-100)), deal("2 buy 2 EURUSD out", day=20)),
+    )
+    assert run(*told, terms=()).owed == {NORTH: "10.00 USD"}
+    assert run(*told, exchange("EUR/USD 1.1"), terms=()).owed == {NORTH: "60.00 USD"}

@@ -10,6 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
+from commission.events import ClientRegistered
 from commission.terms.calendar import PeriodEnded
 from infra.cli.app import app
 from infra.clickhouse.migrations import migrate
@@ -34,6 +35,7 @@ NAMES = (
     "every deal once",
     "reversals exact, once",
     "no row without cause",
+    "no two rows under one id",
 )
 
 
@@ -50,7 +52,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
 
 
 def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
-    """All eight invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
+    """All nine invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
     report = verify(ledger)
     assert NAMES == tuple(finding.invariant for finding in report.findings)
     assert [] == broken(ledger)
@@ -76,6 +78,25 @@ def test_a_row_from_nowhere_is_found(ledger: Client) -> None:
     """An accrual that no deal caused: the replay differs and the row has no cause."""
     copied(ledger, "code = 'accrual'", transfer_id="f" * 32, caused_by="mt5-live|999")
     assert {"same books, same ledger", "no row without cause"} <= set(broken(ledger))
+
+
+def test_a_second_effect_under_one_id_is_found(ledger: Client) -> None:
+    """The same row once more is none; with another amount, merging would hide one of the two."""
+    copied(ledger, "code = 'accrual'")
+    assert [] == broken(ledger)
+    copied(ledger, "code = 'accrual'", amount=Decimal("0.01"))
+    assert "no two rows under one id" in broken(ledger)
+
+
+def test_what_is_told_again_is_counted(empty: Client) -> None:
+    """A deal and a registration once more are two repeats; a registration that differs is refused."""
+    broker = Synthetic(clients=3, deals=10)
+    crm, trades = list(broker.crm()), list(broker.trades())
+    person = next(event for event in crm if isinstance(event, ClientRegistered))
+    other = replace(person, event_id="again", country="ZA" if person.country != "ZA" else "DE")
+    store(empty, [*broker.terms(), *crm, *trades, trades[0], person, other])
+    figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
+    assert "; 2 records told again and equal, 1 refused" in figures["same books, same ledger"]
 
 
 def test_a_row_that_moves_nothing_is_found(ledger: Client) -> None:

@@ -101,6 +101,14 @@ def test_symbols_equal_but_for_letter_case_are_a_warning() -> None:
     assert check_terms((*SOUND, replace(twin, server="other"))) == ()
 
 
+def test_ibs_equal_but_for_letter_case_are_a_warning() -> None:
+    """A person would take one for the other."""
+    known = next(r for r in SOUND if isinstance(r, PartnerDefined))
+    twin = replace(known, ib_id=known.ib_id.upper())
+    found = [p for p in check_terms((*SOUND, twin)) if p.code == "ib_case"]
+    assert [(p.subject, p.severity) for p in found] == [(("partner", twin.ib_id), "warning")]
+
+
 @pytest.mark.parametrize(
     ("pair", "value", "code"),
     [

@@ -617,3 +617,10 @@ def test_a_terminated_ib_costs_nothing() -> None:
     assert check(budgeted(lot(rates=rates("5"))), above, *chain) == ()
     later = replace(chain[0], statuses=(StatusChange(status="terminated", since=on(10)),))
     assert codes(check(budgeted(lot(rates=rates("5"))), above, later, chain[1])) == ["budget_exceeded"]
+
+
+def test_a_class_without_its_prefix_is_told() -> None:
+    """`forex` is no symbol; `class:forex` is what is meant."""
+    (found,) = check(plan(lot(rates=(rate("1"), rate("2", "forex")))))
+    assert found.code == "unknown_symbol"
+    assert "did you mean class:forex?" in found.text
