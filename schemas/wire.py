@@ -206,7 +206,7 @@ def _times(record: Record) -> Iterator[tuple[str, datetime | None]]:
         case SymbolDefined():
             yield "since", record.since
         case PeriodEnded():
-            return
+            yield "at", record.at
         case _:
             yield "occurred_at", record.occurred_at
             yield "expires_at", getattr(record, "expires_at", None)

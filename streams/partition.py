@@ -240,7 +240,7 @@ class Partition:
         self, records: list[Record], offset: int, received_at: datetime
     ) -> tuple[list[Record], list[DeadLetter]]:
         """What may be told to the books; where terms enter is the one place that knows their order."""
-        news = [record for record in records if isinstance(record, TERMS_TYPES)]
+        news = [r for r in records if isinstance(r, TERMS_TYPES) or isinstance(r, PeriodEnded)]  # noqa: SIM101 # mypy narrows no joined tuple
         refused = [RecordRefused(record, "refused_change", why) for record, why in sort_out(self.terms, news)]
         letters = refused_letters(refused, records, self._place(offset), received_at)
         ids = {id(one.record) for one in refused}

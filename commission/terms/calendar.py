@@ -39,6 +39,24 @@ class PeriodEnded:
 
     type: Literal["period_ended"] = "period_ended"
     period: str
+    at: datetime | None = None
+    """When a person ended it; None in records of earlier versions and of runners, which are not checked."""
+    early: str = ""
+    """Why it may end before its time has passed."""
+
+
+def why_no_end(ended: PeriodEnded, period: PeriodDefined | None) -> str:
+    """Why `ended` must not close the statements of `period`, the one it names; "" if it may."""
+    if ended.at is None:
+        return ""
+    if period is None:
+        return f"no period is called {ended.period}, so nothing was closed; name it as the calendar does"
+    if period.ends_at > ended.at and not ended.early.strip():
+        return (
+            f"the period {ended.period} lasts until {period.ends_at:%Y-%m-%d %H:%M} UTC and was ended at"
+            f" {ended.at:%Y-%m-%d %H:%M}: nothing was closed; end it after that, or early with a reason"
+        )
+    return ""
 
 
 def overlapping(periods: Iterable[PeriodDefined]) -> Iterator[tuple[PeriodDefined, str]]:

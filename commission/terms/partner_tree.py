@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from commission.terms.calendar import PeriodDefined, overlapping
+from commission.terms.calendar import PeriodDefined, PeriodEnded, overlapping, why_no_end
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, Terms
 from commission.terms.partner_changes import as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined
@@ -24,7 +24,7 @@ MAX_CHANGES = 4_096
 class Refused(NamedTuple):
     """A record that must not become known, and why."""
 
-    record: PartnerDefined | PartnerChanged | PeriodDefined
+    record: PartnerDefined | PartnerChanged | PeriodDefined | PeriodEnded
     why: str
 
 
@@ -35,6 +35,7 @@ def sort_out(terms: Terms, news: Iterable[TermsRecord]) -> Iterator[Refused]:
     """
     records = list(news)
     yield from _overlaps(terms, [record for record in records if isinstance(record, PeriodDefined)])
+    yield from _ends(terms, records)
     whole = [record for record in records if isinstance(record, PartnerDefined)]
     told = [record for record in records if isinstance(record, PartnerChanged)]
     if not told and not terms.changes:
@@ -63,6 +64,16 @@ def _overlaps(terms: Terms, told: list[PeriodDefined]) -> Iterator[Refused]:
             )
         else:
             known[period.period] = period
+
+
+def _ends(terms: Terms, records: list[TermsRecord]) -> Iterator[Refused]:
+    """Ends of periods that nobody knows or that are not over."""
+    known = {period.period: period for period in terms.periods}
+    for record in records:
+        if isinstance(record, PeriodDefined):
+            known[record.period] = record
+        elif isinstance(record, PeriodEnded) and (why := why_no_end(record, known.get(record.period))):
+            yield Refused(record, why)
 
 
 def _used_before(change: PartnerChanged) -> str:

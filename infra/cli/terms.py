@@ -79,16 +79,27 @@ def publish_rates(
 
 
 @app.command("end-period")
-def end_period(periods: Annotated[list[str], typer.Argument(help="Such as 2026-09.")]) -> None:
-    """Close the statements of periods that are over, once all their deals have been ingested."""
+def end_period(
+    periods: Annotated[list[str], typer.Argument(help="Such as 2026-09.")],
+    *,
+    early: Annotated[str, typer.Option(help="Why a period may end before its time has passed.")] = "",
+) -> None:
+    """Close the statements of periods that are over, once all their deals have been ingested.
+
+    A period that is unknown or not over closes nothing: its end becomes a dead letter that says why.
+    """
+    from datetime import UTC, datetime
+
     from commission.terms.calendar import PeriodEnded
     from infra.connect.settings import prepared_kafka
     from ingest.publish.publisher import publish_terms
     from schemas.settings import Settings
 
+    now = datetime.now(UTC)
+    ends = [PeriodEnded(period=period, at=now, early=early) for period in periods]
     with mendable_errors():
-        publish_terms([PeriodEnded(period=period) for period in periods], prepared_kafka(Settings()))
-    out.print(f"ended {', '.join(periods)}")
+        publish_terms(ends, prepared_kafka(Settings()))
+    out.print(f"told the end of {', '.join(periods)}; an end that is refused is in `ibflow dead-letters`")
 
 
 @app.command("show")

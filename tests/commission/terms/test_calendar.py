@@ -78,6 +78,24 @@ def test_an_overlap_is_a_dead_letter() -> None:
     assert [(s.period, s.payable) for s in said.statements] == [("2026-09", 5)]
 
 
+def test_an_end_that_is_unknown_or_too_soon_closes_nothing() -> None:
+    """September ends with day 31: a slip closes nothing; a reason, or the day itself, closes its lot of 5."""
+    soon = at(31) - timedelta(microseconds=1)
+    cases = (
+        (replace(ended("2026-9"), at=at(31)), "no period is called 2026-9,", []),
+        (replace(ended("2026-09"), at=soon), "the period 2026-09 lasts until", []),
+        (replace(ended("2026-09"), at=soon, early=" "), "the period 2026-09 lasts until", []),
+        (replace(ended("2026-09"), at=soon, early="the broker closes"), "", [5]),
+        (replace(ended("2026-09"), at=at(31)), "", [5]),
+    )
+    terms = (*SYMBOLS, SEPTEMBER, plan("own USD", per_lot("*=5")), partner("ib-north USD own"))
+    for end, refused, paid in cases:
+        said = run(*PEOPLE, deal("1 buy 1 EURUSD out", day=3), end, terms=terms)
+        assert [letter.code for letter in said.dead_letters] == (["refused_change"] if refused else [])
+        assert all(refused in letter.reason for letter in said.dead_letters)
+        assert [s.payable for s in said.statements] == paid
+
+
 # What stood at the last instant counts
 
 
