@@ -104,6 +104,10 @@ def _position(known_at: str) -> dict[str, object]:
     return {"offset": LAST, "time": time if time.tzinfo else time.replace(tzinfo=UTC)}
 
 
+REFUSABLE = (PartnerChanged, PeriodDefined, PeriodEnded)
+"""What the books refuse where it contradicts what is known."""
+
+
 def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
     """The terms after every message, and which message each newest fact came from."""
     terms, unlearned = Terms(), list[TermsRecord]()
@@ -111,7 +115,7 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
     for message in log:
         found, _ = decode_lines(str(message["message"]).encode())  # bad lines are dead letters
         news = [record for record in found if isinstance(record, TermsRecord)]
-        if terms.changes or any(isinstance(record, PartnerChanged) for record in news):
+        if terms.changes or any(isinstance(record, REFUSABLE) for record in news):
             terms, unlearned = terms.learn(unlearned), []
             refused = {id(record) for record, _ in sort_out(terms, news)}
             news = [record for record in news if id(record) not in refused]

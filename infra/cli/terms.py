@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from infra.cli import plans
-from infra.cli.console import DAILY, ExitCode, Json, Yes, mendable_errors, out, print_json, warn
+from infra.cli.console import (
+    DAILY,
+    ExitCode,
+    Json,
+    Yes,
+    complain,
+    confirm,
+    err,
+    mendable_errors,
+    out,
+    print_json,
+    warn,
+)
 
 app = typer.Typer(
     name="terms",
@@ -80,26 +92,47 @@ def publish_rates(
 
 @app.command("end-period")
 def end_period(
-    periods: Annotated[list[str], typer.Argument(help="Such as 2026-09.")],
+    periods: Annotated[list[str], typer.Argument(help="Such as 2026-09; several in their order.")],
     *,
     early: Annotated[str, typer.Option(help="Why a period may end before its time has passed.")] = "",
+    as_they_are: Annotated[
+        bool,
+        typer.Option("--as-they-are", help="Close although deals may be missing, as is shown."),
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
-    """Close the statements of periods that are over, once all their deals have been ingested.
+    """Close the statements of periods that are over, over everything that was ingested before.
 
-    A period that is unknown or not over closes nothing: its end becomes a dead letter that says why.
+    It waits until that is applied and stored, shows what would be closed, asks, and prints the statements.
     """
-    from datetime import UTC, datetime
-
-    from commission.terms.calendar import PeriodEnded
-    from infra.connect.settings import prepared_kafka
-    from ingest.publish.publisher import publish_terms
+    from infra.commands import period_end
+    from infra.show import show as print_tables
     from schemas.settings import Settings
 
-    now = datetime.now(UTC)
-    ends = [PeriodEnded(period=period, at=now, early=early) for period in periods]
+    settings, now = Settings(), period_end.now()
     with mendable_errors():
-        publish_terms(ends, prepared_kafka(Settings()))
-    out.print(f"told the end of {', '.join(periods)}; an end that is refused is in `ibflow dead-letters`")
+        period_end.check(settings, periods, early, now)
+        for period in periods:
+            with err.status("waiting until everything written is applied and stored") as line:
+                period_end.settle(
+                    settings, lambda behind, lag: line.update(f"{behind} messages to apply, {lag} to store")
+                )
+            ending = period_end.preview(settings, period)
+            if not as_json:
+                print_tables(ending.table())
+            for hole in ending.holes:
+                warn(f"not known to be complete: {hole}")
+            if ending.holes and not as_they_are:
+                complain("nothing was ended: `ibflow reconcile` the stretches above, or add --as-they-are")
+                raise typer.Exit(ExitCode.USAGE)
+            confirm(f"{period} closes, and what arrives for it later counts in the next period", yes=yes)
+            statements = period_end.end(settings, period, early, now)
+            if as_json:
+                print_json({"period": period, "statements": statements})
+                continue
+            print_tables(period_end.statements_table(period, statements))
+            out.print(f"ended {period}: {len(statements)} statements")
 
 
 @app.command("show")

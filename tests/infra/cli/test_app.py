@@ -158,7 +158,7 @@ def test_a_service_that_does_not_answer_is_a_sentence(
     settings: dict[str, str], told: str, tmp_path: Path
 ) -> None:
     """Which one, and the setting that names it; exit 4, no traceback and no password."""
-    command = ["terms", "end-period", "2026-09"] if "IBFLOW_KAFKA" in settings else ["verify"]
+    command = ["terms", "publish", EXAMPLE / "terms"] if "IBFLOW_KAFKA" in settings else ["verify"]
     result = ibflow(*command, IBFLOW_DATA_DIR=str(tmp_path), **settings)
     assert (4, True) == (result.exit_code, isinstance(result.exception, SystemExit))
     assert told in result.stderr

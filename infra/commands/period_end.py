@@ -1,0 +1,152 @@
+"""`ibflow terms end-period`: close statements over everything that was ingested before, and show them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any
+
+from rich.table import Table
+
+from commission.terms.calendar import PeriodEnded
+from infra.commands.book import status
+from infra.connect.api import ask
+from infra.connect.ledger_at import server_url
+from infra.connect.settings import kafka_servers
+from infra.show import new_table
+from ingest.publish.publisher import publish_terms
+from schemas.errors import Unavailable, Unusable
+from schemas.settings import Settings
+
+SETTLE_SECONDS = 600.0
+LOOK_SECONDS = 0.5
+CALM_LOOKS = 2
+"""In a row: a message may be between the worker and the sink."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a period's end would close: commissions by IB, and what is not known to be complete."""
+
+    period: str
+    rows: list[dict[str, Any]]
+    holes: list[str]
+
+    def table(self) -> Table:
+        """What was earned in the period, before gates and least payouts."""
+        table = new_table(f"To close: {self.period}")
+        for name in ("IB", "accrued", "taken back", "net", "held", ""):
+            table.add_column(name, justify="left" if name in ("IB", "") else "right", no_wrap=True)
+        for row in self.rows:
+            table.add_row(
+                row["ib_id"], row["accrued"], row["reversed"], row["net"], row["held"], row["currency"]
+            )
+        return table
+
+
+def check(settings: Settings, periods: Sequence[str], early: str, now: datetime) -> None:
+    """Raise `Unusable` with all that is wrong: unknown, ended already, out of turn, or not over yet."""
+    known = sorted(ask(settings, "/v1/terms").json()["periods"], key=lambda row: str(row["starts_at"]))
+    names = [row["period"] for row in known]
+    ended = {row["period"] for row in known if row["ended"] is not None}
+    first = min((names.index(name) for name in ended), default=None)
+    problems: list[str] = []
+    for name in periods:
+        if name not in names:
+            close = get_close_matches(name, names, 1, 0.6)
+            hint = f"did you mean {close[0]}?" if close else f"the calendar has {', '.join(names[:3])} …"
+            problems.append(f"there is no period {name}; {hint}")
+            continue
+        at = names.index(name)
+        if name in ended:
+            problems.append(f"{name} has ended already")
+        elif first is not None:
+            before = [one for one in names[first:at] if one not in ended and one not in periods]
+            if before:
+                problems.append(f"{name} is out of turn: {', '.join(before[:3])} comes first")
+        ends_at = datetime.fromisoformat(known[at]["ends_at"])
+        if ends_at > now and not early:
+            problems.append(f"{name} ends on {ends_at:%Y-%m-%d %H:%M} UTC; before that say why with --early")
+    if problems:
+        raise Unusable("; ".join(problems))
+
+
+def settle(settings: Settings, on_progress: Callable[[int, int], None]) -> None:
+    """Wait until everything written is applied and stored, so that nothing is overtaken."""
+    kafka = kafka_servers(settings)
+    if server_url(settings) is None:
+        raise Unavailable("no server stores what the books say; start `ibflow dev` or `ibflow serve` first")
+    deadline, calm = time.monotonic() + SETTLE_SECONDS, 0
+    while calm < CALM_LOOKS:
+        partitions = status(kafka)
+        if stopped := [f"{part.topic}/{part.partition}" for part in partitions if part.stop is not None]:
+            raise Unusable(f"{', '.join(stopped)} is stopped; decide that first, see `ibflow book status`")
+        behind, lag = sum(part.behind for part in partitions), _lag(settings)
+        on_progress(behind, lag)
+        calm = calm + 1 if behind == 0 == lag else 0
+        if time.monotonic() > deadline:
+            raise Unavailable(
+                f"after {SETTLE_SECONDS:.0f} s {behind} messages are not applied and {lag} not stored; "
+                "nothing was ended: see `ibflow book status`"
+            )
+        time.sleep(LOOK_SECONDS)
+
+
+def preview(settings: Settings, period: str) -> Ending:
+    """What ending the period would close, and which stretches of its deals are not complete."""
+    report = ask(settings, "/v1/reports/commissions", period=period, group_by="ib").json()
+    return Ending(period, report["items"], _holes(settings, period))
+
+
+def end(settings: Settings, period: str, early: str, now: datetime) -> list[dict[str, Any]]:
+    """End the period and wait for its statements; raise `Unusable` where the books refused the end."""
+    publish_terms([PeriodEnded(period=period, at=now, early=early)], kafka_servers(settings))
+    settle(settings, lambda _behind, _lag: None)
+    refused = ask(settings, "/v1/dead-letters", code="refused_change", since=now.isoformat()).json()["items"]
+    if mine := [letter["reason"] for letter in refused if f'"{period}"' in letter["payload"]]:
+        raise Unusable(f"the books refused the end of {period}: {mine[0]}")
+    statements: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        found = ask(settings, "/v1/statements", period=period, limit="1000", cursor=cursor).json()
+        statements += found["items"]
+        cursor = found["next_cursor"]
+    return statements
+
+
+def statements_table(period: str, statements: Sequence[dict[str, Any]]) -> Table:
+    """The statements that were closed."""
+    table = new_table(f"Statements of {period}")
+    for name in ("IB", "opening", "accrued", "taken back", "payable", "carried on", ""):
+        table.add_column(name, justify="left" if name in ("IB", "") else "right", no_wrap=True)
+    for row in statements:
+        cells = [row[name] for name in ("opening", "accrued", "reversed", "payable", "closing")]
+        table.add_row(row["ib_id"], *cells, row["currency"])
+    return table
+
+
+def now() -> datetime:
+    """The operator's clock: an end before its time is told as such."""
+    return datetime.now(UTC)
+
+
+def _lag(settings: Settings) -> int:
+    lag = ask(settings, "/health").json()["sink_lag"]
+    if lag is None:
+        raise Unavailable("the server that was asked does not store; ask the one that `ibflow serve` started")
+    return int(lag)
+
+
+def _holes(settings: Settings, period: str) -> list[str]:
+    """Stretches that overlap the period, in words."""
+    known = ask(settings, "/v1/terms").json()["periods"]
+    span = next(row for row in known if row["period"] == period)
+    starts_at, ends_at = (datetime.fromisoformat(span[name]) for name in ("starts_at", "ends_at"))
+    return [
+        f"{server['server']} {hole['starts_at'][:16]} to {hole['ends_at'][:16]}: {hole['unresolved']} deals"
+        for server in ask(settings, "/v1/completeness").json()["items"]
+        for hole in server["holes"]
+        if datetime.fromisoformat(hole["starts_at"]) < ends_at
+        and datetime.fromisoformat(hole["ends_at"]) > starts_at
+    ]

@@ -1,0 +1,52 @@
+"""`ibflow terms end-period`, typed without a pause after what it is about, on real Kafka."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infra.cli.app import app
+from infra.processes.stack import Stack
+from ingest.publish.publisher import publish, publish_terms
+from schemas.settings import Settings
+from tests.synthetic import Synthetic
+
+BROKER = Synthetic(clients=50, deals=4_000)
+
+
+def end(stack: Stack, *arguments: str) -> Result:
+    known = {"IBFLOW_KAFKA": stack.kafka, "IBFLOW_DATA_DIR": str(stack.settings.data_dir)}
+    return CliRunner().invoke(app, ["terms", "end-period", *arguments], env=known)
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    return Stack(Settings(_env_file=None, data_dir=tmp_path, partitions=2, api_port=0))
+
+
+def test_an_end_overtakes_nothing_and_a_typo_closes_nothing(stack: Stack) -> None:
+    """Every lot of September is on the three statements, though the end was typed at once.
+
+    The deals are sold and bought in pairs of lots; each closing lot costs 7 USD over the three levels, so
+    what the statements accrue together is 7 times the lots that closed, whatever the worker had done by then.
+    """
+    with stack:
+        publish_terms(BROKER.terms(), stack.kafka)
+        stack.drain()
+        publish([*BROKER.crm(), *BROKER.trades()], stack.kafka)
+        for typo, word in (("2026-9", "did you mean 2026-09"), ("2027-12", "there is no period 2027-12")):
+            refused = end(stack, typo, "--yes")
+            assert (refused.exit_code, word in refused.output) == (2, True), refused.output
+        asked = end(stack, "2026-09")
+        assert (asked.exit_code, "--yes" in asked.output) == (2, True), asked.output
+        ended = end(stack, "2026-09", "--yes")
+        assert (ended.exit_code, "ended 2026-09: 3 statements" in ended.output) == (0, True), ended.output
+        client = stack.server.client
+        ((accrued, pending),) = client.query(
+            "SELECT (SELECT sum(accrued) FROM statements FINAL), (SELECT sum(amount) FROM transfers FINAL "
+            "WHERE code = 'accrual' AND occurred_at < '2026-10-01')"
+        ).result_rows
+        lots = sum(deal.volume_e8 for deal in BROKER.trades() if deal.entry != "in") / 10**8
+        assert float(accrued) == pytest.approx(7 * lots) == pytest.approx(float(pending))
+        again = end(stack, "2026-09", "--yes")
+        assert (again.exit_code, "has ended already" in again.output) == (2, True), again.output
