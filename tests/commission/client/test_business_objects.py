@@ -268,6 +268,16 @@ def test_what_a_refund_took_of_a_charge_is_taken_again_once_the_dispute_is_won()
     assert paid(*told, taken("c1", day=9), won("w1", day=20, amount="500")) == D(3)
 
 
+def test_deals_that_no_loss_reaches_stay_as_they_are() -> None:
+    """Of 50 by a trade before the deposit and 100 by one after it, 300 of 1,000 stay lost: 50 and 70."""
+    before = deal("3 sell 5 EURUSD out", day=1)
+    unpaid = deal("4 buy 1 EURUSD in", day=5)
+    win = won("w1", day=20, amount="300")
+    told = (*terms(LOTS, clawback=ACTIVITY), *START, before, D1, OPENED, CLOSED, unpaid)
+    assert paid(*told, taken("c1", day=9, amount="600"), win) == D(50 + 70)
+    assert paid(*told, win, taken("c1", day=9, amount="300"), taken("c2", day=8, amount="300")) == D(50 + 70)
+
+
 # What counts for a CPA
 
 
