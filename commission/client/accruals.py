@@ -14,7 +14,7 @@ from commission.draft import Draft
 from commission.ids import digest
 from commission.money import settled, to_accrual
 from commission.outputs import Transfer
-from commission.rating.values import ZERO, Earned
+from commission.rating.values import ZERO, Earned, Factors
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import ONE
 from commission.terms.upline import DEAL_KINDS
@@ -100,7 +100,6 @@ def reverse(
     A `share` below 1 takes that part of the original, at most what is left of it. What is left is
     returned; what was taken once is never taken again.
     """
-    held = client.held
     left: list[Posted] = []
     for entry in posted:
         rest = entry.amount - entry.taken
@@ -113,35 +112,41 @@ def reverse(
             left.append(entry._replace(taken=entry.taken + amount, share_taken=share_taken))
         if not amount:
             continue
-        still_held = entry.held and entry.release == len(client.released_at)
-        debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=still_held, by_ib=entry.by_ib)
-        if amount < 0:
-            debit, credit = credit, debit
-        suffix = "r" if amount == rest else "p" + digest(cause.key)[:8]
-        draft.emit(
-            Transfer(
-                transfer_id=f"{entry.transfer_id}{suffix}",
-                code="reversal",
-                debit=credit,
-                credit=debit,
-                amount=abs(amount),
-                currency=entry.currency,
-                ib_id=entry.ib_id,
-                occurred_at=cause.occurred_at,
-                caused_by=cause.key,
-                reverses=entry.transfer_id,
-                client_id=client.client_id,
-                account_key=cause.account_key,
-                revision=cause.revision,
-                symbol=cause.symbol,
-                component=entry.component,
-                matures_at=entry.matures_at,
-                factors={} if amount == rest else {"share": share},
-            )
+        client = take(draft, client, entry, amount, cause, {} if amount == rest else {"share": share})
+    return client, tuple(left)
+
+
+def take(
+    draft: Draft, client: ClientState, entry: Posted, amount: Decimal, cause: Cause, factors: Factors
+) -> ClientState:
+    """Reverse so much of an accrual, from where the money is by now."""
+    is_held = entry.held and entry.release == len(client.released_at)
+    debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=is_held, by_ib=entry.by_ib)
+    if amount < 0:
+        debit, credit = credit, debit
+    suffix = "r" if amount == entry.amount - entry.taken else "p" + digest(cause.key)[:8]
+    draft.emit(
+        Transfer(
+            transfer_id=f"{entry.transfer_id}{suffix}",
+            code="reversal",
+            debit=credit,
+            credit=debit,
+            amount=abs(amount),
+            currency=entry.currency,
+            ib_id=entry.ib_id,
+            occurred_at=cause.occurred_at,
+            caused_by=cause.key,
+            reverses=entry.transfer_id,
+            client_id=client.client_id,
+            account_key=cause.account_key,
+            revision=cause.revision,
+            symbol=cause.symbol,
+            component=entry.component,
+            matures_at=entry.matures_at,
+            factors=factors,
         )
-        if still_held:
-            held = _add(held, entry, -amount)
-    return (client if held is client.held else replace(client, held=held)), tuple(left)
+    )
+    return replace(client, held=_add(client.held, entry, -amount)) if is_held else client
 
 
 def give_back(

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from commission.client import keys
-from commission.client.accruals import give_back, reverse
+from commission.client.accruals import give_back, reverse, take
+from commission.client.kyc_gate import is_forfeited
 from commission.client.state import Cause, ClawedBack, ClawedPage, ClientState, DealState, Posted
 from commission.client.tallies import give_back_tallies, withdraw
 from commission.draft import Draft
@@ -40,22 +42,26 @@ def claw_back_new(
     return client, state
 
 
-def take_less(
-    draft: Draft, client: ClientState, fewer: Iterable[ClawedBack], cause: Cause, terms: Terms
+def settle_anew(
+    draft: Draft, client: ClientState, changed: Iterable[ClawedBack], cause: Cause, terms: Terms
 ) -> ClientState:
-    """Some events are known to take a smaller share than they did: the rest of each deal comes back, at once.
+    """Events are known to take other shares than they did: each deal comes to what it would have been left.
 
-    What a deal is left with is worked out anew from what it had posted, so that another event takes its
-    share of what came back.
+    That is worked out anew from what it had posted, for all of them at once, so that the order in which
+    they became known does not matter.
     """
-    for clawed in fewer:
-        client = _replace_clawed(draft, client, clawed)
+    for clawed in changed:
+        if any(one.cause == clawed.cause for one in all_clawed(draft, client)):
+            client = _replace_clawed(draft, client, clawed)
+        elif _reaches_deals(clawed, terms):
+            client = _remember(draft, client, clawed)
     for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
-        if state.first_posted or state.first_tallied:
-            client, state = _give_back_deal(draft, client, state, cause, terms)
-            draft.put(key, state)
+        if state.posted or state.tallied or state.first_posted or state.first_tallied:
+            client, settled = _settle_deal(draft, client, state, cause, terms)
+            if settled != state:
+                draft.put(key, settled)
     return client
 
 
@@ -125,28 +131,57 @@ def _claw_deal(
     )
 
 
-def _give_back_deal(
+def _settle_deal(
     draft: Draft, client: ClientState, state: DealState, cause: Cause, terms: Terms
 ) -> tuple[ClientState, DealState]:
+    first = state
+    if state.first_posted or state.first_tallied:
+        first = replace(state, posted=state.first_posted, tallied=state.first_tallied)
     aside = Draft(draft.get, draft.scan)
-    _, wanted = claw_back_new(
-        aside, client, replace(state, posted=state.first_posted, tallied=state.first_tallied), terms
-    )
+    _, wanted = claw_back_new(aside, client, first, terms)
+    if wanted == state:
+        return client, state
     due = {entry.transfer_id: entry for entry in wanted.posted}
     posted: list[Posted] = []
-    for first in state.first_posted:
-        own = [p for p in state.posted if first.transfer_id in (p.transfer_id, p.back_of)]
-        want = due.get(first.transfer_id)
-        left = sum((entry.amount - entry.taken for entry in own), ZERO)
-        amount = ZERO if want is None else want.amount - want.taken - left
-        if want is not None and amount * first.amount > 0:  # of a refund, less is more below 0
-            flags = own[0] if own else first
-            flags = flags._replace(transfer_id=first.transfer_id)
-            client, back = give_back(draft, client, flags, amount, cause)
-            own = _shared_out([*own, back], want)
-        posted += own
+    for one in first.posted:
+        own = [p for p in state.posted if one.transfer_id in (p.transfer_id, p.back_of)]
+        want = due.get(one.transfer_id)
+        is_left = ZERO if want is None else want.amount - want.taken
+        missing = is_left - sum((entry.amount - entry.taken for entry in own), ZERO)
+        if missing * one.amount > 0:
+            flags = own[0] if own else one
+            flags = flags._replace(transfer_id=one.transfer_id)
+            client, back = give_back(draft, client, flags, missing, cause)
+            own = [*own, back]
+        elif missing:
+            client, own = _take(draft, client, own, -missing, cause)
+        posted += own if want is None or not missing else _shared_out(own, want)
     tallied = give_back_tallies(draft, client, state.tallied, wanted.tallied, cause)
-    return client, replace(state, posted=tuple(posted), tallied=tallied)
+    return client, replace(
+        state,
+        posted=tuple(posted),
+        tallied=tallied,
+        first_posted=first.posted,
+        first_tallied=first.tallied,
+    )
+
+
+def _take(
+    draft: Draft, client: ClientState, entries: Iterable[Posted], amount: Decimal, cause: Cause
+) -> tuple[ClientState, list[Posted]]:
+    """Take so much of what is left of an accrual; what is left then."""
+    left: list[Posted] = []
+    for entry in entries:
+        rest = entry.amount - entry.taken
+        part = min(rest, amount, key=abs)
+        if is_forfeited(entry, client):
+            part = ZERO
+        if part:
+            client = take(draft, client, entry, part, cause, {"taken": abs(part)})
+            amount -= part
+        if part != rest:
+            left.append(entry._replace(taken=entry.taken + part))
+    return client, left
 
 
 def _shared_out(entries: list[Posted], whole: Posted) -> list[Posted]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from commission.client import keys
 from commission.client.accruals import release, release_posted
-from commission.client.clawback import claw_back, take_less
+from commission.client.clawback import claw_back, settle_anew
 from commission.client.cpa_grants import weigh
 from commission.client.deals import fold_deal
 from commission.client.deposits import every, find, keep
@@ -139,13 +139,11 @@ def _lose(
         return client
     before = {taken.event_id: _clawed(known, taken) for taken in known.losses}
     after = {taken.event_id: _clawed(deposit, taken) for taken in deposit.losses}
-    now = [after.get(event_id, clawed._replace(share=ZERO)) for event_id, clawed in before.items()]
-    if fewer := [clawed for clawed in now if clawed not in before.values()]:
-        client = take_less(draft, client, fewer, cause, terms)
-    for event_id, clawed in after.items():
-        if event_id not in before:
-            client = claw_back(draft, client, clawed, terms)
-    return client
+    gone = {event_id: clawed._replace(share=ZERO) for event_id, clawed in before.items()}
+    changed = [now for event_id, now in {**gone, **after}.items() if now != before.get(event_id)]
+    if set(after) - set(before) == {cause.key} and len(changed) == 1:
+        return claw_back(draft, client, changed[0], terms)
+    return settle_anew(draft, client, changed, cause, terms) if changed else client
 
 
 def _clawed(deposit: Deposit, taken: TakenBack) -> ClawedBack:

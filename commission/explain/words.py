@@ -90,6 +90,7 @@ WORDS: dict[str, Word] = {
     "accrued": Word("Accrued already", "ib"),
     "posted": Word("Posted by earlier true-ups", "ib"),
     "given_back": Word("Given back", "ib", "of what was taken: the dispute was won"),
+    "taken": Word("Taken", "ib", "of what was left: more of the deposit is lost"),
     "proposal": Word("Rated again by proposal", "text"),
     "trigger": Word("Worked out anew after", "text"),
 }

@@ -67,6 +67,8 @@ def due(
     counted = _counted(settling)
     kinds = {type(versions[number].component).__name__ for number in counted}
     found: dict[str, Due | None] = {}
+    if len(kinds) > 1:
+        touched = ""  # a period that one kind leaves out lacks its part of what another kind tells
     for kind in sorted(kinds):
         numbers = {number for number in counted if type(versions[number].component).__name__ == kind}
         part = settling if len(kinds) == 1 else settling.of(numbers)

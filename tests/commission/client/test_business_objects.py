@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -283,6 +284,50 @@ def test_a_status_or_reassignment_told_again_is_a_repeat() -> None:
     approved, moved = kyc("anna approved", day=1), reassigned("anna ib", day=2)
     again = (replace(approved, event_id="k2"), replace(moved, event_id="m2"))
     assert paid(*terms(LOTS), *START, moved, *again, D1, OPENED, CLOSED) == D(100)
+
+
+def test_one_win_brings_back_of_several_chargebacks() -> None:
+    """c1 and c2 take 300 of 1,000 each; a win of 450 is all of c1 and half of c2: 150 of 1,000 stay lost."""
+    plans = terms(LOTS, clawback=ACTIVITY)
+    lost = (taken("c1", day=9, amount="300"), taken("c2", day=10, amount="300"))
+    told = (*plans, *START, D1, OPENED, CLOSED, *lost)
+    assert paid(*told, won("w1", day=20, amount="450")) == D(85)
+    assert paid(*told, won("w1", day=20, amount="600")) == D(100)
+
+
+@pytest.mark.parametrize(("earlier", "left"), [("300", "70"), ("50", "75")])
+def test_an_unnamed_win_is_of_the_earliest_in_any_order(earlier: str, left: str) -> None:
+    """c1 takes 300 on day 9, c2 some on day 7, and as much is won: c2 is gone, c1 takes 300 (less the rest).
+
+    Of 100: 300 won of c2's 300 leave 300 of 1,000 lost, 70. 100 won, 50 of it c2's, leave 250 lost, 75.
+    """
+    plans = terms(LOTS, clawback=ACTIVITY)
+    win = won("w1", day=20, amount="300" if earlier == "300" else "100")
+    lost = (taken("c1", day=9, amount="300"), taken("c2", day=7, amount=earlier))
+    facts: tuple[Record, ...] = (D1, OPENED, *lost, win)
+    for order in permutations(facts):
+        assert paid(*plans, *START, *order, CLOSED) == D(left)
+
+
+def test_what_a_refund_took_of_a_charge_is_taken_again_once_the_dispute_is_won() -> None:
+    """Half of 20 charged is 10, of 8 refunded -4: 6. All is taken back, then won again."""
+    plans = terms(CommissionShare(name="fees", rates=rates("*=0.5")), clawback=ACTIVITY)
+    charged, refunded = replace(OPENED, commission=D(-20)), replace(CLOSED, commission=D(8))
+    told = (*plans, *START, D1, charged, refunded)
+    assert paid(*told) == D(6)
+    assert paid(*told, taken("c1", day=9)) == D(0)
+    assert paid(*told, taken("c1", day=9), won("w1", day=20)) == D(6)
+    assert paid(*told, taken("c1", day=9), won("w1", day=20, amount="500")) == D(3)
+
+
+def test_deals_that_no_loss_reaches_stay_as_they_are() -> None:
+    """Of 50 by a trade before the deposit and 100 by one after it, 300 of 1,000 stay lost: 50 and 70."""
+    before = deal("3 sell 5 EURUSD out", day=1)
+    unpaid = deal("4 buy 1 EURUSD in", day=5)
+    win = won("w1", day=20, amount="300")
+    told = (*terms(LOTS, clawback=ACTIVITY), *START, before, D1, OPENED, CLOSED, unpaid)
+    assert paid(*told, taken("c1", day=9, amount="600"), win) == D(50 + 70)
+    assert paid(*told, win, taken("c1", day=9, amount="300"), taken("c2", day=8, amount="300")) == D(50 + 70)
 
 
 # What counts for a CPA

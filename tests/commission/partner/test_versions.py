@@ -102,3 +102,17 @@ def test_two_kinds_wait_for_the_rate_of_one() -> None:
     )
     assert run(*told, terms=()).owed == {NORTH: "10.00 USD"}
     assert run(*told, exchange("EUR/USD 1.1"), terms=()).owed == {NORTH: "60.00 USD"}
+
+
+def test_a_late_deal_of_a_kind_that_was_leaves_the_other_kind_alone() -> None:
+    """Half of commissions of 10, 2 and 10; later 3 lots at 10, at most 15 a month: 5 + 1 + 5 + 15."""
+    first = RevenueShare(name="own", rates=rates("*=0.5"), terms=("commission",))
+    second = per_lot("*=10", name="own", entry="in", caps=Caps(per_period=D(15)))
+    one, other = plan("own USD", first), replace(plan("own USD", second), version=2, since=at(41))
+    calendar = (period("2026-09"), period("2026-10"))
+    known = (*SYMBOLS, *calendar, one, other, partner("ib-north USD own"))
+    early = deal("1 buy 1 EURUSD in", day=3, commission=D(-10))
+    late = deal("2 buy 1 EURUSD in", day=4, commission=D(-2))
+    october = (deal("3 buy 1 EURUSD in", day=33, commission=D(-10)), deal("4 buy 3 EURUSD in", day=42))
+    for deals in ((early, late, *october), (early, *october, late), (*october, late, early)):
+        assert run(*ANNA, *deals, terms=known).owed == {NORTH: "26.00 USD"}
