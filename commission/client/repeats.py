@@ -157,6 +157,9 @@ def _chargeback(draft: Draft, event: ChargebackReceived) -> Verdict:
 
 def _won(draft: Draft, event: ChargebackWon) -> Verdict:
     deposit = _known_deposit(draft, event.client_id, event.deposit_id)
+    told = (event.occurred_at, event.amount, event.chargeback_id)
+    if any((win.at, win.amount, win.chargeback_id) == told for win in deposit.won):
+        return "repeat"  # it has no id of its own: of one time and amount it is one win
     return _bounded(event.deposit_id, len(deposit.won), MAX_TAKEN_BACK, "won disputes")
 
 

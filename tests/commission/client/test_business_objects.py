@@ -286,6 +286,13 @@ def test_a_status_or_reassignment_told_again_is_a_repeat() -> None:
     assert paid(*terms(LOTS), *START, moved, *again, D1, OPENED, CLOSED) == D(100)
 
 
+def test_a_win_told_under_two_event_ids_counts_once() -> None:
+    """600 of 1,000 are taken and 200 won: 400 stay lost, 60 of the 100 by the trade, however often told."""
+    told = (*terms(LOTS, clawback=ACTIVITY), *START, D1, OPENED, CLOSED, taken("c1", day=9, amount="600"))
+    assert paid(*told, won("w1", day=20, amount="200"), won("psp", day=20, amount="200")) == D(60)
+    assert paid(*told, won("w1", day=20, amount="200"), won("w2", day=21, amount="200")) == D(80)
+
+
 def test_one_win_brings_back_of_several_chargebacks() -> None:
     """c1 and c2 take 300 of 1,000 each; a win of 450 is all of c1 and half of c2: 150 of 1,000 stay lost."""
     plans = terms(LOTS, clawback=ACTIVITY)
