@@ -402,3 +402,36 @@ def test_a_gate_counts_who_deposits_after_the_window_of_a_cpa(others: tuple[Any,
     plans = (*terms(gated, *others), period("2026-09"))
     assert paid(*plans, *people) == D(0)
     assert paid(*plans, *people, replace(D1, occurred_at=at(50))) == D(14)
+
+
+def test_a_loss_that_no_plan_lets_reach_deals_leaves_them() -> None:
+    """The plan takes back CPAs only: 100 by the trade stay, whatever is lost and won of the deposit."""
+    told = (*terms(LOTS, clawback=Clawback(chargeback="cpa")), *START, D1, OPENED, CLOSED)
+    lost = (taken("c1", day=9, amount="300"), taken("c2", day=7, amount="300"))
+    assert paid(*told, won("w1", day=20, amount="400"), *lost) == D(100)
+
+
+def test_what_was_forfeited_is_not_taken_again() -> None:
+    """100 held for KYC within 10 days, approved on day 25: forfeited, whatever is lost and won afterwards."""
+    gated = terms(LOTS, clawback=ACTIVITY, kyc_gate=True, kyc_forfeit_days=10)
+    told = (*gated, *START[:2], D1, OPENED, CLOSED, taken("c1", day=9, amount="500"))
+    late = (kyc("anna approved", day=25), won("w1", day=26, amount="200"), taken("c2", day=8, amount="300"))
+    assert paid(*told, *late) == D(0)
+    assert paid(*told, *late[:1], *late[:0:-1]) == D(0)
+
+
+def test_an_earlier_loss_may_take_all_that_a_win_had_left() -> None:
+    """200 of 300 are won: 90 left. Then c2, earlier, of 900: the win is of it, 700 + 300 are lost."""
+    told = (*terms(LOTS, clawback=ACTIVITY), *START, D1, OPENED, CLOSED)
+    won_first = (*told, taken("c1", day=9, amount="300"), won("w1", day=20, amount="200"))
+    assert paid(*won_first) == D(90)
+    assert paid(*won_first, taken("c2", day=7, amount="900")) == D(0)
+
+
+def test_a_win_changes_only_what_its_plan_lets_be_taken() -> None:
+    """The IB above keeps 5 a lot by a plan that takes nothing back: 300 of 1,000 lost, 200 won leave 90."""
+    above = plan("q USD", per_lot("*=15", entry="out"))
+    own = replace(plan("p USD", LOTS), clawback=ACTIVITY)
+    tree = (*SYMBOLS, above, own, partner("top USD q"), partner("ib USD p top"))
+    told = (*tree, *START, D1, OPENED, CLOSED, taken("c1", day=9, amount="300"))
+    assert paid(*told, won("w1", day=20, amount="200")) == D(90)
