@@ -12,7 +12,8 @@ from ingest.counts import Counts
 from ingest.items import Item
 from ingest.market import quotes_csv
 from ingest.market.quotes_csv import Quotes, quoted, to_tolerance
-from ingest.publish.publisher import PublishReport, publish
+from ingest.publish.outbox import PublishReport
+from ingest.publish.publisher import publish_in_turn
 from ingest.readers.detect import detect, lacking, read_any, read_encoded
 from ingest.readers.formats import CRM_KINDS
 from ingest.server_time import ServerClock, parse_rule
@@ -68,19 +69,19 @@ def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:
 def feed(
     inputs: Iterable[Input], kafka: str, counts: Counts, on_progress: Callable[[int], None] | None = None
 ) -> PublishReport:
-    """Publish everything the files hold; return when the broker has all of it."""
-    return publish(_encoded_inputs(inputs, counts), kafka, on_progress=on_progress)
+    """Publish everything the files hold, one after the other; return when the broker has all of it."""
+    return publish_in_turn(_encoded_inputs(inputs, counts), kafka, on_progress=on_progress)
 
 
-def _encoded_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item | EncodedDeals]:
-    """What `read_inputs` yields, by the fast lane where there is one."""
+def _encoded_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Iterable[Item | EncodedDeals]]:
+    """What `read_inputs` yields, a file at a time and by the fast lane where there is one."""
     received_at = datetime.now(UTC)
     for given in inputs:
         if given.quotes is not None:
-            yield from read_inputs([given], counts)
+            yield read_inputs([given], counts)
         else:
             profile = _profile_for(given)
-            yield from read_encoded(given.path, profile, received_at, counts, encoding=given.encoding)
+            yield read_encoded(given.path, profile, received_at, counts, encoding=given.encoding)
 
 
 def _profile_for(given: Input) -> ServerProfile | None:

@@ -19,7 +19,7 @@ from typing import cast
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from ingest.publish.publisher import PublishFailed
+from ingest.publish.outbox import PublishFailed
 from ingest.publish.request_publisher import Parcel, Place, RequestPublisher
 from ingest.push.body import read_body, to_rows
 from ingest.push.idempotency import MAX_KEY_CHARS, Answer, Answers

@@ -35,11 +35,11 @@ from pathlib import Path
 from infra.sources.files import Input, feed
 from ingest.counts import Counts
 from ingest.mt5 import deals_csv_fast_scan
-from ingest.publish import publisher
+from ingest.publish import outbox
 from tests.bench_ingest import SERVER
 
 # Small slices and batches, and a pause after each: so that there are moments between.
-deals_csv_fast_scan.SLICE_ROWS, publisher.MAX_BUFFERED_BYTES = 200, 60_000
+deals_csv_fast_scan.SLICE_ROWS, outbox.MAX_BUFFERED_BYTES = 200, 60_000
 feed([Input(Path(sys.argv[1]), SERVER)], sys.argv[2], Counts(), lambda _: time.sleep(0.02))
 """
 

@@ -19,7 +19,7 @@ from ingest.items import Item
 from ingest.live.cursor_file import CursorFile, Place
 from ingest.live.poller import WINDOW_OVERLAP, Polling, Recent, back_off_s
 from ingest.mt5.sql import Mt5Sql
-from ingest.publish import publisher
+from ingest.publish import outbox
 from ingest.server_time import parse_rule
 from ingest.sources import Page, ServerProfile
 from ingest.sql.database import Database
@@ -160,8 +160,8 @@ def test_failures_are_waited_out(broker: Broker, tmp_path: Path) -> None:
 
 def test_kafka_away_keeps_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What Kafka did not take is not counted as read."""
-    monkeypatch.setattr(publisher, "METADATA_TIMEOUT_S", 0.5)
-    monkeypatch.setitem(publisher.CONFIG, "log_level", 0)
+    monkeypatch.setattr(outbox, "METADATA_TIMEOUT_S", 0.5)
+    monkeypatch.setitem(outbox.CONFIG, "log_level", 0)
     file = CursorFile(tmp_path / "live.json")
     with pytest.raises(Unavailable, match="Kafka at"):
         Polling(Server([Page([deal(1)], "1")]), "127.0.0.1:1", file, 1).run(threading.Event(), once=True)

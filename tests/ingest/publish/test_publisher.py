@@ -9,8 +9,9 @@ from confluent_kafka import Producer
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.terms.market import RatePublished
-from ingest.publish import publisher
-from ingest.publish.publisher import PublishFailed, publish, publish_terms
+from ingest.publish import outbox, publisher
+from ingest.publish.outbox import PublishFailed
+from ingest.publish.publisher import publish, publish_in_turn, publish_terms
 from ingest.sources import EncodedDeals
 from schemas.dead_letters import DEAD_LETTER, to_dead_letter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of
@@ -111,7 +112,7 @@ def test_batches_keep_both_limits(broker: Broker) -> None:
 
 def test_memory_is_bounded_across_partitions(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the bound of all unfinished batches, they are sent as they are, and nothing is lost."""
-    monkeypatch.setattr(publisher, "MAX_BUFFERED_BYTES", 5_000)
+    monkeypatch.setattr(outbox, "MAX_BUFFERED_BYTES", 5_000)
     publish([deal(number, login=number % 50 + 1) for number in range(1, 201)], broker.bootstrap)
     messages = broker.messages(ACCOUNT_BOOK)
     assert len(messages) > 10
@@ -120,10 +121,25 @@ def test_memory_is_bounded_across_partitions(broker: Broker, monkeypatch: pytest
 
 def test_a_full_queue_waits(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full send queue slows the reading down and loses nothing."""
-    monkeypatch.setitem(publisher.CONFIG, "queue.buffering.max.messages", 2)
-    monkeypatch.setattr(publisher, "MAX_BUFFERED_BYTES", 1)
+    monkeypatch.setitem(outbox.CONFIG, "queue.buffering.max.messages", 2)
+    monkeypatch.setattr(outbox, "MAX_BUFFERED_BYTES", 1)
     report = publish([deal(number, login=1) for number in range(1, 51)], broker.bootstrap)
     assert report.messages == len(broker.messages(ACCOUNT_BOOK)) == 50
+
+
+def test_a_part_is_there_before_the_next_is_read(broker: Broker) -> None:
+    """One client event fills no batch, and no deal that is read after it overtakes it; both are counted."""
+    there: list[int] = []
+    registered = ClientRegistered(event_id="r", client_id="anna", ib_id="ib", occurred_at=AT)
+
+    def deals() -> Iterator[Deal]:
+        there.append(len(broker.messages(CLIENT_BOOK)))
+        yield deal(1, 1)
+
+    before = len(broker.messages(CLIENT_BOOK))
+    report = publish_in_turn([[registered], deals()], broker.bootstrap)
+    assert there == [before + 1]
+    assert report.records == {CLIENT_BOOK: 1, ACCOUNT_BOOK: 1}
 
 
 def test_nothing_to_publish(broker: Broker) -> None:
@@ -150,16 +166,16 @@ def test_missing_topic_is_told(broker: Broker, monkeypatch: pytest.MonkeyPatch) 
 
 def test_unreachable_kafka_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody listens, publishing fails with the address."""
-    monkeypatch.setattr(publisher, "METADATA_TIMEOUT_S", 0.5)
-    monkeypatch.setitem(publisher.CONFIG, "log_level", 0)
+    monkeypatch.setattr(outbox, "METADATA_TIMEOUT_S", 0.5)
+    monkeypatch.setitem(outbox.CONFIG, "log_level", 0)
     with pytest.raises(PublishFailed, match=r"127\.0\.0\.1:1:"):
         publish([deal(1, login=1)], "127.0.0.1:1")
 
 
 def test_undelivered_messages_are_told(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that refuses a message makes publishing fail, and says what was acknowledged."""
-    monkeypatch.setitem(publisher.CONFIG, "message.max.bytes", 1_000)
-    monkeypatch.setitem(publisher.CONFIG, "log_level", 0)
+    monkeypatch.setitem(outbox.CONFIG, "message.max.bytes", 1_000)
+    monkeypatch.setitem(outbox.CONFIG, "log_level", 0)
     with pytest.raises(PublishFailed, match="0 of 0 messages were acknowledged"):
         publish([deal(number, login=1) for number in range(1, 11)], broker.bootstrap)
 
@@ -169,8 +185,8 @@ def test_a_lost_broker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
     (first,) = producer.list_topics(timeout=10).brokers.values()
     producer.list_topics(ACCOUNT_BOOK, timeout=10)
-    monkeypatch.setitem(publisher.CONFIG, "delivery.timeout.ms", 1_500)
-    monkeypatch.setitem(publisher.CONFIG, "log_level", 0)
+    monkeypatch.setitem(outbox.CONFIG, "delivery.timeout.ms", 1_500)
+    monkeypatch.setitem(outbox.CONFIG, "log_level", 0)
 
     def events() -> Iterator[Deal]:
         nonlocal producer
@@ -179,7 +195,7 @@ def test_a_lost_broker_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
                 del producer  # the mock cluster ends with its producer
             yield deal(number, login=1)
 
-    monkeypatch.setattr(publisher, "MAX_BUFFERED_BYTES", 1)
+    monkeypatch.setattr(outbox, "MAX_BUFFERED_BYTES", 1)
     with pytest.raises(PublishFailed, match="not delivered"):
         publish(events(), f"{first.host}:{first.port}")
 
