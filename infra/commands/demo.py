@@ -116,6 +116,7 @@ def _feed(progress: Progress, stack: Stack, example: Example) -> tuple[Counts, f
     counts = Counts()
     with _step(progress, "publishing terms"):
         publish_terms(example.broker.records, stack.kafka, example.broker.name)
+        stack.drain()
     started = time.perf_counter()
     with _step(progress, "reading exports") as advance:
         feed(example.inputs, stack.kafka, counts, lambda done: advance(done, None))

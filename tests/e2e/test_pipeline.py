@@ -130,6 +130,7 @@ def undisturbed(
     folder = tmp_path_factory.mktemp("undisturbed")
     with Stack(settings(folder, endpoints(folder, tracker))) as stack:
         publish_terms(example.broker.records, stack.kafka, example.broker.name)
+        stack.drain()
         feed(example.inputs, stack.kafka, Counts())
         stack.drain()
         feed(example.late, stack.kafka, Counts())
@@ -202,6 +203,7 @@ def test_three_kills_change_nothing(
     share = len(deals) // KILLS + 1
     with Stack(settings(tmp_path)) as stack:
         publish_terms(example.broker.records, stack.kafka, example.broker.name)
+        stack.drain()
         watch = Watch(stack.kafka)
         for kill in range(KILLS):
             with asleep(stack.processes[0]):
