@@ -120,10 +120,8 @@ def take(
     draft: Draft, client: ClientState, entry: Posted, amount: Decimal, cause: Cause, factors: Factors
 ) -> ClientState:
     """Reverse so much of an accrual, from where the money is by now."""
-    is_held = entry.held and entry.release == len(client.released_at)
-    debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=is_held, by_ib=entry.by_ib)
-    if amount < 0:
-        debit, credit = credit, debit
+    is_held = _is_held(client, entry)
+    debit, credit = _sides(client, entry, amount, is_held=is_held)
     suffix = "r" if amount == entry.amount - entry.taken else "p" + digest(cause.key)[:8]
     draft.emit(
         Transfer(
@@ -157,11 +155,10 @@ def give_back(
     It goes where the accrual itself would be by now: to what is held for the client's KYC, or to the IB;
     what is below 0, of a refund, goes the other way.
     """
-    is_held = entry.held and entry.release == len(client.released_at)
+    is_held = _is_held(client, entry)
     if is_held and entry.earned_at is not None and client.is_released(entry.earned_at):
         is_held = False
-    debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=is_held, by_ib=entry.by_ib)
-    debit, credit = (credit, debit) if amount < 0 else (debit, credit)
+    debit, credit = _sides(client, entry, amount, is_held=is_held)
     transfer_id = f"{entry.transfer_id}w{digest(cause.key)[:8]}"
     draft.emit(
         Transfer(
@@ -213,8 +210,8 @@ def release_posted(
     held = client.held
     found: list[Posted] = []
     for entry in posted:
-        at, is_held = entry.earned_at, entry.held and entry.release == len(client.released_at)
-        if not is_held or at is None or not client.is_released(at):
+        at = entry.earned_at
+        if not _is_held(client, entry) or at is None or not client.is_released(at):
             found.append(entry)
             continue
         rest = entry.amount - entry.taken
@@ -253,6 +250,17 @@ def _end_hold(
                 component=slot.component,
             )
         )
+
+
+def _is_held(client: ClientState, entry: Posted) -> bool:
+    """Whether the money still waits where it was posted."""
+    return entry.held and entry.release == len(client.released_at)
+
+
+def _sides(client: ClientState, entry: Posted, amount: Decimal, *, is_held: bool) -> tuple[str, str]:
+    """Debit and credit of so much of an accrual; below 0, of a refund, it is the other way round."""
+    debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=is_held, by_ib=entry.by_ib)
+    return (credit, debit) if amount < 0 else (debit, credit)
 
 
 def _accounts(client: ClientState, ib_id: str, kind: str, *, is_held: bool, by_ib: bool) -> tuple[str, str]:
