@@ -112,13 +112,14 @@ def end_period(
 
     settings, now = Settings(), period_end.now()
     with mendable_errors():
-        period_end.check(settings, periods, early, now)
+        with err.status("waiting until everything written is applied and stored") as line:
+            period_end.settle(
+                settings, lambda at: line.update(f"{at.to_apply} messages to apply, {at.to_store} to store")
+            )
+        known = period_end.calendar(settings)
+        period_end.check(known, periods, early, now)
         for period in periods:
-            with err.status("waiting until everything written is applied and stored") as line:
-                period_end.settle(
-                    settings, lambda behind, lag: line.update(f"{behind} messages to apply, {lag} to store")
-                )
-            ending = period_end.preview(settings, period)
+            ending = period_end.preview(settings, known, period)
             if not as_json:
                 print_tables(ending.table())
             for hole in ending.holes:

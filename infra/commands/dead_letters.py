@@ -14,7 +14,7 @@ from typing import Any
 
 from commission.events import AccountLinked, Deal
 from commission.terms.records import TermsRecord
-from infra.connect.api import ask
+from infra.connect.api import ask, ask_all
 from infra.sources.profiles import profile_of
 from ingest.publish.publisher import publish, publish_decisions, publish_terms
 from ingest.readers.reread import Reread, needs_server, reread
@@ -27,7 +27,6 @@ from schemas.stops import MAX_NAME_CHARS, MAX_REASON_CHARS
 
 MAX_LETTERS = 10_000
 """Of one replay; the rest is for the next."""
-PAGE = 1_000
 GROUP = 200
 """Letters whose outcomes are recorded together."""
 
@@ -96,21 +95,7 @@ class Outcome:
 
 def listed(settings: Settings, wanted: DeadLetterFilter, limit: int) -> list[dict[str, Any]]:
     """The letters, newest first."""
-    found: list[dict[str, Any]] = []
-    cursor = ""
-    while len(found) < limit:
-        answer = ask(
-            settings,
-            "/v1/dead-letters",
-            **wanted.parameters,
-            limit=str(min(PAGE, limit - len(found))),
-            cursor=cursor,
-        ).json()
-        found += answer["items"]
-        cursor = answer["next_cursor"] or ""
-        if not cursor:
-            break
-    return found
+    return ask_all(settings, "/v1/dead-letters", limit, **wanted.parameters)
 
 
 def counts(settings: Settings, wanted: DeadLetterFilter) -> list[dict[str, Any]]:

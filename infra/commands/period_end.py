@@ -1,28 +1,26 @@
 """`ibflow terms end-period`: close statements over everything that was ingested before, and show them."""
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
 from rich.table import Table
 
+from api.routes.health import MAX_AGE_S
 from commission.terms.calendar import PeriodEnded
-from infra.commands.book import status
-from infra.connect.api import ask
+from infra.connect.api import ask, ask_all
 from infra.connect.ledger_at import server_url
 from infra.connect.settings import kafka_servers
+from infra.processes.progress import Progress, Watch, until_drained
 from infra.show import new_table
 from ingest.publish.publisher import publish_terms
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
+from streams.stop_log import OperationsLog
 
 SETTLE_SECONDS = 600.0
-LOOK_SECONDS = 0.5
-CALM_LOOKS = 2
-"""In a row: a message may be between the worker and the sink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,13 @@ class Ending:
         return table
 
 
-def check(settings: Settings, periods: Sequence[str], early: str, now: datetime) -> None:
+def calendar(settings: Settings) -> list[dict[str, Any]]:
+    """The periods that the terms know, by their time."""
+    return sorted(ask(settings, "/v1/terms").json()["periods"], key=lambda row: str(row["starts_at"]))
+
+
+def check(known: Sequence[dict[str, Any]], periods: Sequence[str], early: str, now: datetime) -> None:
     """Raise `Unusable` with all that is wrong: unknown, ended already, out of turn, or not over yet."""
-    known = sorted(ask(settings, "/v1/terms").json()["periods"], key=lambda row: str(row["starts_at"]))
     names = [row["period"] for row in known]
     ended = {row["period"] for row in known if row["ended"] is not None}
     first = min((names.index(name) for name in ended), default=None)
@@ -72,47 +74,42 @@ def check(settings: Settings, periods: Sequence[str], early: str, now: datetime)
         raise Unusable("; ".join(problems))
 
 
-def settle(settings: Settings, on_progress: Callable[[int, int], None]) -> None:
+def settle(settings: Settings, on_progress: Callable[[Progress], None] = lambda _: None) -> None:
     """Wait until everything written is applied and stored, so that nothing is overtaken."""
     kafka = kafka_servers(settings)
     if server_url(settings) is None:
         raise Unavailable("no server stores what the books say; start `ibflow dev` or `ibflow serve` first")
-    deadline, calm = time.monotonic() + SETTLE_SECONDS, 0
-    while calm < CALM_LOOKS:
-        partitions = status(kafka)
-        if stopped := [f"{part.topic}/{part.partition}" for part in partitions if part.stop is not None]:
-            raise Unusable(f"{', '.join(stopped)} is stopped; decide that first, see `ibflow book status`")
-        behind, lag = sum(part.behind for part in partitions), _lag(settings)
-        on_progress(behind, lag)
-        calm = calm + 1 if behind == 0 == lag else 0
-        if time.monotonic() > deadline:
-            raise Unavailable(
-                f"after {SETTLE_SECONDS:.0f} s {behind} messages are not applied and {lag} not stored; "
-                "nothing was ended: see `ibflow book status`"
-            )
-        time.sleep(LOOK_SECONDS)
+    watch, operations = Watch(kafka), OperationsLog(kafka)
+
+    def measure() -> Progress:
+        if stops := operations.read().stops:
+            places = ", ".join(f"{topic}/{number}" for topic, number in sorted(stops))
+            raise Unusable(f"{places} is stopped; decide that first, see `ibflow book status`")
+        return replace(watch.progress({}), to_store=_lag(settings))
+
+    try:
+        until_drained(measure, SETTLE_SECONDS, on_progress, calm_s=2 * MAX_AGE_S)
+    finally:
+        watch.close()
+        operations.close()
 
 
-def preview(settings: Settings, period: str) -> Ending:
+def preview(settings: Settings, known: Sequence[dict[str, Any]], period: str) -> Ending:
     """What ending the period would close, and which stretches of its deals are not complete."""
-    report = ask(settings, "/v1/reports/commissions", period=period, group_by="ib").json()
-    return Ending(period, report["items"], _holes(settings, period))
+    span = next(row for row in known if row["period"] == period)
+    rows = ask_all(settings, "/v1/reports/commissions", period=period, group_by="ib")
+    return Ending(period, rows, _holes(settings, span))
 
 
 def end(settings: Settings, period: str, early: str, now: datetime) -> list[dict[str, Any]]:
     """End the period and wait for its statements; raise `Unusable` where the books refused the end."""
+    settle(settings)  # what arrived while a person looked comes before the end as well
     publish_terms([PeriodEnded(period=period, at=now, early=early)], kafka_servers(settings))
-    settle(settings, lambda _behind, _lag: None)
-    refused = ask(settings, "/v1/dead-letters", code="refused_change", since=now.isoformat()).json()["items"]
+    settle(settings)
+    refused = ask_all(settings, "/v1/dead-letters", code="refused_change", since=now.isoformat())
     if mine := [letter["reason"] for letter in refused if f'"{period}"' in letter["payload"]]:
         raise Unusable(f"the books refused the end of {period}: {mine[0]}")
-    statements: list[dict[str, Any]] = []
-    cursor: str | None = ""
-    while cursor is not None:
-        found = ask(settings, "/v1/statements", period=period, limit="1000", cursor=cursor).json()
-        statements += found["items"]
-        cursor = found["next_cursor"]
-    return statements
+    return ask_all(settings, "/v1/statements", period=period)
 
 
 def statements_table(period: str, statements: Sequence[dict[str, Any]]) -> Table:
@@ -138,10 +135,8 @@ def _lag(settings: Settings) -> int:
     return int(lag)
 
 
-def _holes(settings: Settings, period: str) -> list[str]:
+def _holes(settings: Settings, span: dict[str, Any]) -> list[str]:
     """Stretches that overlap the period, in words."""
-    known = ask(settings, "/v1/terms").json()["periods"]
-    span = next(row for row in known if row["period"] == period)
     starts_at, ends_at = (datetime.fromisoformat(span[name]) for name in ("starts_at", "ends_at"))
     return [
         f"{server['server']} {hole['starts_at'][:16]} to {hole['ends_at'][:16]}: {hole['unresolved']} deals"

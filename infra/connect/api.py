@@ -5,6 +5,7 @@ application answers in this process, and a command has one way to ask.
 """
 
 import asyncio
+from typing import Any
 
 import httpx
 from clickhouse_connect.driver.exceptions import Error
@@ -17,6 +18,7 @@ from schemas.errors import Unavailable
 from schemas.settings import Settings
 
 ASK_SECONDS = 600.0
+PAGE_ITEMS = 1_000
 HERE = "http://127.0.0.1"
 
 
@@ -30,6 +32,20 @@ def ask(settings: Settings, path: str, **wanted: str) -> httpx.Response:
     here = Server(HERE, token_of(settings))
     answer = _ask_here(settings, path, given, here.headers)
     return check_answer(answer, f"the ledger in {settings.data_dir.absolute()}", has_token=bool(here.token))
+
+
+def ask_all(settings: Settings, path: str, limit: int | None = None, **wanted: str) -> list[dict[str, Any]]:
+    """The items of a list, page after page; at most `limit`."""
+    items: list[dict[str, Any]] = []
+    cursor = ""
+    while limit is None or len(items) < limit:
+        size = PAGE_ITEMS if limit is None else min(PAGE_ITEMS, limit - len(items))
+        page = ask(settings, path, **wanted, limit=str(size), cursor=cursor).json()
+        items += page["items"]
+        cursor = page["next_cursor"] or ""
+        if not cursor:
+            break
+    return items
 
 
 def _ask_here(

@@ -12,6 +12,7 @@ from schemas.kafka import client_config
 from schemas.topics import TOPICS
 from streams.broker import log_ends
 
+LOOK_SECONDS = 0.1
 GROUP = "ibflow"
 """The workers' consumer group: the name of the Faust app."""
 STAGE_TOPICS = tuple(topic.name for topic in TOPICS if topic.stage)
@@ -63,22 +64,37 @@ class Watch:
         timeout_s: float,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Progress:
-        """Wait until nothing is under way, twice in a row; raise `Unavailable` if it takes too long."""
-        deadline, calm = time.monotonic() + timeout_s, 0
-        while True:
-            progress = self.progress(stored())
-            on_progress(progress)
-            calm = calm + 1 if progress.is_drained else 0
-            if calm == 2:
-                return progress
-            if time.monotonic() > deadline:
-                raise Unavailable(
-                    f"after {timeout_s:.0f} s {progress.to_apply} messages are not applied and "
-                    f"{progress.to_store} not stored; see the logs of the worker and of the server"
-                )
-            time.sleep(0.1)
+        """Wait until nothing is under way; raise `Unavailable` if it takes too long."""
+        return until_drained(lambda: self.progress(stored()), timeout_s, on_progress)
 
     def close(self) -> None:
         """Leave the broker."""
         self._workers.close()
         del self._admin
+
+
+def until_drained(
+    measure: Callable[[], Progress],
+    timeout_s: float,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    *,
+    calm_s: float = 0.0,
+) -> Progress:
+    """Measure until nothing is under way, twice and for `calm_s`; `Unavailable` if it takes too long."""
+    deadline = time.monotonic() + timeout_s
+    drained_at: float | None = None
+    while True:
+        progress, now = measure(), time.monotonic()
+        on_progress(progress)
+        if not progress.is_drained:
+            drained_at = None
+        elif drained_at is None:
+            drained_at = now
+        elif now - drained_at >= calm_s:
+            return progress
+        if now > deadline:
+            raise Unavailable(
+                f"after {timeout_s:.0f} s {progress.to_apply} messages are not applied and "
+                f"{progress.to_store} not stored; see the logs of the worker and of the server"
+            )
+        time.sleep(LOOK_SECONDS)
