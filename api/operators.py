@@ -78,11 +78,6 @@ class Operators:
         """Whether anybody has a token, so that nobody without one is let in."""
         return bool(self._known)
 
-    @property
-    def has_people(self) -> bool:
-        """Whether anybody has a token of their own."""
-        return any(operator.is_person for _, operator in self._known)
-
     def of_token(self, token: str) -> Operator | None:
         """Whose token it is. All are compared, each in constant time, so time tells nothing."""
         given = _digest(token)

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -27,6 +26,7 @@ from infra.plans.suite import read_cases
 from ingest.push.senders import Senders
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
+from tests.eventually import eventually
 
 ROOT = Path(__file__).parent.parent
 READMES = sorted(
@@ -121,11 +121,8 @@ class Terminal:
                 stdout=out,
                 stderr=out,
             )
-        deadline = time.monotonic() + START_S
-        while works not in log.read_text():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+        eventually(lambda: works in log.read_text() or process.poll() is not None, START_S, why=log.read_text)
+        assert works in log.read_text(), log.read_text()
         if keep:
             self.server = process
         else:
@@ -134,8 +131,8 @@ class Terminal:
 
     def await_nothing_behind(self) -> None:
         """Until all deals are rated, as the README tells a person to."""
-        deadline = time.monotonic() + DRAIN_S
-        while True:
+
+        def is_drained() -> bool:
             told = subprocess.run(
                 ["ibflow", "book", "status", "--json"],
                 cwd=self.folder,
@@ -143,10 +140,9 @@ class Terminal:
                 capture_output=True,
                 check=True,
             ).stdout
-            if not any(partition["behind"] for partition in json.loads(told)):
-                return
-            assert time.monotonic() < deadline, told
-            time.sleep(0.5)
+            return not any(partition["behind"] for partition in json.loads(told))
+
+        eventually(is_drained, within=DRAIN_S, every=0.5, why=lambda: "the books are behind")
 
     def stop(self) -> None:
         """Ctrl-C in the first terminal."""

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from commission.client import keys
-from commission.client.state import ClientState, Deposit, EventState
+from commission.client.deposits import find
+from commission.client.state import ClientState, EventState
 from commission.draft import Draft
 from commission.events import (
     ChargebackReceived,
@@ -131,7 +132,7 @@ def _reassignment(client: ClientState, event: ClientReassigned) -> Verdict:
 
 
 def _deposit(draft: Draft, event: DepositCleared) -> Verdict:
-    known = _known_deposit(draft, event.client_id, event.deposit_id)
+    known = find(draft, event.client_id, event.deposit_id)
     if known.cleared_at is None or known.amount is None:
         return "new"
     told = (event.amount, event.currency, event.occurred_at)
@@ -151,12 +152,12 @@ def _chargeback(draft: Draft, event: ChargebackReceived) -> Verdict:
         known: EventState | None = draft.get(keys.fact(event.client_id, "chargeback", event.chargeback_id))
         if known is not None:
             return _same_fact(event, known, f"chargeback {event.chargeback_id}")
-    deposit = _known_deposit(draft, event.client_id, event.deposit_id)
+    deposit = find(draft, event.client_id, event.deposit_id)
     return _bounded(event.deposit_id, len(deposit.taken_back), MAX_TAKEN_BACK, "chargebacks and refunds")
 
 
 def _won(draft: Draft, event: ChargebackWon) -> Verdict:
-    deposit = _known_deposit(draft, event.client_id, event.deposit_id)
+    deposit = find(draft, event.client_id, event.deposit_id)
     told = (event.occurred_at, event.amount, event.chargeback_id)
     if any((win.at, win.amount, win.chargeback_id) == told for win in deposit.won):
         return "repeat"  # it has no id of its own: of one time and amount it is one win
@@ -193,10 +194,6 @@ def _bounded(whose: str, count: int, limit: int, of_what: str) -> Verdict:
         "too_many",
         f"{whose} has {limit:,} {of_what} already, the most that is kept; correct what is left by hand",
     )
-
-
-def _known_deposit(draft: Draft, client_id: str, deposit_id: str) -> Deposit:
-    return draft.get(keys.deposit(client_id, deposit_id)) or Deposit(deposit_id=deposit_id)
 
 
 def remember(draft: Draft, event: ClientEvent) -> None:

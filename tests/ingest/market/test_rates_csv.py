@@ -131,6 +131,8 @@ def test_damaged_rates(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> 
     path = tmp_path_factory.mktemp("rates") / "rates.csv"
     path.write_bytes(raw)
     try:
-        encode(rates_csv.read([path]))
+        records = rates_csv.read([path])
     except (UnreadableSource, InvalidTerms):
         return
+    assert len(encode(records)) == len(records)
+    assert all(record.rate > 0 for record in records)

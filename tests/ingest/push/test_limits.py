@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ingest.push import app as push
 from ingest.push import body as push_body
-from ingest.push.body import Row, to_rows
+from ingest.push.body import MAX_ROWS, Row, to_rows
 from ingest.push.idempotency import Answer, Answers
 from ingest.push.problems import Refused
 from ingest.push.rows import Outcome, client_events_of, deals_of, read_row
@@ -226,6 +226,7 @@ def test_any_bytes_are_rows_or_refused(body: bytes, kind: str) -> None:
         rows = to_rows(body, kind)
     except Refused:
         return
+    assert 0 < len(rows) <= MAX_ROWS
     for reading in READINGS:
         check([read_row(row, reading, NOW) for row in rows])
 
