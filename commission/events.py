@@ -4,15 +4,12 @@ Every event carries the identity its source gave it; nothing is identified by co
 `schemas.wire` gives these values their JSON form and checks it.
 """
 
-from dataclasses import field
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from commission.value import value
+from msgspec import field
 
-WIRE: dict[str, Any] = {"extra": "forbid", "str_max_length": 1024, "allow_inf_nan": False}
-"""Bounds of the JSON form: unknown fields, strings over 1,024 characters and NaN are refused."""
+from commission.value import TaggedValue, Text, Time
 
 LOT_E8 = 100_000_000
 """One lot in the unit of every volume here: 1e-8 lots, the finest any platform reports."""
@@ -53,8 +50,7 @@ def is_seen(revision: str, seen: tuple[str, ...]) -> bool:
     return revision in seen or f"{revision}{SERVICE_MARK}" in seen
 
 
-@value
-class Deal:
+class Deal(TaggedValue, tag="deal"):
     """One execution on a platform, or one cash operation, whatever the source's dialect.
 
     `volume_e8` is in 1e-8 lots. `occurred_at` is UTC; `server_time` keeps the platform's own clock.
@@ -63,28 +59,25 @@ class Deal:
     platform did not record them; they are never zero.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["deal"] = "deal"
     platform: Platform
-    server: str
+    server: Text
     login: int
-    deal_id: str
+    deal_id: Text
     """MT5: the deal number. MT4: `ticket:open` or `ticket:close`. Unique inside one server."""
-    revision: str
+    revision: Text
     """Hash of what matters for money; another revision of a known deal replaces it."""
     kind: DealKind
-    occurred_at: datetime
-    server_time: str = ""
+    occurred_at: Time
+    server_time: Text = ""
     side: Side | None = None
     entry: Entry | None = None
-    symbol: str = ""
+    symbol: Text = ""
     """As the server spells it; the terms map it to a canonical symbol."""
     volume_e8: int = 0
     volume_closed_e8: int | None = None
     """The closing part of an in/out, where the source tells it."""
     contract_size: Decimal | None = None
-    position_id: str | None = ""
+    position_id: Text | None = ""
     """Empty: it has none. None: its source does not tell; what needs no opening is rated, the rest waits."""
     price: Decimal | None = None
     bid: Decimal | None = None
@@ -93,7 +86,7 @@ class Deal:
     commission: Decimal = Decimal(0)
     fee: Decimal = Decimal(0)
     swap: Decimal = Decimal(0)
-    currency: str = ""
+    currency: Text = ""
     rate_profit: Decimal | None = None
     """Profit currency to deposit currency, where the source tells it."""
     balance: Decimal | None = None
@@ -101,12 +94,12 @@ class Deal:
     equity: Decimal | None = None
     credit: Decimal | None = None
     """Equity and credit of the account at the deal, where the source tells them."""
-    reason: str = ""
+    reason: Text = ""
     is_service: bool = False
     """True for roll-overs, transfers and other executions no client asked for."""
-    group: str = ""
-    comment: str = ""
-    source: str = ""
+    group: Text = ""
+    comment: Text = ""
+    source: Text = ""
     """Where the record was read, for people: `mt5-deals-csv deals.csv:17`."""
 
     @property
@@ -120,22 +113,18 @@ class Deal:
         return f"{self.server}|{self.deal_id}"
 
 
-@value
-class AccountLinked:
+class AccountLinked(TaggedValue, tag="account_linked"):
     """A trading account belongs to a client from `occurred_at` on.
 
     An account's first link also covers what it traded before: no account trades before it exists.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["account_linked"] = "account_linked"
-    event_id: str
-    client_id: str
-    server: str
+    event_id: Text
+    client_id: Text
+    server: Text
     login: int
-    occurred_at: datetime
-    source: str = ""
+    occurred_at: Time
+    source: Text = ""
 
     @property
     def account_key(self) -> str:
@@ -143,169 +132,133 @@ class AccountLinked:
         return f"{self.server}/{self.login}"
 
 
-@value
-class ClientRegistered:
+class ClientRegistered(TaggedValue, tag="client_registered"):
     """A person became a client, referred by `ib_id` or by nobody.
 
     `click` holds the parameters of the entry URL, offered again as postback macros.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["client_registered"] = "client_registered"
-    event_id: str
-    client_id: str
-    occurred_at: datetime
-    ib_id: str | None = None
-    country: str = ""
-    click: dict[str, str] = field(default_factory=dict)
-    identity: str = ""
+    event_id: Text
+    client_id: Text
+    occurred_at: Time
+    ib_id: Text | None = None
+    country: Text = ""
+    click: dict[Text, Text] = field(default_factory=dict)
+    identity: Text = ""
     """Who the client is, as the CRM identifies persons; equal to an IB's, the IB trades itself."""
-    source: str = ""
+    source: Text = ""
 
 
-@value
-class ClientReassigned:
+class ClientReassigned(TaggedValue, tag="client_reassigned"):
     """A client belongs to another IB, or to none, from `occurred_at` on."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["client_reassigned"] = "client_reassigned"
-    event_id: str
-    client_id: str
-    occurred_at: datetime
-    ib_id: str | None = None
-    source: str = ""
+    event_id: Text
+    client_id: Text
+    occurred_at: Time
+    ib_id: Text | None = None
+    source: Text = ""
 
 
-@value
-class DepositAnnounced:
+class DepositAnnounced(TaggedValue, tag="deposit_announced"):
     """Money of a client that has not arrived: under way, or given up.
 
     It earns nothing, counts for nothing and leaves no trace in the fold; it is kept to be seen.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["deposit_announced"] = "deposit_announced"
-    event_id: str
-    client_id: str
-    deposit_id: str
+    event_id: Text
+    client_id: Text
+    deposit_id: Text
     amount: Decimal
-    currency: str
-    occurred_at: datetime
+    currency: Text
+    occurred_at: Time
     status: Literal["pending", "failed"] = "pending"
-    source: str = ""
+    source: Text = ""
 
 
-@value
-class DepositCleared:
+class DepositCleared(TaggedValue, tag="deposit_cleared"):
     """Money of a client arrived; `amount` is positive, in `currency`."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["deposit_cleared"] = "deposit_cleared"
-    event_id: str
-    client_id: str
-    deposit_id: str
+    event_id: Text
+    client_id: Text
+    deposit_id: Text
     amount: Decimal
-    currency: str
-    occurred_at: datetime
-    source: str = ""
+    currency: Text
+    occurred_at: Time
+    source: Text = ""
 
 
-@value
-class ChargebackReceived:
+class ChargebackReceived(TaggedValue, tag="chargeback_received"):
     """A deposit was taken back: by the client's bank, refunded by the broker, or reversed by the PSP.
 
     `amount` is the part taken back, in the deposit's currency; None takes all of it. What was taken
     back no longer counts towards any qualification; several events of one deposit add up.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["chargeback_received"] = "chargeback_received"
-    event_id: str
-    client_id: str
-    deposit_id: str
-    occurred_at: datetime
+    event_id: Text
+    client_id: Text
+    deposit_id: Text
+    occurred_at: Time
     amount: Decimal | None = None
     reason: Literal["chargeback", "refund", "deposit_reversal"] = "chargeback"
-    chargeback_id: str = ""
+    chargeback_id: Text = ""
     """Its own, where the CRM has one: it takes once, however often it is sent."""
-    source: str = ""
+    source: Text = ""
 
 
-@value
-class ChargebackWon:
+class ChargebackWon(TaggedValue, tag="chargeback_won"):
     """Money that a chargeback took is the broker's again: the dispute was won, wholly or in part.
 
     It names the chargeback by its own or its event's id; unnamed, the deposit's earliest are meant. `amount`
     is the part that came back; None is all. What that part took comes back at the frozen amounts.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["chargeback_won"] = "chargeback_won"
-    event_id: str
-    client_id: str
-    deposit_id: str
-    occurred_at: datetime
+    event_id: Text
+    client_id: Text
+    deposit_id: Text
+    occurred_at: Time
     amount: Decimal | None = None
-    chargeback_id: str = ""
-    source: str = ""
+    chargeback_id: Text = ""
+    source: Text = ""
 
 
-@value
-class WithdrawalPaid:
+class WithdrawalPaid(TaggedValue, tag="withdrawal_paid"):
     """Money left to a client; `amount` is positive, in `currency`. It claws nothing back."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["withdrawal_paid"] = "withdrawal_paid"
-    event_id: str
-    client_id: str
+    event_id: Text
+    client_id: Text
     amount: Decimal
-    currency: str
-    occurred_at: datetime
-    withdrawal_id: str = ""
+    currency: Text
+    occurred_at: Time
+    withdrawal_id: Text = ""
     """Its own id, where the CRM has one: it counts once, however often it is sent."""
-    source: str = ""
+    source: Text = ""
 
 
-@value
-class ClientFlagged:
+class ClientFlagged(TaggedValue, tag="client_flagged"):
     """A verdict about a client: proven fraud, or a bonus taken away for abuse."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["client_flagged"] = "client_flagged"
-    event_id: str
-    client_id: str
+    event_id: Text
+    client_id: Text
     verdict: Literal["fraud", "bonus_removed"]
-    occurred_at: datetime
-    source: str = ""
+    occurred_at: Time
+    source: Text = ""
 
 
-@value
-class KycChanged:
+class KycChanged(TaggedValue, tag="kyc_changed"):
     """The client's identity check has a new status from `occurred_at` on.
 
     `expires_at` is when the documents of an approval do. Nothing happens at that time by itself: an
     `expired` status is a record of its own, and what is earned after it is held like before an approval.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["kyc_changed"] = "kyc_changed"
-    event_id: str
-    client_id: str
+    event_id: Text
+    client_id: Text
     status: KycStatus
-    occurred_at: datetime
-    jurisdiction: str = ""
+    occurred_at: Time
+    jurisdiction: Text = ""
     """Whose rules the client was checked by, as the CRM names it; kept to be seen."""
-    expires_at: datetime | None = None
-    source: str = ""
+    expires_at: Time | None = None
+    source: Text = ""
 
 
 ClientEvent = (
@@ -322,29 +275,21 @@ ClientEvent = (
 AccountEvent = Deal | AccountLinked
 
 
-@value
-class RoutedDeal:
+class RoutedDeal(TaggedValue, tag="routed_deal"):
     """A deal in the client book: the account book has looked up whose it is."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["routed_deal"] = "routed_deal"
-    client_id: str
+    client_id: Text
     deal: Deal
 
 
-@value
-class ReratingApproved:
+class ReratingApproved(TaggedValue, tag="rerating_approved"):
     """A second person approved that a deal is rated again, by the terms and links known by now.
 
     Without a deal it is the client's CPAs, CPLs and deposit shares that are weighed again.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["rerating_approved"] = "rerating_approved"
-    client_id: str
-    proposal_id: str
-    occurred_at: datetime
+    client_id: Text
+    proposal_id: Text
+    occurred_at: Time
     """When it was approved."""
     deal: Deal | None = None

@@ -1,14 +1,14 @@
 """What a fold says: transfers of money, milestones of clients, deals not paid, closed statements."""
 
 from collections.abc import Sequence
-from dataclasses import field, replace
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from commission.events import WIRE
+from msgspec import field
+from msgspec.structs import replace
+
 from commission.sums import Sums
-from commission.value import value
+from commission.value import TaggedValue, TextOrNumber, Time
 
 TransferCode = Literal["accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding"]
 """`true_up`: what a tier, cap or period's result adds to the accruals, or takes back, of one IB;
@@ -24,17 +24,13 @@ MilestoneKind = Literal[
 ]
 
 
-@value
-class Transfer:
+class Transfer(TaggedValue, tag="transfer"):
     """One row of the ledger: `amount` of `currency` moves from `debit` to `credit`.
 
     `amount` is positive, with 8 decimals (2 or the currency's own on statements). The id is a
     digest of what caused the row, so the same cause gives the same row on every replay.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["transfer"] = "transfer"
     transfer_id: str
     code: TransferCode
     debit: str
@@ -42,7 +38,7 @@ class Transfer:
     amount: Decimal
     currency: str
     ib_id: str
-    occurred_at: datetime
+    occurred_at: Time
     caused_by: str
     """The deal key, or the id of the CRM event or period, that caused this row."""
     reverses: str | None = None
@@ -64,23 +60,19 @@ class Transfer:
     lots: Decimal = Decimal(0)
     period: str = ""
     """The statement a settlement row belongs to; empty on accruals, which belong by their time."""
-    matures_at: datetime | None = None
+    matures_at: Time | None = None
     """Under a hold: the row belongs to the statement of this time."""
-    factors: dict[str, str | Decimal] = field(default_factory=dict)
+    factors: dict[str, TextOrNumber] = field(default_factory=dict)
     """The numbers and words the amount was made of, by the names `commission.explain` knows, in order."""
 
 
-@value
-class Tally:
+class Tally(TaggedValue, tag="tally"):
     """What one deal, client or deposit adds to an IB's measures of a settled component.
 
     Goes to the partner book beside the accrual: tiers, caps and results of a period are worked out
     from sums of these. Taking something back is a tally of the same with its signs turned.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["tally"] = "tally"
     ib_id: str
     plan_id: str
     plan_version: int
@@ -88,7 +80,7 @@ class Tally:
     """The component's name in the plan."""
     client_id: str
     caused_by: str
-    occurred_at: datetime
+    occurred_at: Time
     currency: str
     """The IB's, of `amounts`."""
     amounts: tuple[Decimal, ...]
@@ -100,7 +92,7 @@ class Tally:
     count: int = 0
     deposited: int = 0
     """Of the clients counted, how many have deposited (CPL)."""
-    booked_at: datetime | None = None
+    booked_at: Time | None = None
     """When what it adds was learned, where that differs from `occurred_at`: reversals."""
     forfeit_days: int = 0
     """Behind the gate no longer than this, as accruals of its plan; 0 is for ever."""
@@ -130,13 +122,9 @@ class Tally:
         )
 
 
-@value
-class Rejection:
+class Rejection(TaggedValue, tag="rejection"):
     """A deal that pays nothing, or nothing yet, and why; the newest one for a deal counts."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["rejection"] = "rejection"
     deal_key: str
     revision: str
     status: Literal["waiting", "rejected"]
@@ -146,21 +134,17 @@ class Rejection:
     """The same for people, with the values that led to it."""
     account_key: str
     client_id: str = ""
-    occurred_at: datetime
+    occurred_at: Time
 
 
-@value
-class Milestone:
+class Milestone(TaggedValue, tag="milestone"):
     """Something a partner network may want to hear of; `milestone_id` is its dedupe key."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["milestone"] = "milestone"
     milestone_id: str
     kind: MilestoneKind
     client_id: str
     ib_id: str
-    occurred_at: datetime
+    occurred_at: Time
     amount: Decimal | None = None
     currency: str = ""
     click: dict[str, str] = field(default_factory=dict)
@@ -168,8 +152,7 @@ class Milestone:
     """Of a clawback, the milestone that it takes back: a tracker knows the conversion by that id."""
 
 
-@value
-class Statement:
+class Statement(TaggedValue, tag="statement"):
     """A closed period of one IB in one currency.
 
     opening + accrued - reversed - payable - rounding = closing, all in `currency`. `payable` is
@@ -177,14 +160,11 @@ class Statement:
     over, so `payable` is never negative. `held` waits for clients' KYC and is outside the sum.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["statement"] = "statement"
     statement_id: str
     ib_id: str
     period: str
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Time
+    ends_at: Time
     currency: str
     opening: Decimal
     accrued: Decimal

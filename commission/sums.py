@@ -5,13 +5,12 @@ from decimal import Decimal
 from functools import reduce
 from operator import add
 
-from commission.value import value
+from commission.value import Value
 
 ZERO = Decimal(0)
 
 
-@value
-class Sums:
+class Sums(Value):
     """Measures added up. `+` and `-` go band by band; where one has fewer, its last amount counts on."""
 
     amounts: tuple[Decimal, ...] = ()

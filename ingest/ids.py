@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
+from commission.value import Value
 from ingest.formats.cells import shown
 from ingest.sources import RowRejected
 
@@ -39,9 +39,9 @@ def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """Each text of a value with the name of its field, those of inner values as well."""
     if isinstance(value, str):
         yield name, value
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _texts(getattr(value, field.name), field.name)
+    elif isinstance(value, Value):
+        for field in value.__struct_fields__:
+            yield from _texts(getattr(value, field), field)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield f"a key of {name}", key

@@ -1,15 +1,15 @@
 """Tables with a column for every field of a record: the columns' names, and their rows as records again."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from commission.outputs import Milestone, Statement, Transfer
+from commission.value import TaggedValue
 
 
-def columns_of(record: type) -> tuple[str, ...]:
-    """The columns of a record's table, in the order of its fields; `type` is the table."""
-    return tuple(field.name for field in fields(record) if field.name != "type")
+def columns_of(record: type[TaggedValue]) -> tuple[str, ...]:
+    """The columns of a record's table, in the order of its fields; its type is the table."""
+    return record.__struct_fields__
 
 
 TRANSFER_COLUMNS = columns_of(Transfer)

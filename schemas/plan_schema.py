@@ -3,10 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from typing import Any, get_args
-
-from pydantic import TypeAdapter
 
 from commission.events import KycStatus
 from commission.terms import calendar, components, market, partners, plans, rates
@@ -14,9 +11,16 @@ from commission.terms.market import SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import Band
+from commission.value import Value
+from schemas.models import model_of
 
 MODULES = (rates, components, plans, partners, market, calendar)
-CLASSES = {name: cls for module in MODULES for name, cls in vars(module).items() if isinstance(cls, type)}
+CLASSES = {
+    name: cls
+    for module in MODULES
+    for name, cls in vars(module).items()
+    if isinstance(cls, type) and issubclass(cls, Value)
+}
 """What the YAML of terms is made of, by name."""
 
 RENAMED: dict[type, dict[str, str]] = {
@@ -69,7 +73,7 @@ def plan_file_schema() -> Schema:
     """Describe a file of plans as JSON Schema (2020-12), with the short forms and every docstring."""
     defs: dict[str, Schema] = {}
     for cls in (PlanDefined, PartnerDefined, SymbolDefined):
-        schema = TypeAdapter(cls).json_schema()
+        schema = model_of(cls).model_json_schema()
         defs |= schema.pop("$defs", {})
         defs[cls.__name__] = schema
     defs = {name: _mapping(CLASSES[name], schema) for name, schema in defs.items()}
@@ -198,15 +202,15 @@ def docstrings() -> dict[str, dict[str, str]]:
     nodes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     own = {node.name: dict(_told_in(node)) for node in nodes}
     return {
-        name: {
-            field.name: own[base.__name__][field.name]
+        title: {
+            name: own[base.__name__][name]
             for base in reversed(cls.__mro__)
             if base.__name__ in own
-            for field in fields(cls)
-            if field.name in own[base.__name__]
+            for name in cls.__struct_fields__
+            if name in own[base.__name__]
         }
-        for name, cls in ((name, CLASSES[name]) for name in own)
-        if is_dataclass(cls)
+        for title, cls in CLASSES.items()
+        if title in own
     }
 
 

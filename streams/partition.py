@@ -5,14 +5,11 @@ runner makes it durable, `commit` makes it visible; a crash between the two repe
 the same result.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import localcontext
-from functools import cache
 from typing import Any, Protocol, get_args
-
-from pydantic import TypeAdapter
 
 from commission.draft import Draft, RecordRefused, State
 from commission.money import EXACT
@@ -28,6 +25,7 @@ from schemas.positions import Position
 from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
 from streams.letters import Place, line_letter, refused_letters
 from streams.stages import Stage
+from streams.state_codec import decode_state, encode_state
 
 TERMS_TYPES: tuple[type[TermsFact], ...] = get_args(TermsFact)
 MAX_CACHED_STATES = 200_000
@@ -110,7 +108,7 @@ class Partition:
         partition = cls(stage, number, counts, store)
         found = store.get(partition.key("@"))
         if found is not None:
-            partition.applied = _adapter(Checkpoint).validate_json(found)
+            partition.applied = decode_state(Checkpoint, found)
         for block in range(partition.applied.terms):
             news = store.get(partition.key(f"@terms/{block}"))
             assert news is not None, f"{stage.name}/{number}: the state lacks terms {block}"
@@ -135,7 +133,7 @@ class Partition:
         if source:
             origin, position, new = sources.unseen(source, value, applied.sources)
             if new is None:
-                return Step((), {self.key("@"): _dump(applied)}, applied, self.terms, {})
+                return Step((), {self.key("@"): encode_state(applied)}, applied, self.terms, {})
             applied = replace(applied, sources={**applied.sources, origin: position})
             value = new
         if (why := self.skips.get(offset)) is not None:
@@ -183,8 +181,8 @@ class Partition:
         if draft.repeated:
             applied = replace(applied, repeated=applied.repeated + draft.repeated)
         for key, value_ in draft.writes.items():
-            state[self.key(key)] = None if value_ is None else _dump(value_)
-        state[self.key("@")] = _dump(applied)
+            state[self.key(key)] = None if value_ is None else encode_state(value_)
+        state[self.key("@")] = encode_state(applied)
         messages = self._address(applied.offset, draft.outputs, letters)
         if self.stage.broadcasts:
             whole = b"\n".join(encode(records)) if letters else value
@@ -207,7 +205,7 @@ class Partition:
             if line.strip()
         ]
         messages = self._address(applied.offset, [], letters)
-        return Step(tuple(messages), {self.key("@"): _dump(applied)}, applied, self.terms, {})
+        return Step(tuple(messages), {self.key("@"): encode_state(applied)}, applied, self.terms, {})
 
     def _scan(self, prefix: str) -> list[str]:
         """The stored keys that begin with `prefix`."""
@@ -221,7 +219,7 @@ class Partition:
             return self.cache[key]
         whole = self.key(key)
         found = self.ahead[whole] if whole in self.ahead else self.store.get(whole)
-        value = None if found is None else _adapter(self.stage.keys[key[0]]).validate_json(found)
+        value = None if found is None else decode_state(self.stage.keys[key[0]], found)
         if key[0] in self.stage.hot:
             self.cache[key] = value
         return value
@@ -274,18 +272,3 @@ class Partition:
             for topic in self.stage.broadcasts
             for partition in range(self.counts[topic])
         ]
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
-@cache
-def _writer(kind: Any) -> Callable[..., bytes]:
-    return _adapter(kind).serializer.to_json
-
-
-def _dump(value: Any) -> bytes:
-    kind: Any = type(value)
-    return _writer(kind)(value, exclude_defaults=True)

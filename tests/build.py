@@ -4,10 +4,12 @@ Day 1 is 1 September 2026. One server, `live`; login 1 belongs to anna, login 2 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from commission.events import (
     LOT_E8,

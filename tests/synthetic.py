@@ -1,9 +1,11 @@
 """A synthetic broker of any size: a three-level tree, per-lot plans, and deals from a seed."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged, Side
 from commission.terms.calendar import PeriodDefined

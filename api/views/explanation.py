@@ -5,10 +5,11 @@ Only the database knows what became of a row afterwards, which rows have the sam
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
+from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries

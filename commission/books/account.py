@@ -1,36 +1,32 @@
 """The account book: find whose account a deal belongs to, and keep the deal until that is known."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+
+from msgspec.structs import replace
 
 from commission.draft import Draft
-from commission.events import WIRE, AccountEvent, AccountLinked, Deal, RoutedDeal
+from commission.events import AccountEvent, AccountLinked, Deal, RoutedDeal
 from commission.outputs import Rejection
 from commission.terms.catalog import Terms
-from commission.value import value
+from commission.value import Time, Value
 
 
-@value
-class Owner:
+class Owner(Value):
     """From `since` on the account belongs to `client_id`; the first owner also before."""
 
-    since: datetime
+    since: Time
     client_id: str
     event_id: str
-    told: datetime | None = None
+    told: Time | None = None
     """From when on by its event, which deals that were routed already may have delayed."""
 
 
-@value
-class AccountState:
+class AccountState(Value):
     """Who owns the account when, and how many deals wait for an owner."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
     owners: tuple[Owner, ...] = ()
     waiting: int = 0
-    routed_until: datetime | None = None
+    routed_until: Time | None = None
     """The newest time of a deal that has an owner; no later link reaches back before it."""
 
 

@@ -1,6 +1,6 @@
 """The client book: fold one client's deals and CRM events into accruals and their reversals."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.cpa_grants import weigh

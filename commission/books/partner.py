@@ -1,9 +1,11 @@
 """The partner book: fold one IB's transfers into balances by period, and close statements."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import field
+from msgspec.structs import replace
 
 from commission import accounts
 from commission.draft import Draft
@@ -22,11 +24,10 @@ from commission.terms.catalog import Terms
 from commission.terms.components import Component
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
-from commission.value import value
+from commission.value import Value
 
 
-@value
-class Turnover:
+class Turnover(Value):
     """What one period brought to pending: accruals and releases, and what was taken back."""
 
     accrued: Decimal = ZERO
@@ -36,8 +37,7 @@ class Turnover:
     """The sum that proves the rows, of `commission.partner.statement_hash`."""
 
 
-@value
-class Balance:
+class Balance(Value):
     """One currency of an IB: what was carried from closed statements, and what the open ones hold."""
 
     carried: Decimal = ZERO
@@ -48,8 +48,7 @@ class Balance:
     """Hash of the newest statement."""
 
 
-@value
-class PartnerState:
+class PartnerState(Value):
     """One IB: a balance for each currency, and what of the calendar is closed."""
 
     closed: datetime | None = None
@@ -57,8 +56,7 @@ class PartnerState:
     balances: dict[str, Balance] = field(default_factory=dict)
 
 
-@value
-class WaitingTallies:
+class WaitingTallies(Value):
     """Tallies that came before their plan or period, or lack a rate: terms reach both books in their time."""
 
     tallies: tuple[Tally, ...] = ()
@@ -182,8 +180,7 @@ def _wait(draft: Draft, tally: Tally) -> None:
         draft.put(WAITING, WaitingTallies(tallies=(*waiting.tallies, tally)))
 
 
-@value
-class Settled:
+class Settled(Value):
     """What a period is worth after a tally."""
 
     tally: Tally

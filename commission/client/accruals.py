@@ -1,9 +1,10 @@
 """Post what a client's activity earned, and take it back exactly: the only writers of accruals."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission import accounts
 from commission.client.held_slot import HeldSlot

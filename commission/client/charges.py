@@ -1,7 +1,8 @@
 """Later commission charges of an account: allocated to the symbols it traded, and shared like others."""
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission.client.state import Volumes
 from commission.events import Deal

@@ -1,9 +1,10 @@
 """Clawback: what a negative event takes back of a client's deals, at the frozen amounts, once."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.accruals import give_back, reverse, take

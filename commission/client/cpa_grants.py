@@ -1,9 +1,10 @@
 """A client's CPAs, CPLs and deposit shares: weighed anew with each fact, granted and taken back."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from commission.client import cpa_amounts, cpa_conditions
 from commission.client.accruals import is_posted, post, reverse

@@ -1,8 +1,9 @@
 """CRM events in the client book: registration, deposits and their losses, KYC, verdicts."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.accruals import release, release_posted

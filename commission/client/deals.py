@@ -1,7 +1,9 @@
 """Deals in the client book: each one is booked, then rated, rejected, parked, or undone by a revision."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission.client import hedging, keys
 from commission.client.accruals import post, reverse

@@ -1,10 +1,11 @@
 """Deposit shares: what a deposit earns up the tree, and what it adds to net deposits."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.accruals import is_posted, post, reverse

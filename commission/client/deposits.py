@@ -5,8 +5,9 @@ unless many deposits come at once or the earliest are taken back; then every dep
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.losses import ZERO, ClearedDeposit, TakenBack

@@ -1,6 +1,6 @@
 """What waits for terms: numbered slots of one partition, tried again in their order when terms arrive."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.state import Parked, Parking

@@ -6,7 +6,8 @@ what is posted stands, the deal takes its place among the others of its position
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.cpa_trades import count_trade

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.value import value
+from commission.value import Value
 
 
 class Traded(NamedTuple):
@@ -24,8 +24,7 @@ class Traded(NamedTuple):
     """The CPAs it counts for, as their conditions on deals have it; none named is all."""
 
 
-@value
-class Qualifying:
+class Qualifying(Value):
     """The earliest deals that together reach what the CPAs ask for and some more, by their time."""
 
     trades: tuple[Traded, ...] = ()

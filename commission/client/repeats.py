@@ -4,7 +4,6 @@ An event has its effect once. One that is sent again, under its own id or under 
 what is known: if it says the same it is counted as a repeat, else it is refused, naming both.
 """
 
-from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -79,9 +78,12 @@ def _compare(draft: Draft, client: ClientState, event: ClientEvent) -> Verdict: 
 def content_of(event: ClientEvent, *unsaid: str) -> str:
     """A digest of what the event says, wherever it was read and however its numbers were written."""
     told = [
-        f"{f.name}={_text(getattr(event, f.name))}"
-        for f in fields(event)
-        if f.name not in (*_UNSAID, *unsaid)
+        f"type={event.type}",
+        *(
+            f"{name}={_text(getattr(event, name))}"
+            for name in event.__struct_fields__
+            if name not in (*_UNSAID, *unsaid)
+        ),
     ]
     return digest(*told)
 

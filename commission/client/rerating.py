@@ -7,8 +7,9 @@ posted. Doing it again finds no difference and says nothing, so it may be delive
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from commission.client import cpa_grants, hedging, keys
 from commission.client.accruals import post, reverse

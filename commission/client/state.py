@@ -1,28 +1,27 @@
 """What the client book remembers: of a client, of each of its deals, of its positions, of its CPAs."""
 
-from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec import field
 
 from commission.client.deal_volume import DealVolume
 from commission.client.losses import ClawReason, ClearedDeposit, TakenBack, Won, net_losses
 from commission.events import Deal, KycStatus
 from commission.outputs import Tally
 from commission.terms.components import Cpa, Cpl
-from commission.value import value
+from commission.value import Value
 
 
-@value
-class KycMark:
+class KycMark(Value):
     """A KYC status and when it began."""
 
     at: datetime
     status: KycStatus
 
 
-@value
-class IbLink:
+class IbLink(Value):
     """From `since` on the client belongs to `ib_id`; the first link also covers the time before."""
 
     since: datetime
@@ -59,8 +58,7 @@ class Posted(NamedTuple):
     """Of what came back after it was taken: the accrual it came back of."""
 
 
-@value
-class Deposit:
+class Deposit(Value):
     """A deposit as far as it is known: a chargeback may arrive before the deposit itself."""
 
     deposit_id: str
@@ -89,8 +87,7 @@ class Deposit:
         return ClearedDeposit(self.cleared_at, self.deposit_id, self.amount, self.currency, self.losses)
 
 
-@value
-class Withdrawal:
+class Withdrawal(Value):
     """Money that left to the client."""
 
     event_id: str
@@ -112,15 +109,13 @@ class ClawedBack(NamedTuple):
     share: Decimal = Decimal(1)
 
 
-@value
-class ClawedPage:
+class ClawedPage(Value):
     """Negative events that `ClientState.clawed` has no room for, in the order of their arrival."""
 
     clawed: tuple[ClawedBack, ...] = ()
 
 
-@value
-class Grant:
+class Grant(Value):
     """A CPA or CPL: what it was granted for, what it caused, how often it was."""
 
     conditions: Cpa | Cpl
@@ -138,8 +133,7 @@ class Grant:
         return bool(self.posted) or any(tally.count or any(tally.amounts) for tally in self.tallied)
 
 
-@value
-class ClientState:
+class ClientState(Value):
     """One client, of constant size however much it has traded, deposited and withdrawn."""
 
     client_id: str
@@ -234,15 +228,13 @@ class Position(NamedTuple):
         return net
 
 
-@value
-class Hedged:
+class Hedged(Value):
     """The opening deals of one account and symbol in one period, and what of each is paid."""
 
     deals: tuple[DealVolume, ...] = ()
 
 
-@value
-class Volumes:
+class Volumes(Value):
     """What an account traded since its last commission charge: server's symbol → 1e-8 lots."""
 
     lots_e8: dict[str, int] = field(default_factory=dict)
@@ -250,8 +242,7 @@ class Volumes:
     """What the last charge was for: a refund takes back from these symbols."""
 
 
-@value
-class CloseBy:
+class CloseBy(Value):
     """The legs of one time, volume and symbol, the lower deal first: two and two are a close-by."""
 
     legs: tuple[DealVolume, ...] = ()
@@ -262,8 +253,7 @@ class CloseBy:
         return {leg.key: number % 2 == 1 for number, leg in enumerate(self.legs)}
 
 
-@value
-class DealState:
+class DealState(Value):
     """One deal: its newest revision and what it caused. Kept at any age, written once a revision."""
 
     revision: str
@@ -297,16 +287,14 @@ class DealState:
     """The slot among the partition's deals that wait for terms."""
 
 
-@value
-class OldRevision:
+class OldRevision(Value):
     """A revision that has left its deal's own state: a record of it, however late, brings nothing back."""
 
     at: datetime
     """When the deal happened, as that revision told it."""
 
 
-@value
-class Parked:
+class Parked(Value):
     """A deal that waits for terms, already in its position; without a deal, a client's CRM facts do."""
 
     client_id: str
@@ -315,16 +303,14 @@ class Parked:
     closed_e8: int = 0
 
 
-@value
-class Parking:
+class Parking(Value):
     """The slots in use of one partition: from `first` to before `next`, with gaps."""
 
     first: int = 0
     next: int = 0
 
 
-@value
-class EventState:
+class EventState(Value):
     """A CRM event that has had its effect, or a fact that the CRM names by itself."""
 
     at: datetime

@@ -1,8 +1,9 @@
 """Tallies: what a period settles, as sums that no order changes."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.kyc_gate import is_too_late
@@ -17,11 +18,10 @@ from commission.terms.components import CohortBonus
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import ONE
 from commission.terms.upline import Link, Upline
-from commission.value import value
+from commission.value import Value
 
 
-@value
-class HeldTallies:
+class HeldTallies(Value):
     """Tallies of a client that wait for its KYC, as its accruals do."""
 
     tallies: tuple[Tally, ...] = ()

@@ -14,11 +14,10 @@ from commission.explain.reasons import in_words
 from commission.explain.subject import Subject
 from commission.outputs import Rejection, Transfer
 from commission.terms.plans import PlanDefined
-from commission.value import value
+from commission.value import Value
 
 
-@value
-class Explanation:
+class Explanation(Value):
     """What a partner is told: a headline, sentences, and every fact they are made of."""
 
     headline: str

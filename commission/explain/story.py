@@ -1,8 +1,9 @@
 """What happened, in sentences: the deal or event behind a row, and what became of the money."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission.accounts import is_of_ib
 from commission.events import LOT_E8, Deal

@@ -1,14 +1,16 @@
 """What a period adds up for one plan and component, and what is left of the periods before."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import field
+from msgspec.structs import replace
 
 from commission.outputs import Tally
 from commission.sums import NOTHING, Sums, total
 from commission.terms.components import CohortBonus, Component, Cpa, DealComponent, RevenueShare
-from commission.value import value
+from commission.value import Value
 
 ZERO = Decimal(0)
 
@@ -20,8 +22,7 @@ back is settled in its own period.
 """
 
 
-@value
-class VersionTotals:
+class VersionTotals(Value):
     """What counted in a period under one version of the plan, and stays with its bands and caps."""
 
     sums: Sums = NOTHING
@@ -29,8 +30,7 @@ class VersionTotals:
     """`day|week` → sums."""
 
 
-@value
-class PeriodTotals:
+class PeriodTotals(Value):
     """One period of a component: its sums, by day and client where something asks for them."""
 
     starts_at: datetime
@@ -72,8 +72,7 @@ class PeriodTotals:
         return replace(self, versions={n: one for n, one in self.versions.items() if n in versions})
 
 
-@value
-class Opening:
+class Opening(Value):
     """What the folded periods leave to those after them."""
 
     until: datetime
@@ -93,8 +92,7 @@ class Opening:
     """The last folded periods, as far as a level looks back."""
 
 
-@value
-class ComponentPeriods:
+class ComponentPeriods(Value):
     """One IB's component: its buckets by period, the earliest first."""
 
     currency: str

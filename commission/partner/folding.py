@@ -1,9 +1,10 @@
 """What is too old to change: folded into an opening that keeps what it leaves to the periods after it."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
+
+from msgspec.structs import replace
 
 from commission.partner.buckets import KEPT, ComponentPeriods, Opening, PeriodTotals
 from commission.partner.settlement import Versions, net_of, with_carry

@@ -1,8 +1,9 @@
 """Rate one deal: who above the client earns what from it, and why, or why nobody does."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from commission.rating.budget import budget_plan, budget_spent, within_budget, worths_within
 from commission.rating.components.shares import charged

@@ -13,9 +13,10 @@ from commission.terms.market import SymbolDefined
 from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import Trait
 from commission.terms.upline import Link, Payable
+from commission.value import TextOrNumber
 
 ZERO = Decimal(0)
-Factors = dict[str, str | Decimal]
+Factors = dict[str, TextOrNumber]
 """The numbers and words an amount was made of, by the names `commission.explain` knows, in order."""
 
 

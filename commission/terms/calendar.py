@@ -3,23 +3,17 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
 
-from commission.events import WIRE
-from commission.value import value
+from commission.value import TaggedValue, Time
 
 
-@value
-class PeriodDefined:
+class PeriodDefined(TaggedValue, tag="period_defined"):
     """A statement period: [starts_at, ends_at) in UTC, cut at midnight in the broker's zone."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["period_defined"] = "period_defined"
     period: str
     """Its name, such as `2026-09`. Periods are in the order of their time, whatever they are called."""
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Time
+    ends_at: Time
     days: tuple[datetime, ...] = ()
     """Where each of its days begins, in UTC; () counts days of UTC."""
     first_weekday: int = 0
@@ -31,15 +25,11 @@ class PeriodDefined:
         return self.ends_at - datetime.resolution
 
 
-@value
-class PeriodEnded:
+class PeriodEnded(TaggedValue, tag="period_ended"):
     """Time as a record: the period is over and its statements close at this point of the log."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["period_ended"] = "period_ended"
     period: str
-    at: datetime | None = None
+    at: Time | None = None
     """When a person ended it; None in records of earlier versions and of runners, which are not checked."""
     early: str = ""
     """Why it may end before its time has passed."""

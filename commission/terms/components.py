@@ -1,20 +1,26 @@
 """Components: what a plan pays for."""
 
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from commission.events import WIRE
 from commission.terms.rates import ALWAYS, DIFFERENCE, ZERO, Caps, Override, Rate, SideOfPosition, Tiers, When
-from commission.value import value
+from commission.value import Value
 
 
-@value
-class DealComponent:
-    """What all components share that pay for deals: `rate x measure`, under conditions and caps."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+class PlanComponent(Value, tag_field="kind"):
+    """What a plan pays for; its JSON tells by `kind` what it is."""
 
     name: str
+
+    @property
+    def kind(self) -> str:
+        """What it pays for, in one word."""
+        return str(self.__struct_config__.tag)
+
+
+class DealComponent(PlanComponent):
+    """What all components share that pay for deals: `rate x measure`, under conditions and caps."""
+
     rates: tuple[Rate, ...] = ()
     entry: SideOfPosition = "out"
     """The volume that counts: opened (`in`), closed (`out`) or both. As in MT5, a close-by counts
@@ -33,20 +39,17 @@ class DealComponent:
     """Multiply by (equity - credit) / equity of the account at the deal, at least 0."""
 
 
-@value
-class PerLot(DealComponent):
+class PerLot(DealComponent, tag="per_lot"):
     """Money per lot: `rate x lots`, in the plan's currency.
 
     `standardised` counts lots of the symbol's standard contract: 1 cent lot = 0.01. Where the plan
     has `lot_factors`, lots are multiplied by the one that matches.
     """
 
-    kind: Literal["per_lot"] = "per_lot"
     standardised: bool = True
 
 
-@value
-class Turnover(DealComponent):
+class Turnover(DealComponent, tag="turnover"):
     """Money for turnover: `rate x notional / unit` in the plan's currency; per million, or basis points.
 
     Notional is lots x contract size x price in the profit currency if that is the plan's currency;
@@ -54,21 +57,17 @@ class Turnover(DealComponent):
     former converted.
     """
 
-    kind: Literal["turnover"] = "turnover"
     unit: Literal["million", "bps"] = "million"
 
 
-@value
-class Pips(DealComponent):
+class Pips(DealComponent, tag="pips"):
     """A number of pips or points: `rate x pip x contract size x lots`, in the profit currency."""
 
-    kind: Literal["pips"] = "pips"
     unit: Literal["pip", "point"] = "pip"
     """A point is 10^-digits of the symbol."""
 
 
-@value
-class SpreadShare(DealComponent):
+class SpreadShare(DealComponent, tag="spread_share"):
     """A share of the spread: `rate x spread x contract size x lots`, in the profit currency.
 
     Rates are shares: 0.35 is 35 %. The spread is `ask - bid` at the deal (`execution`), at the opening
@@ -79,7 +78,6 @@ class SpreadShare(DealComponent):
     added after that.
     """
 
-    kind: Literal["spread_share"] = "spread_share"
     basis: Literal["execution", "open", "average", "table", "markup"] = "execution"
     average_pips: tuple[Rate, ...] = ()
     markup_pips: tuple[Rate, ...] = ()
@@ -88,8 +86,7 @@ class SpreadShare(DealComponent):
     plus_pips: Decimal = ZERO
 
 
-@value
-class CommissionShare(DealComponent):
+class CommissionShare(DealComponent, tag="commission_share"):
     """A share of what the client was charged on the deal: `rate x -(commission + fee)`, deposit currency.
 
     What was charged on openings counts as well, unless the plan says `entry: out`, and so does what was
@@ -99,36 +96,29 @@ class CommissionShare(DealComponent):
     volume of the last charge.
     """
 
-    kind: Literal["commission_share"] = "commission_share"
     entry: SideOfPosition = "both"
     """Of which deals: those that opened (`in`), closed (`out`) or both."""
     charges: bool = False
 
 
-@value
-class SwapShare(DealComponent):
+class SwapShare(DealComponent, tag="swap_share"):
     """A share of the swap the client paid: `rate x -swap` where that is above 0, deposit currency."""
 
-    kind: Literal["swap_share"] = "swap_share"
 
-
-@value
-class ProfitShare(DealComponent):
+class ProfitShare(DealComponent, tag="profit_share"):
     """A share of what the client lost (`of: loss`) or won (`of: profit`) in a deal, deposit currency.
 
     The deal's result is profit + swap + commission + fee. Never below 0 for one deal; a netted share of
     wins and losses is a `RevenueShare` of `client_result`.
     """
 
-    kind: Literal["profit_share"] = "profit_share"
     of: Literal["loss", "profit"] = "loss"
 
 
 RevenueTerm = Literal["spread", "commission", "swap", "client_result"]
 
 
-@value
-class RevenueShare(DealComponent):
+class RevenueShare(DealComponent, tag="revenue_share"):
     """A share of the broker's net revenue of a period, settled in the partner book; deposit currency.
 
     The revenue of a deal is the sum of `terms`: the spread the client paid, -(commission + fee),
@@ -138,7 +128,6 @@ class RevenueShare(DealComponent):
     -`quarantine_below` is kept apart: its negative sum burdens only its own later revenue.
     """
 
-    kind: Literal["revenue_share"] = "revenue_share"
     terms: tuple[RevenueTerm, ...] = ("spread", "commission", "swap")
     carry_over: bool = True
     scope: Literal["ib", "client"] = "ib"
@@ -148,8 +137,7 @@ class RevenueShare(DealComponent):
     only where `entry` says."""
 
 
-@value
-class Rebate(DealComponent):
+class Rebate(DealComponent, tag="rebate"):
     """Money back to the client: `rate x lots` (plan currency), or a share of the direct IB's accruals.
 
     `funded_by: ib` takes it out of the direct IB's pending money, `broker` out of the broker's. What an
@@ -157,28 +145,23 @@ class Rebate(DealComponent):
     Only the direct IB's plan counts; overrides do not apply.
     """
 
-    kind: Literal["rebate"] = "rebate"
     unit: Literal["lot", "share"] = "lot"
     funded_by: Literal["broker", "ib"] = "broker"
 
 
-@value
-class CpaAmount:
+class CpaAmount(Value):
     """An amount for clients of a country that deposited at least `min_deposit` (plan currency).
 
     Where amounts name the client's country, only they count; of those whose `min_deposit` is reached the
     largest wins. So a country's own minimum, once it is not reached, is not replaced by a lower general one.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
     amount: Decimal
     country: str = ""
     min_deposit: Decimal = ZERO
 
 
-@value
-class Cpa:
+class Cpa(PlanComponent, tag="cpa"):
     """One amount per client, once every condition holds inside the window.
 
     Deposits within `ftd_window_hours` of the first must reach the least `min_deposit` of the amounts
@@ -195,10 +178,6 @@ class Cpa:
     takes the CPA back.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    kind: Literal["cpa"] = "cpa"
-    name: str
     amounts: tuple[CpaAmount, ...]
     ftd_window_hours: int = 24
     min_lots: Decimal = ZERO
@@ -222,18 +201,13 @@ class Cpa:
     """By `count`: the ordinal of the client among those qualified in the period."""
 
 
-@value
-class Cpl:
+class Cpl(PlanComponent, tag="cpl"):
     """One amount per registered client, of `countries` if named, after KYC approval if asked for.
 
     With `min_ftd_rate`, a period's clients are paid only if at least that share of the IB's clients
     registered in it have deposited; until then nothing is due, and it is weighed again with each fact.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    kind: Literal["cpl"] = "cpl"
-    name: str
     amounts: tuple[CpaAmount, ...]
     kyc: bool = True
     min_ftd_rate: Decimal = ZERO
@@ -242,35 +216,25 @@ class Cpl:
     channels: tuple[str, ...] = ()
 
 
-@value
-class DepositShare:
+class DepositShare(PlanComponent, tag="deposit_share"):
     """A share of deposits, in the plan's currency: of `each`, of the `first`, or of `net` deposits.
 
     `net` is deposits minus withdrawals of a period over all the IB's clients, settled in the partner
     book, at least 0; a negative sum is carried over.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    kind: Literal["deposit_share"] = "deposit_share"
-    name: str
     share: Decimal
     of: Literal["each", "first", "net"] = "each"
     max_amount: Decimal | None = None
     """Most that one deposit earns."""
 
 
-@value
-class CohortBonus:
+class CohortBonus(PlanComponent, tag="cohort_bonus"):
     """`amount` for every `clients` clients who each close `min_lots` standard lots in one period.
 
     Deals that a clawback takes back whole do not count.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    kind: Literal["cohort_bonus"] = "cohort_bonus"
-    name: str
     amount: Decimal
     clients: int
     min_lots: Decimal

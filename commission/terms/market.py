@@ -1,18 +1,15 @@
 """Symbols and rates of exchange."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import NamedTuple
 
-from commission.events import WIRE
 from commission.money import EXACT
-from commission.value import value
+from commission.value import TaggedValue, Time
 
 
-@value
-class SymbolDefined:
+class SymbolDefined(TaggedValue, tag="symbol_defined"):
     """What one server's symbol means.
 
     `pip` is a price difference, set for every symbol: for metals, indices and crypto no rule
@@ -27,9 +24,6 @@ class SymbolDefined:
     opened before it is closed by so many times its lots, at the price that keeps its worth.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["symbol_defined"] = "symbol_defined"
     server: str
     symbol: str
     canonical: str
@@ -45,7 +39,7 @@ class SymbolDefined:
     tick_value: Decimal | None = None
     average_pips: Decimal | None = None
     """The usual spread, where neither the deal nor a component tells one."""
-    since: datetime | None = None
+    since: Time | None = None
     """From when on it means this; without, from the beginning."""
     rescale: Decimal | None = None
     """Times the lots of a position that was open at `since`: 10 where 1 lot became 10."""
@@ -54,7 +48,7 @@ class SymbolDefined:
 class Rescale(NamedTuple):
     """What a version of a symbol did to the positions open when it began."""
 
-    since: datetime
+    since: Time
     lots: Decimal
     """Open volume is this many times what it was."""
     times: Decimal
@@ -72,15 +66,11 @@ def rescales_between(versions: Sequence[SymbolDefined]) -> tuple[Rescale, ...]:
     return tuple(found)
 
 
-@value
-class RatePublished:
+class RatePublished(TaggedValue, tag="rate_published"):
     """One unit of `base` is worth `rate` of `quote` from `as_of` on, until a newer rate."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["rate_published"] = "rate_published"
     base: str
     quote: str
     rate: Decimal
-    as_of: datetime
+    as_of: Time
     source: str = ""

@@ -1,9 +1,10 @@
 """What a CRM changed of an IB, laid over the IB's published record; the order of arrival does not count."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 

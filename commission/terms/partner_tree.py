@@ -7,9 +7,11 @@ Terms that are published are checked as a whole before; what a CRM changes comes
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from commission.terms.calendar import PeriodDefined, PeriodEnded, overlapping, why_no_end
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, Terms

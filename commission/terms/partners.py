@@ -1,60 +1,45 @@
 """IBs: whose they are, under which plan, with which status."""
 
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from commission.events import WIRE
 from commission.terms.rates import ONE
-from commission.value import value
+from commission.value import TaggedValue, Time, Value
 
 
-@value
-class ParentLink:
+class ParentLink(Value):
     """From `since` on, the master IB is `ib_id`, or nobody. None as `since`: from the beginning."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    since: datetime | None = None
+    since: Time | None = None
     ib_id: str | None = None
 
 
-@value
-class PlanAssignment:
+class PlanAssignment(Value):
     """From `since` on, the IB earns by `plan_id`, or nothing. None as `since`: from the beginning.
 
     `rank` is the IB's for rank overrides; `factor` multiplies what its own plan pays.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    since: datetime | None = None
+    since: Time | None = None
     plan_id: str | None = None
     rank: str = ""
     factor: Decimal = ONE
 
 
-@value
-class StatusChange:
+class StatusChange(Value):
     """From `since` on, the IB is active, suspended or terminated.
 
     A suspended IB earns nothing and nobody gets its share; a terminated one is not there: the
     IBs above share as if its clients and sub-IBs were theirs.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    since: datetime | None = None
+    since: Time | None = None
     status: Literal["active", "suspended", "terminated"]
 
 
-@value
-class PartnerDefined:
+class PartnerDefined(TaggedValue, tag="partner_defined"):
     """An IB: its place in the tree and its schedule of plans, each effective-dated, oldest first."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["partner_defined"] = "partner_defined"
     ib_id: str
     name: str
     currency: str
@@ -70,8 +55,7 @@ class PartnerDefined:
     """Clients known to be the IB itself."""
 
 
-@value
-class PartnerChanged:
+class PartnerChanged(TaggedValue, tag="partner_changed"):
     """What a CRM tells of an IB: the entries to add to its record, and facts of the IB as of `occurred_at`.
 
     It stands on top of the IB's `PartnerDefined`, whichever is published first and however often: a whole
@@ -80,12 +64,9 @@ class PartnerChanged:
     of events are unique for one IB.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["partner_changed"] = "partner_changed"
     event_id: str
     ib_id: str
-    occurred_at: datetime
+    occurred_at: Time
     application: Literal["", "received", "approved", "declined"] = ""
     """Only an approval changes something: the others are kept to be seen."""
     name: str = ""

@@ -1,28 +1,24 @@
 """Plans: their components, budget and clawback."""
 
-from dataclasses import field
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from commission.events import WIRE
+from msgspec import field
+
 from commission.terms.components import Component, RevenueTerm
 from commission.terms.rates import ALWAYS, ZERO, LotFactor, When
-from commission.value import value
+from commission.value import TaggedValue, Time, Value
 
 ClawbackScope = Literal["none", "cpa", "activity", "all"]
 
 
-@value
-class Clawback:
+class Clawback(Value):
     """What a negative event takes back, of accruals at most `window_days` older than the event.
 
     `cpa`: CPA and deposit shares that no longer stand without the deposit. `activity`: also what deals
     earned between the disputed deposit and the event. `all`: everything of the client. A partial
     chargeback takes back its share of the activity. `fraud` also ends the client's earning.
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
     window_days: int = 180
     chargeback: ClawbackScope = "cpa"
@@ -33,8 +29,7 @@ class Clawback:
     fraud: Literal["none", "all"] = "all"
 
 
-@value
-class Budget:
+class Budget(Value):
     """All IBs together get at most `share` of the broker's revenue on a deal.
 
     Revenue is the sum of `revenue` terms of the deal as in `RevenueShare` (spread measured or the
@@ -42,41 +37,32 @@ class Budget:
     plan counts.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
     share: Decimal
     revenue: tuple[RevenueTerm, ...] = ("spread", "commission")
 
 
-@value
-class Accepted:
+class Accepted(Value):
     """A trap that the checks find in the plan, and why it is meant: by name, so that it is on record.
 
     `trap` is the name that the checks give it, such as `overlap`. Without it the plan is not published.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
     trap: str
     because: str
 
 
-@value
-class PlanDefined:
+class PlanDefined(TaggedValue, tag="plan_defined"):
     """How an IB's amounts arise. `currency` is that of money rates and of CPA amounts.
 
     A version counts for what happened from `since` on, until a newer version does.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
-    type: Literal["plan_defined"] = "plan_defined"
     plan_id: str
     version: int
     currency: str
     components: tuple[Component, ...]
     name: str = ""
-    since: datetime | None = None
+    since: Time | None = None
     when: When = ALWAYS
     """Holds for every component that pays for deals, beside the component's own."""
     lot_factors: tuple[LotFactor, ...] = ()

@@ -1,19 +1,17 @@
 """Rates, their conditions, bands, caps and overrides."""
 
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
-from commission.events import WIRE, Side
-from commission.value import value
+from commission.events import Side
+from commission.value import Time, Value
 
 ZERO, ONE = Decimal(0), Decimal(1)
 
 SideOfPosition = Literal["in", "out", "both"]
 
 
-@value
-class Rate:
+class Rate(Value):
     """What a component pays for what it matches; the most specific match wins.
 
     `match` is a canonical symbol (`EURUSD`), a prefix (`XAU*`), a class (`class:forex`) or `*`.
@@ -21,8 +19,6 @@ class Rate:
     Among rates equal in these, one that also names a country, or a period, beats one that names less;
     two of which each names something else are ambiguous, an error when terms are published.
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
     value: Decimal
     match: str = "*"
@@ -34,20 +30,17 @@ class Rate:
     character, `!` not these; letter case does not matter. The account type, where groups are types."""
     country: str = ""
     """ISO 3166 alpha-2 of the client."""
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Time | None = None
+    until: Time | None = None
     """The deal's time is in [since, until)."""
 
 
-@value
-class When:
+class When(Value):
     """Which deals are paid: every condition that is named must hold, or the deal has a reason.
 
     `min_holding_s`, `min_pips` and `same_price` look at each closed slice of a position against the
     opening it closes (first in, first out), so they need a component that pays on `out`.
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
     sides: tuple[Side, ...] = ()
     result: Literal["any", "profit", "loss"] = "any"
@@ -71,11 +64,8 @@ class When:
     """False: nothing for a deal that left the account below zero (`Deal.balance`)."""
 
 
-@value
-class Band:
+class Band(Value):
     """From `start` of the tier's measure on, `rates` count, or `factor` times the component's own."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
     start: Decimal
     rates: tuple[Rate, ...] = ()
@@ -83,8 +73,7 @@ class Band:
     name: str = ""
 
 
-@value
-class Tiers:
+class Tiers(Value):
     """Better rates for more activity of one IB in this component, as true-ups beside the accruals.
 
     Accruals are posted by the component's own rates (the band from 0); the partner book posts what
@@ -100,8 +89,6 @@ class Tiers:
     override mode `rank` there are no tiers.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
     by: Literal["lots", "notional", "count", "active_clients", "amount"]
     """Standard lots; notional in the plan's currency; deals (clients, for CPA); clients whose lots of
     the window reach `active_min_lots`; the component's own amount."""
@@ -115,8 +102,7 @@ class Tiers:
     active_min_lots: Decimal = ZERO
 
 
-@value
-class Caps:
+class Caps(Value):
     """Most that one IB gets from the component: of a deal, and in a day, week, month; plan currency.
 
     `per_deal` bounds what the component pays before overrides, the others what the IB keeps.
@@ -124,26 +110,20 @@ class Caps:
     the statement period, a month unless the calendar says otherwise.
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
     per_deal: Decimal | None = None
     per_day: Decimal | None = None
     per_week: Decimal | None = None
     per_period: Decimal | None = None
 
 
-@value
-class RankRates:
+class RankRates(Value):
     """What one rank adds: an IB of it takes this and all lower ranks nobody below has taken."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
     rank: str
     rates: tuple[Rate, ...]
 
 
-@value
-class Override:
+class Override(Value):
     """How the IBs above the client share what the component pays.
 
     - `difference`: each IB's own plan is priced; it keeps what exceeds the best one below it.
@@ -161,8 +141,6 @@ class Override:
     In the last three the amounts add up to the base exactly (ranks: of the highest rank present).
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
-
     mode: Literal["difference", "absolute", "cascade", "split", "rank"] = "difference"
     levels: tuple[tuple[Rate, ...], ...] = ()
     pass_up: tuple[Decimal, ...] = ()
@@ -175,11 +153,8 @@ DIFFERENCE = Override()
 ALWAYS = When()
 
 
-@value
-class LotFactor:
+class LotFactor(Value):
     """Lots of a symbol or account group count `factor` times in this plan."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
 
     factor: Decimal
     match: str = "*"

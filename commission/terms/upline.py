@@ -1,8 +1,9 @@
 """The IBs above a client as of some time, and how each kind of component is shared among them."""
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from commission.terms.components import (
     CommissionShare,

@@ -1,7 +1,7 @@
 """What we hold of a server's deals: by which revision of each the ledger stands, from the archive."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -56,9 +56,7 @@ _OTHERWISE = {
     "entry": "nullIf(entry, '') AS entry",
     "position_id": f"if(match(revision, '{_UNTOLD}'), NULL, position_id) AS position_id",
 }
-_DEAL = ", ".join(
-    _OTHERWISE.get(field.name, f"`{field.name}`") for field in fields(Deal) if field.name != "type"
-)
+_DEAL = ", ".join(_OTHERWISE.get(name, f"`{name}`") for name in Deal.__struct_fields__)
 _PLAIN = "output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0"
 
 HELD_QUERIES: dict[str, str] = {

@@ -1,21 +1,26 @@
 """`ibflow plans diff`: what changed between two sets of plans, in words and in money."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from msgspec import NODEFAULT
+from msgspec.structs import fields, replace
+
 from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged
 from commission.money import plain
 from commission.terms.calendar import PeriodDefined
+from commission.terms.components import PlanComponent
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import Rate
 from commission.terms.records import TermsRecord
+from commission.value import Value
 from infra.plans.cases import load_cases
 from infra.plans.run import fold
 from infra.plans.suite import is_terms_folder
@@ -162,10 +167,10 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[Change]:
     """Field by field; what has a name or a match is compared with its namesake."""
     if old == new:
         return
-    if is_dataclass(old) and type(old) is type(new):
-        for field in fields(old):
-            told = _step(path, field.name) if field.name != "components" else path
-            yield from _changes(getattr(old, field.name), getattr(new, field.name), told)
+    if isinstance(old, Value) and type(old) is type(new):
+        for name in old.__struct_fields__:
+            told = _step(path, name) if name != "components" else path
+            yield from _changes(getattr(old, name), getattr(new, name), told)
     elif isinstance(old, tuple) and isinstance(new, tuple) and _are_named((*old, *new)):
         yield from _named_changes(old, new, path)
     else:
@@ -203,7 +208,7 @@ def _are_named(items: tuple[Any, ...]) -> bool:
 def _label(item: Any) -> str:
     if isinstance(item, Rate):
         return _rate_label(item)
-    if not is_dataclass(item):
+    if not isinstance(item, Value):
         return ""
     if hasattr(item, "start"):
         return f"from {plain(item.start)}"
@@ -238,20 +243,20 @@ def words(value: Any) -> str:
             told = f"{_label(value)}: {plain(value.value)}"
         case tuple():
             told = ", ".join(words(item) for item in value)
-        case _ if is_dataclass(value):
-            named = (
-                f.name + " " + words(getattr(value, f.name)) for f in fields(value) if _is_told(f, value)
-            )
-            told = "; ".join(named) or "all usual"
+        case Value():
+            kind = [f"kind {value.kind}"] if isinstance(value, PlanComponent) else []
+            told = "; ".join([*kind, *_unusual(value)]) or "all usual"
         case _:
             told = str(value)
     return told
 
 
-def _is_told(field: Field[Any], value: Any) -> bool:
-    """What a person would mention: the kind, and what differs from the default."""
-    usual = field.default_factory() if field.default_factory is not MISSING else field.default
-    return field.name == "kind" or getattr(value, field.name) != usual
+def _unusual(value: Value) -> Iterator[str]:
+    """What a person would mention: what differs from the default."""
+    for field in fields(value):
+        usual = field.default_factory() if field.default_factory is not NODEFAULT else field.default
+        if (own := getattr(value, field.name)) != usual:
+            yield f"{field.name} {words(own)}"
 
 
 # In money

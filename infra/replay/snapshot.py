@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from decimal import localcontext
-from functools import cache
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from pydantic import TypeAdapter
 
 from commission.draft import Draft
 from commission.money import EXACT
@@ -14,6 +12,7 @@ from commission.terms.catalog import Terms
 from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.fold import PartitionFold
 from streams.stages import Stage
+from streams.state_codec import decode_state
 
 
 class BookSnapshot:
@@ -57,7 +56,7 @@ class BookSnapshot:
         if key not in self._ahead:
             found = self.partition.store.get(self.partition.key(key))
             kind = self.partition.stage.keys[key[0]]
-            self._ahead[key] = None if found is None else _adapter(kind).validate_json(found)
+            self._ahead[key] = None if found is None else decode_state(kind, found)
         return self._ahead[key]
 
     def _scan(self, prefix: str) -> list[str]:
@@ -70,8 +69,3 @@ class BookSnapshot:
 def folding() -> Any:
     """The arithmetic every fold runs in."""
     return localcontext(EXACT)
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)

@@ -5,10 +5,12 @@ revision. Memory is that of one day, not of the window.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from commission.events import UNTOLD_MARK, Deal, is_seen
 from commission.revision import AGAIN, revision_of, told_before

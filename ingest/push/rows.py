@@ -5,9 +5,11 @@ A row of the dialect `ibflow` is an event as `ibflow normalise` prints it, for t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
+
+from msgspec.structs import replace
 
 from commission.events import Deal
 from commission.revision import revision_of
@@ -202,4 +204,4 @@ def _kept(value: Raw, names: frozenset[str]) -> dict[str, object]:
 
 
 def _fields(kind: Any) -> frozenset[str]:
-    return frozenset(field.name for field in fields(kind))
+    return frozenset(("type", *kind.__struct_fields__))

@@ -7,9 +7,10 @@ A file's row is read as a file of one row under its old header. What is not know
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from commission.events import AccountLinked, ClientEvent, Deal
 from commission.terms.records import TermsRecord

@@ -7,11 +7,13 @@ that the reader of each file checks; examples, and the words for the keys of bro
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from msgspec import NODEFAULT
+from msgspec.structs import fields
 
 from commission.terms.components import (
     AnyDealComponent,
@@ -21,11 +23,13 @@ from commission.terms.components import (
     Cpl,
     DealComponent,
     DepositShare,
+    PlanComponent,
 )
 from commission.terms.market import SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import Accepted, Budget, Clawback, PlanDefined
 from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
+from commission.value import Value
 from ingest.terms import feeds
 from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, TOP, Told
@@ -110,7 +114,7 @@ def _listed(title: str, needed: tuple[str, ...], optional: tuple[str, ...], told
     yield ""
 
 
-def _of(cls: type, *, only: Any = None, without: Any = (), more: Told | None = None) -> Iterator[str]:
+def _of(cls: type[Value], *, only: Any = None, without: Any = (), more: Told | None = None) -> Iterator[str]:
     """The heading, the meaning and the keys of a value."""
     yield from (f"### {title_of(cls)}", "", inspect.cleandoc(cls.__doc__ or ""), "")
     keys = [key for key in (only or keys_of(cls)) if key not in without or key == "kind"]
@@ -123,18 +127,17 @@ def _of(cls: type, *, only: Any = None, without: Any = (), more: Told | None = N
     yield ""
 
 
-def _row(cls: type, key: str) -> Row:
+def _row(cls: type[Value], key: str) -> Row:
     name = keys_of(cls)[key]
-    (field,) = (one for one in fields(cls) if one.name == name)
-    hint = get_type_hints(cls)[name]
+    hint, usual = _of_field(cls, name)
     is_needed = key in required_keys(cls) or key == "kind"
     needed = is_needed and not (cls is SymbolDefined and key not in SYMBOL_NEEDED)
     told = docstrings().get(cls.__name__, {}).get(name, "")
-    default = "**needed**" if needed else _default(cls, key, field)
+    default = "**needed**" if needed else _default(cls, key, usual)
     return Row(key, _takes(cls, key, hint), default, example_of(cls, key), " ".join(told.split()))
 
 
-def example_of(cls: type, key: str) -> str:
+def example_of(cls: type[Value], key: str) -> str:
     """What a person might write for a key, as YAML in one line."""
     for base in cls.__mro__:
         if (found := KEYS.get(f"{base.__name__}.{key}")) is not None:
@@ -142,12 +145,11 @@ def example_of(cls: type, key: str) -> str:
     if (found := KEYS.get(key)) is not None:
         return found
     name = keys_of(cls)[key]
-    hint = get_type_hints(cls)[name]
-    (field,) = (one for one in fields(cls) if one.name == name)
+    hint, usual = _of_field(cls, name)
     if hint is bool:
-        return "false" if field.default is True else "true"
+        return "false" if usual is True else "true"
     if get_origin(hint) is Literal:
-        options = [option for option in get_args(hint) if option != field.default]
+        options = [option for option in get_args(hint) if option != usual]
         return str((options or get_args(hint))[0])
     raise AssertionError(f"{cls.__name__}.{key} has no example; add one to terms/examples.py")
 
@@ -164,13 +166,22 @@ _OWN_WORDS = {
 }
 
 
-def _default(cls: type, key: str, field: "Field[Any]") -> str:
+def _of_field(cls: type[Value], name: str) -> tuple[Any, Any]:
+    """The type of a field and its default; a component's kind is its tag."""
+    if name == "kind":
+        kind = cls.__struct_config__.tag
+        return Literal[kind], kind
+    (field,) = (one for one in fields(cls) if one.name == name)
+    usual = field.default if field.default_factory is NODEFAULT else field.default_factory()
+    return get_type_hints(cls)[name], usual
+
+
+def _default(cls: type[Value], key: str, usual: Any) -> str:
     if (own := _OWN_DEFAULTS.get(f"{cls.__name__}.{key}")) is not None:
         return own
-    usual = field.default if field.default_factory is MISSING else field.default_factory()
     if usual is None or usual in ("", ()):
         return "none"
-    if is_dataclass(usual):
+    if isinstance(usual, Value):
         return "its defaults"
     if isinstance(usual, bool):
         return f"`{str(usual).lower()}`"
@@ -179,13 +190,13 @@ def _default(cls: type, key: str, field: "Field[Any]") -> str:
     return f"`{usual}`"
 
 
-def _takes(cls: type, key: str, hint: Any) -> str:
+def _takes(cls: type[Value], key: str, hint: Any) -> str:
     """What a key takes, in words."""
     if (own := _OWN_WORDS.get(f"{cls.__name__}.{key}")) is not None:
         return own
     if get_origin(hint) is Literal:
         return ", ".join(f"`{option}`" for option in get_args(hint))
-    if is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Value):
         return f"[{title_of(hint)}](#{_anchor(hint)})"
     kinds = [kind for kind in get_args(hint) if kind is not NoneType]
     if get_origin(hint) is tuple:
@@ -193,7 +204,7 @@ def _takes(cls: type, key: str, hint: Any) -> str:
     return _takes(cls, key, kinds[0]) if kinds else _WORDS[hint]
 
 
-def _takes_list(cls: type, key: str, entry: Any) -> str:
+def _takes_list(cls: type[Value], key: str, entry: Any) -> str:
     if get_origin(entry) is tuple:
         return f"list of {_takes(cls, key, entry)}"
     if key == "components":
@@ -221,7 +232,7 @@ def title_of(cls: Any) -> str:
     """How a value is called on the page: a component by its kind."""
     if cls in TITLES:
         return TITLES[cls]
-    kind = next((field.default for field in fields(cls) if field.name == "kind"), None)
+    kind = cls.__struct_config__.tag if issubclass(cls, PlanComponent) else None
     return f"kind: {kind}" if kind is not None else cls.__name__.lower()
 
 

@@ -4,16 +4,17 @@ The short forms a person may write are opened into the long ones first, each by 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from msgspec.structs import replace
+from pydantic import ValidationError
 
 from commission.terms.checks.published import meant, numbered
+from commission.value import Value
 from ingest.terms.hints import number_hint
 from ingest.terms.keys import keys_of, required_keys
 from ingest.terms.short_forms import OPENED, as_is
@@ -35,8 +36,9 @@ from ingest.terms.yaml_page import (
     to_moment,
     to_whole,
 )
+from schemas.models import model_of, value_of
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Value)
 
 STEPS = {
     "component": "components",
@@ -96,8 +98,8 @@ def _shape(page: Page, value: Any, hint: Any, label: str, line: int) -> Any:
     value = OPENED.get(hint, as_is)(page, value, label)
     if get_origin(hint) is tuple:
         return _shape_items(page, value, get_args(hint)[0], label, line)
-    if is_dataclass(hint) and isinstance(value, Fields):
-        return _shape_fields(page, value, hint, label)  # type: ignore[arg-type] # a class, as hints are
+    if isinstance(hint, type) and issubclass(hint, Value) and isinstance(value, Fields):
+        return _shape_fields(page, value, hint, label)
     if hint in _LEAVES or get_origin(hint) is Literal:
         return _shape_leaf(page, value, hint, label, line)
     return value
@@ -143,7 +145,7 @@ def _name_of(item: Any, otherwise: str) -> str:
     return next((str(item[key]) for key in ("name", "match") if item.get(key)), otherwise)
 
 
-def _shape_fields(page: Page, value: Fields, cls: type, label: str) -> Fields:
+def _shape_fields(page: Page, value: Fields, cls: type[Value], label: str) -> Fields:
     keys, required, hints = keys_of(cls), required_keys(cls), _hints(cls)
     page.mapping(value, label, required=required, optional=[key for key in keys if key not in required])
     shaped = Fields(value.line)
@@ -197,38 +199,34 @@ def _shape_leaf(page: Page, value: Any, hint: Any, label: str, line: int) -> Any
 
 def _build(page: Page, cls: type[T], shaped: Fields, label: str) -> T | None:
     """The value; its components are made one by one, so that each problem names one kind."""
-    kind: Any = cls
+    components: tuple[Any, ...] = ()
     data: dict[str, Any] = dict(shaped)
     if isinstance(parts := shaped.get("components"), Items):
         parts[:] = [part for part in parts if isinstance(part, Fields)]
-        kinds = {_kind(one): one for one in get_args(get_args(_hints(kind)["components"])[0])}
+        kinds = {_kind(one): one for one in get_args(get_args(_hints(cls)["components"])[0])}
         built = [
             _build(page, kinds[part["kind"]], part, f"{label}/{_name_of(part, 'component')}")
             for part in parts
         ]
-        data["components"] = tuple(component for component in built if component is not None)
+        components = tuple(component for component in built if component is not None)
+        data["components"] = ()
         parts[:] = [part for part, component in zip(parts, built, strict=True) if component is not None]
     try:
-        return cast(T, _adapter(kind).validate_python(data))
+        value = value_of(cls, model_of(cls).model_validate(data))
     except ValidationError as error:
         for found in error.errors(include_url=False):
             if found["type"] != "missing":  # told before, by its key
                 _tell(page, shaped, label, found)
         return None
+    return replace(value, components=components) if components else value
 
 
 def _kind(cls: Any) -> str:
-    return str(next(field.default for field in fields(cls) if field.name == "kind"))
-
-
-@cache
-def _adapter(cls: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+    return str(cls.__struct_config__.tag)
 
 
 _MESSAGES = {
-    "dataclass_type": "must be a mapping of `key: value`",
-    "dataclass_exact_type": "must be a mapping of `key: value`",
+    "model_type": "must be a mapping of `key: value`",
     "tuple_type": "must be a list, each entry behind a dash",
 }
 

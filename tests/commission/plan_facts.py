@@ -1,12 +1,12 @@
 """Plans of every form and random facts for them."""
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.events import ChargebackReceived
 from commission.terms.components import (

@@ -3,12 +3,12 @@
 One lot of EURUSD is 100,000 units, a pip of it 10 USD; anna is a client of ib-north.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.client.positions import MAX_FILLS, fill_of, slices, with_fill, without_fill
 from commission.client.state import Position

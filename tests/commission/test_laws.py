@@ -4,12 +4,12 @@ nothing; undoing everything leaves nothing; no deal and no residue is forgotten.
 `IBFLOW_LAWS=random pytest tests/commission/test_laws.py --timeout=0` tries thousands of random brokers.
 """
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.events import Deal
 from commission.ledger import balances, ledger_hash

@@ -1,10 +1,10 @@
 """Laws of untold positions: whoever tells a deal's position, when, and how often, changes no balance."""
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.events import LOT_E8, Deal
 from commission.ledger import ledger_hash

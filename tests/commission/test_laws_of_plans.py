@@ -3,7 +3,6 @@
 `IBFLOW_LAWS=random pytest tests/commission/test_laws_of_plans.py --timeout=0` tries many more of them.
 """
 
-from dataclasses import replace
 from decimal import Decimal, localcontext
 from itertools import pairwise
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.events import Deal
 from commission.money import EXACT, minor_digits

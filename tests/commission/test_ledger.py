@@ -1,6 +1,6 @@
 """The ledger as a whole: it balances by construction, and equal ledgers have equal hashes."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from commission.ids import digest
 from commission.ledger import balances, ledger_hash, unique

@@ -1,7 +1,8 @@
 """Small brokers whose figures fit in one's head, and what they say."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from commission.events import ChargebackReceived
 from commission.terms.partners import ParentLink, PlanAssignment

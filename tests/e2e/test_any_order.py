@@ -2,11 +2,11 @@
 
 import random
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.ledger import ledger_hash
 from infra.commands.rate import rate

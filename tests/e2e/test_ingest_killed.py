@@ -4,12 +4,12 @@ import random
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
+from msgspec.structs import replace
 
 from commission.events import Deal
 from commission.terms.market import SymbolDefined

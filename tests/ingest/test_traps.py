@@ -5,13 +5,13 @@ Traps with tests of their own: tickets that mutate, split and close by (`test_mt
 """
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.events import AccountLinked, ClientRegistered, Deal
 from commission.ledger import ledger_hash

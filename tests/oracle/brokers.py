@@ -1,11 +1,12 @@
 """Small random brokers: terms, then everything that happens; each feature can be off."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from commission.terms.calendar import PeriodEnded
 from commission.terms.market import RatePublished, SymbolDefined

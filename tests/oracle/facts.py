@@ -1,11 +1,13 @@
 """The final facts of a broker, asked as of a time: no state between questions, every answer a loop."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+
+from msgspec.structs import replace
 
 from commission.events import (
     AccountLinked,

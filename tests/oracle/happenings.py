@@ -1,10 +1,11 @@
 """What happens at a random broker: registrations, money, trading, revisions."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from commission.events import (
     LOT_E8,

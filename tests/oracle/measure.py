@@ -1,9 +1,11 @@
 """What one component of a plan makes of one deal: which slices count, what they measure, the gross."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+
+from msgspec.structs import replace
 
 from commission.events import ClientRegistered, Deal
 from commission.terms.components import (

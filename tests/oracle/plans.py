@@ -1,9 +1,10 @@
 """Random plans: every kind and option of the plan language, without ambiguity."""
 
-from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from commission.terms.components import (
     CohortBonus,

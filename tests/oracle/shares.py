@@ -1,9 +1,11 @@
 """How the IBs of an upline share what a deal pays: five override modes, budget, rebates."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+
+from msgspec.structs import replace
 
 from commission.terms.components import (
     AnyDealComponent,

@@ -1,8 +1,10 @@
 """A small broker for each seed: terms, clients, deals with revisions, a chargeback, the end of a month."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+
+from msgspec.structs import replace
 
 from commission.events import AccountLinked, Deal
 from commission.ledger import ledger_hash

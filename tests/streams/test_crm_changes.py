@@ -5,12 +5,12 @@ Own pays 5 USD a lot, gold 7: above own it earns the difference, 2.
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 
 from api.ledger import Ledger
 from api.queries import quality

@@ -1,6 +1,6 @@
 """The pipeline in memory: the same stages, records in, ledger out, nothing asynchronous."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from schemas import topics
 from schemas.wire import decode, encode

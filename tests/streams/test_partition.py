@@ -1,12 +1,12 @@
 """One partition: each message has its effect once, in order, through any crash between two steps."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.events import ClientFlagged, RoutedDeal, WithdrawalPaid
 from commission.terms.components import CommissionShare, Pips

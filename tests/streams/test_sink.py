@@ -1,13 +1,14 @@
 """What the sink makes of messages: lines for ClickHouse, checked where they come from outside."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 
 from commission.events import ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer

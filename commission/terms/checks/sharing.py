@@ -1,7 +1,6 @@
 """Checks of override modes: of one component, and of the plans along an upline."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from decimal import Decimal
 from itertools import groupby
 
@@ -146,10 +145,9 @@ def by_kind(plan: PlanDefined) -> dict[str, list[Component]]:
 def _basis(component: Component, plan: PlanDefined) -> tuple[object, ...]:
     """What a component measures: all of it but its name and what it pays."""
     paid = ("name", "rates", "amounts")
-    names = [field.name for field in fields(component)]
-    said = tuple((key, getattr(component, key)) for key in names if key not in paid)
+    said = tuple((key, getattr(component, key)) for key in component.__struct_fields__ if key not in paid)
     amounts = tuple((a.country, a.min_deposit) for a in getattr(component, "amounts", ()))
-    return (plan.currency, plan.lot_factors, plan.when, said, amounts)
+    return (component.kind, plan.currency, plan.lot_factors, plan.when, said, amounts)
 
 
 def _total(components: Iterable[Component], symbol: SymbolDefined) -> Decimal:

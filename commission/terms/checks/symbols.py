@@ -1,7 +1,6 @@
 """Checks of symbols and of rates of exchange."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 from commission.terms.catalog import BEGINNING
 from commission.terms.checks.published import Published, Subject, TermsProblem, check_currency, is_positive
@@ -89,7 +88,7 @@ def _check_letter_case(terms: Published) -> Iterator[TermsProblem]:
 
 
 def _meaning(symbol: SymbolDefined) -> tuple[object, ...]:
-    return tuple(getattr(symbol, f.name) for f in fields(symbol) if f.name not in ("symbol", "type"))
+    return tuple(getattr(symbol, name) for name in symbol.__struct_fields__ if name != "symbol")
 
 
 def check_exchange(terms: Published) -> Iterator[TermsProblem]:

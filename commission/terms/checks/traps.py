@@ -3,10 +3,12 @@
 A trap has a name. A plan that means it says so, `accept: [{trap: overlap, because: …}]`, and is warned.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from commission.money import plain
 from commission.terms.checks.lot import Static, currency_of, money, worth_of_move, worth_of_rate
@@ -56,10 +58,10 @@ def check_traps(terms: Published) -> Iterator[TermsProblem]:
             yield found
         elif by is not None:
             text = f"{found.text} (accepted as {found.code} by {by}: {reasons[by, found.code]})"
-            yield replace(found, text=text, severity="warning")
+            yield dataclasses.replace(found, text=text, severity="warning")
         else:
             accept = f"accept: [{{trap: {found.code}, because: …}}]"
-            yield replace(
+            yield dataclasses.replace(
                 found, text=f"{found.text}; if it is meant, write {accept} in {' or '.join(found.plans)}"
             )
     yield from _check_accepted(terms, used)

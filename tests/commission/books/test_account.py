@@ -1,6 +1,6 @@
 """The account book: no deal without an owner is paid, none is lost, none is paid to two clients."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.build import ANNA, at, deal, linked, registered, run
 

@@ -1,9 +1,9 @@
 """The client book: waiting and parked deals, revisions, positions, KYC, uplines as of the deal."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.books import client as client_book
 from commission.draft import Draft

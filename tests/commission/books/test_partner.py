@@ -1,8 +1,7 @@
 """The partner book: every transfer is on one statement, rounding loses nothing, debts are carried."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from commission.terms.partners import PartnerDefined
 from commission.terms.rates import Band, Tiers

@@ -4,13 +4,13 @@
 """
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.client.accruals import reverse
 from commission.client.state import Cause, ClientState, Posted

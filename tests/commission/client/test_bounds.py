@@ -1,11 +1,11 @@
 """Each bound of a client's facts, past its limit: later answers stay right, or a reason is given."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pydantic import TypeAdapter
 
 from commission.books import account

@@ -1,7 +1,8 @@
 """What one deal or position may grow to: each bound is driven past, and the money stays right."""
 
-from dataclasses import replace
 from decimal import localcontext
+
+from msgspec.structs import replace
 
 from commission.books import client as client_book
 from commission.client import keys

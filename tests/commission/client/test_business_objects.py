@@ -1,12 +1,12 @@
 """An effect belongs to a deposit, a chargeback or a person, not to the message that tells of it."""
 
 from collections import Counter
-from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.events import (
     ChargebackReceived,

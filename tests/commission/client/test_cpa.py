@@ -1,10 +1,10 @@
 """CPA: due from the first instant all conditions hold inside the window, taken back for cause."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from commission.terms.components import Cpa, CpaAmount
 from schemas.wire import Record

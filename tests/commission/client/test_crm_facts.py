@@ -3,7 +3,7 @@
 Own pays 5 USD a lot.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from commission.events import DepositAnnounced
 from commission.outputs import Transfer

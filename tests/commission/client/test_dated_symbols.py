@@ -1,12 +1,12 @@
 """Symbols have versions: a deal counts by the size of its own day, and positions keep what they are worth."""
 
-from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.books import client as client_book
 from commission.client import keys

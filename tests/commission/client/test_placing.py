@@ -1,8 +1,7 @@
 """Deals whose source does not tell their position: rated without it, and placed once a source tells."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from commission.events import LOT_E8
 from commission.revision import revision_of

@@ -1,12 +1,12 @@
 """Rating again by approval: what later terms and links change is corrected to the cent, and only once."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.events import Deal, ReratingApproved
 from commission.outputs import Tally, Transfer

@@ -1,7 +1,6 @@
 """Periods too old to change are folded into an opening; what comes after goes on as if they were there."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import localcontext
 from typing import Any
@@ -9,6 +8,7 @@ from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.books import partner as partner_book
 from commission.draft import Draft
@@ -21,7 +21,7 @@ from commission.terms.catalog import Terms
 from commission.terms.components import CohortBonus, Component, Cpl, DepositShare, PerLot, RevenueShare
 from commission.terms.plans import Clawback, PlanDefined
 from commission.terms.rates import Band, Caps, Tiers
-from streams.partition import _dump as dump  # type: ignore[attr-defined]  # the state's size as it is stored
+from streams.state_codec import encode_state as dump
 from tests.build import D, at, exchange, partner, per_lot, plan, rates
 
 KEY = "s:ib-north:own:it"

@@ -4,10 +4,10 @@ Anna and others are clients of ib-north, and one lot of EURUSD pays 5 unless a t
 Day 3 is 3 September 2026, a Thursday; day 31 is the first of October, day 62 that of November.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.events import WithdrawalPaid
 from commission.outputs import Tally

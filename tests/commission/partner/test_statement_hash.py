@@ -5,11 +5,11 @@ October it earned 8, and 3 of that were taken back: 5.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import check, line_of

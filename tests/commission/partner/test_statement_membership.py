@@ -1,8 +1,7 @@
 """Which statement a row is on, told from the places in the partner book; offsets by hand."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from commission.partner.statement_membership import Booked, by_statement
 from tests.build import at, ended, period

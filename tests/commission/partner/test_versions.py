@@ -1,7 +1,8 @@
 """A plan that changes in the middle of a period: what was earned under a version stays with it."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from commission.terms.components import PerLot, RevenueShare
 from commission.terms.rates import Band, Caps, Tiers

@@ -1,8 +1,7 @@
 """Shares of what a client was charged: on openings too, and less what was refunded."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from commission.events import Deal
 from commission.terms.components import CommissionShare, Component, Rebate, RevenueShare

@@ -3,10 +3,10 @@
 Each a small ledger worked out by hand. Anna is a client of ib-north, below ib-top.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.terms.components import RevenueShare
 from commission.terms.partners import PlanAssignment

@@ -1,9 +1,9 @@
 """The calendar: periods are in the order of their time, whatever they are called, and none overlap."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms

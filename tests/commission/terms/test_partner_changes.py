@@ -1,10 +1,10 @@
 """What a CRM changes of an IB: laid over the published record, in any order, and never breaking the tree."""
 
-from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
 from commission.terms.partner_tree import MAX_CHANGES, sort_out

@@ -9,7 +9,6 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 import uvicorn
 from click.testing import Result
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from api.app import create_app

@@ -9,7 +9,6 @@ import socket
 import threading
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 import uvicorn
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from api.app import create_app

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from commission.outputs import Transfer

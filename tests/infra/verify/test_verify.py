@@ -1,13 +1,13 @@
 """`ibflow verify` finds what is wrong: each invariant broken once, by hand, in a real ClickHouse."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from commission.events import ClientRegistered

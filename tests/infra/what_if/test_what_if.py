@@ -8,11 +8,11 @@ import csv
 import io
 import json
 import re
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from commission.terms.plans import PlanDefined

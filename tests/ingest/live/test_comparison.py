@@ -1,12 +1,13 @@
 """The sweep deal by deal: what it takes over, what it must not, and when it trusts no source."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.events import LOT_E8, Deal
 from ingest.items import Item

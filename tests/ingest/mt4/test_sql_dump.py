@@ -1,10 +1,10 @@
 """Dumps of a report server's `mt4_trades` as CSV: each row as the live source reads it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ingest.counts import Counts
 from ingest.mt4.sql_dump import read

@@ -1,11 +1,11 @@
 """A dead letter read again: what it becomes, and what only its whole file could tell."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.events import Deal, DepositCleared
 from ingest.crm import csv_file as crm_csv

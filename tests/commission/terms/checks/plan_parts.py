@@ -1,9 +1,10 @@
 """Plans by their parts, for tests of what is said of them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from commission.terms.checks.check import check_terms
 from commission.terms.checks.published import TermsProblem

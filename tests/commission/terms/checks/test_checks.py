@@ -1,12 +1,12 @@
 """Checks of terms: sound terms have no problem, each mistake has its code at its subject."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms

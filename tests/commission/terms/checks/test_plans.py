@@ -1,10 +1,10 @@
 """Checks of plans and their components: each mistake has its code at its own place, with what to do."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.terms.checks.check import check_terms
 from commission.terms.checks.published import TermsProblem

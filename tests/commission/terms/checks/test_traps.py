@@ -1,10 +1,10 @@
 """Traps: each is told with its worst case in money, worked out here by hand, and can be accepted by name."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from commission.terms.checks.check import check_terms
 from commission.terms.checks.published import TermsProblem
