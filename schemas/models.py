@@ -46,12 +46,14 @@ def union_of(kinds: tuple[type[Value], ...]) -> Any:
     return Annotated[reduce(or_, map(model_of, kinds)), Field(discriminator=tag_field)]
 
 
+def default_of(field: FieldInfo) -> Any:
+    """What a field has that was not given; `NODEFAULT` if it must be."""
+    return field.default if field.default_factory is NODEFAULT else field.default_factory()
+
+
 def _default(field: FieldInfo) -> dict[str, Any]:
-    if field.default_factory is not NODEFAULT:
-        return {"default_factory": field.default_factory}
-    if field.default is NODEFAULT:
-        return {}
-    return {"default": _as_model(field.default)}
+    usual = default_of(field)
+    return {} if usual is NODEFAULT else {"default": _as_model(usual)}
 
 
 def _as_model(value: Any) -> Any:

@@ -30,10 +30,11 @@ ROOMS = ("commission", "schemas", "ingest", "streams", "api", "infra")
 HOUSE = read(ROOT, *ROOMS, "tests")
 
 ALLOWED: dict[str, frozenset[str]] = {
-    "commission": frozenset({"commission"}),
-    "schemas": frozenset({"schemas", "commission", "pydantic", "pydantic_settings"}),
+    "commission": frozenset({"commission", "msgspec"}),
+    "schemas": frozenset({"schemas", "commission", "msgspec", "pydantic", "pydantic_settings"}),
     "ingest": frozenset(
         {
+            "msgspec",
             "ingest",
             "schemas",
             "commission",
@@ -53,6 +54,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     "streams": frozenset(
         {
+            "msgspec",
             "streams",
             "schemas",
             "commission",
@@ -67,6 +69,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     "api": frozenset(
         {
+            "msgspec",
             "api",
             "schemas",
             "commission",

@@ -4,15 +4,15 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from commission.outputs import Milestone, Transfer
 from commission.terms.calendar import PeriodDefined
+from commission.value import Value
 from streams.in_memory import LocalPipeline
 from tests.oracle.brokers import random_broker
 from tests.oracle.dice import AGREED
@@ -86,7 +86,7 @@ def smaller(value: Any) -> Iterable[Any]:
             continue
         for n, entry in enumerate(entries):
             yield replace(value, **{field.name: entries[:n] + entries[n + 1 :]})
-            inner = smaller(entry) if is_dataclass(entry) else ()
+            inner = smaller(entry) if isinstance(entry, Value) else ()
             for less in inner:
                 yield replace(value, **{field.name: (*entries[:n], less, *entries[n + 1 :])})
 

@@ -8,13 +8,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from msgspec import NODEFAULT
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from commission.events import LOT_E8, AccountLinked, ClientRegistered, Deal, KycChanged
 from commission.money import plain
 from commission.terms.calendar import PeriodDefined
-from commission.terms.components import PlanComponent
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
@@ -24,6 +22,7 @@ from commission.value import Value
 from infra.plans.cases import load_cases
 from infra.plans.run import fold
 from infra.plans.suite import is_terms_folder
+from infra.plans.words import label_of, words
 from ingest.terms.folder import load_terms
 from ingest.terms.yaml_page import to_decimal
 from schemas.errors import Unusable
@@ -178,8 +177,8 @@ def _changes(old: Any, new: Any, path: str) -> Iterator[Change]:
 
 
 def _named_changes(old: tuple[Any, ...], new: tuple[Any, ...], path: str) -> Iterator[Change]:
-    before = {_label(item): item for item in old}
-    after = {_label(item): item for item in new}
+    before = {label_of(item): item for item in old}
+    after = {label_of(item): item for item in new}
     for label in dict.fromkeys((*before, *after)):
         told = _step(path, label)
         if label in before and label in after:
@@ -193,7 +192,7 @@ def _named_changes(old: tuple[Any, ...], new: tuple[Any, ...], path: str) -> Ite
             item = before.get(label) or after.get(label)
             text = plain(item.value) if isinstance(item, Rate) else words(item)
             yield Change(told, text if label in before else "none", text if label in after else "none")
-    if [_label(item) for item in old] != [_label(item) for item in new] and before.keys() == after.keys():
+    if [label_of(item) for item in old] != [label_of(item) for item in new] and before.keys() == after.keys():
         yield Change(_step(path, "order"), ", ".join(before), ", ".join(after))
 
 
@@ -202,61 +201,7 @@ def _step(path: str, step: str) -> str:
 
 
 def _are_named(items: tuple[Any, ...]) -> bool:
-    return bool(items) and all(_label(item) for item in items)
-
-
-def _label(item: Any) -> str:
-    if isinstance(item, Rate):
-        return _rate_label(item)
-    if not isinstance(item, Value):
-        return ""
-    if hasattr(item, "start"):
-        return f"from {plain(item.start)}"
-    named: str = getattr(item, "name", "") or getattr(item, "rank", "") or getattr(item, "country", "")
-    return named or ("amount" if hasattr(item, "amount") else "")
-
-
-def _rate_label(rate: Rate) -> str:
-    told: dict[str, Any] = {
-        "client": rate.client,
-        "login": rate.login,
-        "group": rate.group,
-        "country": rate.country,
-        "from": rate.since and f"{rate.since:%Y-%m-%d}",
-        "until": rate.until and f"{rate.until:%Y-%m-%d}",
-    }
-    return " ".join((rate.match, *(f"{name} {value}" for name, value in told.items() if value)))
-
-
-def words(value: Any) -> str:
-    """A value as a person would say it: `none`, `yes`, `5`, `*: 5`, `mode split, shares 0.7, 0.3`."""
-    match value:
-        case None | "" | ():
-            told = "none"
-        case bool():
-            told = "yes" if value else "no"
-        case Decimal():
-            told = plain(value)
-        case datetime():
-            told = f"{value:%Y-%m-%d %H:%M} UTC"
-        case Rate():
-            told = f"{_label(value)}: {plain(value.value)}"
-        case tuple():
-            told = ", ".join(words(item) for item in value)
-        case Value():
-            kind = [f"kind {value.kind}"] if isinstance(value, PlanComponent) else []
-            told = "; ".join([*kind, *_unusual(value)]) or "all usual"
-        case _:
-            told = str(value)
-    return told
-
-
-def _unusual(value: Value) -> Iterator[str]:
-    """What a person would mention: what differs from the default."""
-    for field in fields(value):
-        usual = field.default_factory() if field.default_factory is not NODEFAULT else field.default
-        if (own := getattr(value, field.name)) != usual:
-            yield f"{field.name} {words(own)}"
+    return bool(items) and all(label_of(item) for item in items)
 
 
 # In money

@@ -15,8 +15,8 @@ def keys_of(cls: type[Value]) -> dict[str, str]:
     """The keys of a value in YAML and the field of each; required ones first."""
     names = RENAMED.get(cls, {})
     listed = sorted(fields(cls), key=lambda f: not _is_required(cls, f))
-    kind = {"kind": "kind"} if _has_kind(cls) else {}
-    return {names.get(f.name, f.name): f.name for f in listed} | kind
+    keys = {"kind": "kind"} if _has_kind(cls) else {}
+    return keys | {names.get(f.name, f.name): f.name for f in listed}
 
 
 @cache
@@ -27,7 +27,8 @@ def required_keys(cls: type[Value]) -> tuple[str, ...]:
 
 
 def _has_kind(cls: type[Value]) -> bool:
-    return issubclass(cls, PlanComponent) and cls.__struct_config__.tag is not None
+    """A component that can be one has its tag; msgspec gives the others their class's name."""
+    return issubclass(cls, PlanComponent) and cls.__struct_config__.tag != cls.__name__
 
 
 def _is_required(cls: type[Value], field: FieldInfo) -> bool:

@@ -12,7 +12,6 @@ from decimal import Decimal
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from msgspec import NODEFAULT
 from msgspec.structs import fields
 
 from commission.terms.components import (
@@ -37,6 +36,7 @@ from ingest.terms.keys import keys_of, required_keys
 from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
 from ingest.terms.servers import BROKER_NEEDED, BROKER_OPTIONAL, SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.symbols import SYMBOL_NEEDED, SYMBOL_OPTIONAL
+from schemas.models import default_of
 from schemas.plan_schema import docstrings
 
 PARTS = (
@@ -172,8 +172,7 @@ def _of_field(cls: type[Value], name: str) -> tuple[Any, Any]:
         kind = cls.__struct_config__.tag
         return Literal[kind], kind
     (field,) = (one for one in fields(cls) if one.name == name)
-    usual = field.default if field.default_factory is NODEFAULT else field.default_factory()
-    return get_type_hints(cls)[name], usual
+    return get_type_hints(cls)[name], default_of(field)
 
 
 def _default(cls: type[Value], key: str, usual: Any) -> str:

@@ -160,7 +160,7 @@ def _shape_fields(page: Page, value: Fields, cls: type[Value], label: str) -> Fi
 
 @cache
 def _hints(cls: Any) -> dict[str, Any]:
-    return get_type_hints(cls)
+    return {**get_type_hints(cls), "kind": str}
 
 
 def _read_identifier(page: Page, value: Any, label: str, line: int) -> Any:

@@ -12,8 +12,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from pydantic import TypeAdapter
-
 from commission.books import account as account_book
 from commission.books import client as client_book
 from commission.draft import Draft
@@ -22,6 +20,7 @@ from commission.money import EXACT
 from commission.outputs import Transfer
 from commission.terms.catalog import Terms
 from schemas.wire import decode, encode
+from streams.state_codec import decode_state, encode_state
 from tests.synthetic import Synthetic
 
 IN, OUT, GROUP = "rival-deals", "rival-transfers", "rival"
@@ -30,7 +29,6 @@ PARTITIONS = 4
 _KINDS = {f"a/{key}": kind for key, kind in account_book.KEYS.items()} | {
     f"c/{key}": kind for key, kind in client_book.KEYS.items()
 }
-_ADAPTERS = {key: TypeAdapter(kind) for key, kind in _KINDS.items()}
 _TERMS = Terms().learn(Synthetic(0, 0).terms())
 
 
@@ -59,13 +57,11 @@ def apply(line: bytes, load: Load, keep: Keep) -> list[bytes]:
 def _fold(book: str, fold: Callable[..., None], record: Any, load: Load, keep: Keep) -> list[Any]:
     def read(key: str) -> Any:
         found = load(f"{book}/{key}")
-        return None if not found else _ADAPTERS[f"{book}/{key[0]}"].validate_json(found)
+        return None if not found else decode_state(_KINDS[f"{book}/{key[0]}"], found)
 
     draft = Draft(read)
     fold(draft, record, _TERMS)
     for key, value in draft.writes.items():
-        written = (
-            b"" if value is None else _ADAPTERS[f"{book}/{key[0]}"].dump_json(value, exclude_defaults=True)
-        )
+        written = b"" if value is None else encode_state(value)
         keep(f"{book}/{key}", written)
     return draft.outputs

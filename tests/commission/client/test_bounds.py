@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from pydantic import TypeAdapter
 
 from commission.books import account
 from commission.books.account import MAX_OWNERS
@@ -22,6 +21,7 @@ from commission.terms.components import DepositShare
 from commission.terms.plans import Clawback
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
+from streams.state_codec import decode_state
 from tests.build import SYMBOLS, D, at, cpa, deal, kyc, linked, partner, per_lot, plan, registered
 
 START = (registered("anna ib"), linked("1 anna"), kyc("anna approved", day=1))
@@ -187,7 +187,7 @@ def test_a_client_stays_small_however_much_it_deposits() -> None:
         [partition] = [p for p in book.pipeline._stages.values() if p.stage.name == "clients"]
         client = partition.store.get(partition.key("c:anna"))
         assert client is not None
-        assert TypeAdapter(ClientState).validate_json(client).client_id == "anna"
+        assert decode_state(ClientState, client).client_id == "anna"
         return len(client)
 
     assert size(800) < 1.01 * size(400)
