@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     clickhouse_ca: Path | None = Field(
         None, description="PEM file of certificates to trust, for a DSN `clickhouses://…` (TLS)."
     )
-    store: Literal["memory", "rocksdb"] = Field("memory", description="Where a worker keeps its state.")
+    store: Literal["memory", "rocksdb"] = Field(
+        "rocksdb", description="Where a worker keeps its state: `memory` is faster and grows with every deal."
+    )
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(8080, ge=0, le=65535, description="Port the API listens on; 0: any free one.")
     api_token: SecretStr = Field(

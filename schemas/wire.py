@@ -184,25 +184,31 @@ _DECIMALS = {kind: _decimals(kind) for kind in _KINDS}
 
 def _check_finite(record: Any) -> None:
     """JSON has no NaN, but a text that is read as a decimal may be one."""
-    for name in _DECIMALS.get(type(record), ()):
+    kind = type(record)
+    for name in _DECIMALS[kind]:
         number = getattr(record, name)
         if number is not None and not number.is_finite():
             raise InvalidRecord(f"{record.type}.{name}: should be a finite number")
-    if isinstance(deal := getattr(record, "deal", None), Deal):
-        _check_finite(deal)
+    if kind is RoutedDeal:
+        _check_finite(record.deal)
 
 
-_ZEROS = {
-    kind: tuple((f.name, f.default) for f in fields(kind) if isinstance(f.default, Decimal) and not f.default)
-    for kind in _KINDS
-}
+def _zeros(kind: type[Value]) -> dict[str, Decimal]:
+    defaults = {field.name: field.default for field in fields(kind)}
+    return {name: zero for name, zero in defaults.items() if isinstance(zero, Decimal) and not zero}
+
+
+_ZEROS = {kind: zeros for kind in _KINDS if (zeros := _zeros(kind))}
 
 
 def _plain_zeros(record: Record) -> Record:
     """The same record with the very zeros of its defaults: msgspec leaves out those, and no others."""
-    zeros = {
+    zeros = _ZEROS.get(type(record))
+    if zeros is None:
+        return record
+    others = {
         name: zero
-        for name, zero in _ZEROS[type(record)]
-        if (number := getattr(record, name)) is not zero and not number
+        for name, zero in zeros.items()
+        if not (number := getattr(record, name)) and number is not zero
     }
-    return replace(record, **zeros) if zeros else record
+    return replace(record, **others) if others else record

@@ -28,8 +28,8 @@ from streams.stages import Stage
 from streams.state_codec import decode_state, encode_state
 
 TERMS_TYPES: tuple[type[TermsFact], ...] = get_args(TermsFact)
-MAX_CACHED_STATES = 200_000
-"""Decoded states kept at hand for each partition; the store holds all of them."""
+MAX_CACHED_STATES = 5_000
+"""Decoded states kept at hand for each partition, some 2 kB each; the store holds all of them."""
 
 
 class PartitionStore(Protocol):

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
 from schemas.kafka import client_config
 from schemas.topics import MAX_MESSAGE_BYTES
@@ -130,6 +130,7 @@ def _rocks_options() -> Options:
     blocks.set_block_cache(_CACHE)
     blocks.set_bloom_filter(10, block_based=False)
     options.set_block_based_table_factory(blocks)
+    options.set_compression_type(DBCompressionType.zstd())  # a deal is 70 bytes on disk instead of 350
     options.set_write_buffer_size(WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(2)
     options.set_max_open_files(MAX_OPEN_FILES)

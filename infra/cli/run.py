@@ -39,13 +39,21 @@ def demo(
 
 
 @app.command(rich_help_panel=PROCESSES)
-def dev(workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 1) -> None:
+def dev(
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Worker processes; by default one a core, at most 4.")
+    ] = None,
+) -> None:
     """Run everything on this machine: Kafka, workers, ClickHouse, API and portal."""
-    from infra.processes.stack import Stack
+    from infra.processes.stack import Stack, one_a_core
     from schemas.settings import Settings
 
     settings = Settings()
-    with mendable_errors(), interrupted() as stop, Stack(settings, workers, ended=stop) as stack:
+    with (
+        mendable_errors(),
+        interrupted() as stop,
+        Stack(settings, workers or one_a_core(), ended=stop) as stack,
+    ):
         out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
         out.print(f"data    {settings.data_dir}   logs {settings.data_dir}/worker-*.log")
         stack.probe()

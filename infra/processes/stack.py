@@ -1,6 +1,7 @@
 """The whole pipeline on one machine: Kafka, workers in processes of their own, server in this one."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +25,14 @@ log = logging.getLogger("ibflow.stack")
 SUPERVISE_SECONDS = 0.25
 DRAIN_SECONDS = 300.0
 PROBE_SECONDS = 120.0
+
+
+MAX_WORKERS = 4
+
+
+def one_a_core() -> int:
+    """Workers that a machine is good for by itself: each is one core's Python."""
+    return min(os.cpu_count() or 1, MAX_WORKERS)
 
 
 @dataclass(slots=True)
