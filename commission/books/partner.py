@@ -13,7 +13,8 @@ from commission.outputs import Statement, Tally, Transfer
 from commission.partner.buckets import ComponentPeriods, PeriodTotals
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
-from commission.partner.true_ups import WaitingTallies, retry, settle
+from commission.partner.true_ups import retry, settle
+from commission.partner.waiting import WaitingTallies
 from commission.rating.values import ZERO
 from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import Terms
@@ -53,7 +54,13 @@ class PartnerState:
     balances: dict[str, Balance] = field(default_factory=dict)
 
 
-KEYS: dict[str, type] = {"i": PartnerState, "s": ComponentPeriods, "f": PeriodTotals, "w": WaitingTallies}
+KEYS: dict[str, type] = {
+    "i": PartnerState,
+    "s": ComponentPeriods,
+    "f": PeriodTotals,
+    "w": WaitingTallies,
+    "t": Tally,
+}
 """The first letter of a state key tells its type."""
 
 
