@@ -119,6 +119,24 @@ def test_a_period_that_waits_for_a_rate_is_not_folded() -> None:
     assert list(book.periods.buckets) == ["p100", "p99"]
 
 
+def test_a_folded_period_that_comes_to_wait_for_a_rate_is_open_again() -> None:
+    """Day 0 had 4. Version 2, by which clients who lost 5 euros are kept apart, tells of -2 there.
+
+    There is no rate of euros yet. With one, day 0 is worth 2, and is folded again.
+    """
+    second = replace(plan("own EUR", replace(NET, quarantine_below=D(5))), version=2)
+    book = Book(days(501), plan("own EUR", NET), second)
+    assert owed(book.tell(tally(0, "4"), tally(500, "3"))) == D(7)
+    assert list(book.periods.buckets) == ["p1"]
+    assert book.tell(tally(0, "-2", plan_version=2)) == []
+    assert list(book.periods.buckets) == ["p501", "p1"]
+    assert [key for key, page in book.state.items() if key.startswith("f:") and page is not None] == []
+    assert settled(book.learn(exchange("EUR/USD 1", day=1), exchange("EUR/USD 1", day=501))) == {
+        "p501": D(-2)
+    }
+    assert list(book.periods.buckets) == ["p1"]
+
+
 def full(day: int) -> Tally:
     """A tally with all measures in 8 decimals, as the client book sends it."""
     return tally(day, "12.50000000", lots="1.00000000", notional=D("110000.00000000"))

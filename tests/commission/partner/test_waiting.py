@@ -88,8 +88,7 @@ def test_a_period_that_waits_for_a_rate_waits_once() -> None:
 def test_a_level_told_of_before_its_cap_has_a_rate_is_settled_once_it_has() -> None:
     """1 lot on day 0 reaches band 1 for day 40, where 5 count twice; the cap of 8 euros needs a rate of then.
 
-    The rate of day 0 is too old on day 40. With one, its 10 are cut to 8, which is 3 more than its 5; those of
-    day 0 are within 8.
+    The rate of day 0 is too old on day 40. With one, its 10 are cut to 8: 3 more than its 5.
     """
     level = Tiers(by="lots", bands=(Band(start=D(1), factor=D(2)),), mode="level", lookback_periods=40)
     component = replace(per_lot("*=5", tiers=level, caps=Caps(per_period=D(8))), name="it")
