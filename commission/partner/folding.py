@@ -67,8 +67,9 @@ def keep(
     for name, bucket in folding.items():
         if known.pages.get(name) != bucket:
             draft.put(_page_key(key, name), replace(bucket, starts_at=BEGINNING))
-    for name in known.pages.keys() - folding.keys():
-        draft.put(_page_key(key, name), None)  # it waits for a rate, so it cannot be folded
+    for name in known.pages:
+        if name not in folding:  # it has come to wait for a rate
+            draft.put(_page_key(key, name), None)
 
 
 def _page_key(key: str, period: str) -> str:
