@@ -10,6 +10,7 @@ from commission.events import (
     ChargebackReceived,
     ChargebackWon,
     ClientRegistered,
+    DepositCleared,
     WithdrawalPaid,
 )
 from commission.terms.components import Cpa, CpaAmount, Cpl, DepositShare
@@ -423,20 +424,28 @@ def deposit_shares(facts: Facts, client: ClientRegistered, name: str) -> list[Ea
     """A share of each deposit, or of the first; of what was not taken back in time."""
     found: list[Earned] = []
     for place, deposit in enumerate(facts.deposits(client.client_id)):
-        time, owns = deposit.occurred_at, []
-        for link in facts.chain(client, time):
-            component = component_of(link, DepositShare, name)
-            if not isinstance(component, DepositShare) or component.of == "net" or link.plan is None:
-                continue
-            if (component.of == "first" and place) or ended_by_fraud(facts, client, time):
-                continue
-            amount = facts.convert(
-                standing(facts, deposit, link.plan), deposit.currency, link.plan.currency, time
-            )
-            amount *= fraction(component.share)
-            if component.max_amount is not None:
-                amount = min(amount, fraction(component.max_amount))
-            owns.append((link, own_amount(facts, link, amount, time)))
-        entries = by_difference(facts, client, time, "deposit_share", owns)
-        found += [replace(entry, cause=deposit.deposit_id) for entry in entries]
+        with suppress(Waits):
+            found += shares_of(facts, client, name, deposit, is_first=not place)
     return found
+
+
+def shares_of(
+    facts: Facts, client: ClientRegistered, name: str, deposit: DepositCleared, *, is_first: bool
+) -> list[Earned]:
+    """Of one deposit."""
+    time, owns = deposit.occurred_at, list[tuple[Link, Fraction]]()
+    for link in facts.chain(client, time):
+        component = component_of(link, DepositShare, name)
+        if not isinstance(component, DepositShare) or component.of == "net" or link.plan is None:
+            continue
+        if (component.of == "first" and not is_first) or ended_by_fraud(facts, client, time):
+            continue
+        amount = facts.convert(
+            standing(facts, deposit, link.plan), deposit.currency, link.plan.currency, time
+        )
+        amount *= fraction(component.share)
+        if component.max_amount is not None:
+            amount = min(amount, fraction(component.max_amount))
+        owns.append((link, own_amount(facts, link, amount, time)))
+    entries = by_difference(facts, client, time, "deposit_share", owns)
+    return [replace(entry, cause=deposit.deposit_id) for entry in entries]
