@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from commission.client.cpa_losses import first_loss, kept_of
+from commission.client.cpa_losses import kept_of, losses_between
 from commission.client.deposits import net_of
 from commission.client.losses import ClearedDeposit, is_counted
 from commission.client.qualifying import Qualifying, Traded
@@ -104,9 +104,13 @@ def standing(facts: Facts, component: Cpa | Cpl, currency: str, clawback: Clawba
         kept = [kept_of(deposit, limit, clawback) for deposit in facts.deposits]
         if kept == [kept_of(deposit, granted.qualified_at, clawback) for deposit in facts.deposits]:
             return granted
-        lost_at = first_loss(facts.deposits, granted.qualified_at, limit, clawback)
-        there = [deposit for deposit in kept if deposit.cleared_at <= lost_at]
-        if _qualified(facts, there, component, currency).is_due:
+        lost_at = None
+        for at in losses_between(facts.deposits, granted.qualified_at, limit, clawback):
+            there = [kept_of(deposit, at, clawback) for deposit in facts.deposits if deposit.cleared_at <= at]
+            if not _qualified(facts, there, component, currency).is_due:
+                lost_at = at
+                break
+        if lost_at is None:
             return _lowered(granted, kept, component, currency, facts.terms)  # what is left still qualifies
         later = (deposit.cleared_at for deposit in facts.deposits if deposit.cleared_at > lost_at)
         since = min(later, default=None) if component.requalify else None

@@ -14,9 +14,9 @@ def kept_of(deposit: ClearedDeposit, limit: datetime, clawback: Clawback) -> Cle
     return deposit.without(t for t in deposit.losses if t.at <= limit and is_counted(t, clawback))
 
 
-def first_loss(
+def losses_between(
     deposits: Iterable[ClearedDeposit], qualified_at: datetime, limit: datetime, clawback: Clawback
-) -> datetime:
-    """When something was first taken back after qualification; only asked where there is such a time."""
+) -> list[datetime]:
+    """When something was taken back after qualification and not too late, in the order of time."""
     taken = (taken for deposit in deposits for taken in deposit.losses)
-    return min(t.at for t in taken if qualified_at < t.at <= limit and is_counted(t, clawback))
+    return sorted({t.at for t in taken if qualified_at < t.at <= limit and is_counted(t, clawback)})

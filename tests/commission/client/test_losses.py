@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from commission.events import ChargebackReceived, ChargebackWon, WithdrawalPaid
-from commission.terms.components import DepositShare
+from commission.terms.components import DepositShare, RevenueShare
 from commission.terms.partners import PlanAssignment
 from commission.terms.plans import Clawback
 from schemas.wire import Record
@@ -25,6 +25,7 @@ from tests.build import (
     per_lot,
     period,
     plan,
+    rates,
     registered,
     run,
 )
@@ -128,3 +129,25 @@ def test_the_share_of_net_deposits_goes_by_the_factor_of_the_ib() -> None:
     share = DepositShare(name="net", share=D("0.01"), of="net")
     moved = (deposit("anna d1 1000 USD", day=2), out(200, day=3))
     assert paid(*terms(share, factor="1.5"), *START, *moved) == D(12)
+
+
+def test_a_cpa_stands_on_what_was_there_when_its_deposit_went() -> None:
+    """Of 600 go 100 on day 8 and 500 on day 30; 500 more of day 20 carry it then: it is never taken back."""
+    once = replace(CPA_300, requalify=False)
+    moved = (deposit("anna d1 600 USD", day=2), taken("c1", day=8, amount="100"))
+    later = (deposit("anna d2 500 USD", day=20), taken("c2", day=30, amount="500"))
+    assert paid(*terms(once), *START, *moved, *later) == D(300)
+    assert paid(*terms(once), *START, *later, *moved) == D(300)
+    assert paid(*terms(once), *START, *moved, later[1]) == D(0)
+
+
+def test_what_a_won_dispute_brings_back_waits_for_kyc_where_it_waited() -> None:
+    """Half of 10 charged, taken whole while the client's KYC is open, and won: 5 once it is approved."""
+    revenue = RevenueShare(name="revenue", rates=rates("*=0.5"), terms=("commission",))
+    charged = deal("1 buy 1 EURUSD in", day=4, commission=D(-10))
+    win = ChargebackWon(event_id="w", client_id="anna", deposit_id="d1", occurred_at=at(12))
+    known = terms(revenue, clawback=ACTIVITY, kyc_gate=True)
+    records = (*known, *START[:2], D1, charged, taken("c1", day=8), win)
+    assert paid(*records) == D(0)
+    assert paid(*records, kyc("anna approved", day=20)) == D(5)
+    assert paid(*records[:-1], kyc("anna approved", day=10), win) == D(5)
