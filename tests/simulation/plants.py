@@ -160,7 +160,7 @@ def always_new(*_: object) -> str:
     return "new"
 
 
-def nothing_seen(_revision: str, _seen: tuple[str, ...]) -> bool:
+def never_old(*_: object) -> bool:
     """A deal that comes again is taken for another revision."""
     return False
 
@@ -197,7 +197,7 @@ BUGS = (
     Bug("ids of facts are not kept", Parts(fold={"commission.client.repeats._remember_fact": forget})),
     Bug(
         "a deal that comes again is rated again",
-        Parts(fold={"commission.client.revisions.is_seen": nothing_seen}),
+        Parts(fold={"commission.books.client.is_old": never_old}),
     ),
     Bug("changelog not fenced", hazards=Hazards(late_state=True), near=5),
     Bug("recovered under a message in flight", hazards=Hazards(overlap=True), near=10),
