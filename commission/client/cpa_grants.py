@@ -192,7 +192,8 @@ def _take_back(
     w: Weighing, name: str, grant: Grant, posted_at: datetime | None = None
 ) -> tuple[ClientState, Grant]:
     """Reverse a grant, as of the last loss of a deposit, or as of its own time if that is given."""
-    losses = [taken.at for deposit in w.facts.as_asked(grant.conditions).deposits for taken in deposit.losses]
+    deposits = w.facts.as_asked(grant.conditions, Clawback()).deposits
+    losses = [taken.at for deposit in deposits for taken in deposit.losses]
     at = posted_at or max(losses, default=w.cause.occurred_at)
     cause = Cause(w.cause.key, at)
     client, _ = reverse(w.draft, w.client, grant.posted, cause)

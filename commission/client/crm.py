@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 
 from commission.client import keys
 from commission.client.accruals import release, release_posted
@@ -10,7 +9,7 @@ from commission.client.clawback import claw_back, settle_anew
 from commission.client.cpa_grants import weigh
 from commission.client.deals import fold_deal
 from commission.client.deposits import every, find, keep
-from commission.client.losses import ZERO, TakenBack, Won
+from commission.client.losses import ZERO, TakenBack, Won, shares
 from commission.client.milestones import milestone
 from commission.client.repeats import Refusal, remember, verdict
 from commission.client.state import (
@@ -109,8 +108,8 @@ def _deposit(draft: Draft, client: ClientState, event: DepositCleared, terms: Te
     milestone(draft, client, "deposit", event.deposit_id, event.occurred_at, money=money)
     if is_first:
         milestone(draft, client, "ftd", event.deposit_id, event.occurred_at, money=money)
-    for taken in deposit.losses:
-        client = claw_back(draft, client, _clawed(deposit, taken), terms)
+    for clawed in _clawed(deposit).values():
+        client = claw_back(draft, client, clawed, terms)
     return client
 
 
@@ -137,8 +136,7 @@ def _lose(
     client = keep(draft, client, deposit)
     if deposit.cleared_at is None:
         return client
-    before = {taken.event_id: _clawed(known, taken) for taken in known.losses}
-    after = {taken.event_id: _clawed(deposit, taken) for taken in deposit.losses}
+    before, after = _clawed(known), _clawed(deposit)
     gone = {event_id: clawed._replace(share=ZERO) for event_id, clawed in before.items()}
     changed = [now for event_id, now in {**gone, **after}.items() if now != before.get(event_id)]
     if set(after) - set(before) == {cause.key} and len(changed) == 1:
@@ -146,12 +144,15 @@ def _lose(
     return settle_anew(draft, client, changed, cause, terms) if changed else client
 
 
-def _clawed(deposit: Deposit, taken: TakenBack) -> ClawedBack:
-    share = Decimal(1)
-    if taken.amount is not None and deposit.amount:
-        share = min(share, taken.amount / deposit.amount)
-    assert taken.reason != "withdrawal", "a withdrawal takes no deals back"
-    return ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
+def _clawed(deposit: Deposit) -> dict[str, ClawedBack]:
+    """By event, what each loss of a deposit takes back of deals: as much as it took of the deposit."""
+    assert deposit.amount is not None, "a cleared deposit has an amount"
+    share_of, found = shares(deposit.amount, deposit.losses), dict[str, ClawedBack]()
+    for taken in deposit.losses:
+        assert taken.reason != "withdrawal", "a withdrawal takes no deals back"
+        share = share_of[taken.event_id]
+        found[taken.event_id] = ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
+    return found
 
 
 def _withdraw(draft: Draft, client: ClientState, event: WithdrawalPaid, terms: Terms) -> ClientState:

@@ -107,7 +107,7 @@ def net_tallies(
         own = _own(link, lambda c: c.of == "net")
         gross = ZERO
         if own is not None:
-            value = EXACT.multiply(amount(own[0]), own[1].share)
+            value = EXACT.multiply(EXACT.multiply(amount(own[0]), own[1].share), link.held.factor)
             found = in_currency(value, currency, link.partner.currency, at, terms)
             if isinstance(found, Reason):
                 return None

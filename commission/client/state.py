@@ -79,7 +79,7 @@ class Deposit:
     def losses(self) -> tuple[TakenBack, ...]:
         """What was taken back and not won again."""
         assert self.amount is not None, "what is lost of a deposit is known once its amount is"
-        return net_losses(self.amount, self.taken_back, self.won) if self.won else self.taken_back
+        return net_losses(self.amount, self.taken_back, self.won)
 
     @property
     def cleared(self) -> ClearedDeposit | None:

@@ -140,10 +140,19 @@ def give_back_tallies(
     draft: Draft, client: ClientState, stands: Iterable[Tally], due: Iterable[Tally], cause: Cause
 ) -> tuple[Tally, ...]:
     """Add to the books what is due of a deal beyond what stands of it; return what stands then."""
-    wanted = tuple(due)
-    differences = _merged((*wanted, *(negated(entry, cause) for entry in stands)))
+    wanted, before = tuple(due), tuple(stands)
+    differences = _merged((*wanted, *(negated(entry, cause) for entry in before)))
     back = [replace(one, caused_by=cause.key, booked_at=cause.occurred_at) for one in differences]
-    send_back(draft, client, back)
+    standing = {_place(one) for one in before}
+    # What was taken whole while it waited has left no trace there: it waits again.
+    again = [
+        one
+        for one in back
+        if one.is_gated and _place(one) not in standing and not client.is_released(one.occurred_at)
+    ]
+    if again:
+        _hold(draft, client, again)
+    send_back(draft, client, [one for one in back if one not in again])
     return wanted
 
 

@@ -34,7 +34,7 @@ from tests.oracle.dice import (
 )
 
 LONG = 0.004
-"""How many brokers have a client with a long history: the oracle takes a minute for one."""
+"""How many brokers have a client with a history of some 1,000 events."""
 
 
 def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: list[str]) -> list[Any]:
@@ -104,7 +104,7 @@ def random_money(dice: Dice, n: int, client: str, currencies: list[str]) -> list
             if rng.random() < 0.4:
                 found.append(kyc(client, "approved", approved + timedelta(days=rng.randint(21, 30))))
     is_long = n == 0 and dice.on("long_history", LONG)
-    for place in range(200 if is_long else rng.randint(0, 4)):
+    for place in range(400 if is_long else rng.randint(0, 4)):
         deposit = DepositCleared(
             event_id=f"deposit {client} {place}",
             client_id=client,
@@ -119,16 +119,8 @@ def random_money(dice: Dice, n: int, client: str, currencies: list[str]) -> list
             found.append(again)
         if dice.on("chargebacks", 0.5) and rng.random() < 0.4:
             found += chargebacks(dice, rng, deposit)
-    if dice.on("withdrawals", 0.3) and rng.random() < 0.5:
-        found.append(
-            WithdrawalPaid(
-                event_id=f"withdrawal {client}",
-                client_id=client,
-                amount=Decimal(rng.randint(1, 30) * 10),
-                currency=pick(rng, currencies),
-                occurred_at=moment(10, 60),
-            )
-        )
+    if dice.on("withdrawals", 0.5):
+        found += withdrawals(dice, client, currencies, 100 if is_long else 3)
     if dice.on("fraud", 0.3) and rng.random() < 0.3:
         verdict = pick(rng, ("fraud", "bonus_removed"))
         found.append(
@@ -137,6 +129,28 @@ def random_money(dice: Dice, n: int, client: str, currencies: list[str]) -> list
             )
         )
     return found
+
+
+def withdrawals(dice: Dice, client: str, currencies: list[str], most: int) -> list[WithdrawalPaid]:
+    """Money that goes out again, now and then under two event ids."""
+    rng = dice.of(f"withdrawals {client}")
+    found = [
+        WithdrawalPaid(
+            event_id=f"withdrawal {client} {place}",
+            withdrawal_id=f"w-{place}",
+            client_id=client,
+            amount=Decimal(rng.randint(1, 60) * 10),
+            currency=pick(rng, currencies),
+            occurred_at=at(rng.randint(3, 60), rng.randint(0, 23)) + timedelta(minutes=59, seconds=place),
+        )
+        for place in range(rng.randint(0, most))
+    ]
+    again = dice.on("told_again", 0.3)
+    return found + [
+        replace(one, event_id=f"again {one.event_id}", source="told again")
+        for one in found
+        if again and rng.random() < 0.3
+    ]
 
 
 def kyc(client: str, status: Any, time: datetime) -> KycChanged:
@@ -150,14 +164,17 @@ def chargebacks(dice: Dice, rng: Random, deposit: DepositCleared) -> list[Any]:
     """All of a deposit at once, or parts of it."""
     parts: list[Decimal | None] = [None]
     if "partial_chargebacks" in dice.features and rng.random() < 0.5:
-        parts = [deposit.amount / 4, *([deposit.amount / 2] if rng.random() < 0.5 else [])]
+        rest = pick(rng, (deposit.amount / 2, deposit.amount / 2, deposit.amount, None))
+        parts = [deposit.amount / 4, *([rest] if rng.random() < 0.5 else [])]
     found = []
     if "thirds_taken_back" not in dice.features:
         parts = parts[:1]
+    named = dice.on("won_in_any_way", 0.5)
     for place, amount in enumerate(parts):
         found.append(
             ChargebackReceived(
                 event_id=f"chargeback {deposit.deposit_id} {place}",
+                chargeback_id=f"dispute {deposit.deposit_id} {place}" if named else "",
                 client_id=deposit.client_id,
                 deposit_id=deposit.deposit_id,
                 occurred_at=deposit.occurred_at + timedelta(days=rng.randint(1, 20) + 20 * place, seconds=30),
@@ -165,7 +182,11 @@ def chargebacks(dice: Dice, rng: Random, deposit: DepositCleared) -> list[Any]:
                 reason=pick(rng, ("chargeback", "refund", "deposit_reversal")),
             )
         )
-    return found + [won for back in found for won in random_win(dice, back, deposit)]
+    wins = [won for back in found for won in random_win(dice, back, deposit)]
+    if named and dice.on("told_again", 0.3):
+        found += [replace(e, event_id=f"again {e.event_id}") for e in found if rng.random() < 0.4]
+        wins += [replace(e, event_id=f"again {e.event_id}") for e in wins if rng.random() < 0.4]
+    return found + wins
 
 
 def random_win(dice: Dice, back: ChargebackReceived, deposit: DepositCleared) -> list[ChargebackWon]:
@@ -174,15 +195,17 @@ def random_win(dice: Dice, back: ChargebackReceived, deposit: DepositCleared) ->
     if not dice.on("chargeback_won", 0.4) or rng.random() < 0.4:
         return []
     part = (back.amount or deposit.amount) / 2
+    any_way = dice.on("won_in_any_way", 0.5)
     return [
         ChargebackWon(
-            event_id=f"won {back.event_id}",
+            event_id=f"won {back.event_id} {place}",
             client_id=back.client_id,
             deposit_id=back.deposit_id,
-            chargeback_id=back.event_id,
-            occurred_at=back.occurred_at + timedelta(days=rng.randint(1, 30), seconds=7),
+            chargeback_id=pick(rng, ("", back.chargeback_id, back.event_id)) if any_way else back.event_id,
+            occurred_at=back.occurred_at + timedelta(days=rng.randint(1, 30), seconds=7 + place),
             amount=part if rng.random() < 0.5 else None,
         )
+        for place in range(rng.randint(1, 2) if any_way else 1)
     ]
 
 
@@ -340,10 +363,10 @@ def turned(side: str) -> str:
 
 
 def random_deals(dice: Dice, accounts: list[Account]) -> list[Deal]:
-    """Ten to forty moments at which some account does something, or 120 of the first one."""
+    """Ten to forty moments at which some account does something, or 300 of the first one."""
     rng = dice.of("deals")
     is_long = dice.on("long_history", LONG)
-    moments = 120 if is_long else rng.randint(10, 35)
+    moments = 300 if is_long else rng.randint(10, 35)
     minutes = sorted(rng.sample(range(2 * 1440, LAST_DAY * 1440), moments))
     found: list[Deal] = []
     for n, minute in enumerate(minutes):

@@ -160,7 +160,7 @@ def test_owners_too_many_are_refused() -> None:
     state: dict[str, Any] = {}
     for number in range(MAX_OWNERS + 1):
         draft = Draft.over(state)
-        account.apply(draft, linked("1 anna", event_id=f"l{number}"), None)  # type: ignore[arg-type] # unused
+        account.apply(draft, linked(f"1 c{number}", event_id=f"l{number}"), None)  # type: ignore[arg-type] # unused
         state.update(draft.writes)
         assert len(draft.refused) == (number == MAX_OWNERS)
 
