@@ -19,6 +19,7 @@ from infra.connect.ports import listen, url_at
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
+from infra.payouts.desk import PayoutDesk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk
@@ -47,7 +48,13 @@ class ApiServer:
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._dispatcher = Dispatcher.from_settings(settings, self._connect)
         self._desk = ProposalDesk(self._connect, lambda records: publish_corrections(records, kafka))
-        app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag, desk=self._desk)
+        app = create_app(
+            Ledger(self._connect),
+            settings,
+            sink_lag=self.sink.lag,
+            desk=self._desk,
+            payout_desk=PayoutDesk(kafka),
+        )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         self._push = open_desk(settings, kafka)

@@ -22,7 +22,7 @@ def test_a_parameter_nobody_reads_is_refused(http: Browser) -> None:
     """`client=` of a report, and `ib=` of the payout file, would have answered for everybody."""
     for path, name in (
         ("/v1/reports/commissions?client=c1", "client"),
-        ("/v1/payouts/export?period=2026-09&ib=A", "ib"),
+        ("/v1/payouts?period=2026-09&ib=A", "ib"),
         ("/?periode=2026-09", "periode"),
         ("/health?x=1", "x"),
     ):

@@ -39,7 +39,7 @@ ALL = tuple(topic.name for topic in topics.TOPICS)
 MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": ((topics.TERMS,), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
     "worker": ((*BOOKS, topics.OPERATIONS, *CHANGELOGS), (*BOOKS[:3], *ALL[4:9], *CHANGELOGS)),
-    "server": (ALL, (topics.CLIENT_BOOK,)),
+    "server": (ALL, (topics.CLIENT_BOOK, topics.PAYOUTS)),
 }
 """By process: the topics it reads, and those it writes. Each may describe all of them."""
 
@@ -112,7 +112,7 @@ def admit(admin: AdminClient) -> None:
     for user, (reads, writes) in MAY.items():
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.READ) for name in reads]
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.WRITE) for name in writes]
-    for user, group in (("server", "sink"), ("server", "broker"), ("ingest", "broker")):
+    for user, group in (*(("server", name) for name in ("sink", "broker", "payouts")), ("ingest", "broker")):
         bindings.append(acl(user, ResourceType.GROUP, f"ibflow-{group}", AclOperation.READ))
     worker = ((ResourceType.GROUP, AclOperation.READ), (ResourceType.TRANSACTIONAL_ID, AclOperation.WRITE))
     bindings += [acl("worker", kind, "ibflow", operation) for kind, operation in worker]
