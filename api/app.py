@@ -29,6 +29,7 @@ from api.routes import (
     terms,
     transfers,
 )
+from api.views.pseudonyms import Pseudonyms
 from schemas.settings import Settings
 
 MAX_BODY_BYTES = 64 * 1024
@@ -74,6 +75,7 @@ def create_app(
     app.state.sink_lag = sink_lag
     app.state.proposals = desk
     app.state.payouts = payout_desk
+    app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     for router in ROUTERS:
         app.include_router(router)

@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     url: str = Field(
         "", description="Server that commands ask, `https://…`; empty: the one that runs in `data_dir`."
     )
+    pseudonym_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the pseudonyms that clients and accounts have in statements' files; empty: none.",
+    )
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )
