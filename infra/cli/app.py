@@ -22,6 +22,7 @@ from infra.cli import (
     payouts,
     plans,
     poll,
+    postbacks,
     proposals,
     reconcile,
     run,
@@ -62,7 +63,7 @@ def everywhere(
 for module in (
     *(run, poll),
     *(terms, plans, ingest, dead_letters, reconcile, ledger, payouts, proposals, history, book),
-    *(tools, kafka),
+    *(tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost
 

@@ -206,7 +206,7 @@ def test_help_names_every_command_in_its_order() -> None:
     assert {
         "Processes": ["demo", "dev", "worker", "serve", "receive", "poll"],
         "Daily work": [*daily.split(), "replay", "book"],
-        "Tools": ["normalise", "rate", "pseudonym", "schema", "kafka"],
+        "Tools": ["normalise", "rate", "pseudonym", "schema", "postbacks", "kafka"],
     } == panels
 
 

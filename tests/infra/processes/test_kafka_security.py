@@ -126,7 +126,10 @@ def admit(admin: AdminClient) -> None:
     for user, (reads, writes) in MAY.items():
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.READ) for name in reads]
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.WRITE) for name in writes]
-    for user, group in (*(("server", name) for name in ("sink", "broker", "payouts")), ("ingest", "broker")):
+    for user, group in (
+        *(("server", name) for name in ("sink", "broker", "payouts", "terms")),
+        ("ingest", "broker"),
+    ):
         bindings.append(acl(user, ResourceType.GROUP, f"ibflow-{group}", AclOperation.READ))
     worker = ((ResourceType.GROUP, AclOperation.READ), (ResourceType.TRANSACTIONAL_ID, AclOperation.WRITE))
     bindings += [acl("worker", kind, "ibflow", operation) for kind, operation in worker]
