@@ -132,7 +132,7 @@ def _yaml(path: Path) -> object:
     except OSError as error:
         raise EndpointsError(f"{path.name} cannot be read: {error.strerror}") from None
     except YAMLError as error:
-        raise EndpointsError(f"{path.name} is no YAML: {type(error).__name__}") from None
+        raise EndpointsError(f"{path.name} is not YAML: {type(error).__name__}") from None
 
 
 def _endpoint(entry: _Entry, path: Path, environ: Mapping[str, str]) -> Endpoint:

@@ -68,7 +68,7 @@ def changes(desk: Desk, proposal_id: ProposalId, limit: Limit = 100, cursor: Cur
 
 @router.post("/{proposal_id}/approve", response_model=Proposal)
 def approve(desk: Desk, by: Asking, proposal_id: ProposalId) -> Any:
-    """Post it. The token tells who approves: an operator other than the one who created it."""
+    """Post it. The token says who approves: an operator other than the one who created it."""
     return desk.approve(proposal_id, by)
 
 

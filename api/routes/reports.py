@@ -79,7 +79,7 @@ def _groups(asked: list[str]) -> tuple[GroupBy, ...]:
     names = [name for part in asked for name in part.split(",") if name]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise Problem(422, f"Group by any of {', '.join(known)}; `{','.join(unknown)}` is none of them.")
+        raise Problem(422, f"Group by any of {', '.join(known)}; `{','.join(unknown)}` is not among them.")
     return tuple(dict.fromkeys(known[name] for name in names))
 
 

@@ -146,7 +146,7 @@ class _Log:
         if found is None:
             raise Problem(
                 409,
-                f"The archive lacks {topics.SETTLEMENTS}/{partition}/{offset}, so nothing tells which "
+                f"The archive lacks {topics.SETTLEMENTS}/{partition}/{offset}, so it is unknown which "
                 "transfers belong to which statement. Let the sink store the topics into an empty database.",
             )
         return found

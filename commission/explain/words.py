@@ -80,7 +80,7 @@ WORDS: dict[str, Word] = {
     "before_caps": Word("Before the caps", "ib"),
     "capped": Word("Within the caps", "ib"),
     "earlier_versions": Word("Of it under earlier versions of the plan", "ib", "before caps"),
-    "told_for": Word("Told too late for", "text", "that period is folded; it counts in this one"),
+    "told_for": Word("Known too late for", "text", "that period is folded; it counts in this one"),
     "result": Word("Result of the period", "ib", "the IB's share of it"),
     "carried": Word("Carried from earlier periods", "ib"),
     "registered": Word("Clients registered", "text"),
@@ -92,7 +92,7 @@ WORDS: dict[str, Word] = {
     "given_back": Word("Given back", "ib", "of what was taken: the dispute was won"),
     "taken": Word("Taken", "ib", "of what was left: more of the deposit is lost"),
     "proposal": Word("Rated again by proposal", "text"),
-    "trigger": Word("Worked out anew after", "text"),
+    "trigger": Word("Worked out again after", "text"),
 }
 """Every factor the room writes; a test collects them from runs and from the source."""
 

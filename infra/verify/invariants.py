@@ -126,7 +126,7 @@ def same_books(found: Replay) -> Finding:
     differ = [f"{one.partition}: {one.note}" for one in found.partitions if one.note]
     if found.strays:
         differ.append(f"{found.strays} rows that no message brought")
-    figures += f"; {found.repeated} records told again and equal, {found.refused} refused"
+    figures += f"; {found.repeated} records repeated and equal, {found.refused} refused"
     if behind := sum(one.behind for one in found.partitions):
         figures += f"; {behind} rows not stored yet"
     return Finding(SAME_BOOKS, "; ".join((figures, *differ)), found.holds)

@@ -28,7 +28,7 @@ def test_a_parameter_nobody_reads_is_refused(http: Browser) -> None:
     ):
         answer = http.get(path)
         assert answer.status_code == 422
-        assert f"`{name}` is no parameter of" in answer.json()["detail"]
+        assert f"`{name}` is not a parameter of" in answer.json()["detail"]
     assert (
         "it takes cursor, format, from, group_by" in http.get("/v1/reports/commissions?q=1").json()["detail"]
     )

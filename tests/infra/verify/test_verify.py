@@ -101,7 +101,7 @@ def test_what_is_told_again_is_counted(empty: Client) -> None:
     other = replace(person, event_id="again", country="ZA" if person.country != "ZA" else "DE")
     store(empty, [*broker.terms(), *crm, *trades, trades[0], person, other])
     figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
-    assert "; 2 records told again and equal, 1 refused" in figures["same books, same ledger"]
+    assert "; 2 records repeated and equal, 1 refused" in figures["same books, same ledger"]
 
 
 def test_a_row_that_moves_nothing_is_found(ledger: Client) -> None:
