@@ -1,5 +1,7 @@
 """The payout file: exact bytes, blocked lines, totals, and cells that run nothing."""
 
+import json
+from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -7,9 +9,11 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from api.ledger import Ledger
+from api.app import create_app
+from api.ledger import Ledger, Row
 from api.views.csv_cells import to_cell
 from schemas.payouts import PAYOUT_EXPORTED, PayoutExported
+from schemas.settings import Settings
 from streams.sink_rows import _COLUMNS, Rows
 from tests.api.conftest import Browser, browser, insert, statement_row, utc
 
@@ -107,3 +111,19 @@ def test_harmless_cells_stay_as_they_are() -> None:
     """Words and numbers, negative ones too, are written plainly."""
     cells = [to_cell("Atlas - EU"), to_cell(Decimal("-1.50")), to_cell(3), to_cell(None)]
     assert cells == ["Atlas - EU", "-1.5", "3", ""]
+
+
+@pytest.mark.parametrize("period", ["2026-09\x00", "\ud800", "2026-1O", "", "x" * 65, None, 7])
+def test_a_period_that_is_none_exports_nothing(ledger: Ledger, period: object) -> None:
+    """Whatever is sent as a period, the answer is the caller's mistake, and the desk is not asked."""
+
+    class Desk:
+        def export(self, period: str, lines: Sequence[Row], by: str) -> PayoutExported:
+            raise AssertionError((period, lines, by))
+
+    app = create_app(ledger, Settings(_env_file=None), payout_desk=Desk())
+    body = json.dumps({"period": period}).encode()
+    answer = Browser(app).post(
+        "/v1/payouts/exports", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in (404, 422), answer.text
