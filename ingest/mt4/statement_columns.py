@@ -117,10 +117,7 @@ def columns_of(tables: Sequence[Table], said: Sequence[str], name: str) -> Layou
     if not trades:
         if headed and len(headed[0].cells) != len(TEMPLATE):
             raise _refused(name, headed, "it has no trade, and not the usual number of columns")
-        return Layout(
-            TEMPLATE,
-            "columns taken as MetaQuotes' own template has them, as there is no trade to know them by",
-        )
+        return Layout(TEMPLATE, "columns taken as MetaQuotes' own template has them, as there are no trades")
     sums = [row.cells for table in tables for row in table.rows if not is_record(row, table.kind)]
     roles: tuple[Role, ...] = ()
     try:
@@ -201,9 +198,7 @@ def _roles(trades: Sequence[Sequence[str]], headed: Sequence[GridRow]) -> tuple[
     roles[closed] = "close_time"
     middle = [at for at in range(opened + 1, closed) if kinds[at] == "number"]
     if len(middle) not in (2, 4):
-        raise _Misfit(
-            f"between the times there are {len(middle)} columns of numbers, not size, price, S/L, T/P"
-        )
+        raise _Misfit(f"between the times are {len(middle)} columns of numbers, not size, price, S/L, T/P")
     for at, role in zip(middle, TEMPLATE[3:4] + TEMPLATE[5:8], strict=False):
         roles[at] = role
     behind = [at for at in range(closed + 1, width) if kinds[at] == "number"]
