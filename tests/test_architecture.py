@@ -125,7 +125,7 @@ LARGE = {
     "commission/client/deals.py": 581,
     "commission/terms/checks/plans.py": 449,
     "commission/client/accruals.py::post": 70,
-    "ingest/mt4/statement.py": 459,
+    "ingest/mt4/statement.py": 457,
     "ingest/mt5/deals_csv.py": 359,
     "ingest/mt4/statement_columns.py": 373,
     "ingest/mt4/record.py::_deal": 62,

@@ -17,7 +17,7 @@ def true_up(subject: Subject) -> Iterator[str]:
     period = period_of(subject)
     yield pays(subject, subject.row.rule, subject.factors)
     yield (
-        f"What {plan_of(subject)}, makes of {period} as a whole was worked out anew after "
+        f"What {plan_of(subject)}, makes of {period} was worked out again, all of it, after "
         f"{text(subject.factors, 'trigger') or 'something that counts in it'}."
     )
     yield from _tier(subject)

@@ -97,10 +97,10 @@ def _of_accrual(subject: Subject) -> Iterator[str]:
 def _of_record(row: Transfer, deal: Deal) -> Iterator[str]:
     """Which record of the deal the amount arose from, where the words are of another, or a poorer one."""
     if told_before(row.revision) == revision_of(replace(deal, position_id=None)):
-        yield "Nothing that was earned asks for an opening: its position had not been told."
+        yield "Nothing that was earned asks for an opening: its position had not been given."
     elif row.revision != deal.revision and deal.position_id is None:
         yield (
-            "The words above are of a record that does not tell the position, the factors those of the "
+            "The words above are of a record without the position, the factors those of the "
             "record this amount arose from."
         )
     elif row.revision != deal.revision:

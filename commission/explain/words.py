@@ -91,7 +91,7 @@ WORDS: dict[str, Word] = {
     "given_back": Word("Given back", "ib", "of what was taken: the dispute was won"),
     "taken": Word("Taken", "ib", "of what was left: more of the deposit is lost"),
     "proposal": Word("Rated again by proposal", "text"),
-    "trigger": Word("Worked out anew after", "text"),
+    "trigger": Word("Worked out again after", "text"),
 }
 """Every factor the room writes; a test collects them from runs and from the source."""
 

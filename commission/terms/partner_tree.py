@@ -81,8 +81,8 @@ def _ends(terms: Terms, records: list[TermsRecord]) -> Iterator[Refused]:
 
 def _used_before(change: PartnerChanged) -> str:
     return (
-        f"the event {change.event_id} of {change.ib_id} told something else before, and that stands;"
-        " give this change an id of its own"
+        f"the event {change.event_id} of {change.ib_id} reported something else before, which counts;"
+        " give this one another id"
     )
 
 

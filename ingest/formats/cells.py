@@ -127,7 +127,7 @@ def check_price(price: Decimal | None) -> None:
     if price is not None and not price:
         raise RowRejected(
             "bad_price",
-            "a trade at a price of 0 is none: it stands for something else, such as a sum of archived trades;"
+            "a trade cannot have a price of 0: the row is something else, such as a sum of archived trades;"
             " dismiss it, or correct it on the server and export it again",
         )
 

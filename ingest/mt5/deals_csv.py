@@ -98,7 +98,7 @@ def check_header(header: Header, profile: ServerProfile, path: Path) -> None:
     """Raise `UnreadableSource`, naming what is missing."""
     if not is_header(header):
         raise UnreadableSource(
-            f"{path.name} is not an MT5 Manager Deals export: its first line is no such header"
+            f"{path.name} is not an MT5 Manager Deals export: its first line is not that header"
         )
     wanted = MANDATORY if profile.currency else (*MANDATORY, "Currency")
     missing = [name for name in wanted if name.lower() not in header.columns]

@@ -196,7 +196,7 @@ def server_time(raw: Raw, dialect: Dialect) -> datetime:
     if at is None or not MIN_YEAR <= at.year <= MAX_YEAR:
         raise RowRejected(
             "bad_time",
-            f"{dialect.time_msc} and {dialect.time} tell no time of the years {MIN_YEAR} to {MAX_YEAR}; they"
+            f"{dialect.time_msc} and {dialect.time} give no time of the years {MIN_YEAR} to {MAX_YEAR}; they"
             " count milliseconds and seconds since 1970",
         )
     return at
@@ -312,6 +312,6 @@ def _units_e8(raw: Raw, fine: str, coarse: str) -> int | None:
     if coarse_e8 and abs(fine_e8 - coarse_e8) >= VOLUME_UNIT_E8:
         raise RowRejected(
             "bad_volume",
-            f"{fine} is {fine_e8} (1e-8 lots) and {coarse} {coarse_e8}: they do not tell the same volume",
+            f"{fine} is {fine_e8} (1e-8 lots) and {coarse} {coarse_e8}: they do not give the same volume",
         )
     return fine_e8

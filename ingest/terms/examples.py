@@ -139,11 +139,11 @@ SERVER: Told = {
     ),
     "margin_mode": (
         "`hedging`, `netting`",
-        "by group, or told",
+        "by group, or given",
         "hedging",
         "Of an MT5 server, if all of its groups are one.",
     ),
-    "currency": ("a currency", "none", "USD", "Of its accounts, for sources that do not tell it."),
+    "currency": ("a currency", "none", "USD", "Of its accounts, for sources that do not give it."),
     "close_reopen": (
         "one or a list: groups",
         "none",

@@ -149,7 +149,7 @@ def test_a_wrong_margin_mode_is_contradicted_by_the_file(
 ) -> None:
     """It is an error with the row, not one deal in a wrong position."""
     spelled = [["out by" if cell == "out_by" else cell for cell in line] for line in lines]
-    with pytest.raises(UnreadableSource, match="the margin mode was said to be") as refusal:
+    with pytest.raises(UnreadableSource, match="the margin mode was given as") as refusal:
         read(report(tmp_path, OLD, *spelled), mt5(margin_mode=said), RECEIVED)
     assert words in str(refusal.value)
 

@@ -358,5 +358,5 @@ def test_begin_at_a_time(table: SqlServer) -> None:
 @pytest.mark.parametrize("cursor", ["x", "[]", '{"mt5_deals": "1"}', '{"mt5_deals": true}', "1"])
 def test_a_foreign_cursor_is_refused(table: SqlServer, cursor: str) -> None:
     """What is no cursor of this source is told, not guessed at."""
-    with pytest.raises(UnreadableSource, match="no cursor"):
+    with pytest.raises(UnreadableSource, match="not a cursor"):
         items(source(table), cursor)

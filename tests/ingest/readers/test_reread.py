@@ -192,7 +192,7 @@ def test_a_record_of_mt5s_json_is_read_with_what_was_said_of_its_file(tmp_path: 
 
 
 def test_a_record_of_mt5s_json_that_is_not_sure_alone(tmp_path: Path) -> None:
-    """A repeated hour needs its neighbours; of a field told twice only one was kept."""
+    """A repeated hour needs its neighbours; of a field given twice only one was kept."""
     new_york = mt5(currency="USD", rule="America/New_York")
     repeated = {"Time": 1_762_047_000, "TimeMsc": 1_762_047_000_000}
     letter = json_letter(tmp_path, [manager(7, Profit="x", **repeated)], new_york)
