@@ -18,7 +18,6 @@ from commission.client.state import (
     ClientState,
     CloseBy,
     DealState,
-    Hedged,
     Parked,
     Position,
     Posted,
@@ -233,10 +232,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if known.leg:
         client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.hedge:
-        before: Hedged = draft.get(known.hedge) or Hedged()
-        after = hedging.without_deal(before, booking.cause)
-        draft.put(known.hedge, after if after.deals else None)
-        client = rate_again(draft, client, hedging.changed(before, after), terms)
+        client = rate_again(draft, client, hedging.leave(draft, known.hedge, booking.cause), terms)
     return client
 
 
@@ -400,14 +396,14 @@ def look_aside(
         client, seconds = _place_leg(draft, client, booking.leg, booking.cause, leg, terms)
         part = part._replace(is_second_leg=seconds[booking.cause])
     if chain.is_hedged and part.opened:
-        period = terms.period_of(deal.occurred_at)
-        booking.hedge = keys.hedged(client.client_id, deal.account_key, part.symbol.canonical, period)
-        draft.put(booking.key, booking.to_state())
-        before: Hedged = draft.get(booking.hedge) or Hedged()
-        after = hedging.with_deal(before, deal, booking.opened_e8, booking.closed_e8)
-        draft.put(booking.hedge, after)
-        client = rate_again(draft, client, hedging.changed(before, after), terms)
-        part = part._replace(hedged=Decimal(hedging.paid_e8(after, booking.cause)).scaleb(-8))
+        if not booking.hedge:
+            period = terms.period_of(deal.occurred_at)
+            booking.hedge = keys.hedged(client.client_id, deal.account_key, part.symbol.canonical, period)
+            draft.put(booking.key, booking.to_state())
+            trade = DealVolume(deal, booking.opened_e8, booking.closed_e8)
+            size = hedging.units(part, booking.opened_e8, terms.rescales_of(deal.server, deal.symbol))
+            client = rate_again(draft, client, hedging.join(draft, booking.hedge, trade, size), terms)
+        part = part._replace(hedged=hedging.paid_lots(draft, booking.hedge, booking.cause))
     return client, part
 
 
@@ -491,7 +487,7 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
 
 def rate_again(draft: Draft, client: ClientState, trades: list[DealVolume], terms: Terms) -> ClientState:
     """Reverse and rate again deals whose paid volume, leg or openings changed."""
-    for deal, opened_e8, closed_e8, _ in trades:
+    for deal, opened_e8, closed_e8 in trades:
         state = draft.get(key := keys.deal(client.client_id, deal.deal_key))
         assert isinstance(state, DealState), "a hedged deal has a state"
         cause = Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision, deal.symbol)

@@ -101,6 +101,11 @@ def hedged(client_id: str, account_key: str, canonical: str, period: str) -> str
     return f"h:{client_id}:{account_key}|{canonical}|{period}"
 
 
+def hedged_opening(place: str, deal_key: str) -> str:
+    """A deal that counts in the hedged volume of a place."""
+    return f"g{place[1:]}|{deal_key}"
+
+
 def volumes(client_id: str, account_key: str) -> str:
     """What an account traded since its last commission charge."""
     return f"v:{client_id}:{account_key}"

@@ -235,13 +235,6 @@ class Position(NamedTuple):
 
 
 @value
-class Hedged:
-    """The opening deals of one account and symbol in one period, and what of each is paid."""
-
-    deals: tuple[DealVolume, ...] = ()
-
-
-@value
 class Volumes:
     """What an account traded since its last commission charge: server's symbol → 1e-8 lots."""
 

@@ -25,7 +25,8 @@ class DealComponent:
     when: When = ALWAYS
     hedged: bool = False
     """Pay, for each account and symbol and period, only max(bought, sold) of the opened volume in place of
-    both; needs `entry: in`."""
+    both, in units of the contract; needs `entry: in`. An account that turned a position round (in/out) hedges
+    nothing: all it opened is paid."""
     override: Override = DIFFERENCE
     tiers: Tiers | None = None
     caps: Caps | None = None

@@ -259,12 +259,12 @@ class Account:
         if held == side:
             self.open[position] = (name, side, there + volume)
             return self.deal(rng, time, side, "in", name, volume, position_id=position)
-        if volume <= there or "unsplit_inout" not in self.dice.features:
-            volume = min(volume, there)
+        if volume <= there:
             self.reduce(position, volume)
             return self.deal(rng, time, side, "out", name, volume, position_id=position)
         self.open[position] = (name, side, volume - there)
-        told = {"volume_closed_e8": there} if rng.random() < 0.5 else {}
+        is_told = rng.random() < 0.5 or "unsplit_inout" not in self.dice.features
+        told = {"volume_closed_e8": there} if is_told else {}
         return self.deal(rng, time, side, "inout", name, volume, position_id=position, **told)
 
     def noise(self, rng: Random, time: datetime) -> Deal:
