@@ -391,7 +391,7 @@ def look_aside(
     """Legs of a close-by and hedged volume, where some plan asks for them."""
     deal = booking.deal
     if chain.close_by_first and deal.entry == "out_by":
-        booking.leg = keys.close_by(client.client_id, deal)
+        booking.leg = booking.leg or keys.close_by(client.client_id, deal)
         leg = DealVolume(deal, booking.opened_e8, booking.closed_e8)
         client, seconds = _place_leg(draft, client, booking.leg, booking.cause, leg, terms)
         part = part._replace(is_second_leg=seconds[booking.cause])
@@ -415,7 +415,7 @@ def _place_leg(
     leg: DealVolume | None,
     terms: Terms,
 ) -> tuple[ClientState, dict[str, bool]]:
-    """Put a deal among the legs of its time, volume and symbol, or take it away; tell who is a second leg.
+    """Put a deal among the legs of its close-by, or take it away; tell who is a second leg.
 
     Legs that thereby change from first to second, or back, are rated again.
     """

@@ -245,7 +245,7 @@ class Volumes:
 
 @value
 class CloseBy:
-    """The legs of one time, volume and symbol, the lower deal first: two and two are a close-by."""
+    """The legs of one order, or of one time, volume and symbol, the lower deal first: two and two a pair."""
 
     legs: tuple[DealVolume, ...] = ()
 

@@ -231,13 +231,16 @@ class Account:
         return self.deal(rng, time, turned(side), "out", name, volume, position_id=position)
 
     def close_by(self, rng: Random, time: datetime, pair: tuple[str, str]) -> list[Deal]:
-        """Two positions close each other, as far as the smaller reaches, at one time."""
+        """Two positions close each other, as far as the smaller reaches; by an order perhaps not at once."""
         volume = min(self.open[position][2] for position in pair)
-        legs = []
+        legs, of_order = [], self.dice.of(f"order {self.next_id}")
+        order = str(self.next_id) if of_order.random() < 0.5 else ""
         for position in pair:
             name, side, _ = self.open[position]
             self.reduce(position, volume)
-            legs.append(self.deal(rng, time, turned(side), "out_by", name, volume, position_id=position))
+            fields = {"position_id": position, "close_by": order}
+            legs.append(self.deal(rng, time, turned(side), "out_by", name, volume, **fields))
+            time += timedelta(milliseconds=of_order.randint(0, 2) * 400 if order else 0)
         return legs
 
     def reduce(self, position: str, volume: int) -> None:

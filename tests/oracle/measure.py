@@ -256,13 +256,12 @@ def is_first_leg(case: Case) -> bool:
     """Whether no other leg of the close-by has an earlier place."""
     deal = case.deal
     legs = [
-        leg
-        for leg in case.facts.in_time
-        if leg.entry == "out_by"
-        and (leg.account_key, leg.symbol, leg.occurred_at, leg.volume_e8)
-        == (deal.account_key, deal.symbol, deal.occurred_at, deal.volume_e8)
+        leg for leg in case.facts.in_time if leg.entry == "out_by" and leg.account_key == deal.account_key
     ]
-    return legs[0] is deal
+    if deal.close_by:
+        return next(leg for leg in legs if leg.close_by == deal.close_by) is deal
+    alike = (deal.symbol, deal.occurred_at, deal.volume_e8, "")
+    return next(o for o in legs if (o.symbol, o.occurred_at, o.volume_e8, o.close_by) == alike) is deal
 
 
 def hedged_lots(case: Case) -> Fraction:
