@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from commission.client import hedging, keys
 from commission.client.accruals import post, reverse
-from commission.client.charges import after_charge, charged_volumes, rate_charge, with_volume
+from commission.client.charges import after_charge, charged_e8, charged_volumes, rate_charge, with_volume
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.deal_volume import DealVolume
@@ -56,6 +56,7 @@ class Booking:
     hedge: str = ""
     leg: str = ""
     volume: str = ""
+    volume_e8: int = 0
     posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
     parked: int | None = None
@@ -76,6 +77,7 @@ class Booking:
             hedge=self.hedge,
             leg=self.leg,
             volume=self.volume,
+            volume_e8=self.volume_e8,
             times=self.times,
             parked=self.parked,
         )
@@ -103,6 +105,7 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
         state.hedge,
         state.leg,
         state.volume,
+        state.volume_e8,
         state.posted,
         state.tallied,
         charged=state.charged,
@@ -224,7 +227,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if draft.get(closing) is not None:
         draft.put(closing, None)
     if known.volume:
-        _add_volume(draft, client, deal, known.volume, -abs(known.signed_e8))
+        _add_volume(draft, client, deal, known.volume, -known.volume_e8)
     if known.signed_e8 and known.position:
         position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
@@ -278,8 +281,8 @@ def rate_deal(
     part = part_of(client, booking, symbol, position if looks_back else None, terms)
     if chain.looks_aside:
         if chain.charges and not booking.volume:
-            _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
-            booking.volume = deal.symbol
+            booking.volume, booking.volume_e8 = deal.symbol, charged_e8(part)
+            _add_volume(draft, client, deal, booking.volume, booking.volume_e8)
         client, part = look_aside(draft, client, booking, part, chain, terms)
     outcome = rate(part, chain, terms)
     keep_position(draft, booking.position, position, deal, terms)
