@@ -90,6 +90,13 @@ def test_thirds_of_a_share_add_up() -> None:
     assert dict.fromkeys("234", "rejected hedged") == said.reasons
 
 
+def test_a_sixth_of_a_lot_is_rounded_as_one() -> None:
+    """Bought 5 shares, sold a lot of 6, of which one is more: 5 x 3e-8, and 3e-8 / 6 = 0.5e-8, to even 0."""
+    component = per_lot("*=0.00000003", entry="in", hedged=True, standardised=False)
+    deals = deal("1 buy 5 ACME in", day=3), deal("2 sell 1 ACME in", day=4, contract_size=D(6))
+    assert str({NORTH: "0.00000015 USD"}) == owed(*deals, symbols=(SHARE,), component=component)
+
+
 def test_turnover_is_that_of_the_lots_that_are_paid() -> None:
     """1 lot at 1.1 is 110,000; of 150 cent lots 50 are more, 50 x 1,000 x 1.2 = 60,000: 0.17 x 100 = 17."""
     component = Turnover(name="t", rates=rates("*=100"), unit="million", entry="in", hedged=True)
