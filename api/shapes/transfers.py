@@ -63,6 +63,7 @@ class DealRow(Shape):
     volume_closed_e8: int | None
     contract_size: Amount | None
     position_id: str
+    close_by: str
     price: Amount | None
     bid: Amount | None
     ask: Amount | None

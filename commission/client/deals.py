@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from commission.client import hedging, keys
 from commission.client.accruals import post, reverse
-from commission.client.charges import after_charge, charged_volumes, rate_charge, with_volume
+from commission.client.charges import after_charge, charged_e8, charged_volumes, rate_charge, with_volume
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.deal_volume import DealVolume
@@ -18,7 +18,6 @@ from commission.client.state import (
     ClientState,
     CloseBy,
     DealState,
-    Hedged,
     Parked,
     Position,
     Posted,
@@ -57,6 +56,7 @@ class Booking:
     hedge: str = ""
     leg: str = ""
     volume: str = ""
+    volume_e8: int = 0
     posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
     parked: int | None = None
@@ -77,6 +77,7 @@ class Booking:
             hedge=self.hedge,
             leg=self.leg,
             volume=self.volume,
+            volume_e8=self.volume_e8,
             times=self.times,
             parked=self.parked,
         )
@@ -104,6 +105,7 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
         state.hedge,
         state.leg,
         state.volume,
+        state.volume_e8,
         state.posted,
         state.tallied,
         charged=state.charged,
@@ -225,7 +227,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if draft.get(closing) is not None:
         draft.put(closing, None)
     if known.volume:
-        _add_volume(draft, client, deal, known.volume, -abs(known.signed_e8))
+        _add_volume(draft, client, deal, known.volume, -known.volume_e8)
     if known.signed_e8 and known.position:
         position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
@@ -233,10 +235,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if known.leg:
         client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.hedge:
-        before: Hedged = draft.get(known.hedge) or Hedged()
-        after = hedging.without_deal(before, booking.cause)
-        draft.put(known.hedge, after if after.deals else None)
-        client = rate_again(draft, client, hedging.changed(before, after), terms)
+        client = rate_again(draft, client, hedging.leave(draft, known.hedge, booking.cause), terms)
     return client
 
 
@@ -282,8 +281,8 @@ def rate_deal(
     part = part_of(client, booking, symbol, position if looks_back else None, terms)
     if chain.looks_aside:
         if chain.charges and not booking.volume:
-            _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
-            booking.volume = deal.symbol
+            booking.volume, booking.volume_e8 = deal.symbol, charged_e8(part)
+            _add_volume(draft, client, deal, booking.volume, booking.volume_e8)
         client, part = look_aside(draft, client, booking, part, chain, terms)
     outcome = rate(part, chain, terms)
     keep_position(draft, booking.position, position, deal, terms)
@@ -395,19 +394,19 @@ def look_aside(
     """Legs of a close-by and hedged volume, where some plan asks for them."""
     deal = booking.deal
     if chain.close_by_first and deal.entry == "out_by":
-        booking.leg = keys.close_by(client.client_id, deal)
+        booking.leg = booking.leg or keys.close_by(client.client_id, deal)
         leg = DealVolume(deal, booking.opened_e8, booking.closed_e8)
         client, seconds = _place_leg(draft, client, booking.leg, booking.cause, leg, terms)
         part = part._replace(is_second_leg=seconds[booking.cause])
     if chain.is_hedged and part.opened:
-        period = terms.period_of(deal.occurred_at)
-        booking.hedge = keys.hedged(client.client_id, deal.account_key, part.symbol.canonical, period)
-        draft.put(booking.key, booking.to_state())
-        before: Hedged = draft.get(booking.hedge) or Hedged()
-        after = hedging.with_deal(before, deal, booking.opened_e8, booking.closed_e8)
-        draft.put(booking.hedge, after)
-        client = rate_again(draft, client, hedging.changed(before, after), terms)
-        part = part._replace(hedged=Decimal(hedging.paid_e8(after, booking.cause)).scaleb(-8))
+        if not booking.hedge:
+            period = terms.period_of(deal.occurred_at)
+            booking.hedge = keys.hedged(client.client_id, deal.account_key, part.symbol.canonical, period)
+            draft.put(booking.key, booking.to_state())
+            trade = DealVolume(deal, booking.opened_e8, booking.closed_e8)
+            size = hedging.units(part, booking.opened_e8, terms.rescales_of(deal.server, deal.symbol))
+            client = rate_again(draft, client, hedging.join(draft, booking.hedge, trade, size), terms)
+        part = part._replace(hedged=hedging.paid_lots(draft, booking.hedge, booking.cause))
     return client, part
 
 
@@ -419,7 +418,7 @@ def _place_leg(
     leg: DealVolume | None,
     terms: Terms,
 ) -> tuple[ClientState, dict[str, bool]]:
-    """Put a deal among the legs of its time, volume and symbol, or take it away; tell who is a second leg.
+    """Put a deal among the legs of its close-by, or take it away; tell who is a second leg.
 
     Legs that thereby change from first to second, or back, are rated again.
     """
@@ -491,7 +490,7 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
 
 def rate_again(draft: Draft, client: ClientState, trades: list[DealVolume], terms: Terms) -> ClientState:
     """Reverse and rate again deals whose paid volume, leg or openings changed."""
-    for deal, opened_e8, closed_e8, _ in trades:
+    for deal, opened_e8, closed_e8 in trades:
         state = draft.get(key := keys.deal(client.client_id, deal.deal_key))
         assert isinstance(state, DealState), "a hedged deal has a state"
         cause = Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision, deal.symbol)

@@ -31,7 +31,7 @@ from commission.client.deals import (
 )
 from commission.client.kyc_gate import is_forfeited, is_lost
 from commission.client.placing import at_known_position
-from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted
+from commission.client.state import Cause, ClientState, DealState, EventState, Posted
 from commission.client.tallies import cohort_tallies, send, tally, withdraw
 from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
@@ -219,10 +219,7 @@ def _leave_hedge(
     """A deal whose plans no longer pay hedged volume counts in it no more."""
     if not state.hedge or booking.hedge == state.hedge:
         return client
-    before: Hedged = draft.get(state.hedge) or Hedged()
-    after = hedging.without_deal(before, booking.cause)
-    draft.put(state.hedge, after if after.deals else None)
-    return rate_again(draft, client, hedging.changed(before, after), terms)
+    return rate_again(draft, client, hedging.leave(draft, state.hedge, booking.cause), terms)
 
 
 # Against what stands

@@ -235,15 +235,8 @@ class Position(NamedTuple):
 
 
 @value
-class Hedged:
-    """The opening deals of one account and symbol in one period, and what of each is paid."""
-
-    deals: tuple[DealVolume, ...] = ()
-
-
-@value
 class Volumes:
-    """What an account traded since its last commission charge: server's symbol → 1e-8 lots."""
+    """What an account traded since its last commission charge: server's symbol → 1e-8 standard lots."""
 
     lots_e8: dict[str, int] = field(default_factory=dict)
     charged_e8: dict[str, int] = field(default_factory=dict)
@@ -252,7 +245,7 @@ class Volumes:
 
 @value
 class CloseBy:
-    """The legs of one time, volume and symbol, the lower deal first: two and two are a close-by."""
+    """The legs of one order, or of one time, volume and symbol, the lower deal first: two and two a pair."""
 
     legs: tuple[DealVolume, ...] = ()
 
@@ -282,13 +275,15 @@ class DealState:
     opened_e8: int = 0
     """What an in/out opened: its position may be forgotten when it is rated again."""
     charged: dict[str, int] = field(default_factory=dict)
-    """Of a later commission charge, the volumes it was shared by: server's symbol → 1e-8 lots."""
+    """Of a later commission charge, the volumes it was shared by: server's symbol → 1e-8 standard lots."""
     hedge: str = ""
     """State key of the hedged volume it counts in."""
     leg: str = ""
     """State key of the close-by it is a leg of."""
     volume: str = ""
     """The server's symbol under which it counts towards later charges."""
+    volume_e8: int = 0
+    """As how many 1e-8 standard lots."""
     times: int = 0
     """How often the deal has been posted: part of its accruals' ids."""
     waiting: int | None = None

@@ -158,7 +158,9 @@ def _needs_days(component: Component) -> bool:
     if isinstance(component, DealComponent) and component.caps is not None:
         return True
     tiers = component.tiers if isinstance(component, DealComponent | Cpa) else None
-    return tiers is not None and tiers.mode == "level"
+    if tiers is None or tiers.mode == "slab":
+        return False
+    return tiers.mode == "level" or tiers.by != "active_clients"
 
 
 def _needs_clients(component: Component) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from commission.money import EXACT, to_accrual
 from commission.partner.buckets import ComponentPeriods, PeriodTotals
-from commission.partner.tiers import tier_levels, tier_weights
+from commission.partner.tiers import graduated_days, tier_levels, tier_weights
 from commission.rating.values import ZERO, Factors
 from commission.sums import Sums, total
 from commission.terms.catalog import Terms
@@ -147,7 +147,11 @@ def _tiered(
             in_force = {day: levels[name, day, number] for day in days if (name, day, number) in levels}
             if in_force:
                 factors["level"] = str(max(in_force.values()))
-            at = {day: {in_force[day]: Decimal(1)} if day in in_force else weights for day in days}
+            graduated = graduated_days(version.tiers, bucket, number)
+            at = {
+                day: {in_force[day]: Decimal(1)} if day in in_force else graduated.get(day, weights)
+                for day in days
+            }
             parts.append((version, {day: _weighed(sums, at[day]) for day, sums in days.items()}))
         total_due = _capped(parts, settling.currency, name, terms, factors)
         yield name, None if total_due is None else Due(to_accrual(total_due), factors)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from commission.money import EXACT
 from commission.partner.buckets import ComponentPeriods, LevelState, PeriodTotals, VersionTotals
 from commission.rating.values import ZERO, Factors
-from commission.sums import NOTHING, Sums
+from commission.sums import NOTHING, Sums, total
 from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
 from commission.terms.rates import Band, Tiers
@@ -18,48 +18,83 @@ def tier_weights(tiers: Tiers | None, bucket: PeriodTotals, factors: Factors) ->
     """How much of the period counts at each band: all at the reached one, or graduated shares."""
     if tiers is None or tiers.mode == "level":
         return {0: Decimal(1)}
-    total = measure(tiers, [bucket])
-    factors["measure"] = total
+    reached_now = measure(tiers, [bucket])
+    factors["measure"] = reached_now
     if tiers.mode == "slab":
-        band = reached(tiers.bands, total)
+        band = reached(tiers.bands, reached_now)
         factors["band"] = str(band)
         return {band: Decimal(1)}
-    if total <= 0:
+    if reached_now <= 0:
         return {0: Decimal(1)}
     starts = [ZERO, *(band.start for band in tiers.bands)]
     ends = [*starts[1:], None]
     weights: dict[int, Decimal] = {}
     for band, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        inside = (total if end is None else min(total, end)) - start
+        inside = (reached_now if end is None else min(reached_now, end)) - start
         if inside > 0:
-            weights[band] = EXACT.divide(inside, total)
+            weights[band] = EXACT.divide(inside, reached_now)
             factors[f"band_{band}"] = inside
     return weights
 
 
-def reached(bands: Iterable[Band], total: Decimal) -> int:
+def graduated_days(tiers: Tiers | None, bucket: PeriodTotals, version: int) -> dict[str, dict[int, Decimal]]:
+    """By day of a version, how much of it counts at each band: versions and days fill the bands in turn.
+
+    Within a day all deals are divided alike. Active clients belong to no day: the period is divided alike.
+    """
+    if tiers is None or tiers.mode != "graduated" or tiers.by == "active_clients":
+        return {}
+    before = sum((_measured(tiers, one.sums) for n, one in bucket.versions.items() if n < version), ZERO)
+    own, found = bucket.versions[version], dict[str, dict[int, Decimal]]()
+    for day, sums in [("", own.sums - total(own.days.values())), *sorted(own.days.items())]:
+        after = before + _measured(tiers, sums)
+        found[day] = _shares(tiers.bands, before, after)
+        before = after
+    return found
+
+
+def _shares(bands: tuple[Band, ...], before: Decimal, after: Decimal) -> dict[int, Decimal]:
+    """Of what leads from one sum of the period to another, the share of each band."""
+    if before == after:
+        return {reached(bands, before): Decimal(1)}
+    starts = [band.start for band in bands]
+    shares: dict[int, Decimal] = {}
+    for band, (start, end) in enumerate(zip([None, *starts], [*starts, None], strict=True)):
+        low, high = (
+            (at if end is None else min(at, end)) if start is None or at > start else start
+            for at in (before, after)
+        )
+        if low != high:
+            shares[band] = EXACT.divide(high - low, after - before)
+    return shares
+
+
+def reached(bands: Iterable[Band], measured: Decimal) -> int:
     """The highest band whose start is reached; 0 is the component's own rates."""
-    return sum(1 for band in bands if total >= band.start)
+    return sum(1 for band in bands if measured >= band.start)
 
 
 def measure(tiers: Tiers, buckets: Iterable[PeriodTotals]) -> Decimal:
     """The tier's measure over some periods."""
-    window = list(buckets)
+    if tiers.by != "active_clients":
+        return sum((_measured(tiers, bucket.sums) for bucket in buckets), ZERO)
+    lots: dict[str, Decimal] = {}
+    for bucket in buckets:
+        for client_id, sums in bucket.clients.items():
+            lots[client_id] = lots.get(client_id, ZERO) + sums.lots
+    return Decimal(sum(1 for of_one in lots.values() if of_one >= max(tiers.active_min_lots, LEAST)))
+
+
+def _measured(tiers: Tiers, sums: Sums) -> Decimal:
     match tiers.by:
         case "lots":
-            return sum((b.sums.lots for b in window), ZERO)
+            return sums.lots
         case "notional":
-            return sum((b.sums.notional for b in window), ZERO)
+            return sums.notional
         case "count":
-            return Decimal(sum(b.sums.count for b in window))
-        case "amount":
-            return sum((b.sums.at(0) for b in window), ZERO)
-        case _:  # active clients
-            lots: dict[str, Decimal] = {}
-            for bucket in window:
-                for client_id, sums in bucket.clients.items():
-                    lots[client_id] = lots.get(client_id, ZERO) + sums.lots
-            return Decimal(sum(1 for total in lots.values() if total >= max(tiers.active_min_lots, LEAST)))
+            return Decimal(sums.count)
+        case _:  # the component's own amount
+            return sums.at(0)
 
 
 LEAST = Decimal("0.00000001")

@@ -25,7 +25,8 @@ class DealComponent:
     when: When = ALWAYS
     hedged: bool = False
     """Pay, for each account and symbol and period, only max(bought, sold) of the opened volume in place of
-    both; needs `entry: in`."""
+    both, in units of the contract; needs `entry: in`. An account that turned a position round (in/out) hedges
+    nothing: all it opened is paid."""
     override: Override = DIFFERENCE
     tiers: Tiers | None = None
     caps: Caps | None = None
@@ -95,8 +96,8 @@ class CommissionShare(DealComponent):
     What was charged on openings counts as well, unless the plan says `entry: out`, and so does what was
     charged on the legs of a close-by. A refund takes back its share, as it would have been paid.
     With `charges`, a later daily or monthly commission deal of the account is shared too, allocated
-    to symbols by the volume the account traded since the charge before it; a refund of it, by the
-    volume of the last charge.
+    to symbols by the standard lots the account traded since the charge before it; a refund of it, by
+    those of the last charge.
     """
 
     kind: Literal["commission_share"] = "commission_share"

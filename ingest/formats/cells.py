@@ -149,6 +149,11 @@ def to_position_id(text: str) -> str:
     return str(to_number(text, "Position")) if text.strip(" 0") else ""
 
 
+def to_order(text: str) -> str:
+    """Read an order number; `0` and an empty cell are no order, as of a deal that a dealer made."""
+    return str(to_number(text, "Order")) if text.strip(" 0") else ""
+
+
 @lru_cache(_REMEMBERED)
 def to_login(text: str) -> int:
     """Read a login, remembering it: accounts repeat where deals do not."""

@@ -317,6 +317,7 @@ class _Report:
             price=deal.price,
             volume_closed_e8=found.closed_e8 if isinstance(found, Untold) else None,
             position_id=position_id,
+            order=deal.order,
             balance=deal.balance,
             reason=_REASONS[stop[1].lower()] if stop and deal.side else "",
             comment=deal.comment,

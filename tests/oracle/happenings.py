@@ -254,13 +254,16 @@ class Account:
         return self.deal(rng, time, turned(side), "out", name, volume, position_id=position)
 
     def close_by(self, rng: Random, time: datetime, pair: tuple[str, str]) -> list[Deal]:
-        """Two positions close each other, as far as the smaller reaches, at one time."""
+        """Two positions close each other, as far as the smaller reaches; by an order perhaps not at once."""
         volume = min(self.open[position][2] for position in pair)
-        legs = []
+        legs, of_order = [], self.dice.of(f"order {self.next_id}")
+        order = str(self.next_id) if of_order.random() < 0.5 else ""
         for position in pair:
             name, side, _ = self.open[position]
             self.reduce(position, volume)
-            legs.append(self.deal(rng, time, turned(side), "out_by", name, volume, position_id=position))
+            fields = {"position_id": position, "close_by": order}
+            legs.append(self.deal(rng, time, turned(side), "out_by", name, volume, **fields))
+            time += timedelta(milliseconds=of_order.randint(0, 2) * 400 if order else 0)
         return legs
 
     def reduce(self, position: str, volume: int) -> None:
@@ -282,12 +285,12 @@ class Account:
         if held == side:
             self.open[position] = (name, side, there + volume)
             return self.deal(rng, time, side, "in", name, volume, position_id=position)
-        if volume <= there or "unsplit_inout" not in self.dice.features:
-            volume = min(volume, there)
+        if volume <= there:
             self.reduce(position, volume)
             return self.deal(rng, time, side, "out", name, volume, position_id=position)
         self.open[position] = (name, side, volume - there)
-        told = {"volume_closed_e8": there} if rng.random() < 0.5 else {}
+        is_told = rng.random() < 0.5 or "unsplit_inout" not in self.dice.features
+        told = {"volume_closed_e8": there} if is_told else {}
         return self.deal(rng, time, side, "inout", name, volume, position_id=position, **told)
 
     def noise(self, rng: Random, time: datetime) -> Deal:
