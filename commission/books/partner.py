@@ -11,6 +11,8 @@ from commission.ids import digest
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
 from commission.partner.buckets import ComponentPeriods, PeriodTotals, place_of, with_tally
+from commission.partner.claims import KEYS as CLAIM_KEYS
+from commission.partner.claims import settle_claim
 from commission.partner.folding import folded, is_old
 from commission.partner.settlement import Due, Version, due
 from commission.partner.statement_hash import statement_hash, total_of, with_row
@@ -64,7 +66,7 @@ class WaitingTallies:
     tallies: tuple[Tally, ...] = ()
 
 
-KEYS: dict[str, type] = {"i": PartnerState, "s": ComponentPeriods, "w": WaitingTallies}
+KEYS: dict[str, type] = {"i": PartnerState, "s": ComponentPeriods, "w": WaitingTallies, **CLAIM_KEYS}
 """The first letter of a state key tells its type."""
 WAITING = "w"
 
@@ -130,8 +132,11 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
     settling: ComponentPeriods = draft.get(key) or ComponentPeriods(currency=tally.currency)
     component = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
     period = terms.period_at(tally.occurred_at)
-    if component is None or period is None:
+    if component is None or (period is None and tally.claim is None):
         _wait(draft, tally)
+        return
+    if tally.claim is not None or period is None:
+        _settle_person(draft, tally, terms)
         return
     day = "|".join(terms.day_of(tally.occurred_at))
     place, starts_at = place_of(settling, period.period, period.starts_at)
@@ -154,6 +159,16 @@ def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
             buckets[name] = replace(bucket, posted=bucket.posted + found.delta, times=bucket.times + 1)
     settling = replace(settling, buckets=buckets)
     draft.put(key, folded(settling, versions, terms, settled) if has_old else settling)
+
+
+def _settle_person(draft: Draft, tally: Tally, terms: Terms) -> None:
+    """A CPA that is paid once for a person: post what the claim changes, count in tiers what is paid."""
+    rows, counted, milestones = settle_claim(draft, tally, terms)
+    draft.emit(*rows, *milestones)
+    for row in rows:
+        _book(draft, row, terms)
+    for one in counted:
+        _settle_tally(draft, one, terms)
 
 
 def _versions(settling: ComponentPeriods, tally: Tally, terms: Terms) -> dict[int, Version]:

@@ -70,7 +70,12 @@ def _touched(before: ClientState, after: ClientState, event: ClientEvent) -> tup
 
 
 def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms: Terms) -> ClientState:
-    """Deals that waited for it are folded in the order of their time."""
+    """Deals that waited for it are folded in the order of their time.
+
+    Told once more it says who the client is: what its CPAs were granted for becomes a claim of that person.
+    """
+    if client.registered_at is not None:
+        return replace(client, identity=event.identity)
     links = (IbLink(since=event.occurred_at, ib_id=event.ib_id), *client.links)
     client = replace(
         client,
