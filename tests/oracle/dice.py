@@ -77,6 +77,9 @@ CLIENT_FEATURES = (
     "chargeback_won",
     "told_again",
     "cpa_when",
+    "cpa_per",
+    "identities",
+    "identity_later",
 )
 PERIOD_FEATURES = (
     "period_caps",
