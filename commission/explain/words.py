@@ -85,7 +85,6 @@ WORDS: dict[str, Word] = {
     "before_caps": Word("Before the caps", "ib"),
     "capped": Word("Within the caps", "ib"),
     "earlier_versions": Word("Of it under earlier versions of the plan", "ib", "before caps"),
-    "told_for": Word("Told too late for", "text", "that period is folded; it counts in this one"),
     "result": Word("Result of the period", "ib", "the IB's share of it"),
     "carried": Word("Carried from earlier periods", "ib"),
     "registered": Word("Clients registered", "text"),

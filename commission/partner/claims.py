@@ -54,10 +54,6 @@ class PersonClaims:
     """Later ones, each under a key of its own."""
 
 
-KEYS: dict[str, type] = {"p": PersonClaims, "q": Claimed}
-"""The first letter of a state key tells its type."""
-
-
 class Outcome(NamedTuple):
     """What a claim changes: rows of the ledger, clients that count in tiers, what networks hear."""
 

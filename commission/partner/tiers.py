@@ -1,12 +1,12 @@
 """Tiers reached in a period, and what they measure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from commission.money import EXACT
-from commission.partner.buckets import ComponentPeriods, PeriodTotals, VersionTotals
+from commission.partner.buckets import ComponentPeriods, LevelState, PeriodTotals, VersionTotals
 from commission.rating.values import ZERO, Factors
 from commission.sums import NOTHING, Sums
 from commission.terms.calendar import PeriodDefined
@@ -69,14 +69,6 @@ LEAST = Decimal("0.00000001")
 # Levels
 
 
-class LevelState(NamedTuple):
-    """The level at the beginning of a period, and what decides about the next."""
-
-    level: int = 0
-    below: int = 0
-    at_end: int = 0
-
-
 Levels = dict[tuple[str, str, int], int]
 """Period, day and version of the plan → the level in force."""
 
@@ -85,38 +77,41 @@ def tier_levels(
     settling: ComponentPeriods,
     tiers_of: Mapping[int, Tiers | None],
     terms: Terms,
+    before: LevelState | None = None,
     until: datetime | None = None,
 ) -> tuple[Levels, LevelState]:
     """The level in force on each day that has a tally, and the state after the last period before `until`.
 
     Each period goes by the versions of the plan that counted in it, one without a tally by the version
-    before; of several in one period the newest leads on to the next.
+    before; of several in one period the newest leads on to the next. `before` is what the folded periods
+    left, if one counted.
     """
-    opening, found, state = settling.opening, dict[tuple[str, str, int], int](), LevelState()
+    found: Levels = {}
     if not any(tiers is not None and tiers.mode == "level" for tiers in tiers_of.values()):
-        return found, state
-    buckets, first = settling.buckets, next(iter(settling.buckets.values())).starts_at
-    if opening is not None:
-        buckets, first = {**opening.recent, **buckets}, opening.until
-        state = LevelState(opening.level, opening.below, opening.at_end)
-    last = max(bucket.starts_at for bucket in buckets.values())
-    versions: Iterable[int] = sorted(next(iter(buckets.values())).versions)
+        return found, before or LevelState()
+    opening = settling.opening
+    buckets = settling.buckets if opening is None else {**opening.recent, **settling.buckets}
+    first = next(iter(settling.buckets.values()), PeriodTotals()).starts_at
+    state, versions = before or LevelState(), [before.version if before is not None else 0]
+    if opening is not None and before is not None:
+        first = opening.until
+    last = max((bucket.starts_at for bucket in settling.buckets.values()), default=first)
     for number, period in enumerate(terms.periods):
         if period.starts_at < first or (
             period.starts_at > last if until is None else period.starts_at >= until
         ):
             continue
         bucket = buckets.get(period.period)
-        versions = sorted(bucket.versions) if bucket is not None else [max(versions)]
+        versions = sorted(bucket.versions) if bucket is not None else versions[-1:]
         after = state
         for version in versions:
             tiers = tiers_of[version]
             if tiers is not None and tiers.mode == "level":
-                before = terms.periods[max(0, number - tiers.lookback_periods) : number]
-                window = [buckets[p.period] for p in before if p.period in buckets]
+                past = terms.periods[max(0, number - tiers.lookback_periods) : number]
+                window = [buckets[p.period] for p in past if p.period in buckets]
                 after = _through_period(tiers, version, period, bucket, window, state, found)
         state = after
-    return found, state
+    return found, replace(state, version=versions[-1])
 
 
 def _through_period(
@@ -142,7 +137,7 @@ def _through_period(
     found |= {(period.period, day, version): reached_then for day, reached_then in days.items()}
     if tiers.promote == "next_period":
         at_end = reached(tiers.bands, measure(tiers, [*window, bucket]))
-    return LevelState(level, below, at_end)
+    return LevelState(level=level, below=below, at_end=at_end)
 
 
 def _promoted(tiers: Tiers, level: int, reached_band: int) -> int:

@@ -545,10 +545,6 @@ def test_what_was_earned_under_an_earlier_version_is_told() -> None:
     found = run(*ANNA, *deals, terms=terms)
     text = "Of it 20.00 USD was earned under earlier versions of the plan, by their rates."
     assert text in why(found, "true_up", *terms).sentences
-    (row,) = [row for row in found.transfers if row.code == "true_up"]
-    late = replace(row, factors={**row.factors, "told_for": "2025-01"})
-    text = "It belongs to 2025-01, which is too old to be settled again: it counts in 2026-09."
-    assert text in of_row(late, found.transfers, terms).sentences
 
 
 def test_a_rebate_that_was_cut_says_what_was_asked() -> None:
