@@ -54,7 +54,13 @@ def apply_event(draft: Draft, client: ClientState, event: ClientEvent, terms: Te
         return None
     after = _EFFECTS[type(event)](draft, client, event, terms)
     touched = _touched(client, after, event)
-    return weigh(draft, after, Cause(event.event_id, event.occurred_at), terms, only=touched)
+    anew = after.identity != client.identity and client.registered_at is not None and _is_ib(after, terms)
+    return weigh(draft, after, Cause(event.event_id, event.occurred_at), terms, anew=anew, only=touched)
+
+
+def _is_ib(client: ClientState, terms: Terms) -> bool:
+    """Whether the client is an IB, which may earn nothing on itself."""
+    return any(partner.identity == client.identity for partner in terms.partners.values())
 
 
 def _touched(before: ClientState, after: ClientState, event: ClientEvent) -> tuple[str, ...] | None:

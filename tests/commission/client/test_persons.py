@@ -314,6 +314,14 @@ def test_when_an_identity_is_told_changes_no_balance() -> None:
         assert found.dead_letters == []
 
 
+def test_a_client_that_turns_out_to_be_its_own_ib_earns_it_no_cpa() -> None:
+    """North's 300 go back; the master keeps its 100, as if it had been known, and loses them by a chargeback."""
+    terms = (*TERMS[:-2], replace(partner("ib-north USD silver ib-master"), identity="person-7"))
+    for records in (ANNA, (*anonymous(ANNA), identified(ANNA)), (identified(ANNA), *anonymous(ANNA))):
+        assert run(*records, terms=terms).owed == {MASTER: "100.00 USD"}
+        assert run(*records, chargeback("anna anna-1", day=9), terms=terms).owed == {}
+
+
 def test_an_identity_is_added_once() -> None:
     """One that says less is a repeat; another person is refused, with what may be done."""
     silent, other = identified(anonymous(ANNA)), replace(identified(ANNA), identity="person-8")
