@@ -315,7 +315,7 @@ def test_when_an_identity_is_told_changes_no_balance() -> None:
 
 
 def test_a_client_that_turns_out_to_be_its_own_ib_earns_it_no_cpa() -> None:
-    """North's 300 go back; the master keeps its 100, as if it had been known, and loses them by a chargeback."""
+    """North's 300 go back, its master keeps 100, as if it had been known; a chargeback takes these too."""
     terms = (*TERMS[:-2], replace(partner("ib-north USD silver ib-master"), identity="person-7"))
     for records in (ANNA, (*anonymous(ANNA), identified(ANNA)), (identified(ANNA), *anonymous(ANNA))):
         assert run(*records, terms=terms).owed == {MASTER: "100.00 USD"}
