@@ -74,6 +74,7 @@ WORDS: dict[str, Word] = {
     "ftd": Word("First-time deposit", "unknown", OF_LOWEST),
     "once_for": Word("Paid once for a", "text", "of all its clients with the IB, the first to qualify"),
     "claim": Word("Of the person's clients this CPA is", "text"),
+    "accrual": Word("Accrued by transfer", "text"),
     "paid_client": Word("The client whose CPA is paid", "text"),
     "paid_since": Word("It qualified at", "text"),
     "instead_of": Word("In place of the CPA of client", "text"),

@@ -222,7 +222,7 @@ def _post(one: Claimed, became: str, of_other: Factors, change: _Change) -> None
             currency=tally.currency,
             ib_id=tally.ib_id,
             occurred_at=max(tally.occurred_at, change.at),
-            caused_by=f"claim|{tally.plan_id}|{tally.component}|{tally.client_id}",
+            caused_by=tally.caused_by,
             client_id=tally.client_id,
             component="cpa",
             rule=tally.component,
@@ -231,6 +231,7 @@ def _post(one: Claimed, became: str, of_other: Factors, change: _Change) -> None
             matures_at=tally.occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None,
             factors={
                 "claim": became,
+                "accrual": one.claim.accrual,
                 "qualified_at": f"{tally.occurred_at:%Y-%m-%d %H:%M} UTC",
                 **of_other,
                 "trigger": change.trigger.caused_by,
