@@ -14,7 +14,8 @@ from commission.partner.buckets import ComponentPeriods, PeriodTotals
 from commission.partner.claims import Claimed, PersonClaims
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
-from commission.partner.true_ups import WaitingTallies, retry, settle
+from commission.partner.true_ups import retry, settle
+from commission.partner.waiting import WaitingTallies
 from commission.rating.values import ZERO
 from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import Terms
@@ -59,6 +60,7 @@ KEYS: dict[str, type] = {
     "s": ComponentPeriods,
     "f": PeriodTotals,
     "w": WaitingTallies,
+    "t": Tally,
     "p": PersonClaims,
     "q": Claimed,
 }

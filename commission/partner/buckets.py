@@ -42,6 +42,8 @@ class PeriodTotals:
     posted: Decimal = ZERO
     """True-ups posted so far."""
     times: int = 0
+    waits: int = 0
+    """The number of the tally that waits for a rate, if one does, to have the period settled again."""
 
     @property
     def sums(self) -> Sums:

@@ -12,30 +12,23 @@ from commission.partner.buckets import ComponentPeriods, PeriodTotals, with_tall
 from commission.partner.claims import settle_claim
 from commission.partner.folding import keep, unfolded
 from commission.partner.settlement import Due, Version, due
+from commission.partner.waiting import released, wait_for_period, wait_for_plan, wait_for_rate
 from commission.rating.values import Factors
-from commission.sums import NOTHING
 from commission.terms.catalog import Terms
 from commission.value import value
-
-
-@value
-class WaitingTallies:
-    """Tallies that came before their plan or period, or lack a rate: terms reach both books in their time."""
-
-    tallies: tuple[Tally, ...] = ()
-
-
-WAITING = "w"
 
 
 def settle(draft: Draft, tally: Tally, terms: Terms) -> list[Transfer]:
     """Add the tally to its period; the rows for what that changes in it and in the periods after it."""
     versions = _versions(tally, terms)
-    if tally.claim is not None and tally.plan_version in versions:
-        return _settle_person(draft, tally, terms)
     period = terms.period_at(tally.occurred_at)
-    if tally.plan_version not in versions or period is None:
-        _wait(draft, tally)
+    if tally.plan_version not in versions:
+        wait_for_plan(draft, tally)
+        return []
+    if tally.claim is not None:
+        return _settle_person(draft, tally, terms)
+    if period is None:
+        wait_for_period(draft, tally)
         return []
     key = f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
     hot: ComponentPeriods = draft.get(key) or ComponentPeriods(currency=tally.currency)
@@ -45,7 +38,8 @@ def settle(draft: Draft, tally: Tally, terms: Terms) -> list[Transfer]:
     buckets, rows = dict(periods.buckets), list[Transfer]()
     for name, wanted in due(periods, versions, terms, period.period).items():
         if wanted is None:
-            _wait(draft, tally.measuring(NOTHING))
+            own = buckets[period.period]
+            buckets[period.period] = replace(own, waits=wait_for_rate(draft, tally, own.waits))
             continue
         bucket = buckets[name]
         found = _Settled(
@@ -67,11 +61,7 @@ def _settle_person(draft: Draft, tally: Tally, terms: Terms) -> list[Transfer]:
 
 def retry(draft: Draft, terms: Terms) -> list[Transfer]:
     """New terms are known: settle what came before them."""
-    waiting: WaitingTallies | None = draft.get(WAITING)
-    if waiting is None:
-        return []
-    draft.put(WAITING, None)
-    return [row for tally in waiting.tallies for row in settle(draft, tally, terms)]
+    return [row for tally in released(draft, terms) for row in settle(draft, tally, terms)]
 
 
 def _versions(tally: Tally, terms: Terms) -> dict[int, Version]:
@@ -82,13 +72,6 @@ def _versions(tally: Tally, terms: Terms) -> dict[int, Version]:
         for component in plan.components
         if component.name == tally.component
     }
-
-
-def _wait(draft: Draft, tally: Tally) -> None:
-    """Settle the tally's component again when new terms arrive; an empty tally adds nothing then."""
-    waiting: WaitingTallies = draft.get(WAITING) or WaitingTallies()
-    if tally not in waiting.tallies:
-        draft.put(WAITING, WaitingTallies(tallies=(*waiting.tallies, tally)))
 
 
 @value

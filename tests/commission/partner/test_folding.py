@@ -3,21 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from decimal import localcontext
 from typing import Any
 from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commission.books import partner as partner_book
-from commission.draft import Draft
-from commission.money import EXACT
 from commission.outputs import Tally, Transfer
 from commission.partner import folding
-from commission.partner.buckets import KEPT, ComponentPeriods
-from commission.terms.calendar import PeriodDefined
-from commission.terms.catalog import Terms
+from commission.partner.buckets import KEPT
 from commission.terms.components import (
     CohortBonus,
     Component,
@@ -33,84 +27,8 @@ from commission.terms.market import RatePublished
 from commission.terms.plans import Clawback, PlanDefined
 from commission.terms.rates import Band, Caps, Tiers
 from streams.partition import _dump as dump  # type: ignore[attr-defined]  # the state's size as it is stored
-from tests.build import D, at, exchange, partner, per_lot, plan, rates
-
-KEY = "s:ib-north:own:it"
-
-
-def days(count: int, length: int = 1) -> tuple[PeriodDefined, ...]:
-    """Periods of some days each, from the first of September 2026 on, with names that do not sort in time."""
-    return tuple(
-        PeriodDefined(period=f"p{count - n}", starts_at=at(1 + n * length), ends_at=at(1 + (n + 1) * length))
-        for n in range(count)
-    )
-
-
-def tally(day: float, *amounts: str, lots: str = "1", **fields: Any) -> Tally:
-    """What ib-north's component adds for something of a day."""
-    values: dict[str, Any] = {
-        "ib_id": "ib-north",
-        "plan_id": "own",
-        "plan_version": 1,
-        "component": "it",
-        "client_id": "anna",
-        "caused_by": f"live|{day}",
-        "occurred_at": at(1) + timedelta(days=day),
-        "currency": "USD",
-        "amounts": tuple(D(amount) for amount in amounts),
-        "lots": D(lots),
-        "count": 1,
-    }
-    return Tally(**(values | fields))
-
-
-class Book:
-    """A partner book by itself."""
-
-    def __init__(self, calendar: Sequence[PeriodDefined], *plans: PlanDefined) -> None:
-        self.terms = Terms().learn([*calendar, *plans, partner("ib-north USD own")])
-        self.state: dict[str, Any] = {}
-
-    def hear(self, record: Tally | RatePublished) -> list[Transfer]:
-        """The rows that it brings."""
-        return self.tell(record) if isinstance(record, Tally) else self.learn(record)
-
-    def learn(self, *records: RatePublished) -> list[Transfer]:
-        """The rows that what waited for these brings."""
-        self.terms = self.terms.learn(records)
-        draft = Draft.over(self.state)
-        with localcontext(EXACT):
-            partner_book.retry_early(draft, self.terms)
-        self.state |= draft.writes
-        return [row for row in draft.outputs if isinstance(row, Transfer)]
-
-    def tell(self, *tallies: Tally) -> list[Transfer]:
-        """The rows that these bring."""
-        rows: list[Transfer] = []
-        for one in tallies:
-            draft = Draft.over(self.state)
-            with localcontext(EXACT):
-                partner_book.apply(draft, one, self.terms)
-            self.state |= draft.writes
-            rows += [row for row in draft.outputs if isinstance(row, Transfer)]
-        return rows
-
-    @property
-    def periods(self) -> ComponentPeriods:
-        """What is kept of the component."""
-        found = self.state[KEY]
-        assert isinstance(found, ComponentPeriods)
-        return found
-
-
-def owed(rows: Sequence[Transfer]) -> Any:
-    """What the rows bring the IB."""
-    return sum(row.amount if row.credit == "ib:ib-north:pending" else -row.amount for row in rows)
-
-
-def named(component: Component) -> Component:
-    """The component under the name its tallies have."""
-    return replace(component, name="it")
+from tests.build import D, at, exchange, per_lot, plan, rates
+from tests.commission.partner.book import Book, days, named, owed, tally
 
 
 def settled(rows: Sequence[Transfer]) -> dict[str, Any]:
@@ -199,6 +117,24 @@ def test_a_period_that_waits_for_a_rate_is_not_folded() -> None:
     assert owed(book.learn(exchange("EUR/USD 1", day=1), exchange("EUR/USD 1", day=801))) == D(-4)
     assert owed(book.tell(tally(801, "5"))) == D(-2)
     assert list(book.periods.buckets) == ["p100", "p99"]
+
+
+def test_a_folded_period_that_comes_to_wait_for_a_rate_is_open_again() -> None:
+    """Day 0 had 4. Version 2, by which clients who lost 5 euros are kept apart, tells of -2 there.
+
+    There is no rate of euros yet. With one, day 0 is worth 2, and is folded again.
+    """
+    second = replace(plan("own EUR", replace(NET, quarantine_below=D(5))), version=2)
+    book = Book(days(501), plan("own EUR", NET), second)
+    assert owed(book.tell(tally(0, "4"), tally(500, "3"))) == D(7)
+    assert list(book.periods.buckets) == ["p1"]
+    assert book.tell(tally(0, "-2", plan_version=2)) == []
+    assert list(book.periods.buckets) == ["p501", "p1"]
+    assert [key for key, page in book.state.items() if key.startswith("f:") and page is not None] == []
+    assert settled(book.learn(exchange("EUR/USD 1", day=1), exchange("EUR/USD 1", day=501))) == {
+        "p501": D(-2)
+    }
+    assert list(book.periods.buckets) == ["p1"]
 
 
 def full(day: int) -> Tally:
