@@ -95,17 +95,20 @@ def standing(facts: Facts, component: Cpa | Cpl, currency: str, clawback: Clawba
     if isinstance(component, Cpl):
         return _cpl_standing(client, component)
     facts = facts.as_asked(component)
-    granted = _first_qualified(facts, component, currency, clawback)
-    if granted.qualified_at is None:
-        return NOT_DUE
-    limit = granted.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
-    kept = [kept_of(deposit, limit, clawback) for deposit in facts.deposits]
-    if kept == [kept_of(deposit, granted.qualified_at, clawback) for deposit in facts.deposits]:
-        return granted
-    there = before_the_first_loss(facts.deposits, kept, granted.qualified_at, limit, clawback)
-    if _qualified(facts, there, component, currency).is_due:
-        return _lowered(granted, kept, component, currency, facts.terms)  # what is left still qualifies
-    return _qualified(facts, kept, component, currency) if component.requalify else NOT_DUE
+    granted, before = _first_qualified(facts, component, currency, clawback), BEGINNING
+    while granted.qualified_at is not None and granted.qualified_at > before:
+        limit = granted.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
+        kept = [kept_of(deposit, limit, clawback) for deposit in facts.deposits]
+        if kept == [kept_of(deposit, granted.qualified_at, clawback) for deposit in facts.deposits]:
+            return granted
+        there = before_the_first_loss(facts.deposits, kept, granted.qualified_at, limit, clawback)
+        if _qualified(facts, there, component, currency).is_due:
+            return _lowered(granted, kept, component, currency, facts.terms)  # what is left still qualifies
+        if not component.requalify:
+            return NOT_DUE
+        before = granted.qualified_at
+        granted = _qualified(facts, kept, component, currency)  # once more, with a window of its own
+    return granted
 
 
 def _lowered(

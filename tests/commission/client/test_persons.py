@@ -386,6 +386,16 @@ def test_a_proposal_leads_to_what_later_terms_pay(component: Cpa, due: str) -> N
     assert again.milestones == found.milestones
 
 
+def test_a_proposal_says_nothing_of_bands_that_stay() -> None:
+    """Two strangers at twice 300 from the second on, 1,200: under unchanged terms nothing is posted."""
+    tiers = Tiers(by="count", bands=(Band(start=D(2), factor=D(2)),))
+    terms = (*PERIODS, plan("silver USD", at_once("300", tiers=tiers)), partner("ib-north USD silver"))
+    records = (*anonymous(ANNA), *anonymous(ANN))
+    before, after = (run(*records, *more, terms=terms) for more in ((), (approved("anna"), approved("ann"))))
+    assert before.owed == {NORTH: "1200.00 USD"}
+    assert after.transfers == before.transfers
+
+
 def test_a_proposal_may_make_claims_of_what_each_client_was_paid_for() -> None:
     """600 for two clients under version 1; version 2 pays a person once: 300."""
     first = plan("silver USD", at_once("300", cpa_per="client"))
