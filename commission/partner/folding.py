@@ -6,7 +6,8 @@ is settled over all periods again where they go by each other, else over that pe
 
 from collections.abc import Collection, Iterable
 from dataclasses import field, replace
-from itertools import takewhile
+from datetime import datetime
+from itertools import islice, takewhile
 
 from commission.draft import Draft
 from commission.partner.buckets import KEPT, ComponentPeriods, LevelState, Opening, PeriodTotals
@@ -93,19 +94,19 @@ def _folded(
     periods: ComponentPeriods, versions: Versions, terms: Terms
 ) -> tuple[dict[str, PeriodTotals], ComponentPeriods]:
     """The periods that are too old, and the rest; one that waits for a rate stays, and those after it."""
-    if not _is_old(periods, next(iter(periods.buckets)), terms):
+    newest = max(bucket.starts_at for bucket in periods.buckets.values())
+    old = [*takewhile(lambda name: _is_old(name, newest, terms), periods.buckets)]
+    if old:
+        worths = due(periods, versions, terms)
+        old = [*takewhile(lambda name: worths[name] is not None, old)]
+    if not old:
         return {}, periods
-    settled = {name for name, worth in due(periods, versions, terms).items() if worth is not None}
-    names = tuple(takewhile(lambda name: name in settled and _is_old(periods, name, terms), periods.buckets))
-    if not names:
-        return {}, periods
-    past = replace(periods, buckets={name: periods.buckets[name] for name in names})
-    kept = {name: bucket for name, bucket in periods.buckets.items() if name not in names}
+    past = replace(periods, buckets={name: periods.buckets[name] for name in old})
+    kept = dict(islice(periods.buckets.items(), len(old), None))
     return past.buckets, replace(periods, buckets=kept, opening=_opening(periods, past, versions, terms))
 
 
-def _is_old(periods: ComponentPeriods, name: str, terms: Terms) -> bool:
-    newest = max(bucket.starts_at for bucket in periods.buckets.values())
+def _is_old(name: str, newest: datetime, terms: Terms) -> bool:
     known = terms.period(name)
     return known is not None and known.ends_at + KEPT <= newest
 

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from commission.accounts import pending
 from commission.money import CENT_CURRENCIES, EXACT
-from commission.terms.calendar import PeriodDefined, PeriodEnded, newest_end
+from commission.terms.calendar import PeriodDefined, newest_end
 from commission.terms.components import Component
 from commission.terms.conversion import Conversion
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
@@ -83,7 +83,7 @@ class Terms:
                     rates.setdefault((record.base, record.quote), []).append(record)
                 case PeriodDefined():
                     periods[record.period] = record
-                case PeriodEnded():
+                case _:
                     ended = newest_end(record, periods, ended)
         touched = [r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged)]
         partners |= all_changed(touched, published, changes)

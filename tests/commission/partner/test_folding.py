@@ -108,6 +108,21 @@ def test_a_level_that_looks_further_back_than_before_reads_what_is_folded() -> N
     assert settled(book.tell(tally(500, "5", "10", plan_version=2))) == {"p1": D(5)}
 
 
+def test_a_folded_week_of_three_versions_goes_by_its_days() -> None:
+    """From 2 lots on a level of twice the rate, from the next day: versions 1 and 2 bring one each.
+
+    So the 5 of day 2 count 10, told when the week is long folded; version 3 has no tiers, its 5 stay 5.
+    """
+    level = Tiers(by="lots", bands=(Band(start=D(2), factor=D(2)),), mode="level", promote="next_day")
+    tiered, plain = named(per_lot("*=5", tiers=level)), named(per_lot("*=5"))
+    versions = [replace(plan("own USD", c), version=n) for n, c in enumerate((tiered, tiered, plain), 1)]
+    book = Book(days(70, 7), *versions)
+    assert book.tell(tally(0, "5", "10"), tally(1, "5", "10", plan_version=2)) == []
+    assert book.tell(tally(3, "5", plan_version=3), tally(483, "5", "10", plan_version=2)) == []
+    assert list(book.periods.buckets) == ["p1"]
+    assert settled(book.tell(tally(2, "5", "10", plan_version=2))) == {"p70": D(5)}
+
+
 def test_a_period_that_waits_for_a_rate_is_not_folded() -> None:
     """Its cap is of euros, and no rate is known: it stays open, and is settled once there is one."""
     component = named(per_lot("*=5", caps=Caps(per_period=D(3))))
