@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 from commission.events import WIRE
+from commission.ids import digest
 from commission.sums import Sums
 from commission.value import value
 
 TransferCode = Literal["accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding"]
-"""`true_up`: what a tier, cap or period's result adds to the accruals, or takes back, of one IB;
+"""`true_up`: what a tier, cap or period's result, or another client of one person, adds to the accruals of
+one IB, or takes back;
 `forfeit`: held money that came too late for its gate."""
 MilestoneKind = Literal[
     "registration",
@@ -71,6 +73,22 @@ class Transfer:
 
 
 @value
+class Claim:
+    """A client's CPA as a claim of its person: of all clients with one identity an IB is paid for one."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = WIRE
+
+    person: str
+    """A digest of the identity."""
+    accrual: str
+    """Id of the transfer that accrued it."""
+    click: dict[str, str] = field(default_factory=dict)
+    """Of the client: the partner book announces what it pays."""
+    is_announced: bool = False
+    """The milestone is out: the identity became known after the CPA was granted."""
+
+
+@value
 class Tally:
     """What one deal, client or deposit adds to an IB's measures of a settled component.
 
@@ -106,6 +124,8 @@ class Tally:
     """Behind the gate no longer than this, as accruals of its plan; 0 is for ever."""
     is_gated: bool = False
     """It waits for the KYC of the client, as accruals of its plan do."""
+    claim: Claim | None = None
+    """Of a CPA that is paid once for a person."""
 
     @property
     def sums(self) -> Sums:
@@ -166,6 +186,11 @@ class Milestone:
     click: dict[str, str] = field(default_factory=dict)
     takes_back: str = ""
     """Of a clawback, the milestone that it takes back: a tracker knows the conversion by that id."""
+
+
+def milestone_id_of(kind: MilestoneKind, client_id: str, of: str) -> str:
+    """The id of a client's milestone; `of` is what it is about, once."""
+    return digest("milestone", kind, client_id, of)
 
 
 @value

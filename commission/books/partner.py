@@ -11,6 +11,7 @@ from commission.ids import digest
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
 from commission.partner.buckets import ComponentPeriods, PeriodTotals
+from commission.partner.claims import Claimed, PersonClaims
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
 from commission.partner.true_ups import retry, settle
@@ -60,6 +61,8 @@ KEYS: dict[str, type] = {
     "f": PeriodTotals,
     "w": WaitingTallies,
     "t": Tally,
+    "p": PersonClaims,
+    "q": Claimed,
 }
 """The first letter of a state key tells its type."""
 

@@ -53,7 +53,13 @@ def apply_event(draft: Draft, client: ClientState, event: ClientEvent, terms: Te
         return None
     after = _EFFECTS[type(event)](draft, client, event, terms)
     touched = _touched(client, after, event)
-    return weigh(draft, after, Cause(event.event_id, event.occurred_at), terms, only=touched)
+    anew = after.identity != client.identity and client.registered_at is not None and _is_ib(after, terms)
+    return weigh(draft, after, Cause(event.event_id, event.occurred_at), terms, anew=anew, only=touched)
+
+
+def _is_ib(client: ClientState, terms: Terms) -> bool:
+    """Whether the client is an IB, which may earn nothing on itself."""
+    return any(partner.identity == client.identity for partner in terms.partners.values())
 
 
 def _touched(before: ClientState, after: ClientState, event: ClientEvent) -> tuple[str, ...] | None:
@@ -69,7 +75,12 @@ def _touched(before: ClientState, after: ClientState, event: ClientEvent) -> tup
 
 
 def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms: Terms) -> ClientState:
-    """Deals that waited for it are folded in the order of their time."""
+    """Deals that waited for it are folded in the order of their time.
+
+    Told once more it says who the client is: what its CPAs were granted for becomes a claim of that person.
+    """
+    if client.registered_at is not None:
+        return replace(client, identity=event.identity)
     links = (IbLink(since=event.occurred_at, ib_id=event.ib_id), *client.links)
     client = replace(
         client,

@@ -9,6 +9,7 @@ from commission.draft import Draft
 from commission.ids import digest
 from commission.outputs import Tally, Transfer
 from commission.partner.buckets import ComponentPeriods, PeriodTotals, with_tally
+from commission.partner.claims import settle_claim
 from commission.partner.folding import keep, unfolded
 from commission.partner.settlement import Due, Version, due
 from commission.partner.waiting import released, wait_for_period, wait_for_plan, wait_for_rate
@@ -24,6 +25,8 @@ def settle(draft: Draft, tally: Tally, terms: Terms) -> list[Transfer]:
     if tally.plan_version not in versions:
         wait_for_plan(draft, tally)
         return []
+    if tally.claim is not None:
+        return _settle_person(draft, tally, terms)
     if period is None:
         wait_for_period(draft, tally)
         return []
@@ -47,6 +50,13 @@ def settle(draft: Draft, tally: Tally, terms: Terms) -> list[Transfer]:
             buckets[name] = replace(bucket, posted=bucket.posted + found.delta, times=bucket.times + 1)
     keep(draft, key, known, replace(periods, buckets=buckets), versions, terms)
     return rows
+
+
+def _settle_person(draft: Draft, tally: Tally, terms: Terms) -> list[Transfer]:
+    """A CPA that is paid once for a person: what the claim changes, and in tiers what is paid of it."""
+    rows, counted, milestones = settle_claim(draft, tally, terms)
+    draft.emit(*milestones)
+    return [*rows, *(row for one in counted for row in settle(draft, one, terms))]
 
 
 def retry(draft: Draft, terms: Terms) -> list[Transfer]:

@@ -180,8 +180,9 @@ class CpaAmount:
 
 @value
 class Cpa:
-    """One amount per client, once every condition holds inside the window.
+    """One amount per person, once every condition holds inside the window.
 
+    Of all clients of one `identity` an IB is paid for the first to qualify, unless `cpa_per` is `client`.
     Deposits within `ftd_window_hours` of the first must reach the least `min_deposit` of the amounts
     (in the plan's currency), KYC must be approved, and trades closed of `min_lots` standard lots,
     `min_trades` deals, `min_spread` spread collected (plan currency) and a turnover of
@@ -221,6 +222,9 @@ class Cpa:
     """Whose deals count, as rates match them: `EURUSD`, `XAU*`, `class:forex`; none named is all."""
     tiers: Tiers | None = None
     """By `count`: the ordinal of the client among those qualified in the period."""
+    cpa_per: Literal["identity", "client"] = "identity"
+    """Once for a person, of all its clients the first to qualify; or for each client. A client without
+    identity is a person of its own."""
 
 
 @value

@@ -274,6 +274,7 @@ KEYS = {
     "clawback_days": "60",
     "min_deposit": "500",
     "net_deposits": "true",
+    "cpa_per": "client",
     "Cpa.symbols": '[EURUSD, "XAU*", "class:forex"]',
     "min_ftd_rate": "0.1",
     "share": "0.6",

@@ -320,7 +320,34 @@ def cpa_amounts(
             deposited = ftd(facts, client, lowest, link.plan.currency, known)
             amount = amount_of(component.amounts, client, deposited)
             owns.append((link, own_amount(facts, link, amount, time)))
-    return by_difference(facts, client, time, "cpa", owns)
+    return [replace(entry, cause=name) for entry in by_difference(facts, client, time, "cpa", owns)]
+
+
+def once_for_a_person(facts: Facts, entries: list[Earned]) -> list[Earned]:
+    """Of the CPAs of one name that an IB gets for clients of one identity, only the first that qualified.
+
+    As far as they stand in the end, and are past their KYC gate; by the plan each is paid by.
+    """
+    groups: dict[tuple[str, str, str], list[Earned]] = {}
+    for entry in entries:
+        identity = facts.clients[entry.client].identity if entry.kind == "cpa" else ""
+        asked = any(c.name == entry.cause and c.cpa_per == "identity" for c in cpas_of(entry.plan))
+        is_free = facts.is_released(entry.plan, entry.client, entry.time)
+        if identity and asked and is_free and entry.paid and entry.amount:
+            groups.setdefault((entry.who, entry.cause, identity), []).append(entry)
+    dropped: list[Earned] = []
+    for claims in groups.values():
+        first = claims[0]
+        for claim in claims:
+            if (claim.time, claim.client) < (first.time, first.client):
+                first = claim
+        dropped += [claim for claim in claims if claim is not first]
+    return [entry for entry in entries if not any(entry is other for other in dropped)]
+
+
+def cpas_of(plan: PlanDefined) -> list[Cpa]:
+    """The CPAs of a plan."""
+    return [component for component in plan.components if isinstance(component, Cpa)]
 
 
 def scope_of(link: Link, event: Loss) -> str:

@@ -79,6 +79,9 @@ CLIENT_FEATURES = (
     "won_in_any_way",
     "told_again",
     "cpa_when",
+    "cpa_per",
+    "identities",
+    "identity_later",
 )
 PERIOD_FEATURES = (
     "period_caps",

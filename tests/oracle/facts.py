@@ -150,7 +150,8 @@ class Facts:
                 case AccountLinked():
                     self.links.append(record)
                 case ClientRegistered():
-                    self.clients[record.client_id] = record
+                    if record.identity or record.client_id not in self.clients:
+                        self.clients[record.client_id] = record
                 case _ if hasattr(record, "event_id"):
                     events[record.event_id] = record
         self.events = sorted(without_repeats(events.values()), key=lambda event: event.occurred_at)

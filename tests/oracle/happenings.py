@@ -48,6 +48,9 @@ def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: li
             if rng.random() < 0.9 or "unreferred" not in dice.features
             else None
         )
+        identity = random_identity(dice, n)
+        if identity and dice.of(f"same ib {n}").random() < 0.7:
+            ib_id = ibs[-1]
         found.append(
             ClientRegistered(
                 event_id=f"registered {client}",
@@ -56,7 +59,7 @@ def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: li
                 ib_id=ib_id,
                 country=pick(rng, (*COUNTRIES, "")),
                 click={"channel": pick(rng, CHANNELS)} if rng.random() < 0.7 else {},
-                identity=f"person-{rng.randrange(len(ibs))}" if itself else "",
+                identity=f"person-{rng.randrange(len(ibs))}" if itself else identity,
             )
         )
         if dice.on("reassign", 0.4) and rng.random() < 0.4:
@@ -77,6 +80,27 @@ def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: li
     if dice.on("relink", 0.2):
         found.append(linked(1, clients[-1], at(33, 11)))
     return found + random_deals(dice, accounts)
+
+
+def random_identity(dice: Dice, n: int) -> str:
+    """Who the client is, often the same person as another; no IB's own."""
+    rng = dice.of(f"identity {n}")
+    return (
+        pick(rng, ("shared-1", "shared-1", "shared-1", "shared-2", "")) if dice.on("identities", 0.5) else ""
+    )
+
+
+def random_told_later(dice: Dice, events: list[Any]) -> list[tuple[datetime, Any]]:
+    """Registrations lose an identity that no IB has; another record of each tells it later."""
+    found = []
+    for place, event in enumerate(events):
+        if isinstance(event, ClientRegistered) and event.identity.startswith("shared"):
+            rng = dice.of(f"told later {event.client_id}")
+            if dice.on("identity_later", 0.5) and rng.random() < 0.6:
+                events[place] = replace(event, identity="")
+                told = replace(event, event_id=f"identified {event.client_id}")
+                found.append((at(rng.randint(2, 120)), told))
+    return found
 
 
 def linked(login: int, client: str, time: datetime) -> AccountLinked:

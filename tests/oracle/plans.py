@@ -41,6 +41,9 @@ from tests.oracle.dice import (
     pick,
 )
 
+PER = ("identity", "client")
+"""Whom a CPA is paid once for."""
+
 
 def random_plans(dice: Dice, currencies: list[str], clients: list[str]) -> list[PlanDefined]:
     """One to four plans; a kind has the same override mode in all of them."""
@@ -412,6 +415,7 @@ def random_client_components(dice: Dice, n: int) -> tuple[Any, ...]:
                 amounts=random_amounts(rng, floored="cpa_country_floor" in dice.features),
                 **conditions[stage],
                 **random_cpa_when(dice, stage),
+                cpa_per=pick(dice.of(f"cpa per {n}"), PER) if dice.on("cpa_per", 0.3) else "identity",
             )
             for stage in range(stages)
         ]
@@ -500,4 +504,6 @@ def random_cpa_conditions(dice: Dice, stage: int) -> dict[str, Any]:
     ]
     for option in rng.sample(options, rng.randint(0, 2)):
         found |= option
+    if dice.on("identities", 0.5):
+        return {name: asked for name, asked in found.items() if not name.startswith(("min", "countries"))}
     return found

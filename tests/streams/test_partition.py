@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commission.events import ClientFlagged, RoutedDeal, WithdrawalPaid
-from commission.outputs import Tally
+from commission.outputs import Claim, Tally
+from commission.partner.claims import KEPT_CLAIMS
 from commission.terms.components import CommissionShare, Pips
 from commission.terms.rates import Band, Tiers, When
 from schemas import topics
@@ -297,7 +298,26 @@ def partner_log() -> list[bytes]:
     september, october, november = (lines(ended(month.period)) for month in months)
     late_terms = lines(OLD_HANDS)
     far = lines(period("2028-01"), *(tally_of(day) for day in (3, 490, 4)))  # folds September, and opens it
-    return [lines(*months, *IBS), *log[:2], september, *log[2:], late_terms, far, october, october, november]
+    person = lines(PLANS[0], *(claim_of(number) for number in range(KEPT_CLAIMS + 1)))
+    later = (late_terms, far, person, october, october, november)
+    return [lines(*months, *IBS), *log[:2], september, *log[2:], *later]
+
+
+def claim_of(number: int) -> Tally:
+    """A client's CPA of 400; all are clients of one person."""
+    return Tally(
+        ib_id="ib-old",
+        plan_id="gold",
+        plan_version=1,
+        component="cpa",
+        client_id=f"c{number}",
+        caused_by=f"cpa|c{number}|cpa",
+        occurred_at=at(3),
+        currency="USD",
+        amounts=(D(400),),
+        count=1,
+        claim=Claim(person="p", accrual=f"a{number}", click={"sub": "7"}),
+    )
 
 
 def tally_of(day: int) -> Tally:
