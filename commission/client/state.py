@@ -110,6 +110,8 @@ class ClawedBack(NamedTuple):
     since: datetime | None = None
     """When the disputed deposit cleared; None without one."""
     share: Decimal = Decimal(1)
+    is_idle: bool = False
+    """No plan let it reach anything when it came; one that is approved later may."""
 
 
 @value

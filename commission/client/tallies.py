@@ -96,7 +96,7 @@ def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
             continue
         if one.is_gated and not client.is_released(one.occurred_at):
             kept.append(one)
-        else:
+        elif not one.sums.is_zero:
             draft.emit(one)
     if kept:
         _hold(draft, client, kept)
@@ -141,8 +141,12 @@ def give_back_tallies(
 ) -> tuple[Tally, ...]:
     """Add to the books what is due of a deal beyond what stands of it; return what stands then."""
     wanted = tuple(due)
-    differences = _merged((*wanted, *(negated(entry, cause) for entry in stands)))
-    back = [replace(one, caused_by=cause.key, booked_at=cause.occurred_at) for one in differences]
+    differences = _added((*wanted, *(negated(entry, cause) for entry in stands)))
+    back = [
+        replace(one, caused_by=cause.key, booked_at=cause.occurred_at)
+        for one in differences
+        if not one.sums.is_zero
+    ]
     send_back(draft, client, back)
     return wanted
 
@@ -176,7 +180,7 @@ def _place(one: Tally) -> tuple[object, ...]:
 
 
 def _hold(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
-    kept = _merged([*_waiting(draft, client), *tallies])
+    kept = _added([*_waiting(draft, client), *tallies])
     draft.put(keys.held_tallies(client.client_id), HeldTallies(tallies=kept))
 
 
@@ -185,14 +189,14 @@ def negated(one: Tally, cause: Cause) -> Tally:
     return replace(one.measuring(-one.sums), caused_by=cause.key, booked_at=cause.occurred_at)
 
 
-def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
-    """Tallies of one deal's making and unmaking cancel out while they wait."""
+def _added(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
+    """Tallies of one deal's making and unmaking are one while they wait; at 0 they say where more goes."""
     by_place: dict[tuple[object, ...], Tally] = {}
     for one in tallies:
         place = _place(one)
         known = by_place.get(place)
         by_place[place] = one if known is None else known.measuring(known.sums + one.sums)
-    return tuple(one for one in by_place.values() if not one.sums.is_zero)
+    return tuple(by_place.values())
 
 
 def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tally, ...]:
