@@ -278,7 +278,7 @@ def rate_deal(
         return count_trade(draft, client, part_of(client, booking, symbol, seen, terms), terms)
     looks_back = terms.looks_back and booking.closed_e8
     if looks_back:
-        looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
+        looks_back = look_back(draft, client, booking, terms, is_asked=chain.asks_openings(deal))
     part = part_of(client, booking, symbol, position if looks_back else None, terms)
     if chain.looks_aside:
         if chain.charges and not booking.volume:

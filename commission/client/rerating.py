@@ -143,7 +143,7 @@ def _brings(
         return client, Reason("unknown_symbol", text, waits=True)
     looks_back = terms.looks_back and booking.closed_e8
     if looks_back:
-        looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
+        looks_back = look_back(draft, client, booking, terms, is_asked=chain.asks_openings(deal))
     position = position_at(draft, state.position)
     part = part_of(client, booking, symbol, position if looks_back else None, terms)
     if chain.looks_aside:

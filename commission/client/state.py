@@ -215,6 +215,8 @@ class Fill(NamedTuple):
     """False for a closing deal: what it finds nothing to close for opens nothing."""
     counted_at: datetime | None = None
     """Of added-up openings: the time of whose lots the volume is; else it is that of the deal."""
+    charged: Decimal | None = None
+    """What an opening charged: a refund on its closing is of that."""
 
     @property
     def lots_at(self) -> datetime:

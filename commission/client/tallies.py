@@ -49,6 +49,7 @@ def tally(
             worth.amounts,
             lots=worth.lots,
             notional=worth.notional,
+            count=worth.deals,
         )
         for worth in worths
     )
@@ -66,6 +67,7 @@ def tally_of(
     *,
     lots: Decimal = ZERO,
     notional: Decimal = ZERO,
+    count: int = 1,
     deposited: int = 0,
 ) -> Tally:
     """One of something, worth the amounts to the IB, behind the gate of its plan."""
@@ -81,7 +83,7 @@ def tally_of(
         amounts=amounts,
         lots=lots,
         notional=notional,
-        count=1,
+        count=count,
         deposited=deposited,
         is_gated=plan.kyc_gate,
         forfeit_days=plan.kyc_forfeit_days,
