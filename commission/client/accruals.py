@@ -122,7 +122,7 @@ def take(
     """Reverse so much of an accrual, from where the money is by now."""
     waits = is_held(entry, client)
     debit, credit = _sides(client, entry, amount, is_held=waits)
-    suffix = "r" if amount == entry.amount - entry.taken else "p" + digest(cause.key)[:8]
+    suffix = "r" if amount == entry.amount - entry.taken else f"p{digest(cause.key)}"
     draft.emit(
         Transfer(
             transfer_id=f"{entry.transfer_id}{suffix}",
@@ -159,7 +159,7 @@ def give_back(
     if waits and entry.earned_at is not None and client.is_released(entry.earned_at):
         waits = False
     debit, credit = _sides(client, entry, amount, is_held=waits)
-    transfer_id = f"{entry.transfer_id}w{digest(cause.key)[:8]}"
+    transfer_id = f"{entry.transfer_id}w{digest(cause.key)}"
     draft.emit(
         Transfer(
             transfer_id=transfer_id,
