@@ -6,29 +6,17 @@ from typing import NamedTuple
 
 from commission.client.accruals import post
 from commission.client.clawback import before_clawback, claw_back_new, left_of, shared_out
-from commission.client.deals import SETTLED_BY_PERIOD
 from commission.client.kyc_gate import is_forfeited, is_held, is_lost
+from commission.client.outcome import RatingOutcome
 from commission.client.state import Cause, ClientState, DealState, Posted
 from commission.client.tallies import tally
 from commission.draft import Draft
 from commission.outputs import Tally
-from commission.rating.values import ZERO, Earned, Part, Reason, TallyAmounts
+from commission.rating.values import ZERO, Earned
 from commission.sums import Sums, total
 from commission.terms.catalog import Terms
 
 Kind = tuple[object, ...]
-
-
-class RatingOutcome(NamedTuple):
-    """What a deal brings by the terms known now."""
-
-    earned: tuple[Earned, ...] = ()
-    worths: tuple[TallyAmounts, ...] = ()
-    cohorts: tuple[Tally, ...] = ()
-    path: tuple[str, ...] = ()
-    reason: Reason = SETTLED_BY_PERIOD
-    """Why it pays nothing, where it does not."""
-    part: Part | None = None
 
 
 class Difference(NamedTuple):

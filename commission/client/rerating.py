@@ -12,28 +12,16 @@ from commission.client import cpa_grants, hedging, keys
 from commission.client.accruals import post, reverse
 from commission.client.charges import rate_charge
 from commission.client.clawback import before_clawback, claw_back_new
-from commission.client.cpa_trades import count_trade, forget_trade
-from commission.client.deals import (
-    Booking,
-    forfeited,
-    look_aside,
-    look_back,
-    part_of,
-    position_at,
-    rate_again,
-    reject,
-    resumed,
-    upline_for,
-    why_no_trade,
-)
-from commission.client.difference import RatingOutcome, compare, together
+from commission.client.cpa_trades import count_trade
+from commission.client.deals import Booking, brings, position_at, rate_again, resumed
+from commission.client.difference import compare, together
+from commission.client.outcome import RatingOutcome, forfeited, reject, upline_for, why_no_trade
 from commission.client.placing import at_known_position
 from commission.client.state import Cause, ClientState, DealState, EventState, Hedged
-from commission.client.tallies import cohort_tallies, send, withdraw
+from commission.client.tallies import send, withdraw
 from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
-from commission.outputs import Tally, Transfer
-from commission.rating.rate import rate
+from commission.outputs import Transfer
 from commission.rating.values import Reason
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
@@ -99,15 +87,17 @@ def _rerate_deal(
     closed_e8 = _closed_e8(state, deal)
     booking = resumed(state, key, deal, deal.volume_e8 - closed_e8, closed_e8)
     booking.hedge = ""
-    client, found = _brings(draft, client, booking, state, terms)
-    if isinstance(found, Reason):
-        return client, found
+    if why_no_trade(deal) is not None:
+        found = _no_trade_brings(client, deal, state, terms)
+    else:
+        client, found = brings(draft, client, booking, position_at(draft, state.position), terms)
+        client = _leave_hedge(draft, client, booking, state, terms)
+    if found.reason.waits:
+        return client, found.reason
     state = replace(state, leg=booking.leg, hedge=booking.hedge)
     client = _correct(draft, client, booking, state, found, terms)
     if found.part is not None and closed_e8:
-        return count_trade(draft, client, found.part, terms), None
-    if found.reason.code == "no_ib":
-        return forget_trade(draft, client, deal, terms), None
+        client = count_trade(draft, client, found.part, terms)
     return client, None
 
 
@@ -124,49 +114,14 @@ def _closed_e8(state: DealState, deal: Deal) -> int:
 # What the deal brings now
 
 
-def _brings(
-    draft: Draft, client: ClientState, booking: Booking, state: DealState, terms: Terms
-) -> tuple[ClientState, RatingOutcome | Reason]:
-    """What the deal would bring if it came now; a reason if that cannot be told."""
-    deal = booking.deal
+def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: Terms) -> RatingOutcome:
+    """A later commission charge, shared by the volumes that it was for when it came; nothing of any other."""
     refusal = why_no_trade(deal)
-    if refusal is not None:
-        is_charge = deal.kind == "commission" and not deal.is_service
-        return client, _charge_brings(client, deal, state, refusal, terms) if is_charge else RatingOutcome()
+    if refusal is None or deal.kind != "commission" or deal.is_service:
+        return RatingOutcome()
     chain = upline_for(client, deal, terms)
     if isinstance(chain, Reason):
-        client = _leave_hedge(draft, client, booking, state, terms)
-        return client, chain if chain.waits else RatingOutcome(reason=chain)
-    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
-    if symbol is None:
-        text = f"{deal.server} has no symbol {deal.symbol} in the terms any more"
-        return client, Reason("unknown_symbol", text, waits=True)
-    looks_back = terms.looks_back and booking.closed_e8
-    if looks_back:
-        looks_back = look_back(draft, client, booking, terms, is_asked=chain.asks_openings(deal))
-    position = position_at(draft, state.position)
-    part = part_of(client, booking, symbol, position if looks_back else None, terms)
-    if chain.looks_aside:
-        client, part = look_aside(draft, client, booking, part, chain, terms)
-    client = _leave_hedge(draft, client, booking, state, terms)
-    outcome = rate(part, chain, terms)
-    cohorts: tuple[Tally, ...] = ()
-    if chain.has_cohorts and booking.closed_e8:
-        cohorts = cohort_tallies(client, part, chain)
-    if isinstance(outcome, Reason):
-        if outcome.waits:
-            return client, outcome
-        return client, RatingOutcome(cohorts=cohorts, path=chain.path, reason=outcome, part=part)
-    return client, RatingOutcome(outcome.earned, outcome.worths, cohorts, chain.path, part=part)
-
-
-def _charge_brings(
-    client: ClientState, deal: Deal, state: DealState, refusal: Reason, terms: Terms
-) -> RatingOutcome | Reason:
-    """A later commission charge, shared by the volumes that it was for when it came."""
-    chain = upline_for(client, deal, terms)
-    if isinstance(chain, Reason):
-        return chain if chain.waits else RatingOutcome(reason=refusal)
+        return RatingOutcome(reason=chain if chain.waits else refusal)
     if not chain.charges:
         return RatingOutcome(reason=refusal)
     if not state.charged:
@@ -174,7 +129,7 @@ def _charge_brings(
             f"the charge {deal.deal_key} was shared with nobody, so the volumes it was for were not kept; "
             "correct it by hand"
         )
-        return Reason("charge_unknown", text, waits=True)
+        return RatingOutcome(reason=Reason("charge_unknown", text, waits=True))
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
     earned = rate_charge(deal, trait, state.charged, chain, terms)
     return RatingOutcome(earned, path=chain.path, reason=refusal)

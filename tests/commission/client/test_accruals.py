@@ -302,7 +302,7 @@ def test_the_id_of_a_reversal_is_that_of_its_original() -> None:
     first, whole = run(*ANNA, OUT, gone(OUT), terms=terms).transfers
     assert whole.transfer_id == f"{first.transfer_id}r"
     _, part = run(*ANNA, DEPOSIT, OUT, half(1, day=5), terms=terms).transfers
-    assert re.fullmatch(f"{first.transfer_id}p[0-9a-f]{{8}}", part.transfer_id)
+    assert re.fullmatch(f"{first.transfer_id}p[0-9a-f]{{32}}", part.transfer_id)
     assert part.factors == {"share": "0.5"}
     assert whole.factors == {}
 
