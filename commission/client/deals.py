@@ -314,14 +314,10 @@ def brings(
     if chain.looks_aside:
         client, part = look_aside(draft, client, booking, part, chain, terms)
     rated = rate(part, chain, terms)
-    found = RatingOutcome(path=chain.path, part=part, has_charges=bool(chain.charges))
-    if isinstance(rated, Reason):
-        found = found._replace(reason=rated)
-    else:
-        found = found._replace(earned=rated.earned, worths=rated.worths)
-    if chain.has_cohorts and booking.closed_e8 and not found.reason.waits:
-        found = found._replace(cohorts=cohort_tallies(client, part, chain))
-    return client, found
+    earned, worths, reason = ((), (), rated) if isinstance(rated, Reason) else (*rated, SETTLED_BY_PERIOD)
+    is_in_cohorts = chain.has_cohorts and booking.closed_e8 and not reason.waits
+    cohorts = cohort_tallies(client, part, chain) if is_in_cohorts else ()
+    return client, RatingOutcome(earned, worths, cohorts, chain.path, reason, part, bool(chain.charges))
 
 
 def _part(

@@ -32,9 +32,10 @@ def fill_of(deal: Deal, deal_key: str) -> Fill:
     """The deal, known by its business key, as a part of its position."""
     signed = deal.volume_e8 if deal.side == "buy" else -deal.volume_e8
     opens = deal.entry in ("in", "inout")
-    charged = -(deal.commission + deal.fee)
-    fill = Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal), opens)
-    return fill._replace(charged=charged) if opens and charged > 0 else fill
+    charged = None
+    if opens and (paid := deal.commission + deal.fee) < 0:
+        charged = -paid
+    return Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal), opens, charged=charged)
 
 
 def with_fill(position: Position, fill: Fill, rescales: Rescales = ()) -> Position:

@@ -24,6 +24,8 @@ def rate(part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
     What the terms lack (a rate of exchange, a spread) keeps the whole deal waiting: a deal is never
     paid in part because something could not be worked out.
     """
+    if not upline.ties_refunds and upline.is_simple:
+        return _share(upline.sharings[0], part, upline, terms)
     if upline.ties_refunds and (refunded := _refunded(part)):
         return _rate_refund(part, refunded, upline, terms)
     return _rate_deal(part, upline, terms)
