@@ -125,6 +125,17 @@ def test_equal_amounts_are_taken_by_the_version_that_holds() -> None:
         assert said(*START, *(r for part in order for r in part)).owed == {NORTH: "10.00 USD"}
 
 
+def test_what_came_back_is_taken_like_the_rest() -> None:
+    """5 of 10 were taken and won again; rated again by the same plan nothing is said; then a fifth goes."""
+    before = said(*START, HALF, won("w", day=9))
+    after = said(*START, HALF, won("w", day=9), replace(TEN, version=2), again(LOT))
+    assert len(before.transfers) == len(after.transfers)
+    found = said(
+        *START, HALF, won("w", day=9), replace(TEN, version=2), again(LOT), taken("E", day=10, amount="200")
+    )
+    assert found.owed == {NORTH: "8.00 USD"}
+
+
 def test_a_better_plan_may_reach_further_than_the_one_of_the_dispute() -> None:
     """The dispute came when no plan let one reach deals: approved, version 2 takes half of its 20."""
     spared = by(per_lot("*=10", entry="in"), clawback=Clawback(chargeback="none"))

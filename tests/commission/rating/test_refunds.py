@@ -9,7 +9,7 @@ import pytest
 from commission.events import Deal
 from commission.terms.components import CommissionShare, Component, Rebate, RevenueShare
 from commission.terms.plans import Budget, PlanDefined
-from commission.terms.rates import Caps, Override, When
+from commission.terms.rates import Band, Caps, Override, Tiers, When
 from tests.build import (
     ANNA,
     SYMBOLS,
@@ -293,3 +293,20 @@ def test_a_position_that_was_rescaled_keeps_what_it_was_charged() -> None:
     terms = (*SYMBOLS, split, plan("own USD", component), partner("ib-north USD own"))
     closed = replace(PAID_BACK, occurred_at=at(5), volume_e8=5 * CHARGED.volume_e8, commission=D(10))
     assert {NORTH: "5.00 USD"} == run(*ANNA, CHARGED, closed, terms=terms).owed
+
+
+@pytest.mark.parametrize(
+    ("by", "share", "due"),
+    [
+        ("lots", "both", "12.00 USD"),  # 1 lot opened and 1 closed reach the band: 10 - 4, twice
+        ("lots", "in", "6.00 USD"),  # 1 lot opened
+        ("count", "in", "6.00 USD"),  # and one deal: the refund is not another
+    ],
+)
+def test_a_refund_of_an_opening_counts_for_a_tier_as_money_alone(by: Any, share: Any, due: str) -> None:
+    """Twice from two lots or deals on; 20 charged, 8 refunded."""
+    double = Tiers(by=by, mode="slab", bands=(Band(start=D(2), factor=D(2)),))
+    back = Rebate(name="b", unit="share", rates=rates("*=0.2"))
+    own = plan("own USD", replace(HALF, entry=share, tiers=double), back)
+    deals = (CHARGED, replace(PAID_BACK, commission=D(8)))
+    assert {"ib:ib-north:payable": due} == owed(*deals, ended("2026-09"), own=own)
