@@ -156,8 +156,6 @@ def give_back(
     what is below 0, of a refund, goes the other way.
     """
     waits = is_held(entry, client)
-    if waits and entry.earned_at is not None and client.is_released(entry.earned_at):
-        waits = False
     debit, credit = _sides(client, entry, amount, is_held=waits)
     transfer_id = f"{entry.transfer_id}w{digest(cause.key)}"
     draft.emit(
