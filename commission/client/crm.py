@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from commission.client import keys
 from commission.client.accruals import release, release_posted
-from commission.client.clawback import claw_back, settle_anew
+from commission.client.clawback import claw_back, reaches_deals, settle_anew
 from commission.client.cpa_grants import weigh
 from commission.client.deals import fold_deal
 from commission.client.deposits import every, find, keep
+from commission.client.kyc_gate import released
 from commission.client.losses import ZERO, TakenBack, Won, shares
 from commission.client.milestones import milestone
 from commission.client.repeats import Refusal, remember, verdict
@@ -52,7 +53,7 @@ def apply_event(draft: Draft, client: ClientState, event: ClientEvent, terms: Te
         draft.repeated += 1
         return None
     after = _EFFECTS[type(event)](draft, client, event, terms)
-    touched = _touched(client, after, event)
+    touched = _touched(draft, client, after, event, terms)
     anew = after.identity != client.identity and client.registered_at is not None and _is_ib(after, terms)
     return weigh(draft, after, Cause(event.event_id, event.occurred_at), terms, anew=anew, only=touched)
 
@@ -62,13 +63,18 @@ def _is_ib(client: ClientState, terms: Terms) -> bool:
     return any(partner.identity == client.identity for partner in terms.partners.values())
 
 
-def _touched(before: ClientState, after: ClientState, event: ClientEvent) -> tuple[str, ...] | None:
+def _touched(
+    draft: Draft, before: ClientState, after: ClientState, event: ClientEvent, terms: Terms
+) -> tuple[str, ...] | None:
     """The deposits and withdrawals the event may change; None where that may be any."""
     if isinstance(event, WithdrawalPaid):
         return (event.event_id,)
     if not isinstance(event, DepositCleared | ChargebackReceived | ChargebackWon):
         return None
-    if (before.clawed, before.clawed_pages) != (after.clawed, after.clawed_pages):
+    deposit = find(draft, event.client_id, event.deposit_id)
+    if any(
+        taken.reason != "withdrawal" and reaches_deals(taken.reason, terms) for taken in deposit.taken_back
+    ):
         return None
     first, now = before.deposits[:1], after.deposits[:1]
     return (event.deposit_id, *(d.deposit_id for d in first if d.deposit_id != now[0].deposit_id))
@@ -206,9 +212,10 @@ def _release_earlier(draft: Draft, client: ClientState, cause: Cause) -> ClientS
     for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
+        first = tuple(released(entry, client) for entry in state.first_posted)
         client, posted = release_posted(draft, client, state.posted, cause)
-        if posted != state.posted:
-            draft.put(key, replace(state, posted=posted))
+        if (first, posted) != (state.first_posted, state.posted):
+            draft.put(key, replace(state, first_posted=first, posted=posted))
     grants: dict[str, Grant] = {}
     for name, grant in client.grants.items():
         client, posted = release_posted(draft, client, grant.posted, cause)

@@ -265,7 +265,7 @@ def _deposit_basis(w: Weighing, client: ClientState, deposit: Deposit) -> str:
     """The facts a deposit's share depends on; as long as they stand, later terms do not touch it."""
     is_first = deposit.deposit_id == w.first
     taken = ",".join(f"{taken.event_id}:{taken.amount}" for taken in deposit.losses)
-    clawed = ",".join(f"{clawed.cause}:{clawed.share}" for clawed in w.clawed)
+    clawed = ",".join(f"{clawed.cause}:{clawed.share}" for clawed in w.clawed if not clawed.is_idle)
     links = ",".join(f"{link.since}:{link.ib_id}" for link in client.links)
     return digest(
         str(deposit.amount),

@@ -110,6 +110,8 @@ class ClawedBack(NamedTuple):
     since: datetime | None = None
     """When the disputed deposit cleared; None without one."""
     share: Decimal = Decimal(1)
+    is_idle: bool = False
+    """No plan let it reach anything when it came; one that is approved later may."""
 
 
 @value
@@ -213,6 +215,8 @@ class Fill(NamedTuple):
     """False for a closing deal: what it finds nothing to close for opens nothing."""
     counted_at: datetime | None = None
     """Of added-up openings: the time of whose lots the volume is; else it is that of the deal."""
+    charged: Decimal | None = None
+    """What an opening charged: a refund on its closing is of that."""
 
     @property
     def lots_at(self) -> datetime:

@@ -14,6 +14,7 @@ from commission.events import (
     WithdrawalPaid,
 )
 from commission.terms.components import Cpa, CpaAmount, Cpl, DepositShare
+from commission.terms.plans import PlanDefined
 from commission.terms.rates import When
 from tests.oracle.facts import Facts, Link, Waits, fraction, rounded, symbol_fits
 from tests.oracle.measure import (

@@ -46,6 +46,8 @@ class Slice:
     lots: Fraction
     opening: Deal | None = None
     """At the price, bid and ask that keep its worth, where its symbol was rescaled since."""
+    of_opening: Fraction = Fraction(0)
+    """Which part of that opening it is."""
 
 
 def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
@@ -89,7 +91,10 @@ def rescaled(
         lots *= fraction(new.rescale)
         cheaper = new.rescale * new.contract_size / old.contract_size
         quotes = {name: getattr(opening, name) for name in ("price", "bid", "ask")}
-        opening = replace(opening, **{n: None if q is None else q / cheaper for n, q in quotes.items()})
+        volume_e8 = int(opening.volume_e8 * new.rescale)
+        opening = replace(
+            opening, volume_e8=volume_e8, **{n: None if q is None else q / cheaper for n, q in quotes.items()}
+        )
     return opening, lots
 
 
@@ -102,7 +107,7 @@ def closed(
         taken = min(there, lots)
         lots -= taken
         if taken:
-            slices.append(Slice("out", taken, opening))
+            slices.append(Slice("out", taken, opening, taken * E8 / opening.volume_e8))
         if there > taken:
             rest.append((opening, there - taken))
     if lots:
