@@ -13,6 +13,7 @@ from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
 from api.parameters import check_parameters
+from api.payouts import Payouts
 from api.portal.render import mount
 from api.proposals import Proposals
 from api.routes import (
@@ -21,16 +22,23 @@ from api.routes import (
     metrics,
     pages,
     partners,
+    payouts,
     proposals,
     quality,
     reports,
     terms,
     transfers,
 )
+from api.views.pseudonyms import Pseudonyms
 from schemas.settings import Settings
 
 MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
+ROUTERS = (
+    *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
+    *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
+    *(proposals.pages, completeness.pages),
+)
 DESCRIPTION = """
 What a broker owes its introducing brokers, and the reason of every cent.
 Money is text with a point, times are UTC, lists have `limit` and `cursor`,
@@ -44,12 +52,13 @@ def create_app(
     *,
     sink_lag: Callable[[], int | None] | None = None,
     desk: Proposals | None = None,
+    payout_desk: Payouts | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `sink_lag` tells how many messages the sink of this process has yet to store; a `RuntimeError`
-    from it makes `/health` answer 503. `desk` computes and posts proposals, where that is
-    done. The app closes `ledger` when its server shuts down.
+    from it makes `/health` answer 503. `desk` computes and posts proposals, `payout_desk` gives
+    out payout lines, where that is done. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -65,22 +74,11 @@ def create_app(
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
     app.state.proposals = desk
+    app.state.payouts = payout_desk
+    app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
-    for room in (
-        health,
-        metrics,
-        reports,
-        transfers,
-        partners,
-        terms,
-        quality,
-        completeness,
-        proposals,
-        pages,
-    ):
-        app.include_router(room.router)
-    app.include_router(proposals.pages)
-    app.include_router(completeness.pages)
+    for router in ROUTERS:
+        app.include_router(router)
     mount(app)
     problems.install(app)
     describe(app)

@@ -8,14 +8,14 @@ from fastapi.openapi.utils import get_openapi
 from schemas.problems import PROBLEM_JSON
 
 PROBLEMS = {
-    "400": "The cursor or the interval is none.",
+    "400": "The cursor or the interval cannot be read.",
     "401": "A token is missing or wrong.",
     "403": "Not for whoever asks.",
-    "404": "There is no such thing.",
-    "422": "A parameter or field is unknown, given twice, or none.",
+    "404": "It does not exist.",
+    "422": "A parameter or field is unknown, given twice, or malformed.",
     "429": "Too many requests of this caller are under way.",
     "500": "A defect; the log holds the reason.",
-    "503": "The ledger, or what stands behind it, does not answer now.",
+    "503": "The ledger, or what it depends on, does not answer now.",
 }
 OF_WRITES = {
     "408": "The body did not arrive in time.",

@@ -95,7 +95,7 @@ def _read(path: Path) -> list[tuple[str, Operator]]:
     except OSError as error:
         raise OperatorsError(f"{path.name} cannot be read: {error.strerror}") from None
     except YAMLError as error:
-        raise OperatorsError(f"{path.name} is no YAML: {type(error).__name__}") from None
+        raise OperatorsError(f"{path.name} is not YAML: {type(error).__name__}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "file"

@@ -27,8 +27,8 @@ def check_parameters(request: Request) -> None:
     given = request.query_params.multi_items()
     for name in dict.fromkeys(name for name, _ in given):
         if name not in lists:
-            known = f"it takes {', '.join(sorted(lists))}" if lists else "it takes none"
-            raise Problem(422, f"`{name[:64]}` is no parameter of {request.url.path}; {known}.")
+            known = f"it takes {', '.join(sorted(lists))}" if lists else "it takes no parameters"
+            raise Problem(422, f"`{name[:64]}` is not a parameter of {request.url.path}; {known}.")
         if not lists[name] and len(request.query_params.getlist(name)) > 1:
             raise Problem(422, f"Give `{name}` once.")
     for name, value in [*given, *((name, str(value)) for name, value in request.path_params.items())]:

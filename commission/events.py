@@ -53,10 +53,9 @@ def is_seen(revision: str, seen: tuple[str, ...]) -> bool:
 class Deal(TaggedValue, tag="deal"):
     """One execution on a platform, or one cash operation, whatever the source's dialect.
 
-    `volume_e8` is in 1e-8 lots. `occurred_at` is UTC; `server_time` keeps the platform's own clock.
-    Amounts are in `currency`, the account's deposit currency, signed as the platform signs them:
-    a negative `commission` is what the client was charged. `bid` and `ask` are None when the
-    platform did not record them; they are never zero.
+    `volume_e8` is in 1e-8 lots. `occurred_at` is UTC; `server_time` keeps the platform's own clock. Amounts
+    are in `currency`, the account's deposit currency, signed as the platform signs them: a negative
+    `commission` was charged. `bid` and `ask` are None when the platform recorded none; they are never zero.
     """
 
     platform: Platform
@@ -79,6 +78,8 @@ class Deal(TaggedValue, tag="deal"):
     contract_size: Decimal | None = None
     position_id: Text | None = ""
     """Empty: it has none. None: its source does not tell; what needs no opening is rated, the rest waits."""
+    close_by: str = ""
+    """Of a leg of a close-by: the order that both legs share, where the source tells it."""
     price: Decimal | None = None
     bid: Decimal | None = None
     ask: Decimal | None = None
@@ -190,8 +191,7 @@ class DepositCleared(TaggedValue, tag="deposit_cleared"):
 class ChargebackReceived(TaggedValue, tag="chargeback_received"):
     """A deposit was taken back: by the client's bank, refunded by the broker, or reversed by the PSP.
 
-    `amount` is the part taken back, in the deposit's currency; None takes all of it. What was taken
-    back no longer counts towards any qualification; several events of one deposit add up.
+    `amount` is the part taken back; None is all; several add up. It counts towards no qualification then.
     """
 
     event_id: Text

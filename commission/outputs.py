@@ -7,11 +7,13 @@ from typing import Literal
 from msgspec import field
 from msgspec.structs import replace
 
+from commission.ids import digest
 from commission.sums import Sums
-from commission.value import TaggedValue, TextOrNumber, Time
+from commission.value import TaggedValue, TextOrNumber, Time, Value
 
 TransferCode = Literal["accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding"]
-"""`true_up`: what a tier, cap or period's result adds to the accruals, or takes back, of one IB;
+"""`true_up`: what a tier, cap or period's result, or another client of one person, adds to the accruals of
+one IB, or takes back;
 `forfeit`: held money that came too late for its gate."""
 MilestoneKind = Literal[
     "registration",
@@ -66,6 +68,19 @@ class Transfer(TaggedValue, tag="transfer"):
     """The numbers and words the amount was made of, by the names `commission.explain` knows, in order."""
 
 
+class Claim(Value):
+    """A client's CPA as a claim of its person: of all clients with one identity an IB is paid for one."""
+
+    person: str
+    """A digest of the identity."""
+    accrual: str
+    """Id of the transfer that accrued it."""
+    click: dict[str, str] = field(default_factory=dict)
+    """Of the client: the partner book announces what it pays."""
+    is_announced: bool = False
+    """The milestone is out: the identity became known after the CPA was granted."""
+
+
 class Tally(TaggedValue, tag="tally"):
     """What one deal, client or deposit adds to an IB's measures of a settled component.
 
@@ -98,6 +113,8 @@ class Tally(TaggedValue, tag="tally"):
     """Behind the gate no longer than this, as accruals of its plan; 0 is for ever."""
     is_gated: bool = False
     """It waits for the KYC of the client, as accruals of its plan do."""
+    claim: Claim | None = None
+    """Of a CPA that is paid once for a person."""
 
     @property
     def sums(self) -> Sums:
@@ -150,6 +167,11 @@ class Milestone(TaggedValue, tag="milestone"):
     click: dict[str, str] = field(default_factory=dict)
     takes_back: str = ""
     """Of a clawback, the milestone that it takes back: a tracker knows the conversion by that id."""
+
+
+def milestone_id_of(kind: MilestoneKind, client_id: str, of: str) -> str:
+    """The id of a client's milestone; `of` is what it is about, once."""
+    return digest("milestone", kind, client_id, of)
 
 
 class Statement(TaggedValue, tag="statement"):

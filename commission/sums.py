@@ -23,8 +23,8 @@ class Sums(Value):
     def __add__(self, other: "Sums") -> "Sums":
         return Sums(
             amounts=_added(self.amounts, other.amounts),
-            lots=self.lots + other.lots,
-            notional=self.notional + other.notional,
+            lots=self.lots + other.lots or ZERO,  # the very zero that is left out of the state
+            notional=self.notional + other.notional or ZERO,
             count=self.count + other.count,
             deposited=self.deposited + other.deposited,
         )
@@ -32,8 +32,8 @@ class Sums(Value):
     def __neg__(self) -> "Sums":
         return Sums(
             amounts=tuple(-amount for amount in self.amounts),
-            lots=-self.lots,
-            notional=-self.notional,
+            lots=-self.lots or ZERO,
+            notional=-self.notional or ZERO,
             count=-self.count,
             deposited=-self.deposited,
         )

@@ -18,6 +18,10 @@ class SignIn:
     password: str = field(default="", repr=False)
     ca_file: str = ""
     """Certificates to trust, PEM; "" trusts those of the system."""
+    cert_file: str = ""
+    """The client's own certificate, PEM, for a broker that asks for one; "" shows none."""
+    key_file: str = ""
+    """Its key, PEM, without a passphrase."""
 
     @property
     def has_tls(self) -> bool:
@@ -30,8 +34,13 @@ class SignIn:
         return self.protocol in ("SASL_PLAINTEXT", "SASL_SSL")
 
     def tls(self) -> ssl.SSLContext | None:
-        """A context that checks the broker's certificate and its name."""
-        return ssl.create_default_context(cafile=self.ca_file or None) if self.has_tls else None
+        """A context that checks the broker's certificate and its name, and shows the client's own."""
+        if not self.has_tls:
+            return None
+        context = ssl.create_default_context(cafile=self.ca_file or None)
+        if self.cert_file:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
 
 
 class KafkaAddress(str):
@@ -62,6 +71,11 @@ def client_config(kafka: str) -> dict[str, Any]:
     config: dict[str, Any] = {"bootstrap.servers": str(kafka), "security.protocol": sign_in.protocol}
     if sign_in.has_tls and sign_in.ca_file:
         config["ssl.ca.location"] = sign_in.ca_file
+    if sign_in.has_tls and sign_in.cert_file:
+        config |= {
+            "ssl.certificate.location": sign_in.cert_file,
+            "ssl.key.location": sign_in.key_file,
+        }
     if sign_in.has_sasl:
         config |= {
             "sasl.mechanism": sign_in.mechanism,

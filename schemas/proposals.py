@@ -27,7 +27,7 @@ class ProposalRequest(_Value):
     client: Name = Field("", description="Only this client's; empty: all.")
     leave_undecided: bool = Field(
         default=False,
-        description="Leave what cannot be rated again as it stands, instead of refusing the whole.",
+        description="Leave what cannot be rated again as it is, instead of refusing the proposal.",
     )
 
 

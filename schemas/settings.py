@@ -1,13 +1,34 @@
 """Settings of every process: environment variables `IBFLOW_…`, or a `.env` file beside you."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.errors import Unusable
 from schemas.kafka import KafkaAddress, Mechanism, Protocol, SignIn
+
+TLS_NAMES = ("CA", "CERT", "KEY")
+
+
+class TlsFiles(NamedTuple):
+    """PEM files of one side of a TLS connection: whom it trusts, and who it is itself."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+def check_files(named: Mapping[str, Path | None]) -> None:
+    """Raise `Unusable` for a variable whose file is not there, and a certificate without its key."""
+    for name, path in named.items():
+        if path is not None and not path.is_file():
+            raise Unusable(f"there is no file {path}, which {name} names")
+    _, (cert, cert_file), (key, key_file) = named.items()
+    if (cert_file is None) != (key_file is None):
+        raise Unusable(f"{cert} and {key} go together: a certificate and its key")
 
 
 class Settings(BaseSettings):
@@ -31,6 +52,10 @@ class Settings(BaseSettings):
     kafka_ca: Path | None = Field(
         None, description="PEM file of certificates to trust, for …SSL; none: those of the system."
     )
+    kafka_cert: Path | None = Field(
+        None, description="PEM file of this process's own certificate, for a Kafka that asks for one (mTLS)."
+    )
+    kafka_key: Path | None = Field(None, description="PEM file of its key, without a passphrase.")
     partitions: int = Field(8, ge=1, le=1024, description="Partitions of each book, fixed at first start.")
     replication: int = Field(1, ge=1, le=9, description="Replicas of each topic.")
     clickhouse: str = Field(
@@ -42,6 +67,10 @@ class Settings(BaseSettings):
     clickhouse_ca: Path | None = Field(
         None, description="PEM file of certificates to trust, for a DSN `clickhouses://…` (TLS)."
     )
+    clickhouse_cert: Path | None = Field(
+        None, description="PEM file of this process's own certificate, for a ClickHouse that asks for one."
+    )
+    clickhouse_key: Path | None = Field(None, description="PEM file of its key, without a passphrase.")
     store: Literal["memory", "rocksdb"] = Field(
         "rocksdb", description="Where a worker keeps its state: `memory` is faster and grows with every deal."
     )
@@ -61,6 +90,10 @@ class Settings(BaseSettings):
     )
     url: str = Field(
         "", description="Server that commands ask, `https://…`; empty: the one that runs in `data_dir`."
+    )
+    pseudonym_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the pseudonyms that clients and accounts have in statements' files; empty: none.",
     )
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
@@ -88,26 +121,42 @@ class Settings(BaseSettings):
 
     def for_worker(self) -> dict[str, str]:
         """What a worker process reads, as its environment: each, so that no `.env` says otherwise."""
-        plain = ("data_dir", "kafka", "kafka_protocol", "kafka_mechanism", "kafka_user", "kafka_ca")
-        given = {name: getattr(self, name) for name in (*plain, "partitions", "replication", "store")}
+        kafka = [f"kafka_{name}" for name in ("protocol", "mechanism", "user", "ca", "cert", "key")]
+        plain = ("data_dir", "kafka", *kafka, "partitions", "replication", "store")
+        given = {name: getattr(self, name) for name in plain}
         given["kafka_password"] = self.kafka_password.get_secret_value()
         return {f"IBFLOW_{name.upper()}": str(one) for name, one in given.items() if one is not None}
 
     def kafka_address(self) -> KafkaAddress:
         """The Kafka of `kafka` and who this process is there; raise `Unusable` for contradictions."""
         password = self.kafka_password.get_secret_value()
-        ca_file = str(self.kafka_ca) if self.kafka_ca is not None else ""
-        sign_in = SignIn(self.kafka_protocol, self.kafka_mechanism, self.kafka_user, password, ca_file)
+        files = [str(path) if path is not None else "" for path in self._kafka_files.values()]
+        sign_in = SignIn(self.kafka_protocol, self.kafka_mechanism, self.kafka_user, password, *files)
         if sign_in.has_sasl != bool(sign_in.user and password):
             told = "needs" if sign_in.has_sasl else "has no use for"
             raise Unusable(
                 f"IBFLOW_KAFKA_PROTOCOL={sign_in.protocol} {told} IBFLOW_KAFKA_USER and IBFLOW_KAFKA_PASSWORD"
             )
-        if ca_file and not sign_in.has_tls:
-            raise Unusable(f"IBFLOW_KAFKA_PROTOCOL={sign_in.protocol} has no use for IBFLOW_KAFKA_CA")
-        if ca_file and not Path(ca_file).is_file():
-            raise Unusable(f"there is no file {ca_file}, which IBFLOW_KAFKA_CA names")
+        for name, path in self._kafka_files.items():
+            if path is not None and not sign_in.has_tls:
+                raise Unusable(f"IBFLOW_KAFKA_PROTOCOL={sign_in.protocol} has no use for {name}")
+        check_files(self._kafka_files)
         return KafkaAddress(self.kafka, sign_in)
+
+    @property
+    def _kafka_files(self) -> dict[str, Path | None]:
+        """By variable, in the order in which `SignIn` takes them."""
+        return {
+            "IBFLOW_KAFKA_CA": self.kafka_ca,
+            "IBFLOW_KAFKA_CERT": self.kafka_cert,
+            "IBFLOW_KAFKA_KEY": self.kafka_key,
+        }
+
+    def clickhouse_files(self) -> "TlsFiles":
+        """What a client of the ClickHouse of `clickhouse` trusts and shows; raise `Unusable` if it cannot."""
+        files = TlsFiles(self.clickhouse_ca, self.clickhouse_cert, self.clickhouse_key)
+        check_files({f"IBFLOW_CLICKHOUSE_{name}": path for name, path in zip(TLS_NAMES, files, strict=True)})
+        return files
 
     @property
     def kafka_dir(self) -> Path:

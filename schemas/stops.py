@@ -138,7 +138,7 @@ class Operations:
         if command.action == "skip" and not self.is_skippable(stop):
             return (
                 f"the message {named}/{stop.offset} was folded and may be partly written; "
-                "leaving it out would not take that back: mend the cause and retry"
+                "leaving it out would not take that back: remove the cause and retry"
             )
         return None
 

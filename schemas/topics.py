@@ -21,6 +21,8 @@ OPERATIONS = "operations"
 """One partition: stops of partitions and what a person decided about them, in one order."""
 RECONCILIATIONS = "reconciliations"
 """One partition: what each sweep of a server's deals found, in one order."""
+PAYOUTS = "payouts"
+"""One partition: each export of payout lines; its order alone says which exports count."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
@@ -69,6 +71,7 @@ TOPICS = (
     Topic(DEAD_LETTERS, partitions=1),
     Topic(OPERATIONS, partitions=1),
     Topic(RECONCILIATIONS, partitions=1),
+    Topic(PAYOUTS, partitions=1),
 )
 
 

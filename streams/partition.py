@@ -17,7 +17,7 @@ from commission.outputs import check_ids
 from commission.terms.calendar import PeriodEnded
 from commission.terms.catalog import Terms
 from commission.terms.partner_tree import sort_out
-from commission.terms.records import TermsFact
+from commission.terms.records import TermsFact, TermsRecord
 from schemas import positions as sources
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
@@ -112,7 +112,7 @@ class Partition:
         for block in range(partition.applied.terms):
             news = store.get(partition.key(f"@terms/{block}"))
             assert news is not None, f"{stage.name}/{number}: the state lacks terms {block}"
-            known = [record for record in decode_batch(news) if isinstance(record, TERMS_TYPES)]
+            known = [record for record in decode_batch(news) if isinstance(record, TermsRecord)]
             partition.terms = partition.terms.learn(known)
         return partition
 
@@ -166,7 +166,7 @@ class Partition:
             letters += refused
         draft, terms = Draft(self._load, self._scan), self.terms
         state: dict[bytes, bytes | None] = {}
-        news = [record for record in records if isinstance(record, TERMS_TYPES)]
+        news = [record for record in records if isinstance(record, self._learned)]
         if news:
             state[self.key(f"@terms/{applied.terms}")] = b"\n".join(encode(news))
             applied = replace(applied, terms=applied.terms + 1)
@@ -238,11 +238,16 @@ class Partition:
         self, records: list[Record], offset: int, received_at: datetime
     ) -> tuple[list[Record], list[DeadLetter]]:
         """What may be told to the books; where terms enter is the one place that knows their order."""
-        news = [r for r in records if isinstance(r, TERMS_TYPES) or isinstance(r, PeriodEnded)]  # noqa: SIM101 # mypy narrows no joined tuple
+        news = [record for record in records if isinstance(record, TermsRecord)]
         refused = [RecordRefused(record, "refused_change", why) for record, why in sort_out(self.terms, news)]
         letters = refused_letters(refused, records, self._place(offset), received_at)
         ids = {id(one.record) for one in refused}
         return [record for record in records if id(record) not in ids], letters
+
+    @property
+    def _learned(self) -> tuple[type[TermsRecord], ...]:
+        """What the terms take in: where they enter also ends of periods, whose turn is looked at there."""
+        return (*TERMS_TYPES, PeriodEnded) if self.stage.broadcasts else TERMS_TYPES
 
     def _place(self, offset: int) -> Place:
         return Place(f"topic {self.stage.topic}", f"{self.number}/{offset}")

@@ -74,7 +74,7 @@ class PartitionRun:
             self.is_rereading = False
         if self.earlier_stop is None or self.earlier_stop.offset != offset:
             return False
-        log.critical("%s stands at offset %s until `ibflow book` decides", self, offset)
+        log.critical("%s is stopped at offset %s until `ibflow book` decides", self, offset)
         self.stop, self.is_stop_written = self.earlier_stop, True
         return True
 

@@ -15,6 +15,7 @@ from commission.terms.partners import PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
+from schemas.payouts import PayoutExported, decode_payout
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import decode_batch, decode_lines, encode
@@ -83,6 +84,7 @@ _OPERATIONS = Table(
 _RECONCILIATION = tuple(
     part.name for part in fields(Reconciliation) if part.name not in ("type", "days", "examples")
 )
+_PAYOUT = tuple(part.name for part in fields(PayoutExported) if part.name != "type")
 TABLES: dict[type, Table] = {
     PartnerDefined: Table(
         "partners",
@@ -155,6 +157,9 @@ TABLES: dict[type, Table] = {
             RECONCILIATION.dump_json(found).decode(),
         ],
     ),
+    PayoutExported: Table(
+        "payout_exports", _PAYOUT, lambda export: [getattr(export, name) for name in _PAYOUT]
+    ),
 }
 STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ACCOUNT_BOOK: (Deal,),
@@ -167,6 +172,7 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
     topics.RECONCILIATIONS: (Reconciliation,),
+    topics.PAYOUTS: (PayoutExported,),
 }
 """Records each topic contributes: terms are broadcast into the books but stored once.
 
@@ -205,11 +211,8 @@ class Rows:
             letters = [DEAD_LETTER_RECORD.validate_json(line) for line in value.split(b"\n") if line]
             self._add_records(topic, partition, offset, letters)
             return
-        if topic == topics.OPERATIONS:
-            self._add_records(topic, partition, offset, [decode_operation(value)])
-            return
-        if topic == topics.RECONCILIATIONS:
-            self._add_records(topic, partition, offset, [decode_reconciliation(value)])
+        if decode := _SINGLE.get(topic):
+            self._add_records(topic, partition, offset, [decode(value)])
             return
         tables, made = _STORED[topic]
         lines = value.split(b"\n") if source else _checked(topic, partition, offset, value)
@@ -243,6 +246,12 @@ class Rows:
             client.insert(table, rows, column_names=_COLUMNS[table], settings=INSERT)
 
 
+_SINGLE: dict[str, Callable[[bytes], object]] = {
+    topics.OPERATIONS: decode_operation,
+    topics.RECONCILIATIONS: decode_reconciliation,
+    topics.PAYOUTS: decode_payout,
+}
+"""Topics whose messages are one record each; what cannot be read is None, and stored nowhere."""
 TAG_BYTES = 40
 """The type of a record stands within so many bytes of its line."""
 

@@ -61,7 +61,9 @@ def _from_clients(output: Output) -> Address:
             raise TypeError("the client book closes no statements")
 
 
-def _from_partners(output: Transfer | Statement) -> Address:
+def _from_partners(output: Transfer | Statement | Milestone) -> Address:
+    if isinstance(output, Milestone):
+        return topics.MILESTONES, output.client_id
     return topics.SETTLEMENTS, output.ib_id
 
 

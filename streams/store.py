@@ -92,7 +92,7 @@ class RocksStore:
         self._db = Rdict(str(folder), _rocks_options())
         if self._db.get(ORIGIN) != origin.encode():
             if self._db.get(ORIGIN) is not None:
-                log.warning("%s is of another Kafka; it is built anew from the changelog", folder)
+                log.warning("%s is of another Kafka; it is built again from the changelog", folder)
             self._db.close()
             shutil.rmtree(folder)
             self._db = Rdict(str(folder), _rocks_options())

@@ -20,7 +20,7 @@ from schemas.settings import Settings
 from schemas.topics import ACCOUNT_BOOK, MAX_MESSAGE_BYTES, partition_of
 from schemas.wire import encode
 from streams.changelog import Changelog
-from streams.partition import _dump
+from streams.state_codec import encode_state
 from tests.peak import peak_mb
 from tests.synthetic import START, Synthetic
 
@@ -94,7 +94,7 @@ def recovery(kafka: str, folder: Path, clients: int) -> dict[str, tuple[float, f
         kyc=(KycMark(at=START, status="approved"),),
         traded=True,
     )
-    value = _dump(state)
+    value = encode_state(state)
     for number in range(clients):
         name = b"c-%07d" % number
         while True:

@@ -43,7 +43,7 @@ def check_address(text: str) -> IPv4Address | IPv6Address:
     try:
         address = ip_address(text)
     except ValueError:
-        raise BlockedAddress(f"{text!r} is no IP address") from None
+        raise BlockedAddress(f"{text!r} is not an IP address") from None
     outside = isinstance(address, IPv6Address) and address not in IPV6_UNICAST
     if outside or not address.is_global or any(address in network for network in DENIED):
         raise BlockedAddress(f"{address} is not a public address")
@@ -54,7 +54,7 @@ def check_host(host: str) -> None:
     """Refuse hosts that hide an address, such as `2130706433`, `0x7f.1`, `0177.0.0.1`."""
     name = host.rstrip(".")
     if not name or "%" in host:
-        raise BlockedAddress(f"{host!r} is no host name")
+        raise BlockedAddress(f"{host!r} is not a host name")
     if ":" in name:
         check_address(name)
         return

@@ -4,17 +4,13 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from threading import Event, Thread
-from typing import Self
-
-from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
 from api.postbacks import store
 from api.postbacks.delivery import deliver
-from api.postbacks.endpoints import MAX_ENDPOINTS, Endpoint, load_endpoints
+from api.postbacks.endpoints import MAX_ENDPOINTS, Endpoint
 from api.postbacks.safe_client import Resolve, resolve
 from api.postbacks.schedule import due
-from schemas.settings import Settings
 
 POLL_INTERVAL_S = 1.0
 STOP_TIMEOUT_S = 20.0
@@ -48,12 +44,6 @@ class Dispatcher:
         self._resolver = resolver
         self._stopping = Event()
         self._threads: list[Thread] = []
-
-    @classmethod
-    def from_settings(cls, settings: Settings, connect: Callable[[], Client]) -> Self:
-        """The dispatcher of the settings' endpoints, on clients of its own; none without a file."""
-        endpoints = load_endpoints(settings.postbacks) if settings.postbacks is not None else ()
-        return cls(Ledger(connect), endpoints)
 
     def start(self) -> None:
         """Start one thread for each endpoint."""

@@ -1,9 +1,10 @@
 """Postback endpoints: read from one YAML file, refused as a whole if any line of it is wrong."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,6 +20,7 @@ from schemas.errors import Unusable
 
 MAX_ENDPOINTS = 64
 MAX_FILE_BYTES = 256_000
+SHOWN = 5
 MILESTONE_KINDS: tuple[str, ...] = get_args(MilestoneKind)
 
 
@@ -103,6 +105,24 @@ def load_endpoints(path: Path, environ: Mapping[str, str] = os.environ) -> tuple
     return tuple(_endpoint(entry, path, environ) for entry in file.endpoints)
 
 
+def check_ibs(endpoints: Iterable[Endpoint], known: Collection[str], file: str) -> None:
+    """Raise `EndpointsError` for an endpoint of an IB that nobody knows: it would get nothing, silently."""
+    wrong = [
+        f"endpoint {endpoint.endpoint_id}, ibs: there is no IB {ib}{_meant(ib, known)}"
+        for endpoint in endpoints
+        for ib in sorted(endpoint.ibs - set(known))
+    ]
+    if wrong:
+        more = f" (and {len(wrong) - SHOWN} more)" if len(wrong) > SHOWN else ""
+        raise EndpointsError(f"{file}: {'; '.join(wrong[:SHOWN])}{more}")
+
+
+def _meant(ib: str, known: Collection[str]) -> str:
+    by_folded = {name.casefold(): name for name in known}
+    close = get_close_matches(ib.casefold(), by_folded, n=1)
+    return f"; did you mean {by_folded[close[0]]}?" if close else ""
+
+
 def _yaml(path: Path) -> object:
     try:
         text = path.read_bytes()[: MAX_FILE_BYTES + 1]
@@ -112,7 +132,7 @@ def _yaml(path: Path) -> object:
     except OSError as error:
         raise EndpointsError(f"{path.name} cannot be read: {error.strerror}") from None
     except YAMLError as error:
-        raise EndpointsError(f"{path.name} is no YAML: {type(error).__name__}") from None
+        raise EndpointsError(f"{path.name} is not YAML: {type(error).__name__}") from None
 
 
 def _endpoint(entry: _Entry, path: Path, environ: Mapping[str, str]) -> Endpoint:

@@ -38,10 +38,10 @@ def check_template(url: str) -> None:
         raise ValueError("a brace in the URL belongs to no macro; write %7B or %7D")
     for pair in urlsplit(url).query.split("&"):
         if "{" in pair.partition("=")[0]:
-            raise ValueError("a macro may stand for a parameter's value, not for its name")
+            raise ValueError("a macro may be a parameter's value, not for its name")
     before_query = url.partition("?")[0]
     if "{" in before_query or "{" in urlsplit(url).fragment:
-        raise ValueError("macros may stand in the query only, after `?`")
+        raise ValueError("macros may be used in the query only, after `?`")
 
 
 def fill(url: str, values: Mapping[str, str]) -> str:

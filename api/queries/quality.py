@@ -9,23 +9,24 @@ from api.paging import decode_cursor, page
 from api.queries.money import TAKEN_BACK
 from api.queries.periods import BEGINNING, INSIDE, Interval
 
-_RATED = f"""
+RATED_DEALS = f"""
 SELECT caused_by FROM transfers FINAL
 WHERE code = 'accrual' AND account_key != '' AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - the parts are constants; values are parameters
+"""Deals of which an accrual stands: what "rated" means here and in `ibflow verify`."""
 
 _COUNTS = f"""
 SELECT
-    (SELECT uniqExact(caused_by) FROM ({_RATED} AND {INSIDE})) AS rated,
+    (SELECT uniqExact(caused_by) FROM ({RATED_DEALS} AND {INSIDE})) AS rated,
     countIf(status = 'waiting') AS waiting, countIf(status = 'rejected') AS rejected
-FROM rejections FINAL WHERE {INSIDE} AND deal_key NOT IN ({_RATED})
+FROM rejections FINAL WHERE {INSIDE} AND deal_key NOT IN ({RATED_DEALS})
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
 _REJECTIONS = f"""
 SELECT deal_key, revision, status, code, text, account_key, client_id, occurred_at,
     toUnixTimestamp64Micro(occurred_at) AS at_us
 FROM rejections FINAL
-WHERE deal_key NOT IN ({_RATED})
+WHERE deal_key NOT IN ({RATED_DEALS})
   AND ({{status:String}} = '' OR status = {{status:String}})
   AND ({{code:String}} = '' OR code = {{code:String}})
   AND (at_us, deal_key) < ({{before_us:Int64}}, {{before_id:String}})

@@ -1,10 +1,11 @@
-"""What every route is given: the ledger of this app."""
+"""What routes are given: the ledger of this app, and who asks."""
 
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
 from api.ledger import Ledger
+from api.operators import Operator
 from api.parameters import Time
 
 
@@ -14,7 +15,14 @@ def _ledger(request: Request) -> Ledger:
     return ledger
 
 
+def _operator(request: Request) -> Operator:
+    operator = request.state.operator
+    assert isinstance(operator, Operator), "the gate lets nobody in without a name"
+    return operator
+
+
 LedgerHere = Annotated[Ledger, Depends(_ledger)]
+Asking = Annotated[Operator, Depends(_operator)]
 
 Ib = Annotated[str, Query(max_length=128, description="An IB's id; empty: all.")]
 Client = Annotated[str, Query(max_length=128, description="A client's id; empty: all.")]

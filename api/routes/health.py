@@ -42,9 +42,9 @@ class HealthMemory:
 
 @router.get("/health", response_model=Health, summary="Is the ledger readable, and is the sink keeping up?")
 async def health(request: Request, ledger: LedgerHere) -> JSONResponse:
-    """Answer 200, or 503 if the ledger cannot be read or the sink does not tell its lag. Needs no token.
+    """Answer 200, or 503 if the ledger cannot be read or the sink does not report its lag. Needs no token.
 
-    Without a token it tells the status alone. A stopped partition is degraded and 200: this process is
+    Without a token it shows the status alone. A stopped partition is degraded and 200: this process is
     well, and a restart of it would mend nothing.
     """
     memory: HealthMemory = request.app.state.health

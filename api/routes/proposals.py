@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse
 
-from api.operators import Operator
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.portal.render import render
 from api.problems import Problem
 from api.proposals import Proposals
+from api.routes.context import Asking
 from api.shapes.proposals import ChangePage, ProposalPage
 from schemas.proposals import Proposal, ProposalRequest
 
@@ -27,14 +27,7 @@ def _desk(request: Request) -> Proposals:
     return desk
 
 
-def _operator(request: Request) -> Operator:
-    operator = request.state.operator
-    assert isinstance(operator, Operator), "the gate lets nobody in without a name"
-    return operator
-
-
 Desk = Annotated[Proposals, Depends(_desk)]
-Asking = Annotated[Operator, Depends(_operator)]
 ProposalId = Annotated[str, Path(max_length=64)]
 
 
@@ -75,7 +68,7 @@ def changes(desk: Desk, proposal_id: ProposalId, limit: Limit = 100, cursor: Cur
 
 @router.post("/{proposal_id}/approve", response_model=Proposal)
 def approve(desk: Desk, by: Asking, proposal_id: ProposalId) -> Any:
-    """Post it. The token tells who approves: an operator other than the one who created it."""
+    """Post it. The token says who approves: an operator other than the one who created it."""
     return desk.approve(proposal_id, by)
 
 

@@ -41,7 +41,7 @@ def rejection(
     ledger: LedgerHere,
     deal: Annotated[str, Query(max_length=256, description="A deal's key, `server|deal_id`.")],
 ) -> Any:
-    """Why a deal pays nothing, or nothing yet: the reason's code, what it means, what the engine said."""
+    """Why a deal pays nothing, or nothing yet: the reason's code, what it means, the engine's own words."""
     found = explain_deal(ledger, deal)
     if found is None:
         raise Problem(404, f"Deal {deal} is paid or not known. Look at /v1/transfers?deal=…")
@@ -101,7 +101,7 @@ def client_events(
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> Any:
-    """What the CRM told of clients: also deposits under way and KYC, which no ledger row tells."""
+    """What the CRM reported of clients: also deposits under way and KYC, which are in no ledger row."""
     return quality.client_events(ledger, client, kind, limit, cursor)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.ledger import Ledger
@@ -79,7 +79,7 @@ def _groups(asked: list[str]) -> tuple[GroupBy, ...]:
     names = [name for part in asked for name in part.split(",") if name]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise Problem(422, f"Group by any of {', '.join(known)}; `{','.join(unknown)}` is none of them.")
+        raise Problem(422, f"Group by any of {', '.join(known)}; `{','.join(unknown)}` is not among them.")
     return tuple(dict.fromkeys(known[name] for name in names))
 
 
@@ -100,13 +100,14 @@ def statements(
     responses={200: {"content": {"application/x-ndjson": {}}, "description": "The statement's file."}},
 )
 def statement_export(
-    ledger: LedgerHere, statement_id: Annotated[str, Path(max_length=128)]
+    request: Request, ledger: LedgerHere, statement_id: Annotated[str, Path(max_length=128)]
 ) -> StreamingResponse:
     """Download a statement with all of its transfers, one JSON object a line, for the IB it belongs to.
 
-    Its hash covers every line; `ibflow verify --statement FILE` checks it without us.
+    Its hash covers every line; `ibflow verify --statement FILE` checks it without us. With
+    `IBFLOW_PSEUDONYM_KEY` clients and accounts have pseudonyms, and the hash is of what is shown.
     """
-    file = statement_file(ledger, statement_id)
+    file = statement_file(ledger, statement_id, request.app.state.pseudonyms)
     if file is None:
         raise Problem(404, f"No statement {statement_id}. Find its id with /v1/statements?ib=…&period=…")
     headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}

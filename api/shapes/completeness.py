@@ -67,7 +67,7 @@ class NativePayment(Shape):
 
     server: str
     ib_login: int
-    client_login: str = Field(description="As the comment tells it; empty: it does not.")
+    client_login: str = Field(description="As the comment says; empty: it does not say.")
     currency: str
     payments: int
     amount: Amount

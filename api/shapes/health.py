@@ -21,7 +21,7 @@ class Health(Shape):
     """Whether the ledger can be read, how far the sink is behind, and which partitions are stopped."""
 
     status: str = Field(description="ok; degraded while a partition is stopped; unavailable.")
-    stopped: list[StoppedPartition] = Field([], description="What `ibflow book status` tells more about.")
+    stopped: list[StoppedPartition] = Field([], description="`ibflow book status` has the details.")
     sink_lag: int | None = Field(None, description="Messages not yet stored; null if no sink runs here.")
     rows: dict[str, int] = Field({}, description="Rows stored in each table, before duplicates are merged.")
     completeness: list["CompletenessMeter"] = Field([], description="Each server's last event and sweep.")

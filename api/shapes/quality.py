@@ -26,7 +26,7 @@ class RejectionPage(Shape):
 
 
 class DeadLetterRow(Shape):
-    """Input that could not be used, where it stood and what to do about it."""
+    """Input that could not be used, where it was and what to do about it."""
 
     dead_letter_id: str
     source: str
@@ -40,7 +40,7 @@ class DeadLetterRow(Shape):
 
 
 class ClientEventRow(Shape):
-    """One thing the CRM told of a client; what its type does not tell is empty or null."""
+    """One thing the CRM reported of a client; what its type does not have is empty or null."""
 
     client_id: str
     type: str
@@ -59,7 +59,7 @@ class ClientEventRow(Shape):
 
 
 class ClientEventPage(Shape):
-    """What the CRM told of clients, newest first."""
+    """What the CRM reported of clients, newest first."""
 
     items: list[ClientEventRow]
     next_cursor: str | None

@@ -15,7 +15,7 @@ class CommissionRow(Shape):
     component: str = ""
     client_id: str = ""
     period: str = ""
-    lots: Amount = Field(description="Lots of the deals that stand, each deal counted once.")
+    lots: Amount = Field(description="Lots of the deals that still count, each deal counted once.")
     accrued: Amount
     reversed: Amount
     net: Amount = Field(description="accrued - reversed")

@@ -68,7 +68,7 @@ class SymbolInForce(Shape):
 
 
 class PeriodInForce(Shape):
-    """A statement period, and where its end was told."""
+    """A statement period, and where its end was published."""
 
     period: str
     starts_at: datetime

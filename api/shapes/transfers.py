@@ -63,6 +63,7 @@ class DealRow(Shape):
     volume_closed_e8: int | None
     contract_size: Amount | None
     position_id: str
+    close_by: str
     price: Amount | None
     bid: Amount | None
     ask: Amount | None
@@ -123,7 +124,7 @@ class Reason(Shape):
     code: str
     status: str
     meaning: str = Field(description="What the code means.")
-    text: str = Field(description="What the engine said of this deal.")
+    text: str = Field(description="The engine's own words about this deal.")
 
 
 class DealExplanation(Shape):
@@ -150,12 +151,12 @@ class ExplanationAnswer(Shape):
     path: list[Step]
     factors: list[Factor]
     inputs: list[Fact]
-    gates: list[Fact] = Field(description="What stands between the amount and its payment.")
+    gates: list[Fact] = Field(description="What has to happen before the amount is paid.")
     chain: list[TransferRow] = Field(description="Transfers of the same cause, with reversals and releases.")
 
 
 class Line(Shape):
-    """A deal's line as it was read, and where it stands in the log."""
+    """A deal's line as it was read, and where it is in the log."""
 
     topic: str
     partition: int

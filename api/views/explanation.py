@@ -6,6 +6,7 @@ Only the database knows what became of a row afterwards, which rows have the sam
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from markupsafe import Markup
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
-from commission.accounts import is_held
+from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
 from commission.explain.explanation import Explanation, explain
 from commission.explain.words import money, when
@@ -166,9 +167,21 @@ def _state(row: Row, chain: list[Row]) -> str:
     if row["code"] != "accrual":
         return "settlement"
     back = sum(other["amount"] for other in chain if other["reverses"] == row["transfer_id"])
+    back += sum(_taken_for_another(other) for other in _of_person(row, chain))
     if not back:
         return "stands"
     return "reversed" if back == row["amount"] else "reduced"
+
+
+def _of_person(row: Row, chain: list[Row]) -> list[Row]:
+    """What became of a CPA because of another client of the same person."""
+    return [other for other in chain if other["factors"].get("accrual") == row["transfer_id"]]
+
+
+def _taken_for_another(row: Row) -> Decimal:
+    """What the row takes of the IB's, below 0 if it gives."""
+    taken: Decimal = row["amount"]
+    return taken if is_of_ib(row["debit"]) else -taken
 
 
 def _afterwards(row: Row, chain: list[Row]) -> Iterator[str]:
@@ -178,6 +191,12 @@ def _afterwards(row: Row, chain: list[Row]) -> Iterator[str]:
     releases = [r for r in chain if r["code"] == "release" and r["occurred_at"] >= row["occurred_at"]]
     if is_held(row["credit"]) and releases and not back:
         yield f"The client's KYC was approved at {when(releases[0]['occurred_at'])}: released."
+    for other in _of_person(row, chain):
+        what = "taken back" if _taken_for_another(other) > 0 else "given again"
+        yield (
+            f"It was {what} at {when(other['occurred_at'])}, transfer {other['transfer_id']}: "
+            "one CPA for one person."
+        )
     for other in back:
         how = "in full" if other["amount"] == row["amount"] else "in part"
         yield (

@@ -1,6 +1,7 @@
-"""The payout file: what one period's statements let a payout send, the same bytes for the same ledger."""
+"""Payout lines as CSV: the file of an export, and a look at all lines of a period."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -17,7 +18,7 @@ COLUMNS = ("period", "ib_id", "name", "currency", "amount", "statement_id", "sta
 
 @dataclass(frozen=True, slots=True)
 class PayoutFile:
-    """The bytes, and what a receiver checks them by."""
+    """The bytes, their name, and what a receiver checks them by."""
 
     name: str
     body: bytes
@@ -28,14 +29,29 @@ class PayoutFile:
         return sha256(self.body).hexdigest()
 
 
-def payout_file(ledger: Ledger, period: str) -> PayoutFile:
-    """One line per IB and currency, then the total a payout may send in each currency."""
+def payout_lines(ledger: Ledger, period: str) -> list[Row]:
+    """What the period's statements let a payout send, blocked or not; an unknown period is a mistake."""
     lines = payable(ledger, period)
     if not lines:
-        # A period nobody defined is a mistake; a defined one without lines is an empty file.
         interval(ledger, period)
-    cells = [*map(_line, lines), *_totals(period, lines)]
-    return PayoutFile(f"payouts-{_safe(period)}.csv", to_csv(COLUMNS, cells))
+    return lines
+
+
+def export_file(period: str, lines: Sequence[Row]) -> bytes:
+    """One line per IB and currency, then the total of each currency."""
+    return to_csv(COLUMNS, [*([*_line(row), "payable"] for row in lines), *_totals(period, lines)])
+
+
+def preview_file(period: str, lines: Sequence[Row], exports: Mapping[str, str]) -> PayoutFile:
+    """All lines, each with the export that has it; the totals are of those that are still to be exported."""
+    cells, due = list[list[Cell]](), []
+    for row in lines:
+        export_id = exports.get(row["statement_id"], "")
+        status = "exported" if export_id else "payable" if row["kyc_approved"] else "blocked_kyc"
+        due += [row] if status == "payable" else []
+        cells.append([*_line(row), status, export_id])
+    cells += [[*total, ""] for total in _totals(period, due)]
+    return PayoutFile(f"payout-lines-{_safe(period)}.csv", to_csv((*COLUMNS, "export_id"), cells))
 
 
 def _line(row: Row) -> list[Cell]:
@@ -46,18 +62,13 @@ def _line(row: Row) -> list[Cell]:
         row["currency"],
         _amount(row["amount"], row["currency"]),
         row["statement_id"],
-        _status(row),
     ]
 
 
-def _status(row: Row) -> str:
-    return "payable" if row["kyc_approved"] else "blocked_kyc"
-
-
-def _totals(period: str, lines: list[Row]) -> list[list[Cell]]:
+def _totals(period: str, lines: Sequence[Row]) -> list[list[Cell]]:
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for row in lines:
-        totals[row["currency"]] += row["amount"] if row["kyc_approved"] else 0
+        totals[row["currency"]] += row["amount"]
     return [
         [period, "", "", currency, _amount(total, currency), "", "total"]
         for currency, total in sorted(totals.items())

@@ -11,6 +11,7 @@ from datetime import datetime
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.queries.periods import BEGINNING
+from api.views.pseudonyms import Pseudonyms
 from commission.accounts import pending
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import PROVED
@@ -77,8 +78,14 @@ class StatementFile:
             yield encode([row])[0] + b"\n"
 
 
-def statement_file(ledger: Ledger, statement_id: str) -> StatementFile | None:
-    """Gather one statement with its transfers, or None if there is no such statement."""
+def statement_file(
+    ledger: Ledger, statement_id: str, pseudonyms: Pseudonyms | None = None
+) -> StatementFile | None:
+    """Gather one statement with its transfers, or None if there is no such statement.
+
+    With pseudonyms its hash is of the rows as they are shown, and so is every hash before it: all of the
+    IB's statements in the currency are gone through.
+    """
     found = ledger.rows(
         "SELECT ib_id FROM statements FINAL WHERE statement_id = {id:String}", id=statement_id
     )
@@ -87,8 +94,19 @@ def statement_file(ledger: Ledger, statement_id: str) -> StatementFile | None:
     history = _History(ledger, str(found[0]["ib_id"]), _Log(ledger))
     wanted = next(s for s in history.statements if s.statement_id == statement_id)
     earlier = [s for s in history.statements if s.starts_at < wanted.starts_at]
-    rows = history.by_statement(wanted.currency, earlier[-1] if earlier else None)
-    return _file(wanted, rows)
+    if pseudonyms is None:
+        return _file(wanted, history.by_statement(wanted.currency, earlier[-1] if earlier else None))
+    rows = history.by_statement(wanted.currency)
+    file = None
+    for statement in (*(one for one in earlier if one.currency == wanted.currency), wanted):
+        file = _pseudonymous(_file(statement, rows), file, pseudonyms)
+    return file
+
+
+def _pseudonymous(file: StatementFile, before: StatementFile | None, pseudonyms: Pseudonyms) -> StatementFile:
+    rows = tuple(pseudonyms.row(row) for row in file.transfers)
+    previous = before.statement.hash if before is not None else ""
+    return StatementFile(pseudonyms.statement(file.statement, rows, previous), rows)
 
 
 def statement_files(ledger: Ledger) -> Iterator[tuple[StatementFile, Statement | None]]:
@@ -128,7 +146,7 @@ class _Log:
         if found is None:
             raise Problem(
                 409,
-                f"The archive lacks {topics.SETTLEMENTS}/{partition}/{offset}, so nothing tells which "
+                f"The archive lacks {topics.SETTLEMENTS}/{partition}/{offset}, so it is unknown which "
                 "transfers belong to which statement. Let the sink store the topics into an empty database.",
             )
         return found

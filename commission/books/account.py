@@ -88,8 +88,9 @@ def _link(draft: Draft, link: AccountLinked) -> None:
     key = _account_key(link.account_key)
     account: AccountState = draft.get(key) or AccountState()
     known = next((owner for owner in account.owners if owner.event_id == link.event_id), None)
-    if known is not None and (known.client_id, known.told) == (link.client_id, link.occurred_at):
-        draft.repeated += 1
+    same = account.owners if known is None else (known,)
+    if any((owner.client_id, owner.told) == (link.client_id, link.occurred_at) for owner in same):
+        draft.repeated += 1  # under another event id as well: it must not take the account back
         return
     if known is not None or len(account.owners) >= MAX_OWNERS:
         draft.refuse(link, *_why_refused(link, known))

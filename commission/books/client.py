@@ -6,6 +6,7 @@ from commission.client import keys
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
 from commission.client.deals import fold_deal, retry_deal, wait
+from commission.client.hedging import Hedged, HedgedOpening
 from commission.client.placing import at_known_position, is_old, is_told_now, place
 from commission.client.qualifying import Qualifying
 from commission.client.rerating import rerate
@@ -17,7 +18,6 @@ from commission.client.state import (
     DealState,
     Deposit,
     EventState,
-    Hedged,
     OldRevision,
     Parked,
     Parking,
@@ -44,6 +44,7 @@ KEYS: dict[str, type] = {
     "w": RoutedDeal,
     "r": OldRevision,
     "h": Hedged,
+    "g": HedgedOpening,
     "v": Volumes,
     "b": CloseBy,
     "k": Parked,

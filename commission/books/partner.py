@@ -1,7 +1,7 @@
 """The partner book: fold one IB's transfers into balances by period, and close statements."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from msgspec import field
@@ -12,18 +12,16 @@ from commission.draft import Draft
 from commission.ids import digest
 from commission.money import Money, round_payable
 from commission.outputs import Statement, Tally, Transfer
-from commission.partner.buckets import ComponentPeriods, PeriodTotals, place_of, with_tally
-from commission.partner.folding import folded, is_old
-from commission.partner.settlement import Due, Version, due
+from commission.partner.buckets import ComponentPeriods, PeriodTotals
+from commission.partner.claims import Claimed, PersonClaims
 from commission.partner.statement_hash import statement_hash, total_of, with_row
 from commission.partner.statement_membership import open_period
-from commission.rating.values import ZERO, Factors
-from commission.sums import NOTHING
+from commission.partner.true_ups import retry, settle
+from commission.partner.waiting import WaitingTallies
+from commission.rating.values import ZERO
 from commission.terms.calendar import PeriodDefined, PeriodEnded
 from commission.terms.catalog import Terms
-from commission.terms.components import Component
 from commission.terms.partners import PartnerDefined
-from commission.terms.plans import PlanDefined
 from commission.value import Value
 
 
@@ -56,31 +54,39 @@ class PartnerState(Value):
     balances: dict[str, Balance] = field(default_factory=dict)
 
 
-class WaitingTallies(Value):
-    """Tallies that came before their plan or period, or lack a rate: terms reach both books in their time."""
-
-    tallies: tuple[Tally, ...] = ()
-
-
-KEYS: dict[str, type] = {"i": PartnerState, "s": ComponentPeriods, "w": WaitingTallies}
+KEYS: dict[str, type] = {
+    "i": PartnerState,
+    "s": ComponentPeriods,
+    "f": PeriodTotals,
+    "w": WaitingTallies,
+    "t": Tally,
+    "p": PersonClaims,
+    "q": Claimed,
+}
 """The first letter of a state key tells its type."""
-WAITING = "w"
 
 
 def _partner_key(ib_id: str) -> str:
     return f"i:{ib_id}"
 
 
-def _component_key(tally: Tally) -> str:
-    return f"s:{tally.ib_id}:{tally.plan_id}:{tally.component}"
-
-
 def apply(draft: Draft, record: Transfer | Tally, terms: Terms) -> None:
     """Book a transfer of an IB, or settle anew what a tally adds to."""
     if isinstance(record, Tally):
-        _settle_tally(draft, record, terms)
+        _post(draft, settle(draft, record, terms), terms)
     else:
         _book(draft, record, terms)
+
+
+def retry_early(draft: Draft, terms: Terms) -> None:
+    """New terms are known: settle what came before them."""
+    _post(draft, retry(draft, terms), terms)
+
+
+def _post(draft: Draft, rows: Sequence[Transfer], terms: Terms) -> None:
+    draft.emit(*rows)
+    for row in rows:
+        _book(draft, row, terms)
 
 
 def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
@@ -108,134 +114,6 @@ def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
     balance = Balance(carried=balance.carried, held=held or ZERO, open=turnovers, last=balance.last)
     balances = {**partner.balances, record.currency: balance}
     draft.put(key, PartnerState(closed=partner.closed, balances=balances))
-
-
-def retry_early(draft: Draft, terms: Terms) -> None:
-    """New terms are known: settle what came before them."""
-    waiting: WaitingTallies | None = draft.get(WAITING)
-    if waiting is not None:
-        draft.put(WAITING, None)
-        for tally in waiting.tallies:
-            _settle_tally(draft, tally, terms)
-
-
-# Tallies: what a period brings beyond its accruals
-
-
-def _settle_tally(draft: Draft, tally: Tally, terms: Terms) -> None:
-    """Add the tally to its period, and post what that changes in it and in the periods after it."""
-    key = _component_key(tally)
-    settling: ComponentPeriods = draft.get(key) or ComponentPeriods(currency=tally.currency)
-    component = _component(terms.plan_version(tally.plan_id, tally.plan_version), tally.component)
-    period = terms.period_at(tally.occurred_at)
-    if component is None or period is None:
-        _wait(draft, tally)
-        return
-    day = "|".join(terms.day_of(tally.occurred_at))
-    place, starts_at = place_of(settling, period.period, period.starts_at)
-    settling = with_tally(settling, component, place, starts_at, day, tally)
-    versions = _versions(settling, tally, terms)
-    has_old = is_old(settling, next(iter(settling.buckets)), terms)
-    settled: set[str] = set()
-    buckets = dict(settling.buckets)
-    for name, wanted in due(settling, versions, terms, "" if has_old else place).items():
-        if wanted is None:
-            _wait(draft, tally.measuring(NOTHING))
-            continue
-        settled.add(name)
-        bucket = buckets[name]
-        found = Settled(tally=tally, version=versions[bucket.version], period=name, bucket=bucket, due=wanted)
-        if found.delta:
-            row = found.row(terms, told_for="" if place == period.period else period.period)
-            draft.emit(row)
-            _book(draft, row, terms)
-            buckets[name] = replace(bucket, posted=bucket.posted + found.delta, times=bucket.times + 1)
-    settling = replace(settling, buckets=buckets)
-    draft.put(key, folded(settling, versions, terms, settled) if has_old else settling)
-
-
-def _versions(settling: ComponentPeriods, tally: Tally, terms: Terms) -> dict[int, Version]:
-    """The versions of the plan under which something counted."""
-    recent = settling.opening.recent if settling.opening is not None else {}
-    found: dict[int, Version] = {}
-    for bucket in (*recent.values(), *settling.buckets.values()):
-        for number in bucket.versions:
-            if number not in found:
-                plan = terms.plan_version(tally.plan_id, number)
-                component = _component(plan, tally.component)
-                assert plan is not None, "its tallies waited for it"
-                assert component is not None, "its tallies waited for it"
-                found[number] = Version(plan, component)
-    return found
-
-
-def _component(plan: PlanDefined | None, name: str) -> Component | None:
-    return next((c for c in plan.components if c.name == name), None) if plan is not None else None
-
-
-def _wait(draft: Draft, tally: Tally) -> None:
-    """Settle the tally's component again when new terms arrive; an empty tally adds nothing then."""
-    waiting: WaitingTallies = draft.get(WAITING) or WaitingTallies()
-    if tally not in waiting.tallies:
-        draft.put(WAITING, WaitingTallies(tallies=(*waiting.tallies, tally)))
-
-
-class Settled(Value):
-    """What a period is worth after a tally."""
-
-    tally: Tally
-    version: Version
-    period: str
-    bucket: PeriodTotals
-    due: Due
-
-    @property
-    def delta(self) -> Decimal:
-        """What is not posted yet."""
-        return self.due.amount - self.due.accrued - self.bucket.posted
-
-    def row(self, terms: Terms, told_for: str) -> Transfer:
-        """One transfer that brings the period to what it should be, in whichever direction.
-
-        `told_for` is the tally's own period, where that is folded and the tally counts in this one.
-        """
-        tally, (plan, component), delta = self.tally, self.version, self.delta
-        known = terms.period(self.period)
-        assert known is not None, "its tallies waited for it"
-        at = max(tally.booked_at or tally.occurred_at, known.starts_at)
-        expense, pending = accounts.expense(component.kind), accounts.pending(tally.ib_id)
-        factors: Factors = {
-            **self.due.factors,
-            "due": self.due.amount,
-            "accrued": self.due.accrued,
-            "posted": self.bucket.posted,
-            "trigger": tally.caused_by,
-        }
-        cause = (
-            tally.ib_id,
-            plan.plan_id,
-            component.name,
-            self.period,
-            tally.currency,
-            str(self.bucket.times),
-        )
-        return Transfer(
-            transfer_id=digest("true_up", *cause),
-            code="true_up",
-            debit=expense if delta > 0 else pending,
-            credit=pending if delta > 0 else expense,
-            amount=abs(delta),
-            currency=tally.currency,
-            ib_id=tally.ib_id,
-            occurred_at=at,
-            caused_by=f"settlement|{plan.plan_id}|{component.name}|{self.period}",
-            component=component.kind,
-            rule=component.name,
-            plan_id=plan.plan_id,
-            plan_version=plan.version,
-            matures_at=at + timedelta(days=plan.hold_days) if plan.hold_days else None,
-            factors=factors | ({"told_for": told_for} if told_for else {}),
-        )
 
 
 # Statements

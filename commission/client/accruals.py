@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from commission import accounts
 from commission.client.held_slot import HeldSlot
-from commission.client.kyc_gate import FORFEITED, is_forfeited, is_lost, is_too_late
+from commission.client.kyc_gate import FORFEITED, is_forfeited, is_held, is_lost, is_too_late, released
 from commission.client.state import Cause, ClientState, Posted
 from commission.client.tallies import release_tallies
 from commission.draft import Draft
@@ -45,9 +45,9 @@ def post(
         if days and is_too_late(client, occurred_at, days):
             continue  # as `is_lost` says
         debit, credit = _EXPENSES.get(kind) or accounts.expense(kind), link.pending
-        is_held = plan.kyc_gate and not is_released
-        if is_held or kind == "rebate":
-            debit, credit = _accounts(client, partner.ib_id, kind, is_held=is_held, by_ib=by_ib)
+        waits = plan.kyc_gate and not is_released
+        if waits or kind == "rebate":
+            debit, credit = _accounts(client, partner.ib_id, kind, is_held=waits, by_ib=by_ib)
         matures_at = occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None
         debit, credit = (credit, debit) if amount < 0 else (debit, credit)
         transfer_id = f"{base}{number:02}"
@@ -78,16 +78,16 @@ def post(
             )
         )
         entry = Posted(transfer_id, partner.ib_id, kind, amount, partner.currency, plan.plan_id, plan.version)
-        if is_held or by_ib or matures_at is not None:
+        if waits or by_ib or matures_at is not None:
             entry = entry._replace(
-                held=is_held,
+                held=waits,
                 release=len(client.released_at),
                 by_ib=by_ib,
                 expires_at=_expires_at(plan, cause),
                 matures_at=matures_at,
-                earned_at=occurred_at if is_held else None,
+                earned_at=occurred_at if waits else None,
             )
-        if is_held:
+        if waits:
             client = replace(client, held=_add(client.held, entry, amount))
         posted.append(entry)
     return client, tuple(posted)
@@ -121,9 +121,9 @@ def take(
     draft: Draft, client: ClientState, entry: Posted, amount: Decimal, cause: Cause, factors: Factors
 ) -> ClientState:
     """Reverse so much of an accrual, from where the money is by now."""
-    is_held = _is_held(client, entry)
-    debit, credit = _sides(client, entry, amount, is_held=is_held)
-    suffix = "r" if amount == entry.amount - entry.taken else "p" + digest(cause.key)[:8]
+    waits = is_held(entry, client)
+    debit, credit = _sides(client, entry, amount, is_held=waits)
+    suffix = "r" if amount == entry.amount - entry.taken else f"p{digest(cause.key)}"
     draft.emit(
         Transfer(
             transfer_id=f"{entry.transfer_id}{suffix}",
@@ -145,7 +145,7 @@ def take(
             factors=factors,
         )
     )
-    return replace(client, held=_add(client.held, entry, -amount)) if is_held else client
+    return replace(client, held=_add(client.held, entry, -amount)) if waits else client
 
 
 def give_back(
@@ -156,11 +156,9 @@ def give_back(
     It goes where the accrual itself would be by now: to what is held for the client's KYC, or to the IB;
     what is below 0, of a refund, goes the other way.
     """
-    is_held = _is_held(client, entry)
-    if is_held and entry.earned_at is not None and client.is_released(entry.earned_at):
-        is_held = False
-    debit, credit = _sides(client, entry, amount, is_held=is_held)
-    transfer_id = f"{entry.transfer_id}w{digest(cause.key)[:8]}"
+    waits = is_held(entry, client)
+    debit, credit = _sides(client, entry, amount, is_held=waits)
+    transfer_id = f"{entry.transfer_id}w{digest(cause.key)}"
     draft.emit(
         Transfer(
             transfer_id=transfer_id,
@@ -180,13 +178,13 @@ def give_back(
             factors={"given_back": amount},
         )
     )
-    if is_held:
+    if waits:
         client = replace(client, held=_add(client.held, entry, amount))
     return client, entry._replace(
         transfer_id=transfer_id,
         amount=amount,
         taken=ZERO,
-        held=is_held,
+        held=waits,
         back_of=entry.transfer_id,
     )
 
@@ -211,15 +209,13 @@ def release_posted(
     held = client.held
     found: list[Posted] = []
     for entry in posted:
-        at = entry.earned_at
-        if not _is_held(client, entry) or at is None or not client.is_released(at):
-            found.append(entry)
-            continue
-        rest = entry.amount - entry.taken
-        is_late = entry.expires_at is not None and is_too_late(client, at, (entry.expires_at - at).days)
-        _end_hold(draft, client, cause, HeldSlot.of(entry), rest, name=entry.transfer_id, is_late=is_late)
-        held = _add(held, entry, -rest)
-        found.append(entry._replace(release=FORFEITED) if is_late else entry._replace(held=False))
+        after = released(entry, client)
+        found.append(after)
+        if after != entry:
+            rest, is_late = entry.amount - entry.taken, after.release == FORFEITED
+            slot = HeldSlot.of(entry)
+            _end_hold(draft, client, cause, slot, rest, name=entry.transfer_id, is_late=is_late)
+            held = _add(held, entry, -rest)
     return replace(client, held=held), tuple(found)
 
 
@@ -251,11 +247,6 @@ def _end_hold(
                 component=slot.component,
             )
         )
-
-
-def _is_held(client: ClientState, entry: Posted) -> bool:
-    """Whether the money still waits where it was posted."""
-    return entry.held and entry.release == len(client.released_at)
 
 
 def _sides(client: ClientState, entry: Posted, amount: Decimal, *, is_held: bool) -> tuple[str, str]:

@@ -14,6 +14,11 @@ from commission.terms.rate_matching import Trait
 from commission.terms.upline import Upline
 
 
+def charged_e8(part: Part) -> int:
+    """As how many 1e-8 standard lots a deal counts: one account trades lots of several sizes."""
+    return int(part.standard(Decimal(part.deal.volume_e8)).to_integral_value())
+
+
 def with_volume(known: Volumes, symbol: str, volume_e8: int) -> Volumes:
     """The account's volumes with more, or less, of one symbol."""
     total = known.lots_e8.get(symbol, 0) + volume_e8
@@ -50,6 +55,8 @@ def rate_charge(
         if symbol is None:
             continue  # its deals wait for the symbol as well
         lots = Decimal(traded[name]).scaleb(-8)
+        if symbol.contract_size != symbol.standard_contract_size:
+            lots = lots * symbol.standard_contract_size / symbol.contract_size
         part = Part(deal, symbol, symbol.contract_size, ZERO, lots, trait, charge=charge)
         outcome = rate(part, shared, terms)
         if isinstance(outcome, Rated):

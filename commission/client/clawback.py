@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from commission.client import keys
 from commission.client.accruals import give_back, reverse, take
 from commission.client.kyc_gate import is_forfeited
+from commission.client.losses import ClawReason
 from commission.client.state import Cause, ClawedBack, ClawedPage, ClientState, DealState, Posted
 from commission.client.tallies import give_back_tallies, withdraw
 from commission.draft import Draft
@@ -22,9 +23,10 @@ MAX_CLAWED = 64
 
 def claw_back(draft: Draft, client: ClientState, clawed: ClawedBack, terms: Terms) -> ClientState:
     """Take back what the event reaches of the deals known so far, and remember it for later ones."""
-    if not _reaches_deals(clawed, terms):
+    is_idle = not reaches_deals(clawed.reason, terms)
+    client = _remember(draft, client, clawed._replace(is_idle=is_idle))
+    if is_idle:
         return client
-    client = _remember(draft, client, clawed)
     for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
@@ -51,10 +53,11 @@ def settle_anew(
     That is worked out anew from what it had posted, for all of them at once, so that the order in which
     they became known does not matter.
     """
-    for clawed in changed:
+    for event in changed:
+        clawed = event._replace(is_idle=not reaches_deals(event.reason, terms))
         if any(one.cause == clawed.cause for one in all_clawed(draft, client)):
             client = _replace_clawed(draft, client, clawed)
-        elif _reaches_deals(clawed, terms):
+        else:
             client = _remember(draft, client, clawed)
     for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
@@ -104,10 +107,10 @@ def _page(draft: Draft, client: ClientState, number: int) -> ClawedPage:
     return page
 
 
-def _reaches_deals(clawed: ClawedBack, terms: Terms) -> bool:
-    """Whether any plan lets the event reach deals: looking through a client's deals takes time."""
-    return clawed.reason == "fraud" or any(
-        getattr(plan.clawback, clawed.reason) in ("activity", "all")
+def reaches_deals(reason: ClawReason, terms: Terms) -> bool:
+    """Whether any plan lets such an event reach deals: looking through a client's deals takes time."""
+    return reason == "fraud" or any(
+        getattr(plan.clawback, reason) in ("activity", "all")
         for versions in terms.plans.values()
         for plan in versions
     )
@@ -135,9 +138,7 @@ def _claw_deal(
 def _settle_deal(
     draft: Draft, client: ClientState, state: DealState, cause: Cause, terms: Terms
 ) -> tuple[ClientState, DealState]:
-    first = state
-    if state.first_posted or state.first_tallied:
-        first = replace(state, posted=state.first_posted, tallied=state.first_tallied)
+    first = before_clawback(state)
     aside = Draft(draft.get, draft.scan)
     _, wanted = claw_back_new(aside, client, first, terms)
     if wanted == state:
@@ -145,18 +146,18 @@ def _settle_deal(
     due = {entry.transfer_id: entry for entry in wanted.posted}
     posted: list[Posted] = []
     for one in first.posted:
-        own = [p for p in state.posted if one.transfer_id in (p.transfer_id, p.back_of)]
+        own = left_of(state, one)
         want = due.get(one.transfer_id)
         is_left = ZERO if want is None else want.amount - want.taken
         missing = is_left - sum((entry.amount - entry.taken for entry in own), ZERO)
-        if missing * one.amount > 0:
+        if missing * one.amount > 0 and not is_forfeited(one, client):
             flags = own[0] if own else one
             flags = flags._replace(transfer_id=one.transfer_id)
             client, back = give_back(draft, client, flags, missing, cause)
             own = [*own, back]
-        elif missing:
+        elif missing * one.amount < 0:
             client, own = _take(draft, client, own, -missing, cause)
-        posted += own if want is None or not missing else _shared_out(own, want)
+        posted += own if want is None or not missing else shared_out(own, want)
     tallied = give_back_tallies(draft, client, state.tallied, wanted.tallied, cause)
     return client, replace(
         state,
@@ -185,13 +186,25 @@ def _take(
     return client, left
 
 
-def _shared_out(entries: list[Posted], whole: Posted) -> list[Posted]:
+def shared_out(entries: list[Posted], whole: Posted) -> list[Posted]:
     """Let a later share of the accrual be taken of all that is left of it, in proportion."""
     left = whole.amount - whole.taken
     return [
         entry._replace(base=whole.amount * (entry.amount - entry.taken) / left, share_taken=whole.share_taken)
         for entry in entries
     ]
+
+
+def before_clawback(state: DealState) -> DealState:
+    """The deal with all it had posted, before anything of it was taken for a dispute or a verdict."""
+    if not state.first_posted and not state.first_tallied:
+        return state
+    return replace(state, posted=state.first_posted, tallied=state.first_tallied)
+
+
+def left_of(state: DealState, one: Posted) -> list[Posted]:
+    """What is left of an accrual by now, and what of it came back by itself."""
+    return [entry for entry in state.posted if one.transfer_id in (entry.transfer_id, entry.back_of)]
 
 
 def _others(all_posted: Iterable[Posted], taken: list[Posted]) -> list[Posted]:

@@ -54,7 +54,7 @@ def earnings(
             amount,
             own[1].name,
             ZERO,
-            _factors(gross, amount, standing),
+            _factors(gross, amount, standing) | _once_for(client, own[1]),
         )
         for depth, (link, own, gross, amount) in enumerate(zip(links, owns, grosses, kept, strict=True))
         if own is not None and amount > 0
@@ -83,6 +83,11 @@ def _gross(
     amount = amount_for(component.amounts, client.country, ftd) * link.held.factor
     gross = in_currency(amount, plan.currency, link.partner.currency, at, terms)
     return gross if isinstance(gross, Reason) else gross[0]
+
+
+def _once_for(client: ClientState, component: Cpa | Cpl) -> Factors:
+    is_once = isinstance(component, Cpa) and component.cpa_per == "identity" and client.identity
+    return {"once_for": "person"} if is_once else {}
 
 
 def _factors(gross: Decimal, amount: Decimal, standing: Qualification) -> Factors:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from commission.client.cpa_losses import before_the_first_loss, kept_of
+from commission.client.cpa_losses import kept_of, losses_between
 from commission.client.deposits import net_of
 from commission.client.losses import ClearedDeposit, is_counted
 from commission.client.qualifying import Qualifying, Traded
@@ -51,11 +51,11 @@ class Facts(NamedTuple):
     trades: Qualifying
     terms: Terms
 
-    def as_asked(self, component: Cpa | Cpl) -> "Facts":
+    def as_asked(self, component: Cpa | Cpl, clawback: Clawback) -> "Facts":
         """The facts as the component counts deposits: with withdrawals as losses of the earliest, or not."""
         if not isinstance(component, Cpa) or not component.net_deposits or not self.withdrawals:
             return self
-        return self._replace(deposits=net_of(self.deposits, self.withdrawals, self.terms))
+        return self._replace(deposits=net_of(self.deposits, self.withdrawals, self.terms, clawback))
 
 
 NOT_DUE = Qualification(is_due=False)
@@ -94,18 +94,27 @@ def standing(facts: Facts, component: Cpa | Cpl, currency: str, clawback: Clawba
         return NOT_DUE
     if isinstance(component, Cpl):
         return _cpl_standing(client, component)
-    facts = facts.as_asked(component)
-    granted = _first_qualified(facts, component, currency, clawback)
-    if granted.qualified_at is None:
-        return NOT_DUE
-    limit = granted.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
-    kept = [kept_of(deposit, limit, clawback) for deposit in facts.deposits]
-    if kept == [kept_of(deposit, granted.qualified_at, clawback) for deposit in facts.deposits]:
-        return granted
-    there = before_the_first_loss(facts.deposits, kept, granted.qualified_at, limit, clawback)
-    if _qualified(facts, there, component, currency).is_due:
-        return _lowered(granted, kept, component, currency, facts.terms)  # what is left still qualifies
-    return _qualified(facts, kept, component, currency) if component.requalify else NOT_DUE
+    facts = facts.as_asked(component, clawback)
+    since = client.registered_at
+    while since is not None:
+        granted = _first_qualified(facts, component, currency, clawback, since)
+        if granted.qualified_at is None:
+            return NOT_DUE
+        limit = granted.qualified_at + timedelta(days=min(component.clawback_days, clawback.window_days))
+        kept = [kept_of(deposit, limit, clawback) for deposit in facts.deposits]
+        if kept == [kept_of(deposit, granted.qualified_at, clawback) for deposit in facts.deposits]:
+            return granted
+        lost_at = None
+        for at in losses_between(facts.deposits, granted.qualified_at, limit, clawback):
+            there = [kept_of(deposit, at, clawback) for deposit in facts.deposits if deposit.cleared_at <= at]
+            if not _qualified(facts, there, component, currency).is_due:
+                lost_at = at
+                break
+        if lost_at is None:
+            return _lowered(granted, kept, component, currency, facts.terms)  # what is left still qualifies
+        later = (deposit.cleared_at for deposit in facts.deposits if deposit.cleared_at > lost_at)
+        since = min(later, default=None) if component.requalify else None
+    return NOT_DUE
 
 
 def _lowered(
@@ -120,13 +129,13 @@ def _lowered(
     return granted if ftd >= granted.ftd else granted._replace(ftd=ftd, deposits=left)
 
 
-def _first_qualified(facts: Facts, component: Cpa, currency: str, clawback: Clawback) -> Qualification:
-    """The first instant the client qualifies by what was not taken back until then."""
-    registered_at = facts.client.registered_at
-    assert registered_at is not None, "only a registered client is weighed"
+def _first_qualified(
+    facts: Facts, component: Cpa, currency: str, clawback: Clawback, begin: datetime
+) -> Qualification:
+    """The first instant from `begin` on to qualify, by what was not taken back until then."""
     taken = (taken for deposit in facts.deposits for taken in deposit.losses)
-    losses = {t.at for t in taken if is_counted(t, clawback)}
-    for since, until in pairwise([*sorted({registered_at, *losses}), _NEVER]):
+    losses = {t.at for t in taken if is_counted(t, clawback) and t.at > begin}
+    for since, until in pairwise([begin, *sorted(losses), _NEVER]):
         kept = [kept_of(deposit, since, clawback) for deposit in facts.deposits]
         found = _qualified(facts, kept, component, currency, since)
         if found.qualified_at is not None and found.qualified_at < until:

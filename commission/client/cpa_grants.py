@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from commission.client import cpa_amounts, cpa_conditions
 from commission.client.accruals import is_posted, post, reverse
 from commission.client.clawback import all_clawed
+from commission.client.cpa_claims import are_alike, claims_of, unclaimed
 from commission.client.cpa_weighing import Weighing, are_too_late, facts_of
 from commission.client.deposit_shares import weigh_deposits
 from commission.client.kyc_gate import is_too_late as is_kyc_too_late
@@ -20,6 +21,7 @@ from commission.client.state import (
     ClientState,
     Grant,
     Parked,
+    Posted,
 )
 from commission.client.tallies import negated, send, send_back, tally_of, withdraw
 from commission.draft import Draft
@@ -119,14 +121,13 @@ def _weigh_one(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Weig
             client, _ = _take_back(w, name, grant)
         return Weighed(client, lacking)
     if grant.stands and grant.basis == _basis(standing):
-        return Weighed(client, lacking)
+        return Weighed(_claim(w, name, grant, standing), lacking)
     earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms)
     if isinstance(earned, Reason):
         return Weighed(client, lacking=True)
     paid = tuple(one for one in earned if one.link.is_paid)
     if grant.stands and is_posted(client, paid, grant.posted, standing.qualified_at):
-        grant = replace(grant, basis=_basis(standing))
-        return Weighed(replace(client, grants={**client.grants, name: grant}), lacking)
+        return Weighed(_claim(w, name, replace(grant, basis=_basis(standing)), standing), lacking)
     if grant.stands:
         client, grant = _take_back(w, name, grant)
     grant = replace(grant, conditions=component, currency=currency)
@@ -154,7 +155,8 @@ def _weigh_anew(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Wei
             return Weighed(client, lacking=True)
         paid = tuple(one for one in earned if one.link.is_paid)
         is_same = is_posted(client, paid, grant.posted, standing.qualified_at)
-        if is_same and _ordinals(client, name, component, paid, standing) == grant.tallied:
+        wanted = _counted(client, name, component, paid, grant.posted, standing, w.terms)
+        if is_same and are_alike(wanted, grant.tallied):
             grant = replace(grant, basis=_basis(standing), conditions=component, currency=currency)
             return Weighed(replace(client, grants={**client.grants, name: grant}))
     client, _ = _take_back(w, name, grant, was.qualified_at)
@@ -193,12 +195,13 @@ def _take_back(
     w: Weighing, name: str, grant: Grant, posted_at: datetime | None = None
 ) -> tuple[ClientState, Grant]:
     """Reverse a grant, as of the last loss of a deposit, or as of its own time if that is given."""
-    losses = [taken.at for deposit in w.facts.as_asked(grant.conditions).deposits for taken in deposit.losses]
+    deposits = w.facts.as_asked(grant.conditions, Clawback()).deposits
+    losses = [taken.at for deposit in deposits for taken in deposit.losses]
     at = posted_at or max(losses, default=w.cause.occurred_at)
     cause = Cause(w.cause.key, at)
     client, _ = reverse(w.draft, w.client, grant.posted, cause)
     withdraw(w.draft, client, grant.tallied, cause)
-    of_grants(w.draft, client, "cpa.clawback", at, grant.posted)
+    of_grants(w.draft, client, "cpa.clawback", at, unclaimed(grant))
     grant = replace(grant, posted=(), tallied=(), basis="")
     return replace(client, grants={**client.grants, name: grant}), grant
 
@@ -215,24 +218,56 @@ def _give(
     cause = Cause(f"{grant.conditions.kind}|{client.client_id}|{name}", standing.qualified_at)
     identity = (grant.conditions.kind, client.client_id, name, str(grant.grants))
     client, posted = post(w.draft, client, paid, path=w.chain.path, cause=cause, identity=identity)
-    tallied = _ordinals(client, name, grant.conditions, paid, standing)
+    tallied = _counted(client, name, grant.conditions, paid, posted, standing, w.terms)
     send(w.draft, client, tallied)
     grant = replace(grant, posted=posted, tallied=tallied, basis=_basis(standing), grants=grant.grants + 1)
-    of_grants(w.draft, client, "cpa.qualified", standing.qualified_at, posted)
+    of_grants(w.draft, client, "cpa.qualified", standing.qualified_at, unclaimed(grant))
     return replace(client, grants={**client.grants, name: grant})
 
 
-def _ordinals(
+def _claim(w: Weighing, name: str, grant: Grant, standing: cpa_conditions.Qualification) -> ClientState:
+    """A grant as it stands; where its client turned out to be one of a person's, it becomes a claim."""
+    client = w.client
+    assert standing.qualified_at is not None, "only what is due is claimed"
+    claims = claims_of(client, name, unclaimed(grant), standing.qualified_at, w.terms, is_announced=True)
+    if not claims and grant is client.grants[name]:
+        return client
+    if claims:
+        ibs = {one.ib_id for one in claims}
+        alone = tuple(one for one in grant.tallied if one.ib_id in ibs and one.claim is None)
+        withdraw(w.draft, client, alone, w.cause)
+        send(w.draft, client, claims)
+        grant = replace(grant, tallied=(*(one for one in grant.tallied if one not in alone), *claims))
+    return replace(client, grants={**client.grants, name: grant})
+
+
+def _counted(
     client: ClientState,
     name: str,
     component: Cpa | Cpl,
     paid: Iterable[Earned],
+    posted: Iterable[Posted],
     standing: cpa_conditions.Qualification,
+    terms: Terms,
 ) -> tuple[Tally, ...]:
-    """What the grant counts for in tiers by number of clients."""
-    assert standing.qualified_at is not None, "only what is due is counted"
-    cause = Cause(f"{component.kind}|{client.client_id}|{name}", standing.qualified_at)
-    return tuple(_ordinal(client, one, name, cause) for one in paid if _has_tiers(one, name))
+    """What the grant counts for in its IBs' books: as a person's claim, or in tiers by number of clients."""
+    at = standing.qualified_at
+    assert at is not None, "only what is due is counted"
+    cause = Cause(f"{component.kind}|{client.client_id}|{name}", at)
+    entries = {entry.ib_id: entry for entry in posted}
+    found: list[Tally] = []
+    for one in paid:
+        entry = entries.get(one.link.partner.ib_id)
+        due = (
+            ()
+            if entry is None
+            else (entry._replace(plan_id=one.plan.plan_id, plan_version=one.plan.version),)
+        )
+        claims = claims_of(client, name, due, at, terms)
+        found += claims
+        if not claims and _has_tiers(one, name):
+            found.append(_ordinal(client, one, name, cause))
+    return tuple(found)
 
 
 def _has_tiers(one: Earned, name: str) -> bool:

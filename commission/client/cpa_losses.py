@@ -14,14 +14,9 @@ def kept_of(deposit: ClearedDeposit, limit: datetime, clawback: Clawback) -> Cle
     return deposit.without(t for t in deposit.losses if t.at <= limit and is_counted(t, clawback))
 
 
-def before_the_first_loss(
-    deposits: Iterable[ClearedDeposit],
-    kept: Iterable[ClearedDeposit],
-    qualified_at: datetime,
-    limit: datetime,
-    clawback: Clawback,
-) -> list[ClearedDeposit]:
-    """Of what is left, the deposits that were there when one was taken back after qualification."""
+def losses_between(
+    deposits: Iterable[ClearedDeposit], qualified_at: datetime, limit: datetime, clawback: Clawback
+) -> list[datetime]:
+    """When something was taken back after qualification and not too late, in the order of time."""
     taken = (taken for deposit in deposits for taken in deposit.losses)
-    lost_at = min(t.at for t in taken if qualified_at < t.at <= limit and is_counted(t, clawback))
-    return [deposit for deposit in kept if deposit.cleared_at <= lost_at]
+    return sorted({t.at for t in taken if qualified_at < t.at <= limit and is_counted(t, clawback)})

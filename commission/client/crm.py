@@ -1,17 +1,17 @@
 """CRM events in the client book: registration, deposits and their losses, KYC, verdicts."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
 from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.accruals import release, release_posted
-from commission.client.clawback import claw_back, settle_anew
+from commission.client.clawback import claw_back, reaches_deals, settle_anew
 from commission.client.cpa_grants import weigh
 from commission.client.deals import fold_deal
 from commission.client.deposits import every, find, keep
-from commission.client.losses import ZERO, TakenBack, Won
+from commission.client.kyc_gate import released
+from commission.client.losses import ZERO, TakenBack, Won, shares
 from commission.client.milestones import milestone
 from commission.client.repeats import Refusal, remember, verdict
 from commission.client.state import (
@@ -54,24 +54,40 @@ def apply_event(draft: Draft, client: ClientState, event: ClientEvent, terms: Te
         draft.repeated += 1
         return None
     after = _EFFECTS[type(event)](draft, client, event, terms)
-    touched = _touched(client, after, event)
-    return weigh(draft, after, Cause(event.event_id, event.occurred_at), terms, only=touched)
+    touched = _touched(draft, client, after, event, terms)
+    anew = after.identity != client.identity and client.registered_at is not None and _is_ib(after, terms)
+    return weigh(draft, after, Cause(event.event_id, event.occurred_at), terms, anew=anew, only=touched)
 
 
-def _touched(before: ClientState, after: ClientState, event: ClientEvent) -> tuple[str, ...] | None:
+def _is_ib(client: ClientState, terms: Terms) -> bool:
+    """Whether the client is an IB, which may earn nothing on itself."""
+    return any(partner.identity == client.identity for partner in terms.partners.values())
+
+
+def _touched(
+    draft: Draft, before: ClientState, after: ClientState, event: ClientEvent, terms: Terms
+) -> tuple[str, ...] | None:
     """The deposits and withdrawals the event may change; None where that may be any."""
     if isinstance(event, WithdrawalPaid):
         return (event.event_id,)
     if not isinstance(event, DepositCleared | ChargebackReceived | ChargebackWon):
         return None
-    if (before.clawed, before.clawed_pages) != (after.clawed, after.clawed_pages):
+    deposit = find(draft, event.client_id, event.deposit_id)
+    if any(
+        taken.reason != "withdrawal" and reaches_deals(taken.reason, terms) for taken in deposit.taken_back
+    ):
         return None
     first, now = before.deposits[:1], after.deposits[:1]
     return (event.deposit_id, *(d.deposit_id for d in first if d.deposit_id != now[0].deposit_id))
 
 
 def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms: Terms) -> ClientState:
-    """Deals that waited for it are folded in the order of their time."""
+    """Deals that waited for it are folded in the order of their time.
+
+    Told once more it says who the client is: what its CPAs were granted for becomes a claim of that person.
+    """
+    if client.registered_at is not None:
+        return replace(client, identity=event.identity)
     links = (IbLink(since=event.occurred_at, ib_id=event.ib_id), *client.links)
     client = replace(
         client,
@@ -110,8 +126,8 @@ def _deposit(draft: Draft, client: ClientState, event: DepositCleared, terms: Te
     milestone(draft, client, "deposit", event.deposit_id, event.occurred_at, money=money)
     if is_first:
         milestone(draft, client, "ftd", event.deposit_id, event.occurred_at, money=money)
-    for taken in deposit.losses:
-        client = claw_back(draft, client, _clawed(deposit, taken), terms)
+    for clawed in _clawed(deposit).values():
+        client = claw_back(draft, client, clawed, terms)
     return client
 
 
@@ -138,8 +154,7 @@ def _lose(
     client = keep(draft, client, deposit)
     if deposit.cleared_at is None:
         return client
-    before = {taken.event_id: _clawed(known, taken) for taken in known.losses}
-    after = {taken.event_id: _clawed(deposit, taken) for taken in deposit.losses}
+    before, after = _clawed(known), _clawed(deposit)
     gone = {event_id: clawed._replace(share=ZERO) for event_id, clawed in before.items()}
     changed = [now for event_id, now in {**gone, **after}.items() if now != before.get(event_id)]
     if set(after) - set(before) == {cause.key} and len(changed) == 1:
@@ -147,12 +162,15 @@ def _lose(
     return settle_anew(draft, client, changed, cause, terms) if changed else client
 
 
-def _clawed(deposit: Deposit, taken: TakenBack) -> ClawedBack:
-    share = Decimal(1)
-    if taken.amount is not None and deposit.amount:
-        share = min(share, taken.amount / deposit.amount)
-    assert taken.reason != "withdrawal", "a withdrawal takes no deals back"
-    return ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
+def _clawed(deposit: Deposit) -> dict[str, ClawedBack]:
+    """By event, what each loss of a deposit takes back of deals: as much as it took of the deposit."""
+    assert deposit.amount is not None, "a cleared deposit has an amount"
+    share_of, found = shares(deposit.amount, deposit.losses), dict[str, ClawedBack]()
+    for taken in deposit.losses:
+        assert taken.reason != "withdrawal", "a withdrawal takes no deals back"
+        share = share_of[taken.event_id]
+        found[taken.event_id] = ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
+    return found
 
 
 def _withdraw(draft: Draft, client: ClientState, event: WithdrawalPaid, terms: Terms) -> ClientState:
@@ -195,9 +213,10 @@ def _release_earlier(draft: Draft, client: ClientState, cause: Cause) -> ClientS
     for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
+        first = tuple(released(entry, client) for entry in state.first_posted)
         client, posted = release_posted(draft, client, state.posted, cause)
-        if posted != state.posted:
-            draft.put(key, replace(state, posted=posted))
+        if (first, posted) != (state.first_posted, state.posted):
+            draft.put(key, replace(state, first_posted=first, posted=posted))
     grants: dict[str, Grant] = {}
     for name, grant in client.grants.items():
         client, posted = release_posted(draft, client, grant.posted, cause)

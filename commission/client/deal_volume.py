@@ -1,4 +1,4 @@
-"""A deal beside others of its kind: what of its volume opened and closed, and what is paid."""
+"""A deal beside others of its kind: what of its volume opened and closed."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,6 @@ class DealVolume(NamedTuple):
     deal: Deal
     opened_e8: int
     closed_e8: int
-    paid_e8: int = 0
-    """Of hedged volume."""
 
     @property
     def key(self) -> str:

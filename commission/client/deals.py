@@ -7,11 +7,21 @@ from msgspec.structs import replace
 
 from commission.client import hedging, keys
 from commission.client.accruals import post, reverse
-from commission.client.charges import after_charge, charged_volumes, rate_charge, with_volume
+from commission.client.charges import after_charge, charged_e8, charged_volumes, rate_charge, with_volume
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.deal_volume import DealVolume
 from commission.client.milestones import milestone
+from commission.client.outcome import (
+    SETTLED_BY_PERIOD,
+    RatingOutcome,
+    forfeited,
+    reject,
+    unknown_period,
+    unknown_symbol,
+    upline_for,
+    why_no_trade,
+)
 from commission.client.parked import park
 from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
 from commission.client.revisions import ENDINGS, replaced_by
@@ -20,7 +30,6 @@ from commission.client.state import (
     ClientState,
     CloseBy,
     DealState,
-    Hedged,
     Parked,
     Position,
     Posted,
@@ -29,9 +38,9 @@ from commission.client.state import (
 from commission.client.tallies import cohort_tallies, send, tally, withdraw
 from commission.draft import Draft
 from commission.events import Deal, RoutedDeal
-from commission.outputs import Rejection, Tally
+from commission.outputs import Tally
 from commission.rating.rate import rate
-from commission.rating.values import ZERO, Part, Rated, Reason, Slice
+from commission.rating.values import ZERO, Part, Reason, Slice
 from commission.terms.catalog import Terms
 from commission.terms.market import SymbolDefined
 from commission.terms.rate_matching import Trait
@@ -59,6 +68,7 @@ class Booking:
     hedge: str = ""
     leg: str = ""
     volume: str = ""
+    volume_e8: int = 0
     posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
     parked: int | None = None
@@ -79,6 +89,7 @@ class Booking:
             hedge=self.hedge,
             leg=self.leg,
             volume=self.volume,
+            volume_e8=self.volume_e8,
             times=self.times,
             parked=self.parked,
         )
@@ -106,6 +117,7 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
         state.hedge,
         state.leg,
         state.volume,
+        state.volume_e8,
         state.posted,
         state.tallied,
         charged=state.charged,
@@ -227,7 +239,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if draft.get(closing) is not None:
         draft.put(closing, None)
     if known.volume:
-        _add_volume(draft, client, deal, known.volume, -abs(known.signed_e8))
+        _add_volume(draft, client, deal, known.volume, -known.volume_e8)
     if known.signed_e8 and known.position:
         position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
@@ -235,10 +247,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if known.leg:
         client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.hedge:
-        before: Hedged = draft.get(known.hedge) or Hedged()
-        after = hedging.without_deal(before, booking.cause)
-        draft.put(known.hedge, after if after.deals else None)
-        client = rate_again(draft, client, hedging.changed(before, after), terms)
+        client = rate_again(draft, client, hedging.leave(draft, known.hedge, booking.cause), terms)
     return client
 
 
@@ -264,62 +273,69 @@ def rate_deal(
 ) -> ClientState:
     """Post what the deal earns; park it while the terms lack something; say so if it earns nothing."""
     deal = booking.deal
-    chain = upline_for(client, deal, terms)
-    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
-    if isinstance(chain, Reason) or symbol is None or _lacks_period(booking, chain, terms):
-        reason = chain if isinstance(chain, Reason) else _unknown_symbol(deal)
-        if symbol is not None and not isinstance(chain, Reason):
-            reason = _unknown_period(deal)
-        keep_position(draft, booking.position, position, deal, terms, waits=reason.waits)
-        _turn_down(draft, client, booking, reason)
-        draft.put(booking.key, booking.to_state())
-        if symbol is None or reason.waits or not booking.closed_e8:
-            return client
-        # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
-        seen = position if terms.looks_back and look_back(draft, client, booking, terms) else None
-        return count_trade(draft, client, part_of(client, booking, symbol, seen, terms), terms)
-    looks_back = terms.looks_back and booking.closed_e8
-    if looks_back:
-        looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
-    part = part_of(client, booking, symbol, position if looks_back else None, terms)
-    if chain.looks_aside:
-        if chain.charges and not booking.volume:
-            _add_volume(draft, client, deal, deal.symbol, deal.volume_e8)
-            booking.volume = deal.symbol
-        client, part = look_aside(draft, client, booking, part, chain, terms)
-    outcome = rate(part, chain, terms)
-    keep_position(draft, booking.position, position, deal, terms)
-    if isinstance(outcome, Reason):
-        _turn_down(draft, client, booking, outcome)
+    client, found = brings(draft, client, booking, position, terms)
+    keep_position(draft, booking.position, position, deal, terms, waits=found.reason.waits)
+    if found.part is not None and found.has_charges and not booking.volume:
+        booking.volume, booking.volume_e8 = deal.symbol, charged_e8(found.part)
+        _add_volume(draft, client, deal, booking.volume, booking.volume_e8)
+    if found.earned or found.worths:
+        client = _post(draft, client, booking, found)
     else:
-        client = _post(draft, client, booking, outcome, chain, symbol)
-    if chain.has_cohorts and booking.closed_e8 and booking.parked is None:
-        tallies = cohort_tallies(client, part, chain)
-        send(draft, client, tallies)
-        booking.tallied = (*booking.tallied, *tallies)
+        _turn_down(draft, client, booking, found.reason)
+    if found.cohorts:
+        send(draft, client, found.cohorts)
+        booking.tallied = (*booking.tallied, *found.cohorts)
     state = booking.to_state()
     if client.clawed and (state.posted or state.tallied):
         client, state = claw_back_new(draft, client, state, terms)
     draft.put(booking.key, state)
-    return count_trade(draft, client, part, terms) if booking.closed_e8 else client
+    if found.part is None or not booking.closed_e8:
+        return client
+    return count_trade(draft, client, found.part, terms)
 
 
-def _lacks_period(booking: Booking, chain: Upline, terms: Terms) -> bool:
-    """Whether the deal counts in the hedged volume of a period that is not known yet."""
-    return bool(chain.is_hedged and booking.opened_e8 and not terms.period_of(booking.deal.occurred_at))
+def brings(
+    draft: Draft, client: ClientState, booking: Booking, position: Position, terms: Terms
+) -> tuple[ClientState, RatingOutcome]:
+    """What a booked deal brings by what is known now, the same when it comes and when it is rated again."""
+    deal = booking.deal
+    chain = upline_for(client, deal, terms)
+    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
+    if isinstance(chain, Reason):
+        if chain.waits or symbol is None or not booking.closed_e8:
+            return client, RatingOutcome(reason=chain)
+        # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
+        part = _part(draft, client, booking, symbol, position, terms)
+        return client, RatingOutcome(reason=chain, part=part)
+    if symbol is None:
+        return client, RatingOutcome(reason=unknown_symbol(deal))
+    if chain.is_hedged and booking.opened_e8 and not terms.period_of(deal.occurred_at):
+        return client, RatingOutcome(reason=unknown_period(deal))
+    part = _part(draft, client, booking, symbol, position, terms, is_asked=chain.asks_openings(deal))
+    if chain.looks_aside:
+        client, part = look_aside(draft, client, booking, part, chain, terms)
+    rated = rate(part, chain, terms)
+    earned, worths, reason = ((), (), rated) if isinstance(rated, Reason) else (*rated, SETTLED_BY_PERIOD)
+    is_in_cohorts = chain.has_cohorts and booking.closed_e8 and not reason.waits
+    cohorts = cohort_tallies(client, part, chain) if is_in_cohorts else ()
+    return client, RatingOutcome(earned, worths, cohorts, chain.path, reason, part, bool(chain.charges))
 
 
-def _unknown_period(deal: Deal) -> Reason:
-    text = f"the terms have no period for {deal.occurred_at:%Y-%m-%d}; publish the calendar of that time"
-    return Reason("unknown_period", text, waits=True)
-
-
-def _unknown_symbol(deal: Deal) -> Reason:
-    text = (
-        f"{deal.server} has no symbol {deal.symbol} in the terms of {deal.occurred_at:%Y-%m-%d}; "
-        "add it to symbols.yaml"
-    )
-    return Reason("unknown_symbol", text, waits=True)
+def _part(
+    draft: Draft,
+    client: ClientState,
+    booking: Booking,
+    symbol: SymbolDefined,
+    position: Position,
+    terms: Terms,
+    *,
+    is_asked: bool = False,
+) -> Part:
+    """The deal as pricing wants it, with its openings where somebody asks for them."""
+    looks_back = terms.looks_back and booking.closed_e8
+    if looks_back:
+        looks_back = look_back(draft, client, booking, terms, is_asked=is_asked)
+    return part_of(client, booking, symbol, position if looks_back else None, terms)
 
 
 def _turn_down(draft: Draft, client: ClientState, booking: Booking, reason: Reason) -> None:
@@ -328,37 +344,17 @@ def _turn_down(draft: Draft, client: ClientState, booking: Booking, reason: Reas
     booking.parked = _park_deal(draft, client, booking) if reason.waits else None
 
 
-def _post(
-    draft: Draft,
-    client: ClientState,
-    booking: Booking,
-    outcome: Rated,
-    chain: Upline,
-    symbol: SymbolDefined | None,
-) -> ClientState:
-    cause = booking.to_cause(symbol)
+def _post(draft: Draft, client: ClientState, booking: Booking, found: RatingOutcome) -> ClientState:
+    cause = booking.to_cause(found.part.symbol if found.part is not None else None)
     identity = (client.client_id, booking.cause, booking.deal.revision, str(booking.times))
     client, booking.posted = post(
-        draft, client, outcome.earned, path=chain.path, cause=cause, identity=identity
+        draft, client, found.earned, path=found.path, cause=cause, identity=identity
     )
     if not booking.posted:
-        reject(draft, client, booking.deal, forfeited(client) if outcome.earned else SETTLED_BY_PERIOD)
-    booking.tallied = tally(draft, client, outcome.worths, cause) if outcome.worths else ()
+        reject(draft, client, booking.deal, forfeited(client) if found.earned else SETTLED_BY_PERIOD)
+    booking.tallied = tally(draft, client, found.worths, cause) if found.worths else ()
     booking.parked = None
     return client
-
-
-SETTLED_BY_PERIOD = Reason(
-    "settled_by_period",
-    "it counts towards what the period brings; the partner book settles that",
-    waits=False,
-)
-
-
-def forfeited(client: ClientState) -> Reason:
-    """Why nothing stands of a deal that earned something behind a KYC gate."""
-    text = f"the KYC of client {client.client_id} was approved too late for what the deal earned"
-    return Reason("forfeited", text, waits=False)
 
 
 def part_of(
@@ -397,19 +393,19 @@ def look_aside(
     """Legs of a close-by and hedged volume, where some plan asks for them."""
     deal = booking.deal
     if chain.close_by_first and deal.entry == "out_by":
-        booking.leg = keys.close_by(client.client_id, deal)
+        booking.leg = booking.leg or keys.close_by(client.client_id, deal)
         leg = DealVolume(deal, booking.opened_e8, booking.closed_e8)
         client, seconds = _place_leg(draft, client, booking.leg, booking.cause, leg, terms)
         part = part._replace(is_second_leg=seconds[booking.cause])
     if chain.is_hedged and part.opened:
-        period = terms.period_of(deal.occurred_at)
-        booking.hedge = keys.hedged(client.client_id, deal.account_key, part.symbol.canonical, period)
-        draft.put(booking.key, booking.to_state())
-        before: Hedged = draft.get(booking.hedge) or Hedged()
-        after = hedging.with_deal(before, deal, booking.opened_e8, booking.closed_e8)
-        draft.put(booking.hedge, after)
-        client = rate_again(draft, client, hedging.changed(before, after), terms)
-        part = part._replace(hedged=Decimal(hedging.paid_e8(after, booking.cause)).scaleb(-8))
+        if not booking.hedge:
+            period = terms.period_of(deal.occurred_at)
+            booking.hedge = keys.hedged(client.client_id, deal.account_key, part.symbol.canonical, period)
+            draft.put(booking.key, booking.to_state())
+            trade = DealVolume(deal, booking.opened_e8, booking.closed_e8)
+            size = hedging.units(part, booking.opened_e8, terms.rescales_of(deal.server, deal.symbol))
+            client = rate_again(draft, client, hedging.join(draft, booking.hedge, trade, size), terms)
+        part = part._replace(hedged=hedging.paid_lots(draft, booking.hedge, booking.cause))
     return client, part
 
 
@@ -421,7 +417,7 @@ def _place_leg(
     leg: DealVolume | None,
     terms: Terms,
 ) -> tuple[ClientState, dict[str, bool]]:
-    """Put a deal among the legs of its time, volume and symbol, or take it away; tell who is a second leg.
+    """Put a deal among the legs of its close-by, or take it away; tell who is a second leg.
 
     Legs that thereby change from first to second, or back, are rated again.
     """
@@ -486,14 +482,14 @@ def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -
         return None
     booking.charged = dict(traded)
     draft.put(key, after_charge(deal, volumes))
-    client = _post(draft, client, booking, Rated(earned, ()), chain, None)
+    client = _post(draft, client, booking, RatingOutcome(earned, path=chain.path))
     draft.put(booking.key, booking.to_state())
     return client
 
 
 def rate_again(draft: Draft, client: ClientState, trades: list[DealVolume], terms: Terms) -> ClientState:
     """Reverse and rate again deals whose paid volume, leg or openings changed."""
-    for deal, opened_e8, closed_e8, _ in trades:
+    for deal, opened_e8, closed_e8 in trades:
         state = draft.get(key := keys.deal(client.client_id, deal.deal_key))
         assert isinstance(state, DealState), "a hedged deal has a state"
         cause = Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision, deal.symbol)
@@ -530,54 +526,3 @@ def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) 
     assert state is not None, "a parked deal has a state"
     booking = resumed(state, key, deal, parked.opened_e8, parked.closed_e8)
     return rate_deal(draft, client, booking, terms, position_at(draft, state.position))
-
-
-def why_no_trade(deal: Deal) -> Reason | None:
-    """Why no IB can earn from the deal, whatever the terms; None if it is a client's trade."""
-    if deal.kind == "trade" and not deal.is_service and deal.volume_e8 > 0 and deal.side and deal.entry:
-        return None
-    if deal.kind in ENDINGS:
-        return Reason(deal.kind, f"the platform {deal.kind} the deal", waits=False)
-    if deal.kind != "trade":
-        return Reason("not_a_trade", f"a {deal.kind} operation, not a trade", waits=False)
-    if deal.is_service:
-        return Reason(
-            "service_deal", f"the platform's own execution ({deal.reason}), no client's", waits=False
-        )
-    if deal.volume_e8 <= 0:
-        return Reason("zero_volume", "no volume: one leg of a close-by or a correction", waits=False)
-    return Reason("incomplete_deal", "a trade without side or entry; see its source row", waits=False)
-
-
-def upline_for(client: ClientState, deal: Deal, terms: Terms) -> Upline | Reason:
-    """The IBs above the client at the deal's own time, as the terms known here tell."""
-    at = deal.occurred_at
-    if client.fraud_at is not None and at >= client.fraud_at:
-        return Reason("fraud", f"client {client.client_id} was found fraudulent before", waits=False)
-    ib_id = client.ib_at(at)
-    if ib_id is None:
-        return Reason("no_ib", f"client {client.client_id} has no IB at that time", waits=False)
-    chain = terms.upline_for(ib_id, at, client.client_id, client.identity)
-    if chain is None:
-        return Reason(
-            "unknown_ib",
-            f"the terms lack {ib_id}, an IB above it or the plan of one; publish them",
-            waits=True,
-        )
-    return chain
-
-
-def reject(draft: Draft, client: ClientState, deal: Deal, reason: Reason) -> None:
-    """Say why the deal pays nothing, or nothing yet."""
-    draft.emit(
-        Rejection(
-            deal_key=deal.deal_key,
-            revision=deal.revision,
-            status="waiting" if reason.waits else "rejected",
-            code=reason.code,
-            text=reason.text,
-            account_key=deal.account_key,
-            client_id=client.client_id,
-            occurred_at=deal.occurred_at,
-        )
-    )

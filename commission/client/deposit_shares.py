@@ -108,7 +108,7 @@ def net_tallies(
         own = _own(link, lambda c: c.of == "net")
         gross = ZERO
         if own is not None:
-            value = EXACT.multiply(amount(own[0]), own[1].share)
+            value = EXACT.multiply(EXACT.multiply(amount(own[0]), own[1].share), link.held.factor)
             found = in_currency(value, currency, link.partner.currency, at, terms)
             if isinstance(found, Reason):
                 return None
@@ -266,7 +266,7 @@ def _deposit_basis(w: Weighing, client: ClientState, deposit: Deposit) -> str:
     """The facts a deposit's share depends on; as long as they stand, later terms do not touch it."""
     is_first = deposit.deposit_id == w.first
     taken = ",".join(f"{taken.event_id}:{taken.amount}" for taken in deposit.losses)
-    clawed = ",".join(f"{clawed.cause}:{clawed.share}" for clawed in w.clawed)
+    clawed = ",".join(f"{clawed.cause}:{clawed.share}" for clawed in w.clawed if not clawed.is_idle)
     links = ",".join(f"{link.since}:{link.ib_id}" for link in client.links)
     return digest(
         str(deposit.amount),

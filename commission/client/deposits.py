@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from commission.client import keys
-from commission.client.losses import ZERO, ClearedDeposit, TakenBack
+from commission.client.losses import ZERO, ClearedDeposit, TakenBack, is_counted
 from commission.client.state import ClientState, Deposit, Withdrawal
 from commission.draft import Draft
 from commission.terms.catalog import Terms
+from commission.terms.plans import Clawback
 
 MAX_COPIES = 64
 """Deposits that a client's state has copies of; more than those are read where they matter."""
@@ -81,18 +82,19 @@ def withdrawals(draft: Draft, client: ClientState) -> tuple[Withdrawal, ...]:
 
 
 def net_of(
-    deposits: Iterable[ClearedDeposit], withdrawals: Iterable[Withdrawal], terms: Terms
+    deposits: Iterable[ClearedDeposit], withdrawals: Iterable[Withdrawal], terms: Terms, clawback: Clawback
 ) -> tuple[ClearedDeposit, ...]:
     """The deposits with what was withdrawn as a loss, the earliest deposit first; without a rate, nothing.
 
-    Who waits for a rate is told by `lacks_rate` of the CPA's conditions.
+    What the plan does not let be taken back is there to be withdrawn. Who waits for a rate is told by
+    `lacks_rate` of the CPA's conditions.
     """
     found = list(deposits)
     for withdrawal in withdrawals:
         rest = withdrawal.amount
         for number, deposit in enumerate(found):
             rate = terms.convert(withdrawal.currency, deposit.currency, withdrawal.at)
-            left = deposit.without(deposit.losses).amount
+            left = deposit.without(taken for taken in deposit.losses if is_counted(taken, clawback)).amount
             if rate is None or deposit.cleared_at > withdrawal.at or left <= 0 or rest <= 0:
                 continue
             wanted = rate.of(rest)

@@ -91,7 +91,9 @@ def closing(client_id: str, deal_key: str) -> str:
 
 
 def close_by(client_id: str, leg: Deal) -> str:
-    """The legs of one account, symbol, time and volume."""
+    """The legs of one order of an account; untold, those of one symbol, time and volume."""
+    if leg.close_by:
+        return f"b:{client_id}:{leg.account_key}#{leg.close_by}"
     place = f"{leg.account_key}|{leg.symbol}|{leg.occurred_at.isoformat()}|{leg.volume_e8}"
     return f"b:{client_id}:{place}"
 
@@ -99,6 +101,11 @@ def close_by(client_id: str, leg: Deal) -> str:
 def hedged(client_id: str, account_key: str, canonical: str, period: str) -> str:
     """The hedged volume of an account and symbol in a period."""
     return f"h:{client_id}:{account_key}|{canonical}|{period}"
+
+
+def hedged_opening(place: str, deal_key: str) -> str:
+    """A deal that counts in the hedged volume of a place."""
+    return f"g{place[1:]}|{deal_key}"
 
 
 def volumes(client_id: str, account_key: str) -> str:

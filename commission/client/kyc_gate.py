@@ -9,6 +9,11 @@ FORFEITED = -1
 """In place of a number of releases: the money went back to the broker by itself."""
 
 
+def is_held(entry: Posted, client: ClientState) -> bool:
+    """Whether the money still waits where it was posted."""
+    return entry.held and entry.release == len(client.released_at)
+
+
 def is_forfeited(entry: Posted, client: ClientState) -> bool:
     """Whether the money went back to the broker already, when the hold ended."""
     if entry.release == FORFEITED:
@@ -16,6 +21,15 @@ def is_forfeited(entry: Posted, client: ClientState) -> bool:
     if not entry.held or entry.expires_at is None or entry.release >= len(client.released_at):
         return False
     return client.released_at[entry.release] > end_of_day(entry.expires_at)
+
+
+def released(entry: Posted, client: ClientState) -> Posted:
+    """Where an accrual is once a newer status let an earlier approval reach it; the same if none does."""
+    at = entry.earned_at
+    if not is_held(entry, client) or at is None or not client.is_released(at):
+        return entry
+    is_late = entry.expires_at is not None and is_too_late(client, at, (entry.expires_at - at).days)
+    return entry._replace(release=FORFEITED) if is_late else entry._replace(held=False)
 
 
 def is_lost(client: ClientState, one: Earned, at: datetime) -> bool:

@@ -69,27 +69,55 @@ def is_counted(taken: TakenBack, clawback: Clawback) -> bool:
 def net_losses(amount: Decimal, taken_back: Iterable[TakenBack], won: Iterable[Won]) -> tuple[TakenBack, ...]:
     """What was taken back and not won again, in the order of its time: as if the rest had never been.
 
-    So a dispute that is won needs no order: it may be known before the chargeback it is about.
+    All of a deposit is what is there at that time. A dispute that is won may be known before its chargeback.
     """
-    losses = sorted(taken_back, key=lambda taken: (taken.at, taken.event_id))
-    for win in sorted(won, key=lambda win: (win.at, win.event_id)):
-        losses = _after(amount, losses, win)
-    return tuple(losses)
+    left: list[TakenBack] = []
+    for event in _in_time(taken_back, won):
+        if isinstance(event, Won):
+            left = _after(left, event)
+        elif event.amount is not None:
+            left.append(event)
+        elif (there := amount - lost(amount, left)) > 0:
+            left.append(event._replace(amount=there))
+    return tuple(left)
 
 
-def _after(amount: Decimal, losses: list[TakenBack], win: Won) -> list[TakenBack]:
+def _in_time(taken_back: Iterable[TakenBack], won: Iterable[Won]) -> list[TakenBack | Won]:
+    """A win comes after the chargeback that it names, whatever their clocks say."""
+    taken = tuple(taken_back)
+    timed: list[tuple[datetime, int, str, TakenBack | Won]] = [(t.at, 0, t.event_id, t) for t in taken]
+    for win in won:
+        named = [t.at for t in taken if win.chargeback_id and t.is_named(win.chargeback_id)]
+        timed.append((max([win.at, *named]), 1, win.event_id, win))
+    return [event for *_, event in sorted(timed, key=lambda one: one[:3])]
+
+
+def _after(losses: Iterable[TakenBack], win: Won) -> list[TakenBack]:
     left: list[TakenBack] = []
     rest = win.amount
     for taken in losses:
-        is_meant = taken.is_named(win.chargeback_id) and (win.chargeback_id or taken.at <= win.at)
-        if not is_meant or (rest is not None and rest <= 0):
+        assert taken.amount is not None, "all of a deposit is a number by now"
+        if not taken.is_named(win.chargeback_id):
             left.append(taken)
             continue
-        if rest is None:
-            continue
-        # All of a deposit is what earlier chargebacks left of it.
-        size = max(ZERO, amount - lost(amount, left)) if taken.amount is None else taken.amount
-        if size > rest:
-            left.append(taken._replace(amount=size - rest))
-        rest -= min(rest, size)
+        back = taken.amount if rest is None else min(rest, taken.amount)
+        rest = None if rest is None else rest - back
+        if back < taken.amount:
+            left.append(taken._replace(amount=taken.amount - back))
     return left
+
+
+def shares(amount: Decimal, losses: Iterable[TakenBack]) -> dict[str, Decimal]:
+    """By event, the share of a deposit that each loss took: at most what those before it left.
+
+    They add up to 1 where nothing is left.
+    """
+    found: dict[str, Decimal] = {}
+    gone = before = ZERO
+    for taken in losses:
+        assert taken.amount is not None, "all of a deposit is a number by now"
+        gone += taken.amount
+        so_far = gone / amount if gone < amount else Decimal(1)
+        found[taken.event_id] = so_far - before
+        before = so_far
+    return found

@@ -1,12 +1,12 @@
 """Milestones: what a partner network may want to hear of a client."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from commission.client.state import ClientState, Posted
 from commission.draft import Draft
-from commission.ids import digest
 from commission.money import Money
-from commission.outputs import Milestone, MilestoneKind
+from commission.outputs import Milestone, MilestoneKind, milestone_id_of
 
 
 def milestone(
@@ -24,7 +24,7 @@ def milestone(
     direct = client.links[0].ib_id if client.links else None
     draft.emit(
         Milestone(
-            milestone_id=_id_of(kind, client, of),
+            milestone_id=milestone_id_of(kind, client.client_id, of),
             kind=kind,
             client_id=client.client_id,
             ib_id=ib_id or direct or "",
@@ -37,17 +37,14 @@ def milestone(
     )
 
 
-def _id_of(kind: MilestoneKind, client: ClientState, of: str) -> str:
-    return digest("milestone", kind, client.client_id, of)
-
-
 def of_grants(
-    draft: Draft, client: ClientState, kind: MilestoneKind, at: datetime, posted: tuple[Posted, ...]
+    draft: Draft, client: ClientState, kind: MilestoneKind, at: datetime, posted: Iterable[Posted]
 ) -> None:
     """Tell each IB of its CPA, granted or taken back."""
     for entry in posted:
         money = Money(entry.amount, entry.currency)
-        takes_back = _id_of("cpa.qualified", client, entry.transfer_id) if kind == "cpa.clawback" else ""
+        taken = kind == "cpa.clawback"
+        takes_back = milestone_id_of("cpa.qualified", client.client_id, entry.transfer_id) if taken else ""
         milestone(
             draft,
             client,

@@ -5,13 +5,10 @@ for its opening waits. A record of the same deal that tells the position is not 
 what is posted stands, the deal takes its place among the others of its position, and what waited is rated.
 """
 
-from collections.abc import Iterable
-
 from msgspec.structs import replace
 
-from commission.client import keys
+from commission.client import hedging, keys
 from commission.client.cpa_trades import count_trade
-from commission.client.deal_volume import DealVolume
 from commission.client.deals import (
     keep_position,
     look_back,
@@ -23,7 +20,7 @@ from commission.client.deals import (
 )
 from commission.client.positions import fill_of, with_fill
 from commission.client.revisions import is_stale, replaced_by, was_replaced
-from commission.client.state import ClientState, CloseBy, DealState, Hedged
+from commission.client.state import ClientState, CloseBy, DealState
 from commission.draft import Draft
 from commission.events import Deal
 from commission.revision import AGAIN, revision_of, told_before
@@ -97,14 +94,9 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
 def _tell_others(draft: Draft, known: DealState, deal: Deal) -> None:
     """The hedged volume and the close-by that the deal counts in rate it again by what they keep of it."""
     if known.hedge:
-        hedged = draft.get(known.hedge)
-        assert isinstance(hedged, Hedged), "a hedged deal is kept there"
-        draft.put(known.hedge, Hedged(deals=tuple(_with(hedged.deals, deal))))
+        hedging.replace_deal(draft, known.hedge, deal)
     if known.leg:
         legs = draft.get(known.leg)
         assert isinstance(legs, CloseBy), "a leg is kept there"
-        draft.put(known.leg, CloseBy(legs=tuple(_with(legs.legs, deal))))
-
-
-def _with(kept: Iterable[DealVolume], deal: Deal) -> list[DealVolume]:
-    return [one._replace(deal=deal) if one.key == deal.deal_key else one for one in kept]
+        told = (one._replace(deal=deal) if one.key == deal.deal_key else one for one in legs.legs)
+        draft.put(known.leg, CloseBy(legs=tuple(told)))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from commission.client.state import Fill, Position
 from commission.events import Deal
-from commission.money import EXACT
+from commission.money import EXACT, to_accrual
 from commission.rating.components.spread_share import measured_at
-from commission.rating.values import Reason, Slice
+from commission.rating.values import ZERO, Reason, Slice
 from commission.terms.catalog import BEGINNING
 from commission.terms.market import Rescale
 
@@ -32,7 +32,10 @@ def fill_of(deal: Deal, deal_key: str) -> Fill:
     """The deal, known by its business key, as a part of its position."""
     signed = deal.volume_e8 if deal.side == "buy" else -deal.volume_e8
     opens = deal.entry in ("in", "inout")
-    return Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal), opens)
+    charged = None
+    if opens and (paid := deal.commission + deal.fee) < 0:
+        charged = -paid
+    return Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal), opens, charged=charged)
 
 
 def with_fill(position: Position, fill: Fill, rescales: Rescales = ()) -> Position:
@@ -136,7 +139,8 @@ def _rescaled(opening: Opening, rescales: Rescales, at: datetime) -> Opening:
                 None if found is None else EXACT.divide(EXACT.multiply(found, rescale.times), rescale.over)
                 for found in (fill.price, fill.spread)
             )
-            fill = fill._replace(price=price, spread=spread)
+            signed_e8 = rescaled_e8(fill.signed_e8, (rescale,), lots_at, at)
+            fill = fill._replace(signed_e8=signed_e8, price=price, spread=spread)
             left_e8 = rescaled_e8(left_e8, (rescale,), lots_at, at)
     return Opening(fill, left_e8, max(lots_at, at))
 
@@ -149,8 +153,14 @@ def _slices(openings: list[Opening], closed_e8: int) -> tuple[Slice, ...] | None
             break
         taken = min(abs(left), rest)
         rest -= taken
-        found.append(Slice(Decimal(taken).scaleb(-8), fill.at, fill.price, fill.spread))
+        charged = _charged(fill, taken)
+        found.append(Slice(Decimal(taken).scaleb(-8), fill.at, fill.price, fill.spread, charged or ZERO))
     return tuple(found) if rest == 0 else None
+
+
+def _charged(fill: Fill, left_e8: int) -> Decimal | None:
+    """What the opening charged for so much of it."""
+    return None if fill.charged is None else to_accrual(fill.charged * abs(left_e8) / abs(fill.signed_e8))
 
 
 def _after(openings: list[Opening], fill: Fill) -> list[Opening]:
@@ -178,7 +188,10 @@ def _compacted(fills: list[Fill], rescales: Rescales) -> list[Fill]:
         openings = _after(openings, fill)
     last = max(fill.lots_at for fill in fills[:half])
     brought = [_rescaled(opening, rescales, last) for opening in openings]
-    left = [fill._replace(signed_e8=volume_e8, counted_at=last) for fill, volume_e8, _ in brought]
+    left = [
+        fill._replace(signed_e8=volume_e8, counted_at=last, charged=_charged(fill, volume_e8))
+        for fill, volume_e8, _ in brought
+    ]
     while len(left) > half // 2:
         left = [_merged(*left[n : n + 2]) for n in range(0, len(left), 2)]
     return [*left, *fills[half:]]
@@ -189,6 +202,12 @@ def _merged(one: Fill, other: Fill | None = None) -> Fill:
     if other is None:
         return one
     total = one.signed_e8 + other.signed_e8
+    charged = (
+        None
+        if one.charged is None and other.charged is None
+        else (one.charged or ZERO) + (other.charged or ZERO)
+    )
+    one = one._replace(charged=charged)
     if not total or one.price is None or other.price is None:
         return one._replace(signed_e8=total, price=None, spread=None)
     price = (one.price * one.signed_e8 + other.price * other.signed_e8) / total

@@ -116,14 +116,18 @@ def _day(at: datetime) -> str:
 def _registration(client: ClientState, event: ClientRegistered) -> Verdict:
     if client.registered_at is None:
         return "new"
-    was = (client.registered_at, client.introducer, client.country, client.identity, client.click)
-    if was == (event.occurred_at, event.ib_id, event.country, event.identity, event.click):
-        return "repeat"
+    was = (client.registered_at, client.introducer, client.country, client.click)
+    if was == (event.occurred_at, event.ib_id, event.country, event.click):
+        if event.identity in (client.identity, ""):
+            return "repeat"
+        if not client.identity:
+            return "new"  # it tells who the client is
     return Refusal(
         "registered_before",
         f"client {client.client_id} registered on {_day(client.registered_at)} with IB"
         f" {client.introducer or 'none'} and country {client.country or 'none'}; event {event.event_id} says"
-        " otherwise, and the first counts: a change of IB is a reassignment",
+        " otherwise, and the first counts: a change of IB is a reassignment, and only an identity that was"
+        " missing may be added",
     )
 
 

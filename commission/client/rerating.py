@@ -6,74 +6,28 @@ be posted the same stays; one that would not is reversed with its frozen amount,
 posted. Doing it again finds no difference and says nothing, so it may be delivered twice.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
 from msgspec.structs import replace
 
 from commission.client import cpa_grants, hedging, keys
 from commission.client.accruals import post, reverse
 from commission.client.charges import rate_charge
-from commission.client.clawback import claw_back_new
-from commission.client.cpa_trades import count_trade, forget_trade
-from commission.client.deals import (
-    SETTLED_BY_PERIOD,
-    Booking,
-    forfeited,
-    look_aside,
-    look_back,
-    part_of,
-    position_at,
-    rate_again,
-    reject,
-    resumed,
-    upline_for,
-    why_no_trade,
-)
-from commission.client.kyc_gate import is_forfeited, is_lost
+from commission.client.clawback import before_clawback, claw_back_new
+from commission.client.cpa_trades import count_trade
+from commission.client.deals import Booking, brings, position_at, rate_again, resumed
+from commission.client.difference import compare, together
+from commission.client.outcome import RatingOutcome, forfeited, reject, upline_for, why_no_trade
 from commission.client.placing import at_known_position
-from commission.client.state import Cause, ClientState, DealState, EventState, Hedged, Posted
-from commission.client.tallies import cohort_tallies, send, tally, withdraw
+from commission.client.state import Cause, ClientState, DealState, EventState
+from commission.client.tallies import send, withdraw
 from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
-from commission.outputs import Tally, Transfer
-from commission.rating.rate import rate
-from commission.rating.values import Earned, Part, Reason, TallyAmounts
-from commission.sums import Sums, total
+from commission.outputs import Transfer
+from commission.rating.values import Reason
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 
 FACTOR = "proposal"
 """The factor that tells of a row which proposal posted it."""
-
-Kind = tuple[object, ...]
-
-
-class RatingOutcome(NamedTuple):
-    """What a deal brings by the terms known now."""
-
-    earned: tuple[Earned, ...] = ()
-    worths: tuple[TallyAmounts, ...] = ()
-    cohorts: tuple[Tally, ...] = ()
-    path: tuple[str, ...] = ()
-    reason: Reason = SETTLED_BY_PERIOD
-    """Why it pays nothing, where it does not."""
-    part: Part | None = None
-
-
-class Difference(NamedTuple):
-    """What stands and would not be posted now, and what would be and does not stand."""
-
-    kept: tuple[Posted, ...]
-    removed: tuple[Posted, ...]
-    missing: tuple[Earned, ...]
-    kept_tallies: tuple[Tally, ...]
-    removed_tallies: tuple[Tally, ...]
-    missing_tallies: tuple[Tally, ...]
-
-    def __bool__(self) -> bool:
-        """Whether anything differs."""
-        return bool(self.removed or self.missing or self.removed_tallies or self.missing_tallies)
 
 
 def rerate(
@@ -133,15 +87,17 @@ def _rerate_deal(
     closed_e8 = _closed_e8(state, deal)
     booking = resumed(state, key, deal, deal.volume_e8 - closed_e8, closed_e8)
     booking.hedge = ""
-    client, found = _brings(draft, client, booking, state, terms)
-    if isinstance(found, Reason):
-        return client, found
+    if why_no_trade(deal) is not None:
+        found = _no_trade_brings(client, deal, state, terms)
+    else:
+        client, found = brings(draft, client, booking, position_at(draft, state.position), terms)
+        client = _leave_hedge(draft, client, booking, state, terms)
+    if found.reason.waits:
+        return client, found.reason
     state = replace(state, leg=booking.leg, hedge=booking.hedge)
     client = _correct(draft, client, booking, state, found, terms)
     if found.part is not None and closed_e8:
-        return count_trade(draft, client, found.part, terms), None
-    if found.reason.code == "no_ib":
-        return forget_trade(draft, client, deal, terms), None
+        client = count_trade(draft, client, found.part, terms)
     return client, None
 
 
@@ -158,49 +114,14 @@ def _closed_e8(state: DealState, deal: Deal) -> int:
 # What the deal brings now
 
 
-def _brings(
-    draft: Draft, client: ClientState, booking: Booking, state: DealState, terms: Terms
-) -> tuple[ClientState, RatingOutcome | Reason]:
-    """What the deal would bring if it came now; a reason if that cannot be told."""
-    deal = booking.deal
+def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: Terms) -> RatingOutcome:
+    """A later commission charge, shared by the volumes that it was for when it came; nothing of any other."""
     refusal = why_no_trade(deal)
-    if refusal is not None:
-        is_charge = deal.kind == "commission" and not deal.is_service
-        return client, _charge_brings(client, deal, state, refusal, terms) if is_charge else RatingOutcome()
+    if refusal is None or deal.kind != "commission" or deal.is_service:
+        return RatingOutcome()
     chain = upline_for(client, deal, terms)
     if isinstance(chain, Reason):
-        client = _leave_hedge(draft, client, booking, state, terms)
-        return client, chain if chain.waits else RatingOutcome(reason=chain)
-    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
-    if symbol is None:
-        text = f"{deal.server} has no symbol {deal.symbol} in the terms any more"
-        return client, Reason("unknown_symbol", text, waits=True)
-    looks_back = terms.looks_back and booking.closed_e8
-    if looks_back:
-        looks_back = look_back(draft, client, booking, terms, is_asked=chain.needs_openings)
-    position = position_at(draft, state.position)
-    part = part_of(client, booking, symbol, position if looks_back else None, terms)
-    if chain.looks_aside:
-        client, part = look_aside(draft, client, booking, part, chain, terms)
-    client = _leave_hedge(draft, client, booking, state, terms)
-    outcome = rate(part, chain, terms)
-    cohorts: tuple[Tally, ...] = ()
-    if chain.has_cohorts and booking.closed_e8:
-        cohorts = cohort_tallies(client, part, chain)
-    if isinstance(outcome, Reason):
-        if outcome.waits:
-            return client, outcome
-        return client, RatingOutcome(cohorts=cohorts, path=chain.path, reason=outcome, part=part)
-    return client, RatingOutcome(outcome.earned, outcome.worths, cohorts, chain.path, part=part)
-
-
-def _charge_brings(
-    client: ClientState, deal: Deal, state: DealState, refusal: Reason, terms: Terms
-) -> RatingOutcome | Reason:
-    """A later commission charge, shared by the volumes that it was for when it came."""
-    chain = upline_for(client, deal, terms)
-    if isinstance(chain, Reason):
-        return chain if chain.waits else RatingOutcome(reason=refusal)
+        return RatingOutcome(reason=chain if chain.waits else refusal)
     if not chain.charges:
         return RatingOutcome(reason=refusal)
     if not state.charged:
@@ -208,7 +129,7 @@ def _charge_brings(
             f"the charge {deal.deal_key} was shared with nobody, so the volumes it was for were not kept; "
             "correct it by hand"
         )
-        return Reason("charge_unknown", text, waits=True)
+        return RatingOutcome(reason=Reason("charge_unknown", text, waits=True))
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
     earned = rate_charge(deal, trait, state.charged, chain, terms)
     return RatingOutcome(earned, path=chain.path, reason=refusal)
@@ -220,10 +141,7 @@ def _leave_hedge(
     """A deal whose plans no longer pay hedged volume counts in it no more."""
     if not state.hedge or booking.hedge == state.hedge:
         return client
-    before: Hedged = draft.get(state.hedge) or Hedged()
-    after = hedging.without_deal(before, booking.cause)
-    draft.put(state.hedge, after if after.deals else None)
-    return rate_again(draft, client, hedging.changed(before, after), terms)
+    return rate_again(draft, client, hedging.leave(draft, state.hedge, booking.cause), terms)
 
 
 # Against what stands
@@ -237,9 +155,10 @@ def _correct(
     is_trade = deal.kind == "trade"
     symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at) if is_trade else None
     cause = booking.to_cause(symbol)
-    difference = _difference(draft, client, state, found, cause, terms)
+    difference = compare(draft, client, state, found, cause, terms)
+    kept = difference.kept
     if not difference:
-        draft.put(booking.key, state)
+        draft.put(booking.key, kept)
         return client
     times = state.times + 1
     identity = (client.client_id, booking.cause, deal.revision, str(times))
@@ -247,88 +166,12 @@ def _correct(
     withdraw(draft, client, difference.removed_tallies, cause)
     client, posted = post(draft, client, difference.missing, path=found.path, cause=cause, identity=identity)
     send(draft, client, difference.missing_tallies)
-    fresh = replace(
-        state,
-        posted=posted,
-        tallied=difference.missing_tallies,
-        times=times,
-        first_posted=(),
-        first_tallied=(),
+    first = fresh = DealState(
+        revision=state.revision, at=state.at, posted=posted, tallied=difference.missing_tallies
     )
     if client.clawed and (posted or difference.missing_tallies):
         client, fresh = claw_back_new(draft, client, fresh, terms)
-    if not (posted or difference.kept):
+    if not (posted or before_clawback(kept).posted):
         reject(draft, client, deal, forfeited(client) if found.earned else found.reason)
-    draft.put(
-        booking.key,
-        replace(
-            fresh,
-            posted=(*difference.kept, *fresh.posted),
-            tallied=(*difference.kept_tallies, *fresh.tallied),
-        ),
-    )
+    draft.put(booking.key, replace(together(kept, first, fresh), times=times))
     return client
-
-
-def _difference(
-    draft: Draft, client: ClientState, state: DealState, found: RatingOutcome, cause: Cause, terms: Terms
-) -> Difference:
-    """Compare what stands with what would stand had the deal come now and been clawed back since."""
-    due = [one for one in found.earned if not is_lost(client, one, cause.occurred_at)]
-    aside = Draft(draft.get, draft.scan)
-    trial, posted = post(aside, client, due, path=found.path, cause=cause, identity=("trial",))
-    tallies = (*tally(aside, client, found.worths, cause), *found.cohorts)
-    after = replace(state, posted=posted, tallied=tallies)
-    if client.clawed and (posted or tallies):
-        _, after = claw_back_new(aside, trial, after, terms)
-    left = {entry.transfer_id: entry for entry in after.posted}
-    standing = [entry for entry in state.posted if not is_forfeited(entry, client)]
-    kept: list[Posted] = []
-    missing: list[Earned] = []
-    for one, entry in zip(due, posted, strict=True):
-        if entry.transfer_id not in left:
-            continue  # it would have been taken back whole
-        wanted = _kind(left[entry.transfer_id], terms)
-        same = next((known for known in standing if _kind(known, terms) == wanted), None)
-        if same is None:
-            missing.append(one)
-        else:
-            standing.remove(same)
-            kept.append(same)
-    was, wants = _sums(state.tallied), _sums(after.tallied)
-    same_places = {place for place in was | wants if was.get(place) == wants.get(place)}
-    return Difference(
-        kept=tuple(kept),
-        removed=tuple(standing),
-        missing=tuple(missing),
-        kept_tallies=tuple(one for one in state.tallied if _place(one) in same_places),
-        removed_tallies=tuple(one for one in state.tallied if _place(one) not in same_places),
-        missing_tallies=tuple(one for one in tallies if _place(one) not in same_places),
-    )
-
-
-def _kind(entry: Posted, terms: Terms) -> Kind:
-    """What makes an accrual the same as another: whose and how much money it is, and when it may be paid.
-
-    Not whether it is held: that is a matter of the client's KYC when it was posted; nor the version of the
-    plan, as long as that pays the same behind the same gate.
-    """
-    plan = terms.plan_version(entry.plan_id, entry.plan_version)
-    is_gated = plan is not None and plan.kyc_gate
-    money = (entry.ib_id, entry.component, entry.amount, entry.taken, entry.currency)
-    return (*money, entry.by_ib, entry.matures_at, is_gated)
-
-
-def _sums(tallies: Iterable[Tally]) -> dict[Kind, Sums]:
-    """What tallies add up to, place by place, without those that add nothing."""
-    by_place: dict[Kind, list[Tally]] = {}
-    for one in tallies:
-        by_place.setdefault(_place(one), []).append(one)
-    totals = {place: total(one.sums for one in found) for place, found in by_place.items()}
-    return {place: sums for place, sums in totals.items() if not sums.is_zero}
-
-
-def _place(one: Tally) -> Kind:
-    """Where a tally counts: the plan's version is part of it, for that tells bands and caps."""
-    plan = (one.ib_id, one.plan_id, one.plan_version, one.component)
-    return (*plan, one.occurred_at, one.currency, one.is_gated, one.forfeit_days, len(one.amounts))

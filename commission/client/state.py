@@ -77,7 +77,7 @@ class Deposit(Value):
     def losses(self) -> tuple[TakenBack, ...]:
         """What was taken back and not won again."""
         assert self.amount is not None, "what is lost of a deposit is known once its amount is"
-        return net_losses(self.amount, self.taken_back, self.won) if self.won else self.taken_back
+        return net_losses(self.amount, self.taken_back, self.won)
 
     @property
     def cleared(self) -> ClearedDeposit | None:
@@ -107,6 +107,8 @@ class ClawedBack(NamedTuple):
     since: datetime | None = None
     """When the disputed deposit cleared; None without one."""
     share: Decimal = Decimal(1)
+    is_idle: bool = False
+    """No plan let it reach anything when it came; one that is approved later may."""
 
 
 class ClawedPage(Value):
@@ -207,6 +209,8 @@ class Fill(NamedTuple):
     """False for a closing deal: what it finds nothing to close for opens nothing."""
     counted_at: datetime | None = None
     """Of added-up openings: the time of whose lots the volume is; else it is that of the deal."""
+    charged: Decimal | None = None
+    """What an opening charged: a refund on its closing is of that."""
 
     @property
     def lots_at(self) -> datetime:
@@ -228,14 +232,8 @@ class Position(NamedTuple):
         return net
 
 
-class Hedged(Value):
-    """The opening deals of one account and symbol in one period, and what of each is paid."""
-
-    deals: tuple[DealVolume, ...] = ()
-
-
 class Volumes(Value):
-    """What an account traded since its last commission charge: server's symbol → 1e-8 lots."""
+    """What an account traded since its last commission charge: server's symbol → 1e-8 standard lots."""
 
     lots_e8: dict[str, int] = field(default_factory=dict)
     charged_e8: dict[str, int] = field(default_factory=dict)
@@ -243,7 +241,7 @@ class Volumes(Value):
 
 
 class CloseBy(Value):
-    """The legs of one time, volume and symbol, the lower deal first: two and two are a close-by."""
+    """The legs of one order, or of one time, volume and symbol, the lower deal first: two and two a pair."""
 
     legs: tuple[DealVolume, ...] = ()
 
@@ -272,13 +270,15 @@ class DealState(Value):
     opened_e8: int = 0
     """What an in/out opened: its position may be forgotten when it is rated again."""
     charged: dict[str, int] = field(default_factory=dict)
-    """Of a later commission charge, the volumes it was shared by: server's symbol → 1e-8 lots."""
+    """Of a later commission charge, the volumes it was shared by: server's symbol → 1e-8 standard lots."""
     hedge: str = ""
     """State key of the hedged volume it counts in."""
     leg: str = ""
     """State key of the close-by it is a leg of."""
     volume: str = ""
     """The server's symbol under which it counts towards later charges."""
+    volume_e8: int = 0
+    """As how many 1e-8 standard lots."""
     times: int = 0
     """How often the deal has been posted: part of its accruals' ids."""
     waiting: int | None = None

@@ -49,6 +49,7 @@ def tally(
             worth.amounts,
             lots=worth.lots,
             notional=worth.notional,
+            count=worth.deals,
         )
         for worth in worths
     )
@@ -66,6 +67,7 @@ def tally_of(
     *,
     lots: Decimal = ZERO,
     notional: Decimal = ZERO,
+    count: int = 1,
     deposited: int = 0,
 ) -> Tally:
     """One of something, worth the amounts to the IB, behind the gate of its plan."""
@@ -81,7 +83,7 @@ def tally_of(
         amounts=amounts,
         lots=lots,
         notional=notional,
-        count=1,
+        count=count,
         deposited=deposited,
         is_gated=plan.kyc_gate,
         forfeit_days=plan.kyc_forfeit_days,
@@ -96,7 +98,7 @@ def send(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
             continue
         if one.is_gated and not client.is_released(one.occurred_at):
             kept.append(one)
-        else:
+        elif not one.sums.is_zero:
             draft.emit(one)
     if kept:
         _hold(draft, client, kept)
@@ -141,8 +143,12 @@ def give_back_tallies(
 ) -> tuple[Tally, ...]:
     """Add to the books what is due of a deal beyond what stands of it; return what stands then."""
     wanted = tuple(due)
-    differences = _merged((*wanted, *(negated(entry, cause) for entry in stands)))
-    back = [replace(one, caused_by=cause.key, booked_at=cause.occurred_at) for one in differences]
+    differences = _added((*wanted, *(negated(entry, cause) for entry in stands)))
+    back = [
+        replace(one, caused_by=cause.key, booked_at=cause.occurred_at)
+        for one in differences
+        if not one.sums.is_zero
+    ]
     send_back(draft, client, back)
     return wanted
 
@@ -176,7 +182,7 @@ def _place(one: Tally) -> tuple[object, ...]:
 
 
 def _hold(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> None:
-    kept = _merged([*_waiting(draft, client), *tallies])
+    kept = _added([*_waiting(draft, client), *tallies])
     draft.put(keys.held_tallies(client.client_id), HeldTallies(tallies=kept))
 
 
@@ -185,14 +191,14 @@ def negated(one: Tally, cause: Cause) -> Tally:
     return replace(one.measuring(-one.sums), caused_by=cause.key, booked_at=cause.occurred_at)
 
 
-def _merged(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
-    """Tallies of one deal's making and unmaking cancel out while they wait."""
+def _added(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
+    """Tallies of one deal's making and unmaking are one while they wait; at 0 they say where more goes."""
     by_place: dict[tuple[object, ...], Tally] = {}
     for one in tallies:
         place = _place(one)
         known = by_place.get(place)
         by_place[place] = one if known is None else known.measuring(known.sums + one.sums)
-    return tuple(one for one in by_place.values() if not one.sums.is_zero)
+    return tuple(by_place.values())
 
 
 def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tally, ...]:

@@ -32,7 +32,7 @@ class Explanation(Value):
     path: tuple[Step, ...] = ()
     """The upline as of the deal, the direct IB first."""
     gates: tuple[Fact, ...] = ()
-    """What stands between the amount and its payment."""
+    """What has to happen before the amount is paid."""
     reason: Why | None = None
     """Of a deal that pays nothing, or nothing yet."""
 

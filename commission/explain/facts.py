@@ -90,7 +90,7 @@ def of_deal(deal: Deal) -> Iterator[Fact]:
         ("Side", deal.side or ""),
         ("Entry", f"{deal.entry} ({ENTRIES[deal.entry]})" if deal.entry in ENTRIES else deal.entry or ""),
         ("Volume", words.lots(volume(deal)) if deal.volume_e8 else ""),
-        ("Position", "not told by its source" if deal.position_id is None else deal.position_id),
+        ("Position", "not given by its source" if deal.position_id is None else deal.position_id),
         ("Price", _if_told(deal.price)),
         ("Bid", _if_told(deal.bid)),
         ("Ask", _if_told(deal.ask)),
@@ -180,7 +180,7 @@ def path(subject: Subject) -> Iterator[Step]:
 
 
 def gates(subject: Subject) -> Iterator[Fact]:
-    """What stands between the amount and its payment."""
+    """What has to happen before the amount is paid."""
     row, plan = subject.row, subject.plan
     if row.code not in ("accrual", "true_up", "reversal"):
         return

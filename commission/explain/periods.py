@@ -17,7 +17,7 @@ def true_up(subject: Subject) -> Iterator[str]:
     period = period_of(subject)
     yield pays(subject, subject.row.rule, subject.factors)
     yield (
-        f"What {plan_of(subject)}, makes of {period} as a whole was worked out anew after "
+        f"What {plan_of(subject)}, makes of {period} was worked out again, all of it, after "
         f"{text(subject.factors, 'trigger') or 'something that counts in it'}."
     )
     yield from _tier(subject)
@@ -98,9 +98,6 @@ def _earlier(subject: Subject) -> Iterator[str]:
     earlier = decimal(subject.factors, "earlier_versions")
     if earlier is not None:
         yield f"Of it {subject.money(earlier)} was earned under earlier versions of the plan, by their rates."
-    if "told_for" in subject.factors:
-        own = text(subject.factors, "told_for")
-        yield f"It belongs to {own}, which is too old to be settled again: it counts in {period_of(subject)}."
 
 
 def _caps(subject: Subject) -> Iterator[str]:

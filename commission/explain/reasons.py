@@ -17,7 +17,7 @@ REASONS: dict[str, str] = {
     "point_unknown": "The size of a point of the symbol is not known.",
     "equity_unknown": "The platform recorded no equity and credit, which the plan needs.",
     "opening_unknown": "The opening of the position has not been seen yet.",
-    "position_untold": "The source did not tell which position the deal reversed; one that does settles it.",
+    "position_untold": "The source did not say which position the deal reversed; one that does settles it.",
     "position_unknown": "The position the deal reverses has not been seen.",
     "cancelled": "The platform cancelled the deal.",
     "deleted": "The platform deleted the deal.",

@@ -27,7 +27,7 @@ def _lines(explanation: "Explanation") -> Iterator[str]:
     if explanation.path:
         steps = " > ".join(f"[{s.ib_id}]" if s.is_this else s.ib_id for s in explanation.path)
         yield from ("", f"Path: client {explanation.client_id} > {steps}")
-    yield from _table("What stands before payment:", explanation.gates)
+    yield from _table("What has to happen before payment:", explanation.gates)
     yield from _table("Inputs:", explanation.inputs)
 
 
@@ -67,7 +67,7 @@ def _sections(explanation: "Explanation") -> Iterator[str]:
     if explanation.path:
         yield _section("way", "The way up the tree, as of the deal", _path(explanation))
     if explanation.gates:
-        yield _section("gates", "What stands before payment", _list(explanation.gates))
+        yield _section("gates", "What has to happen before payment", _list(explanation.gates))
     if explanation.inputs:
         yield _section("inputs", "Inputs", _list(explanation.inputs))
 

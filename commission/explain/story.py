@@ -9,6 +9,7 @@ from commission.accounts import is_of_ib
 from commission.events import LOT_E8, Deal
 from commission.explain import words
 from commission.explain.periods import period_of, true_up
+from commission.explain.persons import once, person
 from commission.explain.steps import accrual
 from commission.explain.subject import Subject, decimal, signed, text
 from commission.money import minor_digits
@@ -32,6 +33,9 @@ def headline(subject: Subject) -> str:
         return f"{amount} was taken back from {whom}: a refund to the client"
     if row.code == "accrual" and row.component == "rebate":
         return f"Client {row.client_id} got {amount} back, by the plan of {ib}"
+    if row.code == "true_up" and "claim" in subject.factors:
+        verb = "was given to" if is_gain(row) else "was taken back from"
+        return f"{amount} {verb} {ib}: one CPA for one person"
     if row.code == "true_up":
         verb = "was added for" if is_gain(row) else "was taken back from"
         return f"{amount} {verb} {ib} for {period_of(subject)}"
@@ -61,7 +65,7 @@ def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
         case "accrual":
             yield from _of_accrual(subject)
         case "true_up":
-            yield from true_up(subject)
+            yield from person(subject) if "claim" in subject.factors else true_up(subject)
         case "reversal":
             yield from _of_reversal(subject, original)
         case "release":
@@ -85,6 +89,7 @@ def _of_accrual(subject: Subject) -> Iterator[str]:
     if proposal := text(subject.factors, "proposal"):
         yield f"It was rated again by terms and links that became known later: proposal {proposal}."
     yield from accrual(subject)
+    yield from once(subject)
     if row.component == "rebate" and signed(row) > 0:
         payer = f"{subject.ib(row.ib_id)} pays it" if is_of_ib(row.debit) else "The broker pays it"
         yield f"{payer}; it goes to client {row.client_id}."
@@ -98,10 +103,10 @@ def _of_accrual(subject: Subject) -> Iterator[str]:
 def _of_record(row: Transfer, deal: Deal) -> Iterator[str]:
     """Which record of the deal the amount arose from, where the words are of another, or a poorer one."""
     if told_before(row.revision) == revision_of(replace(deal, position_id=None)):
-        yield "Nothing that was earned asks for an opening: its position had not been told."
+        yield "Nothing that was earned asks for an opening: its position had not been given."
     elif row.revision != deal.revision and deal.position_id is None:
         yield (
-            "The words above are of a record that does not tell the position, the factors those of the "
+            "The words above are of a record without the position, the factors those of the "
             "record this amount arose from."
         )
     elif row.revision != deal.revision:

@@ -35,7 +35,7 @@ def _override(subject: Subject) -> str:
         counts = ", and its plan has a rate of its own for that"
     else:
         counts = ""
-    return f"It is an override: the IB stands {levels} above the client's direct IB{counts}."
+    return f"It is an override: the IB is {levels} above the client's direct IB{counts}."
 
 
 def _who_is_below(subject: Subject) -> str:

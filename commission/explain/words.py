@@ -72,6 +72,12 @@ WORDS: dict[str, Word] = {
     "revenue_client_result": Word("Revenue: the client's result", "account"),
     "qualified_at": Word("Qualified at", "text"),
     "ftd": Word("First-time deposit", "unknown", OF_LOWEST),
+    "once_for": Word("Paid once for a", "text", "of all its clients with the IB, the first to qualify"),
+    "claim": Word("Of the person's clients this CPA is", "text"),
+    "accrual": Word("Accrued by transfer", "text"),
+    "paid_client": Word("The client whose CPA is paid", "text"),
+    "paid_since": Word("It qualified at", "text"),
+    "instead_of": Word("In place of the CPA of client", "text"),
     "deposit": Word("Deposit", "named"),
     "share": Word("Share", "percent"),
     "measure": Word("Reached in the period", "measure"),
@@ -80,7 +86,6 @@ WORDS: dict[str, Word] = {
     "before_caps": Word("Before the caps", "ib"),
     "capped": Word("Within the caps", "ib"),
     "earlier_versions": Word("Of it under earlier versions of the plan", "ib", "before caps"),
-    "told_for": Word("Told too late for", "text", "that period is folded; it counts in this one"),
     "result": Word("Result of the period", "ib", "the IB's share of it"),
     "carried": Word("Carried from earlier periods", "ib"),
     "registered": Word("Clients registered", "text"),
@@ -92,7 +97,7 @@ WORDS: dict[str, Word] = {
     "given_back": Word("Given back", "ib", "of what was taken: the dispute was won"),
     "taken": Word("Taken", "ib", "of what was left: more of the deposit is lost"),
     "proposal": Word("Rated again by proposal", "text"),
-    "trigger": Word("Worked out anew after", "text"),
+    "trigger": Word("Worked out again after", "text"),
 }
 """Every factor the room writes; a test collects them from runs and from the source."""
 

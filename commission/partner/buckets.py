@@ -9,16 +9,16 @@ from msgspec.structs import replace
 
 from commission.outputs import Tally
 from commission.sums import NOTHING, Sums, total
+from commission.terms.catalog import BEGINNING
 from commission.terms.components import CohortBonus, Component, Cpa, DealComponent, RevenueShare
 from commission.value import Value
 
 ZERO = Decimal(0)
 
 KEPT = timedelta(days=400)
-"""A period that ended so long before the newest of its component began is folded into the opening.
+"""A period that ended so long before the newest of its component began is folded, into a key of its own.
 
-Longer than a year and more than twice a clawback window, so that what is still likely to be told or taken
-back is settled in its own period.
+Longer than a year and more than twice a clawback window, so that few tallies come later.
 """
 
 
@@ -33,7 +33,8 @@ class VersionTotals(Value):
 class PeriodTotals(Value):
     """One period of a component: its sums, by day and client where something asks for them."""
 
-    starts_at: datetime
+    starts_at: datetime = BEGINNING
+    """Left out where it is stored by itself, under the name of its period."""
     versions: dict[int, VersionTotals] = field(default_factory=dict)
     clients: dict[str, Sums] = field(default_factory=dict)
     day_clients: dict[str, dict[str, Decimal]] = field(default_factory=dict)
@@ -41,6 +42,8 @@ class PeriodTotals(Value):
     posted: Decimal = ZERO
     """True-ups posted so far."""
     times: int = 0
+    waits: int = 0
+    """The number of the tally that waits for a rate, if one does, to have the period settled again."""
 
     @property
     def sums(self) -> Sums:
@@ -72,8 +75,20 @@ class PeriodTotals(Value):
         return replace(self, versions={n: one for n, one in self.versions.items() if n in versions})
 
 
+class LevelState(Value):
+    """The level at the beginning of a period, and what decides about the next."""
+
+    level: int = 0
+    below: int = 0
+    """Periods below the level so far, forgiven."""
+    at_end: int = 0
+    """The band reached at the end of the last period."""
+    version: int = 0
+    """The plan's, which a period without a tally goes by."""
+
+
 class Opening(Value):
-    """What the folded periods leave to those after them."""
+    """What the folded periods leave to those after them: all of it follows from their totals."""
 
     until: datetime
     """The periods that began before are folded."""
@@ -83,13 +98,12 @@ class Opening(Value):
     """Clients whose losses are kept apart."""
     net: Decimal = ZERO
     """Below 0: what more was paid out than in, of net deposits."""
-    level: int = 0
-    below: int = 0
-    """Periods below the level so far, forgiven."""
-    at_end: int = 0
-    """The band reached at the end of the last period."""
+    levels: dict[str, LevelState] = field(default_factory=dict)
+    """By kind of component."""
     recent: dict[str, PeriodTotals] = field(default_factory=dict)
     """The last folded periods, as far as a level looks back."""
+    reach: int = 0
+    """How many periods that is."""
 
 
 class ComponentPeriods(Value):
@@ -101,16 +115,15 @@ class ComponentPeriods(Value):
 
     def of(self, versions: Collection[int]) -> "ComponentPeriods":
         """Only what counted under some versions."""
-        kept = {n: b for n, b in self.buckets.items() if any(v in versions for v in b.versions)}
-        return replace(self, buckets={name: bucket.of(versions) for name, bucket in kept.items()})
+        opening = self.opening
+        if opening is not None:
+            opening = replace(opening, recent=_of(opening.recent, versions))
+        return replace(self, buckets=_of(self.buckets, versions), opening=opening)
 
 
-def place_of(settling: ComponentPeriods, period: str, starts_at: datetime) -> tuple[str, datetime]:
-    """Where a tally of the period counts: in it, or in the earliest that is not folded."""
-    if settling.opening is None or starts_at >= settling.opening.until:
-        return period, starts_at
-    name = next(iter(settling.buckets))
-    return name, settling.buckets[name].starts_at
+def _of(buckets: Mapping[str, PeriodTotals], versions: Collection[int]) -> dict[str, PeriodTotals]:
+    kept = {n: b for n, b in buckets.items() if any(v in versions for v in b.versions)}
+    return {name: bucket.of(versions) for name, bucket in kept.items()}
 
 
 def with_tally(
@@ -142,7 +155,9 @@ def _needs_days(component: Component) -> bool:
     if isinstance(component, DealComponent) and component.caps is not None:
         return True
     tiers = component.tiers if isinstance(component, DealComponent | Cpa) else None
-    return tiers is not None and tiers.mode == "level"
+    if tiers is None or tiers.mode == "slab":
+        return False
+    return tiers.mode == "level" or tiers.by != "active_clients"
 
 
 def _needs_clients(component: Component) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from commission.money import EXACT, to_accrual
 from commission.partner.buckets import ComponentPeriods, PeriodTotals
-from commission.partner.tiers import tier_levels, tier_weights
+from commission.partner.tiers import graduated_days, tier_levels, tier_weights
 from commission.rating.values import ZERO, Factors
 from commission.sums import Sums, total
 from commission.terms.catalog import Terms
@@ -57,6 +57,11 @@ class Version(NamedTuple):
 Versions = Mapping[int, Version]
 
 
+def kind_of(version: Version) -> str:
+    """Versions of one kind are settled together, each kind by itself."""
+    return type(version.component).__name__
+
+
 def due(
     settling: ComponentPeriods, versions: Versions, terms: Terms, touched: str = ""
 ) -> dict[str, Due | None]:
@@ -64,14 +69,17 @@ def due(
 
     With `touched`, the period whose sums have changed, those that cannot change may be left out.
     """
-    counted = _counted(settling)
-    kinds = {type(versions[number].component).__name__ for number in counted}
+    recent = settling.opening.recent if settling.opening is not None else {}
+    counted = _counted(settling).union(*(bucket.versions for bucket in recent.values()))
+    kinds = {kind_of(versions[number]) for number in counted}
     found: dict[str, Due | None] = {}
     if len(kinds) > 1:
         touched = ""  # a period that one kind leaves out lacks its part of what another kind tells
     for kind in sorted(kinds):
-        numbers = {number for number in counted if type(versions[number].component).__name__ == kind}
+        numbers = {number for number in counted if kind_of(versions[number]) == kind}
         part = settling if len(kinds) == 1 else settling.of(numbers)
+        if not part.buckets:
+            continue
         is_posted = is_accrued(versions[max(numbers)].component)
         for name, worth in _due_of_kind(part, versions, terms, touched):
             accrued = part.buckets[name].sums.at(0) if is_posted else ZERO
@@ -124,7 +132,9 @@ def _tiered(
     settling: ComponentPeriods, versions: Versions, terms: Terms, touched: str
 ) -> Iterator[tuple[str, Due | None]]:
     tiers_of = {number: version.tiers for number, version in versions.items()}
-    levels = tier_levels(settling, tiers_of, terms)[0]
+    kind = kind_of(versions[max(_counted(settling))])
+    before = settling.opening.levels.get(kind) if settling.opening is not None else None
+    levels = tier_levels(settling, tiers_of, terms, before)[0]
     for name, bucket in settling.buckets.items():
         if not levels and touched not in ("", name):
             continue
@@ -137,7 +147,11 @@ def _tiered(
             in_force = {day: levels[name, day, number] for day in days if (name, day, number) in levels}
             if in_force:
                 factors["level"] = str(max(in_force.values()))
-            at = {day: {in_force[day]: Decimal(1)} if day in in_force else weights for day in days}
+            graduated = graduated_days(version.tiers, bucket, number)
+            at = {
+                day: {in_force[day]: Decimal(1)} if day in in_force else graduated.get(day, weights)
+                for day in days
+            }
             parts.append((version, {day: _weighed(sums, at[day]) for day, sums in days.items()}))
         total_due = _capped(parts, settling.currency, name, terms, factors)
         yield name, None if total_due is None else Due(to_accrual(total_due), factors)

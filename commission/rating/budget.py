@@ -3,7 +3,7 @@
 from decimal import ROUND_DOWN
 
 from commission.money import ACCRUAL_UNIT, EXACT, settled, to_accrual
-from commission.rating.components.shares import revenue
+from commission.rating.components.shares import revenue, shared
 from commission.rating.exchange import in_currency
 from commission.rating.values import ZERO, Earned, Part, Reason, TallyAmounts
 from commission.terms.catalog import Terms
@@ -21,7 +21,8 @@ def within_budget(earned: list[Earned], plan: PlanDefined, part: Part, terms: Te
     """Cut everybody in proportion if together they get more than the plan's share of the revenue."""
     assert plan.budget is not None, "only a plan with a budget comes here"
     lots = part.opened + part.closed
-    total = revenue(plan.budget.revenue, part, lots, plan.currency, terms, {})
+    own = part._replace(charge=shared(part)) if part.refunded else part
+    total = revenue(plan.budget.revenue, own, lots, plan.currency, terms, {})
     if isinstance(total, Reason):
         return total
     budget = total * plan.budget.share

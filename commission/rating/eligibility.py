@@ -136,7 +136,7 @@ def opening_unknown(part: Part) -> Reason:
     text = f"the opening of position {part.deal.position_id} is not known; import the deals before this one"
     if part.deal.position_id is None:
         text = (
-            "its source does not tell the position the deal closes, and so not its opening; read the Deals "
+            "its source does not say which position the deal closes, and so not its opening; read the Deals "
             "export of MT5 Manager, the Web API or the database"
         )
     return Reason("opening_unknown", text, waits=True)

@@ -86,7 +86,7 @@ def rate_fast(lane: FastPath, kind: str, part: Part, terms: Terms) -> Rated | Re
     earned: list[Earned] = []
     rules: list[str] = []
     reason: Reason | None = None
-    is_lots = kind == "per_lot"  # there is no quotient in it, so that it can be rounded at once
+    is_whole = kind == "per_lot" and not part.hedged  # no quotient is in it: it can be rounded at once
     for depth, link, payable, rate, rule, cap in lane.steps:
         measured = not_covered(payable, part) if rate is None else measured_of(payable, part, terms)
         if isinstance(measured, Reason):
@@ -99,7 +99,7 @@ def rate_fast(lane: FastPath, kind: str, part: Part, terms: Terms) -> Rated | Re
         factors: Factors = {**facts, "rate": rate}
         if source == currency:
             amount = rate * size
-            amount = amount.quantize(ACCRUAL_UNIT, context=EXACT) if is_lots else to_accrual(amount)
+            amount = amount.quantize(ACCRUAL_UNIT, context=EXACT) if is_whole else to_accrual(amount)
         else:
             converted = in_currency(rate * size, source, currency, part.at, terms)
             if isinstance(converted, Reason):

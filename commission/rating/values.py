@@ -27,6 +27,8 @@ class Slice(NamedTuple):
     opened_at: datetime
     price: Decimal | None
     spread: Decimal | None
+    charged: Decimal = ZERO
+    """What that opening was charged for them."""
 
 
 class Part(NamedTuple):
@@ -47,6 +49,8 @@ class Part(NamedTuple):
     """The other leg of this close-by came first."""
     charge: Decimal | None = None
     """A share of a later commission deal, in place of the deal's own."""
+    refunded: Decimal = ZERO
+    """Of a refund, what is of the openings that are closed: it is rated apart."""
     measures: dict[int, "Measured | Reason"] | None = None
     """What was measured of this part already, by what is measured: IBs of a tree ask for the same."""
 
@@ -122,6 +126,12 @@ class TallyAmounts(NamedTuple):
     amounts: tuple[Decimal, ...]
     lots: Decimal
     notional: Decimal
+    deals: int = 1
+
+    def beside(self, rest: "TallyAmounts") -> "TallyAmounts":
+        """A part of what the deal adds, and the rest of it, which counts the deal."""
+        amounts = tuple(a + b for a, b in zip(self.amounts, rest.amounts, strict=True))
+        return rest._replace(amounts=amounts)
 
 
 class Rated(NamedTuple):

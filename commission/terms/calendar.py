@@ -1,6 +1,6 @@
 """Periods and their ends."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise
 
@@ -35,18 +35,48 @@ class PeriodEnded(TaggedValue, tag="period_ended"):
     """Why it may end before its time has passed."""
 
 
-def why_no_end(ended: PeriodEnded, period: PeriodDefined | None) -> str:
-    """Why `ended` must not close the statements of `period`, the one it names; "" if it may."""
+def why_no_end(ended: PeriodEnded, known: Mapping[str, PeriodDefined], newest: datetime | None) -> str:
+    """Why `ended` must not close the statements of the period it names; "" if it may.
+
+    `newest` is when the newest period that has ended began; it may be told again, which closes nothing.
+    """
     if ended.at is None:
         return ""
+    period = known.get(ended.period)
     if period is None:
         return f"no period is called {ended.period}, so nothing was closed; name it as the calendar does"
+    if period.starts_at > ended.at:
+        return f"the period {ended.period} has not begun at {ended.at:%Y-%m-%d %H:%M} UTC: nothing was closed"
     if period.ends_at > ended.at and not ended.early.strip():
         return (
             f"the period {ended.period} lasts until {period.ends_at:%Y-%m-%d %H:%M} UTC and was ended at"
             f" {ended.at:%Y-%m-%d %H:%M}: nothing was closed; end it after that, or early with a reason"
         )
-    return ""
+    return "" if newest is None else _why_out_of_turn(period, known, newest)
+
+
+def _why_out_of_turn(period: PeriodDefined, known: Mapping[str, PeriodDefined], newest: datetime) -> str:
+    if period.starts_at < newest:
+        return (
+            f"the period {period.period} is before the last one that has ended: nothing was closed; what"
+            " is of it and came late is on the next statement"
+        )
+    between = [one for one in known.values() if newest < one.starts_at < period.starts_at]
+    if not between:
+        return ""
+    first = min(between, key=lambda one: one.starts_at).period
+    name = period.period
+    return f"the period {name} is out of turn, {first} has not ended: nothing was closed; end {first} first"
+
+
+def newest_end(
+    ended: PeriodEnded, known: Mapping[str, PeriodDefined], newest: datetime | None
+) -> datetime | None:
+    """When the newest period that has ended began, after one more end."""
+    period = known.get(ended.period)
+    if period is None or (newest is not None and period.starts_at < newest):
+        return newest
+    return period.starts_at
 
 
 def overlapping(periods: Iterable[PeriodDefined]) -> Iterator[tuple[PeriodDefined, str]]:

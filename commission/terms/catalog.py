@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from commission.accounts import pending
 from commission.money import CENT_CURRENCIES, EXACT
-from commission.terms.calendar import PeriodDefined
+from commission.terms.calendar import PeriodDefined, newest_end
 from commission.terms.components import Component
 from commission.terms.conversion import Conversion
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
@@ -52,6 +52,8 @@ class Terms:
     """What versions of a symbol did to positions, oldest first; of the few symbols that had any."""
     rates: dict[tuple[str, str], tuple[RatePublished, ...]] = field(default_factory=dict)
     periods: tuple[PeriodDefined, ...] = ()
+    ended: datetime | None = None
+    """When the newest period that has ended began; where terms enter, not in the books."""
     breakpoints: tuple[datetime, ...] = ()
     """Every time at which some schedule or parent changes: between two, uplines stand still."""
     looks_back: bool = False
@@ -65,7 +67,7 @@ class Terms:
         partners, plans, symbols = dict(self.partners), dict(self.plans), dict(self.symbols)
         published, changes = dict(self.published), dict(self.changes)
         rates = {pair: list(series) for pair, series in self.rates.items()}
-        periods = {period.period: period for period in self.periods}
+        periods, ended = {period.period: period for period in self.periods}, self.ended
         for record in records:
             match record:
                 case PartnerDefined():
@@ -81,7 +83,8 @@ class Terms:
                     rates.setdefault((record.base, record.quote), []).append(record)
                 case PeriodDefined():
                     periods[record.period] = record
-                # What is left is the end of a period: it closes statements and tells no term.
+                case _:
+                    ended = newest_end(record, periods, ended)
         touched = [r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged)]
         partners |= all_changed(touched, published, changes)
         return type(self)(
@@ -93,6 +96,7 @@ class Terms:
             rescales={place: found for place, known in symbols.items() if (found := rescales_between(known))},
             rates={pair: _newest_per_time(series) for pair, series in rates.items()},
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
+            ended=ended,
             breakpoints=_breakpoints(partners.values(), plans.values()),
             looks_back=any(looks_back(plan) for versions in plans.values() for plan in versions),
         )

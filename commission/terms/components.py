@@ -31,7 +31,8 @@ class DealComponent(PlanComponent):
     when: When = ALWAYS
     hedged: bool = False
     """Pay, for each account and symbol and period, only max(bought, sold) of the opened volume in place of
-    both; needs `entry: in`."""
+    both, in units of the contract; needs `entry: in`. An account that turned a position round (in/out) hedges
+    nothing: all it opened is paid."""
     override: Override = DIFFERENCE
     tiers: Tiers | None = None
     caps: Caps | None = None
@@ -90,10 +91,11 @@ class CommissionShare(DealComponent, tag="commission_share"):
     """A share of what the client was charged on the deal: `rate x -(commission + fee)`, deposit currency.
 
     What was charged on openings counts as well, unless the plan says `entry: out`, and so does what was
-    charged on the legs of a close-by. A refund takes back its share, as it would have been paid.
+    charged on the legs of a close-by. A refund takes back its share, as it would have been paid: on a
+    closing first what its openings were charged, as on those deals.
     With `charges`, a later daily or monthly commission deal of the account is shared too, allocated
-    to symbols by the volume the account traded since the charge before it; a refund of it, by the
-    volume of the last charge.
+    to symbols by the standard lots the account traded since the charge before it; a refund of it, by
+    those of the last charge.
     """
 
     entry: SideOfPosition = "both"
@@ -162,8 +164,9 @@ class CpaAmount(Value):
 
 
 class Cpa(PlanComponent, tag="cpa"):
-    """One amount per client, once every condition holds inside the window.
+    """One amount per person, once every condition holds inside the window.
 
+    Of all clients of one `identity` an IB is paid for the first to qualify, unless `cpa_per` is `client`.
     Deposits within `ftd_window_hours` of the first must reach the least `min_deposit` of the amounts
     (in the plan's currency), KYC must be approved, and trades closed of `min_lots` standard lots,
     `min_trades` deals, `min_spread` spread collected (plan currency) and a turnover of
@@ -199,6 +202,9 @@ class Cpa(PlanComponent, tag="cpa"):
     """Whose deals count, as rates match them: `EURUSD`, `XAU*`, `class:forex`; none named is all."""
     tiers: Tiers | None = None
     """By `count`: the ordinal of the client among those qualified in the period."""
+    cpa_per: Literal["identity", "client"] = "identity"
+    """Once for a person, of all its clients the first to qualify; or for each client. A client without
+    identity is a person of its own."""
 
 
 class Cpl(PlanComponent, tag="cpl"):

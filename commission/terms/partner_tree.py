@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from commission.terms.calendar import PeriodDefined, PeriodEnded, overlapping, why_no_end
+from commission.terms.calendar import PeriodDefined, PeriodEnded, newest_end, overlapping, why_no_end
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, Terms
 from commission.terms.partner_changes import as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined
@@ -69,19 +69,22 @@ def _overlaps(terms: Terms, told: list[PeriodDefined]) -> Iterator[Refused]:
 
 
 def _ends(terms: Terms, records: list[TermsRecord]) -> Iterator[Refused]:
-    """Ends of periods that nobody knows or that are not over."""
-    known = {period.period: period for period in terms.periods}
+    """Ends of periods that nobody knows, that are not over, or that are out of turn."""
+    known, newest = {period.period: period for period in terms.periods}, terms.ended
     for record in records:
         if isinstance(record, PeriodDefined):
             known[record.period] = record
-        elif isinstance(record, PeriodEnded) and (why := why_no_end(record, known.get(record.period))):
-            yield Refused(record, why)
+        elif isinstance(record, PeriodEnded):
+            if why := why_no_end(record, known, newest):
+                yield Refused(record, why)
+            else:
+                newest = newest_end(record, known, newest)
 
 
 def _used_before(change: PartnerChanged) -> str:
     return (
-        f"the event {change.event_id} of {change.ib_id} told something else before, and that stands;"
-        " give this change an id of its own"
+        f"the event {change.event_id} of {change.ib_id} reported something else before, which counts;"
+        " give this one another id"
     )
 
 

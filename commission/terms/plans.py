@@ -84,3 +84,7 @@ class PlanDefined(TaggedValue, tag="plan_defined"):
     """Whether an IB earns on its own trades: on clients of the same declared identity."""
     accept: tuple[Accepted, ...] = ()
     """What looks like a mistake and is meant."""
+
+    def component(self, name: str) -> Component | None:
+        """Its component of that name."""
+        return next((component for component in self.components if component.name == name), None)

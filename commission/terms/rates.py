@@ -78,8 +78,8 @@ class Tiers(Value):
 
     Accruals are posted by the component's own rates (the band from 0); the partner book posts what
     the reached band adds. `slab`: the whole period at the reached band, so crossing re-rates the
-    period. `graduated`: each band's share of the period's measure at that band's rates; deals are not
-    told apart by their order: a band that holds a third of the measure holds a third of every deal.
+    period. `graduated`: the deals fill the bands day after day, each at the rates of the band it falls
+    into; those of one day are not told apart: a band that holds a third of a day holds a third of each.
     `level`: a level held from before: the band that the measure of the last `lookback_periods` and of
     this one reaches; a promotion counts from the next day (`next_day`) or the next period on, for the
     deals after it; a demotion counts from the first day of a period, after `grace_periods` below.

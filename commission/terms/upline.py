@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from commission.events import Deal
 from commission.terms.components import (
     CommissionShare,
     Component,
     Cpa,
     DealComponent,
+    Rebate,
     RevenueShare,
     SpreadShare,
 )
@@ -94,6 +96,8 @@ class Upline(NamedTuple):
     """One sharing, everybody is paid, no budget and no rebate: what it gives is what the deal gives."""
     needs_openings: bool
     """Some component looks at the opening a deal closes."""
+    ties_refunds: bool
+    """It matters on which deal was charged what a closing refunds."""
     charges: tuple[Sharing, ...]
     """What shares later commission deals of the account."""
     is_hedged: bool
@@ -109,6 +113,10 @@ class Upline(NamedTuple):
     """Of the direct IB's plan."""
     identities: frozenset[str]
     """Who the IBs are, where a client might be one of them: identities and `client:` ids."""
+
+    def asks_openings(self, deal: Deal) -> bool:
+        """Whether what the deal earns, or takes back, depends on the openings it closes."""
+        return self.needs_openings or (self.ties_refunds and deal.commission + deal.fee > 0)
 
 
 def upline_of(links: tuple[Link, ...]) -> Upline:
@@ -134,7 +142,8 @@ def upline_of(links: tuple[Link, ...]) -> Upline:
         and all(link.is_paid for link in links)
         and not any(plan.budget for plan in plans)
         and not (links and links[0].by_kind.get("rebate")),
-        needs_openings=any(looks_back(plan) for plan in plans),
+        needs_openings=any(_looks_back(plan) for plan in plans),
+        ties_refunds=any(_ties_refunds(plan) for plan in plans),
         charges=charges,
         is_hedged=is_hedged,
         close_by_first=close_by_first,
@@ -202,7 +211,19 @@ def _shares_charges(payable: Payable) -> bool:
 
 
 def looks_back(plan: PlanDefined) -> bool:
-    """Whether something in the plan looks at the opening a deal closes."""
+    """Whether something in the plan looks at the openings of some deals that close them."""
+    return _looks_back(plan) or _ties_refunds(plan)
+
+
+def _ties_refunds(plan: PlanDefined) -> bool:
+    """Whether a share of what was charged, or a rebate of that share, is paid on one side alone."""
+    shares = [c for c in plan.components if isinstance(c, CommissionShare)]
+    rebates = [c for c in plan.components if isinstance(c, Rebate) and c.unit == "share"]
+    return bool(shares) and any(c.entry != "both" for c in (*shares, *rebates))
+
+
+def _looks_back(plan: PlanDefined) -> bool:
+    """Whether something in the plan looks at the opening every deal closes."""
     return _asks(plan.when) or any(
         (isinstance(c, DealComponent) and _asks(c.when))
         or (isinstance(c, SpreadShare) and c.basis in ("open", "average"))

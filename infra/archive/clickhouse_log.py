@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any
 
 from clickhouse_connect.driver.client import Client
@@ -26,6 +25,7 @@ from infra.connect.settings import dsn_client
 from schemas import positions, topics
 from schemas.columns import STATEMENT_COLUMNS, TRANSFER_COLUMNS
 from schemas.errors import Unavailable
+from schemas.settings import TlsFiles
 from schemas.stops import Operations, decode_operation
 from schemas.wire import InvalidRecord, decode_batch, explain_validation
 
@@ -128,13 +128,13 @@ class ClickHouseAt:
     """The archive in a ClickHouse server."""
 
     dsn: str
-    ca_file: Path | None = None
+    files: TlsFiles
 
     @contextmanager
     def open(self) -> "Iterator[ArchiveLog]":
         """Connect."""
         try:
-            with dsn_client(self.dsn, self.ca_file) as client:
+            with dsn_client(self.dsn, self.files) as client:
                 yield ArchiveLog(lambda query, parameters: ask_client(client, query, parameters))
         except Error as error:
             raise Unavailable(f"the archive cannot be read: {error}") from None

@@ -29,7 +29,7 @@ def open_history(settings: Settings, *, from_kafka: bool) -> Iterator[tuple[LogA
     elif (server := find_server(settings)) is not None:
         yield ServerAt(server), "the archive, through the running server"
     elif settings.clickhouse:
-        yield ClickHouseAt(settings.clickhouse, settings.clickhouse_ca), "the archive"
+        yield ClickHouseAt(settings.clickhouse, settings.clickhouse_files()), "the archive"
     else:
         with _serve_own(settings) as where:
             yield where, "the archive"

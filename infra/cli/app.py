@@ -19,8 +19,10 @@ from infra.cli import (
     ingest,
     kafka,
     ledger,
+    payouts,
     plans,
     poll,
+    postbacks,
     proposals,
     reconcile,
     run,
@@ -60,8 +62,8 @@ def everywhere(
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (
     *(run, poll),
-    *(terms, plans, ingest, dead_letters, reconcile, ledger, proposals, history, book),
-    *(tools, kafka),
+    *(terms, plans, ingest, dead_letters, reconcile, ledger, payouts, proposals, history, book),
+    *(tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost
 

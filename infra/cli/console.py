@@ -80,7 +80,7 @@ def confirm(what: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        complain(f"{what}. Nothing was done: add --yes if it is to be, as there is no terminal to ask at")
+        complain(f"{what}. Nothing was done: add --yes to do it, as there is no terminal to ask at")
         raise typer.Exit(ExitCode.USAGE)
     if input_yes(what):
         return

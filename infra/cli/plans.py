@@ -37,7 +37,7 @@ PlanPaths = Annotated[
 def lint(paths: PlanPaths, *, as_json: Json = False) -> None:
     """Check plans and their golden cases; every problem with its file and line; exit 1 on errors and traps.
 
-    A trap pays more than is usually meant, told with its worst case in money. It is not published unless
+    A trap pays more than is usually meant, shown with its worst case in money. It is not published unless
     the plan accepts it by its name: `accept: [{trap: overlap, because: agreed with sales}]`.
     """
     from infra.plans import suite
@@ -86,7 +86,7 @@ def golden_cases(paths: PlanPaths, *, as_json: Json = False) -> None:
         for line in suite.failure_lines(results):
             say(line)
         if failed and not all(file.has_zone for file in files):
-            err.print("dates without a zone are UTC here: no broker.yaml beside the file tells the broker's")
+            err.print("dates without a zone are UTC here: no broker.yaml beside the file names the broker's")
         out.print(f"{count - failed} of {count} cases passed")
     if failed:
         raise typer.Exit(ExitCode.BROKEN)
@@ -126,7 +126,7 @@ def publish(
 ) -> None:
     """Lint and test a folder of terms, then publish it to the books; nothing unless all is well.
 
-    Traps that `lint` tells are refused too, unless the plan accepts each by its name with the reason.
+    Traps that `lint` finds are refused too, unless the plan accepts each by its name with the reason.
     The first publication of a folder with `broker:` in its broker.yaml names the log: from then on it takes
     no terms and no deals of another broker.
     """

@@ -1,12 +1,12 @@
-"""`ibflow rate` and `schema`: tools that need no service."""
+"""`ibflow rate`, `pseudonym` and `schema`: tools that need no service."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from infra.cli.console import TOOLS, TermsDir, err, mendable_errors, print_json
+from infra.cli.console import TOOLS, TermsDir, err, mendable_errors, print_json, say
 
 app = typer.Typer()
 
@@ -31,6 +31,23 @@ def rate(
     for letter in letters:
         err.print(f"dead letter {letter.code}: {letter.reason}", markup=False, highlight=False)
     err.print(f"ledger hash {digest}")
+
+
+@app.command(rich_help_panel=TOOLS)
+def pseudonym(
+    kind: Annotated[Literal["client", "account", "cause", "transfer"], typer.Argument()],
+    value: Annotated[str, typer.Argument(help="Such as c-0001, or mt5-live/5001 for an account.")],
+) -> None:
+    """Print the pseudonym that an id has in statements' files, by IBFLOW_PSEUDONYM_KEY."""
+    from api.views.pseudonyms import Pseudonyms
+    from schemas.errors import Unusable
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        pseudonyms = Pseudonyms.from_settings(Settings())
+        if pseudonyms is None:
+            raise Unusable("IBFLOW_PSEUDONYM_KEY is not set, so ids are shown as they are")
+        say(pseudonyms.of(kind, value))
 
 
 @app.command(rich_help_panel=TOOLS)

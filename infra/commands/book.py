@@ -137,7 +137,7 @@ def _asked() -> Iterator[None]:
     try:
         yield
     except (KafkaException, RuntimeError) as error:
-        raise Unavailable(f"Kafka does not tell how far the books are: {error}") from None
+        raise Unavailable(f"Kafka does not say how far the books are: {error}") from None
 
 
 def _operations(kafka: str) -> Operations:

@@ -225,5 +225,5 @@ def _explanation(client: Client) -> Panel:
     """
     rows = _rows(client, sql)
     found = explain_transfer(Ledger(lambda: client), rows[0][0]) if rows else None
-    text = "no override yet" if found is None else found.told.to_text().partition("\n\nWhat stands")[0]
+    text = "no override yet" if found is None else found.told.to_text().partition("\n\nWhat holds")[0]
     return Panel(Text(text), title="Why?", title_align="left", box=box.ROUNDED)

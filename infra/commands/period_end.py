@@ -67,8 +67,10 @@ def check(known: Sequence[dict[str, Any]], periods: Sequence[str], early: str, n
             before = [one for one in names[first:at] if one not in ended and one not in periods]
             if before:
                 problems.append(f"{name} is out of turn: {', '.join(before[:3])} comes first")
-        ends_at = datetime.fromisoformat(known[at]["ends_at"])
-        if ends_at > now and not early:
+        starts_at, ends_at = (datetime.fromisoformat(known[at][side]) for side in ("starts_at", "ends_at"))
+        if starts_at > now:
+            problems.append(f"{name} begins on {starts_at:%Y-%m-%d %H:%M} UTC; it cannot end before that")
+        elif ends_at > now and not early:
             problems.append(f"{name} ends on {ends_at:%Y-%m-%d %H:%M} UTC; before that say why with --early")
     if problems:
         raise Unusable("; ".join(problems))

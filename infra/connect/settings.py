@@ -1,6 +1,5 @@
 """From settings to the things a process stands on: Kafka, its topics, ClickHouse."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -12,8 +11,8 @@ from infra.clickhouse.migrations import migrate
 from infra.connect.topics import ensure_topics
 from infra.local_kafka.errors import KafkaUnavailable
 from infra.local_kafka.local import LocalKafka
-from schemas.errors import Unavailable
-from schemas.settings import Settings
+from schemas.errors import Unavailable, Unusable
+from schemas.settings import Settings, TlsFiles
 
 TLS_SCHEMES = ("clickhouses", "https")
 
@@ -60,7 +59,7 @@ def connect(settings: Settings) -> Client:
     """A client for one thread; migrations are not looked at."""
     try:
         if settings.clickhouse:
-            return dsn_client(settings.clickhouse, settings.clickhouse_ca)
+            return dsn_client(settings.clickhouse, settings.clickhouse_files())
         settings.chdb_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return clickhouse_connect.get_client(interface="chdb", path=str(settings.chdb_dir))
     except Error as error:
@@ -68,10 +67,22 @@ def connect(settings: Settings) -> Client:
         raise Unavailable(f"ClickHouse, {where}, cannot be opened: {str(error).splitlines()[0]}") from None
 
 
-def dsn_client(dsn: str, ca_file: Path | None) -> Client:
-    """A client of a ClickHouse server; with TLS, its certificate and name are checked."""
-    has_tls = urlsplit(dsn).scheme in TLS_SCHEMES
-    ca_cert = str(ca_file) if ca_file is not None and has_tls else None
+def dsn_client(dsn: str, files: TlsFiles) -> Client:
+    """A client of a ClickHouse server; with TLS, its certificate and name are checked.
+
+    A certificate of ours proves the user of a DSN without a password; beside a password both are shown.
+    """
+    parts = urlsplit(dsn)
+    has_tls = parts.scheme in TLS_SCHEMES
+    if files.cert_file is not None and not has_tls:
+        raise Unusable("IBFLOW_CLICKHOUSE_CERT needs a DSN `clickhouses://…`: without TLS nobody asks for it")
+    ca_cert, client_cert, client_key = (str(path) if path and has_tls else None for path in files)
     return clickhouse_connect.get_client(
-        dsn=dsn, autogenerate_session_id=False, secure=has_tls, ca_cert=ca_cert
+        dsn=dsn,
+        autogenerate_session_id=False,
+        secure=has_tls,
+        ca_cert=ca_cert,
+        client_cert=client_cert,
+        client_cert_key=client_key,
+        tls_mode=None if client_cert is None else "strict" if parts.password else "mutual",
     )

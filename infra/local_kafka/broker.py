@@ -262,7 +262,7 @@ def _signal(state: BrokerState, number: signal.Signals, wait_s_max: float) -> bo
 def failure(what: str, said: str) -> KafkaUnavailable:
     """Explain a failure: advice for the causes that we know, and what matters of what Kafka said."""
     advice = next((advice for sign, advice in FAILURES if sign in said), UNKNOWN_FAILURE)
-    return KafkaUnavailable(f"{what}. {advice}. Kafka said:\n{what_matters(said)}")
+    return KafkaUnavailable(f"{what}. {advice}. Kafka's own words:\n{what_matters(said)}")
 
 
 def what_matters(said: str) -> str:

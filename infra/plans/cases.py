@@ -94,10 +94,10 @@ def _told(found: Any) -> str:
             return "this key is needed" + ("; write {} where nobody is paid" if last == "pays" else "")
         case "literal_error":
             options = found["ctx"]["expected"].replace("'", "")
-            return f"{str(found['input'])!r} is none; write {options}"
+            return f"{str(found['input'])!r} is unknown; write {options}"
         case "decimal_parsing" | "decimal_type":
             hint = number_hint(str(found["input"])) or "write a plain number such as 1.5"
-            return f"{str(found['input'])!r} is no number; {hint}"
+            return f"{str(found['input'])!r} is not a number; {hint}"
     return str(found["msg"]).removeprefix("Value error, ")
 
 

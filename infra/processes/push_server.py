@@ -31,7 +31,7 @@ def open_desk(settings: Settings, kafka: str) -> Desk | None:
     if settings.terms_dir is None:
         raise Unusable(
             "IBFLOW_BRIDGES_FILE is set, but not IBFLOW_TERMS_DIR: the folder of terms whose broker.yaml "
-            "tells the clocks of the bridges' servers"
+            "has the clocks of the bridges' servers"
         )
     broker = load_terms(settings.terms_dir)
     check_broker(kafka, broker.name)

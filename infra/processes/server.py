@@ -16,9 +16,11 @@ from infra.archive.http import add_archive
 from infra.connect.broker_name import check_data_folder
 from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen, url_at
+from infra.connect.postback_ibs import check_postbacks
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
+from infra.payouts.desk import PayoutDesk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk
@@ -38,6 +40,7 @@ class ApiServer:
         check_exposure(settings)
         self._owner = Owner.take(settings.data_dir) if owner is None else None
         check_data_folder(settings, kafka)
+        endpoints = check_postbacks(settings, kafka)
         collect_rarely()
         self._settings = settings
         self._connect: Callable[[], Client] = lambda: connect(settings)
@@ -45,9 +48,15 @@ class ApiServer:
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
-        self._dispatcher = Dispatcher.from_settings(settings, self._connect)
+        self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         self._desk = ProposalDesk(self._connect, lambda records: publish_corrections(records, kafka))
-        app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag, desk=self._desk)
+        app = create_app(
+            Ledger(self._connect),
+            settings,
+            sink_lag=self.sink.lag,
+            desk=self._desk,
+            payout_desk=PayoutDesk(kafka),
+        )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         self._push = open_desk(settings, kafka)

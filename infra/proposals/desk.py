@@ -199,12 +199,12 @@ def _check_useful(computed: Computed, wanted: ProposalRequest) -> None:
         more = f"; and {len(doubts) - SHOWN} more" if len(doubts) > SHOWN else ""
         raise ProposalRefused(
             f"{len(doubts)} of {computed.preview.deals} cannot be rated again: {shown}{more}. "
-            "Complete the terms or narrow the window, or leave these as they stand with leave_undecided"
+            "Complete the terms or narrow the window, or leave these as they are with leave_undecided"
         )
     if not computed.records:
         at = ", ".join(f"{place} at {offset}" for place, offset in computed.preview.positions.items())
         raise ProposalRefused(
-            f"nothing differs: all {computed.preview.deals} stand as the terms known in the archive ({at}) "
+            f"nothing differs: all {computed.preview.deals} are as the terms known in the archive ({at}) "
             "would have them. If the terms were published just now, try again in a moment"
         )
 

@@ -67,10 +67,10 @@ def deals_of_file(
     is_one = len(logins) == len(paths) == 1 and kinds[0] not in WHOLE_SERVER
     profile = profile_of(server, AccountOptions(logins[0] if is_one else None, currency, group))
     if "crm-csv" in kinds:
-        raise UnreadableSource(f"{paths[kinds.index('crm-csv')].name} is a CRM file; it tells no deals")
+        raise UnreadableSource(f"{paths[kinds.index('crm-csv')].name} is a CRM file; it has no deals")
     if len(paths) > 1 and set(kinds) & set(WHOLE_SERVER):
         raise UnreadableSource(
-            "an export of a whole server is a truth by itself; give one --source, of the whole window"
+            "an export of the whole server is complete by itself; give one --source, of the whole window"
         )
 
     def read() -> list[Iterator[Item]]:
@@ -87,10 +87,10 @@ def deals_of_file(
     ordered = [_in_order(stream, path) for stream, path in zip(streams, paths, strict=True)]
     told = _logins_of(ordered, paths)
     if logins and (silent := sorted(set(logins) - set(told))):
-        raise UnreadableSource(f"the source tells nothing of account {silent[0]}, which --login names")
+        raise UnreadableSource(f"the source has nothing of account {silent[0]}, which --login names")
     scope = logins or told
     if not scope:
-        raise UnreadableSource("the source has no deal, so it does not tell which accounts it speaks for")
+        raise UnreadableSource("the source has no deal, so it is unknown which accounts it covers")
     return Source(name, scope, _Sequence(heapq.merge(*ordered, key=_place), scope).between, tells)
 
 
@@ -148,8 +148,8 @@ def _logins_of(files: Sequence[Sequence[Item]], paths: Sequence[Path]) -> tuple[
         for login in {item.login for item in items if isinstance(item, Deal)}:
             if known.setdefault(login, path) is not path:
                 raise UnreadableSource(
-                    f"{known[login].name} and {path.name} both tell account {login}; give the newer one alone"
+                    f"{known[login].name} and {path.name} both have account {login}; give the newer one alone"
                 )
     if len(known) > MAX_LOGINS:
-        raise UnreadableSource(f"the files tell {len(known):,} accounts; the limit is {MAX_LOGINS:,}")
+        raise UnreadableSource(f"the files have {len(known):,} accounts; the limit is {MAX_LOGINS:,}")
     return tuple(sorted(known))

@@ -28,7 +28,7 @@ def counts_table(found: Reconciliation, *, dry_run: bool) -> Table:
     kept = "" if dry_run or not open_ else f", {open_:,} left"
     rows = (
         ("theirs", found.theirs, escape(found.source)),
-        ("ours", found.ours, "as the ledger stood before"),
+        ("ours", found.ours, "as the ledger was before"),
         ("missing", found.missing, taken if found.missing else ""),
         ("different", found.different, taken + kept if found.different else ""),
         ("extra", found.extra, _extra(found)),

@@ -1,4 +1,4 @@
-"""`ibflow reconcile`: a server's deals as its platform tells them, against what the ledger stands by.
+"""`ibflow reconcile`: a server's deals as its platform tells them, against what the ledger counts.
 
 1 what is missing or differs is published, 2 what was found is told on the log. A crash between them
 leaves no record of a sweep, and the next one finds nothing left to take over.
@@ -94,7 +94,7 @@ def await_stored(kafka: str, log: ArchiveLog) -> None:
         if time.monotonic() > deadline:
             raise Unavailable(
                 f"{behind:,} messages of {ACCOUNT_BOOK} are not stored yet, so nobody knows what is missing;"
-                " is `ibflow serve` running? /health tells the lag"
+                " is `ibflow serve` running? /health shows the lag"
             )
         time.sleep(POLL_SECONDS)
 

@@ -178,7 +178,7 @@ def _check_until(until: Until, counts: Mapping[str, int], log: Log) -> None:
             raise Unusable(f"--until {place}: {topic} has {counts.get(topic, 0)} partitions, from 0")
         if topic == PARTNERS.topic and isinstance(log, ArchiveLog):
             raise Unusable(
-                f"--until {place}: the archive does not tell which message a settlement came from; "
+                f"--until {place}: the archive does not say which message a settlement came from; "
                 "use --from-kafka, or --until client-book/…"
             )
 

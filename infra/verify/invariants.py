@@ -12,6 +12,7 @@ from api.problems import Problem
 from api.queries.completeness import holes
 from api.queries.native import twice_count
 from api.queries.periods import ALWAYS
+from api.queries.quality import RATED_DEALS
 from api.views.statement_file import statement_files
 from commission.ledger import ledger_hash
 from commission.money import plain
@@ -125,7 +126,7 @@ def same_books(found: Replay) -> Finding:
     differ = [f"{one.partition}: {one.note}" for one in found.partitions if one.note]
     if found.strays:
         differ.append(f"{found.strays} rows that no message brought")
-    figures += f"; {found.repeated} records told again and equal, {found.refused} refused"
+    figures += f"; {found.repeated} records repeated and equal, {found.refused} refused"
     if behind := sum(one.behind for one in found.partitions):
         figures += f"; {behind} rows not stored yet"
     return Finding(SAME_BOOKS, "; ".join((figures, *differ)), found.holds)
@@ -213,17 +214,19 @@ def _statements_chained(client: Client) -> Finding:
 
 
 def _every_deal_once(client: Client) -> Finding:
-    seen, rated, unpaid_side, rejected, codes, waiting, skipped, lost = client.query(
-        """
+    seen, rated, unpaid_side, rejected, codes, waiting, taken_back, skipped, lost = client.query(
+        f"""
         SELECT count(), countIf(rated),
             countIf(NOT rated AND status = 'rejected' AND code = 'entry_not_paid'),
             countIf(NOT rated AND status = 'rejected' AND code != 'entry_not_paid'),
             sumMapIf([code], [1], NOT rated AND status = 'rejected' AND code != 'entry_not_paid'),
-            countIf(NOT rated AND status = 'waiting'), countIf(NOT rated AND status = '' AND skipped),
-            countIf(NOT rated AND status = '' AND NOT skipped)
+            countIf(NOT rated AND status = 'waiting'), countIf(NOT rated AND status = '' AND was_rated),
+            countIf(NOT rated AND status = '' AND NOT was_rated AND skipped),
+            countIf(NOT rated AND status = '' AND NOT was_rated AND NOT skipped)
         FROM (
             SELECT deal_key, r.status AS status, r.code AS code,
-                deal_key IN (SELECT caused_by FROM transfers WHERE code = 'accrual') AS rated,
+                deal_key IN ({RATED_DEALS}) AS rated,
+                deal_key IN (SELECT caused_by FROM transfers WHERE code = 'accrual') AS was_rated,
                 deal_key IN (
                     SELECT if(JSONHas(payload, 'deal'),
                         concat(JSONExtractString(payload, 'deal', 'server'), '|',
@@ -235,7 +238,7 @@ def _every_deal_once(client: Client) -> Finding:
             FROM deals AS d FINAL
             LEFT JOIN (SELECT deal_key, status, code FROM rejections FINAL) AS r USING (deal_key)
         )
-        """
+        """  # noqa: S608  - the part is a constant
     ).result_rows[0]
     # A skipped deal is among the deals already: it was read, and left out by a person.
     # One that was replayed is among the deals too.
@@ -251,6 +254,7 @@ def _every_deal_once(client: Client) -> Finding:
     figures = (
         f"{seen + dead} seen = {rated} rated + {unpaid_side} on the side that the plan does not pay + "
         f"{rejected} rejected{f' ({by_code})' if by_code else ''} + {waiting} waiting + {dead} dead letters"
+        + (f" + {taken_back} taken back by a chargeback or dispute" if taken_back else "")
         + (f" + {skipped} skipped" if skipped else "")
         + (f"; {lost} unaccounted for" if lost else "")
     )

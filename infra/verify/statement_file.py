@@ -35,8 +35,11 @@ def write_statement(settings: Settings, ib_id: str, period: str, currency: str, 
         path.write_bytes(body)
     except OSError as error:
         raise Unusable(f"{path} cannot be written: {error.strerror}") from None
+    statement = decode(body.partition(b"\n")[0])
+    assert isinstance(statement, Statement), "a file begins with its statement"
     paid = f"{row['payable']} {row['currency']} payable"
-    return f"{path}: {row['transfers']} transfers, {paid}, hash {row['hash']}"
+    shown = "" if statement.hash == row["hash"] else " of the pseudonyms shown"
+    return f"{path}: {row['transfers']} transfers, {paid}, hash {statement.hash}{shown}"
 
 
 def read_statement(path: Path) -> tuple[Statement, list[Transfer]]:

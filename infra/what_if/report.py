@@ -35,7 +35,7 @@ WIDTH, LEFT, RIGHT, ROW = 960, 190, 110, 34
 
 def fate_of(fate: str) -> str:
     """A deal's fate in words; a deal of which neither fold said anything has none."""
-    return fate.replace("_", " ") or "nothing said"
+    return fate.replace("_", " ") or "nothing given"
 
 
 def to_json(found: WhatIf) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def gaps(found: WhatIf) -> list[str]:
     told = []
     if found.spread_unknown:
         told.append(
-            f"{found.spread_unknown:,} deals closed something and tell no bid and ask: "
+            f"{found.spread_unknown:,} deals closed something and have no bid and ask: "
             "their spread is not in the margin"
         )
     if found.unconverted:

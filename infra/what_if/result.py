@@ -58,7 +58,7 @@ class WhatIf:
     spread: Decimal
     """Spread on closed lots, of deals that tell bid and ask."""
     spread_unknown: int
-    """Deals that closed something and tell no bid and ask, so that no spread of theirs is in it."""
+    """Deals that closed something and have no bid and ask, so that no spread of theirs is in it."""
     cost_before: Decimal
     cost_after: Decimal
     unconverted: int

@@ -166,7 +166,7 @@ class _Batch:
         self.depth += 1
         name = _local(tag)
         if self.depth > MAX_DEPTH:
-            raise UnreadableSource(f"{self.name} nests deeper than {MAX_DEPTH} elements; it is no batch")
+            raise UnreadableSource(f"{self.name} nests deeper than {MAX_DEPTH} elements; it is not a batch")
         if self.depth == _IN_ROOT and name != ROOT:
             raise UnreadableSource(f"{self.name} is XML, but its root is <{shown(name)}>, not <{ROOT}>")
         if self.depth == _IN_RECORD:

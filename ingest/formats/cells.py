@@ -127,7 +127,7 @@ def check_price(price: Decimal | None) -> None:
     if price is not None and not price:
         raise RowRejected(
             "bad_price",
-            "a trade at a price of 0 is none: it stands for something else, such as a sum of archived trades;"
+            "a trade cannot have a price of 0: the row is something else, such as a sum of archived trades;"
             " dismiss it, or correct it on the server and export it again",
         )
 
@@ -147,6 +147,11 @@ def to_position_id(text: str) -> str:
     if text.isdigit() and text.isascii() and text[0] != "0" and len(text) < MAX_NUMBER_DIGITS:
         return text
     return str(to_number(text, "Position")) if text.strip(" 0") else ""
+
+
+def to_order(text: str) -> str:
+    """Read an order number; `0` and an empty cell are no order, as of a deal that a dealer made."""
+    return str(to_number(text, "Order")) if text.strip(" 0") else ""
 
 
 @lru_cache(_REMEMBERED)

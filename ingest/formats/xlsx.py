@@ -84,7 +84,7 @@ def _told(path: Path) -> Iterator[None]:
         raise
     except _BROKEN:
         raise UnreadableSource(
-            f"{path.name} is no whole workbook (.xlsx): it is cut off, damaged or locked by a password;"
+            f"{path.name} is not a complete workbook (.xlsx): it is cut off, damaged or locked by a password;"
             " save it again"
         ) from None
 

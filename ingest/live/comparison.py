@@ -191,7 +191,7 @@ class _Comparison:
             told[deal.deal_id] = deal.revision
             return True
         if known != deal.revision:
-            self._dispute(deal, "the source tells this deal twice, in two ways; read the newer export alone")
+            self._dispute(deal, "the source has this deal twice, in two ways; read the newer export alone")
         return False
 
     def _compare(self, deal: Deal, held: Held) -> None:

@@ -89,7 +89,7 @@ def read(path: Path, clock: ServerClock, tolerance: timedelta, received_at: date
     missing = [name for name in COLUMNS if name not in header.columns]
     if missing:
         raise UnreadableSource(
-            f"{path.name} is no CSV of quotes: the column {', '.join(missing)} is missing; write"
+            f"{path.name} is not a CSV of quotes: the column {', '.join(missing)} is missing; write"
             f" {', '.join(COLUMNS)}"
         )
     found, buried = _Found(), list[DeadLetter]()
@@ -186,7 +186,7 @@ def _to_us(text: str, times: TimeReader) -> int:
     except ValueError:
         raise RowRejected(
             "bad_time",
-            f"time `{shown(text)}` is none: write 2025-06-02T10:00:00.500Z or 2025.06.02 10:00:00.500",
+            f"time `{shown(text)}` is not a time: write 2025-06-02T10:00:00.500Z or 2025.06.02 10:00:00.500",
         ) from None
     if at_us is None:
         raise RowRejected(

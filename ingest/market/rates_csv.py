@@ -72,7 +72,7 @@ def check_header(header: Header, path: Path) -> str:
     unknown = set(header.columns) - {*TIMES, *COLUMNS, "source"}
     if len(times) != 1 or missing or unknown:
         told = f"the columns are {', '.join(header.cells)[:200]}; needed are {COLUMNS_HINT}"
-        raise UnreadableSource(f"{path.name} is no CSV of rates: {told}")
+        raise UnreadableSource(f"{path.name} is not a CSV of rates: {told}")
     return times[0]
 
 
@@ -88,19 +88,20 @@ def _to_rate(row: Row, header: Header, at: str, zone: tzinfo, path: Path) -> Rat
     as_of = to_moment(named[at], zone)
     if as_of is None or not MIN_YEAR <= as_of.year <= MAX_YEAR:
         raise RowRejected(
-            "bad_time", f"{at} `{shown(named[at])}` is no time: write 2026-09-01 or 2026-09-01T12:00:00Z"
+            "bad_time", f"{at} `{shown(named[at])}` is not a time: write 2026-09-01 or 2026-09-01T12:00:00Z"
         )
     for name in ("base", "quote"):
         if not CURRENCY.fullmatch(named[name]):
             raise RowRejected(
-                "bad_currency", f"{name} `{shown(named[name])}` is no currency; write USD or USDT"
+                "bad_currency", f"{name} `{shown(named[name])}` is not a currency; write USD or USDT"
             )
     if named["base"] == named["quote"]:
-        raise RowRejected("bad_rate", f"{named['base']} against itself is no rate")
+        raise RowRejected("bad_rate", f"{named['base']} against itself has no rate")
     rate = to_decimal(named["rate"])
     if rate is None or rate <= 0:
         raise RowRejected(
-            "bad_rate", f"rate `{shown(named['rate'])}` is no number above 0, with a point and plain digits"
+            "bad_rate",
+            f"rate `{shown(named['rate'])}` is not a number above 0, with a point and plain digits",
         )
     source = named.get("source", "")[:MAX_SOURCE_CHARS] or f"{path.name}:{row.line}"[-MAX_SOURCE_CHARS:]
     return RatePublished(base=named["base"], quote=named["quote"], rate=rate, as_of=as_of, source=source)

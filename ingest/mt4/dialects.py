@@ -287,7 +287,7 @@ def _clock_time(value: object, name: str) -> datetime:
             return at.replace(tzinfo=None, microsecond=0)
     raise RowRejected(
         "bad_time",
-        f"{name} `{told(value)}` is no server time: seconds since 1970, or 2025-06-02T10:00:00 without"
+        f"{name} `{told(value)}` is not a server time: seconds since 1970, or 2025-06-02T10:00:00 without"
         " an offset",
     )
 

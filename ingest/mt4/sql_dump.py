@@ -63,7 +63,9 @@ def is_header(header: Header) -> bool:
 def check_header(header: Header, path: Path) -> None:
     """Raise `UnreadableSource`, naming what is missing."""
     if not is_header(header):
-        raise UnreadableSource(f"{path.name} is no dump of {TABLE}: its first line does not name its columns")
+        raise UnreadableSource(
+            f"{path.name} is not a dump of {TABLE}: its first line does not name its columns"
+        )
     if missing := [name for name in NEEDED if name.lower() not in header.columns]:
         raise UnreadableSource(
             f"{path.name}: the column {', '.join(missing)} is missing; dump all columns of {TABLE}"

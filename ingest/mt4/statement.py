@@ -392,9 +392,7 @@ class _Statement:
         if row.section == "open" and closed:
             raise RowRejected("bad_time", f"an open trade has the close time `{shown(closed)}`")
         if side is None or row.section in ("working", "after"):
-            raise RowRejected(
-                "wrong_section", "a trade that stands neither among the closed nor the open ones"
-            )
+            raise RowRejected("wrong_section", "a trade that is neither among the closed nor the open ones")
         return _Ticket(
             row=row,
             number=to_number(self._text(row, "ticket"), "Ticket"),

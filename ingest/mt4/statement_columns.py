@@ -117,7 +117,7 @@ def columns_of(tables: Sequence[Table], said: Sequence[str], name: str) -> Layou
     if not trades:
         if headed and len(headed[0].cells) != len(TEMPLATE):
             raise _refused(name, headed, "it has no trade, and not the usual number of columns")
-        return Layout(TEMPLATE, "columns taken as MetaQuotes' own template has them, for no trade tells them")
+        return Layout(TEMPLATE, "columns taken as MetaQuotes' own template has them, as there are no trades")
     sums = [row.cells for table in tables for row in table.rows if not is_record(row, table.kind)]
     roles: tuple[Role, ...] = ()
     try:
@@ -175,7 +175,7 @@ def _refused(name: str, headed: Sequence[GridRow], why: str) -> UnreadableSource
     words = ", ".join(shown(cell) for cell in headed[0].cells if cell)[:300] if headed else "none"
     return UnreadableSource(
         f"{name} is an MT4 statement of a template that is not known (headings: {words}), and its columns"
-        f" could not be told by what is in them: {why}. Name them from left to right with --columns"
+        f" could not be recognised by what is in them: {why}. Name them from left to right with --columns"
         f" {','.join(TEMPLATE)}; - leaves one out, and what a template lacks is left away"
     )
 
@@ -198,7 +198,7 @@ def _roles(trades: Sequence[Sequence[str]], headed: Sequence[GridRow]) -> tuple[
     roles[closed] = "close_time"
     middle = [at for at in range(opened + 1, closed) if kinds[at] == "number"]
     if len(middle) not in (2, 4):
-        raise _Misfit(f"between the times stand {len(middle)} columns of numbers, not size, price, S/L, T/P")
+        raise _Misfit(f"between the times are {len(middle)} columns of numbers, not size, price, S/L, T/P")
     for at, role in zip(middle, TEMPLATE[3:4] + TEMPLATE[5:8], strict=False):
         roles[at] = role
     behind = [at for at in range(closed + 1, width) if kinds[at] == "number"]
@@ -206,8 +206,8 @@ def _roles(trades: Sequence[Sequence[str]], headed: Sequence[GridRow]) -> tuple[
     amounts = named or _AMOUNTS.get(len(behind) - 1)
     if amounts is None:
         raise _Misfit(
-            f"behind the closing time stand {len(behind)} columns of numbers; known are a price, commission,"
-            " taxes, swap and profit"
+            f"behind the closing time there are {len(behind)} columns of numbers; known are a price,"
+            " commission, taxes, swap and profit"
         )
     for at, role in zip(behind, ("close_price", *amounts), strict=True):
         roles[at] = role
@@ -288,7 +288,7 @@ def _check_words(layout: Layout, headed: Sequence[GridRow]) -> None:
         for place, role in enumerate(layout.roles):
             words = _word(headings, place)
             if words and role not in words:
-                raise _Misfit(f"`{shown(headings.cells[place])}` stands where {role} should be")
+                raise _Misfit(f"`{shown(headings.cells[place])}` is where {role} should be")
 
 
 def _check_times(layout: Layout, closed: Sequence[Sequence[str]]) -> None:
@@ -302,7 +302,7 @@ def _check_times(layout: Layout, closed: Sequence[Sequence[str]]) -> None:
 def _check_sizes(layout: Layout, trades: Sequence[Sequence[str]]) -> None:
     sizes = [_number(layout.cell(row, "size")) or ZERO for row in trades]
     if any(size < 0 or size * 100 % 1 for size in sizes):
-        raise _Misfit("what should be sizes are no hundredths of a lot")
+        raise _Misfit("what should be sizes are not hundredths of a lot")
     if min(sizes) >= UNITS:
         raise _Misfit(
             f"every size is {UNITS:,} or more, so they count units and not lots, and would be paid as lots"

@@ -22,6 +22,7 @@ from ingest.formats.cells import (
     to_kind,
     to_login,
     to_number,
+    to_order,
     to_position_id,
     to_reason,
     to_symbol,
@@ -98,7 +99,7 @@ def check_header(header: Header, profile: ServerProfile, path: Path) -> None:
     """Raise `UnreadableSource`, naming what is missing."""
     if not is_header(header):
         raise UnreadableSource(
-            f"{path.name} is not an MT5 Manager Deals export: its first line is no such header"
+            f"{path.name} is not an MT5 Manager Deals export: its first line is not that header"
         )
     wanted = MANDATORY if profile.currency else (*MANDATORY, "Currency")
     missing = [name for name in wanted if name.lower() not in header.columns]
@@ -267,9 +268,8 @@ class DealReader:
         self._reason, self._commission = column["reason"], column["commission"]
         self._swap, self._profit = column["swap"], column["profit"]
         self._fee, self._currency = header.index("fee"), header.index("currency")
-        self._comment = header.index("comment")
-        self._closed = header.index("volumeclosed")
-        self._contract_size = header.index("contractsize")
+        self._comment, self._order = header.index("comment"), header.index("order")
+        self._closed, self._contract_size = header.index("volumeclosed"), header.index("contractsize")
         self._bid, self._ask = header.index("marketbid", "bid"), header.index("marketask", "ask")
         self._is_extended = any(index is not None for index in (self._contract_size, self._bid, self._ask))
 
@@ -287,6 +287,7 @@ class DealReader:
         symbol, price, position_id = self._traded(cells) if is_trade else ("", None, "")
         contract_size, bid, ask = self._market(cells) if self._is_extended else (None, None, None)
         comment = "" if self._comment is None else cells[self._comment]
+        currency = self._profile.currency if self._currency is None else cells[self._currency]
         return Mt5Record(
             deal=deal,
             login=to_login(cells[self._login]),
@@ -296,14 +297,13 @@ class DealReader:
             occurred_at=from_us(at_us),
             server_time=cells[self._time].strip(),
             money=money,
-            currency=to_currency(
-                cells[self._currency] if self._currency is not None else self._profile.currency
-            ),
+            currency=to_currency(currency),
             symbol=symbol,
             volume_e8=volume_e8,
             volume_closed_e8=self._closed_e8(cells) if entry == "inout" else None,
             price=price,
             position_id=position_id,
+            order=to_order(cells[self._order]) if entry == "out_by" and self._order is not None else "",
             contract_size=contract_size,
             bid=bid,
             ask=ask,

@@ -117,6 +117,7 @@ def _cells(header: Header, currency: str, market: Mapping[str, int]) -> list[pl.
         cell("fee", header.index("fee"), "0"),
         cell("currency", header.index("currency"), currency),
         cell("comment", header.index("comment")),
+        cell("order", header.index("order")),
         *(cell(name, index) for name, index in market.items()),
     ]
 
@@ -143,6 +144,7 @@ def _one_way(text: str) -> str:
 
 
 _is_trade = pl.col("side") != ""
+_is_leg = _is_trade & (pl.col("entry") == "out_by")
 
 
 def _checks(market: Iterable[str]) -> list[pl.Expr]:
@@ -162,6 +164,7 @@ def _checks(market: Iterable[str]) -> list[pl.Expr]:
             & pl.col("symbol").is_not_null()
             & pl.col("volume").str.contains(_VOLUME)
             & pl.col("position").str.contains(_POSITION)
+            & (~_is_leg | pl.col("order").str.contains(_POSITION))
             & _is_amount("price")
             & ~_is_zero("price")
             & _is_written_plainly("price")
@@ -219,6 +222,7 @@ def _values() -> list[pl.Expr]:
         _if_trade(pl.when(pl.col("position") != "0").then(pl.col("position")).otherwise(lit(""))).alias(
             "position"
         ),
+        pl.when(_is_leg & (pl.col("order") != "0")).then(pl.col("order")).otherwise(lit("")).alias("order"),
         pl.col("comment").str.strip_chars(),
         at.str.strip_suffix(".000000").alias("occurred_at"),
     ]
@@ -302,6 +306,7 @@ def _texts(profile: ServerProfile, source: str, market: Container[str]) -> dict[
         **{name: pl.col(name) for name in ("side", "entry", "symbol", "price")},
         "volume_e8": volume,
         "position_id": pl.col("position"),
+        "close_by": pl.col("order"),
         **{name: _or_nothing(name) if name in market else () for name in MARKET},
         **{name: _or_nothing(name) for name in MONEY},
         **{name: pl.col(name) for name in ("currency", "reason", "is_service", "comment")},

@@ -58,6 +58,7 @@ class Dialect:
     price: str
     volumes: tuple[str, ...]
     position: str
+    order: str
     profit: str
     commission: str
     fee: str
@@ -75,7 +76,7 @@ class Dialect:
     def fields(self) -> tuple[str, ...]:
         """Every field that is read: what a dead letter may keep of a record."""
         names = (self.deal, self.login, self.action, self.entry, self.reason, self.time, self.time_msc)
-        traded = (self.symbol, self.price, *self.volumes, self.position, self.contract_size)
+        traded = (self.symbol, self.price, *self.volumes, self.position, self.order, self.contract_size)
         money = (self.profit, self.commission, self.fee, self.swap, self.rate_profit, self.bid, self.ask)
         return (*names, *traded, *money, self.currency, self.group, self.comment, *MODIFY_FLAGS)
 
@@ -93,6 +94,7 @@ MANAGER = Dialect(
     price="Price",
     volumes=("VolumeExt", "Volume", "VolumeClosedExt", "VolumeClosed"),
     position="PositionID",
+    order="Order",
     profit="Profit",
     commission="Commission",
     fee="Fee",
@@ -119,6 +121,7 @@ TERMINAL = Dialect(
     price="price",
     volumes=("volume",),
     position="position_id",
+    order="order",
     profit="profit",
     commission="commission",
     fee="fee",
@@ -173,6 +176,7 @@ def to_record(
         volume_closed_e8=closed_e8,
         price=typed_amount(raw.get(dialect.price), "Price") if is_trade else None,
         position_id=_position_id(raw, dialect) if is_trade else "",
+        order=_order(raw, dialect) if entry == "out_by" else "",
         contract_size=_contract_size(raw, dialect, symbol, contract_sizes) if is_trade else None,
         bid=typed_rate(bid, "MarketBid") if is_trade else None,
         ask=typed_rate(ask, "MarketAsk") if is_trade else None,
@@ -196,7 +200,7 @@ def server_time(raw: Raw, dialect: Dialect) -> datetime:
     if at is None or not MIN_YEAR <= at.year <= MAX_YEAR:
         raise RowRejected(
             "bad_time",
-            f"{dialect.time_msc} and {dialect.time} tell no time of the years {MIN_YEAR} to {MAX_YEAR}; they"
+            f"{dialect.time_msc} and {dialect.time} give no time of the years {MIN_YEAR} to {MAX_YEAR}; they"
             " count milliseconds and seconds since 1970",
         )
     return at
@@ -270,6 +274,11 @@ def _position_id(raw: Raw, dialect: Dialect) -> str:
     return "" if value is not None and _is_unset(value) else str(typed_number(value, "Position"))
 
 
+def _order(raw: Raw, dialect: Dialect) -> str:
+    value = raw.get(dialect.order)
+    return "" if _is_unset(value) else str(typed_number(value, "Order"))
+
+
 def _contract_size(raw: Raw, dialect: Dialect, symbol: str, known: Mapping[str, Decimal]) -> Decimal | None:
     return typed_rate(raw.get(dialect.contract_size), "ContractSize") or known.get(symbol)
 
@@ -312,6 +321,6 @@ def _units_e8(raw: Raw, fine: str, coarse: str) -> int | None:
     if coarse_e8 and abs(fine_e8 - coarse_e8) >= VOLUME_UNIT_E8:
         raise RowRejected(
             "bad_volume",
-            f"{fine} is {fine_e8} (1e-8 lots) and {coarse} {coarse_e8}: they do not tell the same volume",
+            f"{fine} is {fine_e8} (1e-8 lots) and {coarse} {coarse_e8}: they do not give the same volume",
         )
     return fine_e8

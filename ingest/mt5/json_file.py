@@ -111,7 +111,9 @@ def read_contract_sizes(path: Path) -> dict[str, Decimal]:
     sizes: dict[str, Decimal] = {}
     for symbol in records_of(read_json(_bytes_of(beside), beside.name), beside.name):
         if not isinstance(symbol, Mapping) or not isinstance(symbol.get("name"), str):
-            raise UnreadableSource(f"{beside.name} is no list of symbols as MetaTrader5.symbols_get() has it")
+            raise UnreadableSource(
+                f"{beside.name} is not a list of symbols as MetaTrader5.symbols_get() has it"
+            )
         try:
             size = typed_rate(symbol.get("trade_contract_size"), "ContractSize")
         except RowRejected as bad:

@@ -48,6 +48,8 @@ class Mt5Record:
     volume_closed_e8: int | None = None
     price: Decimal | None = None
     position_id: str | None = ""
+    order: str = ""
+    """The order that made it; both legs of a close-by have the same."""
     contract_size: Decimal | None = None
     bid: Decimal | None = None
     ask: Decimal | None = None
@@ -90,7 +92,6 @@ def check_reversal(record: Mt5Record, profile: ServerProfile) -> None:
 
 def _deal(record: Mt5Record, profile: ServerProfile) -> Deal:
     profit, commission, fee, swap = record.money
-    closed_e8 = record.volume_closed_e8 if record.entry == "inout" else None
     is_service = record.reason in profile.service_reasons
     return Deal(
         platform="mt5",
@@ -120,9 +121,10 @@ def _deal(record: Mt5Record, profile: ServerProfile) -> Deal:
         entry=record.entry,
         symbol=record.symbol,
         volume_e8=record.volume_e8,
-        volume_closed_e8=closed_e8,
+        volume_closed_e8=record.volume_closed_e8 if record.entry == "inout" else None,
         contract_size=record.contract_size,
         position_id=record.position_id,
+        close_by=record.order if record.entry == "out_by" else "",
         price=record.price,
         bid=record.bid,
         ask=record.ask,

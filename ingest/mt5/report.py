@@ -45,7 +45,7 @@ ZIP = b"PK\x03\x04"
 CREDIT_KINDS = frozenset({"credit", "bonus", "so_compensation"})
 """Their amount may go to the credit and leave the balance as it is."""
 HEAD_LINES = 60
-UNTOLD = "without their position, so rated by what needs no opening until another file tells it"
+UNTOLD = "without their position, so rated by what needs no opening until another file has it"
 
 _REASONS = {"sl": "stop_loss", "tp": "take_profit", "so": "stop_out"}
 _STOP = re.compile(r"\[(sl|tp|so)\b", re.IGNORECASE)
@@ -116,7 +116,7 @@ def _settled(
     lacking = tuple(option for option, known in (("--login", login), ("--currency", currency)) if not known)
     lacks = MissingOptions(
         f"{path.name} has no account's line such as `80000001 (USD, Broker-Live, real, Hedge)`; if it is a"
-        " report, its account must be said",
+        " report, its account must be given",
         lacking,
     )
     if profile.login not in (None, login):
@@ -224,7 +224,7 @@ class _Report:
     def _bury_unknown(self, table: Table, rows: _Rows) -> None:
         for row in table.rows:
             bad = RowRejected(
-                "unknown_table", f"the table at {table.headings.place} is none that a report has"
+                "unknown_table", f"the table at {table.headings.place} is not one that a report has"
             )
             self._to_dead_letter(row, bad, rows)
 
@@ -291,7 +291,7 @@ class _Report:
 
     def _contradicted(self, said: MarginMode, place: str, what: str) -> UnreadableSource:
         return UnreadableSource(
-            f"{self._path.name}, {place}: {what}; but the margin mode was said to be {said}. Correct"
+            f"{self._path.name}, {place}: {what}; but the margin mode was given as {said}. Correct"
             " --margin-mode, or margin_mode in broker.yaml; or save the report again if rows are missing"
         )
 
@@ -317,6 +317,7 @@ class _Report:
             price=deal.price,
             volume_closed_e8=found.closed_e8 if isinstance(found, Untold) else None,
             position_id=position_id,
+            order=deal.order,
             balance=deal.balance,
             reason=_REASONS[stop[1].lower()] if stop and deal.side else "",
             comment=deal.comment,

@@ -92,7 +92,7 @@ class _Walk:
             )
             return RowRejected("out_by_on_netting", reason)
         if self.net_e8 is None:
-            return Untold("the report does not tell what was open in the symbol before them")
+            return Untold("the report does not say what was open in the symbol before them")
         before, after = self.net_e8, self.net_e8 + deal.signed_e8
         if deal.kind != "trade":
             self.net_e8 = None

@@ -77,7 +77,7 @@ def to_deal(row: GridRow, columns: dict[str, int], width: int) -> ReportDeal:
     cells = _cells(row, width)
     cell = {name: cells[index] for name, index in columns.items()}
     if any(_NO_LETTER in text for name, text in cell.items() if name != "comment"):
-        raise RowRejected("bad_encoding", "bytes of the row are no letters; save the report again")
+        raise RowRejected("bad_encoding", "bytes of the row are not text; save the report again")
     kind, side = to_kind(cell["type"])
     is_trade = side is not None
     server_time = _to_time(cell["time"])

@@ -57,7 +57,7 @@ def check_header(header: Header, profile: ServerProfile, path: Path) -> None:
     """Raise `UnreadableSource`, naming what is missing."""
     if not is_header(header):
         raise UnreadableSource(
-            f"{path.name} is no dump of mt5_deals: its first line does not name its columns"
+            f"{path.name} is not a dump of mt5_deals: its first line does not name its columns"
         )
     missing = [name for name in NEEDED if name.lower() not in header.columns]
     missing += [

@@ -17,7 +17,7 @@ NUMBERS = (
 )  # fmt: skip
 _WHOLES = (
     "Deal", "Timestamp", "Login", "Action", "Entry", "Reason", "VolumeExt", "Volume", "VolumeClosedExt",
-    "VolumeClosed", "PositionID", "ModifyFlags",
+    "VolumeClosed", "PositionID", "Order", "ModifyFlags",
 )  # fmt: skip
 FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(_WHOLES, "whole"),

@@ -143,7 +143,7 @@ def time_of(cursor: str) -> datetime:
     if not cursor:
         return BEGINNING
     if not (cursor.isdecimal() and cursor.isascii() and len(cursor) <= MAX_CURSOR_CHARS):
-        raise UnreadableSource(f"`{cursor[:40]}` is no cursor of a Web API; begin again without one")
+        raise UnreadableSource(f"`{cursor[:40]}` is not a cursor of a Web API; begin again without one")
     return _EPOCH + int(cursor) * _MS
 
 

@@ -101,7 +101,7 @@ class WebDeals:
         answer = self._pool.ask("/api/deal/get_total", asked)
         total = typed_code(answer.get("total")) if isinstance(answer, Mapping) else None
         if total is None or not 0 <= total <= MAX_PAGES * (PAGE_DEALS - 1):
-            raise Unavailable(f"the Web API at {self._api.url} told no total of deals that can be read")
+            raise Unavailable(f"the Web API at {self._api.url} gave no total of deals that can be read")
         return total
 
     def _pages(self, asked: Mapping[str, str | int], total: int) -> list[object] | None:

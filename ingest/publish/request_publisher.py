@@ -170,7 +170,7 @@ class RequestPublisher:
         while not self._stopped.is_set():
             self._producer.poll(POLL_S)
             if self._is_broken:
-                log.error("Kafka at %s: a fatal error; the producer begins anew", self._bootstrap)
+                log.error("Kafka at %s: a fatal error; a new producer begins", self._bootstrap)
                 self._producer.flush(1)  # so that every message it had has its answer
                 self._producer.close()
                 self._producer, self._is_broken = Producer(self._config), False

@@ -95,7 +95,7 @@ def to_rows(body: bytes, content_type: str) -> list[Row]:
     try:
         found = _parse(body)
     except ValueError as error:
-        text = f"The body is no JSON: {error}. As {JSON_LINES} only the bad row would be refused."
+        text = f"The body is not JSON: {error}. As {JSON_LINES} only the bad row would be refused."
         raise Refused(400, text) from None
     is_clear = isinstance(found, dict) and len(found) == 1 and not isinstance(found, _Repeated)
     rows = found.get("rows") if is_clear else None
@@ -122,13 +122,13 @@ def _of_line(line: bytes) -> Row:
     try:
         return _checked(_parse(line), line)
     except ValueError as error:
-        return Row(RowRejected("no_json", f"the row is no JSON: {error}"), line)
+        return Row(RowRejected("no_json", f"the row is not JSON: {error}"), line)
 
 
 def _checked(value: object, line: bytes | None = None) -> Row:
     """Check a row's shape; without the line it was read from, the line is written again."""
     if not isinstance(value, dict):
-        return Row(RowRejected("no_object", "the row is no JSON object"), line or b"")
+        return Row(RowRejected("no_object", "the row is not a JSON object"), line or b"")
     if (problem := _problem(value, MAX_DEPTH)) is not None:
         return Row(RowRejected(*problem), line or b"")
     payload = line if line is not None else to_payload(value)
@@ -172,7 +172,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_number(text: str) -> object:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_object)

@@ -149,7 +149,7 @@ def _crm_event(raw: Raw, line: bytes, source: str) -> Outcome:
     event = _decoded(raw, line)
     if type(event) not in CRM_EVENTS:
         raise RowRejected(
-            "no_crm_event", f"a CRM tells of clients, accounts and IBs; {event.type} is none of it"
+            "no_crm_event", f"a CRM reports clients, accounts and IBs; {event.type} is not one of them"
         )
     check_texts(event)
     return Outcome((replace(event, source=event.source or source),))
@@ -185,7 +185,7 @@ def _cleaned(raw: Raw, profile: ServerProfile) -> RowRejected:
 
 
 def _unknown_event(known: tuple[str, ...]) -> RowRejected:
-    return RowRejected("unknown_event", f"`event` is none of {', '.join(known)}")
+    return RowRejected("unknown_event", f"`event` is not one of {', '.join(known)}")
 
 
 def _kept_payload(row: Row, reading: Reading) -> bytes:

@@ -101,7 +101,7 @@ def _read(path: Path) -> _File:
     except OSError as error:
         raise BridgesError(f"{path.name} cannot be read: {error.strerror}") from None
     except YAMLError as error:
-        raise BridgesError(f"{path.name} is no YAML: {type(error).__name__}") from None
+        raise BridgesError(f"{path.name} is not YAML: {type(error).__name__}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "file"

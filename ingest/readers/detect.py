@@ -198,7 +198,7 @@ def _check_signal(head: bytes, path: Path) -> None:
     if cells[:4] == ("time", "type", "volume", "symbol") and "deal" not in cells:
         raise UnreadableSource(
             f"{path.name} is the history of an MQL5 signal: it has no numbers of deals, so what is read twice"
-            f" could not be told from what happened twice. Read the account itself. Known: {KNOWN}"
+            f" cannot be distinguished from what happened twice. Read the account itself. Known: {KNOWN}"
         )
 
 

@@ -198,7 +198,7 @@ def _known(letter: DeadLetter, profile: ServerProfile | None) -> ServerProfile:
 def _json_record(letter: DeadLetter, payload: bytes) -> Mapping[str, object]:
     if letter.code == "repeated_field" and payload == letter.payload:
         raise RowRejected(
-            "repeated_field", "of a field told twice only one was kept; edit it, or read its file"
+            "repeated_field", "of a field given twice only one was kept; edit it, or read its file"
         )
     raw = read_json(payload, "the record")
     if not isinstance(raw, Mapping) or isinstance(raw, RepeatedKeys):
@@ -218,7 +218,7 @@ def _sure_of_time(items: Iterable[Item], profile: ServerProfile) -> list[Item]:
         if isinstance(item, Deal) and profile.clock.is_repeated(_server_time(item)):
             raise RowRejected(
                 "repeated_hour",
-                "the server's clock showed its time twice, and only the whole file tells which; correct the"
+                "the server's clock showed its time twice, and only the whole file shows which; correct the"
                 " file and read it again",
             )
     return found
@@ -234,7 +234,7 @@ def _lasting(items: Iterable[Item], profile: ServerProfile) -> list[Item]:
         )
     if deals and profile.close_reopen:
         raise RowRejected(
-            "reopened", "groups of its server reopen tickets, and only its whole file tells which"
+            "reopened", "groups of its server reopen tickets, and only its whole file shows which"
         )
     return found
 

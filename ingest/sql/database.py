@@ -230,8 +230,8 @@ class Database:
             return UnreadableSource(f"{where} refuses: {said}. Check user, password, rights and name")
         if code in _TOO_SLOW:
             return Unavailable(
-                f"{where} took longer than {self._statement_s_max} s for a statement; give the column that"
-                " tells a row's last change an index"
+                f"{where} took longer than {self._statement_s_max} s for a statement; give the column of"
+                " a row's last change an index"
             )
         if isinstance(original, (pymysql.err.ProgrammingError, pymysql.err.DataError)):
             return UnreadableSource(f"{where}: {said}")

@@ -98,7 +98,7 @@ def places_of(cursor: str) -> dict[str, int]:
         places = None
     if not isinstance(places, dict) or not all(type(place) is int for place in places.values()):
         raise UnreadableSource(
-            f"`{cursor[:40]}` is no cursor of this source; remove the file that holds it, and reading begins"
-            " anew: what is known already counts once"
+            f"`{cursor[:40]}` is not a cursor of this source; remove the file that holds it, and reading"
+            " begins again: what is known already counts once"
         )
     return places

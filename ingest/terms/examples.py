@@ -139,11 +139,11 @@ SERVER: Told = {
     ),
     "margin_mode": (
         "`hedging`, `netting`",
-        "by group, or told",
+        "by group, or given",
         "hedging",
         "Of an MT5 server, if all of its groups are one.",
     ),
-    "currency": ("a currency", "none", "USD", "Of its accounts, for sources that do not tell it."),
+    "currency": ("a currency", "none", "USD", "Of its accounts, for sources that do not give it."),
     "close_reopen": (
         "one or a list: groups",
         "none",
@@ -274,6 +274,7 @@ KEYS = {
     "clawback_days": "60",
     "min_deposit": "500",
     "net_deposits": "true",
+    "cpa_per": "client",
     "Cpa.symbols": '[EURUSD, "XAU*", "class:forex"]',
     "min_ftd_rate": "0.1",
     "share": "0.6",

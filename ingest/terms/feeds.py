@@ -125,8 +125,8 @@ def _check_variable(page: Page, keys: Fields, what: str) -> None:
     if "password_env" in keys and not (isinstance(name, Text) and _VARIABLE.fullmatch(name)):
         page.fail(
             keys.line_at("password_env"),
-            f"{what}: password_env is no name of an environment variable such as MT5_PASSWORD; the password"
-            " itself does not belong here",
+            f"{what}: password_env is not the name of an environment variable such as MT5_PASSWORD; the"
+            " password itself does not belong here",
         )
         keys.put("password_env", Text.at(keys.line_at("password_env"), ""), keys.line_at("password_env"))
 

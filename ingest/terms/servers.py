@@ -28,7 +28,7 @@ class BrokerServer:
     timezone: str
     margin_mode: MarginMode | None = None
     currency: str = ""
-    """Deposit currency of its accounts, for sources that do not tell it."""
+    """Deposit currency of its accounts, for sources that do not give it."""
     feed: Feed | None = None
     """How to ask the live server, for `ibflow poll`."""
     close_reopen: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ def _read_server(page: Page, name: str, data: Any, line: int) -> BrokerServer:
         timezone=page.parsed(keys, "timezone", what, _to_clock_rule, f"write {EXAMPLES}", "UTC"),
         margin_mode="hedging" if mode == "hedging" else "netting" if mode == "netting" else None,
         currency=page.parsed(
-            keys, "currency", what, _to_currency, "that is no currency; write it as USD", ""
+            keys, "currency", what, _to_currency, "that is not a currency; write it as USD", ""
         ),
         feed=read_feed(page, name, "mt4" if platform == "mt4" else "mt5", keys),
         close_reopen=_read_groups(page, keys, what, platform),
@@ -85,7 +85,7 @@ def _read_groups(page: Page, keys: Fields, what: str, platform: str) -> tuple[st
     groups = page.items(keys, "close_reopen")
     line = keys.line_at("close_reopen") if groups else 0
     if groups and platform != "mt4":
-        page.fail(line, f"{what} is MT5, whose deals tell what they close; leave close_reopen out")
+        page.fail(line, f"{what} is MT5, whose deals say what they close; leave close_reopen out")
     if not all(isinstance(group, Text) and group for group in groups):
         page.fail(line, f"{what}: close_reopen lists groups, such as us-retail or us*")
         return ()

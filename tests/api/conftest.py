@@ -57,6 +57,7 @@ TABLES = (
     "dead_letters",
     "operations",
     "reconciliations",
+    "payout_exports",
     "postback_attempts",
 )
 

@@ -35,7 +35,7 @@ def test_a_token_tells_whose_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("operators: [", "no YAML"),
+        ("operators: [", "not YAML"),
         ("operators:\n  - {name: ola, token_sha256: secret}", "token_sha256"),
         (f"operators:\n  - {{name: ola, token_sha256: {OLA}, role: king}}", "role"),
         (f"operators:\n  - {{name: {SHARED}, token_sha256: {OLA}}}", "name"),

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -12,7 +11,6 @@ from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from api.postbacks.endpoints import Endpoint
 from api.postbacks.safe_client import Policy
-from schemas.settings import Settings
 from tests.api.conftest import browser, client_row, insert, milestone_row, utc
 from tests.api.receiver import Receiver, receiving
 from tests.eventually import eventually
@@ -163,13 +161,13 @@ def test_running_threads_tell_and_stop(empty_ledger: Ledger, chdb: Client, recei
     assert len(receiver.seen) == 2
 
 
-def test_without_a_file_nothing_runs(empty_ledger: Ledger, tmp_path: Path) -> None:
-    """No postbacks setting means no endpoint, no client and no thread."""
+def test_without_endpoints_nothing_runs() -> None:
+    """No endpoint means no client and no thread."""
 
     def connect() -> Client:
         raise AssertionError("no client is needed")
 
-    dispatcher = Dispatcher.from_settings(Settings(_env_file=None, data_dir=tmp_path), connect)
+    dispatcher = Dispatcher(Ledger(connect), ())
     dispatcher.start()
     dispatcher.stop()
     assert dispatcher._threads == []

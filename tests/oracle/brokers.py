@@ -15,7 +15,7 @@ from commission.terms.plans import PlanDefined
 from tests.build import DAY_1, at
 from tests.oracle.calendars import random_calendar
 from tests.oracle.dice import AGREED, RANKS, SYMBOLS, Dice, pick
-from tests.oracle.happenings import random_events, random_revisions
+from tests.oracle.happenings import random_events, random_revisions, random_told_later
 from tests.oracle.plans import random_plans
 
 
@@ -39,7 +39,7 @@ def random_broker(seed: int, features: Iterable[str] = AGREED) -> list[Any]:
         *partners,
     ]
     events = random_events(dice, clients, ibs, currencies)
-    late = random_revisions(dice, events)
+    late = [*random_revisions(dice, events), *random_told_later(dice, events)]
     ends = [(period.ends_at, PeriodEnded(period=period.period)) for period in calendar[:-1]]
     final = (at(400), PeriodEnded(period=calendar[-1].period))
     ordered = in_order(dice, events, [*late, *ends, final])

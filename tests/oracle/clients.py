@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from msgspec.structs import replace
-
-from commission.events import ChargebackReceived, ChargebackWon, ClientRegistered, DepositCleared
+from commission.events import (
+    ChargebackReceived,
+    ChargebackWon,
+    ClientRegistered,
+    DepositCleared,
+    WithdrawalPaid,
+)
 from commission.terms.components import Cpa, CpaAmount, Cpl, DepositShare
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import When
@@ -22,6 +27,7 @@ from tests.oracle.measure import (
     measured,
     slice_fits,
 )
+from tests.oracle.net_deposits import left_without_withdrawn, standing
 from tests.oracle.shares import Earned, excess_at
 
 AS_OF_REGISTRATION = True
@@ -34,6 +40,7 @@ def as_of(client: ClientRegistered, time: datetime) -> datetime:
 
 
 ClientComponent = Cpa | Cpl | DepositShare
+Loss = ChargebackReceived | WithdrawalPaid
 
 
 def client_amounts(facts: Facts) -> list[Earned]:
@@ -136,11 +143,12 @@ def cpa(facts: Facts, client: ClientRegistered, name: str) -> list[Earned]:
     for time, event in instants(facts, client, cases):
         if qualified is not None:
             link, component, since = qualified
-            if isinstance(event, ChargebackReceived) and clawed_back(
-                facts, client, link, component, since, event, cases
-            ):
+            is_loss = isinstance(event, ChargebackReceived) or (
+                isinstance(event, WithdrawalPaid) and component.net_deposits
+            )
+            if is_loss and clawed_back(facts, client, link, component, since, event, cases):
                 qualified, clawed, earned = None, time, []
-            elif isinstance(event, ChargebackReceived) and counts(link, component, since, event):
+            elif is_loss and counts(link, component, since, event):
                 earned = cpa_amounts(facts, client, name, since, time)
             continue
         found = decider(facts, client, name, time)
@@ -199,6 +207,8 @@ def ftd(
     plan, component = decider[0].plan, decider[1]
     assert plan is not None
     left = [(facts.left(d, known, plan.clawback), d) for d in facts.deposits(client.client_id)]
+    if component.net_deposits:
+        left = left_without_withdrawn(facts, client.client_id, left, known, plan.clawback)
     standing = [(rest, d) for rest, d in left if rest and (until is None or d.occurred_at <= until)]
     if not standing:
         return Fraction(0)
@@ -311,15 +321,47 @@ def cpa_amounts(
             deposited = ftd(facts, client, lowest, link.plan.currency, known)
             amount = amount_of(component.amounts, client, deposited)
             owns.append((link, own_amount(facts, link, amount, time)))
-    return by_difference(facts, client, time, "cpa", owns)
+    return [replace(entry, cause=name) for entry in by_difference(facts, client, time, "cpa", owns)]
 
 
-def counts(link: Link, component: Cpa, since: datetime, event: ChargebackReceived) -> bool:
+def once_for_a_person(facts: Facts, entries: list[Earned]) -> list[Earned]:
+    """Of the CPAs of one name that an IB gets for clients of one identity, only the first that qualified.
+
+    As far as they stand in the end, and are past their KYC gate; by the plan each is paid by.
+    """
+    groups: dict[tuple[str, str, str], list[Earned]] = {}
+    for entry in entries:
+        identity = facts.clients[entry.client].identity if entry.kind == "cpa" else ""
+        asked = any(c.name == entry.cause and c.cpa_per == "identity" for c in cpas_of(entry.plan))
+        is_free = facts.is_released(entry.plan, entry.client, entry.time)
+        if identity and asked and is_free and entry.paid and entry.amount:
+            groups.setdefault((entry.who, entry.cause, identity), []).append(entry)
+    dropped: list[Earned] = []
+    for claims in groups.values():
+        first = claims[0]
+        for claim in claims:
+            if (claim.time, claim.client) < (first.time, first.client):
+                first = claim
+        dropped += [claim for claim in claims if claim is not first]
+    return [entry for entry in entries if not any(entry is other for other in dropped)]
+
+
+def cpas_of(plan: PlanDefined) -> list[Cpa]:
+    """The CPAs of a plan."""
+    return [component for component in plan.components if isinstance(component, Cpa)]
+
+
+def scope_of(link: Link, event: Loss) -> str:
+    """What the plan lets a loss take; a withdrawal takes the CPA that asks for net deposits, at most."""
+    assert link.plan is not None
+    return "cpa" if isinstance(event, WithdrawalPaid) else getattr(link.plan.clawback, event.reason)
+
+
+def counts(link: Link, component: Cpa, since: datetime, event: Loss) -> bool:
     """Whether what an event took back is missing from the CPA of `since`: soon enough, in the scope."""
     assert link.plan is not None
     days = min(component.clawback_days, link.plan.clawback.window_days)
-    is_wanted = getattr(link.plan.clawback, event.reason) != "none"
-    return is_wanted and event.occurred_at - since <= timedelta(days=days)
+    return scope_of(link, event) != "none" and event.occurred_at - since <= timedelta(days=days)
 
 
 def clawed_back(
@@ -328,12 +370,12 @@ def clawed_back(
     link: Link,
     component: Cpa,
     since: datetime,
-    event: ChargebackReceived,
+    event: Loss,
     cases: list[Case],
 ) -> bool:
     """Whether an event takes the CPA: soon enough, by the plan's scope, and nothing else carries it."""
     assert link.plan is not None
-    scope = getattr(link.plan.clawback, event.reason)
+    scope = scope_of(link, event)
     age = event.occurred_at - since
     if scope == "none" or age > timedelta(days=link.plan.clawback.window_days):
         return False
@@ -342,7 +384,7 @@ def clawed_back(
     if age > timedelta(days=component.clawback_days):
         return False
     until = min(event.occurred_at, deadline(client, component))
-    return not qualifies(facts, client, link, component, until, event.occurred_at, cases) or False
+    return not qualifies(facts, client, link, component, until, event.occurred_at, cases)
 
 
 def may_again(
@@ -410,33 +452,28 @@ def deposit_shares(facts: Facts, client: ClientRegistered, name: str) -> list[Ea
     """A share of each deposit, or of the first; of what was not taken back in time."""
     found: list[Earned] = []
     for place, deposit in enumerate(facts.deposits(client.client_id)):
-        time, owns = deposit.occurred_at, []
-        for link in facts.chain(client, time):
-            component = component_of(link, DepositShare, name)
-            if not isinstance(component, DepositShare) or component.of == "net" or link.plan is None:
-                continue
-            if (component.of == "first" and place) or ended_by_fraud(facts, client, time):
-                continue
-            amount = facts.convert(
-                standing(facts, deposit, link.plan), deposit.currency, link.plan.currency, time
-            )
-            amount *= fraction(component.share)
-            if component.max_amount is not None:
-                amount = min(amount, fraction(component.max_amount))
-            owns.append((link, own_amount(facts, link, amount, time)))
-        entries = by_difference(facts, client, time, "deposit_share", owns)
-        found += [replace(entry, cause=deposit.deposit_id) for entry in entries]
+        with suppress(Waits):
+            found += shares_of(facts, client, name, deposit, is_first=not place)
     return found
 
 
-def standing(facts: Facts, deposit: DepositCleared, plan: PlanDefined) -> Fraction:
-    """What of a deposit the plan's clawback leaves."""
-    rest = fraction(deposit.amount)
-    for back in facts.chargebacks(deposit.client_id):
-        age = back.occurred_at - deposit.occurred_at
-        scope = getattr(plan.clawback, back.reason)
-        if back.deposit_id != deposit.deposit_id or scope == "none":
+def shares_of(
+    facts: Facts, client: ClientRegistered, name: str, deposit: DepositCleared, *, is_first: bool
+) -> list[Earned]:
+    """Of one deposit."""
+    time, owns = deposit.occurred_at, list[tuple[Link, Fraction]]()
+    for link in facts.chain(client, time):
+        component = component_of(link, DepositShare, name)
+        if not isinstance(component, DepositShare) or component.of == "net" or link.plan is None:
             continue
-        if age <= timedelta(days=plan.clawback.window_days):
-            rest -= rest if back.amount is None else fraction(back.amount)
-    return max(Fraction(0), rest)
+        if (component.of == "first" and not is_first) or ended_by_fraud(facts, client, time):
+            continue
+        amount = facts.convert(
+            standing(facts, deposit, link.plan), deposit.currency, link.plan.currency, time
+        )
+        amount *= fraction(component.share)
+        if component.max_amount is not None:
+            amount = min(amount, fraction(component.max_amount))
+        owns.append((link, own_amount(facts, link, amount, time)))
+    entries = by_difference(facts, client, time, "deposit_share", owns)
+    return [replace(entry, cause=deposit.deposit_id) for entry in entries]

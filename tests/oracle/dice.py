@@ -62,7 +62,8 @@ CLIENT_FEATURES = (
     "kind:cpl",
     "cpl_gate",
     "kind:deposit_share",
-    "deposit_net",
+    "net_deposits",
+    "net_share",
     "chargebacks",
     "partial_chargebacks",
     "scope:cpa",
@@ -75,8 +76,12 @@ CLIENT_FEATURES = (
     "fraud_none",
     "withdrawals",
     "chargeback_won",
+    "won_in_any_way",
     "told_again",
     "cpa_when",
+    "cpa_per",
+    "identities",
+    "identity_later",
 )
 PERIOD_FEATURES = (
     "period_caps",

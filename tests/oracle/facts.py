@@ -77,12 +77,46 @@ def since(entries: Iterable[Any], time: datetime) -> Any:
 
 
 def without_repeats(events: Iterable[Any]) -> list[Any]:
-    """Each deposit once, however often it was sent."""
-    found = {}
+    """Each deposit, withdrawal, chargeback and win once, however often it was sent."""
+    found: dict[Any, Any] = {}
     for event in events:
-        is_deposit = isinstance(event, DepositCleared)
-        found[(event.client_id, event.deposit_id) if is_deposit else event.event_id] = event
+        match event:
+            case DepositCleared():
+                name: Any = ("deposit", event.client_id, event.deposit_id)
+            case WithdrawalPaid() if event.withdrawal_id:
+                name = ("withdrawal", event.client_id, event.withdrawal_id)
+            case ChargebackReceived() if event.chargeback_id:
+                name = ("chargeback", event.client_id, event.chargeback_id)
+            case ChargebackWon():
+                name = (event.deposit_id, event.occurred_at, event.amount, event.chargeback_id)
+            case _:
+                name = event.event_id
+        found.setdefault(name, event)
     return list(found.values())
+
+
+def disputed(
+    deposit: DepositCleared, events: list[ChargebackReceived | ChargebackWon]
+) -> list[ChargebackReceived]:
+    """What chargebacks of a deposit took and no dispute brought back: walk through both in time.
+
+    One that takes all takes what is there at its time. A win gives back to the chargeback it names, or to the
+    earliest before it.
+    """
+    taken: dict[str, ChargebackReceived] = {}
+    left: dict[str, Decimal] = {}
+    for event in sorted(events, key=lambda event: event.occurred_at):
+        if isinstance(event, ChargebackReceived):
+            there = max(Decimal(0), deposit.amount - sum(left.values()))
+            taken[event.event_id] = event
+            left[event.event_id] = there if event.amount is None else event.amount
+            continue
+        rest = sum(left.values()) if event.amount is None else event.amount
+        for name, back in taken.items():
+            if event.chargeback_id in ("", back.event_id, back.chargeback_id):
+                won = min(rest, left[name])
+                left[name], rest = left[name] - won, rest - won
+    return [replace(back, amount=left[name]) for name, back in taken.items() if left[name]]
 
 
 class Facts:
@@ -98,6 +132,7 @@ class Facts:
         self.deals: dict[str, Deal] = {}
         self.links: list[AccountLinked] = []
         self.taken: dict[str, list[ChargebackReceived]] = {}
+        self.asked: dict[tuple[type[Any], str], list[Any]] = {}
         self.clients: dict[str, ClientRegistered] = {}
         events: dict[str, Any] = {}
         for record in records:
@@ -117,7 +152,8 @@ class Facts:
                 case AccountLinked():
                     self.links.append(record)
                 case ClientRegistered():
-                    self.clients[record.client_id] = record
+                    if record.identity or record.client_id not in self.clients:
+                        self.clients[record.client_id] = record
                 case _ if hasattr(record, "event_id"):
                     events[record.event_id] = record
         self.events = sorted(without_repeats(events.values()), key=lambda event: event.occurred_at)
@@ -146,8 +182,11 @@ class Facts:
         return owner
 
     def of_client(self, kind: type[Any], client_id: str) -> list[Any]:
-        """Events of one kind of one client, oldest first."""
-        return [e for e in self.events if isinstance(e, kind) and e.client_id == client_id]
+        """Events of one kind of one client, oldest first: asked so often that the answer is kept."""
+        if (kind, client_id) not in self.asked:
+            found = [e for e in self.events if isinstance(e, kind) and e.client_id == client_id]
+            self.asked[kind, client_id] = found
+        return self.asked[kind, client_id]
 
     def introducer(self, client: ClientRegistered, time: datetime) -> str | None:
         """The client's IB; before the registration there is none."""
@@ -166,25 +205,16 @@ class Facts:
     def chargebacks(self, client_id: str) -> list[ChargebackReceived]:
         """Oldest first, as if what was won again had never been taken."""
         if client_id not in self.taken:
-            self.taken[client_id] = self.net_chargebacks(client_id)
+            disputes = self.of_client(ChargebackReceived, client_id) + self.of_client(
+                ChargebackWon, client_id
+            )
+            found = [
+                back
+                for deposit in self.deposits(client_id)
+                for back in disputed(deposit, [e for e in disputes if e.deposit_id == deposit.deposit_id])
+            ]
+            self.taken[client_id] = sorted(found, key=lambda back: back.occurred_at)
         return self.taken[client_id]
-
-    def net_chargebacks(self, client_id: str) -> list[ChargebackReceived]:
-        """The same, worked out: asked so often that the answer is kept."""
-        found = []
-        for back in self.of_client(ChargebackReceived, client_id):
-            wins = [w for w in self.of_client(ChargebackWon, client_id) if w.chargeback_id == back.event_id]
-            whole = [d.amount for d in self.deposits(client_id) if d.deposit_id == back.deposit_id]
-            amount = back.amount if back.amount is not None else next(iter(whole), None)
-            if any(w.amount is None for w in wins):
-                continue
-            if wins and amount is not None:
-                amount -= sum(w.amount for w in wins)
-                if amount <= 0:
-                    continue
-                back = replace(back, amount=amount)  # noqa: PLW2901 — what is left of it
-            found.append(back)
-        return found
 
     def withdrawals(self, client_id: str) -> list[WithdrawalPaid]:
         """Oldest first."""

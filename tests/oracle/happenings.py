@@ -35,7 +35,7 @@ from tests.oracle.dice import (
 )
 
 LONG = 0.004
-"""How many brokers have a client with a long history: the oracle takes a minute for one."""
+"""How many brokers have a client with a history of some 1,000 events."""
 
 
 def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: list[str]) -> list[Any]:
@@ -49,6 +49,9 @@ def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: li
             if rng.random() < 0.9 or "unreferred" not in dice.features
             else None
         )
+        identity = random_identity(dice, n)
+        if identity and dice.of(f"same ib {n}").random() < 0.7:
+            ib_id = ibs[-1]
         found.append(
             ClientRegistered(
                 event_id=f"registered {client}",
@@ -57,7 +60,7 @@ def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: li
                 ib_id=ib_id,
                 country=pick(rng, (*COUNTRIES, "")),
                 click={"channel": pick(rng, CHANNELS)} if rng.random() < 0.7 else {},
-                identity=f"person-{rng.randrange(len(ibs))}" if itself else "",
+                identity=f"person-{rng.randrange(len(ibs))}" if itself else identity,
             )
         )
         if dice.on("reassign", 0.4) and rng.random() < 0.4:
@@ -78,6 +81,27 @@ def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: li
     if dice.on("relink", 0.2):
         found.append(linked(1, clients[-1], at(33, 11)))
     return found + random_deals(dice, accounts)
+
+
+def random_identity(dice: Dice, n: int) -> str:
+    """Who the client is, often the same person as another; no IB's own."""
+    rng = dice.of(f"identity {n}")
+    return (
+        pick(rng, ("shared-1", "shared-1", "shared-1", "shared-2", "")) if dice.on("identities", 0.5) else ""
+    )
+
+
+def random_told_later(dice: Dice, events: list[Any]) -> list[tuple[datetime, Any]]:
+    """Registrations lose an identity that no IB has; another record of each tells it later."""
+    found = []
+    for place, event in enumerate(events):
+        if isinstance(event, ClientRegistered) and event.identity.startswith("shared"):
+            rng = dice.of(f"told later {event.client_id}")
+            if dice.on("identity_later", 0.5) and rng.random() < 0.6:
+                events[place] = replace(event, identity="")
+                told = replace(event, event_id=f"identified {event.client_id}")
+                found.append((at(rng.randint(2, 120)), told))
+    return found
 
 
 def linked(login: int, client: str, time: datetime) -> AccountLinked:
@@ -105,7 +129,7 @@ def random_money(dice: Dice, n: int, client: str, currencies: list[str]) -> list
             if rng.random() < 0.4:
                 found.append(kyc(client, "approved", approved + timedelta(days=rng.randint(21, 30))))
     is_long = n == 0 and dice.on("long_history", LONG)
-    for place in range(200 if is_long else rng.randint(0, 4)):
+    for place in range(400 if is_long else rng.randint(0, 4)):
         deposit = DepositCleared(
             event_id=f"deposit {client} {place}",
             client_id=client,
@@ -120,16 +144,8 @@ def random_money(dice: Dice, n: int, client: str, currencies: list[str]) -> list
             found.append(again)
         if dice.on("chargebacks", 0.5) and rng.random() < 0.4:
             found += chargebacks(dice, rng, deposit)
-    if dice.on("withdrawals", 0.3) and rng.random() < 0.5:
-        found.append(
-            WithdrawalPaid(
-                event_id=f"withdrawal {client}",
-                client_id=client,
-                amount=Decimal(rng.randint(1, 30) * 10),
-                currency=pick(rng, currencies),
-                occurred_at=moment(10, 60),
-            )
-        )
+    if dice.on("withdrawals", 0.5):
+        found += withdrawals(dice, client, currencies, 100 if is_long else 3)
     if dice.on("fraud", 0.3) and rng.random() < 0.3:
         verdict = pick(rng, ("fraud", "bonus_removed"))
         found.append(
@@ -138,6 +154,28 @@ def random_money(dice: Dice, n: int, client: str, currencies: list[str]) -> list
             )
         )
     return found
+
+
+def withdrawals(dice: Dice, client: str, currencies: list[str], most: int) -> list[WithdrawalPaid]:
+    """Money that goes out again, now and then under two event ids."""
+    rng = dice.of(f"withdrawals {client}")
+    found = [
+        WithdrawalPaid(
+            event_id=f"withdrawal {client} {place}",
+            withdrawal_id=f"w-{place}",
+            client_id=client,
+            amount=Decimal(rng.randint(1, 60) * 10),
+            currency=pick(rng, currencies),
+            occurred_at=at(rng.randint(3, 60), rng.randint(0, 23)) + timedelta(minutes=59, seconds=place),
+        )
+        for place in range(rng.randint(0, most))
+    ]
+    again = dice.on("told_again", 0.3)
+    return found + [
+        replace(one, event_id=f"again {one.event_id}", source="told again")
+        for one in found
+        if again and rng.random() < 0.3
+    ]
 
 
 def kyc(client: str, status: Any, time: datetime) -> KycChanged:
@@ -151,14 +189,17 @@ def chargebacks(dice: Dice, rng: Random, deposit: DepositCleared) -> list[Any]:
     """All of a deposit at once, or parts of it."""
     parts: list[Decimal | None] = [None]
     if "partial_chargebacks" in dice.features and rng.random() < 0.5:
-        parts = [deposit.amount / 4, *([deposit.amount / 2] if rng.random() < 0.5 else [])]
+        rest = pick(rng, (deposit.amount / 2, deposit.amount / 2, deposit.amount, None))
+        parts = [deposit.amount / 4, *([rest] if rng.random() < 0.5 else [])]
     found = []
     if "thirds_taken_back" not in dice.features:
         parts = parts[:1]
+    named = dice.on("won_in_any_way", 0.5)
     for place, amount in enumerate(parts):
         found.append(
             ChargebackReceived(
                 event_id=f"chargeback {deposit.deposit_id} {place}",
+                chargeback_id=f"dispute {deposit.deposit_id} {place}" if named else "",
                 client_id=deposit.client_id,
                 deposit_id=deposit.deposit_id,
                 occurred_at=deposit.occurred_at + timedelta(days=rng.randint(1, 20) + 20 * place, seconds=30),
@@ -166,7 +207,11 @@ def chargebacks(dice: Dice, rng: Random, deposit: DepositCleared) -> list[Any]:
                 reason=pick(rng, ("chargeback", "refund", "deposit_reversal")),
             )
         )
-    return found + [won for back in found for won in random_win(dice, back, deposit)]
+    wins = [won for back in found for won in random_win(dice, back, deposit)]
+    if named and dice.on("told_again", 0.3):
+        found += [replace(e, event_id=f"again {e.event_id}") for e in found if rng.random() < 0.4]
+        wins += [replace(e, event_id=f"again {e.event_id}") for e in wins if rng.random() < 0.4]
+    return found + wins
 
 
 def random_win(dice: Dice, back: ChargebackReceived, deposit: DepositCleared) -> list[ChargebackWon]:
@@ -175,15 +220,17 @@ def random_win(dice: Dice, back: ChargebackReceived, deposit: DepositCleared) ->
     if not dice.on("chargeback_won", 0.4) or rng.random() < 0.4:
         return []
     part = (back.amount or deposit.amount) / 2
+    any_way = dice.on("won_in_any_way", 0.5)
     return [
         ChargebackWon(
-            event_id=f"won {back.event_id}",
+            event_id=f"won {back.event_id} {place}",
             client_id=back.client_id,
             deposit_id=back.deposit_id,
-            chargeback_id=back.event_id,
-            occurred_at=back.occurred_at + timedelta(days=rng.randint(1, 30), seconds=7),
+            chargeback_id=pick(rng, ("", back.chargeback_id, back.event_id)) if any_way else back.event_id,
+            occurred_at=back.occurred_at + timedelta(days=rng.randint(1, 30), seconds=7 + place),
             amount=part if rng.random() < 0.5 else None,
         )
+        for place in range(rng.randint(1, 2) if any_way else 1)
     ]
 
 
@@ -232,13 +279,16 @@ class Account:
         return self.deal(rng, time, turned(side), "out", name, volume, position_id=position)
 
     def close_by(self, rng: Random, time: datetime, pair: tuple[str, str]) -> list[Deal]:
-        """Two positions close each other, as far as the smaller reaches, at one time."""
+        """Two positions close each other, as far as the smaller reaches; by an order perhaps not at once."""
         volume = min(self.open[position][2] for position in pair)
-        legs = []
+        legs, of_order = [], self.dice.of(f"order {self.next_id}")
+        order = str(self.next_id) if of_order.random() < 0.5 else ""
         for position in pair:
             name, side, _ = self.open[position]
             self.reduce(position, volume)
-            legs.append(self.deal(rng, time, turned(side), "out_by", name, volume, position_id=position))
+            fields = {"position_id": position, "close_by": order}
+            legs.append(self.deal(rng, time, turned(side), "out_by", name, volume, **fields))
+            time += timedelta(milliseconds=of_order.randint(0, 2) * 400 if order else 0)
         return legs
 
     def reduce(self, position: str, volume: int) -> None:
@@ -260,12 +310,12 @@ class Account:
         if held == side:
             self.open[position] = (name, side, there + volume)
             return self.deal(rng, time, side, "in", name, volume, position_id=position)
-        if volume <= there or "unsplit_inout" not in self.dice.features:
-            volume = min(volume, there)
+        if volume <= there:
             self.reduce(position, volume)
             return self.deal(rng, time, side, "out", name, volume, position_id=position)
         self.open[position] = (name, side, volume - there)
-        told = {"volume_closed_e8": there} if rng.random() < 0.5 else {}
+        is_told = rng.random() < 0.5 or "unsplit_inout" not in self.dice.features
+        told = {"volume_closed_e8": there} if is_told else {}
         return self.deal(rng, time, side, "inout", name, volume, position_id=position, **told)
 
     def noise(self, rng: Random, time: datetime) -> Deal:
@@ -341,10 +391,10 @@ def turned(side: str) -> str:
 
 
 def random_deals(dice: Dice, accounts: list[Account]) -> list[Deal]:
-    """Ten to forty moments at which some account does something, or 120 of the first one."""
+    """Ten to forty moments at which some account does something, or 300 of the first one."""
     rng = dice.of("deals")
     is_long = dice.on("long_history", LONG)
-    moments = 120 if is_long else rng.randint(10, 35)
+    moments = 300 if is_long else rng.randint(10, 35)
     minutes = sorted(rng.sample(range(2 * 1440, LAST_DAY * 1440), moments))
     found: list[Deal] = []
     for n, minute in enumerate(minutes):

@@ -48,6 +48,8 @@ class Slice:
     lots: Fraction
     opening: Deal | None = None
     """At the price, bid and ask that keep its worth, where its symbol was rescaled since."""
+    of_opening: Fraction = Fraction(0)
+    """Which part of that opening it is."""
 
 
 def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
@@ -91,7 +93,10 @@ def rescaled(
         lots *= fraction(new.rescale)
         cheaper = new.rescale * new.contract_size / old.contract_size
         quotes = {name: getattr(opening, name) for name in ("price", "bid", "ask")}
-        opening = replace(opening, **{n: None if q is None else q / cheaper for n, q in quotes.items()})
+        volume_e8 = int(opening.volume_e8 * new.rescale)
+        opening = replace(
+            opening, volume_e8=volume_e8, **{n: None if q is None else q / cheaper for n, q in quotes.items()}
+        )
     return opening, lots
 
 
@@ -104,7 +109,7 @@ def closed(
         taken = min(there, lots)
         lots -= taken
         if taken:
-            slices.append(Slice("out", taken, opening))
+            slices.append(Slice("out", taken, opening, taken * E8 / opening.volume_e8))
         if there > taken:
             rest.append((opening, there - taken))
     if lots:
@@ -258,34 +263,43 @@ def is_first_leg(case: Case) -> bool:
     """Whether no other leg of the close-by has an earlier place."""
     deal = case.deal
     legs = [
-        leg
-        for leg in case.facts.in_time
-        if leg.entry == "out_by"
-        and (leg.account_key, leg.symbol, leg.occurred_at, leg.volume_e8)
-        == (deal.account_key, deal.symbol, deal.occurred_at, deal.volume_e8)
+        leg for leg in case.facts.in_time if leg.entry == "out_by" and leg.account_key == deal.account_key
     ]
-    return legs[0] is deal
+    if deal.close_by:
+        return next(leg for leg in legs if leg.close_by == deal.close_by) is deal
+    alike = (deal.symbol, deal.occurred_at, deal.volume_e8, "")
+    return next(o for o in legs if (o.symbol, o.occurred_at, o.volume_e8, o.close_by) == alike) is deal
 
 
 def hedged_lots(case: Case) -> Fraction:
-    """By how much this deal raises max(bought, sold) of its account, symbol and period."""
+    """By how many of its own lots this deal raises max(bought, sold) of its account, symbol and period."""
     facts, wanted = case.facts, case.deal
     period = facts.period(wanted.occurred_at)
-    sums = {"buy": Fraction(0), "sell": Fraction(0)}
-    for deal in facts.in_time:
-        if deal.account_key != wanted.account_key or deal.kind != "trade" or deal.is_service:
-            continue
-        if not period.starts_at <= deal.occurred_at < period.ends_at:
-            continue
-        before = max(sums.values())
-        sums[deal.side or "buy"] += hedging_lots(facts, deal, case)
+    among = [
+        (deal, opened)
+        for deal in facts.in_time
+        if deal.account_key == wanted.account_key and deal.kind == "trade" and not deal.is_service
+        if period.starts_at <= deal.occurred_at < period.ends_at
+        if (opened := hedging(facts, deal, case))
+    ]
+    own = sum((piece.lots for piece in case.slices if piece.part == "in"), Fraction(0))
+    if any(deal.entry == "inout" for deal, _ in among):
+        return own  # one position a symbol: nothing was ever held against it
+    side = {"buy": Fraction(0), "sell": Fraction(0)}
+    for deal, opened in among:
+        before = max(side.values())
+        side[deal.side or "buy"] += opened
         if deal is wanted:
-            return max(sums.values()) - before
+            return own * (max(side.values()) - before) / opened
     return Fraction(0)
 
 
-def hedging_lots(facts: Facts, deal: Deal, case: Case) -> Fraction:
-    """What a deal opened for the same client and symbol, while some plan above looked at hedged volume."""
+def hedging(facts: Facts, deal: Deal, case: Case) -> Fraction:
+    """What a deal opened for the same client and symbol, while some plan above looked at hedged volume.
+
+    In units of the contract: ounces, shares. After a split there are more of them for the same worth, so they
+    are brought to what they were in the beginning.
+    """
     try:
         other = case_of(facts, deal)
         chain = facts.chain(other.client, deal.occurred_at)
@@ -295,7 +309,12 @@ def hedging_lots(facts: Facts, deal: Deal, case: Case) -> Fraction:
     looked = any(isinstance(c, DealComponent) and c.hedged for c in components)
     if not looked or other.client is not case.client or other.symbol.canonical != case.symbol.canonical:
         return Fraction(0)
-    return sum((piece.lots for piece in other.slices if piece.part == "in"), Fraction(0))
+    size = other.contract * sum((piece.lots for piece in other.slices if piece.part == "in"), Fraction(0))
+    for old, new in itertools.pairwise(facts.meanings(deal)):
+        if new.since is not None and new.rescale is not None and new.since <= deal.occurred_at:
+            more = fraction(new.rescale) * fraction(new.contract_size)
+            size = size * fraction(old.contract_size) / more
+    return size
 
 
 # What they measure

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from tests.oracle.clients import client_amounts
+from tests.oracle.clients import client_amounts, once_for_a_person
 from tests.oracle.facts import Facts, Waits
 from tests.oracle.measure import case_of
 from tests.oracle.negative import left_after
+from tests.oracle.net_deposits import net_shares
 from tests.oracle.periods import period_amounts
 from tests.oracle.shares import Earned, shared
 
@@ -21,7 +22,8 @@ def expected(records: Iterable[Any]) -> dict[Key, Fraction]:
     facts = Facts(records)
     earned = [entry for deal in facts.in_time for entry in of_deal(facts, deal)]
     entries = [left_after(facts, entry) for entry in (*earned, *client_amounts(facts))]
-    entries += period_amounts(facts, entries)
+    entries = once_for_a_person(facts, entries)
+    entries += period_amounts(facts, entries) + net_shares(facts)
     sums: defaultdict[Key, Fraction] = defaultdict(Fraction)
     for entry in entries:
         if entry.paid:

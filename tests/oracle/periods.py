@@ -144,13 +144,16 @@ def by_tiers(facts: Facts, group: Group) -> Earned:
     added = Fraction(0)
     for period in facts.periods.values():
         entries = inside(period, group)
-        due = total(slab_or_graduated(entry, entries) for entry in entries)
+        due = total(slab_or_graduated(entry, entries, period) for entry in entries)
         added += rounded(due) - total(entry.amount for entry in entries)
     return like(group[-1], added)
 
 
-def slab_or_graduated(entry: Earned, entries: Group) -> Fraction:
-    """An entry at the band that all entries reach, or at each band for the share of the measure inside it."""
+def slab_or_graduated(entry: Earned, entries: Group, period: PeriodDefined) -> Fraction:
+    """An entry at the band that all entries reach, or at each band for the share of its day inside it.
+
+    Active clients belong to no day: each entry has the share that the bands have of all of them.
+    """
     tiers = tiers_of(entry)
     assert tiers is not None, "only tiered entries are asked about"
     if tiers.by == "active_clients":
@@ -158,14 +161,24 @@ def slab_or_graduated(entry: Earned, entries: Group) -> Fraction:
     measure = measured_by(tiers, entries)
     if tiers.mode == "slab":
         return at_band(entry, reached(tiers.bands, measure))
-    if not measure:
-        return entry.amount
-    starts = [Fraction(0), *(fraction(band.start) for band in tiers.bands)]
-    due = Fraction(0)
-    for band, start in enumerate(starts):
-        end = starts[band + 1] if band + 1 < len(starts) else measure
-        due += at_band(entry, band) * max(Fraction(0), min(measure, end) - start) / measure
+    before = Fraction(0)
+    if tiers.by != "active_clients":
+        turn = turn_of(entry, period)
+        before = measured_by(tiers, [other for other in entries if turn_of(other, period) < turn])
+        measure = measured_by(tiers, [other for other in entries if turn_of(other, period) <= turn])
+    if measure == before:
+        return at_band(entry, reached(tiers.bands, before))
+    due, size = Fraction(0), measure - before
+    for band, start in enumerate([Fraction(0), *(fraction(band.start) for band in tiers.bands)]):
+        above = [fraction(band.start) for band in tiers.bands[band:]]
+        end = min([measure, *above])
+        due += at_band(entry, band) * max(Fraction(0), end - max(start, before)) / size
     return due
+
+
+def turn_of(entry: Earned, period: PeriodDefined) -> tuple[int, int]:
+    """What an entry comes after and before in graduated bands: the version of its plan, then its day."""
+    return entry.plan.version if entry.plan else 0, (entry.time - period.starts_at).days
 
 
 def by_level(facts: Facts, tiers: Tiers, group: Group) -> Fraction:

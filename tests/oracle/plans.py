@@ -42,6 +42,9 @@ from tests.oracle.dice import (
     pick,
 )
 
+PER = ("identity", "client")
+"""Whom a CPA is paid once for."""
+
 
 def random_plans(dice: Dice, currencies: list[str], clients: list[str]) -> list[PlanDefined]:
     """One to four plans; a kind has the same override mode in all of them."""
@@ -71,7 +74,7 @@ def random_plans(dice: Dice, currencies: list[str], clients: list[str]) -> list[
             base = replace(base, when=random_when(dice.of(f"plan when {n}"), slices=False))
         if dice.on("lot_factors", 0.3):
             base = replace(base, lot_factors=random_lot_factors(dice.of(f"lot factors {n}")))
-        settled = any(dice.on(feature, 0.4) for feature in PERIOD_FEATURES)
+        settled = any(dice.on(feature, 0.4) for feature in (*PERIOD_FEATURES, "net_share"))
         if dice.on("forfeit", 0.2) and not settled:
             base = replace(base, kyc_gate=True, kyc_forfeit_days=dice.of("forfeit days").randint(3, 20))
         plans.append(base)
@@ -413,6 +416,7 @@ def random_client_components(dice: Dice, n: int) -> tuple[Any, ...]:
                 amounts=random_amounts(rng, floored="cpa_country_floor" in dice.features),
                 **conditions[stage],
                 **random_cpa_when(dice, stage),
+                cpa_per=pick(dice.of(f"cpa per {n}"), PER) if dice.on("cpa_per", 0.3) else "identity",
             )
             for stage in range(stages)
         ]
@@ -426,6 +430,8 @@ def random_client_components(dice: Dice, n: int) -> tuple[Any, ...]:
         most = number(rng, "1", "10", "1") if rng.random() < 0.3 else None
         share = number(rng, "0.005", "0.05", "0.005")
         found.append(DepositShare(name="deposits", share=share, of=of, max_amount=most))
+    if dice.on("net_share", 0.3) and rng.random() < 0.8 and dice.single_currency:
+        found.append(DepositShare(name="net", share=number(rng, "0.005", "0.05", "0.005"), of="net"))
     return (*found, *random_period_components(dice, n))
 
 
@@ -487,6 +493,7 @@ def random_cpa_conditions(dice: Dice, stage: int) -> dict[str, Any]:
         "clawback_days": pick(rng, (10, 30, 60)),
         "requalify": rng.random() < 0.7 or "no_requalify" not in dice.features,
         "business_days": dice.on("cpa_business_days", 0.3),
+        "net_deposits": dice.on("net_deposits", 0.4),
     }
     options: list[dict[str, Any]] = [
         {"min_lots": number(rng, "0.5", "2", "0.5")},
@@ -498,4 +505,6 @@ def random_cpa_conditions(dice: Dice, stage: int) -> dict[str, Any]:
     ]
     for option in rng.sample(options, rng.randint(0, 2)):
         found |= option
+    if dice.on("identities", 0.5):
+        return {name: asked for name, asked in found.items() if not name.startswith(("min", "countries"))}
     return found

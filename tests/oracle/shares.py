@@ -1,8 +1,10 @@
 """How the IBs of an upline share what a deal pays: five override modes, budget, rebates."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 
 from msgspec.structs import replace
@@ -10,6 +12,7 @@ from msgspec.structs import replace
 from commission.terms.components import (
     AnyDealComponent,
     CohortBonus,
+    CommissionShare,
     Cpa,
     Cpl,
     DepositShare,
@@ -19,7 +22,7 @@ from commission.terms.components import (
 from commission.terms.plans import Clawback, PlanDefined
 from commission.terms.rates import Rate
 from tests.oracle.facts import E8, Facts, Link, best, fraction, rounded
-from tests.oracle.measure import Case, Gross, counted, gross_of, revenue
+from tests.oracle.measure import Case, Gross, Slice, counted, gross_of, revenue
 
 CLIENT_LEVEL = (Cpa, Cpl, DepositShare, CohortBonus)
 
@@ -71,16 +74,75 @@ def shared(facts: Facts, case: Case) -> list[Earned]:
             gross_of(chain[0], component, case).at(
                 component.rates
             )  # what the period needs of the deal is waited for, too
-    earned = [entry for kind in kinds_of(chain) for entry in shared_of_kind(kind, chain, case)]
-    earned = cut_to_budget(chain, case, earned)
-    return earned + rebates(chain[0], case, earned)
+    back, rest = refund_apart(chain, case)
+    taken: list[Earned] = []
+    if back is not None:
+        of_charges = [
+            dataclasses.replace(e, lots=Fraction(0)) for e in shared_of_kind("commission_share", chain, back)
+        ]
+        of_charges = cut_to_budget(chain, back, of_charges)
+        of_rebates = rebates(chain[0], back, of_charges, of_lots=False)
+        taken = [dataclasses.replace(entry, case=case) for entry in (*of_charges, *of_rebates)]
+    kinds = kinds_of(chain)
+    earned = [e for k in kinds for e in shared_of_kind(k, chain, rest if k == "commission_share" else case)]
+    earned = cut_to_budget(chain, rest, earned)
+    return taken + earned + rebates(chain[0], case, earned)
+
+
+def refund_apart(chain: list[Link], case: Case) -> tuple[Case | None, Case]:
+    """A refund on a closing is first of what its openings were charged, then of whatever else.
+
+    Where both sides are paid alike it makes no difference, and is not looked at.
+    """
+    deal = case.deal
+    refund = fraction(deal.commission + deal.fee)
+    closings = [piece for piece in case.slices if piece.part == "out"]
+    if refund <= 0 or not any(is_one_sided(link) for link in chain) or not all(p.opening for p in closings):
+        return None, case
+    charged = Fraction(0)
+    for piece in closings:
+        assert piece.opening is not None
+        charge = max(Fraction(0), -fraction(piece.opening.commission + piece.opening.fee))
+        charged += rounded(charge * piece.of_opening)
+    of_openings = min(refund, charged)
+    if not of_openings:
+        return None, case
+    lots = sum((piece.lots for piece in closings), Fraction(0))
+    as_opened = replace(
+        deal,
+        entry="in",
+        side="sell" if deal.side == "buy" else "buy",
+        profit=Decimal(0),
+        swap=Decimal(0),
+        commission=money(of_openings),
+        fee=Decimal(0),
+    )
+    rest = replace(deal, commission=money(refund - of_openings), fee=Decimal(0))
+    return dataclasses.replace(case, deal=as_opened, slices=[Slice("in", lots)]), dataclasses.replace(
+        case, deal=rest
+    )
+
+
+def money(amount: Fraction) -> Decimal:
+    """Eight decimals, exactly."""
+    return Decimal(int(amount * E8)) / E8
+
+
+def is_one_sided(link: Link) -> bool:
+    """Whether the plan pays shares of charges, and some of that on one side alone."""
+    components = link.plan.components if link.plan else ()
+    shares = [c for c in components if isinstance(c, CommissionShare)]
+    rebates = [c for c in components if isinstance(c, Rebate) and c.unit == "share"]
+    return bool(shares) and any(component.entry != "both" for component in (*shares, *rebates))
 
 
 def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
     """One kind of component: the lowest IB whose plan has it decides how it is shared."""
     deal = case.deal
     if kind == "commission_share" and deal.commission + deal.fee > 0:
-        charge = replace(case, deal=replace(deal, commission=-deal.commission, fee=-deal.fee))
+        charge = dataclasses.replace(
+            case, deal=dataclasses.replace(deal, commission=-deal.commission, fee=-deal.fee)
+        )
         return [taken_back(entry, case) for entry in shared_of_kind(kind, chain, charge)]
     of_kind = [[c for c in deal_components(link) if c.kind == kind] for link in chain]
     lowest = next(d for d, components in enumerate(of_kind) if components)
@@ -98,7 +160,9 @@ def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
 
 def taken_back(entry: Earned, case: Case) -> Earned:
     """Of a refund: what the charge would have earned, owed back."""
-    return replace(entry, amount=-entry.amount, bands=tuple(-band for band in entry.bands), case=case)
+    return dataclasses.replace(
+        entry, amount=-entry.amount, bands=tuple(-band for band in entry.bands), case=case
+    )
 
 
 def earn(
@@ -169,7 +233,7 @@ def with_bands(
         gross.at(band.rates) if band.rates else gross.at(rates, fraction(band.factor)) for band in bands
     ]
     kept = tuple(excess(own, gross.link, below, gross.case) for own in grosses)
-    return replace(
+    return dataclasses.replace(
         entry, component=component, lots=sum((piece.lots for piece in gross.slices), Fraction(0)), bands=kept
     )
 
@@ -187,7 +251,9 @@ def absolute(chain: list[Link], of_kind: list[list[AnyDealComponent]], case: Cas
                 own.append(with_bands(entry, gross, levels[depth], []))
         if own:
             amount = sum((entry.amount for entry in own), Fraction(0))
-            earned.append(own[0] if len(own) == 1 else replace(own[0], amount=amount, component=None))
+            earned.append(
+                own[0] if len(own) == 1 else dataclasses.replace(own[0], amount=amount, component=None)
+            )
     return earned
 
 
@@ -204,7 +270,7 @@ def from_below(chain: list[Link], component: AnyDealComponent, case: Case) -> li
     }[component.override.mode]
     earned = []
     for depth, link in enumerate(chain):
-        amount = share(chain, replace(gross, into=link.partner.currency))[depth]
+        amount = share(chain, dataclasses.replace(gross, into=link.partner.currency))[depth]
         earned.append(earn(link, component, case, amount, chain[0].plan))
     return earned
 
@@ -268,7 +334,7 @@ def cut_to_budget(chain: list[Link], case: Case, earned: list[Earned]) -> list[E
         most = max(Fraction(0), most)
         if total <= most:
             return earned
-    return [replace(entry, amount=cut(entry.amount * most / total)) for entry in earned]
+    return [dataclasses.replace(entry, amount=cut(entry.amount * most / total)) for entry in earned]
 
 
 def cut(amount: Fraction) -> Fraction:
@@ -276,7 +342,7 @@ def cut(amount: Fraction) -> Fraction:
     return Fraction(int(amount * E8), E8)
 
 
-def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:
+def rebates(link: Link, case: Case, earned: list[Earned], *, of_lots: bool = True) -> list[Earned]:
     """Money back to the client, by the direct IB's plan alone.
 
     An IB gives no more than the deal brought it, unless a period tells what it earns.
@@ -286,7 +352,7 @@ def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:
     purse = max(Fraction(0), sum((e.amount for e in earned if e.who == link.ib and e.paid), Fraction(0)))
     is_open = any(isinstance(component, RevenueShare) for component in components)
     for component in components:
-        if not isinstance(component, Rebate):
+        if not isinstance(component, Rebate) or (component.unit == "lot" and not of_lots):
             continue
         if component.unit == "share":
             assert link.plan is not None
@@ -299,8 +365,10 @@ def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:
         if component.funded_by == "ib" and not is_open:
             amount = min(amount, purse)
             purse -= amount
-        entry = replace(earn(link, component, case, amount), who=f"client:{case.client.client_id}", paid=True)
+        entry = dataclasses.replace(
+            earn(link, component, case, amount), who=f"client:{case.client.client_id}", paid=True
+        )
         found.append(entry)
         if component.funded_by == "ib":
-            found.append(replace(entry, who=link.ib, amount=-amount))
+            found.append(dataclasses.replace(entry, who=link.ib, amount=-amount))
     return found

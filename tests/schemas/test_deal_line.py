@@ -25,6 +25,7 @@ FULL = Deal(
     volume_closed_e8=50_000_000,
     contract_size=Decimal(100_000),
     position_id="9",
+    close_by="8",
     price=Decimal("1.1"),
     bid=Decimal("1.0999"),
     ask=Decimal("1.1"),

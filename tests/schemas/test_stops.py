@@ -75,7 +75,7 @@ def test_what_may_be_half_written_cannot_be_skipped() -> None:
     assert (None, []) == of(stop(half_written=True), command("retry"))
     refusal = Operations.of([stop(half_written=True)]).refusal(command("skip"))
     assert refusal is not None
-    assert "mend the cause and retry" in refusal
+    assert "remove the cause and retry" in refusal
 
 
 def test_refusals_say_what_is_stopped() -> None:

@@ -1,17 +1,20 @@
 """What must hold once everything is at rest, by an undisturbed fold of the same logs."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
+from unittest import mock
 
 from commission.ledger import ledger_hash
-from commission.outputs import Transfer
+from commission.outputs import Milestone, Transfer
 from schemas import topics
 from schemas.positions import NOWHERE, origin_of, split
 from schemas.wire import decode_batch
 from streams.in_memory import EPOCH
 from streams.partition import Message, Partition
 from streams.store import MemoryStore
+from tests.simulation import scenario
 from tests.simulation.database import rows_of
 from tests.simulation.process import PLACES
 from tests.simulation.simulation import Simulation, in_memory
@@ -34,7 +37,9 @@ def simulate(seed: int, **options: Any) -> Simulation:
 def complete(simulation: Simulation) -> None:
     """Run it to its end and check it."""
     try:
-        with in_memory(simulation.world):
+        with in_memory(simulation.world), ExitStack() as planted:
+            for name, function in simulation.parts.fold.items():
+                planted.enter_context(mock.patch(name, function))
             simulation.run()
             check(simulation)
     finally:
@@ -128,19 +133,29 @@ def check_database(simulation: Simulation) -> None:
 
 
 def check_ledger(simulation: Simulation, new: Logs) -> None:
-    """Ids are unique, and the ledger is the one that the pipeline in memory makes of the same story."""
-    transfers: dict[str, Transfer] = {}
-    for (topic, _), log in new.items():
-        if topic not in {topics.PARTNER_BOOK, topics.SETTLEMENTS}:
-            continue
-        for message in log:
-            for record in decode_batch(message.value):
-                if isinstance(record, Transfer):
-                    if record.transfer_id in transfers:
-                        raise Finding(f"transfer {record.transfer_id} is told twice")
-                    transfers[record.transfer_id] = record
-    if ledger_hash(transfers.values()) != simulation.story.ledger:
+    """Ids are unique, and the ledger is that of the pipeline in memory where every fact is told once."""
+    rows = [
+        record
+        for (topic, _), log in new.items()
+        if topic in {topics.PARTNER_BOOK, topics.SETTLEMENTS, topics.MILESTONES}
+        for message in log
+        for record in decode_batch(message.value)
+    ]
+    transfers = [row for row in rows if isinstance(row, Transfer)]
+    once("transfer", [row.transfer_id for row in transfers])
+    if ledger_hash(transfers) != simulation.story.ledger:
         raise Finding("the ledger is not the one of the undisturbed pipeline")
+    milestones = [row for row in rows if isinstance(row, Milestone)]
+    once("milestone", [row.milestone_id for row in milestones])
+    if scenario.of_facts(milestones) != simulation.story.milestones:
+        raise Finding("the milestones of deposits and clients are not those of the undisturbed pipeline")
+
+
+def once(what: str, ids: Sequence[str]) -> None:
+    """No two effects have one id."""
+    repeated = [name for name, count in Counter(ids).items() if count > 1]
+    if repeated:
+        raise Finding(f"{what} {repeated[0]} is told twice")
 
 
 def sources(messages: Sequence[Message]) -> list[str]:

@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-
-from msgspec.structs import replace
 
 from streams import protocol
 from streams.partition import Message, OffsetGapError, Partition, Step
@@ -154,6 +152,23 @@ class Superseded(Effects):
             raise OffsetGapError(f"{self.runner.name} was recovered while a message was being applied")
 
 
+# What a fold that knows things by their events, not by what they are, would do
+
+
+def always_new(*_: object) -> str:
+    """Whatever comes under an event id of its own says something new."""
+    return "new"
+
+
+def never_old(*_: object) -> bool:
+    """A deal that comes again is taken for another revision."""
+    return False
+
+
+def forget(*_: object) -> None:
+    """What the CRM names by itself is not kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bug:
     """What is planted, and a seed from which on it is found soon."""
@@ -178,6 +193,12 @@ BUGS = (
     Bug("dropped fetches not read again", Parts(redelivers=False)),
     Bug("sink positions before rows", Parts(sink=PositionsFirst)),
     Bug("producer reorders", Parts(producer=NotIdempotent)),
+    Bug("every event id is a new fact", Parts(fold={"commission.client.repeats._compare": always_new})),
+    Bug("ids of facts are not kept", Parts(fold={"commission.client.repeats._remember_fact": forget})),
+    Bug(
+        "a deal that comes again is rated again",
+        Parts(fold={"commission.books.client.is_old": never_old}),
+    ),
     Bug("changelog not fenced", hazards=Hazards(late_state=True), near=5),
     Bug("recovered under a message in flight", hazards=Hazards(overlap=True), near=10),
 )

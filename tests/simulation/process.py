@@ -6,8 +6,9 @@ dropped; a hole ends the process.
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from streams import protocol
 from streams.in_memory import EPOCH
@@ -88,6 +89,8 @@ class Parts:
     producer: type[Producer] = Producer
     sink: type[Sink] = Sink
     redelivers: bool = True
+    fold: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """Functions of the fold, by name: replaced for the workers and for the undisturbed fold alike."""
 
 
 class Runner:

@@ -1,14 +1,16 @@
 """A small broker for each seed: terms, clients, deals with revisions, a chargeback, the end of a month."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from msgspec.structs import replace
 
-from commission.events import AccountLinked, Deal
+from commission.events import AccountLinked, ChargebackWon, Deal, WithdrawalPaid
 from commission.ledger import ledger_hash
-from commission.outputs import Transfer
+from commission.outputs import Milestone, Transfer
+from commission.terms.components import DepositShare
 from commission.terms.rates import Band, Tiers
 from schemas import topics
 from schemas.wire import Record, encode
@@ -16,6 +18,7 @@ from streams.in_memory import LocalPipeline, entry_topic
 from tests.build import (
     SYMBOLS,
     D,
+    at,
     chargeback,
     cpa,
     deal,
@@ -38,10 +41,12 @@ STORIES = 24
 
 TIERED = Tiers(by="lots", bands=(Band(start=D(2), factor=D("1.5")),))
 EASY_CPA = cpa("300", min_deposit=D(100), min_lots=D(1))
+NET_SHARE = DepositShare(name="net", share=D("0.01"), of="net")
+"""A withdrawal that counted twice would show here."""
 TERMS: tuple[Record, ...] = (
     SYMBOLS[0],
     plan("gold USD", per_lot("*=7")),
-    plan("silver USD", per_lot("class:forex=5 XAU*=7", tiers=TIERED), EASY_CPA),
+    plan("silver USD", per_lot("class:forex=5 XAU*=7", tiers=TIERED), EASY_CPA, NET_SHARE),
     plan("gated USD", per_lot("*=3"), kyc_gate=True),
     partner("ib-master USD gold"),
     partner("ib-north USD silver ib-master"),
@@ -63,21 +68,31 @@ class Story:
     end: tuple[tuple[Place, bytes], ...]
     """The end of the month: told when everything before it has been applied."""
     ledger: str
-    """Hash of the ledger that `LocalPipeline` makes of it."""
+    """Hash of the ledger that `LocalPipeline` makes of it where everything is told once."""
+    milestones: frozenset[str]
+    """Ids of the milestones of its facts; a CPA's depend on what is known first."""
 
 
 @cache
 def story(number: int) -> Story:
     """One of the brokers."""
-    told = shortest() if number == SHORT else events(random.Random(number))
+    chance = random.Random(number)
+    once = shortest() if number == SHORT else events(chance)
     terms = [TERMS, (GOLD,)]
     end: list[Record] = [ended("2026-09")]
-    outputs = LocalPipeline().feed([*(record for records in terms for record in records), *told, *end])
+    outputs = [*LocalPipeline().feed([*(record for records in terms for record in records), *once, *end])]
     ledger = ledger_hash(output for output in outputs if isinstance(output, Transfer))
+    milestones = of_facts(output for output in outputs if isinstance(output, Milestone))
     known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
-    lines = [*known, *placed(told)]
+    lines = [*known, *placed(once if number == SHORT else told_again(once, chance))]
     lines.insert(len(known) + number % 7, ((topics.ACCOUNT_BOOK, 0), BAD_LINE))
-    return Story(tuple(lines), tuple(placed(end)), ledger)
+    return Story(tuple(lines), tuple(placed(end)), ledger, milestones)
+
+
+def of_facts(milestones: Iterable[Milestone]) -> frozenset[str]:
+    """Those that a single fact makes, whatever else is known."""
+    facts = {"registration", "deposit", "ftd", "kyc.approved"}
+    return frozenset(milestone.milestone_id for milestone in milestones if milestone.kind in facts)
 
 
 def shortest() -> list[Record]:
@@ -109,10 +124,59 @@ def events(chance: random.Random) -> list[Record]:
         deals.append(first)
         if chance.random() < 0.3:
             deals.append(replace(first, revision="b", volume_e8=2 * (first.volume_e8 or 1)))
-    told += chance.sample(told, 2)  # told twice
     told += deals
-    told.append(chargeback(f"{(who := chance.choice([*CLIENTS]))} d-{who}", day=26))
+    who = chance.choice([*CLIENTS])
+    told.append(withdrawal(who, chance))
+    part = chance.choice((None, D(125), D(250)))
+    taken = replace(chargeback(f"{who} d-{who}", day=26), amount=part, chargeback_id=f"dispute-{who}")
+    told.append(taken)
+    if chance.random() < 0.5:
+        won = chance.choice((None, D(50)))
+        told.append(
+            ChargebackWon(
+                event_id=f"won {who}",
+                client_id=who,
+                deposit_id=taken.deposit_id,
+                occurred_at=at(28),
+                amount=won,
+                chargeback_id=chance.choice(("", taken.chargeback_id)),
+            )
+        )
     return told
+
+
+def withdrawal(client_id: str, chance: random.Random) -> WithdrawalPaid:
+    """Money that goes out again."""
+    return WithdrawalPaid(
+        event_id=f"withdrawal {client_id}",
+        withdrawal_id=f"w-{client_id}",
+        client_id=client_id,
+        amount=D(chance.choice((100, 200))),
+        currency="USD",
+        occurred_at=at(chance.randint(10, 20)),
+    )
+
+
+def told_again(once: list[Record], chance: random.Random) -> list[Record]:
+    """Each fact may come again at any later place: as it was, or of another source under another event id.
+
+    None of that has an effect; a later revision of a deal has taken the place of the one that comes again.
+    """
+    told = list(once)
+    for record in once:
+        while chance.random() < 0.4:
+            again = record if chance.random() < 0.3 else replace(record, **of_another_source(record, chance))
+            first = next(n for n, known in enumerate(told) if known is record)
+            told.insert(chance.randint(first + 1, len(told)), again)
+    return told
+
+
+def of_another_source(record: Record, chance: random.Random) -> dict[str, str]:
+    """What tells a fact from itself: where it was read, and for an event its id."""
+    source = {"source": f"copy-{chance.randrange(1_000)}"}
+    if not hasattr(record, "event_id"):
+        return source
+    return source | {"event_id": f"{record.event_id} again {chance.randrange(1_000_000)}"}
 
 
 def placed(records: list[Record]) -> list[tuple[Place, bytes]]:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from commission.events import ClientFlagged, RoutedDeal, WithdrawalPaid
+from commission.outputs import Claim, Tally
+from commission.partner.claims import KEPT_CLAIMS
 from commission.terms.components import CommissionShare, Pips
 from commission.terms.rates import Band, Tiers, When
 from schemas import topics
@@ -76,6 +78,22 @@ def by_topic(messages: Iterable[Message]) -> dict[str, list[str]]:
 def routed(text: str, client: str = "anna", **fields: Any) -> RoutedDeal:
     """A client's deal as the account book sends it."""
     return RoutedDeal(client_id=client, deal=deal(text, **fields))
+
+
+# Ends of periods
+
+
+def test_which_periods_have_ended_is_known_after_a_restart() -> None:
+    """September has ended; after a restart November is out of turn, and only October reaches the books."""
+    store: dict[bytes, bytes] = {}
+    calendar = [period(name) for name in ("2026-09", "2026-10", "2026-11")]
+    apply(new(TERMS, store), 0, lines(*calendar, replace(ended("2026-09"), at=at(31))))
+    october, november = (replace(ended(name), at=at(100)) for name in ("2026-10", "2026-11"))
+    messages = apply(new(TERMS, store), 1, lines(november, october))
+    (letters,) = [message for message in messages if message.topic == topics.DEAD_LETTERS]
+    assert "2026-11 is out of turn" in DEAD_LETTER.validate_json(letters.value).reason
+    passed = {message.value for message in messages if message.topic != topics.DEAD_LETTERS}
+    assert passed == {lines(october)}
 
 
 # Offsets and sources
@@ -279,7 +297,44 @@ def partner_log() -> list[bytes]:
     months = [period(f"2026-{month}") for month in ("09", "10", "11")]
     september, october, november = (lines(ended(month.period)) for month in months)
     late_terms = lines(OLD_HANDS)
-    return [lines(*months, *IBS), *log[:2], september, *log[2:], late_terms, october, october, november]
+    far = lines(period("2028-01"), *(tally_of(day) for day in (3, 490, 4)))  # folds September, and opens it
+    person = lines(PLANS[0], *(claim_of(number) for number in range(KEPT_CLAIMS + 1)))
+    later = (late_terms, far, person, october, october, november)
+    return [lines(*months, *IBS), *log[:2], september, *log[2:], *later]
+
+
+def claim_of(number: int) -> Tally:
+    """A client's CPA of 400; all are clients of one person."""
+    return Tally(
+        ib_id="ib-old",
+        plan_id="gold",
+        plan_version=1,
+        component="cpa",
+        client_id=f"c{number}",
+        caused_by=f"cpa|c{number}|cpa",
+        occurred_at=at(3),
+        currency="USD",
+        amounts=(D(400),),
+        count=1,
+        claim=Claim(person="p", accrual=f"a{number}", click={"sub": "7"}),
+    )
+
+
+def tally_of(day: int) -> Tally:
+    """A lot of a day for the hedged component of the IB `ib-old`."""
+    return Tally(
+        ib_id="ib-old",
+        plan_id="old",
+        plan_version=1,
+        component="lots",
+        client_id="cleo",
+        caused_by=f"live|{day}",
+        occurred_at=at(day),
+        currency="USD",
+        amounts=(D(1), D(2)),
+        lots=D(1),
+        count=1,
+    )
 
 
 LOGS: dict[str, list[bytes]] = {

@@ -25,7 +25,7 @@ def measure(
     """
     deal = part.deal
     if isinstance(component, CommissionShare):
-        name, whole = "charged", charged(part)
+        name, whole = "charged", shared(part)
     elif isinstance(component, SwapShare):
         name, whole = "swap_paid", -deal.swap
     elif component.of == "loss":
@@ -40,6 +40,11 @@ def measure(
 def charged(part: Part) -> Decimal:
     """What the client was charged on the deal, or the part of a later charge that falls to it."""
     return part.charge if part.charge is not None else -(part.deal.commission + part.deal.fee)
+
+
+def shared(part: Part) -> Decimal:
+    """What of that a share of commission goes by here: not what a refund gives back of openings."""
+    return charged(part) + part.refunded
 
 
 def result(deal: Deal) -> Decimal:

@@ -24,7 +24,7 @@ def check_both_lists(
 ) -> Iterator[TermsProblem]:
     """Find a list of what is paid beside one of what is not."""
     if countries and countries_not:
-        text = "countries and countries_not stand together; name those that are paid, or those that are not"
+        text = "countries and countries_not are both given; name those that are paid, or those that are not"
         yield TermsProblem((*place, "countries_not"), "bad_condition", text)
 
 

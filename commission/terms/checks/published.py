@@ -195,7 +195,7 @@ def check_order(place: Subject, sinces: Sequence[datetime | None]) -> Iterator[T
 def check_currency(place: Subject, currency: str) -> Iterator[TermsProblem]:
     """Find what is no currency."""
     if not CURRENCY.fullmatch(currency):
-        text = f"{currency!r} is no currency; write three or four capitals, such as USD or USDT"
+        text = f"{currency!r} is not a currency; write three or four capitals, such as USD or USDT"
         yield TermsProblem(place, "bad_currency", text)
 
 

@@ -48,7 +48,7 @@ def check_averages(place: Subject, rates: Sequence[Rate], terms: Published) -> I
 def check_match(place: Subject, match: str, terms: Published) -> Iterator[TermsProblem]:
     """Find a match that is none, or that no symbol of any server fits."""
     if not _is_match(match):
-        text = f"{match!r} is no match; write a symbol, a prefix such as XAU*, class:forex or *"
+        text = f"{match!r} is not a match; write a symbol, a prefix such as XAU*, class:forex or *"
         yield TermsProblem(place, "bad_match", text)
     elif match != "*" and all(specificity(match, symbol) is None for symbol in terms.canonicals):
         text = (
@@ -68,18 +68,18 @@ def check_countries(place: Subject, countries: Iterable[str]) -> Iterator[TermsP
     """Find what is no country code."""
     for country in countries:
         if not COUNTRY.fullmatch(country):
-            text = f"{country!r} is no country; write two capitals of ISO 3166, such as CY"
+            text = f"{country!r} is not a country; write two capitals of ISO 3166, such as CY"
             yield TermsProblem(place, "bad_country", text)
 
 
 def check_groups(place: Subject, masks: Sequence[str]) -> Iterator[TermsProblem]:
-    """Find what is no mask of groups, or a list of them that takes in none."""
+    """Find what is not a mask of groups, or a list of them that takes in none."""
     named, excluded = parts_of(",".join(masks))
     for part in (*named, *excluded):
         if not part or "!" in part:
             text = (
-                f"{masks[0]!r} is no mask of groups; write such as real\\*,!real\\test*, each part a group, "
-                "with * for any text, ? for one character and ! before what is excluded"
+                f"{masks[0]!r} is not a mask of groups; write such as real\\*,!real\\test*, each part a "
+                "group, with * for any text, ? for one character and ! before what is excluded"
             )
             yield TermsProblem(place, "bad_group", text)
             return
@@ -124,7 +124,7 @@ def _check_conditions(place: Subject, rate: Rate) -> Iterator[TermsProblem]:
     if rate.country:
         yield from check_countries(place, (rate.country,))
     if rate.login and not re.fullmatch(r"[^/]+/[0-9]+", rate.login):
-        text = f"{rate.login!r} is no account; write its server and login, such as live/1001"
+        text = f"{rate.login!r} is not an account; write its server and login, such as live/1001"
         yield TermsProblem(place, "bad_login", text)
     if rate.group:
         yield from check_groups(place, (rate.group,))
@@ -191,7 +191,7 @@ def _overlap_in_groups(one: str, other: str) -> bool:
 def _ambiguity(one: Rate, other: Rate) -> str:
     return (
         f"{one.match} has two values, {one.value} for {_told(one)} and {other.value} for {_told(other)}; "
-        "a deal may match both and neither is more specific, so keep one or tell them apart"
+        "a deal may match both and neither is more specific, so keep one or make them differ"
     )
 
 

@@ -49,7 +49,7 @@ def _check_ranks(place: Subject, override: Override) -> Iterator[TermsProblem]:
     names = [rank.rank for rank in override.ranks]
     for number, name in enumerate(names):
         if not name or name in names[:number]:
-            text = f"the rank {name!r} stands twice, or has no name; name each rank once, lowest first"
+            text = f"the rank {name!r} is listed twice, or has no name; name each rank once, lowest first"
             yield TermsProblem((*place, "ranks", str(number)), "bad_rank", text)
 
 

@@ -91,6 +91,37 @@ def test_an_accrual_taken_back_in_part_says_how_much_stands(ledger: Ledger, chdb
     assert "2.00 USD of its own 7.00 USD goes back" in http.get("/v1/transfers/t1p/explain").json()["text"]
 
 
+def test_a_cpa_says_that_another_client_of_the_person_is_paid(ledger: Ledger, chdb: Client) -> None:
+    """200 for c1 went back, as c0 had qualified before; once c0 is charged back, they are due again."""
+    factors = {"claim": "taken", "accrual": "t9", "qualified_at": "2026-09-05 10:00 UTC", "paid_client": "c0",
+               "paid_since": "2026-09-02 10:00 UTC", "trigger": "cpa|c0|cpa"}  # fmt: skip
+    pending, expense = "ib:A:pending", "broker:expense:cpa"
+    taken = transfer_row(
+        "p1", "true_up", "A", "cpa|c1", "200.00", f"{pending} > {expense}", client_id="c1", component="cpa",
+        occurred_at=utc(6), factors=factors,
+    )  # fmt: skip
+    insert(chdb, "transfers", taken)
+    http = browser(ledger)
+    accrual = http.get("/v1/transfers/t9/explain").json()
+    assert accrual["state"] == "reversed"
+    said = "It was taken back at 2026-09-06 10:00:00 UTC, transfer p1: one CPA for one person."
+    assert said in accrual["sentences"]
+    row = http.get("/v1/transfers/p1/explain").json()
+    assert "Client c1 qualified at 2026-09-05 10:00 UTC, client c0 at 2026-09-02 10:00 UTC." in row["text"]
+    assert [other["transfer_id"] for other in row["chain"]] == ["t9", "p1"]
+    due = factors | {"claim": "due", "instead_of": "c0", "trigger": "cb-0"}
+    again = transfer_row(
+        "p2", "true_up", "A", "cpa|c1", "200.00", f"{expense} > {pending}", client_id="c1", component="cpa",
+        occurred_at=utc(9), factors=due,
+    )  # fmt: skip
+    insert(chdb, "transfers", again)
+    found = http.get("/v1/transfers/t9/explain").json()
+    assert found["state"] == "stands"
+    assert (
+        "It was given again at 2026-09-09 10:00:00 UTC, transfer p2: one CPA for one person." in found["text"]
+    )
+
+
 def test_a_deal_without_pay_is_explained_by_its_key(http: Browser) -> None:
     """A waiting and a rejected deal have code and meaning; a paid or unknown one is no such deal."""
     waiting = http.get("/v1/rejections/explain", params={"deal": "live|5"}).json()

@@ -55,3 +55,13 @@ def test_the_same_login_of_two_servers_is_two_accounts() -> None:
     elsewhere = deal("1 buy 1 EURUSD out", server="other")
     told = run(*ANNA, elsewhere)
     assert told.reasons == {"1": "waiting unknown_account"}
+
+
+def test_a_link_under_another_event_id_gives_the_account_to_nobody_again() -> None:
+    """Anna's from day 1, Ben's from day 5; the first link comes again after a deal of his: it stays his."""
+    links = linked("1 anna"), linked("1 ben", day=5)
+    again = replace(links[0], event_id="another", source="a second file")
+    one, two = deal("1 buy 1 EURUSD out", day=6), deal("2 buy 1 EURUSD out", day=7)
+    assert owners(*links, one, again, two) == ["ben", "ben"]
+    back = linked("1 anna", day=7)  # a link of its own
+    assert owners(*links, one, again, back, two) == ["ben", "anna"]

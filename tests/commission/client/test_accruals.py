@@ -13,8 +13,8 @@ import pytest
 from msgspec.structs import replace
 
 from commission.client.accruals import reverse
-from commission.client.state import Cause, ClientState, Posted
-from commission.client.tallies import HeldTallies, negated, send, send_back, withdraw
+from commission.client.state import Cause, ClientState, KycMark, Posted
+from commission.client.tallies import HeldTallies, negated, release_tallies, send, send_back, withdraw
 from commission.draft import Draft
 from commission.events import ChargebackReceived, WithdrawalPaid
 from commission.outputs import Tally
@@ -302,7 +302,7 @@ def test_the_id_of_a_reversal_is_that_of_its_original() -> None:
     first, whole = run(*ANNA, OUT, gone(OUT), terms=terms).transfers
     assert whole.transfer_id == f"{first.transfer_id}r"
     _, part = run(*ANNA, DEPOSIT, OUT, half(1, day=5), terms=terms).transfers
-    assert re.fullmatch(f"{first.transfer_id}p[0-9a-f]{{8}}", part.transfer_id)
+    assert re.fullmatch(f"{first.transfer_id}p[0-9a-f]{{32}}", part.transfer_id)
     assert part.factors == {"share": "0.5"}
     assert whole.factors == {}
 
@@ -379,7 +379,7 @@ def tally(*amounts: Decimal, **fields: Any) -> Tally:
 
 
 def test_tallies_of_one_time_are_added_up_while_they_wait() -> None:
-    """Every measure of two of them; taken back one by one, the other is left, and then nothing."""
+    """Every measure of two of them; taken back one by one, the other is left, and then 0, never sent."""
     one = tally(D(0), D(5), lots=D(2), notional=D(300), count=1, deposited=1, is_gated=True)
     held: dict[str, Any] = {}
     draft, client, cause = Draft(held.get), ClientState(client_id="anna"), Cause("back", at(5))
@@ -389,10 +389,13 @@ def test_tallies_of_one_time_are_added_up_while_they_wait() -> None:
     send_back(draft, client, [negated(one, cause)])
     assert waiting(draft) == (one,)
     send_back(draft, client, [negated(one, cause)])
-    assert waiting(draft) == ()
-    send(draft, client, [tally(D(0), D(5), is_gated=True)])  # of one band alone
-    assert [known.amounts for known in waiting(draft)] == [(D(0), D(5))]
+    assert [known.sums.is_zero for known in waiting(draft)] == [True]
+    send(draft, client, [tally(D(5), is_gated=True)])  # of no band
+    assert [known.amounts for known in waiting(draft)] == [(D(0), D(0)), (D(5),)]
     assert draft.outputs == []
+    approved = replace(client, kyc=(KycMark(at=at(4), status="approved"),))
+    release_tallies(draft, approved)
+    assert [output.amounts for output in draft.outputs] == [(D(5),)]
 
 
 def waiting(draft: Draft) -> tuple[Tally, ...]:

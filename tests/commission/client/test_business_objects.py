@@ -14,6 +14,7 @@ from commission.events import (
     ClientFlagged,
     WithdrawalPaid,
 )
+from commission.ids import digest
 from commission.outputs import Milestone, Transfer, check_ids
 from commission.terms.components import CommissionShare, CpaAmount, Cpl, DepositShare
 from commission.terms.plans import Clawback
@@ -435,3 +436,16 @@ def test_a_win_changes_only_what_its_plan_lets_be_taken() -> None:
     tree = (*SYMBOLS, above, own, partner("top USD q"), partner("ib USD p top"))
     told = (*tree, *START, D1, OPENED, CLOSED, taken("c1", day=9, amount="300"))
     assert paid(*told, won("w1", day=20, amount="200")) == D(90)
+
+
+def test_parts_of_one_accrual_have_ids_of_their_own() -> None:
+    """The digests of both ids begin with 1e9c1bc7: 100 - 10 - 20; won again, 100 - 20, then 100."""
+    losses = (taken("cb-409", day=9, amount="100"), taken("cb-13771", day=10, amount="200"))
+    wins = (
+        won("cb-409!", day=11, chargeback_id="cb-409"),
+        won("cb-13771!", day=12, chargeback_id="cb-13771"),
+    )
+    lost = tuple(replace(one, chargeback_id=one.event_id) for one in losses)
+    records = (*terms(LOTS, clawback=ACTIVITY), *START, D1, OPENED, CLOSED, *lost)
+    assert digest("cb-409")[:8] == digest("cb-13771")[:8]
+    assert [paid(*records), paid(*records, wins[0]), paid(*records, *wins)] == [D(70), D(80), D(100)]

@@ -167,6 +167,16 @@ def test_a_chargeback_of_what_is_not_needed_changes_nothing() -> None:
     assert owed(APPROVED, FTD, extra, TRADED, chargeback("anna d2", day=9)) == DUE
 
 
+@pytest.mark.parametrize(("day", "due"), [(30, {}), (31, DUE)])
+def test_a_cpa_earned_again_has_a_window_of_its_own(day: int, due: dict[str, str]) -> None:
+    """Taken back on day 9, earned again on day 20 with 10 days: day 30 is inside, whatever the order."""
+    terms = terms_of(clawback_days=10)
+    again = deposit("anna d2 500 USD", day=20)
+    facts = (APPROVED, FTD, TRADED, chargeback("anna d1", day=9), again, chargeback("anna d2", day=day))
+    assert owed(*facts, terms=terms) == due
+    assert owed(*reversed(facts), terms=terms) == due
+
+
 def test_a_second_deposit_qualifies_again() -> None:
     """After a chargeback a deposit on its own is a new first one; ids of the second CPA are new."""
     again = deposit("anna d2 500 USD", day=20)

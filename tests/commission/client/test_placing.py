@@ -105,7 +105,7 @@ def test_what_asks_for_its_opening_waits_until_the_position_is_told() -> None:
     """Held two hours where one is asked for: nothing for now, then 2 x 5, in whichever order it is told."""
     waits = run(*ANNA, OPENED_UNTOLD, CLOSED_UNTOLD, terms=BY_HOLDING)
     assert ({}, "waiting opening_unknown") == (waits.owed, waits.reasons["2"])
-    assert "does not tell the position" in waits.rejections[-1].text
+    assert "does not say which position" in waits.rejections[-1].text
     half = run(*ANNA, OPENED_UNTOLD, CLOSED_UNTOLD, CLOSED, terms=BY_HOLDING)
     assert ({}, "waiting opening_unknown") == (half.owed, half.reasons["2"])
     for later in ((OPENED, CLOSED), (CLOSED, OPENED)):
@@ -299,14 +299,14 @@ def test_an_untold_deal_can_be_rated_again_by_approval() -> None:
 
 def test_the_explanation_says_that_the_position_was_not_told() -> None:
     """By the record that does not tell it and by the one that does later; and of which the words are."""
-    needs_none = "Nothing that was earned asks for an opening: its position had not been told."
+    needs_none = "Nothing that was earned asks for an opening: its position had not been given."
     terms = world(per_lot("*=5"))
     untold = run(*ANNA, CLOSED_UNTOLD, terms=terms)
     for known in (CLOSED_UNTOLD, CLOSED):
         assert needs_none in why(untold, "accrual", known).sentences
     told_first = why(run(*ANNA, OPENED, CLOSED, terms=terms), "accrual", CLOSED_UNTOLD).sentences
-    assert any("a record that does not tell the position" in sentence for sentence in told_first)
+    assert any("a record without the position" in sentence for sentence in told_first)
     plain = why(run(*ANNA, OPENED, CLOSED, terms=terms), "accrual", CLOSED).sentences
     assert not any("position" in sentence for sentence in plain)
     facts = {fact.name: fact.value for fact in why(untold, "accrual", CLOSED_UNTOLD).inputs}
-    assert facts["Position"] == "not told by its source"
+    assert facts["Position"] == "not given by its source"

@@ -310,6 +310,17 @@ def test_deals_rated_again_count_towards_a_new_cpa() -> None:
     assert (row.amount, row.occurred_at, row.component) == (D(400), at(4), "cpa")
 
 
+def test_a_deal_of_nobodys_client_counts_for_the_cpa_of_the_first_ib() -> None:
+    """3 lots reach the CPA of ib-north, which referred anna; told late that she was nobody's client since day
+    3, as told first: the 15 go back, the 400 stay."""
+    own = plan("own USD", per_lot("*=5"), cpa("400"))
+    left, deals = reassigned("anna", day=3), (FIRST, SECOND)
+    for records in ((*deals, left, again(FIRST), again(SECOND)), (left, *deals)):
+        broker = Broker()
+        broker.feed(*ALONE, own, *ANNA, *QUALIFIES, *records)
+        assert broker.all.owed == {"ib:ib-north:pending": "400.00 USD"}
+
+
 def test_a_cpa_that_asks_for_more_now_is_taken_back() -> None:
     """500 were enough for 300; version 2 asks for 1,000."""
     old = plan("own USD", cpa("300", min_lots=D(0)))
@@ -405,8 +416,9 @@ def test_what_a_chargeback_took_whole_is_not_paid_anew() -> None:
     facts = (deposit("anna d1 100 USD", day=1), FIRST)
     broker = Broker()
     broker.feed(*ALONE, five, *ANNA, *facts, chargeback("anna d1", day=9), six)
-    assert broker.feed(again(FIRST)).transfers == []
+    assert signed(broker.feed(again(FIRST)).transfers) == ["+9.00", "-9.00"]
     assert broker.all.owed == {}
+    assert broker.feed(again(FIRST, proposal="p-2")).transfers == []
     broker = Broker()
     half = replace(chargeback("anna d1", day=9), amount=D(50))
     broker.feed(*ALONE, five, *ANNA, *facts, half, six)

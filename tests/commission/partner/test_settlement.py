@@ -4,6 +4,7 @@ Anna and others are clients of ib-north, and one lot of EURUSD pays 5 unless a t
 Day 3 is 3 September 2026, a Thursday; day 31 is the first of October, day 62 that of November.
 """
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from commission.partner.settlement import Version, due
 from commission.sums import Sums, total
 from commission.terms.catalog import Terms
 from commission.terms.components import CohortBonus, CpaAmount, Cpl, DepositShare, Pips, RevenueShare
-from commission.terms.rates import Caps
+from commission.terms.rates import Band, Caps, Tiers
 from schemas.wire import Record
 from tests.build import (
     D,
@@ -171,6 +172,37 @@ def test_graduated_bands(volume: str, owed: str) -> None:
     (*_, row) = run(*PEOPLE, lots("6", day=3), terms=terms).transfers
     told = [D(row.factors[name]) for name in ("measure", "band_0", "band_1", "band_2")]
     assert told == [6, 2, 2, 2]
+
+
+MIXED = per_lot(
+    "EURUSD=5 XAUUSD=10",
+    tiers=Tiers(by="lots", mode="graduated", bands=(Band(start=D(50), rates=rates("EURUSD=6 XAUUSD=14")),)),
+)
+"""From 50 lots on a dollar more for EURUSD, four for gold."""
+
+
+@pytest.mark.parametrize(
+    ("euros", "gold", "owed"),
+    [
+        (3, 9, "950.00 USD"),  # 50 x 5, then 50 x 14
+        (9, 3, "800.00 USD"),  # 50 x 10, then 50 x 6
+        (3, 3, "875.00 USD"),  # half of each: 25 x (5 + 6 + 10 + 14)
+    ],
+)
+def test_graduated_bands_are_filled_day_by_day(euros: int, gold: int, owed: str) -> None:
+    """50 lots of each; whichever is told first."""
+    deals = deal("1 buy 50 EURUSD out", day=euros), deal("2 buy 50 XAUUSD out", day=gold)
+    for order in permutations(deals):
+        assert paid(*order, terms=world(MIXED)) == owed
+
+
+def test_a_day_may_cross_a_graduated_band() -> None:
+    """40 EURUSD; 20 gold, half of them below 50; 10 EURUSD: 200 + 100 + 140 + 60. Without them 200 + 50."""
+    first, gold = deal("1 buy 40 EURUSD out", day=3), deal("2 buy 20 XAUUSD out", day=4)
+    deals = (first, gold, deal("3 buy 10 EURUSD out", day=5))
+    assert paid(*deals, terms=world(MIXED)) == "500.00 USD"
+    gone = replace(first, revision="b", kind="cancelled")
+    assert paid(*deals, gone, terms=world(MIXED)) == "250.00 USD"
 
 
 def test_active_clients_are_counted_once() -> None:

@@ -50,6 +50,13 @@ def test_a_period_is_measured_as_one() -> None:
     )
 
 
+def test_graduated_bands_are_filled_version_by_version() -> None:
+    """8 lots below 10, then 12 at the slab, twice 5. Or 12 at the slab, then 8 that are all above 10."""
+    graduated, slab = banded(5, 10, "1.2", "graduated"), banded(5, 10, "2")
+    assert owed({10: 8, 20: 12}, graduated, slab) == 8 * 5 + 12 * 10
+    assert owed({10: 12, 20: 8}, slab, graduated) == 12 * 10 + 8 * 6
+
+
 def capped(most: int, span: str = "per_period") -> PerLot:
     """5 a lot, at most so much."""
     return per_lot("*=5", caps=Caps(**{span: D(most)}))

@@ -1,25 +1,31 @@
 """Shares of what a client was charged: on openings too, and less what was refunded."""
 
+from itertools import permutations
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from commission.events import Deal
 from commission.terms.components import CommissionShare, Component, Rebate, RevenueShare
 from commission.terms.plans import Budget, PlanDefined
-from commission.terms.rates import Caps, Override, When
+from commission.terms.rates import Band, Caps, Override, Tiers, When
 from tests.build import (
     ANNA,
     SYMBOLS,
     D,
     Told,
+    at,
     deal,
     ended,
     kyc,
     partner,
+    per_lot,
     period,
     plan,
     rates,
     run,
+    symbol,
 )
 from tests.commission.explanations import why
 
@@ -216,3 +222,91 @@ def test_a_held_refund_waits_with_its_charge() -> None:
     assert {} == owed(CHARGED, REFUNDED, kyc("anna approved", day=9), own=gated)
     assert {"ib:ib-north:held": "-10.00 USD"} == owed(REFUNDED, own=gated)
     assert {NORTH: "-10.00 USD"} == owed(REFUNDED, kyc("anna approved", day=9), own=gated)
+
+
+# A refund on a closing is of what was charged on the openings it closes
+
+PAID_BACK = deal("2 sell 1 EURUSD out", day=4, position_id="of-1", commission=D(20))
+
+
+@pytest.mark.parametrize("payer", ["ib", "broker"])
+@pytest.mark.parametrize("rebate", ["in", "out", "both"])
+@pytest.mark.parametrize("share", ["in", "out", "both"])
+def test_a_refund_on_the_closing_takes_back_what_its_opening_was_paid(
+    share: Any, rebate: Any, payer: Any
+) -> None:
+    """20 charged on the opening, 20 refunded on its closing, in either order: 0 is left, whatever paid it.
+
+    Half of 12 is 6 where the opening pays it, a fifth of that the client's: 8 of 20 are refunded.
+    """
+    back = Rebate(name="b", unit="share", rates=rates("*=0.2"), funded_by=payer, entry=rebate)
+    own = plan("own USD", replace(HALF, entry=share), back)
+    for deals in ((CHARGED, PAID_BACK), (PAID_BACK, CHARGED)):
+        assert {} == owed(*deals, own=own)
+    ib, client = (D(0) if share == "out" else D(6)), D("1.2") * (share != "out" and rebate != "out")
+    wanted = {NORTH: ib - client * (payer == "ib"), "client:anna:rebate": client}
+    found = owed(CHARGED, replace(PAID_BACK, commission=D(8)), own=own)
+    assert found == {account: f"{amount:.2f} USD" for account, amount in wanted.items() if amount}
+
+
+def test_each_closing_refunds_its_part_of_the_charge() -> None:
+    """Of 20 for 2 lots, 10 a closing: 10 - 5 after the first; also of an opening told late or edited."""
+    component = replace(HALF, entry="in")
+    opened = replace(CHARGED, volume_e8=2 * CHARGED.volume_e8)
+    closed = replace(PAID_BACK, commission=D(10))
+    rest = replace(closed, deal_id="3", occurred_at=at(5))
+    assert {NORTH: "5.00 USD"} == owed(opened, closed, component=component)
+    for deals in permutations((opened, closed, rest)):
+        assert {} == owed(*deals, component=component)
+    less = replace(
+        opened, commission=D(-16), revision="b"
+    )  # 8 - 4 - 4; 2 + 2 of the refunds are of no opening
+    assert {} == owed(opened, closed, rest, less, component=component)
+
+
+def test_what_exceeds_the_charge_is_the_closings_own() -> None:
+    """20 charged, 30 refunded: a share of closings takes its half of 10, one of openings of 20."""
+    more = replace(PAID_BACK, commission=D(30))
+    assert {NORTH: "-5.00 USD"} == owed(CHARGED, more, component=replace(HALF, entry="out"))
+    assert {} == owed(CHARGED, more, component=replace(HALF, entry="in"))
+
+
+def test_a_refund_beside_other_pay_takes_only_its_own() -> None:
+    """5 a lot closed beside a share of openings: 10 + 5 - 10; the rebate, a fifth, 2 - 2 and of the 5: 1."""
+    back = Rebate(name="b", unit="share", rates=rates("*=0.2"), entry="both")
+    own = plan("own USD", replace(HALF, entry="in"), per_lot("*=5"), back)
+    assert {NORTH: "5.00 USD", "client:anna:rebate": "1.00 USD"} == owed(CHARGED, PAID_BACK, own=own)
+
+
+def test_a_refund_waits_for_a_rate_as_its_charge_does() -> None:
+    """The IB is settled in yen: no rate of exchange is known, nothing is paid or taken in part."""
+    own = plan("own USD", replace(HALF, entry="in"), per_lot("*=5"))
+    terms = (*SYMBOLS, own, partner("ib-north JPY own"))
+    said = run(*ANNA, CHARGED, PAID_BACK, terms=terms)
+    assert {"1": "waiting no_rate", "2": "waiting no_rate"} == said.reasons
+
+
+def test_a_position_that_was_rescaled_keeps_what_it_was_charged() -> None:
+    """1 lot for 20 is 10 lots after a split in ten: 5 of them closed with 10 refunded leave half."""
+    split = symbol("EURUSD forex 10000 USD 0.0001", since=at(4), rescale=D(10))
+    component = replace(HALF, entry="in")
+    terms = (*SYMBOLS, split, plan("own USD", component), partner("ib-north USD own"))
+    closed = replace(PAID_BACK, occurred_at=at(5), volume_e8=5 * CHARGED.volume_e8, commission=D(10))
+    assert {NORTH: "5.00 USD"} == run(*ANNA, CHARGED, closed, terms=terms).owed
+
+
+@pytest.mark.parametrize(
+    ("by", "share", "due"),
+    [
+        ("lots", "both", "12.00 USD"),  # 1 lot opened and 1 closed reach the band: 10 - 4, twice
+        ("lots", "in", "6.00 USD"),  # 1 lot opened
+        ("count", "in", "6.00 USD"),  # and one deal: the refund is not another
+    ],
+)
+def test_a_refund_of_an_opening_counts_for_a_tier_as_money_alone(by: Any, share: Any, due: str) -> None:
+    """Twice from two lots or deals on; 20 charged, 8 refunded."""
+    double = Tiers(by=by, mode="slab", bands=(Band(start=D(2), factor=D(2)),))
+    back = Rebate(name="b", unit="share", rates=rates("*=0.2"))
+    own = plan("own USD", replace(HALF, entry=share, tiers=double), back)
+    deals = (CHARGED, replace(PAID_BACK, commission=D(8)))
+    assert {"ib:ib-north:payable": due} == owed(*deals, ended("2026-09"), own=own)

@@ -10,8 +10,9 @@ from commission.terms.catalog import Terms
 from commission.terms.partner_tree import sort_out
 from commission.terms.partners import PartnerChanged, PlanAssignment
 from commission.terms.rates import ONE
+from streams.in_memory import LocalPipeline
 from tests.build import ANNA as PEOPLE
-from tests.build import DAY_1, SYMBOLS, at, deal, ended, partner, per_lot, period, plan, run
+from tests.build import DAY_1, SYMBOLS, at, deal, ended, partner, per_lot, period, plan, run, told
 from tests.commission.books.partner_rows import NORTH, SEPTEMBER, earned, lines, settle
 
 
@@ -94,6 +95,50 @@ def test_an_end_that_is_unknown_or_too_soon_closes_nothing() -> None:
         assert [letter.code for letter in said.dead_letters] == (["refused_change"] if refused else [])
         assert all(refused in letter.reason for letter in said.dead_letters)
         assert [s.payable for s in said.statements] == paid
+
+
+def test_an_end_out_of_turn_closes_nothing() -> None:
+    """A lot of 5 in each of September, October and November; who ends November after September skips October.
+
+    October may be ended once more, which changes nothing; September is over for good.
+    """
+    calendar = (SEPTEMBER, period("2026-10"), period("2026-11"))
+    terms = (*SYMBOLS, *calendar, plan("own USD", per_lot("*=5")), partner("ib-north USD own"))
+    deals = [deal(f"{day} buy 1 EURUSD out", day=day) for day in (3, 33, 64)]
+    ends = [
+        (calendar[0], "", ["2026-09"]),
+        (calendar[2], "2026-11 is out of turn, 2026-10 has not ended", []),
+        (calendar[1], "", ["2026-10"]),
+        (calendar[1], "", []),
+        (calendar[0], "2026-09 is before the last one that has ended", []),
+        (calendar[2], "", ["2026-11"]),
+    ]
+    pipeline = LocalPipeline()
+    assert told([*pipeline.feed([*terms, *PEOPLE, *deals])]).statements == []
+    for span, why, closed in ends:
+        before = len(pipeline.dead_letters)
+        said = told([*pipeline.feed([replace(ended(span.period), at=span.ends_at)])])
+        assert [(s.period, s.payable) for s in said.statements] == [(name, 5) for name in closed]
+        letters = pipeline.dead_letters[before:]
+        assert [letter.code for letter in letters] == (["refused_change"] if why else [])
+        assert all(why in letter.reason for letter in letters)
+
+
+def test_ends_of_one_message_are_looked_at_in_their_order() -> None:
+    """After September's: November's is refused, October's is not, and then November's is in turn."""
+    names = ("2026-09", "2026-10", "2026-11")
+    terms = Terms().learn([period(name) for name in names]).learn([ended("2026-09")])
+    ends = [replace(ended(name), at=at(200)) for name in ("2026-11", "2026-10", "2026-11")]
+    assert [record for record, _ in sort_out(terms, ends)] == ends[:1]
+    assert terms.learn([ended("2026-12"), ended("2026-11"), ended("2026-10")]).ended == at(62)
+
+
+def test_a_period_that_has_not_begun_does_not_end() -> None:
+    """A year too far, with a reason and all: the first end that a broker makes."""
+    terms = Terms().learn([SEPTEMBER, period("2027-09")])
+    typo = replace(ended("2027-09"), at=at(31), early="the month is over")
+    ((_, why),) = sort_out(terms, [typo])
+    assert "has not begun at 2026-10-01 00:00 UTC" in why
 
 
 # What stood at the last instant counts

@@ -195,7 +195,7 @@ def test_an_id_tells_one_thing() -> None:
     terms = known(*TREE, NEW_MASTER)
     assert refused(terms, replace(NEW_MASTER, source="elsewhere")) == []
     assert refused(terms, moved("ib-c", "ib-a", 10)) == [
-        "the event e10 of ib-c told something else before, and that stands; give this change an id of its own"
+        "the event e10 of ib-c reported something else before, which counts; give this one another id"
     ]
 
 

@@ -91,7 +91,7 @@ def test_rates_are_checked_before_they_are_published(tmp_path: Path) -> None:
     )
     rates.write_text("date,base,quote,rate\n2026-09-01,EUR,USD,0\n")
     result = ibflow("terms", "publish-rates", rates)
-    assert (2, True) == (result.exit_code, "rates.csv:2: rate `0` is no number above 0" in result.stderr)
+    assert (2, True) == (result.exit_code, "rates.csv:2: rate `0` is not a number above 0" in result.stderr)
 
 
 def test_rate_folds_events_without_kafka(tmp_path: Path) -> None:
@@ -202,11 +202,11 @@ def test_help_names_every_command_in_its_order() -> None:
     panels: dict[str, list[str]] = {}
     for name, command in group.commands.items():
         panels.setdefault(str(getattr(command, "rich_help_panel", "")), []).append(name)
-    daily = "terms plans ingest dead-letters reconcile statement audit verify proposals what-if replay book"
+    daily = "terms plans ingest dead-letters reconcile statement audit verify payouts proposals what-if"
     assert {
         "Processes": ["demo", "dev", "worker", "serve", "receive", "poll"],
-        "Daily work": daily.split(),
-        "Tools": ["normalise", "rate", "schema", "kafka"],
+        "Daily work": [*daily.split(), "replay", "book"],
+        "Tools": ["normalise", "rate", "pseudonym", "schema", "postbacks", "kafka"],
     } == panels
 
 

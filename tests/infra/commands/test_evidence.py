@@ -5,6 +5,7 @@ more for the tier: 13.998, paid 14.00, rounding -0.002. After its end come anoth
 1) and the cancellation of the first (reversal 5, tier 1 back), and in October one lot (5): 11 - 6 = 5.00.
 """
 
+import hmac
 import json
 import socket
 import threading
@@ -23,6 +24,8 @@ from typer.testing import CliRunner
 
 from api.app import create_app
 from api.ledger import Ledger
+from api.views.pseudonyms import Pseudonyms
+from commission.outputs import Transfer
 from commission.partner.statement_hash import PROVED
 from commission.terms.rates import Band, Tiers
 from infra.cli.app import app
@@ -123,6 +126,84 @@ def test_both_verifiers_accept_sound_files(files: dict[str, Path], tmp_path: Pat
     names = [check["name"] for check in json.loads(checked.stdout)]
     assert {"opening to closing", "hash", "follows the one before", "hash of the one before"} <= set(names)
     assert not list(tmp_path.iterdir())
+
+
+# Pseudonyms
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def keyed(kind: str, value: str, key: str = KEY) -> str:
+    """A pseudonym as docs/statement-proof.md has it, by the standard library alone."""
+    text = f"ibflow pseudonym 1\x1f{kind}\x1f{value}".encode()
+    return f"{kind}-{hmac.new(key.encode(), text, 'sha256').hexdigest()[:24]}"
+
+
+def test_a_file_of_pseudonyms_names_nobody_and_proves_itself(
+    folder: Path, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures are the ledger's, both verifiers accept files and chain, and a key gives the same bytes."""
+    monkeypatch.setenv("IBFLOW_PSEUDONYM_KEY", KEY)
+    hidden = {month: tmp_path / f"{month}.jsonl" for month in files}
+    for month, path in hidden.items():
+        told = ibflow(folder, "statement", "ib-north", month, "-o", path)
+        assert f"hash {lines(path)[0]['hash']} of the pseudonyms shown" in told.stdout
+    assert [] == faults(hidden["2026-09"])
+    assert [] == faults(hidden["2026-10"], hidden["2026-09"])
+    checked = ibflow(
+        tmp_path, "verify", "--statement", hidden["2026-10"], "--previous", hidden["2026-09"], "--json"
+    )
+    assert 0 == checked.exit_code, checked.output
+    for month, path in hidden.items():
+        (known, *rows), (shown, *others) = lines(files[month]), lines(path)
+        assert {**known, "hash": "", "previous": ""} == {**shown, "hash": "", "previous": ""}
+        assert [(row["amount"], row["occurred_at"]) for row in rows] == [
+            (row["amount"], row["occurred_at"]) for row in others
+        ]
+        for row, other in zip(rows, others, strict=True):
+            assert other.get("client_id", "") == (
+                keyed("client", row["client_id"]) if "client_id" in row else ""
+            )
+            assert other["transfer_id"] == keyed("transfer", row["transfer_id"])
+            if "client_id" in row:
+                for name in ("client_id", "account_key", "transfer_id", "reverses"):
+                    assert f'"{row.get(name)}"' not in path.read_text()
+        assert known["hash"] not in path.read_text()
+    first = hidden["2026-10"].read_bytes()
+    ibflow(folder, "statement", "ib-north", "2026-10", "--yes", "-o", hidden["2026-10"])
+    assert first == hidden["2026-10"].read_bytes()
+
+
+def test_a_client_and_its_pseudonym(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The broker can tell whose it is; a short key, or none, is refused."""
+    monkeypatch.setenv("IBFLOW_PSEUDONYM_KEY", KEY)
+    assert keyed("client", "c-1") == ibflow(tmp_path, "pseudonym", "client", "c-1").stdout.strip()
+    monkeypatch.setenv("IBFLOW_PSEUDONYM_KEY", "short")
+    short = ibflow(tmp_path, "pseudonym", "client", "c-1")
+    assert (2, True) == (short.exit_code, "fewer than 32 characters" in short.output)
+    monkeypatch.setenv("IBFLOW_PSEUDONYM_KEY", "")
+    assert 2 == ibflow(tmp_path, "pseudonym", "client", "c-1").exit_code
+
+
+def test_what_may_hold_a_client_has_a_pseudonym() -> None:
+    """A rebate's account and an event's id too; a deal's number, a period and the IB's accounts stay."""
+    names = Pseudonyms(KEY)
+    rebate = names.row(replace(ROW, credit="client:c-1:rebate", caused_by="kyc-c-1", reverses="t-1"))
+    assert f"client:{keyed('client', 'c-1')}:rebate" == rebate.credit
+    assert (keyed("cause", "kyc-c-1"), keyed("transfer", "t-1")) == (rebate.caused_by, rebate.reverses)
+    assert ("ib:ib-north:pending", "live|7") == (names.row(ROW).debit, names.row(ROW).caused_by)
+    other = names.row(replace(ROW, caused_by="dispute|7"))
+    assert keyed("cause", "dispute|7") == other.caused_by
+    closing = replace(ROW, client_id="", account_key="", caused_by="period|2026-09")
+    assert "period|2026-09" == names.row(closing).caused_by
+    assert names.row(ROW) != Pseudonyms(KEY[::-1]).row(ROW)
+
+
+ROW = Transfer(
+    transfer_id="t-2", code="accrual", debit="ib:ib-north:pending", credit="ib:ib-north:payable",
+    amount=D(5), currency="USD", ib_id="ib-north", occurred_at=at(1), caused_by="live|7",
+    client_id="c-1", account_key="live/5001",
+)  # fmt: skip
 
 
 def more_money(rows: list[dict[str, Any]]) -> None:

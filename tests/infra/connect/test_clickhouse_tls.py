@@ -12,8 +12,8 @@ import pytest
 
 from infra.archive.clickhouse_log import ClickHouseAt
 from infra.connect.settings import connect
-from schemas.errors import Unavailable
-from schemas.settings import OwnSettings
+from schemas.errors import Unavailable, Unusable
+from schemas.settings import OwnSettings, TlsFiles
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,10 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Pat
 
         def do_POST(self) -> None:
             """Refuse."""
-            asked.append(self.headers.get("Authorization", "") or self.headers.get("X-ClickHouse-Key", ""))
+            assert isinstance(self.connection, ssl.SSLSocket)
+            shown = "certificate " if self.connection.getpeercert() else ""
+            by_certificate = self.headers.get("X-ClickHouse-SSL-Certificate-Auth", "")
+            asked.append(f"{shown}{by_certificate}{self.headers.get('Authorization', '')}")
             self.send_error(404, "no database")
 
         do_GET = do_POST  # noqa: N815 # as the base class spells it
@@ -48,6 +51,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Pat
     server = Server(("127.0.0.1", 0), Database)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(ca_file, key)
+    # Who shows a certificate must show this one; who shows none is seen without.
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(ca_file)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -70,9 +76,48 @@ def test_its_certificate_is_checked(secured: tuple[int, Path, list[str]], scheme
         connect(OwnSettings(clickhouse=dsn, clickhouse_ca=ca_file))
     assert asked
     asked.clear()
-    with pytest.raises(Unavailable), ClickHouseAt(dsn, ca_file).open():
+    with pytest.raises(Unavailable), ClickHouseAt(dsn, TlsFiles(ca_file)).open():
         pass
     assert asked
+
+
+def test_a_certificate_of_ours_is_shown(secured: tuple[int, Path, list[str]]) -> None:
+    """Beside a password both are; without one the certificate stands for the user."""
+    port, ca_file, asked = secured
+    known = {
+        "clickhouse_ca": ca_file,
+        "clickhouse_cert": ca_file,
+        "clickhouse_key": ca_file.parent / "key.pem",
+    }
+    for user, wanted in (("ann", "certificate on"), ("ann:pass-word", "certificate Basic ")):
+        asked.clear()
+        with pytest.raises(Unavailable):
+            connect(
+                OwnSettings.model_validate({"clickhouse": f"https://{user}@127.0.0.1:{port}/ledger", **known})
+            )
+        assert asked[0].startswith(wanted), asked
+
+
+@pytest.mark.parametrize(
+    ("dsn", "files", "told"),
+    [
+        ("https://db/x", {"clickhouse_cert": __file__}, "CERT and IBFLOW_CLICKHOUSE_KEY go together"),
+        (
+            "https://db/x",
+            {"clickhouse_ca": "/none.pem"},
+            "there is no file /none.pem, which IBFLOW_CLICKHOUSE_CA",
+        ),
+        (
+            "http://db/x",
+            {"clickhouse_cert": __file__, "clickhouse_key": __file__},
+            "needs a DSN `clickhouses",
+        ),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused(dsn: str, files: dict[str, str], told: str) -> None:
+    """A certificate without its key, a file that is not there, a certificate that nobody would ask for."""
+    with pytest.raises(Unusable, match=told):
+        connect(OwnSettings.model_validate({"clickhouse": dsn, **files}))
 
 
 def test_its_password_is_not_shown() -> None:

@@ -324,8 +324,8 @@ def test_each_command_explains_itself(command: str) -> None:
     [
         ("EURUSD in", "EURUSDD in", "deal 1: no symbol EURUSDD; did you mean EURUSD? there are EURUSD"),
         ("ib-a: 7 USD}", "ib-a: 7}", "7 has no currency; write 7 USD or whichever it is"),
-        ("1 buy 1 EURUSD", "1 long 1 EURUSD", "'long' is none; write buy or sell"),
-        ("[1 buy 1 EURUSD in at=2026-09-03,", "['1 buy 1,5 EURUSD in',", "'1,5' is no number; write 1.5"),
+        ("1 buy 1 EURUSD", "1 long 1 EURUSD", "'long' is unknown; write buy or sell"),
+        ("[1 buy 1 EURUSD in at=2026-09-03,", "['1 buy 1,5 EURUSD in',", "'1,5' is not a number; write 1.5"),
         ("pays: {ib-a: 7 USD}", "payes: {ib-a: 7 USD}", "payes: there is no such key; did you mean pays?"),
         ("pays: {ib-a: 7 USD}", "payes: {}", "pays: this key is needed; write {} where nobody is paid"),
         ("7 USD}", "7 USD}\n    paid_by_deal: {9: 0 USD}", "paid_by_deal: no deal 9; there are 1, 2"),

@@ -1,4 +1,4 @@
-"""A Kafka with TLS, passwords and ACLs: all clients of a process sign in, and may what it may."""
+"""A Kafka with mutual TLS, passwords and ACLs: all clients of a process sign in, and may what it may."""
 
 import pickle
 import subprocess
@@ -21,9 +21,11 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from api.payouts import NothingToExport
 from infra.connect.broker_name import broker_of_log
 from infra.connect.settings import kafka_servers, prepare_topics
 from infra.local_kafka.local import LocalKafka
+from infra.payouts.desk import PayoutDesk
 from infra.processes.progress import Watch
 from infra.processes.server import ApiServer
 from infra.processes.supervisor import Process, tail
@@ -31,6 +33,7 @@ from schemas import topics
 from schemas.errors import Unusable
 from schemas.kafka import KafkaAddress, SignIn, async_config, client_config
 from schemas.settings import OwnSettings
+from streams.single_log import append_to
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "broker"
 BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS)
@@ -39,18 +42,20 @@ ALL = tuple(topic.name for topic in topics.TOPICS)
 MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": ((topics.TERMS,), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
     "worker": ((*BOOKS, topics.OPERATIONS, *CHANGELOGS), (*BOOKS[:3], *ALL[4:9], *CHANGELOGS)),
-    "server": (ALL, (topics.CLIENT_BOOK,)),
+    "server": (ALL, (topics.CLIENT_BOOK, topics.PAYOUTS)),
 }
 """By process: the topics it reads, and those it writes. Each may describe all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """A broker that asks for a name and a password, behind TLS."""
+    """A broker that asks for a certificate, a name and a password, behind TLS."""
 
     servers: str
     ca_file: Path
     folder: Path
+    own: tuple[Path, Path]
+    """The clients' certificate and its key."""
 
     def settings(self, user: str, mechanism: str = "SCRAM-SHA-512", **more: object) -> OwnSettings:
         """Those of a process that signs in as `user`."""
@@ -62,24 +67,32 @@ class Secured:
             "kafka_user": user,
             "kafka_password": f"{user}-secret",
             "kafka_ca": self.ca_file,
+            "kafka_cert": self.own[0],
+            "kafka_key": self.own[1],
             "partitions": 2,
             "api_port": 0,
         }
         return OwnSettings.model_validate(known | more)
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A key with its certificate for 127.0.0.1, and the certificate alone, for those who trust it."""
-    key, ca_file, both = folder / "key.pem", folder / "ca.pem", folder / "both.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=kafka"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(ca_file)]
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 of its own making, and its key."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-keyout", str(key), "-out", str(cert)]
     subprocess.run(command, check=True, capture_output=True)
-    both.write_text(key.read_text() + ca_file.read_text())
-    return both, ca_file
+    return cert, key
 
 
-def properties(keystore: Path, ca_file: Path) -> dict[str, str]:
-    """Of a broker whose clients sign in; its controller listens on this machine only."""
+def joined(path: Path, *parts: Path) -> Path:
+    """One PEM file of several."""
+    path.write_text("".join(part.read_text() for part in parts))
+    return path
+
+
+def properties(keystore: Path, trusted: Path) -> dict[str, str]:
+    """Of a broker whose clients show a certificate and sign in; its controller is for this machine only."""
     login = "org.apache.kafka.common.security"
     jaas = f'{login}.plain.PlainLoginModule required username="admin" password="admin-secret"'
     return {
@@ -92,7 +105,8 @@ def properties(keystore: Path, ca_file: Path) -> dict[str, str]:
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(keystore),
         "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": str(ca_file),
+        "ssl.truststore.location": str(trusted),
+        "listener.name.plaintext.ssl.client.auth": "required",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:admin;User:ANONYMOUS",
     }
@@ -112,7 +126,10 @@ def admit(admin: AdminClient) -> None:
     for user, (reads, writes) in MAY.items():
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.READ) for name in reads]
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.WRITE) for name in writes]
-    for user, group in (("server", "sink"), ("server", "broker"), ("ingest", "broker")):
+    for user, group in (
+        *(("server", name) for name in ("sink", "broker", "payouts", "terms")),
+        ("ingest", "broker"),
+    ):
         bindings.append(acl(user, ResourceType.GROUP, f"ibflow-{group}", AclOperation.READ))
     worker = ((ResourceType.GROUP, AclOperation.READ), (ResourceType.TRANSACTIONAL_ID, AclOperation.WRITE))
     bindings += [acl("worker", kind, "ibflow", operation) for kind, operation in worker]
@@ -126,11 +143,14 @@ def admit(admin: AdminClient) -> None:
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     folder = tmp_path_factory.mktemp("secured")
-    both, ca_file = certificate(folder)
-    admin = SignIn("SASL_SSL", "PLAIN", "admin", "admin-secret", str(ca_file))
-    local = LocalKafka(extra_properties=properties(both, ca_file), sign_in=admin)
+    (ca_file, key), own = certificate(folder, "kafka"), certificate(folder, "ibflow")
+    admin = SignIn("SASL_SSL", "PLAIN", "admin", "admin-secret", str(ca_file), *map(str, own))
+    trusted = joined(folder / "trusted.pem", ca_file, own[0])
+    local = LocalKafka(
+        extra_properties=properties(joined(folder / "both.pem", key, ca_file), trusted), sign_in=admin
+    )
     with local.running(folder / "kafka") as running:
-        found = Secured(running.bootstrap_servers, ca_file, folder)
+        found = Secured(running.bootstrap_servers, ca_file, folder, own)
         settings = found.settings("admin", "PLAIN")
         prepare_topics(settings, kafka_servers(settings))
         admit(AdminClient(client_config(kafka_servers(settings))))
@@ -167,6 +187,10 @@ def test_each_process_signs_in_as_itself(secured: Secured) -> None:
         read = ibflow(ingest, "ingest", "--terms", EXAMPLE / "terms", *deals)
         assert 3 == read.returncode, read.stderr  # four rows of it are dead letters
         watch.wait(server.sink.positions, 120)
+        # What gives payouts out may read and write their log.
+        with pytest.raises(NothingToExport):
+            PayoutDesk(kafka_servers(serving)).export("2026-09", [], "anna")
+        append_to(kafka_servers(serving), topics.PAYOUTS, b"{}")
         # What a second start asks: whose terms are there.
         assert "example" == broker_of_log(kafka_servers(serving))
         ((accrued,),) = server.client.query("SELECT count() FROM transfers").result_rows
@@ -190,12 +214,14 @@ def test_a_process_may_no_more_than_its_own(secured: Secured) -> None:
     "wrong",
     [
         {"kafka_password": "guessed"},
-        {"kafka_protocol": "PLAINTEXT", "kafka_user": "", "kafka_password": "", "kafka_ca": None},
+        {"kafka_cert": None, "kafka_key": None},
+        {"kafka_protocol": "PLAINTEXT", "kafka_user": "", "kafka_password": "", "kafka_ca": None}
+        | {"kafka_cert": None, "kafka_key": None},
     ],
-    ids=["password", "nobody"],
+    ids=["password", "no certificate", "nobody"],
 )
 def test_a_stranger_is_not_let_in(secured: Secured, wrong: dict[str, object]) -> None:
-    """Without the password, or without TLS, the broker tells nothing."""
+    """Without the password, a certificate, or TLS, the broker tells nothing."""
     address = kafka_servers(secured.settings("ingest", **wrong))
     with pytest.raises(KafkaException):
         AdminClient({**client_config(address), "log_level": 0}).list_topics(timeout=3)
@@ -208,6 +234,11 @@ def test_a_stranger_is_not_let_in(secured: Secured, wrong: dict[str, object]) ->
         ({"kafka_user": "u", "kafka_password": "p"}, "PLAINTEXT has no use for IBFLOW_KAFKA_USER"),
         ({"kafka_ca": "ca.pem"}, "PLAINTEXT has no use for IBFLOW_KAFKA_CA"),
         ({"kafka_ca": "/none/ca.pem", "kafka_protocol": "SSL"}, "there is no file /none/ca.pem"),
+        (
+            {"kafka_cert": __file__, "kafka_protocol": "SSL"},
+            "IBFLOW_KAFKA_CERT and IBFLOW_KAFKA_KEY go together",
+        ),
+        ({"kafka_cert": __file__, "kafka_key": __file__}, "PLAINTEXT has no use for IBFLOW_KAFKA_CERT"),
     ],
 )
 def test_settings_that_contradict_are_refused(settings: dict[str, object], told: str) -> None:

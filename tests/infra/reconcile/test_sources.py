@@ -64,9 +64,9 @@ def test_what_can_be_no_truth_is_refused(tmp_path: Path) -> None:
     """Two truths of one account or server, a file without deals, an account it does not tell: each told."""
     export = csv_file(tmp_path / "deals.csv", row(1))
     one, again = (account(tmp_path / name, 5002, ticket(7)) for name in ("a.htm", "b.htm"))
-    with pytest.raises(UnreadableSource, match="a truth by itself"):
+    with pytest.raises(UnreadableSource, match="is complete by itself"):
         deals_of_file([export, export], MT5)
-    with pytest.raises(UnreadableSource, match=r"a.htm and b.htm both tell account 5002"):
+    with pytest.raises(UnreadableSource, match=r"a.htm and b.htm both have account 5002"):
         deals_of_file([one, again], MT4)
     with pytest.raises(UnreadableSource, match="nothing of account 9"):
         deals_of_file([one], MT4, (9, 5002))

@@ -10,8 +10,12 @@ from clickhouse_connect.driver.client import Client
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from api.ledger import Ledger
+from api.queries.periods import ALWAYS
+from api.queries.quality import deal_counts
 from commission.events import ClientRegistered
 from commission.terms.calendar import PeriodEnded
+from commission.terms.plans import Clawback
 from infra.cli.app import app
 from infra.clickhouse.migrations import migrate
 from infra.verify.invariants import verify
@@ -23,6 +27,7 @@ from streams.in_memory import EPOCH, LocalPipeline, entry_topic
 from streams.partition import Message
 from streams.sink_rows import Rows
 from tests import services
+from tests.build import ANNA, TERMS, chargeback, deal, deposit, linked, per_lot, plan, registered
 from tests.infra.verify.ledgers import broken, copied, store
 from tests.synthetic import Synthetic
 
@@ -96,7 +101,7 @@ def test_what_is_told_again_is_counted(empty: Client) -> None:
     other = replace(person, event_id="again", country="ZA" if person.country != "ZA" else "DE")
     store(empty, [*broker.terms(), *crm, *trades, trades[0], person, other])
     figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
-    assert "; 2 records told again and equal, 1 refused" in figures["same books, same ledger"]
+    assert "; 2 records repeated and equal, 1 refused" in figures["same books, same ledger"]
 
 
 def test_a_row_that_moves_nothing_is_found(ledger: Client) -> None:
@@ -223,3 +228,22 @@ def test_every_record_has_a_topic_it_enters_by() -> None:
     assert {topics.CLIENT_BOOK} == {entered["client_registered"], entered["kyc_changed"]}
     assert {topics.TERMS} == {entered["plan_defined"], entered["partner_defined"], entered["period_defined"]}
     assert encode(broker.trades())[0].startswith(b'{"type":"deal",')
+
+
+def test_rated_means_the_same_in_the_portal(empty: Client) -> None:
+    """Of three closings one stands, one was cancelled, one was taken back by a chargeback: one is rated."""
+    plans = plan("silver USD", per_lot("class:forex=5")), plan("gold USD", per_lot("class:forex=7"))
+    all_back = [replace(one, version=2, clawback=Clawback(chargeback="all")) for one in plans]
+    bob = (linked("2 bob"), registered("bob ib-north"), deposit("bob d1 100 USD", day=2))
+    gone = deal("2 sell 1 EURUSD out")
+    trades = [deal("1 sell 1 EURUSD out"), gone, replace(gone, revision="b", kind="cancelled")]
+    trades += [deal("3 sell 1 EURUSD out", login=2)]
+    taken = (*bob, *trades, chargeback("bob d1", day=9))
+    store(empty, [*TERMS, *all_back, *ANNA, *taken])
+    figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
+    assert (
+        "3 seen = 1 rated + 0 on the side that the plan does not pay + 1 rejected (1 cancelled) + 0 waiting"
+        " + 0 dead letters + 1 taken back by a chargeback or dispute" == figures["every deal once"]
+    )
+    counts = deal_counts(Ledger(lambda: empty), ALWAYS)
+    assert {"rated": 1, "waiting": 0, "rejected": 1} == counts

@@ -105,7 +105,7 @@ def test_a_template_with_other_columns(tmp_path: Path) -> None:
         (trades(sums="-4 001"), "a row of sums says -480, -5, -12, -4001"),
         (trades().replace("2025.06.03 09", "2025.06.02 19"), "closed on the day it opened"),
         (trades().replace("2025.06.02 12", "2025.06.01 12"), "close before the day it opened"),
-        (trades().replace("<td>0.50</td>", "<td>0.505</td>"), "no hundredths of a lot"),
+        (trades().replace("<td>0.50</td>", "<td>0.505</td>"), "not hundredths of a lot"),
     ],
 )
 def test_what_does_not_add_up_is_refused(tmp_path: Path, rows: str, why: str) -> None:

@@ -95,6 +95,17 @@ def test_a_line_written_by_hand(tmp_path: Path) -> None:
     assert (keys, letters, counts.rows) == (["Demo-MT5/5001"] * 2, [], 2)
 
 
+def test_every_oddity_of_a_legs_order(tmp_path: Path) -> None:
+    """Only a leg of a close-by has its order read; the plain ones take the fast lane."""
+    rows = [row(n, Entry="out by", Order=text) for n, text in enumerate(CELLS["Order"], 1)]
+    path = csv_file(tmp_path / "d.csv", *rows, row(99, Entry="out", Order="x"))
+    _, lines, letters, *_ = check_equal(path)
+    orders = {deal.deal_id: deal.close_by for deal in map(decode, lines)}
+    told = {"3": "7", "4": "7001", "5": DIGITS_19, "6": BIGGEST, "10": "7001"}
+    assert orders == {"1": "", "2": "", "7": "", "99": ""} | told
+    assert ["bad_number", "bad_number"] == [letter.code for letter in letters]
+
+
 def test_plain_rows_take_the_fast_lane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of rows as brokers export them, only those with quotes go one by one."""
     seen: list[int] = []
@@ -217,6 +228,7 @@ CELLS: dict[str, tuple[str, ...]] = {
         ),
     ),
     "Type": ("BUY", " sell", "buy canceled", "balance", "Credit", "charge", "agent_daily", "", "buy\xa0"),
+    "Order": ("0", "00", "007", " 7001", DIGITS_19, BIGGEST, "", "x", "-1", "7001"),
     "Entry": ("IN", "out by", "in/out", "inout", "", "x", " out "),
     "Symbol": ("EUR USD", "EURUSD.é", "\\N", "EUR\tUSD", "", " XAU ", "x" * 65, "EUR\x7f", "\u200b", "'"),
     "Volume": (

@@ -340,6 +340,20 @@ def test_an_in_out_tells_what_it_closed() -> None:
         one(manager(8, **turn), profile=mt5("hedging", currency="USD"))
 
 
+def test_a_leg_of_a_close_by_tells_its_order() -> None:
+    """Server and terminal tell the order that both legs share; of no other deal is it kept."""
+    leg = {"Entry": 3, "Order": 7009}
+    told = (
+        one(manager(8, **leg)),
+        one(terminal(8, entry=3, order=7009), TERMINAL, mt5(currency="USD", login=1)),
+    )
+    assert ["7009", "7009"] == [deal.close_by for deal in told]
+    untold = [one(manager(8, Entry=3, Order=order)) for order in (0, None)]
+    assert ["", "", ""] == [deal.close_by for deal in (*untold, one(manager(8, Entry=1)))]
+    with pytest.raises(RowRejected, match="Order is not a number"):
+        one(manager(8, Entry=3, Order="-1"))
+
+
 def test_edits_by_hand_are_counted() -> None:
     """A summary says how many deals somebody edited on the platform."""
     counts = Counts()

@@ -168,7 +168,7 @@ def test_a_table_alone_takes_its_account_from_the_options(tmp_path: Path) -> Non
     """A Deals table without the account's line needs a login, a currency and a margin mode."""
     path = csv_file(tmp_path / "deals.csv", [COLUMNS["Deals"].split(","), *map(list, DEALS[:2])])
     for more, message in (
-        ({}, "must be said; say --login, --currency, --margin-mode"),
+        ({}, "must be given; say --login, --currency, --margin-mode"),
         ({"login": 5}, "say --currency, --margin-mode"),
         ({"login": 5, "currency": "?"}, "is not a currency code"),
         ({"login": 5, "currency": "EUR"}, "no row proves it; say --margin-mode"),

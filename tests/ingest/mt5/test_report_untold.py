@@ -1,11 +1,11 @@
 """Reports that do not tell all: modes proved by a row, closings paired by comment, positions untold."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from commission.events import Deal
 from ingest.counts import Counts
@@ -117,6 +117,18 @@ def test_an_in_out_tells_what_it_closed_where_only_its_position_has_no_number(tm
     assert [(None, None), (None, 100_000_000)] == [(d.position_id, d.volume_closed_e8) for d in deals[1:]]
 
 
+def test_a_leg_of_a_close_by_tells_its_order(tmp_path: Path) -> None:
+    """Bought and sold 1.00, closed by each other: both legs are of order 109, the openings of none."""
+    legs = [
+        deal(f"10:05:00 {n} USDCHF {side} out_by 1.00 0.98 109", balance="10 000.00")
+        for n, side in ((5, "sell"), (6, "buy"))
+    ]
+    spelled = [["out by" if cell == "out_by" else cell for cell in line] for line in legs]
+    path = report(tmp_path, OLD, *hedged_day()[:2], hedged_day()[3], *spelled)
+    deals, _ = sorted_out(read(path, mt5("hedging"), RECEIVED))
+    assert {"1": "", "2": "", "4": "", "5": "109", "6": "109"} == {d.deal_id: d.close_by for d in deals}
+
+
 # The margin mode
 
 
@@ -149,7 +161,7 @@ def test_a_wrong_margin_mode_is_contradicted_by_the_file(
 ) -> None:
     """It is an error with the row, not one deal in a wrong position."""
     spelled = [["out by" if cell == "out_by" else cell for cell in line] for line in lines]
-    with pytest.raises(UnreadableSource, match="the margin mode was said to be") as refusal:
+    with pytest.raises(UnreadableSource, match="the margin mode was given as") as refusal:
         read(report(tmp_path, OLD, *spelled), mt5(margin_mode=said), RECEIVED)
     assert words in str(refusal.value)
 

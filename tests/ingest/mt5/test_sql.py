@@ -118,6 +118,12 @@ def test_in_out_tells_what_it_closed(table: SqlServer) -> None:
     )  # fmt: skip
 
 
+def test_a_leg_of_a_close_by_tells_its_order(table: SqlServer) -> None:
+    """Order is a word of SQL too; of other deals it is not kept."""
+    table.insert("mt5_deals", deal(7, AT, Entry=3, Order=7009), deal(8, AT, Entry=1, Order=7010))
+    assert ["7009", ""] == [one.close_by for one in deals(items(source(table)))]
+
+
 def test_old_servers_lack_columns(sql: SqlServer) -> None:
     """Without VolumeExt, TimeMsc, ContractSize and Fee a deal is read from Volume and Time."""
     sql.run(MT5_DEALS.format(name="mt5_deals"))
@@ -358,5 +364,5 @@ def test_begin_at_a_time(table: SqlServer) -> None:
 @pytest.mark.parametrize("cursor", ["x", "[]", '{"mt5_deals": "1"}', '{"mt5_deals": true}', "1"])
 def test_a_foreign_cursor_is_refused(table: SqlServer, cursor: str) -> None:
     """What is no cursor of this source is told, not guessed at."""
-    with pytest.raises(UnreadableSource, match="no cursor"):
+    with pytest.raises(UnreadableSource, match="not a cursor"):
         items(source(table), cursor)

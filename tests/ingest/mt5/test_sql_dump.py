@@ -168,7 +168,7 @@ def test_a_corrected_row_is_the_deal_of_a_corrected_dump(tmp_path: Path) -> None
         (DUMPED.replace("Time,TimeMsc", "A,B"), USD, "Time or TimeMsc is missing"),
         (DUMPED, mt5(), "does not say its accounts' currency"),
         (DUMPED, mt4(), "is an MT5 file"),
-        ("Deal,Login", USD, "is no dump of mt5_deals"),
+        ("Deal,Login", USD, "is not a dump of mt5_deals"),
     ],
 )
 def test_a_file_that_cannot_be_used(tmp_path: Path, header: str, profile: object, told: str) -> None:

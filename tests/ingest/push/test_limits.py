@@ -158,7 +158,7 @@ DIGEST = sha256(b"token").hexdigest()
         ("bridges: [{name: a, server: Demo-MT5, token_sha256: secret-token}]", "String should match"),
         ("crms: [{name: a, token_sha256: %s}, {name: b, token_sha256: %s}]", "token_sha256 of its own"),
         ("crms: [{name: a, token_sha256: %s}, {name: a, token_sha256: x}]", "crms.1.token_sha256"),
-        ("[]x: {", "is no YAML"),
+        ("[]x: {", "is not YAML"),
         ("owners: []", "Extra inputs"),
     ],
 )

@@ -1,5 +1,6 @@
 """A dead letter read again: what it becomes, and what only its whole file could tell."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ def test_a_corrected_row_of_a_crm_is_the_event_it_should_have_been(tmp_path: Pat
     assert (event.amount, event.source) == (250, "crm-csv crm.csv:3")
     assert refused(letter, b"") == "nothing"
     assert refused(letter, f"{bad}\n{bad}".encode()) == "many_rows"
-    assert refused(replace(letter, header="")) == "no_header"
-    assert refused(replace(letter, header="a,b")) == "unreadable"
+    assert refused(dataclasses.replace(letter, header="")) == "no_header"
+    assert refused(dataclasses.replace(letter, header="a,b")) == "unreadable"
 
 
 def test_a_corrected_deal_is_the_same_as_from_a_corrected_file(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_what_was_not_kept_whole_is_not_read_as_it_is(tmp_path: Path) -> None:
     open_end.write_bytes(header + row(7).rpartition(",")[0].encode())
     cut = letter_of(name, open_end, mt5())
     assert (cut.code, refused(cut, profile=mt5())) == ("truncated_row", "cut")
-    assert refused(replace(letter, payload_bytes=10**6), profile=mt5()) == "cut"
+    assert refused(dataclasses.replace(letter, payload_bytes=10**6), profile=mt5()) == "cut"
 
 
 def test_a_statement_is_read_as_a_whole(tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_a_record_of_mt5s_json_is_read_with_what_was_said_of_its_file(tmp_path: 
 
 
 def test_a_record_of_mt5s_json_that_is_not_sure_alone(tmp_path: Path) -> None:
-    """A repeated hour needs its neighbours; of a field told twice only one was kept."""
+    """A repeated hour needs its neighbours; of a field given twice only one was kept."""
     new_york = mt5(currency="USD", rule="America/New_York")
     repeated = {"Time": 1_762_047_000, "TimeMsc": 1_762_047_000_000}
     letter = json_letter(tmp_path, [manager(7, Profit="x", **repeated)], new_york)
@@ -266,6 +267,6 @@ def test_a_crms_row_is_read_if_it_was_kept_whole() -> None:
 
 def test_what_a_live_server_told_is_asked_again() -> None:
     """A server's row may have changed since; a sweep reads it as it is now."""
-    letter = replace(buried("x", b"{}"), source="mt5-sql live")
+    letter = dataclasses.replace(buried("x", b"{}"), source="mt5-sql live")
     with pytest.raises(RowRejected, match="ibflow reconcile"):
         reread(letter, mt5())

@@ -61,7 +61,7 @@ def test_a_feed_is_read(tmp_path: Path) -> None:
         (WEB.replace("groups: [real*]", "logins: [x]"), "logins are numbers"),
         (WEB + ", connections: 9", "connections is '9'; write 1 to 5"),
         (WEB + ", password: hunter2", "has no key password"),
-        (FEED.replace("MT5_PASSWORD", "hunter2"), "password_env is no name of an environment variable"),
+        (FEED.replace("MT5_PASSWORD", "hunter2"), "password_env is not the name of an environment variable"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, feed: str, told: str) -> None:

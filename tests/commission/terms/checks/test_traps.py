@@ -1,4 +1,4 @@
-"""Traps: each is told with its worst case in money, worked out here by hand, and can be accepted by name."""
+"""Traps: each is shown with its worst case in money, worked out here by hand, and can be accepted by name."""
 
 from collections.abc import Iterable
 from decimal import Decimal

@@ -1,0 +1,1 @@
+"""Payout lines given out, each once."""
