@@ -6,10 +6,12 @@ the same result.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import localcontext
 from typing import Any, Protocol, get_args
+
+from msgspec.structs import replace
 
 from commission.draft import Draft, RecordRefused, State
 from commission.money import EXACT
@@ -18,6 +20,7 @@ from commission.terms.calendar import PeriodEnded
 from commission.terms.catalog import Terms
 from commission.terms.partner_tree import sort_out
 from commission.terms.records import TermsFact, TermsRecord
+from commission.value import Value
 from schemas import positions as sources
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
@@ -49,12 +52,11 @@ class OffsetGapError(RuntimeError):
     """An offset is missing between the last applied message and this one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(Value):
     """How far a partition has come; written with every message's state, in one atomic batch."""
 
     offset: int = -1
-    sources: dict[str, Position] = field(default_factory=dict)
+    sources: dict[str, Position] = {}  # noqa: RUF012 # msgspec gives each value its own
     """`topic/partition` of a stage behind this one → the newest of it that was taken in."""
     terms: int = 0
     """Terms messages seen, each kept under its number."""

@@ -13,6 +13,7 @@ from commission.outputs import Milestone, Rejection, Statement, Transfer
 from commission.terms.calendar import PeriodDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
+from commission.value import TaggedValue
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.payouts import PayoutExported, decode_payout
@@ -48,7 +49,7 @@ class Table:
 
 
 CLIENT_EVENTS = tuple(kind for kind in get_args(ClientEvent) if kind is not ClientRegistered)
-LINES: dict[type, str] = {
+LINES: dict[type[TaggedValue], str] = {
     Deal: "deals",
     Transfer: "transfers",
     Rejection: "rejections",
@@ -270,8 +271,8 @@ def _checked(topic: str, partition: int, offset: int, value: bytes) -> list[byte
     return lines if is_as_written else encode(records)
 
 
-def _tag(record: type) -> bytes:
-    return b'{"type":"%s"' % str(next(f.default for f in fields(record) if f.name == "type")).encode()
+def _tag(record: type[TaggedValue]) -> bytes:
+    return b'{"type":"%s"' % str(record.__struct_config__.tag).encode()
 
 
 _STORED = {

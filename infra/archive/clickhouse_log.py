@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, Any
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
-from pydantic import Field, TypeAdapter, ValidationError
+from msgspec import MsgspecError
+from msgspec.json import Decoder
 
 from commission.outputs import Transfer
 from infra.archive.held_deals import HELD_QUERIES
@@ -27,7 +28,7 @@ from schemas.columns import STATEMENT_COLUMNS, TRANSFER_COLUMNS
 from schemas.errors import Unavailable
 from schemas.settings import TlsFiles
 from schemas.stops import Operations, decode_operation
-from schemas.wire import InvalidRecord, decode_batch, explain_validation
+from schemas.wire import InvalidRecord, decode_batch
 
 BLOCK_ROWS = 5_000
 DECODE_ROWS = 500
@@ -248,17 +249,17 @@ class _StoredRow:
     """A ledger row of the archive, and the source of the message that brought it."""
 
     source: str
-    record: Annotated[Row, Field(discriminator="type")]
+    record: Row
 
 
-_ROWS: TypeAdapter[list[_StoredRow]] = TypeAdapter(list[_StoredRow])
+_ROWS = Decoder(_StoredRow)
 
 
 def _decode(lines: list[bytes]) -> list[_StoredRow]:
     try:
-        return _ROWS.validate_json(b"[" + b",".join(lines) + b"]")
-    except ValidationError as error:
-        raise InvalidRecord(explain_validation(error)) from None
+        return _ROWS.decode_lines(b"\n".join(lines))
+    except MsgspecError as error:
+        raise InvalidRecord(f"a stored row: {error}") from None
 
 
 def _pair(newest: Any) -> tuple[int, int]:

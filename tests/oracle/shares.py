@@ -140,9 +140,7 @@ def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
     """One kind of component: the lowest IB whose plan has it decides how it is shared."""
     deal = case.deal
     if kind == "commission_share" and deal.commission + deal.fee > 0:
-        charge = dataclasses.replace(
-            case, deal=dataclasses.replace(deal, commission=-deal.commission, fee=-deal.fee)
-        )
+        charge = dataclasses.replace(case, deal=replace(deal, commission=-deal.commission, fee=-deal.fee))
         return [taken_back(entry, case) for entry in shared_of_kind(kind, chain, charge)]
     of_kind = [[c for c in deal_components(link) if c.kind == kind] for link in chain]
     lowest = next(d for d, components in enumerate(of_kind) if components)

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from streams import protocol
 from streams.partition import Message, OffsetGapError, Partition, Step
