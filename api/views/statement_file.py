@@ -28,7 +28,7 @@ MAX_STATEMENTS = 10_000
 MAX_MESSAGES = 10_000_000
 """Messages of one partition whose sources are looked at."""
 
-_SHOWN = sorted(PROVED - {"type"})
+_SHOWN = sorted(PROVED)
 _OF_IB = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)}, _partition, _offset FROM statements FINAL WHERE ib_id = {{ib:String}}
 ORDER BY starts_at, currency LIMIT {{limit:UInt32}}

@@ -46,7 +46,6 @@ TEXTS = (
 PROVED = frozenset(
     {
         *TEXTS,
-        "type",
         "ib_id",
         "currency",
         "reverses",

@@ -8,13 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 
 from commission.accounts import is_of_client, is_of_ib, is_pending
 from commission.books import partner as partner_book
 from commission.books.partner import PartnerState
 from commission.client import keys
 from commission.client.rerating import rerate
-from commission.client.state import ClientState
+from commission.client.state import ClientState, DealState
+from commission.draft import Draft
 from commission.events import ReratingApproved, RoutedDeal
 from commission.ids import digest
 from commission.outputs import Tally, Transfer
@@ -161,6 +163,8 @@ def _try(
     outputs = [output for output in draft.outputs if isinstance(output, Transfer | Tally)]
     if doubt is None and not (draft.writes and _is_wanted(record, outputs, heard.wanted)):
         return None
+    if doubt is None and not outputs and _is_same(book, draft):
+        return None
     if doubt is None and record.deal is None:
         doubt = _client_doubt(record, outputs, heard, book.terms)
     if doubt is not None:
@@ -169,6 +173,24 @@ def _try(
         draft.put(f"c:{record.client_id}", after)
     book.keep(draft)
     return outputs
+
+
+def _is_same(book: BookSnapshot, draft: Draft) -> bool:
+    """Whether deals stay as they are but for the version of their plan: that corrects nothing by itself."""
+    return all(
+        isinstance(state, DealState)
+        and (before := book.get(key)) is not None
+        and _without_versions(state) == _without_versions(before)
+        for key, state in draft.writes.items()
+    )
+
+
+def _without_versions(state: DealState) -> DealState:
+    posted, first = (
+        tuple(entry._replace(plan_version=0) for entry in entries)
+        for entries in (state.posted, state.first_posted)
+    )
+    return replace(state, posted=posted, first_posted=first)
 
 
 def _is_wanted(record: ReratingApproved, outputs: list[Transfer | Tally], wanted: ProposalRequest) -> bool:

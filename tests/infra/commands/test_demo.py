@@ -19,7 +19,7 @@ PRODUCTION = {
     "IBFLOW_API_HOST": "0.0.0.0",  # noqa: S104 # what must not be taken over
     "IBFLOW_POSTBACKS": "postbacks.yaml",
     "IBFLOW_BRIDGES_FILE": "bridges.yaml",
-    "IBFLOW_STORE": "rocksdb",
+    "IBFLOW_STORE": "memory",
 }
 
 
@@ -30,7 +30,7 @@ def test_a_demo_takes_nothing_from_the_environment(tmp_path: Path, monkeypatch: 
     for name, value in PRODUCTION.items():
         monkeypatch.setenv(name, value)
     settings = demo_settings(tmp_path / "demo")
-    assert ("", "", "", "memory", "127.0.0.1") == (
+    assert ("", "", "", "rocksdb", "127.0.0.1") == (
         settings.kafka,
         settings.clickhouse,
         settings.token,
@@ -52,7 +52,7 @@ def test_its_worker_is_given_every_setting_it_reads(tmp_path: Path) -> None:
         "IBFLOW_KAFKA_PASSWORD": "",
         "IBFLOW_PARTITIONS": "4",
         "IBFLOW_REPLICATION": "1",
-        "IBFLOW_STORE": "memory",
+        "IBFLOW_STORE": "rocksdb",
     } == stack.settings.for_worker()
 
 
