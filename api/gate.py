@@ -5,10 +5,10 @@ import logging
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.caller_limits import TooMany, Turns
 from api.exposure import credential, is_local_request
 from api.operators import LOCAL, Operator, Operators
 from api.problems import problem_response
-from api.turns import TooMany, Turns
 
 log = logging.getLogger(__name__)
 

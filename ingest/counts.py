@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from commission.events import LOT_E8, Deal
-from ingest.items import Item
+from ingest.source_items import Item
 from schemas.dead_letters import DeadLetter
 
 _Item = TypeVar("_Item", bound=Item)

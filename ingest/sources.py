@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from commission.events import Deal, Platform
 from ingest.counts import Counts
-from ingest.items import Item
 from ingest.server_time import ServerClock
+from ingest.source_items import Item
 from schemas.dead_letters import DeadLetter, to_dead_letter
 from schemas.errors import Unusable
 

@@ -171,8 +171,8 @@ def _explain(line: bytes, error: MsgspecError) -> str:
     return str(error)
 
 
-_OURS = (Transfer, Tally)
-"""What there is most of, and only we write: its numbers are finite."""
+_OURS = (RoutedDeal, Transfer, Tally)
+"""What there is most of, and only stages write: its numbers were checked, or worked out, there."""
 
 
 def _decimals(kind: type[Value]) -> tuple[str, ...]:
@@ -190,7 +190,7 @@ def _check_finite(record: Any) -> None:
         if number is not None and not number.is_finite():
             raise InvalidRecord(f"{record.type}.{name}: should be a finite number")
     if kind is RoutedDeal:
-        _check_finite(record.deal)
+        _check_finite(record.deal)  # of a line by itself, which may come from anywhere
 
 
 def _zeros(kind: type[Value]) -> dict[str, Decimal]:

@@ -26,7 +26,7 @@ from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.positions import Position
 from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
-from streams.letters import Place, line_letter, refused_letters
+from streams.dead_letters import Place, line_letter, refused_letters
 from streams.stages import Stage
 from streams.state_codec import decode_state, encode_state
 

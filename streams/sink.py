@@ -18,7 +18,7 @@ from schemas import topics
 from schemas.kafka import client_config
 from schemas.positions import Position
 from streams.broker import log_ends
-from streams.sink_rows import INSERT, Rows, log
+from streams.table_rows import INSERT, Rows, log
 
 MAX_BATCH_MESSAGES = 500
 POLL_SECONDS = 0.1

@@ -12,9 +12,9 @@ from schemas import topics
 from schemas.wire import Record, encode
 from streams.in_memory import entry_topic
 from streams.partition import Message, Partition
-from streams.sink_rows import Rows
 from streams.stages import STAGES
 from streams.store import MemoryStore
+from streams.table_rows import Rows
 
 
 def history(records: Iterable[Record], partitions: int = 3) -> MemoryLog:

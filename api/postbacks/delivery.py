@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 
 from api.postbacks import signing
-from api.postbacks.addresses import BlockedAddress
 from api.postbacks.macros import SUBS, canonical_query, fill
+from api.postbacks.public_addresses import BlockedAddress
 from api.postbacks.safe_client import Answer, Resolve, resolve, send
 from api.postbacks.schedule import MAX_ATTEMPTS, Attempt, Delivery, Outcome, next_attempt_at
 from commission.money import plain

@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from api.postbacks.macros import check_template
-from api.postbacks.safe_client import TOTAL_TIMEOUT_S, Policy, check_url
+from api.postbacks.public_addresses import Policy, check_url
+from api.postbacks.safe_client import TOTAL_TIMEOUT_S
 from api.postbacks.signing import decode_secret
 from commission.outputs import MilestoneKind
 from schemas.errors import Unusable

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
-from api.postbacks.addresses import BlockedAddress, check_address, check_host
+from api.postbacks.public_addresses import BlockedAddress, Policy, check_address, check_url
 
 TOTAL_TIMEOUT_S = 15.0
 BODY_SECONDS = 2.0
@@ -25,19 +24,9 @@ BODY_SECONDS = 2.0
 MAX_BODY_BYTES = 4_096
 MAX_ADDRESSES = 16
 """Answers of one name; more is no tracker."""
-HTTPS_PORTS = frozenset({443, 8443})
-HTTP_PORTS = frozenset({80})
 
 Resolve = Callable[[str, int], list[str]]
 """A host and a port → every address of the host."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What one endpoint may reach. `allow_private` is for tests and one's own machine only."""
-
-    allow_http: bool = False
-    allow_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +36,6 @@ class Answer:
     status: int
     retry_after: str
     body: bytes
-
-
-def check_url(url: str, policy: Policy) -> None:
-    """Refuse a URL whose scheme, port, credentials or host are not allowed."""
-    parts = urlsplit(url)
-    schemes = ("https", "http") if policy.allow_http else ("https",)
-    if parts.scheme not in schemes:
-        raise BlockedAddress(f"the scheme must be {' or '.join(schemes)}")
-    if parts.username is not None or parts.password is not None:
-        raise BlockedAddress("credentials do not belong in a URL")
-    if not parts.hostname or any(c.isspace() or c == "\\" for c in url):
-        raise BlockedAddress("the URL has no clean host")
-    if policy.allow_private:
-        return
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    if port not in (HTTPS_PORTS if parts.scheme == "https" else HTTP_PORTS):
-        raise BlockedAddress(f"port {port} is not one of {sorted(HTTPS_PORTS | HTTP_PORTS)}")
-    check_host(parts.hostname)
 
 
 def resolve(host: str, port: int) -> list[str]:

@@ -13,9 +13,9 @@ from infra.archive.clickhouse_log import ClickHouseAt, ServerAt
 from infra.archive.http import add_archive
 from infra.archive.kafka_log import KafkaAt
 from infra.archive.log import LogAt
-from infra.connect.http_thread import HttpThread
 from infra.connect.ledger_at import Server, find_server
 from infra.connect.ports import listen
+from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from schemas.errors import Unavailable
 from schemas.settings import Settings

@@ -27,7 +27,7 @@ def status(*, as_json: Json = False) -> None:
     """Show each partition's progress and every stop; exit 1 if a partition is stopped."""
     from infra.commands import book
     from infra.connect.settings import prepared_kafka
-    from infra.show import show
+    from infra.terminal import show
     from schemas.settings import Settings
 
     with mendable_errors():

@@ -5,9 +5,7 @@ imported when it runs, so that `ibflow --help` answers at once.
 """
 
 import json
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -121,12 +119,3 @@ def mendable_errors() -> Iterator[None]:
             raise
         complain(away)
         raise typer.Exit(ExitCode.UNAVAILABLE) from None
-
-
-@contextmanager
-def interrupted() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets, so that everything can be stopped in order."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    yield stop

@@ -57,7 +57,7 @@ def what_if(
     """
     from infra.archive.open import open_history
     from infra.replay.pool import progress_bar
-    from infra.show import show
+    from infra.terminal import show
     from infra.what_if.report import tables, to_csv_file, to_html, to_json
     from infra.what_if.result import Window
     from infra.what_if.simulate import what_if as run
@@ -103,7 +103,7 @@ def replay(
     from infra.replay.compare import replay as run
     from infra.replay.pool import progress_bar
     from infra.replay.table import replay_table
-    from infra.show import show
+    from infra.terminal import show
     from schemas.settings import Settings
 
     settings = Settings()

@@ -78,7 +78,7 @@ def verify(
         _verify_file(statement, previous, as_json=as_json)
         return
     from infra.replay.pool import no_bar, progress_bar
-    from infra.show import show
+    from infra.terminal import show
     from infra.verify.client import fetch_report
     from infra.verify.invariants import findings_table
     from schemas.settings import Settings
@@ -98,7 +98,7 @@ def verify(
 
 def _verify_file(path: Path, previous: Path | None, *, as_json: bool) -> None:
     """Check a statement's file by itself."""
-    from infra.show import show
+    from infra.terminal import show
     from infra.verify.statement_file import check_files, checks_table
 
     with mendable_errors():

@@ -70,7 +70,7 @@ def golden_cases(paths: PlanPaths, *, as_json: Json = False) -> None:
     A failing case names the IB, what was expected, what came, and the ledger rows that made it.
     """
     from infra.plans import suite
-    from infra.show import show
+    from infra.terminal import show
 
     with mendable_errors():
         files = suite.read_cases(paths)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from infra.cli.console import PROCESSES, ExitCode, TermsDir, err, interrupted, mendable_errors, say, warn
+from infra.cli.console import PROCESSES, ExitCode, TermsDir, err, mendable_errors, say, warn
+from infra.cli.signals import interrupted
 from schemas.errors import Unusable
 
 if TYPE_CHECKING:

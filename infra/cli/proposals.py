@@ -49,7 +49,7 @@ def list_newest(*, limit: Annotated[int, typer.Option(min=1, max=1_000)] = 50, a
     """Proposals, newest first."""
     from infra.proposals.client import desk_of
     from infra.proposals.report import list_table
-    from infra.show import show as print_tables
+    from infra.terminal import show as print_tables
     from schemas.proposals import PROPOSALS
     from schemas.settings import Settings
 
@@ -136,7 +136,7 @@ def _time(text: str) -> datetime | None:
 
 def _print(proposal: "Proposal", *, as_json: bool) -> None:
     from infra.proposals.report import foot_lines, head_lines, lines_table
-    from infra.show import show as print_tables
+    from infra.terminal import show as print_tables
 
     if as_json:
         print_json(proposal.model_dump(mode="json"))

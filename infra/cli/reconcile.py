@@ -106,7 +106,7 @@ def reconcile(
 
 def _print(swept: "Swept", *, dry_run: bool, as_json: bool) -> None:
     from infra.reconcile.report import counts_table, days_table, example_lines, to_json, verdict_line
-    from infra.show import show
+    from infra.terminal import show
 
     if as_json:
         print_json(to_json(swept.record, swept.warnings, dry_run=dry_run))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.console import PROCESSES, ExitCode, interrupted, mendable_errors, out
+from infra.cli.console import PROCESSES, ExitCode, mendable_errors, out
+from infra.cli.signals import interrupted
 
 app = typer.Typer()
 

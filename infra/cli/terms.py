@@ -107,7 +107,7 @@ def end_period(
     It waits until that is applied and stored, shows what would be closed, asks, and prints the statements.
     """
     from infra.commands import period_end
-    from infra.show import show as print_tables
+    from infra.terminal import show as print_tables
     from schemas.settings import Settings
 
     settings, now = Settings(), period_end.now()
@@ -147,7 +147,7 @@ def show(
 ) -> None:
     """What the terms say of a time, as they were known at a point of their log, and where from."""
     from infra.commands.evidence import fetch_terms, terms_renderables
-    from infra.show import show as print_tables
+    from infra.terminal import show as print_tables
     from schemas.settings import Settings
 
     with mendable_errors():

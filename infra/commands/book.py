@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from infra.processes.progress import STAGE_TOPICS
-from infra.show import new_table
+from infra.terminal import new_table
 from schemas.errors import Unavailable, Unusable
 from schemas.kafka import client_config
 from schemas.stops import (

@@ -23,8 +23,8 @@ from infra.commands.example import ENDED_PERIODS, Example
 from infra.local_kafka.local import LocalKafka
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
-from infra.show import new_table, show
 from infra.sources.files import feed
+from infra.terminal import new_table, show
 from infra.verify.invariants import Report, findings_table, verify
 from ingest.counts import Counts
 from ingest.publish.publisher import publish_terms

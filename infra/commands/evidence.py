@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from infra.connect.api import ask
-from infra.show import new_table
+from infra.terminal import new_table
 from schemas.settings import Settings
 
 Shown = dict[str, Any]

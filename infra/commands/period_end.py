@@ -14,7 +14,7 @@ from infra.connect.api import ask, ask_all
 from infra.connect.ledger_at import server_url
 from infra.connect.settings import kafka_servers
 from infra.processes.progress import Progress, Watch, until_drained
-from infra.show import new_table
+from infra.terminal import new_table
 from ingest.publish.publisher import publish_terms
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings

@@ -5,7 +5,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from infra.show import new_table
+from infra.terminal import new_table
 
 
 def list_table(found: list[dict[str, Any]]) -> Table:

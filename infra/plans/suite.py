@@ -16,7 +16,7 @@ from infra.connect.settings import prepared_kafka
 from infra.plans.cases import PlanCases, load_cases
 from infra.plans.run import CaseResult, run_file
 from infra.plans.traps import edges_missed, refuse_traps, without_shown
-from infra.show import new_table
+from infra.terminal import new_table
 from ingest.publish.publisher import publish_terms
 from ingest.terms.folder import Broker, InvalidTerms, load_terms
 from ingest.terms.yaml_page import Problem

@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.openapi import describe
 from infra.connect.broker_name import check_broker
-from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen, url_at
+from infra.connect.server_thread import HttpThread
 from infra.gc_tuning import collect_rarely
 from infra.sources.profiles import profile_of
 from ingest.publish.request_publisher import RequestPublisher

@@ -14,10 +14,10 @@ from api.one_at_a_time import OneAtATime
 from api.postbacks.dispatcher import Dispatcher
 from infra.archive.http import add_archive
 from infra.connect.broker_name import check_data_folder
-from infra.connect.http_thread import HttpThread
 from infra.connect.ports import listen, url_at
 from infra.connect.postback_ibs import check_postbacks
 from infra.connect.running_server import note_running, note_stopped
+from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
 from infra.payouts.desk import PayoutDesk

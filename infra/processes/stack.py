@@ -11,11 +11,11 @@ from typing import Self
 from commission.terms.calendar import PeriodEnded
 from infra.connect.settings import prepare_topics
 from infra.local_kafka.local import LocalKafka
+from infra.processes.child_process import Process
 from infra.processes.owner import Owner
 from infra.processes.probe import probe
 from infra.processes.progress import Progress, Watch
 from infra.processes.server import ApiServer
-from infra.processes.supervisor import Process
 from ingest.publish.publisher import publish_terms
 from schemas.errors import Unavailable
 from schemas.settings import Settings

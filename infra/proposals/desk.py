@@ -16,7 +16,7 @@ from infra.proposals.preview import Computed, compute
 from ingest.publish.publisher import publish_corrections
 from schemas.proposals import CHANGES, Change, Preview, Proposal, ProposalRequest, State, Step
 from schemas.settings import Settings
-from streams.sink_rows import INSERT
+from streams.table_rows import INSERT
 
 Publish = Callable[[Sequence[ReratingApproved]], object]
 """Writes records to the client book and returns once all are acknowledged."""

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from commission.money import minor_digits
-from infra.show import new_table
+from infra.terminal import new_table
 from schemas.proposals import Line, Proposal
 
 

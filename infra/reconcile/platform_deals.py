@@ -8,8 +8,8 @@ from pathlib import Path
 
 from commission.events import Deal
 from infra.sources.profiles import profile_of
-from ingest.items import Item
 from ingest.readers.detect import detect, read_any
+from ingest.source_items import Item
 from ingest.sources import AccountOptions, LiveSource, UnreadableSource
 from ingest.terms.servers import BrokerServer
 from schemas.dead_letters import DeadLetter

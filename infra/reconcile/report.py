@@ -5,7 +5,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from infra.show import new_table
+from infra.terminal import new_table
 from ingest.counts import to_lots
 from schemas.reconciliations import RECONCILIATION, DayVolume, Reconciliation
 

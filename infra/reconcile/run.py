@@ -21,9 +21,9 @@ from infra.connect.broker_name import check_broker
 from infra.connect.settings import prepared_kafka
 from infra.connect.topics import partition_counts
 from infra.reconcile.platform_deals import Source
-from ingest.items import Item
 from ingest.live.comparison import Findings, sweep, tombstone
 from ingest.publish.publisher import publish, publish_reconciliation
+from ingest.source_items import Item
 from ingest.terms.servers import BrokerServer
 from schemas.errors import Unavailable, Unusable
 from schemas.kafka import client_config

@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from infra.replay.compare import Replay
-from infra.show import new_table
+from infra.terminal import new_table
 
 HASH_SHOWN = 12
 """Hex digits that tell two partitions apart; the whole is in `--json`."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from commission.events import Platform
 from infra.sources.profiles import profile_of
 from ingest.counts import Counts
-from ingest.items import Item
 from ingest.market import quotes_csv
 from ingest.market.quotes_csv import Quotes, quoted, to_tolerance
 from ingest.publish.outbox import PublishReport
@@ -17,6 +16,7 @@ from ingest.publish.publisher import publish_in_turn
 from ingest.readers.detect import detect, lacking, read_any, read_encoded
 from ingest.readers.formats import CRM_KINDS
 from ingest.server_time import ServerClock, parse_rule
+from ingest.source_items import Item
 from ingest.sources import NO_OPTIONS, AccountOptions, EncodedDeals, ServerProfile, UnreadableSource
 from ingest.terms.servers import BrokerServer
 

@@ -20,7 +20,7 @@ from commission.outputs import Transfer
 from commission.partner.statement_hash import check
 from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.compare import Replay, replay
-from infra.show import new_table
+from infra.terminal import new_table
 from schemas.columns import MILESTONE_COLUMNS, TRANSFER_COLUMNS, to_transfer
 
 MAX_FOLDED_DEALS = 50_000

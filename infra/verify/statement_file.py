@@ -8,7 +8,7 @@ from rich.table import Table
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import PROVED, Check, check
 from infra.connect.api import ask
-from infra.show import new_table
+from infra.terminal import new_table
 from schemas.errors import Unusable
 from schemas.settings import Settings
 from schemas.wire import MAX_RECORD_BYTES, InvalidRecord, decode

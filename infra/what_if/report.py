@@ -13,7 +13,7 @@ from rich.table import Table
 from api.portal import render
 from api.views.csv_cells import Cell, to_csv
 from commission.money import plain
-from infra.show import new_table
+from infra.terminal import new_table
 from infra.what_if.result import Line, WhatIf
 from infra.what_if.simulate import DIMENSIONS
 

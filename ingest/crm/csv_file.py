@@ -9,7 +9,7 @@ from ingest.crm.fields import FIELDS, MAX_CLICKS, is_field
 from ingest.crm.records import to_event
 from ingest.formats.cells import shown
 from ingest.formats.csv_rows import Header, cells_of, check_row, read_header, rows
-from ingest.items import Item
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile, UnreadableSource
 
 KIND = "crm-csv"

@@ -21,7 +21,7 @@ from ingest.counts import Counts, counted
 from ingest.crm.fields import CLICK, FIELDS, MAX_CLICKS, is_field
 from ingest.crm.records import to_event
 from ingest.formats.cells import shown
-from ingest.items import Item
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile, UnreadableSource, check_size
 
 KIND = "crm-xml"

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from commission.events import UNTOLD_MARK, Deal, is_seen
 from commission.revision import AGAIN, revision_of, told_before
-from ingest.items import Item
+from ingest.source_items import Item
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unusable
 from schemas.reconciliations import MAX_DAYS, MAX_EXAMPLES, DayVolume, Difference, Verdict

@@ -13,9 +13,9 @@ from random import SystemRandom
 
 from commission.events import Deal
 from ingest.counts import Counts
-from ingest.items import Item
 from ingest.live.cursor_file import CursorFile, Place
 from ingest.publish.publisher import Publisher
+from ingest.source_items import Item
 from ingest.sources import LiveSource
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unavailable

@@ -16,8 +16,8 @@ from commission.events import Deal
 from ingest.counts import Counts
 from ingest.formats.cells import shown, to_amount, to_symbol
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
-from ingest.items import Item
 from ingest.server_time import MAX_YEAR, MIN_YEAR, ServerClock, TimeReader, to_us
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, RowRejected, UnreadableSource
 from ingest.terms.yaml_page import to_moment
 from schemas.dead_letters import DeadLetter

@@ -10,11 +10,11 @@ from pathlib import Path
 from commission.events import Deal
 from ingest.counts import Counts, counted
 from ingest.formats.json_text import MAX_JSON_BYTES, RepeatedKeys, read_json
-from ingest.items import Item
 from ingest.mt4.dialects import Dialect, known_fields, to_record
 from ingest.mt4.partial_closes import reopened_volumes
 from ingest.mt4.record import ARCHIVED, Mt4Record, to_deals
 from ingest.server_time import RepeatedHour
+from ingest.source_items import Item
 from ingest.sources import (
     DeadLetterWriter,
     RowRejected,

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 
 from commission.events import Deal
-from ingest.items import Item
 from ingest.mt4.dialects import to_record
 from ingest.mt4.partial_closes import remainder_of
 from ingest.mt4.record import to_deals
 from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import ServerClock
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, Page, RowRejected, ServerProfile, UnreadableSource
 from ingest.sql.cells import number_readers
 from ingest.sql.database import Database, Now, Row

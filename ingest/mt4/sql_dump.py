@@ -13,12 +13,12 @@ from typing import NamedTuple
 from commission.events import Deal
 from ingest.counts import Counts, counted
 from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, read_header, rows
-from ingest.items import Item
 from ingest.mt4.dialects import HUNDREDTH_E8, to_record
 from ingest.mt4.partial_closes import reopened_volumes
 from ingest.mt4.record import ARCHIVED, Mt4Record, to_deals
 from ingest.mt4.sql_row import AMOUNTS, FAMILIES, NEEDED, TABLE, to_raw
 from ingest.server_time import MIN_YEAR, RepeatedHour
+from ingest.source_items import Item
 from ingest.sources import (
     DeadLetterWriter,
     MissingOptions,

@@ -27,7 +27,6 @@ from ingest.formats.cells import (
     to_volume_e8,
 )
 from ingest.formats.grid import GridRow, check_whole, page_rows
-from ingest.items import Item
 from ingest.mt4.partial_closes import reopened_volumes
 from ingest.mt4.record import ARCHIVED, Mt4Record, to_close_reason, to_deals
 from ingest.mt4.statement_columns import Layout, Role, columns_of
@@ -41,6 +40,7 @@ from ingest.mt4.statement_rows import (
     workbook_rows,
 )
 from ingest.server_time import RepeatedHour, ServerClock, parse_server_time
+from ingest.source_items import Item
 from ingest.sources import (
     DeadLetterWriter,
     MissingOptions,

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from ingest.counts import Counts
 from ingest.formats.json_text import RepeatedKeys
-from ingest.items import Item
 from ingest.mt5.dialects import Dialect, Raw, deal_number, hand_edits, server_time, to_record
 from ingest.mt5.record import to_deals
 from ingest.server_time import RepeatedHour
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile
 
 MAX_KEPT_CHARS = 255

@@ -39,9 +39,9 @@ from ingest.formats.csv_rows import (
     rows,
     without_cell,
 )
-from ingest.items import Item
 from ingest.mt5.record import Money, Mt5Record, to_deals
 from ingest.server_time import RepeatedHour, TimeReader, from_us, parse_server_time, to_us
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile, UnreadableSource, check_platform
 from schemas.dead_letters import DeadLetter
 

@@ -9,9 +9,9 @@ from typing import Literal
 from ingest.counts import Counts, counted
 from ingest.formats.json_text import MAX_JSON_BYTES, read_json
 from ingest.formats.typed_cells import typed_rate
-from ingest.items import Item
 from ingest.mt5.batch import Mt5Batch, SourceRecord
 from ingest.mt5.dialects import MANAGER, TERMINAL, Dialect
+from ingest.source_items import Item
 from ingest.sources import (
     DeadLetterWriter,
     MissingOptions,

@@ -15,7 +15,6 @@ from ingest.counts import Counts, counted
 from ingest.formats.cells import to_currency, to_number
 from ingest.formats.grid import GridRow, decoded, html_rows, text_rows
 from ingest.formats.xlsx import xlsx_rows
-from ingest.items import Item
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.report_mode import proof_of
 from ingest.mt5.report_positions import PositionOfDeal, Untold, hedging_positions, netting_positions
@@ -30,6 +29,7 @@ from ingest.mt5.report_tables import (
     split_tables,
 )
 from ingest.server_time import RepeatedHour
+from ingest.source_items import Item
 from ingest.sources import (
     DeadLetterWriter,
     MarginMode,

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, TableClause, exists, not_, select
 
 from commission.events import Deal
-from ingest.items import Item
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.sql_row import EITHER, FAMILIES, FILETIME_PER_US, NEEDED, NUMBERS, row_record, to_filetime
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, Page, RowRejected, ServerProfile, UnreadableSource
 from ingest.sql.cells import ToNumber, number_readers
 from ingest.sql.database import Database, Row, Table

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from ingest.counts import Counts, counted
 from ingest.formats.csv_rows import MAX_LINE_BYTES, Header, Row, read_header, rows
-from ingest.items import Item
 from ingest.mt5.dialects import hand_edits
 from ingest.mt5.record import Mt5Record, to_deals
 from ingest.mt5.sql_row import EITHER, FAMILIES, NEEDED, NUMBERS, row_record
+from ingest.source_items import Item
 from ingest.sources import (
     DeadLetterWriter,
     MissingOptions,

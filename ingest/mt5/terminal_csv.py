@@ -12,10 +12,10 @@ from pathlib import Path
 from ingest.counts import Counts, counted
 from ingest.formats.csv_rows import Header, Row, cells_of, check_row, read_header, rows
 from ingest.formats.json_text import MAX_JSON_BYTES
-from ingest.items import Item
 from ingest.mt5.batch import Mt5Batch, SourceRecord
 from ingest.mt5.dialects import TERMINAL
 from ingest.mt5.json_file import check_profile, read_contract_sizes
+from ingest.source_items import Item
 from ingest.sources import (
     DeadLetterWriter,
     RowRejected,

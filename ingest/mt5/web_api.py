@@ -12,7 +12,6 @@ from typing import Self
 from commission.events import Deal
 from ingest.counts import Counts
 from ingest.formats.typed_cells import typed_code
-from ingest.items import Item
 from ingest.mt5.batch import Mt5Batch, SourceRecord
 from ingest.mt5.dialects import MANAGER, server_time
 from ingest.mt5.web_access import WebApi
@@ -20,6 +19,7 @@ from ingest.mt5.web_accounts import Accounts
 from ingest.mt5.web_deals import Period, WebDeals
 from ingest.mt5.web_session import TooLarge, WebApiPool
 from ingest.server_time import MIN_YEAR
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, Page, RowRejected, ServerProfile, UnreadableSource
 from schemas.errors import Unavailable
 

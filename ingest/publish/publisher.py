@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from commission.events import AccountEvent, ReratingApproved
 from commission.terms.partners import PartnerChanged
 from commission.terms.records import TermsRecord
-from ingest.items import Event, Item
 from ingest.publish.outbox import Outbox, PublishReport, check_length
+from ingest.source_items import Event, Item
 from ingest.sources import EncodedDeals
 from schemas.dead_letters import DEAD_LETTER, DECISION, DeadLetter, DeadLetterDecision
 from schemas.reconciliations import RECONCILIATION, Reconciliation

@@ -13,9 +13,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from ingest.items import Item
 from ingest.publish.outbox import CONFIG, PublishFailed, partitions_of
 from ingest.publish.publisher import topic_and_key
+from ingest.source_items import Item
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.kafka import client_config
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, DEAD_LETTERS, TERMS, partition_of

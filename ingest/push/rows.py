@@ -18,13 +18,13 @@ from ingest.crm.fields import FIELDS
 from ingest.formats.cells import check_price
 from ingest.formats.typed_cells import typed_number
 from ingest.ids import check_texts
-from ingest.items import Item
 from ingest.mt4 import dialects as mt4_json
 from ingest.mt4 import record as mt4_record
 from ingest.mt4.enums import to_transaction
 from ingest.mt5 import dialects as mt5_json
 from ingest.mt5 import record as mt5_record
 from ingest.push.body import Row, to_payload
+from ingest.source_items import Item
 from ingest.sources import DeadLetterWriter, RowRejected, ServerProfile
 from schemas.wire import InvalidRecord, decode
 

@@ -11,19 +11,19 @@ from ingest.crm import xml_file as crm_xml
 from ingest.formats.csv_rows import column_name, read_header
 from ingest.formats.grid import decoded, page_rows
 from ingest.formats.xlsx import is_workbook
-from ingest.items import Item
 from ingest.mt4 import json_file as mt4_json_file
 from ingest.mt4 import sql_dump as mt4_sql_csv
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.statement_rows import is_statement, workbook_rows
 from ingest.mt5 import deals_csv as mt5_deals_csv
+from ingest.mt5 import exports_without_deals
 from ingest.mt5 import json_file as mt5_json_file
-from ingest.mt5 import others as mt5_others
 from ingest.mt5 import report as mt5_report
 from ingest.mt5 import sql_dump as mt5_sql_csv
 from ingest.mt5 import terminal_csv as mt5_terminal_csv
 from ingest.readers.formats import FORMATS, KNOWN, Kind
 from ingest.server_time import EXAMPLES, fixed_offset_note
+from ingest.source_items import Item
 from ingest.sources import EncodedDeals, MissingOptions, ServerProfile, UnreadableSource, agreeing, check_size
 
 HEAD_BYTES = 65_536
@@ -182,7 +182,7 @@ def _simulated(path: Path) -> UnreadableSource:
 
 
 def _detect_json(head: bytes, path: Path) -> Kind:
-    if other := mt5_others.refusal_of({name.decode().lower() for name in _FIELD.findall(head)}):
+    if other := exports_without_deals.refusal_of({name.decode().lower() for name in _FIELD.findall(head)}):
         raise UnreadableSource(f"{path.name} {other}")
     if kind := mt5_json_file.kind_of_json(head):
         return kind
@@ -205,7 +205,7 @@ def _check_signal(head: bytes, path: Path) -> None:
 def _detect_csv(path: Path) -> Kind:
     with path.open("rb") as file:
         first = decoded(file.readline(HEAD_BYTES))
-    if other := mt5_others.refusal_of([column_name(cell) for cell in re.split("[;,\t]", first)]):
+    if other := exports_without_deals.refusal_of([column_name(cell) for cell in re.split("[;,\t]", first)]):
         raise UnreadableSource(f"{path.name} {other}")
     try:
         header = read_header(path)

@@ -18,7 +18,6 @@ from ingest.crm import csv_file as crm_csv
 from ingest.crm import xml_file as crm_xml
 from ingest.crm.records import CrmEvent
 from ingest.formats.json_text import RepeatedKeys, read_json
-from ingest.items import Item
 from ingest.mt4 import dialects as mt4_json
 from ingest.mt4 import json_file as mt4_json_file
 from ingest.mt4 import record as mt4_record
@@ -34,6 +33,7 @@ from ingest.push.body import JSON_LINES, to_rows
 from ingest.push.problems import Refused
 from ingest.push.rows import DEAL_DIALECTS, client_events_of, deals_of, read_row
 from ingest.server_time import parse_server_time
+from ingest.source_items import Item
 from ingest.sources import RowRejected, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
 from schemas.topics import ACCOUNT_BOOK, CLIENT_BOOK, TERMS

@@ -30,9 +30,9 @@ from commission.terms.plans import Accepted, Budget, Clawback, PlanDefined
 from commission.terms.rates import Band, Caps, LotFactor, Override, RankRates, Rate, Tiers, When
 from commission.value import Value
 from ingest.terms import feeds
-from ingest.terms.calendar import CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, FILES, FORMS, KEYS, PARTNER, RATES, SERVER, TOP, Told
 from ingest.terms.keys import keys_of, required_keys
+from ingest.terms.period_dates import CALENDAR_NEEDED
 from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
 from ingest.terms.servers import BROKER_NEEDED, BROKER_OPTIONAL, SERVER_NEEDED, SERVER_OPTIONAL
 from ingest.terms.symbols import SYMBOL_NEEDED, SYMBOL_OPTIONAL

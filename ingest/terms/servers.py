@@ -9,9 +9,9 @@ from commission.events import Platform
 from commission.terms.checks.published import CURRENCY
 from ingest.server_time import EXAMPLES, parse_rule
 from ingest.sources import MarginMode, check_server
-from ingest.terms.calendar import read_calendar
 from ingest.terms.feeds import Feed, read_feed
 from ingest.terms.located import LocatedRecord
+from ingest.terms.period_dates import read_calendar
 from ingest.terms.yaml_page import Fields, Page, Text
 
 BROKER_NEEDED, BROKER_OPTIONAL = ("calendar", "servers"), ("broker",)

@@ -40,7 +40,7 @@ from infra.clickhouse.migrations import migrate
 from schemas.reconciliations import RECONCILIATION, Reconciliation
 from schemas.settings import Settings
 from schemas.stops import OPERATION, Operation
-from streams.sink_rows import _COLUMNS, Rows
+from streams.table_rows import _COLUMNS, Rows
 
 SOURCE = {"_topic": "t", "_partition": 0, "_offset": 1}
 TABLES = (

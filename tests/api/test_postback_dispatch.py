@@ -10,7 +10,7 @@ from clickhouse_connect.driver.client import Client
 from api.ledger import Ledger
 from api.postbacks.dispatcher import Dispatcher
 from api.postbacks.endpoints import Endpoint
-from api.postbacks.safe_client import Policy
+from api.postbacks.public_addresses import Policy
 from tests.api.conftest import browser, client_row, insert, milestone_row, utc
 from tests.api.receiver import Receiver, receiving
 from tests.eventually import eventually

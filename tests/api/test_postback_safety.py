@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from api.postbacks import safe_client
-from api.postbacks.addresses import BlockedAddress, check_address
-from api.postbacks.safe_client import MAX_BODY_BYTES, Policy, check_url, send
+from api.postbacks.public_addresses import BlockedAddress, Policy, check_address, check_url
+from api.postbacks.safe_client import MAX_BODY_BYTES, send
 from tests.api.receiver import Receiver, receiving
 
 OPEN = Policy(allow_http=True, allow_private=True)

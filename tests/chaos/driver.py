@@ -21,9 +21,9 @@ from confluent_kafka.admin import AdminClient
 from infra.connect.settings import prepare_topics
 from infra.local_kafka.local import LocalKafka
 from infra.local_kafka.ports import auto_port
+from infra.processes.child_process import Process
 from infra.processes.progress import STAGE_TOPICS, Watch
 from infra.processes.server import ApiServer
-from infra.processes.supervisor import Process
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from streams.broker import log_ends

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from commission.ledger import ledger_hash
 from infra.commands.rate import rate
+from infra.processes.child_process import Process
 from infra.processes.stack import Stack
-from infra.processes.supervisor import Process
 from infra.verify.invariants import read_transfers, verify
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings

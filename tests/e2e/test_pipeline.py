@@ -18,9 +18,9 @@ from commission.outputs import Transfer
 from commission.terms.calendar import PeriodEnded
 from infra.commands.example import ENDED_PERIODS, Example
 from infra.commands.rate import rate, read_events
+from infra.processes.child_process import Process
 from infra.processes.progress import Watch
 from infra.processes.stack import Stack
-from infra.processes.supervisor import Process
 from infra.sources.files import feed, read_inputs
 from infra.verify.invariants import Report, read_transfers, verify
 from ingest.counts import Counts

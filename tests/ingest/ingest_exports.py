@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from commission.events import Deal
-from ingest.items import Item
 from ingest.server_time import parse_rule
+from ingest.source_items import Item
 from ingest.sources import ServerProfile
 from schemas.dead_letters import DeadLetter
 

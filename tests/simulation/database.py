@@ -13,7 +13,7 @@ import infra.clickhouse
 from schemas.positions import Position, unseen
 from schemas.topics import SOURCE_HEADER
 from streams.partition import Message
-from streams.sink_rows import ORIGIN, Rows
+from streams.table_rows import ORIGIN, Rows
 from tests.simulation.world import COUNTS, Finding, Place, World
 
 Row = dict[str, Any]

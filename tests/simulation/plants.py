@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from streams import protocol
 from streams.partition import Message, OffsetGapError, Partition, Step
 from streams.sink import Sink
-from streams.sink_rows import Rows
+from streams.table_rows import Rows
 from tests.simulation.process import Effects, Parts, overlay
 from tests.simulation.world import Hazards, Place, Producer, State
 

@@ -368,7 +368,7 @@ def in_memory(world: World) -> Iterator[None]:
     with (
         mock.patch.multiple("streams.sink", Consumer=lambda _: Consumer(world), AdminClient=_no_admin),
         mock.patch("schemas.wire.decode_batch", remembered),
-        mock.patch("streams.sink_rows.decode_batch", remembered),
+        mock.patch("streams.table_rows.decode_batch", remembered),
         mock.patch("streams.partition.decode_batch", remembered),
         mock.patch("streams.partition.batches", partial(batches, max_records=PART_RECORDS)),
     ):

@@ -19,7 +19,7 @@ from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment
 from infra.clickhouse.migrations import migrate
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
-from streams.sink_rows import Rows
+from streams.table_rows import Rows
 from tests import services
 from tests.build import ANNA, SYMBOLS, at, deal, deposit, kyc, partner, per_lot, period, plan
 

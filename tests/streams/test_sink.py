@@ -15,7 +15,7 @@ from infra.clickhouse.migrations import migrate
 from schemas import topics
 from schemas.stops import OPERATION, BookCommand, stopped
 from schemas.wire import Record, encode
-from streams.sink_rows import Rows
+from streams.table_rows import Rows
 from tests import services
 
 AT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)

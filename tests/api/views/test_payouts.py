@@ -14,7 +14,7 @@ from api.ledger import Ledger, Row
 from api.views.csv_cells import to_cell
 from schemas.payouts import PAYOUT_EXPORTED, PayoutExported
 from schemas.settings import Settings
-from streams.sink_rows import _COLUMNS, Rows
+from streams.table_rows import _COLUMNS, Rows
 from tests.api.conftest import Browser, browser, insert, statement_row, utc
 
 PREVIEW = (

@@ -26,9 +26,9 @@ from infra.connect.broker_name import broker_of_log
 from infra.connect.settings import kafka_servers, prepare_topics
 from infra.local_kafka.local import LocalKafka
 from infra.payouts.desk import PayoutDesk
+from infra.processes.child_process import Process, tail
 from infra.processes.progress import Watch
 from infra.processes.server import ApiServer
-from infra.processes.supervisor import Process, tail
 from schemas import topics
 from schemas.errors import Unusable
 from schemas.kafka import KafkaAddress, SignIn, async_config, client_config

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.processes.child_process import MAX_QUICK_DEATHS, TAIL_LINES, Process
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
-from infra.processes.supervisor import MAX_QUICK_DEATHS, TAIL_LINES, Process
 from schemas.errors import Unavailable
 from schemas.settings import Settings
 
@@ -53,7 +53,7 @@ def test_a_project_in_the_current_folder_shadows_nothing(tmp_path: Path) -> None
     for name in ("api", "schemas", "infra", "commission"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(SHADOWS)
-    start = "from infra.processes.supervisor import Process; from pathlib import Path; import sys; "
+    start = "from infra.processes.child_process import Process; from pathlib import Path; import sys; "
     start += "p = Process('s', ['schema'], Path('s.log')); p.start(); sys.exit(p.running.wait())"
     done = subprocess.run([sys.executable, "-P", "-c", start], cwd=tmp_path, check=False)
     assert (0, True) == (done.returncode, (tmp_path / "s.log").read_text().startswith("{"))

@@ -36,7 +36,7 @@ from schemas.settings import Settings
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
 from streams.partition import Message
-from streams.sink_rows import Rows
+from streams.table_rows import Rows
 from tests import services
 from tests.api.conftest import Browser
 from tests.build import (

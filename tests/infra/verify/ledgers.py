@@ -10,7 +10,7 @@ from schemas.stops import OPERATION, Operation, Operations
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
 from streams.partition import Message
-from streams.sink_rows import Rows
+from streams.table_rows import Rows
 
 
 def store(client: Client, records: list[Record], operations: Iterable[Operation] = ()) -> None:

@@ -25,7 +25,7 @@ from schemas.stops import OPERATION, BookCommand, Operation, stopped
 from schemas.wire import decode_batch, encode
 from streams.in_memory import EPOCH, LocalPipeline, entry_topic
 from streams.partition import Message
-from streams.sink_rows import Rows
+from streams.table_rows import Rows
 from tests import services
 from tests.build import ANNA, TERMS, chargeback, deal, deposit, linked, per_lot, plan, registered
 from tests.infra.verify.ledgers import broken, copied, store

@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from commission.events import LOT_E8, Deal
-from ingest.items import Item
 from ingest.live import comparison
 from ingest.live.comparison import Findings, Held, slices, sweep, tombstone
 from ingest.mt5.record import Money, Mt5Record, to_deals
+from ingest.source_items import Item
 from schemas.dead_letters import to_dead_letter
 from schemas.errors import Unusable
 from tests.ingest.ingest_exports import RECEIVED, mt5

@@ -15,12 +15,12 @@ import pytest
 from commission.events import Deal
 from infra.commands.rate import rate
 from ingest.counts import Counts
-from ingest.items import Item
 from ingest.live.cursor_file import CursorFile, Place
 from ingest.live.poller import WINDOW_OVERLAP, Polling, Recent, back_off_s
 from ingest.mt5.sql import Mt5Sql
 from ingest.publish import outbox
 from ingest.server_time import parse_rule
+from ingest.source_items import Item
 from ingest.sources import Page, ServerProfile
 from ingest.sql.database import Database
 from schemas.dead_letters import to_dead_letter

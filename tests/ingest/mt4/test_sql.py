@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from commission.events import Deal
-from ingest.items import Item
 from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.sql import Mt4Sql
+from ingest.source_items import Item
 from ingest.sources import ServerProfile, UnreadableSource
 from ingest.sql.database import Database
 from schemas.dead_letters import DeadLetter

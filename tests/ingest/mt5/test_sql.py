@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from commission.events import Deal
-from ingest.items import Item
 from ingest.mt5 import deals_csv as mt5_deals_csv
 from ingest.mt5.sql import OVERLAP, Mt5Sql
+from ingest.source_items import Item
 from ingest.sources import ServerProfile, UnreadableSource
 from ingest.sql.database import Address, Database
 from schemas.dead_letters import DeadLetter

@@ -12,12 +12,12 @@ from commission.terms.partners import PartnerDefined
 from commission.terms.plans import PlanDefined
 from ingest.terms import feeds, folder
 from ingest.terms import reference as terms_reference
-from ingest.terms.calendar import CALENDAR_LISTED, CALENDAR_NEEDED
 from ingest.terms.examples import BROKER, FEED, PARTNER, RATES, SERVER
 from ingest.terms.feeds import SqlFeed, WebFeed
 from ingest.terms.folder import load_terms
 from ingest.terms.keys import keys_of, required_keys
 from ingest.terms.partners import open_partner
+from ingest.terms.period_dates import CALENDAR_LISTED, CALENDAR_NEEDED
 from ingest.terms.rates import RATES_NEEDED, RATES_OPTIONAL
 from ingest.terms.reference import OTHERS, PARTS, example_of, reference, title_of
 from ingest.terms.servers import SERVER_NEEDED, SERVER_OPTIONAL

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from infra.connect import bounded_http
-from infra.connect.http_thread import HttpThread
+from infra.connect import server_limits
 from infra.connect.ports import listen
+from infra.connect.server_thread import HttpThread
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,8 +63,8 @@ def is_closed(connection: socket.socket, within: float) -> bool:
 )
 def test_a_request_that_does_not_arrive_is_cut(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     """Also one that trickles: each byte once a tenth of the time does not win more."""
-    monkeypatch.setattr(bounded_http, "HEAD_SECONDS", 0.5)
-    monkeypatch.setattr(bounded_http, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr(server_limits, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(server_limits, "BODY_SECONDS", 0.5)
     with serving() as address, socket.create_connection(address) as client:
         client.sendall(sent)
         started = time.monotonic()
@@ -78,7 +78,7 @@ def test_a_request_that_does_not_arrive_is_cut(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_kept_connection_may_rest_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time for headers does not run while nothing is asked: a bridge rests between two batches."""
-    monkeypatch.setattr(bounded_http, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(server_limits, "HEAD_SECONDS", 0.2)
     with serving() as address, socket.create_connection(address) as client:
         for _ in range(2):
             client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -90,7 +90,7 @@ def test_a_kept_connection_may_rest_between_requests(monkeypatch: pytest.MonkeyP
 
 def test_an_answer_nobody_reads_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """30 MB that the client leaves unread do not stay in memory."""
-    monkeypatch.setattr(bounded_http, "WRITE_SECONDS", 0.3)
+    monkeypatch.setattr(server_limits, "WRITE_SECONDS", 0.3)
     with serving() as address, socket.create_connection(address) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
         time.sleep(1.5)
@@ -104,7 +104,7 @@ def test_an_answer_nobody_reads_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_many_slow_connections_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """With room for 20, the 60 that only begin are cut in their order, and each whole request is answered."""
-    monkeypatch.setattr(bounded_http, "MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(server_limits, "MAX_CONNECTIONS", 20)
     with serving() as address:
         slow = []
         for _ in range(60):

@@ -1,8 +1,12 @@
-"""Which hosts and addresses a postback may reach: public unicast, and nothing that leads inside."""
+"""Which URLs, hosts and addresses a postback may reach: public unicast, and nothing that leads inside."""
 
 import re
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
 
+HTTPS_PORTS = frozenset({443, 8443})
+HTTP_PORTS = frozenset({80})
 DENIED = tuple(
     ip_network(text)
     for text in (
@@ -32,6 +36,14 @@ IPV6_UNICAST = ip_network("2000::/3")
 """All global unicast is here. Mapped, NAT64 (64:ff9b::/96), ULA, link-local and multicast are not."""
 
 _NUMERIC_LABEL = re.compile(r"(0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one endpoint may reach. `allow_private` is for tests and one's own machine only."""
+
+    allow_http: bool = False
+    allow_private: bool = False
 
 
 class BlockedAddress(ValueError):
@@ -65,3 +77,21 @@ def check_host(host: str) -> None:
     except ValueError:
         raise BlockedAddress(f"{host!r} is a number in disguise, not a host name") from None
     check_address(name)
+
+
+def check_url(url: str, policy: Policy) -> None:
+    """Refuse a URL whose scheme, port, credentials or host are not allowed."""
+    parts = urlsplit(url)
+    schemes = ("https", "http") if policy.allow_http else ("https",)
+    if parts.scheme not in schemes:
+        raise BlockedAddress(f"the scheme must be {' or '.join(schemes)}")
+    if parts.username is not None or parts.password is not None:
+        raise BlockedAddress("credentials do not belong in a URL")
+    if not parts.hostname or any(c.isspace() or c == "\\" for c in url):
+        raise BlockedAddress("the URL has no clean host")
+    if policy.allow_private:
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if port not in (HTTPS_PORTS if parts.scheme == "https" else HTTP_PORTS):
+        raise BlockedAddress(f"port {port} is not one of {sorted(HTTPS_PORTS | HTTP_PORTS)}")
+    check_host(parts.hostname)

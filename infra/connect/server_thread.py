@@ -7,7 +7,7 @@ import time
 import uvicorn
 from starlette.types import ASGIApp
 
-from infra.connect.bounded_http import BoundedHttp
+from infra.connect.server_limits import BoundedHttp
 from schemas.errors import Unavailable
 
 START_SECONDS = 20.0

@@ -14,7 +14,7 @@ from infra.proposals.report import lines_table
 from infra.reconcile.report import counts_table, days_table
 from infra.replay.compare import Compared, Replay
 from infra.replay.table import replay_table
-from infra.show import show
+from infra.terminal import show
 from infra.verify.invariants import Finding, Report, findings_table
 from schemas.proposals import Line
 from schemas.reconciliations import DayVolume, Reconciliation
