@@ -4,25 +4,21 @@ from typing import Any
 
 from api.ledger import Ledger
 from api.paging import decode_cursor, page
+from api.queries.days import Days, accounts, days_of
 
-_LEGS = """
-SELECT leg.1 AS account, currency, leg.2 AS debit_of, leg.3 AS credit_of
-FROM transfers FINAL
-ARRAY JOIN [(debit, amount, amount - amount), (credit, amount - amount, amount)] AS leg
-"""
-
-_TOTALS = f"""
+_TOTALS = """
 SELECT currency, sum(debit_of) AS debit, sum(credit_of) AS credit, debit - credit AS difference
-FROM ({_LEGS}) GROUP BY currency ORDER BY currency LIMIT 1000
-"""  # noqa: S608  - the parts are constants of this file
-
-_ACCOUNTS = f"""
+FROM (SELECT currency, debit AS debit_of, credit AS credit_of FROM ({accounts}))
+GROUP BY currency ORDER BY currency LIMIT 1000
+"""
+_ACCOUNTS = """
 SELECT account, currency, sum(debit_of) AS debit, sum(credit_of) AS credit, credit - debit AS balance
-FROM ({_LEGS}) WHERE startsWith(account, {{account:String}})
+FROM (SELECT account, currency, debit AS debit_of, credit AS credit_of FROM ({accounts}))
+WHERE startsWith(account, {{account:String}})
 GROUP BY account, currency
 HAVING (account, currency) > ({{after_account:String}}, {{after_currency:String}})
 ORDER BY account, currency LIMIT {{limit:UInt32}}
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
+"""
 
 # The difference is zero by construction, a row moving money between two accounts. These counts are
 # zero only if the rows themselves are sound, so they are what the balance is worth.
@@ -41,16 +37,23 @@ SELECT
 def trial_balance(ledger: Ledger, limit: int, cursor: str = "", account: str = "") -> dict[str, Any]:
     """Sums per currency, checks of the rows, and one page of accounts whose path starts with `account`."""
     after = decode_cursor(cursor, str, str) if cursor else ["", ""]
+    read = days_of(ledger)
     rows = ledger.rows(
-        _ACCOUNTS, account=account, after_account=after[0], after_currency=after[1], limit=limit + 1
+        _ACCOUNTS.format(accounts=accounts(read)),
+        account=account,
+        after_account=after[0],
+        after_currency=after[1],
+        limit=limit + 1,
+        **read.parameters,
     )
-    accounts = page(rows, limit, key=lambda row: (row["account"], row["currency"]))
-    return {**summary(ledger), "accounts": accounts["items"], "next_cursor": accounts["next_cursor"]}
+    found = page(rows, limit, key=lambda row: (row["account"], row["currency"]))
+    return {**summary(ledger, read), "accounts": found["items"], "next_cursor": found["next_cursor"]}
 
 
-def summary(ledger: Ledger) -> dict[str, Any]:
+def summary(ledger: Ledger, read: Days | None = None) -> dict[str, Any]:
     """Whether the ledger balances, per currency, and whether its rows are sound."""
-    currencies = ledger.rows(_TOTALS)
+    read = read or days_of(ledger)
+    currencies = ledger.rows(_TOTALS.format(accounts=accounts(read)), **read.parameters)
     checks = ledger.row(_CHECKS)
     is_zero = all(row["difference"] == 0 for row in currencies) and not any(checks.values())
     return {"balanced": is_zero, "currencies": currencies, "checks": checks}

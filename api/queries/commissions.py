@@ -1,62 +1,86 @@
 """The commission report: what IBs earned in an interval, grouped by what the reader asks for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
 from api.ledger import Ledger, Row
 from api.paging import decode_place, page
-from api.queries.money import EARNING, FROM_IB, TAKEN_BACK, TO_IB
-from api.queries.periods import INSIDE, Interval
+from api.queries import days
+from api.queries.days import Days, When, days_of
+from api.queries.money import EARNING, FROM_IB, IS_DEAL, TAKEN_BACK, TO_IB, grown
+from api.queries.periods import INSIDE, Interval, periods
+from commission.accounts import HELD
 
 GroupBy = Literal["ib", "symbol", "component", "client", "period"]
-
-_PERIOD_OF = """
-arrayFirst(p -> p.2 <= occurred_at AND occurred_at < p.3,
-    (SELECT groupArray((period, starts_at, ends_at)) FROM periods FINAL)).1
-"""
-
-DIMENSIONS: dict[GroupBy, tuple[str, str]] = {
-    "ib": ("ib_id", "ib_id"),
-    "symbol": ("symbol", "symbol"),
-    "component": ("component", "component"),
-    "client": ("client_id", "client_id"),
-    "period": (
-        "period_of",
-        _PERIOD_OF,
-    ),
-}
-"""Group → the column's name inside the query, and the expression that gives it."""
 
 MEASURES = ("lots", "accrued", "reversed", "net", "held", "currency", "deals")
 MAX_CURRENCIES = 1_000
 _NAMES = {"ib": "ib_id", "client": "client_id"}
 
-# A deal pays several IBs and components, each row with the deal's lots. So lots and deals are counted
-# once for each deal of a group, and only while an accrual of the deal stands unreversed.
-_REPORT = """
-WITH rows AS (
-    SELECT {dimensions}, currency, code, amount, debit, credit, caused_by, lots,
-        account_key != '' AS is_deal, {to_ib} AS to_ib, {from_ib} AS from_ib,
-        code = 'accrual' AND transfer_id NOT IN ({taken_back}) AS stands
-    FROM transfers FINAL
-    WHERE {inside} AND {earning}
-      AND ({{ib:String}} = '' OR ib_id = {{ib:String}})
-      AND ({{symbol:String}} = '' OR symbol = {{symbol:String}})
-      AND ({{currency:String}} = '' OR currency = {{currency:String}})
-), deals_of AS (
-    SELECT {keys}, currency, caused_by,
-        sumIf(amount, to_ib) AS accrued_of, sumIf(amount, from_ib) AS reversed_of,
-        sumIf(amount, match(credit, '^ib:.*:held$')) - sumIf(amount, match(debit, '^ib:.*:held$')) AS held_of,
-        maxIf(lots, stands AND is_deal) AS lots_of, max(stands AND is_deal) AS is_rated
-    FROM rows GROUP BY {keys}, currency, caused_by
-)
-SELECT {keys}, currency, sum(lots_of) AS lots, sum(accrued_of) AS accrued, sum(reversed_of) AS reversed,
-    accrued - reversed AS net, sum(held_of) AS held, countIf(is_rated) AS deals,
-    [{texts}, currency] AS place
-FROM deals_of GROUP BY {keys}, currency
+_PERIOD_OF = """
+arrayFirst(p -> p.2 <= {at} AND {at} < p.3,
+    (SELECT groupArray((period, starts_at, ends_at)) FROM periods FINAL)).1
+"""
+_BY_PERIOD = When(_PERIOD_OF.format(at="occurred_at"), _PERIOD_OF.format(at="toDateTime64(day, 6, 'UTC')"))
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What a group goes by: its expression over rows, over sums, and over one part of a deal's shape."""
+
+    of_row: str
+    of_sum: str = ""
+    of_part: str = ""
+
+
+DIMENSIONS: dict[GroupBy, Dimension] = {
+    "ib": Dimension("ib_id", "ib_id", "part[1]"),
+    "symbol": Dimension("symbol", "symbol", "if(part[5] = '', symbol, part[5])"),
+    "component": Dimension("component", "component", "part[2]"),
+    "client": Dimension("client_id"),
+    "period": Dimension(_BY_PERIOD.of_row, "at", "at"),
+}
+"""Clients trade about once a day, so that sums by them would be as many as rows: they are read by rows."""
+
+_PAGE = """
+SELECT {keys}currency, sum(lots_of) AS lots, sum(accrued_of) AS accrued, sum(reversed_of) AS reversed,
+    accrued - reversed AS net, sum(held_of) AS held, sum(deals_of) AS deals, [{keys}currency] AS place
+FROM ({parts}) GROUP BY {keys}currency
 HAVING place > {{after:Array(String)}} ORDER BY place LIMIT {{limit:UInt32}}
 """
+_MONEY = """
+SELECT {columns}toString(currency) AS currency, toDecimal128(0, 8) AS lots_of, accrued AS accrued_of,
+    reversed AS reversed_of, held AS held_of, 0 AS deals_of
+FROM ({sums}) WHERE is_earning{conditions}
+"""
+# Of a deal whose rows differ in lots the most of those that are asked for counts.
+_DEALS = """
+SELECT {keys}currency, max(lots_of_part) AS lots_of, toDecimal128(0, 8) AS accrued_of,
+    toDecimal128(0, 8) AS reversed_of, toDecimal128(0, 8) AS held_of, any(deals) AS deals_of
+FROM (
+    SELECT at, symbol, shape, deals, {columns}part[3] AS currency,
+        if(part[6] = '', lots, toDecimal128OrZero(part[6], 8) * deals) AS lots_of_part
+    FROM (
+        SELECT at, symbol, shape, sum(deals) AS deals, sum(lots) AS lots,
+            arrayJoin(JSONExtract(shape, 'Array(Array(String))')) AS part
+        FROM (SELECT at, {symbol} AS symbol, shape, deals, lots FROM ({deals}))
+        GROUP BY at, symbol, shape
+    ) WHERE 1{conditions}
+) GROUP BY at, symbol, shape, {keys}currency
+"""
+
+_BY_ROWS = f"""
+SELECT {{keys}}currency, maxIf(lots, is_standing) AS lots_of, sumIf(amount, to_ib) AS accrued_of,
+    sumIf(amount, from_ib) AS reversed_of, {grown(HELD)} AS held_of, max(is_standing) AS deals_of
+FROM (
+    SELECT {{columns}}toString(currency) AS currency, amount, debit, credit, caused_by, lots,
+        toDate32(occurred_at) AS day, {TO_IB} AS to_ib, {FROM_IB} AS from_ib,
+        {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AS is_standing
+    FROM transfers FINAL WHERE {{inside}} AND {EARNING}{{conditions}}
+) GROUP BY {{keys}}currency, day, caused_by
+"""  # noqa: S608  - the parts are constants of this room; values are parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +97,19 @@ def report(
     ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int, cursor: str = ""
 ) -> dict[str, Any]:
     """One page of groups, and the totals of all groups per currency."""
-    rows = _rows(ledger, wanted, group_by, limit + 1, decode_place(cursor, len(group_by) + 1))
-    result = page(rows, limit, key=lambda row: row["place"])
+    after = decode_place(cursor, len(group_by) + 1)
+    read = _days(ledger, wanted, group_by)
+    result = page(
+        _rows(ledger, wanted, read, group_by, limit + 1, after), limit, key=lambda row: row["place"]
+    )
     items = [_named(row, group_by) for row in result["items"]]
-    return {**result, "items": items, "group_by": list(group_by), "totals": totals(ledger, wanted)}
+    return {**result, "items": items, "group_by": list(group_by), "totals": totals(ledger, wanted, read)}
 
 
-def totals(ledger: Ledger, wanted: ReportFilter) -> list[Row]:
+def totals(ledger: Ledger, wanted: ReportFilter, read: Days | None = None) -> list[Row]:
     """One row a currency over everything the filter lets through."""
-    return [_named(row, ()) for row in _rows(ledger, wanted, (), MAX_CURRENCIES, [])]
+    read = days_of(ledger, wanted.interval) if read is None else read
+    return [_named(row, ()) for row in _rows(ledger, wanted, read, (), MAX_CURRENCIES, [])]
 
 
 def columns(group_by: tuple[GroupBy, ...]) -> list[str]:
@@ -89,43 +117,90 @@ def columns(group_by: tuple[GroupBy, ...]) -> list[str]:
     return [*(_NAMES.get(group, group) for group in group_by), *MEASURES]
 
 
-def _rows(
-    ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int, after: list[str]
-) -> list[Row]:
-    dimensions = [f"{sql} AS {name}" for name, sql in (DIMENSIONS[group] for group in group_by)]
-    keys = [DIMENSIONS[group][0] for group in group_by]
-    sql = _REPORT.format(
-        dimensions=", ".join(dimensions) or "1 AS everything",
-        keys=", ".join(keys) or "everything",
-        texts=", ".join(keys) or "''",
-        inside=INSIDE,
-        to_ib=TO_IB,
-        from_ib=FROM_IB,
-        earning=EARNING,
-        taken_back=TAKEN_BACK,
+def _days(ledger: Ledger, wanted: ReportFilter, group_by: Sequence[GroupBy]) -> Days:
+    """A day that belongs to two periods is read by its rows if periods are told apart."""
+    spans = periods(ledger) if "period" in group_by else []
+    return days_of(
+        ledger, wanted.interval, (at for row in spans for at in (row["starts_at"], row["ends_at"]))
     )
+
+
+def _rows(
+    ledger: Ledger,
+    wanted: ReportFilter,
+    read: Days,
+    group_by: tuple[GroupBy, ...],
+    limit: int,
+    after: list[str],
+) -> list[Row]:
+    has_sums = all(DIMENSIONS[group].of_sum for group in group_by)
+    parts = _by_sums(wanted, read, group_by) if has_sums else _by_rows(wanted, group_by)
     return ledger.rows(
-        sql,
+        _PAGE.format(keys=_keys(group_by), parts=parts),
         ib=wanted.ib,
         symbol=wanted.symbol,
         currency=wanted.currency,
         limit=limit,
         after=after,
-        **wanted.interval.parameters,
+        **read.parameters,
     )
 
 
+def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+    when = _BY_PERIOD if "period" in group_by else days.WHENEVER
+    money = _MONEY.format(
+        columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by]),
+        sums=days.sums(read, when),
+        conditions=_conditions(wanted, "ib_id", "symbol", "currency"),
+    )
+    symbol = DIMENSIONS["symbol"].of_part
+    deals = _DEALS.format(
+        keys=_keys(group_by),
+        columns=_columns(group_by, [DIMENSIONS[group].of_part for group in group_by]),
+        symbol="symbol" if "symbol" in group_by or wanted.symbol else "''",
+        deals=days.deals(read, when),
+        conditions=_conditions(wanted, "part[1]", symbol, "part[3]"),
+    )
+    return f"{money} UNION ALL {deals}"
+
+
+def _by_rows(wanted: ReportFilter, group_by: tuple[GroupBy, ...]) -> str:
+    return _BY_ROWS.format(
+        keys=_keys(group_by),
+        inside=INSIDE,
+        columns=_columns(group_by, [DIMENSIONS[group].of_row for group in group_by]),
+        conditions=_conditions(wanted, "ib_id", "symbol", "currency"),
+    )
+
+
+def _keys(group_by: Sequence[GroupBy]) -> str:
+    return "".join(f"by_{group}, " for group in group_by)
+
+
+def _columns(group_by: Sequence[GroupBy], expressions: Sequence[str]) -> str:
+    pairs = zip(group_by, expressions, strict=True)
+    return "".join(f"toString({expression}) AS by_{group}, " for group, expression in pairs)
+
+
+def _conditions(wanted: ReportFilter, ib: str, symbol: str, currency: str) -> str:
+    """What a filter asks for, by the columns that have it; the values are parameters."""
+    asked = (
+        (ib, "ib", wanted.ib),
+        (symbol, "symbol", wanted.symbol),
+        (currency, "currency", wanted.currency),
+    )
+    return "".join(f" AND {column} = {{{name}:String}}" for column, name, value in asked if value)
+
+
 def _named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:
-    groups = {_NAMES.get(group, group): row[DIMENSIONS[group][0]] for group in group_by}
+    groups = {_NAMES.get(group, group): row[f"by_{group}"] for group in group_by}
     return {**groups, **{name: row[name] for name in MEASURES}}
 
 
-_DAILY = f"""
+_DAILY = """
 WITH daily AS (
-    SELECT toDate(occurred_at) AS day, ib_id,
-        sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS net
-    FROM transfers FINAL
-    WHERE {INSIDE} AND {EARNING} AND currency = {{currency:String}}
+    SELECT at AS day, ib_id, sum(accrued) - sum(reversed) AS net
+    FROM ({sums}) WHERE is_earning AND currency = {{currency:String}}
     GROUP BY day, ib_id
 ), ranked AS (
     SELECT ib_id, row_number() OVER (ORDER BY sum(net) DESC, ib_id) AS rank, count() OVER () AS ibs
@@ -135,10 +210,12 @@ WITH daily AS (
 )
 SELECT day, if(ib_id IN largest, ib_id, '') AS series, sum(net) AS net
 FROM daily GROUP BY day, series ORDER BY day, series
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
+"""
 
 
 def daily(ledger: Ledger, interval: Interval, currency: str, series: int) -> list[tuple[Any, str, Decimal]]:
     """(day, IB, net) in UTC days for the portal's chart; beyond `series` IBs the rest is one, ``""``."""
-    rows = ledger.rows(_DAILY, currency=currency, series=series, **interval.parameters)
+    read = days_of(ledger, interval)
+    sql = _DAILY.format(sums=days.sums(read, days.BY_DAY))
+    rows = ledger.rows(sql, currency=currency, series=series, **read.parameters)
     return [(row["day"], row["series"], row["net"]) for row in rows]

@@ -24,7 +24,8 @@ SELECT server, deal_id AS native_deal, login AS ib_login, occurred_at AS paid_at
         lengthUTF8(comment) >= {COMMENT_CHARS}, '', extract(comment, '^agent ''\\\\d+'' - #(\\\\d+)')
     ) AS client_deal
 FROM deals FINAL
-WHERE kind = 'agent' AND ({{server:String}} = '' OR server = {{server:String}}) AND {INSIDE}
+WHERE deal_key IN (SELECT deal_key FROM agent_deals) AND kind = 'agent'
+  AND ({{server:String}} = '' OR server = {{server:String}}) AND {INSIDE}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
 _PAYMENTS = f"""
@@ -79,6 +80,8 @@ def paid_twice(
 
 def twice_count(ledger: Ledger, interval: Interval) -> int:
     """Native payments for what we pay as well."""
+    if not ledger.rows("SELECT 1 FROM agent_deals LIMIT 1"):
+        return 0
     return int(ledger.row(_COUNT, server="", **interval.parameters)["payments"])
 
 

@@ -6,20 +6,21 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
+from api.queries.days import days_of, deals, refusals
 from api.queries.money import TAKEN_BACK
-from api.queries.periods import BEGINNING, INSIDE, Interval
+from api.queries.periods import BEGINNING, Interval
 
 _RATED = f"""
 SELECT caused_by FROM transfers FINAL
 WHERE code = 'accrual' AND account_key != '' AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - the parts are constants; values are parameters
 
-_COUNTS = f"""
-SELECT
-    (SELECT uniqExact(caused_by) FROM ({_RATED} AND {INSIDE})) AS rated,
-    countIf(status = 'waiting') AS waiting, countIf(status = 'rejected') AS rejected
-FROM rejections FINAL WHERE {INSIDE} AND deal_key NOT IN ({_RATED})
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
+_COUNTS = """
+SELECT (SELECT toUInt64(sum(deals)) FROM ({deals})) AS rated,
+    toUInt64(sumIf(deals, status = 'waiting')) AS waiting,
+    toUInt64(sumIf(deals, status = 'rejected')) AS rejected
+FROM ({refusals})
+"""
 
 _REJECTIONS = f"""
 SELECT deal_key, revision, status, code, text, account_key, client_id, occurred_at,
@@ -107,8 +108,9 @@ def client_events(ledger: Ledger, client: str, kind: str, limit: int, cursor: st
 
 
 def deal_counts(ledger: Ledger, interval: Interval) -> Row:
-    """Each deal once: `rated` if an accrual of it stands, else as its newest rejection says."""
-    return ledger.row(_COUNTS, **interval.parameters)
+    """Each deal of a day once: `rated` if an accrual of it stands, else as its newest rejection says."""
+    read = days_of(ledger, interval)
+    return ledger.row(_COUNTS.format(deals=deals(read), refusals=refusals(read)), **read.parameters)
 
 
 def rejections(ledger: Ledger, status: str, code: str, limit: int, cursor: str = "") -> dict[str, Any]:

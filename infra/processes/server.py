@@ -22,6 +22,7 @@ from infra.gc_tuning import collect_rarely
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk
+from infra.sums.builder import SumsBuilder
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
 from ingest.publish.publisher import publish_corrections
 from schemas.settings import Settings
@@ -45,6 +46,8 @@ class ApiServer:
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
+        self._sums = SumsBuilder(self._connect)
+        self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
         self._dispatcher = Dispatcher.from_settings(settings, self._connect)
         self._desk = ProposalDesk(self._connect, lambda records: publish_corrections(records, kafka))
         app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag, desk=self._desk)
@@ -57,6 +60,7 @@ class ApiServer:
     def start(self) -> None:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
+        self._sums_thread.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -74,8 +78,10 @@ class ApiServer:
         if self._push is not None:
             self._push.close()
         self.sink.stop()
-        if self._sink_thread.is_alive():
-            self._sink_thread.join(STOP_SECONDS)
+        self._sums.stop()
+        for thread in (self._sink_thread, self._sums_thread):
+            if thread.is_alive():
+                thread.join(STOP_SECONDS)
         self._desk.close()
         self.client.close()
         if self._owner is not None:

@@ -20,6 +20,7 @@ from commission.partner.statement_hash import check
 from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.compare import Replay, replay
 from infra.show import new_table
+from infra.sums.compare import differences
 from schemas.columns import MILESTONE_COLUMNS, TRANSFER_COLUMNS, to_transfer
 
 MAX_FOLDED_DEALS = 50_000
@@ -74,6 +75,7 @@ def verify(client: Client, *, folded: Finding | None = None) -> Report:
         _reversals_exact,
         _no_output_without_cause,
         _one_row_an_id,
+        _sums_equal_rows,
     )
     first = _same_book_same_ledger(client) if folded is None else folded
     findings = (first, *(check(client) for check in checks))
@@ -305,6 +307,13 @@ def _one_row_an_id(client: Client) -> Finding:
         if wrong:
             clashes.append(f"{wrong} ids of {table} with two contents, such as {first}")
     return Finding("no two rows under one id", "; ".join((*figures, *clashes)), not clashes)
+
+
+def _sums_equal_rows(client: Client) -> Finding:
+    """What reports read of a day is what its rows add up to."""
+    days, found = differences(client)
+    figures = "; ".join((f"{days} days' sums added up again, {len(found)} differ", *found[:3]))
+    return Finding("sums equal rows", figures, not found)
 
 
 def findings_table(report: Report) -> Table:

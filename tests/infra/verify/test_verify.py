@@ -36,6 +36,7 @@ NAMES = (
     "reversals exact, once",
     "no row without cause",
     "no two rows under one id",
+    "sums equal rows",
 )
 
 
@@ -52,7 +53,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
 
 
 def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
-    """All nine invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
+    """All ten invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
     report = verify(ledger)
     assert NAMES == tuple(finding.invariant for finding in report.findings)
     assert [] == broken(ledger)

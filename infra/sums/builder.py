@@ -1,0 +1,164 @@
+"""Keeps sums of days: days that changed are added up again, and replaced as a whole.
+
+A build is made in three steps: 1 read the mark of each day, 2 store its sums under the number of the build,
+3 name the build, with the marks, in `day_builds`. Before step 3 nobody reads it: a crash leaves rows that are
+pruned later. A day that was written meanwhile has a newer mark, and is read by its rows until the next build.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from infra.sums.tables import TABLES
+
+log = logging.getLogger("ibflow.sums")
+
+QUIET_S = 2.0
+"""A day that was written within so long will be again: its rows are few, and are read meanwhile."""
+PAUSE_S = 2.0
+RETRY_S = 10.0
+BUILD_ROWS = 1_000_000
+"""Rows added up at once, at least one day of them: what bounds the memory of a build."""
+KEEP_S = 600.0
+"""How long a replaced build stays: no report that began with it runs so long."""
+TIDY_S = 300.0
+NS = 1_000_000_000
+SETTINGS = {
+    "async_insert": 0,
+    "do_not_merge_across_partitions_select_final": 1,
+    "max_threads": 1,
+    "max_bytes_before_external_group_by": 256 << 20,
+    "max_partitions_per_insert_block": 0,
+}
+
+_STALE = """
+SELECT m.day, m.mark FROM (SELECT * FROM day_marks FINAL) AS m
+LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
+WHERE NOT m.is_open AND m.mark != b.mark
+    AND m.mark <= toUInt64(toUnixTimestamp64Nano(now64(9))) - {quiet:UInt64}
+ORDER BY m.day LIMIT 110000
+"""
+_EVERY = "SELECT day, mark FROM day_marks FINAL WHERE NOT is_open ORDER BY day LIMIT 110000"
+_ROWS = """
+SELECT toDate32(occurred_at) AS day, count() FROM transfers
+WHERE toDate32(occurred_at) IN {days:Array(Date32)} GROUP BY day
+"""
+_STORE = "INSERT INTO {name} (day, build, {columns}) SELECT at, {{build:UInt64}}, {columns} FROM ({made})"
+_NAME = """
+INSERT INTO day_builds
+SELECT one.1, one.2, {build:UInt64} FROM (
+    SELECT arrayJoin(arrayZip({days:Array(Date32)}, {marks:Array(UInt64)})) AS one
+)
+"""
+_PRUNE = """
+DELETE FROM {name} WHERE build < {{before:UInt64}} AND (day, build) NOT IN (
+    SELECT day, build FROM day_builds FINAL
+)
+"""
+_IS_LEFT = """
+SELECT count() FROM {name} WHERE build < {{before:UInt64}} AND (day, build) NOT IN (
+    SELECT day, build FROM day_builds FINAL
+)
+"""
+# Months that are over and quiet are merged into one part each: what is one part needs no FINAL.
+_UNMERGED = """
+SELECT partition_id FROM system.parts
+WHERE database = currentDatabase() AND table = 'transfers' AND active
+    AND partition_id < formatDateTime(now(), '%Y%m')
+GROUP BY partition_id
+HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {keep:UInt32}
+ORDER BY partition_id LIMIT 1
+"""
+
+Day = tuple[date, int]
+"""A day and the mark that its rows have by now."""
+
+
+class SumsBuilder:
+    """Builds over one client; run it in one thread, or step by step with `build`."""
+
+    def __init__(self, connect: Callable[[], Client], *, quiet_s: float = QUIET_S) -> None:
+        self._client = connect()
+        self._quiet_ns = int(quiet_s * NS)
+        self._last = 0
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Build until `stop`; without sums reports are slower, and the same."""
+        tidied = time.monotonic()
+        while not self._stop.is_set():
+            pause = PAUSE_S
+            try:
+                self.build()
+                if time.monotonic() - tidied > TIDY_S:
+                    self.tidy()
+                    tidied = time.monotonic()
+            except Exception:
+                log.exception("sums of days could not be built; reports read rows, and it is tried again")
+                pause = RETRY_S
+            self._stop.wait(pause)
+        self._client.close()
+
+    def stop(self) -> None:
+        """Ask `run` to return after the build at hand."""
+        self._stop.set()
+
+    def build(self) -> int:
+        """Build every day that has changed and is quiet; how many those were."""
+        # 1 marks
+        return self._build_all(self._ask(_STALE, quiet=self._quiet_ns))
+
+    def rebuild(self) -> int:
+        """Build every day once more; until its new build is named, reports go by the old one."""
+        return self._build_all(self._ask(_EVERY))
+
+    def tidy(self, keep_s: float = KEEP_S) -> None:
+        """Remove builds that were replaced, and merge one month that is over."""
+        before = time.time_ns() - int(keep_s * NS)
+        for table in TABLES:
+            if self._ask(_IS_LEFT.format(name=table.name), before=before)[0][0]:
+                self._command(_PRUNE.format(name=table.name), before=before)
+        for (month,) in self._ask(_UNMERGED, keep=int(keep_s)):
+            self._command(f"OPTIMIZE TABLE transfers PARTITION ID '{int(month)}' FINAL")
+
+    def _build_all(self, days: Sequence[Day]) -> int:
+        for some in self._portions(days):
+            if self._stop.is_set():
+                break
+            self._build(some)
+        return len(days)
+
+    def _portions(self, days: Sequence[Day]) -> Iterator[list[Day]]:
+        """Days of about so many rows together, in their order."""
+        rows: dict[date, int] = dict(self._ask(_ROWS, days=[day for day, _ in days])) if days else {}
+        portion: list[Day] = []
+        count = 0
+        for day, mark in days:
+            if portion and count + rows.get(day, 0) > BUILD_ROWS:
+                yield portion
+                portion, count = [], 0
+            portion.append((day, mark))
+            count += rows.get(day, 0)
+        if portion:
+            yield portion
+
+    def _build(self, days: Sequence[Day]) -> None:
+        self._last = build = max(time.time_ns(), self._last + 1)
+        named = {"days": [day for day, _ in days], "marks": [mark for _, mark in days], "build": build}
+        # 2 sums
+        for table in TABLES:
+            sql = _STORE.format(name=table.name, columns=table.columns, made=table.made())
+            self._command(sql, days=named["days"], build=build)
+        # 3 the build is named, and replaces what the days had
+        self._command(_NAME, **named)
+
+    def _ask(self, sql: str, **values: object) -> list[Any]:
+        return list(self._client.query(sql, parameters=values, settings=SETTINGS).result_rows)
+
+    def _command(self, sql: str, **values: object) -> None:
+        self._client.command(sql, parameters=values, settings=SETTINGS)
