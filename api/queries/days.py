@@ -61,6 +61,12 @@ def days_of(ledger: Ledger, interval: Interval = ALWAYS, cuts: Iterable[datetime
     return Days(interval, tuple(kept), tuple(by_rows))
 
 
+def all_days(ledger: Ledger, interval: Interval) -> list[date]:
+    """The days of an interval that have rows."""
+    found = days_of(ledger, interval)
+    return [*(day for day, _ in found.kept), *found.by_rows]
+
+
 _MIDNIGHT = time(tzinfo=UTC)
 
 

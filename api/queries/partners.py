@@ -60,7 +60,7 @@ def _totals(ledger: Ledger, interval: Interval) -> dict[str, list[Row]]:
 
 def _balances(ledger: Ledger, interval: Interval) -> list[Row]:
     """One row an IB and currency: what was booked in the interval, and what belongs to its period."""
-    spans = [(interval, _IN_TIME)] + ([(ALWAYS, _OF_PERIOD)] if interval.period else [])
+    spans = [(interval, _IN_TIME)] + ([(interval.closing, _OF_PERIOD)] if interval.period else [])
     found: dict[tuple[str, str], Row] = {}
     for span, which in spans:
         read = days_of(ledger, span)
