@@ -78,7 +78,7 @@ class Overview:
 def overview(ledger: Ledger, period: str, currency: str) -> Overview:
     """Gather the page; without a choice, all periods and the currency with the most deals."""
     span = interval(ledger, period)
-    proof = balance.summary(ledger)
+    proof = balance.verified(ledger)
     totals = commissions.totals(ledger, commissions.ReportFilter(span))
     currencies = [row["currency"] for row in proof["currencies"]]
     chosen = currency if currency in currencies else _busiest(totals, currencies)

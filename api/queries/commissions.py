@@ -36,11 +36,11 @@ class Dimension:
 
 
 DIMENSIONS: dict[GroupBy, Dimension] = {
-    "ib": Dimension("ib_id", "ib_id", "part[1]"),
-    "symbol": Dimension("symbol", "symbol", "if(part[5] = '', symbol, part[5])"),
-    "component": Dimension("component", "component", "part[2]"),
+    "ib": Dimension("ib_id", "s.ib_id", "part[1]"),
+    "symbol": Dimension("symbol", "s.symbol", "if(part[5] = '', symbol, part[5])"),
+    "component": Dimension("component", "s.component", "part[2]"),
     "client": Dimension("client_id"),
-    "period": Dimension(_BY_PERIOD.of_row, "at", "at"),
+    "period": Dimension(_BY_PERIOD.of_row, "s.at", "at"),
 }
 """Clients trade about once a day, so that sums by them would be as many as rows: they are read by rows."""
 
@@ -50,25 +50,26 @@ SELECT {keys}currency, sum(lots_of) AS lots, sum(accrued_of) AS accrued, sum(rev
 FROM ({parts}) GROUP BY {keys}currency
 HAVING place > {{after:Array(String)}} ORDER BY place LIMIT {{limit:UInt32}}
 """
+# Added up before anything becomes text: columns of few values are grouped by their numbers.
 _MONEY = """
-SELECT {columns}toString(currency) AS currency, toDecimal128(0, 8) AS lots_of, accrued AS accrued_of,
-    reversed AS reversed_of, held AS held_of, 0 AS deals_of
-FROM ({sums}) WHERE is_earning{conditions}
+SELECT {columns}toString(currency) AS currency, toDecimal128(0, 8) AS lots_of, sum(s.accrued) AS accrued_of,
+    sum(s.reversed) AS reversed_of, sum(s.held) AS held_of, 0 AS deals_of
+FROM ({sums}) AS s WHERE is_earning{conditions} GROUP BY {groups}s.currency
 """
-# Of a deal whose rows differ in lots the most of those that are asked for counts.
+# Shapes are few, and are added up before they are opened. Of a deal whose rows differ in lots the most of
+# those that are asked for counts.
 _DEALS = """
 SELECT {keys}currency, max(lots_of_part) AS lots_of, toDecimal128(0, 8) AS accrued_of,
     toDecimal128(0, 8) AS reversed_of, toDecimal128(0, 8) AS held_of, any(deals) AS deals_of
 FROM (
-    SELECT at, symbol, shape, deals, {columns}part[3] AS currency,
+    SELECT {told_by}shape, deals, {columns}part[3] AS currency,
         if(part[6] = '', lots, toDecimal128OrZero(part[6], 8) * deals) AS lots_of_part
     FROM (
-        SELECT at, symbol, shape, sum(deals) AS deals, sum(lots) AS lots,
-            arrayJoin(JSONExtract(shape, 'Array(Array(String))')) AS part
-        FROM (SELECT at, {symbol} AS symbol, shape, deals, lots FROM ({deals}))
-        GROUP BY at, symbol, shape
-    ) WHERE 1{conditions}
-) GROUP BY at, symbol, shape, {keys}currency
+        SELECT {told_by}shape, sum(s.deals) AS deals, sum(s.lots) AS lots,
+            arrayJoin(JSONExtract(toString(shape), 'Array(Array(String))')) AS part
+        FROM ({deals}) AS s GROUP BY {told_by}shape
+    ) AS s WHERE 1{conditions}
+) GROUP BY {told_by}shape, {keys}currency
 """
 
 _BY_ROWS = f"""
@@ -104,6 +105,13 @@ def report(
     )
     items = [_named(row, group_by) for row in result["items"]]
     return {**result, "items": items, "group_by": list(group_by), "totals": totals(ledger, wanted, read)}
+
+
+def by_ib(ledger: Ledger, interval: Interval, limit: int) -> list[Row]:
+    """One row an IB and currency, without totals."""
+    wanted = ReportFilter(interval)
+    rows = _rows(ledger, wanted, days_of(ledger, interval), ("ib",), limit, [])
+    return [_named(row, ("ib",)) for row in rows]
 
 
 def totals(ledger: Ledger, wanted: ReportFilter, read: Days | None = None) -> list[Row]:
@@ -150,18 +158,24 @@ def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) ->
     when = _BY_PERIOD if "period" in group_by else days.WHENEVER
     money = _MONEY.format(
         columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by]),
+        groups="".join(f"{DIMENSIONS[group].of_sum}, " for group in group_by),
         sums=days.sums(read, when),
-        conditions=_conditions(wanted, "ib_id", "symbol", "currency"),
+        conditions=_conditions(wanted, "s.ib_id", "s.symbol", "s.currency"),
     )
     symbol = DIMENSIONS["symbol"].of_part
     deals = _DEALS.format(
         keys=_keys(group_by),
         columns=_columns(group_by, [DIMENSIONS[group].of_part for group in group_by]),
-        symbol="symbol" if "symbol" in group_by or wanted.symbol else "''",
+        told_by=_told_by(wanted, group_by),
         deals=days.deals(read, when),
         conditions=_conditions(wanted, "part[1]", symbol, "part[3]"),
     )
     return f"{money} UNION ALL {deals}"
+
+
+def _told_by(wanted: ReportFilter, group_by: Sequence[GroupBy]) -> str:
+    has_symbol = "symbol" in group_by or bool(wanted.symbol)
+    return "at, " * ("period" in group_by) + "symbol, " * has_symbol
 
 
 def _by_rows(wanted: ReportFilter, group_by: tuple[GroupBy, ...]) -> str:
@@ -215,7 +229,7 @@ FROM daily GROUP BY day, series ORDER BY day, series
 
 def daily(ledger: Ledger, interval: Interval, currency: str, series: int) -> list[tuple[Any, str, Decimal]]:
     """(day, IB, net) in UTC days for the portal's chart; beyond `series` IBs the rest is one, ``""``."""
-    read = days_of(ledger, interval)
+    read = days_of(ledger, interval, by_month=False)
     sql = _DAILY.format(sums=days.sums(read, days.BY_DAY))
     rows = ledger.rows(sql, currency=currency, series=series, **read.parameters)
     return [(row["day"], row["series"], row["net"]) for row in rows]

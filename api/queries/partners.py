@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.ledger import Ledger, Row
-from api.queries.commissions import ReportFilter, report
+from api.queries.commissions import by_ib
 from api.queries.days import days_of, sums
 from api.queries.periods import ALWAYS, Interval
 
@@ -46,10 +46,7 @@ def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
 
 
 def _totals(ledger: Ledger, interval: Interval) -> dict[str, list[Row]]:
-    volume = {
-        (row["ib_id"], row["currency"]): row
-        for row in report(ledger, ReportFilter(interval), ("ib",), MAX_PARTNERS)["items"]
-    }
+    volume = {(row["ib_id"], row["currency"]): row for row in by_ib(ledger, interval, MAX_PARTNERS)}
     found: dict[str, list[Row]] = defaultdict(list)
     for row in _balances(ledger, interval):
         traded = volume.get((row["ib_id"], row["currency"]), {"lots": 0, "deals": 0})

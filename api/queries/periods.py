@@ -31,7 +31,6 @@ class Interval:
         """The interval as parameters of a query that uses `SETTLED_INSIDE`."""
         return {**self.parameters, "of_period": self.period}
 
-
     @property
     def closing(self) -> "Interval":
         """The day of a period's closing, which is after it."""

@@ -76,7 +76,9 @@ def transfers(ledger: Ledger, wanted: TransferFilter, limit: int, cursor: str = 
     rows: list[Row] = []
     for days in [[]] if wanted.deal else _newest_days(ledger, wanted.interval, before_us):
         of_days = f" AND {DAY} IN {{days:Array(Date32)}}" if days else ""
-        rows += ledger.rows(_LIST.format(inside=SETTLED_INSIDE, conditions=conditions + of_days), days=days, **values)
+        rows += ledger.rows(
+            _LIST.format(inside=SETTLED_INSIDE, conditions=conditions + of_days), days=days, **values
+        )
         if len(rows) > limit:
             break
     result = page(rows[: limit + 1], limit, key=lambda row: (row["at_us"], row["transfer_id"]))

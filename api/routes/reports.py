@@ -113,7 +113,7 @@ def statement_export(
     return StreamingResponse(file.lines(), media_type="application/x-ndjson", headers=headers)
 
 
-@router.get("/trial-balance", response_model=TrialBalance)
+@router.get("/trial-balance", response_model=TrialBalance, response_model_exclude_unset=True)
 def trial_balance(
     ledger: LedgerHere,
     account: Annotated[str, Query(max_length=200, description="Accounts that start so.")] = "",

@@ -119,5 +119,7 @@ class TrialBalance(Shape):
     balanced: bool
     currencies: list[CurrencyBalance]
     checks: dict[str, int] = Field(description="Unsound rows by kind; each must be 0.")
+    checked_at: datetime | None = Field(None, description="When rows were looked at for `checks`; else now.")
+    up_to: datetime | None = Field(None, description="The newest row that was there then.")
     accounts: list[AccountBalance]
     next_cursor: str | None

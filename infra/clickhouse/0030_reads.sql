@@ -66,6 +66,10 @@ INSERT INTO day_marks SELECT toDate32(occurred_at) AS day, toUInt64(toUnixTimest
 -- Of another mark, or open, a day is read from its rows. A newer build replaces an older one of the day as a whole.
 CREATE TABLE IF NOT EXISTS day_builds (day Date32, mark UInt64, build UInt64)
 ENGINE = ReplacingMergeTree(build) ORDER BY day;
+-- Of a month that is over the sums of its days are added up once more, as those of its first day under a build of
+-- its own: `of` says of which builds of its days, and of others it is not read.
+CREATE TABLE IF NOT EXISTS month_builds (month Date32, of String, build UInt64)
+ENGINE = ReplacingMergeTree(build) ORDER BY month;
 CREATE TABLE IF NOT EXISTS day_sums (
     day Date32, build UInt64, ib_id LowCardinality(String), symbol LowCardinality(String),
     component LowCardinality(String), plan_id LowCardinality(String), server LowCardinality(String),
@@ -84,3 +88,9 @@ CREATE TABLE IF NOT EXISTS day_accounts (
 CREATE TABLE IF NOT EXISTS day_refusals (
     day Date32, build UInt64, status LowCardinality(String), code LowCardinality(String), deals UInt64
 ) ENGINE = MergeTree PARTITION BY toYYYYMM(day) ORDER BY (day, build);
+
+-- Whether the rows themselves are sound, looked at in the background: `up_to` is the newest row that was there.
+CREATE TABLE IF NOT EXISTS ledger_checks (
+    checked_at DateTime64(3, 'UTC'), up_to DateTime64(3, 'UTC'), amounts_not_positive UInt64,
+    accounts_missing UInt64, reversals_without_original UInt64, originals_reversed_twice UInt64
+) ENGINE = MergeTree ORDER BY checked_at TTL toDateTime(checked_at) + INTERVAL 30 DAY;

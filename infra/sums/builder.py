@@ -14,6 +14,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from api.queries.balance import CHECKS
+from api.queries.days import MAX_DAYS, KeptDay, fingerprint
 from infra.sums.tables import TABLES
 
 log = logging.getLogger("ibflow.sums")
@@ -27,6 +29,7 @@ BUILD_ROWS = 1_000_000
 KEEP_S = 600.0
 """How long a replaced build stays: no report that began with it runs so long."""
 TIDY_S = 300.0
+CHECK_S = 600.0
 NS = 1_000_000_000
 SETTINGS = {
     "async_insert": 0,
@@ -55,16 +58,28 @@ SELECT one.1, one.2, {build:UInt64} FROM (
     SELECT arrayJoin(arrayZip({days:Array(Date32)}, {marks:Array(UInt64)})) AS one
 )
 """
-_PRUNE = """
-DELETE FROM {name} WHERE build < {{before:UInt64}} AND (day, build) NOT IN (
-    SELECT day, build FROM day_builds FINAL
+_REPLACED = """
+{name} WHERE build < {{before:UInt64}} AND (day, build) NOT IN (
+    SELECT day, build FROM day_builds FINAL UNION ALL SELECT month, build FROM month_builds FINAL
 )
 """
-_IS_LEFT = """
-SELECT count() FROM {name} WHERE build < {{before:UInt64}} AND (day, build) NOT IN (
-    SELECT day, build FROM day_builds FINAL
-)
+# Months that are over, all of whose days have sums, and the builds that these are of.
+_OVER = f"""
+SELECT toDate32(toStartOfMonth(day)) AS month, arraySort(groupArray((day, build))) AS days, any(m.of) AS of
+FROM (
+    SELECT m.day AS day, m.is_open AS is_open, m.mark = b.mark AS is_built, b.build AS build
+    FROM (SELECT * FROM day_marks FINAL) AS m LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
+) AS d LEFT JOIN (SELECT * FROM month_builds FINAL) AS m ON m.month = toDate32(toStartOfMonth(d.day))
+WHERE toStartOfMonth(day) < toStartOfMonth(now()) GROUP BY month
+HAVING min(is_built AND NOT is_open) AND count() > 1 ORDER BY month LIMIT {MAX_DAYS}
+"""  # noqa: S608 # constants
+_ADD_UP = """
+INSERT INTO {name} (day, build, {keys}, {measures})
+SELECT {{month:Date32}}, {{build:UInt64}}, {keys}, {sums} FROM {name} AS s
+WHERE (day, build) IN (SELECT arrayJoin(arrayZip({{days:Array(Date32)}}, {{builds:Array(UInt64)}})))
+GROUP BY {keys}
 """
+_NAME_MONTH = "INSERT INTO month_builds VALUES ({month:Date32}, {of:String}, {build:UInt64})"
 # Months that are over and quiet are merged into one part each: what is one part needs no FINAL.
 _UNMERGED = """
 SELECT partition_id FROM system.parts
@@ -75,7 +90,18 @@ HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {kee
 ORDER BY partition_id LIMIT 1
 """
 
-Day = tuple[date, int]
+_CHECK = f"""
+INSERT INTO ledger_checks
+SELECT now64(3), {{up_to:DateTime64(3, 'UTC')}}, amounts_not_positive, accounts_missing,
+    reversals_without_original, originals_reversed_twice
+FROM ({CHECKS})
+"""  # noqa: S608 # constants
+_BROKEN = """
+SELECT amounts_not_positive, accounts_missing, reversals_without_original, originals_reversed_twice
+FROM ledger_checks ORDER BY checked_at DESC LIMIT 1
+"""
+
+MarkedDay = tuple[date, int]
 """A day and the mark that its rows have by now."""
 
 
@@ -90,14 +116,18 @@ class SumsBuilder:
 
     def run(self) -> None:
         """Build until `stop`; without sums reports are slower, and the same."""
-        tidied = time.monotonic()
+        tidied, checked = time.monotonic(), -CHECK_S
         while not self._stop.is_set():
             pause = PAUSE_S
             try:
                 self.build()
+                self.build_months()
                 if time.monotonic() - tidied > TIDY_S:
                     self.tidy()
                     tidied = time.monotonic()
+                if time.monotonic() - checked > CHECK_S:
+                    self.check()
+                    checked = time.monotonic()
             except Exception:
                 log.exception("sums of days could not be built; reports read rows, and it is tried again")
                 pause = RETRY_S
@@ -113,6 +143,33 @@ class SumsBuilder:
         # 1 marks
         return self._build_all(self._ask(_STALE, quiet=self._quiet_ns))
 
+    def build_months(self) -> int:
+        """Add the days of months that are over up once more, so that a year is a few sums; how many."""
+        found = 0
+        for month, days, known in self._ask(_OVER):
+            of = fingerprint(days)
+            if of != known and not self._stop.is_set():
+                self._build_month(month, days, of)
+                found += 1
+        return found
+
+    def _build_month(self, month: date, days: Sequence[KeptDay], of: str) -> None:
+        build = self._next_build()
+        named = {"days": [day for day, _ in days], "builds": [one for _, one in days]}
+        for table in TABLES:
+            sql = _ADD_UP.format(
+                name=table.name,
+                keys=", ".join(table.keys),
+                measures=", ".join(table.measures),
+                sums=", ".join(f"sum(s.{name})" for name in table.measures),
+            )
+            self._command(sql, month=month, build=build, **named)
+        self._command(_NAME_MONTH, month=month, of=of, build=build)
+
+    def _next_build(self) -> int:
+        self._last = max(time.time_ns(), self._last + 1)
+        return self._last
+
     def rebuild(self) -> int:
         """Build every day once more; until its new build is named, reports go by the old one."""
         return self._build_all(self._ask(_EVERY))
@@ -121,22 +178,30 @@ class SumsBuilder:
         """Remove builds that were replaced, and merge one month that is over."""
         before = time.time_ns() - int(keep_s * NS)
         for table in TABLES:
-            if self._ask(_IS_LEFT.format(name=table.name), before=before)[0][0]:
-                self._command(_PRUNE.format(name=table.name), before=before)
+            replaced = _REPLACED.format(name=table.name)
+            if self._ask(f"SELECT count() FROM {replaced}", before=before)[0][0]:  # noqa: S608 # constants
+                self._command(f"DELETE FROM {replaced}", before=before)  # noqa: S608 # constants
         for (month,) in self._ask(_UNMERGED, keep=int(keep_s)):
             self._command(f"OPTIMIZE TABLE transfers PARTITION ID '{int(month)}' FINAL")
 
-    def _build_all(self, days: Sequence[Day]) -> int:
+    def check(self) -> None:
+        """Look at every row, and keep what is found; the portal shows it."""
+        ((up_to,),) = self._ask("SELECT max(stored_at) FROM transfers")
+        self._command(_CHECK, up_to=up_to)
+        if any(found := self._ask(_BROKEN)[0]):
+            log.error("rows of the ledger are not sound: %s; `ibflow verify` tells more", found)
+
+    def _build_all(self, days: Sequence[MarkedDay]) -> int:
         for some in self._portions(days):
             if self._stop.is_set():
                 break
             self._build(some)
         return len(days)
 
-    def _portions(self, days: Sequence[Day]) -> Iterator[list[Day]]:
+    def _portions(self, days: Sequence[MarkedDay]) -> Iterator[list[MarkedDay]]:
         """Days of about so many rows together, in their order."""
         rows: dict[date, int] = dict(self._ask(_ROWS, days=[day for day, _ in days])) if days else {}
-        portion: list[Day] = []
+        portion: list[MarkedDay] = []
         count = 0
         for day, mark in days:
             if portion and count + rows.get(day, 0) > BUILD_ROWS:
@@ -147,8 +212,8 @@ class SumsBuilder:
         if portion:
             yield portion
 
-    def _build(self, days: Sequence[Day]) -> None:
-        self._last = build = max(time.time_ns(), self._last + 1)
+    def _build(self, days: Sequence[MarkedDay]) -> None:
+        build = self._next_build()
         named = {"days": [day for day, _ in days], "marks": [mark for _, mark in days], "build": build}
         # 2 sums
         for table in TABLES:

@@ -52,6 +52,8 @@ TABLES = (
     "moved_deals",
     "day_marks",
     "day_builds",
+    "month_builds",
+    "ledger_checks",
     "day_sums",
     "day_deals",
     "day_accounts",

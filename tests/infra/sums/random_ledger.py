@@ -13,7 +13,7 @@ from schemas import topics
 from schemas.wire import Record, encode
 from streams.sink_rows import Rows
 
-START = datetime(2026, 8, 29, tzinfo=UTC)
+START = datetime(2025, 8, 29, tzinfo=UTC)
 DAYS = 6
 PATHS = (("a", "m"), ("b", "m"), ("c", "a", "m"), ("m",))
 SYMBOLS, COMPONENTS, CURRENCIES = ("EURUSD", "XAUUSD", ""), ("per_lot", "spread_share"), ("USD", "EUR")
@@ -145,7 +145,7 @@ class RandomLedger:
         return Transfer(
             transfer_id=self._next("u"), code="true_up", debit=ends[not up], credit=ends[up],
             amount=Decimal(self._dice.randint(1, 99)), currency="USD", ib_id=ib, occurred_at=self._time(),
-            caused_by="settlement|p|lots|2026-08", component="per_lot",
+            caused_by="settlement|p|lots|2025-08", component="per_lot",
         )  # fmt: skip
 
     def _closing(self) -> Iterator[Transfer]:
@@ -155,8 +155,8 @@ class RandomLedger:
             yield Transfer(
                 transfer_id=self._next("s"), code="statement" if code == "statement" else "rounding",
                 debit=accounts.pending(ib), credit=to, amount=Decimal(self._dice.randint(1, 9)),
-                currency="USD", ib_id=ib, occurred_at=datetime(2026, 9, 1, tzinfo=UTC),
-                caused_by="period|2026-08", period="2026-08",
+                currency="USD", ib_id=ib, occurred_at=datetime(2025, 9, 1, tzinfo=UTC),
+                caused_by="period|2025-08", period="2025-08",
             )  # fmt: skip
 
     def _refusal(self, key: str, at: datetime) -> Rejection:
