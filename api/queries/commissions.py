@@ -2,28 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Literal
 
 from api.ledger import Ledger, Row
 from api.paging import decode_place, page
 from api.queries import days
+from api.queries.day_rows import DAY, SERVER
 from api.queries.days import Days, When, days_of
 from api.queries.money import EARNING, FROM_IB, IS_DEAL, TAKEN_BACK, TO_IB, grown
 from api.queries.periods import INSIDE, Interval, periods
 from commission.accounts import HELD
 
-GroupBy = Literal["ib", "symbol", "component", "client", "period"]
+GroupBy = Literal[
+    "ib", "level", "client", "server", "symbol", "component", "plan", "day", "week", "month", "period"
+]
 
 MEASURES = ("lots", "accrued", "reversed", "net", "held", "currency", "deals")
 MAX_CURRENCIES = 1_000
-_NAMES = {"ib": "ib_id", "client": "client_id"}
+_NAMES = {"ib": "ib_id", "client": "client_id", "plan": "plan_id"}
 
 _PERIOD_OF = """
 arrayFirst(p -> p.2 <= {at} AND {at} < p.3,
     (SELECT groupArray((period, starts_at, ends_at)) FROM periods FINAL)).1
 """
-_BY_PERIOD = When(_PERIOD_OF.format(at="occurred_at"), _PERIOD_OF.format(at="toDateTime64(day, 6, 'UTC')"))
+TIMES: dict[GroupBy, When] = {
+    "day": days.BY_DAY,
+    "week": When(f"toMonday({DAY})", "toMonday(day)"),
+    "month": When(f"toStartOfMonth({DAY})", "toStartOfMonth(day)"),
+    "period": When(_PERIOD_OF.format(at="occurred_at"), _PERIOD_OF.format(at="toDateTime64(day, 6, 'UTC')")),
+}
+"""Groups by event time, in UTC but for periods; a report has one of them at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +45,13 @@ class Dimension:
 
 DIMENSIONS: dict[GroupBy, Dimension] = {
     "ib": Dimension("ib_id", "s.ib_id", "part[1]"),
+    "level": Dimension("depth"),
+    "client": Dimension("client_id"),
+    "server": Dimension(SERVER, "s.server", "server"),
     "symbol": Dimension("symbol", "s.symbol", "if(part[5] = '', symbol, part[5])"),
     "component": Dimension("component", "s.component", "part[2]"),
-    "client": Dimension("client_id"),
-    "period": Dimension(_BY_PERIOD.of_row, "s.at", "at"),
+    "plan": Dimension("plan_id", "s.plan_id", "part[4]"),
+    **{name: Dimension(when.of_row, "s.at", "at") for name, when in TIMES.items()},
 }
 """Clients trade about once a day, so that sums by them would be as many as rows: they are read by rows."""
 
@@ -86,10 +97,11 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class ReportFilter:
-    """What is reported: an interval of event time, optionally one IB, canonical symbol or currency."""
+    """What is reported: an interval of event time; optionally of IBs, a canonical symbol, a currency."""
 
     interval: Interval
     ib: str = ""
+    ibs: tuple[str, ...] = ()
     symbol: str = ""
     currency: str = ""
 
@@ -128,9 +140,13 @@ def columns(group_by: tuple[GroupBy, ...]) -> list[str]:
 def _days(ledger: Ledger, wanted: ReportFilter, group_by: Sequence[GroupBy]) -> Days:
     """A day that belongs to two periods is read by its rows if periods are told apart."""
     spans = periods(ledger) if "period" in group_by else []
-    return days_of(
-        ledger, wanted.interval, (at for row in spans for at in (row["starts_at"], row["ends_at"]))
-    )
+    cuts = (at for row in spans for at in (row["starts_at"], row["ends_at"]))
+    by_month = not {"day", "week"} & set(group_by)
+    return days_of(ledger, wanted.interval, cuts, by_month=by_month)
+
+
+def _when(group_by: Sequence[GroupBy]) -> When:
+    return next((TIMES[group] for group in group_by if group in TIMES), days.WHENEVER)
 
 
 def _rows(
@@ -146,6 +162,7 @@ def _rows(
     return ledger.rows(
         _PAGE.format(keys=_keys(group_by), parts=parts),
         ib=wanted.ib,
+        ibs=list(wanted.ibs),
         symbol=wanted.symbol,
         currency=wanted.currency,
         limit=limit,
@@ -155,7 +172,7 @@ def _rows(
 
 
 def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
-    when = _BY_PERIOD if "period" in group_by else days.WHENEVER
+    when = _when(group_by)
     money = _MONEY.format(
         columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by]),
         groups="".join(f"{DIMENSIONS[group].of_sum}, " for group in group_by),
@@ -174,8 +191,13 @@ def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) ->
 
 
 def _told_by(wanted: ReportFilter, group_by: Sequence[GroupBy]) -> str:
-    has_symbol = "symbol" in group_by or bool(wanted.symbol)
-    return "at, " * ("period" in group_by) + "symbol, " * has_symbol
+    """What deals are told apart by beside their shape; each of these makes more sums to open."""
+    asked = {
+        "at": _when(group_by) is not days.WHENEVER,
+        "server": "server" in group_by,
+        "symbol": "symbol" in group_by or bool(wanted.symbol),
+    }
+    return "".join(f"{name}, " for name, is_asked in asked.items() if is_asked)
 
 
 def _by_rows(wanted: ReportFilter, group_by: tuple[GroupBy, ...]) -> str:
@@ -199,37 +221,14 @@ def _columns(group_by: Sequence[GroupBy], expressions: Sequence[str]) -> str:
 def _conditions(wanted: ReportFilter, ib: str, symbol: str, currency: str) -> str:
     """What a filter asks for, by the columns that have it; the values are parameters."""
     asked = (
-        (ib, "ib", wanted.ib),
-        (symbol, "symbol", wanted.symbol),
-        (currency, "currency", wanted.currency),
+        (f"{ib} = {{ib:String}}", wanted.ib),
+        (f"{ib} IN {{ibs:Array(String)}}", wanted.ibs),
+        (f"{symbol} = {{symbol:String}}", wanted.symbol),
+        (f"{currency} = {{currency:String}}", wanted.currency),
     )
-    return "".join(f" AND {column} = {{{name}:String}}" for column, name, value in asked if value)
+    return "".join(f" AND {condition}" for condition, value in asked if value)
 
 
 def _named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:
     groups = {_NAMES.get(group, group): row[f"by_{group}"] for group in group_by}
     return {**groups, **{name: row[name] for name in MEASURES}}
-
-
-_DAILY = """
-WITH daily AS (
-    SELECT at AS day, ib_id, sum(accrued) - sum(reversed) AS net
-    FROM ({sums}) WHERE is_earning AND currency = {{currency:String}}
-    GROUP BY day, ib_id
-), ranked AS (
-    SELECT ib_id, row_number() OVER (ORDER BY sum(net) DESC, ib_id) AS rank, count() OVER () AS ibs
-    FROM daily GROUP BY ib_id
-), largest AS (
-    SELECT ib_id FROM ranked WHERE rank <= if(ibs <= {{series:UInt32}}, ibs, {{series:UInt32}} - 1)
-)
-SELECT day, if(ib_id IN largest, ib_id, '') AS series, sum(net) AS net
-FROM daily GROUP BY day, series ORDER BY day, series
-"""
-
-
-def daily(ledger: Ledger, interval: Interval, currency: str, series: int) -> list[tuple[Any, str, Decimal]]:
-    """(day, IB, net) in UTC days for the portal's chart; beyond `series` IBs the rest is one, ``""``."""
-    read = days_of(ledger, interval, by_month=False)
-    sql = _DAILY.format(sums=days.sums(read, days.BY_DAY))
-    rows = ledger.rows(sql, currency=currency, series=series, **read.parameters)
-    return [(row["day"], row["series"], row["net"]) for row in rows]

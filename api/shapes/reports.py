@@ -14,6 +14,12 @@ class CommissionRow(Shape):
     symbol: str = Field("", description="Canonical symbol.")
     component: str = ""
     client_id: str = ""
+    level: str = Field("", description="How far the IB is above the client's own: 0 is the client's.")
+    server: str = ""
+    plan_id: str = ""
+    day: str = Field("", description="In UTC, as are weeks, which begin on Monday, and months.")
+    week: str = ""
+    month: str = ""
     period: str = ""
     lots: Amount = Field(description="Lots of the deals that stand, each deal counted once.")
     accrued: Amount

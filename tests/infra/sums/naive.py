@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,18 @@ from clickhouse_connect.driver.client import Client
 Row = dict[str, Any]
 Groups = dict[tuple[str, ...], tuple[Decimal, Decimal, Decimal, Decimal, int]]
 """Group and currency → lots, accrued, reversed, held, deals."""
-NAMES = {"ib": "ib_id", "client": "client_id", "symbol": "symbol", "component": "component"}
+GROUPS: dict[str, Callable[[Row], str]] = {
+    "ib": lambda row: str(row["ib_id"]),
+    "level": lambda row: str(row["depth"]),
+    "client": lambda row: str(row["client_id"]),
+    "server": lambda row: "live" if row["account_key"] == "live/1" else "",
+    "symbol": lambda row: str(row["symbol"]),
+    "component": lambda row: str(row["component"]),
+    "plan": lambda row: str(row["plan_id"]),
+    "day": lambda row: str(row["occurred_at"].date()),
+    "week": lambda row: str(row["occurred_at"].date() - timedelta(days=row["occurred_at"].weekday())),
+    "month": lambda row: str(row["occurred_at"].date().replace(day=1)),
+}
 
 
 def read(client: Client, table: str) -> list[Row]:
@@ -37,7 +48,7 @@ def report(
     for row in rows:
         if not inside(row) or row["code"] in ("statement", "rounding"):
             continue
-        group = tuple(period_of(row) if one == "period" else row[NAMES[one]] for one in group_by)
+        group = tuple(period_of(row) if one == "period" else GROUPS[one](row) for one in group_by)
         key = (*group, row["currency"])
         sums = money[key]
         for number, amount in enumerate(amounts(row)):

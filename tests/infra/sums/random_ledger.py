@@ -89,12 +89,14 @@ class RandomLedger:
         lots, symbol = Decimal(dice.randint(1, 300)) / 100, dice.choice(SYMBOLS)
         for ib in dice.choice(PATHS):
             for component in dice.sample(COMPONENTS, dice.randint(1, 2)):
+                plan = f"p-{ib}" if dice.random() < 0.9 else "old"
                 state = accounts.held if dice.random() < 0.2 else accounts.pending
                 row = Transfer(
                     transfer_id=self._next("t"), code="accrual", debit=accounts.expense(component),
                     credit=state(ib), amount=Decimal(dice.randint(1, 9_999)) / 1_000,
                     currency=dice.choice(CURRENCIES), ib_id=ib, occurred_at=at, caused_by=f"live|{key}",
                     client_id=f"c{dice.randint(1, 3)}", account_key="live/1", component=component,
+                    plan_id=plan, depth=len(ib),
                     symbol=symbol if dice.random() < 0.9 else "GBPUSD",
                     lots=lots if dice.random() < 0.9 else lots / 2, factors={"lots": lots},
                 )  # fmt: skip

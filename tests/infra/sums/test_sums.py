@@ -26,7 +26,8 @@ from tests.infra.sums.random_ledger import RandomLedger
 STEPS = 30
 GROUPS: tuple[tuple[GroupBy, ...], ...] = (
     (), ("ib",), ("symbol",), ("component",), ("ib", "symbol"), ("component", "symbol"), ("client",),
-    ("period",), ("period", "ib"),
+    ("period",), ("period", "ib"), ("day",), ("week", "ib"), ("month", "symbol"), ("server", "plan"),
+    ("level",),
 )  # fmt: skip
 AUGUST_ENDS = datetime(2025, 8, 31, 22, tzinfo=UTC)
 """Midnight in Warsaw: the last UTC day of August belongs to two periods."""
@@ -100,7 +101,9 @@ def period_of(row: naive.Row) -> str:
 
 
 def as_groups(items: list[dict[str, Any]], group_by: tuple[str, ...]) -> naive.Groups:
-    names = [{"ib": "ib_id", "client": "client_id"}.get(group, group) for group in group_by]
+    names = [
+        {"ib": "ib_id", "client": "client_id", "plan": "plan_id"}.get(group, group) for group in group_by
+    ]
     return {
         (*(row[name] for name in names), row["currency"]): (
             row["lots"], row["accrued"], row["reversed"], row["held"], row["deals"],
