@@ -6,12 +6,14 @@ every 20th client's KYC is open. As many openings are refused, as a plan that pa
 """
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 from clickhouse_connect.driver.client import Client
 
 IBS, CLIENTS, SYMBOLS, DAYS = 500, 20_000, 30, 365
 FANOUT = 8
+CENT = Decimal("0.01")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS_OF_DEAL = 3.24
 """Transfers that a deal makes on average, reversals included."""
