@@ -22,7 +22,7 @@ from clickhouse_connect.driver.client import Client
 from rich.console import Console
 from rich.table import Table
 
-from api.ledger import Ledger
+from api.ledger import MAX_QUERY_S, Ledger, LedgerUnavailable
 from api.portal.overview import overview
 from api.queries import transfers
 from api.queries.commissions import GroupBy, ReportFilter, report
@@ -40,7 +40,7 @@ from tests import sized_ledger
 from tests.peak import peak_mb
 
 ROWS = int(os.environ.get("BENCH_ROWS", "10_000_000"))
-ASKED, ASKED_OF_ROWS = 50, 5
+ASKED, ASKED_OF_ROWS = 50, 3
 BATCH_ROWS, BATCHES = 5_000, 20
 EVERYTHING = Interval()
 
@@ -144,6 +144,14 @@ def times_ms(ledger: Ledger, question: Question, count: int) -> list[float]:
     return sorted(found)
 
 
+def by_rows(plain: Ledger, question: Question) -> str:
+    """The median, or that there is no answer within the API's limit."""
+    try:
+        return f"{times_ms(plain, question, ASKED_OF_ROWS)[ASKED_OF_ROWS // 2]:,.0f}"
+    except LedgerUnavailable:
+        return f"none in {MAX_QUERY_S} s"
+
+
 def reads_table(folder: Path, rows: int) -> Table:
     """Every question, while nothing else runs."""
     connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(interface="chdb", path=str(folder))  # noqa: E731
@@ -153,12 +161,12 @@ def reads_table(folder: Path, rows: int) -> Table:
     with closing(Ledger(connect)) as ledger, closing(ByRows(connect)) as plain:
         for question in QUESTIONS:
             found = times_ms(ledger, question, ASKED)
-            of_rows = times_ms(plain, question, ASKED_OF_ROWS if question.has_sums else 0)
+            of_rows = by_rows(plain, question) if question.has_sums else ""
             table.add_row(
                 question.name,
                 *(f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100)),
                 f"{question.target_ms:,}",
-                f"{of_rows[len(of_rows) // 2]:,.0f}" if of_rows else "",
+                of_rows,
             )
     table.caption = f"most memory of the process: {peak_mb():,.0f} MB"
     return table

@@ -23,6 +23,7 @@ from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk
 from infra.sums.builder import SumsBuilder
+from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
 from ingest.publish.publisher import publish_corrections
 from schemas.settings import Settings
@@ -53,6 +54,7 @@ class ApiServer:
         app = create_app(Ledger(self._connect), settings, sink_lag=self.sink.lag, desk=self._desk)
         _add_verify(app, self.client)
         add_archive(app, self._connect)
+        add_rebuild(app, self._connect)
         self._push = open_desk(settings, kafka)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")

@@ -134,6 +134,10 @@ class SumsBuilder:
             self._stop.wait(pause)
         self._client.close()
 
+    def close(self) -> None:
+        """Of a builder that is not run."""
+        self._client.close()
+
     def stop(self) -> None:
         """Ask `run` to return after the build at hand."""
         self._stop.set()

@@ -214,6 +214,18 @@ def test_the_command_tells_by_its_exit_code(ledger: Client, tmp_path: Path) -> N
     assert (1, True) == (unsound.exit_code, "✗" in unsound.stdout)
 
 
+def test_sums_are_built_again_when_asked_for(ledger: Client, tmp_path: Path) -> None:
+    """A sum that was damaged is found; built again from the rows, it is not."""
+    settings = {"IBFLOW_DATA_DIR": str(tmp_path)}
+    built = CliRunner().invoke(app, ["verify", "--rebuild-sums"], env=settings)
+    assert 0 == built.exit_code
+    assert "days' sums were built again" in built.stderr
+    ledger.command("INSERT INTO day_sums SELECT * FROM day_sums LIMIT 1")
+    assert ["sums equal rows"] == broken(ledger)
+    assert 0 == CliRunner().invoke(app, ["verify", "--rebuild-sums"], env=settings).exit_code
+    assert [] == broken(ledger)
+
+
 def test_every_record_has_a_topic_it_enters_by() -> None:
     """Deals and links by account, other CRM events by client, terms as terms."""
     broker = Synthetic(clients=1, deals=1)
