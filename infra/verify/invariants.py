@@ -13,6 +13,7 @@ from api.queries.completeness import holes
 from api.queries.native import twice_count
 from api.queries.periods import ALWAYS
 from api.views.statement_file import statement_files
+from commission import accounts
 from commission.ledger import ledger_hash
 from commission.money import plain
 from commission.outputs import Transfer
@@ -25,6 +26,7 @@ from schemas.columns import MILESTONE_COLUMNS, TRANSFER_COLUMNS, to_transfer
 
 MAX_FOLDED_DEALS = 50_000
 """A ledger of more is folded again by `verify --deep` only: this many take some ten seconds on one core."""
+_OWED = f"^({accounts.IB}|{accounts.CLIENT})|^{accounts.ROUNDING}$"
 SAME_BOOKS = "same books, same ledger"
 
 
@@ -152,14 +154,13 @@ def _trial_balance(client: Client) -> Finding:
 def _earned_stands(client: Client) -> Finding:
     """What an IB cost the broker equals what stands in its accounts, its clients' and in rounding."""
     rows = client.query(
-        """
+        f"""
         SELECT ib_id, currency,
-            sumIf(amount, startsWith(debit, 'broker:'))
-                - sumIf(amount, startsWith(credit, 'broker:')) AS earned,
-            sumIf(amount, match(credit, '^(ib|client):|^rounding$'))
-                - sumIf(amount, match(debit, '^(ib|client):|^rounding$')) AS stands
+            sumIf(amount, startsWith(debit, '{accounts.BROKER}'))
+                - sumIf(amount, startsWith(credit, '{accounts.BROKER}')) AS earned,
+            sumIf(amount, match(credit, '{_OWED}')) - sumIf(amount, match(debit, '{_OWED}')) AS stands
         FROM transfers FINAL GROUP BY ib_id, currency HAVING earned != stands
-        """
+        """  # noqa: S608 # our own names
     ).result_rows
     count = client.query("SELECT uniqExact(ib_id, currency) FROM transfers FINAL").result_rows[0][0]
     differ = "".join(f"; {r[0]}: {r[2]} against {r[3]} {r[1]}" for r in rows)

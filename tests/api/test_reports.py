@@ -263,3 +263,13 @@ def test_a_statement_file_needs_the_archive(http: Browser) -> None:
     assert (404, True) == (unknown.status_code, "/v1/statements?" in unknown.json()["detail"])
     without = http.get("/v1/statements/st-A/export")
     assert (409, True) == (without.status_code, "archive lacks" in without.json()["detail"])
+
+
+def test_refusals_of_paid_deals_are_left_out_of_pages(ledger: Ledger, chdb: Client) -> None:
+    """Of refusals 1, 3, 5 and 6 deal 1 is paid: a page of one shows 6, 5 and 3, and none follows."""
+    http, found, cursor = browser(ledger), [], ""
+    while cursor is not None:
+        page = http.get(f"/v1/rejections?limit=1&cursor={cursor}").json()
+        found += [row["deal_key"] for row in page["items"]]
+        cursor = page["next_cursor"]
+    assert found == ["live|6", "live|5", "live|3"]
