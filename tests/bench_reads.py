@@ -20,7 +20,6 @@ from pathlib import Path
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from rich.console import Console
-from rich.table import Table
 
 from api.ledger import MAX_QUERY_S, Ledger, LedgerUnavailable
 from api.portal.overview import overview
@@ -43,6 +42,7 @@ ROWS = int(os.environ.get("BENCH_ROWS", "10_000_000"))
 ASKED, ASKED_OF_ROWS = 50, 3
 BATCH_ROWS, BATCHES = 5_000, 20
 EVERYTHING = Interval()
+LINE = "{:38}{:>8}{:>8}{:>8}{:>8}{:>14}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,24 +152,18 @@ def by_rows(plain: Ledger, question: Question) -> str:
         return f"none in {MAX_QUERY_S} s"
 
 
-def reads_table(folder: Path, rows: int) -> Table:
-    """Every question, while nothing else runs."""
+def print_reads(console: Console, folder: Path, rows: int) -> None:
+    """Every question, a line as soon as it is answered."""
     connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(interface="chdb", path=str(folder))  # noqa: E731
-    table = Table(title=f"reports over {rows:,} transfers of {sized_ledger.IBS} IBs, ms")
-    for name in ("report", "least", "p50", "p95", "target", "by rows, p50"):
-        table.add_column(name, justify="left" if name == "report" else "right")
+    console.print(f"reports over {rows:,} transfers of {sized_ledger.IBS} IBs, ms")
+    console.print(LINE.format("", "least", "p50", "p95", "target", "by rows, p50"))
     with closing(Ledger(connect)) as ledger, closing(ByRows(connect)) as plain:
         for question in QUESTIONS:
             found = times_ms(ledger, question, ASKED)
+            figures = (f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100))
             of_rows = by_rows(plain, question) if question.has_sums else ""
-            table.add_row(
-                question.name,
-                *(f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100)),
-                f"{question.target_ms:,}",
-                of_rows,
-            )
-    table.caption = f"most memory of the process: {peak_mb():,.0f} MB"
-    return table
+            console.print(LINE.format(question.name, *figures, f"{question.target_ms:,}", of_rows))
+    console.print(f"most memory of the process: {peak_mb():,.0f} MB")
 
 
 def sink_rate(client: Client) -> float:
@@ -230,7 +224,7 @@ def main(arguments: Sequence[str], total: int = ROWS) -> None:
                 f"{total:,} transfers written in {filled:,.0f} s, added up in {built:,.0f} s;"
                 f" the sink stores {rate:,.0f} transfers/s beside them"
             )
-        console.print(reads_table(folder, total))
+        print_reads(console, folder, total)
     finally:
         if kept is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -22,6 +22,8 @@ log = logging.getLogger("ibflow.sums")
 
 QUIET_S = 2.0
 """A day that was written within so long will be again: its rows are few, and are read meanwhile."""
+RESTS = 30
+"""So many times that long passes between two builds of a day: a minute, while today is read by its rows."""
 PAUSE_S = 2.0
 RETRY_S = 10.0
 BUILD_ROWS = 1_000_000
@@ -44,6 +46,7 @@ SELECT m.day, m.mark FROM (SELECT * FROM day_marks FINAL) AS m
 LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
 WHERE NOT m.is_open AND m.mark != b.mark
     AND m.mark <= toUInt64(toUnixTimestamp64Nano(now64(9))) - {quiet:UInt64}
+    AND b.build <= toUInt64(toUnixTimestamp64Nano(now64(9))) - {rest:UInt64}
 ORDER BY m.day LIMIT 110000
 """
 _EVERY = "SELECT day, mark FROM day_marks FINAL WHERE NOT is_open ORDER BY day LIMIT 110000"
@@ -145,7 +148,7 @@ class SumsBuilder:
     def build(self) -> int:
         """Build every day that has changed and is quiet; how many those were."""
         # 1 marks
-        return self._build_all(self._ask(_STALE, quiet=self._quiet_ns))
+        return self._build_all(self._ask(_STALE, quiet=self._quiet_ns, rest=RESTS * self._quiet_ns))
 
     def build_months(self) -> int:
         """Add the days of months that are over up once more, so that a year is a few sums; how many."""
