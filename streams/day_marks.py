@@ -25,9 +25,11 @@ _REVERSES, _DEAL, _CAUSE, _SERVER, _NUMBER = (
     for name in (b"reverses", b"deal_key", b"caused_by", b"server", b"deal_id")
 )
 
+# A mark is above every other, also where the clock was set back.
 _MARK = """
 INSERT INTO day_marks
-SELECT arrayJoin({days:Array(Date32)}), toUInt64(toUnixTimestamp64Nano(now64(9))), {is_open:Bool}
+SELECT arrayJoin({days:Array(Date32)}),
+    greatest(toUInt64(toUnixTimestamp64Nano(now64(9))), (SELECT max(mark) + 1 FROM day_marks)), {is_open:Bool}
 """
 _ORIGINALS = """
 SELECT DISTINCT toDate32(occurred_at), caused_by FROM transfers WHERE transfer_id IN {ids:Array(String)}

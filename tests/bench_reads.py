@@ -156,13 +156,15 @@ def print_reads(console: Console, folder: Path, rows: int) -> None:
     """Every question, a line as soon as it is answered."""
     connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(interface="chdb", path=str(folder))  # noqa: E731
     console.print(f"reports over {rows:,} transfers of {sized_ledger.IBS} IBs, ms")
-    console.print(LINE.format("", "least", "p50", "p95", "target", "by rows, p50"))
+    console.print(LINE.format("", "least", "p50", "p95", "target", "by rows, p50"), soft_wrap=True)
     with closing(Ledger(connect)) as ledger, closing(ByRows(connect)) as plain:
         for question in QUESTIONS:
             found = times_ms(ledger, question, ASKED)
             figures = (f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100))
             of_rows = by_rows(plain, question) if question.has_sums else ""
-            console.print(LINE.format(question.name, *figures, f"{question.target_ms:,}", of_rows))
+            console.print(
+                LINE.format(question.name, *figures, f"{question.target_ms:,}", of_rows), soft_wrap=True
+            )
     console.print(f"most memory of the process: {peak_mb():,.0f} MB")
 
 

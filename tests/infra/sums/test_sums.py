@@ -164,6 +164,19 @@ def test_a_row_that_another_way_brings_is_in_every_report(chdb: Client) -> None:
     assert [LATE["occurred_at"].date()] == list(days_of(Ledger(lambda: chdb)).by_rows)  # type: ignore[attr-defined]
 
 
+def test_a_clock_that_is_set_back_hides_no_row(chdb: Client) -> None:
+    """Every day was marked by a clock that was an hour ahead; what is stored then is in the reports."""
+    source = filled(chdb)
+    chdb.command("INSERT INTO day_marks SELECT day, mark + 3600000000000, false FROM day_marks FINAL")
+    builder(chdb).rebuild()
+    read = days_of(Ledger(lambda: chdb))
+    assert not read.by_rows
+    for _ in range(5):
+        source.batch().store(chdb)
+    assert days_of(Ledger(lambda: chdb)).by_rows
+    assert_equal(chdb, random.Random(0), looks=5)
+
+
 def test_sums_are_built_again_and_old_builds_go(chdb: Client) -> None:
     """Every day has a second build of the same sums; pruned of the first there are as many rows as before."""
     filled(chdb)
