@@ -15,7 +15,13 @@ MAX_CLIENTS = 8
 CLIENT_WAIT_S = 30
 """How long a query waits for a client before it is refused."""
 MAX_QUERY_S = 30
-SETTINGS = {"max_execution_time": MAX_QUERY_S, "do_not_merge_across_partitions_select_final": 1}
+MAX_QUERY_BYTES = 1_500_000_000
+"""Of memory; a year that has no sums yet would take more, and is refused until it has."""
+SETTINGS = {
+    "max_execution_time": MAX_QUERY_S,
+    "max_memory_usage": MAX_QUERY_BYTES,
+    "do_not_merge_across_partitions_select_final": 1,
+}
 """Rows of one id are in one month, so that `FINAL` need not look for them in another."""
 
 Row = dict[str, Any]

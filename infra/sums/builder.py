@@ -26,7 +26,7 @@ RESTS = 30
 """So many times that long passes between two builds of a day: a minute, while today is read by its rows."""
 PAUSE_S = 2.0
 RETRY_S = 10.0
-BUILD_ROWS = 1_000_000
+BUILD_ROWS = 500_000
 """Rows added up at once, at least one day of them: what bounds the memory of a build."""
 KEEP_S = 600.0
 """How long a replaced build stays: no report that began with it runs so long."""
@@ -37,7 +37,7 @@ SETTINGS = {
     "async_insert": 0,
     "do_not_merge_across_partitions_select_final": 1,
     "max_threads": 1,
-    "max_bytes_before_external_group_by": 256 << 20,
+    "max_bytes_before_external_group_by": 1 << 30,
     "max_partitions_per_insert_block": 0,
 }
 
