@@ -14,7 +14,7 @@ from schemas.wire import Record, encode
 from streams.sink_rows import Rows
 
 START = datetime(2025, 8, 29, tzinfo=UTC)
-DAYS = 6
+DAYS = 14
 PATHS = (("a", "m"), ("b", "m"), ("c", "a", "m"), ("m",))
 SYMBOLS, COMPONENTS, CURRENCIES = ("EURUSD", "XAUUSD", ""), ("per_lot", "spread_share"), ("USD", "EUR")
 

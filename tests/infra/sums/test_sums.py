@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +18,17 @@ from api.queries import balance, commissions, quality
 from api.queries.commissions import GroupBy, ReportFilter
 from api.queries.days import days_of
 from api.queries.periods import Interval
+from commission.events import Deal
+from commission.outputs import Rejection, Transfer
 from infra.clickhouse.migrations import migrate
 from infra.sums.builder import SumsBuilder
 from infra.sums.compare import differences
+from schemas import topics
+from schemas.wire import Record, encode
+from streams import day_marks
+from streams.sink_rows import Rows
 from tests.infra.sums import naive
-from tests.infra.sums.random_ledger import RandomLedger
+from tests.infra.sums.random_ledger import RandomLedger, revision
 
 STEPS = 30
 GROUPS: tuple[tuple[GroupBy, ...], ...] = (
@@ -162,6 +169,83 @@ def test_a_row_that_another_way_brings_is_in_every_report(chdb: Client) -> None:
     chdb.insert("transfers", [list(LATE.values())], column_names=list(LATE))
     assert before + Decimal("7.50") == earned(chdb)
     assert [LATE["occurred_at"].date()] == list(days_of(Ledger(lambda: chdb)).by_rows)  # type: ignore[attr-defined]
+
+
+AUGUST_29 = Interval(datetime(2025, 8, 29, tzinfo=UTC), datetime(2025, 8, 30, tzinfo=UTC))
+DEAL = Transfer(
+    transfer_id="t", code="accrual", debit="broker:expense:per_lot", credit="ib:a:pending", amount=Decimal(7),
+    currency="USD", ib_id="a", occurred_at=datetime(2025, 8, 29, 10, tzinfo=UTC), caused_by="live|1",
+    account_key="live/1", component="per_lot", lots=Decimal("1.5"),
+)  # fmt: skip
+
+
+def store(client: Client, *records: Record) -> None:
+    """One batch, as the sink stores it."""
+    rows = Rows()
+    for number, record in enumerate(records):
+        entry = {Transfer: topics.PARTNER_BOOK, Rejection: topics.REJECTIONS, Deal: topics.ACCOUNT_BOOK}
+        rows.add(entry[type(record)], 0, 100 + number, encode([record])[0], "client-book/0/1/0")
+    rows.store(client)
+
+
+def test_what_a_later_day_takes_back_leaves_the_day_of_its_deal(chdb: Client) -> None:
+    """7 USD for 1.5 lots on 29 August, which has its sums; on 2 September they are taken back, whole.
+
+    Then no deal of 29 August stands: 0 lots, 0 deals, while what was accrued on that day stays 7, and
+    what was reversed is 2 September's.
+    """
+    store(chdb, DEAL)
+    built(chdb)
+    ledger, wanted = Ledger(lambda: chdb), ReportFilter(AUGUST_29)
+    (row,) = commissions.totals(ledger, wanted)
+    assert (Decimal("1.5"), Decimal(7), Decimal(0), 1) == (
+        row["lots"],
+        row["accrued"],
+        row["reversed"],
+        row["deals"],
+    )
+    back = replace(
+        DEAL, transfer_id="r", code="reversal", debit=DEAL.credit, credit=DEAL.debit, reverses="t",
+        account_key="", caused_by="chargeback", occurred_at=datetime(2025, 9, 2, tzinfo=UTC), lots=Decimal(0),
+    )  # fmt: skip
+    store(chdb, back)
+    for _ in range(2):  # by rows, then by sums
+        (row,) = commissions.totals(ledger, wanted)
+        assert (Decimal(0), Decimal(7), Decimal(0), 0) == (
+            row["lots"],
+            row["accrued"],
+            row["reversed"],
+            row["deals"],
+        )
+        built(chdb)
+
+
+def test_a_deal_refused_on_one_day_and_paid_on_another_is_paid(chdb: Client) -> None:
+    """It waits on 29 August, which has its sums; its time is corrected to 2 September, and it is paid."""
+    first = revision("live|1", DEAL.occurred_at)
+    waits = Rejection(
+        deal_key="live|1", revision="r", status="waiting", code="no_ib", text="no IB", account_key="live/1",
+        occurred_at=DEAL.occurred_at,
+    )  # fmt: skip
+    store(chdb, first, waits)
+    built(chdb)
+    ledger, later = Ledger(lambda: chdb), datetime(2025, 9, 2, tzinfo=UTC)
+    assert {"rated": 0, "waiting": 1, "rejected": 0} == quality.deal_counts(ledger, AUGUST_29)
+    store(chdb, revision("live|1", later), replace(DEAL, occurred_at=later))
+    for _ in range(2):
+        assert {"rated": 0, "waiting": 0, "rejected": 0} == quality.deal_counts(ledger, AUGUST_29)
+        assert {"rated": 1, "waiting": 0, "rejected": 0} == quality.deal_counts(ledger, Interval())
+        built(chdb)
+
+
+def test_a_day_is_read_by_its_rows_until_its_batch_is_stored(chdb: Client) -> None:
+    """The sink ends after its rows and before its second mark; a build then counts for nothing."""
+    lines = {"transfers": encode([DEAL])}
+    day_marks.begin(chdb, lines)
+    built(chdb)
+    chdb.insert("transfers", [list(LATE.values())], column_names=list(LATE))
+    assert Decimal("7.50") == earned(chdb)
+    assert not days_of(Ledger(lambda: chdb)).kept
 
 
 def test_a_clock_that_is_set_back_hides_no_row(chdb: Client) -> None:
