@@ -15,6 +15,14 @@ MAX_CLIENTS = 8
 CLIENT_WAIT_S = 30
 """How long a query waits for a client before it is refused."""
 MAX_QUERY_S = 30
+MAX_QUERY_BYTES = 1_500_000_000
+"""Of memory; a year that has no sums yet would take more, and is refused until it has."""
+SETTINGS = {
+    "max_execution_time": MAX_QUERY_S,
+    "max_memory_usage": MAX_QUERY_BYTES,
+    "do_not_merge_across_partitions_select_final": 1,
+}
+"""Rows of one id are in one month, so that `FINAL` need not look for them in another."""
 
 Row = dict[str, Any]
 
@@ -38,7 +46,7 @@ class Ledger:
     def rows(self, sql: str, **values: object) -> list[Row]:
         """Run one query and give its rows by column name; times are aware, in UTC."""
         with self._client() as client:
-            result = client.query(sql, parameters=values, settings={"max_execution_time": MAX_QUERY_S})
+            result = client.query(sql, parameters=values, settings=SETTINGS)
         return [{name: _aware(value) for name, value in row.items()} for row in result.named_results()]
 
     def row(self, sql: str, **values: object) -> Row:

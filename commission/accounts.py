@@ -1,4 +1,4 @@
-"""The chart of accounts: what the core and the views call each account. SQL still spells its own.
+"""The chart of accounts: what the core, the views and the SQL of reports call each account.
 
 An account is a path: `broker:expense:<component>`, `ib:<id>:held|pending|payable`, `client:<id>:held|rebate`
 and `rounding`. An id has no colon, so that the parts are found again.
@@ -9,37 +9,44 @@ from typing import Final
 ROUNDING: Final = "rounding"
 """What rounding a statement to the currency's digits leaves."""
 
-_BROKER, _IB, _CLIENT = "broker:", "ib:", "client:"
+BROKER: Final = "broker:"
+IB: Final = "ib:"
+CLIENT: Final = "client:"
+"""How the accounts of each begin."""
+HELD: Final = ":held"
+PENDING: Final = ":pending"
+PAYABLE: Final = ":payable"
+"""How the accounts of an IB end, by what its money waits for."""
 
 
 def expense(component: str) -> str:
     """What the broker pays for a kind of component."""
-    return f"{_BROKER}expense:{component}"
+    return f"{BROKER}expense:{component}"
 
 
 def held(ib_id: str) -> str:
     """An IB's earnings while the client's KYC is open."""
-    return f"{_IB}{ib_id}:held"
+    return f"{IB}{ib_id}{HELD}"
 
 
 def pending(ib_id: str) -> str:
     """An IB's earnings until a statement closes over them."""
-    return f"{_IB}{ib_id}:pending"
+    return f"{IB}{ib_id}{PENDING}"
 
 
 def payable(ib_id: str) -> str:
     """What closed statements owe an IB."""
-    return f"{_IB}{ib_id}:payable"
+    return f"{IB}{ib_id}{PAYABLE}"
 
 
 def client_held(client_id: str) -> str:
     """A client's rebates while its KYC is open."""
-    return f"{_CLIENT}{client_id}:held"
+    return f"{CLIENT}{client_id}{HELD}"
 
 
 def client_rebate(client_id: str) -> str:
     """A client's rebates."""
-    return f"{_CLIENT}{client_id}:rebate"
+    return f"{CLIENT}{client_id}:rebate"
 
 
 def ib_of(account: str) -> str:
@@ -49,24 +56,24 @@ def ib_of(account: str) -> str:
 
 def is_of_broker(account: str) -> bool:
     """Whether it is an account of the broker: one of its expenses."""
-    return account.startswith(_BROKER)
+    return account.startswith(BROKER)
 
 
 def is_of_ib(account: str) -> bool:
     """Whether it is an account of an IB."""
-    return account.startswith(_IB)
+    return account.startswith(IB)
 
 
 def is_of_client(account: str) -> bool:
     """Whether it is an account of a client."""
-    return account.startswith(_CLIENT)
+    return account.startswith(CLIENT)
 
 
 def is_held(account: str) -> bool:
     """Whether it waits for a client's KYC."""
-    return account.endswith(":held")
+    return account.endswith(HELD)
 
 
 def is_pending(account: str) -> bool:
     """Whether it waits for a statement."""
-    return account.endswith(":pending")
+    return account.endswith(PENDING)

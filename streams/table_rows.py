@@ -20,6 +20,7 @@ from schemas.payouts import PayoutExported, decode_payout
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import decode_batch, decode_lines, encode
+from streams import day_marks
 
 log = logging.getLogger("ibflow.sink")
 
@@ -31,6 +32,7 @@ INSERT_LINES = {
     "date_time_input_format": "best_effort",
     "input_format_skip_unknown_fields": 1,
     "input_format_null_as_default": 1,
+    "max_partitions_per_insert_block": 0,  # a month each: an import may bring more than the hundred of a slip
 }
 
 BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.SETTLEMENTS)
@@ -239,12 +241,14 @@ class Rows:
 
     def store(self, client: Client) -> None:
         """Insert everything; a repeated insert changes nothing, as every table keeps one row for each id."""
-        for table, lines in self.lines.items():
+        days = day_marks.begin(client, self.lines)
+        for table, lines in sorted(self.lines.items()):
             client.raw_insert(
                 table, insert_block=b"\n".join(lines), fmt="JSONEachRow", settings=dict(INSERT_LINES)
             )
         for table, rows in self.rows.items():
             client.insert(table, rows, column_names=_COLUMNS[table], settings=INSERT)
+        day_marks.end(client, days)
 
 
 _SINGLE: dict[str, Callable[[bytes], object]] = {

@@ -1,9 +1,10 @@
 """`make bench`: deals per second of the fold, from a file to Kafka, and through Kafka, Faust and ClickHouse.
 
 `python -m tests.bench 0` measures the fold only, a number of deals under 200,000 makes all of it shorter.
-Ingest is measured by file, HTTP and SQL. The pipeline is shown beside a raw confluent-kafka loop
-(consume, decode, produce) over the same messages and beside the same job in plain Faust and in Quix Streams,
-in the same run: the ratios are the honest figures, the absolute ones are this machine's.
+Ingest is measured by file, HTTP and SQL, reports over `BENCH_ROWS` transfers (10,000,000). The pipeline is
+shown beside a raw confluent-kafka loop (consume, decode, produce) over the same messages and beside the same
+job in plain Faust and in Quix Streams, in the same run: the ratios are the honest figures, the absolute ones
+are this machine's.
 """
 
 import shutil
@@ -31,7 +32,7 @@ from ingest.publish.publisher import publish, publish_terms
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import decode_batch, encode
-from tests import bench_ingest, bench_live, bench_push, bench_sql
+from tests import bench_ingest, bench_live, bench_push, bench_reads, bench_sql
 from tests.rivals import run
 from tests.synthetic import Synthetic
 
@@ -131,6 +132,7 @@ def main() -> None:
         console.print(ingest_table(folder, min(deals / PIPELINE_DEALS, 1)))
         console.print(pipeline_table(folder, deals))
         console.print(live_table(folder))
+        bench_reads.main([], int(bench_reads.ROWS * min(deals / PIPELINE_DEALS, 1)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,6 +8,7 @@ from api.ledger import Ledger, Row
 from api.portal.chart import MAX_SERIES, Chart, chart
 from api.queries import balance, commissions, quality, statements, transfers
 from api.queries.completeness import holes
+from api.queries.daily import daily
 from api.queries.native import twice_count
 from api.queries.operations import stopped_partitions
 from api.queries.partners import tree, walk
@@ -78,7 +79,7 @@ class Overview:
 def overview(ledger: Ledger, period: str, currency: str) -> Overview:
     """Gather the page; without a choice, all periods and the currency with the most deals."""
     span = interval(ledger, period)
-    proof = balance.summary(ledger)
+    proof = balance.verified(ledger)
     totals = commissions.totals(ledger, commissions.ReportFilter(span))
     currencies = [row["currency"] for row in proof["currencies"]]
     chosen = currency if currency in currencies else _busiest(totals, currencies)
@@ -98,7 +99,7 @@ def overview(ledger: Ledger, period: str, currency: str) -> Overview:
         lots=report["lots"] if report else ZERO,
         tree=tuple(_line(root, chosen, top) for root in roots),
         partners=len(nodes),
-        chart=chart(commissions.daily(ledger, span, chosen, MAX_SERIES), names),
+        chart=chart(daily(ledger, span, chosen, MAX_SERIES), names),
         statements=_statements(ledger, period, chosen),
         transfers=newest,
         names=names,

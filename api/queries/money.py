@@ -1,12 +1,20 @@
-"""SQL that tells from a transfer's two accounts whether an IB earned or lost by it."""
+"""SQL that tells from a transfer's two accounts, named as in `commission.accounts`, what an IB has of it."""
 
-TO_IB = "startsWith(credit, 'ib:') AND NOT startsWith(debit, 'ib:') AND debit != 'rounding'"
+from commission import accounts
+
+_PAID = "startsWith({to}, '{ib}') AND NOT startsWith({other}, '{ib}') AND {other} != '{rounding}'"
+TO_IB = _PAID.format(to="credit", other="debit", ib=accounts.IB, rounding=accounts.ROUNDING)
 """Accruals and true-ups; not what only moves between an IB's own accounts."""
-FROM_IB = "startsWith(debit, 'ib:') AND NOT startsWith(credit, 'ib:') AND credit != 'rounding'"
+FROM_IB = _PAID.format(to="debit", other="credit", ib=accounts.IB, rounding=accounts.ROUNDING)
 """Reversals, true-ups downwards, forfeits, and rebates the IB pays for."""
 EARNING = "code IN ('accrual', 'true_up', 'reversal', 'release', 'forfeit')"
-TAKEN_BACK = """
-SELECT assumeNotNull(reverses) FROM transfers FINAL
-WHERE reverses IS NOT NULL AND NOT mapContains(factors, 'share')
-"""
+IS_DEAL = "code = 'accrual' AND account_key != ''"
+"""An accrual of a deal."""
+TAKEN_BACK = "SELECT transfer_id FROM taken_back"
 """Accruals of which nothing is left: a reversal in part tells the share it takes."""
+
+
+def grown(state: str) -> str:
+    """By how much transfers make the IBs' accounts of a state grow: `:held`, `:pending`, `:payable`."""
+    of = f"startsWith({{side}}, '{accounts.IB}') AND endsWith({{side}}, '{state}')"
+    return f"sumIf(amount, {of.format(side='credit')}) - sumIf(amount, {of.format(side='debit')})"

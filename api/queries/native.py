@@ -24,7 +24,8 @@ SELECT server, deal_id AS native_deal, login AS ib_login, occurred_at AS paid_at
         lengthUTF8(comment) >= {COMMENT_CHARS}, '', extract(comment, '^agent ''\\\\d+'' - #(\\\\d+)')
     ) AS client_deal
 FROM deals FINAL
-WHERE kind = 'agent' AND ({{server:String}} = '' OR server = {{server:String}}) AND {INSIDE}
+WHERE deal_key IN (SELECT deal_key FROM agent_deals) AND kind = 'agent'
+  AND ({{server:String}} = '' OR server = {{server:String}}) AND {INSIDE}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
 _PAYMENTS = f"""
@@ -45,12 +46,16 @@ _COLUMNS = "server, native_deal, paid_at, ib_login, client_login, client_deal, n
 _BY_DEAL = f"""
 SELECT {_COLUMNS}, 'deal' AS basis, t.ib_id AS ib_id, t.amount AS paid, t.currency AS currency
 FROM (SELECT * FROM ({_AGENT}) WHERE client_deal != '') AS n
-INNER JOIN ({_STANDING}) AS t ON t.caused_by = concat(n.server, '|', n.client_deal)
+INNER JOIN ({_STANDING} AND caused_by IN (
+    SELECT concat(server, '|', client_deal) FROM ({_AGENT}) WHERE client_deal != ''
+)) AS t ON t.caused_by = concat(n.server, '|', n.client_deal)
 """  # noqa: S608  - as above
 _BY_LOGIN = f"""
 SELECT {_COLUMNS}, 'login' AS basis, t.ib_id AS ib_id, t.amount AS paid, t.currency AS currency
 FROM (SELECT * FROM ({_AGENT}) WHERE client_deal = '' AND client_login != '') AS n
-INNER JOIN ({_STANDING}) AS t ON t.account_key = concat(n.server, '/', n.client_login)
+INNER JOIN ({_STANDING} AND account_key IN (
+    SELECT concat(server, '/', client_login) FROM ({_AGENT}) WHERE client_deal = '' AND client_login != ''
+)) AS t ON t.account_key = concat(n.server, '/', n.client_login)
 WHERE t.occurred_at <= n.paid_at AND t.occurred_at > n.paid_at - INTERVAL {LOOKBACK_DAYS} DAY
 """  # noqa: S608  - as above
 _TWICE = f"""
@@ -79,6 +84,8 @@ def paid_twice(
 
 def twice_count(ledger: Ledger, interval: Interval) -> int:
     """Native payments for what we pay as well."""
+    if not ledger.rows("SELECT 1 FROM agent_deals LIMIT 1"):
+        return 0
     return int(ledger.row(_COUNT, server="", **interval.parameters)["payments"])
 
 

@@ -5,25 +5,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.ledger import Ledger, Row
-from api.queries.commissions import ReportFilter, report
-from api.queries.money import FROM_IB, TO_IB
-from api.queries.periods import ALWAYS, SETTLED_INSIDE, Interval
+from api.queries.commissions import by_ib
+from api.queries.days import days_of, sums
+from api.queries.periods import ALWAYS, Interval
 
 MAX_PARTNERS = 10_000
 MAX_DEPTH = 64
 
-_BALANCES = f"""
-SELECT ib_id, currency,
-    sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS earned,
-    sumIf(amount, {FROM_IB}) AS reversed,
-    sumIf(amount, match(credit, '^ib:.*:held$')) - sumIf(amount, match(debit, '^ib:.*:held$')) AS held,
-    sumIf(amount, endsWith(credit, ':pending')) - sumIf(amount, endsWith(debit, ':pending')) AS pending,
-    sumIf(amount, endsWith(credit, ':payable')) - sumIf(amount, endsWith(debit, ':payable')) AS payable
-FROM transfers FINAL WHERE {SETTLED_INSIDE}
+_BALANCES = """
+SELECT ib_id, currency, sum(s.accrued) - sum(s.reversed) AS earned, sum(s.reversed) AS reversed,
+    sum(s.held) AS held, sum(s.pending) AS pending, sum(s.payable) AS payable
+FROM ({sums}) AS s WHERE {which}
 GROUP BY ib_id, currency ORDER BY ib_id, currency LIMIT {{limit:UInt32}}
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
+"""
+# A closing's rows carry the instant the period ended, and belong to the period.
+_IN_TIME = "({of_period:String} = '' OR period = '')"
+_OF_PERIOD = "period = {of_period:String}"
 
 TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots", "deals")
+_AMOUNTS = TOTALS[1:6]
 
 
 def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
@@ -46,16 +46,27 @@ def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
 
 
 def _totals(ledger: Ledger, interval: Interval) -> dict[str, list[Row]]:
-    volume = {
-        (row["ib_id"], row["currency"]): row
-        for row in report(ledger, ReportFilter(interval), ("ib",), MAX_PARTNERS)["items"]
-    }
+    volume = {(row["ib_id"], row["currency"]): row for row in by_ib(ledger, interval, MAX_PARTNERS)}
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in ledger.rows(_BALANCES, limit=MAX_PARTNERS, **interval.settled_parameters):
+    for row in _balances(ledger, interval):
         traded = volume.get((row["ib_id"], row["currency"]), {"lots": 0, "deals": 0})
         merged = {**row, "lots": traded["lots"], "deals": traded["deals"]}
         found[row["ib_id"]].append({name: merged[name] for name in TOTALS})
     return found
+
+
+def _balances(ledger: Ledger, interval: Interval) -> list[Row]:
+    """One row an IB and currency: what was booked in the interval, and what belongs to its period."""
+    spans = [(interval, _IN_TIME)] + ([(interval.closing, _OF_PERIOD)] if interval.period else [])
+    found: dict[tuple[str, str], Row] = {}
+    for span, which in spans:
+        read = days_of(ledger, span)
+        sql = _BALANCES.format(sums=sums(read), which=which)
+        for row in ledger.rows(sql, of_period=interval.period, limit=MAX_PARTNERS, **read.parameters):
+            key = row["ib_id"], row["currency"]
+            known = found.get(key)
+            found[key] = row if known is None else row | {name: known[name] + row[name] for name in _AMOUNTS}
+    return [found[key] for key in sorted(found)]
 
 
 def _clients(ledger: Ledger) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Statement periods: which interval of event time a period's name means."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from api.ledger import Ledger, Row
 from api.problems import Problem
@@ -31,12 +31,18 @@ class Interval:
         """The interval as parameters of a query that uses `SETTLED_INSIDE`."""
         return {**self.parameters, "of_period": self.period}
 
+    @property
+    def closing(self) -> "Interval":
+        """The day of a period's closing, which is after it."""
+        return Interval(self.ends_at, self.ends_at + A_DAY)
+
 
 ALWAYS = Interval()
 INSIDE = "occurred_at >= {starts_at:DateTime64(6, 'UTC')} AND occurred_at < {ends_at:DateTime64(6, 'UTC')}"
 """The condition every report uses for its interval."""
 SETTLED_INSIDE = f"if({{of_period:String}} != '' AND period != '', period = {{of_period:String}}, {INSIDE})"
 """The same for balances: a closing's rows carry the instant the period ended, and belong to the period."""
+A_DAY = timedelta(days=1)
 
 
 def periods(ledger: Ledger) -> list[Row]:

@@ -1,13 +1,14 @@
 """What became of the deals: rated, waiting, rejected; and the input nobody could use."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from api.ledger import Ledger, Row
-from api.paging import decode_cursor, page
-from api.queries.money import TAKEN_BACK
-from api.queries.periods import BEGINNING, INSIDE, Interval
+from api.paging import decode_cursor, encode_cursor, page
+from api.queries.days import days_of, deals, refusals
+from api.queries.money import IS_DEAL, TAKEN_BACK
+from api.queries.periods import BEGINNING, Interval
 
 RATED_DEALS = f"""
 SELECT caused_by FROM transfers FINAL
@@ -15,23 +16,30 @@ WHERE code = 'accrual' AND account_key != '' AND transfer_id NOT IN ({TAKEN_BACK
 """  # noqa: S608  - the parts are constants; values are parameters
 """Deals of which an accrual stands: what "rated" means here and in `ibflow verify`."""
 
-_COUNTS = f"""
-SELECT
-    (SELECT uniqExact(caused_by) FROM ({RATED_DEALS} AND {INSIDE})) AS rated,
-    countIf(status = 'waiting') AS waiting, countIf(status = 'rejected') AS rejected
-FROM rejections FINAL WHERE {INSIDE} AND deal_key NOT IN ({RATED_DEALS})
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
+MAX_LOOKS = 20
+"""Pages of refusals looked through for one page of those whose deals are not paid."""
 
-_REJECTIONS = f"""
+_PAID = f"""
+SELECT DISTINCT caused_by FROM transfers
+WHERE caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
+"""  # noqa: S608  - the parts are constants; values are parameters
+
+_COUNTS = """
+SELECT (SELECT toUInt64(sum(deals)) FROM ({deals})) AS rated,
+    toUInt64(sumIf(deals, status = 'waiting')) AS waiting,
+    toUInt64(sumIf(deals, status = 'rejected')) AS rejected
+FROM ({refusals})
+"""
+
+_REJECTIONS = """
 SELECT deal_key, revision, status, code, text, account_key, client_id, occurred_at,
     toUnixTimestamp64Micro(occurred_at) AS at_us
 FROM rejections FINAL
-WHERE deal_key NOT IN ({RATED_DEALS})
-  AND ({{status:String}} = '' OR status = {{status:String}})
-  AND ({{code:String}} = '' OR code = {{code:String}})
-  AND (at_us, deal_key) < ({{before_us:Int64}}, {{before_id:String}})
-ORDER BY at_us DESC, deal_key DESC LIMIT {{limit:UInt32}}
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
+WHERE ({status:String} = '' OR status = {status:String})
+  AND ({code:String} = '' OR code = {code:String})
+  AND (at_us, deal_key) < ({before_us:Int64}, {before_id:String})
+ORDER BY at_us DESC, deal_key DESC LIMIT {limit:UInt32}
+"""
 
 _LETTERS = """
 FROM dead_letters AS letter FINAL
@@ -108,13 +116,37 @@ def client_events(ledger: Ledger, client: str, kind: str, limit: int, cursor: st
 
 
 def deal_counts(ledger: Ledger, interval: Interval) -> Row:
-    """Each deal once: `rated` if an accrual of it stands, else as its newest rejection says."""
-    return ledger.row(_COUNTS, **interval.parameters)
+    """Each deal of a day once: `rated` if an accrual of it stands, else as its newest rejection says."""
+    read = days_of(ledger, interval)
+    return ledger.row(_COUNTS.format(deals=deals(read), refusals=refusals(read)), **read.parameters)
 
 
 def rejections(ledger: Ledger, status: str, code: str, limit: int, cursor: str = "") -> dict[str, Any]:
-    """One page of deals that pay nothing, or nothing yet, newest first."""
-    return _newest(ledger, _REJECTIONS, "deal_key", limit, cursor, status=status, code=code)
+    """One page of deals that pay nothing, or nothing yet, newest first.
+
+    Whether a deal is paid is looked up for the refusals at hand; where most are, a page may have fewer rows.
+    """
+    found: list[Row] = []
+    at: str | None = cursor
+    for _ in range(MAX_LOOKS):
+        looked = _newest(ledger, _REJECTIONS, "deal_key", limit, at or "", status=status, code=code)
+        keys = [row["deal_key"] for row in looked["items"]]
+        paid = {row["caused_by"] for row in ledger.rows(_PAID, keys=keys)} if keys else set()
+        for row in looked["items"]:
+            if row["deal_key"] not in paid:
+                found.append(row)
+                if len(found) == limit:
+                    break
+        is_cut = len(found) == limit and found[-1] is not looked["items"][-1]
+        at = _cursor_after(found[-1]) if is_cut else looked["next_cursor"]
+        if len(found) == limit or at is None:
+            break
+    return {"items": found, "next_cursor": at}
+
+
+def _cursor_after(row: Row) -> str:
+    since = row["occurred_at"] - datetime(1970, 1, 1, tzinfo=UTC)
+    return encode_cursor((since // timedelta(microseconds=1), row["deal_key"]))
 
 
 def dead_letters(ledger: Ledger, wanted: LetterFilter, limit: int, cursor: str = "") -> dict[str, Any]:

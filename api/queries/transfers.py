@@ -1,11 +1,15 @@
 """Transfers: the list, one row, and everything that touched it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
-from api.queries.periods import ALWAYS, SETTLED_INSIDE, Interval
+from api.queries.day_rows import DAY
+from api.queries.days import MAX_DAYS, all_days
+from api.queries.periods import ALWAYS, END, SETTLED_INSIDE, Interval
 from commission.accounts import is_held
 from schemas.columns import TRANSFER_COLUMNS
 
@@ -16,21 +20,23 @@ MAX_CHAIN = 200
 _LIST = f"""
 SELECT {COLUMNS}, toUnixTimestamp64Micro(occurred_at) AS at_us
 FROM transfers FINAL
-WHERE {SETTLED_INSIDE}
-  AND ({{ib:String}} = '' OR ib_id = {{ib:String}})
-  AND ({{client:String}} = '' OR client_id = {{client:String}})
-  AND ({{deal:String}} = '' OR caused_by = {{deal:String}})
-  AND ({{currency:String}} = '' OR currency = {{currency:String}})
-  AND (toUnixTimestamp64Micro(occurred_at), transfer_id) < ({{before_us:Int64}}, {{before_id:String}})
+WHERE {{inside}}{{conditions}}
+  AND (toUnixTimestamp64Micro(occurred_at), transfer_id) < ({{{{before_us:Int64}}}}, {{{{before_id:String}}}})
 ORDER BY occurred_at DESC, transfer_id DESC
-LIMIT {{limit:UInt32}}
+LIMIT {{{{limit:UInt32}}}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
+# Few rows, found by their ids: the newest of each is taken here, at less cost than merging what is around.
+_ONE = f"""
+SELECT {COLUMNS} FROM transfers WHERE transfer_id = {{id:String}} ORDER BY _offset DESC LIMIT 1
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
 _CHAIN = f"""
-SELECT {COLUMNS} FROM transfers FINAL
+SELECT {COLUMNS} FROM (
+SELECT * FROM transfers
 WHERE transfer_id IN {{ids:Array(String)}} OR reverses IN {{ids:Array(String)}}
    OR ({{caused_by:String}} != '' AND caused_by = {{caused_by:String}} AND ib_id = {{ib:String}}
        AND component = {{component:String}})
+ORDER BY _offset DESC LIMIT 1 BY transfer_id)
 ORDER BY stored_at, _offset, transfer_id
 LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
@@ -41,6 +47,18 @@ WHERE code = 'release' AND ib_id = {{ib:String}} AND client_id = {{client:String
   AND component = {{component:String}} AND currency = {{currency:String}}
 ORDER BY occurred_at LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
+
+
+_CONDITIONS = {
+    "ib": "ib_id = {ib:String}",
+    "client": "client_id = {client:String}",
+    "deal": "caused_by = {deal:String}",
+    "currency": "currency = {currency:String}",
+}
+_WINDOWS = (1, 7, 56, MAX_DAYS)
+"""Days looked at for a page: rows of the newest are most often enough."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_US = (END - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +75,39 @@ class TransferFilter:
 def transfers(ledger: Ledger, wanted: TransferFilter, limit: int, cursor: str = "") -> dict[str, Any]:
     """One page of transfers, newest first."""
     before_us, before_id = decode_cursor(cursor, int, str) if cursor else (2**62, "")
-    rows = ledger.rows(
-        _LIST,
-        ib=wanted.ib,
-        client=wanted.client,
-        deal=wanted.deal,
-        currency=wanted.currency,
-        before_us=before_us,
-        before_id=before_id,
-        limit=limit + 1,
-        **wanted.interval.settled_parameters,
-    )
-    result = page(rows, limit, key=lambda row: (row["at_us"], row["transfer_id"]))
+    values: dict[str, object] = {name: getattr(wanted, name) for name in _CONDITIONS}
+    values |= {"before_us": before_us, "before_id": before_id, "limit": limit + 1}
+    values |= wanted.interval.settled_parameters
+    conditions = "".join(f" AND {text}" for name, text in _CONDITIONS.items() if getattr(wanted, name))
+    rows: list[Row] = []
+    for days in [[]] if wanted.deal else _newest_days(ledger, wanted.interval, before_us):
+        of_days = f" AND {DAY} IN {{days:Array(Date32)}}" if days else ""
+        rows += ledger.rows(
+            _LIST.format(inside=SETTLED_INSIDE, conditions=conditions + of_days), days=days, **values
+        )
+        if len(rows) > limit:
+            break
+    result = page(rows[: limit + 1], limit, key=lambda row: (row["at_us"], row["transfer_id"]))
     for row in result["items"]:
         del row["at_us"]
     return result
 
 
+def _newest_days(ledger: Ledger, interval: Interval, before_us: int) -> Iterator[list[date]]:
+    """The days that a page may have rows of, the newest first, a few and then more at a time."""
+    spans = (interval, interval.closing) if interval.period else (interval,)
+    last = END.date() if before_us >= _LAST_US else (_EPOCH + timedelta(microseconds=before_us)).date()
+    days = sorted({day for span in spans for day in all_days(ledger, span) if day <= last}, reverse=True)
+    start = 0
+    for count in _WINDOWS:
+        if found := days[start : start + count]:
+            yield found
+        start += count
+
+
 def transfer(ledger: Ledger, transfer_id: str) -> Row | None:
     """One transfer by its id, or None."""
-    found = ledger.rows(
-        f"SELECT {COLUMNS} FROM transfers FINAL WHERE transfer_id = {{id:String}}",  # noqa: S608  - constant
-        id=transfer_id,
-    )
+    found = ledger.rows(_ONE, id=transfer_id)
     return found[0] if found else None
 
 

@@ -10,9 +10,10 @@ from api.paging import MAX_LIMIT, Cursor, Limit
 from api.problems import Problem
 from api.queries import balance, commissions
 from api.queries import statements as statement_queries
-from api.queries.commissions import DIMENSIONS, GroupBy, ReportFilter
+from api.queries.commissions import DIMENSIONS, TIMES, GroupBy, ReportFilter
 from api.queries.completeness import holes, statement_holes
 from api.queries.periods import interval
+from api.queries.subtrees import subtrees
 from api.routes.context import From, Ib, LedgerHere, Period, To
 from api.shapes.reports import CommissionReport, StatementPage, TrialBalance
 from api.views.csv_cells import to_csv
@@ -28,8 +29,19 @@ ReportLimit = Annotated[
     Query(ge=1, le=MAX_LIMIT, description=f"Rows of one page of JSON; {PAGE_ROWS} by default."),
 ]
 Groups = Annotated[
-    list[str], Query(description="`ib`, `symbol`, `component`, `client`, `period`: repeated or with commas.")
+    list[str],
+    Query(
+        description=f"{', '.join(f'`{name}`' for name in DIMENSIONS)}: repeated or with commas. "
+        "Days, weeks and months are in UTC; `level` is how far the IB is above the client's own."
+    ),
 ]
+Scope = Annotated[
+    list[str],
+    Query(
+        description="IBs whose sub-trees are reported, as the tree was when the interval ended; none: all."
+    ),
+]
+MAX_SCOPES = 100
 
 
 @router.get(
@@ -45,6 +57,7 @@ def commission_report(
     from_: From = None,
     to: To = None,
     symbol: Symbol = "",
+    scope: Scope = [],  # noqa: B006  - FastAPI copies a default
     group_by: Groups = ["ib"],  # noqa: B006  - FastAPI copies a default
     format: Literal["json", "csv"] = "json",  # noqa: A002  - the parameter's name on the wire
     limit: ReportLimit = None,
@@ -55,7 +68,10 @@ def commission_report(
     `lots` and `deals` count a deal once for each group, however many IBs and components it pays.
     CSV is the whole report: it has no pages, and one that would be too long is refused.
     """
-    wanted = ReportFilter(interval(ledger, period, from_, to), ib, symbol)
+    span = interval(ledger, period, from_, to)
+    if len(scope) > MAX_SCOPES:
+        raise Problem(422, f"Give at most {MAX_SCOPES} IBs as `scope`.")
+    wanted = ReportFilter(span, ib, subtrees(ledger, scope, span.ends_at) if scope else (), symbol)
     groups = _groups(group_by)
     if format == "csv":
         if limit is not None or cursor:
@@ -80,6 +96,8 @@ def _groups(asked: list[str]) -> tuple[GroupBy, ...]:
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         raise Problem(422, f"Group by any of {', '.join(known)}; `{','.join(unknown)}` is not among them.")
+    if len(TIMES.keys() & set(names)) > 1:
+        raise Problem(422, f"Group by one of {', '.join(TIMES)}, not by several.")
     return tuple(dict.fromkeys(known[name] for name in names))
 
 
@@ -114,7 +132,7 @@ def statement_export(
     return StreamingResponse(file.lines(), media_type="application/x-ndjson", headers=headers)
 
 
-@router.get("/trial-balance", response_model=TrialBalance)
+@router.get("/trial-balance", response_model=TrialBalance, response_model_exclude_unset=True)
 def trial_balance(
     ledger: LedgerHere,
     account: Annotated[str, Query(max_length=200, description="Accounts that start so.")] = "",

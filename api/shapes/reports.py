@@ -14,6 +14,12 @@ class CommissionRow(Shape):
     symbol: str = Field("", description="Canonical symbol.")
     component: str = ""
     client_id: str = ""
+    level: str = Field("", description="How far the IB is above the client's own: 0 is the client's.")
+    server: str = ""
+    plan_id: str = ""
+    day: str = Field("", description="In UTC, as are weeks, which begin on Monday, and months.")
+    week: str = ""
+    month: str = ""
     period: str = ""
     lots: Amount = Field(description="Lots of the deals that still count, each deal counted once.")
     accrued: Amount
@@ -119,5 +125,7 @@ class TrialBalance(Shape):
     balanced: bool
     currencies: list[CurrencyBalance]
     checks: dict[str, int] = Field(description="Unsound rows by kind; each must be 0.")
+    checked_at: datetime | None = Field(None, description="When rows were looked at for `checks`; else now.")
+    up_to: datetime | None = Field(None, description="The newest row that was there then.")
     accounts: list[AccountBalance]
     next_cursor: str | None

@@ -70,6 +70,10 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Fold every book again, whatever its size: `ibflow replay`.")
     ] = False,
+    rebuild_sums: Annotated[
+        bool,
+        typer.Option("--rebuild-sums", help="First build the sums that reports read again from the rows."),
+    ] = False,
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
@@ -83,6 +87,8 @@ def verify(
     from infra.verify.invariants import findings_table
     from schemas.settings import Settings
 
+    if rebuild_sums:
+        _rebuild_sums()
     with mendable_errors(), progress_bar(err) if deep else nullcontext(no_bar) as bar:
         report = fetch_report(Settings(), deep=deep, workers=workers, bar=bar)
     if as_json:
@@ -94,6 +100,14 @@ def verify(
             out.print(f"[yellow]warning:[/] {escape(warning)}")
     if not report.holds:
         raise typer.Exit(ExitCode.BROKEN)
+
+
+def _rebuild_sums() -> None:
+    from infra.sums.rebuild import rebuild
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        err.print(f"{rebuild(Settings()):,} days' sums were built again from the rows")
 
 
 def _verify_file(path: Path, previous: Path | None, *, as_json: bool) -> None:

@@ -7,8 +7,11 @@ from clickhouse_connect.driver.client import Client
 HERE = Path(__file__).parent
 
 
-def migrate(client: Client) -> list[str]:
-    """Apply the migrations the database has not seen; return their names."""
+def migrate(client: Client, *, until: str = "9999") -> list[str]:
+    """Apply the migrations the database has not seen, up to a number; return their names.
+
+    A crash inside of one repeats its statements, so each may run twice.
+    """
     client.command(
         "CREATE TABLE IF NOT EXISTS migrations "
         "(name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY name"
@@ -16,15 +19,18 @@ def migrate(client: Client) -> list[str]:
     seen = {str(row[0]) for row in client.query("SELECT name FROM migrations").result_rows}
     applied = []
     for path in sorted(HERE.glob("[0-9][0-9][0-9][0-9]_*.sql")):
-        if path.stem in seen:
+        if path.stem in seen or path.stem[:4] > until:
             continue
-        for statement in _statements(path.read_text(encoding="utf-8")):
+        for statement in statements(path):
             client.command(statement)
         client.insert("migrations", [[path.stem]], column_names=["name"])
         applied.append(path.stem)
     return applied
 
 
-def _statements(sql: str) -> list[str]:
-    lines = [line for line in sql.splitlines() if not line.lstrip().startswith("--")]
+def statements(path: Path) -> list[str]:
+    """The statements of a migration, in their order."""
+    lines = [
+        line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("--")
+    ]
     return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from api.ledger import Ledger
 from api.views.explanation import explain_transfer
+from commission.accounts import HELD
 from infra.commands.example import ENDED_PERIODS, Example
 from infra.local_kafka.local import LocalKafka
 from infra.processes.owner import Owner
@@ -172,16 +173,16 @@ def _money(amount: Decimal) -> str:
 
 def _commissions(client: Client) -> Table:
     table = _table("Commission by IB", "IB", "per lot", "spread", "CPA", "taken back", "earned", "held", "")
-    sql = """
+    sql = f"""
         SELECT ib_id, currency,
             sumIf(amount, code = 'accrual' AND component = 'per_lot'),
             sumIf(amount, code = 'accrual' AND component = 'spread_share'),
             sumIf(amount, code = 'accrual' AND component = 'cpa'),
             sumIf(amount, code = 'reversal'),
             sumIf(amount, code IN ('accrual', 'true_up')) - sumIf(amount, code = 'reversal'),
-            sumIf(amount, endsWith(credit, ':held')) - sumIf(amount, endsWith(debit, ':held'))
+            sumIf(amount, endsWith(credit, '{HELD}')) - sumIf(amount, endsWith(debit, '{HELD}'))
         FROM transfers FINAL GROUP BY ib_id, currency ORDER BY ib_id, currency
-    """
+    """  # noqa: S608 # our own names
     for ib_id, currency, *amounts, earned, held in _rows(client, sql):
         cells = [_money(amount) for amount in amounts]
         table.add_row(ib_id, *cells, f"[bold]{_money(earned)}[/]", _money(held), currency)

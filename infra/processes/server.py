@@ -24,6 +24,8 @@ from infra.payouts.desk import PayoutDesk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk
+from infra.sums.builder import SumsBuilder
+from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
 from ingest.publish.publisher import publish_corrections
 from schemas.settings import Settings
@@ -48,6 +50,8 @@ class ApiServer:
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
+        self._sums = SumsBuilder(self._connect)
+        self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         self._desk = ProposalDesk(self._connect, lambda records: publish_corrections(records, kafka))
         app = create_app(
@@ -59,6 +63,7 @@ class ApiServer:
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
+        add_rebuild(app, self._connect)
         self._push = open_desk(settings, kafka)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")
@@ -66,6 +71,7 @@ class ApiServer:
     def start(self) -> None:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
+        self._sums_thread.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -83,8 +89,10 @@ class ApiServer:
         if self._push is not None:
             self._push.close()
         self.sink.stop()
-        if self._sink_thread.is_alive():
-            self._sink_thread.join(STOP_SECONDS)
+        self._sums.stop()
+        for thread in (self._sink_thread, self._sums_thread):
+            if thread.is_alive():
+                thread.join(STOP_SECONDS)
         self._desk.close()
         self.client.close()
         if self._owner is not None:

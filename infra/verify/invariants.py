@@ -14,17 +14,20 @@ from api.queries.native import twice_count
 from api.queries.periods import ALWAYS
 from api.queries.quality import RATED_DEALS
 from api.views.statement_file import statement_files
+from commission import accounts
 from commission.ledger import ledger_hash
 from commission.money import plain
 from commission.outputs import Transfer
 from commission.partner.statement_hash import check
 from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.compare import Replay, replay
+from infra.sums.compare import differences
 from infra.terminal import new_table
 from schemas.columns import MILESTONE_COLUMNS, TRANSFER_COLUMNS, to_transfer
 
 MAX_FOLDED_DEALS = 50_000
 """A ledger of more is folded again by `verify --deep` only: this many take some ten seconds on one core."""
+_OWED = f"^({accounts.IB}|{accounts.CLIENT})|^{accounts.ROUNDING}$"
 SAME_BOOKS = "same books, same ledger"
 
 
@@ -75,6 +78,7 @@ def verify(client: Client, *, folded: Finding | None = None) -> Report:
         _reversals_exact,
         _no_output_without_cause,
         _one_row_an_id,
+        _sums_equal_rows,
     )
     first = _same_book_same_ledger(client) if folded is None else folded
     findings = (first, *(check(client) for check in checks))
@@ -151,14 +155,13 @@ def _trial_balance(client: Client) -> Finding:
 def _earned_stands(client: Client) -> Finding:
     """What an IB cost the broker equals what stands in its accounts, its clients' and in rounding."""
     rows = client.query(
-        """
+        f"""
         SELECT ib_id, currency,
-            sumIf(amount, startsWith(debit, 'broker:'))
-                - sumIf(amount, startsWith(credit, 'broker:')) AS earned,
-            sumIf(amount, match(credit, '^(ib|client):|^rounding$'))
-                - sumIf(amount, match(debit, '^(ib|client):|^rounding$')) AS stands
+            sumIf(amount, startsWith(debit, '{accounts.BROKER}'))
+                - sumIf(amount, startsWith(credit, '{accounts.BROKER}')) AS earned,
+            sumIf(amount, match(credit, '{_OWED}')) - sumIf(amount, match(debit, '{_OWED}')) AS stands
         FROM transfers FINAL GROUP BY ib_id, currency HAVING earned != stands
-        """
+        """  # noqa: S608 # our own names
     ).result_rows
     count = client.query("SELECT uniqExact(ib_id, currency) FROM transfers FINAL").result_rows[0][0]
     differ = "".join(f"; {r[0]}: {r[2]} against {r[3]} {r[1]}" for r in rows)
@@ -309,6 +312,13 @@ def _one_row_an_id(client: Client) -> Finding:
         if wrong:
             clashes.append(f"{wrong} ids of {table} with two contents, such as {first}")
     return Finding("no two rows under one id", "; ".join((*figures, *clashes)), not clashes)
+
+
+def _sums_equal_rows(client: Client) -> Finding:
+    """What reports read of a day is what its rows add up to."""
+    days, found = differences(client)
+    figures = "; ".join((f"{days} days' sums added up again, {len(found)} differ", *found[:3]))
+    return Finding("sums equal rows", figures, not found)
 
 
 def findings_table(report: Report) -> Table:

@@ -8,7 +8,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
-from api.queries.commissions import daily
+from api.queries.daily import daily
 from api.queries.periods import ALWAYS
 from api.routes import reports
 from tests.api.conftest import Browser, browser, insert, transfer_row

@@ -74,9 +74,40 @@ def test_a_period_is_its_interval_of_event_time(http: Browser) -> None:
     assert "2026-10, 2026-09" in unknown.json()["detail"]
 
 
+def test_a_sub_tree_is_the_ib_and_all_below_it(ledger: Ledger, chdb: Client) -> None:
+    """M has A and B: all of it is the whole report, 3.00 + 222.25 USD and 2.005 EUR; A is 222.25.
+
+    B is under M from 20 September only: until then M has 225.25 USD and nothing of B's EUR.
+    Deal 1 pays A and M and counts once: with deal 2, which stands as well, 3 lots of 2 deals.
+    """
+    http = browser(ledger)
+    assert nets(http, "scope=M") == {"USD": ("225.25", "3", 2), "EUR": ("2.005", "0.3", 1)}
+    assert nets(http, "scope=A") == {"USD": ("222.25", "3", 2)}
+    assert nets(http, "scope=A&scope=M") == nets(http, "scope=M")
+    since = '{"parents": [{"ib_id": null}, {"since": "2026-09-20T00:00:00Z", "ib_id": "M"}]}'
+    later = partner_row("B", "Boreal", "M", kyc=False) | {"definition": since, "_offset": 2}
+    insert(chdb, "partners", later)
+    assert nets(http, "scope=M&to=2026-09-20T00:00:00Z") == {"USD": ("225.25", "3", 2)}
+    assert nets(http, "scope=M&to=2026-09-21T00:00:00Z")["EUR"] == ("2.005", "0.3", 1)
+    assert http.get("/v1/reports/commissions?scope=nobody").status_code == 404
+
+
+def nets(http: Browser, query: str) -> dict[str, tuple[str, str, int]]:
+    """Currency → net, lots and deals in all."""
+    totals = http.get(f"/v1/reports/commissions?{query}").json()["totals"]
+    return {row["currency"]: (row["net"], row["lots"], row["deals"]) for row in totals}
+
+
 @pytest.mark.parametrize(
     "query",
-    ["group_by=password", "period=2026-09&from=2026-09-01T00:00:00Z", "limit=0", "limit=1001", "cursor=x"],
+    [
+        "group_by=day,period",
+        "group_by=password",
+        "period=2026-09&from=2026-09-01T00:00:00Z",
+        "limit=0",
+        "limit=1001",
+        "cursor=x",
+    ],
 )
 def test_a_wrong_question_is_a_problem_that_says_what_to_do(http: Browser, query: str) -> None:
     """Every refusal is problem+json with a sentence."""
@@ -232,3 +263,13 @@ def test_a_statement_file_needs_the_archive(http: Browser) -> None:
     assert (404, True) == (unknown.status_code, "/v1/statements?" in unknown.json()["detail"])
     without = http.get("/v1/statements/st-A/export")
     assert (409, True) == (without.status_code, "archive lacks" in without.json()["detail"])
+
+
+def test_refusals_of_paid_deals_are_left_out_of_pages(ledger: Ledger, chdb: Client) -> None:
+    """Of refusals 1, 3, 5 and 6 deal 1 is paid: a page of one shows 6, 5 and 3, and none follows."""
+    http, found, cursor = browser(ledger), [], ""
+    while cursor is not None:
+        page = http.get(f"/v1/rejections?limit=1&cursor={cursor}").json()
+        found += [row["deal_key"] for row in page["items"]]
+        cursor = page["next_cursor"]
+    assert found == ["live|6", "live|5", "live|3"]

@@ -41,6 +41,7 @@ NAMES = (
     "reversals exact, once",
     "no row without cause",
     "no two rows under one id",
+    "sums equal rows",
 )
 
 
@@ -57,7 +58,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
 
 
 def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
-    """All nine invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
+    """All ten invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
     report = verify(ledger)
     assert NAMES == tuple(finding.invariant for finding in report.findings)
     assert [] == broken(ledger)
@@ -216,6 +217,18 @@ def test_the_command_tells_by_its_exit_code(ledger: Client, tmp_path: Path) -> N
     copied(ledger, "code = 'statement'", transfer_id="d" * 32, credit="somebody:else")
     unsound = CliRunner().invoke(app, ["verify"], env=settings)
     assert (1, True) == (unsound.exit_code, "✗" in unsound.stdout)
+
+
+def test_sums_are_built_again_when_asked_for(ledger: Client, tmp_path: Path) -> None:
+    """A sum that was damaged is found; built again from the rows, it is not."""
+    settings = {"IBFLOW_DATA_DIR": str(tmp_path)}
+    built = CliRunner().invoke(app, ["verify", "--rebuild-sums"], env=settings)
+    assert 0 == built.exit_code
+    assert "days' sums were built again" in built.stderr
+    ledger.command("INSERT INTO day_sums SELECT * FROM day_sums LIMIT 1")
+    assert ["sums equal rows"] == broken(ledger)
+    assert 0 == CliRunner().invoke(app, ["verify", "--rebuild-sums"], env=settings).exit_code
+    assert [] == broken(ledger)
 
 
 def test_every_record_has_a_topic_it_enters_by() -> None:

@@ -1,0 +1,159 @@
+"""Sums of days: which are kept and hold all of their day's rows, and which days a report reads row by row.
+
+A report decides once, before it asks anything, and all of it goes by that: a day is never in both parts.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from hashlib import sha256
+from itertools import groupby
+
+from api.ledger import Ledger
+from api.queries.day_rows import ACCOUNTS, DAY, DEALS, REFUSALS, SUM_KEYS, SUMS
+from api.queries.periods import ALWAYS, INSIDE, Interval
+
+MAX_DAYS = 110_000
+"""All that ClickHouse's times can hold, 1900 to 2200."""
+
+_DAYS = """
+SELECT m.day AS day, b.build AS build, NOT m.is_open AND m.mark = b.mark AS is_kept
+FROM (SELECT * FROM day_marks FINAL WHERE day BETWEEN {first:Date32} AND {last:Date32}) AS m
+LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
+ORDER BY day LIMIT {limit:UInt32}
+"""
+_KEPT = "(day, build) IN (SELECT arrayJoin(arrayZip({kept_days:Array(Date32)}, {kept_builds:Array(UInt64)})))"
+_ROWS = f"{DAY} IN {{days:Array(Date32)}} AND {INSIDE}"
+
+
+_MONTHS = "SELECT month, of, build FROM month_builds FINAL LIMIT {limit:UInt32}"
+
+KeptDay = tuple[date, int]
+"""A day, or the first of a month for all of it, and its build."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days of an interval that have rows: those with sums of all of them, and those without."""
+
+    interval: Interval
+    kept: tuple[KeptDay, ...]
+    """Each with its build."""
+    by_rows: tuple[date, ...]
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """For a query over one of the sources below."""
+        return {
+            "kept_days": [day for day, _ in self.kept],
+            "kept_builds": [build for _, build in self.kept],
+            "days": list(self.by_rows),
+            **self.interval.parameters,
+        }
+
+
+def days_of(
+    ledger: Ledger, interval: Interval = ALWAYS, cuts: Iterable[datetime] = (), *, by_month: bool = True
+) -> Days:
+    """Decide for each day of an interval; one that the interval or a cut divides is read by its rows.
+
+    A month that nothing divides is read by the sums of the month, unless days are to be told apart.
+    """
+    cuts = (interval.starts_at, interval.ends_at, *cuts)
+    rows = ledger.rows(_DAYS, first=interval.starts_at.date(), last=interval.ends_at.date(), limit=MAX_DAYS)
+    divided = {at.date() for at in cuts if at.timetz() != _MIDNIGHT}
+    kept: list[KeptDay] = []
+    by_rows: list[date] = []
+    for row in rows:
+        if _starts(row["day"]) >= interval.ends_at:
+            continue
+        if row["is_kept"] and row["day"] not in divided:
+            kept.append((row["day"], row["build"]))
+        else:
+            by_rows.append(row["day"])
+    if by_month and len(kept) > 1:
+        kept = _months(ledger, kept, by_rows, cuts)
+    return Days(interval, tuple(kept), tuple(by_rows))
+
+
+def _months(
+    ledger: Ledger, kept: list[KeptDay], by_rows: list[date], cuts: Sequence[datetime]
+) -> list[KeptDay]:
+    """The same with each month as one, where all of its days are kept and it was built of just them."""
+    divided = {month_of(at.date()) for at in cuts if at != _starts(month_of(at.date()))}
+    divided |= {month_of(day) for day in by_rows}
+    built = {row["month"]: row for row in ledger.rows(_MONTHS, limit=MAX_DAYS)}
+    found: list[KeptDay] = []
+    for month, group in groupby(kept, key=lambda one: month_of(one[0])):
+        days, build = list(group), built.get(month)
+        is_one = build is not None and month not in divided and build["of"] == fingerprint(days)
+        found += [(month, build["build"])] if is_one and build is not None else days
+    return found
+
+
+def month_of(day: date) -> date:
+    """The first day of its month."""
+    return day.replace(day=1)
+
+
+def fingerprint(days: Iterable[KeptDay]) -> str:
+    """What says of which builds a month was added up."""
+    return sha256(" ".join(f"{day}/{build}" for day, build in days).encode()).hexdigest()
+
+
+def all_days(ledger: Ledger, interval: Interval) -> list[date]:
+    """The days of an interval that have rows."""
+    found = days_of(ledger, interval, by_month=False)
+    return [*(day for day, _ in found.kept), *found.by_rows]
+
+
+_MIDNIGHT = time(tzinfo=UTC)
+
+
+def _starts(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+# What reports are made of: kept sums and sums of rows under the same names, `at` being when
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What of its time a sum is told by, for a row and for a day that nothing divides."""
+
+    of_row: str = "''"
+    of_day: str = "''"
+
+
+WHENEVER = When()
+BY_DAY = When(DAY, "day")
+
+
+def sums(read: Days, when: When = WHENEVER) -> str:
+    """Money by IB and what it was earned with."""
+    return _both(read, "day_sums", f"{SUM_KEYS}, accrued, reversed, held, pending, payable", SUMS, when)
+
+
+def deals(read: Days, when: When = WHENEVER) -> str:
+    """Deals and their lots by shape."""
+    return _both(read, "day_deals", "server, symbol, shape, deals, lots", DEALS, when)
+
+
+def accounts(read: Days, when: When = WHENEVER) -> str:
+    """Debits and credits of accounts."""
+    return _both(read, "day_accounts", "account, currency, debit, credit", ACCOUNTS, when)
+
+
+def refusals(read: Days, when: When = WHENEVER) -> str:
+    """Deals that pay nothing, or nothing yet, by why."""
+    return _both(read, "day_refusals", "status, code, deals", REFUSALS, when)
+
+
+def _both(read: Days, table: str, columns: str, rows: str, when: When) -> str:
+    """Only what there is: a part that has no day costs ClickHouse as much to plan as one that has."""
+    parts = []
+    if read.kept or not read.by_rows:
+        parts.append(f"SELECT {when.of_day} AS at, {columns} FROM {table} WHERE {_KEPT}")  # noqa: S608 # constants
+    if read.by_rows:
+        parts.append(rows.format(when=when.of_row, rows=_ROWS))
+    return " UNION ALL ".join(parts)

@@ -1,0 +1,52 @@
+"""Sub-trees: an IB and everybody below it, as the tree was at an instant."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from api.ledger import Ledger
+from api.problems import Problem
+
+MAX_PARTNERS = 10_000
+
+# An IB's master is that of the newest link that had begun; of links of one time the one told last. An IB that
+# nobody gave a link since then is a root.
+_PARENTS = """
+SELECT ib_id,
+    tupleElement(argMaxIf(tuple(master), (since, told), since < {at:DateTime64(6, 'UTC')}), 1) AS parent
+FROM (
+    SELECT ib_id, JSONExtract(link, 'ib_id', 'Nullable(String)') AS master,
+        parseDateTime64BestEffortOrZero(JSONExtractString(link, 'since'), 6, 'UTC') AS since, told
+    FROM (
+        SELECT ib_id, tuple(toDateTime64(0, 6, 'UTC'), '') AS told,
+            arrayJoin(JSONExtractArrayRaw(definition, 'parents')) AS link
+        FROM partners FINAL
+        UNION ALL
+        SELECT ib_id, tuple(occurred_at, event_id) AS told, arrayJoin(JSONExtractArrayRaw(parents)) AS link
+        FROM partner_changes FINAL WHERE application IN ('', 'approved')
+    )
+    UNION ALL
+    SELECT ib_id, parent AS master, toDateTime64(0, 6, 'UTC') AS since, tuple(since, '') AS told
+    FROM partners FINAL WHERE JSONLength(definition, 'parents') = 0
+)
+GROUP BY ib_id ORDER BY ib_id LIMIT {limit:UInt32}
+"""
+
+
+def subtrees(ledger: Ledger, roots: Sequence[str], at: datetime) -> tuple[str, ...]:
+    """These IBs and all below them just before `at`, each once, whichever of them are asked for together."""
+    rows = ledger.rows(_PARENTS, at=at, limit=MAX_PARTNERS)
+    below: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row["parent"] is not None:
+            below[row["parent"]].append(row["ib_id"])
+    known = {row["ib_id"] for row in rows} | below.keys()
+    if unknown := [root for root in roots if root not in known]:
+        raise Problem(404, f"No IB {unknown[0]} in the tree of {at:%Y-%m-%d}. /v1/partners lists them.")
+    found: set[str] = set()
+    left = list(roots)
+    while left:  # a tree that loops ends as well
+        if (one := left.pop()) not in found:
+            found.add(one)
+            left += below[one]
+    return tuple(sorted(found))

@@ -1,0 +1,1 @@
+"""Sums of days: built of rows, and compared with them."""

@@ -1,0 +1,236 @@
+"""Keeps sums of days: days that changed are added up again, and replaced as a whole.
+
+A build is made in three steps: 1 read the mark of each day, 2 store its sums under the number of the build,
+3 name the build, with the marks, in `day_builds`. Before step 3 nobody reads it: a crash leaves rows that are
+pruned later. A day that was written meanwhile has a newer mark, and is read by its rows until the next build.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from api.queries.balance import CHECKS
+from api.queries.days import MAX_DAYS, KeptDay, fingerprint
+from infra.sums.tables import TABLES
+
+log = logging.getLogger("ibflow.sums")
+
+QUIET_S = 2.0
+"""A day that was written within so long will be again: its rows are few, and are read meanwhile."""
+RESTS = 30
+"""So many times that long passes between two builds of a day: a minute, while today is read by its rows."""
+PAUSE_S = 2.0
+RETRY_S = 10.0
+BUILD_ROWS = 500_000
+"""Rows added up at once, at least one day of them: what bounds the memory of a build."""
+KEEP_S = 600.0
+"""How long a replaced build stays: no report that began with it runs so long."""
+TIDY_S = 300.0
+CHECK_S = 600.0
+NS = 1_000_000_000
+SETTINGS = {
+    "async_insert": 0,
+    "do_not_merge_across_partitions_select_final": 1,
+    "max_threads": 1,
+    "max_bytes_before_external_group_by": 1 << 30,
+    "max_partitions_per_insert_block": 0,
+}
+
+_STALE = """
+SELECT m.day, m.mark FROM (SELECT * FROM day_marks FINAL) AS m
+LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
+WHERE NOT m.is_open AND m.mark != b.mark
+    AND m.mark <= toUInt64(toUnixTimestamp64Nano(now64(9))) - {quiet:UInt64}
+    AND b.build <= toUInt64(toUnixTimestamp64Nano(now64(9))) - {rest:UInt64}
+ORDER BY m.day LIMIT 110000
+"""
+_EVERY = "SELECT day, mark FROM day_marks FINAL WHERE NOT is_open ORDER BY day LIMIT 110000"
+_ROWS = """
+SELECT toDate32(occurred_at) AS day, count() FROM transfers
+WHERE toDate32(occurred_at) IN {days:Array(Date32)} GROUP BY day
+"""
+_STORE = "INSERT INTO {name} (day, build, {columns}) SELECT at, {{build:UInt64}}, {columns} FROM ({made})"
+_NAME = """
+INSERT INTO day_builds
+SELECT one.1, one.2, {build:UInt64} FROM (
+    SELECT arrayJoin(arrayZip({days:Array(Date32)}, {marks:Array(UInt64)})) AS one
+)
+"""
+_REPLACED = """
+{name} WHERE build < {{before:UInt64}} AND (day, build) NOT IN (
+    SELECT day, build FROM day_builds FINAL UNION ALL SELECT month, build FROM month_builds FINAL
+)
+"""
+# Months that are over, all of whose days have sums, and the builds that these are of.
+_OVER = f"""
+SELECT toDate32(toStartOfMonth(day)) AS month, arraySort(groupArray((day, build))) AS days, any(m.of) AS of
+FROM (
+    SELECT m.day AS day, m.is_open AS is_open, m.mark = b.mark AS is_built, b.build AS build
+    FROM (SELECT * FROM day_marks FINAL) AS m LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
+) AS d LEFT JOIN (SELECT * FROM month_builds FINAL) AS m ON m.month = toDate32(toStartOfMonth(d.day))
+WHERE toStartOfMonth(day) < toStartOfMonth(now()) GROUP BY month
+HAVING min(is_built AND NOT is_open) AND count() > 1 ORDER BY month LIMIT {MAX_DAYS}
+"""  # noqa: S608 # constants
+_ADD_UP = """
+INSERT INTO {name} (day, build, {keys}, {measures})
+SELECT {{month:Date32}}, {{build:UInt64}}, {keys}, {sums} FROM {name} AS s
+WHERE (day, build) IN (SELECT arrayJoin(arrayZip({{days:Array(Date32)}}, {{builds:Array(UInt64)}})))
+GROUP BY {keys}
+"""
+_NAME_MONTH = "INSERT INTO month_builds VALUES ({month:Date32}, {of:String}, {build:UInt64})"
+# Months that are over and quiet are merged into one part each: what is one part needs no FINAL.
+_UNMERGED = """
+SELECT partition_id FROM system.parts
+WHERE database = currentDatabase() AND table = 'transfers' AND active
+    AND partition_id < formatDateTime(now(), '%Y%m')
+GROUP BY partition_id
+HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {keep:UInt32}
+ORDER BY partition_id LIMIT 1
+"""
+
+_CHECK = f"""
+INSERT INTO ledger_checks
+SELECT now64(3), {{up_to:DateTime64(3, 'UTC')}}, amounts_not_positive, accounts_missing,
+    reversals_without_original, originals_reversed_twice
+FROM ({CHECKS})
+"""  # noqa: S608 # constants
+_BROKEN = """
+SELECT amounts_not_positive, accounts_missing, reversals_without_original, originals_reversed_twice
+FROM ledger_checks ORDER BY checked_at DESC LIMIT 1
+"""
+
+MarkedDay = tuple[date, int]
+"""A day and the mark that its rows have by now."""
+
+
+class SumsBuilder:
+    """Builds over one client; run it in one thread, or step by step with `build`."""
+
+    def __init__(self, connect: Callable[[], Client], *, quiet_s: float = QUIET_S) -> None:
+        self._client = connect()
+        self._quiet_ns = int(quiet_s * NS)
+        self._last = 0
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Build until `stop`; without sums reports are slower, and the same."""
+        tidied, checked = time.monotonic(), -CHECK_S
+        while not self._stop.is_set():
+            pause = PAUSE_S
+            try:
+                self.build()
+                self.build_months()
+                if time.monotonic() - tidied > TIDY_S:
+                    self.tidy()
+                    tidied = time.monotonic()
+                if time.monotonic() - checked > CHECK_S:
+                    self.check()
+                    checked = time.monotonic()
+            except Exception:
+                log.exception("sums of days could not be built; reports read rows, and it is tried again")
+                pause = RETRY_S
+            self._stop.wait(pause)
+        self._client.close()
+
+    def close(self) -> None:
+        """Of a builder that is not run."""
+        self._client.close()
+
+    def stop(self) -> None:
+        """Ask `run` to return after the build at hand."""
+        self._stop.set()
+
+    def build(self) -> int:
+        """Build every day that has changed and is quiet; how many those were."""
+        # 1 marks
+        return self._build_all(self._ask(_STALE, quiet=self._quiet_ns, rest=RESTS * self._quiet_ns))
+
+    def build_months(self) -> int:
+        """Add the days of months that are over up once more, so that a year is a few sums; how many."""
+        found = 0
+        for month, days, known in self._ask(_OVER):
+            of = fingerprint(days)
+            if of != known and not self._stop.is_set():
+                self._build_month(month, days, of)
+                found += 1
+        return found
+
+    def _build_month(self, month: date, days: Sequence[KeptDay], of: str) -> None:
+        build = self._next_build()
+        named = {"days": [day for day, _ in days], "builds": [one for _, one in days]}
+        for table in TABLES:
+            sql = _ADD_UP.format(
+                name=table.name,
+                keys=", ".join(table.keys),
+                measures=", ".join(table.measures),
+                sums=", ".join(f"sum(s.{name})" for name in table.measures),
+            )
+            self._command(sql, month=month, build=build, **named)
+        self._command(_NAME_MONTH, month=month, of=of, build=build)
+
+    def _next_build(self) -> int:
+        self._last = max(time.time_ns(), self._last + 1)
+        return self._last
+
+    def rebuild(self) -> int:
+        """Build every day once more; until its new build is named, reports go by the old one."""
+        return self._build_all(self._ask(_EVERY))
+
+    def tidy(self, keep_s: float = KEEP_S) -> None:
+        """Remove builds that were replaced, and merge one month that is over."""
+        before = time.time_ns() - int(keep_s * NS)
+        for table in TABLES:
+            replaced = _REPLACED.format(name=table.name)
+            if self._ask(f"SELECT count() FROM {replaced}", before=before)[0][0]:  # noqa: S608 # constants
+                self._command(f"DELETE FROM {replaced}", before=before)  # noqa: S608 # constants
+        for (month,) in self._ask(_UNMERGED, keep=int(keep_s)):
+            self._command(f"OPTIMIZE TABLE transfers PARTITION ID '{int(month)}' FINAL")
+
+    def check(self) -> None:
+        """Look at every row, and keep what is found; the portal shows it."""
+        ((up_to,),) = self._ask("SELECT max(stored_at) FROM transfers")
+        self._command(_CHECK, up_to=up_to)
+        if any(found := self._ask(_BROKEN)[0]):
+            log.error("rows of the ledger are not sound: %s; `ibflow verify` tells more", found)
+
+    def _build_all(self, days: Sequence[MarkedDay]) -> int:
+        for some in self._portions(days):
+            if self._stop.is_set():
+                break
+            self._build(some)
+        return len(days)
+
+    def _portions(self, days: Sequence[MarkedDay]) -> Iterator[list[MarkedDay]]:
+        """Days of about so many rows together, in their order."""
+        rows: dict[date, int] = dict(self._ask(_ROWS, days=[day for day, _ in days])) if days else {}
+        portion: list[MarkedDay] = []
+        count = 0
+        for day, mark in days:
+            if portion and count + rows.get(day, 0) > BUILD_ROWS:
+                yield portion
+                portion, count = [], 0
+            portion.append((day, mark))
+            count += rows.get(day, 0)
+        if portion:
+            yield portion
+
+    def _build(self, days: Sequence[MarkedDay]) -> None:
+        build = self._next_build()
+        named = {"days": [day for day, _ in days], "marks": [mark for _, mark in days], "build": build}
+        # 2 sums
+        for table in TABLES:
+            sql = _STORE.format(name=table.name, columns=table.columns, made=table.made())
+            self._command(sql, days=named["days"], build=build)
+        # 3 the build is named, and replaces what the days had
+        self._command(_NAME, **named)
+
+    def _ask(self, sql: str, **values: object) -> list[Any]:
+        return list(self._client.query(sql, parameters=values, settings=SETTINGS).result_rows)
+
+    def _command(self, sql: str, **values: object) -> None:
+        self._client.command(sql, parameters=values, settings=SETTINGS)

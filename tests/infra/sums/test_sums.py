@@ -1,0 +1,312 @@
+"""Sums of days equal the rows, whatever happens between any two steps of the sink and of a build."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import clickhouse_connect
+import pytest
+from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
+
+from api.ledger import Ledger
+from api.queries import balance, commissions, quality
+from api.queries.commissions import GroupBy, ReportFilter
+from api.queries.days import days_of
+from api.queries.periods import Interval
+from commission.events import Deal
+from commission.outputs import Rejection, Transfer
+from infra.clickhouse.migrations import migrate
+from infra.sums.builder import SumsBuilder
+from infra.sums.compare import differences
+from schemas import topics
+from schemas.wire import Record, encode
+from streams import day_marks
+from streams.table_rows import Rows
+from tests.infra.sums import naive
+from tests.infra.sums.random_ledger import RandomLedger, revision
+
+STEPS = 30
+GROUPS: tuple[tuple[GroupBy, ...], ...] = (
+    (), ("ib",), ("symbol",), ("component",), ("ib", "symbol"), ("component", "symbol"), ("client",),
+    ("period",), ("period", "ib"), ("day",), ("week", "ib"), ("month", "symbol"), ("server", "plan"),
+    ("level",),
+)  # fmt: skip
+AUGUST_ENDS = datetime(2025, 8, 31, 22, tzinfo=UTC)
+"""Midnight in Warsaw: the last UTC day of August belongs to two periods."""
+INTERVALS = (
+    Interval(),
+    Interval(datetime(2025, 8, 30, tzinfo=UTC), datetime(2025, 9, 2, tzinfo=UTC)),
+    Interval(datetime(2025, 8, 30, 7, 30, tzinfo=UTC), AUGUST_ENDS),
+)
+
+
+class Crash(Exception):
+    """The process ends."""
+
+
+class Fragile:
+    """A client whose process ends before its nth statement."""
+
+    def __init__(self, client: Client, crash_at: int) -> None:
+        self._client, self._left = client, crash_at
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("command", "query", "insert", "raw_insert"):
+            self._left -= 1
+            if self._left < 0:
+                raise Crash
+        return getattr(self._client, name)
+
+
+@pytest.fixture
+def chdb(tmp_path: Path) -> Iterator[Client]:
+    """An empty database with two periods that meet inside a UTC day."""
+    with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
+        migrate(client)
+        periods = [["2025-08", datetime(2025, 7, 31, 22, tzinfo=UTC), AUGUST_ENDS, "terms", 0, 0]]
+        periods += [["2025-09", AUGUST_ENDS, datetime(2025, 9, 30, 22, tzinfo=UTC), "terms", 0, 1]]
+        names = ["period", "starts_at", "ends_at", "_topic", "_partition", "_offset"]
+        client.insert("periods", periods, column_names=names)
+        yield client
+
+
+def built(client: object) -> None:
+    """Days, and months that are over."""
+    one = builder(client)
+    one.build()
+    one.build_months()
+
+
+def builder(client: object) -> SumsBuilder:
+    return SumsBuilder(lambda: cast(Client, client), quiet_s=0)
+
+
+def assert_equal(client: Client, dice: random.Random, *, looks: int = 2) -> None:
+    """Some reports, against every row added up by hand."""
+    ledger, rows, refusals = (
+        Ledger(lambda: client),
+        naive.read(client, "transfers"),
+        naive.read(client, "rejections"),
+    )
+    for _ in range(looks):
+        span, group_by = dice.choice(INTERVALS), dice.choice(GROUPS)
+        inside = naive.between(span.starts_at, span.ends_at)
+        found = commissions.report(ledger, ReportFilter(span), group_by, 1_000)["items"]
+        assert naive.report(rows, group_by, inside, period_of) == as_groups(found, group_by)
+        assert naive.deal_counts(rows, refusals, inside) == quality.deal_counts(ledger, span)
+    listed = balance.trial_balance(ledger, 1_000)["accounts"]
+    assert naive.balances(rows) == {(row["account"], row["currency"]): row["balance"] for row in listed}
+
+
+def period_of(row: naive.Row) -> str:
+    return "2025-08" if row["occurred_at"].replace(tzinfo=UTC) < AUGUST_ENDS else "2025-09"
+
+
+def as_groups(items: list[dict[str, Any]], group_by: tuple[str, ...]) -> naive.Groups:
+    names = [
+        {"ib": "ib_id", "client": "client_id", "plan": "plan_id"}.get(group, group) for group in group_by
+    ]
+    return {
+        (*(row[name] for name in names), row["currency"]): (
+            row["lots"], row["accrued"], row["reversed"], row["held"], row["deals"],
+        )
+        for row in items
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_reports_equal_the_rows_whatever_crashes(chdb: Client, seed: int) -> None:
+    """Batches and builds in any order, each ending before any statement; batches are stored again."""
+    dice, source = random.Random(seed), RandomLedger(seed)
+    for _ in range(STEPS):
+        batch, crash_at = source.batch(), dice.choice((0, 1, 2, 3, 4, 5, 99))
+        attempt(lambda crash_at=crash_at, batch=batch: batch.store(cast(Client, Fragile(chdb, crash_at))))  # type: ignore[misc]
+        if dice.random() < 0.5:
+            assert_equal(chdb, dice)
+        if dice.random() < 0.6:  # while the sink is down, or before it has begun again
+            attempt(lambda: built(Fragile(chdb, dice.choice((0, 2, 3, 4, 5, 6, 7, 8, 10, 99)))))
+            assert_equal(chdb, dice)
+        batch.store(chdb)
+    built(chdb)
+    read = days_of(Ledger(lambda: chdb))
+    assert not read.by_rows
+    assert len(read.kept) < len(days_of(Ledger(lambda: chdb), by_month=False).kept)
+    assert_equal(chdb, dice, looks=9)
+
+
+def filled(client: Client, batches: int = 5) -> RandomLedger:
+    """A ledger whose days all have sums."""
+    source = RandomLedger(3)
+    for _ in range(batches):
+        source.batch().store(client)
+    built(client)
+    return source
+
+
+def earned(client: Client) -> Decimal:
+    """What the report says was accrued in USD, in all."""
+    totals = commissions.totals(Ledger(lambda: client), ReportFilter(Interval(), currency="USD"))
+    return Decimal(totals[0]["accrued"])
+
+
+LATE = {
+    "transfer_id": "late", "code": "accrual", "debit": "broker:expense:per_lot", "credit": "ib:a:pending",
+    "amount": Decimal("7.50"), "currency": "USD", "ib_id": "a", "caused_by": "live|late",
+    "account_key": "live/1",
+    "occurred_at": datetime(2025, 8, 30, 12, tzinfo=UTC), "_topic": "t", "_partition": 0, "_offset": 10_000,
+}  # fmt: skip
+
+
+def test_a_row_that_another_way_brings_is_in_every_report(chdb: Client) -> None:
+    """7.50 more of a day that has sums, by somebody who marks nothing: the day is read by its rows."""
+    filled(chdb)
+    before = earned(chdb)
+    chdb.insert("transfers", [list(LATE.values())], column_names=list(LATE))
+    assert before + Decimal("7.50") == earned(chdb)
+    assert [LATE["occurred_at"].date()] == list(days_of(Ledger(lambda: chdb)).by_rows)  # type: ignore[attr-defined]
+
+
+AUGUST_29 = Interval(datetime(2025, 8, 29, tzinfo=UTC), datetime(2025, 8, 30, tzinfo=UTC))
+DEAL = Transfer(
+    transfer_id="t", code="accrual", debit="broker:expense:per_lot", credit="ib:a:pending", amount=Decimal(7),
+    currency="USD", ib_id="a", occurred_at=datetime(2025, 8, 29, 10, tzinfo=UTC), caused_by="live|1",
+    account_key="live/1", component="per_lot", lots=Decimal("1.5"),
+)  # fmt: skip
+
+
+def store(client: Client, *records: Record) -> None:
+    """One batch, as the sink stores it."""
+    rows = Rows()
+    for number, record in enumerate(records):
+        entry = {Transfer: topics.PARTNER_BOOK, Rejection: topics.REJECTIONS, Deal: topics.ACCOUNT_BOOK}
+        rows.add(entry[type(record)], 0, 100 + number, encode([record])[0], "client-book/0/1/0")
+    rows.store(client)
+
+
+def test_what_a_later_day_takes_back_leaves_the_day_of_its_deal(chdb: Client) -> None:
+    """7 USD for 1.5 lots on 29 August, which has its sums; on 2 September they are taken back, whole.
+
+    Then no deal of 29 August stands: 0 lots, 0 deals, while what was accrued on that day stays 7, and
+    what was reversed is 2 September's.
+    """
+    store(chdb, DEAL)
+    built(chdb)
+    ledger, wanted = Ledger(lambda: chdb), ReportFilter(AUGUST_29)
+    (row,) = commissions.totals(ledger, wanted)
+    assert (Decimal("1.5"), Decimal(7), Decimal(0), 1) == (
+        row["lots"],
+        row["accrued"],
+        row["reversed"],
+        row["deals"],
+    )
+    back = replace(
+        DEAL, transfer_id="r", code="reversal", debit=DEAL.credit, credit=DEAL.debit, reverses="t",
+        account_key="", caused_by="chargeback", occurred_at=datetime(2025, 9, 2, tzinfo=UTC), lots=Decimal(0),
+    )  # fmt: skip
+    store(chdb, back)
+    for _ in range(2):  # by rows, then by sums
+        (row,) = commissions.totals(ledger, wanted)
+        assert (Decimal(0), Decimal(7), Decimal(0), 0) == (
+            row["lots"],
+            row["accrued"],
+            row["reversed"],
+            row["deals"],
+        )
+        built(chdb)
+
+
+def test_a_deal_refused_on_one_day_and_paid_on_another_is_paid(chdb: Client) -> None:
+    """It waits on 29 August, which has its sums; its time is corrected to 2 September, and it is paid."""
+    first = revision("live|1", DEAL.occurred_at)
+    waits = Rejection(
+        deal_key="live|1", revision="r", status="waiting", code="no_ib", text="no IB", account_key="live/1",
+        occurred_at=DEAL.occurred_at,
+    )  # fmt: skip
+    store(chdb, first, waits)
+    built(chdb)
+    ledger, later = Ledger(lambda: chdb), datetime(2025, 9, 2, tzinfo=UTC)
+    assert {"rated": 0, "waiting": 1, "rejected": 0} == quality.deal_counts(ledger, AUGUST_29)
+    store(chdb, revision("live|1", later), replace(DEAL, occurred_at=later))
+    for _ in range(2):
+        assert {"rated": 0, "waiting": 0, "rejected": 0} == quality.deal_counts(ledger, AUGUST_29)
+        assert {"rated": 1, "waiting": 0, "rejected": 0} == quality.deal_counts(ledger, Interval())
+        built(chdb)
+
+
+def test_a_day_is_read_by_its_rows_until_its_batch_is_stored(chdb: Client) -> None:
+    """The sink ends after its rows and before its second mark; a build then counts for nothing."""
+    lines = {"transfers": encode([DEAL])}
+    day_marks.begin(chdb, lines)
+    built(chdb)
+    chdb.insert("transfers", [list(LATE.values())], column_names=list(LATE))
+    assert Decimal("7.50") == earned(chdb)
+    assert not days_of(Ledger(lambda: chdb)).kept
+
+
+def test_a_clock_that_is_set_back_hides_no_row(chdb: Client) -> None:
+    """Every day was marked by a clock that was an hour ahead; what is stored then is in the reports."""
+    source = filled(chdb)
+    chdb.command("INSERT INTO day_marks SELECT day, mark + 3600000000000, false FROM day_marks FINAL")
+    builder(chdb).rebuild()
+    read = days_of(Ledger(lambda: chdb))
+    assert not read.by_rows
+    for _ in range(5):
+        source.batch().store(chdb)
+    assert days_of(Ledger(lambda: chdb)).by_rows
+    assert_equal(chdb, random.Random(0), looks=5)
+
+
+def test_sums_are_built_again_and_old_builds_go(chdb: Client) -> None:
+    """Every day has a second build of the same sums; pruned of the first there are as many rows as before."""
+    filled(chdb)
+    before, rows = earned(chdb), count_sums(chdb)
+    days = builder(chdb).rebuild()
+    assert days == len(days_of(Ledger(lambda: chdb), by_month=False).kept)
+    assert before == earned(chdb)
+    assert rows < count_sums(chdb)
+    builder(chdb).tidy(keep_s=0)
+    assert (rows, before) == (count_sums(chdb), earned(chdb))
+
+
+def count_sums(client: Client) -> int:
+    return int(client.query("SELECT count() FROM day_sums").first_row[0])
+
+
+def test_a_report_goes_by_the_builds_it_began_with(chdb: Client) -> None:
+    """A day is built again between a report's decision and its query: nothing is missing, nothing twice."""
+    filled(chdb)
+    ledger = Ledger(lambda: chdb)
+    read, before = days_of(ledger), earned(chdb)
+    builder(chdb).rebuild()
+    wanted = ReportFilter(Interval(), currency="USD")
+    assert before == commissions.totals(ledger, wanted, read)[0]["accrued"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "INSERT INTO day_sums SELECT * FROM day_sums LIMIT 1",
+        "DELETE FROM day_deals WHERE lots = (SELECT max(lots) FROM day_deals)",
+        "DELETE FROM day_accounts WHERE account = 'ib:a:pending'",
+        "INSERT INTO day_refusals SELECT day, build, status, code, 1 FROM day_refusals LIMIT 1",
+        "DELETE FROM day_deals WHERE build IN (SELECT max(build) FROM month_builds)",
+        "TRUNCATE TABLE day_marks",
+    ],
+)
+def test_verify_finds_sums_that_are_not_those_of_the_rows(chdb: Client, damage: str) -> None:
+    """A sum twice, a sum gone, and days that no report reads."""
+    filled(chdb)
+    assert [] == differences(chdb)[1]
+    chdb.command(damage)
+    assert differences(chdb)[1]
+
+
+def attempt(work: Callable[[], object]) -> None:
+    """A crash is what is tried."""
+    with suppress(Crash):
+        work()
