@@ -4,13 +4,13 @@ import hashlib
 import hmac
 import json
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 import pytest
-from msgspec.structs import replace
 
 from api.postbacks.delivery import to_request
 from api.postbacks.endpoints import Endpoint, EndpointsError, load_endpoints

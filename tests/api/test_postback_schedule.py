@@ -1,9 +1,9 @@
 """When a delivery is due: the schedule, filters, Retry-After and 410, decided without a clock."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from msgspec.structs import replace
 
 from api.postbacks.endpoints import Endpoint
 from api.postbacks.schedule import (

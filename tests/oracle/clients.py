@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
-
-from msgspec.structs import replace
 
 from commission.events import (
     ChargebackReceived,

@@ -1,9 +1,8 @@
 """What negative events leave of an amount: charged back, flagged, revoked, forfeited."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
-
-from msgspec.structs import replace
 
 from commission.events import ChargebackReceived
 from tests.oracle.facts import Facts, fraction, rounded

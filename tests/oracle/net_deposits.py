@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-
-from msgspec.structs import replace
 
 from commission.events import DepositCleared, WithdrawalPaid
 from commission.terms.components import DepositShare

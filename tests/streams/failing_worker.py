@@ -1,11 +1,11 @@
 """A worker of the account book alone whose fold fails on the deals that a file names."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import faust
-from msgspec.structs import replace
 
 from commission.books import account as account_book
 from commission.draft import Draft

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from aiokafka import errors
 from faust.exceptions import ProducerSendError
 from faust.types import TP
-from msgspec.structs import replace
 
 from commission.draft import Draft
 from schemas import topics

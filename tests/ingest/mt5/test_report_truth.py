@@ -3,13 +3,12 @@
 import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import pytest
-from msgspec.structs import replace
 
 from ingest.mt5.report import read
 from tests.ingest.ingest_exports import RECEIVED, mt5, sorted_out

@@ -1,11 +1,11 @@
 """Reports that do not tell all: modes proved by a row, closings paired by comment, positions untold."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from commission.events import Deal
 from ingest.counts import Counts
