@@ -4,6 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from streams.table_rows import ORIGIN, Rows
 from tests.simulation.world import COUNTS, Finding, Place, World
 
 Row = dict[str, Any]
-MAY_CHANGE = {"rejections", "deals", "clients", "partners", "periods", "books"}
+MAY_CHANGE = {"rejections", "deals", "clients", "partners", "periods", "books", "moved_deals"}
 """Tables in which a later record may say something else under the same id; in the others it never does."""
 
 
@@ -27,7 +28,9 @@ def keys() -> dict[str, tuple[str, ...]]:
     folder = Path(infra.clickhouse.__file__).parent
     sql = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql")))
     found = re.findall(
-        r"CREATE TABLE (\w+) \((?:.*?)\) ENGINE = \w+(?:\(\w+\))? ORDER BY ([^;]+);", sql, re.S
+        r"CREATE TABLE (?:IF NOT EXISTS )?(\w+) \((?:[^;]*?)\) ENGINE = \w+(?:\(\w+\))? ORDER BY ([^;]+);",
+        sql,
+        re.S,
     )
     return {table: tuple(re.findall(r"\w+", columns)) for table, columns in found}
 
@@ -47,6 +50,8 @@ class Database:
         self.tables: dict[str, dict[tuple[str, ...], Row]] = defaultdict(dict)
         self._fail = fail
         """Called around every insert; raises `Lost` or `Killed` when the scheduler wants it."""
+        self._revisions: set[tuple[str, date]] = set()
+        """Key and day of every revision of a deal that was stored."""
 
     def raw_insert(self, table: str, *, insert_block: bytes, fmt: str, settings: object) -> None:
         """Store lines of JSON, as the sink writes records that have a column for every field."""
@@ -56,17 +61,43 @@ class Database:
         """Store rows."""
         self._store(table, [dict(zip(column_names, row, strict=True)) for row in data])
 
-    def query(self, _sql: str) -> SimpleNamespace:
-        """Answer the sink's only question: how far each partition is stored."""
-        rows = self.tables["sink_positions"].values()
-        found = [(row["topic"], row["partition"], row["next_offset"], row["sources"]) for row in rows]
-        return SimpleNamespace(result_rows=found)
+    def query(self, sql: str, parameters: dict[str, list[str]] | None = None) -> SimpleNamespace:
+        """Answer the sink's questions: how far each partition is stored, and which days a batch changes."""
+        ids = (parameters or {}).get("ids", [])
+        return SimpleNamespace(result_rows=self._found(re.findall(r"FROM (\w+)", sql), set(ids)))
+
+    def _found(self, asked: list[str], ids: set[str]) -> list[tuple[Any, ...]]:
+        rows = self.tables[asked[0]].values()
+        match asked:
+            case ["sink_positions"]:
+                columns = ("topic", "partition", "next_offset", "sources")
+                return [tuple(row[name] for name in columns) for row in rows]
+            case ["transfers"]:
+                return [(_day(row), row["caused_by"]) for row in rows if row["transfer_id"] in ids]
+            case ["deal_revisions"]:
+                return [(key, day) for key, day in self._revisions if key in ids]
+            case ["rejections", "moved_deals"]:
+                moved = ids & {row["deal_key"] for row in self.tables["moved_deals"].values()}
+                return [(_day(row),) for row in rows if row["deal_key"] in moved]
+        raise AssertionError(f"nothing is known of {asked}")
+
+    def command(self, sql: str, parameters: dict[str, Any], settings: object) -> None:
+        """Mark days: the sums of reports look at marks, and nothing here is summed."""
+        assert "INSERT INTO day_marks" in sql, sql
+        self._fail("before day_marks")
+        self._fail("after day_marks")
 
     def _store(self, table: str, rows: Iterable[Row]) -> None:
         self._fail(f"before {table}")
         for row in rows:
             put(self.tables[table], table, row)
+            if table == "deals":
+                self._revisions.add((f"{row['server']}|{row['deal_id']}", _day(row)))
         self._fail(f"after {table}")
+
+
+def _day(row: Row) -> date:
+    return datetime.fromisoformat(row["occurred_at"]).date()
 
 
 def put(rows: dict[tuple[str, ...], Row], table: str, row: Row) -> None:
@@ -78,7 +109,7 @@ def put(rows: dict[tuple[str, ...], Row], table: str, row: Row) -> None:
     known = rows.get(key)
     if known is not None and table not in MAY_CHANGE | {"sink_positions"} and bare(known) != bare(row):
         raise Finding(f"{table}: {key} says {bare(known)} and then {bare(row)}")
-    if known is None or known[version] <= row[version]:
+    if known is None or known.get(version, 0) <= row.get(version, 0):
         rows[key] = row
 
 
