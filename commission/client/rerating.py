@@ -10,13 +10,15 @@ from msgspec.structs import replace
 
 from commission.client import cpa_grants, hedging, keys
 from commission.client.accruals import post, reverse
+from commission.client.booking import Booking, resumed
 from commission.client.charges import rate_charge
 from commission.client.clawback import before_clawback, claw_back_new
 from commission.client.cpa_trades import count_trade
-from commission.client.deals import Booking, brings, position_at, rate_again, resumed
+from commission.client.deals import brings, position_at, rate_again
 from commission.client.difference import compare, together
 from commission.client.outcome import RatingOutcome, forfeited, reject, upline_for, why_no_trade
 from commission.client.placing import at_known_position
+from commission.client.refunding import refund_charges
 from commission.client.state import Cause, ClientState, DealState, EventState
 from commission.client.tallies import send, withdraw
 from commission.draft import Draft
@@ -94,7 +96,8 @@ def _rerate_deal(
         client = _leave_hedge(draft, client, booking, state, terms)
     if found.reason.waits:
         return client, found.reason
-    state = replace(state, leg=booking.leg, hedge=booking.hedge)
+    client = refund_charges(draft, client, booking, found.refunds, terms)
+    state = replace(state, leg=booking.leg, hedge=booking.hedge, refunded=booking.refunded)
     client = _correct(draft, client, booking, state, found, terms)
     if found.part is not None and closed_e8:
         client = count_trade(draft, client, found.part, terms)
@@ -167,9 +170,13 @@ def _correct(
     client, posted = post(draft, client, difference.missing, path=found.path, cause=cause, identity=identity)
     send(draft, client, difference.missing_tallies)
     first = fresh = DealState(
-        revision=state.revision, at=state.at, posted=posted, tallied=difference.missing_tallies
+        revision=state.revision,
+        at=state.at,
+        posted=posted,
+        tallied=difference.missing_tallies,
+        refunds=state.refunds,
     )
-    if client.clawed and (posted or difference.missing_tallies):
+    if (client.clawed or state.refunds) and (posted or difference.missing_tallies):
         client, fresh = claw_back_new(draft, client, fresh, terms)
     if not (posted or before_clawback(kept).posted):
         reject(draft, client, deal, forfeited(client) if found.earned else found.reason)

@@ -56,6 +56,19 @@ class Posted(NamedTuple):
     """What a share of it is a share of, where that is not its amount: some of it came back by itself."""
     back_of: str = ""
     """Of what came back after it was taken: the accrual it came back of."""
+    uncharged: Decimal | None = None
+    """What a refund of all of the charge leaves; None: nothing of a share of charges, all of the rest."""
+
+
+class Refund(NamedTuple):
+    """What a later deal gave the client back of a deal's charge."""
+
+    cause: str
+    """The later deal's business key."""
+    at: datetime
+    amount: Decimal
+    charge: Decimal
+    """All that was charged."""
 
 
 class Deposit(Value):
@@ -210,7 +223,7 @@ class Fill(NamedTuple):
     counted_at: datetime | None = None
     """Of added-up openings: the time of whose lots the volume is; else it is that of the deal."""
     charged: Decimal | None = None
-    """What an opening charged: a refund on its closing is of that."""
+    """What an opening charged: a refund on its closing is of that. Below 0, what a closing refunded."""
 
     @property
     def lots_at(self) -> datetime:
@@ -230,6 +243,11 @@ class Position(NamedTuple):
         for fill in self.fills:
             net += fill.signed_e8
         return net
+
+    @property
+    def has_refunds(self) -> bool:
+        """Whether a closing gave back some of what its openings were charged."""
+        return any(fill.charged is not None and fill.charged < 0 for fill in self.fills)
 
 
 class Volumes(Value):
@@ -263,7 +281,7 @@ class DealState(Value):
     posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
     first_posted: tuple[Posted, ...] = ()
-    """What it posted, once some was taken back for a dispute or a verdict: a dispute may be won."""
+    """What it posted, once some was taken back for a dispute, a verdict or a refund: that may be undone."""
     first_tallied: tuple[Tally, ...] = ()
     position: str = ""
     signed_e8: int = 0
@@ -279,6 +297,12 @@ class DealState(Value):
     """The server's symbol under which it counts towards later charges."""
     volume_e8: int = 0
     """As how many 1e-8 standard lots."""
+    refunds: tuple[Refund, ...] = ()
+    """What later deals gave back of its charge."""
+    refund_times: int = 0
+    """How often that changed: part of the ids of what it takes."""
+    refunded: tuple[str, ...] = ()
+    """Business keys of the deals whose charges it refunds."""
     times: int = 0
     """How often the deal has been posted: part of its accruals' ids."""
     waiting: int | None = None
@@ -327,3 +351,5 @@ class Cause(NamedTuple):
     account_key: str = ""
     revision: str = ""
     symbol: str = ""
+    effect: str = ""
+    """What its rows are known by, where one cause takes of the same accrual more than once."""
