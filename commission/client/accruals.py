@@ -40,8 +40,7 @@ def post(
     is_released, client_id = client.is_released(occurred_at), client.client_id
     posted: list[Posted] = []
     for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib, uncharged) in enumerate(earned):
-        partner = link.partner
-        days = plan.kyc_forfeit_days if plan.kyc_gate else 0
+        partner, days = link.partner, plan.kyc_forfeit_days if plan.kyc_gate else 0
         if days and is_too_late(client, occurred_at, days):
             continue  # as `is_lost` says
         debit, credit = _EXPENSES.get(kind) or accounts.expense(kind), link.pending
@@ -176,7 +175,7 @@ def give_back(
             plan_id=entry.plan_id,
             plan_version=entry.plan_version,
             matures_at=entry.matures_at,
-            factors={"given_back": amount},
+            factors={"refund_gone" if cause.effect else "given_back": amount},
         )
     )
     if waits:

@@ -191,6 +191,7 @@ def _take(
     draft: Draft, client: ClientState, entries: Iterable[Posted], amount: Decimal, cause: Cause
 ) -> tuple[ClientState, list[Posted]]:
     """Take so much of what is left of an accrual; what is left then."""
+    name = "refunded" if cause.effect else "taken"
     left: list[Posted] = []
     for entry in entries:
         rest = entry.amount - entry.taken
@@ -198,7 +199,7 @@ def _take(
         if is_forfeited(entry, client):
             part = ZERO
         if part:
-            client = take(draft, client, entry, part, cause, {"taken": abs(part)})
+            client = take(draft, client, entry, part, cause, {name: abs(part)})
             amount -= part
         if part != rest:
             left.append(entry._replace(taken=entry.taken + part))

@@ -11,6 +11,7 @@ from commission.client.charges import after_charge, charged_e8, charged_volumes,
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.deal_volume import DealVolume
+from commission.client.fills import Position
 from commission.client.milestones import milestone
 from commission.client.outcome import (
     SETTLED_BY_PERIOD,
@@ -33,7 +34,6 @@ from commission.client.state import (
     CloseBy,
     DealState,
     Parked,
-    Position,
     Volumes,
 )
 from commission.client.tallies import cohort_tallies, send, tally, withdraw

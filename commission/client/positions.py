@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.client.state import Fill, Position
+from commission.client.fills import Fill, Position
 from commission.events import Deal
 from commission.money import EXACT, to_accrual
 from commission.rating.components.spread_share import measured_at

@@ -49,8 +49,7 @@ def refunds_of(part: Part, terms: Terms) -> dict[str, Refunded]:
     for closed in part.slices or ():
         amount = min(rest, closed.charged)
         if amount > 0 and closed.opening:
-            known = found.get(closed.opening)
-            found[closed.opening] = Refunded(amount + (known.amount if known else ZERO), closed.charge)
+            found[closed.opening] = Refunded(amount, closed.charge)
             rest -= amount
     return found
 
