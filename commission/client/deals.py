@@ -5,9 +5,10 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import hedging, keys
-from commission.client.accruals import post, reverse
+from commission.client.accruals import reverse
 from commission.client.booking import Booking, resumed
-from commission.client.charges import after_charge, charged_e8, charged_volumes, rate_charge, with_volume
+from commission.client.charges import charged_e8
+from commission.client.charging import add_volume, charge
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.deal_volume import DealVolume
@@ -16,7 +17,6 @@ from commission.client.milestones import milestone
 from commission.client.outcome import (
     SETTLED_BY_PERIOD,
     RatingOutcome,
-    forfeited,
     reject,
     unknown_period,
     unknown_symbol,
@@ -25,6 +25,7 @@ from commission.client.outcome import (
 )
 from commission.client.parked import park
 from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
+from commission.client.posting import post_booked
 from commission.client.refunding import refund_charges
 from commission.client.refunds import REFUND, is_refund, refunds_of, with_uncharged
 from commission.client.revisions import ENDINGS, replaced_by
@@ -34,9 +35,8 @@ from commission.client.state import (
     CloseBy,
     DealState,
     Parked,
-    Volumes,
 )
-from commission.client.tallies import cohort_tallies, send, tally, withdraw
+from commission.client.tallies import cohort_tallies, send, withdraw
 from commission.draft import Draft
 from commission.events import Deal, RoutedDeal
 from commission.rating.rate import rate
@@ -88,7 +88,7 @@ def fold_deal(
         client = _undo(draft, client, booking, known, terms)
         booking.times = known.times + 1
         booking.refunds, booking.refund_times = known.refunds, known.refund_times
-        booking.refunded = known.refunded
+        booking.refunded, booking.charged = known.refunded, known.charged
         booking.replaced = replaced_by(draft, client.client_id, known, deal)
     client = _book(draft, client, booking, known, terms)
     if undone is not None and known is not None:
@@ -138,12 +138,13 @@ def _refuse(
 ) -> ClientState:
     """The deal is no trade, or not one that can be understood yet."""
     deal = booking.deal
-    if deal.kind == "commission" and not deal.is_service:
-        charged = _charge(draft, client, booking, terms)
-        if charged is not None:
-            return charged
+    is_charged, client, why = charge(draft, client, booking, terms)
+    if is_charged:
+        return client
+    reason = why or reason
     reject(draft, client, deal, reason)
-    client = refund_charges(draft, client, booking, {}, terms)
+    if why is None:
+        client = refund_charges(draft, client, booking, {}, terms)
     state = booking.to_state()
     if deal.kind in ENDINGS:
         state = replace(state, ended=True)
@@ -167,7 +168,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if draft.get(closing) is not None:
         draft.put(closing, None)
     if known.volume:
-        _add_volume(draft, client, deal, known.volume, -known.volume_e8)
+        client = add_volume(draft, client, deal, known.volume, -known.volume_e8, terms)
     if known.signed_e8 and known.position:
         position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
@@ -205,9 +206,9 @@ def rate_deal(
     keep_position(draft, booking.position, position, deal, terms, waits=found.reason.waits)
     if found.part is not None and found.has_charges and not booking.volume:
         booking.volume, booking.volume_e8 = deal.symbol, charged_e8(found.part)
-        _add_volume(draft, client, deal, booking.volume, booking.volume_e8)
+        client = add_volume(draft, client, deal, booking.volume, booking.volume_e8, terms)
     if found.earned or found.worths:
-        client = _post(draft, client, booking, found)
+        client = post_booked(draft, client, booking, found)
     else:
         _turn_down(draft, client, booking, found.reason)
     if found.cohorts:
@@ -279,19 +280,6 @@ def _turn_down(draft: Draft, client: ClientState, booking: Booking, reason: Reas
     """Say why the deal pays nothing; keep it by if that may change."""
     reject(draft, client, booking.deal, reason)
     booking.parked = _park_deal(draft, client, booking) if reason.waits else None
-
-
-def _post(draft: Draft, client: ClientState, booking: Booking, found: RatingOutcome) -> ClientState:
-    cause = booking.to_cause(found.part.symbol if found.part is not None else None)
-    identity = (client.client_id, booking.cause, booking.deal.revision, str(booking.times))
-    client, booking.posted = post(
-        draft, client, found.earned, path=found.path, cause=cause, identity=identity
-    )
-    if not booking.posted:
-        reject(draft, client, booking.deal, forfeited(client) if found.earned else SETTLED_BY_PERIOD)
-    booking.tallied = tally(draft, client, found.worths, cause) if found.worths else ()
-    booking.parked = None
-    return client
 
 
 def part_of(
@@ -397,31 +385,6 @@ def rerate_closings(
         if was != now and any(known.deal_key == fill.deal_key for known in before.fills):
             trades.append(DealVolume(kept.deal, kept.opened_e8, kept.closed_e8))
     return rate_again(draft, client, trades, terms)
-
-
-def _add_volume(draft: Draft, client: ClientState, deal: Deal, symbol: str, volume_e8: int) -> None:
-    key = keys.volumes(client.client_id, deal.account_key)
-    draft.put(key, with_volume(draft.get(key) or Volumes(), symbol, volume_e8))
-
-
-def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -> ClientState | None:
-    """Share a later commission deal by the volumes it is for; None where no plan shares charges."""
-    deal = booking.deal
-    chain = upline_for(client, deal, terms)
-    if isinstance(chain, Reason) or not chain.charges:
-        return None
-    key = keys.volumes(client.client_id, deal.account_key)
-    trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    volumes: Volumes = draft.get(key) or Volumes()
-    traded = charged_volumes(deal, volumes)
-    earned = rate_charge(deal, trait, traded, chain, terms)
-    if not earned:
-        return None
-    booking.charged = dict(traded)
-    draft.put(key, after_charge(deal, volumes))
-    client = _post(draft, client, booking, RatingOutcome(earned, path=chain.path))
-    draft.put(booking.key, booking.to_state())
-    return client
 
 
 def rate_again(draft: Draft, client: ClientState, trades: list[DealVolume], terms: Terms) -> ClientState:

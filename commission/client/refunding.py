@@ -31,3 +31,15 @@ def refund_charges(
         draft.put(key, state)
     booking.refunded = tuple(sorted(refunds))
     return client
+
+
+def refunds_known(draft: Draft, client: ClientState, state: DealState, cause: str) -> dict[str, Refunded]:
+    """What a deal refunds of which charges by now."""
+    found: dict[str, Refunded] = {}
+    for charged in state.refunded:
+        known = draft.get(keys.deal(client.client_id, charged))
+        assert isinstance(known, DealState), "a deal that was charged has a state"
+        found.update(
+            (charged, Refunded(one.amount, one.charge)) for one in known.refunds if one.cause == cause
+        )
+    return found

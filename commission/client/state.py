@@ -11,7 +11,7 @@ from commission.client.losses import ClawReason, ClearedDeposit, TakenBack, Won,
 from commission.events import Deal, KycStatus
 from commission.outputs import Tally
 from commission.terms.components import Cpa, Cpl
-from commission.value import Value
+from commission.value import Time, Value
 
 
 class KycMark(Value):
@@ -216,6 +216,16 @@ class Volumes(Value):
     lots_e8: dict[str, int] = field(default_factory=dict)
     charged_e8: dict[str, int] = field(default_factory=dict)
     """What the last charge was for: a refund takes back from these symbols."""
+    last: Deal | None = None
+    """The last charge, by its own time: a deal from before it that is told later was charged by it."""
+    since: Time | None = None
+    """When the charge before that was."""
+
+    def is_of_last(self, at: datetime) -> bool:
+        """Whether the last charge was for what was traded at that time."""
+        if self.last is None or at > self.last.occurred_at:
+            return False
+        return self.since is None or at > self.since
 
 
 class CloseBy(Value):
