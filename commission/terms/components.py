@@ -94,8 +94,8 @@ class CommissionShare(DealComponent, tag="commission_share"):
     charged on the legs of a close-by. A refund on a closing takes back what was paid for the charges of its
     openings; any other, its share as it would have been paid.
     With `charges`, a later daily or monthly commission deal of the account is shared too, allocated
-    to symbols by the standard lots the account traded since the charge before it; a refund of it, by
-    those of the last charge.
+    to symbols by the standard lots the account traded since the charge before it; a refund takes back
+    what was paid for the last charge.
     """
 
     entry: SideOfPosition = "both"
