@@ -6,6 +6,7 @@ from commission.client import keys
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
 from commission.client.deals import fold_deal, retry_deal, wait
+from commission.client.fills import Position
 from commission.client.hedging import Hedged, HedgedOpening
 from commission.client.placing import at_known_position, is_old, is_told_now, place
 from commission.client.qualifying import Qualifying
@@ -21,7 +22,6 @@ from commission.client.state import (
     OldRevision,
     Parked,
     Parking,
-    Position,
     Volumes,
     Withdrawal,
 )

@@ -36,12 +36,11 @@ def post(
     What is below 0, of a refund, goes the other way.
     """
     base = digest("accrual", *identity)
-    key, occurred_at, account_key, revision, symbol = cause
+    key, occurred_at, account_key, revision, symbol, _ = cause
     is_released, client_id = client.is_released(occurred_at), client.client_id
     posted: list[Posted] = []
-    for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib) in enumerate(earned):
-        partner = link.partner
-        days = plan.kyc_forfeit_days if plan.kyc_gate else 0
+    for number, (link, plan, depth, kind, amount, rule, lots, factors, by_ib, uncharged) in enumerate(earned):
+        partner, days = link.partner, plan.kyc_forfeit_days if plan.kyc_gate else 0
         if days and is_too_late(client, occurred_at, days):
             continue  # as `is_lost` says
         debit, credit = _EXPENSES.get(kind) or accounts.expense(kind), link.pending
@@ -78,7 +77,7 @@ def post(
             )
         )
         entry = Posted(transfer_id, partner.ib_id, kind, amount, partner.currency, plan.plan_id, plan.version)
-        if waits or by_ib or matures_at is not None:
+        if waits or by_ib or matures_at is not None or uncharged is not None:
             entry = entry._replace(
                 held=waits,
                 release=len(client.released_at),
@@ -86,6 +85,7 @@ def post(
                 expires_at=_expires_at(plan, cause),
                 matures_at=matures_at,
                 earned_at=occurred_at if waits else None,
+                uncharged=uncharged,
             )
         if waits:
             client = replace(client, held=_add(client.held, entry, amount))
@@ -123,7 +123,7 @@ def take(
     """Reverse so much of an accrual, from where the money is by now."""
     waits = is_held(entry, client)
     debit, credit = _sides(client, entry, amount, is_held=waits)
-    suffix = "r" if amount == entry.amount - entry.taken else f"p{digest(cause.key)}"
+    suffix = "r" if amount == entry.amount - entry.taken else f"p{digest(cause.effect or cause.key)}"
     draft.emit(
         Transfer(
             transfer_id=f"{entry.transfer_id}{suffix}",
@@ -158,7 +158,7 @@ def give_back(
     """
     waits = is_held(entry, client)
     debit, credit = _sides(client, entry, amount, is_held=waits)
-    transfer_id = f"{entry.transfer_id}w{digest(cause.key)}"
+    transfer_id = f"{entry.transfer_id}w{digest(cause.effect or cause.key)}"
     draft.emit(
         Transfer(
             transfer_id=transfer_id,
@@ -175,7 +175,7 @@ def give_back(
             plan_id=entry.plan_id,
             plan_version=entry.plan_version,
             matures_at=entry.matures_at,
-            factors={"given_back": amount},
+            factors={"refund_gone" if cause.effect else "given_back": amount},
         )
     )
     if waits:

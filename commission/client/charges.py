@@ -30,22 +30,41 @@ def charge_of(deal: Deal) -> Decimal:
     return -(deal.profit + deal.commission + deal.fee)
 
 
-def charged_volumes(deal: Deal, volumes: Volumes) -> dict[str, int]:
-    """The volumes a charge is for; of a refund those of the charge before it, where there is one."""
-    return volumes.charged_e8 or volumes.lots_e8 if charge_of(deal) < 0 else volumes.lots_e8
+def with_charge(volumes: Volumes, deal: Deal, *, is_again: bool) -> Volumes:
+    """The account's volumes with one more charge of them: what was traded since is counted from 0.
+
+    A charge that is told again, or made again of the same volumes (`is_again`), is for what it was for. One
+    that is told after a later one takes what is not charged yet, and leaves the later one alone.
+    """
+    last = volumes.last
+    if last is not None and last.deal_key == deal.deal_key:
+        return replace(volumes, last=deal)
+    if last is not None and deal.occurred_at < last.occurred_at:
+        return replace(volumes, lots_e8={})
+    charged = volumes.charged_e8 if is_again and not any(volumes.lots_e8.values()) else volumes.lots_e8
+    since = None if last is None else last.occurred_at
+    return Volumes(charged_e8=charged, last=deal, since=since)
 
 
-def after_charge(deal: Deal, volumes: Volumes) -> Volumes:
-    """A charge ends the count of its volumes; a refund leaves that of the next one alone."""
-    return volumes if charge_of(deal) < 0 else Volumes(charged_e8=volumes.lots_e8)
+def without_charge(volumes: Volumes, deal: Deal) -> Volumes:
+    """The last charge is none any more: what it was for waits for the next."""
+    if volumes.last is None or volumes.last.deal_key != deal.deal_key:
+        return volumes
+    for symbol, volume_e8 in volumes.charged_e8.items():
+        volumes = with_volume(volumes, symbol, volume_e8)
+    return replace(volumes, charged_e8={}, last=None)
 
 
 def rate_charge(
-    deal: Deal, trait: Trait, volumes: dict[str, int], chain: Upline, terms: Terms
+    deal: Deal,
+    amount: Decimal,
+    trait: Trait,
+    volumes: dict[str, int],
+    chain: Upline,
+    terms: Terms,
 ) -> tuple[Earned, ...]:
     """What a daily or monthly commission deal earns, symbol by symbol; () if nothing or nobody."""
     traded = {name: lots for name, lots in sorted(volumes.items()) if lots}
-    amount = charge_of(deal)
     if not traded or not amount:
         return ()
     earned: list[Earned] = []

@@ -10,6 +10,7 @@ from commission.client import keys
 from commission.client.accruals import give_back, reverse, take
 from commission.client.kyc_gate import is_forfeited
 from commission.client.losses import ClawReason
+from commission.client.refunds import less_refunds
 from commission.client.state import Cause, ClawedBack, ClawedPage, ClientState, DealState, Posted
 from commission.client.tallies import give_back_tallies, withdraw
 from commission.draft import Draft
@@ -39,10 +40,22 @@ def claw_back(draft: Draft, client: ClientState, clawed: ClawedBack, terms: Term
 def claw_back_new(
     draft: Draft, client: ClientState, state: DealState, terms: Terms
 ) -> tuple[ClientState, DealState]:
-    """A deal that arrives after the events that take it back."""
+    """A deal that arrives after the events, and the refunds of its charge, that take it back."""
+    if state.refunds:
+        refund = state.refunds[-1]
+        cause = Cause(refund.cause, refund.at, effect=f"{refund.cause}|at once")
+        client, state = _come_to(draft, client, state, state, less_refunds(state, terms), cause)
     for clawed in all_clawed(draft, client):
         client, state = _claw_deal(draft, client, clawed, state, terms)
     return client, state
+
+
+def due_of(draft: Draft, client: ClientState, first: DealState, terms: Terms) -> DealState:
+    """What refunds of its charge and negative events leave of a deal that posted this at first."""
+    _, due = claw_back_new(
+        Draft(draft.get, draft.scan), client, replace(less_refunds(first, terms), refunds=()), terms
+    )
+    return due
 
 
 def settle_anew(
@@ -63,7 +76,7 @@ def settle_anew(
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
         if state.posted or state.tallied or state.first_posted or state.first_tallied:
-            client, settled = _settle_deal(draft, client, state, cause, terms)
+            client, settled = settle_deal(draft, client, state, cause, terms)
             if settled != state:
                 draft.put(key, settled)
     return client
@@ -135,13 +148,19 @@ def _claw_deal(
     )
 
 
-def _settle_deal(
+def settle_deal(
     draft: Draft, client: ClientState, state: DealState, cause: Cause, terms: Terms
 ) -> tuple[ClientState, DealState]:
+    """Other events, or refunds of its charge, are known: the deal comes to what they leave of it."""
     first = before_clawback(state)
-    aside = Draft(draft.get, draft.scan)
-    _, wanted = claw_back_new(aside, client, first, terms)
-    if wanted == state:
+    return _come_to(draft, client, state, first, due_of(draft, client, first, terms), cause)
+
+
+def _come_to(
+    draft: Draft, client: ClientState, state: DealState, first: DealState, wanted: DealState, cause: Cause
+) -> tuple[ClientState, DealState]:
+    """Give back and take until what is left of what the deal posted at first is what is wanted."""
+    if (wanted.posted, wanted.tallied) == (state.posted, state.tallied):
         return client, state
     due = {entry.transfer_id: entry for entry in wanted.posted}
     posted: list[Posted] = []
@@ -172,6 +191,7 @@ def _take(
     draft: Draft, client: ClientState, entries: Iterable[Posted], amount: Decimal, cause: Cause
 ) -> tuple[ClientState, list[Posted]]:
     """Take so much of what is left of an accrual; what is left then."""
+    name = "refunded" if cause.effect else "taken"
     left: list[Posted] = []
     for entry in entries:
         rest = entry.amount - entry.taken
@@ -179,7 +199,7 @@ def _take(
         if is_forfeited(entry, client):
             part = ZERO
         if part:
-            client = take(draft, client, entry, part, cause, {"taken": abs(part)})
+            client = take(draft, client, entry, part, cause, {name: abs(part)})
             amount -= part
         if part != rest:
             left.append(entry._replace(taken=entry.taken + part))
@@ -188,9 +208,9 @@ def _take(
 
 def shared_out(entries: list[Posted], whole: Posted) -> list[Posted]:
     """Let a later share of the accrual be taken of all that is left of it, in proportion."""
-    left = whole.amount - whole.taken
+    left, base = whole.amount - whole.taken, whole.amount if whole.base is None else whole.base
     return [
-        entry._replace(base=whole.amount * (entry.amount - entry.taken) / left, share_taken=whole.share_taken)
+        entry._replace(base=base * (entry.amount - entry.taken) / left, share_taken=whole.share_taken)
         for entry in entries
     ]
 

@@ -1,21 +1,22 @@
 """Deals in the client book: each one is booked, then rated, rejected, parked, or undone by a revision."""
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from commission.client import hedging, keys
-from commission.client.accruals import post, reverse
-from commission.client.charges import after_charge, charged_e8, charged_volumes, rate_charge, with_volume
+from commission.client.accruals import reverse
+from commission.client.booking import Booking, resumed
+from commission.client.charges import charged_e8
+from commission.client.charging import add_volume, charge
 from commission.client.clawback import claw_back_new
 from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
 from commission.client.deal_volume import DealVolume
+from commission.client.fills import Position
 from commission.client.milestones import milestone
 from commission.client.outcome import (
     SETTLED_BY_PERIOD,
     RatingOutcome,
-    forfeited,
     reject,
     unknown_period,
     unknown_symbol,
@@ -24,6 +25,9 @@ from commission.client.outcome import (
 )
 from commission.client.parked import park
 from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
+from commission.client.posting import post_booked
+from commission.client.refunding import refund_charges
+from commission.client.refunds import REFUND, is_refund, refunds_of, with_uncharged
 from commission.client.revisions import ENDINGS, replaced_by
 from commission.client.state import (
     Cause,
@@ -31,97 +35,18 @@ from commission.client.state import (
     CloseBy,
     DealState,
     Parked,
-    Position,
-    Posted,
-    Volumes,
 )
-from commission.client.tallies import cohort_tallies, send, tally, withdraw
+from commission.client.tallies import cohort_tallies, send, withdraw
 from commission.draft import Draft
 from commission.events import Deal, RoutedDeal
-from commission.outputs import Tally
 from commission.rating.rate import rate
-from commission.rating.values import ZERO, Part, Reason, Slice
+from commission.rating.values import ZERO, Part, Rated, Reason, Slice
 from commission.terms.catalog import Terms
 from commission.terms.market import SymbolDefined
 from commission.terms.rate_matching import Trait
 from commission.terms.upline import Upline
 
 NO_FILLS = Position()
-
-
-@dataclass(slots=True)
-class Booking:
-    """A deal on its way through the fold: what its state is going to be. Lives for one record."""
-
-    key: str
-    """The deal's state key."""
-    cause: str
-    """The deal's business key."""
-    deal: Deal
-    account: str
-    times: int = 1
-    replaced: tuple[str, ...] = ()
-    position: str = ""
-    signed_e8: int = 0
-    opened_e8: int = 0
-    closed_e8: int = 0
-    hedge: str = ""
-    leg: str = ""
-    volume: str = ""
-    volume_e8: int = 0
-    posted: tuple[Posted, ...] = ()
-    tallied: tuple[Tally, ...] = ()
-    parked: int | None = None
-    charged: dict[str, int] = field(default_factory=dict)
-
-    def to_state(self) -> DealState:
-        """The state as it is kept."""
-        return DealState(
-            revision=self.deal.revision,
-            at=self.deal.occurred_at,
-            replaced=self.replaced,
-            posted=self.posted,
-            tallied=self.tallied,
-            position=self.position,
-            signed_e8=self.signed_e8,
-            opened_e8=self.opened_e8 if self.deal.entry == "inout" else 0,
-            charged=self.charged,
-            hedge=self.hedge,
-            leg=self.leg,
-            volume=self.volume,
-            volume_e8=self.volume_e8,
-            times=self.times,
-            parked=self.parked,
-        )
-
-    def to_cause(self, symbol: SymbolDefined | None) -> Cause:
-        """The deal as the cause of rows."""
-        deal = self.deal
-        canonical = symbol.canonical if symbol is not None else deal.symbol
-        return Cause(self.cause, deal.occurred_at, self.account, deal.revision, canonical)
-
-
-def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: int) -> Booking:
-    """A deal that is booked already, to be rated again."""
-    return Booking(
-        key,
-        deal.deal_key,
-        deal,
-        deal.account_key,
-        state.times,
-        state.replaced,
-        state.position,
-        state.signed_e8,
-        opened_e8,
-        closed_e8,
-        state.hedge,
-        state.leg,
-        state.volume,
-        state.volume_e8,
-        state.posted,
-        state.tallied,
-        charged=state.charged,
-    )
 
 
 def position_at(draft: Draft, place: str) -> Position:
@@ -162,6 +87,8 @@ def fold_deal(
         undone = position_at(draft, known.position) if known.signed_e8 and known.position else None
         client = _undo(draft, client, booking, known, terms)
         booking.times = known.times + 1
+        booking.refunds, booking.refund_times = known.refunds, known.refund_times
+        booking.refunded, booking.charged = known.refunded, known.charged
         booking.replaced = replaced_by(draft, client.client_id, known, deal)
     client = _book(draft, client, booking, known, terms)
     if undone is not None and known is not None:
@@ -211,11 +138,13 @@ def _refuse(
 ) -> ClientState:
     """The deal is no trade, or not one that can be understood yet."""
     deal = booking.deal
-    if deal.kind == "commission" and not deal.is_service:
-        charged = _charge(draft, client, booking, terms)
-        if charged is not None:
-            return charged
+    is_charged, client, why = charge(draft, client, booking, terms)
+    if is_charged:
+        return client
+    reason = why or reason
     reject(draft, client, deal, reason)
+    if why is None:
+        client = refund_charges(draft, client, booking, {}, terms)
     state = booking.to_state()
     if deal.kind in ENDINGS:
         state = replace(state, ended=True)
@@ -239,7 +168,7 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if draft.get(closing) is not None:
         draft.put(closing, None)
     if known.volume:
-        _add_volume(draft, client, deal, known.volume, -known.volume_e8)
+        client = add_volume(draft, client, deal, known.volume, -known.volume_e8, terms)
     if known.signed_e8 and known.position:
         position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
@@ -258,7 +187,7 @@ def keep_position(
     if not place:
         return
     rescales = terms.rescales_of(deal.server, deal.symbol)
-    if waits or terms.looks_back or not is_flat(position, rescales):
+    if waits or terms.looks_back or position.has_refunds or not is_flat(position, rescales):
         draft.put(place, position)
     elif draft.get(place) is not None:
         draft.put(place, None)
@@ -277,16 +206,17 @@ def rate_deal(
     keep_position(draft, booking.position, position, deal, terms, waits=found.reason.waits)
     if found.part is not None and found.has_charges and not booking.volume:
         booking.volume, booking.volume_e8 = deal.symbol, charged_e8(found.part)
-        _add_volume(draft, client, deal, booking.volume, booking.volume_e8)
+        client = add_volume(draft, client, deal, booking.volume, booking.volume_e8, terms)
     if found.earned or found.worths:
-        client = _post(draft, client, booking, found)
+        client = post_booked(draft, client, booking, found)
     else:
         _turn_down(draft, client, booking, found.reason)
     if found.cohorts:
         send(draft, client, found.cohorts)
         booking.tallied = (*booking.tallied, *found.cohorts)
+    client = refund_charges(draft, client, booking, found.refunds, terms)
     state = booking.to_state()
-    if client.clawed and (state.posted or state.tallied):
+    if (client.clawed or state.refunds) and (state.posted or state.tallied):
         client, state = claw_back_new(draft, client, state, terms)
     draft.put(booking.key, state)
     if found.part is None or not booking.closed_e8:
@@ -306,19 +236,26 @@ def brings(
             return client, RatingOutcome(reason=chain)
         # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
         part = _part(draft, client, booking, symbol, position, terms)
-        return client, RatingOutcome(reason=chain, part=part)
+        return client, RatingOutcome(reason=chain, part=part, refunds=refunds_of(part, terms))
     if symbol is None:
         return client, RatingOutcome(reason=unknown_symbol(deal))
     if chain.is_hedged and booking.opened_e8 and not terms.period_of(deal.occurred_at):
         return client, RatingOutcome(reason=unknown_period(deal))
-    part = _part(draft, client, booking, symbol, position, terms, is_asked=chain.asks_openings(deal))
+    part = _part(draft, client, booking, symbol, position, terms, is_asked=chain.needs_openings)
     if chain.looks_aside:
         client, part = look_aside(draft, client, booking, part, chain, terms)
-    rated = rate(part, chain, terms)
-    earned, worths, reason = ((), (), rated) if isinstance(rated, Reason) else (*rated, SETTLED_BY_PERIOD)
+    refunds = refunds_of(part, terms)
+    if refunds:
+        part = part._replace(refunded=sum((one.amount for one in refunds.values()), ZERO))
+    rated, reason = rate(part, chain, terms), SETTLED_BY_PERIOD
+    if isinstance(rated, Reason):
+        reason = REFUND if refunds and not rated.waits else rated
+        rated = Rated((), ())
+    else:
+        rated = with_uncharged(rated, part, chain, terms)
     is_in_cohorts = chain.has_cohorts and booking.closed_e8 and not reason.waits
     cohorts = cohort_tallies(client, part, chain) if is_in_cohorts else ()
-    return client, RatingOutcome(earned, worths, cohorts, chain.path, reason, part, bool(chain.charges))
+    return client, RatingOutcome(*rated, cohorts, chain.path, reason, part, bool(chain.charges), refunds)
 
 
 def _part(
@@ -332,9 +269,10 @@ def _part(
     is_asked: bool = False,
 ) -> Part:
     """The deal as pricing wants it, with its openings where somebody asks for them."""
-    looks_back = terms.looks_back and booking.closed_e8
+    is_refunding = terms.shares_charges and is_refund(booking.deal)
+    looks_back = (terms.looks_back or is_refunding) and booking.closed_e8
     if looks_back:
-        looks_back = look_back(draft, client, booking, terms, is_asked=is_asked)
+        looks_back = look_back(draft, client, booking, terms, is_asked=is_asked or is_refunding)
     return part_of(client, booking, symbol, position if looks_back else None, terms)
 
 
@@ -342,19 +280,6 @@ def _turn_down(draft: Draft, client: ClientState, booking: Booking, reason: Reas
     """Say why the deal pays nothing; keep it by if that may change."""
     reject(draft, client, booking.deal, reason)
     booking.parked = _park_deal(draft, client, booking) if reason.waits else None
-
-
-def _post(draft: Draft, client: ClientState, booking: Booking, found: RatingOutcome) -> ClientState:
-    cause = booking.to_cause(found.part.symbol if found.part is not None else None)
-    identity = (client.client_id, booking.cause, booking.deal.revision, str(booking.times))
-    client, booking.posted = post(
-        draft, client, found.earned, path=found.path, cause=cause, identity=identity
-    )
-    if not booking.posted:
-        reject(draft, client, booking.deal, forfeited(client) if found.earned else SETTLED_BY_PERIOD)
-    booking.tallied = tally(draft, client, found.worths, cause) if found.worths else ()
-    booking.parked = None
-    return client
 
 
 def part_of(
@@ -460,31 +385,6 @@ def rerate_closings(
         if was != now and any(known.deal_key == fill.deal_key for known in before.fills):
             trades.append(DealVolume(kept.deal, kept.opened_e8, kept.closed_e8))
     return rate_again(draft, client, trades, terms)
-
-
-def _add_volume(draft: Draft, client: ClientState, deal: Deal, symbol: str, volume_e8: int) -> None:
-    key = keys.volumes(client.client_id, deal.account_key)
-    draft.put(key, with_volume(draft.get(key) or Volumes(), symbol, volume_e8))
-
-
-def _charge(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -> ClientState | None:
-    """Share a later commission deal by the volumes it is for; None where no plan shares charges."""
-    deal = booking.deal
-    chain = upline_for(client, deal, terms)
-    if isinstance(chain, Reason) or not chain.charges:
-        return None
-    key = keys.volumes(client.client_id, deal.account_key)
-    trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    volumes: Volumes = draft.get(key) or Volumes()
-    traded = charged_volumes(deal, volumes)
-    earned = rate_charge(deal, trait, traded, chain, terms)
-    if not earned:
-        return None
-    booking.charged = dict(traded)
-    draft.put(key, after_charge(deal, volumes))
-    client = _post(draft, client, booking, RatingOutcome(earned, path=chain.path))
-    draft.put(booking.key, booking.to_state())
-    return client
 
 
 def rate_again(draft: Draft, client: ClientState, trades: list[DealVolume], terms: Terms) -> ClientState:

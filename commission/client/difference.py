@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from commission.client.accruals import post
-from commission.client.clawback import before_clawback, claw_back_new, left_of, shared_out
+from commission.client.clawback import before_clawback, due_of, left_of, shared_out
 from commission.client.kyc_gate import is_forfeited, is_held, is_lost
 from commission.client.outcome import RatingOutcome
 from commission.client.state import Cause, ClientState, DealState, Posted
@@ -44,8 +44,8 @@ def compare(
     trial, posted = post(aside, client, due, path=found.path, cause=cause, identity=("trial",))
     tallies = (*tally(aside, client, found.worths, cause), *found.cohorts)
     after = first = replace(state, posted=posted, tallied=tallies, first_posted=(), first_tallied=())
-    if client.clawed and (posted or tallies):
-        _, after = claw_back_new(aside, trial, first, terms)
+    if (client.clawed or state.refunds) and (posted or tallies):
+        after = due_of(aside, trial, first, terms)
     before = before_clawback(state)
     standing = [entry for entry in before.posted if not is_forfeited(entry, client)]
     kept: list[Posted] = []

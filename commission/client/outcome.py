@@ -1,7 +1,9 @@
 """What a deal brings, or why it brings nothing, or nothing yet."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from commission.client.refunds import Refunded
 from commission.client.revisions import ENDINGS
 from commission.client.state import ClientState
 from commission.draft import Draft
@@ -37,6 +39,8 @@ class RatingOutcome(NamedTuple):
     """What was rated; of a deal without an IB, what counts for a CPA."""
     has_charges: bool = False
     """Its volume counts in later charges."""
+    refunds: Mapping[str, Refunded] = {}
+    """What it refunds of the charges of other deals."""
 
 
 def unknown_period(deal: Deal) -> Reason:

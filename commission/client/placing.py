@@ -8,6 +8,7 @@ what is posted stands, the deal takes its place among the others of its position
 from msgspec.structs import replace
 
 from commission.client import hedging, keys
+from commission.client.booking import resumed
 from commission.client.cpa_trades import count_trade
 from commission.client.deals import (
     keep_position,
@@ -16,7 +17,6 @@ from commission.client.deals import (
     position_at,
     rate_deal,
     rerate_closings,
-    resumed,
 )
 from commission.client.positions import fill_of, with_fill
 from commission.client.revisions import is_stale, replaced_by, was_replaced

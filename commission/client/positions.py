@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.client.state import Fill, Position
+from commission.client.fills import Fill, Position
 from commission.events import Deal
 from commission.money import EXACT, to_accrual
 from commission.rating.components.spread_share import measured_at
@@ -32,8 +32,8 @@ def fill_of(deal: Deal, deal_key: str) -> Fill:
     """The deal, known by its business key, as a part of its position."""
     signed = deal.volume_e8 if deal.side == "buy" else -deal.volume_e8
     opens = deal.entry in ("in", "inout")
-    charged = None
-    if opens and (paid := deal.commission + deal.fee) < 0:
+    charged, paid = None, deal.commission + deal.fee
+    if (opens and paid < 0) or (not opens and paid > 0):
         charged = -paid
     return Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal), opens, charged=charged)
 
@@ -154,7 +154,8 @@ def _slices(openings: list[Opening], closed_e8: int) -> tuple[Slice, ...] | None
         taken = min(abs(left), rest)
         rest -= taken
         charged = _charged(fill, taken)
-        found.append(Slice(Decimal(taken).scaleb(-8), fill.at, fill.price, fill.spread, charged or ZERO))
+        lots, charge = Decimal(taken).scaleb(-8), fill.charged or ZERO
+        found.append(Slice(lots, fill.at, fill.price, fill.spread, charged or ZERO, fill.deal_key, charge))
     return tuple(found) if rest == 0 else None
 
 
@@ -189,7 +190,12 @@ def _compacted(fills: list[Fill], rescales: Rescales) -> list[Fill]:
     last = max(fill.lots_at for fill in fills[:half])
     brought = [_rescaled(opening, rescales, last) for opening in openings]
     left = [
-        fill._replace(signed_e8=volume_e8, counted_at=last, charged=_charged(fill, volume_e8))
+        fill._replace(
+            deal_key=fill.deal_key if abs(volume_e8) == abs(fill.signed_e8) else "",
+            signed_e8=volume_e8,
+            counted_at=last,
+            charged=_charged(fill, volume_e8),
+        )
         for fill, volume_e8, _ in brought
     ]
     while len(left) > half // 2:
@@ -207,7 +213,7 @@ def _merged(one: Fill, other: Fill | None = None) -> Fill:
         if one.charged is None and other.charged is None
         else (one.charged or ZERO) + (other.charged or ZERO)
     )
-    one = one._replace(charged=charged)
+    one = one._replace(deal_key="", charged=charged)
     if not total or one.price is None or other.price is None:
         return one._replace(signed_e8=total, price=None, spread=None)
     price = (one.price * one.signed_e8 + other.price * other.signed_e8) / total

@@ -10,19 +10,22 @@ from msgspec.structs import replace
 
 from commission.client import cpa_grants, hedging, keys
 from commission.client.accruals import post, reverse
-from commission.client.charges import rate_charge
+from commission.client.booking import Booking, resumed
+from commission.client.charges import charge_of, rate_charge
 from commission.client.clawback import before_clawback, claw_back_new
 from commission.client.cpa_trades import count_trade
-from commission.client.deals import Booking, brings, position_at, rate_again, resumed
+from commission.client.deals import brings, position_at, rate_again
 from commission.client.difference import compare, together
 from commission.client.outcome import RatingOutcome, forfeited, reject, upline_for, why_no_trade
 from commission.client.placing import at_known_position
+from commission.client.refunding import refund_charges, refunds_known
+from commission.client.refunds import REFUND
 from commission.client.state import Cause, ClientState, DealState, EventState
 from commission.client.tallies import send, withdraw
 from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
 from commission.outputs import Transfer
-from commission.rating.values import Reason
+from commission.rating.values import ZERO, Reason
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 
@@ -88,13 +91,14 @@ def _rerate_deal(
     booking = resumed(state, key, deal, deal.volume_e8 - closed_e8, closed_e8)
     booking.hedge = ""
     if why_no_trade(deal) is not None:
-        found = _no_trade_brings(client, deal, state, terms)
+        found = _no_trade_brings(draft, client, deal, state, terms)
     else:
         client, found = brings(draft, client, booking, position_at(draft, state.position), terms)
         client = _leave_hedge(draft, client, booking, state, terms)
     if found.reason.waits:
         return client, found.reason
-    state = replace(state, leg=booking.leg, hedge=booking.hedge)
+    client = refund_charges(draft, client, booking, found.refunds, terms)
+    state = replace(state, leg=booking.leg, hedge=booking.hedge, refunded=booking.refunded)
     client = _correct(draft, client, booking, state, found, terms)
     if found.part is not None and closed_e8:
         client = count_trade(draft, client, found.part, terms)
@@ -114,16 +118,19 @@ def _closed_e8(state: DealState, deal: Deal) -> int:
 # What the deal brings now
 
 
-def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: Terms) -> RatingOutcome:
+def _no_trade_brings(
+    draft: Draft, client: ClientState, deal: Deal, state: DealState, terms: Terms
+) -> RatingOutcome:
     """A later commission charge, shared by the volumes that it was for when it came; nothing of any other."""
     refusal = why_no_trade(deal)
     if refusal is None or deal.kind != "commission" or deal.is_service:
         return RatingOutcome()
     chain = upline_for(client, deal, terms)
+    refunds = refunds_known(draft, client, state, deal.deal_key)
     if isinstance(chain, Reason):
-        return RatingOutcome(reason=chain if chain.waits else refusal)
+        return RatingOutcome(reason=chain if chain.waits else refusal, refunds=refunds)
     if not chain.charges:
-        return RatingOutcome(reason=refusal)
+        return RatingOutcome(reason=refusal, refunds=refunds)
     if not state.charged:
         text = (
             f"the charge {deal.deal_key} was shared with nobody, so the volumes it was for were not kept; "
@@ -131,8 +138,9 @@ def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: T
         )
         return RatingOutcome(reason=Reason("charge_unknown", text, waits=True))
     trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    earned = rate_charge(deal, trait, state.charged, chain, terms)
-    return RatingOutcome(earned, path=chain.path, reason=refusal)
+    amount = charge_of(deal) + sum((one.amount for one in refunds.values()), ZERO)
+    earned = rate_charge(deal, amount, trait, state.charged, chain, terms)
+    return RatingOutcome(earned, path=chain.path, reason=REFUND if refunds else refusal, refunds=refunds)
 
 
 def _leave_hedge(
@@ -167,9 +175,13 @@ def _correct(
     client, posted = post(draft, client, difference.missing, path=found.path, cause=cause, identity=identity)
     send(draft, client, difference.missing_tallies)
     first = fresh = DealState(
-        revision=state.revision, at=state.at, posted=posted, tallied=difference.missing_tallies
+        revision=state.revision,
+        at=state.at,
+        posted=posted,
+        tallied=difference.missing_tallies,
+        refunds=state.refunds,
     )
-    if client.clawed and (posted or difference.missing_tallies):
+    if (client.clawed or state.refunds) and (posted or difference.missing_tallies):
         client, fresh = claw_back_new(draft, client, fresh, terms)
     if not (posted or before_clawback(kept).posted):
         reject(draft, client, deal, forfeited(client) if found.earned else found.reason)

@@ -11,7 +11,7 @@ from commission.client.losses import ClawReason, ClearedDeposit, TakenBack, Won,
 from commission.events import Deal, KycStatus
 from commission.outputs import Tally
 from commission.terms.components import Cpa, Cpl
-from commission.value import Value
+from commission.value import Time, Value
 
 
 class KycMark(Value):
@@ -56,6 +56,19 @@ class Posted(NamedTuple):
     """What a share of it is a share of, where that is not its amount: some of it came back by itself."""
     back_of: str = ""
     """Of what came back after it was taken: the accrual it came back of."""
+    uncharged: Decimal | None = None
+    """What a refund of all of the charge leaves; None: nothing of a share of charges, all of the rest."""
+
+
+class Refund(NamedTuple):
+    """What a later deal gave the client back of a deal's charge."""
+
+    cause: str
+    """The later deal's business key."""
+    at: datetime
+    amount: Decimal
+    charge: Decimal
+    """All that was charged."""
 
 
 class Deposit(Value):
@@ -197,47 +210,22 @@ class ClientState(Value):
         return before is not None and before.status == "approved"
 
 
-class Fill(NamedTuple):
-    """One deal of a position."""
-
-    at: datetime
-    deal_key: str
-    signed_e8: int
-    price: Decimal | None = None
-    spread: Decimal | None = None
-    opens: bool = True
-    """False for a closing deal: what it finds nothing to close for opens nothing."""
-    counted_at: datetime | None = None
-    """Of added-up openings: the time of whose lots the volume is; else it is that of the deal."""
-    charged: Decimal | None = None
-    """What an opening charged: a refund on its closing is of that."""
-
-    @property
-    def lots_at(self) -> datetime:
-        """The time of whose lots the volume is."""
-        return self.counted_at or self.at
-
-
-class Position(NamedTuple):
-    """The deals of a position in the order of their time."""
-
-    fills: tuple[Fill, ...] = ()
-
-    @property
-    def net_e8(self) -> int:
-        """Signed open volume in 1e-8 lots."""
-        net = 0
-        for fill in self.fills:
-            net += fill.signed_e8
-        return net
-
-
 class Volumes(Value):
     """What an account traded since its last commission charge: server's symbol → 1e-8 standard lots."""
 
     lots_e8: dict[str, int] = field(default_factory=dict)
     charged_e8: dict[str, int] = field(default_factory=dict)
     """What the last charge was for: a refund takes back from these symbols."""
+    last: Deal | None = None
+    """The last charge, by its own time: a deal from before it that is told later was charged by it."""
+    since: Time | None = None
+    """When the charge before that was."""
+
+    def is_of_last(self, at: datetime) -> bool:
+        """Whether the last charge was for what was traded at that time."""
+        if self.last is None or at > self.last.occurred_at:
+            return False
+        return self.since is None or at > self.since
 
 
 class CloseBy(Value):
@@ -263,7 +251,7 @@ class DealState(Value):
     posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
     first_posted: tuple[Posted, ...] = ()
-    """What it posted, once some was taken back for a dispute or a verdict: a dispute may be won."""
+    """What it posted, once some was taken back for a dispute, a verdict or a refund: that may be undone."""
     first_tallied: tuple[Tally, ...] = ()
     position: str = ""
     signed_e8: int = 0
@@ -279,6 +267,12 @@ class DealState(Value):
     """The server's symbol under which it counts towards later charges."""
     volume_e8: int = 0
     """As how many 1e-8 standard lots."""
+    refunds: tuple[Refund, ...] = ()
+    """What later deals gave back of its charge."""
+    refund_times: int = 0
+    """How often that changed: part of the ids of what it takes."""
+    refunded: tuple[str, ...] = ()
+    """Business keys of the deals whose charges it refunds."""
     times: int = 0
     """How often the deal has been posted: part of its accruals' ids."""
     waiting: int | None = None
@@ -327,3 +321,5 @@ class Cause(NamedTuple):
     account_key: str = ""
     revision: str = ""
     symbol: str = ""
+    effect: str = ""
+    """What its rows are known by, where one cause takes of the same accrual more than once."""

@@ -208,8 +208,9 @@ def cohort_tallies(client: ClientState, part: Part, chain: Upline) -> tuple[Tall
         return ()
     cause = Cause(part.deal.deal_key, part.at)
     lots = counted(link.plan, part, part.closed, {})
+    # 1 is all of it: what disputes take of that by parts tells when nothing of the deal is left to count.
     return tuple(
-        tally_of(client, link, link.plan, component.name, cause, (ZERO,), lots=lots)
+        tally_of(client, link, link.plan, component.name, cause, (ONE,), lots=lots)
         for component in link.by_kind["cohort_bonus"]
         if isinstance(component, CohortBonus)
         and (not component.countries or client.country in component.countries)

@@ -48,6 +48,7 @@ REASONS: dict[str, str] = {
     "level_not_paid": "The plan pays fewer levels up than this one.",
     "nothing_due": "The rule matches the deal, and what it pays comes to nothing.",
     "over_budget": "The deal brought the broker no revenue, so there was nothing to share.",
+    "refund": "It takes back what the charge that it refunds had earned, and earns nothing itself.",
     "settled_by_period": "It counts towards what the period brings; that is posted as a true-up.",
 }
 """Every code the room gives; a test collects them from the source."""

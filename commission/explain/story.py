@@ -183,6 +183,11 @@ def _of_reversal(subject: Subject, original: Subject | None) -> Iterator[str]:
         )
     elif original.row.caused_by == row.caused_by:
         yield f"The platform changed or cancelled deal {row.caused_by}, so what it had earned was taken back."
+    elif "refunded" in subject.factors:
+        yield (
+            f"Deal {row.caused_by} gave the client back what was charged, or a part of it, at {at}; the same "
+            "part of what the charge had earned was taken back."
+        )
     else:
         yield f"{row.caused_by} undid an earlier accrual at {at}."
     yield _frozen(subject, original)

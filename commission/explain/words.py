@@ -95,6 +95,8 @@ WORDS: dict[str, Word] = {
     "accrued": Word("Accrued already", "ib"),
     "posted": Word("Posted by earlier true-ups", "ib"),
     "given_back": Word("Given back", "ib", "of what was taken: the dispute was won"),
+    "refunded": Word("Refunded", "ib", "of what the charge earned: the client got it back"),
+    "refund_gone": Word("Given back", "ib", "of what a refund took: the platform changed the refund"),
     "taken": Word("Taken", "ib", "of what was left: more of the deposit is lost"),
     "proposal": Word("Rated again by proposal", "text"),
     "trigger": Word("Worked out again after", "text"),

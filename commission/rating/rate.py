@@ -5,9 +5,8 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from commission.events import Side
 from commission.rating.budget import budget_plan, budget_spent, within_budget, worths_within
-from commission.rating.components.shares import charged, shared
+from commission.rating.components.shares import shared
 from commission.rating.divided import rate_driven
 from commission.rating.fast_path import fast_path_of, nothing_due, rate_fast
 from commission.rating.overrides import differences
@@ -15,7 +14,6 @@ from commission.rating.pricing import gross, worth
 from commission.rating.rebates import rebates
 from commission.rating.values import ZERO, Earned, Factors, Gross, Part, Priced, Rated, Reason, TallyAmounts
 from commission.terms.catalog import Terms
-from commission.terms.components import Rebate
 from commission.terms.upline import Link, Sharing, Upline
 
 
@@ -25,14 +23,6 @@ def rate(part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
     What the terms lack (a rate of exchange, a spread) keeps the whole deal waiting: a deal is never
     paid in part because something could not be worked out.
     """
-    if not upline.ties_refunds and upline.is_simple:
-        return _share(upline.sharings[0], part, upline, terms)
-    if upline.ties_refunds and (refunded := _refunded(part)):
-        return _rate_refund(part, refunded, upline, terms)
-    return _rate_deal(part, upline, terms)
-
-
-def _rate_deal(part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
     if upline.is_simple:
         return _share(upline.sharings[0], part, upline, terms)
     found = _share_all(part, upline, terms)
@@ -93,60 +83,7 @@ def _unpaid(link: Link) -> Reason:
     return Reason(link.why_unpaid, f"{link.partner.ib_id} {words[link.why_unpaid]}", waits=False)
 
 
-# A refund of what was charged: rated as the charge, with every amount turned round
-
-
-def _refunded(part: Part) -> Decimal:
-    """What the deal refunds of the charges of the openings it closes; at most what those were."""
-    if part.slices is None or (refund := -charged(part)) <= 0:
-        return ZERO
-    return min(refund, sum((closed.charged for closed in part.slices), ZERO))
-
-
-def _rate_refund(part: Part, refunded: Decimal, upline: Upline, terms: Terms) -> Rated | Reason:
-    """What was charged on openings is taken back as on those deals: by what was paid for it there."""
-    back = _rate_deal(_as_opened(part, refunded), _of_charges(upline), terms)
-    rest = _rate_deal(part._replace(refunded=refunded, measures={}), upline, terms)
-    if isinstance(rest, Reason) and rest.waits:
-        return rest
-    if isinstance(back, Reason):
-        return back if back.waits else rest
-    worths = {
-        (w.depth, w.kind, w.component): w._replace(lots=ZERO, notional=ZERO, deals=0) for w in back.worths
-    }
-    if isinstance(rest, Reason):
-        return Rated(back.earned, tuple(worths.values()))
-    for one in rest.worths:
-        place = (one.depth, one.kind, one.component)
-        worths[place] = worths[place].beside(one) if place in worths else one
-    return Rated((*back.earned, *rest.earned), tuple(worths.values()))
-
-
-def _of_charges(upline: Upline) -> Upline:
-    """What shares the charges of deals, and the rebates that are a share of that."""
-    shares = tuple(sharing for sharing in upline.sharings if sharing.kind == "commission_share")
-    rebates = tuple(
-        payable
-        for payable in upline.rebates
-        if isinstance(payable.component, Rebate) and payable.component.unit == "share"
-    )
-    return upline._replace(sharings=shares, rebates=rebates, is_simple=False)
-
-
-def _as_opened(part: Part, refunded: Decimal) -> Part:
-    """So much of the refund alone, as if it were on a deal that opens what this one closes."""
-    side: Side = "sell" if part.deal.side == "buy" else "buy"
-    deal = replace(part.deal, entry="in", side=side, profit=ZERO, swap=ZERO)
-    return part._replace(
-        deal=deal,
-        opened=part.closed,
-        closed=ZERO,
-        slices=None,
-        is_second_leg=False,
-        charge=-refunded,
-        measures={},
-    )
-
+# A refund of a charge that is not known: rated as a charge, with every amount turned round
 
 MONEY_FACTORS = ("charged", "gross", "uncapped", "cap", "own", "below", "base")
 """Factors of a share of commission that are money, and so are turned round with it."""

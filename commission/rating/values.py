@@ -29,6 +29,10 @@ class Slice(NamedTuple):
     spread: Decimal | None
     charged: Decimal = ZERO
     """What that opening was charged for them."""
+    opening: str = ""
+    """The deal's business key; "" of openings that were added up."""
+    charge: Decimal = ZERO
+    """What that opening was charged for all of it."""
 
 
 class Part(NamedTuple):
@@ -50,7 +54,7 @@ class Part(NamedTuple):
     charge: Decimal | None = None
     """A share of a later commission deal, in place of the deal's own."""
     refunded: Decimal = ZERO
-    """Of a refund, what is of the openings that are closed: it is rated apart."""
+    """Of a refund, what is of the charge of another deal; below 0, what of this charge does not count."""
     measures: dict[int, "Measured | Reason"] | None = None
     """What was measured of this part already, by what is measured: IBs of a tree ask for the same."""
 
@@ -113,6 +117,8 @@ class Earned(NamedTuple):
     factors: Factors
     is_rebate_of_ib: bool = False
     """A client rebate that the IB itself pays for."""
+    uncharged: Decimal | None = None
+    """What it would be had the client been charged nothing, where that is neither nothing nor as much."""
 
 
 class TallyAmounts(NamedTuple):
@@ -127,11 +133,6 @@ class TallyAmounts(NamedTuple):
     lots: Decimal
     notional: Decimal
     deals: int = 1
-
-    def beside(self, rest: "TallyAmounts") -> "TallyAmounts":
-        """A part of what the deal adds, and the rest of it, which counts the deal."""
-        amounts = tuple(a + b for a, b in zip(self.amounts, rest.amounts, strict=True))
-        return rest._replace(amounts=amounts)
 
 
 class Rated(NamedTuple):

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from commission.events import Deal
 from commission.terms.components import (
     CommissionShare,
     Component,
@@ -96,8 +95,6 @@ class Upline(NamedTuple):
     """One sharing, everybody is paid, no budget and no rebate: what it gives is what the deal gives."""
     needs_openings: bool
     """Some component looks at the opening a deal closes."""
-    ties_refunds: bool
-    """It matters on which deal was charged what a closing refunds."""
     charges: tuple[Sharing, ...]
     """What shares later commission deals of the account."""
     is_hedged: bool
@@ -113,10 +110,6 @@ class Upline(NamedTuple):
     """Of the direct IB's plan."""
     identities: frozenset[str]
     """Who the IBs are, where a client might be one of them: identities and `client:` ids."""
-
-    def asks_openings(self, deal: Deal) -> bool:
-        """Whether what the deal earns, or takes back, depends on the openings it closes."""
-        return self.needs_openings or (self.ties_refunds and deal.commission + deal.fee > 0)
 
 
 def upline_of(links: tuple[Link, ...]) -> Upline:
@@ -143,7 +136,6 @@ def upline_of(links: tuple[Link, ...]) -> Upline:
         and not any(plan.budget for plan in plans)
         and not (links and links[0].by_kind.get("rebate")),
         needs_openings=any(_looks_back(plan) for plan in plans),
-        ties_refunds=any(_ties_refunds(plan) for plan in plans),
         charges=charges,
         is_hedged=is_hedged,
         close_by_first=close_by_first,
@@ -212,10 +204,15 @@ def _shares_charges(payable: Payable) -> bool:
 
 def looks_back(plan: PlanDefined) -> bool:
     """Whether something in the plan looks at the openings of some deals that close them."""
-    return _looks_back(plan) or _ties_refunds(plan)
+    return _looks_back(plan) or _shares_one_side(plan)
 
 
-def _ties_refunds(plan: PlanDefined) -> bool:
+def shares_charges(plan: PlanDefined) -> bool:
+    """Whether it matters what a deal gives back of another's charge."""
+    return any(isinstance(c, CommissionShare) for c in plan.components)
+
+
+def _shares_one_side(plan: PlanDefined) -> bool:
     """Whether a share of what was charged, or a rebate of that share, is paid on one side alone."""
     shares = [c for c in plan.components if isinstance(c, CommissionShare)]
     rebates = [c for c in plan.components if isinstance(c, Rebate) and c.unit == "share"]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from commission.client.fills import Position
 from commission.client.positions import MAX_FILLS, fill_of, slices, with_fill, without_fill
-from commission.client.state import Position
 from commission.draft import Draft
 from commission.events import ClientFlagged, WithdrawalPaid
 from commission.money import plain

@@ -1,6 +1,7 @@
 """How the IBs of an upline share what a deal pays: five override modes, budget, rebates."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +22,8 @@ from commission.terms.components import (
 )
 from commission.terms.plans import Clawback, PlanDefined
 from commission.terms.rates import Rate
-from tests.oracle.facts import E8, Facts, Link, best, fraction, rounded
-from tests.oracle.measure import Case, Gross, Slice, counted, gross_of, revenue
+from tests.oracle.facts import E8, Facts, Link, Waits, best, fraction, rounded
+from tests.oracle.measure import Case, Gross, case_of, counted, gross_of, revenue
 
 CLIENT_LEVEL = (Cpa, Cpl, DepositShare, CohortBonus)
 
@@ -74,66 +75,82 @@ def shared(facts: Facts, case: Case) -> list[Earned]:
             gross_of(chain[0], component, case).at(
                 component.rates
             )  # what the period needs of the deal is waited for, too
-    back, rest = refund_apart(chain, case)
-    taken: list[Earned] = []
-    if back is not None:
-        of_charges = [
-            dataclasses.replace(e, lots=Fraction(0)) for e in shared_of_kind("commission_share", chain, back)
-        ]
-        of_charges = cut_to_budget(chain, back, of_charges)
-        of_rebates = rebates(chain[0], back, of_charges, of_lots=False)
-        taken = [dataclasses.replace(entry, case=case) for entry in (*of_charges, *of_rebates)]
-    kinds = kinds_of(chain)
-    earned = [e for k in kinds for e in shared_of_kind(k, chain, rest if k == "commission_share" else case)]
-    earned = cut_to_budget(chain, rest, earned)
-    return taken + earned + rebates(chain[0], case, earned)
+    of_others = sum(refunded_by(case).values(), Fraction(0))
+    charge = -fraction(case.deal.commission + case.deal.fee) + of_others
+    earned = for_charge(chain, case, charge)
+    share = refunded_share(case)
+    if not share:
+        return earned
+    free: defaultdict[tuple[str, str, str], list[Fraction]] = defaultdict(list)
+    for entry in for_charge(chain, case, Fraction(0)):
+        free[place(entry)].append(entry.amount)
+    return [less(entry, (free[place(entry)] or [Fraction(0)]).pop(0), share) for entry in earned]
 
 
-def refund_apart(chain: list[Link], case: Case) -> tuple[Case | None, Case]:
-    """A refund on a closing is first of what its openings were charged, then of whatever else.
+def for_charge(chain: list[Link], case: Case, charge: Fraction) -> list[Earned]:
+    """What everybody would get had the client been charged so much; below 0 it got that."""
+    charged = dataclasses.replace(case, deal=replace(case.deal, commission=money(-charge), fee=Decimal(0)))
+    earned = [
+        e
+        for k in kinds_of(chain)
+        for e in shared_of_kind(k, chain, charged if k == "commission_share" else case)
+    ]
+    earned = cut_to_budget(chain, charged, [dataclasses.replace(entry, case=case) for entry in earned])
+    return earned + rebates(chain[0], case, earned)
 
-    Where both sides are paid alike it makes no difference, and is not looked at.
-    """
-    deal = case.deal
-    refund = fraction(deal.commission + deal.fee)
+
+def place(entry: Earned) -> tuple[str, str, str]:
+    """What tells an amount of a deal from another."""
+    return entry.who, entry.kind, entry.component.name if entry.component else ""
+
+
+def less(entry: Earned, free: Fraction, share: Fraction) -> Earned:
+    """With a share of its charge refunded, that share of what the charge is worth is not due."""
+    amount = entry.amount - rounded((entry.amount - free) * share)
+    is_of_charge = entry.kind == "commission_share"
+    bands = tuple(band - rounded(band * share) if is_of_charge else band for band in entry.bands)
+    return dataclasses.replace(entry, amount=amount, bands=bands)
+
+
+def refunded_share(case: Case) -> Fraction:
+    """Which share of what the deal charged was refunded on closings of its position."""
+    charge, deal = -fraction(case.deal.commission + case.deal.fee), case.deal
+    refunded = Fraction(0)
+    for other in case.facts.in_time if charge > 0 else ():
+        is_near = (other.account_key, other.position_id) == (deal.account_key, deal.position_id)
+        if other.kind != "trade" or not is_near or other.deal_key == deal.deal_key:
+            continue
+        try:
+            found = case_of(case.facts, other)
+            amount = refunded_by(found).get(deal.deal_key, Fraction(0))
+            if amount:
+                shared(case.facts, found)  # a deal that waits for anything refunds nothing
+        except Waits:
+            continue
+        refunded += amount
+    return min(Fraction(1), refunded / charge) if charge > 0 else Fraction(0)
+
+
+def refunded_by(case: Case) -> dict[str, Fraction]:
+    """A refund on a closing is first of what its openings were charged, the oldest first."""
+    rest = fraction(case.deal.commission + case.deal.fee)
     closings = [piece for piece in case.slices if piece.part == "out"]
-    if refund <= 0 or not any(is_one_sided(link) for link in chain) or not all(p.opening for p in closings):
-        return None, case
-    charged = Fraction(0)
+    is_shared = any(isinstance(c, CommissionShare) for p in case.facts.plans.values() for c in p.components)
+    found: defaultdict[str, Fraction] = defaultdict(Fraction)
+    if rest <= 0 or not is_shared or not all(piece.opening for piece in closings):
+        return found
     for piece in closings:
         assert piece.opening is not None
         charge = max(Fraction(0), -fraction(piece.opening.commission + piece.opening.fee))
-        charged += rounded(charge * piece.of_opening)
-    of_openings = min(refund, charged)
-    if not of_openings:
-        return None, case
-    lots = sum((piece.lots for piece in closings), Fraction(0))
-    as_opened = replace(
-        deal,
-        entry="in",
-        side="sell" if deal.side == "buy" else "buy",
-        profit=Decimal(0),
-        swap=Decimal(0),
-        commission=money(of_openings),
-        fee=Decimal(0),
-    )
-    rest = replace(deal, commission=money(refund - of_openings), fee=Decimal(0))
-    return dataclasses.replace(case, deal=as_opened, slices=[Slice("in", lots)]), dataclasses.replace(
-        case, deal=rest
-    )
+        taken = min(rest, rounded(charge * piece.of_opening))
+        found[piece.opening.deal_key] += taken
+        rest -= taken
+    return found
 
 
 def money(amount: Fraction) -> Decimal:
     """Eight decimals, exactly."""
     return Decimal(int(amount * E8)) / E8
-
-
-def is_one_sided(link: Link) -> bool:
-    """Whether the plan pays shares of charges, and some of that on one side alone."""
-    components = link.plan.components if link.plan else ()
-    shares = [c for c in components if isinstance(c, CommissionShare)]
-    rebates = [c for c in components if isinstance(c, Rebate) and c.unit == "share"]
-    return bool(shares) and any(component.entry != "both" for component in (*shares, *rebates))
 
 
 def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
@@ -340,7 +357,7 @@ def cut(amount: Fraction) -> Fraction:
     return Fraction(int(amount * E8), E8)
 
 
-def rebates(link: Link, case: Case, earned: list[Earned], *, of_lots: bool = True) -> list[Earned]:
+def rebates(link: Link, case: Case, earned: list[Earned]) -> list[Earned]:
     """Money back to the client, by the direct IB's plan alone.
 
     An IB gives no more than the deal brought it, unless a period tells what it earns.
@@ -350,7 +367,7 @@ def rebates(link: Link, case: Case, earned: list[Earned], *, of_lots: bool = Tru
     purse = max(Fraction(0), sum((e.amount for e in earned if e.who == link.ib and e.paid), Fraction(0)))
     is_open = any(isinstance(component, RevenueShare) for component in components)
     for component in components:
-        if not isinstance(component, Rebate) or (component.unit == "lot" and not of_lots):
+        if not isinstance(component, Rebate):
             continue
         if component.unit == "share":
             assert link.plan is not None

@@ -21,7 +21,7 @@ def measure(
 ) -> Measured:
     """Measure, for the lots that count, what the client was charged or lost; never below 0.
 
-    A refund of a charge is rated turned round, as the charge it takes back: `rate.rate` says how.
+    A refund of an unknown charge is rated turned round, as that charge would be: `rate.rate` says how.
     """
     deal = part.deal
     if isinstance(component, CommissionShare):
@@ -43,7 +43,7 @@ def charged(part: Part) -> Decimal:
 
 
 def shared(part: Part) -> Decimal:
-    """What of that a share of commission goes by here: not what a refund gives back of openings."""
+    """What of that a share of commission goes by here: a refund of another deal's charge is taken of that."""
     return charged(part) + part.refunded
 
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from commission.books import client as client_book
 from commission.client import keys
+from commission.client.fills import Fill, Position
 from commission.client.positions import MAX_FILLS, Rescales, is_flat, net_e8, slices, split_volume, with_fill
-from commission.client.state import Fill, Position
 from commission.draft import Draft
 from commission.events import LOT_E8, Deal, RoutedDeal
 from commission.money import EXACT

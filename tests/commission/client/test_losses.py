@@ -1,13 +1,14 @@
 """What chargebacks, refunds and withdrawals take of deposits, and what that leaves of what was earned."""
 
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from commission.events import ChargebackReceived, ChargebackWon, WithdrawalPaid
-from commission.terms.components import DepositShare, RevenueShare
+from commission.terms.components import CohortBonus, DepositShare, RevenueShare
 from commission.terms.partners import PlanAssignment
 from commission.terms.plans import Clawback
 from schemas.wire import Record
@@ -151,3 +152,15 @@ def test_what_a_won_dispute_brings_back_waits_for_kyc_where_it_waited() -> None:
     assert paid(*records) == D(0)
     assert paid(*records, kyc("anna approved", day=20)) == D(5)
     assert paid(*records[:-1], kyc("anna approved", day=10), win) == D(5)
+
+
+def test_a_cohort_does_not_count_what_several_disputes_took() -> None:
+    """60 % of one deposit and 40 % of another are all of the deal: 0 of 50; with 30 % some stays: 50."""
+    bonus = CohortBonus(name="c", amount=D(50), clients=1, min_lots=D(1))
+    deposits = deposit("anna d1 1000 USD", day=2), deposit("anna d2 1000 USD", day=2)
+    traded, first = deal("7 sell 1 EURUSD out", day=3), replace(chargeback("anna d1", day=5), amount=D(600))
+    for amount, due in ((400, {}), (300, {"ib:ib:pending": "50.00 USD"})):
+        second = replace(chargeback("anna d2", day=6), amount=D(amount))
+        for order in permutations((traded, first, second)):
+            found = run(*START, *deposits, *order, terms=terms(bonus, clawback=ACTIVITY)).owed
+            assert found == due

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from commission.client.fills import Position
 from commission.client.positions import fill_of, split_volume, with_fill
-from commission.client.state import Position
 from commission.events import Deal
 from ingest.counts import Counts
 from ingest.mt5.report import read
