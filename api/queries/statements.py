@@ -13,7 +13,7 @@ BEFORE_ALL = -(2**63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LIST = f"""
-SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements FINAL
+SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements_current
 WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' OR period = {{period:String}})
   AND (toUnixTimestamp64Micro(starts_at), ib_id, currency)
     > ({{after_start:Int64}}, {{after_ib:String}}, {{after_currency:String}})
@@ -23,7 +23,7 @@ ORDER BY starts_at, ib_id, currency LIMIT {{limit:UInt32}}
 _PAYABLE = """
 SELECT s.period AS period, s.ib_id AS ib_id, p.name AS name, s.currency AS currency, s.payable AS amount,
     s.statement_id AS statement_id, p.kyc_approved AS kyc_approved
-FROM (SELECT * FROM statements FINAL WHERE period = {period:String} AND payable > 0) AS s
+FROM (SELECT * FROM statements_current WHERE period = {period:String} AND payable > 0) AS s
 LEFT JOIN (SELECT ib_id, name, kyc_approved FROM partners_known) AS p ON p.ib_id = s.ib_id
 ORDER BY ib_id, currency LIMIT {limit:UInt32}
 """
