@@ -22,7 +22,8 @@ ORDER BY starts_at, ib_id, currency LIMIT {{limit:UInt32}}
 
 _PAYABLE = """
 SELECT s.period AS period, s.ib_id AS ib_id, p.name AS name, s.currency AS currency, s.payable AS amount,
-    s.statement_id AS statement_id, p.kyc_approved AS kyc_approved
+    s.statement_id AS statement_id,
+    s.hash IN (SELECT previous FROM statements_current) AS is_followed, p.kyc_approved AS kyc_approved
 FROM (SELECT * FROM statements_current WHERE period = {period:String} AND payable > 0) AS s
 LEFT JOIN (SELECT ib_id, name, kyc_approved FROM partners_known) AS p ON p.ib_id = s.ib_id
 ORDER BY ib_id, currency LIMIT {limit:UInt32}

@@ -108,6 +108,11 @@ REFUSABLE = (PartnerChanged, PeriodDefined, PeriodEnded, PeriodReopened)
 """What the books refuse where it contradicts what is known."""
 
 
+def known_terms(ledger: Ledger) -> Terms:
+    """All terms that are stored."""
+    return _learn(ledger.rows(_LOG, **_position(""), limit=MAX_MESSAGES))[0]
+
+
 def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
     """The terms after every message, and which message each newest fact came from."""
     terms, unlearned = Terms(), list[TermsRecord]()

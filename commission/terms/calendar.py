@@ -59,15 +59,17 @@ class Ends(NamedTuple):
     """The same without the newest end."""
     last: str = ""
     """The period of the newest end, while that can be taken back."""
+    proposal: str = ""
+    """By which an end was taken back last: the same decision, published again, takes back nothing."""
 
     def after(self, record: PeriodEnded | PeriodReopened, known: Mapping[str, PeriodDefined]) -> "Ends":
-        """With one more end, or without the newest; one that is told again changes nothing."""
+        """With one more end, which may be told again, or without the newest."""
         period = known.get(record.period)
         if isinstance(record, PeriodReopened):
-            return Ends(self.before, self.before) if record.period == self.last else self
+            return Ends(self.before, self.before, "", record.proposal_id)
         if period is None or (self.newest is not None and period.starts_at <= self.newest):
             return self
-        return Ends(period.starts_at, self.newest, period.period)
+        return Ends(period.starts_at, self.newest, period.period, self.proposal)
 
 
 def why_not_reopened(record: PeriodReopened, known: Mapping[str, PeriodDefined], ends: Ends) -> str:
@@ -80,6 +82,8 @@ def why_not_reopened(record: PeriodReopened, known: Mapping[str, PeriodDefined],
         return f"no period is called {name}, so nothing was reopened; name it as the calendar does"
     if len(people) < 2 or "" in people or not record.reason.strip():
         return f"the end of {name} is taken back by two people, with a reason: nothing was reopened"
+    if record.proposal_id == ends.proposal:
+        return f"proposal {ends.proposal} has taken back the end of {name} before: nothing was reopened"
     if name == ends.last:
         return ""
     if ends.newest is None or known[name].starts_at > ends.newest:

@@ -23,9 +23,8 @@ from infra.gc_tuning import collect_rarely
 from infra.payouts.desk import PayoutDesk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
-from infra.proposals.desk import ProposalDesk
+from infra.proposals.desk import ProposalDesk, publish_to
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
-from ingest.publish.publisher import publish_corrections
 from schemas.settings import Settings
 from streams.sink import Sink
 
@@ -49,13 +48,14 @@ class ApiServer:
         self.sink = Sink(self._connect(), kafka)
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
-        self._desk = ProposalDesk(self._connect, lambda records: publish_corrections(records, kafka))
+        payouts = PayoutDesk(kafka)
+        self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), payouts)
         app = create_app(
             Ledger(self._connect),
             settings,
             sink_lag=self.sink.lag,
             desk=self._desk,
-            payout_desk=PayoutDesk(kafka),
+            payout_desk=payouts,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)

@@ -21,6 +21,7 @@ from commission.ids import digest
 from commission.outputs import Tally, Transfer
 from commission.partner.balances import PartnerState
 from commission.rating.values import Reason
+from commission.terms.calendar import PeriodReopened
 from commission.terms.catalog import Terms
 from commission.terms.components import DepositShare
 from infra.archive.clickhouse_log import OpenArchive
@@ -41,7 +42,9 @@ class Computed:
 
     preview: Preview
     changes: tuple[Change, ...]
-    records: tuple[ReratingApproved, ...]
+    records: tuple[ReratingApproved | PeriodReopened, ...]
+    withdrawn: tuple[str, ...] = ()
+    """Statements that must not be paid."""
 
 
 @dataclass(slots=True)

@@ -105,7 +105,8 @@ def test_a_period_is_reopened_twice() -> None:
     """5, then 6, then 7: each statement replaces the one before it, and 7 are payable in the end."""
     facts: list[Record] = []
     for day, amount in enumerate(("5", "1", "1.00"), 3):
-        facts += [earned(amount, day=day), ended("2026-09"), reopened("2026-09")]
+        again = reopened("2026-09", proposal_id=f"p-{day}")
+        facts += [earned(amount, day=day), ended("2026-09"), again]
     said = settle(*facts[:-1])
     first, second, third = said.statements
     assert [s.payable for s in said.statements] == [5, 6, 7]
@@ -181,11 +182,13 @@ def test_only_the_newest_end_is_taken_back_by_two_people_with_a_reason() -> None
     again = terms.learn([reopened("2026-10")])
     assert again.ended.newest == at(1)
     for name, word in (("2026-10", "has not ended"), ("2026-09", "only the newest")):
-        ((_, why),) = sort_out(again, [reopened(name)])
+        ((_, why),) = sort_out(again, [reopened(name, proposal_id="p-2")])
         assert word in why
-    in_turn = [replace(ended("2026-10"), at=at(200)), reopened("2026-10"), reopened("2026-10")]
-    assert [record for record, _ in sort_out(again, in_turn)] == in_turn[2:]
-    assert terms.learn([reopened("2026-09")]).ended == terms.ended
+    next_one = reopened("2026-10", proposal_id="p-2")
+    in_turn = [replace(ended("2026-10"), at=at(200)), reopened("2026-10"), next_one, next_one]
+    refused = [*sort_out(again, in_turn)]
+    assert [record for record, _ in refused] == [in_turn[1], in_turn[3]]
+    assert refused[0].why.startswith("proposal p-1 has taken back the end of 2026-10 before")
 
 
 def test_a_refused_reopening_is_a_dead_letter_and_changes_nothing() -> None:
@@ -252,13 +255,13 @@ def histories(draw: st.DrawFn) -> tuple[list[Record], list[Record]]:
     in_august = draw(st.integers(0, len(rows)))
     plain = [*rows[:in_august], ended("2026-08"), *rows[in_august:]]
     wrong = [*plain]
-    for _ in range(draw(st.integers(1, 3))):
+    for turn in range(draw(st.integers(1, 3))):
         first = draw(st.integers(in_august + 1, len(wrong)))
         after = draw(st.integers(first, len(wrong)))
         before = [record.type for record in wrong[:first] if record.type in ENDS]
         is_between = any(record.type in ENDS for record in wrong[first:after])
         if not is_between and len(before) % 2:  # August's end, and each of September's taken back
-            wrong[after:after] = [reopened("2026-09")]
+            wrong[after:after] = [reopened("2026-09", proposal_id=f"p-{turn}")]
             wrong[first:first] = [ended("2026-09")]
     return wrong, plain
 
