@@ -30,6 +30,26 @@ ORDER BY ib_id, currency LIMIT {limit:UInt32}
 """
 
 
+_WITHDRAWN = """
+SELECT w.statement_id AS statement_id, w.ib_id AS ib_id, w.period AS period, w.currency AS currency,
+    s.starts_at AS starts_at, s.payable AS payable, s.closing AS closing, s.hash AS hash,
+    w.at AS withdrawn_at, w.reason AS reason, w.proposal_id AS proposal_id
+FROM (SELECT * FROM statement_withdrawals FINAL
+    WHERE ({ib:String} = '' OR ib_id = {ib:String}) AND ({period:String} = '' OR period = {period:String})
+      AND statement_id > {after:String} ORDER BY statement_id LIMIT {limit:UInt32}) AS w
+INNER JOIN (SELECT statement_id, starts_at, payable, closing, hash FROM statements FINAL) AS s
+    ON s.statement_id = w.statement_id
+ORDER BY statement_id
+"""
+
+
+def withdrawn(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "") -> dict[str, Any]:
+    """One page of the statements that were withdrawn, in the order of their ids."""
+    after = decode_cursor(cursor, str)[0] if cursor else ""
+    rows = ledger.rows(_WITHDRAWN, ib=ib, period=period, after=after, limit=limit + 1)
+    return page(rows, limit, key=lambda row: (row["statement_id"],))
+
+
 def statements(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "") -> dict[str, Any]:
     """One page of statements, in the order of the periods' time, IB and currency."""
     after = decode_cursor(cursor, int, str, str) if cursor else [BEFORE_ALL, "", ""]

@@ -14,7 +14,7 @@ from api.ledger import Ledger, Row
 from api.operators import Operator
 from api.payouts import NothingToExport
 from api.proposals import NotAllowed, ProposalRefused
-from api.queries.statements import statements
+from api.queries.statements import statements, withdrawn
 from api.views.payouts import payout_lines
 from api.views.statement_file import statement_file
 from commission.partner.statement_hash import check
@@ -83,6 +83,12 @@ def test_two_people_take_it_back_and_it_closes_again(
     assert desk.approve(made.proposal_id, BEA).state == "posted"
     assert listed(live) == []
     assert live.transfers("reopening") == ["7.50"]
+    (gone,) = withdrawn(Ledger(lambda: live.client), "ib-north", "2026-09", 1)["items"]
+    assert (gone["statement_id"], gone["payable"], gone["reason"]) == (
+        wrong["statement_id"],
+        7.5,
+        "the bridge was late",
+    )
     with pytest.raises(NothingToExport, match="2026-09 has no line that may be paid"):
         payouts.export("2026-09", lines(live), "ola")
     assert broken(live) == []
