@@ -59,17 +59,17 @@ class Ends(NamedTuple):
     """The same without the newest end."""
     last: str = ""
     """The period of the newest end, while that can be taken back."""
-    proposal: str = ""
-    """By which an end was taken back last: the same decision, published again, takes back nothing."""
+    reopened: PeriodReopened | None = None
+    """How an end was taken back last: neither that end nor this, published again, does anything."""
 
     def after(self, record: PeriodEnded | PeriodReopened, known: Mapping[str, PeriodDefined]) -> "Ends":
         """With one more end, which may be told again, or without the newest."""
         period = known.get(record.period)
         if isinstance(record, PeriodReopened):
-            return Ends(self.before, self.before, "", record.proposal_id)
+            return Ends(self.before, self.before, "", record)
         if period is None or (self.newest is not None and period.starts_at <= self.newest):
             return self
-        return Ends(period.starts_at, self.newest, period.period, self.proposal)
+        return Ends(period.starts_at, self.newest, period.period, self.reopened)
 
 
 def why_not_reopened(record: PeriodReopened, known: Mapping[str, PeriodDefined], ends: Ends) -> str:
@@ -82,8 +82,8 @@ def why_not_reopened(record: PeriodReopened, known: Mapping[str, PeriodDefined],
         return f"no period is called {name}, so nothing was reopened; name it as the calendar does"
     if len(people) < 2 or "" in people or not record.reason.strip():
         return f"the end of {name} is taken back by two people, with a reason: nothing was reopened"
-    if record.proposal_id == ends.proposal:
-        return f"proposal {ends.proposal} has taken back the end of {name} before: nothing was reopened"
+    if ends.reopened is not None and record.proposal_id == ends.reopened.proposal_id:
+        return f"proposal {record.proposal_id} has taken back the end of {name} before: nothing was reopened"
     if name == ends.last:
         return ""
     if ends.newest is None or known[name].starts_at > ends.newest:
@@ -94,10 +94,10 @@ def why_not_reopened(record: PeriodReopened, known: Mapping[str, PeriodDefined],
     )
 
 
-def why_no_end(ended: PeriodEnded, known: Mapping[str, PeriodDefined], newest: datetime | None) -> str:
+def why_no_end(ended: PeriodEnded, known: Mapping[str, PeriodDefined], ends: Ends) -> str:
     """Why `ended` must not close the statements of the period it names; "" if it may.
 
-    `newest` is when the newest period that has ended began; it may be told again, which closes nothing.
+    The newest end may be told again, which closes nothing.
     """
     if ended.at is None:
         return ""
@@ -111,7 +111,13 @@ def why_no_end(ended: PeriodEnded, known: Mapping[str, PeriodDefined], newest: d
             f"the period {ended.period} lasts until {period.ends_at:%Y-%m-%d %H:%M} UTC and was ended at"
             f" {ended.at:%Y-%m-%d %H:%M}: nothing was closed; end it after that, or early with a reason"
         )
-    return "" if newest is None else _why_out_of_turn(period, known, newest)
+    back = ends.reopened
+    if back is not None and back.period == ended.period and ended.at <= back.at:
+        return (
+            f"the end of {ended.period} at {ended.at:%Y-%m-%d %H:%M:%S} UTC was taken back at"
+            f" {back.at:%Y-%m-%d %H:%M:%S}: nothing was closed; end it once more"
+        )
+    return "" if ends.newest is None else _why_out_of_turn(period, known, ends.newest)
 
 
 def _why_out_of_turn(period: PeriodDefined, known: Mapping[str, PeriodDefined], newest: datetime) -> str:

@@ -83,7 +83,7 @@ def _ends(terms: Terms, records: list[TermsRecord]) -> Iterator[Refused]:
             known[record.period] = record
         elif isinstance(record, PeriodEnded | PeriodReopened):
             if isinstance(record, PeriodEnded):
-                why = why_no_end(record, known, ends.newest)
+                why = why_no_end(record, known, ends)
             else:
                 why = why_not_reopened(record, known, ends)
             if why:

@@ -29,6 +29,7 @@ def keys() -> dict[str, tuple[str, ...]]:
     found = re.findall(
         r"CREATE TABLE (\w+) \((?:.*?)\) ENGINE = \w+(?:\(\w+\))? ORDER BY ([^;]+);", sql, re.S
     )
+    found += re.findall(r"ALTER TABLE (\w+) [^;]*MODIFY ORDER BY ([^;]+);", sql)
     return {table: tuple(re.findall(r"\w+", columns)) for table, columns in found}
 
 

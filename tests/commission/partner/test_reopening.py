@@ -191,6 +191,15 @@ def test_only_the_newest_end_is_taken_back_by_two_people_with_a_reason() -> None
     assert refused[0].why.startswith("proposal p-1 has taken back the end of 2026-10 before")
 
 
+def test_an_end_that_was_taken_back_is_not_told_again() -> None:
+    """Whoever publishes everything once more closes nothing by it; an end after the reopening closes."""
+    terms = Terms().learn([*MONTHS, ended("2026-09"), reopened("2026-09", at=at(40))])
+    for moment, why in ((39, "was taken back at 2026-10-10 00:00:00"), (40, "was taken back"), (41, "")):
+        found = [one.why for one in sort_out(terms, [replace(ended("2026-09"), at=at(moment))])]
+        assert len(found) == bool(why)
+        assert all(why in one for one in found)
+
+
 def test_a_refused_reopening_is_a_dead_letter_and_changes_nothing() -> None:
     """The statement stays as it is."""
     pipeline = LocalPipeline()
