@@ -11,10 +11,13 @@ from commission.ids import digest
 from commission.sums import Sums
 from commission.value import TaggedValue, TextOrNumber, Time, Value
 
-TransferCode = Literal["accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding"]
+TransferCode = Literal[
+    "accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding", "reopening"
+]
 """`true_up`: what a tier, cap or period's result, or another client of one person, adds to the accruals of
 one IB, or takes back;
-`forfeit`: held money that came too late for its gate."""
+`forfeit`: held money that came too late for its gate;
+`reopening`: takes back a `statement` or `rounding` row of a statement that was withdrawn."""
 MilestoneKind = Literal[
     "registration",
     "deposit",
@@ -200,10 +203,25 @@ class Statement(TaggedValue, tag="statement"):
     previous: str = ""
     """Hash of the IB's last statement in this currency; empty on the first."""
     hash: str = ""
-    """Over the figures above and every transfer; `commission.partner.statement_hash` says how."""
+    """Over the figures above, `replaces` and every transfer; `commission.partner.statement_hash` says how."""
+    replaces: str = ""
+    """The withdrawn statement of the same period in whose place it is."""
 
 
-Output = Transfer | Tally | Rejection | Milestone | Statement
+class StatementWithdrawn(TaggedValue, tag="statement_withdrawn"):
+    """The period of a statement is open again: what it made payable is taken back, nothing was paid of it."""
+
+    statement_id: str
+    ib_id: str
+    period: str
+    currency: str
+    at: Time
+    reason: str
+    proposal_id: str
+    """Of the two people's decision."""
+
+
+Output = Transfer | Tally | Rejection | Milestone | Statement | StatementWithdrawn
 
 
 def check_ids(outputs: Sequence[object]) -> None:

@@ -54,12 +54,29 @@ class PayoutExported:
         return ", ".join(f"{count} {why}" for count, why in counts if count)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutsWithheld:
+    """Statements that are to be withdrawn: no export has them or will. It counts where an export would."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    type: Literal["payouts_withheld"] = "payouts_withheld"
+    proposal_id: Name
+    place: Count
+    period: Name
+    by: Name
+    at: AwareDatetime
+    statement_ids: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_EXPORT_LINES)]
+
+
+PayoutRecord = Annotated[PayoutExported | PayoutsWithheld, Field(discriminator="type")]
+PAYOUT_RECORD: TypeAdapter[PayoutExported | PayoutsWithheld] = TypeAdapter(PayoutRecord)
 PAYOUT_EXPORTED: TypeAdapter[PayoutExported] = TypeAdapter(PayoutExported)
 
 
-def decode_payout(message: bytes | str) -> PayoutExported | None:
-    """Read one message of the topic; None if it is not an export, for everyone alike."""
+def decode_payout(message: bytes | str) -> PayoutExported | PayoutsWithheld | None:
+    """Read one message of the topic; None if it is no record of it, for everyone alike."""
     try:
-        return PAYOUT_EXPORTED.validate_json(message)
+        return PAYOUT_RECORD.validate_json(message)
     except ValidationError:
         return None

@@ -4,7 +4,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    model_validator,
+)
 
 from commission.money import plain
 
@@ -18,7 +26,7 @@ class _Value(BaseModel):
 
 
 class ProposalRequest(_Value):
-    """Which deals are to be rated again, by the terms and links known now."""
+    """Which deals are to be rated again, by what is known now; or which period's end was wrong."""
 
     title: Annotated[str, Field(min_length=1, max_length=200, description="Why, for whoever approves it.")]
     since: AwareDatetime | None = Field(None, description="Deals from here on; null: all before `until`.")
@@ -29,6 +37,16 @@ class ProposalRequest(_Value):
         default=False,
         description="Leave what cannot be rated again as it is, instead of refusing the proposal.",
     )
+    reopen: Name = Field(
+        "", description="Take back the end of this period instead, the newest, while none of it is paid."
+    )
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "ProposalRequest":
+        asked = self.since, self.until, self.ib, self.client
+        if self.reopen and (any(asked) or self.leave_undecided):
+            raise ValueError("with `reopen` nothing else is asked for: the statements of all IBs go back")
+        return self
 
 
 class Line(_Value):

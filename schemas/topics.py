@@ -35,7 +35,7 @@ BROKER_HEADER = "ibflow-broker"
 
 LEDGER_TOPICS = (PARTNER_BOOK, SETTLEMENTS, REJECTIONS, MILESTONES)
 """What leaves the pipeline: the ledger's rows and what explains their absence."""
-LEDGER_TYPES = ("transfer", "statement", "rejection", "milestone")
+LEDGER_TYPES = ("transfer", "statement", "statement_withdrawn", "rejection", "milestone")
 
 
 def changelog_of(stage: str) -> str:

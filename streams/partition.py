@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from commission.draft import Draft, RecordRefused, State
 from commission.money import EXACT
 from commission.outputs import check_ids
-from commission.terms.calendar import PeriodEnded
+from commission.terms.calendar import PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
 from commission.terms.partner_tree import sort_out
 from commission.terms.records import TermsFact, TermsRecord
@@ -196,6 +196,9 @@ class Partition:
             if isinstance(record, PeriodEnded):
                 if self.stage.on_period_end is not None:
                     self.stage.on_period_end(draft, record, terms)
+            elif isinstance(record, PeriodReopened):
+                if self.stage.on_period_reopened is not None:
+                    self.stage.on_period_reopened(draft, record, terms)
             elif isinstance(record, self.stage.accepts):
                 self.stage.fold(draft, record, terms)
 
@@ -249,13 +252,13 @@ class Partition:
     @property
     def _learned(self) -> tuple[type[TermsRecord], ...]:
         """What the terms take in: where they enter also ends of periods, whose turn is looked at there."""
-        return (*TERMS_TYPES, PeriodEnded) if self.stage.broadcasts else TERMS_TYPES
+        return (*TERMS_TYPES, PeriodEnded, PeriodReopened) if self.stage.broadcasts else TERMS_TYPES
 
     def _place(self, offset: int) -> Place:
         return Place(f"topic {self.stage.topic}", f"{self.number}/{offset}")
 
     def _check_accepted(self, record: Record) -> None:
-        if not isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded)):
+        if not isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded, PeriodReopened)):
             raise InvalidRecord(f"a {record.type} record does not belong into {self.stage.topic}")
 
     def _address(self, offset: int, outputs: list[Any], letters: list[DeadLetter]) -> list[Message]:

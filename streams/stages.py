@@ -9,8 +9,9 @@ from commission.books import client as client_book
 from commission.books import partner as partner_book
 from commission.draft import Draft
 from commission.events import AccountEvent, ClientEvent, ReratingApproved, RoutedDeal
-from commission.outputs import Milestone, Output, Rejection, Statement, Tally, Transfer
-from commission.terms.calendar import PeriodEnded
+from commission.outputs import Milestone, Output, Rejection, Statement, StatementWithdrawn, Tally, Transfer
+from commission.partner import closing
+from commission.terms.calendar import PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
 from schemas import topics
 
@@ -33,6 +34,7 @@ class Stage:
     hot: str = ""
     """First letters of the keys worth keeping decoded: those written again and again."""
     on_period_end: Callable[[Draft, PeriodEnded, Terms], None] | None = None
+    on_period_reopened: Callable[[Draft, PeriodReopened, Terms], None] | None = None
     on_terms: Callable[[Draft, Terms], None] | None = None
     broadcasts: tuple[str, ...] = ()
     """Topics that get a copy of every record in every partition, as the terms router does."""
@@ -57,11 +59,11 @@ def _from_clients(output: Output) -> Address:
             return topics.MILESTONES, output.client_id
         case Rejection():
             return topics.REJECTIONS, output.deal_key
-        case Statement():
+        case Statement() | StatementWithdrawn():
             raise TypeError("the client book closes no statements")
 
 
-def _from_partners(output: Transfer | Statement | Milestone) -> Address:
+def _from_partners(output: Transfer | Statement | StatementWithdrawn | Milestone) -> Address:
     if isinstance(output, Milestone):
         return topics.MILESTONES, output.client_id
     return topics.SETTLEMENTS, output.ib_id
@@ -102,7 +104,8 @@ PARTNERS = Stage(
     keys=partner_book.KEYS,
     hot="i",
     address=_from_partners,
-    on_period_end=partner_book.close,
+    on_period_end=closing.close,
+    on_period_reopened=closing.reopen,
     on_terms=partner_book.retry_early,
 )
 TERMS = Stage(

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from clickhouse_connect.driver.client import Client
 
 from commission.events import ClientEvent, ClientRegistered, Deal
-from commission.outputs import Milestone, Rejection, Statement, Transfer
+from commission.outputs import Milestone, Rejection, Statement, StatementWithdrawn, Transfer
 from commission.terms.calendar import PeriodDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
@@ -57,6 +57,7 @@ LINES: dict[type[TaggedValue], str] = {
     Rejection: "rejections",
     Milestone: "milestones",
     Statement: "statements",
+    StatementWithdrawn: "statement_withdrawals",
     ClientRegistered: "clients",
     PeriodDefined: "periods",
     PartnerChanged: "partner_changes",
@@ -169,7 +170,7 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.CLIENT_BOOK: (ClientRegistered, PartnerChanged, *CLIENT_EVENTS),
     topics.PARTNER_BOOK: (Transfer,),
     topics.TERMS: (PartnerDefined, PlanDefined, PeriodDefined),
-    topics.SETTLEMENTS: (Transfer, Statement),
+    topics.SETTLEMENTS: (Transfer, Statement, StatementWithdrawn),
     topics.MILESTONES: (Milestone,),
     topics.REJECTIONS: (Rejection,),
     topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),

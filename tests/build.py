@@ -23,9 +23,9 @@ from commission.events import (
 )
 from commission.ledger import balances
 from commission.money import Money, minor_digits, plain
-from commission.outputs import Milestone, Rejection, Statement, Transfer
+from commission.outputs import Milestone, Rejection, Statement, StatementWithdrawn, Transfer
 from commission.revision import revision_of
-from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.components import Component, Cpa, CpaAmount, PerLot, SpreadShare
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
@@ -215,6 +215,19 @@ def ended(name: str) -> PeriodEnded:
     return PeriodEnded(period=name)
 
 
+def reopened(name: str, **fields: Any) -> PeriodReopened:
+    """Its end taken back, by two people."""
+    values: dict[str, Any] = {
+        "period": name,
+        "at": at(40),
+        "reason": "a bridge was late",
+        "proposal_id": "p-1",
+        "created_by": "olga",
+        "approved_by": "piet",
+    }
+    return PeriodReopened(**(values | fields))
+
+
 SYMBOLS = (
     symbol("EURUSD forex 100000 USD 0.0001"),
     symbol("EURUSDc forex 1000 USD 0.0001", canonical="EURUSD", standard_contract_size=D(100_000)),
@@ -244,6 +257,7 @@ class Told:
     rejections: list[Rejection] = field(default_factory=list)
     milestones: list[Milestone] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
+    withdrawn: list[StatementWithdrawn] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
     @property
@@ -287,6 +301,8 @@ def told(outputs: Iterable[Record]) -> Told:
                 kinds.milestones.append(output)
             case Statement():
                 kinds.statements.append(output)
+            case StatementWithdrawn():
+                kinds.withdrawn.append(output)
             case _:
                 raise AssertionError(f"{output.type} does not leave the pipeline")
     return kinds

@@ -38,7 +38,9 @@ def hash_of(statement: dict[str, str], rows: list[dict[str, str]]) -> str:
     lines = ["ibflow statement 1", *(statement[name] for name in names)]
     lines += [micros(statement["starts_at"]), micros(statement["ends_at"]), statement["currency"]]
     lines += [number(statement.get(name, 0)) for name in FIGURES.split()]
-    lines += [str(statement.get("transfers", 0)), statement.get("previous", ""), f"{total:0256x}"]
+    lines += [str(statement.get("transfers", 0)), statement.get("previous", "")]
+    lines += [statement["replaces"]] if statement.get("replaces") else []
+    lines += [f"{total:0256x}"]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

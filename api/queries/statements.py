@@ -13,7 +13,7 @@ BEFORE_ALL = -(2**63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LIST = f"""
-SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements FINAL
+SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements_current
 WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' OR period = {{period:String}})
   AND (toUnixTimestamp64Micro(starts_at), ib_id, currency)
     > ({{after_start:Int64}}, {{after_ib:String}}, {{after_currency:String}})
@@ -22,11 +22,32 @@ ORDER BY starts_at, ib_id, currency LIMIT {{limit:UInt32}}
 
 _PAYABLE = """
 SELECT s.period AS period, s.ib_id AS ib_id, p.name AS name, s.currency AS currency, s.payable AS amount,
-    s.statement_id AS statement_id, p.kyc_approved AS kyc_approved
-FROM (SELECT * FROM statements FINAL WHERE period = {period:String} AND payable > 0) AS s
+    s.statement_id AS statement_id,
+    s.hash IN (SELECT previous FROM statements_current) AS is_followed, p.kyc_approved AS kyc_approved
+FROM (SELECT * FROM statements_current WHERE period = {period:String} AND payable > 0) AS s
 LEFT JOIN (SELECT ib_id, name, kyc_approved FROM partners_known) AS p ON p.ib_id = s.ib_id
 ORDER BY ib_id, currency LIMIT {limit:UInt32}
 """
+
+
+_WITHDRAWN = """
+SELECT w.statement_id AS statement_id, w.ib_id AS ib_id, w.period AS period, w.currency AS currency,
+    s.starts_at AS starts_at, s.payable AS payable, s.closing AS closing, s.hash AS hash,
+    w.at AS withdrawn_at, w.reason AS reason, w.proposal_id AS proposal_id
+FROM (SELECT * FROM statement_withdrawals FINAL
+    WHERE ({ib:String} = '' OR ib_id = {ib:String}) AND ({period:String} = '' OR period = {period:String})
+      AND statement_id > {after:String} ORDER BY statement_id LIMIT {limit:UInt32}) AS w
+INNER JOIN (SELECT statement_id, starts_at, payable, closing, hash FROM statements FINAL) AS s
+    ON s.statement_id = w.statement_id
+ORDER BY statement_id
+"""
+
+
+def withdrawn(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "") -> dict[str, Any]:
+    """One page of the statements that were withdrawn, in the order of their ids."""
+    after = decode_cursor(cursor, str)[0] if cursor else ""
+    rows = ledger.rows(_WITHDRAWN, ib=ib, period=period, after=after, limit=limit + 1)
+    return page(rows, limit, key=lambda row: (row["statement_id"],))
 
 
 def statements(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "") -> dict[str, Any]:

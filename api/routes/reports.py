@@ -15,7 +15,7 @@ from api.queries.completeness import holes, statement_holes
 from api.queries.periods import interval
 from api.queries.subtrees import subtrees
 from api.routes.context import From, Ib, LedgerHere, Period, To
-from api.shapes.reports import CommissionReport, StatementPage, TrialBalance
+from api.shapes.reports import CommissionReport, StatementPage, TrialBalance, WithdrawnPage
 from api.views.csv_cells import to_csv
 from api.views.statement_file import statement_file
 
@@ -110,6 +110,14 @@ def statements(
     open_gaps = holes(ledger)
     items = [{**row, "open_holes": statement_holes(open_gaps, row)} for row in found["items"]]
     return {**found, "items": items}
+
+
+@router.get("/statements/withdrawn", response_model=WithdrawnPage)
+def withdrawn(
+    ledger: LedgerHere, ib: Ib = "", period: Period = "", limit: Limit = 100, cursor: Cursor = ""
+) -> Any:
+    """Statements of periods that were closed wrongly and opened again: none is paid or counts."""
+    return statement_queries.withdrawn(ledger, ib, period, limit, cursor)
 
 
 @router.get(

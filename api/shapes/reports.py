@@ -89,7 +89,8 @@ class StatementRow(Shape):
     held: Amount
     transfers: int = Field(description="Rows it states the sum of; its file holds them.")
     previous: str = Field(description="Hash of the IB's statement before; empty on the first.")
-    hash: str = Field(description="Over the figures above and every transfer.")
+    hash: str = Field(description="Over the figures above, `replaces` and every transfer.")
+    replaces: str = Field("", description="Id of the withdrawn statement in whose place it is.")
     open_holes: int = Field(description="Stretches of this time whose deals are not known to be complete.")
 
 
@@ -97,6 +98,29 @@ class StatementPage(Shape):
     """Statements in the order of period, IB and currency."""
 
     items: list[StatementRow]
+    next_cursor: str | None
+
+
+class WithdrawnRow(Shape):
+    """A statement of a period that was closed wrongly; what it made payable was taken back."""
+
+    statement_id: str
+    ib_id: str
+    period: str
+    starts_at: datetime
+    currency: str
+    payable: Amount
+    closing: Amount
+    hash: str
+    withdrawn_at: datetime
+    reason: str
+    proposal_id: str = Field(description="The decision of two people.")
+
+
+class WithdrawnPage(Shape):
+    """Withdrawn statements in the order of their ids."""
+
+    items: list[WithdrawnRow]
     next_cursor: str | None
 
 

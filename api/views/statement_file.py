@@ -30,7 +30,7 @@ MAX_MESSAGES = 10_000_000
 
 _SHOWN = sorted(PROVED)
 _OF_IB = f"""
-SELECT {", ".join(STATEMENT_COLUMNS)}, _partition, _offset FROM statements FINAL WHERE ib_id = {{ib:String}}
+SELECT {", ".join(STATEMENT_COLUMNS)}, _partition, _offset FROM statements_current WHERE ib_id = {{ib:String}}
 ORDER BY starts_at, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
@@ -87,7 +87,7 @@ def statement_file(
     IB's statements in the currency are gone through.
     """
     found = ledger.rows(
-        "SELECT ib_id FROM statements FINAL WHERE statement_id = {id:String}", id=statement_id
+        "SELECT ib_id FROM statements_current WHERE statement_id = {id:String}", id=statement_id
     )
     if not found:
         return None
@@ -112,7 +112,7 @@ def _pseudonymous(file: StatementFile, before: StatementFile | None, pseudonyms:
 def statement_files(ledger: Ledger) -> Iterator[tuple[StatementFile, Statement | None]]:
     """Every statement with its transfers, and the statement before it, IB by IB."""
     log = _Log(ledger)
-    for ib in ledger.rows("SELECT DISTINCT ib_id FROM statements ORDER BY ib_id"):
+    for ib in ledger.rows("SELECT DISTINCT ib_id FROM statements_current ORDER BY ib_id"):
         history = _History(ledger, str(ib["ib_id"]), log)
         rows = history.by_statement()
         last: dict[str, Statement] = {}

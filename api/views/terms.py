@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from commission.money import plain
-from commission.terms.calendar import PeriodDefined, PeriodEnded
+from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partner_tree import sort_out
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
-from commission.terms.records import TermsRecord
+from commission.terms.records import TermsFact, TermsRecord
 from schemas import topics
 from schemas.wire import decode_lines, encode
 
@@ -104,8 +104,13 @@ def _position(known_at: str) -> dict[str, object]:
     return {"offset": LAST, "time": time if time.tzinfo else time.replace(tzinfo=UTC)}
 
 
-REFUSABLE = (PartnerChanged, PeriodDefined, PeriodEnded)
+REFUSABLE = (PartnerChanged, PeriodDefined, PeriodEnded, PeriodReopened)
 """What the books refuse where it contradicts what is known."""
+
+
+def known_terms(ledger: Ledger) -> Terms:
+    """All terms that are stored."""
+    return _learn(ledger.rows(_LOG, **_position(""), limit=MAX_MESSAGES))[0]
 
 
 def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
@@ -122,11 +127,15 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
         unlearned += news
         if any(isinstance(record, PartnerChanged) for record in news):
             terms, unlearned = terms.learn(unlearned), []
-        origins |= {_key(record): _origin(message) for record in news}
+        for record in news:
+            if isinstance(record, PeriodReopened):
+                origins.pop(("ended", record.period), None)
+            else:
+                origins[_key(record)] = _origin(message)
     return terms.learn(unlearned), origins
 
 
-def _key(record: TermsRecord) -> tuple[object, ...]:
+def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:
     match record:
         case PlanDefined():
             return "plan", record.plan_id, record.version

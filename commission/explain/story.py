@@ -51,6 +51,7 @@ _HEADLINES = {
     "forfeit": "{amount} of {ib} was forfeited",
     "statement": "{amount} became payable to {ib} for {period}",
     "rounding": "{amount} is the rounding residue of {ib} for {period}",
+    "reopening": "{amount} of the statement of {ib} for {period} was taken back",
 }
 
 
@@ -74,8 +75,10 @@ def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
             yield f"{_approved(subject)}, later than the plan allows: what was held went back to the broker."
         case "statement":
             yield from _of_statement(subject)
-        case _:  # rounding, the last code there is
+        case "rounding":
             yield from _of_rounding(subject)
+        case _:  # reopening, the last code there is
+            yield from _of_reopening(subject)
 
 
 # What caused it
@@ -227,6 +230,14 @@ def _of_rounding(subject: Subject) -> Iterator[str]:
     yield (
         f"A payment has the currency's smallest unit, {_smallest(subject)}; the residue of "
         f"{subject.money(row.amount)} {where} the account `rounding`, so nothing is lost."
+    )
+
+
+def _of_reopening(subject: Subject) -> Iterator[str]:
+    row = subject.row
+    yield (
+        f"The end of {row.period} was wrong, and two people took it back before any of it was paid: this "
+        f"turns transfer {row.reverses} round. What it stated is on the next statement of {row.period}."
     )
 
 

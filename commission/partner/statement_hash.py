@@ -104,7 +104,10 @@ def total_of(rows: Iterable[Transfer], total: int = 0) -> int:
 
 
 def statement_hash(statement: Statement, total: int) -> str:
-    """SHA-256, in hex, of the statement's figures, the hash before it and the sum of its rows, one a line."""
+    """SHA-256, in hex, of the statement's figures, the hash before it and the sum of its rows, one a line.
+
+    One that replaces a withdrawn statement has the id of that in a line of its own before the sum.
+    """
     lines = (
         VERSION,
         statement.statement_id,
@@ -116,6 +119,7 @@ def statement_hash(statement: Statement, total: int) -> str:
         *map(plain, _figures(statement)),
         str(statement.transfers),
         statement.previous,
+        *((statement.replaces,) if statement.replaces else ()),
         f"{total & _MASK:0{2 * ROW_BYTES}x}",
     )
     return sha256("\n".join(lines).encode()).hexdigest()

@@ -28,9 +28,18 @@ def by_statement(
 
     `periods` are the definitions with the offsets at which the book learned them; `closings` are the
     IB's statements, each with the offset at which it closed. What one message taught comes before what
-    it caused, and a period's end after both.
+    it caused, and a period's end after both. Withdrawn statements are not among the closings: the book
+    forgets such a closing, so its rows are where they would be without, and what it posted is on none.
     """
-    kept = [(offset, row) for offset, row in rows if pending(row.ib_id) in (row.debit, row.credit)]
+    booked = list(rows)
+    withdrawn = {row.reverses for _, row in booked if row.code == "reopening"}
+    kept = [
+        (offset, row)
+        for offset, row in booked
+        if pending(row.ib_id) in (row.debit, row.credit)
+        and row.code != "reopening"
+        and row.transfer_id not in withdrawn
+    ]
     found: dict[Place, list[Transfer]] = defaultdict(list)
     open_: dict[Place, list[Transfer]] = defaultdict(list)
     closed: datetime | None = None
@@ -47,7 +56,7 @@ def by_statement(
         elif what.code in ("statement", "rounding"):
             found[what.period, what.currency].append(what)
         else:
-            open_[open_period(closed, what, terms), what.currency].append(what)
+            open_[turnover_of(closed, what, terms), what.currency].append(what)
     for (_, currency), left in open_.items():
         found["", currency] += left
     return dict(found)
@@ -71,15 +80,10 @@ def _is_up_to(name: str, period: PeriodDefined, terms: Terms) -> bool:
     return known is None or known.starts_at <= period.starts_at
 
 
-def open_period(closed: datetime | None, row: Transfer, terms: Terms) -> str:
-    """The period of an IB's row; late rows belong to the next after the newest that is closed.
+def turnover_of(closed: datetime | None, row: Transfer, terms: Terms) -> str:
+    """The open turnover that a row adds to: its period's, or the next statement's if that is closed.
 
-    `closed` is when that began. So each row belongs to exactly one statement: the first that closes at
-    or after this period.
+    Late rows name no period, so that they are of the closed one again if its end is taken back.
     """
     period = terms.period_at(row.matures_at or row.occurred_at)
-    if period is None:
-        return ""
-    if closed is None or period.starts_at > closed:
-        return period.period
-    return next((p.period for p in terms.periods if p.starts_at > closed), "")
+    return "" if period is None or (closed is not None and period.starts_at <= closed) else period.period

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 
 from commission.accounts import pending
 from commission.money import CENT_CURRENCIES, EXACT
-from commission.terms.calendar import PeriodDefined, newest_end
+from commission.terms.calendar import Ends, PeriodDefined
 from commission.terms.components import Component
 from commission.terms.conversion import Conversion
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
@@ -52,8 +52,8 @@ class Terms:
     """What versions of a symbol did to positions, oldest first; of the few symbols that had any."""
     rates: dict[tuple[str, str], tuple[RatePublished, ...]] = field(default_factory=dict)
     periods: tuple[PeriodDefined, ...] = ()
-    ended: datetime | None = None
-    """When the newest period that has ended began; where terms enter, not in the books."""
+    ended: Ends = field(default_factory=Ends)
+    """Which periods have ended; where terms enter, not in the books."""
     breakpoints: tuple[datetime, ...] = ()
     """Every time at which some schedule or parent changes: between two, uplines stand still."""
     looks_back: bool = False
@@ -86,7 +86,7 @@ class Terms:
                 case PeriodDefined():
                     periods[record.period] = record
                 case _:
-                    ended = newest_end(record, periods, ended)
+                    ended = ended.after(record, periods)
         touched = [r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged)]
         partners |= all_changed(touched, published, changes)
         return type(self)(

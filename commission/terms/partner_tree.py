@@ -13,7 +13,14 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from commission.terms.calendar import PeriodDefined, PeriodEnded, newest_end, overlapping, why_no_end
+from commission.terms.calendar import (
+    PeriodDefined,
+    PeriodEnded,
+    PeriodReopened,
+    overlapping,
+    why_no_end,
+    why_not_reopened,
+)
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, Terms
 from commission.terms.partner_changes import as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined
@@ -26,7 +33,7 @@ MAX_CHANGES = 4_096
 class Refused(NamedTuple):
     """A record that must not become known, and why."""
 
-    record: PartnerDefined | PartnerChanged | PeriodDefined | PeriodEnded
+    record: PartnerDefined | PartnerChanged | PeriodDefined | PeriodEnded | PeriodReopened
     why: str
 
 
@@ -69,16 +76,20 @@ def _overlaps(terms: Terms, told: list[PeriodDefined]) -> Iterator[Refused]:
 
 
 def _ends(terms: Terms, records: list[TermsRecord]) -> Iterator[Refused]:
-    """Ends of periods that nobody knows, that are not over, or that are out of turn."""
-    known, newest = {period.period: period for period in terms.periods}, terms.ended
+    """Ends that are unknown, too soon or out of turn, and those that cannot be taken back."""
+    known, ends = {period.period: period for period in terms.periods}, terms.ended
     for record in records:
         if isinstance(record, PeriodDefined):
             known[record.period] = record
-        elif isinstance(record, PeriodEnded):
-            if why := why_no_end(record, known, newest):
+        elif isinstance(record, PeriodEnded | PeriodReopened):
+            if isinstance(record, PeriodEnded):
+                why = why_no_end(record, known, ends)
+            else:
+                why = why_not_reopened(record, known, ends)
+            if why:
                 yield Refused(record, why)
             else:
-                newest = newest_end(record, known, newest)
+                ends = ends.after(record, known)
 
 
 def _used_before(change: PartnerChanged) -> str:

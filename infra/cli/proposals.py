@@ -10,6 +10,7 @@ from schemas.errors import Unusable
 
 if TYPE_CHECKING:
     from schemas.proposals import Proposal, ProposalRequest
+    from schemas.settings import Settings
 
 app = typer.Typer(
     name="proposals",
@@ -41,7 +42,7 @@ def create(
     with mendable_errors():
         wanted = _wanted(title, since, until, ib, client, leave_undecided=leave_undecided)
         with desk_of(Settings()) as desk, err.status("folding the archive again …"):
-            _print(desk.create(wanted), as_json=as_json)
+            print_proposal(desk.create(wanted), as_json=as_json)
 
 
 @app.command("list")
@@ -68,7 +69,7 @@ def show(proposal_id: ProposalId, *, as_json: Json = False) -> None:
     from schemas.settings import Settings
 
     with mendable_errors(), desk_of(Settings()) as desk:
-        _print(desk.get(proposal_id), as_json=as_json)
+        print_proposal(desk.get(proposal_id), as_json=as_json)
 
 
 @app.command("approve")
@@ -94,12 +95,28 @@ def post(proposal_id: ProposalId, *, as_json: Json = False) -> None:
     _decide(proposal_id, "post", as_json=as_json)
 
 
+def create_proposal(settings: "Settings", title: str, reopen: str) -> "Proposal":
+    """Propose to take back the end of a period; raise `Unusable` where that may not be."""
+    from pydantic import ValidationError
+
+    from infra.proposals.client import desk_of
+    from schemas.proposals import ProposalRequest
+    from schemas.wire import explain_validation
+
+    try:
+        wanted = ProposalRequest(title=title, reopen=reopen)
+    except ValidationError as error:
+        raise Unusable(explain_validation(error)) from None
+    with desk_of(settings) as desk:
+        return desk.create(wanted)
+
+
 def _decide(proposal_id: str, verb: str, note: str = "", *, as_json: bool) -> None:
     from infra.proposals.client import desk_of
     from schemas.settings import Settings
 
     with mendable_errors(), desk_of(Settings()) as desk, err.status("folding the archive again …"):
-        _print(desk.decide(proposal_id, verb, note), as_json=as_json)
+        print_proposal(desk.decide(proposal_id, verb, note), as_json=as_json)
 
 
 def _wanted(
@@ -134,7 +151,8 @@ def _time(text: str) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _print(proposal: "Proposal", *, as_json: bool) -> None:
+def print_proposal(proposal: "Proposal", *, as_json: bool) -> None:
+    """What it changes, who did what, and the next step."""
     from infra.proposals.report import foot_lines, head_lines, lines_table
     from infra.terminal import show as print_tables
 

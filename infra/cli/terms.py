@@ -136,6 +136,28 @@ def end_period(
             out.print(f"ended {period}: {len(statements)} statements")
 
 
+@app.command("reopen-period")
+def reopen_period(
+    period: Annotated[str, typer.Argument(help="The newest that has ended, such as 2026-09.")],
+    *,
+    reason: Annotated[str, typer.Option(help="What was wrong, for whoever approves it.")],
+    as_json: Json = False,
+) -> None:
+    """Propose to take back a wrong end: its statements are withdrawn once a second person approves.
+
+    Only of the newest period that has ended, and while none of its payout lines was exported.
+    """
+    from infra.cli.proposals import create_proposal, print_proposal
+    from infra.commands import period_end
+    from schemas.settings import Settings
+
+    settings = Settings()
+    with mendable_errors():
+        with err.status("waiting until everything written is applied and stored"):
+            period_end.settle(settings)
+        print_proposal(create_proposal(settings, reason, period), as_json=as_json)
+
+
 @app.command("show")
 def show(
     *,

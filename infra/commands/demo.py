@@ -193,7 +193,7 @@ def _statements(client: Client) -> Table:
     table = _table("Statements", "IB", "period", "accrued", "taken back", "rounding", "payable", "")
     sql = """
         SELECT ib_id, period, accrued, reversed, rounding, payable, currency
-        FROM statements FINAL ORDER BY ib_id, starts_at, currency
+        FROM statements_current ORDER BY ib_id, starts_at, currency
     """
     for ib_id, period, accrued, reversed_, rounding, payable, currency in _rows(client, sql):
         cells = (_money(accrued), _money(reversed_), f"{rounding:.6f}")

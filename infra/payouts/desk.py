@@ -7,10 +7,17 @@ from hashlib import sha256
 
 from api.ledger import Row
 from api.payouts import NothingToExport
+from api.proposals import ProposalRefused
 from api.views.payouts import export_file
 from commission.ids import digest
 from schemas.errors import Unavailable
-from schemas.payouts import MAX_EXPORT_LINES, PAYOUT_EXPORTED, PayoutExported, decode_payout
+from schemas.payouts import (
+    MAX_EXPORT_LINES,
+    PAYOUT_RECORD,
+    PayoutExported,
+    PayoutsWithheld,
+    decode_payout,
+)
 from schemas.topics import PAYOUTS
 from streams.single_log import SingleLog, append_to
 
@@ -28,6 +35,8 @@ class PayoutLog:
     def __init__(self, kafka: str, period: str) -> None:
         self._log, self._kafka, self._period = SingleLog(kafka, PAYOUTS), kafka, period
         self.exports: dict[str, PayoutExported] = {}
+        self.withheld: dict[str, str] = {}
+        """Statement → the proposal that withdraws it."""
 
     @property
     def end(self) -> int:
@@ -42,13 +51,17 @@ class PayoutLog:
     def read(self) -> None:
         """Learn everything written before this call."""
         for offset, message in self._log.read():
-            export = decode_payout(message)
-            if export is not None and export.place == offset and export.period == self._period:
-                self.exports[export.export_id] = export
+            record = decode_payout(message)
+            if record is None or record.place != offset or record.period != self._period:
+                continue
+            if isinstance(record, PayoutExported):
+                self.exports[record.export_id] = record
+            else:
+                self.withheld |= dict.fromkeys(record.statement_ids, record.proposal_id)
 
-    def append(self, export: PayoutExported) -> None:
+    def append(self, record: PayoutExported | PayoutsWithheld) -> None:
         """Write it; whether it counts tells the next `read`."""
-        append_to(self._kafka, PAYOUTS, PAYOUT_EXPORTED.dump_json(export))
+        append_to(self._kafka, PAYOUTS, PAYOUT_RECORD.dump_json(record))
 
     def close(self) -> None:
         """Leave the broker."""
@@ -90,14 +103,68 @@ class PayoutDesk:
                 return export
         raise Unavailable("others export payouts at the same time; nothing was given out")
 
+    def check_unexported(self, period: str, statement_ids: Sequence[str]) -> None:
+        """Raise `ProposalRefused` if one of the statements was given out to be paid."""
+        log = self._open(self._kafka, period)
+        try:
+            log.read()
+            _check_unexported(log, period, statement_ids)
+        finally:
+            log.close()
+
+    def withhold(self, period: str, statement_ids: Sequence[str], by: str, proposal_id: str) -> None:
+        """Let no export have the statements from here on; raise `ProposalRefused` if one has some of them."""
+        with self._deciding:
+            log = self._open(self._kafka, period)
+            try:
+                self._withhold(log, period, tuple(statement_ids), by, proposal_id)
+            finally:
+                log.close()
+
+    def _withhold(self, log: PayoutLog, period: str, ids: tuple[str, ...], by: str, proposal_id: str) -> None:
+        for _ in range(ATTEMPTS):
+            log.read()
+            _check_unexported(log, period, ids)
+            rest = tuple(one for one in ids if log.withheld.get(one) != proposal_id)[:MAX_EXPORT_LINES]
+            if not rest:
+                return
+            log.append(
+                PayoutsWithheld(
+                    proposal_id=proposal_id,
+                    place=log.end,
+                    period=period,
+                    by=by,
+                    at=self._now(),
+                    statement_ids=rest,
+                )
+            )
+        log.read()
+        if any(log.withheld.get(one) != proposal_id for one in ids):
+            raise Unavailable("payouts are exported at the same time; nothing was withheld")
+
+
+def _check_unexported(log: PayoutLog, period: str, statement_ids: Sequence[str]) -> None:
+    wanted = set(statement_ids)
+    found = [one.export_id for one in log.exports.values() if wanted.intersection(one.statement_ids)]
+    if found:
+        raise ProposalRefused(
+            f"{period} was given out to be paid, in {', '.join(found[-SHOWN:])}: its end stays; correct what"
+            " it states with `ibflow proposals create`"
+        )
+
 
 def choose(period: str, lines: Sequence[Row], log: PayoutLog, by: str, at: datetime) -> PayoutExported:
     """The next export: the lines that may be paid and that no export of the log has, while there is room."""
     known = log.lines
+    # Another followed it: so its period was not reopened, whatever was decided, for only the newest can be.
+    going = [row for row in lines if row["statement_id"] in log.withheld and not row["is_followed"]]
+    lines = [row for row in lines if row not in going]
     due = [row for row in lines if row["statement_id"] not in known]
     payable = [row for row in due if row["kyc_approved"]]
     if not payable:
-        raise NothingToExport(_nothing(period, log, blocked=len(due)))
+        raise NothingToExport(
+            _nothing(period, log, len(due), {log.withheld[r["statement_id"]] for r in going})
+        )
     taken = payable[:MAX_EXPORT_LINES]
     file = export_file(period, taken)
     ids = tuple(str(row["statement_id"]) for row in taken)
@@ -116,8 +183,10 @@ def choose(period: str, lines: Sequence[Row], log: PayoutLog, by: str, at: datet
     )
 
 
-def _nothing(period: str, log: PayoutLog, blocked: int) -> str:
+def _nothing(period: str, log: PayoutLog, blocked: int, proposals: set[str]) -> str:
     waiting = f"; {blocked} blocked by an open KYC" if blocked else ""
+    if proposals:
+        waiting += f"; statements that {', '.join(sorted(proposals))} withdraws are in no export"
     if not log.exports:
         return f"{period} has no line that may be paid{waiting}"
     made = [f"{one.export_id} ({one.at:%Y-%m-%d %H:%M} UTC by {one.by})" for one in log.exports.values()]

@@ -23,11 +23,10 @@ from infra.gc_tuning import collect_rarely
 from infra.payouts.desk import PayoutDesk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
-from infra.proposals.desk import ProposalDesk
+from infra.proposals.desk import ProposalDesk, publish_to
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
-from ingest.publish.publisher import publish_corrections
 from schemas.settings import Settings
 from streams.sink import Sink
 
@@ -53,13 +52,14 @@ class ApiServer:
         self._sums = SumsBuilder(self._connect)
         self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
-        self._desk = ProposalDesk(self._connect, lambda records: publish_corrections(records, kafka))
+        payouts = PayoutDesk(kafka)
+        self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), payouts)
         app = create_app(
             Ledger(self._connect),
             settings,
             sink_lag=self.sink.lag,
             desk=self._desk,
-            payout_desk=PayoutDesk(kafka),
+            payout_desk=payouts,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)

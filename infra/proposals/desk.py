@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from clickhouse_connect.driver.client import Client
 
@@ -11,15 +11,29 @@ from api.operators import HOW_TO_CONFIGURE, Operator
 from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.ids import digest
+from commission.terms.calendar import PeriodReopened
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
+from infra.payouts.desk import PayoutDesk
 from infra.proposals.preview import Computed, compute
-from ingest.publish.publisher import publish_corrections
+from infra.proposals.reopening import compute_reopening, is_posted
+from ingest.publish.publisher import publish_corrections, publish_terms
 from schemas.proposals import CHANGES, Change, Preview, Proposal, ProposalRequest, State, Step
 from schemas.settings import Settings
 from streams.table_rows import INSERT
 
-Publish = Callable[[Sequence[ReratingApproved]], object]
-"""Writes records to the client book and returns once all are acknowledged."""
+Publish = Callable[[Sequence[ReratingApproved | PeriodReopened]], object]
+"""Writes records to where they enter and returns once all are acknowledged."""
+
+
+class Payouts(Protocol):
+    """What was given out to be paid."""
+
+    def check_unexported(self, period: str, statement_ids: Sequence[str]) -> None:
+        """Raise `ProposalRefused` if one of the statements was."""
+
+    def withhold(self, period: str, statement_ids: Sequence[str], by: str, proposal_id: str) -> None:
+        """Let no export have them from here on; raise `ProposalRefused` if one has."""
+
 
 SHOWN = 5
 FOREVER = "9999"
@@ -50,11 +64,12 @@ class ProposalDesk:
         self,
         connect: Callable[[], Client],
         publish: Publish,
+        payouts: Payouts,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._reader, self._writer = connect(), connect()
         self._reading, self._deciding = threading.Lock(), threading.Lock()
-        self._publish = publish
+        self._publish, self._payouts = publish, payouts
         self._now = now
 
     def close(self) -> None:
@@ -68,7 +83,7 @@ class ProposalDesk:
         at = self._now()
         proposal_id = f"p-{digest(wanted.model_dump_json(), by.name, at.isoformat())[:16]}"
         with self._deciding:
-            computed = compute(self._writer, wanted, proposal_id, at)
+            computed = self._compute(wanted, proposal_id, at, (by.name, ""))
             _check_useful(computed, wanted)
             rows = CHANGES.dump_json(computed.changes).decode()
             row = [
@@ -113,7 +128,7 @@ class ProposalDesk:
             _check_open(proposal)
             _check_second(proposal, by)
             at = self._now()
-            computed = compute(self._writer, proposal.wanted, proposal_id, at)
+            computed = self._compute(proposal.wanted, proposal_id, at, (proposal.created_by, by.name))
             _check_fresh(proposal, computed)
             self._note(proposal_id, "approved", by, at)
             self._post(proposal_id, computed, by)
@@ -136,8 +151,12 @@ class ProposalDesk:
                 raise ProposalRefused(
                     f"{proposal_id} is {proposal.state}; only what was approved is posted again"
                 )
-            approved_at = next(step.at for step in proposal.steps if step.state == "approved")
-            computed = compute(self._writer, proposal.wanted, proposal_id, approved_at)
+            approved = next(step for step in proposal.steps if step.state == "approved")
+            if proposal.wanted.reopen and is_posted(self._writer, proposal_id):
+                self._note(proposal_id, "posted", by, self._now())
+                return self.get(proposal_id)
+            people = proposal.created_by, approved.by
+            computed = self._compute(proposal.wanted, proposal_id, approved.at, people)
             seen = {(change.caused_by, change.amount, change.ib_id) for change in self.changes(proposal_id)}
             news = {(change.caused_by, change.amount, change.ib_id) for change in computed.changes} - seen
             if news:
@@ -149,8 +168,22 @@ class ProposalDesk:
         state = self.get(proposal_id).state
         if state != "approved":
             raise ProposalRefused(f"{proposal_id} was {state} at the same time; nothing was posted")
+        # From here on no export has a statement that is withdrawn; a crash before the records leaves it
+        # approved, and posting it again goes on.
+        if computed.withdrawn:
+            period = self.get(proposal_id).wanted.reopen
+            self._payouts.withhold(period, computed.withdrawn, by.name, proposal_id)
         self._publish(computed.records)
         self._note(proposal_id, "posted", by, self._now())
+
+    def _compute(
+        self, wanted: ProposalRequest, proposal_id: str, at: datetime, people: tuple[str, str]
+    ) -> Computed:
+        if not wanted.reopen:
+            return compute(self._writer, wanted, proposal_id, at)
+        computed = compute_reopening(self._writer, wanted, proposal_id, at, people)
+        self._payouts.check_unexported(wanted.reopen, computed.withdrawn)
+        return computed
 
     def _note(self, proposal_id: str, state: State, by: Operator, at: datetime, note: str = "") -> None:
         row = [proposal_id, state, by.name, at, note]
@@ -240,5 +273,27 @@ def open_desk(settings: Settings) -> ProposalDesk:
     """A desk of this process over the configured database; Kafka is looked for when something is posted."""
     clickhouse_client(settings).close()
     return ProposalDesk(
-        lambda: connect(settings), lambda records: publish_corrections(records, kafka_servers(settings))
+        lambda: connect(settings),
+        lambda records: publish_to(kafka_servers(settings), records),
+        _LatePayouts(settings),
     )
+
+
+def publish_to(kafka: str, records: Sequence[ReratingApproved | PeriodReopened]) -> None:
+    """Re-ratings to the client book, a reopening to the terms."""
+    publish_corrections([record for record in records if isinstance(record, ReratingApproved)], kafka)
+    if ends := [record for record in records if isinstance(record, PeriodReopened)]:
+        publish_terms(ends, kafka)
+
+
+class _LatePayouts:
+    """The payouts of a Kafka that is looked for when it is asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def check_unexported(self, period: str, statement_ids: Sequence[str]) -> None:
+        PayoutDesk(kafka_servers(self._settings)).check_unexported(period, statement_ids)
+
+    def withhold(self, period: str, statement_ids: Sequence[str], by: str, proposal_id: str) -> None:
+        PayoutDesk(kafka_servers(self._settings)).withhold(period, statement_ids, by, proposal_id)

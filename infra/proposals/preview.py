@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from commission.accounts import is_of_client, is_of_ib, is_pending
 from commission.books import partner as partner_book
-from commission.books.partner import PartnerState
 from commission.client import keys
 from commission.client.rerating import rerate
 from commission.client.state import ClientState, DealState
@@ -20,8 +19,9 @@ from commission.draft import Draft
 from commission.events import ReratingApproved, RoutedDeal
 from commission.ids import digest
 from commission.outputs import Tally, Transfer
-from commission.partner.statement_membership import open_period
+from commission.partner.balances import PartnerState
 from commission.rating.values import Reason
+from commission.terms.calendar import PeriodReopened
 from commission.terms.catalog import Terms
 from commission.terms.components import DepositShare
 from infra.archive.clickhouse_log import OpenArchive
@@ -42,7 +42,9 @@ class Computed:
 
     preview: Preview
     changes: tuple[Change, ...]
-    records: tuple[ReratingApproved, ...]
+    records: tuple[ReratingApproved | PeriodReopened, ...]
+    withdrawn: tuple[str, ...] = ()
+    """Statements that must not be paid."""
 
 
 @dataclass(slots=True)
@@ -239,7 +241,7 @@ def _is_net(output: Transfer | Tally, terms: Terms) -> bool:
 
 def _change(row: Transfer, closed: datetime | None, terms: Terms) -> Change:
     period = terms.period_of(row.matures_at or row.occurred_at)
-    lands_in = open_period(closed, row, terms)
+    lands_in = _lands_in(closed, row, terms)
     waits = is_pending(row.debit) or is_pending(row.credit)
     return Change(
         transfer_id=row.transfer_id,
@@ -256,6 +258,16 @@ def _change(row: Transfer, closed: datetime | None, terms: Terms) -> Change:
         period=period,
         lands_in=lands_in if waits else "",
     )
+
+
+def _lands_in(closed: datetime | None, row: Transfer, terms: Terms) -> str:
+    """The statement that the row is going to be on: its period's, or the next after the newest closed."""
+    period = terms.period_at(row.matures_at or row.occurred_at)
+    if period is None:
+        return ""
+    if closed is None or period.starts_at > closed:
+        return period.period
+    return next((p.period for p in terms.periods if p.starts_at > closed), "")
 
 
 def _gain(row: Transfer, is_theirs: Callable[[str], bool]) -> Decimal:

@@ -14,7 +14,10 @@ def head_lines(proposal: Proposal) -> Iterator[str]:
     """What it is and how much it changes."""
     preview = proposal.preview
     yield f"[bold]{escape(proposal.wanted.title)}[/]  {proposal.proposal_id}  {proposal.state}"
-    yield f"{preview.corrected} of {preview.deals} looked at are corrected, by {preview.rows} rows"
+    if proposal.wanted.reopen:
+        yield f"the end of {proposal.wanted.reopen} is taken back: {preview.deals} statements are withdrawn"
+    else:
+        yield f"{preview.corrected} of {preview.deals} looked at are corrected, by {preview.rows} rows"
 
 
 def foot_lines(proposal: Proposal) -> Iterator[str]:
@@ -25,7 +28,8 @@ def foot_lines(proposal: Proposal) -> Iterator[str]:
     for step in proposal.steps:
         yield f"{step.state} by {escape(step.by)}, {step.at:%Y-%m-%d %H:%M} UTC {escape(step.note)}".rstrip()
     at = ", ".join(f"{place} {offset}" for place, offset in preview.positions.items())
-    yield f"computed at {at}"
+    if at:
+        yield f"computed at {at}"
     if proposal.state == "created":
         yield f"a second person approves it: ibflow proposals approve {proposal.proposal_id}"
     elif proposal.state == "approved":

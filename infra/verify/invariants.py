@@ -172,12 +172,14 @@ def _earned_stands(client: Client) -> Finding:
 def _statements_add_up(client: Client) -> Finding:
     rows = client.query(
         """
-        SELECT s.ib_id, s.period FROM statements AS s FINAL
+        SELECT s.ib_id, s.period FROM statements_current AS s
         LEFT JOIN (
             SELECT ib_id, period, currency, sumIf(amount, code = 'statement') AS paid,
                 sumIf(amount, code = 'rounding' AND credit = 'rounding')
                     - sumIf(amount, code = 'rounding' AND debit = 'rounding') AS residue
-            FROM transfers FINAL WHERE period != '' GROUP BY ib_id, period, currency
+            FROM transfers FINAL WHERE period != '' AND code != 'reopening' AND transfer_id NOT IN (
+                SELECT assumeNotNull(reverses) FROM transfers WHERE code = 'reopening'
+            ) GROUP BY ib_id, period, currency
         ) AS t ON s.ib_id = t.ib_id AND s.period = t.period AND s.currency = t.currency
         WHERE opening + accrued - reversed - payable - rounding != closing
             OR payable != t.paid OR rounding != t.residue
@@ -187,7 +189,7 @@ def _statements_add_up(client: Client) -> Finding:
         """
         SELECT count(), countIf(previous != opening AND number > 1) FROM (
             SELECT opening, row_number() OVER w AS number, lagInFrame(closing) OVER w AS previous
-            FROM statements FINAL WINDOW w AS (
+            FROM statements_current WINDOW w AS (
                 PARTITION BY ib_id, currency ORDER BY starts_at
                 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             )

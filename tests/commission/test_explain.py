@@ -40,6 +40,7 @@ from tests.build import (
     plan,
     rates,
     registered,
+    reopened,
     run,
     spread,
     symbol,
@@ -614,6 +615,21 @@ def test_the_residue_of_rounding_is_explained() -> None:
     assert rest.sentences[1] == (
         "A payment has the currency's smallest unit, 0.01 USD; the residue of 0.005 USD was moved to "
         "the account `rounding`, so nothing is lost."
+    )
+
+
+def test_a_statement_that_was_taken_back_is_explained() -> None:
+    """0.333 lots at 5 were closed as 1.66 USD, and the end of September was wrong."""
+    terms = (*under(per_lot("*=5")), *SEPTEMBER)
+    facts = (deal("7 sell 0.333 EURUSD out"), ended("2026-09"), reopened("2026-09"))
+    told = run(*ANNA, *facts, terms=terms)
+    found, paid = why(told, "reopening"), next(row for row in told.transfers if row.code == "statement")
+    assert found.headline == "1.66 USD of the statement of ib-north for 2026-09 was taken back"
+    assert found.sentences == (
+        (
+            "The end of 2026-09 was wrong, and two people took it back before any of it was paid: this turns "
+            f"transfer {paid.transfer_id} round. What it stated is on the next statement of 2026-09."
+        ),
     )
 
 

@@ -32,6 +32,7 @@ def keys() -> dict[str, tuple[str, ...]]:
         sql,
         re.S,
     )
+    found += re.findall(r"ALTER TABLE (\w+) [^;]*MODIFY ORDER BY ([^;]+);", sql)
     return {table: tuple(re.findall(r"\w+", columns)) for table, columns in found}
 
 

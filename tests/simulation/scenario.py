@@ -31,6 +31,7 @@ from tests.build import (
     period,
     plan,
     registered,
+    reopened,
 )
 from tests.simulation.world import COUNTS, Place
 
@@ -86,6 +87,12 @@ def story(number: int) -> Story:
     known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
     lines = [*known, *placed(once if number == SHORT else told_again(once, chance))]
     lines.insert(len(known) + number % 7, ((topics.ACCOUNT_BOOK, 0), BAD_LINE))
+    if number % 2:  # the month ends too early, and that is taken back: the ledger is as if it had not
+        early = replace(ended("2026-09"), at=at(39), early="by mistake")
+        wrong, back = placed([early, reopened("2026-09")])
+        place = len(known) + number % 3
+        lines.insert(place, wrong)
+        lines.insert(max(place + 1, len(lines) - number % 3), back)
     return Story(tuple(lines), tuple(placed(end)), ledger, milestones)
 
 

@@ -130,7 +130,7 @@ def test_ends_of_one_message_are_looked_at_in_their_order() -> None:
     terms = Terms().learn([period(name) for name in names]).learn([ended("2026-09")])
     ends = [replace(ended(name), at=at(200)) for name in ("2026-11", "2026-10", "2026-11")]
     assert [record for record, _ in sort_out(terms, ends)] == ends[:1]
-    assert terms.learn([ended("2026-12"), ended("2026-11"), ended("2026-10")]).ended == at(62)
+    assert terms.learn([ended("2026-12"), ended("2026-11"), ended("2026-10")]).ended.newest == at(62)
 
 
 def test_a_period_that_has_not_begun_does_not_end() -> None:

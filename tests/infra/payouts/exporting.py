@@ -5,7 +5,7 @@ import sys
 from decimal import Decimal
 
 from infra.payouts.desk import PayoutDesk, PayoutLog
-from schemas.payouts import PayoutExported
+from schemas.payouts import PayoutExported, PayoutsWithheld
 
 KILLED = 9
 
@@ -15,16 +15,17 @@ def line(ib_id: str, amount: str, period: str = "2026-09", *, kyc: bool = True) 
     return {
         "period": period, "ib_id": ib_id, "name": ib_id, "currency": "USD", "amount": Decimal(amount),
         "statement_id": f"st-{ib_id}-{period}", "kyc_approved": kyc,
+        "is_followed": False,
     }  # fmt: skip
 
 
 class Killed(PayoutLog):
     """A log whose process ends around the append."""
 
-    def append(self, export: PayoutExported) -> None:
+    def append(self, record: PayoutExported | PayoutsWithheld) -> None:
         """Write it, or not, and be gone."""
         if sys.argv[2] == "after":
-            super().append(export)
+            super().append(record)
         os._exit(KILLED)
 
 

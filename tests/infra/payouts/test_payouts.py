@@ -15,12 +15,13 @@ import pytest
 from typer.testing import CliRunner
 
 from api.payouts import NothingToExport
+from api.proposals import ProposalRefused
 from infra.cli.app import app
 from infra.connect.settings import prepare_topics
 from infra.payouts.desk import PayoutDesk, PayoutLog
 from infra.processes.server import ApiServer
 from schemas import payouts
-from schemas.payouts import PayoutExported
+from schemas.payouts import PayoutExported, PayoutsWithheld
 from schemas.settings import Settings
 from schemas.topics import PAYOUTS
 from streams.single_log import append_to
@@ -85,11 +86,11 @@ def test_two_at_once_give_a_line_out_once(kafka: str) -> None:
     class Together(PayoutLog):
         is_first = True
 
-        def append(self, export: PayoutExported) -> None:
+        def append(self, record: PayoutExported | PayoutsWithheld) -> None:
             if self.is_first:
                 self.is_first = False
                 both_have_read.wait(30)
-            super().append(export)
+            super().append(record)
 
     answers: list[PayoutExported | NothingToExport] = []
 
@@ -182,3 +183,37 @@ def test_an_operator_exports_once_and_gets_the_file_again(kafka: str, tmp_path: 
         assert not (tmp_path / "third.csv").exists()
     finally:
         server.stop()
+
+
+def test_a_statement_is_exported_or_withheld_never_both(kafka: str) -> None:
+    """Both read the log before either writes: whoever is second sees what the other did."""
+    both_have_read = threading.Barrier(2)
+
+    class Together(PayoutLog):
+        is_first = True
+
+        def append(self, record: PayoutExported | PayoutsWithheld) -> None:
+            if self.is_first:
+                self.is_first = False
+                both_have_read.wait(30)
+            super().append(record)
+
+    done: list[str] = []
+
+    def attempt(name: str, call: Callable[[PayoutDesk], object], refusal: type[Exception]) -> None:
+        try:
+            call(PayoutDesk(kafka, open_log=Together))
+            done.append(name)
+        except refusal:
+            done.append(f"no {name}")
+
+    lines = [line("A", "1.00", "2027-03")]
+    ids = [str(lines[0]["statement_id"])]
+    in_parallel(
+        lambda: attempt("export", lambda desk: desk.export("2027-03", lines, "anna"), NothingToExport),
+        lambda: attempt(
+            "withhold", lambda desk: desk.withhold("2027-03", ids, "ben", "p-1"), ProposalRefused
+        ),
+    )
+    exports = counted(kafka, "2027-03")
+    assert sorted(done) == (["export", "no withhold"] if exports else ["no export", "withhold"])

@@ -8,8 +8,6 @@ import json
 import socket
 import threading
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -34,9 +32,6 @@ from schemas.errors import Unavailable
 from schemas.proposals import ProposalRequest
 from schemas.settings import Settings
 from schemas.wire import Record
-from streams.in_memory import LocalPipeline
-from streams.partition import Message
-from streams.table_rows import Rows
 from tests import services
 from tests.api.conftest import Browser
 from tests.build import (
@@ -54,6 +49,7 @@ from tests.build import (
     period,
     plan,
 )
+from tests.infra.proposals.live import Live, payouts_in_memory
 
 FIVE = plan("own USD", per_lot("*=5"))
 SIX = replace(plan("own USD", per_lot("*=6"), version=2), since=at(1))
@@ -71,56 +67,6 @@ SHARED = Operator("shared token")
 WANTED = ProposalRequest(title="Own pays 6 from the 1st")
 
 
-class Live:
-    """A pipeline whose messages the database archives as the sink does; `publish` goes into it."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.pipeline = LocalPipeline(on_message=lambda message, offset: self.sent.append((message, offset)))
-        self.sent: list[tuple[Message, int]] = []
-        self.fails = False
-        self.now = datetime(2026, 11, 20, 9, tzinfo=UTC)
-
-    def feed(self, *records: Record) -> list[Record]:
-        """Write records and store everything they cause."""
-        outputs = list(self.pipeline.feed(records))
-        sent, self.sent = self.sent, []
-        ends: dict[str, int] = {}
-        rows = Rows()
-        for message, offset in sent:
-            ends[message.topic] = offset + 1
-            rows.add(message.topic, 0, offset, message.value, message.source)
-        rows.store(self.client)
-        positions = [[topic, 0, end] for topic, end in ends.items()]
-        self.client.insert("sink_positions", positions, column_names=["topic", "partition", "next_offset"])
-        return outputs
-
-    def publish(self, records: Sequence[ReratingApproved]) -> None:
-        """As Kafka would take them."""
-        if self.fails:
-            raise Unavailable("Kafka is away")
-        self.feed(*records)
-
-    def tick(self) -> datetime:
-        """A minute later each time it is asked."""
-        self.now += timedelta(minutes=1)
-        return self.now
-
-    def transfers(self, code: str) -> list[str]:
-        """Amounts of one code, in the order they were stored."""
-        sql = "SELECT amount FROM transfers FINAL WHERE code = {code:String} ORDER BY stored_at, transfer_id"
-        return [f"{row[0]:.2f}" for row in self.client.query(sql, {"code": code}).result_rows]
-
-
-@pytest.fixture(params=services.clickhouse_kinds())
-def connected(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
-    folder = Settings(data_dir=tmp_path).chdb_dir
-    folder.mkdir(parents=True)
-    with services.clickhouse(request.param, folder) as client:
-        migrate(client)
-        yield client
-
-
 @pytest.fixture
 def live(connected: Client) -> Live:
     """September closed at five a lot; then six became known."""
@@ -131,7 +77,7 @@ def live(connected: Client) -> Live:
 
 @pytest.fixture
 def desk(live: Live) -> ProposalDesk:
-    return ProposalDesk(lambda: live.client, live.publish, live.tick)
+    return ProposalDesk(lambda: live.client, live.publish, payouts_in_memory(), live.tick)
 
 
 def test_the_preview_tells_what_posting_would_post(live: Live, desk: ProposalDesk) -> None:

@@ -1,0 +1,77 @@
+"""`ibflow terms reopen-period` by one person and `ibflow proposals approve` by another, on real Kafka."""
+
+import json
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from infra.cli.app import app
+from infra.processes.stack import Stack
+from ingest.publish.publisher import publish, publish_terms
+from schemas.settings import Settings
+from tests.independent_verifier import faults
+from tests.synthetic import Synthetic
+
+BROKER = Synthetic(clients=5, deals=200)
+TOKENS = {"ola": "ola-secret", "bea": "bea-secret"}
+
+
+def test_a_wrong_end_is_taken_back_and_closed_again(tmp_path: Path) -> None:
+    """Half of the deals were closed; the second end has all of them, verified, and its file proves itself.
+
+    Each closing lot costs 7 USD over the three levels, so the statements accrue 7 times the lots that closed.
+    """
+    people = "".join(
+        f"  - {{name: {name}, role: operator, token_sha256: {sha256(token.encode()).hexdigest()}}}\n"
+        for name, token in TOKENS.items()
+    )
+    operators = tmp_path / "operators.yaml"
+    operators.write_text(f"operators:\n{people}", encoding="utf-8")
+    settings = Settings(_env_file=None, data_dir=tmp_path, partitions=2, api_port=0, operators_file=operators)
+    deals = list(BROKER.trades())
+
+    def ibflow(who: str, *arguments: str) -> Result:
+        known = {
+            "IBFLOW_KAFKA": stack.kafka,
+            "IBFLOW_DATA_DIR": str(tmp_path),
+            "IBFLOW_OPERATORS_FILE": str(operators),
+            "IBFLOW_OPERATOR_TOKEN": TOKENS[who],
+        }
+        return CliRunner().invoke(app, list(arguments), env=known)
+
+    def told(who: str, *arguments: str) -> Any:
+        found = ibflow(who, *arguments, "--json")
+        assert found.exit_code == 0, found.output
+        return json.loads(found.stdout)
+
+    with Stack(settings) as stack:
+        publish_terms(BROKER.terms(), stack.kafka)
+        stack.drain()
+        publish([*BROKER.crm(), *deals[:100]], stack.kafka)
+        wrong = told("ola", "terms", "end-period", "2026-09", "--yes", "--as-they-are")["statements"]
+        publish(deals[100:], stack.kafka)
+        made = told("ola", "terms", "reopen-period", "2026-09", "--reason", "the bridge was late")
+        assert made["preview"]["corrected"] == len(wrong) == 3
+        alone = ibflow("ola", "proposals", "approve", made["proposal_id"])
+        assert (alone.exit_code, "a second person approves it" in alone.output) == (2, True), alone.output
+        assert told("bea", "proposals", "approve", made["proposal_id"])["state"] == "posted"
+        stack.drain()
+        right = told("ola", "terms", "end-period", "2026-09", "--yes", "--as-they-are")["statements"]
+        assert {s["replaces"] for s in right} == {s["statement_id"] for s in wrong}
+        lots = sum(deal.volume_e8 for deal in deals if deal.entry != "in") / Decimal(10**8)
+        assert sum(Decimal(s["accrued"]) for s in right) == 7 * lots
+        verified = ibflow("ola", "verify")
+        assert verified.exit_code == 0, verified.output
+        path = tmp_path / "statement.jsonl"
+        written = ibflow("ola", "statement", right[0]["ib_id"], "2026-09", "-o", str(path))
+        assert written.exit_code == 0, written.output
+        assert faults(path) == []
+        assert ibflow("ola", "verify", "--statement", str(path)).exit_code == 0
+        late = ibflow("ola", "terms", "reopen-period", "2026-10", "--reason", "wrong")
+        assert (late.exit_code, "o period is called 2026-10" in late.output) == (2, True), late.output
+        assert told("bea", "payouts", "export", "2026-09", "-o", str(tmp_path / "p.csv"))
+        paid = ibflow("ola", "terms", "reopen-period", "2026-09", "--reason", "wrong")
+        assert (paid.exit_code, "was given out to be paid" in paid.output) == (2, True), paid.output
