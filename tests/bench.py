@@ -11,12 +11,15 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from decimal import localcontext
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, get_args
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
@@ -30,8 +33,9 @@ from infra.local_kafka.local import LocalKafka
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
 from schemas import topics
+from schemas.models import union_of
 from schemas.settings import Settings
-from schemas.wire import decode_batch, encode
+from schemas.wire import Record, decode_batch, encode
 from tests import bench_ingest, bench_live, bench_push, bench_reads, bench_sql
 from tests.rivals import run
 from tests.synthetic import Synthetic
@@ -86,10 +90,27 @@ def fold_table() -> Table:
     return table
 
 
-def pipeline(folder: Path, deals: int) -> tuple[float, float]:
-    """Deals per second from produced to stored, and of the raw loop over the same messages."""
+Codec = tuple[Callable[[bytes], list[Any]], Callable[[list[Any]], list[bytes]]]
+"""How a message is read, and how its records are written."""
+
+
+def codecs() -> dict[str, Codec]:
+    """Ours, and that of pydantic, with which every loop was measured before values had their own JSON."""
+    adapter: TypeAdapter[list[Any]] = TypeAdapter(list[union_of(get_args(Record))])
+
+    def read(message: bytes) -> list[Any]:
+        return adapter.validate_json(b"[" + message.replace(b"\n", b",") + b"]")
+
+    def write(records: list[Any]) -> list[bytes]:
+        return [record.__pydantic_serializer__.to_json(record, exclude_defaults=True) for record in records]
+
+    return {"pydantic": (read, write), "msgspec": (decode_batch, encode)}
+
+
+def pipeline(folder: Path, deals: int, workers: int) -> tuple[float, dict[str, float]]:
+    """Deals per second from produced to stored, and of the raw loop over the same messages by its codec."""
     broker = Synthetic(CLIENTS, deals)
-    with Stack(Settings(data_dir=folder, partitions=4, api_port=0)) as stack:
+    with Stack(Settings(data_dir=folder, partitions=4, api_port=0), workers) as stack:
         publish_terms(broker.terms(), stack.kafka)
         publish(broker.crm(), stack.kafka)
         stack.drain()
@@ -97,11 +118,12 @@ def pipeline(folder: Path, deals: int) -> tuple[float, float]:
         publish(broker.trades(), stack.kafka)
         stack.drain()
         ours = deals / (time.perf_counter() - started)
-        return ours, _raw_loop(stack.kafka, deals)
+        return ours, {name: _raw_loop(stack.kafka, deals, codec) for name, codec in codecs().items()}
 
 
-def _raw_loop(kafka: str, deals: int) -> float:
+def _raw_loop(kafka: str, deals: int, codec: Codec) -> float:
     """Consume the account book's messages, decode every record, produce them again."""
+    read, write = codec
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "bench", "enable.auto.commit": False})
     producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True, "compression.type": "lz4"})
     partitions = consumer.list_topics(topics.ACCOUNT_BOOK).topics[topics.ACCOUNT_BOOK].partitions
@@ -109,9 +131,9 @@ def _raw_loop(kafka: str, deals: int) -> float:
     seen, started = 0, time.perf_counter()
     while seen < deals:
         for message in consumer.consume(100, 1.0):
-            records = decode_batch(message.value() or b"")
+            records = read(message.value() or b"")
             seen += sum(record.type == "deal" for record in records)
-            producer.produce(topics.REJECTIONS, b"\n".join(encode(records)), partition=0)
+            producer.produce(topics.REJECTIONS, b"\n".join(write(records)), partition=0)
             producer.poll(0)
     producer.flush()
     rate = deals / (time.perf_counter() - started)
@@ -156,12 +178,18 @@ def ingest_table(folder: Path, share: float) -> Table:
 
 def pipeline_table(folder: Path, deals: int) -> Table:
     """The whole pipeline beside the raw loop and the same job in other engines, in one run."""
-    ours, raw = pipeline(folder / "ours", deals)
+    one, loops = pipeline(folder / "one", deals, 1)
+    two, _ = pipeline(folder / "two", deals, 2)
+    raw = loops["pydantic"]
     table = Table(title="deals per second, three-level per-lot plan, 10,000 clients")
     for name in ("what", "deals/s", "of the raw loop"):
         table.add_column(name, justify="left" if name == "what" else "right")
-    table.add_row("raw loop: consume, decode, encode, produce", f"{raw:,.0f}", "1.00")
-    table.add_row("produced → applied → stored in ClickHouse", f"{ours:,.0f}", f"{ours / raw:.2f}")
+    for name, rate in loops.items():
+        table.add_row(
+            f"raw loop: consume, decode, encode, produce; {name}", f"{rate:,.0f}", f"{rate / raw:.2f}"
+        )
+    for name, rate in (("one worker", one), ("two workers", two)):
+        table.add_row(f"produced → applied → stored, {name}", f"{rate:,.0f}", f"{rate / raw:.2f}")
     with LocalKafka().running(folder / "rivals") as kafka:
         for name, rival in (("plain Faust agent", run.plain_faust), ("Quix Streams", run.quix)):
             rate = rival(kafka.bootstrap_servers, folder, CLIENTS // 10, deals // RIVAL_SHARE)
