@@ -166,6 +166,16 @@ def test_the_oldest_opening_is_refunded_first() -> None:
     assert "rejected refund" == said.reasons["2"]
 
 
+def test_an_opening_without_a_charge_has_nothing_to_refund() -> None:
+    """0 and 10 charged, closed at once with 10 refunded: all of the second; 4 more are of no known charge."""
+    free = replace(CHARGED, deal_id="0", occurred_at=at(2), commission=D(0))
+    both = replace(REFUNDED, volume_e8=2 * CHARGED.volume_e8)
+    for order in permutations((free, CHARGED, both)):
+        assert {} == owed(*order, own=plan("own USD", HALF))
+    more = replace(both, commission=D(14))
+    assert {NORTH: "-2.00 USD"} == owed(free, CHARGED, more, own=plan("own USD", HALF))
+
+
 def test_rated_again_it_is_a_refund_of_what_is_due_by_now() -> None:
     """3 of 10 by the corrected plan, less 4 tenths of it: 1.80, whichever of the two is approved first."""
     less = replace(plan("own USD", replace(HALF, rates=rates("*=0.3"))), version=2)
