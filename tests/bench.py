@@ -102,7 +102,11 @@ def codecs() -> dict[str, Codec]:
         return adapter.validate_json(b"[" + message.replace(b"\n", b",") + b"]")
 
     def write(records: list[Any]) -> list[bytes]:
-        return [record.__pydantic_serializer__.to_json(record, exclude_defaults=True) for record in records]
+        return [
+            b'{"type":"%s",' % record.type.encode()
+            + record.__pydantic_serializer__.to_json(record, exclude_defaults=True)[1:]
+            for record in records
+        ]
 
     return {"pydantic": (read, write), "msgspec": (decode_batch, encode)}
 
