@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from commission.ids import digest
 from commission.sums import Sums
-from commission.value import TaggedValue, TextOrNumber, Time, Value
+from commission.value import TaggedValue, Text, TextOrNumber, Time, Value
 
 TransferCode = Literal[
     "accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding", "reopening"
@@ -36,49 +36,49 @@ class Transfer(TaggedValue, tag="transfer"):
     digest of what caused the row, so the same cause gives the same row on every replay.
     """
 
-    transfer_id: str
+    transfer_id: Text
     code: TransferCode
-    debit: str
-    credit: str
+    debit: Text
+    credit: Text
     amount: Decimal
-    currency: str
-    ib_id: str
+    currency: Text
+    ib_id: Text
     occurred_at: Time
-    caused_by: str
+    caused_by: Text
     """The deal key, or the id of the CRM event or period, that caused this row."""
-    reverses: str | None = None
+    reverses: Text | None = None
     """The transfer this one takes back, with that transfer's own amount."""
-    client_id: str = ""
-    account_key: str = ""
-    revision: str = ""
-    component: str = ""
+    client_id: Text = ""
+    account_key: Text = ""
+    revision: Text = ""
+    component: Text = ""
     """The plan component's kind: `per_lot`, `spread_share`, `cpa` …"""
-    rule: str = ""
+    rule: Text = ""
     """The component's name and the rate's match inside the plan: `fx/class:forex`."""
-    plan_id: str = ""
+    plan_id: Text = ""
     plan_version: int = 0
     depth: int = 0
-    path: tuple[str, ...] = ()
+    path: tuple[Text, ...] = ()
     """The upline as of the deal, direct IB first."""
-    symbol: str = ""
+    symbol: Text = ""
     """Canonical."""
     lots: Decimal = Decimal(0)
-    period: str = ""
+    period: Text = ""
     """The statement a settlement row belongs to; empty on accruals, which belong by their time."""
     matures_at: Time | None = None
     """Under a hold: the row belongs to the statement of this time."""
-    factors: dict[str, TextOrNumber] = field(default_factory=dict)
+    factors: dict[Text, TextOrNumber] = field(default_factory=dict)
     """The numbers and words the amount was made of, by the names `commission.explain` knows, in order."""
 
 
 class Claim(Value):
     """A client's CPA as a claim of its person: of all clients with one identity an IB is paid for one."""
 
-    person: str
+    person: Text
     """A digest of the identity."""
-    accrual: str
+    accrual: Text
     """Id of the transfer that accrued it."""
-    click: dict[str, str] = field(default_factory=dict)
+    click: dict[Text, Text] = field(default_factory=dict)
     """Of the client: the partner book announces what it pays."""
     is_announced: bool = False
     """The milestone is out: the identity became known after the CPA was granted."""
@@ -91,15 +91,15 @@ class Tally(TaggedValue, tag="tally"):
     from sums of these. Taking something back is a tally of the same with its signs turned.
     """
 
-    ib_id: str
-    plan_id: str
+    ib_id: Text
+    plan_id: Text
     plan_version: int
-    component: str
+    component: Text
     """The component's name in the plan."""
-    client_id: str
-    caused_by: str
+    client_id: Text
+    caused_by: Text
     occurred_at: Time
-    currency: str
+    currency: Text
     """The IB's, of `amounts`."""
     amounts: tuple[Decimal, ...]
     """What the cause is worth to the IB: by the component's own rates, then by each band's."""
@@ -145,30 +145,30 @@ class Tally(TaggedValue, tag="tally"):
 class Rejection(TaggedValue, tag="rejection"):
     """A deal that pays nothing, or nothing yet, and why; the newest one for a deal counts."""
 
-    deal_key: str
-    revision: str
+    deal_key: Text
+    revision: Text
     status: Literal["waiting", "rejected"]
-    code: str
+    code: Text
     """A fixed word such as `unknown_account` or `entry_not_paid`."""
-    text: str
+    text: Text
     """The same for people, with the values that led to it."""
-    account_key: str
-    client_id: str = ""
+    account_key: Text
+    client_id: Text = ""
     occurred_at: Time
 
 
 class Milestone(TaggedValue, tag="milestone"):
     """Something a partner network may want to hear of; `milestone_id` is its dedupe key."""
 
-    milestone_id: str
+    milestone_id: Text
     kind: MilestoneKind
-    client_id: str
-    ib_id: str
+    client_id: Text
+    ib_id: Text
     occurred_at: Time
     amount: Decimal | None = None
-    currency: str = ""
-    click: dict[str, str] = field(default_factory=dict)
-    takes_back: str = ""
+    currency: Text = ""
+    click: dict[Text, Text] = field(default_factory=dict)
+    takes_back: Text = ""
     """Of a clawback, the milestone that it takes back: a tracker knows the conversion by that id."""
 
 
@@ -185,12 +185,12 @@ class Statement(TaggedValue, tag="statement"):
     over, so `payable` is never negative. `held` waits for clients' KYC and is outside the sum.
     """
 
-    statement_id: str
-    ib_id: str
-    period: str
+    statement_id: Text
+    ib_id: Text
+    period: Text
     starts_at: Time
     ends_at: Time
-    currency: str
+    currency: Text
     opening: Decimal
     accrued: Decimal
     reversed: Decimal
@@ -200,24 +200,24 @@ class Statement(TaggedValue, tag="statement"):
     held: Decimal
     transfers: int = 0
     """How many transfers it states the sum of, those of its closing included."""
-    previous: str = ""
+    previous: Text = ""
     """Hash of the IB's last statement in this currency; empty on the first."""
-    hash: str = ""
+    hash: Text = ""
     """Over the figures above, `replaces` and every transfer; `commission.partner.statement_hash` says how."""
-    replaces: str = ""
+    replaces: Text = ""
     """The withdrawn statement of the same period in whose place it is."""
 
 
 class StatementWithdrawn(TaggedValue, tag="statement_withdrawn"):
     """The period of a statement is open again: what it made payable is taken back, nothing was paid of it."""
 
-    statement_id: str
-    ib_id: str
-    period: str
-    currency: str
+    statement_id: Text
+    ib_id: Text
+    period: Text
+    currency: Text
     at: Time
-    reason: str
-    proposal_id: str
+    reason: Text
+    proposal_id: Text
     """Of the two people's decision."""
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     TextOrNumber = str | Decimal
     """JSON has both as text, and gives both back as text."""
 else:
-    TextOrNumber = Any
+    TextOrNumber = Text
 
 
 class ValueMeta(StructMeta):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from msgspec import MsgspecError
@@ -10,7 +11,7 @@ from msgspec.structs import fields, replace
 from pydantic import TypeAdapter, ValidationError
 
 from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved, RoutedDeal
-from commission.outputs import Output, Tally, Transfer
+from commission.outputs import Output
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
 from schemas.models import union_of
@@ -26,8 +27,6 @@ Record = Deal | RoutedDeal | ReratingApproved | AccountLinked | ClientEvent | Te
 
 _KINDS: tuple[type[TaggedValue], ...] = get_args(Record)
 _LINE = Decoder(Record)
-_MODEL: TypeAdapter[Any] = TypeAdapter(union_of(_KINDS))
-"""Reads nothing: it says what is wrong with a line that cannot be read."""
 _encode = Encoder().encode
 
 
@@ -77,7 +76,7 @@ def decode(line: bytes) -> Record:
         record = _LINE.decode(line)
     except MsgspecError as error:
         raise InvalidRecord(_explain(line, error)) from None
-    _check_finite(record)
+    _check_finite(record, record.type)
     return record
 
 
@@ -88,8 +87,7 @@ def decode_batch(message: bytes) -> list[Record]:
     except MsgspecError:
         return [decode(line) for line in message.split(b"\n") if line.strip()]
     for record in records:
-        if type(record) not in _OURS:
-            _check_finite(record)
+        _check_finite(record, record.type)
     return records
 
 
@@ -156,7 +154,13 @@ def explain_validation(error: ValidationError) -> str:
 
 def json_schema() -> dict[str, Any]:
     """Describe every record as JSON Schema (2020-12)."""
-    return _MODEL.json_schema()
+    return _model().json_schema()
+
+
+@cache
+def _model() -> TypeAdapter[Any]:
+    """Reads nothing: it says what is wrong with a line that cannot be read. Made when it is first asked."""
+    return TypeAdapter(union_of(_KINDS))
 
 
 def _explain(line: bytes, error: MsgspecError) -> str:
@@ -165,32 +169,48 @@ def _explain(line: bytes, error: MsgspecError) -> str:
         place = str(error).rpartition("$.")[2].rstrip("`")
         return f"{place}: the time has no zone; write UTC with a Z"
     try:
-        _MODEL.validate_json(line)
+        _model().validate_json(line)
     except ValidationError as found:
         return explain_validation(found)
     return str(error)
 
 
-_OURS = (RoutedDeal, Transfer, Tally)
-"""What there is most of, and only stages write: its numbers were checked, or worked out, there."""
+@cache
+def _holds_decimals(hint: Any) -> bool:
+    if isinstance(hint, type) and issubclass(hint, Value):
+        return any(_holds_decimals(field.type) for field in fields(hint))
+    return hint is Decimal or any(map(_holds_decimals, get_args(hint)))
 
 
-def _decimals(kind: type[Value]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.type is Decimal or Decimal in get_args(f.type))
+@cache
+def _decimal_fields(kind: type[Value]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields of a kind that are decimals, and those that hold some further inside."""
+    plain = [field.name for field in fields(kind) if field.type in (Decimal, Decimal | None)]
+    inner = [field.name for field in fields(kind) if _holds_decimals(field.type) and field.name not in plain]
+    return tuple(plain), tuple(inner)
 
 
-_DECIMALS = {kind: _decimals(kind) for kind in _KINDS}
-
-
-def _check_finite(record: Any) -> None:
-    """JSON has no NaN, but a text that is read as a decimal may be one."""
-    kind = type(record)
-    for name in _DECIMALS[kind]:
-        number = getattr(record, name)
+def _check_finite(value: Value, place: str) -> None:
+    """JSON has no NaN, but a text that is read as a decimal may be one, at any depth."""
+    plain, inner = _decimal_fields(type(value))
+    for name in plain:
+        number = getattr(value, name)
         if number is not None and not number.is_finite():
-            raise InvalidRecord(f"{record.type}.{name}: should be a finite number")
-    if kind is RoutedDeal:
-        _check_finite(record.deal)  # of a line by itself, which may come from anywhere
+            raise InvalidRecord(f"{place}.{name}: should be a finite number")
+    for name in inner:
+        _check_parts(getattr(value, name), f"{place}.{name}")
+
+
+def _check_parts(part: Any, place: str) -> None:
+    match part:
+        case Value():
+            _check_finite(part, place)
+        case Decimal():
+            if not part.is_finite():
+                raise InvalidRecord(f"{place}: should be a finite number")
+        case tuple():
+            for one in part:
+                _check_parts(one, place)
 
 
 def _zeros(kind: type[Value]) -> dict[str, Decimal]:

@@ -5,13 +5,13 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
-from commission.value import TaggedValue, Time
+from commission.value import TaggedValue, Text, Time
 
 
 class PeriodDefined(TaggedValue, tag="period_defined"):
     """A statement period: [starts_at, ends_at) in UTC, cut at midnight in the broker's zone."""
 
-    period: str
+    period: Text
     """Its name, such as `2026-09`. Periods are in the order of their time, whatever they are called."""
     starts_at: Time
     ends_at: Time
@@ -29,10 +29,10 @@ class PeriodDefined(TaggedValue, tag="period_defined"):
 class PeriodEnded(TaggedValue, tag="period_ended"):
     """Time as a record: the period is over and its statements close at this point of the log."""
 
-    period: str
+    period: Text
     at: Time | None = None
     """When a person ended it; None in records of earlier versions and of runners, which are not checked."""
-    early: str = ""
+    early: Text = ""
     """Why it may end before its time has passed."""
 
 
@@ -42,12 +42,12 @@ class PeriodReopened(TaggedValue, tag="period_reopened"):
     Whoever writes it has made sure that nothing of the period was exported to be paid.
     """
 
-    period: str
+    period: Text
     at: Time
-    reason: str
-    proposal_id: str
-    created_by: str
-    approved_by: str
+    reason: Text
+    proposal_id: Text
+    created_by: Text
+    approved_by: Text
 
 
 class Ends(NamedTuple):

@@ -4,13 +4,13 @@ from decimal import Decimal
 from typing import Literal
 
 from commission.terms.rates import ALWAYS, DIFFERENCE, ZERO, Caps, Override, Rate, SideOfPosition, Tiers, When
-from commission.value import Value
+from commission.value import Text, Value
 
 
 class PlanComponent(Value, tag_field="kind"):
     """What a plan pays for; its JSON tells by `kind` what it is."""
 
-    name: str
+    name: Text
 
     @property
     def kind(self) -> str:
@@ -159,7 +159,7 @@ class CpaAmount(Value):
     """
 
     amount: Decimal
-    country: str = ""
+    country: Text = ""
     min_deposit: Decimal = ZERO
 
 
@@ -192,13 +192,13 @@ class Cpa(PlanComponent, tag="cpa"):
     business_days: bool = False
     clawback_days: int = 60
     requalify: bool = True
-    countries: tuple[str, ...] = ()
-    countries_not: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
+    countries: tuple[Text, ...] = ()
+    countries_not: tuple[Text, ...] = ()
+    channels: tuple[Text, ...] = ()
     net_deposits: bool = False
     when: When = ALWAYS
     """Which deals count; like any `when`."""
-    symbols: tuple[str, ...] = ()
+    symbols: tuple[Text, ...] = ()
     """Whose deals count, as rates match them: `EURUSD`, `XAU*`, `class:forex`; none named is all."""
     tiers: Tiers | None = None
     """By `count`: the ordinal of the client among those qualified in the period."""
@@ -217,9 +217,9 @@ class Cpl(PlanComponent, tag="cpl"):
     amounts: tuple[CpaAmount, ...]
     kyc: bool = True
     min_ftd_rate: Decimal = ZERO
-    countries: tuple[str, ...] = ()
-    countries_not: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
+    countries: tuple[Text, ...] = ()
+    countries_not: tuple[Text, ...] = ()
+    channels: tuple[Text, ...] = ()
 
 
 class DepositShare(PlanComponent, tag="deposit_share"):
@@ -244,7 +244,7 @@ class CohortBonus(PlanComponent, tag="cohort_bonus"):
     amount: Decimal
     clients: int
     min_lots: Decimal
-    countries: tuple[str, ...] = ()
+    countries: tuple[Text, ...] = ()
 
 
 AnyDealComponent = (

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from commission.money import EXACT
-from commission.value import TaggedValue, Time
+from commission.value import TaggedValue, Text, Time
 
 
 class SymbolDefined(TaggedValue, tag="symbol_defined"):
@@ -24,15 +24,15 @@ class SymbolDefined(TaggedValue, tag="symbol_defined"):
     opened before it is closed by so many times its lots, at the price that keeps its worth.
     """
 
-    server: str
-    symbol: str
-    canonical: str
-    asset_class: str
+    server: Text
+    symbol: Text
+    canonical: Text
+    asset_class: Text
     contract_size: Decimal
     standard_contract_size: Decimal
     pip: Decimal
-    profit_currency: str
-    base_currency: str = ""
+    profit_currency: Text
+    base_currency: Text = ""
     """The currency a lot is counted in, for pairs: EUR of EURUSD."""
     digits: int | None = None
     tick_size: Decimal | None = None
@@ -69,8 +69,8 @@ def rescales_between(versions: Sequence[SymbolDefined]) -> tuple[Rescale, ...]:
 class RatePublished(TaggedValue, tag="rate_published"):
     """One unit of `base` is worth `rate` of `quote` from `as_of` on, until a newer rate."""
 
-    base: str
-    quote: str
+    base: Text
+    quote: Text
     rate: Decimal
     as_of: Time
-    source: str = ""
+    source: Text = ""

@@ -4,14 +4,14 @@ from decimal import Decimal
 from typing import Literal
 
 from commission.terms.rates import ONE
-from commission.value import TaggedValue, Time, Value
+from commission.value import TaggedValue, Text, Time, Value
 
 
 class ParentLink(Value):
     """From `since` on, the master IB is `ib_id`, or nobody. None as `since`: from the beginning."""
 
     since: Time | None = None
-    ib_id: str | None = None
+    ib_id: Text | None = None
 
 
 class PlanAssignment(Value):
@@ -21,8 +21,8 @@ class PlanAssignment(Value):
     """
 
     since: Time | None = None
-    plan_id: str | None = None
-    rank: str = ""
+    plan_id: Text | None = None
+    rank: Text = ""
     factor: Decimal = ONE
 
 
@@ -40,18 +40,18 @@ class StatusChange(Value):
 class PartnerDefined(TaggedValue, tag="partner_defined"):
     """An IB: its place in the tree and its schedule of plans, each effective-dated, oldest first."""
 
-    ib_id: str
-    name: str
-    currency: str
+    ib_id: Text
+    name: Text
+    currency: Text
     parents: tuple[ParentLink, ...] = ()
     schedule: tuple[PlanAssignment, ...] = ()
     statuses: tuple[StatusChange, ...] = ()
     kyc_approved: bool = False
     """The IB's own identity check; without it a payable amount is not exported."""
     agreement_accepted: bool = False
-    identity: str = ""
+    identity: Text = ""
     """Who the IB is, as the CRM identifies persons: a client of the same identity is itself."""
-    own_clients: tuple[str, ...] = ()
+    own_clients: tuple[Text, ...] = ()
     """Clients known to be the IB itself."""
 
 
@@ -64,18 +64,18 @@ class PartnerChanged(TaggedValue, tag="partner_changed"):
     of events are unique for one IB.
     """
 
-    event_id: str
-    ib_id: str
+    event_id: Text
+    ib_id: Text
     occurred_at: Time
     application: Literal["", "received", "approved", "declined"] = ""
     """Only an approval changes something: the others are kept to be seen."""
-    name: str = ""
-    currency: str = ""
+    name: Text = ""
+    currency: Text = ""
     """Of an IB nobody has published; a known IB keeps its own."""
-    identity: str = ""
+    identity: Text = ""
     parents: tuple[ParentLink, ...] = ()
     schedule: tuple[PlanAssignment, ...] = ()
     statuses: tuple[StatusChange, ...] = ()
     kyc_approved: bool | None = None
     agreement_accepted: bool | None = None
-    source: str = ""
+    source: Text = ""

@@ -7,7 +7,7 @@ from msgspec import field
 
 from commission.terms.components import Component, RevenueTerm
 from commission.terms.rates import ALWAYS, ZERO, LotFactor, When
-from commission.value import TaggedValue, Time, Value
+from commission.value import TaggedValue, Text, Time, Value
 
 ClawbackScope = Literal["none", "cpa", "activity", "all"]
 
@@ -47,8 +47,8 @@ class Accepted(Value):
     `trap` is the name that the checks give it, such as `overlap`. Without it the plan is not published.
     """
 
-    trap: str
-    because: str
+    trap: Text
+    because: Text
 
 
 class PlanDefined(TaggedValue, tag="plan_defined"):
@@ -57,11 +57,11 @@ class PlanDefined(TaggedValue, tag="plan_defined"):
     A version counts for what happened from `since` on, until a newer version does.
     """
 
-    plan_id: str
+    plan_id: Text
     version: int
-    currency: str
+    currency: Text
     components: tuple[Component, ...]
-    name: str = ""
+    name: Text = ""
     since: Time | None = None
     when: When = ALWAYS
     """Holds for every component that pays for deals, beside the component's own."""

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Literal
 
 from commission.events import Side
-from commission.value import Time, Value
+from commission.value import Text, Time, Value
 
 ZERO, ONE = Decimal(0), Decimal(1)
 
@@ -21,14 +21,14 @@ class Rate(Value):
     """
 
     value: Decimal
-    match: str = "*"
-    client: str = ""
-    login: str = ""
+    match: Text = "*"
+    client: Text = ""
+    login: Text = ""
     """An account: `live/1001`."""
-    group: str = ""
+    group: Text = ""
     """The account's group, as a mask of MT5: `real\\ecn*,!real\\ecn-test*`; `*` any text, `?` one
     character, `!` not these; letter case does not matter. The account type, where groups are types."""
-    country: str = ""
+    country: Text = ""
     """ISO 3166 alpha-2 of the client."""
     since: Time | None = None
     until: Time | None = None
@@ -45,13 +45,13 @@ class When(Value):
     sides: tuple[Side, ...] = ()
     result: Literal["any", "profit", "loss"] = "any"
     """By the sign of the deal's profit."""
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Text, ...] = ()
     """Who asked for the deal: `client`, `expert`, `mobile`, `web`, `dealer`, `signal` …"""
-    groups: tuple[str, ...] = ()
+    groups: tuple[Text, ...] = ()
     """Account groups as masks of MT5; one with `!` excludes what the others name."""
-    countries: tuple[str, ...] = ()
-    countries_not: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
+    countries: tuple[Text, ...] = ()
+    countries_not: tuple[Text, ...] = ()
+    channels: tuple[Text, ...] = ()
     """The client's `click["channel"]`."""
     charged: bool = False
     """Only deals the client paid a commission on."""
@@ -70,7 +70,7 @@ class Band(Value):
     start: Decimal
     rates: tuple[Rate, ...] = ()
     factor: Decimal = ONE
-    name: str = ""
+    name: Text = ""
 
 
 class Tiers(Value):
@@ -119,7 +119,7 @@ class Caps(Value):
 class RankRates(Value):
     """What one rank adds: an IB of it takes this and all lower ranks nobody below has taken."""
 
-    rank: str
+    rank: Text
     rates: tuple[Rate, ...]
 
 
@@ -157,6 +157,6 @@ class LotFactor(Value):
     """Lots of a symbol or account group count `factor` times in this plan."""
 
     factor: Decimal
-    match: str = "*"
-    group: str = ""
+    match: Text = "*"
+    group: Text = ""
     """A mask, as of rates."""

@@ -36,3 +36,59 @@ def test_a_reader_refuses_records_that_are_not_for_it(rest: list[bytes]) -> None
     assert [SECOND] == good
     assert BadLine(1, LINES[0], "not here") == bad[0]
     assert 1 + len(rest) == len(bad)
+
+
+DEAL = LINES[0][len(b'{"type":"deal",') :]
+ROW = (
+    b'{"type":"transfer","transfer_id":"t","code":"accrual","debit":"a","credit":"b","amount":"%s","currency":"USD",'
+    b'"ib_id":"i","occurred_at":"2026-09-01T00:00:00Z","caused_by":"%s","factors":{"lots":%s}}'
+)
+TALLY = (
+    b'{"type":"tally","ib_id":"i","plan_id":"p","plan_version":1,"component":"c","client_id":"a","caused_by":"d",'
+    b'"occurred_at":"2026-09-01T00:00:00Z","currency":"USD","amounts":["1","%s"]}'
+)
+PLAN = (
+    b'{"type":"plan_defined","plan_id":"%s","version":1,"currency":"USD",'
+    b'"components":[{"kind":"per_lot","name":"l","rates":[{"match":"*","value":"%s"}]}]}'
+)
+RATED = b'{"type":"%s","client_id":"a",%b"deal":{"type":"deal",%b'
+APPROVAL = b'"proposal_id":"p","occurred_at":"2026-09-01T00:00:00Z",'
+ODD = DEAL.replace(b'"volume_e8"', b'"balance":"-Infinity","volume_e8"')
+LONG = b"x" * 1_025
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        (ROW % (b"NaN", b"d", b'"1"'), "transfer.amount"),
+        (TALLY % b"sNaN", "tally.amounts"),
+        (PLAN % (b"p", b"inf"), "plan_defined.components.rates.value"),
+        (RATED % (b"routed_deal", b"", ODD) + b"}", "routed_deal.deal.balance"),
+        (RATED % (b"rerating_approved", APPROVAL, ODD) + b"}", "rerating_approved.deal.balance"),
+        (ROW % (b"1", LONG, b'"1"'), "caused_by"),
+        (ROW % (b"1", b"d", b'"%s"' % LONG), "factors"),
+        (ROW % (b"1", b"d", b"[1]"), "factors"),
+        (PLAN % (LONG, b"1"), "plan_id"),
+    ],
+)
+def test_numbers_are_finite_and_texts_bounded_at_any_depth(line: bytes, place: str) -> None:
+    """Whoever wrote the line, and however it is read: by itself, or among others."""
+    good, bad = decode_lines(b"\n".join([LINES[0], line]))
+    assert [FIRST] == good
+    assert [(2, line)] == [(one.number, one.line) for one in bad]
+    assert place in bad[0].reason
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ROW % (b"1", b"x" * 1_024, b'"1"'),
+        TALLY % b"2",
+        PLAN % (b"p", b"1"),
+        RATED % (b"routed_deal", b"", DEAL) + b"}",
+        RATED % (b"rerating_approved", APPROVAL, DEAL) + b"}",
+    ],
+)
+def test_the_same_lines_are_good_with_plain_values(line: bytes) -> None:
+    """So that what is refused above is refused for its value."""
+    assert [] == decode_lines(line)[1]
