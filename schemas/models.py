@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from msgspec import NODEFAULT
 from msgspec.structs import FieldInfo, fields
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from commission.value import MAX_TEXT, Value
 
+T = TypeVar("T")
 V = TypeVar("V", bound=Value)
 
 _KINDS: dict[type[BaseModel], type[Value]] = {}
@@ -49,6 +50,14 @@ def union_of(kinds: tuple[type[Value], ...]) -> Any:
 def default_of(field: FieldInfo) -> Any:
     """What a field has that was not given; `NODEFAULT` if it must be."""
     return field.default if field.default_factory is NODEFAULT else field.default_factory()
+
+
+def read_or_none(adapter: TypeAdapter[T], message: bytes | str) -> T | None:
+    """Read one message of a log; None if it is no record of it, for everyone alike."""
+    try:
+        return adapter.validate_json(message)
+    except ValidationError:
+        return None
 
 
 def _default(field: FieldInfo) -> dict[str, Any]:

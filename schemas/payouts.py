@@ -8,7 +8,9 @@ one place further on, and does not count. So no line is in two exports that coun
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from schemas.models import read_or_none
 
 MAX_EXPORT_LINES = 10_000
 """Of one export, so that its record fits a message; the next export has the rest."""
@@ -71,12 +73,8 @@ class PayoutsWithheld:
 
 PayoutRecord = Annotated[PayoutExported | PayoutsWithheld, Field(discriminator="type")]
 PAYOUT_RECORD: TypeAdapter[PayoutExported | PayoutsWithheld] = TypeAdapter(PayoutRecord)
-PAYOUT_EXPORTED: TypeAdapter[PayoutExported] = TypeAdapter(PayoutExported)
 
 
 def decode_payout(message: bytes | str) -> PayoutExported | PayoutsWithheld | None:
     """Read one message of the topic; None if it is no record of it, for everyone alike."""
-    try:
-        return PAYOUT_RECORD.validate_json(message)
-    except ValidationError:
-        return None
+    return read_or_none(PAYOUT_RECORD, message)

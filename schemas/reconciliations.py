@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from schemas.models import read_or_none
 
 MAX_NAME_CHARS = 256
 MAX_SOURCE_CHARS = 500
@@ -94,10 +96,7 @@ RECONCILIATION: TypeAdapter[Reconciliation] = TypeAdapter(Reconciliation)
 
 def decode_reconciliation(message: bytes | str) -> Reconciliation | None:
     """Read one message of the topic; None if it is no reconciliation, for everyone alike."""
-    try:
-        return RECONCILIATION.validate_json(message)
-    except ValidationError:
-        return None
+    return read_or_none(RECONCILIATION, message)
 
 
 @dataclass(frozen=True, slots=True)

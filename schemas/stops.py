@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from schemas.models import read_or_none
 
 MAX_ERROR_CHARS = 2_000
 """Of the text of an error; the worker's log has all of it."""
@@ -67,10 +69,7 @@ Place = tuple[str, int]
 
 def decode_operation(message: bytes | str) -> Operation | None:
     """Read one message of the log; None if it is no operation, for everyone alike."""
-    try:
-        return OPERATION.validate_json(message)
-    except ValidationError:
-        return None
+    return read_or_none(OPERATION, message)
 
 
 def stopped(

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from api.app import create_app
 from api.ledger import Ledger, Row
 from api.views.csv_cells import to_cell
-from schemas.payouts import PAYOUT_EXPORTED, PayoutExported
+from schemas.payouts import PAYOUT_RECORD, PayoutExported
 from schemas.settings import Settings
 from streams.table_rows import _COLUMNS, Rows
 from tests.api.conftest import Browser, browser, insert, statement_row, utc
@@ -38,7 +38,7 @@ def exported(place: int, offset: int, *statement_ids: str) -> dict[str, Any]:
         sha256=sha256(EXPORT.encode()).hexdigest(),
     )  # fmt: skip
     rows = Rows()
-    rows.add("payouts", 0, offset, PAYOUT_EXPORTED.dump_json(export), "")
+    rows.add("payouts", 0, offset, PAYOUT_RECORD.dump_json(export), "")
     (row,) = rows.rows["payout_exports"]
     return dict(zip(_COLUMNS["payout_exports"], row, strict=True))
 

@@ -79,8 +79,8 @@ def test_a_second_export_has_what_is_new_and_counts_what_it_leaves_out(kafka: st
     assert "1 exported before" == second.left_out
 
 
-def test_two_at_once_give_a_line_out_once(kafka: str) -> None:
-    """Both read the log before either writes: the second record does not count, and is chosen again."""
+def both_reading_first() -> type[PayoutLog]:
+    """A log of which two have read before either writes."""
     both_have_read = threading.Barrier(2)
 
     class Together(PayoutLog):
@@ -92,11 +92,17 @@ def test_two_at_once_give_a_line_out_once(kafka: str) -> None:
                 both_have_read.wait(30)
             super().append(record)
 
+    return Together
+
+
+def test_two_at_once_give_a_line_out_once(kafka: str) -> None:
+    """Both read the log before either writes: the second record does not count, and is chosen again."""
+    together = both_reading_first()
     answers: list[PayoutExported | NothingToExport] = []
 
     def export(lines: list[dict[str, object]], by: str) -> None:
         try:
-            answers.append(PayoutDesk(kafka, open_log=Together).export("2026-11", lines, by))
+            answers.append(PayoutDesk(kafka, open_log=together).export("2026-11", lines, by))
         except NothingToExport as refused:
             answers.append(refused)
 
@@ -187,22 +193,12 @@ def test_an_operator_exports_once_and_gets_the_file_again(kafka: str, tmp_path: 
 
 def test_a_statement_is_exported_or_withheld_never_both(kafka: str) -> None:
     """Both read the log before either writes: whoever is second sees what the other did."""
-    both_have_read = threading.Barrier(2)
-
-    class Together(PayoutLog):
-        is_first = True
-
-        def append(self, record: PayoutExported | PayoutsWithheld) -> None:
-            if self.is_first:
-                self.is_first = False
-                both_have_read.wait(30)
-            super().append(record)
-
+    together = both_reading_first()
     done: list[str] = []
 
     def attempt(name: str, call: Callable[[PayoutDesk], object], refusal: type[Exception]) -> None:
         try:
-            call(PayoutDesk(kafka, open_log=Together))
+            call(PayoutDesk(kafka, open_log=together))
             done.append(name)
         except refusal:
             done.append(f"no {name}")
