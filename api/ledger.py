@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from queue import Empty, LifoQueue
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -24,11 +24,18 @@ SETTINGS = {
 }
 """Rows of one id are in one month, so that `FINAL` need not look for them in another."""
 
+FileKind = Literal["Arrow", "Parquet"]
+FILE_SETTINGS = {"output_format_arrow_string_as_string": 1, "output_format_parquet_string_as_string": 1}
+
 Row = dict[str, Any]
 
 
 class LedgerUnavailable(RuntimeError):
     """The ledger cannot be read now; the message holds no SQL and no address."""
+
+
+class TooManyRows(RuntimeError):
+    """A file would have more rows than it may."""
 
 
 class Ledger:
@@ -53,6 +60,19 @@ class Ledger:
         """Run a query that gives exactly one row, such as an aggregate without GROUP BY."""
         (row,) = self.rows(sql, **values)
         return row
+
+    def file(self, sql: str, kind: FileKind, max_rows: int, **values: object) -> bytes:
+        """The rows of one query as a file that the ledger writes; more than so many are `TooManyRows`."""
+        limits = {"max_result_rows": max_rows, "result_overflow_mode": "throw"}
+        with self._client() as client:
+            try:
+                return client.raw_query(
+                    sql, parameters=values, settings=SETTINGS | FILE_SETTINGS | limits, fmt=kind
+                )
+            except ClickHouseError as error:
+                if "TOO_MANY_ROWS_OR_BYTES" in str(error):
+                    raise TooManyRows(f"more than {max_rows:,} rows") from None
+                raise
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Append rows; of this room only the postback dispatcher writes, and only its attempts."""

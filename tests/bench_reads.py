@@ -24,7 +24,8 @@ from rich.console import Console
 from api.ledger import MAX_QUERY_S, Ledger, LedgerUnavailable
 from api.portal.overview import overview
 from api.queries import transfers
-from api.queries.commissions import GroupBy, ReportFilter, report
+from api.queries.commissions import ReportFilter, report
+from api.queries.dimensions import GroupBy
 from api.queries.periods import END, Interval
 from api.queries.subtrees import subtrees
 from api.queries.transfers import TransferFilter
@@ -80,7 +81,7 @@ def by(
 
 def clients(ledger: Ledger, dice: random.Random) -> object:
     """An IB's clients of a month: read by rows."""
-    return report(ledger, ReportFilter(a_month(dice), ib=an_ib(dice)), ("client",), 500)
+    return report(ledger, ReportFilter(a_month(dice), of={"ib": an_ib(dice)}), ("client",), 500)
 
 
 def newest(ledger: Ledger, dice: random.Random) -> object:

@@ -1,6 +1,7 @@
 """SQL that makes a day's sums of its rows: for a build to keep them, and for a report of a day that has none.
 
-`{rows}` is which rows, `{when}` what of their time the sums are by.
+`{rows}` is which rows, `{when}` what of their time the sums are by, `{taken_back}` which accruals are not
+left.
 """
 
 from api.queries.money import EARNING, FROM_IB, IS_DEAL, TAKEN_BACK, TO_IB, grown
@@ -38,7 +39,7 @@ FROM (
             {SERVER} AS of_server, symbol AS of_symbol, lots AS of_lots,
             [toString(ib_id), component, currency, plan_id, symbol, toString(lots)] AS part
         FROM transfers FINAL
-        WHERE {{rows}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
+        WHERE {{rows}} AND {IS_DEAL} AND transfer_id NOT IN ({{taken_back}})
     )
     GROUP BY at, day, caused_by
 )

@@ -5,19 +5,21 @@ A report decides once, before it asks anything, and all of it goes by that: a da
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from itertools import groupby
 
 from api.ledger import Ledger
 from api.queries.day_rows import ACCOUNTS, DAY, DEALS, REFUSALS, SUM_KEYS, SUMS
+from api.queries.money import TAKEN_BACK
 from api.queries.periods import ALWAYS, INSIDE, Interval
 
 MAX_DAYS = 110_000
 """All that ClickHouse's times can hold, 1900 to 2200."""
 
 _DAYS = """
-SELECT m.day AS day, b.build AS build, NOT m.is_open AND m.mark = b.mark AS is_kept
+SELECT m.day AS day, b.build AS build,
+    NOT m.is_open AND m.mark = b.mark AND m.mark <= {known:UInt64} AS is_kept
 FROM (SELECT * FROM day_marks FINAL WHERE day BETWEEN {first:Date32} AND {last:Date32}) AS m
 LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
 ORDER BY day LIMIT {limit:UInt32}
@@ -27,6 +29,15 @@ _ROWS = f"{DAY} IN {{days:Array(Date32)}} AND {INSIDE}"
 
 
 _MONTHS = "SELECT month, of, build FROM month_builds FINAL LIMIT {limit:UInt32}"
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_MARK = 2**64 - 1
+"""Marks are nanoseconds since the epoch."""
+KNOWN = "stored_at <= {known_at:DateTime64(3, 'UTC')}"
+TAKEN_BACK_THEN = f"""
+SELECT assumeNotNull(reverses) FROM transfers
+WHERE reverses IS NOT NULL AND NOT mapContains(factors, 'share') AND {KNOWN}
+"""  # noqa: S608  - the parts are constants of this file; values are parameters
 
 KeptDay = tuple[date, int]
 """A day, or the first of a month for all of it, and its build."""
@@ -40,11 +51,24 @@ class Days:
     kept: tuple[KeptDay, ...]
     """Each with its build."""
     by_rows: tuple[date, ...]
+    known_at: datetime | None = None
+    """Rows stored later are left out."""
+
+    @property
+    def known(self) -> str:
+        """The condition that a row was stored by then."""
+        return KNOWN if self.known_at else "1"
+
+    @property
+    def taken_back(self) -> str:
+        """The accruals of which nothing was left by then."""
+        return TAKEN_BACK_THEN if self.known_at else TAKEN_BACK
 
     @property
     def parameters(self) -> dict[str, object]:
         """For a query over one of the sources below."""
         return {
+            **({"known_at": self.known_at} if self.known_at else {}),
             "kept_days": [day for day, _ in self.kept],
             "kept_builds": [build for _, build in self.kept],
             "days": list(self.by_rows),
@@ -53,14 +77,27 @@ class Days:
 
 
 def days_of(
-    ledger: Ledger, interval: Interval = ALWAYS, cuts: Iterable[datetime] = (), *, by_month: bool = True
+    ledger: Ledger,
+    interval: Interval = ALWAYS,
+    cuts: Iterable[datetime] = (),
+    *,
+    by_month: bool = True,
+    known_at: datetime | None = None,
 ) -> Days:
     """Decide for each day of an interval; one that the interval or a cut divides is read by its rows.
 
-    A month that nothing divides is read by the sums of the month, unless days are to be told apart.
+    A month that nothing divides is read by the sums of the month, unless days are to be told apart. A day
+    that was written after `known_at` is read by those of its rows that were stored by then.
     """
     cuts = (interval.starts_at, interval.ends_at, *cuts)
-    rows = ledger.rows(_DAYS, first=interval.starts_at.date(), last=interval.ends_at.date(), limit=MAX_DAYS)
+    known = int((known_at - EPOCH) / timedelta(microseconds=1)) * 1_000 if known_at else LAST_MARK
+    rows = ledger.rows(
+        _DAYS,
+        first=interval.starts_at.date(),
+        last=interval.ends_at.date(),
+        known=max(known, 0),
+        limit=MAX_DAYS,
+    )
     divided = {at.date() for at in cuts if at.timetz() != _MIDNIGHT}
     kept: list[KeptDay] = []
     by_rows: list[date] = []
@@ -73,7 +110,7 @@ def days_of(
             by_rows.append(row["day"])
     if by_month and len(kept) > 1:
         kept = _months(ledger, kept, by_rows, cuts)
-    return Days(interval, tuple(kept), tuple(by_rows))
+    return Days(interval, tuple(kept), tuple(by_rows), known_at)
 
 
 def _months(
@@ -155,5 +192,7 @@ def _both(read: Days, table: str, columns: str, rows: str, when: When) -> str:
     if read.kept or not read.by_rows:
         parts.append(f"SELECT {when.of_day} AS at, {columns} FROM {table} WHERE {_KEPT}")  # noqa: S608 # constants
     if read.by_rows:
-        parts.append(rows.format(when=when.of_row, rows=_ROWS))
+        parts.append(
+            rows.format(when=when.of_row, rows=f"{_ROWS} AND {read.known}", taken_back=read.taken_back)
+        )
     return " UNION ALL ".join(parts)

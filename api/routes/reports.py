@@ -8,22 +8,20 @@ from fastapi.responses import StreamingResponse
 from api.ledger import Ledger
 from api.paging import MAX_LIMIT, Cursor, Limit
 from api.problems import Problem
-from api.queries import balance, commissions
+from api.queries import balance, commissions, comparison
 from api.queries import statements as statement_queries
-from api.queries.commissions import DIMENSIONS, TIMES, GroupBy, ReportFilter
+from api.queries.commissions import Measure, ReportFilter
 from api.queries.completeness import holes, statement_holes
-from api.queries.periods import interval
-from api.queries.subtrees import subtrees
-from api.routes.context import From, Ib, LedgerHere, Period, To
+from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy
+from api.routes.context import Ib, LedgerHere, Period
+from api.routes.report_filter import Wanted
 from api.shapes.reports import CommissionReport, StatementPage, TrialBalance, WithdrawnPage
-from api.views.csv_cells import to_csv
+from api.views.report_files import FILES
 from api.views.statement_file import statement_file
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
-Symbol = Annotated[str, Query(max_length=64, description="A canonical symbol; empty: all.")]
 PAGE_ROWS = 500
-MAX_CSV_ROWS = 200_000
 ReportLimit = Annotated[
     int | None,
     Query(ge=1, le=MAX_LIMIT, description=f"Rows of one page of JSON; {PAGE_ROWS} by default."),
@@ -35,59 +33,64 @@ Groups = Annotated[
         "Days, weeks and months are in UTC; `level` is how far the IB is above the client's own."
     ),
 ]
-Scope = Annotated[
-    list[str],
-    Query(
-        description="IBs whose sub-trees are reported, as the tree was when the interval ended; none: all."
-    ),
+Top = Annotated[
+    int | None,
+    Query(ge=1, le=MAX_LIMIT, description="Only so many groups of each currency, those with most of `by`."),
 ]
-MAX_SCOPES = 100
+Compare = Annotated[
+    Literal["", "before"],
+    Query(description="`before`: beside the period before, or as long a time before `from`."),
+]
 
 
 @router.get(
     "/reports/commissions",
     response_model=CommissionReport,
     response_model_exclude_unset=True,
-    responses={200: {"content": {"text/csv": {}}, "description": "The report, or a page of it."}},
+    responses={
+        200: {
+            "content": {kind.media_type: {} for kind in FILES.values()},
+            "description": "The report, or a page of it.",
+        }
+    },
 )
 def commission_report(
     ledger: LedgerHere,
-    ib: Ib = "",
-    period: Period = "",
-    from_: From = None,
-    to: To = None,
-    symbol: Symbol = "",
-    scope: Scope = [],  # noqa: B006  - FastAPI copies a default
+    wanted: Wanted,
     group_by: Groups = ["ib"],  # noqa: B006  - FastAPI copies a default
-    format: Literal["json", "csv"] = "json",  # noqa: A002  - the parameter's name on the wire
+    compare: Compare = "",
+    top: Top = None,
+    by: Measure = "net",
+    format: Literal["json", "csv", "arrow", "parquet"] = "json",  # noqa: A002  - the wire's name
     limit: ReportLimit = None,
     cursor: Cursor = "",
 ) -> Any:
     """What IBs earned, by event time, grouped as asked. Totals cover all pages, one row a currency.
 
     `lots` and `deals` count a deal once for each group, however many IBs and components it pays.
-    CSV is the whole report: it has no pages, and one that would be too long is refused.
+    A file is the whole report: it has no pages, and one that would be too long is refused.
     """
-    span = interval(ledger, period, from_, to)
-    if len(scope) > MAX_SCOPES:
-        raise Problem(422, f"Give at most {MAX_SCOPES} IBs as `scope`.")
-    wanted = ReportFilter(span, ib, subtrees(ledger, scope, span.ends_at) if scope else (), symbol)
     groups = _groups(group_by)
-    if format == "csv":
-        if limit is not None or cursor:
-            raise Problem(422, "CSV is the whole report; ask for it without `limit` and `cursor`.")
-        return _csv(ledger, wanted, groups)
-    return commissions.report(ledger, wanted, groups, PAGE_ROWS if limit is None else limit, cursor)
+    if format != "json":
+        if limit is not None or cursor or compare or top is not None:
+            raise Problem(
+                422, "A file is the whole report; ask for it without `limit`, `cursor`, `compare` and `top`."
+            )
+        return _file(ledger, wanted, groups, format)
+    if top is not None:
+        if limit is not None or cursor or compare:
+            raise Problem(422, "Ask for `top` without `limit`, `cursor` and `compare`.")
+        return commissions.largest(ledger, wanted, groups, by, top)
+    rows = PAGE_ROWS if limit is None else limit
+    if compare:
+        return comparison.compared(ledger, wanted, groups, rows, cursor)
+    return commissions.report(ledger, wanted, groups, rows, cursor)
 
 
-def _csv(ledger: Ledger, wanted: ReportFilter, groups: tuple[GroupBy, ...]) -> Response:
-    report = commissions.report(ledger, wanted, groups, MAX_CSV_ROWS)
-    if report["next_cursor"]:
-        raise Problem(422, f"The report has more than {MAX_CSV_ROWS:,} rows. Narrow it, or group it less.")
-    columns = commissions.columns(groups)
-    body = to_csv(columns, ([row[name] for name in columns] for row in report["items"]))
-    headers = {"Content-Disposition": 'attachment; filename="commissions.csv"'}
-    return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
+def _file(ledger: Ledger, wanted: ReportFilter, groups: tuple[GroupBy, ...], kind: str) -> Response:
+    file = FILES[kind]
+    headers = {"Content-Disposition": f'attachment; filename="commissions.{kind}"'}
+    return Response(file.write(ledger, wanted, groups), media_type=file.media_type, headers=headers)
 
 
 def _groups(asked: list[str]) -> tuple[GroupBy, ...]:

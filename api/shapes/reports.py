@@ -7,6 +7,17 @@ from pydantic import Field
 from api.shapes.base import Amount, Shape
 
 
+class Measures(Shape):
+    """What a group was in the interval before."""
+
+    lots: Amount
+    accrued: Amount
+    reversed: Amount
+    net: Amount
+    held: Amount
+    deals: int
+
+
 class CommissionRow(Shape):
     """One group of the commission report; only the columns asked for by `group_by` are present."""
 
@@ -15,7 +26,10 @@ class CommissionRow(Shape):
     component: str = ""
     client_id: str = ""
     level: str = Field("", description="How far the IB is above the client's own: 0 is the client's.")
+    country: str = Field("", description="The client's; ISO 3166.")
     server: str = ""
+    group: str = Field("", description="The account's, as the deal has it.")
+    class_: str = Field("", alias="class", description="The symbol's, by the terms.")
     plan_id: str = ""
     day: str = Field("", description="In UTC, as are weeks, which begin on Monday, and months.")
     week: str = ""
@@ -28,6 +42,14 @@ class CommissionRow(Shape):
     held: Amount = Field(description="Moved into hold less moved out, inside the interval.")
     currency: str
     deals: int = Field(description="Deals with an accrual that is not reversed.")
+    before: Measures | None = Field(None, description="With `compare=before` only.")
+
+
+class Between(Shape):
+    """Event time from `from` on, before `to`."""
+
+    from_: datetime = Field(alias="from")
+    to: datetime
 
 
 class CommissionReport(Shape):
@@ -37,6 +59,7 @@ class CommissionReport(Shape):
     totals: list[CommissionRow] = Field(description="One row a currency, over all groups.")
     group_by: list[str]
     next_cursor: str | None
+    before: Between | None = Field(None, description="The interval that it is compared with.")
 
 
 class PartnerTotals(Shape):

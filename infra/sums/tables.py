@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from api.queries.day_rows import ACCOUNTS, DAY, DEALS, MEASURES, REFUSALS, SUM_KEYS, SUMS
+from api.queries.money import TAKEN_BACK
 
 OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
 
@@ -23,7 +24,7 @@ class SumsTable:
 
     def made(self) -> str:
         """The query over the rows of `days`."""
-        return self.of_rows.format(when=DAY, rows=OF_DAYS)
+        return self.of_rows.format(when=DAY, rows=OF_DAYS, taken_back=TAKEN_BACK)
 
 
 TABLES = (

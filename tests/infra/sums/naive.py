@@ -8,6 +8,8 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from tests.infra.sums.random_ledger import CLASSES, COUNTRIES, group_of
+
 Row = dict[str, Any]
 Groups = dict[tuple[str, ...], tuple[Decimal, Decimal, Decimal, Decimal, int]]
 """Group and currency → lots, accrued, reversed, held, deals."""
@@ -16,7 +18,10 @@ GROUPS: dict[str, Callable[[Row], str]] = {
     "level": lambda row: str(row["depth"]),
     "client": lambda row: str(row["client_id"]),
     "server": lambda row: "live" if row["account_key"] == "live/1" else "",
+    "country": lambda row: COUNTRIES.get(row["client_id"], ""),
+    "group": lambda row: group_of(row["caused_by"]) if row["caused_by"].startswith("live|d") else "",
     "symbol": lambda row: str(row["symbol"]),
+    "class": lambda row: CLASSES.get(row["symbol"], ""),
     "component": lambda row: str(row["component"]),
     "plan": lambda row: str(row["plan_id"]),
     "day": lambda row: str(row["occurred_at"].date()),

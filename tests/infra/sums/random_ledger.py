@@ -17,6 +17,9 @@ from streams.table_rows import Rows
 START = datetime(2025, 8, 29, tzinfo=UTC)
 DAYS = 14
 PATHS = (("a", "m"), ("b", "m"), ("c", "a", "m"), ("m",))
+CLASSES = {"EURUSD": "forex", "GBPUSD": "forex", "XAUUSD": "metals"}
+COUNTRIES = {"c1": "DE", "c2": "CY"}
+"""Of the clients that are known."""
 SYMBOLS, COMPONENTS, CURRENCIES = ("EURUSD", "XAUUSD", ""), ("per_lot", "spread_share"), ("USD", "EUR")
 
 
@@ -25,8 +28,13 @@ def revision(deal_key: str, at: datetime) -> Deal:
     server, _, deal_id = deal_key.partition("|")
     return Deal(
         platform="mt5", server=server, login=1, deal_id=deal_id, revision=at.isoformat(), kind="trade",
-        occurred_at=at,
+        occurred_at=at, group=group_of(deal_key),
     )  # fmt: skip
+
+
+def group_of(deal_key: str) -> str:
+    """The account group of a deal, by its id."""
+    return f"real-{len(deal_key) % 2}"
 
 
 class RandomLedger:
@@ -40,9 +48,9 @@ class RandomLedger:
         self._offset = 0
         self._sent: list[Rows] = []
 
-    def batch(self) -> Rows:
-        """One batch; now and then one that was sent before."""
-        if self._sent and self._dice.random() < 0.15:
+    def batch(self, *, new: bool = False) -> Rows:
+        """One batch; now and then one that was sent before, unless it is to be new."""
+        if not new and self._sent and self._dice.random() < 0.15:
             return self._dice.choice(self._sent)
         rows = Rows()
         for _ in range(self._dice.randint(1, 4)):

@@ -15,11 +15,13 @@ from msgspec.structs import replace
 
 from api.ledger import Ledger
 from api.queries import balance, commissions, quality
-from api.queries.commissions import GroupBy, ReportFilter
+from api.queries.commissions import ReportFilter
 from api.queries.days import days_of
+from api.queries.dimensions import GroupBy
 from api.queries.periods import Interval
 from commission.events import Deal
 from commission.outputs import Rejection, Transfer
+from commission.terms.market import SymbolDefined
 from infra.clickhouse.migrations import migrate
 from infra.sums.builder import SumsBuilder
 from infra.sums.compare import differences
@@ -28,13 +30,13 @@ from schemas.wire import Record, encode
 from streams import day_marks
 from streams.table_rows import Rows
 from tests.infra.sums import naive
-from tests.infra.sums.random_ledger import RandomLedger, revision
+from tests.infra.sums.random_ledger import CLASSES, COUNTRIES, START, RandomLedger, revision
 
 STEPS = 30
 GROUPS: tuple[tuple[GroupBy, ...], ...] = (
     (), ("ib",), ("symbol",), ("component",), ("ib", "symbol"), ("component", "symbol"), ("client",),
     ("period",), ("period", "ib"), ("day",), ("week", "ib"), ("month", "symbol"), ("server", "plan"),
-    ("level",),
+    ("level",), ("country", "ib"), ("group",), ("class",), ("class", "day"), ("group", "country"),
 )  # fmt: skip
 AUGUST_ENDS = datetime(2025, 8, 31, 22, tzinfo=UTC)
 """Midnight in Warsaw: the last UTC day of August belongs to two periods."""
@@ -72,7 +74,24 @@ def chdb(tmp_path: Path) -> Iterator[Client]:
         periods += [["2025-09", AUGUST_ENDS, datetime(2025, 9, 30, 22, tzinfo=UTC), "terms", 0, 1]]
         names = ["period", "starts_at", "ends_at", "_topic", "_partition", "_offset"]
         client.insert("periods", periods, column_names=names)
+        for number, (client_id, country) in enumerate(COUNTRIES.items()):
+            facts = [client_id, START, country, "client-book", 0, number]
+            client.insert(
+                "clients", [facts], ["client_id", "occurred_at", "country", "_topic", "_partition", "_offset"]
+            )
+        lines = encode([symbol(name, kind) for name, kind in CLASSES.items()])
+        books = [[topics.TERMS, 0, 0, "", b"\n".join(lines).decode()]]
+        client.insert("books", books, ["_topic", "_partition", "_offset", "source", "message"])
         yield client
+
+
+def symbol(canonical: str, asset_class: str) -> SymbolDefined:
+    """A symbol of the terms."""
+    return SymbolDefined(
+        server="live", symbol=f"{canonical}.x", canonical=canonical, asset_class=asset_class,
+        contract_size=Decimal(100_000), standard_contract_size=Decimal(100_000), pip=Decimal("0.0001"),
+        profit_currency="USD",
+    )  # fmt: skip
 
 
 def built(client: object) -> None:
@@ -117,6 +136,38 @@ def as_groups(items: list[dict[str, Any]], group_by: tuple[str, ...]) -> naive.G
         )
         for row in items
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_reports_as_known_at_a_time_are_those_of_the_rows_then(chdb: Client, seed: int) -> None:
+    """Whatever is stored and built later, with days that were written since and days that were not."""
+    dice, source = random.Random(seed), RandomLedger(seed)
+    known: list[tuple[datetime, list[naive.Row]]] = []
+    for _ in range(8):
+        for _ in range(4):
+            source.batch(new=True).store(chdb)
+        known.append((now(chdb), naive.read(chdb, "transfers")))
+        if dice.random() < 0.5:
+            built(chdb)
+    built(chdb)
+    for at, rows in known:
+        for group_by in dice.sample(GROUPS, 4):
+            span = dice.choice(INTERVALS)
+            wanted = ReportFilter(span, known_at=at)
+            found = commissions.report(Ledger(lambda: chdb), wanted, group_by, 1_000)["items"]
+            inside = naive.between(span.starts_at, span.ends_at)
+            assert naive.report(rows, group_by, inside, period_of) == as_groups(found, group_by)
+    read = days_of(Ledger(lambda: chdb), known_at=known[-2][0])
+    assert read.kept
+    assert read.by_rows
+
+
+def now(client: Client) -> datetime:
+    """The database's time, with nothing stored in the same millisecond before or after."""
+    client.command("SELECT sleep(0.002)")
+    (at,) = client.query("SELECT now64(3, 'UTC')").first_row
+    client.command("SELECT sleep(0.002)")
+    return cast(datetime, at).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

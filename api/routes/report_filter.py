@@ -1,0 +1,78 @@
+"""What of the ledger a commission report is about, read from the parameters of a request."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+from api.parameters import Time
+from api.problems import Problem
+from api.queries.commissions import ReportFilter
+from api.queries.dimensions import GroupBy
+from api.queries.periods import interval
+from api.queries.subtrees import subtrees
+from api.routes.context import Client, From, Ib, LedgerHere, Period, Server, To
+
+Scope = Annotated[
+    list[str],
+    Query(
+        description="IBs whose sub-trees are reported, as the tree was when the interval ended; none: all."
+    ),
+]
+Symbol = Annotated[str, Query(max_length=64, description="A canonical symbol; empty: all.")]
+Class = Annotated[str, Query(alias="class", max_length=64, description="A class of symbols; empty: all.")]
+Country = Annotated[str, Query(max_length=2, description="The client's country, such as `DE`; empty: all.")]
+Group = Annotated[str, Query(max_length=128, description="An account group as deals have it; empty: all.")]
+Component = Annotated[str, Query(max_length=64, description="Such as `per_lot`; empty: all.")]
+Plan = Annotated[str, Query(max_length=128, description="A plan's id; empty: all.")]
+Currency = Annotated[str, Query(max_length=16, description="Of the commissions; empty: all.")]
+KnownAt = Annotated[
+    Time | None, Query(description="As it was known then: what was stored later is left out. Empty: now.")
+]
+MAX_SCOPES = 100
+
+
+def _filter(
+    ledger: LedgerHere,
+    period: Period = "",
+    from_: From = None,
+    to: To = None,
+    known_at: KnownAt = None,
+    scope: Scope = [],  # noqa: B006  - FastAPI copies a default
+    ib: Ib = "",
+    client: Client = "",
+    country: Country = "",
+    server: Server = "",
+    group: Group = "",
+    symbol: Symbol = "",
+    class_: Class = "",
+    component: Component = "",
+    plan: Plan = "",
+    currency: Currency = "",
+) -> ReportFilter:
+    span = interval(ledger, period, from_, to)
+    if len(scope) > MAX_SCOPES:
+        raise Problem(422, f"Give at most {MAX_SCOPES} IBs as `scope`.")
+    if known_at is not None and known_at > datetime.now(UTC):
+        raise Problem(422, "`known_at` is in the future: leave it out to have all that is known.")
+    of: dict[GroupBy, str] = {
+        "ib": ib,
+        "client": client,
+        "country": country,
+        "server": server,
+        "group": group,
+        "symbol": symbol,
+        "class": class_,
+        "component": component,
+        "plan": plan,
+    }
+    return ReportFilter(
+        span,
+        subtrees(ledger, scope, span.ends_at) if scope else (),
+        currency,
+        {name: value for name, value in of.items() if value},
+        known_at,
+    )
+
+
+Wanted = Annotated[ReportFilter, Depends(_filter)]

@@ -1,0 +1,54 @@
+"""The commission report as a file: for spreadsheets, and for polars, pandas, DuckDB and the like."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.ledger import FileKind, Ledger, TooManyRows
+from api.problems import Problem
+from api.queries import commissions
+from api.queries.commissions import ReportFilter
+from api.queries.dimensions import GroupBy
+from api.views.csv_cells import to_csv
+
+MAX_CSV_ROWS = 200_000
+MAX_COLUMN_ROWS = 1_000_000
+"""Of a file that is laid by columns, which the ledger writes itself."""
+
+Groups = tuple[GroupBy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A kind of file: its type on the wire, and who writes it."""
+
+    media_type: str
+    write: Callable[[Ledger, ReportFilter, Groups], bytes]
+
+
+def _csv(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
+    report = commissions.report(ledger, wanted, groups, MAX_CSV_ROWS)
+    if report["next_cursor"]:
+        raise _too_long(MAX_CSV_ROWS)
+    columns = commissions.columns(groups)
+    return to_csv(columns, ([row[name] for name in columns] for row in report["items"]))
+
+
+def _by_columns(kind: FileKind) -> Callable[[Ledger, ReportFilter, Groups], bytes]:
+    def write(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
+        try:
+            return commissions.file(ledger, wanted, groups, kind, MAX_COLUMN_ROWS)
+        except TooManyRows:
+            raise _too_long(MAX_COLUMN_ROWS) from None
+
+    return write
+
+
+def _too_long(rows: int) -> Problem:
+    return Problem(422, f"The report has more than {rows:,} rows. Narrow it, or group it less.")
+
+
+FILES = {
+    "csv": ReportFile("text/csv; charset=utf-8", _csv),
+    "arrow": ReportFile("application/vnd.apache.arrow.file", _by_columns("Arrow")),
+    "parquet": ReportFile("application/vnd.apache.parquet", _by_columns("Parquet")),
+}
