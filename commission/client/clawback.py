@@ -7,10 +7,10 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import keys
-from commission.client.accruals import give_back, reverse, take
 from commission.client.kyc_gate import is_forfeited
 from commission.client.losses import ClawReason
 from commission.client.refunds import less_refunds
+from commission.client.reversals import give_back, reverse, take
 from commission.client.state import Cause, ClawedBack, ClawedPage, ClientState, DealState, Posted
 from commission.client.tallies import give_back_tallies, withdraw
 from commission.draft import Draft

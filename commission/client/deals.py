@@ -5,7 +5,6 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import hedging, keys
-from commission.client.accruals import reverse
 from commission.client.booking import Booking, resumed
 from commission.client.charges import charged_e8
 from commission.client.charging import add_volume, charge
@@ -28,6 +27,7 @@ from commission.client.positions import fill_of, is_flat, slices, split_volume, 
 from commission.client.posting import post_booked
 from commission.client.refunding import refund_charges
 from commission.client.refunds import REFUND, is_refund, refunds_of, with_uncharged
+from commission.client.reversals import reverse
 from commission.client.revisions import ENDINGS, replaced_by
 from commission.client.state import (
     Cause,
