@@ -16,7 +16,8 @@ from commission.client.clawback import before_clawback, claw_back_new
 from commission.client.cpa_trades import count_trade
 from commission.client.deals import brings, position_at, rate_again
 from commission.client.difference import compare, together
-from commission.client.outcome import RatingOutcome, forfeited, reject, upline_for, why_no_trade
+from commission.client.outcome import RatingOutcome, forfeited, upline_for, why_no_trade
+from commission.client.parked import reject
 from commission.client.placing import at_known_position
 from commission.client.refunding import refund_charges, refunds_known
 from commission.client.refunds import REFUND
