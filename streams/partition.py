@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from commission.draft import Draft, RecordRefused, State
 from commission.money import EXACT
 from commission.outputs import check_ids
+from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
-from commission.terms.partner_tree import sort_out
 from commission.terms.records import TermsFact, TermsRecord
 from commission.value import Value
 from schemas import positions as sources

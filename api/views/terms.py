@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from commission.money import plain
+from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
 from commission.terms.market import RatePublished, SymbolDefined
-from commission.terms.partner_tree import sort_out
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
 from commission.terms.records import TermsFact, TermsRecord

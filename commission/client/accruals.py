@@ -1,4 +1,4 @@
-"""Post what a client's activity earned, and take it back exactly: the only writers of accruals."""
+"""Post what a client's activity earned, and let go of what is held for its KYC."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -7,17 +7,15 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission import accounts
-from commission.client.held_slot import HeldSlot
-from commission.client.kyc_gate import FORFEITED, is_forfeited, is_held, is_lost, is_too_late, released
+from commission.client.held_slot import HeldSlot, with_more
+from commission.client.kyc_gate import FORFEITED, is_forfeited, is_lost, is_too_late, released
 from commission.client.state import Cause, ClientState, Posted
 from commission.client.tallies import release_tallies
 from commission.draft import Draft
 from commission.ids import digest
-from commission.money import settled, to_accrual
 from commission.outputs import Transfer
-from commission.rating.values import ZERO, Earned, Factors
+from commission.rating.values import Earned
 from commission.terms.plans import PlanDefined
-from commission.terms.rates import ONE
 from commission.terms.upline import DEAL_KINDS
 
 
@@ -46,7 +44,7 @@ def post(
         debit, credit = _EXPENSES.get(kind) or accounts.expense(kind), link.pending
         waits = plan.kyc_gate and not is_released
         if waits or kind == "rebate":
-            debit, credit = _accounts(client, partner.ib_id, kind, is_held=waits, by_ib=by_ib)
+            debit, credit = accounts_of(client, partner.ib_id, kind, is_held=waits, by_ib=by_ib)
         matures_at = occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None
         debit, credit = (credit, debit) if amount < 0 else (debit, credit)
         transfer_id = f"{base}{number:02}"
@@ -88,105 +86,9 @@ def post(
                 uncharged=uncharged,
             )
         if waits:
-            client = replace(client, held=_add(client.held, entry, amount))
+            client = replace(client, held=with_more(client.held, entry, amount))
         posted.append(entry)
     return client, tuple(posted)
-
-
-def reverse(
-    draft: Draft, client: ClientState, posted: Iterable[Posted], cause: Cause, share: Decimal = ONE
-) -> tuple[ClientState, tuple[Posted, ...]]:
-    """Take accruals back with their own frozen amounts, from where the money is by now.
-
-    A `share` below 1 takes that part of the original, at most what is left of it. What is left is
-    returned; what was taken once is never taken again.
-    """
-    left: list[Posted] = []
-    for entry in posted:
-        rest = entry.amount - entry.taken
-        share_taken = share if share == ONE else settled(entry.share_taken + share)
-        base = entry.amount if entry.base is None else entry.base
-        amount = rest if share_taken >= ONE else min(rest, to_accrual(base * share), key=abs)
-        if not rest or is_forfeited(entry, client):
-            continue
-        if amount != rest:
-            left.append(entry._replace(taken=entry.taken + amount, share_taken=share_taken))
-        if not amount:
-            continue
-        client = take(draft, client, entry, amount, cause, {} if amount == rest else {"share": share})
-    return client, tuple(left)
-
-
-def take(
-    draft: Draft, client: ClientState, entry: Posted, amount: Decimal, cause: Cause, factors: Factors
-) -> ClientState:
-    """Reverse so much of an accrual, from where the money is by now."""
-    waits = is_held(entry, client)
-    debit, credit = _sides(client, entry, amount, is_held=waits)
-    suffix = "r" if amount == entry.amount - entry.taken else f"p{digest(cause.effect or cause.key)}"
-    draft.emit(
-        Transfer(
-            transfer_id=f"{entry.transfer_id}{suffix}",
-            code="reversal",
-            debit=credit,
-            credit=debit,
-            amount=abs(amount),
-            currency=entry.currency,
-            ib_id=entry.ib_id,
-            occurred_at=cause.occurred_at,
-            caused_by=cause.key,
-            reverses=entry.transfer_id,
-            client_id=client.client_id,
-            account_key=cause.account_key,
-            revision=cause.revision,
-            symbol=cause.symbol,
-            component=entry.component,
-            matures_at=entry.matures_at,
-            factors=factors,
-        )
-    )
-    return replace(client, held=_add(client.held, entry, -amount)) if waits else client
-
-
-def give_back(
-    draft: Draft, client: ClientState, entry: Posted, amount: Decimal, cause: Cause
-) -> tuple[ClientState, Posted]:
-    """Post once more some of what was taken of an accrual.
-
-    It goes where the accrual itself would be by now: to what is held for the client's KYC, or to the IB;
-    what is below 0, of a refund, goes the other way.
-    """
-    waits = is_held(entry, client)
-    debit, credit = _sides(client, entry, amount, is_held=waits)
-    transfer_id = f"{entry.transfer_id}w{digest(cause.effect or cause.key)}"
-    draft.emit(
-        Transfer(
-            transfer_id=transfer_id,
-            code="accrual",
-            debit=debit,
-            credit=credit,
-            amount=abs(amount),
-            currency=entry.currency,
-            ib_id=entry.ib_id,
-            occurred_at=cause.occurred_at,
-            caused_by=cause.key,
-            client_id=client.client_id,
-            component=entry.component,
-            plan_id=entry.plan_id,
-            plan_version=entry.plan_version,
-            matures_at=entry.matures_at,
-            factors={"refund_gone" if cause.effect else "given_back": amount},
-        )
-    )
-    if waits:
-        client = replace(client, held=_add(client.held, entry, amount))
-    return client, entry._replace(
-        transfer_id=transfer_id,
-        amount=amount,
-        taken=ZERO,
-        held=waits,
-        back_of=entry.transfer_id,
-    )
 
 
 def release(draft: Draft, client: ClientState, cause: Cause) -> ClientState:
@@ -215,7 +117,7 @@ def release_posted(
             rest, is_late = entry.amount - entry.taken, after.release == FORFEITED
             slot = HeldSlot.of(entry)
             _end_hold(draft, client, cause, slot, rest, name=entry.transfer_id, is_late=is_late)
-            held = _add(held, entry, -rest)
+            held = with_more(held, entry, -rest)
     return replace(client, held=held), tuple(found)
 
 
@@ -249,14 +151,8 @@ def _end_hold(
         )
 
 
-def _sides(client: ClientState, entry: Posted, amount: Decimal, *, is_held: bool) -> tuple[str, str]:
-    """Debit and credit of so much of an accrual; below 0, of a refund, it is the other way round."""
-    debit, credit = _accounts(client, entry.ib_id, entry.component, is_held=is_held, by_ib=entry.by_ib)
-    return (credit, debit) if amount < 0 else (debit, credit)
-
-
-def _accounts(client: ClientState, ib_id: str, kind: str, *, is_held: bool, by_ib: bool) -> tuple[str, str]:
-    """Debit and credit of an accrual."""
+def accounts_of(client: ClientState, ib_id: str, kind: str, *, is_held: bool, by_ib: bool) -> tuple[str, str]:
+    """Debit and credit of an accrual of that kind, held or not."""
     of_ib = accounts.held(ib_id) if is_held else accounts.pending(ib_id)
     if kind != "rebate":
         return accounts.expense(kind), of_ib
@@ -282,13 +178,6 @@ _EXPENSES: dict[str, str] = {kind: accounts.expense(kind) for kind in DEAL_KINDS
 
 def _expires_at(plan: PlanDefined, cause: Cause) -> datetime | None:
     return cause.occurred_at + timedelta(days=plan.kyc_forfeit_days) if plan.kyc_forfeit_days else None
-
-
-def _add(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, Decimal]:
-    slot = HeldSlot.of(entry).key
-    total = held.get(slot, ZERO) + amount
-    rest = {key: value for key, value in held.items() if key != slot}
-    return {**rest, slot: total} if total else rest
 
 
 def is_posted(

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from commission.client.state import Volumes
 from commission.events import Deal
 from commission.money import to_accrual
+from commission.rating.components.lots import standard
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Earned, Part, Rated
 from commission.terms.catalog import Terms
@@ -16,7 +17,7 @@ from commission.terms.upline import Upline
 
 def charged_e8(part: Part) -> int:
     """As how many 1e-8 standard lots a deal counts: one account trades lots of several sizes."""
-    return int(part.standard(Decimal(part.deal.volume_e8)).to_integral_value())
+    return int(standard(part, Decimal(part.deal.volume_e8)).to_integral_value())
 
 
 def with_volume(known: Volumes, symbol: str, volume_e8: int) -> Volumes:

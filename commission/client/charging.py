@@ -5,7 +5,6 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import keys
-from commission.client.accruals import reverse
 from commission.client.booking import Booking, resumed
 from commission.client.charges import charge_of, rate_charge, with_charge, with_volume, without_charge
 from commission.client.clawback import claw_back_new
@@ -13,6 +12,7 @@ from commission.client.outcome import RatingOutcome, upline_for
 from commission.client.posting import post_booked
 from commission.client.refunding import refund_charges
 from commission.client.refunds import REFUND, Refunded
+from commission.client.reversals import reverse
 from commission.client.state import Cause, ClientState, DealState, Volumes
 from commission.draft import Draft
 from commission.events import Deal

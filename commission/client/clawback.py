@@ -7,11 +7,11 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import keys
-from commission.client.accruals import give_back, reverse, take
 from commission.client.kyc_gate import is_forfeited
-from commission.client.losses import ClawReason
+from commission.client.losses import ClawReason, shares
 from commission.client.refunds import less_refunds
-from commission.client.state import Cause, ClawedBack, ClawedPage, ClientState, DealState, Posted
+from commission.client.reversals import give_back, reverse, take
+from commission.client.state import Cause, ClawedBack, ClawedPage, ClientState, DealState, Deposit, Posted
 from commission.client.tallies import give_back_tallies, withdraw
 from commission.draft import Draft
 from commission.outputs import Tally
@@ -20,6 +20,17 @@ from commission.terms.catalog import Terms
 
 MAX_CLAWED = 64
 """Negative events kept in a client's own state, and in each page of older ones."""
+
+
+def clawed_of(deposit: Deposit) -> dict[str, ClawedBack]:
+    """By event, what each loss of a deposit takes back of deals: as much as it took of the deposit."""
+    assert deposit.amount is not None, "a cleared deposit has an amount"
+    share_of, found = shares(deposit.amount, deposit.losses), dict[str, ClawedBack]()
+    for taken in deposit.losses:
+        assert taken.reason != "withdrawal", "a withdrawal takes no deals back"
+        share = share_of[taken.event_id]
+        found[taken.event_id] = ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
+    return found
 
 
 def claw_back(draft: Draft, client: ClientState, clawed: ClawedBack, terms: Terms) -> ClientState:

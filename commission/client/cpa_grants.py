@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from commission.client import cpa_amounts, cpa_conditions
-from commission.client.accruals import is_posted, post, reverse
+from commission.client.accruals import is_posted, post
 from commission.client.clawback import all_clawed
 from commission.client.cpa_claims import are_alike, claims_of, unclaimed
 from commission.client.cpa_weighing import Weighing, are_too_late, facts_of
@@ -16,6 +16,7 @@ from commission.client.kyc_gate import is_too_late as is_kyc_too_late
 from commission.client.losses import ClearedDeposit, is_counted, lost
 from commission.client.milestones import of_grants
 from commission.client.parked import park
+from commission.client.reversals import reverse
 from commission.client.state import (
     Cause,
     ClientState,

@@ -6,12 +6,12 @@ from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.accruals import release, release_posted
-from commission.client.clawback import claw_back, reaches_deals, settle_anew
+from commission.client.clawback import claw_back, clawed_of, reaches_deals, settle_anew
 from commission.client.cpa_grants import weigh
 from commission.client.deals import fold_deal
 from commission.client.deposits import every, find, keep
 from commission.client.kyc_gate import released
-from commission.client.losses import ZERO, TakenBack, Won, shares
+from commission.client.losses import ZERO, TakenBack, Won
 from commission.client.milestones import milestone
 from commission.client.repeats import Refusal, remember, verdict
 from commission.client.state import (
@@ -126,7 +126,7 @@ def _deposit(draft: Draft, client: ClientState, event: DepositCleared, terms: Te
     milestone(draft, client, "deposit", event.deposit_id, event.occurred_at, money=money)
     if is_first:
         milestone(draft, client, "ftd", event.deposit_id, event.occurred_at, money=money)
-    for clawed in _clawed(deposit).values():
+    for clawed in clawed_of(deposit).values():
         client = claw_back(draft, client, clawed, terms)
     return client
 
@@ -154,23 +154,12 @@ def _lose(
     client = keep(draft, client, deposit)
     if deposit.cleared_at is None:
         return client
-    before, after = _clawed(known), _clawed(deposit)
+    before, after = clawed_of(known), clawed_of(deposit)
     gone = {event_id: clawed._replace(share=ZERO) for event_id, clawed in before.items()}
     changed = [now for event_id, now in {**gone, **after}.items() if now != before.get(event_id)]
     if set(after) - set(before) == {cause.key} and len(changed) == 1:
         return claw_back(draft, client, changed[0], terms)
     return settle_anew(draft, client, changed, cause, terms) if changed else client
-
-
-def _clawed(deposit: Deposit) -> dict[str, ClawedBack]:
-    """By event, what each loss of a deposit takes back of deals: as much as it took of the deposit."""
-    assert deposit.amount is not None, "a cleared deposit has an amount"
-    share_of, found = shares(deposit.amount, deposit.losses), dict[str, ClawedBack]()
-    for taken in deposit.losses:
-        assert taken.reason != "withdrawal", "a withdrawal takes no deals back"
-        share = share_of[taken.event_id]
-        found[taken.event_id] = ClawedBack(taken.event_id, taken.reason, taken.at, deposit.cleared_at, share)
-    return found
 
 
 def _withdraw(draft: Draft, client: ClientState, event: WithdrawalPaid, terms: Terms) -> ClientState:

@@ -5,7 +5,6 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import hedging, keys
-from commission.client.accruals import reverse
 from commission.client.booking import Booking, resumed
 from commission.client.charges import charged_e8
 from commission.client.charging import add_volume, charge
@@ -17,17 +16,17 @@ from commission.client.milestones import milestone
 from commission.client.outcome import (
     SETTLED_BY_PERIOD,
     RatingOutcome,
-    reject,
     unknown_period,
     unknown_symbol,
     upline_for,
     why_no_trade,
 )
-from commission.client.parked import park
+from commission.client.parked import reject, turn_down
 from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
 from commission.client.posting import post_booked
 from commission.client.refunding import refund_charges
 from commission.client.refunds import REFUND, is_refund, refunds_of, with_uncharged
+from commission.client.reversals import reverse
 from commission.client.revisions import ENDINGS, replaced_by
 from commission.client.state import (
     Cause,
@@ -210,7 +209,7 @@ def rate_deal(
     if found.earned or found.worths:
         client = post_booked(draft, client, booking, found)
     else:
-        _turn_down(draft, client, booking, found.reason)
+        turn_down(draft, client, booking, found.reason)
     if found.cohorts:
         send(draft, client, found.cohorts)
         booking.tallied = (*booking.tallied, *found.cohorts)
@@ -274,12 +273,6 @@ def _part(
     if looks_back:
         looks_back = look_back(draft, client, booking, terms, is_asked=is_asked or is_refunding)
     return part_of(client, booking, symbol, position if looks_back else None, terms)
-
-
-def _turn_down(draft: Draft, client: ClientState, booking: Booking, reason: Reason) -> None:
-    """Say why the deal pays nothing; keep it by if that may change."""
-    reject(draft, client, booking.deal, reason)
-    booking.parked = _park_deal(draft, client, booking) if reason.waits else None
 
 
 def part_of(
@@ -404,17 +397,6 @@ def rate_again(draft: Draft, client: ClientState, trades: list[DealVolume], term
 
 
 # Waiting for terms
-
-
-def _park_deal(draft: Draft, client: ClientState, booking: Booking) -> int:
-    """Until new terms arrive; an opening that arrives rates its closings again by itself."""
-    parked = Parked(
-        client_id=client.client_id,
-        deal=booking.deal,
-        opened_e8=booking.opened_e8,
-        closed_e8=booking.closed_e8,
-    )
-    return park(draft, parked)
 
 
 def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) -> ClientState:

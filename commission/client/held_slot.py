@@ -1,10 +1,12 @@
 """Where held money waits: a sum for each IB, component, currency and day on which the hold expires."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from commission.client.kyc_gate import end_of_day
 from commission.client.state import Posted
+from commission.rating.values import ZERO
 
 _BY_IB = "_by_ib"
 
@@ -42,3 +44,11 @@ class HeldSlot(NamedTuple):
     def component(self) -> str:
         """What kind of component it was earned by."""
         return self.kind.removesuffix(_BY_IB)
+
+
+def with_more(held: dict[str, Decimal], entry: Posted, amount: Decimal) -> dict[str, Decimal]:
+    """A client's held money with more of an accrual in its slot, or less; a slot at 0 is none."""
+    slot = HeldSlot.of(entry).key
+    total = held.get(slot, ZERO) + amount
+    rest = {key: value for key, value in held.items() if key != slot}
+    return {**rest, slot: total} if total else rest

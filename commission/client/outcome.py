@@ -6,9 +6,8 @@ from typing import NamedTuple
 from commission.client.refunds import Refunded
 from commission.client.revisions import ENDINGS
 from commission.client.state import ClientState
-from commission.draft import Draft
 from commission.events import Deal
-from commission.outputs import Rejection, Tally
+from commission.outputs import Tally
 from commission.rating.values import Earned, Part, Reason, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.upline import Upline
@@ -91,19 +90,3 @@ def upline_for(client: ClientState, deal: Deal, terms: Terms) -> Upline | Reason
             waits=True,
         )
     return chain
-
-
-def reject(draft: Draft, client: ClientState, deal: Deal, reason: Reason) -> None:
-    """Say why the deal pays nothing, or nothing yet."""
-    draft.emit(
-        Rejection(
-            deal_key=deal.deal_key,
-            revision=deal.revision,
-            status="waiting" if reason.waits else "rejected",
-            code=reason.code,
-            text=reason.text,
-            account_key=deal.account_key,
-            client_id=client.client_id,
-            occurred_at=deal.occurred_at,
-        )
-    )

@@ -1,10 +1,17 @@
-"""What waits for terms: numbered slots of one partition, tried again in their order when terms arrive."""
+"""Which deal waits and which is rejected; what waits for terms has a numbered slot of its partition.
+
+Slots are tried again in their order when terms arrive.
+"""
 
 from msgspec.structs import replace
 
 from commission.client import keys
-from commission.client.state import Parked, Parking
+from commission.client.booking import Booking
+from commission.client.state import ClientState, Parked, Parking
 from commission.draft import Draft
+from commission.events import Deal
+from commission.outputs import Rejection
+from commission.rating.values import Reason
 
 
 def park(draft: Draft, parked: Parked) -> int:
@@ -13,3 +20,36 @@ def park(draft: Draft, parked: Parked) -> int:
     draft.put(keys.parked(parking.next), parked)
     draft.put(keys.PARKING, replace(parking, next=parking.next + 1))
     return parking.next
+
+
+def turn_down(draft: Draft, client: ClientState, booking: Booking, reason: Reason) -> None:
+    """Say why the deal pays nothing; keep it by if that may change."""
+    reject(draft, client, booking.deal, reason)
+    booking.parked = _park_deal(draft, client, booking) if reason.waits else None
+
+
+def _park_deal(draft: Draft, client: ClientState, booking: Booking) -> int:
+    """Until new terms arrive; an opening that arrives rates its closings again by itself."""
+    parked = Parked(
+        client_id=client.client_id,
+        deal=booking.deal,
+        opened_e8=booking.opened_e8,
+        closed_e8=booking.closed_e8,
+    )
+    return park(draft, parked)
+
+
+def reject(draft: Draft, client: ClientState, deal: Deal, reason: Reason) -> None:
+    """Say why the deal pays nothing, or nothing yet."""
+    draft.emit(
+        Rejection(
+            deal_key=deal.deal_key,
+            revision=deal.revision,
+            status="waiting" if reason.waits else "rejected",
+            code=reason.code,
+            text=reason.text,
+            account_key=deal.account_key,
+            client_id=client.client_id,
+            occurred_at=deal.occurred_at,
+        )
+    )

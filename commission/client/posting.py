@@ -2,7 +2,8 @@
 
 from commission.client.accruals import post
 from commission.client.booking import Booking
-from commission.client.outcome import SETTLED_BY_PERIOD, RatingOutcome, forfeited, reject
+from commission.client.outcome import SETTLED_BY_PERIOD, RatingOutcome, forfeited
+from commission.client.parked import reject
 from commission.client.state import ClientState
 from commission.client.tallies import tally
 from commission.draft import Draft

@@ -9,17 +9,19 @@ posted. Doing it again finds no difference and says nothing, so it may be delive
 from msgspec.structs import replace
 
 from commission.client import cpa_grants, hedging, keys
-from commission.client.accruals import post, reverse
+from commission.client.accruals import post
 from commission.client.booking import Booking, resumed
 from commission.client.charges import charge_of, rate_charge
 from commission.client.clawback import before_clawback, claw_back_new
 from commission.client.cpa_trades import count_trade
 from commission.client.deals import brings, position_at, rate_again
 from commission.client.difference import compare, together
-from commission.client.outcome import RatingOutcome, forfeited, reject, upline_for, why_no_trade
+from commission.client.outcome import RatingOutcome, forfeited, upline_for, why_no_trade
+from commission.client.parked import reject
 from commission.client.placing import at_known_position
 from commission.client.refunding import refund_charges, refunds_known
 from commission.client.refunds import REFUND
+from commission.client.reversals import reverse
 from commission.client.state import Cause, ClientState, DealState, EventState
 from commission.client.tallies import send, withdraw
 from commission.draft import Draft

@@ -63,12 +63,6 @@ class Part(NamedTuple):
         """When the deal happened."""
         return self.deal.occurred_at
 
-    def standard(self, lots: Decimal) -> Decimal:
-        """In standard lots: a cent lot of 1,000 units counts 0.01."""
-        if self.contract_size == self.symbol.standard_contract_size:
-            return lots
-        return lots * self.contract_size / self.symbol.standard_contract_size
-
     def worth(self, difference: Decimal, lots: Decimal) -> Decimal:
         """What a price difference is worth, in the profit currency."""
         symbol = self.symbol

@@ -8,13 +8,20 @@ from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import lot_factor
 
 
+def standard(part: Part, lots: Decimal) -> Decimal:
+    """In standard lots: a cent lot of 1,000 units counts 0.01."""
+    if part.contract_size == part.symbol.standard_contract_size:
+        return lots
+    return lots * part.contract_size / part.symbol.standard_contract_size
+
+
 def counted(plan: PlanDefined, part: Part, lots: Decimal, factors: Factors) -> Decimal:
     """Standard lots times the plan's lot factor; what was multiplied is added to `factors`."""
-    standard = part.standard(lots)
-    if standard != lots:
+    whole = standard(part, lots)
+    if whole != lots:
         factors["contract_size"] = part.contract_size
         factors["standard_contract_size"] = part.symbol.standard_contract_size
-    return _weighted(plan, part, standard, factors)
+    return _weighted(plan, part, whole, factors)
 
 
 def _weighted(plan: PlanDefined, part: Part, lots: Decimal, factors: Factors) -> Decimal:
@@ -29,7 +36,7 @@ def measure(component: DealComponent, plan: PlanDefined, part: Part, lots: Decim
     """Measure lots: standard ones, unless the component counts the server's own."""
     factors: Factors = {"lots": lots}
     if getattr(component, "standardised", True):
-        standard = counted(plan, part, lots, factors)
-        return Measured(standard, plan.currency, standard, factors)
+        weighed = counted(plan, part, lots, factors)
+        return Measured(weighed, plan.currency, weighed, factors)
     raw = _weighted(plan, part, lots, factors)
     return Measured(raw, plan.currency, counted(plan, part, lots, {}), factors)

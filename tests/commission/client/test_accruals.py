@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from commission.client.accruals import reverse
+from commission.client.reversals import reverse
 from commission.client.state import Cause, ClientState, KycMark, Posted
 from commission.client.tallies import HeldTallies, negated, release_tallies, send, send_back, withdraw
 from commission.draft import Draft

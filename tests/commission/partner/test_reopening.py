@@ -14,8 +14,8 @@ from commission.outputs import Statement, Transfer
 from commission.partner.closing import close, reopen
 from commission.partner.statement_hash import check
 from commission.partner.statement_membership import Booked, by_statement
+from commission.terms.admission import sort_out
 from commission.terms.catalog import Terms
-from commission.terms.partner_tree import sort_out
 from schemas import topics
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline

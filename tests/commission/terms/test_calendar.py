@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
-from commission.terms.partner_tree import sort_out
 from commission.terms.partners import PartnerChanged, PlanAssignment
 from commission.terms.rates import ONE
 from streams.in_memory import LocalPipeline

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from commission.terms.admission import sort_out
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
-from commission.terms.partner_tree import MAX_CHANGES, sort_out
+from commission.terms.partner_tree import MAX_CHANGES
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.records import TermsRecord
 from tests.build import D, at, partner, per_lot, plan
