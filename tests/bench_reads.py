@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import clickhouse_connect
@@ -24,7 +24,8 @@ from rich.console import Console
 from api.ledger import MAX_QUERY_S, Ledger, LedgerUnavailable
 from api.portal.overview import overview
 from api.queries import transfers
-from api.queries.commissions import ReportFilter, report
+from api.queries.commission_sql import ReportFilter
+from api.queries.commissions import report
 from api.queries.dimensions import GroupBy
 from api.queries.periods import END, Interval
 from api.queries.subtrees import subtrees
@@ -171,7 +172,7 @@ def print_reads(console: Console, folder: Path, rows: int) -> None:
 
 def sink_rate(client: Client) -> float:
     """Transfers a second through the sink's own rows and marks."""
-    at = datetime(2026, 12, 30, tzinfo=UTC)
+    at = sized_ledger.START + timedelta(days=sized_ledger.DAYS - 2)
     taken = 0.0
     for batch in range(BATCHES):
         rows = Rows()

@@ -5,7 +5,7 @@ the two above it by lots, every fourth one a share of the spread too; every 50th
 every 20th client's KYC is open. As many openings are refused, as a plan that pays closings does.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 IBS, CLIENTS, SYMBOLS, DAYS = 500, 20_000, 30, 365
 FANOUT = 8
 CENT = Decimal("0.01")
-START = datetime(2026, 1, 1, tzinfo=UTC)
+START = datetime(2025, 12, 1, tzinfo=UTC)
 ROWS_OF_DEAL = 3.24
 """Transfers that a deal makes on average, reversals included."""
 BLOCK_DEALS = 250_000
@@ -101,7 +101,7 @@ FROM numbers({IBS})
 """.replace("{{}}", "{}")  # noqa: S608  - as above
 _CLIENTS = f"""
 INSERT INTO clients (client_id, occurred_at, ib_id, country, click, event_id, _topic, _partition, _offset)
-SELECT concat('c-', toString(number)), toDateTime64('2025-12-01', 6, 'UTC'),
+SELECT concat('c-', toString(number)), toDateTime64('2025-11-01', 6, 'UTC'),
     concat('ib-', leftPad(toString(1 + number % {IBS - 1}), 3, '0')),
     ['CY', 'DE', 'ZA', 'BR'][1 + number % 4],
     map(), concat('r', toString(number)), 'client-book', number % 4, number
@@ -111,7 +111,7 @@ _PERIODS = """
 INSERT INTO periods (period, starts_at, ends_at, _topic, _partition, _offset)
 SELECT formatDateTime(month, '%Y-%m'), month, addMonths(month, 1), 'terms', 0, number
 FROM (
-    SELECT number, addMonths(toDateTime64('2026-01-01 00:00:00', 6, 'UTC'), number) AS month FROM numbers(12)
+    SELECT number, addMonths(toDateTime64('2025-12-01 00:00:00', 6, 'UTC'), number) AS month FROM numbers(12)
 )
 """
 
@@ -122,7 +122,7 @@ INSERT INTO day_marks SELECT DISTINCT day, toUInt64(toUnixTimestamp64Nano(now64(
 
 
 def fill(client: Client, rows: int, days: int = DAYS) -> int:
-    """Make about so many transfers within so many days of 2026, and their deals, whose number is given."""
+    """Make about so many transfers within so many days, and their deals, whose number is given."""
     deals = int(rows / ROWS_OF_DEAL)
     step_us = days * 86_400_000_000 // deals
     for statement in (_PARTNERS, _CLIENTS, _PERIODS):
@@ -141,6 +141,6 @@ def fill(client: Client, rows: int, days: int = DAYS) -> int:
 
 
 def months() -> list[tuple[datetime, datetime]]:
-    """The months of the year."""
-    starts = [START.replace(month=number) for number in range(1, 13)] + [START + timedelta(days=DAYS)]
+    """The months of the year, from `START` on."""
+    starts = [START, *(datetime(2026, number, 1, tzinfo=UTC) for number in range(1, 13))]
     return list(pairwise(starts))

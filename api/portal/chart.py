@@ -1,10 +1,12 @@
-"""The chart: daily net commission stacked by IB, laid out here and drawn as SVG by the template."""
+"""The chart: net commission over time stacked by IB, laid out here and drawn as SVG by the template."""
 
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
+
+from api.queries.over_time import OverTime, starts_of
 
 WIDTH = 960
 HEIGHT = 260
@@ -14,9 +16,6 @@ TOP = 12
 BOTTOM = 28
 MAX_SERIES = 8
 """More IBs than colours an eye can tell apart; the rest is one series, `others`."""
-MAX_BARS = 62
-"""Days drawn; a longer interval is drawn in weeks, months or years."""
-BUCKETS_DAYS = (1, 7, 30, 365)
 OTHERS = "others"
 
 
@@ -65,13 +64,14 @@ class _Scale:
         return round(TOP + share * (HEIGHT - TOP - BOTTOM), 2)
 
 
-def chart(rows: list[tuple[date, str, Decimal]], names: dict[str, str]) -> Chart | None:
-    """Lay out (day, IB, net), ``""`` being the sum of other IBs; None if there is nothing to draw."""
+def chart(found: OverTime, names: dict[str, str]) -> Chart | None:
+    """Lay out (first day, IB, net), ``""`` being the sum of other IBs; None if there is nothing to draw."""
+    rows = found.rows
     if not rows:
         return None
     legend = _legend(rows)
-    bucket_days, starts = _buckets(rows[0][0], rows[-1][0])
-    stacks = _stacks(rows, legend, bucket_days, starts)
+    starts = starts_of(found.unit, rows[0][0], rows[-1][0])
+    stacks = _stacks(rows, legend, starts)
     highs = [sum(v for v in stack.values() if v > 0) for stack in stacks.values()]
     lows = [sum(v for v in stack.values() if v < 0) for stack in stacks.values()]
     marks = _ticks(float(min([*lows, Decimal(0)])), float(max([*highs, Decimal(0)])))
@@ -83,7 +83,7 @@ def chart(rows: list[tuple[date, str, Decimal]], names: dict[str, str]) -> Chart
         y_marks=[Mark(scale.y(value), _short(value)) for value in marks],
         zero=scale.y(0),
         legend=labels,
-        bucket={1: "day", 7: "week", 30: "30 days"}.get(bucket_days, "year"),
+        bucket=found.unit,
         summary=f"{starts[0]} to {rows[-1][0]}, {len(labels)} series",
     )
 
@@ -98,20 +98,13 @@ def _legend(rows: list[tuple[date, str, Decimal]]) -> list[str]:
     return [*ranked, OTHERS] if has_others else ranked
 
 
-def _buckets(first: date, last: date) -> tuple[int, list[date]]:
-    days = (last - first).days + 1
-    bucket_days = next((size for size in BUCKETS_DAYS if days <= size * MAX_BARS), BUCKETS_DAYS[-1])
-    return bucket_days, [first + timedelta(days=offset) for offset in range(0, days, bucket_days)]
-
-
 def _stacks(
-    rows: list[tuple[date, str, Decimal]], legend: list[str], bucket_days: int, starts: list[date]
+    rows: list[tuple[date, str, Decimal]], legend: list[str], starts: list[date]
 ) -> dict[date, dict[int, Decimal]]:
-    """Start of the bucket → series → net."""
+    """First day → series → net."""
     series = {ib_id: number for number, ib_id in enumerate(legend)}
     stacks: dict[date, dict[int, Decimal]] = {start: defaultdict(Decimal) for start in starts}
-    for day, ib_id, net in rows:
-        start = starts[(day - starts[0]).days // bucket_days]
+    for start, ib_id, net in rows:
         stacks[start][series.get(ib_id, len(legend) - 1)] += net
     return stacks
 

@@ -8,9 +8,9 @@ from api.ledger import Ledger, Row
 from api.portal.chart import MAX_SERIES, Chart, chart
 from api.queries import balance, commissions, quality, statements, transfers
 from api.queries.completeness import holes
-from api.queries.daily import daily
 from api.queries.native import twice_count
 from api.queries.operations import stopped_partitions
+from api.queries.over_time import over_time
 from api.queries.partners import tree, walk
 from api.queries.periods import interval, periods
 from api.queries.transfers import TransferFilter
@@ -80,14 +80,17 @@ def overview(ledger: Ledger, period: str, currency: str) -> Overview:
     """Gather the page; without a choice, all periods and the currency with the most deals."""
     span = interval(ledger, period)
     proof = balance.verified(ledger)
-    totals = commissions.totals(ledger, commissions.ReportFilter(span))
+    volumes = commissions.volume(ledger, span, (), commissions.MAX_CURRENCIES)
     currencies = [row["currency"] for row in proof["currencies"]]
-    chosen = currency if currency in currencies else _busiest(totals, currencies)
+    chosen = currency if currency in currencies else _busiest(volumes, currencies)
     roots = tree(ledger, span)
     nodes = walk(roots)
     names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
-    report = next((row for row in totals if row["currency"] == chosen), None)
+    report = next((row for row in volumes if row["currency"] == chosen), None)
     newest = transfers.transfers(ledger, TransferFilter(currency=chosen, interval=span), NEWEST)["items"]
+    earned = {node["ib_id"]: _of(node, chosen)["earned"] for node in nodes}
+    ranked = sorted((ib_id for ib_id in earned if earned[ib_id]), key=lambda ib_id: (-earned[ib_id], ib_id))
+    largest = ranked if len(ranked) <= MAX_SERIES else ranked[: MAX_SERIES - 1]
     top = max((_of(node, chosen)["earned"] for node in nodes), default=ZERO)
     return Overview(
         periods=periods(ledger),
@@ -99,7 +102,7 @@ def overview(ledger: Ledger, period: str, currency: str) -> Overview:
         lots=report["lots"] if report else ZERO,
         tree=tuple(_line(root, chosen, top) for root in roots),
         partners=len(nodes),
-        chart=chart(daily(ledger, span, chosen, MAX_SERIES), names),
+        chart=chart(over_time(ledger, span, chosen, largest), names),
         statements=_statements(ledger, period, chosen),
         transfers=newest,
         names=names,
@@ -115,9 +118,9 @@ def _statements(ledger: Ledger, period: str, currency: str) -> list[Row]:
     return [row for row in found if row["currency"] == currency]
 
 
-def _busiest(totals: list[Row], currencies: list[str]) -> str:
-    if totals:
-        return str(max(totals, key=lambda row: (row["deals"], row["currency"]))["currency"])
+def _busiest(volumes: list[Row], currencies: list[str]) -> str:
+    if volumes:
+        return str(max(volumes, key=lambda row: (row["deals"], row["currency"]))["currency"])
     return currencies[0] if currencies else ""
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from api.ledger import Ledger, Row
 from api.paging import decode_place, page
 from api.problems import Problem
-from api.queries.commissions import MAX_CURRENCIES, ReportFilter, days_for, named, rows
+from api.queries.commission_sql import ReportFilter
+from api.queries.commissions import MAX_CURRENCIES, days_for, named, rows
 from api.queries.dimensions import TIMES, GroupBy
 from api.queries.periods import BEGINNING, END, Interval, periods
 

@@ -55,6 +55,12 @@ class Days:
     """Rows stored later are left out."""
 
     @property
+    def bounds(self) -> tuple[date, date]:
+        """The first day and the last that have rows; both the interval's first if none has."""
+        found = [*(day for day, _ in self.kept), *self.by_rows] or [self.interval.starts_at.date()]
+        return min(found), max(found)
+
+    @property
     def known(self) -> str:
         """The condition that a row was stored by then."""
         return KNOWN if self.known_at else "1"

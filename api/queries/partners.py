@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.ledger import Ledger, Row
-from api.queries.commissions import by_ib
+from api.queries.commissions import volume
 from api.queries.days import days_of, sums
 from api.queries.periods import ALWAYS, Interval
 
@@ -46,10 +46,11 @@ def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
 
 
 def _totals(ledger: Ledger, interval: Interval) -> dict[str, list[Row]]:
-    volume = {(row["ib_id"], row["currency"]): row for row in by_ib(ledger, interval, MAX_PARTNERS)}
+    volumes = volume(ledger, interval, ("ib",), MAX_PARTNERS)
+    by_ib = {(row["ib_id"], row["currency"]): row for row in volumes}
     found: dict[str, list[Row]] = defaultdict(list)
     for row in _balances(ledger, interval):
-        traded = volume.get((row["ib_id"], row["currency"]), {"lots": 0, "deals": 0})
+        traded = by_ib.get((row["ib_id"], row["currency"]), {"lots": 0, "deals": 0})
         merged = {**row, "lots": traded["lots"], "deals": traded["deals"]}
         found[row["ib_id"]].append({name: merged[name] for name in TOTALS})
     return found

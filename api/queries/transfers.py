@@ -42,9 +42,11 @@ LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
 _RELEASES = f"""
-SELECT {COLUMNS} FROM transfers FINAL
+SELECT {COLUMNS} FROM (
+SELECT * FROM transfers
 WHERE code = 'release' AND ib_id = {{ib:String}} AND client_id = {{client:String}}
   AND component = {{component:String}} AND currency = {{currency:String}}
+ORDER BY _offset DESC LIMIT 1 BY transfer_id)
 ORDER BY occurred_at LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
@@ -142,8 +144,8 @@ def releases(ledger: Ledger, row: Row) -> list[Row]:
 def deal(ledger: Ledger, deal_key: str) -> Row | None:
     """The deal a transfer names as its cause, or None if the cause is no deal."""
     found = ledger.rows(
-        "SELECT * EXCEPT (_topic, _partition, _offset, stored_at) FROM deals FINAL "
-        "WHERE deal_key = {key:String}",
+        "SELECT * EXCEPT (_topic, _partition, _offset, stored_at) FROM deals "
+        "WHERE deal_key = {key:String} ORDER BY _offset DESC LIMIT 1",
         key=deal_key,
     )
     return found[0] if found else None

@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 
 from api.parameters import Time
 from api.problems import Problem
-from api.queries.commissions import ReportFilter
+from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
 from api.queries.periods import interval
 from api.queries.subtrees import subtrees

@@ -10,7 +10,8 @@ from api.paging import MAX_LIMIT, Cursor, Limit
 from api.problems import Problem
 from api.queries import balance, commissions, comparison
 from api.queries import statements as statement_queries
-from api.queries.commissions import Measure, ReportFilter
+from api.queries.commission_sql import ReportFilter
+from api.queries.commissions import Measure
 from api.queries.completeness import holes, statement_holes
 from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy
 from api.routes.context import Ib, LedgerHere, Period

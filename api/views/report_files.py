@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from api.ledger import FileKind, Ledger, TooManyRows
 from api.problems import Problem
 from api.queries import commissions
-from api.queries.commissions import ReportFilter
+from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
 from api.views.csv_cells import to_csv
 

@@ -1,7 +1,7 @@
 """The pages: the numbers are on them, and nothing comes from elsewhere."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -10,7 +10,9 @@ from clickhouse_connect.driver.client import Client
 from api.ledger import Ledger
 from api.portal.chart import HEIGHT, OTHERS, TOP, chart
 from api.portal.render import rounded
-from tests.api.conftest import Browser, browser, insert, partner_row
+from api.queries.over_time import OverTime, over_time, starts_of
+from api.queries.periods import ALWAYS
+from tests.api.conftest import Browser, browser, insert, partner_row, per_lot
 
 
 def test_the_overview_shows_the_ledgers_numbers(http: Browser) -> None:
@@ -93,9 +95,8 @@ def test_docs_list_every_route(http: Browser) -> None:
 def test_the_chart_stacks_to_scale() -> None:
     """Heights are proportional to money, stacks touch, and what is negative hangs below zero."""
     day = date(2026, 9, 1)
-    drawn = chart(
-        [(day, "A", Decimal(100)), (day, "B", Decimal(50)), (day, "C", Decimal(-50))], {"A": "Atlas"}
-    )
+    rows = [(day, "A", Decimal(100)), (day, "B", Decimal(50)), (day, "C", Decimal(-50))]
+    drawn = chart(OverTime("day", rows), {"A": "Atlas"})
     assert drawn is not None
     a, b, c = drawn.bars
     assert drawn.legend == ["Atlas", "B", "C"]
@@ -105,15 +106,53 @@ def test_the_chart_stacks_to_scale() -> None:
     assert all(bar.y >= TOP and bar.y + bar.height <= HEIGHT for bar in drawn.bars)
 
 
-def test_a_long_and_wide_chart_stays_readable() -> None:
-    """Years become few bars, many IBs few series, and no money is lost on the way."""
-    rows = [(date(2020 + n % 6, 1, 1), f"IB{n}" if n < 7 else "", Decimal(1)) for n in range(30)]
-    drawn = chart(sorted(rows), {})
+def test_a_wide_chart_stays_readable() -> None:
+    """Many IBs become few series, and units without a row are there."""
+    rows = [
+        (date(2020 + n % 6, 1, 1), f"IB{n}" if n < 7 else "", Decimal(1)) for n in range(30) if n % 6 != 2
+    ]
+    drawn = chart(OverTime("year", sorted(rows)), {})
     assert drawn is not None
     assert drawn.legend[-1] == OTHERS
-    assert len(drawn.legend) == 8
-    assert drawn.bucket != "day"
-    assert chart([], {}) is None
+    assert len(drawn.legend) == 7
+    assert starts_of("year", date(2020, 1, 1), date(2025, 1, 1))[2] == date(2022, 1, 1)
+    assert chart(OverTime("day", []), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("last", "unit", "starts"),
+    [
+        (date(2026, 10, 31), "day", ["2026-09-01", "2026-09-02", "2026-10-31"]),
+        (date(2026, 12, 31), "week", ["2026-08-31", "2026-12-28"]),
+        (date(2028, 2, 29), "month", ["2026-09-01", "2028-02-01"]),
+        (date(2033, 1, 1), "year", ["2026-01-01", "2033-01-01"]),
+    ],
+)
+def test_a_long_time_is_drawn_in_larger_units(
+    empty_ledger: Ledger, chdb: Client, last: date, unit: str, starts: list[str]
+) -> None:
+    """1 on the first day, 2 on the second, 4 on the last, of two IBs of which one is asked for."""
+    days = (date(2026, 9, 1), date(2026, 9, 2), last)
+    way = "broker:expense:per_lot > ib:{}:pending"
+    insert(
+        chdb,
+        "transfers",
+        *(
+            per_lot(f"{ib}{n}", ib, f"live|{n}", str(2**n), way.format(ib), occurred_at=_noon(day))
+            for n, day in enumerate(days)
+            for ib in "AB"
+        ),
+    )
+    insert(chdb, "day_marks", *({"day": day, "mark": 1, "is_open": True} for day in days))
+    found = over_time(empty_ledger, ALWAYS, "USD", ["A"])
+    assert found.unit == unit
+    assert [str(start) for start, series, _ in found.rows if series == "A"] == starts
+    sums = {series: sum(net for _, name, net in found.rows if name == series) for series in ("A", "")}
+    assert sums == {"A": Decimal(7), "": Decimal(7)}
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
 
 
 def test_amounts_are_shown_in_their_currencys_digits() -> None:

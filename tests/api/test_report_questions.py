@@ -10,7 +10,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
-from api.queries.commissions import ReportFilter, columns
+from api.queries.commission_sql import ReportFilter
+from api.queries.commissions import columns
 from api.queries.periods import Interval
 from api.views import report_files
 from tests.api.conftest import SOURCE, Browser, browser, insert, per_lot, utc

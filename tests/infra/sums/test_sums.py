@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from api.ledger import Ledger
 from api.queries import balance, commissions, quality
-from api.queries.commissions import ReportFilter
+from api.queries.commission_sql import ReportFilter
 from api.queries.days import days_of
 from api.queries.dimensions import GroupBy
 from api.queries.periods import Interval

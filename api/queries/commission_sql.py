@@ -1,0 +1,172 @@
+"""The commission report's SQL: of sums of days where they know all that is asked, and of rows else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from api.queries import days
+from api.queries.days import Days, When
+from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy, have_sums, joins
+from api.queries.money import EARNING, FROM_IB, IS_DEAL, TO_IB, grown
+from api.queries.periods import INSIDE, Interval
+from commission.accounts import HELD
+
+_PAGE = """
+SELECT {keys}currency, sum(lots_of) AS lots, sum(accrued_of) AS accrued, sum(reversed_of) AS reversed,
+    accrued - reversed AS net, sum(held_of) AS held, sum(deals_of) AS deals, [{keys}currency] AS place
+FROM ({parts}) GROUP BY {keys}currency
+HAVING place > {{after:Array(String)}} {order}
+"""
+BY_PLACE = "ORDER BY place LIMIT {limit:UInt32}"
+ALL = "ORDER BY place"
+LARGEST = "ORDER BY {measure} DESC, place LIMIT {{limit:UInt32}} BY currency"
+# Added up before anything becomes text: columns of few values are grouped by their numbers.
+_MONEY = """
+SELECT {columns}toString(currency) AS currency, toDecimal128(0, 8) AS lots_of, sum(s.accrued) AS accrued_of,
+    sum(s.reversed) AS reversed_of, sum(s.held) AS held_of, 0 AS deals_of
+FROM ({sums}) AS s WHERE is_earning{conditions} GROUP BY {groups}s.currency
+"""
+# Shapes are few: deals are added up by them, each is opened once, and what is not asked for of its parts is
+# left out, so that most have one. Of a deal whose rows differ in lots the most of what is asked for counts.
+_DEALS = """
+SELECT {keys}currency, max(lots_of_part) AS lots_of, toDecimal128(0, 8) AS accrued_of,
+    toDecimal128(0, 8) AS reversed_of, toDecimal128(0, 8) AS held_of, any(deals) AS deals_of
+FROM (
+    SELECT {told_by}shape, deals, {columns}part[3] AS currency,
+        if(part[6] = '', lots, toDecimal128OrZero(part[6], 8) * deals) AS lots_of_part
+    FROM (
+        SELECT shape, arrayJoin(counts) AS count, {of_count}, arrayJoin(parts) AS part
+        FROM (
+            SELECT shape, groupArray(({told_by}deals, lots)) AS counts,
+                JSONExtract(toString(shape), 'Array(Array(String))') AS opened,
+                arrayDistinct(arrayMap(p -> [{fields}], opened)) AS parts
+            FROM (
+                SELECT {told_by}shape, sum(s.deals) AS deals, sum(s.lots) AS lots
+                FROM ({deals}) AS s GROUP BY {told_by}shape
+            )
+            GROUP BY shape
+        )
+    ) AS s WHERE 1{conditions}
+) GROUP BY {told_by}shape, {keys}currency
+"""
+_FIELDS: tuple[tuple[GroupBy, ...], ...] = (
+    ("ib",), ("component",), (), ("plan",), ("symbol", "class"), (),
+)  # fmt: skip
+"""Who asks for which field of a part; for currency and lots everybody does."""
+
+_BY_ROWS = f"""
+SELECT {{keys}}currency, maxIf(lots, is_standing) AS lots_of, sumIf(amount, to_ib) AS accrued_of,
+    sumIf(amount, from_ib) AS reversed_of, {grown(HELD)} AS held_of, max(is_standing) AS deals_of
+FROM (
+    SELECT {{columns}}toString(currency) AS currency, amount, debit, credit, caused_by, lots,
+        toDate32(occurred_at) AS day, {TO_IB} AS to_ib, {FROM_IB} AS from_ib,
+        {IS_DEAL} AND transfer_id NOT IN ({{taken_back}}) AS is_standing
+    FROM {{rows}} WHERE {{inside}} AND {EARNING}{{conditions}}
+) GROUP BY {{keys}}currency, day, caused_by
+"""  # noqa: S608  - the parts are constants of this room; values are parameters
+_JOINED = "(SELECT * FROM transfers FINAL WHERE {inside}) AS t {joins}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFilter:
+    """What is reported: an interval of event time; optionally of IBs, of a currency, of single dimensions.
+
+    `known_at` leaves out what was stored later.
+    """
+
+    interval: Interval
+    ibs: tuple[str, ...] = ()
+    currency: str = ""
+    of: Mapping[GroupBy, str] = field(default_factory=dict)
+    """Dimension → the one value that is reported."""
+    known_at: datetime | None = None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """For the conditions of `_conditions`."""
+        values = {f"of_{name}": value for name, value in self.of.items()}
+        return {"ibs": list(self.ibs), "currency": self.currency, **values}
+
+
+def report_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], order: str = BY_PLACE) -> str:
+    """The query of a report, whose values are the parameters of the filter and of the days."""
+    parts = _by_sums if have_sums((*group_by, *wanted.of)) else _by_rows
+    return _PAGE.format(keys=_keys(group_by), parts=parts(wanted, read, group_by), order=order)
+
+
+def volume_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+    """The same for lots and deals alone, by what sums know: half of what a report costs."""
+    return _PAGE.format(keys=_keys(group_by), parts=_deals(wanted, read, group_by), order=BY_PLACE)
+
+
+def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+    money = _MONEY.format(
+        columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by]),
+        groups="".join(f"{DIMENSIONS[group].of_sum}, " for group in group_by),
+        sums=days.sums(read, _when(group_by)),
+        conditions=_conditions(wanted, "s.ib_id", "s.currency", {n: DIMENSIONS[n].of_sum for n in wanted.of}),
+    )
+    return f"{money} UNION ALL {_deals(wanted, read, group_by)}"
+
+
+def _deals(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+    asked = (*group_by, *wanted.of, *(("ib",) if wanted.ibs else ()))
+    told_by = _told_by(asked)
+    return _DEALS.format(
+        keys=_keys(group_by),
+        columns=_columns(group_by, [DIMENSIONS[group].of_part for group in group_by]),
+        told_by="".join(f"{name}, " for name in told_by),
+        of_count=", ".join(f"count.{n} AS {name}" for n, name in enumerate((*told_by, "deals", "lots"), 1)),
+        fields=", ".join(
+            f"p[{number}]" if not askers or {*askers} & {*asked} else "''"
+            for number, askers in enumerate(_FIELDS, 1)
+        ),
+        deals=days.deals(read, _when(asked)),
+        conditions=_conditions(wanted, "part[1]", "part[3]", {n: DIMENSIONS[n].of_part for n in wanted.of}),
+    )
+
+
+def _told_by(asked: Sequence[GroupBy]) -> list[str]:
+    """What deals are told apart by beside their shape; each of these makes more sums to open."""
+    apart = {
+        "at": _when(asked) is not days.WHENEVER,
+        "server": "server" in asked,
+        "symbol": "symbol" in asked or "class" in asked,
+    }
+    return [name for name, is_asked in apart.items() if is_asked]
+
+
+def _by_rows(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+    inside = f"{INSIDE} AND {read.known}"
+    joined = joins((*group_by, *wanted.of), INSIDE)
+    return _BY_ROWS.format(
+        keys=_keys(group_by),
+        inside=inside,
+        rows=_JOINED.format(inside=inside, joins=joined) if joined else "transfers FINAL",
+        taken_back=read.taken_back,
+        columns=_columns(group_by, [DIMENSIONS[group].of_row for group in group_by]),
+        conditions=_conditions(wanted, "ib_id", "currency", {n: DIMENSIONS[n].of_row for n in wanted.of}),
+    )
+
+
+def _keys(group_by: Sequence[GroupBy]) -> str:
+    return "".join(f"by_{group}, " for group in group_by)
+
+
+def _columns(group_by: Sequence[GroupBy], expressions: Sequence[str]) -> str:
+    pairs = zip(group_by, expressions, strict=True)
+    return "".join(f"toString({expression}) AS by_{group}, " for group, expression in pairs)
+
+
+def _conditions(wanted: ReportFilter, ib: str, currency: str, of: Mapping[GroupBy, str]) -> str:
+    """What a filter asks for, by the expressions that have it; the values are parameters."""
+    asked = [f"{expression} = {{of_{name}:String}}" for name, expression in of.items()]
+    if wanted.ibs:
+        asked.append(f"{ib} IN {{ibs:Array(String)}}")
+    if wanted.currency:
+        asked.append(f"{currency} = {{currency:String}}")
+    return "".join(f" AND {condition}" for condition in asked)
+
+
+def _when(asked: Sequence[GroupBy]) -> When:
+    return next((TIMES[group] for group in asked if group in TIMES), days.WHENEVER)
