@@ -10,6 +10,7 @@ import random
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -154,6 +155,43 @@ def by_rows(plain: Ledger, question: Question) -> str:
         return f"none in {MAX_QUERY_S} s"
 
 
+class Arriving:
+    """The sink beside the reports: `RATE` transfers a second of the newest day, while it is entered."""
+
+    RATE = 5_000
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._connect, self._over = connect, threading.Event()
+        self._thread = threading.Thread(target=self._store)
+        self.stored = 0
+
+    def __enter__(self) -> "Arriving":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _store(self) -> None:
+        at = sized_ledger.START + timedelta(days=sized_ledger.DAYS - 1)
+        started, count = time.perf_counter(), self.RATE // 2
+        with self._connect() as client:
+            while not self._over.is_set():
+                rows = _batch(at, self.stored, count, "live")
+                rows.store(client)
+                self.stored += count
+                self._over.wait(max(started + self.stored / self.RATE - time.perf_counter(), 0))
+        self.seconds = time.perf_counter() - started
+
+
+def _batch(at: datetime, first: int, count: int, name: str) -> Rows:
+    rows = Rows()
+    lines = encode([_transfer(at, first + number, name) for number in range(count)])
+    rows.add(topics.PARTNER_BOOK, 0, 10_000_000_000 + first, b"\n".join(lines), "client-book/0/1/0")
+    return rows
+
+
 def print_reads(console: Console, folder: Path, rows: int) -> None:
     """Every question, a line as soon as it is answered."""
     connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(interface="chdb", path=str(folder))  # noqa: E731
@@ -167,6 +205,15 @@ def print_reads(console: Console, folder: Path, rows: int) -> None:
             console.print(
                 LINE.format(question.name, *figures, f"{question.target_ms:,}", of_rows), soft_wrap=True
             )
+        console.print(f"the same while {Arriving.RATE:,} transfers/s arrive")
+        with Arriving(connect) as arriving:
+            for question in QUESTIONS:
+                found = times_ms(ledger, question, ASKED)
+                figures = (f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100))
+                console.print(
+                    LINE.format(question.name, *figures, f"{question.target_ms:,}", ""), soft_wrap=True
+                )
+        console.print(f"{arriving.stored / arriving.seconds:,.0f} transfers/s were stored meanwhile")
     console.print(f"most memory of the process: {peak_mb():,.0f} MB")
 
 
@@ -175,22 +222,20 @@ def sink_rate(client: Client) -> float:
     at = sized_ledger.START + timedelta(days=sized_ledger.DAYS - 2)
     taken = 0.0
     for batch in range(BATCHES):
-        rows = Rows()
-        lines = encode([_transfer(at, batch * BATCH_ROWS + number) for number in range(BATCH_ROWS)])
-        rows.add(topics.PARTNER_BOOK, 0, 10_000_000_000 + batch, b"\n".join(lines), "client-book/0/1/0")
+        rows = _batch(at, batch * BATCH_ROWS, BATCH_ROWS, "sink")
         started = time.perf_counter()
         rows.store(client)
         taken += time.perf_counter() - started
     return BATCHES * BATCH_ROWS / taken
 
 
-def _transfer(at: datetime, number: int) -> Transfer:
+def _transfer(at: datetime, number: int, name: str) -> Transfer:
     ib = f"ib-{number % sized_ledger.IBS:03}"
     return Transfer(
-        transfer_id=f"sink{number:028}", code="accrual", debit="broker:expense:per_lot",
+        transfer_id=f"{name}{number:028}", code="accrual", debit="broker:expense:per_lot",
         credit=f"ib:{ib}:pending", amount=sized_ledger.CENT * (1 + number % 997), currency="USD", ib_id=ib,
         component="per_lot",
-        occurred_at=at + timedelta(milliseconds=number), caused_by=f"live|{900_000_000 + number // 3}",
+        occurred_at=at + timedelta(milliseconds=number % 80_000_000), caused_by=f"live|{name}{number // 3}",
         client_id="c-1", account_key="live/1", symbol="SYM01", lots=sized_ledger.CENT, plan_id="gold",
     )  # fmt: skip
 

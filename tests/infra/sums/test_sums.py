@@ -30,6 +30,7 @@ from schemas.wire import Record, encode
 from streams import day_marks
 from streams.table_rows import Rows
 from tests.infra.sums import naive
+from tests.infra.sums.crashes import Crash, Fragile
 from tests.infra.sums.random_ledger import CLASSES, COUNTRIES, START, RandomLedger, revision
 
 STEPS = 30
@@ -45,24 +46,6 @@ INTERVALS = (
     Interval(datetime(2025, 8, 30, tzinfo=UTC), datetime(2025, 9, 2, tzinfo=UTC)),
     Interval(datetime(2025, 8, 30, 7, 30, tzinfo=UTC), AUGUST_ENDS),
 )
-
-
-class Crash(Exception):
-    """The process ends."""
-
-
-class Fragile:
-    """A client whose process ends before its nth statement."""
-
-    def __init__(self, client: Client, crash_at: int) -> None:
-        self._client, self._left = client, crash_at
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("command", "query", "insert", "raw_insert"):
-            self._left -= 1
-            if self._left < 0:
-                raise Crash
-        return getattr(self._client, name)
 
 
 @pytest.fixture
