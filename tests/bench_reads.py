@@ -192,6 +192,12 @@ def _batch(at: datetime, first: int, count: int, name: str) -> Rows:
     return rows
 
 
+def print_line(console: Console, question: Question, found: Sequence[float], of_rows: str = "") -> None:
+    """The least, the median and the 95th of a hundred, beside what is wanted."""
+    figures = (f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100))
+    console.print(LINE.format(question.name, *figures, f"{question.target_ms:,}", of_rows), soft_wrap=True)
+
+
 def print_reads(console: Console, folder: Path, rows: int) -> None:
     """Every question, a line as soon as it is answered."""
     connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(interface="chdb", path=str(folder))  # noqa: E731
@@ -200,11 +206,7 @@ def print_reads(console: Console, folder: Path, rows: int) -> None:
     with closing(Ledger(connect)) as ledger, closing(ByRows(connect)) as plain:
         for question in QUESTIONS:
             found = times_ms(ledger, question, ASKED)
-            figures = (f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100))
-            of_rows = by_rows(plain, question) if question.has_sums else ""
-            console.print(
-                LINE.format(question.name, *figures, f"{question.target_ms:,}", of_rows), soft_wrap=True
-            )
+            print_line(console, question, found, by_rows(plain, question) if question.has_sums else "")
         console.print(f"the same while {Arriving.RATE:,} transfers/s arrive")
         with Arriving(connect) as arriving:
             for question in QUESTIONS:
