@@ -79,7 +79,8 @@ def to_details(fields: Mapping[str, str]) -> PayeeDetails:
         raise Unusable(f"type is one of {', '.join(KINDS)}")
     known = kind.__struct_fields__
     if unknown := sorted(set(fields) - {"type", *known}):
-        raise Unusable(f"{len(unknown)} fields are unknown; a {fields['type']} has {', '.join(known)}")
+        counted = f"{len(unknown)} unknown field{'s' if len(unknown) > 1 else ''}"
+        raise Unusable(f"{counted}; a {fields['type']} has {', '.join(known)}")
     needed = known[: len(known) - len(kind.__struct_defaults__)]
     if missing := [name for name in needed if not fields.get(name, "").strip()]:
         raise Unusable(f"a {fields['type']} needs {', '.join(missing)}")
