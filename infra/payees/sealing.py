@@ -12,6 +12,7 @@ from Crypto.Cipher import AES
 
 from infra.payees.details import PayeeDetails
 from schemas.errors import Unusable
+from schemas.settings import Settings
 
 KEY_BYTES = 32
 NONCE_BYTES, TAG_BYTES = 12, 16
@@ -84,6 +85,15 @@ class PayeeKeys:
     def resealed(self, sealed: str, ib_id: str, version: int) -> str:
         """The same details under the newest key."""
         return self.seal(self.open(sealed, ib_id, version), ib_id, version)
+
+
+def keys_of(settings: Settings) -> Callable[[], PayeeKeys]:
+    """The keys of the settings when they are needed; keys that cannot be used raise `Unusable` now."""
+    text = settings.payee_keys.get_secret_value()
+    if not text.strip():
+        return lambda: PayeeKeys.from_text("")
+    keys = PayeeKeys.from_text(text)
+    return lambda: keys
 
 
 def new_key() -> str:
