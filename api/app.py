@@ -13,6 +13,7 @@ from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
 from api.parameters import check_parameters
+from api.payees import Payees
 from api.payouts import Payouts
 from api.portal.render import mount
 from api.proposals import Proposals
@@ -22,6 +23,7 @@ from api.routes import (
     metrics,
     pages,
     partners,
+    payees,
     payouts,
     proposals,
     quality,
@@ -36,6 +38,7 @@ MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
+    *(payees.router, payees.keys),
     *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
     *(proposals.pages, completeness.pages),
 )
@@ -53,12 +56,14 @@ def create_app(
     sink_lag: Callable[[], int | None] | None = None,
     desk: Proposals | None = None,
     payout_desk: Payouts | None = None,
+    payee_desk: Payees | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `sink_lag` tells how many messages the sink of this process has yet to store; a `RuntimeError`
     from it makes `/health` answer 503. `desk` computes and posts proposals, `payout_desk` gives
-    out payout lines, where that is done. The app closes `ledger` when its server shuts down.
+    out payout lines, `payee_desk` keeps where IBs are paid, where that is done. The app closes
+    `ledger` when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -75,6 +80,7 @@ def create_app(
     app.state.sink_lag = sink_lag
     app.state.proposals = desk
     app.state.payouts = payout_desk
+    app.state.payees = payee_desk
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     for router in ROUTERS:

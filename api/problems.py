@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.ledger import LedgerUnavailable
+from api.payees import PayeeRefused, UnknownPayee
 from api.payouts import NothingToExport
 from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
@@ -70,7 +71,10 @@ def _unusable(_: Request, error: Exception) -> JSONResponse:
     return problem_response(status, f"{_sentence(str(error))}.")
 
 
-_STATUS: dict[type, int] = {NotAllowed: 403, UnknownProposal: 404, ProposalRefused: 409, NothingToExport: 409}
+_STATUS: dict[type, int] = {
+    NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404,
+    ProposalRefused: 409, PayeeRefused: 409, NothingToExport: 409,
+}  # fmt: skip
 
 
 def _sentence(text: str) -> str:

@@ -95,6 +95,10 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Key of the pseudonyms that clients and accounts have in statements' files; empty: none.",
     )
+    payee_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys of payee details, base64, commas between, the newest first; empty: none are kept.",
+    )
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )

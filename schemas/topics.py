@@ -23,6 +23,8 @@ RECONCILIATIONS = "reconciliations"
 """One partition: what each sweep of a server's deals found, in one order."""
 PAYOUTS = "payouts"
 """One partition: each export of payout lines; its order alone says which exports count."""
+PAYEES = "payees"
+"""One partition: where each IB is paid, sealed, as two people decided; nothing stores it elsewhere."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
@@ -72,6 +74,7 @@ TOPICS = (
     Topic(OPERATIONS, partitions=1),
     Topic(RECONCILIATIONS, partitions=1),
     Topic(PAYOUTS, partitions=1),
+    Topic(PAYEES, partitions=1),
 )
 
 

@@ -70,8 +70,8 @@ def _content(message: Message) -> tuple[int, bytes]:
     return offset, bytes(value or b"")
 
 
-def append_to(kafka: str, topic: str, record: bytes) -> None:
-    """Write one record and wait until Kafka has it; raise `Unavailable` if it may not."""
+def append_to(kafka: str, topic: str, *records: bytes) -> None:
+    """Write records in their order and wait until Kafka has them; raise `Unavailable` if it may not."""
     failures: list[KafkaError] = []
     producer = Producer(
         {
@@ -81,12 +81,13 @@ def append_to(kafka: str, topic: str, record: bytes) -> None:
             "message.max.bytes": MAX_MESSAGE_BYTES,
         }
     )
-    producer.produce(
-        topic,
-        record,
-        partition=0,
-        on_delivery=lambda error, _: failures.append(error) if error is not None else None,
-    )
+    for record in records:
+        producer.produce(
+            topic,
+            record,
+            partition=0,
+            on_delivery=lambda error, _: failures.append(error) if error is not None else None,
+        )
     unsent = producer.flush(DELIVERY_MS / 1000 + 1)
     if failures or unsent:
-        raise Unavailable(f"Kafka did not take the record: {failures[0] if failures else 'no answer'}")
+        raise Unavailable(f"Kafka did not take all: {failures[0] if failures else 'no answer'}")

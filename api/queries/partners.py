@@ -26,6 +26,11 @@ TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots"
 _AMOUNTS = TOTALS[1:6]
 
 
+def is_known(ledger: Ledger, ib_id: str) -> bool:
+    """Whether terms have an IB of this id."""
+    return bool(ledger.rows("SELECT 1 FROM partners_known WHERE ib_id = {ib_id:String} LIMIT 1", ib_id=ib_id))
+
+
 def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
     """The roots, each with its sub-IBs under `children`; an IB the ledger pays is never left out."""
     partners = ledger.rows(

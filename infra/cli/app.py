@@ -19,6 +19,7 @@ from infra.cli import (
     ingest,
     kafka,
     ledger,
+    payees,
     payouts,
     plans,
     poll,
@@ -62,7 +63,7 @@ def everywhere(
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (
     *(run, poll),
-    *(terms, plans, ingest, dead_letters, reconcile, ledger, payouts, proposals, history, book),
+    *(terms, plans, ingest, dead_letters, reconcile, ledger, payees, payouts, proposals, history, book),
     *(tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost

@@ -20,6 +20,8 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
+from infra.payees.desk import PayeeDesk, PayeeLog
+from infra.payees.sealing import keys_of
 from infra.payouts.desk import PayoutDesk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
@@ -60,6 +62,7 @@ class ApiServer:
             sink_lag=self.sink.lag,
             desk=self._desk,
             payout_desk=payouts,
+            payee_desk=PayeeDesk(PayeeLog(kafka), keys_of(settings)),
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)

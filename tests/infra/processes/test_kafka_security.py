@@ -25,6 +25,7 @@ from api.payouts import NothingToExport
 from infra.connect.broker_name import broker_of_log
 from infra.connect.settings import kafka_servers, prepare_topics
 from infra.local_kafka.local import LocalKafka
+from infra.payees.desk import PayeeLog
 from infra.payouts.desk import PayoutDesk
 from infra.processes.child_process import Process, tail
 from infra.processes.progress import Watch
@@ -42,7 +43,7 @@ ALL = tuple(topic.name for topic in topics.TOPICS)
 MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": ((topics.TERMS,), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
     "worker": ((*BOOKS, topics.OPERATIONS, *CHANGELOGS), (*BOOKS[:3], *ALL[4:9], *CHANGELOGS)),
-    "server": (ALL, (topics.CLIENT_BOOK, topics.TERMS, topics.PAYOUTS)),
+    "server": (ALL, (topics.CLIENT_BOOK, topics.TERMS, topics.PAYOUTS, topics.PAYEES)),
 }
 """By process: the topics it reads, and those it writes. Each may describe all of them."""
 
@@ -127,7 +128,7 @@ def admit(admin: AdminClient) -> None:
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.READ) for name in reads]
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.WRITE) for name in writes]
     for user, group in (
-        *(("server", name) for name in ("sink", "broker", "payouts", "terms")),
+        *(("server", name) for name in ("sink", "broker", "payouts", "payees", "terms")),
         ("ingest", "broker"),
     ):
         bindings.append(acl(user, ResourceType.GROUP, f"ibflow-{group}", AclOperation.READ))
@@ -191,6 +192,8 @@ def test_each_process_signs_in_as_itself(secured: Secured) -> None:
         with pytest.raises(NothingToExport):
             PayoutDesk(kafka_servers(serving)).export("2026-09", [], "anna")
         append_to(kafka_servers(serving), topics.PAYOUTS, b"{}")
+        append_to(kafka_servers(serving), topics.PAYEES, b"{}")
+        assert [(0, b"{}")] == list(PayeeLog(kafka_servers(serving)).read())
         # What a second start asks: whose terms are there.
         assert "example" == broker_of_log(kafka_servers(serving))
         ((accrued,),) = server.client.query("SELECT count() FROM transfers").result_rows

@@ -1,0 +1,1 @@
+"""Where IBs are paid: bank accounts, trading accounts, wallets; proposed, approved, sealed."""

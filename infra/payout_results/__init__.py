@@ -1,0 +1,1 @@
+"""What a bank says became of a payout: its bytes in, values out."""

@@ -1,0 +1,178 @@
+"""The desk over a log in memory: two people, one order, nothing in full but for the payout's file."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from api.operators import Operator
+from api.payees import PayeeRefused, UnknownPayee
+from api.proposals import NotAllowed
+from infra.payees.desk import PayeeDesk
+from infra.payees.details import BankAccount
+from infra.payees.sealing import PayeeKeys, keys_of, new_key
+from schemas.errors import Unusable
+from schemas.payees import PayeeApproved, PayeeProposed, encode_payee
+from schemas.settings import OwnSettings
+from tests.payee_log import MemoryLog
+
+ANNA, BEN = Operator("anna", is_person=True), Operator("ben", is_person=True)
+VIC = Operator("vic", is_person=True, may_write=False)
+SHARED = Operator("shared token")
+KEY, NEWER = new_key(), new_key()
+FIRST = {"type": "bank", "holder": "Jane Doe", "iban": "DE89370400440532013000"}
+SECOND = {"type": "bank", "holder": "Jane Doe", "iban": "GB29NWBK60161331926819"}
+NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
+
+
+def desk(messages: list[bytes], *keys: str) -> PayeeDesk:
+    """One that reads and writes these messages."""
+    return PayeeDesk(MemoryLog(messages), lambda: PayeeKeys.from_text(",".join(keys or (KEY,))), lambda: NOON)
+
+
+def test_what_two_people_decided_is_what_is_paid_to() -> None:
+    """Also for another process, which reads the same log; the log has no number and no name."""
+    messages: list[bytes] = []
+    desk(messages).propose("A", FIRST, "new bank", ANNA)
+    assert {} == desk(messages).valid(["A"])
+    approved = desk(messages).approve("A", 1, BEN)
+    assert ("approved", "DE89 •••• 3000", "new bank") == (
+        approved.state, approved.proposed.masked, approved.proposed.note,
+    )  # fmt: skip
+    assert {"A": BankAccount(holder="Jane Doe", iban=FIRST["iban"])} == {
+        ib_id: details for ib_id, (_, details) in desk(messages).valid(["A", "B"]).items()
+    }
+    assert not any(text in b"".join(messages) for text in (b"370400", b"Jane"))
+
+
+def test_new_details_count_once_they_are_approved() -> None:
+    """Until then, and after a rejection, the IB is paid where it was."""
+    messages: list[bytes] = []
+    here = desk(messages)
+    here.propose("A", FIRST, "", ANNA)
+    here.approve("A", 1, BEN)
+    here.propose("A", SECOND, "", BEN)
+    assert "DE89" in repr(here.valid(["A"])["A"][1])
+    here.reject("A", 2, "who says so?", ANNA)
+    here.propose("A", SECOND, "", BEN)
+    here.approve("A", 3, ANNA)
+    assert "GB29" in repr(here.valid(["A"])["A"][1])
+    assert ["approved", "rejected", "approved"] == [one.state for one in here.versions("A")]
+
+
+def test_who_may_not() -> None:
+    """One person alone, a viewer, a token that anybody may have."""
+    here = desk([])
+    here.propose("A", FIRST, "", ANNA)
+    with pytest.raises(PayeeRefused, match="a second person approves it"):
+        here.approve("A", 1, Operator("Anna", is_person=True))
+    for nobody, why in ((VIC, "vic is a viewer"), (SHARED, "may be anybody")):
+        with pytest.raises(NotAllowed, match=why):
+            here.approve("A", 1, nobody)
+        with pytest.raises(NotAllowed, match=why):
+            here.propose("B", FIRST, "", nobody)
+        with pytest.raises(NotAllowed, match=why):
+            here.rotate(nobody)
+    assert {"A"} == set(here.listed())
+
+
+def test_what_is_refused_is_not_written() -> None:
+    """A second proposal while one waits, details that are valid already, a version that is not there."""
+    messages: list[bytes] = []
+    here = desk(messages)
+    here.propose("A", FIRST, "", ANNA)
+    with pytest.raises(PayeeRefused, match="version 1 still waits"):
+        here.propose("A", SECOND, "", ANNA)
+    here.approve("A", 1, BEN)
+    with pytest.raises(PayeeRefused, match="A is paid to DE89 •••• 3000 already"):
+        here.propose("A", {**FIRST, "iban": "DE89 3704 0044 0532 0130 00"}, "", BEN)
+    for version in (0, 2):
+        with pytest.raises(UnknownPayee, match=f"A has no version {version}"):
+            here.approve("A", version, BEN)
+    with pytest.raises(Unusable, match="check digits do not fit"):
+        here.propose("B", {**FIRST, "iban": "DE88370400440532013000"}, "", ANNA)
+    assert 2 == len(messages)
+
+
+def test_of_two_at_once_the_log_has_one() -> None:
+    """Ben's proposal is there a moment before Anna's: hers is refused, and she is told."""
+    messages: list[bytes] = []
+    log = MemoryLog(messages, before_append=lambda: desk(messages).propose("A", SECOND, "", BEN) and None)
+    annas = PayeeDesk(log, lambda: PayeeKeys.from_text(KEY), lambda: NOON)
+    with pytest.raises(PayeeRefused, match=r"version 1 still waits.*; somebody else was first"):
+        annas.propose("A", FIRST, "", ANNA)
+    assert ["ben"] == [one.proposed.by for one in annas.versions("A")]
+    assert 2 == len(messages)
+
+
+def test_details_moved_to_another_ib_are_not_approved() -> None:
+    """Whoever may write the log copies the details of A to B: they do not open there."""
+    messages: list[bytes] = []
+    mine = desk(messages).propose("A", FIRST, "", ANNA).proposed
+    moved = PayeeProposed(
+        ib_id="B", version=1, kind=mine.kind, masked=mine.masked, sealed=mine.sealed, by="anna", at=NOON
+    )
+    messages.append(encode_payee(moved))
+    with pytest.raises(Unusable, match="sealed for another IB or version"):
+        desk(messages).approve("B", 1, BEN)
+    messages.append(encode_payee(PayeeApproved(ib_id="B", version=1, by="ben", at=NOON)))
+    with pytest.raises(Unusable, match="sealed for another IB or version"):
+        desk(messages).valid(["B"])
+
+
+def test_details_that_are_not_what_they_show_are_not_approved() -> None:
+    """The masked form is what the second person sees; it must be of what is sealed."""
+    messages: list[bytes] = []
+    sealed = PayeeKeys.from_text(KEY).seal(BankAccount(holder="M", iban=SECOND["iban"]), "A", 1)
+    shown = PayeeProposed(
+        ib_id="A", version=1, kind="bank", masked="DE89 •••• 3000", sealed=sealed, by="anna", at=NOON
+    )
+    messages.append(encode_payee(shown))
+    with pytest.raises(PayeeRefused, match="is not what it shows"):
+        desk(messages).approve("A", 1, BEN)
+
+
+def test_after_a_rotation_the_old_key_can_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions that wait or were rejected too; two at a time, and a second rotation finds nothing."""
+    monkeypatch.setattr("infra.payees.desk.MAX_RESEALED", 2)
+    messages: list[bytes] = []
+    before = desk(messages)
+    for ib_id in "ABC":
+        before.propose(ib_id, FIRST, "", ANNA)
+    before.approve("A", 1, BEN)
+    before.reject("B", 1, "", BEN)
+    both = desk(messages, NEWER, KEY)
+    assert [(2, 1), (1, 0), (0, 0)] == [both.rotate(ANNA) for _ in range(3)]
+    after = desk(messages, NEWER)
+    after.approve("C", 1, BEN)
+    assert {"A", "C"} == set(after.valid("ABC"))
+    with pytest.raises(Unusable, match="which is not given"):
+        desk(messages, KEY).valid("A")
+
+
+def test_new_details_can_be_proposed_after_a_key_was_lost() -> None:
+    """The old ones cannot be read or compared; the IB gives them again."""
+    messages: list[bytes] = []
+    desk(messages).propose("A", FIRST, "", ANNA)
+    desk(messages).approve("A", 1, BEN)
+    lost = desk(messages, NEWER)
+    lost.propose("A", FIRST, "", ANNA)
+    lost.approve("A", 2, BEN)
+    assert {"A"} == set(lost.valid("A"))
+
+
+def test_without_keys_details_are_listed_and_not_taken() -> None:
+    """A server without IBFLOW_PAYEE_KEYS starts, and says what to do when it is asked to keep some."""
+    messages: list[bytes] = []
+    desk(messages).propose("A", FIRST, "", ANNA)
+    none = PayeeDesk(MemoryLog(messages), keys_of(OwnSettings()))
+    assert {"A"} == set(none.listed())
+    for attempt in (lambda: none.propose("B", FIRST, "", ANNA), lambda: none.approve("A", 1, BEN)):
+        with pytest.raises(Unusable, match="ibflow payees key"):
+            attempt()
+
+
+def test_what_is_no_record_changes_nothing() -> None:
+    """It takes a place in the log."""
+    messages = [b"{}", b"\xff"]
+    desk(messages).propose("A", FIRST, "", ANNA)
+    assert {"A"} == set(desk(messages).listed())
