@@ -75,6 +75,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "commission",
             "fastapi",
             "starlette",
+            "xlsxwriter",
             "httpx",
             "httpcore",
             "prometheus_client",

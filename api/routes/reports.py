@@ -62,7 +62,7 @@ def commission_report(
     compare: Compare = "",
     top: Top = None,
     by: Measure = "net",
-    format: Literal["json", "csv", "arrow", "parquet"] = "json",  # noqa: A002  - the wire's name
+    format: Literal["json", "csv", "xlsx", "arrow", "parquet"] = "json",  # noqa: A002  - the wire's name
     limit: ReportLimit = None,
     cursor: Cursor = "",
 ) -> Any:

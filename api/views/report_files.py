@@ -1,6 +1,6 @@
 """The commission report as a file: for spreadsheets, and for polars, pandas, DuckDB and the like."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from api.ledger import FileKind, Ledger, TooManyRows
@@ -8,9 +8,11 @@ from api.problems import Problem
 from api.queries import commissions
 from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
-from api.views.csv_cells import to_csv
+from api.views.csv_cells import Cell, to_csv
+from api.views.workbook import to_xlsx
 
-MAX_CSV_ROWS = 200_000
+MAX_TABLE_ROWS = 200_000
+"""Of a file for spreadsheets."""
 MAX_COLUMN_ROWS = 1_000_000
 """Of a file that is laid by columns, which the ledger writes itself."""
 
@@ -26,11 +28,19 @@ class ReportFile:
 
 
 def _csv(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
-    report = commissions.report(ledger, wanted, groups, MAX_CSV_ROWS)
+    return to_csv(*_table(ledger, wanted, groups))
+
+
+def _xlsx(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
+    return to_xlsx("commissions", *_table(ledger, wanted, groups))
+
+
+def _table(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> tuple[list[str], Iterator[list[Cell]]]:
+    report = commissions.report(ledger, wanted, groups, MAX_TABLE_ROWS)
     if report["next_cursor"]:
-        raise _too_long(MAX_CSV_ROWS)
+        raise _too_long(MAX_TABLE_ROWS)
     columns = commissions.columns(groups)
-    return to_csv(columns, ([row[name] for name in columns] for row in report["items"]))
+    return columns, ([row[name] for name in columns] for row in report["items"])
 
 
 def _by_columns(kind: FileKind) -> Callable[[Ledger, ReportFilter, Groups], bytes]:
@@ -49,6 +59,7 @@ def _too_long(rows: int) -> Problem:
 
 FILES = {
     "csv": ReportFile("text/csv; charset=utf-8", _csv),
+    "xlsx": ReportFile("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _xlsx),
     "arrow": ReportFile("application/vnd.apache.arrow.file", _by_columns("Arrow")),
     "parquet": ReportFile("application/vnd.apache.parquet", _by_columns("Parquet")),
 }

@@ -82,9 +82,9 @@ def test_csv_is_the_whole_report_or_refused(ledger: Ledger, monkeypatch: pytest.
     assert whole.status_code == 200
     rows = len(whole.text.splitlines()) - 1
     assert http.get(f"{path}&limit=1").status_code == http.get(f"{path}&cursor=x").status_code == 422
-    monkeypatch.setattr(report_files, "MAX_CSV_ROWS", rows)
+    monkeypatch.setattr(report_files, "MAX_TABLE_ROWS", rows)
     assert http.get(path).text == whole.text
-    monkeypatch.setattr(report_files, "MAX_CSV_ROWS", rows - 1)
+    monkeypatch.setattr(report_files, "MAX_TABLE_ROWS", rows - 1)
     refused = http.get(path)
     assert (refused.status_code, f"more than {rows - 1} rows" in refused.json()["detail"]) == (422, True)
 

@@ -3,6 +3,8 @@
 import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from zipfile import ZipFile
 
 import polars
 import pyarrow
@@ -14,6 +16,7 @@ from api.queries.commission_sql import ReportFilter
 from api.queries.commissions import columns
 from api.queries.periods import Interval
 from api.views import report_files
+from ingest.formats.xlsx import xlsx_rows
 from tests.api.conftest import SOURCE, Browser, browser, insert, per_lot, utc
 
 REPORT = "/v1/reports/commissions"
@@ -142,6 +145,24 @@ def test_files_hold_the_report(http: Browser) -> None:
     assert found.to_dicts() == expected
     arrow = pyarrow.ipc.open_file(http.get(f"{query}&format=arrow").content).read_all()
     assert arrow.to_pylist() == expected
+
+
+def test_a_workbook_holds_the_report_and_no_formula(ledger: Ledger, chdb: Client, tmp_path: Path) -> None:
+    """Numbers as numbers, an IB called =1+1 as text; the same bytes each time."""
+    way = "broker:expense:per_lot > ib:=1+1:pending"
+    insert(chdb, "transfers", per_lot("f", "=1+1", "live|96", "0.00000001", way, occurred_at=utc(7)))
+    http = browser(ledger)
+    file = http.get(f"{REPORT}?format=xlsx").content
+    assert file == http.get(f"{REPORT}?format=xlsx").content
+    path = tmp_path / "commissions.xlsx"
+    path.write_bytes(file)
+    head, *rows = (row.cells for row in xlsx_rows(path))
+    assert list(head) == columns(("ib",))
+    net = head.index("net")
+    assert {str(row[0]): Decimal(str(row[net])) for row in rows} == {
+        "'=1+1": Decimal("1E-8"), "A": Decimal("222.25"), "B": Decimal("2.005"), "M": Decimal(3),
+    }  # fmt: skip
+    assert b"<f>" not in ZipFile(path).read("xl/worksheets/sheet1.xml")
 
 
 def test_a_file_that_would_be_too_long_is_refused(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
