@@ -1,0 +1,1 @@
+"""Statements for people: HTML and PDF, figures as their reader writes them."""
