@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from msgspec import field
 
-from commission.client.state import DealState
+from commission.client.state import ClientState, DealState
 from commission.events import Deal
 from commission.money import to_accrual
 from commission.rating.components.lots import standard
 from commission.rating.rate import rate
-from commission.rating.values import ZERO, Earned, Part, Rated
+from commission.rating.values import ZERO, Earned, Part, Rated, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 from commission.terms.upline import Upline
@@ -94,18 +94,19 @@ def charge_of(deal: Deal) -> Decimal:
 
 
 def rate_charge(
+    client: ClientState,
     deal: Deal,
     amount: Decimal,
-    trait: Trait,
     volumes: Lots,
     chain: Upline,
     terms: Terms,
-) -> tuple[Earned, ...]:
-    """What a daily or monthly commission deal earns, symbol by symbol; () if nothing or nobody."""
-    traded = {name: lots for name, lots in sorted(volumes.items()) if lots}
-    if not traded or not amount:
-        return ()
+) -> Rated:
+    """What a daily or monthly commission deal earns, symbol by symbol, and adds to what a period settles."""
+    traded = dict(sorted(volumes.items()))
     earned: list[Earned] = []
+    worths: dict[tuple[int, str], TallyAmounts] = {}
+    trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
+    channel = client.click.get("channel", "")
     shared = chain._replace(sharings=chain.charges, rebates=(), is_simple=False)
     for name, charge in allocated(amount, traded).items():
         symbol = terms.symbol(deal.server, name, deal.occurred_at)
@@ -114,19 +115,28 @@ def rate_charge(
         lots = Decimal(traded[name]).scaleb(-8)
         if symbol.contract_size != symbol.standard_contract_size:
             lots = lots * symbol.standard_contract_size / symbol.contract_size
-        part = Part(deal, symbol, symbol.contract_size, ZERO, lots, trait, charge=charge)
+        part = Part(deal, symbol, symbol.contract_size, ZERO, lots, trait, channel, charge=charge)
         outcome = rate(part, shared, terms)
         if isinstance(outcome, Rated):
             earned.extend(outcome.earned)
-    return tuple(earned)
+            for worth in outcome.worths:
+                place = worth.depth, worth.component
+                worths[place] = _as_money(worth, worths.get(place))
+    return Rated(tuple(earned), tuple(worths.values()))
+
+
+def _as_money(worth: TallyAmounts, more: TallyAmounts | None) -> TallyAmounts:
+    """One symbol's part of a charge beside others': money alone, for its deals count by themselves."""
+    others = (ZERO,) * len(worth.amounts) if more is None else more.amounts
+    amounts = tuple(one + other for one, other in zip(worth.amounts, others, strict=True))
+    return worth._replace(amounts=amounts, lots=ZERO, notional=ZERO, deals=0)
 
 
 def allocated(amount: Decimal, volumes: Lots) -> dict[str, Decimal]:
     """By volume, exactly: the last symbol takes what rounding leaves."""
     total, rest = sum(volumes.values()), amount
     shares: dict[str, Decimal] = {}
-    names = list(volumes)
-    for name in names[:-1]:
-        shares[name] = to_accrual(amount * volumes[name] / total)
+    for number, (name, volume) in enumerate(volumes.items(), 1):
+        shares[name] = rest if number == len(volumes) else to_accrual(amount * volume / total)
         rest -= shares[name]
-    return {**shares, names[-1]: rest}
+    return shares

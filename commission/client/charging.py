@@ -24,10 +24,10 @@ from commission.client.refunding import refund
 from commission.client.refunds import REFUND
 from commission.client.reversals import reverse
 from commission.client.state import Cause, ClientState, DealState
+from commission.client.tallies import withdraw
 from commission.draft import Draft
 from commission.rating.values import ZERO, Reason
 from commission.terms.catalog import Terms
-from commission.terms.rate_matching import Trait
 from commission.value import Time
 
 
@@ -108,13 +108,12 @@ def _post(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -> 
     chain = upline_for(client, deal, terms)
     if isinstance(chain, Reason) or not chain.charges:
         return False, client
-    trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    earned = rate_charge(deal, booking.charge, trait, booking.charged, chain, terms)
-    if not earned:
+    rated = rate_charge(client, deal, booking.charge, booking.charged, chain, terms)
+    if not any(rated):
         return False, client
-    client = post_booked(draft, client, booking, RatingOutcome(earned, path=chain.path))
+    client = post_booked(draft, client, booking, RatingOutcome(*rated, path=chain.path))
     state = booking.to_state()
-    if (client.clawed or state.refunds) and state.posted:
+    if (client.clawed or state.refunds) and (state.posted or state.tallied):
         client, state = claw_back_new(draft, client, state, terms)
     draft.put(booking.key, state)
     return True, client
@@ -138,7 +137,8 @@ def _share_anew(
     state = draft.read(key := keys.deal(client.client_id, deal.deal_key), DealState)
     cause = Cause(deal.deal_key, deal.occurred_at, deal.account_key, deal.revision)
     client, _ = reverse(draft, client, state.posted, cause)
-    booking = resumed(replace(state, posted=(), times=state.times + 1), key, deal, 0, 0)
+    withdraw(draft, client, state.tallied, cause)
+    booking = resumed(replace(state, posted=(), tallied=(), times=state.times + 1), key, deal, 0, 0)
     booking.charged = traded
     is_posted, client = _post(draft, client, booking, terms)
     if not is_posted:

@@ -30,7 +30,6 @@ from commission.events import Deal, ReratingApproved
 from commission.outputs import Transfer
 from commission.rating.values import Reason
 from commission.terms.catalog import Terms
-from commission.terms.rate_matching import Trait
 
 FACTOR = "proposal"
 """The factor that tells of a row which proposal posted it."""
@@ -144,9 +143,8 @@ def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: T
             "correct it by hand"
         )
         return RatingOutcome(reason=Reason("charge_unknown", text, waits=True))
-    trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    earned = rate_charge(deal, amount, trait, state.charged, chain, terms)
-    return RatingOutcome(earned, path=chain.path, reason=refusal)
+    rated = rate_charge(client, deal, amount, state.charged, chain, terms)
+    return RatingOutcome(*rated, path=chain.path, reason=refusal)
 
 
 def _leave_hedge(

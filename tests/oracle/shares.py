@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
+from commission.events import Deal
 from commission.terms.components import (
     AnyDealComponent,
     CohortBonus,
@@ -77,7 +78,7 @@ def shared(facts: Facts, case: Case) -> list[Earned]:
             )  # what the period needs of the deal is waited for, too
     charge = max(Fraction(0), -given(case.deal)) if counts(facts, case.deal) else -given(case.deal)
     earned = for_charge(chain, case, charge)
-    share = refunded_share(case) if charge > 0 else Fraction(0)
+    share = refunded_share(facts, case.deal) if charge > 0 else Fraction(0)
     return less_refunds(earned, for_charge(chain, case, Fraction(0)), share) if share else earned
 
 
@@ -114,12 +115,16 @@ def less(entry: Earned, free: Fraction, share: Fraction) -> Earned:
     return dataclasses.replace(entry, amount=amount, bands=bands)
 
 
-def refunded_share(case: Case) -> Fraction:
-    """Which share of what the deal charged was refunded."""
-    facts, charge = case.facts, -given(case.deal)
+def refunded_of_all(facts: Facts) -> dict[str, Fraction]:
+    """By deal, what was refunded of its charge."""
     if facts.refunded is None:
         facts.refunded = refunded_of(facts, waits)
-    return min(Fraction(1), facts.refunded.get(case.deal.deal_key, Fraction(0)) / charge)
+    return facts.refunded
+
+
+def refunded_share(facts: Facts, deal: Deal) -> Fraction:
+    """Which share of what the deal charged was refunded."""
+    return min(Fraction(1), refunded_of_all(facts).get(deal.deal_key, Fraction(0)) / -given(deal))
 
 
 def waits(case: Case) -> bool:
@@ -136,11 +141,16 @@ def money(amount: Fraction) -> Decimal:
     return Decimal(int(amount * E8)) / E8
 
 
-def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
-    """One kind of component: the lowest IB whose plan has it decides how it is shared."""
+def shared_of_kind(kind: str, chain: list[Link], case: Case, *, later: bool = False) -> list[Earned]:
+    """One kind of component: the lowest IB whose plan has it decides how it is shared.
+
+    `later`: only components that share what an account is charged later, by deals of its own.
+    """
     of_kind = [[c for c in deal_components(link) if c.kind == kind] for link in chain]
     lowest = next(d for d, components in enumerate(of_kind) if components)
     modes = {component.override.mode for component in of_kind[lowest]}
+    if later:
+        of_kind = [[c for c in found if getattr(c, "charges", False)] for found in of_kind]
     earned: list[Earned] = []
     if modes & {"difference"}:
         earned += by_difference(kind, chain, of_kind, case)

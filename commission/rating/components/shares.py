@@ -98,8 +98,8 @@ def revenue(
             value = portion(part, charged(part), charged_lots)
         elif term == "swap":
             value = portion(part, -deal.swap, lots)
-        else:
-            value = portion(part, -deal.profit, lots)
+        else:  # a later charge may be booked as a result, and is commission
+            value = portion(part, -deal.profit, lots) if deal.kind == "trade" else ZERO
         if value and source != currency:
             found = terms.convert(source, currency, part.at)
             if found is None:

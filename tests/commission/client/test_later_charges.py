@@ -7,8 +7,26 @@ from msgspec.structs import replace
 
 from commission.events import ClientFlagged, Deal
 from commission.terms.components import CommissionShare
-from commission.terms.plans import Clawback
-from tests.build import ANNA, SYMBOLS, D, Told, at, chargeback, deal, deposit, partner, plan, rates, run
+from commission.terms.plans import Budget, Clawback
+from commission.terms.rates import Band, Caps, Tiers, When
+from tests.build import (
+    ANNA,
+    SYMBOLS,
+    D,
+    Told,
+    at,
+    chargeback,
+    deal,
+    deposit,
+    ended,
+    linked,
+    partner,
+    period,
+    plan,
+    rates,
+    registered,
+    run,
+)
 from tests.commission.client.rerated import again
 
 NORTH = "ib:ib-north:pending"
@@ -155,6 +173,51 @@ def test_a_refund_comes_before_its_charge() -> None:
     said = told(GOLD, EUROS, REFUND, replace(CHARGE, occurred_at=at(7)))
     assert ({NORTH: "8.00 USD"}, "rejected refund_unknown") == (said.owed, said.reasons["9"])
     assert "rejected refund" == told(GOLD, EUROS, REFUND, CHARGE).reasons["9"]
+
+
+def test_a_charge_is_of_the_clients_channel() -> None:
+    """A plan that pays for one channel pays the later charges of its clients too: 8."""
+    own = replace(OWN, when=When(channels=("search",)))
+    for channel, due in (("search", {NORTH: "8.00 USD"}), ("email", {})):
+        anna = registered("anna ib-north", click={"channel": channel})
+        terms = (*SYMBOLS, own, partner("ib-north USD own"))
+        assert due == run(anna, linked("1 anna"), GOLD, EUROS, CHARGE, terms=terms).owed
+
+
+def test_what_a_period_settles_counts_a_charge_as_money() -> None:
+    """Half of 20 is 10: capped at 3 a month, 3; of 10 on twice, 20. Lots and deals are those of the trades.
+
+    20 for 3 lots of euros and 1 of gold: 4 lots, 2 deals. From 5 lots or 3 deals on twice: none is reached.
+    10 of 20 refunded: 5 are due, of which the cap lets 3 through, and the band is not reached.
+    """
+    months = (period("2026-09"), period("2026-10"))
+    share = replace(SHARE, rates=rates("*=0.5"))
+
+    def twice(by: Any, start: int) -> CommissionShare:
+        return replace(share, tiers=Tiers(by=by, mode="slab", bands=(Band(start=D(start), factor=D(2)),)))
+
+    for own, due, refunded in (
+        (replace(share, caps=Caps(per_period=D(3))), "3.00", "3.00"),
+        (twice("amount", 10), "20.00", "5.00"),
+        (twice("lots", 5), "10.00", "5.00"),
+        (twice("count", 3), "10.00", "5.00"),
+    ):
+        terms = (*SYMBOLS, *months, plan("own USD", own), partner("ib-north USD own"))
+        for order in permutations((GOLD, EUROS, CHARGE)):
+            said = run(*ANNA, *order, ended("2026-09"), terms=terms)
+            assert {"ib:ib-north:payable": f"{due} USD"} == said.owed
+        for order in permutations((GOLD, CHARGE, charge("9", "10", 6))):
+            said = run(*ANNA, EUROS, *order, ended("2026-09"), terms=terms)
+            assert {"ib:ib-north:payable": f"{refunded} USD"} == said.owed
+
+
+def test_a_charge_is_commission_to_a_budget() -> None:
+    """A quarter of the 20 charged are 5 of 10; of the client's result a charge is nothing."""
+    own = plan("own USD", replace(SHARE, rates=rates("*=0.5")))
+    for revenue, due in ((("commission",), {NORTH: "5.00 USD"}), (("client_result",), {})):
+        budget = Budget(share=D("0.25"), revenue=revenue)
+        terms = (*SYMBOLS, replace(own, budget=budget), partner("ib-north USD own"))
+        assert due == run(*ANNA, GOLD, EUROS, CHARGE, terms=terms).owed
 
 
 def test_a_refund_after_fraud() -> None:
