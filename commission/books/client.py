@@ -3,13 +3,17 @@
 from msgspec.structs import replace
 
 from commission.client import keys
+from commission.client.charges import LaterCharge, Volumes
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
-from commission.client.deals import fold_deal, retry_deal, wait
+from commission.client.deals import fold_deal, retry_deal
 from commission.client.fills import Position
 from commission.client.hedging import Hedged, HedgedOpening
+from commission.client.parked import wait
 from commission.client.placing import at_known_position, is_old, is_told_now, place
 from commission.client.qualifying import Qualifying
+from commission.client.refund_matching import match_refunds
+from commission.client.refunds import UnplacedRefund
 from commission.client.rerating import rerate
 from commission.client.state import (
     Cause,
@@ -22,7 +26,6 @@ from commission.client.state import (
     OldRevision,
     Parked,
     Parking,
-    Volumes,
     Withdrawal,
 )
 from commission.client.tallies import HeldTallies
@@ -46,6 +49,8 @@ KEYS: dict[str, type] = {
     "h": Hedged,
     "g": HedgedOpening,
     "v": Volumes,
+    "a": LaterCharge,
+    "l": UnplacedRefund,
     "b": CloseBy,
     "k": Parked,
     "t": HeldTallies,
@@ -68,7 +73,7 @@ def apply(draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent, ter
         return
     client = apply_event(draft, known, record, terms)
     if client is not None:
-        _save(draft, client)
+        _save(draft, match_refunds(draft, client, terms))
 
 
 def _client(draft: Draft, client_id: str) -> ClientState:
@@ -92,6 +97,7 @@ def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
         client = place(draft, known, deal, state, terms)
     else:
         client = fold_deal(draft, known, deal, state, terms)
+    client = match_refunds(draft, client, terms)
     if client is not known:
         _save(draft, client)
 
@@ -113,4 +119,5 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
             client = weigh(draft, client, cause, terms)
         else:
             client = retry_deal(draft, client, parked, terms)
+            client = match_refunds(draft, client, terms)
         _save(draft, client)

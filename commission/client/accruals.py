@@ -31,7 +31,6 @@ def post(
     """Emit one accrual per earning; under a KYC gate it is held until the client is approved.
 
     `identity` and the earning's number make the ids: the same cause posted again gives the same ids.
-    What is below 0, of a refund, goes the other way.
     """
     base = digest("accrual", *identity)
     key, occurred_at, account_key, revision, symbol, _ = cause
@@ -46,7 +45,6 @@ def post(
         if waits or kind == "rebate":
             debit, credit = accounts_of(client, partner.ib_id, kind, is_held=waits, by_ib=by_ib)
         matures_at = occurred_at + timedelta(days=plan.hold_days) if plan.hold_days else None
-        debit, credit = (credit, debit) if amount < 0 else (debit, credit)
         transfer_id = f"{base}{number:02}"
         draft.outputs.append(
             Transfer(
@@ -54,7 +52,7 @@ def post(
                 code="accrual",
                 debit=debit,
                 credit=credit,
-                amount=abs(amount),
+                amount=amount,
                 currency=partner.currency,
                 ib_id=partner.ib_id,
                 occurred_at=occurred_at,

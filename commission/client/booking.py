@@ -1,10 +1,12 @@
 """A deal on its way through the fold."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from commission.client.state import Cause, DealState, Posted, Refund
 from commission.events import Deal
 from commission.outputs import Tally
+from commission.rating.values import ZERO
 from commission.terms.market import SymbolDefined
 
 
@@ -32,6 +34,8 @@ class Booking:
     tallied: tuple[Tally, ...] = ()
     parked: int | None = None
     charged: dict[str, int] = field(default_factory=dict)
+    symbol: str = ""
+    charge: Decimal = ZERO
     refunds: tuple[Refund, ...] = ()
     refund_times: int = 0
     refunded: tuple[str, ...] = ()
@@ -52,6 +56,9 @@ class Booking:
             leg=self.leg,
             volume=self.volume,
             volume_e8=self.volume_e8,
+            account=self.account if self.charge or self.volume else "",
+            symbol=self.symbol if self.charge else "",
+            charge=self.charge,
             refunds=self.refunds,
             refund_times=self.refund_times,
             refunded=self.refunded,
@@ -86,6 +93,8 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
         state.posted,
         state.tallied,
         charged=state.charged,
+        symbol=state.symbol,
+        charge=state.charge,
         refunds=state.refunds,
         refund_times=state.refund_times,
         refunded=state.refunded,

@@ -180,12 +180,12 @@ def _come_to(
         want = due.get(one.transfer_id)
         is_left = ZERO if want is None else want.amount - want.taken
         missing = is_left - sum((entry.amount - entry.taken for entry in own), ZERO)
-        if missing * one.amount > 0 and not is_forfeited(one, client):
+        if missing > 0 and not is_forfeited(one, client):
             flags = own[0] if own else one
             flags = flags._replace(transfer_id=one.transfer_id)
             client, back = give_back(draft, client, flags, missing, cause)
             own = [*own, back]
-        elif missing * one.amount < 0:
+        elif missing < 0:
             client, own = _take(draft, client, own, -missing, cause)
         posted += own if want is None or not missing else shared_out(own, want)
     tallied = give_back_tallies(draft, client, state.tallied, wanted.tallied, cause)
@@ -206,11 +206,11 @@ def _take(
     left: list[Posted] = []
     for entry in entries:
         rest = entry.amount - entry.taken
-        part = min(rest, amount, key=abs)
+        part = min(rest, amount)
         if is_forfeited(entry, client):
             part = ZERO
         if part:
-            client = take(draft, client, entry, part, cause, {name: abs(part)})
+            client = take(draft, client, entry, part, cause, {name: part})
             amount -= part
         if part != rest:
             left.append(entry._replace(taken=entry.taken + part))

@@ -24,8 +24,8 @@ from commission.client.outcome import (
 from commission.client.parked import reject, turn_down
 from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
 from commission.client.posting import post_booked
-from commission.client.refunding import refund_charges
-from commission.client.refunds import REFUND, is_refund, refunds_of, with_uncharged
+from commission.client.refunding import refund
+from commission.client.refunds import REFUND, charge_on, is_refund, refunds_of, unplaced, with_uncharged
 from commission.client.reversals import reverse
 from commission.client.revisions import ENDINGS, replaced_by
 from commission.client.state import (
@@ -37,7 +37,7 @@ from commission.client.state import (
 )
 from commission.client.tallies import cohort_tallies, send, withdraw
 from commission.draft import Draft
-from commission.events import Deal, RoutedDeal
+from commission.events import Deal
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Part, Rated, Reason, Slice
 from commission.terms.catalog import Terms
@@ -51,27 +51,6 @@ NO_FILLS = Position()
 def position_at(draft: Draft, place: str) -> Position:
     """The position at a state key; none where it is not known which."""
     return (draft.get(place) or NO_FILLS) if place else NO_FILLS
-
-
-def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState | None) -> ClientState:
-    """Keep a deal until its client registers; a newer revision takes its place."""
-    slot = known.waiting if known is not None and known.waiting is not None else client.waiting
-    deal = record.deal
-    draft.put(keys.waiting(client.client_id, slot), record)
-    draft.put(
-        keys.deal(client.client_id, deal.deal_key),
-        DealState(
-            revision=deal.revision,
-            at=deal.occurred_at,
-            replaced=replaced_by(draft, client.client_id, known, deal),
-            ended=deal.kind in ENDINGS,
-            position=keys.position(client.client_id, deal) if deal.position_id else "",
-            waiting=slot,
-        ),
-    )
-    text = f"client {client.client_id} is not registered yet; the deal is rated when the CRM says so"
-    reject(draft, client, deal, Reason("unregistered_client", text, waits=True))
-    return replace(client, waiting=max(client.waiting, slot + 1))
 
 
 def fold_deal(
@@ -143,7 +122,7 @@ def _refuse(
     reason = why or reason
     reject(draft, client, deal, reason)
     if why is None:
-        client = refund_charges(draft, client, booking, {}, terms)
+        client = refund(draft, client, booking, {}, ZERO, terms)
     state = booking.to_state()
     if deal.kind in ENDINGS:
         state = replace(state, ended=True)
@@ -167,7 +146,9 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if draft.get(closing) is not None:
         draft.put(closing, None)
     if known.volume:
-        client = add_volume(draft, client, deal, known.volume, -known.volume_e8, terms)
+        assert known.at is not None, "a deal that counts has a time"
+        less = known.volume, -known.volume_e8
+        client = add_volume(draft, client, booking.account, known.at, less, terms)
     if known.signed_e8 and known.position:
         position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
@@ -186,7 +167,7 @@ def keep_position(
     if not place:
         return
     rescales = terms.rescales_of(deal.server, deal.symbol)
-    if waits or terms.looks_back or position.has_refunds or not is_flat(position, rescales):
+    if waits or terms.some.looks_back or position.has_refunds or not is_flat(position, rescales):
         draft.put(place, position)
     elif draft.get(place) is not None:
         draft.put(place, None)
@@ -205,7 +186,8 @@ def rate_deal(
     keep_position(draft, booking.position, position, deal, terms, waits=found.reason.waits)
     if found.part is not None and found.has_charges and not booking.volume:
         booking.volume, booking.volume_e8 = deal.symbol, charged_e8(found.part)
-        client = add_volume(draft, client, deal, booking.volume, booking.volume_e8, terms)
+        more = booking.volume, booking.volume_e8
+        client = add_volume(draft, client, booking.account, deal.occurred_at, more, terms)
     if found.earned or found.worths:
         client = post_booked(draft, client, booking, found)
     else:
@@ -213,7 +195,8 @@ def rate_deal(
     if found.cohorts:
         send(draft, client, found.cohorts)
         booking.tallied = (*booking.tallied, *found.cohorts)
-    client = refund_charges(draft, client, booking, found.refunds, terms)
+    client = refund(draft, client, booking, found.refunds, found.unplaced, terms)
+    booking.charge, booking.symbol = charge_on(deal, terms), deal.symbol
     state = booking.to_state()
     if (client.clawed or state.refunds) and (state.posted or state.tallied):
         client, state = claw_back_new(draft, client, state, terms)
@@ -231,11 +214,15 @@ def brings(
     chain = upline_for(client, deal, terms)
     symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
     if isinstance(chain, Reason):
-        if chain.waits or symbol is None or not booking.closed_e8:
+        if chain.waits:
             return client, RatingOutcome(reason=chain)
         # It counts towards the CPA of the IB that referred the client, whoever's client it is now.
-        part = _part(draft, client, booking, symbol, position, terms)
-        return client, RatingOutcome(reason=chain, part=part, refunds=refunds_of(part, terms))
+        part = None
+        if symbol is not None and booking.closed_e8:
+            part = _part(draft, client, booking, symbol, position, terms)
+        refunds = refunds_of(part, terms) if part is not None else {}
+        rest = unplaced(deal, refunds, terms)
+        return client, RatingOutcome(reason=chain, part=part, refunds=refunds, unplaced=rest)
     if symbol is None:
         return client, RatingOutcome(reason=unknown_symbol(deal))
     if chain.is_hedged and booking.opened_e8 and not terms.period_of(deal.occurred_at):
@@ -244,17 +231,22 @@ def brings(
     if chain.looks_aside:
         client, part = look_aside(draft, client, booking, part, chain, terms)
     refunds = refunds_of(part, terms)
-    if refunds:
-        part = part._replace(refunded=sum((one.amount for one in refunds.values()), ZERO))
+    rest = unplaced(deal, refunds, terms)
+    if refunds or rest:
+        part = part._replace(refunded=deal.commission + deal.fee)
     rated, reason = rate(part, chain, terms), SETTLED_BY_PERIOD
     if isinstance(rated, Reason):
-        reason = REFUND if refunds and not rated.waits else rated
+        if rated.waits:
+            return client, RatingOutcome(reason=rated, part=part, has_charges=bool(chain.charges))
+        reason = REFUND if refunds or rest else rated
         rated = Rated((), ())
     else:
         rated = with_uncharged(rated, part, chain, terms)
     is_in_cohorts = chain.has_cohorts and booking.closed_e8 and not reason.waits
     cohorts = cohort_tallies(client, part, chain) if is_in_cohorts else ()
-    return client, RatingOutcome(*rated, cohorts, chain.path, reason, part, bool(chain.charges), refunds)
+    return client, RatingOutcome(
+        *rated, cohorts, chain.path, reason, part, bool(chain.charges), refunds, rest
+    )
 
 
 def _part(
@@ -268,8 +260,8 @@ def _part(
     is_asked: bool = False,
 ) -> Part:
     """The deal as pricing wants it, with its openings where somebody asks for them."""
-    is_refunding = terms.shares_charges and is_refund(booking.deal)
-    looks_back = (terms.looks_back or is_refunding) and booking.closed_e8
+    is_refunding = terms.some.shares_charges and is_refund(booking.deal)
+    looks_back = (terms.some.looks_back or is_refunding) and booking.closed_e8
     if looks_back:
         looks_back = look_back(draft, client, booking, terms, is_asked=is_asked or is_refunding)
     return part_of(client, booking, symbol, position if looks_back else None, terms)

@@ -113,6 +113,26 @@ def volumes(client_id: str, account_key: str) -> str:
     return f"v:{client_id}:{account_key}"
 
 
+def later_charge(client_id: str, account_key: str, deal_key: str) -> str:
+    """A later commission charge of an account."""
+    return f"{later_charges(client_id, account_key)}{deal_key}"
+
+
+def later_charges(client_id: str, account_key: str) -> str:
+    """What the keys of an account's later charges begin with."""
+    return f"a:{client_id}:{account_key}|"
+
+
+def unplaced_refund(client_id: str, account_key: str, deal_key: str) -> str:
+    """A refund whose charge no opening tells."""
+    return f"{unplaced_refunds(client_id, account_key)}{deal_key}"
+
+
+def unplaced_refunds(client_id: str, account_key: str) -> str:
+    """What the keys of an account's refunds begin with whose charges no opening tells."""
+    return f"l:{client_id}:{account_key}|"
+
+
 def qualifying(client_id: str) -> str:
     """The trades that count towards a client's CPAs."""
     return f"q:{client_id}"

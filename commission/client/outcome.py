@@ -1,6 +1,7 @@
 """What a deal brings, or why it brings nothing, or nothing yet."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import NamedTuple
 
 from commission.client.refunds import Refunded
@@ -8,7 +9,7 @@ from commission.client.revisions import ENDINGS
 from commission.client.state import ClientState
 from commission.events import Deal
 from commission.outputs import Tally
-from commission.rating.values import Earned, Part, Reason, TallyAmounts
+from commission.rating.values import ZERO, Earned, Part, Reason, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.upline import Upline
 
@@ -39,7 +40,9 @@ class RatingOutcome(NamedTuple):
     has_charges: bool = False
     """Its volume counts in later charges."""
     refunds: Mapping[str, Refunded] = {}
-    """What it refunds of the charges of other deals."""
+    """What it refunds of the charges of other deals, as the openings that it closes tell."""
+    unplaced: Decimal = ZERO
+    """What it refunds of charges that they do not tell."""
 
 
 def unknown_period(deal: Deal) -> Reason:

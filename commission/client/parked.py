@@ -7,11 +7,33 @@ from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.booking import Booking
-from commission.client.state import ClientState, Parked, Parking
+from commission.client.revisions import ENDINGS, replaced_by
+from commission.client.state import ClientState, DealState, Parked, Parking
 from commission.draft import Draft
-from commission.events import Deal
+from commission.events import Deal, RoutedDeal
 from commission.outputs import Rejection
 from commission.rating.values import Reason
+
+
+def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState | None) -> ClientState:
+    """Keep a deal until its client registers; a newer revision takes its place."""
+    slot = known.waiting if known is not None and known.waiting is not None else client.waiting
+    deal = record.deal
+    draft.put(keys.waiting(client.client_id, slot), record)
+    draft.put(
+        keys.deal(client.client_id, deal.deal_key),
+        DealState(
+            revision=deal.revision,
+            at=deal.occurred_at,
+            replaced=replaced_by(draft, client.client_id, known, deal),
+            ended=deal.kind in ENDINGS,
+            position=keys.position(client.client_id, deal) if deal.position_id else "",
+            waiting=slot,
+        ),
+    )
+    text = f"client {client.client_id} is not registered yet; the deal is rated when the CRM says so"
+    reject(draft, client, deal, Reason("unregistered_client", text, waits=True))
+    return replace(client, waiting=max(client.waiting, slot + 1))
 
 
 def park(draft: Draft, parked: Parked) -> int:

@@ -2,12 +2,15 @@
 
 A refund is no earning of its own time: it takes the same part of everything that its charge earned, of the
 frozen amounts and before any dispute or verdict takes a share of the rest. So a charge that is refunded
-leaves what it would have left had the client never been charged.
+leaves what it would have left had the client never been charged. Which charge that is, the openings tell that
+the deal closes; what they do not tell is matched with the account's charges (`refund_matching.py`).
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec import field
 from msgspec.structs import replace
 
 from commission.client.state import DealState, Posted, Refund
@@ -20,8 +23,18 @@ from commission.rating.values import ZERO, Earned, Part, Rated, Reason
 from commission.terms.catalog import Terms
 from commission.terms.components import CommissionShare
 from commission.terms.upline import Upline
+from commission.value import Value
 
 REFUND = Reason("refund", "it takes back what the charge that it refunds had earned", waits=False)
+
+
+def refund_unknown(deal: Deal, amount: Decimal) -> Reason:
+    """Why a refund, or so much of it, takes nothing."""
+    text = (
+        f"{amount} {deal.currency} of what it refunds is more than what is left of the account's charges that"
+        " are known, so nothing was taken back for that"
+    )
+    return Reason("refund_unknown", text, waits=False)
 
 
 class Refunded(NamedTuple):
@@ -31,18 +44,41 @@ class Refunded(NamedTuple):
     charge: Decimal
 
 
+class UnplacedRefund(Value):
+    """A refund of which no opening tells the charge, or not of all of it."""
+
+    deal: Deal
+    amount: Decimal
+    """What no opening tells the charge of."""
+    placed: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """What openings tell: the business key of each, what is refunded of its charge, and that charge."""
+    unknown: Decimal = ZERO
+    """What is of no charge that is known."""
+
+
 def is_refund(deal: Deal) -> bool:
     """Whether the deal gives the client back what another was charged."""
     return deal.commission + deal.fee > 0
 
 
+def charge_on(deal: Deal, terms: Terms) -> Decimal:
+    """What a trade charges the client, where some plan shares that."""
+    return max(ZERO, -(deal.commission + deal.fee)) if terms.some.shares_charges else ZERO
+
+
+def unplaced(deal: Deal, refunds: Mapping[str, Refunded], terms: Terms) -> Decimal:
+    """What a trade refunds of charges that no opening of it tells."""
+    if not terms.some.shares_charges or not is_refund(deal):
+        return ZERO
+    return deal.commission + deal.fee - sum((one.amount for one in refunds.values()), ZERO)
+
+
 def refunds_of(part: Part, terms: Terms) -> dict[str, Refunded]:
     """What the deal refunds of what the openings it closes were charged, the oldest first.
 
-    By the business key of each opening. An opening that was added up with others has none: what is
-    refunded of it is rated as a charge turned round, as where no opening is known.
+    By the business key of each opening; one that was added up with others has none.
     """
-    if not terms.shares_charges or not is_refund(part.deal):
+    if not terms.some.shares_charges or not is_refund(part.deal):
         return {}
     rest = -charged(part)
     found: dict[str, Refunded] = {}
@@ -56,7 +92,7 @@ def refunds_of(part: Part, terms: Terms) -> dict[str, Refunded]:
 
 def with_uncharged(rated: Rated, part: Part, upline: Upline, terms: Terms) -> Rated:
     """The same with what each amount would be without the charge, where a refund has to know that."""
-    charge = charged(part) if terms.shares_charges else ZERO
+    charge = charged(part) if terms.some.shares_charges else ZERO
     if charge <= 0 or upline.is_simple or not (_has_budget(upline) or upline.rebates):
         return rated
     free = rate(part._replace(refunded=-charge, measures={}), upline, terms)

@@ -19,17 +19,17 @@ from commission.client.difference import compare, together
 from commission.client.outcome import RatingOutcome, forfeited, upline_for, why_no_trade
 from commission.client.parked import reject
 from commission.client.placing import at_known_position
-from commission.client.refunding import refund_charges, refunds_known
-from commission.client.refunds import REFUND
+from commission.client.refund_matching import match_refunds
+from commission.client.refunding import refund
+from commission.client.refunds import REFUND, charge_on
 from commission.client.reversals import reverse
 from commission.client.state import Cause, ClientState, DealState, EventState
 from commission.client.tallies import send, withdraw
 from commission.draft import Draft
 from commission.events import Deal, ReratingApproved
 from commission.outputs import Transfer
-from commission.rating.values import ZERO, Reason
+from commission.rating.values import Reason
 from commission.terms.catalog import Terms
-from commission.terms.rate_matching import Trait
 
 FACTOR = "proposal"
 """The factor that tells of a row which proposal posted it."""
@@ -51,6 +51,7 @@ def rerate(
         after, doubt = _rerate_deal(trial, client, record.deal, terms)
     if doubt is not None:
         return client, doubt
+    after = match_refunds(trial, after, terms)
     for key, value in trial.writes.items():
         if draft.get(key) != value:
             draft.put(key, value)
@@ -93,14 +94,17 @@ def _rerate_deal(
     booking = resumed(state, key, deal, deal.volume_e8 - closed_e8, closed_e8)
     booking.hedge = ""
     if why_no_trade(deal) is not None:
-        found = _no_trade_brings(draft, client, deal, state, terms)
+        found = _no_trade_brings(client, deal, state, terms)
     else:
         client, found = brings(draft, client, booking, position_at(draft, state.position), terms)
         client = _leave_hedge(draft, client, booking, state, terms)
+        booking.charge, booking.symbol = charge_on(deal, terms), deal.symbol
     if found.reason.waits:
         return client, found.reason
-    client = refund_charges(draft, client, booking, found.refunds, terms)
-    state = replace(state, leg=booking.leg, hedge=booking.hedge, refunded=booking.refunded)
+    client = refund(draft, client, booking, found.refunds, found.unplaced, terms)
+    now = booking.to_state()
+    state = replace(state, leg=now.leg, hedge=now.hedge, refunded=now.refunded)
+    state = replace(state, account=now.account, symbol=now.symbol, charge=now.charge)
     client = _correct(draft, client, booking, state, found, terms)
     if found.part is not None and closed_e8:
         client = count_trade(draft, client, found.part, terms)
@@ -120,29 +124,27 @@ def _closed_e8(state: DealState, deal: Deal) -> int:
 # What the deal brings now
 
 
-def _no_trade_brings(
-    draft: Draft, client: ClientState, deal: Deal, state: DealState, terms: Terms
-) -> RatingOutcome:
-    """A later commission charge, shared by the volumes that it was for when it came; nothing of any other."""
+def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: Terms) -> RatingOutcome:
+    """A later commission charge, shared by the volumes that it is for; nothing of any other."""
     refusal = why_no_trade(deal)
     if refusal is None or deal.kind != "commission" or deal.is_service:
         return RatingOutcome()
     chain = upline_for(client, deal, terms)
-    refunds = refunds_known(draft, client, state, deal.deal_key)
+    amount = charge_of(deal)
+    if amount < 0 and terms.some.shares_later_charges:
+        return RatingOutcome(reason=REFUND, unplaced=-amount)
     if isinstance(chain, Reason):
-        return RatingOutcome(reason=chain if chain.waits else refusal, refunds=refunds)
-    if not chain.charges:
-        return RatingOutcome(reason=refusal, refunds=refunds)
+        return RatingOutcome(reason=chain if chain.waits else refusal)
+    if not chain.charges or amount <= 0:
+        return RatingOutcome(reason=refusal)
     if not state.charged:
         text = (
             f"the charge {deal.deal_key} was shared with nobody, so the volumes it was for were not kept; "
             "correct it by hand"
         )
         return RatingOutcome(reason=Reason("charge_unknown", text, waits=True))
-    trait = Trait(client.client_id, deal.account_key, deal.group, client.country)
-    amount = charge_of(deal) + sum((one.amount for one in refunds.values()), ZERO)
-    earned = rate_charge(deal, amount, trait, state.charged, chain, terms)
-    return RatingOutcome(earned, path=chain.path, reason=REFUND if refunds else refusal, refunds=refunds)
+    rated = rate_charge(client, deal, amount, state.charged, chain, terms)
+    return RatingOutcome(*rated, path=chain.path, reason=refusal)
 
 
 def _leave_hedge(

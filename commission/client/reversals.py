@@ -30,7 +30,7 @@ def reverse(
         rest = entry.amount - entry.taken
         share_taken = share if share == ONE else settled(entry.share_taken + share)
         base = entry.amount if entry.base is None else entry.base
-        amount = rest if share_taken >= ONE else min(rest, to_accrual(base * share), key=abs)
+        amount = rest if share_taken >= ONE else min(rest, to_accrual(base * share))
         if not rest or is_forfeited(entry, client):
             continue
         if amount != rest:
@@ -46,7 +46,7 @@ def take(
 ) -> ClientState:
     """Reverse so much of an accrual, from where the money is by now."""
     waits = is_held(entry, client)
-    debit, credit = _sides(client, entry, amount, is_held=waits)
+    debit, credit = accounts_of(client, entry.ib_id, entry.component, is_held=waits, by_ib=entry.by_ib)
     suffix = "r" if amount == entry.amount - entry.taken else f"p{digest(cause.effect or cause.key)}"
     draft.emit(
         Transfer(
@@ -54,7 +54,7 @@ def take(
             code="reversal",
             debit=credit,
             credit=debit,
-            amount=abs(amount),
+            amount=amount,
             currency=entry.currency,
             ib_id=entry.ib_id,
             occurred_at=cause.occurred_at,
@@ -77,11 +77,10 @@ def give_back(
 ) -> tuple[ClientState, Posted]:
     """Post once more some of what was taken of an accrual.
 
-    It goes where the accrual itself would be by now: to what is held for the client's KYC, or to the IB;
-    what is below 0, of a refund, goes the other way.
+    It goes where the accrual itself would be by now: to what is held for the client's KYC, or to the IB.
     """
     waits = is_held(entry, client)
-    debit, credit = _sides(client, entry, amount, is_held=waits)
+    debit, credit = accounts_of(client, entry.ib_id, entry.component, is_held=waits, by_ib=entry.by_ib)
     transfer_id = f"{entry.transfer_id}w{digest(cause.effect or cause.key)}"
     draft.emit(
         Transfer(
@@ -89,7 +88,7 @@ def give_back(
             code="accrual",
             debit=debit,
             credit=credit,
-            amount=abs(amount),
+            amount=amount,
             currency=entry.currency,
             ib_id=entry.ib_id,
             occurred_at=cause.occurred_at,
@@ -111,9 +110,3 @@ def give_back(
         held=waits,
         back_of=entry.transfer_id,
     )
-
-
-def _sides(client: ClientState, entry: Posted, amount: Decimal, *, is_held: bool) -> tuple[str, str]:
-    """Debit and credit of so much of an accrual; below 0, of a refund, it is the other way round."""
-    debit, credit = accounts_of(client, entry.ib_id, entry.component, is_held=is_held, by_ib=entry.by_ib)
-    return (credit, debit) if amount < 0 else (debit, credit)

@@ -11,7 +11,7 @@ from commission.client.losses import ClawReason, ClearedDeposit, TakenBack, Won,
 from commission.events import Deal, KycStatus
 from commission.outputs import Tally
 from commission.terms.components import Cpa, Cpl
-from commission.value import Time, Value
+from commission.value import Value
 
 
 class KycMark(Value):
@@ -176,6 +176,8 @@ class ClientState(Value):
     """When held money was released, each time."""
     grants: dict[str, Grant] = field(default_factory=dict)
     """CPAs and CPLs by component name."""
+    refunds_until: dict[str, datetime] = field(default_factory=dict)
+    """When the newest refund of an account was whose charge no opening tells: an older charge may be it."""
 
     def ib_at(self, at: datetime) -> str | None:
         """The IB the client belongs to at `at`; the first also before."""
@@ -208,24 +210,6 @@ class ClientState(Value):
             elif mark.status == "approved":
                 return True
         return before is not None and before.status == "approved"
-
-
-class Volumes(Value):
-    """What an account traded since its last commission charge: server's symbol → 1e-8 standard lots."""
-
-    lots_e8: dict[str, int] = field(default_factory=dict)
-    charged_e8: dict[str, int] = field(default_factory=dict)
-    """What the last charge was for: a refund takes back from these symbols."""
-    last: Deal | None = None
-    """The last charge, by its own time: a deal from before it that is told later was charged by it."""
-    since: Time | None = None
-    """When the charge before that was."""
-
-    def is_of_last(self, at: datetime) -> bool:
-        """Whether the last charge was for what was traded at that time."""
-        if self.last is None or at > self.last.occurred_at:
-            return False
-        return self.since is None or at > self.since
 
 
 class CloseBy(Value):
@@ -267,6 +251,12 @@ class DealState(Value):
     """The server's symbol under which it counts towards later charges."""
     volume_e8: int = 0
     """As how many 1e-8 standard lots."""
+    account: str = ""
+    """Its account, where it was charged or counts towards later charges."""
+    symbol: str = ""
+    """The server's symbol, where it was charged; "" of a later charge, which is for several."""
+    charge: Decimal = Decimal(0)
+    """What it charged the client, where some plan shares that."""
     refunds: tuple[Refund, ...] = ()
     """What later deals gave back of its charge."""
     refund_times: int = 0

@@ -49,6 +49,7 @@ REASONS: dict[str, str] = {
     "nothing_due": "The rule matches the deal, and what it pays comes to nothing.",
     "over_budget": "The deal brought the broker no revenue, so there was nothing to share.",
     "refund": "It takes back what the charge that it refunds had earned, and earns nothing itself.",
+    "refund_unknown": "More than was left of the charges that are known; nothing was taken back for that.",
     "settled_by_period": "It counts towards what the period brings; that is posted as a true-up.",
 }
 """Every code the room gives; a test collects them from the source."""

@@ -11,7 +11,7 @@ from commission.explain import words
 from commission.explain.periods import period_of, true_up
 from commission.explain.persons import once, person
 from commission.explain.steps import accrual
-from commission.explain.subject import Subject, decimal, signed, text
+from commission.explain.subject import Subject, decimal, text
 from commission.money import minor_digits
 from commission.outputs import Transfer
 from commission.revision import revision_of, told_before
@@ -28,9 +28,6 @@ SIDES = {"buy": "bought", "sell": "sold"}
 def headline(subject: Subject) -> str:
     """The row in one line."""
     row, amount, ib = subject.row, subject.money(subject.row.amount), subject.ib(subject.row.ib_id)
-    if signed(row) < 0:
-        whom = f"client {row.client_id}, by the plan of {ib}" if row.component == "rebate" else ib
-        return f"{amount} was taken back from {whom}: a refund to the client"
     if row.code == "accrual" and row.component == "rebate":
         return f"Client {row.client_id} got {amount} back, by the plan of {ib}"
     if row.code == "true_up" and "claim" in subject.factors:
@@ -93,7 +90,7 @@ def _of_accrual(subject: Subject) -> Iterator[str]:
         yield f"It was rated again by terms and links that became known later: proposal {proposal}."
     yield from accrual(subject)
     yield from once(subject)
-    if row.component == "rebate" and signed(row) > 0:
+    if row.component == "rebate":
         payer = f"{subject.ib(row.ib_id)} pays it" if is_of_ib(row.debit) else "The broker pays it"
         yield f"{payer}; it goes to client {row.client_id}."
         before = decimal(subject.factors, "before_limit")

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from commission.accounts import is_of_client, is_of_ib
 from commission.events import Deal
 from commission.explain import words
 from commission.money import EXACT
@@ -77,13 +76,7 @@ def settled(subject: Subject) -> Decimal:
     return first(subject, "uncapped", "base", "own", "before_limit", "before_budget")
 
 
-def signed(row: Transfer) -> Decimal:
-    """The amount; of a refund, which takes an accrual back before there was another, below 0."""
-    of_receiver = is_of_client if row.component == "rebate" else is_of_ib
-    return -row.amount if row.code == "accrual" and of_receiver(row.debit) else row.amount
-
-
 def first(subject: Subject, *names: str) -> Decimal:
     """The first of some factors that is there; else the amount itself."""
     found = (decimal(subject.factors, name) for name in names)
-    return next((value for value in found if value is not None), signed(subject.row))
+    return next((value for value in found if value is not None), subject.row.amount)

@@ -32,10 +32,8 @@ def within_budget(earned: list[Earned], plan: PlanDefined, part: Part, terms: Te
         if isinstance(converted, Reason):
             return converted
         spent += converted[0]
-    if spent >= 0:
-        budget = max(ZERO, budget)
-    # Refunds take back no more than such a budget would have let through.
-    if spent <= budget if spent >= 0 else budget >= 0 or spent >= budget:
+    budget = max(ZERO, budget)
+    if spent <= budget:
         return earned
     cut: list[Earned] = []
     for one in earned:

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from msgspec.structs import replace
-
 from commission.rating.budget import budget_plan, budget_spent, within_budget, worths_within
-from commission.rating.components.shares import shared
 from commission.rating.divided import rate_driven
 from commission.rating.fast_path import fast_path_of, nothing_due, rate_fast
 from commission.rating.overrides import differences
@@ -83,40 +80,10 @@ def _unpaid(link: Link) -> Reason:
     return Reason(link.why_unpaid, f"{link.partner.ib_id} {words[link.why_unpaid]}", waits=False)
 
 
-# A refund of a charge that is not known: rated as a charge, with every amount turned round
-
-MONEY_FACTORS = ("charged", "gross", "uncapped", "cap", "own", "below", "base")
-"""Factors of a share of commission that are money, and so are turned round with it."""
-
-
-def _turned(part: Part) -> Part:
-    deal = replace(part.deal, commission=-part.deal.commission, fee=-part.deal.fee)
-    charge = None if part.charge is None else -part.charge
-    return part._replace(deal=deal, charge=charge, refunded=-part.refunded, measures={})
-
-
-def _turned_back(outcome: Rated) -> Rated:
-    earned = (
-        one._replace(amount=-one.amount, factors=_turned_factors(one.factors)) for one in outcome.earned
-    )
-    worths = (worth._replace(amounts=tuple(-amount for amount in worth.amounts)) for worth in outcome.worths)
-    return Rated(tuple(earned), tuple(worths))
-
-
-def _turned_factors(factors: Factors) -> Factors:
-    return {
-        name: -value if isinstance(value, Decimal) and name.rpartition(": ")[2] in MONEY_FACTORS else value
-        for name, value in factors.items()
-    }
-
-
 # Each IB by its own plan: difference and absolute
 
 
 def _share(sharing: Sharing, part: Part, upline: Upline, terms: Terms) -> Rated | Reason:
-    if sharing.kind == "commission_share" and shared(part) < 0:
-        outcome = _share(sharing, _turned(part), upline, terms)
-        return outcome if isinstance(outcome, Reason) else _turned_back(outcome)
     if sharing.driven is not None:
         return rate_driven(sharing, sharing.driven, part, upline, terms)
     lane = fast_path_of(sharing, upline, part, terms)

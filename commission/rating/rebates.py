@@ -19,7 +19,7 @@ def rebates(upline: Upline, part: Part, paid: list[Earned], terms: Terms) -> lis
     """
     link = upline.links[0]
     direct = sum((one.amount for one in paid if one.depth == 0), ZERO)
-    left, is_bounded = abs(direct), not link.by_kind.get("revenue_share")
+    left, is_bounded = direct, not link.by_kind.get("revenue_share")
     found: list[Earned] = []
     reason: Reason | None = None
     for payable in upline.rebates:
@@ -37,12 +37,11 @@ def rebates(upline: Upline, part: Part, paid: list[Earned], terms: Terms) -> lis
             priced.factors["of"] = direct
         by_ib = component.funded_by == "ib"
         if by_ib and is_bounded:
-            room = left if (amount > 0) == (direct > 0) else ZERO
-            if abs(amount) > room:
-                priced.factors.update(before_limit=amount, ib_earned=room.copy_sign(amount))
-                amount = room.copy_sign(amount)
-            left -= abs(amount)
-        if amount:  # below 0: of what a refund took back
+            if amount > left:
+                priced.factors.update(before_limit=amount, ib_earned=left)
+                amount = left
+            left -= amount
+        if amount:
             found.append(
                 Earned(
                     link, payable.plan, 0, "rebate", amount, priced.rule, priced.lots, priced.factors, by_ib

@@ -54,7 +54,7 @@ class Part(NamedTuple):
     charge: Decimal | None = None
     """A share of a later commission deal, in place of the deal's own."""
     refunded: Decimal = ZERO
-    """Of a refund, what is of the charge of another deal; below 0, what of this charge does not count."""
+    """Of a refund, all of it: it is of other deals' charges; below 0, what of this charge does not count."""
     measures: dict[int, "Measured | Reason"] | None = None
     """What was measured of this part already, by what is measured: IBs of a tree ask for the same."""
 

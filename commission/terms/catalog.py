@@ -19,7 +19,7 @@ from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
 from commission.terms.rates import Rate
 from commission.terms.records import TermsRecord
-from commission.terms.upline import Link, Upline, is_own, looks_back, shares_charges, upline_of, without_own
+from commission.terms.upline import Asked, Link, Upline, asked_by, is_own, upline_of, without_own
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined, SymbolDefined)
 
@@ -56,10 +56,8 @@ class Terms:
     """Which periods have ended; where terms enter, not in the books."""
     breakpoints: tuple[datetime, ...] = ()
     """Every time at which some schedule or parent changes: between two, uplines stand still."""
-    looks_back: bool = False
-    """Some plan looks at the opening a deal closes, so that flat positions are kept."""
-    shares_charges: bool = False
-    """Some plan shares what deals charge, so that it matters which of them was refunded."""
+    some: Asked = field(default_factory=Asked)
+    """What some plan asks of deals."""
     memo: dict[tuple[object, ...], object] = field(default_factory=dict, compare=False, repr=False)
     """Answers already worked out; the same question has one answer while terms stand."""
 
@@ -100,8 +98,7 @@ class Terms:
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             ended=ended,
             breakpoints=_breakpoints(partners.values(), plans.values()),
-            looks_back=any(looks_back(plan) for versions in plans.values() for plan in versions),
-            shares_charges=any(shares_charges(plan) for versions in plans.values() for plan in versions),
+            some=asked_by([plan for versions in plans.values() for plan in versions]),
         )
 
     def symbol(self, server: str, symbol: str, at: datetime) -> SymbolDefined | None:

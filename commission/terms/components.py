@@ -91,11 +91,11 @@ class CommissionShare(DealComponent, tag="commission_share"):
     """A share of what the client was charged on the deal: `rate x -(commission + fee)`, deposit currency.
 
     What was charged on openings counts as well, unless the plan says `entry: out`, and so does what was
-    charged on the legs of a close-by. A refund on a closing takes back what was paid for the charges of its
-    openings; any other, its share as it would have been paid.
+    charged on the legs of a close-by. A refund takes back what was paid for the charge it is of: on a
+    closing, of its openings; else, the nearest charge of the account before it that has as much left.
     With `charges`, a later daily or monthly commission deal of the account is shared too, allocated
-    to symbols by the standard lots the account traded since the charge before it; a refund takes back
-    what was paid for the last charge.
+    to symbols by the standard lots the account traded since the charge before it; a refund by a deal of
+    its own takes back what was paid for the newest charge that has as much left.
     """
 
     entry: SideOfPosition = "both"

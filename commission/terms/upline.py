@@ -1,5 +1,6 @@
 """The IBs above a client as of some time, and how each kind of component is shared among them."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -202,14 +203,25 @@ def _shares_charges(payable: Payable) -> bool:
     return isinstance(payable.component, CommissionShare) and payable.component.charges
 
 
-def looks_back(plan: PlanDefined) -> bool:
-    """Whether something in the plan looks at the openings of some deals that close them."""
-    return _looks_back(plan) or _shares_one_side(plan)
+class Asked(NamedTuple):
+    """What plans ask of deals, beside what each deal says."""
+
+    looks_back: bool = False
+    """One looks at the opening a deal closes, so that flat positions are kept."""
+    shares_charges: bool = False
+    """One shares what deals charge, so that it matters which of them was refunded."""
+    shares_later_charges: bool = False
+    """One shares what an account is charged later."""
 
 
-def shares_charges(plan: PlanDefined) -> bool:
-    """Whether it matters what a deal gives back of another's charge."""
-    return any(isinstance(c, CommissionShare) for c in plan.components)
+def asked_by(plans: Sequence[PlanDefined]) -> Asked:
+    """What some of the plans ask."""
+    shares = [c for plan in plans for c in plan.components if isinstance(c, CommissionShare)]
+    return Asked(
+        looks_back=any(_looks_back(plan) or _shares_one_side(plan) for plan in plans),
+        shares_charges=bool(shares),
+        shares_later_charges=any(c.charges for c in shares),
+    )
 
 
 def _shares_one_side(plan: PlanDefined) -> bool:

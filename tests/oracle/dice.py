@@ -94,7 +94,7 @@ PERIOD_FEATURES = (
 )
 ORDER_FEATURES = ("shuffle",)
 CALENDAR_FEATURES = ("calendars", "tier_versions", "long_history")
-TERMS_FEATURES = ("dated_symbols", "group_masks", "refunds", "one_side", "commission_by_entry")
+TERMS_FEATURES = ("dated_symbols", "group_masks", "refunds", "one_side", "commission_by_entry", "charges")
 SETTLED = (
     "pass_unit_rate",
     "cpa_country_floor",

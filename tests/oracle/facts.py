@@ -134,6 +134,8 @@ class Facts:
         self.taken: dict[str, list[ChargebackReceived]] = {}
         self.asked: dict[tuple[type[Any], str], list[Any]] = {}
         self.clients: dict[str, ClientRegistered] = {}
+        self.refunded: dict[str, Fraction] | None = None
+        """By deal, what was refunded of its charge, once that was asked."""
         events: dict[str, Any] = {}
         for record in records:
             match record:

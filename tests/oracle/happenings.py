@@ -400,20 +400,41 @@ def random_deals(dice: Dice, accounts: list[Account]) -> list[Deal]:
     for n, minute in enumerate(minutes):
         account = pick(rng, accounts[:1] if is_long else accounts)
         found += account.trade(dice.of(f"deal {n}"), DAY_1 + timedelta(minutes=minute, seconds=17))
-    return found
+    return found + [charge for account in accounts for charge in random_charges(dice, account)]
+
+
+def random_charges(dice: Dice, account: Account) -> list[Deal]:
+    """What an account is charged later by deals of their own, and what such deals give back."""
+    rng = dice.of(f"charges {account.login}")
+    if not dice.on("charges", 0.4):
+        return []
+    minutes = sorted(rng.sample(range(2 * 1440, (LAST_DAY + 5) * 1440), rng.randint(0, 6)))
+    return [
+        Deal(
+            platform="mt5",
+            server=SERVER,
+            login=account.login,
+            deal_id=str(900_000 + account.login * 1000 + n),
+            revision="a",
+            kind="commission",
+            occurred_at=DAY_1 + timedelta(minutes=minute, seconds=17),
+            commission=number(rng, "0.5", "20", "0.25") * (1 if rng.random() < 0.3 else -1),
+            currency=account.currency,
+            group=account.group,
+        )
+        for n, minute in enumerate(minutes)
+    ]
 
 
 def random_revisions(dice: Dice, events: list[Any]) -> list[tuple[datetime, Any]]:
     """Deals edited or cancelled some time after they happened."""
     found: list[tuple[datetime, Any]] = []
-    trades = [
-        e for e in events if isinstance(e, Deal) and e.kind == "trade" and e.volume_e8 and not e.is_service
-    ]
-    for deal in trades:
+    deals = [e for e in events if isinstance(e, Deal) and not e.is_service]
+    for deal in (e for e in deals if (e.kind == "trade" and e.volume_e8) or e.kind == "commission"):
         rng = dice.of(f"revision {deal.deal_key}")
         later = deal.occurred_at + timedelta(hours=rng.randint(1, 30 * 24))
         if dice.on("revisions", 0.5) and rng.random() < 0.1:
-            profit, commission = deal.profit + 7, deal.commission - Decimal("0.25")
+            profit, commission = deal.profit + 7 * (deal.kind == "trade"), deal.commission - Decimal("0.25")
             edited = replace(deal, revision="b", profit=profit, commission=commission, reason="expert")
             found.append((later, edited))
             later += timedelta(hours=1)

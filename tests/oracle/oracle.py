@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.oracle.clients import client_amounts, once_for_a_person
 from tests.oracle.facts import Facts, Waits
+from tests.oracle.later_charges import of_later_charge
 from tests.oracle.measure import case_of
 from tests.oracle.negative import left_after
 from tests.oracle.net_deposits import net_shares
@@ -34,6 +35,8 @@ def expected(records: Iterable[Any]) -> dict[Key, Fraction]:
 def of_deal(facts: Facts, deal: Any) -> list[Earned]:
     """What one deal earns; nothing while something about it is unknown."""
     try:
+        if deal.kind == "commission":
+            return of_later_charge(facts, deal)
         return shared(facts, case_of(facts, deal)) if deal.kind == "trade" else []
     except Waits:
         return []

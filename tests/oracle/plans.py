@@ -208,7 +208,8 @@ def random_deal_component(  # noqa: C901, PLR0911 — one branch a kind
         case "spread_share":
             return random_spread(rng, shared, bounded="bounded_markup" in dice.features)
         case "commission_share":
-            return CommissionShare(**shared)
+            later = dice.on("charges", 0.4) and dice.of(f"charges {topic}").random() < 0.7
+            return CommissionShare(**shared, charges=later)
         case "swap_share":
             return SwapShare(**shared)
     return ProfitShare(**shared, of=pick(rng, ("loss", "profit")))

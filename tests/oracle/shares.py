@@ -10,10 +10,10 @@ from fractions import Fraction
 
 from msgspec.structs import replace
 
+from commission.events import Deal
 from commission.terms.components import (
     AnyDealComponent,
     CohortBonus,
-    CommissionShare,
     Cpa,
     Cpl,
     DepositShare,
@@ -23,7 +23,8 @@ from commission.terms.components import (
 from commission.terms.plans import Clawback, PlanDefined
 from commission.terms.rates import Rate
 from tests.oracle.facts import E8, Facts, Link, Waits, best, fraction, rounded
-from tests.oracle.measure import Case, Gross, case_of, counted, gross_of, revenue
+from tests.oracle.measure import Case, Gross, counted, gross_of, revenue
+from tests.oracle.refunds import counts, given, refunded_of
 
 CLIENT_LEVEL = (Cpa, Cpl, DepositShare, CohortBonus)
 
@@ -75,16 +76,18 @@ def shared(facts: Facts, case: Case) -> list[Earned]:
             gross_of(chain[0], component, case).at(
                 component.rates
             )  # what the period needs of the deal is waited for, too
-    of_others = sum(refunded_by(case).values(), Fraction(0))
-    charge = -fraction(case.deal.commission + case.deal.fee) + of_others
+    charge = max(Fraction(0), -given(case.deal)) if counts(facts, case.deal) else -given(case.deal)
     earned = for_charge(chain, case, charge)
-    share = refunded_share(case)
-    if not share:
-        return earned
-    free: defaultdict[tuple[str, str, str], list[Fraction]] = defaultdict(list)
-    for entry in for_charge(chain, case, Fraction(0)):
-        free[place(entry)].append(entry.amount)
-    return [less(entry, (free[place(entry)] or [Fraction(0)]).pop(0), share) for entry in earned]
+    share = refunded_share(facts, case.deal) if charge > 0 else Fraction(0)
+    return less_refunds(earned, for_charge(chain, case, Fraction(0)), share) if share else earned
+
+
+def less_refunds(earned: list[Earned], free: list[Earned], share: Fraction) -> list[Earned]:
+    """What is left of a deal with a share of its charge refunded: `free` is what it earns without it."""
+    without: defaultdict[tuple[str, str, str], list[Fraction]] = defaultdict(list)
+    for entry in free:
+        without[place(entry)].append(entry.amount)
+    return [less(entry, (without[place(entry)] or [Fraction(0)]).pop(0), share) for entry in earned]
 
 
 def for_charge(chain: list[Link], case: Case, charge: Fraction) -> list[Earned]:
@@ -112,40 +115,25 @@ def less(entry: Earned, free: Fraction, share: Fraction) -> Earned:
     return dataclasses.replace(entry, amount=amount, bands=bands)
 
 
-def refunded_share(case: Case) -> Fraction:
-    """Which share of what the deal charged was refunded on closings of its position."""
-    charge, deal = -fraction(case.deal.commission + case.deal.fee), case.deal
-    refunded = Fraction(0)
-    for other in case.facts.in_time if charge > 0 else ():
-        is_near = (other.account_key, other.position_id) == (deal.account_key, deal.position_id)
-        if other.kind != "trade" or not is_near or other.deal_key == deal.deal_key:
-            continue
-        try:
-            found = case_of(case.facts, other)
-            amount = refunded_by(found).get(deal.deal_key, Fraction(0))
-            if amount:
-                shared(case.facts, found)  # a deal that waits for anything refunds nothing
-        except Waits:
-            continue
-        refunded += amount
-    return min(Fraction(1), refunded / charge) if charge > 0 else Fraction(0)
+def refunded_of_all(facts: Facts) -> dict[str, Fraction]:
+    """By deal, what was refunded of its charge."""
+    if facts.refunded is None:
+        facts.refunded = refunded_of(facts, waits)
+    return facts.refunded
 
 
-def refunded_by(case: Case) -> dict[str, Fraction]:
-    """A refund on a closing is first of what its openings were charged, the oldest first."""
-    rest = fraction(case.deal.commission + case.deal.fee)
-    closings = [piece for piece in case.slices if piece.part == "out"]
-    is_shared = any(isinstance(c, CommissionShare) for p in case.facts.plans.values() for c in p.components)
-    found: defaultdict[str, Fraction] = defaultdict(Fraction)
-    if rest <= 0 or not is_shared or not all(piece.opening for piece in closings):
-        return found
-    for piece in closings:
-        assert piece.opening is not None
-        charge = max(Fraction(0), -fraction(piece.opening.commission + piece.opening.fee))
-        taken = min(rest, rounded(charge * piece.of_opening))
-        found[piece.opening.deal_key] += taken
-        rest -= taken
-    return found
+def refunded_share(facts: Facts, deal: Deal) -> Fraction:
+    """Which share of what the deal charged was refunded."""
+    return min(Fraction(1), refunded_of_all(facts).get(deal.deal_key, Fraction(0)) / -given(deal))
+
+
+def waits(case: Case) -> bool:
+    """Whether a deal waits for anything: it refunds nothing then."""
+    try:
+        shared(case.facts, case)
+    except Waits:
+        return True
+    return False
 
 
 def money(amount: Fraction) -> Decimal:
@@ -153,15 +141,16 @@ def money(amount: Fraction) -> Decimal:
     return Decimal(int(amount * E8)) / E8
 
 
-def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
-    """One kind of component: the lowest IB whose plan has it decides how it is shared."""
-    deal = case.deal
-    if kind == "commission_share" and deal.commission + deal.fee > 0:
-        charge = dataclasses.replace(case, deal=replace(deal, commission=-deal.commission, fee=-deal.fee))
-        return [taken_back(entry, case) for entry in shared_of_kind(kind, chain, charge)]
+def shared_of_kind(kind: str, chain: list[Link], case: Case, *, later: bool = False) -> list[Earned]:
+    """One kind of component: the lowest IB whose plan has it decides how it is shared.
+
+    `later`: only components that share what an account is charged later, by deals of its own.
+    """
     of_kind = [[c for c in deal_components(link) if c.kind == kind] for link in chain]
     lowest = next(d for d, components in enumerate(of_kind) if components)
     modes = {component.override.mode for component in of_kind[lowest]}
+    if later:
+        of_kind = [[c for c in found if getattr(c, "charges", False)] for found in of_kind]
     earned: list[Earned] = []
     if modes & {"difference"}:
         earned += by_difference(kind, chain, of_kind, case)
@@ -171,13 +160,6 @@ def shared_of_kind(kind: str, chain: list[Link], case: Case) -> list[Earned]:
         if component.override.mode in ("cascade", "split", "rank"):
             earned += from_below(chain[lowest:], component, case)
     return earned
-
-
-def taken_back(entry: Earned, case: Case) -> Earned:
-    """Of a refund: what the charge would have earned, owed back."""
-    return dataclasses.replace(
-        entry, amount=-entry.amount, bands=tuple(-band for band in entry.bands), case=case
-    )
 
 
 def earn(
@@ -342,13 +324,9 @@ def cut_to_budget(chain: list[Link], case: Case, earned: list[Earned]) -> list[E
     )
     income = revenue(plan.budget.revenue, case, Fraction(deal.volume_e8, E8), Fraction(1), into)
     most = fraction(plan.budget.share) * income
-    if total < 0:  # owed back: no more than the budget of such a charge
-        if most >= 0 or total >= most:
-            return earned
-    else:
-        most = max(Fraction(0), most)
-        if total <= most:
-            return earned
+    most = max(Fraction(0), most)
+    if total <= most:
+        return earned
     return [dataclasses.replace(entry, amount=cut(entry.amount * most / total)) for entry in earned]
 
 

@@ -19,10 +19,7 @@ def measure(
     part: Part,
     lots: Decimal,
 ) -> Measured:
-    """Measure, for the lots that count, what the client was charged or lost; never below 0.
-
-    A refund of an unknown charge is rated turned round, as that charge would be: `rate.rate` says how.
-    """
+    """Measure, for the lots that count, what the client was charged or lost; never below 0."""
     deal = part.deal
     if isinstance(component, CommissionShare):
         name, whole = "charged", shared(part)
@@ -43,7 +40,7 @@ def charged(part: Part) -> Decimal:
 
 
 def shared(part: Part) -> Decimal:
-    """What of that a share of commission goes by here: a refund of another deal's charge is taken of that."""
+    """What of that a share of commission goes by here: a refund is taken of the charge it refunds."""
     return charged(part) + part.refunded
 
 
@@ -101,8 +98,8 @@ def revenue(
             value = portion(part, charged(part), charged_lots)
         elif term == "swap":
             value = portion(part, -deal.swap, lots)
-        else:
-            value = portion(part, -deal.profit, lots)
+        else:  # a later charge may be booked as a result, and is commission
+            value = portion(part, -deal.profit, lots) if deal.kind == "trade" else ZERO
         if value and source != currency:
             found = terms.convert(source, currency, part.at)
             if found is None:

@@ -7,8 +7,26 @@ from msgspec.structs import replace
 
 from commission.events import ClientFlagged, Deal
 from commission.terms.components import CommissionShare
-from commission.terms.plans import Clawback
-from tests.build import ANNA, SYMBOLS, D, Told, at, chargeback, deal, deposit, partner, plan, rates, run
+from commission.terms.plans import Budget, Clawback
+from commission.terms.rates import Band, Caps, Tiers, When
+from tests.build import (
+    ANNA,
+    SYMBOLS,
+    D,
+    Told,
+    at,
+    chargeback,
+    deal,
+    deposit,
+    ended,
+    linked,
+    partner,
+    period,
+    plan,
+    rates,
+    registered,
+    run,
+)
 from tests.commission.client.rerated import again
 
 NORTH = "ib:ib-north:pending"
@@ -80,10 +98,26 @@ def test_a_refund_takes_what_a_dispute_left_of_the_charge() -> None:
 
 
 def test_refunds_of_more_than_the_charge() -> None:
-    """15 and 10 of 20: the last 5 are a charge turned round, 1.875 + 0.125 = 2; told first, one takes 25."""
-    assert {NORTH: "-2.00 USD"} == owed(GOLD, EUROS, CHARGE, charge("9", "15", 6), charge("10", "10", 7))
-    assert {NORTH: "-2.00 USD"} == owed(GOLD, EUROS, CHARGE, charge("9", "25", 6))
-    assert {NORTH: "-8.00 USD"} == owed(GOLD, EUROS, CHARGE, REFUND, charge("10", "20", 7))
+    """15 and 10 of 20, 25 of 20, 20 and 20 of 20: what is more than the charge is of none, and says so."""
+    for refunds in (("15", "10"), ("25",), ("20", "20")):
+        records = [charge(str(9 + n), amount, 6 + n) for n, amount in enumerate(refunds)]
+        for order in permutations((CHARGE, *records)):
+            said = told(GOLD, EUROS, *order)
+            assert ({}, "rejected refund_unknown") == (said.owed, said.reasons[records[-1].deal_id])
+
+
+def test_a_refund_is_of_a_charge_that_has_as_much_left() -> None:
+    """25 are not of the 20 of day 5, but of the 40 of day 4, 20 + 0 for 3 lots of euros: 5 eighths of 20 go.
+
+    With 20 and 4 alone 22 are of both, the newest first: 4 and 18 of 20, so 2 tenths of 8 are left.
+    """
+    euros, gold = replace(EUROS, occurred_at=at(3)), replace(GOLD, occurred_at=at(5))
+    early, late = charge("8", "-40", 4), charge("9", "-20", 5)
+    for order in permutations((euros, gold, early, late, charge("10", "25", 6))):
+        assert {NORTH: "9.50 USD"} == owed(*order)  # 20 x 15/40 + 2
+    second = charge("10", "-4", 6)
+    for order in permutations((CHARGE, second, deal("3 sell 1 EURUSD out", day=6), charge("11", "22", 7))):
+        assert {NORTH: "0.80 USD"} == owed(GOLD, EUROS, *order)
 
 
 def test_a_refund_that_is_changed() -> None:
@@ -99,7 +133,10 @@ def test_a_refund_that_is_changed() -> None:
 
 
 def test_a_charge_that_is_changed() -> None:
-    """40 for the same volumes: 16, also once another came, half of 4. Cancelled, the next is for them."""
+    """40 for the same volumes: 16, also once another came, half of 4. Cancelled, the next is for them:
+
+    4 for 4 lots of euros and 1 of gold are 3.20 and 0.80, so 1.60 + 0.08.
+    """
     more = replace(CHARGE, profit=D(-40), revision="b")
     later, second = deal("3 sell 1 EURUSD out", day=6), charge("10", "-4", 7)
     assert {NORTH: "16.00 USD"} == owed(GOLD, EUROS, CHARGE, more)
@@ -107,15 +144,80 @@ def test_a_charge_that_is_changed() -> None:
     gone = replace(CHARGE, kind="cancelled", revision="z")
     assert {} == owed(GOLD, EUROS, CHARGE, gone)
     assert {NORTH: "8.00 USD"} == owed(GOLD, EUROS, CHARGE, gone, charge("10", "-20", 7))
-    assert {NORTH: "2.00 USD"} == owed(GOLD, EUROS, CHARGE, later, second, gone)
+    assert {NORTH: "1.68 USD"} == owed(GOLD, EUROS, CHARGE, later, second, gone)
 
 
-def test_a_charge_that_is_told_after_a_later_one() -> None:
-    """It takes what is not charged yet, 1 lot of euros for 20: 10; the later one keeps its 8."""
-    early = charge("7", "-20", 4)
+def test_each_charge_is_for_what_was_traded_before_it_in_any_order() -> None:
+    """20 of day 3 are for gold, 2; 12 of day 4 for the euros, 6; 20 of day 5 for nothing; 4 of day 7: 2."""
     later = deal("3 sell 1 EURUSD out", day=6)
-    assert {NORTH: "18.00 USD"} == owed(GOLD, EUROS, CHARGE, later, early)
-    assert {NORTH: "-8.00 USD"} == owed(GOLD, EUROS, charge("7", "20", 4))  # of no charge that is known
+    first, second, last = charge("7", "-20", 3), charge("6", "-12", 4), charge("10", "-4", 7)
+    gold, euros = replace(GOLD, occurred_at=at(3)), replace(EUROS, occurred_at=at(4))
+    for order in permutations((gold, euros, later, first, second, last)):
+        assert {NORTH: "10.00 USD"} == owed(*order, CHARGE)
+        assert {NORTH: "10.00 USD"} == owed(CHARGE, *order)
+
+
+def test_a_deal_of_a_later_day_is_not_of_an_earlier_charge() -> None:
+    """The euros of day 4 are told before the charge of day 3, which is for gold alone: 2; then half of 6."""
+    first, second = charge("7", "-20", 3), charge("8", "-6", 5)
+    gold = replace(GOLD, occurred_at=at(2))
+    assert {NORTH: "2.00 USD"} == owed(gold, EUROS, first)
+    assert {NORTH: "5.00 USD"} == owed(gold, EUROS, first, second)
+    moved = replace(first, occurred_at=at(6), revision="b")  # for nothing; the other for both, 2.25 + 0.15
+    assert {NORTH: "2.40 USD"} == owed(gold, EUROS, first, second, moved)
+
+
+def test_a_refund_comes_before_its_charge() -> None:
+    """20 refunded on day 6 are of the charge of day 5, whenever that is told; not of one of day 7."""
+    assert {} == owed(GOLD, EUROS, REFUND, CHARGE)
+    said = told(GOLD, EUROS, REFUND, replace(CHARGE, occurred_at=at(7)))
+    assert ({NORTH: "8.00 USD"}, "rejected refund_unknown") == (said.owed, said.reasons["9"])
+    assert "rejected refund" == told(GOLD, EUROS, REFUND, CHARGE).reasons["9"]
+
+
+def test_a_charge_is_of_the_clients_channel() -> None:
+    """A plan that pays for one channel pays the later charges of its clients too: 8."""
+    own = replace(OWN, when=When(channels=("search",)))
+    for channel, due in (("search", {NORTH: "8.00 USD"}), ("email", {})):
+        anna = registered("anna ib-north", click={"channel": channel})
+        terms = (*SYMBOLS, own, partner("ib-north USD own"))
+        assert due == run(anna, linked("1 anna"), GOLD, EUROS, CHARGE, terms=terms).owed
+
+
+def test_what_a_period_settles_counts_a_charge_as_money() -> None:
+    """Half of 20 is 10: capped at 3 a month, 3; of 10 on twice, 20. Lots and deals are those of the trades.
+
+    20 for 3 lots of euros and 1 of gold: 4 lots, 2 deals. From 5 lots or 3 deals on twice: none is reached.
+    10 of 20 refunded: 5 are due, of which the cap lets 3 through, and the band is not reached.
+    """
+    months = (period("2026-09"), period("2026-10"))
+    share = replace(SHARE, rates=rates("*=0.5"))
+
+    def twice(by: Any, start: int) -> CommissionShare:
+        return replace(share, tiers=Tiers(by=by, mode="slab", bands=(Band(start=D(start), factor=D(2)),)))
+
+    for own, due, refunded in (
+        (replace(share, caps=Caps(per_period=D(3))), "3.00", "3.00"),
+        (twice("amount", 10), "20.00", "5.00"),
+        (twice("lots", 5), "10.00", "5.00"),
+        (twice("count", 3), "10.00", "5.00"),
+    ):
+        terms = (*SYMBOLS, *months, plan("own USD", own), partner("ib-north USD own"))
+        for order in permutations((GOLD, EUROS, CHARGE)):
+            said = run(*ANNA, *order, ended("2026-09"), terms=terms)
+            assert {"ib:ib-north:payable": f"{due} USD"} == said.owed
+        for order in permutations((GOLD, CHARGE, charge("9", "10", 6))):
+            said = run(*ANNA, EUROS, *order, ended("2026-09"), terms=terms)
+            assert {"ib:ib-north:payable": f"{refunded} USD"} == said.owed
+
+
+def test_a_charge_is_commission_to_a_budget() -> None:
+    """A quarter of the 20 charged are 5 of 10; of the client's result a charge is nothing."""
+    own = plan("own USD", replace(SHARE, rates=rates("*=0.5")))
+    for revenue, due in ((("commission",), {NORTH: "5.00 USD"}), (("client_result",), {})):
+        budget = Budget(share=D("0.25"), revenue=revenue)
+        terms = (*SYMBOLS, replace(own, budget=budget), partner("ib-north USD own"))
+        assert due == run(*ANNA, GOLD, EUROS, CHARGE, terms=terms).owed
 
 
 def test_a_refund_after_fraud() -> None:

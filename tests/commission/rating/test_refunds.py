@@ -103,26 +103,13 @@ def test_a_refunded_commission_leaves_nothing() -> None:
 
 
 def test_a_refund_says_what_it_takes_back() -> None:
-    """Half of -20 is -10: the row goes the other way, and its explanation has the sign."""
+    """The 10 of the charge, though the refund is on another position."""
     found = said(CHARGED, REFUNDED)
     back = found.transfers[-1]
-    assert ("accrual", NORTH, "broker:expense:commission_share") == (back.code, back.debit, back.credit)
-    assert (D(10), "-20") == (back.amount, str(back.factors["charged"]))
-    told = why(found, "accrual", *ANNA, CHARGED, REFUNDED, plan("own USD", HALF), number=1)
-    assert "10.00 USD was taken back from ib-north: a refund to the client" == told.headline
-    assert any("= -10.00 USD" in sentence for sentence in told.sentences), told.sentences
-
-
-def test_a_rebate_of_a_refund_says_so() -> None:
-    """A fifth of 10 back from the client, and no word of who pays it."""
-    own = plan("own USD", HALF, Rebate(name="b", unit="share", rates=rates("*=0.2"), entry="both"))
-    found = said(CHARGED, REFUNDED, own=own)
-    told = why(found, "accrual", *ANNA, CHARGED, REFUNDED, own, number=3)
-    assert (
-        "2.00 USD was taken back from client anna, by the plan of ib-north: a refund to the client"
-        == told.headline
-    )
-    assert not any("pays it" in sentence for sentence in told.sentences)
+    assert ("reversal", NORTH, "broker:expense:commission_share") == (back.code, back.debit, back.credit)
+    assert (D(10), "10.00000000") == (back.amount, str(back.factors["refunded"]))
+    told = why(found, "reversal", *ANNA, CHARGED, REFUNDED, plan("own USD", HALF))
+    assert "10.00 USD was taken back from ib-north" == told.headline
 
 
 def charge(text: str, amount: str, day: int) -> Deal:
@@ -216,12 +203,11 @@ def test_a_refund_within_a_budget_takes_back_what_was_paid() -> None:
 
 
 def test_a_held_refund_waits_with_its_charge() -> None:
-    """Behind a KYC gate 10 - 10 are held; approved, a refund alone is owed by the IB."""
+    """Behind a KYC gate 10 - 10 are held, and nothing is left to approve; a refund alone takes nothing."""
     gated = plan("own USD", HALF, kyc_gate=True)
     assert {} == owed(CHARGED, REFUNDED, own=gated)
     assert {} == owed(CHARGED, REFUNDED, kyc("anna approved", day=9), own=gated)
-    assert {"ib:ib-north:held": "-10.00 USD"} == owed(REFUNDED, own=gated)
-    assert {NORTH: "-10.00 USD"} == owed(REFUNDED, kyc("anna approved", day=9), own=gated)
+    assert {} == owed(REFUNDED, kyc("anna approved", day=9), own=gated)
 
 
 # A refund on a closing is of what was charged on the openings it closes
@@ -264,11 +250,12 @@ def test_each_closing_refunds_its_part_of_the_charge() -> None:
     assert {} == owed(opened, closed, rest, less, component=component)
 
 
-def test_what_exceeds_the_charge_is_the_closings_own() -> None:
-    """20 charged, 30 refunded: a share of closings takes its half of 10, one of openings of 20."""
+def test_what_exceeds_the_charge_takes_nothing() -> None:
+    """20 charged, 30 refunded: 10 are of no charge, whichever side is shared."""
     more = replace(PAID_BACK, commission=D(30))
-    assert {NORTH: "-5.00 USD"} == owed(CHARGED, more, component=replace(HALF, entry="out"))
-    assert {} == owed(CHARGED, more, component=replace(HALF, entry="in"))
+    for entry in ("in", "out"):
+        found = said(CHARGED, more, component=replace(HALF, entry=entry))
+        assert ({}, "rejected refund_unknown") == (found.owed, found.reasons["2"])
 
 
 def test_a_refund_beside_other_pay_takes_only_its_own() -> None:
