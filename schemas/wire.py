@@ -14,6 +14,7 @@ from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved
 from commission.outputs import Output
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
+from schemas.finite import infinite_place, is_finite
 from schemas.models import union_of
 
 MAX_RECORD_BYTES = 64_000
@@ -76,7 +77,7 @@ def decode(line: bytes) -> Record:
         record = _LINE.decode(line)
     except MsgspecError as error:
         raise InvalidRecord(_explain(line, error)) from None
-    _check_finite(record, record.type)
+    _check_finite(record)
     return record
 
 
@@ -86,8 +87,9 @@ def decode_batch(message: bytes) -> list[Record]:
         records = _LINE.decode_lines(message)
     except MsgspecError:
         return [decode(line) for line in message.split(b"\n") if line.strip()]
-    for record in records:
-        _check_finite(record, record.type)
+    if not all(map(is_finite, records)):
+        for record in records:
+            _check_finite(record)
     return records
 
 
@@ -175,42 +177,9 @@ def _explain(line: bytes, error: MsgspecError) -> str:
     return str(error)
 
 
-@cache
-def _holds_decimals(hint: Any) -> bool:
-    if isinstance(hint, type) and issubclass(hint, Value):
-        return any(_holds_decimals(field.type) for field in fields(hint))
-    return hint is Decimal or any(map(_holds_decimals, get_args(hint)))
-
-
-@cache
-def _decimal_fields(kind: type[Value]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The fields of a kind that are decimals, and those that hold some further inside."""
-    plain = [field.name for field in fields(kind) if field.type in (Decimal, Decimal | None)]
-    inner = [field.name for field in fields(kind) if _holds_decimals(field.type) and field.name not in plain]
-    return tuple(plain), tuple(inner)
-
-
-def _check_finite(value: Value, place: str) -> None:
-    """JSON has no NaN, but a text that is read as a decimal may be one, at any depth."""
-    plain, inner = _decimal_fields(type(value))
-    for name in plain:
-        number = getattr(value, name)
-        if number is not None and not number.is_finite():
-            raise InvalidRecord(f"{place}.{name}: should be a finite number")
-    for name in inner:
-        _check_parts(getattr(value, name), f"{place}.{name}")
-
-
-def _check_parts(part: Any, place: str) -> None:
-    match part:
-        case Value():
-            _check_finite(part, place)
-        case Decimal():
-            if not part.is_finite():
-                raise InvalidRecord(f"{place}: should be a finite number")
-        case tuple():
-            for one in part:
-                _check_parts(one, place)
+def _check_finite(record: Record) -> None:
+    if not is_finite(record):
+        raise InvalidRecord(f"{infinite_place(record, record.type)}: should be a finite number")
 
 
 def _zeros(kind: type[Value]) -> dict[str, Decimal]:
@@ -218,17 +187,13 @@ def _zeros(kind: type[Value]) -> dict[str, Decimal]:
     return {name: zero for name, zero in defaults.items() if isinstance(zero, Decimal) and not zero}
 
 
-_ZEROS = {kind: zeros for kind in _KINDS if (zeros := _zeros(kind))}
+_ZEROS = {kind: tuple(zeros.items()) for kind in _KINDS if (zeros := _zeros(kind))}
 
 
 def _plain_zeros(record: Record) -> Record:
     """The same record with the very zeros of its defaults: msgspec leaves out those, and no others."""
-    zeros = _ZEROS.get(type(record))
-    if zeros is None:
-        return record
-    others = {
-        name: zero
-        for name, zero in zeros.items()
-        if not (number := getattr(record, name)) and number is not zero
-    }
-    return replace(record, **others) if others else record
+    for name, zero in _ZEROS.get(type(record), ()):
+        number = getattr(record, name)
+        if number is not zero and not number:
+            record = replace(record, **{name: zero})
+    return record

@@ -4,26 +4,43 @@ There are sums of days for reports. A day whose mark is open, or newer than its 
 that a crash between any two steps changes no report: the batch is stored again and marks the same days.
 """
 
-import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from msgspec import Struct
+from msgspec.json import Decoder
+
+from streams.deal_memory import DealMemory
 
 INSERT = {"async_insert": 0}
 MAX_IDS = 1_000
 """Looked up at once: they travel in the address of a request."""
 
-_STRING = rb'\s*("(?:[^"\\]|\\.)*")'
-_TIME = re.compile(rb'"occurred_at":\s*"(\d{4}-\d\d-\d\d)T')
-_OF_DEAL = re.compile(rb'"account_key":\s*"[^"]')
-_REVERSES, _DEAL, _CAUSE, _SERVER, _NUMBER = (
-    re.compile(b'"%s":' % name + _STRING)
-    for name in (b"reverses", b"deal_key", b"caused_by", b"server", b"deal_id")
-)
+
+class _Transfer(Struct, gc=False):
+    """What is read of a transfer's line."""
+
+    occurred_at: datetime
+    caused_by: str
+    account_key: str = ""
+    reverses: str | None = None
+
+
+class _Refusal(Struct, gc=False):
+    occurred_at: datetime
+    deal_key: str
+
+
+class _Deal(Struct, gc=False):
+    occurred_at: datetime
+    server: str
+    deal_id: str
+
+
+_TRANSFERS, _REFUSALS, _DEALS = Decoder(_Transfer), Decoder(_Refusal), Decoder(_Deal)
 
 # A mark is above every other, also where the clock was set back.
 _MARK = """
@@ -43,35 +60,39 @@ WHERE deal_key IN (SELECT deal_key FROM moved_deals WHERE deal_key IN {ids:Array
 """
 
 
-def begin(client: Client, lines: Mapping[str, Sequence[bytes]]) -> frozenset[date]:
-    """Mark the days of what is about to be stored: lines by their table. Give them to `end`."""
-    transfers, refusals = lines.get("transfers", ()), lines.get("rejections", ())
-    days = {day for line in (*transfers, *refusals) if (day := _day(line))}
-    deals = {_text(_DEAL, line) for line in refusals}
-    deals |= {_text(_CAUSE, line) for line in transfers if _OF_DEAL.search(line)}
-    deals |= _note_moved(client, lines.get("deals", ()))
+def begin(client: Client, blocks: Mapping[str, bytes], memory: DealMemory) -> frozenset[date]:
+    """Mark the days of what is about to be stored: blocks of lines by their table. Give them to `end`."""
+    transfers = _TRANSFERS.decode_lines(blocks.get("transfers", b""))
+    refusals = _REFUSALS.decode_lines(blocks.get("rejections", b""))
+    days = {_day(one.occurred_at) for one in transfers} | {_day(one.occurred_at) for one in refusals}
+    deals = {one.deal_key for one in refusals} | {one.caused_by for one in transfers if one.account_key}
+    deals |= _note_moved(client, _DEALS.decode_lines(blocks.get("deals", b"")), memory)
     # What is taken back no longer counts on its own day, whenever that was.
-    for day, cause in _ask(client, _ORIGINALS, {_text(_REVERSES, line) for line in transfers} - {""}):
+    for day, cause in _ask(client, _ORIGINALS, {one.reverses for one in transfers if one.reverses}):
         days.add(day)
         deals.add(cause)
     # A deal counts as refused, on the day it was refused on, only until it is paid on whichever day.
-    days.update(day for (day,) in _ask(client, _REFUSED, deals - {""}))
+    days.update(day for (day,) in _ask(client, _REFUSED, memory.may_have_moved(deals)))
     _mark(client, days, is_open=True)
     return frozenset(days)
 
 
-def _note_moved(client: Client, lines: Sequence[bytes]) -> set[str]:
+def _note_moved(client: Client, deals: Sequence[_Deal], memory: DealMemory) -> set[str]:
     """Deals that come with a revision of another day than one before."""
     days: dict[str, set[date]] = defaultdict(set)
-    for line in lines:
-        if (day := _day(line)) is not None:
-            days[f"{_text(_SERVER, line)}|{_text(_NUMBER, line)}"].add(day)
-    for key, day in _ask(client, _REVISIONS, days):
+    unsure = set()
+    for deal in deals:
+        key = f"{deal.server}|{deal.deal_id}"
+        if key not in days and not memory.is_new(deal.server, deal.deal_id):
+            unsure.add(key)
+        days[key].add(_day(deal.occurred_at))
+    for key, day in _ask(client, _REVISIONS, unsure):
         days[key].add(day)
     moved = {key for key, found in days.items() if len(found) > 1}
     if moved:
         rows = [[key] for key in sorted(moved)]
         client.insert("moved_deals", rows, column_names=["deal_key"], settings=INSERT)
+        memory.note_moved(moved)
     return moved
 
 
@@ -91,12 +112,5 @@ def _ask(client: Client, sql: str, ids: Iterable[str]) -> Iterator[Sequence[Any]
         yield from client.query(sql, parameters={"ids": asked[start : start + MAX_IDS]}).result_rows
 
 
-def _day(line: bytes) -> date | None:
-    # A stage writes times in UTC. A day that is missed here stays open, and is read by its rows.
-    found = _TIME.search(line)
-    return date.fromisoformat(found[1].decode()) if found else None
-
-
-def _text(pattern: re.Pattern[bytes], line: bytes) -> str:
-    found = pattern.search(line)
-    return str(json.loads(found[1])) if found else ""
+def _day(at: datetime) -> date:
+    return at.astimezone(UTC).date()

@@ -18,6 +18,7 @@ from schemas import topics
 from schemas.kafka import client_config
 from schemas.positions import Position
 from streams.broker import log_ends
+from streams.deal_memory import DealMemory
 from streams.table_rows import INSERT, Rows, log
 
 MAX_BATCH_MESSAGES = 500
@@ -51,6 +52,7 @@ class Sink:
         self._stored: dict[tuple[str, int], int] = {}
         self._sources: dict[tuple[str, int], dict[str, Position]] = defaultdict(dict)
         """Of each partition: origin → the newest of it that is stored."""
+        self._memory = DealMemory(client)
         self._rows = 0
         self._stop = threading.Event()
         self.failure: Exception | None = None
@@ -67,6 +69,7 @@ class Sink:
             for partition in metadata.topics[topic].partitions:
                 self._next[topic, partition] = known.get((topic, partition), 0)
         self._stored = dict(self._next)
+        self._memory = DealMemory(self._client)
         self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in self._next.items()])
 
     def run(self) -> None:
@@ -125,7 +128,7 @@ class Sink:
 
     def _store(self, rows: Rows) -> None:
         # 1 rows
-        rows.store(self._client)
+        rows.store(self._client, self._memory)
         # 2 positions: a crash before this repeats the rows, which their ids absorb
         self._store_positions()
         self._stored = dict(self._next)

@@ -22,6 +22,7 @@ from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_recon
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import decode_batch, decode_lines, encode
 from streams import day_marks
+from streams.deal_memory import DealMemory
 
 log = logging.getLogger("ibflow.sink")
 
@@ -242,13 +243,15 @@ class Rows:
             len(rows) for rows in self.rows.values()
         )
 
-    def store(self, client: Client) -> None:
-        """Insert everything; a repeated insert changes nothing, as every table keeps one row for each id."""
-        days = day_marks.begin(client, self.lines)
-        for table, lines in sorted(self.lines.items()):
-            client.raw_insert(
-                table, insert_block=b"\n".join(lines), fmt="JSONEachRow", settings=dict(INSERT_LINES)
-            )
+    def store(self, client: Client, memory: DealMemory | None = None) -> None:
+        """Insert everything; a repeated insert changes nothing, as every table keeps one row for each id.
+
+        `memory` is that of a sink, which stores all there is; others ask anew.
+        """
+        blocks = {table: b"\n".join(lines) for table, lines in sorted(self.lines.items())}
+        days = day_marks.begin(client, blocks, memory or DealMemory(client))
+        for table, block in blocks.items():
+            client.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings=dict(INSERT_LINES))
         for table, rows in self.rows.items():
             client.insert(table, rows, column_names=_COLUMNS[table], settings=INSERT)
         day_marks.end(client, days)

@@ -62,10 +62,19 @@ class Database:
         """Store rows."""
         self._store(table, [dict(zip(column_names, row, strict=True)) for row in data])
 
-    def query(self, sql: str, parameters: dict[str, list[str]] | None = None) -> SimpleNamespace:
+    def query(self, sql: str, parameters: dict[str, Any] | None = None) -> SimpleNamespace:
         """Answer the sink's questions: how far each partition is stored, and which days a batch changes."""
-        ids = (parameters or {}).get("ids", [])
-        return SimpleNamespace(result_rows=self._found(re.findall(r"FROM (\w+)", sql), set(ids)))
+        told = parameters or {}
+        if "server" in told:
+            return SimpleNamespace(result_rows=[(self._newest(told["server"]),)])
+        return SimpleNamespace(
+            result_rows=self._found(re.findall(r"FROM (\w+)", sql), set(told.get("ids", [])))
+        )
+
+    def _newest(self, server: str) -> int:
+        """The largest number that a deal's id of this server begins with."""
+        ids = [key.removeprefix(f"{server}|") for key, _ in self._revisions if key.startswith(f"{server}|")]
+        return max((int(found[0]) for one in ids if (found := re.match("[0-9]+", one))), default=0)
 
     def _found(self, asked: list[str], ids: set[str]) -> list[tuple[Any, ...]]:
         rows = self.tables[asked[0]].values()
@@ -77,6 +86,8 @@ class Database:
                 return [(_day(row), row["caused_by"]) for row in rows if row["transfer_id"] in ids]
             case ["deal_revisions"]:
                 return [(key, day) for key, day in self._revisions if key in ids]
+            case ["moved_deals"]:
+                return [(row["deal_key"],) for row in rows]
             case ["rejections", "moved_deals"]:
                 moved = ids & {row["deal_key"] for row in self.tables["moved_deals"].values()}
                 return [(_day(row),) for row in rows if row["deal_key"] in moved]

@@ -71,7 +71,7 @@ class RandomLedger:
     def _happening(self) -> Iterator[Transfer | Rejection]:
         roll = self._dice.random()
         if roll < 0.5 or not self._accruals:
-            yield from self._deal(self._next("d"), self._time())
+            yield from self._deal(self._next(""), self._time())
         elif roll < 0.62:
             yield from self._correction()
         elif roll < 0.75:
@@ -81,7 +81,7 @@ class RandomLedger:
         elif roll < 0.88:
             yield from self._closing()
         else:
-            yield self._refusal(self._next("d"), self._time())
+            yield self._refusal(self._next(""), self._time())
 
     def _next(self, prefix: str) -> str:
         self._number += 1

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +26,8 @@ from infra.sums.builder import SumsBuilder
 from infra.sums.compare import differences
 from schemas import topics
 from schemas.wire import Record, encode
-from streams import day_marks
+from streams import day_marks, deal_memory
+from streams.deal_memory import DealMemory
 from streams.table_rows import Rows
 from tests.infra.sums import naive
 from tests.infra.sums.crashes import Crash, Fragile
@@ -154,18 +154,26 @@ def now(client: Client) -> datetime:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_reports_equal_the_rows_whatever_crashes(chdb: Client, seed: int) -> None:
-    """Batches and builds in any order, each ending before any statement; batches are stored again."""
-    dice, source = random.Random(seed), RandomLedger(seed)
+def test_reports_equal_the_rows_whatever_crashes(
+    chdb: Client, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches and builds in any order, each ending before any statement; batches are stored again.
+
+    A sink remembers 32 deals; it begins with no memory after a crash.
+    """
+    monkeypatch.setattr(deal_memory, "WINDOW_BYTES", 16)
+    dice, source, memory = random.Random(seed), RandomLedger(seed), DealMemory(chdb)
     for _ in range(STEPS):
         batch, crash_at = source.batch(), dice.choice((0, 1, 2, 3, 4, 5, 99))
-        attempt(lambda crash_at=crash_at, batch=batch: batch.store(cast(Client, Fragile(chdb, crash_at))))  # type: ignore[misc]
+        client = cast(Client, Fragile(chdb, crash_at))
+        if not attempt(lambda batch=batch, client=client: batch.store(client, DealMemory(client))):  # type: ignore[misc]
+            memory = DealMemory(chdb)
         if dice.random() < 0.5:
             assert_equal(chdb, dice)
         if dice.random() < 0.6:  # while the sink is down, or before it has begun again
             attempt(lambda: built(Fragile(chdb, dice.choice((0, 2, 3, 4, 5, 6, 7, 8, 10, 99)))))
             assert_equal(chdb, dice)
-        batch.store(chdb)
+        batch.store(chdb, memory)
     built(chdb)
     read = days_of(Ledger(lambda: chdb))
     assert not read.by_rows
@@ -274,8 +282,8 @@ def test_a_deal_refused_on_one_day_and_paid_on_another_is_paid(chdb: Client) -> 
 
 def test_a_day_is_read_by_its_rows_until_its_batch_is_stored(chdb: Client) -> None:
     """The sink ends after its rows and before its second mark; a build then counts for nothing."""
-    lines = {"transfers": encode([DEAL])}
-    day_marks.begin(chdb, lines)
+    blocks = {"transfers": encode([DEAL])[0]}
+    day_marks.begin(chdb, blocks, DealMemory(chdb))
     built(chdb)
     chdb.insert("transfers", [list(LATE.values())], column_names=list(LATE))
     assert Decimal("7.50") == earned(chdb)
@@ -340,7 +348,10 @@ def test_verify_finds_sums_that_are_not_those_of_the_rows(chdb: Client, damage: 
     assert differences(chdb)[1]
 
 
-def attempt(work: Callable[[], object]) -> None:
-    """A crash is what is tried."""
-    with suppress(Crash):
+def attempt(work: Callable[[], object]) -> bool:
+    """A crash is what is tried; whether there was none."""
+    try:
         work()
+    except Crash:
+        return False
+    return True
