@@ -19,7 +19,7 @@ GROUPS: dict[str, Callable[[Row], str]] = {
     "client": lambda row: str(row["client_id"]),
     "server": lambda row: "live" if row["account_key"] == "live/1" else "",
     "country": lambda row: COUNTRIES.get(row["client_id"], ""),
-    "group": lambda row: group_of(row["caused_by"]) if row["caused_by"].startswith("live|d") else "",
+    "group": lambda row: group_of(row["caused_by"]) if row["caused_by"].startswith("live|") else "",
     "symbol": lambda row: str(row["symbol"]),
     "class": lambda row: CLASSES.get(row["symbol"], ""),
     "component": lambda row: str(row["component"]),
