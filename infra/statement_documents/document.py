@@ -82,9 +82,10 @@ class StatementDocument:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure: its label, the amount as its reader writes it, and whether it is a sum."""
+    """A figure: its label, the amount as a number and as its reader writes it, and whether it is a sum."""
 
     label: str
+    value: Decimal
     amount: str
     is_sum: bool = False
 
@@ -142,7 +143,7 @@ def _figures(document: StatementDocument) -> Iterator[Row]:
     one = document.statement
 
     def row(label: str, amount: Decimal, *, is_sum: bool = False) -> Row:
-        return Row(label, amount_text(amount, one.currency, document.locale), is_sum)
+        return Row(label, amount, amount_text(amount, one.currency, document.locale), is_sum)
 
     yield row("Balance brought forward", one.opening)
     yield row("Earned", one.accrued)
