@@ -1,6 +1,7 @@
 """Details as people give them: what is accepted, what is said of what is not, what is shown."""
 
 import logging
+from hashlib import sha256
 
 import pytest
 from rich.console import Console
@@ -137,6 +138,26 @@ def test_what_is_wrong_is_said_and_not_repeated(given: dict[str, str], why: str)
         value for name, value in given.items() if name in {"iban", "routing", "account", "address", "login"}
     ]
     assert not any(len(number) > 2 and number in str(caught.value) for number in numbers)
+
+
+def base58(version: int) -> str:
+    """An address of twenty zeros with its checksum."""
+    raw = bytes([version]) + bytes(20)
+    number = int.from_bytes(raw + sha256(sha256(raw).digest()).digest()[:4], "big")
+    digits = ""
+    while number:
+        number, digit = divmod(number, 58)
+        digits = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[digit] + digits
+    return digits
+
+
+def test_an_address_of_another_network_is_not_trons() -> None:
+    """Version 0x41 is Tron's; 0x42 begins with the same letter and has a checksum that fits."""
+    ours, other = base58(0x41), base58(0x42)
+    assert ("T", "T", 34) == (ours[0], other[0], len(other))
+    assert to_details({"type": "wallet", "network": "tron", "address": ours})
+    with pytest.raises(Unusable, match=WRONG):
+        to_details({"type": "wallet", "network": "tron", "address": other})
 
 
 def test_all_faults_are_said_at_once() -> None:
