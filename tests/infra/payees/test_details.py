@@ -27,6 +27,8 @@ TETHER = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
 SEGWIT = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
 TAPROOT = "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0"
 """The examples of BIP 173 and BIP 350."""
+OLD_V1 = "bc1pw508d6qejxtdg4y5r3zarvary0c5xw7kw508d6qejxtdg4y5r3zarvary0c5xw7k7grplx"
+"""An example of BIP 173 that BIP 350 takes back."""
 SATOSHI = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
 
 KNOWN: list[tuple[PayeeDetails, str, str]] = [
@@ -122,6 +124,8 @@ WRONG = "one of the characters is wrong"
         ({"type": "wallet", "network": "doge", "address": SATOSHI}, "network is one of bitcoin, ethereum"),
         ({"type": "wallet", "network": "bitcoin", "address": SATOSHI[:-1] + "b"}, "no Bitcoin address"),
         ({"type": "wallet", "network": "bitcoin", "address": TAPROOT[:-1] + "p"}, WRONG),
+        ({"type": "wallet", "network": "bitcoin", "address": SEGWIT.upper()}, "in small letters"),
+        ({"type": "wallet", "network": "bitcoin", "address": OLD_V1}, "of a kind that is not in use"),
         ({"type": "wallet", "network": "ethereum", "address": ETHER.replace("5aAe", "5aAE")}, WRONG),
         ({"type": "wallet", "network": "ethereum", "address": ETHER.lower()}, "without its checksum"),
         ({"type": "wallet", "network": "ethereum", "address": ETHER[:-1]}, "not 0x and 40 digits"),
