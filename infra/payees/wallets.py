@@ -29,6 +29,11 @@ def check_address(network: str, address: str) -> tuple[str, ...]:
 
 
 def _bitcoin_fault(address: str) -> str:
+    start = address[:4].lower()
+    if start.startswith("bc1") and address != address.lower():
+        return "write it in small letters"
+    if start.startswith("bc1") and start != "bc1q" and not _TAPROOT.match(address):
+        return "it is of a kind that is not in use, or one of the characters is wrong"
     if _TAPROOT.match(address):
         data = [_BECH32.index(one) for one in address[3:]]
         fits = bitcoin.bech32_checksum([*_PREFIX_OF_BC, *data]) == _BECH32M

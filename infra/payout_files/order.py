@@ -4,7 +4,7 @@ import re
 from base64 import b32encode
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import blake2b, sha256
@@ -74,7 +74,7 @@ class WrittenFile:
     """A file, and what was shortened in it for the bank: (EndToEndId, what) each."""
 
     name: str
-    body: bytes
+    body: bytes = field(repr=False)
     shortened: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -53,8 +53,9 @@ def write_pain_001(order: PayoutOrder, version: str = "pain.001.001.09") -> Writ
     for is_sepa, lines in _parts(order):
         _payment(initiation, order, form, lines, is_sepa=is_sepa)
     indent(root, " ")
-    body = b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="utf-8") + b"\n"
-    return WrittenFile(f"{order.message_id}.{form.name}.xml", body, tuple(_shortened(order.lines)))
+    text = tostring(root, encoding="unicode")  # as bytes it takes twice as long
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+    return WrittenFile(f"{order.message_id}.{form.name}.xml", body.encode(), tuple(_shortened(order.lines)))
 
 
 def payment_id_of(order: PayoutOrder, line: OrderLine) -> str:

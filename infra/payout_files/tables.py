@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from io import BytesIO
-
-import xlsxwriter
 
 from api.views.csv_cells import Cell, to_csv
 from commission.money import minor_digits
 from infra.payees.details import BankAccount, UsBankAccount, place_of
 from infra.payout_files.order import OrderLine, PayoutOrder, WrittenFile, amount_text, check, total
+from infra.workbook import to_xlsx
 
 COLUMNS = (
     "end_to_end_id", "payee", "account_holder", "method", "bank_or_network", "account",
@@ -17,8 +15,6 @@ COLUMNS = (
 )  # fmt: skip
 AMOUNT = COLUMNS.index("amount")
 TOTAL = "TOTAL"
-EXACT_DIGITS = 15
-"""What a spreadsheet keeps of a number; a longer amount is written as text."""
 WIDTHS = (18, 28, 28, 16, 16, 36, 16, 9, 40)
 
 
@@ -31,13 +27,15 @@ def write_csv(order: PayoutOrder) -> WrittenFile:
 def write_xlsx(order: PayoutOrder) -> WrittenFile:
     """The same rows as one sheet; amounts are numbers, all else is text, nothing is a formula."""
     check(order)
-    buffer = BytesIO()
-    made = order.created_utc.replace(tzinfo=None)
-    book = xlsxwriter.Workbook(buffer, {"in_memory": True, "default_date_format": "yyyy-mm-dd"})
-    book.set_properties({"title": f"Payout {order.batch_id}", "created": made})
-    _fill(book, order)
-    book.close()
-    return WrittenFile(f"{order.message_id}.xlsx", buffer.getvalue())
+    digits = minor_digits(order.currency)
+    body = to_xlsx(
+        f"Payout {order.batch_id}",
+        order.created_at,
+        tuple(zip(COLUMNS, WIDTHS, strict=True)),
+        ([*row[:AMOUNT], Decimal(str(row[AMOUNT])), *row[AMOUNT + 1 :]] for row in _rows(order)),
+        f"#,##0.{'0' * digits}" if digits else "#,##0",
+    )
+    return WrittenFile(f"{order.message_id}.xlsx", body)
 
 
 def manifest(files: Iterable[WrittenFile], name: str) -> WrittenFile:
@@ -62,21 +60,3 @@ def _rows(order: PayoutOrder) -> Iterator[list[Cell]]:
 
 def _holder(line: OrderLine) -> str:
     return line.account.holder if isinstance(line.account, BankAccount | UsBankAccount) else ""
-
-
-def _fill(book: xlsxwriter.Workbook, order: PayoutOrder) -> None:
-    sheet = book.add_worksheet("payout")
-    head = book.add_format({"bold": True})
-    digits = minor_digits(order.currency)
-    money = book.add_format({"num_format": f"#,##0.{'0' * digits}" if digits else "#,##0"})
-    for column, (name, width) in enumerate(zip(COLUMNS, WIDTHS, strict=True)):
-        sheet.set_column(column, column, width)
-        sheet.write_string(0, column, name, head)
-    sheet.freeze_panes(1, 0)
-    for number, row in enumerate(_rows(order), 1):
-        for column, cell in enumerate(row):
-            text = str(cell)
-            if column == AMOUNT and len(Decimal(text).as_tuple().digits) <= EXACT_DIGITS:
-                sheet.write_number(number, column, float(text), money)
-            else:
-                sheet.write_string(number, column, text)

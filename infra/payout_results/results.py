@@ -138,7 +138,8 @@ def _mismatch(said: Said, sent: Sent, wholes: Mapping[_Key, Decimal]) -> str:
     whole = wholes.get((said.scope, said.reference))
     if whole is None:
         return f"it speaks of a {said.scope} that is not ours: {said.outcome}, {said.reason}"
-    is_whole = said.amount in {None, whole}
+    ours = {line.currency for line in sent.lines.values()}
+    is_whole = said.amount in {None, whole} and ({said.currency} <= ours or not said.currency)
     return "" if is_whole else f"it is of {said.amount} {said.currency}, our lines are {whole} in all"
 
 

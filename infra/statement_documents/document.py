@@ -12,20 +12,20 @@ from babel.numbers import format_decimal
 
 from commission.money import EXACT, minor_digits
 from commission.outputs import Statement
+from commission.value import Text, Value
 from schemas.errors import Unusable
 
 ACCRUAL_DIGITS = 8
 DASH = " \u2013 "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Party:
+class Party(Value):
     """The broker or the IB as the law wants it named."""
 
-    name: str
-    address: tuple[str, ...] = ()
-    registration: str = ""
-    tax_id: str = ""
+    name: Text
+    address: tuple[Text, ...] = ()
+    registration: Text = ""
+    tax_id: Text = ""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -82,9 +82,10 @@ class StatementDocument:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure: its label, the amount as its reader writes it, and whether it is a sum."""
+    """A figure: its label, the amount as a number and as its reader writes it, and whether it is a sum."""
 
     label: str
+    value: Decimal
     amount: str
     is_sum: bool = False
 
@@ -114,8 +115,8 @@ def facts(document: StatementDocument) -> tuple[tuple[str, str], ...]:
     """What identifies the document: (label, text) each."""
     one, locale = document.statement, _locale(document.locale)
     first, last = (
-        _day(one.starts_at, document.zone),
-        _day(one.ends_at - timedelta(microseconds=1), document.zone),
+        day_in(document.zone, one.starts_at),
+        day_in(document.zone, one.ends_at - timedelta(microseconds=1)),
     )
     days = (format_date(day, "long", locale=locale) for day in (first, last))
     known = (
@@ -130,6 +131,11 @@ def facts(document: StatementDocument) -> tuple[tuple[str, str], ...]:
     return tuple((label, text) for label, text in known if text)
 
 
+def day_in(zone: str, moment: datetime) -> date:
+    """The day of a moment in a time zone; raise `Unusable` for a zone that is unknown."""
+    return moment.astimezone(_zone(zone)).date()
+
+
 def amount_text(amount: Decimal, currency: str, locale: str) -> str:
     """As its reader writes numbers, with all its digits and at least the currency's: 1.234,50 EUR."""
     least, reader = minor_digits(currency), _locale(locale)
@@ -142,7 +148,7 @@ def _figures(document: StatementDocument) -> Iterator[Row]:
     one = document.statement
 
     def row(label: str, amount: Decimal, *, is_sum: bool = False) -> Row:
-        return Row(label, amount_text(amount, one.currency, document.locale), is_sum)
+        return Row(label, amount, amount_text(amount, one.currency, document.locale), is_sum)
 
     yield row("Balance brought forward", one.opening)
     yield row("Earned", one.accrued)
@@ -158,10 +164,6 @@ def _figures(document: StatementDocument) -> Iterator[Row]:
         yield row("To be paid", document.due, is_sum=True)
     if one.held:
         yield row("Held until clients are verified, not in the sum", one.held)
-
-
-def _day(moment: datetime, zone: str) -> date:
-    return moment.astimezone(_zone(zone)).date()
 
 
 def _locale(name: str) -> Locale:

@@ -18,8 +18,8 @@ MAX_TRANSFERS = 1_000_000
 """Of one file; the export refuses more, too."""
 
 
-def write_statement(settings: Settings, ib_id: str, period: str, currency: str, path: Path) -> str:
-    """Write the file of an IB's statement; tell what it holds."""
+def find_statement(settings: Settings, ib_id: str, period: str, currency: str) -> dict[str, Any]:
+    """The row of an IB's statement; raise `Unusable` if there is none, or one in each of several."""
     found: list[dict[str, Any]] = ask(settings, "/v1/statements", ib=ib_id, period=period).json()["items"]
     fits = [row for row in found if not currency or row["currency"] == currency]
     if len(fits) != 1:
@@ -29,7 +29,12 @@ def write_statement(settings: Settings, ib_id: str, period: str, currency: str, 
             if found
             else f"{ib_id} has no statement of {period}; close it with `ibflow terms end-period {period}`"
         )
-    row = fits[0]
+    return fits[0]
+
+
+def write_statement(settings: Settings, ib_id: str, period: str, currency: str, path: Path) -> str:
+    """Write the file of an IB's statement; tell what it holds."""
+    row = find_statement(settings, ib_id, period, currency)
     body = ask(settings, f"/v1/statements/{row['statement_id']}/export").content
     try:
         path.write_bytes(body)

@@ -1,5 +1,6 @@
 """The desk over a log in memory: two people, one order, nothing in full but for the payout's file."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +11,11 @@ from api.proposals import NotAllowed
 from infra.payees.desk import PayeeDesk
 from infra.payees.details import BankAccount
 from infra.payees.sealing import PayeeKeys, keys_of, new_key
-from schemas.errors import Unusable
-from schemas.payees import PayeeApproved, PayeeProposed, encode_payee
+from schemas.errors import Unavailable, Unusable
+from schemas.payees import PayeeApproved, PayeeProposed, PayeeRecord, encode_payee
 from schemas.settings import OwnSettings
+from schemas.topics import PAYEES
+from streams.table_rows import Rows
 from tests.payee_log import MemoryLog
 
 ANNA, BEN = Operator("anna", is_person=True), Operator("ben", is_person=True)
@@ -169,6 +172,44 @@ def test_without_keys_details_are_listed_and_not_taken() -> None:
     for attempt in (lambda: none.propose("B", FIRST, "", ANNA), lambda: none.approve("A", 1, BEN)):
         with pytest.raises(Unusable, match="ibflow payees key"):
             attempt()
+
+
+class Lost(MemoryLog):
+    """A log whose answer does not arrive: the record was written, or it was not."""
+
+    def __init__(self, messages: list[bytes], *, is_written: bool) -> None:
+        super().__init__(messages)
+        self.is_written = is_written
+
+    def append(self, records: Iterable[PayeeRecord]) -> None:
+        """Write it, or not, and say that nobody knows."""
+        if self.is_written:
+            super().append(records)
+        raise Unavailable("Kafka did not take all: no answer")
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_lost_answer_loses_no_decision(is_written: bool) -> None:  # noqa: FBT001
+    """Whoever asks again sees whether it was written, and approves it or proposes it anew."""
+    messages: list[bytes] = []
+    lost = PayeeDesk(Lost(messages, is_written=is_written), lambda: PayeeKeys.from_text(KEY), lambda: NOON)
+    with pytest.raises(Unavailable):
+        lost.propose("A", FIRST, "", ANNA)
+    assert int(is_written) == len(lost.versions("A"))
+    if not is_written:
+        desk(messages).propose("A", FIRST, "", ANNA)
+    desk(messages).approve("A", 1, BEN)
+    assert ["approved"] == [one.state for one in lost.versions("A")]
+
+
+def test_the_database_stores_nothing_of_the_log() -> None:
+    """The sink goes past it."""
+    messages: list[bytes] = []
+    desk(messages).propose("A", FIRST, "", ANNA)
+    rows = Rows()
+    for offset, message in enumerate([*messages, b"{}"]):
+        rows.add(PAYEES, 0, offset, message, "")
+    assert (0, {}, {}) == (rows.count, dict(rows.lines), dict(rows.rows))
 
 
 def test_what_is_no_record_changes_nothing() -> None:

@@ -1,6 +1,7 @@
 """Details as people give them: what is accepted, what is said of what is not, what is shown."""
 
 import logging
+from hashlib import sha256
 
 import pytest
 from rich.console import Console
@@ -26,6 +27,8 @@ TETHER = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
 SEGWIT = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
 TAPROOT = "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0"
 """The examples of BIP 173 and BIP 350."""
+OLD_V1 = "bc1pw508d6qejxtdg4y5r3zarvary0c5xw7kw508d6qejxtdg4y5r3zarvary0c5xw7k7grplx"
+"""An example of BIP 173 that BIP 350 takes back."""
 SATOSHI = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
 
 KNOWN: list[tuple[PayeeDetails, str, str]] = [
@@ -121,6 +124,8 @@ WRONG = "one of the characters is wrong"
         ({"type": "wallet", "network": "doge", "address": SATOSHI}, "network is one of bitcoin, ethereum"),
         ({"type": "wallet", "network": "bitcoin", "address": SATOSHI[:-1] + "b"}, "no Bitcoin address"),
         ({"type": "wallet", "network": "bitcoin", "address": TAPROOT[:-1] + "p"}, WRONG),
+        ({"type": "wallet", "network": "bitcoin", "address": SEGWIT.upper()}, "in small letters"),
+        ({"type": "wallet", "network": "bitcoin", "address": OLD_V1}, "of a kind that is not in use"),
         ({"type": "wallet", "network": "ethereum", "address": ETHER.replace("5aAe", "5aAE")}, WRONG),
         ({"type": "wallet", "network": "ethereum", "address": ETHER.lower()}, "without its checksum"),
         ({"type": "wallet", "network": "ethereum", "address": ETHER[:-1]}, "not 0x and 40 digits"),
@@ -137,6 +142,26 @@ def test_what_is_wrong_is_said_and_not_repeated(given: dict[str, str], why: str)
         value for name, value in given.items() if name in {"iban", "routing", "account", "address", "login"}
     ]
     assert not any(len(number) > 2 and number in str(caught.value) for number in numbers)
+
+
+def base58(version: int) -> str:
+    """An address of twenty zeros with its checksum."""
+    raw = bytes([version]) + bytes(20)
+    number = int.from_bytes(raw + sha256(sha256(raw).digest()).digest()[:4], "big")
+    digits = ""
+    while number:
+        number, digit = divmod(number, 58)
+        digits = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[digit] + digits
+    return digits
+
+
+def test_an_address_of_another_network_is_not_trons() -> None:
+    """Version 0x41 is Tron's; 0x42 begins with the same letter and has a checksum that fits."""
+    ours, other = base58(0x41), base58(0x42)
+    assert ("T", "T", 34) == (ours[0], other[0], len(other))
+    assert to_details({"type": "wallet", "network": "tron", "address": ours})
+    with pytest.raises(Unusable, match=WRONG):
+        to_details({"type": "wallet", "network": "tron", "address": other})
 
 
 def test_all_faults_are_said_at_once() -> None:

@@ -10,7 +10,7 @@ from infra.payees.sealing import PayeeKeys, new_key
 from schemas.errors import Unusable
 
 DETAILS = BankAccount(holder="Jürgen Müller", iban="DE89370400440532013000")
-OLD, NEW = new_key(), new_key()
+OLD, NEW = (b64encode(bytes(range(first, first + 32))).decode() for first in (0, 100))
 
 
 def keys(*texts: str) -> PayeeKeys:
@@ -63,6 +63,13 @@ def test_a_key_is_replaced() -> None:
     assert DETAILS == keys(NEW).open(anew, "IB-1", 1)
     with pytest.raises(Unusable, match=r"is sealed with the key .*, which is not given"):
         keys(NEW).open(sealed, "IB-1", 1)
+
+
+def test_a_new_key_can_be_used_and_is_no_other() -> None:
+    """As `ibflow payees key` prints it."""
+    key = new_key()
+    assert key != new_key()
+    assert DETAILS == keys(key).open(keys(key).seal(DETAILS, "IB-1", 1), "IB-1", 1)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,14 @@ def replace_holder(holder: str) -> BankAccount:
     return BankAccount(holder=holder, iban=SMITH.iban, bic=SMITH.bic)
 
 
+def test_a_name_has_seventy_characters() -> None:
+    """As SEPA has it, though the schema allows 140; that ten were cut off is said."""
+    long = line("IB-1", "1", replace_holder("x" * 80))
+    written = write_pain_001(order(long))
+    assert ((long.end_to_end_id, "name"),) == written.shortened
+    assert b"<Nm>" + b"x" * 70 + b"</Nm>" in written.body
+
+
 def test_what_is_cut_off_is_said() -> None:
     """150 characters of remittance text lose 10; the file is written and tells of which line."""
     long = line("IB-1", "1", MULLER, "x" * 150)

@@ -54,6 +54,13 @@ def test_the_totals_row_is_the_sum_of_the_lines() -> None:
     assert Decimal(total[AMOUNT]) == sum(Decimal(row[AMOUNT]) for row in rows[1:])
 
 
+def test_a_file_is_not_shown_with_its_content() -> None:
+    """It has numbers in full: neither a log nor a traceback gets them from its `repr`."""
+    written = write_csv(DOLLARS)
+    assert b"55001234" in written.body
+    assert "55001234" not in f"{written!r} {DOLLARS!r}"
+
+
 def test_one_line_is_one_line() -> None:
     """English, in the totals row too."""
     assert b"TOTAL,1 line," in write_csv(order(line("A", "1", LIVE))).body

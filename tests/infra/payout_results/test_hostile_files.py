@@ -112,6 +112,12 @@ def test_a_long_text_of_a_bank_is_cut_off_visibly() -> None:
     assert f"({'x' * 500}\u2026)" in reason
 
 
+def test_a_report_in_utf_16_is_read() -> None:
+    """Some banks' systems write it."""
+    body = PAIN.decode().replace("UTF-8", "UTF-16").encode("utf-16")
+    assert outcomes(matched(PAIN)) == outcomes(matched(body))
+
+
 def test_a_csv_says_what_a_person_wrote() -> None:
     """Semicolons, a byte order mark and columns in another order."""
     found = matched(f"\ufeffstatus;end_to_end_id;amount\r\nSettled;{FIRST};100.50\r\n".encode())

@@ -70,6 +70,14 @@ def test_a_word_on_another_file_is_listed(scope: str) -> None:
     ]
 
 
+def test_a_sum_in_another_currency_is_no_result() -> None:
+    """350.50 USD are not our 350.50 EUR."""
+    part = Said(scope="payment", reference="PAYMENTOFB7SEPA", outcome="settled", reason="", place="1")
+    for currency, count in (("EUR", 2), ("", 2), ("USD", 0)):
+        found = heard(replace(part, amount=Decimal("350.50"), currency=currency))
+        assert (count, count == 0) == (len(found.results), bool(found.unmatched))
+
+
 def test_a_line_said_often_shows_the_first_reasons() -> None:
     """Three of many; the same one once."""
     found = heard(*(replace(PAID, reason=f"reason {n // 2}") for n in range(100)))

@@ -1,6 +1,10 @@
 """From an order to a bank that is not ours and back: each line has what the bank made of it."""
 
+from random import Random
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mockbank import validate
 
 from infra.payout_files.nacha import write_nacha
@@ -8,7 +12,7 @@ from infra.payout_files.pain_001 import VERSIONS, write_pain_001
 from infra.payout_results.read import read_results
 from infra.payout_results.results import LineResult, match
 from infra.payout_results.sent import sent_of
-from tests.infra.payout_files.orders import DOLLARS, EUROS, EXECUTED, IVANOV, SMITH
+from tests.infra.payout_files.orders import DOLLARS, EUROS, EXECUTED, IVANOV, MULLER, SMITH, line, order
 from tests.infra.payout_results.bank import Bank, nacha_returns, returned
 
 
@@ -35,6 +39,33 @@ def test_one_is_rejected_one_comes_back_the_others_are_paid(version: str) -> Non
     late = match(read_results(bank.notify([returned(back, "MD07")])), sent)
     assert (LineResult(second, "rejected", "returned: MD07: the payee has died"),) == late.results
     assert () == status.unmatched + booked.unmatched + late.unmatched
+
+
+PAYEES = {"accept": MULLER, "closed-account": IVANOV, "bad-bank-id": SMITH}
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.sampled_from([*PAYEES]), min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_equal_amounts_are_told_apart_by_their_ids(payees: list[str], random: Random) -> None:
+    """Every payment is 10.00; the bank rejects those to two accounts and books the others in any order."""
+    bank = Bank()
+    for behaviour, account in PAYEES.items():
+        bank.open(behaviour.upper(), account, behaviour)
+    wanted = order(*(line(f"IB-{n}", "10", PAYEES[payee]) for n, payee in enumerate(payees)))
+    ids = [one.end_to_end_id for one in wanted.lines]
+    status = match(read_results(bank.receive(write_pain_001(wanted).body)), sent_of(wanted))
+    expected = {
+        one: "pending" if payee == "accept" else "rejected" for one, payee in zip(ids, payees, strict=True)
+    }
+    assert expected == {one.end_to_end_id: one.outcome for one in status.results}
+    bookings = bank.settle()
+    random.shuffle(bookings)
+    if bookings:
+        booked = match(read_results(bank.notify(bookings)), sent_of(wanted))
+        accepted = [one for one, payee in zip(ids, payees, strict=True) if payee == "accept"]
+        assert accepted == [one.end_to_end_id for one in booked.results]
+        assert {"settled"} == {one.outcome for one in booked.results}
+        assert () == status.unmatched + booked.unmatched
 
 
 def test_a_file_sent_twice_is_rejected_by_its_message_id() -> None:

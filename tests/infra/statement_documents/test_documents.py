@@ -1,5 +1,6 @@
 """Statements for people: figures that add up, in their reader's numbers, the same in HTML and PDF."""
 
+import csv
 import html
 import re
 import subprocess
@@ -7,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from pypdf import PdfReader
 from infra.statement_documents.document import Party, StatementDocument, Tax, amount_text, facts, figures
 from infra.statement_documents.html import to_html
 from infra.statement_documents.pdf import to_pdf
+from infra.statement_documents.tables import to_statement_csv, to_statement_xlsx
+from ingest.formats.xlsx import xlsx_rows
 from schemas.errors import Unusable
 from tests.infra.statement_documents.documents import ATLAS, document, statement
 
@@ -106,6 +109,20 @@ def test_html_and_pdf_say_the_same(locale: str) -> None:
         plain = " ".join(text.split())
         assert plain in page
         assert re.sub(r"\s", "", plain) in re.sub(r"\s", "", print_out)
+
+
+def test_tables_have_the_same_rows_as_numbers(tmp_path: Path) -> None:
+    """1,300.12345678 earned is that number, whatever the locale; a name that begins with = is text."""
+    shown = document(locale="de", ib=Party(name="=cmd|'/c calc'!A1"), notes=("+1",))
+    rows = list(csv.reader(StringIO(to_statement_csv(shown).decode())))
+    assert ["Earned", "1300.12345678", "EUR"] in rows
+    assert ["To be paid", "1469.13", "EUR"] in rows
+    assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
+    (tmp_path / "s.xlsx").write_bytes(to_statement_xlsx(shown))
+    sheet = [[*row.cells] for row in xlsx_rows(tmp_path / "s.xlsx")]
+    assert [row[0].removeprefix("'") for row in rows] == [row[0] for row in sheet]
+    assert ["Earned", "1300.12345678", "EUR"] in sheet
+    assert to_statement_xlsx(shown) == to_statement_xlsx(shown)
 
 
 def test_names_in_other_scripts() -> None:
