@@ -12,7 +12,7 @@ from commission.events import Deal
 from commission.money import to_accrual
 from commission.rating.components.lots import standard
 from commission.rating.rate import rate
-from commission.rating.values import ZERO, Earned, Part, Rated, TallyAmounts
+from commission.rating.values import ZERO, Earned, Part, Rated, Reason, TallyAmounts
 from commission.terms.catalog import Terms
 from commission.terms.rate_matching import Trait
 from commission.terms.upline import Upline
@@ -100,8 +100,11 @@ def rate_charge(
     volumes: Lots,
     chain: Upline,
     terms: Terms,
-) -> Rated:
-    """What a daily or monthly commission deal earns, symbol by symbol, and adds to what a period settles."""
+) -> Rated | Reason:
+    """What a daily or monthly commission deal earns, symbol by symbol, and adds to what a period settles.
+
+    The reason where a rate of exchange is missing: a charge is not paid in part either.
+    """
     traded = dict(sorted(volumes.items()))
     earned: list[Earned] = []
     worths: dict[tuple[int, str], TallyAmounts] = {}
@@ -117,6 +120,8 @@ def rate_charge(
             lots = lots * symbol.standard_contract_size / symbol.contract_size
         part = Part(deal, symbol, symbol.contract_size, ZERO, lots, trait, channel, charge=charge)
         outcome = rate(part, shared, terms)
+        if isinstance(outcome, Reason) and outcome.code == "no_rate":
+            return outcome
         if isinstance(outcome, Rated):
             earned.extend(outcome.earned)
             for worth in outcome.worths:

@@ -19,6 +19,7 @@ from commission.client.charges import (
 )
 from commission.client.clawback import claw_back_new
 from commission.client.outcome import RatingOutcome, upline_for
+from commission.client.parked import turn_down
 from commission.client.posting import post_booked
 from commission.client.refunding import refund
 from commission.client.refunds import REFUND
@@ -63,7 +64,7 @@ def charge(
 ) -> tuple[bool, ClientState, Reason | None]:
     """Share a later commission deal by the volumes it is for, or take of the charge that it refunds.
 
-    Whether something was posted; else why not, where the deal is a refund.
+    Whether something was posted; else why not, where the deal is a refund or waits.
     """
     deal, account = booking.deal, booking.account
     is_shared = terms.some.shares_later_charges and deal.kind == "commission" and not deal.is_service
@@ -71,7 +72,7 @@ def charge(
     booking.charge, booking.symbol, booking.charged = max(ZERO, amount), "", {}
     if amount > 0:
         client, booking.charged = _place(draft, client, booking, terms)
-        return *_post(draft, client, booking, terms), None
+        return _post(draft, client, booking, terms)
     place = keys.later_charge(client.client_id, account, booking.cause)
     if draft.get(place) is not None:
         draft.put(place, None)
@@ -103,20 +104,24 @@ def _place(draft: Draft, client: ClientState, booking: Booking, terms: Terms) ->
     return client, _effective(draft, client, account)[booking.cause]
 
 
-def _post(draft: Draft, client: ClientState, booking: Booking, terms: Terms) -> tuple[bool, ClientState]:
+def _post(
+    draft: Draft, client: ClientState, booking: Booking, terms: Terms
+) -> tuple[bool, ClientState, Reason | None]:
     deal = booking.deal
     chain = upline_for(client, deal, terms)
-    if isinstance(chain, Reason) or not chain.charges:
-        return False, client
+    if isinstance(chain, Reason):
+        return False, client, chain if chain.waits else None
     rated = rate_charge(client, deal, booking.charge, booking.charged, chain, terms)
+    if isinstance(rated, Reason):
+        return False, client, rated
     if not any(rated):
-        return False, client
+        return False, client, None
     client = post_booked(draft, client, booking, RatingOutcome(*rated, path=chain.path))
     state = booking.to_state()
     if (client.clawed or state.refunds) and (state.posted or state.tallied):
         client, state = claw_back_new(draft, client, state, terms)
     draft.put(booking.key, state)
-    return True, client
+    return True, client, None
 
 
 def share_again(draft: Draft, client: ClientState, account: str, terms: Terms, but: str = "") -> ClientState:
@@ -140,7 +145,11 @@ def _share_anew(
     withdraw(draft, client, state.tallied, cause)
     booking = resumed(replace(state, posted=(), tallied=(), times=state.times + 1), key, deal, 0, 0)
     booking.charged = traded
-    is_posted, client = _post(draft, client, booking, terms)
+    if state.parked is not None:
+        draft.put(keys.parked(state.parked), None)
+    is_posted, client, why = _post(draft, client, booking, terms)
+    if why is not None:
+        turn_down(draft, client, booking, why)
     if not is_posted:
         draft.put(key, booking.to_state())
     return client

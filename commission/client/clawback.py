@@ -42,7 +42,11 @@ def claw_back(draft: Draft, client: ClientState, clawed: ClawedBack, terms: Term
     for key in draft.scan(keys.deals(client.client_id)):
         state = draft.get(key)
         assert isinstance(state, DealState), f"{key} holds a deal"
-        if state.posted or state.tallied:
+        if any(entry.back_of for entry in state.posted):  # a share of each piece would be rounded by itself
+            cause = Cause(clawed.cause, clawed.at)
+            client, state = settle_deal(draft, client, state, cause, terms)
+            draft.put(key, state)
+        elif state.posted or state.tallied:
             client, state = _claw_deal(draft, client, clawed, state, terms)
             draft.put(key, state)
     return client

@@ -116,7 +116,7 @@ def _weigh_one(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Weig
     standing = _standing(w, component, currency, found.plan)
     if isinstance(component, Cpl) and component.min_ftd_rate > 0:
         conditions = cpa_conditions.Conditions(component, found.plan)
-        return Weighed(_weigh_gated(w, name, conditions, currency, standing))
+        return _weigh_gated(w, name, conditions, currency, standing)
     if not standing.is_due:
         if grant.stands:
             client, _ = _take_back(w, name, grant)
@@ -149,7 +149,7 @@ def _weigh_anew(w: Weighing, name: str, found: cpa_conditions.Conditions) -> Wei
     if isinstance(component, Cpl) and component.min_ftd_rate > 0:
         if grant.posted:
             client, _ = _take_back(w, name, grant, was.qualified_at)
-        return Weighed(_weigh_gated(w.of(client), name, found, currency, standing))
+        return _weigh_gated(w.of(client), name, found, currency, standing)
     if standing.is_due:
         earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms)
         if isinstance(earned, Reason):
@@ -291,7 +291,7 @@ def _weigh_gated(
     conditions: cpa_conditions.Conditions,
     currency: str,
     standing: cpa_conditions.Qualification,
-) -> ClientState:
+) -> Weighed:
     """A CPL behind a rate of first deposits is settled by the partner book from what is counted here."""
     client = w.client
     registered_at = client.registered_at
@@ -299,6 +299,7 @@ def _weigh_gated(
     place = Cause(f"cpl|{client.client_id}|{name}", registered_at)
     grant = client.grants.get(name) or Grant(conditions=conditions.component, currency=currency)
     earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms) if standing.is_due else ()
+    lacking = isinstance(earned, Reason)  # the client counts meanwhile, without an amount
     amounts = {} if isinstance(earned, Reason) else {one.link.partner.ib_id: one.amount for one in earned}
     deposited = int(any(_stands(deposit, conditions.plan.clawback) for deposit in w.facts.deposits))
     tallied = tuple(
@@ -318,11 +319,11 @@ def _weigh_gated(
         if link.is_paid and (own := cpa_amounts.own_component(link, name)) is not None
     )
     if tallied == grant.tallied:
-        return client
+        return Weighed(client, lacking)
     send_back(w.draft, client, [negated(one, w.cause) for one in grant.tallied])
     send(w.draft, client, tallied)
     grant = replace(grant, tallied=tallied, conditions=conditions.component, currency=currency)
-    return replace(client, grants={**client.grants, name: grant})
+    return Weighed(replace(client, grants={**client.grants, name: grant}), lacking)
 
 
 def _stands(deposit: ClearedDeposit, clawback: Clawback) -> bool:

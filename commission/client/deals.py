@@ -120,9 +120,11 @@ def _refuse(
     if is_charged:
         return client
     reason = why or reason
-    reject(draft, client, deal, reason)
     if why is None:
+        reject(draft, client, deal, reason)
         client = refund(draft, client, booking, {}, ZERO, terms)
+    else:
+        turn_down(draft, client, booking, why)
     state = booking.to_state()
     if deal.kind in ENDINGS:
         state = replace(state, ended=True)
@@ -399,4 +401,7 @@ def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) 
     state: DealState | None = draft.get(key)
     assert state is not None, "a parked deal has a state"
     booking = resumed(state, key, deal, parked.opened_e8, parked.closed_e8)
+    refusal = why_no_trade(deal)
+    if refusal is not None:  # a later charge
+        return _refuse(draft, client, booking, refusal, None, terms)
     return rate_deal(draft, client, booking, terms, position_at(draft, state.position))

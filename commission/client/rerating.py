@@ -133,10 +133,8 @@ def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: T
     amount = charge_of(deal)
     if amount < 0 and terms.some.shares_later_charges:
         return RatingOutcome(reason=REFUND, unplaced=-amount)
-    if isinstance(chain, Reason):
-        return RatingOutcome(reason=chain if chain.waits else refusal)
-    if not chain.charges or amount <= 0:
-        return RatingOutcome(reason=refusal)
+    if isinstance(chain, Reason) or not chain.charges or amount <= 0:
+        return RatingOutcome(reason=chain if isinstance(chain, Reason) and chain.waits else refusal)
     if not state.charged:
         text = (
             f"the charge {deal.deal_key} was shared with nobody, so the volumes it was for were not kept; "
@@ -144,6 +142,8 @@ def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: T
         )
         return RatingOutcome(reason=Reason("charge_unknown", text, waits=True))
     rated = rate_charge(client, deal, amount, state.charged, chain, terms)
+    if isinstance(rated, Reason):
+        return RatingOutcome(reason=rated)
     return RatingOutcome(*rated, path=chain.path, reason=refusal)
 
 

@@ -272,16 +272,15 @@ def held_lots(case: Case, seconds: int, whens: tuple[When, ...]) -> Fraction:
     """Lots a deal closed that were held long enough and meet all conditions."""
     if not all(deal_fits(when, case) for when in whens):
         return Fraction(0)
+    if seconds and any(piece.part == "out" and piece.opening is None for piece in case.slices):
+        return Fraction(0)
     return sum(
         (
             piece.lots
             for piece in case.slices
             if piece.part == "out"
             and all(slice_fits(when, case, piece) for when in whens)
-            and (
-                not seconds
-                or (piece.opening is not None and held(case, piece.opening.occurred_at) >= seconds)
-            )
+            and (not seconds or (piece.opening and held(case, piece.opening.occurred_at) >= seconds))
         ),
         Fraction(0),
     )

@@ -38,6 +38,10 @@ class Waits(Exception):
     """Something about a deal is not known: it earns nothing, for nobody, until it is."""
 
 
+class NoRate(Waits):
+    """What a rate of exchange is missing for."""
+
+
 def rounded(amount: Fraction) -> Fraction:
     """Eight decimals, half to even: Python rounds a fraction so."""
     return Fraction(round(amount * E8), E8)
@@ -328,7 +332,7 @@ class Facts:
                 first, second = self._either_way(base, pivot, time), self._either_way(pivot, quote, time)
                 rate = None if first is None or second is None else first * second
         if rate is None:
-            raise Waits(f"no rate {base}/{quote}")
+            raise NoRate(f"no rate {base}/{quote}")
         return amount * rate
 
 

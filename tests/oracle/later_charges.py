@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from commission.events import Deal
 from commission.terms.components import CommissionShare
-from tests.oracle.facts import E8, Facts, Waits, fraction, rounded
+from tests.oracle.facts import E8, Facts, NoRate, Waits, fraction, rounded
 from tests.oracle.measure import Case, Slice
 from tests.oracle.refunds import counts, given
 from tests.oracle.shares import (
@@ -43,6 +43,8 @@ def of_later_charge(facts: Facts, charge: Deal) -> list[Earned]:
             case = Case(facts, client, part, symbol, [Slice("out", lots_e8 / E8)])
             entries = shared_of_kind(KIND, chain, case, later=True) if shares_later(chain) else []
             earned += cut_to_budget(chain, case, entries)
+        except NoRate:
+            raise  # one part waits, so all of it does
         except Waits:
             continue
     share = refunded_share(facts, charge)

@@ -67,18 +67,23 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
         lots = Fraction(deal.volume_e8, E8)
         queue = [rescaled(facts, opening, rest, before, deal) for opening, rest in queue]
         before = deal.occurred_at
-        there = sum((rest for _, rest in queue), Fraction(0))
+        against = [held for held in queue if held[0].side != deal.side]
+        beside = [held for held in queue if held[0].side == deal.side]
+        there = sum((rest for _, rest in against), Fraction(0))
         closing = {"in": Fraction(0), "inout": there}.get(deal.entry or "in", lots)
         if deal.entry == "inout" and deal.volume_closed_e8 is not None:
             closing = Fraction(deal.volume_closed_e8, E8)
         elif deal.entry == "inout" and not 0 < closing <= lots:
             raise Waits("unknown position")
-        slices, queue = closed(queue, closing)
-        if lots > closing:
-            slices.append(Slice("in", lots - closing))
-            queue.append((deal, lots - closing))
         if deal is wanted:
-            return slices
+            opens = [Slice("in", lots - closing)] if lots > closing else []
+            return closed(against, closing)[0] + opens
+        _, left = closed(against, lots)  # whatever the record says that it closed
+        opened = lots - min(lots, there) if deal.entry in ("in", "inout") else Fraction(0)
+        queue = sorted(
+            beside + left, key=lambda held: (held[0].occurred_at, len(held[0].deal_id), held[0].deal_id)
+        )
+        queue += [(deal, opened)] if opened else []
     return []
 
 

@@ -193,7 +193,9 @@ def excess(own: Fraction, link: Link, below: list[tuple[Link, Fraction]], case: 
 def excess_at(
     own: Fraction, link: Link, below: list[tuple[Link, Fraction]], facts: Facts, time: datetime
 ) -> Fraction:
-    """The same for any cause."""
+    """The same for any cause; nothing exceeds nothing, whatever the rate of exchange."""
+    if own <= 0:
+        return Fraction(0)
     into = link.partner.currency
     others = [rounded(facts.convert(amount, lower.partner.currency, into, time)) for lower, amount in below]
     return max(Fraction(0), own - max(others, default=Fraction(0)))

@@ -28,6 +28,7 @@ from tests.build import (
     cpa,
     deal,
     deposit,
+    exchange,
     kyc,
     linked,
     partner,
@@ -403,6 +404,15 @@ def test_a_gate_counts_who_deposits_after_the_window_of_a_cpa(others: tuple[Any,
     plans = (*terms(gated, *others), period("2026-09"))
     assert paid(*plans, *people) == D(0)
     assert paid(*plans, *people, replace(D1, occurred_at=at(50))) == D(14)
+
+
+def test_a_gate_waits_for_a_rate_of_exchange() -> None:
+    """7 EUR at 1.2 for each of two who register, one of whom deposits: 16.80, also if the rate comes last."""
+    gated = Cpl(name="cpl", amounts=(CpaAmount(amount=D(7)),), kyc=False, min_ftd_rate=D("0.5"))
+    told = (plan("p EUR", gated), partner("ib USD p"), period("2026-09"))
+    people, rate = (registered("anna ib"), registered("ben ib"), D1), exchange("EUR/USD 1.2", day=1)
+    for order in ((rate, *told, *people), (*told, *people, rate), (*told, *people[:1], rate, *people[1:])):
+        assert paid(*order) == D("16.80")
 
 
 def test_a_loss_that_no_plan_lets_reach_deals_leaves_them() -> None:

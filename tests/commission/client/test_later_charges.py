@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from commission.events import ClientFlagged, Deal
 from commission.terms.components import CommissionShare
+from commission.terms.partners import PartnerDefined
 from commission.terms.plans import Budget, Clawback
 from commission.terms.rates import Band, Caps, Tiers, When
 from tests.build import (
@@ -19,6 +20,7 @@ from tests.build import (
     deal,
     deposit,
     ended,
+    exchange,
     linked,
     partner,
     period,
@@ -218,6 +220,21 @@ def test_a_charge_is_commission_to_a_budget() -> None:
         budget = Budget(share=D("0.25"), revenue=revenue)
         terms = (*SYMBOLS, replace(own, budget=budget), partner("ib-north USD own"))
         assert due == run(*ANNA, GOLD, EUROS, CHARGE, terms=terms).owed
+
+
+def test_a_charge_waits_for_its_terms() -> None:
+    """8 USD at 0.5 are 4 EUR: not paid in part, nor forgotten, while a rate or the IB above is unknown."""
+    north = partner("ib-north EUR own ib-master")
+    master = PartnerDefined(ib_id="ib-master", name="Master", currency="EUR")
+    rate, terms = exchange("USD/EUR 0.5", day=1), (*SYMBOLS, OWN, north, master)
+    waiting = run(*ANNA, GOLD, EUROS, CHARGE, again(CHARGE), terms=terms)
+    assert ({}, "waiting no_rate") == (waiting.owed, waiting.reasons["8"])
+    for order in permutations((GOLD, EUROS, CHARGE, rate)):
+        assert {NORTH: "4.00 EUR"} == run(*ANNA, *order, terms=terms).owed
+    gone = replace(CHARGE, kind="cancelled", revision="z")
+    assert {} == run(*ANNA, GOLD, EUROS, CHARGE, gone, rate, terms=terms).owed
+    late = run(*ANNA, GOLD, EUROS, CHARGE, rate, master, terms=(*SYMBOLS, OWN, north))
+    assert {NORTH: "4.00 EUR"} == late.owed
 
 
 def test_a_refund_after_fraud() -> None:

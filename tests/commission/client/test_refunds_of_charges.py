@@ -99,6 +99,20 @@ def test_what_a_cap_kept_back_is_not_taken() -> None:
     assert closed == owed(CHARGED, ended("2026-09"), late, own=own)  # the next statement takes it off
 
 
+def test_what_came_back_is_disputed_as_one() -> None:
+    """5.00000003: a quarter disputed and won, then half of all is 2.50000002; of each piece, one less."""
+    own = plan("own USD", replace(HALF, rates=rates("*=0.500000003")))
+    own = replace(own, clawback=Clawback(chargeback="activity"))
+    part = replace(DISPUTE, event_id="part", amount=D(250), chargeback_id="part")
+    won = ChargebackWon(
+        event_id="won", client_id="anna", deposit_id="d1", occurred_at=at(6), chargeback_id="part"
+    )
+    half = replace(HALF_DISPUTED, event_id="half", occurred_at=at(7))
+    said = told(DEPOSIT, CHARGED, part, won, half, own=own)
+    (left,) = (amount for (account, _), amount in balances(said.transfers).items() if account == NORTH)
+    assert D("2.50000001") == left  # 5.00000003 - 2.50000002, to the even digit
+
+
 def test_held_money_stays_where_it_is() -> None:
     """5 were released by an approval; the revocation after it holds none of the refund."""
     own = plan("own USD", HALF, kyc_gate=True)
