@@ -2,8 +2,8 @@
 
 Counted are seconds of CPU, not of the clock: deals for each second of each process, over the records a second
 of a raw loop in the same run, which decodes and encodes each by pydantic: who else is on the machine slows
-down both. Each figure is the best of some rounds; below 85 % of the kept table it fails. `--keep` writes it. What
-ClickHouse does in threads of its own is left out: when it merges is its own affair, and moves it by a third.
+down both. Each figure is the best of some rounds; below 85 % of the kept table it fails. `--keep` writes it.
+What ClickHouse does in threads of its own is left out: when it merges is its own affair.
 """
 
 import json
