@@ -12,10 +12,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage bench soak lock clean
+.PHONY: help demo test check coverage bench bench-quick soak lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 # pip brings uv, uv brings the rest: each package as its lock names it, by hash, with nothing resolved or built.
 define install
@@ -55,6 +55,9 @@ coverage: $(DEV) ## Hold commission/ to every statement and branch, by tests wor
 
 bench: $(DEV) ## Measure: deals per second of the fold and from file to ledger
 	@$(BIN)/python -m tests.bench
+
+bench-quick: $(DEV) ## Compare what a deal costs with the kept table, in a minute (ARGS=--keep writes it)
+	@$(BIN)/python -m tests.bench_quick $(ARGS)
 
 soak: $(DEV) ## Kill, pause, cut off and fill up at random for an hour; compare with an undisturbed run
 	@$(BIN)/python -m pytest -s -m soak tests/chaos

@@ -2,12 +2,48 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+Key = TypeVar("Key", str, bytes)
 
 State = Any
 """A frozen state value of one of the books; each key's prefix says which."""
+
+
+class KeysByOwner(Generic[Key]):
+    """The keys of a mapping that only grows, by what stands before their second colon, as `m:client:`.
+
+    Each key is looked at once, when something is first asked after it came: who asks for every client of a
+    message would else look at all its keys for each.
+    """
+
+    __slots__ = ("_colon", "_found", "_newest")
+
+    def __init__(self, colon: Key) -> None:
+        """`colon` in the type of the keys."""
+        self._colon: Key = colon
+        self._found: dict[Key, list[Key]] = {}
+        self._newest: Key | None = None
+
+    def starting(self, mapping: dict[Key, Any], prefix: Key) -> list[Key]:
+        """The keys of `mapping`, the same each time, that begin with `prefix`."""
+        if not (owner := self.owner(prefix)):
+            return [key for key in mapping if key.startswith(prefix)]
+        news: list[Key] = []
+        for key in reversed(mapping):
+            if key == self._newest:
+                break
+            news.append(key)
+        for key in reversed(news):
+            self._found.setdefault(self.owner(key), []).append(key)
+        if news:
+            self._newest = news[0]
+        return [key for key in self._found.get(owner, ()) if key.startswith(prefix)]
+
+    def owner(self, key: Key) -> Key:
+        """What stands before the second colon, with it; of a key with fewer nothing."""
+        return key[: key.find(self._colon, key.find(self._colon) + 1) + 1]
 
 
 def _no_keys(_prefix: str) -> Iterable[str]:
@@ -39,6 +75,7 @@ class Draft:
     refused: list[RecordRefused] = field(default_factory=list)
     repeated: int = 0
     """Records that are equal to what was known."""
+    _by_owner: KeysByOwner[str] = field(default_factory=lambda: KeysByOwner(":"), init=False)
 
     @classmethod
     def over(cls, state: Mapping[str, State]) -> "Draft":
@@ -47,11 +84,8 @@ class Draft:
 
     def scan(self, prefix: str) -> list[str]:
         """Every key that begins with `prefix` as this message sees it, sorted."""
-        found = {key for key in self.keys(prefix) if self.writes.get(key, self) is not None}
-        found.update(
-            key for key, value in self.writes.items() if key.startswith(prefix) and value is not None
-        )
-        return sorted(found)
+        found = {*self.keys(prefix), *self._by_owner.starting(self.writes, prefix)}
+        return sorted(key for key in found if self.writes.get(key, self) is not None)
 
     def get(self, key: str) -> State | None:
         """The value of `key` as this message sees it, or None."""

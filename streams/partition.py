@@ -13,7 +13,7 @@ from typing import Any, Protocol, get_args
 
 from msgspec.structs import replace
 
-from commission.draft import Draft, RecordRefused, State
+from commission.draft import Draft, KeysByOwner, RecordRefused, State
 from commission.money import EXACT
 from commission.outputs import check_ids
 from commission.terms.admission import sort_out
@@ -99,6 +99,7 @@ class Partition:
     cache: dict[str, State | None] = field(default_factory=dict)
     ahead: dict[bytes, bytes | None] = field(default_factory=dict)
     """State of messages that were folded and are not in the store yet; None forgets a key."""
+    ahead_by_owner: KeysByOwner[bytes] = field(default_factory=lambda: KeysByOwner(b":"))
     skips: Mapping[int, str] = field(default_factory=dict)
     """Offset → why a person decided that its message takes effect as an empty one."""
 
@@ -150,7 +151,7 @@ class Partition:
     def settle(self) -> None:
         """Take what is durable by now into the store."""
         self.store.write(self.ahead)
-        self.ahead = {}
+        self.ahead, self.ahead_by_owner = {}, KeysByOwner(b":")
 
     def advance(self, step: Step) -> None:
         """Let the next step see this one; if it does not become durable, this object is no good."""
@@ -168,7 +169,9 @@ class Partition:
             letters += refused
         draft, terms = Draft(self._load, self._scan), self.terms
         state: dict[bytes, bytes | None] = {}
-        news = [record for record in records if isinstance(record, self._learned)]
+        learned = self._learned
+        has_news = any(issubclass(kind, learned) for kind in set(map(type, records)))
+        news = [record for record in records if isinstance(record, learned)] if has_news else []
         if news:
             state[self.key(f"@terms/{applied.terms}")] = b"\n".join(encode(news))
             applied = replace(applied, terms=applied.terms + 1)
@@ -182,8 +185,9 @@ class Partition:
             letters += refused_letters(draft.refused, records, self._place(applied.offset), received_at)
         if draft.repeated:
             applied = replace(applied, repeated=applied.repeated + draft.repeated)
+        prefix = self.key("")
         for key, value_ in draft.writes.items():
-            state[self.key(key)] = None if value_ is None else encode_state(value_)
+            state[prefix + key.encode()] = None if value_ is None else encode_state(value_)
         state[self.key("@")] = encode_state(applied)
         messages = self._address(applied.offset, draft.outputs, letters)
         if self.stage.broadcasts:
@@ -192,15 +196,15 @@ class Partition:
         return Step(tuple(messages), state, applied, terms, draft.writes)
 
     def _fold_each(self, draft: Draft, records: list[Record], terms: Terms) -> None:
+        fold, accepts = self.stage.fold, self.stage.accepts
         for record in records:
-            if isinstance(record, PeriodEnded):
+            if isinstance(record, accepts):
+                fold(draft, record, terms)
+            elif isinstance(record, PeriodEnded):
                 if self.stage.on_period_end is not None:
                     self.stage.on_period_end(draft, record, terms)
-            elif isinstance(record, PeriodReopened):
-                if self.stage.on_period_reopened is not None:
-                    self.stage.on_period_reopened(draft, record, terms)
-            elif isinstance(record, self.stage.accepts):
-                self.stage.fold(draft, record, terms)
+            elif isinstance(record, PeriodReopened) and self.stage.on_period_reopened is not None:
+                self.stage.on_period_reopened(draft, record, terms)
 
     def _skip(self, applied: Checkpoint, value: bytes, why: str, received_at: datetime) -> Step:
         """Bury every line, and change nothing else."""
@@ -215,9 +219,8 @@ class Partition:
     def _scan(self, prefix: str) -> list[str]:
         """The stored keys that begin with `prefix`."""
         whole, own = self.key(prefix), len(self.key(""))
-        found = {key for key in self.store.keys(whole) if self.ahead.get(key, b"") is not None}
-        found.update(key for key, value in self.ahead.items() if value is not None and key.startswith(whole))
-        return [key[own:].decode() for key in found]
+        found = {*self.store.keys(whole), *self.ahead_by_owner.starting(self.ahead, whole)}
+        return [key[own:].decode() for key in found if self.ahead.get(key, b"") is not None]
 
     def _load(self, key: str) -> State | None:
         if key in self.cache:
@@ -233,7 +236,13 @@ class Partition:
         self, offset: int, value: bytes, received_at: datetime
     ) -> tuple[list[Record], list[DeadLetter]]:
         """Read a batch, and bury the lines that cannot be used."""
-        records, bad = decode_lines(value, self._check_accepted)
+        accepted = {*self.stage.accepts, *TERMS_TYPES, PeriodEnded, PeriodReopened}
+
+        def check(record: Record) -> None:
+            if type(record) not in accepted:
+                raise InvalidRecord(f"a {record.type} record does not belong into {self.stage.topic}")
+
+        records, bad = decode_lines(value, check)
         return records, [
             line_letter(line, number, self._place(offset), "invalid_record", reason, received_at)
             for number, line, reason in bad
@@ -256,10 +265,6 @@ class Partition:
 
     def _place(self, offset: int) -> Place:
         return Place(f"topic {self.stage.topic}", f"{self.number}/{offset}")
-
-    def _check_accepted(self, record: Record) -> None:
-        if not isinstance(record, (*self.stage.accepts, *TERMS_TYPES, PeriodEnded, PeriodReopened)):
-            raise InvalidRecord(f"a {record.type} record does not belong into {self.stage.topic}")
 
     def _address(self, offset: int, outputs: list[Any], letters: list[DeadLetter]) -> list[Message]:
         """One batch for each target partition, in numbered parts if it is large."""

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
+from commission.draft import KeysByOwner
 from schemas.kafka import client_config
 from schemas.topics import MAX_MESSAGE_BYTES
 from streams.broker import log_range
@@ -63,6 +64,8 @@ class MemoryStore:
         self.position = 0
         self.values = {} if values is None else values
         self.get = self.values.get
+        self._owners: dict[bytes, dict[bytes, None]] | None = None
+        """The keys of each owner, once somebody asked for one's."""
 
     def write(self, changes: Changes, position: int = 0) -> None:
         """Take in changes up to `position`; a fold without a changelog needs none."""
@@ -72,15 +75,35 @@ class MemoryStore:
                 values.pop(key, None)
             else:
                 values[key] = value
+        if self._owners is not None:
+            self._note(changes)
         self.position = position
 
+    def _note(self, changes: Changes) -> None:
+        owners: dict[bytes, dict[bytes, None]] = {} if self._owners is None else self._owners
+        for key, value in changes.items():
+            own = owners.setdefault(_owner(key), {})
+            if value is None:
+                own.pop(key, None)
+            else:
+                own[key] = None
+        self._owners = owners
+
     def keys(self, prefix: bytes) -> Iterator[bytes]:
-        """The keys that begin with `prefix`; all are looked through."""
-        return (key for key in list(self.values) if key.startswith(prefix))
+        """The keys that begin with `prefix`; those of its owner are looked through, without one all."""
+        owner = _owner(prefix)
+        if owner and self._owners is None:
+            self._note(self.values)
+        found = (self._owners or {}).get(owner, {}) if owner else self.values
+        return (key for key in list(found) if key.startswith(prefix))
 
     def close(self) -> None:
         """Forget everything."""
         self.values.clear()
+        self._owners = None
+
+
+_owner = KeysByOwner(b":").owner
 
 
 class RocksStore:

@@ -42,18 +42,19 @@ def demo(
 @app.command(rich_help_panel=PROCESSES)
 def dev(
     workers: Annotated[
-        int | None, typer.Option(min=1, max=16, help="Worker processes; by default one a core, at most 4.")
+        int | None,
+        typer.Option(min=1, max=16, help="Worker processes; by default one a core but one, at most 4."),
     ] = None,
 ) -> None:
     """Run everything on this machine: Kafka, workers, ClickHouse, API and portal."""
-    from infra.processes.stack import Stack, one_a_core
+    from infra.processes.stack import Stack, workers_by_default
     from schemas.settings import Settings
 
     settings = Settings()
     with (
         mendable_errors(),
         interrupted() as stop,
-        Stack(settings, workers or one_a_core(), ended=stop) as stack,
+        Stack(settings, workers or workers_by_default(), ended=stop) as stack,
     ):
         out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
         out.print(f"data    {settings.data_dir}   logs {settings.data_dir}/worker-*.log")
@@ -87,7 +88,9 @@ def worker(
         worker_app = build_app(
             kafka, prepare_topics(settings, kafka), instance=instance, state=settings.state_dir(instance)
         )
-    faust.Worker(worker_app, loglevel=log_level).execute_from_commandline()
+    process = faust.Worker(worker_app, loglevel=log_level)
+    process.spinner = None  # it turns for records of every level, and so has all of them made
+    process.execute_from_commandline()
 
 
 @app.command(rich_help_panel=PROCESSES)
