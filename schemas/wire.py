@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved, RoutedDeal
 from commission.outputs import Output
+from commission.payouts.commands import AnyCommand, PayoutAnswer
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
 from schemas.models import union_of
@@ -22,7 +23,17 @@ MAX_BATCH_BYTES = 900_000
 """One message; Kafka's default limit is 1,048,588."""
 MAX_BATCH_RECORDS = 2_000
 
-Record = Deal | RoutedDeal | ReratingApproved | AccountLinked | ClientEvent | TermsRecord | Output
+Record = (
+    Deal
+    | RoutedDeal
+    | ReratingApproved
+    | AccountLinked
+    | ClientEvent
+    | TermsRecord
+    | Output
+    | AnyCommand
+    | PayoutAnswer
+)
 
 
 _KINDS: tuple[type[TaggedValue], ...] = get_args(Record)
