@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.ledger import LedgerUnavailable
-from api.payouts import NothingToExport
+from api.payouts import PayoutRefused, UnknownBatch
 from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
 from schemas.problems import PROBLEM_JSON, problem_body
@@ -70,7 +70,13 @@ def _unusable(_: Request, error: Exception) -> JSONResponse:
     return problem_response(status, f"{_sentence(str(error))}.")
 
 
-_STATUS: dict[type, int] = {NotAllowed: 403, UnknownProposal: 404, ProposalRefused: 409, NothingToExport: 409}
+_STATUS: dict[type, int] = {
+    NotAllowed: 403,
+    UnknownProposal: 404,
+    UnknownBatch: 404,
+    ProposalRefused: 409,
+    PayoutRefused: 409,
+}
 
 
 def _sentence(text: str) -> str:

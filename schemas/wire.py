@@ -87,7 +87,7 @@ def decode(line: bytes) -> Record:
         record = _LINE.decode(line)
     except MsgspecError as error:
         raise InvalidRecord(_explain(line, error)) from None
-    _check_finite(record, record.type)
+    check_finite(record, record.type)
     return record
 
 
@@ -98,7 +98,7 @@ def decode_batch(message: bytes) -> list[Record]:
     except MsgspecError:
         return [decode(line) for line in message.split(b"\n") if line.strip()]
     for record in records:
-        _check_finite(record, record.type)
+        check_finite(record, record.type)
     return records
 
 
@@ -201,8 +201,8 @@ def _decimal_fields(kind: type[Value]) -> tuple[tuple[str, ...], tuple[str, ...]
     return tuple(plain), tuple(inner)
 
 
-def _check_finite(value: Value, place: str) -> None:
-    """JSON has no NaN, but a text that is read as a decimal may be one, at any depth."""
+def check_finite(value: Value, place: str) -> None:
+    """Raise `InvalidRecord` for a NaN: JSON has none, but a text that is read as a decimal may be one."""
     plain, inner = _decimal_fields(type(value))
     for name in plain:
         number = getattr(value, name)
@@ -215,7 +215,7 @@ def _check_finite(value: Value, place: str) -> None:
 def _check_parts(part: Any, place: str) -> None:
     match part:
         case Value():
-            _check_finite(part, place)
+            check_finite(part, place)
         case Decimal():
             if not part.is_finite():
                 raise InvalidRecord(f"{place}: should be a finite number")

@@ -20,7 +20,9 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
-from infra.payouts.desk import PayoutDesk
+from infra.payouts.desk import open_payouts
+from infra.payouts.log import PayoutLog
+from infra.payouts.withholding import Withholding
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
@@ -52,14 +54,15 @@ class ApiServer:
         self._sums = SumsBuilder(self._connect)
         self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
-        payouts = PayoutDesk(kafka)
-        self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), payouts)
+        payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
+        withholding = Withholding(payouts)
+        self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
-            Ledger(self._connect),
+            ledger,
             settings,
             sink_lag=self.sink.lag,
             desk=self._desk,
-            payout_desk=payouts,
+            payout_desk=open_payouts(payouts, ledger, kafka),
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)

@@ -19,7 +19,7 @@ def cursor(*parts: object) -> str:
 
 
 def test_a_parameter_nobody_reads_is_refused(http: Browser) -> None:
-    """`client=` of a report, and `ib=` of the payout file, would have answered for everybody."""
+    """`client=` of a report, and `ib=` of the list of batches, would have answered for everybody."""
     for path, name in (
         ("/v1/reports/commissions?client=c1", "client"),
         ("/v1/payouts?period=2026-09&ib=A", "ib"),
