@@ -5,9 +5,10 @@ from typing import NamedTuple, Protocol
 
 from api.operators import Operator
 from commission.payouts.batch import Batch
+from commission.payouts.changes import Change
 from commission.payouts.records import LineResult
 from schemas.errors import Unusable
-from schemas.payouts import BatchRequest
+from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
 
 
 class PayoutRefused(Unusable):
@@ -66,3 +67,30 @@ class Payouts(Protocol):
 
     def resume(self, batch_id: str, by: Operator) -> int:
         """Write what the books have not answered once more; how many commands that was."""
+
+
+class Changed(NamedTuple):
+    """A change of a balance, or a hold, and what the books made of it."""
+
+    change: Change
+    answer: str | None
+    """None while they have not answered; "" if it was done; else why they refused it."""
+
+
+class Changes(Protocol):
+    """What is moved by hand, and held; whoever asks is named by the token."""
+
+    def ask(self, wanted: ChangeRequest, by: Operator, key: str) -> Changed:
+        """Ask to change a balance; with the same key again, the same change."""
+
+    def decide(self, change_id: str, by: Operator, reason: str, *, is_approved: bool) -> Changed:
+        """Approve what another person asked for, which commands the books; or reject it."""
+
+    def hold(self, wanted: HoldRequest, by: Operator, key: str, *, is_released: bool) -> Changed:
+        """Hold payouts, or release what another person held."""
+
+    def newest(self, start: int, limit: int) -> tuple[list[Changed], int]:
+        """Some of them, newest first, and how many there are."""
+
+    def get(self, change_id: str) -> Changed:
+        """One, or `UnknownBatch`."""

@@ -1,4 +1,4 @@
-"""The log of payouts as messages: one record each, and the amounts of requests."""
+"""The log of payouts as messages, one record each; what is asked for."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from msgspec import MsgspecError
 from msgspec.json import Decoder, Encoder
 from pydantic import BaseModel, ConfigDict, Field
 
+from commission.payouts.commands import ChangeKind
 from commission.payouts.records import MAX_RECORD_BYTES, PayoutRecord
 from schemas.wire import InvalidRecord, check_finite
 
@@ -26,14 +27,43 @@ def decode_payout(message: bytes | str) -> PayoutRecord | None:
     return record
 
 
+Currency = Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$", examples=["USD"])]
+Why = Annotated[str, Field(min_length=1, max_length=500)]
+
+
 class BatchRequest(BaseModel):
     """Which lines a batch is to have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     period: Annotated[str, Field(min_length=1, max_length=64, examples=["2026-09"])]
-    currency: Annotated[str, Field(pattern=r"^[A-Z0-9]{3,8}$", examples=["USD"])]
+    currency: Currency
     minimum: Annotated[
         str,
         Field(pattern=r"^\d{1,12}(\.\d{1,8})?$", description="Lines below it are excluded."),
     ] = "0"
+
+
+class ChangeRequest(BaseModel):
+    """What somebody asks to move by hand."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: ChangeKind
+    ib: Annotated[str, Field(min_length=1, max_length=128)]
+    currency: Currency
+    amount: Annotated[
+        str, Field(pattern=r"^-?\d{1,12}(\.\d{1,8})?$", description="With a minus an adjustment takes.")
+    ]
+    reason: Why
+    attachment_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+
+
+class HoldRequest(BaseModel):
+    """Which payouts are held, or released, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ib: Annotated[str, Field(min_length=1, max_length=128)]
+    statement_id: Annotated[str, Field(max_length=64, description="Empty: all of the IB.")] = ""
+    reason: Why

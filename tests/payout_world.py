@@ -9,6 +9,7 @@ from commission.outputs import Statement, Transfer
 from commission.payouts.commands import AnyCommand, PayoutAnswer
 from commission.payouts.log import Payouts
 from commission.payouts.records import LineResult, Outcome
+from infra.payouts.changes import ChangeDesk
 from infra.payouts.desk import PayoutDesk
 from schemas import topics
 from schemas.wire import Record
@@ -112,6 +113,15 @@ class World:
         """By command, what the books made of it."""
         answers = [one for one in self.said if isinstance(one, PayoutAnswer) and one.batch_id == batch_id]
         return {one.answer_id: one.reason for one in answers} if self.is_stored else {}
+
+    def answer_of(self, change_id: str) -> str | None:
+        """What the books made of a change or hold."""
+        found = [one for one in self.said if isinstance(one, PayoutAnswer) and one.subject_id == change_id]
+        return found[0].reason if found and self.is_stored else None
+
+    def change_desk(self) -> ChangeDesk:
+        """A process that has just started."""
+        return ChangeDesk(MemoryLog(self.messages, self.effect), self, self.publish, self.tick)
 
 
 def result(line_id: str, outcome: Outcome, reason: str = "") -> LineResult:

@@ -2,6 +2,10 @@
 
 from api.ledger import Ledger, Row
 from api.problems import Problem
+from api.queries.money import grown
+from commission import accounts
+from commission.payouts.log import Payouts
+from schemas.payouts import decode_payout
 
 MAX_PAYABLE = 200_000
 """Statements and advances of one period and currency."""
@@ -30,6 +34,10 @@ ORDER BY ib_id, statement_id LIMIT {limit:UInt32}
 _ANSWERS = """
 SELECT answer_id, reason FROM payout_answers FINAL WHERE batch_id = {id:String} LIMIT {limit:UInt32}
 """
+_ANSWER = """
+SELECT reason FROM payout_answers FINAL WHERE batch_id = '' AND subject_id = {id:String}
+ORDER BY _offset LIMIT 1
+"""
 
 
 def payable(ledger: Ledger, period: str, currency: str) -> list[Row]:
@@ -44,3 +52,53 @@ def answers(ledger: Ledger, batch_id: str) -> dict[str, str]:
     """By command, what the books made of it: "", or why they refused it."""
     rows = ledger.rows(_ANSWERS, id=batch_id, limit=MAX_ANSWERS)
     return {row["answer_id"]: row["reason"] for row in rows}
+
+
+def answer_of(ledger: Ledger, change_id: str) -> str | None:
+    """What the books made of a change or hold: "", or why they refused it; None if it is not known yet."""
+    rows = ledger.rows(_ANSWER, id=change_id)
+    return str(rows[0]["reason"]) if rows else None
+
+
+MAX_LINES = 10_000_000
+_LOG = """
+SELECT _offset, record FROM payout_log FINAL WHERE _offset >= {since:UInt64} ORDER BY _offset LIMIT 100
+"""
+_LINES = """
+SELECT splitByChar('|', caused_by)[3] AS line_id, any(ib_id) AS ib_id,
+    sumIf(amount, code = 'payout') AS locked, sumIf(amount, code = 'paid') AS paid,
+    sumIf(amount, code = 'returned') AS returned
+FROM transfers FINAL WHERE code IN ('payout', 'paid', 'returned') GROUP BY line_id LIMIT {limit:UInt32}
+"""
+_PLACES = f"""
+SELECT ib_id, currency, sum(s) AS stated, sum(p) AS payable, sum(i) AS in_payout, sum(d) AS paid FROM (
+    SELECT ib_id, currency, payable AS s, payable * 0 AS p, payable * 0 AS i, payable * 0 AS d
+    FROM statements_current
+    UNION ALL
+    SELECT ib_id, currency, sumIf(amount, code = 'advance') AS s, {grown(accounts.PAYABLE)} AS p,
+        {grown(accounts.IN_PAYOUT)} AS i, {grown(accounts.PAID)} AS d
+    FROM transfers FINAL GROUP BY ib_id, currency
+) GROUP BY ib_id, currency HAVING stated != payable + in_payout + paid OR least(payable, in_payout, paid) < 0
+ORDER BY ib_id, currency LIMIT 1000
+"""  # noqa: S608  - the parts are constants
+
+
+def log_of_payouts(ledger: Ledger) -> Payouts:
+    """What counts of the log of payouts, as far as it is stored."""
+    known, since = Payouts(), 0
+    while rows := ledger.rows(_LOG, since=since):
+        for row in rows:
+            if (record := decode_payout(row["record"])) is not None:
+                known.add(record, row["_offset"])
+        since = rows[-1]["_offset"] + 1
+    return known
+
+
+def moved_lines(ledger: Ledger) -> dict[str, Row]:
+    """By line, what its rows have locked, paid and returned."""
+    return {row["line_id"]: row for row in ledger.rows(_LINES, limit=MAX_LINES)}
+
+
+def unequal_places(ledger: Ledger) -> list[Row]:
+    """IBs and currencies whose payable, in payout and paid are not what statements and advances state."""
+    return ledger.rows(_PLACES)

@@ -85,3 +85,29 @@ class Resumed(Shape):
     """How many commands the books had not answered, and were written again."""
 
     commands: int
+
+
+class BalanceChange(Shape):
+    """What somebody asked to move, hold or release; a second person; and what the books made of it."""
+
+    change_id: str
+    kind: str = Field(description="adjustment, write_off, advance, hold or release.")
+    state: str = Field(description="requested, approved or rejected; holds need no approval.")
+    ib_id: str
+    statement_id: str
+    currency: str
+    amount: Amount | None
+    reason: str
+    attachment_sha256: str
+    created_by: str
+    created_at: datetime
+    decided_by: str
+    note: str
+    books: str | None = Field(description="null until they answer; `done`, or why they refused it.")
+
+
+class BalanceChangePage(Shape):
+    """Changes, newest first."""
+
+    items: list[BalanceChange]
+    next_cursor: str | None

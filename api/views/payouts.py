@@ -1,10 +1,11 @@
-"""A batch as people and programs are shown it."""
+"""Batches and changes as people and programs are shown them."""
 
 from collections import Counter
 from typing import Any
 
+from api.payouts import Changed
 from commission.payouts.batch import Batch
-from commission.payouts.records import Line
+from commission.payouts.records import Line, PayoutsHeld
 
 
 def batch_view(batch: Batch) -> dict[str, Any]:
@@ -36,4 +37,28 @@ def line_view(batch: Batch, line: Line) -> dict[str, Any]:
         "statement_ids": line.statement_ids,
         "state": batch.state_of(line.line_id),
         "reason": "" if status is None else status.reason,
+    }
+
+
+def change_view(found: Changed) -> dict[str, Any]:
+    """A change or a hold, who decided, and what the books made of it."""
+    asked = found.change.asked
+    told: dict[str, Any]
+    if isinstance(asked, PayoutsHeld):
+        told = {"kind": "release" if asked.is_released else "hold", "statement_id": asked.statement_id}
+        told |= {"currency": "", "amount": None, "attachment_sha256": ""}
+    else:
+        told = {"kind": asked.kind, "statement_id": "", "currency": asked.currency, "amount": asked.amount}
+        told |= {"attachment_sha256": asked.attachment}
+    return {
+        **told,
+        "change_id": asked.change_id,
+        "state": found.change.state,
+        "ib_id": asked.ib_id,
+        "reason": asked.reason,
+        "created_by": asked.by,
+        "created_at": asked.at,
+        "decided_by": found.change.decided_by,
+        "note": found.change.note,
+        "books": None if found.answer is None else found.answer or "done",
     }

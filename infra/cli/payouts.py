@@ -169,6 +169,24 @@ def resume(batch_id: BatchId, *, as_json: Json = False) -> None:
     print_json(found) if as_json else say(f"{found['commands']} commands written")
 
 
+@app.command("reconcile")
+def reconcile(*, as_json: Json = False) -> None:
+    """Compare ledger, statements, batches, files and results; differences line by line, and exit 1."""
+    from infra.payouts.reconcile import fetch_reconciliation
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        found = fetch_reconciliation(Settings())
+    if as_json:
+        print_json(found)
+    else:
+        for one in found["differences"]:
+            warn(one)
+        say(f"{found['batches']} batches, {found['lines']} lines, {len(found['differences'])} differences")
+    if found["differences"]:
+        raise typer.Exit(ExitCode.BROKEN)
+
+
 def _client() -> "Client":
     from infra.payouts.client import Client
     from schemas.settings import Settings

@@ -19,19 +19,20 @@ RESULT_COLUMNS = ("end_to_end_id", "outcome", "reason")
 
 
 class Client:
-    """The payouts of a running server."""
+    """Payouts, or what else is under a path, of a running server."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, prefix: str = "/v1/payouts") -> None:
         server = find_server(settings)
         if server is None:
             raise Unusable("only a running server makes payouts: start `ibflow serve` first")
         self._server: Server = server
+        self._prefix = prefix
 
     def post(self, path: str, body: dict[str, Any] | None = None, key: str = "") -> dict[str, Any]:
         """Do something; what the API answers."""
         headers = {"Idempotency-Key": key} if key else {}
         with self._server.open(SECONDS) as http:
-            answer = http.post(f"/v1/payouts{path}", json=body or {}, headers=headers)
+            answer = http.post(f"{self._prefix}{path}", json=body or {}, headers=headers)
             found: dict[str, Any] = self._server.check(answer).json()
         return found
 
@@ -39,7 +40,7 @@ class Client:
         """One page, or one thing."""
         given = {name: value for name, value in wanted.items() if value}
         with self._server.open(SECONDS) as http:
-            found: dict[str, Any] = self._server.check(http.get(f"/v1/payouts{path}", params=given)).json()
+            found: dict[str, Any] = self._server.check(http.get(f"{self._prefix}{path}", params=given)).json()
         return found
 
     def items(self, path: str, limit: int = 0, **wanted: str) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from api.ledger import Ledger
 from api.operators import Operator
 from api.payouts import Imported, NotRecorded, PayoutRefused, UnknownBatch
 from api.proposals import check_writer
@@ -31,10 +30,9 @@ from commission.payouts.records import (
     ResultsImported,
 )
 from infra.payouts.choosing import choose
-from infra.payouts.facts import Facts, LedgerFacts
+from infra.payouts.facts import Facts
 from infra.payouts.files import WRITERS, Write
 from infra.payouts.log import PayoutLog
-from ingest.publish.publisher import publish_payout_commands
 from schemas.payouts import BatchRequest
 
 Publish = Callable[[Sequence[AnyCommand]], object]
@@ -252,8 +250,3 @@ def _turns(results: Sequence[LineResult]) -> list[list[LineResult]]:
         for turn in turns
         for first in range(0, len(turn), MAX_RESULTS)
     ]
-
-
-def open_payouts(log: PayoutLog, ledger: Ledger, kafka: str) -> PayoutDesk:
-    """The desk of a server over its log, its database and its Kafka."""
-    return PayoutDesk(log, LedgerFacts(ledger), lambda found: publish_payout_commands(found, kafka))

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from api.ledger import Ledger, Row
-from api.queries.payouts import answers, payable
+from api.queries.payouts import answer_of, answers, payable
 from api.queries.periods import interval
 
 
@@ -15,6 +15,9 @@ class Facts(Protocol):
 
     def answers(self, batch_id: str) -> dict[str, str]:
         """By command, what the books made of it: "", or why it was refused. One may be missing still."""
+
+    def answer_of(self, change_id: str) -> str | None:
+        """What the books made of a change or hold: "", or why it was refused; None if it is not known."""
 
 
 class LedgerFacts:
@@ -33,3 +36,7 @@ class LedgerFacts:
     def answers(self, batch_id: str) -> dict[str, str]:
         """By command, what the books made of it."""
         return answers(self._ledger, batch_id)
+
+    def answer_of(self, change_id: str) -> str | None:
+        """What the books made of a change or hold."""
+        return answer_of(self._ledger, change_id)

@@ -62,3 +62,12 @@ def lines_table(found: Iterable[dict[str, Any]]) -> Table:
         words = (one["ib_id"], one["name"], one["state"], one["reason"])
         table.add_row(one["line_id"], *map(escape, words), one["amount"])
     return table
+
+
+def change_line(one: dict[str, Any]) -> str:
+    """A change or hold, who did what, and what the books made of it."""
+    of = " ".join(filter(None, (one["amount"], one["currency"], one["statement_id"])))
+    by = f"{one['created_by']}" + (f", {one['state']} by {one['decided_by']}" if one["decided_by"] else "")
+    books = "" if one["books"] is None else f"; the books: {one['books']}"
+    what = f"{one['change_id']}  {one['kind']} of {one['ib_id']} {of}".rstrip()
+    return f"{what}  {one['state']}: {one['reason']} ({by}){books}"

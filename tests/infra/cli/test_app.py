@@ -202,10 +202,10 @@ def test_help_names_every_command_in_its_order() -> None:
     panels: dict[str, list[str]] = {}
     for name, command in group.commands.items():
         panels.setdefault(str(getattr(command, "rich_help_panel", "")), []).append(name)
-    daily = "terms plans ingest dead-letters reconcile statement audit verify payouts proposals what-if"
+    daily = "terms plans ingest dead-letters reconcile statement audit verify payouts adjust hold release"
     assert {
         "Processes": ["demo", "dev", "worker", "serve", "receive", "poll"],
-        "Daily work": [*daily.split(), "replay", "book"],
+        "Daily work": [*daily.split(), "proposals", "what-if", "replay", "book"],
         "Tools": ["normalise", "rate", "pseudonym", "schema", "postbacks", "kafka"],
     } == panels
 

@@ -62,6 +62,10 @@ class Ledger:
         """None."""
         return {}
 
+    def answer_of(self, change_id: str) -> str | None:
+        """Not known."""
+        return None
+
 
 def desk_over(log: PayoutLog, *ib_ids: str) -> PayoutDesk:
     """A desk whose commands go nowhere."""
@@ -176,7 +180,7 @@ def test_two_people_pay_a_month_by_the_command_line(tmp_path: Path) -> None:
             "IBFLOW_OPERATOR_TOKEN": TOKENS[who],
         }
         result = CliRunner().invoke(app, list(arguments), env=known)
-        assert result.exit_code == code, (result.output, result.exception)
+        assert result.exit_code == code, result.output
         stack.drain()
         return result.output
 
@@ -225,4 +229,27 @@ def test_two_people_pay_a_month_by_the_command_line(tmp_path: Path) -> None:
             ("ib:ib-north:in_payout", "ib:ib-north:payable", Decimal("7.5")),
             ("ib:ib-north:payable", "ib:ib-north:in_payout", Decimal("7.5")),
         ]
+        asked = ("adjust", "create", "ib-north", "-2.50", "USD", "--reason", "paid by hand", "--json")
+        change_id = json.loads(ibflow("ann", *asked))["change_id"]
+        assert "asked for" in ibflow("ann", "adjust", "approve", change_id, code=2)
+        ibflow("ben", "adjust", "approve", change_id)
+        assert "hold of ib-north" in ibflow("ann", "hold", "ib-north", "--reason", "fraud?")
+        assert "release of ib-north" in ibflow("ben", "release", "ib-north", "--reason", "no")
+        told = json.loads(ibflow("ann", "adjust", "list", "--json"))
+        assert [(one["kind"], one["books"]) for one in told] == [
+            ("release", "done"), ("hold", "done"), ("adjustment", "done"),
+        ]  # fmt: skip
+        assert "paid by hand (ann, approved by ben); the books: done" in ibflow("ann", "adjust", "list")
+        rejected = json.loads(ibflow("ann", *asked))["change_id"]
+        assert "rejected by ann" in ibflow("ann", "adjust", "reject", rejected, "--reason", "typo")
         assert "✗" not in ibflow("ann", "verify")
+        assert "2 batches, 2 lines, 0 differences" in ibflow("ann", "payouts", "reconcile")
+        # A row that is lost is found: 7.50 are in a payout that the bank refused.
+        client = stack.server.client
+        client.command("ALTER TABLE transfers DELETE WHERE code = 'returned' SETTINGS mutations_sync = 2")
+        found = json.loads(ibflow("ann", "payouts", "reconcile", "--json", code=1))["differences"]
+        (why,) = found
+        assert why == (
+            f"{batch_id}, line {line_id} of ib-north: it is rejected, so the ledger should have locked 7.5, "
+            "paid 0, returned 7.5, and has locked 7.5, paid 0, returned 0"
+        )
