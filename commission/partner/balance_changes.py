@@ -47,13 +47,9 @@ def of_change(draft: Draft, command: OtherCommand, terms: Terms) -> Decision | N
         return Decision(why=f"no IB is called {command.ib_id}")
     if not command.reason.strip():
         return Decision(why="it needs a reason")
-    match command:
-        case ChangeBalance():
-            return _change(draft, command)
-        case HoldPayouts():
-            return _hold(draft, command)
-        case ReleasePayouts():
-            return _release(draft, command)
+    if isinstance(command, ChangeBalance):
+        return _change(draft, command)
+    return _hold(draft, command) if isinstance(command, HoldPayouts) else _release(draft, command)
 
 
 def _change(draft: Draft, command: ChangeBalance) -> Decision:

@@ -41,15 +41,14 @@ class Payouts:
     def add(self, record: PayoutRecord, offset: int) -> bool:
         """Take in the record that stands at an offset; whether it counts."""
         found = self._after(record) if record.place == offset else Refusal("another was written in between")
-        match found:
-            case Refusal():
-                return False
-            case Batch():
-                self._keep(found, record)
-            case Change():
-                self.changes[found.asked.change_id] = found
-            case StatementsWithheld():
-                self.withheld |= dict.fromkeys(found.statement_ids, found.proposal_id)
+        if isinstance(found, Refusal):
+            return False
+        if isinstance(found, Batch):
+            self._keep(found, record)
+        elif isinstance(found, Change):
+            self.changes[found.asked.change_id] = found
+        else:
+            self.withheld |= dict.fromkeys(found.statement_ids, found.proposal_id)
         return True
 
     def _after(self, record: PayoutRecord) -> Batch | Change | StatementsWithheld | Refusal:
