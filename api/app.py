@@ -14,10 +14,11 @@ from api.openapi import describe
 from api.operators import Operators
 from api.parameters import check_parameters
 from api.payees import Payees
-from api.payouts import Payouts
+from api.payouts import Changes, Payouts
 from api.portal.render import mount
 from api.proposals import Proposals
 from api.routes import (
+    balance_changes,
     completeness,
     health,
     metrics,
@@ -39,6 +40,7 @@ MAX_BODY_BYTES = 64 * 1024
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
     *(payees.router, payees.keys),
+    balance_changes.router,
     *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
     *(proposals.pages, completeness.pages),
 )
@@ -57,13 +59,14 @@ def create_app(
     desk: Proposals | None = None,
     payout_desk: Payouts | None = None,
     payee_desk: Payees | None = None,
+    change_desk: Changes | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `sink_lag` tells how many messages the sink of this process has yet to store; a `RuntimeError`
-    from it makes `/health` answer 503. `desk` computes and posts proposals, `payout_desk` gives
-    out payout lines, `payee_desk` keeps where IBs are paid, where that is done. The app closes
-    `ledger` when its server shuts down.
+    from it makes `/health` answer 503. `desk` computes and posts proposals, `payout_desk` and
+    `change_desk` make payouts and change balances, `payee_desk` keeps where IBs are paid, where that is
+    done. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -79,7 +82,7 @@ def create_app(
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
     app.state.proposals = desk
-    app.state.payouts = payout_desk
+    app.state.payouts, app.state.changes = payout_desk, change_desk
     app.state.payees = payee_desk
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()

@@ -1,19 +1,96 @@
-"""What the API asks of whoever gives out payout lines: `infra` does, for it reads and writes the log."""
+"""What the API asks of whoever makes payouts: `infra` does, for it reads and writes the log."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from api.ledger import Row
+from api.operators import Operator
+from commission.payouts.batch import Batch
+from commission.payouts.changes import Change
+from commission.payouts.records import LineResult
 from schemas.errors import Unusable
-from schemas.payouts import PayoutExported
+from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
 
 
-class NothingToExport(Unusable):
-    """The period has no line that may be paid and was not exported; the message says what it has."""
+class PayoutRefused(Unusable):
+    """It may not be done now, or not by this person; the message says why."""
+
+
+class UnknownBatch(Unusable):
+    """No batch, or change, has that id."""
+
+
+class NotRecorded(NamedTuple):
+    """A result that changes nothing, and why: nothing is guessed."""
+
+    line_id: str
+    why: str
+
+
+class Imported(NamedTuple):
+    """What came of results."""
+
+    recorded: int
+    repeated: int
+    """Known before, and equal."""
+    refused: tuple[NotRecorded, ...]
 
 
 class Payouts(Protocol):
-    """Gives out each line once."""
+    """Batches of payouts; whoever asks is named by the token."""
 
-    def export(self, period: str, lines: Sequence[Row], by: str) -> PayoutExported:
-        """Give out those of the period's `lines` that may be paid and no export has."""
+    def create(self, wanted: BatchRequest, by: Operator, key: str) -> Batch:
+        """Put the period's lines that no batch has into one; with the same key again, the same batch."""
+
+    def newest(self, period: str) -> list[Batch]:
+        """Those of a period, or all, newest first."""
+
+    def get(self, batch_id: str) -> Batch:
+        """One, or `UnknownBatch`."""
+
+    def exclude(self, batch_id: str, ib_ids: Sequence[str], reason: str, by: Operator) -> Batch:
+        """Leave IBs out, before it is submitted."""
+
+    def submit(self, batch_id: str, by: Operator) -> Batch:
+        """Ask for approval."""
+
+    def approve(self, batch_id: str, by: Operator) -> Batch:
+        """Let the books lock its lines, if another person made it."""
+
+    def export(self, batch_id: str, form: str, reason: str, by: Operator) -> tuple[Batch, bytes]:
+        """Give the file out once every line is locked; the same bytes again, with a reason."""
+
+    def cancel(self, batch_id: str, reason: str, by: Operator) -> Batch:
+        """Give everything back, before a file was given out."""
+
+    def import_results(self, results: Sequence[LineResult], source: str, by: Operator) -> Imported:
+        """Record what became of lines, each matched by its id alone."""
+
+    def resume(self, batch_id: str, by: Operator) -> int:
+        """Write what the books have not answered once more; how many commands that was."""
+
+
+class Changed(NamedTuple):
+    """A change of a balance, or a hold, and what the books made of it."""
+
+    change: Change
+    answer: str | None
+    """None while they have not answered; "" if it was done; else why they refused it."""
+
+
+class Changes(Protocol):
+    """What is moved by hand, and held; whoever asks is named by the token."""
+
+    def ask(self, wanted: ChangeRequest, by: Operator, key: str) -> Changed:
+        """Ask to change a balance; with the same key again, the same change."""
+
+    def decide(self, change_id: str, by: Operator, reason: str, *, is_approved: bool) -> Changed:
+        """Approve what another person asked for, which commands the books; or reject it."""
+
+    def hold(self, wanted: HoldRequest, by: Operator, key: str, *, is_released: bool) -> Changed:
+        """Hold payouts, or release what another person held."""
+
+    def newest(self, start: int, limit: int) -> tuple[list[Changed], int]:
+        """Some of them, newest first, and how many there are."""
+
+    def get(self, change_id: str) -> Changed:
+        """One, or `UnknownBatch`."""

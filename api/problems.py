@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from api.ledger import LedgerUnavailable
 from api.payees import PayeeRefused, UnknownPayee
-from api.payouts import NothingToExport
+from api.payouts import PayoutRefused, UnknownBatch
 from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
 from schemas.problems import PROBLEM_JSON, problem_body
@@ -72,8 +72,8 @@ def _unusable(_: Request, error: Exception) -> JSONResponse:
 
 
 _STATUS: dict[type, int] = {
-    NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404,
-    ProposalRefused: 409, PayeeRefused: 409, NothingToExport: 409,
+    NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404, UnknownBatch: 404,
+    ProposalRefused: 409, PayeeRefused: 409, PayoutRefused: 409,
 }  # fmt: skip
 
 

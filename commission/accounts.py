@@ -1,7 +1,7 @@
 """The chart of accounts: what the core, the views and the SQL of reports call each account.
 
-An account is a path: `broker:expense:<component>`, `ib:<id>:held|pending|payable`, `client:<id>:held|rebate`
-and `rounding`. An id has no colon, so that the parts are found again.
+An account is a path: `broker:expense:<component>`, `ib:<id>:held|pending|payable|in_payout|paid`,
+`client:<id>:held|rebate` and `rounding`. An id has no colon, so that the parts are found again.
 """
 
 from typing import Final
@@ -16,6 +16,8 @@ CLIENT: Final = "client:"
 HELD: Final = ":held"
 PENDING: Final = ":pending"
 PAYABLE: Final = ":payable"
+IN_PAYOUT: Final = ":in_payout"
+PAID: Final = ":paid"
 """How the accounts of an IB end, by what its money waits for."""
 
 
@@ -37,6 +39,16 @@ def pending(ib_id: str) -> str:
 def payable(ib_id: str) -> str:
     """What closed statements owe an IB."""
     return f"{IB}{ib_id}{PAYABLE}"
+
+
+def in_payout(ib_id: str) -> str:
+    """What is taken out of payable by lines of batches whose result is not known."""
+    return f"{IB}{ib_id}{IN_PAYOUT}"
+
+
+def paid(ib_id: str) -> str:
+    """What an IB was paid."""
+    return f"{IB}{ib_id}{PAID}"
 
 
 def client_held(client_id: str) -> str:

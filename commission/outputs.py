@@ -12,12 +12,27 @@ from commission.sums import Sums
 from commission.value import TaggedValue, Text, TextOrNumber, Time, Value
 
 TransferCode = Literal[
-    "accrual", "true_up", "reversal", "release", "forfeit", "statement", "rounding", "reopening"
+    "accrual",
+    "true_up",
+    "reversal",
+    "release",
+    "forfeit",
+    "statement",
+    "rounding",
+    "reopening",
+    "payout",
+    "paid",
+    "returned",
+    "adjustment",
+    "write_off",
+    "advance",
 ]
 """`true_up`: what a tier, cap or period's result, or another client of one person, adds to the accruals of
 one IB, or takes back;
 `forfeit`: held money that came too late for its gate;
-`reopening`: takes back a `statement` or `rounding` row of a statement that was withdrawn."""
+`reopening`: takes back a `statement` or `rounding` row of a statement that was withdrawn;
+`payout`, `paid`, `returned`: a line of a batch takes what is payable, is settled, or gives it back;
+`adjustment`, `write_off`, `advance`: what two people moved, see `commission.payouts.commands`."""
 MilestoneKind = Literal[
     "registration",
     "deposit",

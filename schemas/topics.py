@@ -8,12 +8,12 @@ ACCOUNT_BOOK = "account-book"
 CLIENT_BOOK = "client-book"
 """By client: CRM events, deals routed from the account book, terms."""
 PARTNER_BOOK = "partner-book"
-"""By IB: transfers the client book caused, terms. Its transfers are part of the ledger."""
+"""By IB: transfers the client book caused, commands of payouts, terms. Its transfers are of the ledger."""
 TERMS = "terms"
 """One partition: partners, plans, symbols, rates, periods, in the order they became known."""
 SETTLEMENTS = "settlements"
-"""What the partner book posts: true-ups at any time, and at the end of a period its statements with their
-transfers."""
+"""What the partner book posts: true-ups, rows of payouts and answers to their commands at any time; at the
+end of a period its statements with their transfers."""
 MILESTONES = "milestones"
 REJECTIONS = "rejections"
 DEAD_LETTERS = "dead-letters"
@@ -37,7 +37,7 @@ BROKER_HEADER = "ibflow-broker"
 
 LEDGER_TOPICS = (PARTNER_BOOK, SETTLEMENTS, REJECTIONS, MILESTONES)
 """What leaves the pipeline: the ledger's rows and what explains their absence."""
-LEDGER_TYPES = ("transfer", "statement", "statement_withdrawn", "rejection", "milestone")
+LEDGER_TYPES = ("transfer", "statement", "statement_withdrawn", "payout_answer", "rejection", "milestone")
 
 
 def changelog_of(stage: str) -> str:

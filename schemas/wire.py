@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved, RoutedDeal
 from commission.outputs import Output
+from commission.payouts.commands import AnyCommand, PayoutAnswer
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
 from schemas.finite import infinite_place, is_finite
@@ -23,7 +24,17 @@ MAX_BATCH_BYTES = 900_000
 """One message; Kafka's default limit is 1,048,588."""
 MAX_BATCH_RECORDS = 2_000
 
-Record = Deal | RoutedDeal | ReratingApproved | AccountLinked | ClientEvent | TermsRecord | Output
+Record = (
+    Deal
+    | RoutedDeal
+    | ReratingApproved
+    | AccountLinked
+    | ClientEvent
+    | TermsRecord
+    | Output
+    | AnyCommand
+    | PayoutAnswer
+)
 
 
 _KINDS: tuple[type[TaggedValue], ...] = get_args(Record)
@@ -77,7 +88,7 @@ def decode(line: bytes) -> Record:
         record = _LINE.decode(line)
     except MsgspecError as error:
         raise InvalidRecord(_explain(line, error)) from None
-    _check_finite(record)
+    check_finite(record, record.type)
     return record
 
 
@@ -89,7 +100,7 @@ def decode_batch(message: bytes) -> list[Record]:
         return [decode(line) for line in message.split(b"\n") if line.strip()]
     if not all(map(is_finite, records)):
         for record in records:
-            _check_finite(record)
+            check_finite(record, record.type)
     return records
 
 
@@ -177,9 +188,10 @@ def _explain(line: bytes, error: MsgspecError) -> str:
     return str(error)
 
 
-def _check_finite(record: Record) -> None:
-    if not is_finite(record):
-        raise InvalidRecord(f"{infinite_place(record, record.type)}: should be a finite number")
+def check_finite(value: Value, place: str) -> None:
+    """Raise `InvalidRecord` for a NaN: JSON has none, but a text that is read as a decimal may be one."""
+    if not is_finite(value):
+        raise InvalidRecord(f"{infinite_place(value, place)}: should be a finite number")
 
 
 def _zeros(kind: type[Value]) -> dict[str, Decimal]:

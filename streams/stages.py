@@ -11,6 +11,7 @@ from commission.draft import Draft
 from commission.events import AccountEvent, ClientEvent, ReratingApproved, RoutedDeal
 from commission.outputs import Milestone, Output, Rejection, Statement, StatementWithdrawn, Tally, Transfer
 from commission.partner import closing
+from commission.payouts.commands import AnyCommand, PayoutAnswer
 from commission.terms.calendar import PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
 from schemas import topics
@@ -63,7 +64,9 @@ def _from_clients(output: Output) -> Address:
             raise TypeError("the client book closes no statements")
 
 
-def _from_partners(output: Transfer | Statement | StatementWithdrawn | Milestone) -> Address:
+def _from_partners(
+    output: Transfer | Statement | StatementWithdrawn | PayoutAnswer | Milestone,
+) -> Address:
     if isinstance(output, Milestone):
         return topics.MILESTONES, output.client_id
     return topics.SETTLEMENTS, output.ib_id
@@ -99,7 +102,7 @@ CLIENTS = Stage(
 PARTNERS = Stage(
     name="partners",
     topic=topics.PARTNER_BOOK,
-    accepts=(Transfer, Tally),
+    accepts=(Transfer, Tally, *get_args(AnyCommand)),
     fold=partner_book.apply,
     keys=partner_book.KEYS,
     hot="i",

@@ -10,6 +10,8 @@ from clickhouse_connect.driver.client import Client
 
 from commission.events import ClientEvent, ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, StatementWithdrawn, Transfer
+from commission.payouts.commands import PayoutAnswer
+from commission.payouts.records import BatchRecord, PayoutRecord, StatementsWithheld
 from commission.terms.calendar import PeriodDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
@@ -17,7 +19,7 @@ from commission.value import TaggedValue
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.payees import decode_payee
-from schemas.payouts import PayoutExported, decode_payout
+from schemas.payouts import decode_payout, encode_payout
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import decode_batch, decode_lines, encode
@@ -60,6 +62,7 @@ LINES: dict[type[TaggedValue], str] = {
     Milestone: "milestones",
     Statement: "statements",
     StatementWithdrawn: "statement_withdrawals",
+    PayoutAnswer: "payout_answers",
     ClientRegistered: "clients",
     PeriodDefined: "periods",
     PartnerChanged: "partner_changes",
@@ -90,7 +93,18 @@ _OPERATIONS = Table(
 _RECONCILIATION = tuple(
     part.name for part in fields(Reconciliation) if part.name not in ("type", "days", "examples")
 )
-_PAYOUT = tuple(part.name for part in fields(PayoutExported) if part.name != "type")
+
+
+def _row_of_payout(record: PayoutRecord) -> Row:
+    if isinstance(record, BatchRecord):
+        subject = record.batch_id
+    else:
+        subject = record.proposal_id if isinstance(record, StatementsWithheld) else record.change_id
+    return [record.type, subject, record.place, record.by, record.at, encode_payout(record).decode()]
+
+
+_PAYOUTS = Table("payout_log", ("type", "subject_id", "place", "by", "at", "record"), _row_of_payout)
+PAYOUT_RECORDS: tuple[type, ...] = get_args(PayoutRecord)
 TABLES: dict[type, Table] = {
     PartnerDefined: Table(
         "partners",
@@ -139,7 +153,7 @@ TABLES: dict[type, Table] = {
             letter.is_blanked,
             letter.received_at,
         ],
-    ),
+    ),  # fmt: skip
     DeadLetterDecision: Table(
         "dead_letter_decisions",
         ("dead_letter_id", "action", "by", "at", "note", "payload_base64", "became"),
@@ -163,22 +177,20 @@ TABLES: dict[type, Table] = {
             RECONCILIATION.dump_json(found).decode(),
         ],
     ),
-    PayoutExported: Table(
-        "payout_exports", _PAYOUT, lambda export: [getattr(export, name) for name in _PAYOUT]
-    ),
+    **dict.fromkeys(PAYOUT_RECORDS, _PAYOUTS),
 }
 STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ACCOUNT_BOOK: (Deal,),
     topics.CLIENT_BOOK: (ClientRegistered, PartnerChanged, *CLIENT_EVENTS),
     topics.PARTNER_BOOK: (Transfer,),
     topics.TERMS: (PartnerDefined, PlanDefined, PeriodDefined),
-    topics.SETTLEMENTS: (Transfer, Statement, StatementWithdrawn),
+    topics.SETTLEMENTS: (Transfer, Statement, StatementWithdrawn, PayoutAnswer),
     topics.MILESTONES: (Milestone,),
     topics.REJECTIONS: (Rejection,),
     topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
     topics.RECONCILIATIONS: (Reconciliation,),
-    topics.PAYOUTS: (PayoutExported,),
+    topics.PAYOUTS: PAYOUT_RECORDS,
     topics.PAYEES: (),  # sealed, and read where the keys are: the database has no part in it
 }
 """Records each topic contributes: terms are broadcast into the books but stored once.

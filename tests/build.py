@@ -24,6 +24,7 @@ from commission.events import (
 from commission.ledger import balances
 from commission.money import Money, minor_digits, plain
 from commission.outputs import Milestone, Rejection, Statement, StatementWithdrawn, Transfer
+from commission.payouts.commands import PayoutAnswer
 from commission.revision import revision_of
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.components import Component, Cpa, CpaAmount, PerLot, SpreadShare
@@ -258,6 +259,7 @@ class Told:
     milestones: list[Milestone] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     withdrawn: list[StatementWithdrawn] = field(default_factory=list)
+    answers: list[PayoutAnswer] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
 
     @property
@@ -303,6 +305,8 @@ def told(outputs: Iterable[Record]) -> Told:
                 kinds.statements.append(output)
             case StatementWithdrawn():
                 kinds.withdrawn.append(output)
+            case PayoutAnswer():
+                kinds.answers.append(output)
             case _:
                 raise AssertionError(f"{output.type} does not leave the pipeline")
     return kinds

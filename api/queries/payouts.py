@@ -1,37 +1,104 @@
-"""Exports of payout lines, as they are on record; one that does not count is not told."""
-
-from typing import Any
+"""What payouts ask of the ledger: what is payable, and what the books made of commands."""
 
 from api.ledger import Ledger, Row
-from api.paging import decode_cursor, page
+from api.problems import Problem
+from api.queries.money import grown
+from commission import accounts
+from commission.payouts.log import Payouts
+from schemas.payouts import decode_payout
 
-_COUNTS = "SELECT * FROM payout_exports FINAL WHERE _offset = place"
-_LIST = f"""
-SELECT export_id, period, `by`, at, length(statement_ids) AS lines, exported_before, blocked, over_limit,
-    sha256, place
-FROM ({_COUNTS}) WHERE ({{period:String}} = '' OR period = {{period:String}}) AND place < {{before:UInt64}}
-ORDER BY place DESC LIMIT {{limit:UInt32}}
-"""  # noqa: S608  - the parts are constants; values are parameters
-_FILE = f"SELECT period, file, sha256 FROM ({_COUNTS}) WHERE export_id = {{id:String}}"  # noqa: S608  - the same
-_LINES = f"""
-SELECT arrayJoin(statement_ids) AS statement_id, export_id FROM ({_COUNTS}) WHERE period = {{period:String}}
-"""  # noqa: S608  - the same
-AFTER_ALL = 2**63
+MAX_PAYABLE = 200_000
+"""Statements and advances of one period and currency."""
+MAX_ANSWERS = 1_000_000
+"""Of one batch: some three a line."""
+
+# An advance is of the period in which it was granted. An IB that the terms do not know is not approved.
+_PAYABLE = """
+SELECT s.ib_id AS ib_id, p.name AS name, s.currency AS currency, s.amount AS amount,
+    s.statement_id AS statement_id, s.is_followed AS is_followed, p.kyc_approved AS kyc_approved
+FROM (
+    SELECT ib_id, currency, payable AS amount, statement_id,
+        hash IN (SELECT previous FROM statements_current) AS is_followed
+    FROM statements_current WHERE period = {period:String} AND currency = {currency:String} AND payable > 0
+    UNION ALL
+    SELECT ib_id, currency, amount, replaceOne(caused_by, 'change|', '') AS statement_id, true AS is_followed
+    FROM transfers FINAL
+    CROSS JOIN (SELECT starts_at, ends_at FROM periods FINAL WHERE period = {period:String}) AS p
+    WHERE code = 'advance' AND currency = {currency:String}
+        AND occurred_at >= p.starts_at AND occurred_at < p.ends_at
+) AS s
+LEFT JOIN (SELECT ib_id, name, kyc_approved FROM partners_known) AS p ON p.ib_id = s.ib_id
+ORDER BY ib_id, statement_id LIMIT {limit:UInt32}
+"""
+
+_ANSWERS = """
+SELECT answer_id, reason FROM payout_answers FINAL WHERE batch_id = {id:String} LIMIT {limit:UInt32}
+"""
+_ANSWER = """
+SELECT reason FROM payout_answers FINAL WHERE batch_id = '' AND subject_id = {id:String}
+ORDER BY _offset LIMIT 1
+"""
 
 
-def exports(ledger: Ledger, period: str, limit: int, cursor: str = "") -> dict[str, Any]:
-    """One page of exports without their files, newest first."""
-    before = decode_cursor(cursor, int)[0] if cursor else AFTER_ALL
-    rows = ledger.rows(_LIST, period=period, before=before, limit=limit + 1)
-    return page(rows, limit, key=lambda row: (row["place"],))
+def payable(ledger: Ledger, period: str, currency: str) -> list[Row]:
+    """What the period's statements and advances made payable, whatever became of it since."""
+    rows = ledger.rows(_PAYABLE, period=period, currency=currency, limit=MAX_PAYABLE + 1)
+    if len(rows) > MAX_PAYABLE:
+        raise Problem(422, f"The period has more than {MAX_PAYABLE:,} payable amounts in {currency}.")
+    return rows
 
 
-def exported_file(ledger: Ledger, export_id: str) -> Row | None:
-    """Period, file and digest of one export."""
-    found = ledger.rows(_FILE, id=export_id)
-    return found[0] if found else None
+def answers(ledger: Ledger, batch_id: str) -> dict[str, str]:
+    """By command, what the books made of it: "", or why they refused it."""
+    rows = ledger.rows(_ANSWERS, id=batch_id, limit=MAX_ANSWERS)
+    return {row["answer_id"]: row["reason"] for row in rows}
 
 
-def exports_of_lines(ledger: Ledger, period: str) -> dict[str, str]:
-    """By statement, the export that has it."""
-    return {row["statement_id"]: row["export_id"] for row in ledger.rows(_LINES, period=period)}
+def answer_of(ledger: Ledger, change_id: str) -> str | None:
+    """What the books made of a change or hold: "", or why they refused it; None if it is not known yet."""
+    rows = ledger.rows(_ANSWER, id=change_id)
+    return str(rows[0]["reason"]) if rows else None
+
+
+MAX_LINES = 10_000_000
+_LOG = """
+SELECT _offset, record FROM payout_log FINAL WHERE _offset >= {since:UInt64} ORDER BY _offset LIMIT 100
+"""
+_LINES = """
+SELECT splitByChar('|', caused_by)[3] AS line_id, any(ib_id) AS ib_id,
+    sumIf(amount, code = 'payout') AS locked, sumIf(amount, code = 'paid') AS paid,
+    sumIf(amount, code = 'returned') AS returned
+FROM transfers FINAL WHERE code IN ('payout', 'paid', 'returned') GROUP BY line_id LIMIT {limit:UInt32}
+"""
+_PLACES = f"""
+SELECT ib_id, currency, sum(s) AS stated, sum(p) AS payable, sum(i) AS in_payout, sum(d) AS paid FROM (
+    SELECT ib_id, currency, payable AS s, payable * 0 AS p, payable * 0 AS i, payable * 0 AS d
+    FROM statements_current
+    UNION ALL
+    SELECT ib_id, currency, sumIf(amount, code = 'advance') AS s, {grown(accounts.PAYABLE)} AS p,
+        {grown(accounts.IN_PAYOUT)} AS i, {grown(accounts.PAID)} AS d
+    FROM transfers FINAL GROUP BY ib_id, currency
+) GROUP BY ib_id, currency HAVING stated != payable + in_payout + paid OR least(payable, in_payout, paid) < 0
+ORDER BY ib_id, currency LIMIT 1000
+"""  # noqa: S608  - the parts are constants
+
+
+def log_of_payouts(ledger: Ledger) -> Payouts:
+    """What counts of the log of payouts, as far as it is stored."""
+    known, since = Payouts(), 0
+    while rows := ledger.rows(_LOG, since=since):
+        for row in rows:
+            if (record := decode_payout(row["record"])) is not None:
+                known.add(record, row["_offset"])
+        since = rows[-1]["_offset"] + 1
+    return known
+
+
+def moved_lines(ledger: Ledger) -> dict[str, Row]:
+    """By line, what its rows have locked, paid and returned."""
+    return {row["line_id"]: row for row in ledger.rows(_LINES, limit=MAX_LINES)}
+
+
+def unequal_places(ledger: Ledger) -> list[Row]:
+    """IBs and currencies whose payable, in payout and paid are not what statements and advances state."""
+    return ledger.rows(_PLACES)

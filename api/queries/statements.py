@@ -1,14 +1,12 @@
-"""Statements: closed periods of IBs, and what a payout may send for one."""
+"""Statements: closed periods of IBs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api.ledger import Ledger, Row
+from api.ledger import Ledger
 from api.paging import decode_cursor, page
-from api.problems import Problem
 from schemas.columns import STATEMENT_COLUMNS
 
-MAX_PAYOUT_LINES = 100_000
 BEFORE_ALL = -(2**63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -19,16 +17,6 @@ WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' 
     > ({{after_start:Int64}}, {{after_ib:String}}, {{after_currency:String}})
 ORDER BY starts_at, ib_id, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
-
-_PAYABLE = """
-SELECT s.period AS period, s.ib_id AS ib_id, p.name AS name, s.currency AS currency, s.payable AS amount,
-    s.statement_id AS statement_id,
-    s.hash IN (SELECT previous FROM statements_current) AS is_followed, p.kyc_approved AS kyc_approved
-FROM (SELECT * FROM statements_current WHERE period = {period:String} AND payable > 0) AS s
-LEFT JOIN (SELECT ib_id, name, kyc_approved FROM partners_known) AS p ON p.ib_id = s.ib_id
-ORDER BY ib_id, currency LIMIT {limit:UInt32}
-"""
-
 
 _WITHDRAWN = """
 SELECT w.statement_id AS statement_id, w.ib_id AS ib_id, w.period AS period, w.currency AS currency,
@@ -60,11 +48,3 @@ def statements(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "
 
 def _micros(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
-
-
-def payable(ledger: Ledger, period: str) -> list[Row]:
-    """What the period's statements let a payout send; an IB the terms do not know is not approved."""
-    rows = ledger.rows(_PAYABLE, period=period, limit=MAX_PAYOUT_LINES + 1)
-    if len(rows) > MAX_PAYOUT_LINES:
-        raise Problem(422, f"The period has more than {MAX_PAYOUT_LINES:,} lines; a file of it would be cut.")
-    return rows

@@ -1,80 +1,175 @@
-"""Payout lines: what may be paid, what was given out, and the one route that gives out."""
+"""Payouts: batches made, approved by another person, exported, and what became of their lines."""
 
+from base64 import b64encode
+from hashlib import sha256
+from itertools import islice
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.paging import Cursor, Limit
+from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.payouts import Payouts
 from api.problems import Problem
-from api.queries.payouts import exported_file, exports, exports_of_lines
-from api.routes.context import Asking, LedgerHere, Period
-from api.shapes.payouts import NewPayoutExport, PayoutExportPage
-from api.views.payouts import PayoutFile, payout_lines, preview_file
+from api.routes.context import Asking, Period
+from api.shapes.payouts import (
+    PayoutBatch,
+    PayoutBatchPage,
+    PayoutFile,
+    PayoutLinePage,
+    PayoutResults,
+    Resumed,
+)
+from api.views.payouts import batch_view, line_view
+from commission.payouts.records import LineResult, Outcome
+from schemas.payouts import BatchRequest
 
 router = APIRouter(prefix="/v1/payouts", tags=["payouts"])
 
-CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {}}, "description": "The file, as CSV."}
-}
+MAX_RESULTS = 200
+"""Of one request, which has 64 kB; a client sends several."""
+MAX_IBS = 300
 
 
 def _desk(request: Request) -> Payouts:
     desk: Payouts | None = request.app.state.payouts
     if desk is None:
-        raise Problem(503, "This process exports no payouts. Ask the one that `ibflow serve` started.")
+        raise Problem(503, "This process makes no payouts. Ask the one that `ibflow serve` started.")
     return desk
 
 
-class Wanted(BaseModel):
-    """Which period's lines."""
+Desk = Annotated[Payouts, Depends(_desk)]
+BatchId = Annotated[str, Path(max_length=64)]
+Reason = Annotated[str, Field(min_length=1, max_length=500)]
+Word = Annotated[str, Field(min_length=1, max_length=128)]
 
+
+class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    period: str = Field(min_length=1, max_length=64, examples=["2026-09"])
+
+class Excluded(_Body):
+    """Which IBs a batch leaves out, and why."""
+
+    ibs: Annotated[list[Word], Field(min_length=1, max_length=MAX_IBS)]
+    reason: Reason
 
 
-@router.get("", response_class=Response, responses=CSV)
-def preview(
-    ledger: LedgerHere, period: Annotated[str, Query(min_length=1, max_length=64, examples=["2026-09"])]
-) -> Response:
-    """Every payout line of a period and where it is: `payable`, `blocked_kyc`, or in an export, by its id.
+class Cancelled(_Body):
+    """Why."""
 
-    This is a look, not a file to pay by: the totals are what the next export would hold.
+    reason: Reason
+
+
+class Exported(_Body):
+    """Which file."""
+
+    format: Annotated[str, Field(max_length=32)] = "csv"
+    reason: str = Field("", max_length=500, description="Why once more, if it was given out before.")
+
+
+class Result(_Body):
+    """What became of a line."""
+
+    line_id: Word
+    outcome: Outcome
+    reason: str = Field("", max_length=140)
+
+
+class Results(_Body):
+    """What whoever pays reported."""
+
+    source: Word
+    results: Annotated[list[Result], Field(min_length=1, max_length=MAX_RESULTS)]
+
+
+@router.post("", response_model=PayoutBatch, status_code=201)
+def create(
+    desk: Desk,
+    by: Asking,
+    wanted: BatchRequest,
+    idempotency_key: Annotated[str, Header(max_length=128)] = "",
+) -> Any:
+    """Put the lines of a period in a currency that no batch has into one. Nothing is locked or paid yet.
+
+    Sent again with the same `Idempotency-Key`, the answer is the same batch.
     """
-    return _csv(preview_file(period, payout_lines(ledger, period), exports_of_lines(ledger, period)))
+    return batch_view(desk.create(wanted, by, idempotency_key))
 
 
-@router.post("/exports", response_model=NewPayoutExport, status_code=201)
-def export(desk: Annotated[Payouts, Depends(_desk)], ledger: LedgerHere, by: Asking, wanted: Wanted) -> Any:
-    """Give out the lines of a period that may be paid and that no export has: each line once.
+@router.get("", response_model=PayoutBatchPage)
+def listed(desk: Desk, period: Period = "", limit: Limit = 100, cursor: Cursor = "") -> Any:
+    """Batches, newest first."""
+    start = int(decode_cursor(cursor, int)[0]) if cursor else 0
+    found = desk.newest(period)
+    page = [batch_view(batch) for batch in found[start : start + limit]]
+    return {"items": page, "next_cursor": _next(start + limit, len(found))}
 
-    If the answer is lost, the export is in the list, and its file can be downloaded again.
+
+@router.get("/{batch_id}", response_model=PayoutBatch)
+def shown(desk: Desk, batch_id: BatchId) -> Any:
+    """One batch: who did what, and how many of its lines are where."""
+    return batch_view(desk.get(batch_id))
+
+
+@router.get("/{batch_id}/lines", response_model=PayoutLinePage)
+def lines(desk: Desk, batch_id: BatchId, limit: Limit = 100, cursor: Cursor = "") -> Any:
+    """Its lines, by IB, and what became of each."""
+    start = int(decode_cursor(cursor, int)[0]) if cursor else 0
+    batch = desk.get(batch_id)
+    page = [line_view(batch, line) for line in islice(batch.lines.values(), start, start + limit)]
+    return {"items": page, "next_cursor": _next(start + limit, len(batch.lines))}
+
+
+@router.post("/{batch_id}/exclude", response_model=PayoutBatch)
+def exclude(desk: Desk, by: Asking, batch_id: BatchId, wanted: Excluded) -> Any:
+    """Leave IBs out, before it is submitted."""
+    return batch_view(desk.exclude(batch_id, wanted.ibs, wanted.reason, by))
+
+
+@router.post("/{batch_id}/submit", response_model=PayoutBatch)
+def submit(desk: Desk, by: Asking, batch_id: BatchId) -> Any:
+    """Ask another person for approval; its lines change no more."""
+    return batch_view(desk.submit(batch_id, by))
+
+
+@router.post("/{batch_id}/approve", response_model=PayoutBatch)
+def approve(desk: Desk, by: Asking, batch_id: BatchId) -> Any:
+    """Let the books lock its lines. The token says who approves: nobody who had a hand in it."""
+    return batch_view(desk.approve(batch_id, by))
+
+
+@router.post("/{batch_id}/export", response_model=PayoutFile)
+def export(desk: Desk, by: Asking, batch_id: BatchId, wanted: Exported) -> Any:
+    """Give its file out, once every line is locked; lines that the books refused are not in it.
+
+    Once more it has the same bytes, and wants a reason.
     """
-    made = desk.export(wanted.period, payout_lines(ledger, wanted.period), by.name)
-    known = {name: getattr(made, name, None) for name in NewPayoutExport.model_fields}
-    return {**known, "lines": len(made.statement_ids)}
+    batch, file = desk.export(batch_id, wanted.format, wanted.reason, by)
+    told = {"sha256": sha256(file).hexdigest(), "file_base64": b64encode(file).decode()}
+    return {**batch_view(batch), **told}
 
 
-@router.get("/exports", response_model=PayoutExportPage)
-def listed(ledger: LedgerHere, period: Period = "", limit: Limit = 100, cursor: Cursor = "") -> Any:
-    """Exports, newest first."""
-    return exports(ledger, period, limit, cursor)
+@router.post("/{batch_id}/cancel", response_model=PayoutBatch)
+def cancel(desk: Desk, by: Asking, batch_id: BatchId, wanted: Cancelled) -> Any:
+    """Give everything back; not once its file was given out."""
+    return batch_view(desk.cancel(batch_id, wanted.reason, by))
 
 
-@router.get("/exports/{export_id}", response_class=Response, responses=CSV)
-def again(ledger: LedgerHere, export_id: Annotated[str, Path(max_length=64)]) -> Response:
-    """The file of an export, the same bytes every time."""
-    found = exported_file(ledger, export_id)
-    if found is None:
-        raise Problem(404, f"No export {export_id[:64]}. `GET /v1/payouts/exports` lists them.")
-    return _csv(PayoutFile(f"payouts-{export_id}.csv", found["file"].encode()))
+@router.post("/{batch_id}/resume", response_model=Resumed)
+def resume(desk: Desk, by: Asking, batch_id: BatchId) -> Any:
+    """Command the books once more what they have not answered, after a crash; each command counts once."""
+    return {"commands": desk.resume(batch_id, by)}
 
 
-def _csv(file: PayoutFile) -> Response:
-    headers = {
-        "Content-Disposition": f'attachment; filename="{file.name}"',
-        "X-Content-SHA256": file.sha256,
-    }
-    return Response(file.body, media_type="text/csv; charset=utf-8", headers=headers)
+@router.post("/results", response_model=PayoutResults)
+def results(desk: Desk, by: Asking, wanted: Results) -> Any:
+    """What became of lines, matched by their ids alone; what does not fit is listed, nothing is guessed."""
+    told = [LineResult(line_id=r.line_id, outcome=r.outcome, reason=r.reason) for r in wanted.results]
+    found = desk.import_results(told, wanted.source, by)
+    refused = [{"line_id": one.line_id, "why": one.why} for one in found.refused]
+    return {"recorded": found.recorded, "repeated": found.repeated, "refused": refused}
+
+
+def _next(end: int, count: int) -> str | None:
+    return encode_cursor([end]) if end < count else None

@@ -1,36 +1,113 @@
-"""Exports of payout lines."""
+"""Batches of payouts."""
 
 from datetime import datetime
 
 from pydantic import Field
 
-from api.shapes.base import Shape
+from api.shapes.base import Amount, Shape
 
 
-class PayoutExport(Shape):
-    """One export: who took which lines of a period out to be paid, and what it left out."""
+class PayoutStep(Shape):
+    """Who did what to a batch, and why."""
 
-    export_id: str
-    period: str
+    what: str
     by: str
     at: datetime
-    lines: int
-    exported_before: int = Field(description="Lines left out because an earlier export has them.")
-    blocked: int = Field(description="Lines left out because the IB's KYC is open.")
-    over_limit: int = Field(description="Lines left out for lack of room; the next export has them.")
-    sha256: str = Field(description="Of the file's bytes.")
-    place: int = Field(description="Its offset in the log of exports.")
+    reason: str
 
 
-class PayoutExportPage(Shape):
-    """Exports, newest first."""
+class PayoutBatch(Shape):
+    """A batch: lines of one period and currency on their way to being paid."""
 
-    items: list[PayoutExport]
+    batch_id: str
+    period: str
+    currency: str
+    state: str = Field(description="created, submitted, approved, exported or cancelled.")
+    minimum: Amount
+    lines: dict[str, int] = Field(
+        description="How many are included, excluded, refused (by the books), settled, rejected, unknown."
+    )
+    total: Amount = Field(description="Of the lines that its file has, or will have.")
+    over_limit: int = Field(description="Lines that had no room; the next batch has them.")
+    files: dict[str, str] = Field(description="By format, the SHA-256 of the file that was given out.")
+    steps: list[PayoutStep]
+
+
+class PayoutBatchPage(Shape):
+    """Batches, newest first."""
+
+    items: list[PayoutBatch]
     next_cursor: str | None
 
 
-class NewPayoutExport(PayoutExport):
-    """An export that was just made, with its file."""
+class PayoutLine(Shape):
+    """What one IB is to be paid by a batch."""
 
-    left_out: str = Field(description="What of the period is not in the file, in words.")
-    file: str = Field(description="The CSV; `GET /v1/payouts/exports/{export_id}` has the same bytes.")
+    line_id: str = Field(description="The end-to-end id: whoever pays gives it back with the result.")
+    ib_id: str
+    name: str
+    amount: Amount
+    statement_ids: list[str]
+    state: str
+    reason: str = Field(description="Why it is left out, was rejected, or is not known.")
+
+
+class PayoutLinePage(Shape):
+    """The lines of a batch."""
+
+    items: list[PayoutLine]
+    next_cursor: str | None
+
+
+class PayoutFile(PayoutBatch):
+    """A batch whose file was given out, with the file."""
+
+    sha256: str
+    file_base64: str
+
+
+class ResultRefused(Shape):
+    """A result that changes nothing."""
+
+    line_id: str
+    why: str
+
+
+class PayoutResults(Shape):
+    """What came of imported results."""
+
+    recorded: int
+    repeated: int = Field(description="Known before, and equal.")
+    refused: list[ResultRefused]
+
+
+class Resumed(Shape):
+    """How many commands the books had not answered, and were written again."""
+
+    commands: int
+
+
+class BalanceChange(Shape):
+    """What somebody asked to move, hold or release; a second person; and what the books made of it."""
+
+    change_id: str
+    kind: str = Field(description="adjustment, write_off, advance, hold or release.")
+    state: str = Field(description="requested, approved or rejected; holds need no approval.")
+    ib_id: str
+    statement_id: str
+    currency: str
+    amount: Amount | None
+    reason: str
+    attachment_sha256: str
+    created_by: str
+    created_at: datetime
+    decided_by: str
+    note: str
+    books: str | None = Field(description="null until they answer; `done`, or why they refused it.")
+
+
+class BalanceChangePage(Shape):
+    """Changes, newest first."""
+
+    items: list[BalanceChange]
+    next_cursor: str | None

@@ -5,13 +5,18 @@ from collections.abc import Sequence
 from commission import accounts
 from commission.draft import Draft
 from commission.outputs import Tally, Transfer
+from commission.partner.balance_changes import Changed
 from commission.partner.balances import Balance, Closing, PartnerState, Turnover, partner_key
 from commission.partner.buckets import ComponentPeriods, PeriodTotals
 from commission.partner.claims import Claimed, PersonClaims
+from commission.partner.payable import PayoutState
+from commission.partner.payout_lines import LineState
+from commission.partner.payouts import decide
 from commission.partner.statement_hash import with_row
 from commission.partner.statement_membership import turnover_of
 from commission.partner.true_ups import retry, settle
 from commission.partner.waiting import WaitingTallies
+from commission.payouts.commands import AnyCommand
 from commission.rating.values import ZERO
 from commission.terms.catalog import Terms
 
@@ -24,16 +29,23 @@ KEYS: dict[str, type] = {
     "t": Tally,
     "p": PersonClaims,
     "q": Claimed,
+    "y": PayoutState,
+    "l": LineState,
+    "c": Changed,
 }
 """The first letter of a state key tells its type."""
 
 
-def apply(draft: Draft, record: Transfer | Tally, terms: Terms) -> None:
-    """Book a transfer of an IB, or settle anew what a tally adds to."""
-    if isinstance(record, Tally):
+def apply(draft: Draft, record: Transfer | Tally | AnyCommand, terms: Terms) -> None:
+    """Book a transfer of an IB, settle anew what a tally adds to, or decide about its payouts."""
+    if isinstance(record, Transfer):
+        _book(draft, record, terms)
+    elif isinstance(record, Tally):
         _post(draft, settle(draft, record, terms), terms)
     else:
-        _book(draft, record, terms)
+        rows, answer = decide(draft, record, terms)
+        _post(draft, rows, terms)
+        draft.emit(*([answer] if answer is not None else ()))
 
 
 def retry_early(draft: Draft, terms: Terms) -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from commission.accounts import is_of_ib
 from commission.events import LOT_E8, Deal
-from commission.explain import words
+from commission.explain import payouts, words
 from commission.explain.periods import period_of, true_up
 from commission.explain.persons import once, person
 from commission.explain.steps import accrual
@@ -36,9 +36,9 @@ def headline(subject: Subject) -> str:
     if row.code == "true_up":
         verb = "was added for" if is_gain(row) else "was taken back from"
         return f"{amount} {verb} {ib} for {period_of(subject)}"
-    return _HEADLINES.get(row.code, "{amount} was moved for {ib}").format(
-        amount=amount, ib=ib, period=row.period
-    )
+    if row.code == "adjustment":
+        return f"{ib} was {'given' if is_gain(row) else 'charged'} {amount} by an adjustment"
+    return _HEADLINES[row.code].format(amount=amount, ib=ib, period=row.period)
 
 
 _HEADLINES = {
@@ -49,6 +49,7 @@ _HEADLINES = {
     "statement": "{amount} became payable to {ib} for {period}",
     "rounding": "{amount} is the rounding residue of {ib} for {period}",
     "reopening": "{amount} of the statement of {ib} for {period} was taken back",
+    **payouts.HEADLINES,
 }
 
 
@@ -74,8 +75,12 @@ def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
             yield from _of_statement(subject)
         case "rounding":
             yield from _of_rounding(subject)
-        case _:  # reopening, the last code there is
+        case "reopening":
             yield from _of_reopening(subject)
+        case "payout" | "paid" | "returned":
+            yield from payouts.of_payout(subject)
+        case _:  # adjustment, write_off and advance, the last codes there are
+            yield from payouts.of_change(subject)
 
 
 # What caused it

@@ -20,6 +20,7 @@ from commission.partner.balances import (
     closing_key,
     partner_key,
 )
+from commission.partner.payable import drop_due, due_of, is_taken, put_due
 from commission.partner.statement_hash import statement_hash, total_of
 from commission.rating.values import ZERO
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
@@ -70,6 +71,7 @@ def close(draft: Draft, ended: PeriodEnded, terms: Terms) -> None:
             closed[currency], balances[currency] = _close_balance(draft, place, balance, due, least)
         closing = Closing(period=period.period, before=partner.closed, balances=closed, withdrawn=withdrawn)
         draft.put(closing_key(ib_id), closing)
+        put_due(draft, ib_id, due_of(closed))
         draft.put(partner_key(ib_id), PartnerState(closed=period.starts_at, balances=balances))
 
 
@@ -165,21 +167,31 @@ def _settle(place: _Place, payable: Decimal, residue: Decimal) -> Iterator[Trans
 
 def reopen(draft: Draft, record: PeriodReopened, terms: Terms) -> None:
     """Withdraw the period's statements: every IB is as if it had not been closed; twice does nothing."""
-    period, unable = terms.period(record.period), list[str]()
+    period, unable, taken = terms.period(record.period), list[str](), list[str]()
     for ib_id in sorted(terms.partners):
         partner: PartnerState | None = draft.get(partner_key(ib_id))
         closing: Closing | None = draft.get(closing_key(ib_id))
         if partner is None:
             continue
         if closing is not None and closing.period == record.period:
-            if closing.balances:
+            if is_taken(draft, ib_id, closing):
+                taken.append(ib_id)
+            elif closing.balances:
                 _reopen(draft, ib_id, partner, closing, record)
         elif period is not None and partner.closed is not None and partner.closed >= period.starts_at:
             unable.append(ib_id)
+    reasons = []
     if unable:
-        named = ", ".join(unable[:MAX_NAMED]) + (" and others" if len(unable) > MAX_NAMED else "")
-        why = f"what the closing of {record.period} took up is not kept of {named}: their statements stay"
+        reasons.append(f"what the closing of {record.period} took up is not kept of {_named(unable)}")
+    if taken:
+        reasons.append(f"{record.period} is in a payout or paid to {_named(taken)}")
+    if reasons:
+        why = f"{'; '.join(reasons)}: their statements stay"
         draft.refuse(record, "refused_change", f"{why}; correct what they state with `ibflow proposals`")
+
+
+def _named(ib_ids: Sequence[str]) -> str:
+    return ", ".join(ib_ids[:MAX_NAMED]) + (" and others" if len(ib_ids) > MAX_NAMED else "")
 
 
 def _reopen(
@@ -216,6 +228,7 @@ def _reopen(
                 proposal_id=record.proposal_id,
             )
         )
+    drop_due(draft, ib_id, frozenset(due_of(closing.balances)))
     draft.put(partner_key(ib_id), PartnerState(closed=closing.before, balances=balances))
     draft.put(closing_key(ib_id), Closing(period=closing.period, withdrawn=withdrawn))
 

@@ -99,6 +99,8 @@ QUERIES: dict[str, str] = {
             SELECT _topic, _partition, _offset FROM transfers FINAL
             UNION ALL
             SELECT _topic, _partition, _offset FROM statements FINAL
+            UNION ALL
+            SELECT _topic, _partition, _offset FROM payout_answers FINAL
         ) WHERE _topic = {topic:String} AND _partition = {partition:UInt32}
     """,
     "operations": f"SELECT record FROM operations FINAL ORDER BY _offset SETTINGS {_PLAIN}",

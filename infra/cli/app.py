@@ -13,9 +13,11 @@ from typing import Annotated
 import typer
 
 from infra.cli import (
+    adjust,
     book,
     dead_letters,
     history,
+    holds,
     ingest,
     kafka,
     ledger,
@@ -63,7 +65,8 @@ def everywhere(
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (
     *(run, poll),
-    *(terms, plans, ingest, dead_letters, reconcile, ledger, payees, payouts, proposals, history, book),
+    *(terms, plans, ingest, dead_letters, reconcile, ledger, payees, payouts, adjust, holds),
+    *(proposals, history, book),
     *(tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost

@@ -1,12 +1,13 @@
-"""`ibflow payouts`: give out what a period's statements let you pay, each line once."""
+"""`ibflow payouts`: batches made, approved by another person, exported, and what became of their lines."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from infra.cli.console import (
     DAILY,
+    ExitCode,
     Json,
     Yes,
     confirm_overwrite,
@@ -17,78 +18,193 @@ from infra.cli.console import (
     warn,
 )
 
+if TYPE_CHECKING:
+    from infra.payouts.client import Client
+
 app = typer.Typer(
     name="payouts",
-    help="Export what a period's statements let you pay: each line once, every export on record.",
+    help="Pay what closed statements owe: batches that another person approves, their files and results.",
     no_args_is_help=True,
     rich_help_panel=DAILY,
 )
 
-Period = Annotated[str, typer.Argument(help="Such as 2026-09.")]
-Output = Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="CSV file to write.")]
+BatchId = Annotated[str, typer.Argument(help="Such as b-1a2b3c4d5e6f7a8b.")]
+Why = Annotated[str, typer.Option(help="Why.")]
 
 
-@app.command("preview")
-def preview(period: Period) -> None:
-    """Print every payout line of a period as CSV: payable, blocked, or in which export; exports nothing."""
-    from infra.payouts.client import lines
-    from schemas.settings import Settings
-
+@app.command("create")
+def create(
+    period: Annotated[str, typer.Argument(help="Such as 2026-09.")],
+    currency: Annotated[str, typer.Argument(help="Such as USD.")],
+    *,
+    minimum: Annotated[str, typer.Option(help="Leave out lines below this.")] = "0",
+    key: Annotated[str, typer.Option(help="Any text: with the same again, the same batch.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Put the lines of a period in a currency that no batch has into one; nothing is locked or paid yet."""
     with mendable_errors():
-        typer.echo(lines(Settings(), period), nl=False)
-
-
-@app.command("export")
-def export(period: Period, output: Output, *, yes: Yes = False, as_json: Json = False) -> None:
-    """Write the lines of a period that may be paid and were never exported; they are not exported again."""
-    from infra.payouts.client import export as export_lines
-    from infra.payouts.client import write
-    from schemas.settings import Settings
-
-    confirm_overwrite(output, yes=yes)
-    with mendable_errors():
-        made = export_lines(Settings(), period)
-        write(output, str(made["file"]).encode(), made["export_id"])
-    if as_json:
-        print_json({name: value for name, value in made.items() if name != "file"})
-        return
-    say(f"{output}: {made['lines']} lines of {period}, export {made['export_id']}, sha256 {made['sha256']}")
-    if made["left_out"]:
-        warn(f"left out: {made['left_out']}")
+        wanted = {"period": period, "currency": currency.upper(), "minimum": minimum}
+        _print(_client().post("", wanted, key), as_json=as_json)
 
 
 @app.command("list")
-def list_exports(
+def list_batches(
     period: Annotated[str, typer.Option(help="Only of this period.")] = "",
     *,
     limit: Annotated[int, typer.Option(min=1, max=1_000)] = 50,
     as_json: Json = False,
 ) -> None:
-    """Exports, newest first: who took how many lines, when, and what was left out."""
-    from infra.payouts.client import exports
+    """Batches, newest first."""
     from infra.payouts.report import list_table
-    from schemas.settings import Settings
+    from infra.terminal import show as print_tables
 
     with mendable_errors():
-        found = exports(Settings(), period, limit)
+        found = [*_client().items("", limit, period=period)]
     if as_json:
         print_json(found)
     else:
-        out.print(list_table(found))
+        print_tables(list_table(found))
 
 
-@app.command("file")
-def file(
-    export_id: Annotated[str, typer.Argument(help="Such as x-1a2b3c4d5e6f7a8b.")],
-    output: Output,
+@app.command("show")
+def show(
+    batch_id: BatchId,
     *,
-    yes: Yes = False,
+    lines: Annotated[bool, typer.Option("--lines", help="Each line as well.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Write the file of an export again, the same bytes; do not pay it twice."""
-    from infra.payouts.client import file_again, write
-    from schemas.settings import Settings
+    """One batch: who did what, and what became of its lines."""
+    from infra.payouts.report import lines_table
+    from infra.terminal import show as print_tables
 
+    with mendable_errors():
+        client = _client()
+        found = client.get(f"/{batch_id}")
+        each = [*client.items(f"/{batch_id}/lines")] if lines else []
+    if as_json:
+        print_json({**found, "each": each} if lines else found)
+        return
+    _print(found, as_json=False)
+    if lines:
+        print_tables(lines_table(each))
+
+
+@app.command("exclude")
+def exclude(
+    batch_id: BatchId,
+    ibs: Annotated[list[str], typer.Argument(help="The IBs to leave out.")],
+    *,
+    reason: Why,
+    as_json: Json = False,
+) -> None:
+    """Leave IBs out, before the batch is submitted; another one may pay them."""
+    _step(f"/{batch_id}/exclude", {"ibs": ibs, "reason": reason}, as_json=as_json)
+
+
+@app.command("submit")
+def submit(batch_id: BatchId, *, as_json: Json = False) -> None:
+    """Ask another person for approval; the lines change no more."""
+    _step(f"/{batch_id}/submit", as_json=as_json)
+
+
+@app.command("approve")
+def approve(batch_id: BatchId, *, as_json: Json = False) -> None:
+    """Let the books lock its lines: by somebody who had no hand in it."""
+    _step(f"/{batch_id}/approve", as_json=as_json)
+
+
+@app.command("cancel")
+def cancel(batch_id: BatchId, *, reason: Why, as_json: Json = False) -> None:
+    """Give everything back; not once the file was given out."""
+    _step(f"/{batch_id}/cancel", {"reason": reason}, as_json=as_json)
+
+
+@app.command("export")
+def export(
+    batch_id: BatchId,
+    output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="File to write.")],
+    *,
+    form: Annotated[str, typer.Option("--format", help="Of the file.")] = "csv",
+    reason: Annotated[str, typer.Option(help="Why once more, if it was given out before.")] = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Write the file to pay by, once every line is locked; once more it has the same bytes, and asks why."""
     confirm_overwrite(output, yes=yes)
     with mendable_errors():
-        write(output, file_again(Settings(), export_id), export_id)
-    say(f"{output}: the file of export {export_id} again")
+        made = _client().export(batch_id, form, reason, output)
+    _print(made, as_json=as_json)
+    if not as_json:
+        say(f"{output}: sha256 {made['sha256']}")
+
+
+@app.command("import")
+def import_results(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="CSV: end_to_end_id, outcome, reason.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Record what became of lines; each is matched by its id, and what does not fit is listed (exit 3)."""
+    from infra.payouts.client import read_results
+
+    with mendable_errors():
+        found = _client().import_results(read_results(file), file.name)
+    if as_json:
+        print_json(found)
+    else:
+        say(f"{found['recorded']} recorded, {found['repeated']} known before")
+        for one in found["refused"]:
+            warn(f"{one['line_id']}: {one['why']}")
+    if found["refused"]:
+        raise typer.Exit(ExitCode.REJECTED)
+
+
+@app.command("resume")
+def resume(batch_id: BatchId, *, as_json: Json = False) -> None:
+    """After a crash, command the books once more what they have not answered; each command counts once."""
+    with mendable_errors():
+        found = _client().post(f"/{batch_id}/resume")
+    print_json(found) if as_json else say(f"{found['commands']} commands written")
+
+
+@app.command("reconcile")
+def reconcile(*, as_json: Json = False) -> None:
+    """Compare ledger, statements, batches, files and results; differences line by line, and exit 1."""
+    from infra.payouts.reconcile import fetch_reconciliation
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        found = fetch_reconciliation(Settings())
+    if as_json:
+        print_json(found)
+    else:
+        for one in found["differences"]:
+            warn(one)
+        say(f"{found['batches']} batches, {found['lines']} lines, {len(found['differences'])} differences")
+    if found["differences"]:
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+def _client() -> "Client":
+    from infra.payouts.client import Client
+    from schemas.settings import Settings
+
+    return Client(Settings())
+
+
+def _step(path: str, body: dict[str, Any] | None = None, *, as_json: bool) -> None:
+    with mendable_errors():
+        found = _client().post(path, body)
+    _print(found, as_json=as_json)
+
+
+def _print(found: dict[str, Any], *, as_json: bool) -> None:
+    from infra.payouts.report import batch_lines
+
+    if as_json:
+        print_json(found)
+        return
+    for line in batch_lines(found):
+        out.print(line)

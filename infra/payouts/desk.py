@@ -1,196 +1,252 @@
-"""Gives out payout lines, each once, whoever else does so at the same time and wherever it crashes."""
+"""Makes batches of payouts and sees them through: what people decide is written to the log, then commanded.
 
-import threading
-from collections.abc import Callable, Sequence
+Two effects follow each other everywhere: the record, then the commands to the books that follow from it.
+After a crash between them, doing the same again, or `resume`, writes the commands, and each counts once.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
-from api.ledger import Row
-from api.payouts import NothingToExport
-from api.proposals import ProposalRefused
-from api.views.payouts import export_file
+from api.operators import Operator
+from api.payouts import Imported, NotRecorded, PayoutRefused, UnknownBatch
+from api.proposals import check_writer
 from commission.ids import digest
-from schemas.errors import Unavailable
-from schemas.payouts import (
-    MAX_EXPORT_LINES,
-    PAYOUT_RECORD,
-    PayoutExported,
-    PayoutsWithheld,
-    decode_payout,
+from commission.payouts.batch import Batch, commands, is_known, why_no_result
+from commission.payouts.commands import AnyCommand, LineCommand, LockLine
+from commission.payouts.log import Payouts
+from commission.payouts.records import (
+    MAX_RESULTS,
+    BatchApproved,
+    BatchCancelled,
+    BatchExported,
+    BatchSubmitted,
+    LineReason,
+    LineResult,
+    LinesExcluded,
+    LinesRefused,
+    PayoutRecord,
+    ResultsImported,
 )
-from schemas.topics import PAYOUTS
-from streams.single_log import SingleLog, append_to
+from infra.payouts.choosing import choose
+from infra.payouts.facts import Facts
+from infra.payouts.files import WRITERS, Write
+from infra.payouts.log import PayoutLog
+from schemas.payouts import BatchRequest
 
-ATTEMPTS = 5
-"""Others may export at the same time; each attempt that loses to them sees what they took."""
+Publish = Callable[[Sequence[AnyCommand]], object]
+"""Writes commands to the IBs' books and returns once all are acknowledged."""
 
-
-SHOWN = 3
-"""Of the exports before, the newest."""
-
-
-class PayoutLog:
-    """The exports of one period that count, as far as the log was read."""
-
-    def __init__(self, kafka: str, period: str) -> None:
-        self._log, self._kafka, self._period = SingleLog(kafka, PAYOUTS), kafka, period
-        self.exports: dict[str, PayoutExported] = {}
-        self.withheld: dict[str, str] = {}
-        """Statement → the proposal that withdraws it."""
-
-    @property
-    def end(self) -> int:
-        """Where the next record will be, if nobody else writes."""
-        return self._log.next
-
-    @property
-    def lines(self) -> set[str]:
-        """The statements that were given out."""
-        return {line for export in self.exports.values() for line in export.statement_ids}
-
-    def read(self) -> None:
-        """Learn everything written before this call."""
-        for offset, message in self._log.read():
-            record = decode_payout(message)
-            if record is None or record.place != offset or record.period != self._period:
-                continue
-            if isinstance(record, PayoutExported):
-                self.exports[record.export_id] = record
-            else:
-                self.withheld |= dict.fromkeys(record.statement_ids, record.proposal_id)
-
-    def append(self, record: PayoutExported | PayoutsWithheld) -> None:
-        """Write it; whether it counts tells the next `read`."""
-        append_to(self._kafka, PAYOUTS, PAYOUT_RECORD.dump_json(record))
-
-    def close(self) -> None:
-        """Leave the broker."""
-        self._log.close()
+BOOKS = "the books"
+"""Who refuses lines."""
 
 
 class PayoutDesk:
-    """Decides which lines are new by the log alone, never by a database that may lag behind it."""
+    """The one place where batches are made; a process has one."""
 
     def __init__(
         self,
-        kafka: str,
+        log: PayoutLog,
+        facts: Facts,
+        publish: Publish,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        open_log: Callable[[str, str], PayoutLog] = PayoutLog,
+        writers: dict[str, Write] = WRITERS,
     ) -> None:
-        self._kafka, self._now, self._open = kafka, now, open_log
-        self._deciding = threading.Lock()
+        self._log, self._facts, self._publish, self._now, self._writers = log, facts, publish, now, writers
 
-    def export(self, period: str, lines: Sequence[Row], by: str) -> PayoutExported:
-        """Give out what is new; raise `NothingToExport`, or `Unavailable` if Kafka may have it or not."""
-        with self._deciding:
-            log = self._open(self._kafka, period)
-            try:
-                return self._export(log, period, lines, by)
-            finally:
-                log.close()
+    def newest(self, period: str) -> list[Batch]:
+        """Those of a period, or all, newest first."""
+        found = [*self._log.known().batches.values()]
+        return [batch for batch in reversed(found) if period in ("", batch.period)]
 
-    def _export(self, log: PayoutLog, period: str, lines: Sequence[Row], by: str) -> PayoutExported:
-        for _ in range(ATTEMPTS):
-            # 1 read to the end: the lines of every export that counts
-            log.read()
-            export = choose(period, lines, log, by, self._now())
-            # 2 write: a crash before this gives nothing out
-            log.append(export)
-            # 3 read again: it counts unless another was written in between; a crash from here on loses
-            #   the answer and not the export, whose file the list has
-            log.read()
-            if export.export_id in log.exports:
-                return export
-        raise Unavailable("others export payouts at the same time; nothing was given out")
+    def get(self, batch_id: str) -> Batch:
+        """One, or `UnknownBatch`."""
+        return _batch(self._log.known(), batch_id)
 
-    def check_unexported(self, period: str, statement_ids: Sequence[str]) -> None:
-        """Raise `ProposalRefused` if one of the statements was given out to be paid."""
-        log = self._open(self._kafka, period)
-        try:
-            log.read()
-            _check_unexported(log, period, statement_ids)
-        finally:
-            log.close()
+    def create(self, wanted: BatchRequest, by: Operator, key: str) -> Batch:
+        """Put the period's lines that no batch has into one; with the same key again, the same batch."""
+        check_writer(by)
+        at = self._now()
+        batch_id = f"b-{digest('batch', by.name, key or at.isoformat())[:16]}"
+        rows = self._facts.payable(wanted.period, wanted.currency)
 
-    def withhold(self, period: str, statement_ids: Sequence[str], by: str, proposal_id: str) -> None:
-        """Let no export have the statements from here on; raise `ProposalRefused` if one has some of them."""
-        with self._deciding:
-            log = self._open(self._kafka, period)
-            try:
-                self._withhold(log, period, tuple(statement_ids), by, proposal_id)
-            finally:
-                log.close()
+        def make(known: Payouts, place: int) -> PayoutRecord | None:
+            found = known.batches.get(batch_id)
+            if found is None:
+                return choose(wanted, rows, known, batch_id, place, by.name, at)
+            if (found.period, found.currency) != (wanted.period, wanted.currency):
+                raise PayoutRefused(f"this Idempotency-Key made {batch_id}, of {found.period}, before")
+            return None
 
-    def _withhold(self, log: PayoutLog, period: str, ids: tuple[str, ...], by: str, proposal_id: str) -> None:
-        for _ in range(ATTEMPTS):
-            log.read()
-            _check_unexported(log, period, ids)
-            rest = tuple(one for one in ids if log.withheld.get(one) != proposal_id)[:MAX_EXPORT_LINES]
-            if not rest:
-                return
-            log.append(
-                PayoutsWithheld(
-                    proposal_id=proposal_id,
-                    place=log.end,
-                    period=period,
-                    by=by,
-                    at=self._now(),
-                    statement_ids=rest,
-                )
+        return _batch(self._log.decide(make), batch_id)
+
+    def exclude(self, batch_id: str, ib_ids: Sequence[str], reason: str, by: Operator) -> Batch:
+        """Leave IBs out, before it is submitted."""
+
+        def make(known: Payouts, place: int) -> PayoutRecord | None:
+            batch = _batch(known, batch_id)
+            lines = {line.ib_id: line.line_id for line in batch.lines.values()}
+            if unknown := [ib_id for ib_id in ib_ids if ib_id not in lines]:
+                raise PayoutRefused(f"{batch_id} has no line of {', '.join(unknown[:3])}")
+            out = [lines[i] for i in dict.fromkeys(ib_ids) if batch.state_of(lines[i]) != "excluded"]
+            reasons = tuple(LineReason(line_id=line_id, reason=reason) for line_id in out)
+            told = self._told(batch_id, by, place)
+            return LinesExcluded(**told, lines=reasons) if reasons else None
+
+        check_writer(by)
+        return _batch(self._log.decide(make), batch_id)
+
+    def submit(self, batch_id: str, by: Operator) -> Batch:
+        """Ask for approval."""
+        return self._step(batch_id, by, "submitted", lambda told: BatchSubmitted(**told))
+
+    def approve(self, batch_id: str, by: Operator) -> Batch:
+        """Let the books lock its lines, if another person made it."""
+        batch = self._step(batch_id, by, "approved", lambda told: BatchApproved(**told))
+        # A crash here leaves lines unlocked, and nothing of the batch is exported before they are.
+        self._publish([*commands(batch)])
+        return batch
+
+    def cancel(self, batch_id: str, reason: str, by: Operator) -> Batch:
+        """Give everything back, before a file was given out."""
+        batch = self._step(batch_id, by, "cancelled", lambda told: BatchCancelled(**told, reason=reason))
+        # A crash here leaves lines locked, which `resume` or cancelling again gives back.
+        self._publish([*commands(batch)])
+        return batch
+
+    def export(self, batch_id: str, form: str, reason: str, by: Operator) -> tuple[Batch, bytes]:
+        """Give the file out once every line is locked; the same bytes again, with a reason."""
+        check_writer(by)
+        write = self._writers.get(form)
+        if write is None:
+            raise PayoutRefused(f"no format is called {form}; there are {', '.join(self._writers)}")
+        batch = self.get(batch_id)
+        if batch.state == "approved":
+            batch = self._closed(batch)
+        file = write(batch)
+        digest_of = sha256(file).hexdigest()
+
+        def make(_known: Payouts, place: int) -> PayoutRecord:
+            told = self._told(batch_id, by, place)
+            return BatchExported(**told, format=form, sha256=digest_of, reason=reason)
+
+        return _batch(self._log.decide(make), batch_id), file
+
+    def _closed(self, batch: Batch) -> Batch:
+        """The batch with what the books did not lock left out; refused while they have not answered."""
+        answers = self._facts.answers(batch.batch_id)
+        locks = [one for one in commands(batch) if isinstance(one, LockLine)]
+        if missing := [one for one in locks if one.command_id not in answers]:
+            self._publish(missing)
+            raise PayoutRefused(
+                f"{len(missing):,} of {len(locks):,} lines are not locked yet; export again in a moment"
             )
-        log.read()
-        if any(log.withheld.get(one) != proposal_id for one in ids):
-            raise Unavailable("payouts are exported at the same time; nothing was withheld")
+        refused = {one.line_id: answers[one.command_id] for one in locks if answers[one.command_id]}
+        left = [name for name in refused if batch.state_of(name) == "included"]
+        for first in range(0, len(left), MAX_RESULTS):
+            part = tuple(LineReason(line_id=n, reason=refused[n]) for n in left[first : first + MAX_RESULTS])
+
+            def make(_known: Payouts, place: int, part: tuple[LineReason, ...] = part) -> PayoutRecord:
+                at = self._now()
+                return LinesRefused(place=place, by=BOOKS, at=at, batch_id=batch.batch_id, lines=part)
+
+            self._log.decide(make)
+        return self.get(batch.batch_id)
+
+    def import_results(self, results: Sequence[LineResult], source: str, by: Operator) -> Imported:
+        """Record what became of lines, each matched by its id alone."""
+        check_writer(by)
+        known = self._log.known()
+        refused = [NotRecorded(r.line_id, _NO_LINE) for r in results if r.line_id not in known.batch_of]
+        by_batch: dict[str, list[LineResult]] = {}
+        for one in results:
+            if one.line_id in known.batch_of:
+                by_batch.setdefault(known.batch_of[one.line_id], []).append(one)
+        recorded = repeated = 0
+        for batch_id, own in by_batch.items():
+            for turn in _turns(own):
+                found = self._import(batch_id, turn, source, by)
+                recorded, repeated = recorded + found.recorded, repeated + found.repeated
+                refused += found.refused
+        return Imported(recorded, repeated, tuple(refused))
+
+    def _import(self, batch_id: str, results: Sequence[LineResult], source: str, by: Operator) -> Imported:
+        """Results of lines of one batch, one of each."""
+        sorted_: list[Imported] = []
+
+        def make(known: Payouts, place: int) -> PayoutRecord | None:
+            batch = _batch(known, batch_id)
+            told = [one for one in results if not is_known(batch, one)]
+            refused = [NotRecorded(r.line_id, why) for r in told if (why := why_no_result(batch, r))]
+            new = tuple(one for one in told if not why_no_result(batch, one))
+            sorted_.append(Imported(len(new), len(results) - len(told), tuple(refused)))
+            return (
+                ResultsImported(**self._told(batch_id, by, place), source=source, results=new)
+                if new
+                else None
+            )
+
+        batch = _batch(self._log.decide(make), batch_id)
+        # A crash here leaves results uncommanded; importing the file again, or `resume`, commands them.
+        stand = [one.line_id for one in results if is_known(batch, one)]
+        self._publish(_results(commands(batch, stand)))
+        return sorted_[-1]
+
+    def resume(self, batch_id: str, by: Operator) -> int:
+        """Write what the books have not answered once more; how many commands that was."""
+        check_writer(by)
+        missing = self.unanswered(self.get(batch_id))
+        self._publish(missing)
+        return len(missing)
+
+    def unanswered(self, batch: Batch) -> list[LineCommand]:
+        """What the books are commanded for a batch and have not answered, as far as the ledger knows."""
+        answers = self._facts.answers(batch.batch_id)
+        return [one for one in commands(batch) if one.command_id not in answers]
+
+    def _step(
+        self, batch_id: str, by: Operator, state: str, record: Callable[[dict[str, Any]], PayoutRecord]
+    ) -> Batch:
+        """Write a step, unless the same person has taken it: then it is done, and this is its repetition."""
+        check_writer(by)
+
+        def make(known: Payouts, place: int) -> PayoutRecord | None:
+            batch = _batch(known, batch_id)
+            is_done = batch.state == state and batch.steps[-1].by == by.name
+            return None if is_done else record(self._told(batch_id, by, place))
+
+        return _batch(self._log.decide(make), batch_id)
+
+    def _told(self, batch_id: str, by: Operator, place: int) -> dict[str, Any]:
+        return {"batch_id": batch_id, "by": by.name, "at": self._now(), "place": place}
 
 
-def _check_unexported(log: PayoutLog, period: str, statement_ids: Sequence[str]) -> None:
-    wanted = set(statement_ids)
-    found = [one.export_id for one in log.exports.values() if wanted.intersection(one.statement_ids)]
-    if found:
-        raise ProposalRefused(
-            f"{period} was given out to be paid, in {', '.join(found[-SHOWN:])}: its end stays; correct what"
-            " it states with `ibflow proposals create`"
-        )
+_NO_LINE = "no line has this id"
 
 
-def choose(period: str, lines: Sequence[Row], log: PayoutLog, by: str, at: datetime) -> PayoutExported:
-    """The next export: the lines that may be paid and that no export of the log has, while there is room."""
-    known = log.lines
-    # Another followed it: so its period was not reopened, whatever was decided, for only the newest can be.
-    going = [row for row in lines if row["statement_id"] in log.withheld and not row["is_followed"]]
-    lines = [row for row in lines if row not in going]
-    due = [row for row in lines if row["statement_id"] not in known]
-    payable = [row for row in due if row["kyc_approved"]]
-    if not payable:
-        raise NothingToExport(
-            _nothing(period, log, len(due), {log.withheld[r["statement_id"]] for r in going})
-        )
-    taken = payable[:MAX_EXPORT_LINES]
-    file = export_file(period, taken)
-    ids = tuple(str(row["statement_id"]) for row in taken)
-    return PayoutExported(
-        export_id=f"x-{digest(period, by, at.isoformat(), str(log.end), *ids)[:16]}",
-        place=log.end,
-        period=period,
-        by=by,
-        at=at,
-        statement_ids=ids,
-        exported_before=len(lines) - len(due),
-        blocked=len(due) - len(payable),
-        over_limit=len(payable) - len(taken),
-        file=file.decode(),
-        sha256=sha256(file).hexdigest(),
-    )
+def _batch(known: Payouts, batch_id: str) -> Batch:
+    found = known.batches.get(batch_id)
+    if found is None:
+        raise UnknownBatch(f"no batch {batch_id[:64]}; `ibflow payouts list` has their ids")
+    return found
 
 
-def _nothing(period: str, log: PayoutLog, blocked: int, proposals: set[str]) -> str:
-    waiting = f"; {blocked} blocked by an open KYC" if blocked else ""
-    if proposals:
-        waiting += f"; statements that {', '.join(sorted(proposals))} withdraws are in no export"
-    if not log.exports:
-        return f"{period} has no line that may be paid{waiting}"
-    made = [f"{one.export_id} ({one.at:%Y-%m-%d %H:%M} UTC by {one.by})" for one in log.exports.values()]
-    return (
-        f"{period} has no new line that may be paid{waiting}; exported before in {', '.join(made[-SHOWN:])}, "
-        "whose files `ibflow payouts file ID` writes again"
-    )
+def _results(found: Iterable[LineCommand]) -> list[LineCommand]:
+    return [one for one in found if not isinstance(one, LockLine)]
+
+
+def _turns(results: Sequence[LineResult]) -> list[list[LineResult]]:
+    """The results in turns: one of each line, and no more than a record has."""
+    turns: list[dict[str, LineResult]] = []
+    count: dict[str, int] = {}
+    for one in results:
+        turn = count[one.line_id] = count.get(one.line_id, 0) + 1
+        if turn > len(turns):
+            turns.append({})
+        turns[turn - 1][one.line_id] = one
+    return [
+        [*turn.values()][first : first + MAX_RESULTS]
+        for turn in turns
+        for first in range(0, len(turn), MAX_RESULTS)
+    ]

@@ -1,5 +1,6 @@
-"""Exports of payout lines for people."""
+"""Batches of payouts for people."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.markup import escape
@@ -7,17 +8,66 @@ from rich.table import Table
 
 from infra.terminal import new_table
 
+_NEXT = {
+    "created": "ask for approval: ibflow payouts submit {id}",
+    "submitted": "another person approves it: ibflow payouts approve {id}",
+    "approved": "write its file: ibflow payouts export {id} -o FILE",
+    "exported": "once the bank has answered: ibflow payouts import FILE",
+}
 
-def list_table(found: list[dict[str, Any]]) -> Table:
+
+def list_table(found: Iterable[dict[str, Any]]) -> Table:
     """A line each."""
     table = new_table()
     table.add_column("id", no_wrap=True)
-    for name in ("period", "by", "at (UTC)"):
+    for name in ("period", "state", "created by", "at (UTC)", "lines"):
         table.add_column(name)
-    for name in ("lines", "exported before", "blocked", "over the limit"):
-        table.add_column(name, justify="right")
+    table.add_column("total", justify="right")
     for one in found:
-        counts = (str(one[name]) for name in ("lines", "exported_before", "blocked", "over_limit"))
-        at = str(one["at"])[:16].replace("T", " ")
-        table.add_row(one["export_id"], escape(one["period"]), escape(one["by"]), at, *counts)
+        first, total = one["steps"][0], f"{one['total']} {one['currency']}"
+        at, lines = first["at"][:16].replace("T", " "), _lines(one)
+        table.add_row(
+            one["batch_id"], escape(one["period"]), one["state"], escape(first["by"]), at, lines, total
+        )
     return table
+
+
+def _lines(one: dict[str, Any]) -> str:
+    return ", ".join(f"{count:,} {state}" for state, count in sorted(one["lines"].items()))
+
+
+def batch_lines(one: dict[str, Any]) -> Iterator[str]:
+    """What it is, who did what, and the next step."""
+    yield (
+        f"[bold]{one['batch_id']}[/]  {escape(one['period'])}  {one['state']}: "
+        f"{one['total']} {one['currency']}, {_lines(one)}"
+    )
+    if one["over_limit"]:
+        yield f"[yellow]{one['over_limit']:,} lines had no room: create another batch[/]"
+    for step in one["steps"]:
+        at = step["at"][:16].replace("T", " ")
+        yield f"{step['what']} by {escape(step['by'])}, {at} UTC {escape(step['reason'])}".rstrip()
+    if next_step := _NEXT.get(one["state"]):
+        yield next_step.format(id=one["batch_id"])
+
+
+def lines_table(found: Iterable[dict[str, Any]]) -> Table:
+    """The lines of a batch."""
+    table = new_table()
+    table.add_column("end-to-end id", no_wrap=True)
+    for name in ("IB", "name", "state", "reason"):
+        table.add_column(name)
+    table.add_column("amount", justify="right")
+    for one in found:
+        words = (one["ib_id"], one["name"], one["state"], one["reason"])
+        table.add_row(one["line_id"], *map(escape, words), one["amount"])
+    return table
+
+
+def change_line(one: dict[str, Any]) -> str:
+    """A change or hold, who did what, and what the books made of it."""
+    of = " ".join(filter(None, (one["amount"], one["currency"], one["statement_id"])))
+    by = f"{one['created_by']}" + (f", {one['state']} by {one['decided_by']}" if one["decided_by"] else "")
+    books = "" if one["books"] is None else f"; the books: {one['books']}"
+    what = f"{one['change_id']}  {one['kind']} of {one['ib_id']} {of}".rstrip()
+    return f"{what}  {one['state']}: {one['reason']} ({by}){books}"

@@ -1,7 +1,7 @@
 """One process for everything that touches the database: sink, API, portal and postbacks."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -12,6 +12,7 @@ from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
 from api.postbacks.dispatcher import Dispatcher
+from commission.payouts.commands import AnyCommand
 from infra.archive.http import add_archive
 from infra.connect.broker_name import check_data_folder
 from infra.connect.ports import listen, url_at
@@ -22,13 +23,19 @@ from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
 from infra.payees.desk import PayeeDesk, PayeeLog
 from infra.payees.sealing import keys_of
+from infra.payouts.changes import ChangeDesk
 from infra.payouts.desk import PayoutDesk
+from infra.payouts.facts import LedgerFacts
+from infra.payouts.log import PayoutLog
+from infra.payouts.reconcile import add_reconcile
+from infra.payouts.withholding import Withholding
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
+from ingest.publish.publisher import publish_payout_commands
 from schemas.settings import Settings
 from streams.sink import Sink
 
@@ -54,19 +61,26 @@ class ApiServer:
         self._sums = SumsBuilder(self._connect)
         self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
-        payouts = PayoutDesk(kafka)
-        self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), payouts)
+        payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
+        withholding, facts = Withholding(payouts), LedgerFacts(ledger)
+
+        def publish(commands: Iterable[AnyCommand]) -> None:
+            publish_payout_commands(commands, kafka)
+
+        self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
-            Ledger(self._connect),
+            ledger,
             settings,
             sink_lag=self.sink.lag,
             desk=self._desk,
-            payout_desk=payouts,
+            payout_desk=PayoutDesk(payouts, facts, publish),
+            change_desk=ChangeDesk(payouts, facts, publish),
             payee_desk=PayeeDesk(PayeeLog(kafka), keys_of(settings)),
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
+        add_reconcile(app, ledger)
         self._push = open_desk(settings, kafka)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")

@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 from clickhouse_connect.driver.client import Client
 
-from api.operators import HOW_TO_CONFIGURE, Operator
-from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
+from api.operators import Operator
+from api.proposals import ProposalRefused, UnknownProposal, check_writer
 from commission.events import ReratingApproved
 from commission.ids import digest
 from commission.terms.calendar import PeriodReopened
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
-from infra.payouts.desk import PayoutDesk
+from infra.payouts.log import PayoutLog
+from infra.payouts.withholding import Withholding
 from infra.proposals.preview import Computed, compute
 from infra.proposals.reopening import compute_reopening, is_posted
 from ingest.publish.publisher import publish_corrections, publish_terms
@@ -79,7 +80,7 @@ class ProposalDesk:
 
     def create(self, wanted: ProposalRequest, by: Operator) -> Proposal:
         """Compute what it would post, and keep it; refuse what changes nothing or cannot be told."""
-        _check_writer(by)
+        check_writer(by)
         at = self._now()
         proposal_id = f"p-{digest(wanted.model_dump_json(), by.name, at.isoformat())[:16]}"
         with self._deciding:
@@ -122,7 +123,7 @@ class ProposalDesk:
 
     def approve(self, proposal_id: str, by: Operator) -> Proposal:
         """Post it, if another person created it and it is still what was previewed."""
-        _check_writer(by)
+        check_writer(by)
         with self._deciding:
             proposal = self.get(proposal_id)
             _check_open(proposal)
@@ -136,7 +137,7 @@ class ProposalDesk:
 
     def reject(self, proposal_id: str, by: Operator, note: str = "") -> Proposal:
         """Never post it. Whoever created it may reject it as well."""
-        _check_writer(by)
+        check_writer(by)
         with self._deciding:
             _check_open(self.get(proposal_id))
             self._note(proposal_id, "rejected", by, self._now(), note)
@@ -144,7 +145,7 @@ class ProposalDesk:
 
     def post(self, proposal_id: str, by: Operator) -> Proposal:
         """Post what was approved and not posted to the end; what arrived before counts once."""
-        _check_writer(by)
+        check_writer(by)
         with self._deciding:
             proposal = self.get(proposal_id)
             if proposal.state != "approved":
@@ -217,14 +218,6 @@ def _proposal(row: Sequence[Any], steps: list[Sequence[Any]]) -> Proposal:
     )
 
 
-def _check_writer(by: Operator) -> None:
-    """Only a named person creates or decides: whether two people used one token nobody knows."""
-    if not by.is_person:
-        raise NotAllowed(f"`{by.name}` may be anybody, and two people decide. {HOW_TO_CONFIGURE}")
-    if not by.may_write:
-        raise NotAllowed(f"only operators do that, and {by.name} is a viewer")
-
-
 def _check_useful(computed: Computed, wanted: ProposalRequest) -> None:
     doubts = computed.preview.undecided
     if doubts and not wanted.leave_undecided:
@@ -293,7 +286,7 @@ class _LatePayouts:
         self._settings = settings
 
     def check_unexported(self, period: str, statement_ids: Sequence[str]) -> None:
-        PayoutDesk(kafka_servers(self._settings)).check_unexported(period, statement_ids)
+        Withholding(PayoutLog(kafka_servers(self._settings))).check_unexported(period, statement_ids)
 
     def withhold(self, period: str, statement_ids: Sequence[str], by: str, proposal_id: str) -> None:
-        PayoutDesk(kafka_servers(self._settings)).withhold(period, statement_ids, by, proposal_id)
+        Withholding(PayoutLog(kafka_servers(self._settings))).withhold(period, statement_ids, by, proposal_id)

@@ -20,6 +20,7 @@ from commission.money import plain
 from commission.outputs import Transfer
 from commission.partner.statement_hash import check
 from infra.archive.clickhouse_log import OpenArchive
+from infra.payouts.reconcile import reconcile
 from infra.replay.compare import Replay, replay
 from infra.sums.compare import differences
 from infra.terminal import new_table
@@ -74,6 +75,7 @@ def verify(client: Client, *, folded: Finding | None = None) -> Report:
         _earned_stands,
         _statements_add_up,
         _statements_chained,
+        _payouts_add_up,
         _every_deal_once,
         _reversals_exact,
         _no_output_without_cause,
@@ -216,6 +218,13 @@ def _statements_chained(client: Client) -> Finding:
     named = ": " + ", ".join(broken[:3]) if broken else ""
     figures = f"{count} statements hashed again, {len(broken)} do not prove themselves{named}"
     return Finding("statements chained", figures, not broken)
+
+
+def _payouts_add_up(client: Client) -> Finding:
+    """payable + in payout + paid is what statements and advances state, and each line's rows are as it is."""
+    found = reconcile(Ledger(lambda: client))
+    figures = f"{found.batches} batches, {found.lines} lines, {len(found.differences)} differences"
+    return Finding("payouts add up", "; ".join((figures, *found.differences[:3])), not found.differences)
 
 
 def _every_deal_once(client: Client) -> Finding:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from commission.events import AccountEvent, ReratingApproved
+from commission.payouts.commands import AnyCommand
 from commission.terms.partners import PartnerChanged
 from commission.terms.records import TermsRecord
 from ingest.publish.outbox import Outbox, PublishReport, check_length
@@ -14,6 +15,7 @@ from schemas.topics import (
     ACCOUNT_BOOK,
     CLIENT_BOOK,
     DEAD_LETTERS,
+    PARTNER_BOOK,
     RECONCILIATIONS,
     TERMS,
 )
@@ -117,6 +119,18 @@ def publish_corrections(records: Iterable[ReratingApproved], bootstrap: str) -> 
         for record in records:
             (line,) = encode([record])
             outbox.add(CLIENT_BOOK, outbox.partition(CLIENT_BOOK, record.client_id), line)
+        return outbox.finish()
+    finally:
+        outbox.abandon()
+
+
+def publish_payout_commands(commands: Iterable[AnyCommand], bootstrap: str) -> PublishReport:
+    """Send commands to the IBs' books, in order for each IB, and return once Kafka has all of them."""
+    outbox = Outbox(bootstrap)
+    try:
+        for command in commands:
+            (line,) = encode([command])
+            outbox.add(PARTNER_BOOK, outbox.partition(PARTNER_BOOK, command.ib_id), line)
         return outbox.finish()
     finally:
         outbox.abandon()

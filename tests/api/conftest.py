@@ -68,7 +68,8 @@ TABLES = (
     "dead_letters",
     "operations",
     "reconciliations",
-    "payout_exports",
+    "payout_log",
+    "payout_answers",
     "postback_attempts",
 )
 

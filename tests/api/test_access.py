@@ -26,7 +26,7 @@ PATHS = (
     "/openapi.json",
     "/static/portal.css",
     "/v1/transfers",
-    "/v1/payouts?period=2026-09",
+    "/v1/statements?period=2026-09",
     "/no",
 )
 

@@ -19,7 +19,7 @@ def cursor(*parts: object) -> str:
 
 
 def test_a_parameter_nobody_reads_is_refused(http: Browser) -> None:
-    """`clients=` of a report, and `ib=` of the payout file, would have answered for everybody."""
+    """`clients=` of a report, and `ib=` of the list of batches, would have answered for everybody."""
     for path, name in (
         ("/v1/reports/commissions?clients=c1", "clients"),
         ("/v1/payouts?period=2026-09&ib=A", "ib"),

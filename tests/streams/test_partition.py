@@ -44,6 +44,7 @@ from tests.build import (
     registered,
     spread,
 )
+from tests.commission.partner.payout_commands import hold, unlock
 
 COUNTS = {topic.name: topic.partitions or 3 for topic in topics.TOPICS}
 
@@ -299,7 +300,8 @@ def partner_log() -> list[bytes]:
     late_terms = lines(OLD_HANDS)
     far = lines(period("2028-01"), *(tally_of(day) for day in (3, 490, 4)))  # folds September, and opens it
     person = lines(PLANS[0], *(claim_of(number) for number in range(KEPT_CLAIMS + 1)))
-    later = (late_terms, far, person, october, october, november)
+    payouts = lines(hold(ib_id="ib-north"), unlock("l1"))
+    later = (late_terms, far, person, october, october, payouts, november)
     return [lines(*months, *IBS), *log[:2], september, *log[2:], *later]
 
 

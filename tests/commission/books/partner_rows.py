@@ -3,6 +3,7 @@
 from typing import Any
 
 from commission.outputs import Transfer
+from commission.payouts.commands import AnyCommand
 from schemas import topics
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
@@ -43,15 +44,17 @@ def earned(amount: str, currency: str = "USD", *, day: int = 3, **fields: Any) -
 
 
 def settle(*records: Record, terms: tuple[Record, ...] = (*MONTHS, NORTH)) -> Told:
-    """Feed transfers straight to the partner book, everything else to where it enters."""
+    """Feed transfers and commands of payouts straight to the partner book, all else to where it enters."""
     pipeline = LocalPipeline()
     said = list(pipeline.feed(terms))
     for record in records:
-        if isinstance(record, Transfer):
+        if isinstance(record, Transfer | AnyCommand):
             said += pipeline.feed_batch(topics.PARTNER_BOOK, [record])
         else:
             said += pipeline.feed([record])
-    return told(said)
+    found = told(said)
+    found.dead_letters = pipeline.dead_letters
+    return found
 
 
 def lines(said: Told) -> list[str]:

@@ -21,20 +21,21 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from api.payouts import NothingToExport
 from infra.connect.broker_name import broker_of_log
 from infra.connect.settings import kafka_servers, prepare_topics
 from infra.local_kafka.local import LocalKafka
 from infra.payees.desk import PayeeLog
-from infra.payouts.desk import PayoutDesk
+from infra.payouts.log import PayoutLog
 from infra.processes.child_process import Process, tail
 from infra.processes.progress import Watch
 from infra.processes.server import ApiServer
+from ingest.publish.publisher import publish_payout_commands
 from schemas import topics
 from schemas.errors import Unusable
 from schemas.kafka import KafkaAddress, SignIn, async_config, client_config
 from schemas.settings import OwnSettings
 from streams.single_log import append_to
+from tests.commission.partner.payout_commands import unlock
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "broker"
 BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS)
@@ -43,7 +44,7 @@ ALL = tuple(topic.name for topic in topics.TOPICS)
 MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": ((topics.TERMS,), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
     "worker": ((*BOOKS, topics.OPERATIONS, *CHANGELOGS), (*BOOKS[:3], *ALL[4:9], *CHANGELOGS)),
-    "server": (ALL, (topics.CLIENT_BOOK, topics.TERMS, topics.PAYOUTS, topics.PAYEES)),
+    "server": (ALL, (topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.PAYOUTS, topics.PAYEES)),
 }
 """By process: the topics it reads, and those it writes. Each may describe all of them."""
 
@@ -188,9 +189,9 @@ def test_each_process_signs_in_as_itself(secured: Secured) -> None:
         read = ibflow(ingest, "ingest", "--terms", EXAMPLE / "terms", *deals)
         assert 3 == read.returncode, read.stderr  # four rows of it are dead letters
         watch.wait(server.sink.positions, 120)
-        # What gives payouts out may read and write their log.
-        with pytest.raises(NothingToExport):
-            PayoutDesk(kafka_servers(serving)).export("2026-09", [], "anna")
+        # What makes payouts may read and write their log, and command the books.
+        assert PayoutLog(kafka_servers(serving)).known().batches == {}
+        publish_payout_commands([unlock("l1")], kafka_servers(serving))
         append_to(kafka_servers(serving), topics.PAYOUTS, b"{}")
         append_to(kafka_servers(serving), topics.PAYEES, b"{}")
         assert [(0, b"{}")] == list(PayeeLog(kafka_servers(serving)).read())

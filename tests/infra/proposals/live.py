@@ -1,19 +1,24 @@
-"""A pipeline and a payout log in memory, over a real ClickHouse."""
+"""A pipeline and a log of payouts in memory, over a real ClickHouse."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
+from api.ledger import Ledger
 from commission.events import ReratingApproved
+from commission.payouts.commands import AnyCommand
 from commission.terms.calendar import PeriodReopened
-from infra.payouts.desk import PayoutDesk, PayoutLog
+from infra.payouts.desk import PayoutDesk
+from infra.payouts.facts import LedgerFacts
+from infra.payouts.withholding import Withholding
+from schemas import topics
 from schemas.errors import Unavailable
-from schemas.payouts import PAYOUT_RECORD, PayoutExported, PayoutsWithheld
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
 from streams.partition import Message
 from streams.table_rows import Rows
+from tests.payout_log import MemoryLog
 
 
 class Live:
@@ -28,7 +33,12 @@ class Live:
 
     def feed(self, *records: Record) -> list[Record]:
         """Write records and store everything they cause."""
-        outputs = list(self.pipeline.feed(records))
+        outputs: list[Record] = []
+        for record in records:
+            if isinstance(record, AnyCommand):
+                outputs += self.pipeline.feed_batch(topics.PARTNER_BOOK, [record])
+            else:
+                outputs += self.pipeline.feed([record])
         sent, self.sent = self.sent, []
         ends: dict[str, int] = {}
         rows = Rows()
@@ -40,7 +50,7 @@ class Live:
         self.client.insert("sink_positions", positions, column_names=["topic", "partition", "next_offset"])
         return outputs
 
-    def publish(self, records: Sequence[ReratingApproved | PeriodReopened]) -> None:
+    def publish(self, records: Sequence[ReratingApproved | PeriodReopened | AnyCommand]) -> None:
         """As Kafka would take them."""
         if self.fails:
             raise Unavailable("Kafka is away")
@@ -57,32 +67,8 @@ class Live:
         return [f"{row[0]:.2f}" for row in self.client.query(sql, {"code": code}).result_rows]
 
 
-class _Log:
-    """A log of one partition, as a reader of it sees it."""
-
-    def __init__(self, messages: list[bytes]) -> None:
-        self._messages, self.next = messages, 0
-
-    def read(self) -> list[tuple[int, bytes]]:
-        """What is new."""
-        new = list(enumerate(self._messages))[self.next :]
-        self.next = len(self._messages)
-        return new
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def payouts_in_memory() -> PayoutDesk:
-    """A desk over a log of its own, in memory."""
-    messages: list[bytes] = []
-
-    class InMemory(PayoutLog):
-        def __init__(self, _kafka: str, period: str) -> None:
-            self._log, self._period = _Log(messages), period  # type: ignore[assignment] # reads alike
-            self.exports, self.withheld = {}, {}
-
-        def append(self, record: PayoutExported | PayoutsWithheld) -> None:
-            messages.append(PAYOUT_RECORD.dump_json(record))
-
-    return PayoutDesk("", lambda: datetime(2026, 11, 20, tzinfo=UTC), InMemory)
+def payouts_in_memory(live: Live) -> tuple[PayoutDesk, Withholding]:
+    """A desk over a log of its own, in memory, and what proposals ask of the same log."""
+    log = MemoryLog([])
+    facts = LedgerFacts(Ledger(lambda: live.client))
+    return PayoutDesk(log, facts, live.publish, live.tick), Withholding(log, live.tick)

@@ -77,7 +77,7 @@ def live(connected: Client) -> Live:
 
 @pytest.fixture
 def desk(live: Live) -> ProposalDesk:
-    return ProposalDesk(lambda: live.client, live.publish, payouts_in_memory(), live.tick)
+    return ProposalDesk(lambda: live.client, live.publish, payouts_in_memory(live)[1], live.tick)
 
 
 def test_the_preview_tells_what_posting_would_post(live: Live, desk: ProposalDesk) -> None:

@@ -12,16 +12,17 @@ from pydantic import ValidationError
 
 from api.ledger import Ledger, Row
 from api.operators import Operator
-from api.payouts import NothingToExport
+from api.payouts import PayoutRefused
 from api.proposals import NotAllowed, ProposalRefused
 from api.queries.statements import statements, withdrawn
-from api.views.payouts import payout_lines
 from api.views.statement_file import statement_file
 from commission.partner.statement_hash import check
 from infra.payouts.desk import PayoutDesk
+from infra.payouts.withholding import Withholding
 from infra.proposals.desk import ProposalDesk
 from infra.verify.invariants import verify
 from schemas.errors import Unavailable
+from schemas.payouts import BatchRequest
 from schemas.proposals import ProposalRequest
 from schemas.wire import Record
 from tests.build import ANNA, SYMBOLS, deal, ended, partner, per_lot, period, plan
@@ -46,23 +47,30 @@ def live(connected: Client) -> Live:
 
 
 @pytest.fixture
-def payouts() -> PayoutDesk:
-    return payouts_in_memory()
+def both(live: Live) -> tuple[PayoutDesk, Withholding]:
+    return payouts_in_memory(live)
 
 
 @pytest.fixture
-def desk(live: Live, payouts: PayoutDesk) -> ProposalDesk:
-    return ProposalDesk(lambda: live.client, live.publish, payouts, live.tick)
+def payouts(both: tuple[PayoutDesk, Withholding]) -> PayoutDesk:
+    return both[0]
+
+
+@pytest.fixture
+def desk(live: Live, both: tuple[PayoutDesk, Withholding]) -> ProposalDesk:
+    return ProposalDesk(lambda: live.client, live.publish, both[1], live.tick)
+
+
+def taken(payouts: PayoutDesk) -> tuple[str, ...]:
+    """The statements of a new batch of September."""
+    batch = payouts.create(BatchRequest(period="2026-09", currency="USD"), OLA, "")
+    return tuple(name for line in batch.lines.values() for name in line.statement_ids)
 
 
 def listed(live: Live) -> list[Row]:
     """The statements that are offered as current."""
     found: list[Row] = statements(Ledger(lambda: live.client), "", "", 100)["items"]
     return found
-
-
-def lines(live: Live) -> Sequence[Row]:
-    return payout_lines(Ledger(lambda: live.client), "2026-09")
 
 
 def broken(live: Live) -> list[str]:
@@ -89,8 +97,8 @@ def test_two_people_take_it_back_and_it_closes_again(
         7.5,
         "the bridge was late",
     )
-    with pytest.raises(NothingToExport, match="2026-09 has no line that may be paid"):
-        payouts.export("2026-09", lines(live), "ola")
+    with pytest.raises(PayoutRefused, match="2026-09 has no line in USD that may be paid"):
+        taken(payouts)
     assert broken(live) == []
     kept = live.client.query("SELECT statement_id, reason, proposal_id FROM statement_withdrawals FINAL")
     assert kept.result_rows == [(wrong["statement_id"], "the bridge was late", made.proposal_id)]
@@ -103,19 +111,23 @@ def test_two_people_take_it_back_and_it_closes_again(
     assert file is not None
     assert [proof for proof in check(file.statement, file.transfers) if not proof.holds] == []
     assert statement_file(ledger, wrong["statement_id"]) is None
-    assert payouts.export("2026-09", lines(live), "ola").statement_ids == (right["statement_id"],)
+    assert taken(payouts) == (right["statement_id"],)
 
 
-def test_what_was_exported_is_not_taken_back(live: Live, desk: ProposalDesk, payouts: PayoutDesk) -> None:
-    """Neither proposed, nor approved if the export came in between; the statement stays."""
+def test_what_a_batch_has_is_not_taken_back(live: Live, desk: ProposalDesk, payouts: PayoutDesk) -> None:
+    """Neither proposed, nor approved if a batch came in between, until that is cancelled."""
     made = desk.create(WANTED, OLA)
-    payouts.export("2026-09", lines(live), "ola")
-    with pytest.raises(ProposalRefused, match="2026-09 was given out to be paid, in x-"):
+    batch = payouts.create(BatchRequest(period="2026-09", currency="USD"), OLA, "").batch_id
+    why = f"statements of 2026-09 are in {batch}: the end of 2026-09 stays while they are to be paid"
+    with pytest.raises(ProposalRefused, match=why):
         desk.approve(made.proposal_id, BEA)
-    with pytest.raises(ProposalRefused, match="2026-09 was given out to be paid, in x-"):
+    with pytest.raises(ProposalRefused, match=why):
         desk.create(WANTED, OLA)
     assert [row["payable"] for row in listed(live)] == [7.5]
     assert desk.get(made.proposal_id).state == "created"
+    payouts.cancel(batch, "the month is wrong", OLA)
+    assert desk.approve(made.proposal_id, BEA).state == "posted"
+    assert broken(live) == []
 
 
 def test_what_cannot_be_taken_back_is_not_proposed(live: Live, desk: ProposalDesk) -> None:
@@ -137,20 +149,20 @@ def test_what_cannot_be_taken_back_is_not_proposed(live: Live, desk: ProposalDes
 def test_a_crash_before_the_record_pays_nothing_and_goes_on(
     live: Live, desk: ProposalDesk, payouts: PayoutDesk
 ) -> None:
-    """Approved and not written: no export has the statement meanwhile, and posting it goes on, once."""
+    """Approved and not written: no batch has the statement meanwhile, and posting it goes on, once."""
     made = desk.create(WANTED, OLA)
     live.fails = True
     with pytest.raises(Unavailable):
         desk.approve(made.proposal_id, BEA)
-    with pytest.raises(NothingToExport, match=f"statements that {made.proposal_id} withdraws"):
-        payouts.export("2026-09", lines(live), "ola")
+    with pytest.raises(PayoutRefused, match=f"statements that {made.proposal_id} withdraws are in no batch"):
+        taken(payouts)
     live.fails = False
     assert desk.post(made.proposal_id, OLA).state == "posted"
     assert (listed(live), live.transfers("reopening")) == ([], ["7.50"])
 
 
 def test_a_crash_after_the_record_takes_back_nothing_more(
-    live: Live, desk: ProposalDesk, payouts: PayoutDesk
+    live: Live, desk: ProposalDesk, both: tuple[PayoutDesk, Withholding]
 ) -> None:
     """It was written and not noted, and the period has closed again: posting notes it, and no more."""
 
@@ -158,7 +170,7 @@ def test_a_crash_after_the_record_takes_back_nothing_more(
         live.publish(records)  # type: ignore[arg-type] # what the desk publishes
         raise Unavailable("the process ended")
 
-    dying = ProposalDesk(lambda: live.client, publish_and_die, payouts, live.tick)
+    dying = ProposalDesk(lambda: live.client, publish_and_die, both[1], live.tick)
     made = desk.create(WANTED, OLA)
     with pytest.raises(Unavailable):
         dying.approve(made.proposal_id, BEA)
@@ -171,7 +183,7 @@ def test_a_crash_after_the_record_takes_back_nothing_more(
 def test_a_reopening_that_came_too_late_keeps_nobody_from_being_paid(
     live: Live, desk: ProposalDesk, payouts: PayoutDesk
 ) -> None:
-    """October ended before it was written: September's statement counts for good, and is exported."""
+    """October ended before it was written: September's statement counts for good, and is paid."""
     made = desk.create(WANTED, OLA)
     live.fails = True
     with pytest.raises(Unavailable):
@@ -180,4 +192,4 @@ def test_a_reopening_that_came_too_late_keeps_nobody_from_being_paid(
     with pytest.raises(ProposalRefused, match="only the newest end"):
         desk.post(made.proposal_id, OLA)
     (september, _) = listed(live)
-    assert payouts.export("2026-09", lines(live), "ola").statement_ids == (september["statement_id"],)
+    assert taken(payouts) == (september["statement_id"],)

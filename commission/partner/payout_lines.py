@@ -1,0 +1,181 @@
+"""Lines of batches in the book of an IB: out, paid, back, each once."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import field
+from msgspec.structs import replace
+
+from commission import accounts
+from commission.draft import Draft
+from commission.ids import digest
+from commission.money import plain
+from commission.outputs import Transfer, TransferCode
+from commission.partner.balances import PartnerState, partner_key
+from commission.partner.payable import Decision, Due, PayoutState, drop_due, put_due, state_of
+from commission.payouts.commands import (
+    MAX_AMOUNT,
+    LineCommand,
+    LockLine,
+    ReturnLine,
+    SettleLine,
+    UnlockLine,
+    are_two_people,
+)
+from commission.rating.values import ZERO
+from commission.value import Value
+
+MAX_NAMED = 3
+"""Statements that one refusal names."""
+
+
+class LineState(Value):
+    """What became of a line. It is kept: its result may be told again after years."""
+
+    lock: str = ""
+    """The id of the command that locked it; empty if it was cancelled before that came."""
+    state: Literal["out", "paid", "back", "refused"]
+    currency: str = ""
+    items: dict[str, Due] = field(default_factory=dict)
+    """What it took."""
+    done: tuple[str, ...] = ()
+    """The ids of the commands that changed it since."""
+
+
+def line_key(ib_id: str, line_id: str) -> str:
+    """Where a line of an IB is."""
+    return f"l:{ib_id}:{line_id}"
+
+
+def of_line(draft: Draft, command: LineCommand) -> Decision | None:
+    """What comes of it; None if it was done before."""
+    line: LineState | None = draft.get(line_key(command.ib_id, command.line_id))
+    if isinstance(command, LockLine):
+        return _lock(draft, command, line)
+    if line is not None and command.command_id in line.done:
+        return None
+    if isinstance(command, UnlockLine):
+        return _unlock(draft, command, line)
+    state = "" if line is None else line.state
+    if line is None or state not in (("out",) if isinstance(command, SettleLine) else ("out", "paid")):
+        return Decision(why=f"the line is not out: it {_STATES[state]}")
+    if isinstance(command, SettleLine):
+        return _settle(draft, command, line)
+    return _give_back(draft, command, line)
+
+
+_STATES = {
+    "": "was never locked",
+    "paid": "is paid",
+    "back": "was returned or cancelled",
+    "refused": "was refused when it was to be locked",
+}
+
+
+def _lock(draft: Draft, command: LockLine, line: LineState | None) -> Decision | None:
+    if line is not None:
+        if line.lock == command.command_id:
+            return None
+        why = "cancelled before it was locked" if not line.lock else "commanded before, with other content"
+        return Decision(why=f"the line was {why}")
+    state = state_of(draft, command.ib_id)
+    why = _why_not_locked(draft, command, state)
+    key, lock = line_key(command.ib_id, command.line_id), command.command_id
+    if why:
+        draft.put(key, LineState(lock=lock, state="refused"))
+        return Decision(why=why)
+    items = {name: state.due[name] for name in command.statement_ids}
+    drop_due(draft, command.ib_id, frozenset(items))
+    draft.put(key, LineState(lock=lock, state="out", currency=command.currency, items=items))
+    return Decision((_row(command, "payout", accounts.payable, accounts.in_payout, items, command.currency),))
+
+
+def _why_not_locked(draft: Draft, command: LockLine, state: PayoutState) -> str:
+    """Why the line may not take what it names; "" if it may."""
+    if not are_two_people(command.created_by, command.approved_by):
+        return "a batch is created by one person and approved by another"
+    return _why_held(command, state) or _why_not_due(command, state) or _why_owing(draft, command, state)
+
+
+def _why_held(command: LockLine, state: PayoutState) -> str:
+    for name in ("", *command.statement_ids):
+        if (hold := state.holds.get(name)) is not None:
+            what = f"the statement {name}" if name else f"payouts to {command.ib_id}"
+            return f"{hold.by} holds {what}: {hold.reason}"
+    return ""
+
+
+def _why_not_due(command: LockLine, state: PayoutState) -> str:
+    names = command.statement_ids
+    if lacking := [name for name in names if name not in state.due]:
+        return f"{', '.join(lacking[:MAX_NAMED])} is not payable: in another line, paid, withdrawn or unknown"
+    if not names or len(set(names)) < len(names):
+        return "a line names each statement that it pays, once"
+    found = [state.due[name] for name in names]
+    if any(due.currency != command.currency for due in found):
+        return f"what is payable is not in {command.currency}"
+    payable = sum((due.amount for due in found), ZERO)
+    if payable != command.amount:
+        asked = plain(command.amount) if abs(command.amount) < MAX_AMOUNT else "more"
+        return f"{asked} {command.currency} is not the {plain(payable)} that is payable"
+    return ""
+
+
+def _why_owing(draft: Draft, command: LockLine, state: PayoutState) -> str:
+    """A balance below zero is worked off before anything is paid; an advance is what it is below zero for."""
+    partner: PartnerState | None = draft.get(partner_key(command.ib_id))
+    balance = partner.balances.get(command.currency) if partner is not None else None
+    is_advance = all(state.due[name].is_advance for name in command.statement_ids)
+    if balance is None or balance.carried >= 0 or is_advance:
+        return ""
+    owed = f"{plain(-balance.carried)} {command.currency}"
+    return f"{command.ib_id} owes {owed} from closed statements, which is worked off first"
+
+
+def _unlock(draft: Draft, command: UnlockLine, line: LineState | None) -> Decision:
+    """Whatever became of the lock, nothing of it stands afterwards; one that comes later is refused."""
+    key = line_key(command.ib_id, command.line_id)
+    if line is None:
+        draft.put(key, LineState(state="back", done=(command.command_id,)))
+        return Decision()
+    if line.state == "refused":
+        draft.put(key, replace(line, done=(*line.done, command.command_id)))
+        return Decision()
+    if line.state != "out":
+        return Decision(why=f"the line is not out: it {_STATES[line.state]}")
+    return _give_back(draft, command, line)
+
+
+def _settle(draft: Draft, command: SettleLine, line: LineState) -> Decision:
+    done = (*line.done, command.command_id)
+    draft.put(line_key(command.ib_id, command.line_id), replace(line, state="paid", done=done))
+    return Decision((_row(command, "paid", accounts.in_payout, accounts.paid, line.items, line.currency),))
+
+
+def _give_back(draft: Draft, command: ReturnLine | UnlockLine, line: LineState) -> Decision:
+    put_due(draft, command.ib_id, line.items)
+    done = (*line.done, command.command_id)
+    draft.put(line_key(command.ib_id, command.line_id), replace(line, state="back", done=done))
+    source = accounts.paid if line.state == "paid" else accounts.in_payout
+    return Decision((_row(command, "returned", source, accounts.payable, line.items, line.currency),))
+
+
+def _row(
+    command: LineCommand,
+    code: TransferCode,
+    debit: Callable[[str], str],
+    credit: Callable[[str], str],
+    items: dict[str, Due],
+    currency: str,
+) -> Transfer:
+    return Transfer(
+        transfer_id=digest(code, command.line_id),
+        code=code,
+        debit=debit(command.ib_id),
+        credit=credit(command.ib_id),
+        amount=sum((due.amount for due in items.values()), ZERO),
+        currency=currency,
+        ib_id=command.ib_id,
+        occurred_at=command.at,
+        caused_by=f"payout|{command.batch_id}|{command.line_id}",
+    )

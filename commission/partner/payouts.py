@@ -1,0 +1,41 @@
+"""Payouts in the book of an IB: it alone decides what may be paid, and answers every command.
+
+Whoever commands has only read what was known somewhere. Here is what is so: a command that does not fit is
+refused with its reason and changes nothing, and one that is written again does nothing more.
+"""
+
+from collections.abc import Sequence
+
+from commission.draft import Draft
+from commission.outputs import Transfer
+from commission.partner.balance_changes import of_change
+from commission.partner.payout_lines import of_line
+from commission.payouts.commands import (
+    AnyCommand,
+    LineCommand,
+    PayoutAnswer,
+)
+from commission.terms.catalog import Terms
+from commission.value import MAX_TEXT
+
+
+def decide(draft: Draft, command: AnyCommand, terms: Terms) -> tuple[Sequence[Transfer], PayoutAnswer | None]:
+    """Do what is commanded if it may be: the rows to post, and the answer; None to a repeated command."""
+    if isinstance(command, LineCommand):
+        decision, subject, batch = of_line(draft, command), command.line_id, command.batch_id
+    else:
+        decision, subject, batch = of_change(draft, command, terms), command.change_id, ""
+    if decision is None:
+        draft.repeated += 1
+        return (), None
+    answer = PayoutAnswer(
+        answer_id=command.command_id,
+        command=command.type,
+        subject_id=subject,
+        batch_id=batch,
+        ib_id=command.ib_id,
+        is_accepted=not decision.why,
+        reason=decision.why[:MAX_TEXT],
+        at=command.at,
+    )
+    return decision.rows, answer

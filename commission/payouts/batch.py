@@ -1,0 +1,329 @@
+"""A batch of payouts: a state machine over what people did, and what the books are commanded for it.
+
+created → submitted → approved → exported, then a result for each line; or cancelled before a file was given
+out. A record gives the next state, or a reason why it does not count.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import singledispatch
+from typing import Literal, NamedTuple
+
+from msgspec import field
+from msgspec.structs import replace
+
+from commission.payouts.commands import (
+    LineCommand,
+    LockLine,
+    ReturnLine,
+    SettleLine,
+    UnlockLine,
+    are_two_people,
+)
+from commission.payouts.records import (
+    BatchApproved,
+    BatchCancelled,
+    BatchCreated,
+    BatchExported,
+    BatchRecord,
+    BatchSubmitted,
+    Line,
+    LineReason,
+    LineResult,
+    LinesExcluded,
+    LinesRefused,
+    Outcome,
+    ResultsImported,
+)
+from commission.rating.values import ZERO
+from commission.value import Value
+
+State = Literal["created", "submitted", "approved", "exported", "cancelled"]
+LineStateName = Literal["included", "excluded", "refused", "settled", "rejected", "unknown"]
+
+
+class Refusal(NamedTuple):
+    """Why a record does not count."""
+
+    why: str
+
+
+class Step(Value):
+    """What somebody did to a batch."""
+
+    what: str
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+class LineStatus(Value):
+    """What became of a line, other than being included."""
+
+    state: LineStateName
+    reason: str = ""
+    by: str = ""
+    at: datetime
+    settled: "LineStatus | None" = None
+    """Of a line that came back after it was settled, how it had been."""
+
+
+class Batch(Value):
+    """A batch as its log has it."""
+
+    batch_id: str
+    period: str
+    currency: str
+    minimum: Decimal
+    over_limit: int
+    state: State = "created"
+    lines: dict[str, Line]
+    status: dict[str, LineStatus] = field(default_factory=dict)
+    """Of the lines that are not simply included."""
+    steps: tuple[Step, ...] = ()
+    approved: Step | None = None
+    exports: dict[str, str] = field(default_factory=dict)
+    """Format → SHA-256 of the file that was given out."""
+
+    @property
+    def created_by(self) -> str:
+        """Who made it."""
+        return self.steps[0].by
+
+    @property
+    def makers(self) -> set[str]:
+        """Who had a hand in it before it was approved: none of them approves."""
+        return {step.by for step in self.steps if step.what in ("created", "excluded", "submitted")}
+
+    def state_of(self, line_id: str) -> LineStateName:
+        """Where one of its lines is."""
+        found = self.status.get(line_id)
+        return "included" if found is None else found.state
+
+    @property
+    def paid_lines(self) -> list[Line]:
+        """The lines that a file has, in its order: whatever came of them later, the same."""
+        left_out = ("excluded", "refused")
+        return [line for name, line in self.lines.items() if self.state_of(name) not in left_out]
+
+    @property
+    def total(self) -> Decimal:
+        """Of these lines."""
+        return sum((line.amount for line in self.paid_lines), ZERO)
+
+    @property
+    def open_lines(self) -> list[Line]:
+        """Lines that are out, and nobody knows what became of them."""
+        is_out = self.state == "exported"
+        return [one for one in self.paid_lines if is_out and self.state_of(one.line_id) in _OPEN]
+
+
+_OPEN = ("included", "unknown")
+
+
+def created(record: BatchCreated) -> Batch | Refusal:
+    """A new batch."""
+    ids = [name for line in record.lines for name in line.statement_ids]
+    if len({line.line_id for line in record.lines}) < len(record.lines) or len(set(ids)) < len(ids):
+        return Refusal("a line or a statement is in it twice")
+    if not any(not line.excluded for line in record.lines):
+        return Refusal("it has no line that is paid")
+    status = {
+        line.line_id: LineStatus(state="excluded", reason=line.excluded, by=record.by, at=record.at)
+        for line in record.lines
+        if line.excluded
+    }
+    return Batch(
+        batch_id=record.batch_id,
+        period=record.period,
+        currency=record.currency,
+        minimum=record.minimum,
+        over_limit=record.over_limit,
+        lines={line.line_id: line for line in record.lines},
+        status=status,
+        steps=(Step(what="created", by=record.by, at=record.at),),
+    )
+
+
+@singledispatch
+def after(record: BatchRecord, batch: Batch) -> Batch | Refusal:
+    """The batch with one record more, or why that does not count."""
+    return Refusal(f"{batch.batch_id} was created by {batch.created_by} before {record.by} did")
+
+
+@after.register
+def _(record: LinesExcluded, batch: Batch) -> Batch | Refusal:
+    if batch.state != "created":
+        return _too_late(batch, "its lines change no more; cancel it and create another")
+    found = _left_out(batch, record, record.lines, "excluded")
+    if isinstance(found, Refusal):
+        return found
+    return replace(found, steps=(*batch.steps, Step(what="excluded", by=record.by, at=record.at)))
+
+
+@after.register
+def _(record: BatchSubmitted, batch: Batch) -> Batch | Refusal:
+    if batch.state != "created":
+        return _too_late(batch, "it is submitted once")
+    if not batch.paid_lines:
+        return Refusal("every line is excluded: there is nothing to approve; cancel it")
+    step = Step(what="submitted", by=record.by, at=record.at)
+    return replace(batch, state="submitted", steps=(*batch.steps, step))
+
+
+@after.register
+def _(record: BatchApproved, batch: Batch) -> Batch | Refusal:
+    if batch.state != "submitted":
+        return _too_late(batch, "what is submitted is approved, once")
+    if not all(are_two_people(record.by, maker) for maker in batch.makers):
+        return Refusal(f"{record.by} had a hand in it; another person approves it")
+    step = Step(what="approved", by=record.by, at=record.at)
+    return replace(batch, state="approved", approved=step, steps=(*batch.steps, step))
+
+
+@after.register
+def _(record: LinesRefused, batch: Batch) -> Batch | Refusal:
+    if batch.state != "approved":
+        return _too_late(batch, "the books refuse lines once it is approved")
+    return _left_out(batch, record, record.lines, "refused")
+
+
+@after.register
+def _(record: BatchExported, batch: Batch) -> Batch | Refusal:
+    if batch.state not in ("approved", "exported"):
+        return _too_late(batch, "what is approved is exported")
+    if batch.state == "exported" and not record.reason.strip():
+        return Refusal("its file was given out before: say why once more, and see that it is not paid twice")
+    if batch.exports.get(record.format, record.sha256) != record.sha256:
+        return Refusal(f"its {record.format} file was another when it was given out first")
+    if not batch.paid_lines:
+        return Refusal("the books refused every line: there is nothing to pay; cancel it")
+    step = Step(what="exported", by=record.by, at=record.at, reason=record.reason)
+    exports = {**batch.exports, record.format: record.sha256}
+    return replace(batch, state="exported", exports=exports, steps=(*batch.steps, step))
+
+
+@after.register
+def _(record: ResultsImported, batch: Batch) -> Batch | Refusal:
+    named = {one.line_id for one in record.results}
+    if len(named) < len(record.results) or not named:
+        return Refusal("a record has one result of a line, and some")
+    status = dict(batch.status)
+    for one in record.results:
+        if why := why_no_result(batch, one):
+            return Refusal(f"{one.line_id}: {why}")
+        was = status.get(one.line_id)
+        settled = was if was is not None and was.state == "settled" else None
+        status[one.line_id] = LineStatus(
+            state=one.outcome, reason=one.reason, by=record.by, at=record.at, settled=settled
+        )
+    step = Step(what="results", by=record.by, at=record.at, reason=record.source)
+    return replace(batch, status=status, steps=(*batch.steps, step))
+
+
+@after.register
+def _(record: BatchCancelled, batch: Batch) -> Batch | Refusal:
+    if batch.state == "exported":
+        return _too_late(batch, "its file may be paid by: import what became of its lines")
+    if batch.state == "cancelled":
+        return _too_late(batch, "once is enough")
+    if not record.reason.strip():
+        return Refusal("say why it is cancelled")
+    step = Step(what="cancelled", by=record.by, at=record.at, reason=record.reason)
+    return replace(batch, state="cancelled", steps=(*batch.steps, step))
+
+
+def _too_late(batch: Batch, what: str) -> Refusal:
+    return Refusal(f"{batch.batch_id} is {batch.state}: {what}")
+
+
+def _left_out(
+    batch: Batch, record: BatchRecord, lines: Iterable[LineReason], state: LineStateName
+) -> Batch | Refusal:
+    status = dict(batch.status)
+    for one in lines:
+        if one.line_id not in batch.lines or one.line_id in status or not one.reason.strip():
+            return Refusal(f"{one.line_id} is no line that can be left out, or there is no reason")
+        status[one.line_id] = LineStatus(state=state, reason=one.reason, by=record.by, at=record.at)
+    return replace(batch, status=status)
+
+
+# Results
+
+_MAY_BECOME: dict[LineStateName, tuple[Outcome, ...]] = {
+    "included": ("settled", "rejected", "unknown"),
+    "unknown": ("settled", "rejected"),
+    "settled": ("rejected",),
+}
+"""A settled line may come back; a rejected one is payable again, and may be in another batch by now."""
+
+
+def is_known(batch: Batch, result: LineResult) -> bool:
+    """Whether a result says what is on record already."""
+    return batch.state_of(result.line_id) == result.outcome
+
+
+def why_no_result(batch: Batch, result: LineResult) -> str:
+    """Why a line cannot have a result; "" if it can."""
+    if result.line_id not in batch.lines:
+        return "no line has this id"
+    if batch.state != "exported":
+        return f"{batch.batch_id} is {batch.state}: nothing of it was given out"
+    state = batch.state_of(result.line_id)
+    if result.outcome in _MAY_BECOME.get(state, ()):
+        return ""
+    danger = (
+        "; if it was paid, it may be paid twice" if (state, result.outcome) == ("rejected", "settled") else ""
+    )
+    return f"the line is {state}, and cannot become {result.outcome}{danger}"
+
+
+# What the books are commanded
+
+
+def commands(batch: Batch, line_ids: Iterable[str] | None = None) -> Iterator[LineCommand]:
+    """All that the books must have been commanded for these lines, by default all, in order.
+
+    It follows from the batch alone, so whoever finds some of it missing writes it, and it counts once.
+    """
+    approved = batch.approved
+    if approved is None:
+        return
+    for line_id in batch.lines if line_ids is None else line_ids:
+        state = batch.state_of(line_id)
+        if state == "excluded":
+            continue
+        line = batch.lines[line_id]
+        yield LockLine(
+            ib_id=line.ib_id,
+            line_id=line_id,
+            batch_id=batch.batch_id,
+            currency=batch.currency,
+            amount=line.amount,
+            statement_ids=line.statement_ids,
+            at=approved.at,
+            created_by=batch.created_by,
+            approved_by=approved.by,
+        )
+        if state != "refused":
+            yield from _after_lock(batch, line)
+
+
+def _after_lock(batch: Batch, line: Line) -> Iterator[LineCommand]:
+    status, to = batch.status.get(line.line_id), (line.ib_id, line.line_id, batch.batch_id)
+    if batch.state == "cancelled":
+        last = batch.steps[-1]
+        yield UnlockLine(**_addressed(to), at=last.at, by=last.by, reason=last.reason)
+    if status is None:
+        return
+    paid = status if status.state == "settled" else status.settled
+    if paid is not None:
+        yield SettleLine(**_addressed(to), at=paid.at, by=paid.by, reason=paid.reason)
+    if status.state == "rejected":
+        yield ReturnLine(**_addressed(to), at=status.at, by=status.by, reason=status.reason or "rejected")
+
+
+def _addressed(to: tuple[str, str, str]) -> dict[str, str]:
+    ib_id, line_id, batch_id = to
+    return {"ib_id": ib_id, "line_id": line_id, "batch_id": batch_id}

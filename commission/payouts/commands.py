@@ -1,0 +1,148 @@
+"""What an IB's book is commanded about its payouts, and its answer: the book alone decides.
+
+A command is known by all that it says: written again it is the same command, and does nothing more.
+"""
+
+from decimal import Decimal
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from commission.ids import digest
+from commission.value import TaggedValue, Text, Time
+
+Id = Annotated[str, Meta(max_length=64)]
+Name = Annotated[str, Meta(max_length=128)]
+"""Who did something."""
+Reason = Annotated[str, Meta(max_length=500)]
+MAX_AMOUNT: Final = Decimal(10) ** 18
+"""No amount is as large; one that is moves nothing."""
+
+ChangeKind = Literal["adjustment", "write_off", "advance"]
+"""`adjustment`: what an IB gets, or with a minus gives back, on the open statement; `write_off`: of a balance
+below zero; `advance`: payable now, and taken from the open statement."""
+
+
+class PayoutCommand(TaggedValue):
+    """One of the commands below."""
+
+    @property
+    def command_id(self) -> str:
+        """A digest of all that it says."""
+        return digest(self.type, *(str(getattr(self, name)) for name in self.__struct_fields__))
+
+
+class LockLine(PayoutCommand, tag="lock_line"):
+    """Take what statements made payable out of the IB's account, to be paid by one line of a batch."""
+
+    ib_id: Text
+    line_id: Id
+    batch_id: Id
+    currency: Id
+    amount: Decimal
+    statement_ids: tuple[Id, ...]
+    """Each whole; an advance by the id of its change."""
+    at: Time
+    created_by: Name
+    approved_by: Name
+
+
+class UnlockLine(PayoutCommand, tag="unlock_line"):
+    """The batch was cancelled: what the line took is payable again, and no later lock of it counts."""
+
+    ib_id: Text
+    line_id: Id
+    batch_id: Id
+    at: Time
+    by: Name
+    reason: Reason
+
+
+class SettleLine(PayoutCommand, tag="settle_line"):
+    """The bank, or whoever pays, has paid the line."""
+
+    ib_id: Text
+    line_id: Id
+    batch_id: Id
+    at: Time
+    by: Name
+    reason: Reason = ""
+
+
+class ReturnLine(PayoutCommand, tag="return_line"):
+    """It was not paid, or came back after it was: it is payable again."""
+
+    ib_id: Text
+    line_id: Id
+    batch_id: Id
+    at: Time
+    by: Name
+    reason: Reason
+
+
+class ChangeBalance(PayoutCommand, tag="change_balance"):
+    """Money that no rule gives, moved by two people for a reason."""
+
+    ib_id: Text
+    change_id: Id
+    kind: ChangeKind
+    currency: Id
+    amount: Decimal
+    """Below zero only of an adjustment, which then takes from the IB."""
+    reason: Reason
+    attachment: Id = ""
+    """SHA-256 of the document behind it, in hex."""
+    at: Time
+    created_by: Name
+    approved_by: Name
+
+
+class HoldPayouts(PayoutCommand, tag="hold_payouts"):
+    """No line may take the IB's money, or one statement's, until the hold is released."""
+
+    ib_id: Text
+    change_id: Id
+    statement_id: Id = ""
+    """Empty: all of the IB."""
+    reason: Reason
+    at: Time
+    by: Name
+
+
+class ReleasePayouts(PayoutCommand, tag="release_payouts"):
+    """Ends a hold: by somebody other than who held."""
+
+    ib_id: Text
+    change_id: Id
+    statement_id: Id = ""
+    reason: Reason
+    at: Time
+    by: Name
+
+
+LineCommand = LockLine | UnlockLine | SettleLine | ReturnLine
+OtherCommand = ChangeBalance | HoldPayouts | ReleasePayouts
+AnyCommand = LineCommand | OtherCommand
+
+
+class PayoutAnswer(TaggedValue, tag="payout_answer"):
+    """What the IB's book made of a command: it was done, or refused for a reason and changed nothing."""
+
+    answer_id: Id
+    """The command's id."""
+    command: Text
+    """Its type."""
+    subject_id: Id
+    """Its line or change."""
+    batch_id: Id = ""
+    ib_id: Text
+    is_accepted: bool
+    reason: Text = ""
+    """Why it was refused."""
+    at: Time
+    """When it was commanded."""
+
+
+def are_two_people(one: str, other: str) -> bool:
+    """Whether these are the names of two people, however they are spelled."""
+    return len({one.strip().casefold(), other.strip().casefold()} - {""}) == 2

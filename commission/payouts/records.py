@@ -1,0 +1,173 @@
+"""The log of payouts: what people did to batches and balances, each with who, when and why.
+
+A record counts only at the place where its maker expected it: who decides has read the log up to there, so of
+two who decide at once the second sees what the first did, and decides again.
+"""
+
+from decimal import Decimal
+from typing import Literal
+
+from commission.payouts.commands import ChangeKind, Id, Name, Reason
+from commission.value import TaggedValue, Text, Time, Value
+
+MAX_LINES = 100_000
+"""Of one batch: its lines are one record, so that a crash leaves all of them or none."""
+MAX_RECORD_BYTES = 15_000_000
+MAX_RESULTS = 10_000
+"""Of one record."""
+
+Outcome = Literal["settled", "rejected", "unknown"]
+"""`unknown`: whoever pays cannot say. It stays out until somebody can."""
+
+
+class LogRecord(TaggedValue):
+    """One of the records below."""
+
+    place: int
+    """The offset at which it counts."""
+    by: Name
+    at: Time
+
+
+class BatchRecord(LogRecord):
+    """A record of one batch."""
+
+    batch_id: Id
+
+
+class Line(Value):
+    """What one IB is to be paid, by one transfer of money."""
+
+    line_id: Id
+    """What whoever pays gives back with the result: an end-to-end id of at most 35 characters."""
+    ib_id: Text
+    name: Text
+    amount: Decimal
+    statement_ids: tuple[Id, ...]
+    excluded: Reason = ""
+    """Why it is not paid; empty of a line that is."""
+
+
+class BatchCreated(BatchRecord, tag="batch_created"):
+    """Lines of a period in one currency, to be approved by another person."""
+
+    period: Text
+    currency: Id
+    minimum: Decimal
+    """A line below it is excluded."""
+    lines: tuple[Line, ...]
+    over_limit: int = 0
+    """Lines that had no room; the next batch of the period has them."""
+
+
+class LineReason(Value):
+    """A line, and why it is left out."""
+
+    line_id: Id
+    reason: Text
+
+
+class LinesExcluded(BatchRecord, tag="lines_excluded"):
+    """A person leaves lines out."""
+
+    lines: tuple[LineReason, ...]
+
+
+class BatchSubmitted(BatchRecord, tag="batch_submitted"):
+    """Whoever made it asks for approval; its lines change no more."""
+
+
+class BatchApproved(BatchRecord, tag="batch_approved"):
+    """Another person approves: from here on the books lock the lines."""
+
+
+class LinesRefused(BatchRecord, tag="lines_refused"):
+    """Lines that the books did not lock, each with their reason: they are not paid."""
+
+    lines: tuple[LineReason, ...]
+
+
+class BatchExported(BatchRecord, tag="batch_exported"):
+    """A file was given out, to be paid by."""
+
+    format: Id
+    sha256: Id
+    reason: Reason = ""
+    """Why once more."""
+
+
+class LineResult(Value):
+    """What became of a line."""
+
+    line_id: Id
+    outcome: Outcome
+    reason: Reason = ""
+
+
+class ResultsImported(BatchRecord, tag="results_imported"):
+    """What a bank, or whoever paid, reported; only what was not known."""
+
+    source: Text
+    """The file or message, as its importer called it."""
+    results: tuple[LineResult, ...]
+
+
+class BatchCancelled(BatchRecord, tag="batch_cancelled"):
+    """Nothing of it was given out, and nothing will be."""
+
+    reason: Reason
+
+
+class StatementsWithheld(LogRecord, tag="statements_withheld"):
+    """Statements that a proposal withdraws: no batch has them or will."""
+
+    proposal_id: Id
+    period: Text
+    statement_ids: tuple[Id, ...]
+
+
+class ChangeRequested(LogRecord, tag="change_requested"):
+    """Somebody asks to move an IB's money by hand; another person decides."""
+
+    change_id: Id
+    kind: ChangeKind
+    ib_id: Text
+    currency: Id
+    amount: Decimal
+    reason: Reason
+    attachment: Id = ""
+    """SHA-256 of the document behind it."""
+
+
+class ChangeDecided(LogRecord, tag="change_decided"):
+    """Another person approves it, or anybody rejects it."""
+
+    change_id: Id
+    is_approved: bool
+    reason: Reason = ""
+
+
+class PayoutsHeld(LogRecord, tag="payouts_held"):
+    """Nothing of an IB, or of one statement, is paid; or is again."""
+
+    change_id: Id
+    ib_id: Text
+    statement_id: Id = ""
+    reason: Reason
+    is_released: bool = False
+
+
+PayoutRecord = (
+    BatchCreated
+    | LinesExcluded
+    | BatchSubmitted
+    | BatchApproved
+    | LinesRefused
+    | BatchExported
+    | ResultsImported
+    | BatchCancelled
+    | StatementsWithheld
+    | ChangeRequested
+    | ChangeDecided
+    | PayoutsHeld
+)

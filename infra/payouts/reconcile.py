@@ -1,0 +1,125 @@
+"""Ledger, statements, batches, files and results compared: each difference in a sentence."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI
+
+from api.ledger import Ledger, Row
+from api.queries.payouts import answers, log_of_payouts, moved_lines, unequal_places
+from commission.money import plain
+from commission.payouts.batch import Batch, commands
+from commission.payouts.changes import command
+from commission.payouts.log import Payouts
+from infra.connect.ledger_at import find_server
+from infra.connect.settings import clickhouse_client, connect
+from infra.payouts.files import WRITERS
+from schemas.settings import Settings
+
+PATH = "/v1/payout-reconciliation"
+SECONDS = 600.0
+MAX_DIFFERENCES = 10_000
+"""That are told; the rest is counted."""
+
+_NOTHING = Decimal(0)
+
+
+class Reconciliation(NamedTuple):
+    """What was compared, and what differs."""
+
+    batches: int
+    lines: int
+    differences: tuple[str, ...]
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """As plain data; of very many differences the first."""
+        told = list(self.differences[:MAX_DIFFERENCES])
+        if more := len(self.differences) - len(told):
+            told.append(f"and {more:,} more")
+        return {"batches": self.batches, "lines": self.lines, "differences": told}
+
+
+def reconcile(ledger: Ledger) -> Reconciliation:
+    """Compare everything that is stored; what is written and not stored yet is a difference until it is."""
+    known = log_of_payouts(ledger)
+    lines = sum(len(batch.lines) for batch in known.batches.values())
+    return Reconciliation(len(known.batches), lines, tuple(_differences(ledger, known)))
+
+
+def _differences(ledger: Ledger, known: Payouts) -> Iterator[str]:
+    for row in unequal_places(ledger):
+        parts = ", ".join(f"{plain(row[name])} {name}" for name in ("payable", "in_payout", "paid"))
+        stated = f"{plain(row['stated'])} {row['currency']}"
+        yield f"{row['ib_id']}: statements and advances state {stated}, and there are {parts}"
+    moved = moved_lines(ledger)
+    for batch in known.batches.values():
+        for line_id in batch.lines:
+            yield from _of_line(batch, line_id, moved.pop(line_id, None))
+        yield from _of_files(batch)
+        told = answers(ledger, batch.batch_id)
+        if missing := sum(one.command_id not in told for one in commands(batch)):
+            yield (
+                f"{batch.batch_id}: {missing:,} commands have no answer of the books; `ibflow payouts resume "
+                f"{batch.batch_id}` writes them again"
+            )
+    for line_id, row in moved.items():
+        yield f"line {line_id} of {row['ib_id']} is in the ledger, and in no batch"
+    told = answers(ledger, "")
+    for change_id, change in known.changes.items():
+        wanted = command(change)
+        if wanted is not None and wanted.command_id not in told:
+            yield f"{change_id}: the books have not answered; approve it again as {change.decided_by}"
+
+
+def _of_line(batch: Batch, line_id: str, row: Row | None) -> Iterator[str]:
+    """A line's rows are what its state says, and of its amount."""
+    line, status = batch.lines[line_id], batch.status.get(line_id)
+    state = batch.state_of(line_id)
+    found = [row[name] if row is not None else _NOTHING for name in ("locked", "paid", "returned")]
+    if state in ("excluded", "refused") or batch.approved is None:
+        expected = [_NOTHING] * 3
+    elif batch.state == "cancelled":
+        expected = [found[0], _NOTHING, found[0]]  # locked and given back, or cancelled before it was locked
+    else:
+        was_paid = state == "settled" or (status is not None and status.settled is not None)
+        is_back = state == "rejected"
+        expected = [line.amount, line.amount * was_paid, line.amount * is_back]
+    if found != expected:
+        words = "locked {}, paid {}, returned {}"
+        yield (
+            f"{batch.batch_id}, line {line_id} of {line.ib_id}: it is {state}, so the ledger should have "
+            f"{words.format(*map(plain, expected))}, and has {words.format(*map(plain, found))}"
+        )
+
+
+def _of_files(batch: Batch) -> Iterator[str]:
+    for form, digest in batch.exports.items():
+        write = WRITERS.get(form)
+        if write is not None and sha256(write(batch)).hexdigest() != digest:
+            yield f"{batch.batch_id}: its {form} file would be another than the one that was given out"
+
+
+def add_reconcile(app: FastAPI, ledger: Ledger) -> None:
+    """Let people and programs ask the owner of the database."""
+
+    @app.get(PATH, tags=["payouts"], summary="Compare ledger, statements, batches, files and results")
+    def payout_reconciliation() -> dict[str, Any]:
+        return reconcile(ledger).shown
+
+
+def fetch_reconciliation(settings: Settings) -> dict[str, Any]:
+    """Of the running server, if there is one, else of the database here."""
+    server = find_server(settings)
+    if server is None:
+        clickhouse_client(settings).close()  # brings the schema up to date
+        ledger = Ledger(lambda: connect(settings))
+        try:
+            return reconcile(ledger).shown
+        finally:
+            ledger.close()
+    with server.open(SECONDS) as http:
+        found: dict[str, Any] = server.check(http.get(PATH)).json()
+    return found

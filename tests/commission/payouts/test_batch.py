@@ -1,0 +1,275 @@
+"""The log of payouts by itself: which records count, what stands by them, and what the books are commanded.
+
+A batch of September: north 12.34, south 9.00, and west, left out from the beginning.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from commission.payouts.batch import Batch, Refusal, created, is_known
+from commission.payouts.batch import commands as commands_of
+from commission.payouts.changes import command
+from commission.payouts.log import Payouts
+from commission.payouts.records import (
+    BatchApproved,
+    BatchCancelled,
+    BatchCreated,
+    BatchExported,
+    BatchSubmitted,
+    ChangeDecided,
+    ChangeRequested,
+    Line,
+    LineReason,
+    LineResult,
+    LinesExcluded,
+    LinesRefused,
+    PayoutRecord,
+    PayoutsHeld,
+    ResultsImported,
+    StatementsWithheld,
+)
+from tests.build import D, at
+
+
+def line(ib_id: str, amount: str, *statement_ids: str, excluded: str = "") -> Line:
+    """A line by the name of its IB."""
+    names = statement_ids or (f"st-{ib_id}",)
+    return Line(
+        line_id=ib_id, ib_id=ib_id, name=ib_id, amount=D(amount), statement_ids=names, excluded=excluded
+    )
+
+
+LINES = (line("north", "12.34"), line("south", "9"), line("west", "2", excluded="the IB's KYC is open"))
+
+
+class Log:
+    """Records written one after another, each where its maker expects it."""
+
+    def __init__(self) -> None:
+        self.known, self.place = Payouts(), 0
+
+    def says(self, kind: type, /, by: str = "ann", **fields: Any) -> str:
+        """Write a record; why it does not count, "" if it does."""
+        values: dict[str, Any] = {"place": self.place, "by": by, "at": at(40, self.place)}
+        if kind not in (StatementsWithheld, ChangeRequested, ChangeDecided, PayoutsHeld):
+            values["batch_id"] = "b1"
+        record: PayoutRecord = kind(**(values | fields))
+        why = self.known.why_not(record)
+        assert self.known.add(record, self.place) is (not why)
+        self.place += 1
+        return why
+
+    def create(self, lines: Sequence[Line] = LINES, **fields: Any) -> str:
+        """A batch."""
+        told = {"period": "2026-09", "currency": "USD", "minimum": D(0), "lines": tuple(lines)}
+        return self.says(BatchCreated, **(told | fields))
+
+    def result(self, *told: str, **fields: Any) -> str:
+        """`result("north settled", "south rejected")`."""
+        results = tuple(
+            LineResult(line_id=one.split()[0], outcome=one.split()[1], reason="AC04")  # type: ignore[arg-type]
+            for one in told
+        )
+        return self.says(ResultsImported, by="cat", source="camt", results=results, **fields)
+
+    @property
+    def batch(self) -> Batch:
+        """The batch."""
+        return self.known.batches["b1"]
+
+    @property
+    def commands(self) -> list[str]:
+        """What the books are commanded: `lock_line north`."""
+        return [f"{one.type} {one.line_id}" for one in commands_of(self.batch)]
+
+
+def exported() -> Log:
+    """Made by ann, approved by ben, and given out."""
+    log = Log()
+    assert [log.create(), log.says(BatchSubmitted), log.says(BatchApproved, by="ben")] == ["", "", ""]
+    assert log.says(BatchExported, format="csv", sha256="x") == ""
+    return log
+
+
+def test_a_batch_goes_its_way() -> None:
+    """Total of what is paid: 12.34 + 9; after the results nothing is open."""
+    log = exported()
+    batch = log.batch
+    assert (batch.total, [one.ib_id for one in batch.paid_lines]) == (D("21.34"), ["north", "south"])
+    assert [one.ib_id for one in batch.open_lines] == ["north", "south"]
+    assert log.known.taken == {"st-north": "b1", "st-south": "b1"}
+    assert log.known.batch_of == {"north": "b1", "south": "b1", "west": "b1"}
+    assert log.commands == ["lock_line north", "lock_line south"]
+    assert log.result("north settled", "south rejected") == ""
+    assert log.commands == ["lock_line north", "settle_line north", "lock_line south", "return_line south"]
+    assert (log.batch.open_lines, log.known.taken) == ([], {"st-north": "b1"})
+    assert log.result("north rejected") == ""
+    assert log.commands[:3] == ["lock_line north", "settle_line north", "return_line north"]
+    assert log.known.taken == {}
+    some = commands_of(log.batch, ["south"])
+    assert [one.line_id for one in some] == ["south", "south"]
+
+
+def test_a_record_counts_only_where_it_was_expected() -> None:
+    """Of two who write at once, the second is one place further on."""
+    log = Log()
+    record = BatchCreated(
+        place=3,
+        by="ann",
+        at=at(40),
+        batch_id="b1",
+        period="2026-09",
+        currency="USD",
+        minimum=D(0),
+        lines=LINES,
+    )
+    assert not log.known.add(record, 4)
+    assert log.known.add(record, 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ((line("north", "1"), line("north", "1", "other")), "a line or a statement is in it twice"),
+        ((line("north", "1", "st"), line("south", "1", "st")), "a line or a statement is in it twice"),
+        ((line("north", "1", excluded="why"),), "it has no line that is paid"),
+        ((), "it has no line that is paid"),
+    ],
+)
+def test_a_batch_that_pays_nothing_or_twice_is_none(lines: tuple[Line, ...], why: str) -> None:
+    """Whatever wrote it."""
+    assert Log().create(lines) == why
+
+
+def test_each_step_has_its_time() -> None:
+    """What comes too early, too late, twice or without a reason does not count."""
+    log = Log()
+    assert log.says(BatchSubmitted) == "no batch b1"
+    log.create()
+    assert log.create(by="ben") == "b1 was created by ann before ben did"
+    assert log.create([line("x", "1", "st-north")], batch_id="b2") == "x is in batch b1"
+    assert log.create([line("x", "1", "st-north", excluded="why"), line("y", "1")], batch_id="b2") == ""
+    assert log.says(BatchApproved, by="ben") == "b1 is created: what is submitted is approved, once"
+    assert log.says(BatchExported, format="csv", sha256="x") == "b1 is created: what is approved is exported"
+    assert "the books refuse lines once it is approved" in log.says(LinesRefused, lines=())
+    assert log.result("north settled") == "north: b1 is created: nothing of it was given out"
+    for name, reason in (("x", "why"), ("west", "why"), ("south", " ")):
+        why = log.says(LinesExcluded, lines=(LineReason(line_id=name, reason=reason),))
+        assert why == f"{name} is no line that can be left out, or there is no reason"
+    assert log.says(LinesExcluded, by="cat", lines=(LineReason(line_id="south", reason="disputed"),)) == ""
+    assert log.known.taken == {"st-north": "b1", "st-y": "b2"}
+    log.says(BatchSubmitted)
+    assert log.says(BatchSubmitted) == "b1 is submitted: it is submitted once"
+    assert "its lines change no more" in log.says(LinesExcluded, lines=())
+    for who in ("Ann ", "cat", ""):
+        assert "had a hand in it; another person approves it" in log.says(BatchApproved, by=who)
+    log.says(BatchApproved, by="ben")
+    assert log.says(LinesRefused, by="the books", lines=(LineReason(line_id="north", reason="held"),)) == ""
+    assert log.commands == ["lock_line north"]
+    assert "the books refused every line" in log.says(BatchExported, format="csv", sha256="x")
+    assert log.says(BatchCancelled, reason=" ") == "say why it is cancelled"
+    assert log.says(BatchCancelled, reason="held") == ""
+    assert log.says(BatchCancelled, reason="held") == "b1 is cancelled: once is enough"
+    assert log.commands == ["lock_line north"]
+
+
+def test_a_batch_whose_lines_are_all_excluded_is_not_submitted() -> None:
+    """It is cancelled; what it never commanded is not given back."""
+    log = Log()
+    log.create([LINES[0]])
+    log.says(LinesExcluded, lines=(LineReason(line_id="north", reason="disputed"),))
+    assert log.says(BatchSubmitted) == "every line is excluded: there is nothing to approve; cancel it"
+    log.says(BatchCancelled, reason="empty")
+    assert log.commands == []
+
+
+def test_a_cancelled_batch_gives_back_what_it_had_locked() -> None:
+    """After its approval; its statements are free for another."""
+    log = Log()
+    log.create()
+    log.says(BatchSubmitted)
+    log.says(BatchApproved, by="ben")
+    log.says(BatchCancelled, reason="wrong month")
+    assert log.commands == ["lock_line north", "unlock_line north", "lock_line south", "unlock_line south"]
+    assert log.known.taken == {}
+    assert log.create(batch_id="b2", lines=[line("n2", "12.34", "st-north")]) == ""
+
+
+def test_a_file_is_given_out_again_with_a_reason_and_the_same_bytes() -> None:
+    """Another format has a digest of its own."""
+    log = exported()
+    assert "say why once more" in log.says(BatchExported, format="csv", sha256="x")
+    assert "was another when it was given out first" in log.says(
+        BatchExported, format="csv", sha256="y", reason="lost"
+    )
+    assert log.says(BatchExported, format="csv", sha256="x", reason="lost") == ""
+    assert log.says(BatchExported, format="pain", sha256="z", reason="the bank wants it") == ""
+    assert log.batch.exports == {"csv": "x", "pain": "z"}
+    assert "its file may be paid by" in log.says(BatchCancelled, reason="why")
+
+
+def test_results_follow_each_other_or_are_refused() -> None:
+    """A line that is not known yet may be anything; one that came back stays back."""
+    log = exported()
+    assert log.result() == "a record has one result of a line, and some"
+    assert log.result("north settled", "north rejected") == "a record has one result of a line, and some"
+    assert log.result("x settled") == "x: no line has this id"
+    assert log.result("west settled") == "west: the line is excluded, and cannot become settled"
+    assert [log.result("north unknown"), log.result("north settled")] == ["", ""]
+    assert log.commands[:2] == ["lock_line north", "settle_line north"]
+    assert log.result("north unknown") == "north: the line is settled, and cannot become unknown"
+    assert log.result("south rejected") == ""
+    known, new = (LineResult(line_id="south", outcome=one) for one in ("rejected", "settled"))
+    assert [is_known(log.batch, one) for one in (known, new)] == [True, False]
+    assert log.result("south settled") == (
+        "south: the line is rejected, and cannot become settled; if it was paid, it may be paid twice"
+    )
+
+
+def test_a_statement_is_in_a_batch_or_withheld() -> None:
+    """A proposal has what no batch has."""
+    log = Log()
+    log.create()
+    told = {"proposal_id": "p-1", "period": "2026-09"}
+    assert log.says(StatementsWithheld, **told, statement_ids=("st-x", "st-north")) == (
+        "statements of 2026-09 are in b1"
+    )
+    assert log.says(StatementsWithheld, **told, statement_ids=("st-x",)) == ""
+    assert log.known.withheld == {"st-x": "p-1"}
+
+
+def test_a_change_is_asked_and_decided_by_two() -> None:
+    """A hold needs nobody else; a change commands nothing before another person approves it."""
+    log = Log()
+    told = {"ib_id": "north", "reason": "agreed"}
+    money = told | {"kind": "advance", "currency": "USD", "amount": D(5)}
+    assert log.says(ChangeRequested, **(money | {"reason": " "}), change_id="c1") == "say why"
+    assert log.says(ChangeRequested, **money, change_id="c1") == ""
+    assert log.says(ChangeRequested, **money, change_id="c1") == "c1 is known"
+    assert command(log.known.changes["c1"]) is None
+    assert log.says(ChangeDecided, change_id="c2", is_approved=True) == "no change c2"
+    assert "ann asked for c1; another person approves it" in log.says(
+        ChangeDecided, change_id="c1", is_approved=True
+    )
+    assert log.says(ChangeDecided, by="ben", change_id="c1", is_approved=True) == ""
+    assert log.says(ChangeDecided, by="cat", change_id="c1", is_approved=False) == (
+        "c1 is approved: it is decided once"
+    )
+    assert log.says(ChangeRequested, **money, change_id="c3") == ""
+    assert log.says(ChangeDecided, change_id="c3", is_approved=False, reason="a typo") == ""
+    assert log.says(PayoutsHeld, **told, change_id="h1") == ""
+    assert log.says(PayoutsHeld, **told, change_id="r1", is_released=True) == ""
+    found = [command(change) for change in log.known.changes.values()]
+    assert [None if one is None else one.type for one in found] == [
+        "change_balance", None, "hold_payouts", "release_payouts",
+    ]  # fmt: skip
+
+
+def test_what_it_makes_of_a_bad_batch_is_a_refusal() -> None:
+    """A value, as everything else."""
+    record = BatchCreated(
+        place=0, by="ann", at=at(40), batch_id="b1", period="p", currency="USD", minimum=D(0), lines=()
+    )
+    assert created(record) == Refusal("it has no line that is paid")

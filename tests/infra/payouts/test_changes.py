@@ -1,0 +1,129 @@
+"""Balances changed by two people, and payouts held, through the desk: each once, with the books' answer.
+
+September pays north 12.34 USD.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from api.operators import Operator
+from api.payouts import PayoutRefused, UnknownBatch
+from api.proposals import NotAllowed
+from infra.payouts.changes import ChangeDesk
+from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
+from tests.build import ended, partner
+from tests.commission.books.partner_rows import MONTHS, earned
+from tests.payout_world import ANN, BEN, CAT, Killed, World
+
+WANTED = ChangeRequest(kind="adjustment", ib="north", currency="USD", amount="-5", reason="paid by hand")
+HELD = HoldRequest(ib="north", reason="fraud?")
+
+
+@pytest.fixture
+def world() -> World:
+    """September is closed."""
+    world = World(*MONTHS, partner("north USD"))
+    world.feed([earned("12.34", ib_id="north", credit="ib:north:pending"), ended("2026-09")])
+    return world
+
+
+def test_two_people_change_a_balance(world: World) -> None:
+    """Ann asks, ben approves: 5 are taken once, however often it is said."""
+    desk = world.change_desk()
+    asked = [desk.ask(WANTED, ANN, "k").change for _ in range(2)]
+    assert asked[0] == asked[1]
+    change_id = asked[0].asked.change_id
+    with pytest.raises(PayoutRefused, match=f"ann asked for {change_id}; another person approves it"):
+        desk.decide(change_id, ANN, "", is_approved=True)
+    found = [desk.decide(change_id, BEN, "", is_approved=True) for _ in range(2)]
+    assert [one.answer for one in found] == ["", ""]
+    assert world.told.owed["ib:north:pending"] == "-5.00 USD"
+    with pytest.raises(PayoutRefused, match="is approved: it is decided once"):
+        desk.decide(change_id, CAT, "no", is_approved=False)
+    with pytest.raises(PayoutRefused, match=r"made c-.* of other content before"):
+        desk.ask(WANTED.model_copy(update={"amount": "5"}), ANN, "k")
+
+
+def test_what_is_rejected_moves_nothing(world: World) -> None:
+    """Whoever asked may reject it; nobody approves it afterwards."""
+    desk = world.change_desk()
+    change_id = desk.ask(WANTED, ANN, "").change.asked.change_id
+    assert desk.decide(change_id, ANN, "a typo", is_approved=False).change.note == "a typo"
+    with pytest.raises(PayoutRefused, match="is rejected: it is decided once"):
+        desk.decide(change_id, BEN, "", is_approved=True)
+    assert "ib:north:pending" not in world.told.owed
+
+
+def test_the_books_may_refuse_what_two_people_want(world: World) -> None:
+    """Nothing is below zero that could be written off; the answer is with the change."""
+    desk = world.change_desk()
+    wanted = ChangeRequest(kind="write_off", ib="north", currency="USD", amount="5", reason="gone")
+    change_id = desk.ask(wanted, ANN, "").change.asked.change_id
+    assert desk.get(change_id).answer is None
+    desk.decide(change_id, BEN, "", is_approved=True)
+    assert "is not below zero" in str(desk.get(change_id).answer)
+
+
+def test_a_hold_is_released_by_another(world: World) -> None:
+    """Ann holds, and cannot let go; ben can."""
+    desk = world.change_desk()
+    desk.hold(HELD, ANN, "", is_released=False)
+    assert desk.hold(HELD, ANN, "", is_released=True).answer == "ann held it; another person releases it"
+    assert desk.hold(HELD, BEN, "", is_released=True).answer == ""
+    found, count = desk.newest(0, 2)
+    assert ([one.change.asked.by for one in found], count) == (["ben", "ann"], 3)
+
+
+def test_an_advance_is_in_the_next_batch(world: World) -> None:
+    """50 beside September's 12.34: one line of 62.34, of both."""
+    desk = world.change_desk()
+    wanted = ChangeRequest(kind="advance", ib="north", currency="USD", amount="50", reason="agreed")
+    change_id = desk.ask(wanted, ANN, "").change.asked.change_id
+    desk.decide(change_id, BEN, "", is_approved=True)
+    payouts = world.desk()
+    batch = payouts.create(BatchRequest(period="2026-09", currency="USD"), ANN, "")
+    payouts.submit(batch.batch_id, ANN)
+    payouts.approve(batch.batch_id, BEN)
+    _, file = payouts.export(batch.batch_id, "csv", "", CAT)
+    assert b"total,USD,62.34" in file
+    assert world.told.owed["ib:north:in_payout"] == "62.34 USD"
+
+
+def test_only_named_operators_change_anything(world: World) -> None:
+    """Neither the shared token nor a viewer; and nobody an unknown change, or without a reason."""
+    desk = world.change_desk()
+    for who in (Operator("shared token"), Operator("eve", is_person=True, may_write=False)):
+        attempts: list[Callable[[], object]] = [
+            lambda who=who: desk.ask(WANTED, who, ""),  # type: ignore[misc]
+            lambda who=who: desk.hold(HELD, who, "", is_released=False),  # type: ignore[misc]
+            lambda who=who: desk.decide("c-1", who, "", is_approved=True),  # type: ignore[misc]
+        ]
+        for attempt in attempts:
+            with pytest.raises(NotAllowed):
+                attempt()
+    with pytest.raises(UnknownBatch):
+        desk.get("c-none")
+    with pytest.raises(UnknownBatch):
+        desk.decide("c-none", ANN, "", is_approved=True)
+    with pytest.raises(PayoutRefused, match="say why"):
+        desk.ask(WANTED.model_copy(update={"reason": " "}), ANN, "")
+
+
+def test_a_process_killed_before_any_effect_changes_once(world: World) -> None:
+    """Killed at each effect, the same requests again lead to one adjustment of 5."""
+
+    def life(desk: ChangeDesk) -> None:
+        change_id = desk.ask(WANTED, ANN, "k").change.asked.change_id
+        desk.decide(change_id, BEN, "", is_approved=True)
+
+    life(world.change_desk())
+    effects = world.effects
+    assert len(effects) == 7
+    for number, name in enumerate(effects):
+        other = World(*MONTHS, partner("north USD"))
+        other.kill_at = number
+        with pytest.raises(Killed, match=name):
+            life(other.change_desk())
+        life(other.change_desk())
+        assert other.told.owed == {"ib:north:pending": "-5.00 USD"}, name

@@ -1,0 +1,134 @@
+"""Payouts in memory: the books, the log, a ledger that may lag, a process that ends where it is told to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from api.ledger import Row
+from api.operators import Operator
+from commission.outputs import Statement, Transfer
+from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.payouts.log import Payouts
+from commission.payouts.records import LineResult, Outcome
+from infra.payouts.changes import ChangeDesk
+from infra.payouts.desk import PayoutDesk
+from schemas import topics
+from schemas.wire import Record
+from streams.in_memory import LocalPipeline
+from tests.build import Told, at, told
+from tests.payout_log import MemoryLog
+
+ANN, BEN, CAT = (Operator(name, is_person=True) for name in ("ann", "ben", "cat"))
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+class World:
+    """What outlives a process: the books and the logs."""
+
+    def __init__(self, *terms: Record) -> None:
+        self.pipeline = LocalPipeline()
+        self.said: list[Record] = list(self.pipeline.feed(terms))
+        self.messages: list[bytes] = []
+        self.now = at(60)
+        self.effects: list[str] = []
+        self.kill_at: int | None = None
+        """The number of the effect at which the process ends, once."""
+        self.closed_kyc: set[str] = set()
+        self.is_stored = True
+        """Whether the ledger shows what the books answered."""
+
+    def effect(self, what: str) -> None:
+        """Note an effect, or end the process there."""
+        self.effects.append(what)
+        if len(self.effects) - 1 == self.kill_at:
+            raise Killed(what)
+
+    def feed(self, records: Iterable[Record]) -> None:
+        """Tell the books: rows and commands straight to the partner book, all else where it enters."""
+        for record in records:
+            if isinstance(record, Transfer | AnyCommand):
+                self.said += self.pipeline.feed_batch(topics.PARTNER_BOOK, [record])
+            else:
+                self.said += self.pipeline.feed([record])
+
+    def publish(self, commands: Sequence[AnyCommand]) -> None:
+        """As Kafka would take them: killed before all of them, or after half."""
+        half = len(commands) // 2
+        self.effect("before commands")
+        self.feed(commands[:half])
+        self.effect("between commands")
+        self.feed(commands[half:])
+        self.effect("after commands")
+
+    def desk(self) -> PayoutDesk:
+        """A process that has just started."""
+        return PayoutDesk(MemoryLog(self.messages, self.effect), self, self.publish, self.tick)
+
+    def known(self) -> Payouts:
+        """What counts of the log."""
+        return MemoryLog(self.messages).known()
+
+    def tick(self) -> datetime:
+        """A second later each time it is asked."""
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    @property
+    def told(self) -> Told:
+        """What the books have said."""
+        return told(self.said)
+
+    # What the desk asks of the ledger
+
+    def payable(self, period: str, currency: str) -> list[Row]:
+        """The statements, and the advances of any time."""
+        found = self.told
+        gone = {one.statement_id for one in found.withdrawn}
+        stated = [
+            s for s in found.statements if s.period == period and s.payable and s.statement_id not in gone
+        ]
+        rows = [(s.ib_id, s.currency, s.payable, s.statement_id) for s in stated]
+        rows += [
+            (row.ib_id, row.currency, row.amount, row.caused_by.removeprefix("change|"))
+            for row in found.transfers
+            if row.code == "advance"
+        ]
+        return [
+            {
+                "ib_id": ib_id,
+                "name": ib_id,
+                "currency": currency,
+                "amount": amount,
+                "statement_id": statement_id,
+                "is_followed": False,
+                "kyc_approved": ib_id not in self.closed_kyc,
+            }
+            for ib_id, of, amount, statement_id in rows
+            if of == currency
+        ]
+
+    def answers(self, batch_id: str) -> dict[str, str]:
+        """By command, what the books made of it."""
+        answers = [one for one in self.said if isinstance(one, PayoutAnswer) and one.batch_id == batch_id]
+        return {one.answer_id: one.reason for one in answers} if self.is_stored else {}
+
+    def answer_of(self, change_id: str) -> str | None:
+        """What the books made of a change or hold."""
+        found = [one for one in self.said if isinstance(one, PayoutAnswer) and one.subject_id == change_id]
+        return found[0].reason if found and self.is_stored else None
+
+    def change_desk(self) -> ChangeDesk:
+        """A process that has just started."""
+        return ChangeDesk(MemoryLog(self.messages, self.effect), self, self.publish, self.tick)
+
+
+def result(line_id: str, outcome: Outcome, reason: str = "") -> LineResult:
+    """What a bank tells of a line."""
+    return LineResult(line_id=line_id, outcome=outcome, reason=reason)
+
+
+def statements(found: Told) -> dict[tuple[str, str], Statement]:
+    """By IB and period, those in dollars."""
+    return {(one.ib_id, one.period): one for one in found.statements if one.currency == "USD"}
