@@ -90,6 +90,17 @@ _OPERATIONS = Table(
     ("type", "topic", "partition", "offset", "action", "by", "at", "record"),
     _row_of_operation,
 )
+_LETTER = (
+    *("dead_letter_id", "source", "position", "code", "reason", "payload", "payload_base64"),
+    *("payload_bytes", "server", "header", "is_blanked", "received_at"),
+)
+
+
+def _row_of_letter(letter: DeadLetter) -> Row:
+    text = letter.payload.decode("utf-8", "backslashreplace")
+    return [text if name == "payload" else getattr(letter, name) for name in _LETTER]
+
+
 _RECONCILIATION = tuple(
     part.name for part in fields(Reconciliation) if part.name not in ("type", "days", "examples")
 )
@@ -123,37 +134,7 @@ TABLES: dict[type, Table] = {
         ("plan_id", "version", "definition"),
         lambda plan: [plan.plan_id, plan.version, encode([plan])[0].decode()],
     ),
-    DeadLetter: Table(
-        "dead_letters",
-        (
-            "dead_letter_id",
-            "source",
-            "position",
-            "code",
-            "reason",
-            "payload",
-            "payload_base64",
-            "payload_bytes",
-            "server",
-            "header",
-            "is_blanked",
-            "received_at",
-        ),
-        lambda letter: [
-            letter.dead_letter_id,
-            letter.source,
-            letter.position,
-            letter.code,
-            letter.reason,
-            letter.payload.decode("utf-8", "backslashreplace"),
-            letter.payload_base64,
-            letter.payload_bytes,
-            letter.server,
-            letter.header,
-            letter.is_blanked,
-            letter.received_at,
-        ],
-    ),  # fmt: skip
+    DeadLetter: Table("dead_letters", _LETTER, _row_of_letter),
     DeadLetterDecision: Table(
         "dead_letter_decisions",
         ("dead_letter_id", "action", "by", "at", "note", "payload_base64", "became"),
