@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from commission.events import AccountLinked, ChargebackWon, Deal, WithdrawalPaid
 from commission.ledger import ledger_hash
-from commission.outputs import Milestone, Transfer
+from commission.outputs import Milestone, Statement, Transfer
+from commission.payouts.commands import AnyCommand
 from commission.terms.components import DepositShare
 from commission.terms.rates import Band, Tiers
 from schemas import topics
@@ -33,6 +34,8 @@ from tests.build import (
     registered,
     reopened,
 )
+from tests.commission.partner.payout_commands import bounced, change, hold, lock
+from tests.commission.partner.payout_commands import paid as paid_by
 from tests.simulation.world import COUNTS, Place
 
 SHORT = -1
@@ -68,6 +71,8 @@ class Story:
     lines: tuple[tuple[Place, bytes], ...]
     end: tuple[tuple[Place, bytes], ...]
     """The end of the month: told when everything before it has been applied."""
+    payouts: tuple[tuple[Place, bytes], ...]
+    """Commands, some of them again: written when the month is closed."""
     ledger: str
     """Hash of the ledger that `LocalPipeline` makes of it where everything is told once."""
     milestones: frozenset[str]
@@ -81,7 +86,10 @@ def story(number: int) -> Story:
     once = shortest() if number == SHORT else events(chance)
     terms = [TERMS, (GOLD,)]
     end: list[Record] = [ended("2026-09")]
-    outputs = [*LocalPipeline().feed([*(record for records in terms for record in records), *once, *end])]
+    pipeline = LocalPipeline()
+    outputs = [*pipeline.feed([*(record for records in terms for record in records), *once, *end])]
+    commands = payouts([one for one in outputs if isinstance(one, Statement)], is_reopened=bool(number % 2))
+    outputs += pipeline.feed_batch(topics.PARTNER_BOOK, commands)
     ledger = ledger_hash(output for output in outputs if isinstance(output, Transfer))
     milestones = of_facts(output for output in outputs if isinstance(output, Milestone))
     known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
@@ -93,7 +101,26 @@ def story(number: int) -> Story:
         place = len(known) + number % 3
         lines.insert(place, wrong)
         lines.insert(max(place + 1, len(lines) - number % 3), back)
-    return Story(tuple(lines), tuple(placed(end)), ledger, milestones)
+    paid = placed(commands if number == SHORT else told_again(commands, chance, as_it_was=1.0))
+    return Story(tuple(lines), tuple(placed(end)), tuple(paid), ledger, milestones)
+
+
+def payouts(statements: list[Statement], *, is_reopened: bool) -> list[Record]:
+    """Each statement is locked, comes back, and is paid by another line; an IB is given 5 by hand.
+
+    Of a period that was opened again the ids of statements depend on what was known at its early end.
+    """
+    told: list[Record] = [change("adjustment 5 USD", at=at(45)), hold(ib_id="ib-south", at=at(45))]
+    for one in statements:
+        if one.payable and not is_reopened:
+            ib_id, amount = one.ib_id, f"{one.payable} {one.currency}"
+            told += [
+                lock(f"{ib_id}-1 {amount}", one.statement_id, ib_id=ib_id),
+                bounced(f"{ib_id}-1", ib_id=ib_id),
+                lock(f"{ib_id}-2 {amount}", one.statement_id, ib_id=ib_id),
+                paid_by(f"{ib_id}-2", ib_id=ib_id),
+            ]
+    return told
 
 
 def of_facts(milestones: Iterable[Milestone]) -> frozenset[str]:
@@ -164,7 +191,7 @@ def withdrawal(client_id: str, chance: random.Random) -> WithdrawalPaid:
     )
 
 
-def told_again(once: list[Record], chance: random.Random) -> list[Record]:
+def told_again(once: list[Record], chance: random.Random, as_it_was: float = 0.3) -> list[Record]:
     """Each fact may come again at any later place: as it was, or of another source under another event id.
 
     None of that has an effect; a later revision of a deal has taken the place of the one that comes again.
@@ -172,7 +199,11 @@ def told_again(once: list[Record], chance: random.Random) -> list[Record]:
     told = list(once)
     for record in once:
         while chance.random() < 0.4:
-            again = record if chance.random() < 0.3 else replace(record, **of_another_source(record, chance))
+            again = (
+                record
+                if chance.random() < as_it_was
+                else replace(record, **of_another_source(record, chance))
+            )
             first = next(n for n, known in enumerate(told) if known is record)
             told.insert(chance.randint(first + 1, len(told)), again)
     return told
@@ -194,6 +225,8 @@ def placed(records: list[Record]) -> list[tuple[Place, bytes]]:
 def place_of(record: Record) -> Place:
     """By account, by client, or as terms."""
     topic = entry_topic(record)
+    if isinstance(record, AnyCommand):
+        return topics.PARTNER_BOOK, topics.partition_of(record.ib_id, COUNTS[topics.PARTNER_BOOK])
     if topic == topics.TERMS:
         return topic, 0
     key = record.account_key if isinstance(record, Deal | AccountLinked) else getattr(record, "client_id", "")

@@ -344,6 +344,8 @@ class Ingester:
             await Wait("everything is applied", lambda: self.simulation.is_applied)
             self.is_drained = True
         await self._send(story.end)
+        await Wait("the month is closed", lambda: self.simulation.is_applied)
+        await self._send(story.payouts)
 
     async def _send(self, lines: tuple[tuple[Place, bytes], ...]) -> None:
         sent = []
