@@ -252,7 +252,8 @@ OLD_HANDS = plan(
     CommissionShare(name="charges", rates=rates("*=0.5"), charges=True),
     kyc_gate=True,
 )
-"""Every kind of state: hedged volumes, first legs, closings, volumes to charge, tallies that wait."""
+"""Every kind of state: hedged volumes, first legs, closings, volumes to charge, tallies that wait, refunds of
+more than was charged."""
 GATED = plan("silver USD", per_lot("*=5"), LOT, EASY, kyc_gate=True)
 ACCOUNT_LOG = [
     lines(deal("1 buy 1 EURUSD out", bid=D("1.1"), ask=D("1.2"), profit=D("0.00"))),
@@ -271,6 +272,7 @@ CLIENT_LOG = [
         routed("52 sell 1 EURUSD out_by", client="cleo", position_id="of-51"),
         routed("53 buy 1 EURUSD out_by", client="cleo"),
         routed("54 buy 1 EURUSD in", client="cleo", kind="commission", profit=D(-3)),
+        routed("55 buy 1 EURUSD in", client="cleo", kind="commission", profit=D(9)),
     ),
     lines(SYMBOLS[0], exchange("EUR/USD 1.1")),
     lines(kyc("cleo approved", day=9)),
