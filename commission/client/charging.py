@@ -67,9 +67,11 @@ def charge(
     Whether something was posted; else why not, where the deal is a refund or waits.
     """
     deal, account = booking.deal, booking.account
-    is_shared = terms.some.shares_later_charges and deal.kind == "commission" and not deal.is_service
-    amount = charge_of(deal) if is_shared else ZERO
+    is_charge = terms.some.shares_charges and deal.kind == "commission" and not deal.is_service
+    amount = charge_of(deal) if is_charge else ZERO
     booking.charge, booking.symbol, booking.charged = max(ZERO, amount), "", {}
+    if amount > 0 and not terms.some.shares_later_charges:
+        return False, client, None  # nobody's share, but a refund may be of it
     if amount > 0:
         client, booking.charged = _place(draft, client, booking, terms)
         return _post(draft, client, booking, terms)

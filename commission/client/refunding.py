@@ -34,7 +34,7 @@ def refund(
         draft.put(place, UnplacedRefund(deal=deal, amount=rest, placed=placed))
         until = max(deal.occurred_at, client.refunds_until.get(account, deal.occurred_at))
         return replace(client, refunds_until={**client.refunds_until, account: until})
-    if draft.get(place) is not None:
+    if account in client.refunds_until and draft.get(place) is not None:
         draft.put(place, None)
     client, booking.refunded = refund_charges(draft, client, deal, booking.refunded, refunds, terms)
     return client

@@ -131,7 +131,7 @@ def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: T
         return RatingOutcome()
     chain = upline_for(client, deal, terms)
     amount = charge_of(deal)
-    if amount < 0 and terms.some.shares_later_charges:
+    if amount < 0 and terms.some.shares_charges:
         return RatingOutcome(reason=REFUND, unplaced=-amount)
     if isinstance(chain, Reason) or not chain.charges or amount <= 0:
         return RatingOutcome(reason=chain if isinstance(chain, Reason) and chain.waits else refusal)

@@ -26,13 +26,11 @@ def given(deal: Deal) -> Fraction:
 
 
 def counts(facts: Facts, deal: Deal) -> bool:
-    """Whether charges of such a deal are shared at all: of trades, or later ones where a plan says so."""
-    shares = [c for plan in facts.plans.values() for c in plan.components if isinstance(c, CommissionShare)]
-    if deal.is_service:
+    """Whether the deal may be a charge or a refund, where some plan shares charges."""
+    plans = facts.plans.values()
+    if deal.is_service or not any(isinstance(c, CommissionShare) for plan in plans for c in plan.components):
         return False
-    if deal.kind == "trade":
-        return bool(shares) and deal.volume_e8 > 0
-    return deal.kind == "commission" and any(share.charges for share in shares)
+    return deal.kind == "commission" or (deal.kind == "trade" and deal.volume_e8 > 0)
 
 
 def refunded_of(facts: Facts, waits: Callable[[Case], bool]) -> dict[str, Fraction]:

@@ -222,6 +222,15 @@ def test_a_charge_is_commission_to_a_budget() -> None:
         assert due == run(*ANNA, GOLD, EUROS, CHARGE, terms=terms).owed
 
 
+def test_a_charge_stands_where_what_it_would_be_is_unknown() -> None:
+    """By the new version at most 3 EUR a symbol: the rate is missing, so the 8 stand until it is told."""
+    capped = replace(SHARE, caps=Caps(per_deal=D(3)))
+    second = replace(OWN, version=2, currency="EUR", components=(capped,))
+    assert {NORTH: "8.00 USD"} == owed(GOLD, EUROS, CHARGE, second, again(CHARGE))
+    rate = exchange("EUR/USD 2", day=1)  # 7.50 are at most 6
+    assert {NORTH: "6.50 USD"} == owed(GOLD, EUROS, CHARGE, second, rate, again(CHARGE))
+
+
 def test_a_charge_waits_for_its_terms() -> None:
     """8 USD at 0.5 are 4 EUR: not paid in part, nor forgotten, while a rate or the IB above is unknown."""
     north = partner("ib-north EUR own ib-master")

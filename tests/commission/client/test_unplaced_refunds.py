@@ -26,6 +26,7 @@ from tests.build import (
     per_lot,
     plan,
     rates,
+    reassigned,
     run,
 )
 from tests.commission.client.rerated import again
@@ -57,13 +58,21 @@ def told(*records: object, own: PlanDefined = OWN) -> Told:
 
 
 @pytest.mark.parametrize("refund", [ON_OPENING, CLOSING, UNTOLD, by_itself("2", "20", 5)])
+@pytest.mark.parametrize("charges", [False, True])
 @pytest.mark.parametrize("entry", ["in", "out", "both"])
-def test_a_refund_takes_back_what_its_charge_earned(refund: Deal, entry: Any) -> None:
+def test_a_refund_takes_back_what_its_charge_earned(refund: Deal, entry: Any, *, charges: bool) -> None:
     """Half of 20 charged on an opening, or nothing under `entry: out`; all of it goes, and no more."""
-    own = plan("own USD", replace(HALF, entry=entry, charges=refund.kind == "commission"))
+    own = plan("own USD", replace(HALF, entry=entry, charges=charges))
     for order in permutations((CHARGED, refund)):
         said = told(*order, own=own)
         assert ({}, "rejected refund") == (said.owed, said.reasons["2"])
+
+
+def test_a_refund_by_itself_is_first_of_what_was_charged_so() -> None:
+    """20 charged on an opening and 30 later, which the plan does not share: 25 back are of the 30."""
+    for order in permutations((CHARGED, by_itself("3", "-30", 4), by_itself("2", "25", 5))):
+        said = told(*order)
+        assert ({NORTH: "10.00 USD"}, "rejected refund") == (said.owed, said.reasons["2"])
 
 
 @pytest.mark.parametrize("refund", [ON_OPENING, CLOSING, UNTOLD])
@@ -180,6 +189,9 @@ def test_a_refund_that_waits_takes_nothing_yet() -> None:
     """Of a symbol that is not known it waits; of a client without an IB it takes what the charge earned."""
     unknown = replace(ON_OPENING, symbol="GBPUSD")
     assert {NORTH: "10.00 USD"} == told(CHARGED, unknown).owed
+    left = reassigned("anna", day=4)
+    for order in permutations((CHARGED, left, ON_OPENING)):
+        assert {} == told(*order).owed
     held = plan("own USD", HALF, kyc_gate=True)
     said = told(CHARGED, ON_OPENING, kyc("anna approved", day=9), own=held)
     assert {} == said.owed
