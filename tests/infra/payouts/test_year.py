@@ -3,13 +3,13 @@
 September 2026 to August 2027. By hand:
 
 north, 5 USD a lot. September 10.333 lots: 51.665, of which 51.66 are paid (half to even) and 0.005 rounded.
-Ten lots, 50.00, in every other month. October's line bounces and is paid by a second batch. In December 25 are
-given by hand: 75.00. In March 40 are paid in advance, so its statement has 50 - 40 = 10, and one line pays
-10 + 40. Paid: 51.66 + 75 + 10 x 50 = 626.66.
+Ten lots, 50.00, in every other month. October's line bounces and is paid by a second batch. In December 25
+are given by hand: 75.00. In March 40 are paid in advance, so its statement has 50 - 40 = 10, and one line
+pays 10 + 40. Paid: 51.66 + 75 + 10 x 50 = 626.66.
 
 west, 5 USD a lot. 20 lots, 100.00, in every month; in September 60 lots more, 300.00. Paid: 400, 100. In
-November the platform cancels the 60 lots that were paid: 100 - 300 = -200 is carried; December -100; January 0,
-and nothing is paid; then 100 in seven months. Paid: 400 + 100 + 7 x 100 = 1,200.00.
+November the platform cancels the 60 lots that were paid: 100 - 300 = -200 is carried; December -100; January
+0, and nothing is paid; then 100 in seven months. Paid: 400 + 100 + 7 x 100 = 1,200.00.
 """
 
 from collections.abc import Iterator
