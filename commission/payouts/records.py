@@ -13,6 +13,7 @@ from commission.value import TaggedValue, Text, Time, Value
 MAX_LINES = 100_000
 """Of one batch: its lines are one record, so that a crash leaves all of them or none."""
 MAX_RECORD_BYTES = 15_000_000
+"""A batch of longer names and more statements has fewer lines."""
 MAX_RESULTS = 10_000
 """Of one record."""
 
@@ -35,8 +36,8 @@ class BatchRecord(LogRecord):
     batch_id: Id
 
 
-class Line(Value):
-    """What one IB is to be paid, by one transfer of money."""
+class Line(Value, array_like=True):
+    """What one IB is to be paid, by one transfer of money; written as an array, for a batch has many."""
 
     line_id: Id
     """What whoever pays gives back with the result: an end-to-end id of at most 35 characters."""

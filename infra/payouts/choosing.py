@@ -9,9 +9,11 @@ from api.payouts import PayoutRefused
 from commission.ids import digest
 from commission.money import plain
 from commission.payouts.log import Payouts
-from commission.payouts.records import MAX_LINES, BatchCreated, Line
-from schemas.payouts import BatchRequest
+from commission.payouts.records import MAX_LINES, MAX_RECORD_BYTES, BatchCreated, Line
+from schemas.payouts import BatchRequest, encode_payout
 
+HEAD_BYTES = 2_000
+"""Of a record beside its lines."""
 MAX_NAME_CHARS = 140
 """Of an IB's name in a line: what a bank's file has room for."""
 
@@ -35,7 +37,7 @@ def choose(
     paid = [line for line in lines if not line.excluded]
     if not paid:
         raise PayoutRefused(_nothing(wanted, rows, known, going, lines))
-    room = lines[:MAX_LINES]
+    room = lines[: _room(lines)]
     return BatchCreated(
         place=place,
         by=by,
@@ -47,6 +49,16 @@ def choose(
         lines=tuple(room),
         over_limit=len(lines) - len(room),
     )
+
+
+def _room(lines: Sequence[Line]) -> int:
+    """How many lines fit into one record."""
+    left = MAX_RECORD_BYTES - HEAD_BYTES
+    for number, line in enumerate(lines[:MAX_LINES]):
+        left -= len(encode_payout(line)) + 1
+        if left < 0:
+            return number
+    return min(len(lines), MAX_LINES)
 
 
 def _is_going(row: Row, withheld: Mapping[str, str]) -> bool:

@@ -71,7 +71,8 @@ def _differences(ledger: Ledger, known: Payouts) -> Iterator[str]:
     for change_id, change in known.changes.items():
         wanted = command(change)
         if wanted is not None and wanted.command_id not in told:
-            yield f"{change_id}: the books have not answered; approve it again as {change.decided_by}"
+            again = f"approve it again as {change.decided_by}" if change.decided_by else "ask for it again"
+            yield f"{change_id}: the books have not answered; {again}"
 
 
 def _of_line(batch: Batch, line_id: str, row: Row | None) -> Iterator[str]:

@@ -244,6 +244,11 @@ def test_more_lines_than_a_batch_holds_wait_for_the_next(
     first = world.desk().create(WANTED, ANN, "")
     assert (states(first), first.over_limit) == ({"north": "included"}, 2)
     assert states(world.desk().create(WANTED, ANN, "")) == {"south": "included"}
+    world.desk().cancel(first.batch_id, "too small", ANN)
+    monkeypatch.setattr("infra.payouts.choosing.MAX_LINES", 3)
+    monkeypatch.setattr("infra.payouts.choosing.MAX_RECORD_BYTES", 2_200)  # and 2,000 are for its head
+    second = world.desk().create(WANTED, ANN, "")
+    assert (states(second), second.over_limit) == ({"north": "included"}, 1)
 
 
 def test_results_of_a_line_follow_each_other(world: World) -> None:

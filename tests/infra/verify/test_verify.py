@@ -37,6 +37,7 @@ NAMES = (
     "earned stands in accounts",
     "statements add up",
     "statements chained",
+    "payouts add up",
     "every deal once",
     "reversals exact, once",
     "no row without cause",
@@ -58,7 +59,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
 
 
 def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
-    """All ten invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
+    """All eleven invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
     report = verify(ledger)
     assert NAMES == tuple(finding.invariant for finding in report.findings)
     assert [] == broken(ledger)
