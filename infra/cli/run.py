@@ -43,18 +43,18 @@ def demo(
 def dev(
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=16, help="Worker processes; by default one a core but one, at most 4."),
+        typer.Option(min=1, max=16, help="Worker processes; by default one a core, at most 4."),
     ] = None,
 ) -> None:
     """Run everything on this machine: Kafka, workers, ClickHouse, API and portal."""
-    from infra.processes.stack import Stack, workers_by_default
+    from infra.processes.stack import Stack, one_a_core
     from schemas.settings import Settings
 
     settings = Settings()
     with (
         mendable_errors(),
         interrupted() as stop,
-        Stack(settings, workers or workers_by_default(), ended=stop) as stack,
+        Stack(settings, workers or one_a_core(), ended=stop) as stack,
     ):
         out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
         out.print(f"data    {settings.data_dir}   logs {settings.data_dir}/worker-*.log")

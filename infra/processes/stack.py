@@ -30,12 +30,9 @@ PROBE_SECONDS = 120.0
 MAX_WORKERS = 4
 
 
-def workers_by_default() -> int:
-    """One for each core but one, which the server and Kafka need: they cost as much a deal as the workers.
-
-    On two cores a second worker shares what there is, and brings no deal more (`make bench`).
-    """
-    return min(max((os.cpu_count() or 1) - 1, 1), MAX_WORKERS)
+def one_a_core() -> int:
+    """Workers that a machine is good for by itself: each is one core's Python."""
+    return min(os.cpu_count() or 1, MAX_WORKERS)
 
 
 @dataclass(slots=True)
