@@ -1,10 +1,10 @@
 """`make bench`: deals per second of the fold, from a file to Kafka, and through Kafka, Faust and ClickHouse.
 
 `python -m tests.bench 0` measures the fold only, a number of deals under 200,000 makes all of it shorter.
-Ingest is measured by file, HTTP and SQL, reports over `BENCH_ROWS` transfers (10,000,000). The pipeline is
-shown beside a raw confluent-kafka loop (consume, decode, produce) over the same messages and beside the same
-job in plain Faust and in Quix Streams, in the same run: the ratios are the honest figures, the absolute ones
-are this machine's.
+Ingest is measured by file, HTTP and SQL, payouts in memory, reports over `BENCH_ROWS` transfers (10,000,000).
+The pipeline is shown beside a raw confluent-kafka loop (consume, decode, produce) over the same messages and
+beside the same job in plain Faust and in Quix Streams, in the same run: the ratios are the honest figures, the
+absolute ones are this machine's.
 """
 
 import shutil
@@ -36,7 +36,7 @@ from schemas import topics
 from schemas.models import union_of
 from schemas.settings import Settings
 from schemas.wire import Record, decode_batch, encode
-from tests import bench_ingest, bench_live, bench_push, bench_reads, bench_sql
+from tests import bench_ingest, bench_live, bench_payouts, bench_push, bench_reads, bench_sql
 from tests.rivals import run
 from tests.synthetic import Synthetic
 
@@ -151,6 +151,7 @@ def main() -> None:
     deals = int(sys.argv[1]) if len(sys.argv) > 1 else PIPELINE_DEALS
     console = Console()
     console.print(fold_table())
+    console.print(bench_payouts.table())
     if deals == 0:
         return
     folder = Path(tempfile.mkdtemp(prefix="ibflow-bench-"))

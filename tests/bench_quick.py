@@ -2,11 +2,13 @@
 
 Counted are seconds of CPU, not of the clock: deals for each second of each process, over the records a second
 of a raw loop in the same run, which decodes and encodes each by pydantic: who else is on the machine slows
-down both. Each figure is the best of some rounds; below 85 % of the kept table it fails. `--keep` writes it.
-What ClickHouse does in threads of its own is left out: when it merges is its own affair.
+down both. Each figure is the best of some rounds; what is below 85 % of the kept table is measured again, and
+if it stays below, that fails. `--keep` writes the table. On another kind of CPU it is shown, and decides
+nothing. What ClickHouse does in threads of its own is left out: when it merges is its own affair.
 """
 
 import json
+import platform
 import shutil
 import sys
 import tempfile
@@ -33,6 +35,7 @@ from tests.synthetic import Synthetic
 
 KEPT = Path(__file__).with_name("bench_quick.json")
 LEAST = 0.85
+ATTEMPTS = 3
 CLIENTS, DEALS, ROUNDS = 500, 10_000, 3
 PIPELINE_DEALS = 20_000
 
@@ -105,23 +108,53 @@ def measure(folder: Path) -> dict[str, float]:
     return {name: round(rate / raw, 3) for name, rate in rates.items()}
 
 
+def cpu() -> str:
+    """The kind of CPU, as the system names it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def measured() -> dict[str, float]:
+    """Measure in a folder that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="ibflow-bench-"))
+    try:
+        return measure(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def slower(found: dict[str, float], kept: dict[str, float]) -> list[str]:
+    """What is below the least share of the kept table."""
+    return [name for name, ratio in found.items() if ratio < LEAST * kept[name]]
+
+
 def main() -> None:
     """Measure, compare, and exit with 1 if something got slower."""
     collect_rarely()
-    folder = Path(tempfile.mkdtemp(prefix="ibflow-bench-"))
-    try:
-        found = measure(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    found = measured()
     if "--keep" in sys.argv:
-        KEPT.write_text(json.dumps(found, indent=1) + "\n")
-    kept: dict[str, float] = json.loads(KEPT.read_text())
+        KEPT.write_text(json.dumps({"cpu": cpu(), "ratios": found}, indent=1) + "\n")
+    table = json.loads(KEPT.read_text())
+    kept: dict[str, float] = table["ratios"]
+    is_same = table["cpu"] == cpu()
+    for _ in range(ATTEMPTS - 1):
+        if not is_same or not slower(found, kept):
+            break
+        found = {name: max(ratio, found[name]) for name, ratio in measured().items()}
+    print_table(found, kept)
+    if not is_same:
+        sys.stdout.write(f"kept on another CPU ({table['cpu']}): shown, and not compared\n")
+    elif names := slower(found, kept):
+        sys.exit(f"slower than kept: {', '.join(names)}")
+
+
+def print_table(found: dict[str, float], kept: dict[str, float]) -> None:
+    """Each ratio beside the kept one."""
     table = Table("deals a second of CPU, over the raw loop's records", "now", "kept", "of it")
     for name, ratio in found.items():
         table.add_row(name, f"{ratio:.3f}", f"{kept[name]:.3f}", f"{ratio / kept[name]:.0%}")
     Console().print(table)
-    slower = [name for name, ratio in found.items() if ratio < LEAST * kept[name]]
-    sys.exit(f"slower than kept: {', '.join(slower)}" if slower else 0)
 
 
 if __name__ == "__main__":

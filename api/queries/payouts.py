@@ -61,8 +61,11 @@ def answer_of(ledger: Ledger, change_id: str) -> str | None:
 
 
 MAX_LINES = 10_000_000
+RECORDS_AT_ONCE = 10
+"""Of the log: one may have 15 MB."""
 _LOG = """
-SELECT _offset, record FROM payout_log FINAL WHERE _offset >= {since:UInt64} ORDER BY _offset LIMIT 100
+SELECT _offset, record FROM payout_log FINAL WHERE _offset >= {since:UInt64}
+ORDER BY _offset LIMIT {records:UInt32}
 """
 _LINES = """
 SELECT splitByChar('|', caused_by)[3] AS line_id, any(ib_id) AS ib_id,
@@ -86,7 +89,7 @@ ORDER BY ib_id, currency LIMIT 1000
 def log_of_payouts(ledger: Ledger) -> Payouts:
     """What counts of the log of payouts, as far as it is stored."""
     known, since = Payouts(), 0
-    while rows := ledger.rows(_LOG, since=since):
+    while rows := ledger.rows(_LOG, since=since, records=RECORDS_AT_ONCE):
         for row in rows:
             if (record := decode_payout(row["record"])) is not None:
                 known.add(record, row["_offset"])

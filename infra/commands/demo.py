@@ -20,6 +20,7 @@ from rich.text import Text
 from api.ledger import Ledger
 from api.views.explanation import explain_transfer
 from commission.accounts import HELD
+from infra.commands.demo_payouts import pay, payouts_table
 from infra.commands.example import ENDED_PERIODS, Example
 from infra.local_kafka.local import LocalKafka
 from infra.processes.owner import Owner
@@ -33,6 +34,8 @@ from schemas.errors import Unusable
 from schemas.settings import OwnSettings, Settings
 
 MARKER = ".ibflow-demo"
+PAID = ("2026-09", "USD")
+"""What the demo pays."""
 MARKER_TEXT = "Made by `ibflow demo`; the next one empties this folder.\n"
 
 
@@ -47,18 +50,21 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
             stack.start()
         try:
             counts, deals_per_second = _feed(progress, stack, example)
-            with ThreadPoolExecutor(1) as meanwhile:
-                ending = meanwhile.submit(stack.pause) if keep is None else None
-                report = verify(stack.server.client)
-                if ending is not None:
-                    ending.result()  # what went wrong there is not lost
+            report = verify(stack.server.client)
+            with _step(progress, "paying September"):
+                paid = pay(stack, *PAID)
         except BaseException:
             stack.stop()
             raise
     try:
-        console.print()
-        console.print(_read(counts), style="dim", highlight=False)
-        _show(console, stack.server.client, report)
+        with ThreadPoolExecutor(1) as meanwhile:
+            ending = meanwhile.submit(stack.pause) if keep is None else None
+            console.print()
+            console.print(_read(counts), style="dim", highlight=False)
+            _show(console, stack.server.client, report)
+            show(payouts_table(paid), console=console)
+            if ending is not None:
+                ending.result()  # what went wrong there is not lost
         console.print(
             f"[dim]{time.perf_counter() - started:.1f} s in all; "
             f"{deals_per_second:,.0f} deals/s from file to ledger, start-up of the batch included[/]"

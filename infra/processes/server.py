@@ -67,13 +67,14 @@ class ApiServer:
         def publish(commands: Iterable[AnyCommand]) -> None:
             publish_payout_commands(commands, kafka)
 
+        self.payouts = PayoutDesk(payouts, facts, publish)
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
             desk=self._desk,
-            payout_desk=PayoutDesk(payouts, facts, publish),
+            payout_desk=self.payouts,
             change_desk=ChangeDesk(payouts, facts, publish),
             payee_desk=PayeeDesk(PayeeLog(kafka), keys_of(settings)),
         )

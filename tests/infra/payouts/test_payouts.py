@@ -1,8 +1,11 @@
 """The log of payouts on a real Kafka, and the command line against a server: two people, a file, results."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -10,15 +13,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from api.ledger import Row
 from api.operators import Operator
 from api.payouts import PayoutRefused
 from api.proposals import ProposalRefused
-from commission.payouts.commands import AnyCommand
+from commission.payouts.batch import Batch
 from commission.payouts.records import PayoutRecord
 from infra.cli.app import app
 from infra.connect.settings import prepare_topics
-from infra.payouts.desk import PayoutDesk
 from infra.payouts.log import PayoutLog
 from infra.payouts.withholding import Withholding
 from infra.processes.stack import Stack
@@ -29,8 +30,9 @@ from schemas.topics import PAYOUTS
 from streams.single_log import append_to
 from tests import services
 from tests.build import ANNA, SYMBOLS, deal, partner, per_lot, period, plan
+from tests.infra.payouts.creating import ANN, desk_over
 
-ANN, BEN = Operator("ann", is_person=True), Operator("ben", is_person=True)
+BEN = Operator("ben", is_person=True)
 TOKENS = {"ann": "ann-secret", "ben": "ben-secret"}
 
 
@@ -40,40 +42,6 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with services.kafka(tmp_path_factory.mktemp("kafka")) as bootstrap:
         prepare_topics(Settings(kafka=bootstrap, partitions=1), bootstrap)
         yield bootstrap
-
-
-class Ledger:
-    """A ledger in which each IB is owed a dollar."""
-
-    def __init__(self, *ib_ids: str) -> None:
-        self.ib_ids = ib_ids
-
-    def payable(self, period_name: str, currency: str) -> list[Row]:
-        """A statement each."""
-        return [
-            {
-                "ib_id": ib_id, "name": ib_id, "currency": currency, "amount": Decimal(1),
-                "statement_id": f"{ib_id} {period_name}", "is_followed": False, "kyc_approved": True,
-            }
-            for ib_id in self.ib_ids
-        ]  # fmt: skip
-
-    def answers(self, batch_id: str) -> dict[str, str]:
-        """None."""
-        return {}
-
-    def answer_of(self, change_id: str) -> str | None:
-        """Not known."""
-        return None
-
-
-def desk_over(log: PayoutLog, *ib_ids: str) -> PayoutDesk:
-    """A desk whose commands go nowhere."""
-
-    def publish_nothing(_commands: Sequence[AnyCommand]) -> None:
-        return None
-
-    return PayoutDesk(log, Ledger(*ib_ids), publish_nothing)
 
 
 class Together(PayoutLog):
@@ -100,6 +68,28 @@ def in_parallel(*calls: Callable[[], None]) -> None:
         thread.join(120)
 
 
+def batches_of(kafka: str, period_name: str) -> list[Batch]:
+    """As somebody reads them who comes anew."""
+    return [one for one in PayoutLog(kafka).known().batches.values() if one.period == period_name]
+
+
+def test_a_killed_process_has_made_a_batch_or_none(kafka: str) -> None:
+    """Killed with -9 before its record there is none; after it, it is on record, and made once by its key."""
+    for when, count in (("before", 0), ("after", 1)):
+        killed = subprocess.run(
+            [sys.executable, "-m", "tests.infra.payouts.creating", kafka, when], check=False
+        )
+        assert killed.returncode == -signal.SIGKILL
+        assert (
+            len([one for one in PayoutLog(kafka).known().batches.values() if one.period == "2026-10"])
+            == count
+        )
+    wanted = BatchRequest(period="2026-10", currency="USD")
+    again = desk_over(PayoutLog(kafka), "A").create(wanted, ANN, "october")
+    (batch,) = batches_of(kafka, "2026-10")
+    assert again == batch
+
+
 def test_two_at_once_put_an_ib_into_one_batch(kafka: str) -> None:
     """Both read the log before either writes: the second record does not count, and is made again of C."""
     barrier, refused = threading.Barrier(2), list[str]()
@@ -112,7 +102,7 @@ def test_two_at_once_put_an_ib_into_one_batch(kafka: str) -> None:
             refused.append(str(why))
 
     in_parallel(lambda: create(ANN, "A", "B"), lambda: create(BEN, "A", "B", "C"))
-    batches = [one for one in PayoutLog(kafka).known().batches.values() if one.period == "2026-11"]
+    batches = batches_of(kafka, "2026-11")
     taken = sorted(line.ib_id for batch in batches for line in batch.lines.values())
     assert taken == ["A", "B", "C"]
     assert len(batches) + len(refused) == 2
@@ -136,7 +126,7 @@ def test_a_statement_is_in_a_batch_or_withheld_never_both(kafka: str) -> None:
             "withheld", lambda log: Withholding(log).withhold("2027-03", ["A 2027-03"], "ben", "p-1")
         ),
     )
-    is_paid = any(one.period == "2027-03" for one in PayoutLog(kafka).known().batches.values())
+    is_paid = bool(batches_of(kafka, "2027-03"))
     assert sorted(done) == (["batch", "no withheld"] if is_paid else ["no batch", "withheld"])
     again = Withholding(PayoutLog(kafka))
     if not is_paid:

@@ -58,7 +58,7 @@ class Paying:
 
 @pytest.fixture
 def paying(connected: Client) -> Paying:
-    """What can become of lines: cancelled, refused, paid, or back after it was paid; a November advance."""
+    """What can become of lines: cancelled, refused, paid, or back after it was paid. An advance waits."""
     paying = Paying(connected)
     desk, changes = paying.desk, paying.changes
     desk.cancel(paying.approved(), "wrong month", ANN)
