@@ -14,7 +14,7 @@ from api.openapi import describe
 from api.operators import Operators
 from api.parameters import check_parameters
 from api.payees import Payees
-from api.payouts import Changes, Payouts
+from api.payouts import BankFiles, Changes, Payouts
 from api.portal.render import mount
 from api.proposals import Proposals
 from api.routes import (
@@ -58,6 +58,7 @@ def create_app(
     sink_lag: Callable[[], int | None] | None = None,
     desk: Proposals | None = None,
     payout_desk: Payouts | None = None,
+    bank_files: BankFiles | None = None,
     payee_desk: Payees | None = None,
     change_desk: Changes | None = None,
 ) -> FastAPI:
@@ -83,7 +84,7 @@ def create_app(
     app.state.sink_lag = sink_lag
     app.state.proposals = desk
     app.state.payouts, app.state.changes = payout_desk, change_desk
-    app.state.payees = payee_desk
+    app.state.payees, app.state.bank_files = payee_desk, bank_files
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     for router in ROUTERS:

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/health"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+BODIES = ("application/json", "application/octet-stream")
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
@@ -82,13 +83,13 @@ class Gate:
 def _refuse_write(operator: Operator, scheme: str, headers: Headers) -> ASGIApp | None:
     """Before a byte of the body is read: who only reads sends none.
 
-    A web page may make a browser send forms and Basic passwords, but neither JSON nor a Bearer token.
+    A web page may make a browser send forms and Basic passwords, but neither these types nor a Bearer token.
     """
     if not operator.may_write:
         return problem_response(403, f"{operator.name} is a viewer; only operators change anything.")
     if scheme == "basic":
         return problem_response(403, "Changes need the token as `Authorization: Bearer <token>`.")
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if headers.get("content-type", "").partition(";")[0].strip().lower() not in BODIES:
         return problem_response(415, "Send JSON with `Content-Type: application/json`.")
     return None
 

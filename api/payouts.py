@@ -24,6 +24,8 @@ class NotRecorded(NamedTuple):
 
     line_id: str
     why: str
+    is_danger: bool = False
+    """The line may be paid twice: a person looks at the bank's account."""
 
 
 class Imported(NamedTuple):
@@ -33,6 +35,33 @@ class Imported(NamedTuple):
     repeated: int
     """Known before, and equal."""
     refused: tuple[NotRecorded, ...]
+
+
+class Unmatched(NamedTuple):
+    """What a bank says that no line of ours answers to, or not as it says; where in its file."""
+
+    place: str
+    reference: str
+    why: str
+
+
+class ImportedFile(NamedTuple):
+    """What came of a bank's file."""
+
+    kind: str
+    message_id: str
+    done: Imported
+    pending: int
+    """Lines of which the bank says that it is at work: nothing is recorded."""
+    unmatched: tuple[Unmatched, ...]
+    notices: tuple[str, ...]
+
+
+class BankFiles(Protocol):
+    """Files that banks give back; whoever imports is named by the token."""
+
+    def import_file(self, body: bytes, source: str, by: Operator) -> ImportedFile:
+        """Record what is said of lines; raise `Unusable` for a file that cannot be read whole."""
 
 
 class Payouts(Protocol):

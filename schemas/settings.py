@@ -99,6 +99,9 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Keys of payee details, base64, commas between, the newest first; empty: none are kept.",
     )
+    payers_file: Path | None = Field(
+        None, description="YAML file of the accounts that payouts are paid from; none: CSV and XLSX only."
+    )
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )

@@ -5,14 +5,15 @@ from hashlib import sha256
 from itertools import islice
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Request
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
-from api.payouts import Payouts
+from api.payouts import BankFiles, Payouts
 from api.problems import Problem
 from api.routes.context import Asking, Period
 from api.shapes.payouts import (
+    ImportedBankFile,
     PayoutBatch,
     PayoutBatchPage,
     PayoutFile,
@@ -20,7 +21,7 @@ from api.shapes.payouts import (
     PayoutResults,
     Resumed,
 )
-from api.views.payouts import batch_view, line_view
+from api.views.payouts import batch_view, imported_view, line_view, refused_view
 from commission.payouts.records import LineResult, Outcome
 from schemas.payouts import BatchRequest
 
@@ -29,12 +30,14 @@ router = APIRouter(prefix="/v1/payouts", tags=["payouts"])
 MAX_RESULTS = 200
 """Of one request, which has 64 kB; a client sends several."""
 MAX_IBS = 300
+MAX_FILE_BYTES = 64_000_000
+NOT_HERE = "This process makes no payouts. Ask the one that `ibflow serve` started."
 
 
 def _desk(request: Request) -> Payouts:
     desk: Payouts | None = request.app.state.payouts
     if desk is None:
-        raise Problem(503, "This process makes no payouts. Ask the one that `ibflow serve` started.")
+        raise Problem(503, NOT_HERE)
     return desk
 
 
@@ -64,7 +67,9 @@ class Cancelled(_Body):
 class Exported(_Body):
     """Which file."""
 
-    format: Annotated[str, Field(max_length=32)] = "csv"
+    format: str = Field(
+        "csv", max_length=32, description="csv, xlsx, pain.001.001.09, pain.001.001.03 or nacha."
+    )
     reason: str = Field("", max_length=500, description="Why once more, if it was given out before.")
 
 
@@ -143,7 +148,8 @@ def approve(desk: Desk, by: Asking, batch_id: BatchId) -> Any:
 def export(desk: Desk, by: Asking, batch_id: BatchId, wanted: Exported) -> Any:
     """Give its file out, once every line is locked; lines that the books refused are not in it.
 
-    Once more it has the same bytes, and wants a reason.
+    Each line is paid to the payee's details that were valid at the approval. Once more the file has the same
+    bytes, and wants a reason.
     """
     batch, file = desk.export(batch_id, wanted.format, wanted.reason, by)
     told = {"sha256": sha256(file).hexdigest(), "file_base64": b64encode(file).decode()}
@@ -167,8 +173,25 @@ def results(desk: Desk, by: Asking, wanted: Results) -> Any:
     """What became of lines, matched by their ids alone; what does not fit is listed, nothing is guessed."""
     told = [LineResult(line_id=r.line_id, outcome=r.outcome, reason=r.reason) for r in wanted.results]
     found = desk.import_results(told, wanted.source, by)
-    refused = [{"line_id": one.line_id, "why": one.why} for one in found.refused]
+    refused = [refused_view(one) for one in found.refused]
     return {"recorded": found.recorded, "repeated": found.repeated, "refused": refused}
+
+
+@router.post("/result-files", response_model=ImportedBankFile, max_body_size=MAX_FILE_BYTES)
+def import_file(
+    request: Request,
+    by: Asking,
+    file: Annotated[bytes, Body(media_type="application/octet-stream")],
+    source: Annotated[str, Query(min_length=1, max_length=128, description="The file's name.")],
+) -> Any:
+    """Read a bank's file as it is: pain.002, camt.054, NACHA returns or CSV, of at most 64 MB.
+
+    Lines are found by their EndToEndId alone. What does not match is listed, and nothing is guessed.
+    """
+    desk: BankFiles | None = request.app.state.bank_files
+    if desk is None:
+        raise Problem(503, NOT_HERE)
+    return imported_view(desk.import_file(file, source, by))
 
 
 def _next(end: int, count: int) -> str | None:

@@ -71,6 +71,7 @@ class ResultRefused(Shape):
 
     line_id: str
     why: str
+    is_danger: bool = Field(description="It may be paid twice: look at the bank's account.")
 
 
 class PayoutResults(Shape):
@@ -79,6 +80,26 @@ class PayoutResults(Shape):
     recorded: int
     repeated: int = Field(description="Known before, and equal.")
     refused: list[ResultRefused]
+
+
+class UnmatchedResult(Shape):
+    """What a bank says that no line of ours answers to, or not as it says."""
+
+    place: str = Field(description="Where in the file.")
+    reference: str
+    why: str
+
+
+class ImportedBankFile(PayoutResults):
+    """What came of a bank's file; of each list at most 1,000 are shown, and all are counted."""
+
+    kind: str = Field(description="Such as pain.002.001.03, camt.054.001.08, nacha or csv.")
+    message_id: str
+    pending: int = Field(description="Lines that the bank is at work on: nothing is recorded of them.")
+    refused_count: int
+    unmatched: list[UnmatchedResult]
+    unmatched_count: int
+    notices: list[str]
 
 
 class Resumed(Shape):

@@ -3,9 +3,12 @@
 from collections import Counter
 from typing import Any
 
-from api.payouts import Changed
+from api.payouts import Changed, ImportedFile, NotRecorded
 from commission.payouts.batch import Batch
 from commission.payouts.records import Line, PayoutsHeld
+
+MAX_LISTED = 1_000
+"""Of what a bank's file says and does not fit; the rest is counted."""
 
 
 def batch_view(batch: Batch) -> dict[str, Any]:
@@ -37,6 +40,28 @@ def line_view(batch: Batch, line: Line) -> dict[str, Any]:
         "statement_ids": line.statement_ids,
         "state": batch.state_of(line.line_id),
         "reason": "" if status is None else status.reason,
+    }
+
+
+def refused_view(one: NotRecorded) -> dict[str, Any]:
+    """A result that changes nothing."""
+    return {"line_id": one.line_id, "why": one.why, "is_danger": one.is_danger}
+
+
+def imported_view(found: ImportedFile) -> dict[str, Any]:
+    """What came of a bank's file, dangers first."""
+    refused = sorted(found.done.refused, key=lambda one: not one.is_danger)
+    return {
+        "kind": found.kind,
+        "message_id": found.message_id,
+        "recorded": found.done.recorded,
+        "repeated": found.done.repeated,
+        "pending": found.pending,
+        "refused": [refused_view(one) for one in refused[:MAX_LISTED]],
+        "refused_count": len(refused),
+        "unmatched": [one._asdict() for one in found.unmatched[:MAX_LISTED]],
+        "unmatched_count": len(found.unmatched),
+        "notices": [*found.notices[:MAX_LISTED]],
     }
 
 

@@ -5,7 +5,7 @@ out. A record gives the next state, or a reason why it does not count.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import singledispatch
 from typing import Literal, NamedTuple
@@ -83,6 +83,10 @@ class Batch(Value):
     """Of the lines that are not simply included."""
     steps: tuple[Step, ...] = ()
     approved: Step | None = None
+    payees: dict[str, int] = field(default_factory=dict)
+    """Line → the version of the payee's details that was valid at its approval: it is paid to that one."""
+    execution_date: date | None = None
+    """What its files say, from the first on."""
     exports: dict[str, str] = field(default_factory=dict)
     """Format → SHA-256 of the file that was given out."""
 
@@ -179,7 +183,8 @@ def _(record: BatchApproved, batch: Batch) -> Batch | Refusal:
     if not all(are_two_people(record.by, maker) for maker in batch.makers):
         return Refusal(f"{record.by} had a hand in it; another person approves it")
     step = Step(what="approved", by=record.by, at=record.at)
-    return replace(batch, state="approved", approved=step, steps=(*batch.steps, step))
+    steps = (*batch.steps, step)
+    return replace(batch, state="approved", approved=step, payees=record.payees, steps=steps)
 
 
 @after.register
@@ -197,11 +202,14 @@ def _(record: BatchExported, batch: Batch) -> Batch | Refusal:
         return Refusal("its file was given out before: say why once more, and see that it is not paid twice")
     if batch.exports.get(record.format, record.sha256) != record.sha256:
         return Refusal(f"its {record.format} file was another when it was given out first")
+    if batch.execution_date not in (None, record.execution_date):
+        return Refusal(f"its files are for {batch.execution_date}: export again")
     if not batch.paid_lines:
         return Refusal("the books refused every line: there is nothing to pay; cancel it")
     step = Step(what="exported", by=record.by, at=record.at, reason=record.reason)
     exports = {**batch.exports, record.format: record.sha256}
-    return replace(batch, state="exported", exports=exports, steps=(*batch.steps, step))
+    day, steps = record.execution_date, (*batch.steps, step)
+    return replace(batch, state="exported", exports=exports, execution_date=day, steps=steps)
 
 
 @after.register
@@ -266,6 +274,11 @@ def is_known(batch: Batch, result: LineResult) -> bool:
     return batch.state_of(result.line_id) == result.outcome
 
 
+def is_danger(batch: Batch, result: LineResult) -> bool:
+    """Whether a line that is payable again is reported as paid."""
+    return (batch.state_of(result.line_id), result.outcome) == ("rejected", "settled")
+
+
 def why_no_result(batch: Batch, result: LineResult) -> str:
     """Why a line cannot have a result; "" if it can."""
     if result.line_id not in batch.lines:
@@ -275,9 +288,7 @@ def why_no_result(batch: Batch, result: LineResult) -> str:
     state = batch.state_of(result.line_id)
     if result.outcome in _MAY_BECOME.get(state, ()):
         return ""
-    danger = (
-        "; if it was paid, it may be paid twice" if (state, result.outcome) == ("rejected", "settled") else ""
-    )
+    danger = "; if it was paid, it may be paid twice" if is_danger(batch, result) else ""
     return f"the line is {state}, and cannot become {result.outcome}{danger}"
 
 

@@ -4,8 +4,11 @@ A record counts only at the place where its maker expected it: who decides has r
 two who decide at once the second sees what the first did, and decides again.
 """
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import field
 
 from commission.payouts.commands import ChangeKind, Id, Name, Reason
 from commission.value import TaggedValue, Text, Time, Value
@@ -81,6 +84,9 @@ class BatchSubmitted(BatchRecord, tag="batch_submitted"):
 class BatchApproved(BatchRecord, tag="batch_approved"):
     """Another person approves: from here on the books lock the lines."""
 
+    payees: dict[Id, int] = field(default_factory=dict)
+    """Line → the version of the payee's details that it is paid to; a line without details is not in it."""
+
 
 class LinesRefused(BatchRecord, tag="lines_refused"):
     """Lines that the books did not lock, each with their reason: they are not paid."""
@@ -95,6 +101,8 @@ class BatchExported(BatchRecord, tag="batch_exported"):
     sha256: Id
     reason: Reason = ""
     """Why once more."""
+    execution_date: date | None = None
+    """When the bank is to pay; every file of a batch says the same."""
 
 
 class LineResult(Value):

@@ -28,6 +28,7 @@ app = typer.Typer(
     rich_help_panel=DAILY,
 )
 
+FORMATS = "csv, xlsx, pain.001.001.09, pain.001.001.03 or nacha."
 BatchId = Annotated[str, typer.Argument(help="Such as b-1a2b3c4d5e6f7a8b.")]
 Why = Annotated[str, typer.Option(help="Why.")]
 
@@ -124,12 +125,16 @@ def export(
     batch_id: BatchId,
     output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="File to write.")],
     *,
-    form: Annotated[str, typer.Option("--format", help="Of the file.")] = "csv",
+    form: Annotated[str, typer.Option("--format", help=FORMATS)] = "csv",
     reason: Annotated[str, typer.Option(help="Why once more, if it was given out before.")] = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Write the file to pay by, once every line is locked; once more it has the same bytes, and asks why."""
+    """Write the file to pay by, once every line is locked, and its SHA-256 beside it.
+
+    Each line is paid to the details that were valid at the approval. Once more it has the same bytes, and
+    asks why. pain.001 and nacha need an account to pay from (IBFLOW_PAYERS_FILE).
+    """
     confirm_overwrite(output, yes=yes)
     with mendable_errors():
         made = _client().export(batch_id, form, reason, output)
@@ -139,26 +144,32 @@ def export(
 
 
 @app.command("import")
-def import_results(
+def import_file(
     file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="CSV: end_to_end_id, outcome, reason.")
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            help="pain.002, camt.054, NACHA returns, or a CSV: end_to_end_id, status, reason.",
+        ),
     ],
     *,
     as_json: Json = False,
 ) -> None:
-    """Record what became of lines; each is matched by its id, and what does not fit is listed (exit 3)."""
-    from infra.payouts.client import read_results
+    """Record what became of lines, each found by its end-to-end id; what does not match is listed: exit 1."""
+    from infra.payouts.report import import_lines
 
     with mendable_errors():
-        found = _client().import_results(read_results(file), file.name)
+        found = _client().import_file(file)
     if as_json:
         print_json(found)
     else:
-        say(f"{found['recorded']} recorded, {found['repeated']} known before")
-        for one in found["refused"]:
-            warn(f"{one['line_id']}: {one['why']}")
-    if found["refused"]:
-        raise typer.Exit(ExitCode.REJECTED)
+        told, not_matched = import_lines(found)
+        say(told)
+        for line in not_matched:
+            warn(line)
+    if found["refused_count"] or found["unmatched_count"]:
+        raise typer.Exit(ExitCode.BROKEN)
 
 
 @app.command("resume")

@@ -8,7 +8,7 @@ from api.operators import Operator
 from commission.payouts.batch import Batch
 from commission.payouts.records import LineResult
 from infra.payouts.desk import PayoutDesk
-from infra.payouts.files import in_digits
+from infra.payout_files.order import amount_text
 from infra.processes.stack import Stack
 from infra.terminal import new_table
 from schemas.payouts import BatchRequest
@@ -54,5 +54,5 @@ def payouts_table(paid: Paid) -> Table:
         state, status = batch.state_of(line_id), batch.status.get(line_id)
         then = {"settled": "paid", "rejected": "payable again"}.get(state, "payable")
         told = f"{state}: {status.reason}" if status is not None and status.reason else state
-        table.add_row(line.ib_id, in_digits(line.amount, batch.currency), batch.currency, told, then)
+        table.add_row(line.ib_id, amount_text(line.amount, batch.currency), batch.currency, told, then)
     return table

@@ -133,6 +133,22 @@ class PayeeDesk:
                 self._log.append(records)
             return len(records), len(old) - len(records)
 
+    def opened(self, wanted: Mapping[str, int]) -> dict[str, PayeeDetails]:
+        """For a payout's file alone: by IB, the details in full of the version that is wanted of it.
+
+        Raise `UnknownPayee` where the log has no such version, `Unusable` where no key opens it.
+        """
+        if not wanted:
+            return {}
+        keys, book = self._keys(), self.listed()
+        found: dict[str, PayeeDetails] = {}
+        for ib_id, version in wanted.items():
+            versions = book.get(ib_id, ())
+            if not 1 <= version <= len(versions):
+                raise UnknownPayee(f"{ib_id} has no version {version}; `ibflow payees list` has them")
+            found[ib_id] = _opened(keys, versions[version - 1])
+        return found
+
     def valid(self, ib_ids: Iterable[str]) -> dict[str, tuple[PayeeVersion, PayeeDetails]]:
         """For a payout's file alone: the valid version of each IB that has one, with the details in full."""
         keys, book = self._keys(), self.listed()

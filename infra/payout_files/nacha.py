@@ -16,6 +16,7 @@ from infra.payout_files.order import (
     PayoutOrder,
     WrittenFile,
     check,
+    kind_of,
     refuse,
     total,
 )
@@ -58,15 +59,15 @@ def write_nacha(order: PayoutOrder) -> WrittenFile:
 def _faults(order: PayoutOrder) -> Iterator[str]:
     if order.currency != "USD":
         yield f"NACHA pays USD, not {order.currency}"
-    if not isinstance(order.debtor.account, UsBankAccount):
+    if not isinstance(order.payer.account, UsBankAccount):
         yield "NACHA pays from an account with a routing number; the debtor has another"
-    if not 1 <= len(ascii_text(order.debtor.company_id)) <= 10:
+    if not 1 <= len(ascii_text(order.payer.company_id)) <= 10:
         yield "the debtor's company_id has 1 to 10 characters; the bank gives it"
     if total(order.lines) > MAX_TOTAL:
         yield f"a file pays at most {MAX_TOTAL:,}"
     for line in order.lines:
         if not isinstance(line.account, UsBankAccount):
-            yield f"{line.end_to_end_id}: is paid by {line.account.type}, not by routing number and account"
+            yield f"{line.end_to_end_id}: is paid by {kind_of(line)}, not by routing number and account"
         if len(line.end_to_end_id) > REFERENCE_CHARS:
             yield f"{line.end_to_end_id}: a NACHA entry carries {REFERENCE_CHARS} characters of an id"
         if line.amount > MAX_ENTRY:
@@ -83,9 +84,9 @@ def _batches(order: PayoutOrder) -> list[_Batch]:
 
 
 def _records(order: PayoutOrder, batch: _Batch) -> Iterator[str]:
-    company = _padded(ascii_text(order.debtor.company_id), 10)
+    company = _padded(ascii_text(order.payer.company_id), 10)
     origin = _us_debtor(order).routing[:8]
-    name = _padded(ascii_text(order.debtor.name), 16)
+    name = _padded(ascii_text(order.payer.name), 16)
     yield (
         f"5{CREDITS_ONLY}{name}{'':20}{company}{batch.sec}{'COMMISSION'}{'':6}"
         f"{order.execution_date:%y%m%d}{'':3}1{origin}{batch.number:07}"
@@ -105,7 +106,7 @@ def _records(order: PayoutOrder, batch: _Batch) -> Iterator[str]:
 
 
 def _file_header(order: PayoutOrder) -> str:
-    debtor, made = order.debtor, order.created_utc
+    debtor, made = order.payer, order.created_utc
     destination = f" {_us_debtor(order).routing}"
     origin = f"{ascii_text(debtor.company_id):>10}"
     # Two files of one minute must differ in it, and one file must not by when it is written again.
@@ -143,8 +144,8 @@ def _us(line: OrderLine) -> UsBankAccount:
 
 
 def _us_debtor(order: PayoutOrder) -> UsBankAccount:
-    assert isinstance(order.debtor.account, UsBankAccount), "checked before anything is written"
-    return order.debtor.account
+    assert isinstance(order.payer.account, UsBankAccount), "checked before anything is written"
+    return order.payer.account
 
 
 def _shortened(order: PayoutOrder) -> Iterator[tuple[str, str]]:

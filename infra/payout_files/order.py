@@ -43,7 +43,8 @@ class OrderLine:
     end_to_end_id: str
     amount: Decimal
     payee_name: str
-    account: PayeeDetails
+    account: PayeeDetails | None
+    """None: nobody approved details. Only tables have such a line, for it is paid by hand."""
     remittance: str
 
 
@@ -54,14 +55,22 @@ class PayoutOrder:
     batch_id: str
     created_at: datetime
     execution_date: date
-    debtor: Debtor
+    debtor: Debtor | None
+    """None where nobody set who pays: tables do without."""
     currency: str
     lines: tuple[OrderLine, ...]
 
     @property
     def message_id(self) -> str:
         """Of the whole file."""
-        return reference("message", self.batch_id)
+        return message_id_of(self.batch_id)
+
+    @property
+    def payer(self) -> Debtor:
+        """The debtor; raise `Unusable` if there is none."""
+        if self.debtor is None:
+            raise Unusable(f"nobody is set to pay {self.currency} in this format: see IBFLOW_PAYERS_FILE")
+        return self.debtor
 
     @property
     def created_utc(self) -> datetime:
@@ -106,6 +115,16 @@ def refuse(found: Iterator[str]) -> None:
         raise Unusable("; ".join(first) + (f"; and {rest} more" if rest else ""))
 
 
+def message_id_of(batch_id: str) -> str:
+    """The MsgId of the file of a batch."""
+    return reference("message", batch_id)
+
+
+def kind_of(line: OrderLine) -> str:
+    """How it is paid, in a word: `bank`."""
+    return line.account.type if line.account is not None else "nobody knows what"
+
+
 def total(lines: tuple[OrderLine, ...]) -> Decimal:
     """The sum of the lines, exact."""
     amount = Decimal(0)
@@ -123,12 +142,14 @@ def _faults(order: PayoutOrder) -> Iterator[str]:
     counts = Counter(line.end_to_end_id for line in order.lines)
     for repeated in (one for one, count in counts.items() if count > 1):
         yield f"{repeated} is there {counts[repeated]} times"
-    yield from (f"the debtor's {fault}" for fault in faults(order.debtor.account))
+    if order.debtor is not None:
+        yield from (f"the debtor's {fault}" for fault in faults(order.debtor.account))
     digits = minor_digits(order.currency)
     for line in order.lines:
         if not _REFERENCE.match(line.end_to_end_id):
             yield f"the EndToEndId {line.end_to_end_id!r:.50} is not 1 to 35 of A-Z, 0-9"
-        yield from (f"{line.end_to_end_id}: {fault}" for fault in faults(line.account))
+        if line.account is not None:
+            yield from (f"{line.end_to_end_id}: {fault}" for fault in faults(line.account))
         if max(len(line.payee_name), len(line.remittance)) > MAX_TEXT:
             yield f"{line.end_to_end_id}: a name or remittance text has over {MAX_TEXT:,} characters"
         if not line.amount.is_finite() or not 0 < line.amount <= MAX_AMOUNT:

@@ -17,6 +17,7 @@ from infra.payout_files.order import (
     WrittenFile,
     amount_text,
     check,
+    kind_of,
     reference,
     refuse,
     total,
@@ -49,7 +50,7 @@ def write_pain_001(order: PayoutOrder, version: str = "pain.001.001.09") -> Writ
     _text(header, "MsgId", order.message_id)
     _text(header, "CreDtTm", f"{order.created_utc:%Y-%m-%dT%H:%M:%SZ}")
     _sums(header, order, order.lines)
-    _text(SubElement(header, "InitgPty"), "Nm", sepa_text(order.debtor.name, MAX_NAME))
+    _text(SubElement(header, "InitgPty"), "Nm", sepa_text(order.payer.name, MAX_NAME))
     for is_sepa, lines in _parts(order):
         _payment(initiation, order, form, lines, is_sepa=is_sepa)
     indent(root, " ")
@@ -60,22 +61,27 @@ def write_pain_001(order: PayoutOrder, version: str = "pain.001.001.09") -> Writ
 
 def payment_id_of(order: PayoutOrder, line: OrderLine) -> str:
     """The PmtInfId of the part of the file that a line stands in: a bank may answer for it as a whole."""
-    return _payment_id(order, is_sepa=_is_sepa(order, line))
+    return _payment_id(order.batch_id, is_sepa=_is_sepa(order, line))
+
+
+def payment_ids_of(batch_id: str) -> tuple[str, str]:
+    """The PmtInfIds that its parts may have."""
+    return _payment_id(batch_id, is_sepa=True), _payment_id(batch_id, is_sepa=False)
 
 
 def _faults(order: PayoutOrder) -> Iterator[str]:
-    if not isinstance(order.debtor.account, BankAccount):
+    if not isinstance(order.payer.account, BankAccount):
         yield "pain.001 pays from an account with an IBAN; the debtor has another"
         return
     for line in order.lines:
         if not isinstance(line.account, BankAccount):
-            yield f"{line.end_to_end_id}: is paid by {line.account.type}, not by IBAN"
+            yield f"{line.end_to_end_id}: is paid by {kind_of(line)}, not by IBAN"
         elif not line.account.bic and not _is_sepa(order, line):
             yield f"{line.end_to_end_id}: a payment that is not SEPA needs the BIC of the payee's bank"
 
 
 def _is_sepa(order: PayoutOrder, line: OrderLine) -> bool:
-    ends = (order.debtor.account, line.account)
+    ends = (order.payer.account, line.account)
     return order.currency == "EUR" and all(isinstance(one, BankAccount) and in_sepa(one.iban) for one in ends)
 
 
@@ -87,23 +93,23 @@ def _parts(order: PayoutOrder) -> list[tuple[bool, tuple[OrderLine, ...]]]:
     return [(is_sepa, tuple(lines)) for is_sepa, lines in parts.items() if lines]
 
 
-def _payment_id(order: PayoutOrder, *, is_sepa: bool) -> str:
-    return reference("payment", order.batch_id, "sepa" if is_sepa else "other")
+def _payment_id(batch_id: str, *, is_sepa: bool) -> str:
+    return reference("payment", batch_id, "sepa" if is_sepa else "other")
 
 
 def _payment(
     parent: Element, order: PayoutOrder, form: Version, lines: tuple[OrderLine, ...], *, is_sepa: bool
 ) -> None:
-    account = order.debtor.account
+    account = order.payer.account
     assert isinstance(account, BankAccount), "checked before anything is written"
     payment = SubElement(parent, "PmtInf")
-    _text(payment, "PmtInfId", _payment_id(order, is_sepa=is_sepa))
+    _text(payment, "PmtInfId", _payment_id(order.batch_id, is_sepa=is_sepa))
     _text(payment, "PmtMtd", "TRF")
     _sums(payment, order, lines)
     if is_sepa:
         _text(payment, "PmtTpInf/SvcLvl/Cd", "SEPA")
     _text(payment, "ReqdExctnDt/Dt" if form.has_date_choice else "ReqdExctnDt", f"{order.execution_date}")
-    _text(payment, "Dbtr/Nm", sepa_text(order.debtor.name, MAX_NAME))
+    _text(payment, "Dbtr/Nm", sepa_text(order.payer.name, MAX_NAME))
     _text(payment, "DbtrAcct/Id/IBAN", account.iban)
     if account.bic:
         _text(payment, f"DbtrAgt/FinInstnId/{form.bic_tag}", account.bic)

@@ -46,9 +46,10 @@ def manifest(files: Iterable[WrittenFile], name: str) -> WrittenFile:
 
 def _rows(order: PayoutOrder) -> Iterator[list[Cell]]:
     for line in order.lines:
-        place, number = place_of(line.account)
+        place, number = place_of(line.account) if line.account is not None else ("", "")
+        method = line.account.type if line.account is not None else ""
         yield [
-            line.end_to_end_id, line.payee_name, _holder(line), line.account.type, place, number,
+            line.end_to_end_id, line.payee_name, _holder(line), method, place, number,
             amount_text(line.amount, order.currency), order.currency, line.remittance,
         ]  # fmt: skip
     lines = len(order.lines)

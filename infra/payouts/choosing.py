@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from api.ledger import Row
 from api.payouts import PayoutRefused
-from commission.ids import digest
 from commission.money import plain
 from commission.payouts.log import Payouts
 from commission.payouts.records import MAX_LINES, MAX_RECORD_BYTES, BatchCreated, Line
+from infra.payout_files.order import reference
 from schemas.payouts import BatchRequest, encode_payout
 
 HEAD_BYTES = 2_000
@@ -80,7 +80,7 @@ def _line(ib_id: str, rows: Sequence[Row], batch_id: str, minimum: Decimal) -> L
     elif amount < minimum:
         excluded = f"below the minimum of {plain(minimum)}"
     return Line(
-        line_id=digest("payout line", batch_id, ib_id),
+        line_id=reference(batch_id, ib_id),
         ib_id=ib_id,
         name=str(rows[0]["name"] or "")[:MAX_NAME_CHARS],
         amount=amount,

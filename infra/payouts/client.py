@@ -1,21 +1,20 @@
 """What `ibflow payouts` asks: the running server alone makes payouts, and knows by the token who asks."""
 
-import csv
 from base64 import b64decode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from infra.connect.ledger_at import Server, find_server
+from infra.payout_files.order import WrittenFile
+from infra.payout_files.tables import manifest
 from schemas.errors import Unusable
 from schemas.settings import Settings
 
 SECONDS = 600.0
-MAX_RESULTS = 200
-"""Of one request."""
+MAX_NAME = 128
 MAX_ITEMS = 1_000
-MAX_FILE_BYTES = 50_000_000
-RESULT_COLUMNS = ("end_to_end_id", "outcome", "reason")
+MAX_FILE_BYTES = 64_000_000
 
 
 class Client:
@@ -55,10 +54,13 @@ class Client:
                 return
 
     def export(self, batch_id: str, form: str, reason: str, output: Path) -> dict[str, Any]:
-        """Write the file of a batch; what the API answers, without it."""
+        """Write the file of a batch, and `FILE.sha256` beside it; what the API answers, without the file."""
         made = self.post(f"/{batch_id}/export", {"format": form, "reason": reason})
+        file = WrittenFile(output.name, b64decode(made.pop("file_base64")))
         try:
-            output.write_bytes(b64decode(made.pop("file_base64")))
+            output.write_bytes(file.body)
+            beside = output.with_name(f"{output.name}.sha256")
+            beside.write_bytes(manifest([file], output.name).body)
         except OSError as error:
             raise Unusable(
                 f"{output} cannot be written: {error.strerror}. The file is given out: write it elsewhere "
@@ -66,32 +68,22 @@ class Client:
             ) from None
         return made
 
-    def import_results(self, results: Sequence[dict[str, str]], source: str) -> dict[str, Any]:
-        """Send results, some at a time; what came of all of them."""
-        total: dict[str, Any] = {"recorded": 0, "repeated": 0, "refused": []}
-        for first in range(0, len(results), MAX_RESULTS):
-            part = results[first : first + MAX_RESULTS]
-            found = self.post("/results", {"source": source, "results": part})
-            total = {name: total[name] + found[name] for name in total}
-        return total
-
-
-def read_results(path: Path) -> list[dict[str, str]]:
-    """Results of a CSV: end_to_end_id, outcome (settled, rejected, unknown), reason."""
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise Unusable(f"{path} is larger than {MAX_FILE_BYTES:,} bytes")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if lacking := [name for name in RESULT_COLUMNS[:2] if name not in (rows.fieldnames or ())]:
-                raise Unusable(f"{path} has no column {' and '.join(lacking)}")
-            return [
-                {
-                    "line_id": (row["end_to_end_id"] or "").strip(),
-                    "outcome": (row["outcome"] or "").strip().lower(),
-                    "reason": (row.get("reason") or "").strip()[:140],
-                }
-                for row in rows
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Unusable(f"{path} is not a CSV in UTF-8: {error}") from None
+    def import_file(self, path: Path) -> dict[str, Any]:
+        """Send a bank's file as it is; what came of it."""
+        try:
+            size = path.stat().st_size
+            body = path.read_bytes() if size <= MAX_FILE_BYTES else b""
+        except OSError as error:
+            raise Unusable(f"{path} cannot be read: {error.strerror}") from None
+        if size > MAX_FILE_BYTES:
+            raise Unusable(f"{path} is larger than {MAX_FILE_BYTES:,} bytes; ask the bank for shorter ones")
+        headers = {"Content-Type": "application/octet-stream"}
+        with self._server.open(SECONDS) as http:
+            sent = http.post(
+                f"{self._prefix}/result-files",
+                params={"source": path.name[:MAX_NAME]},
+                content=body,
+                headers=headers,
+            )
+            found: dict[str, Any] = self._server.check(sent).json()
+        return found

@@ -4,16 +4,18 @@ Two effects follow each other everywhere: the record, then the commands to the b
 After a crash between them, doing the same again, or `resume`, writes the commands, and each counts once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
+
+from msgspec.structs import replace
 
 from api.operators import Operator
 from api.payouts import Imported, NotRecorded, PayoutRefused, UnknownBatch
 from api.proposals import check_writer
 from commission.ids import digest
-from commission.payouts.batch import Batch, commands, is_known, why_no_result
+from commission.payouts.batch import Batch, commands, is_danger, is_known, why_no_result
 from commission.payouts.commands import AnyCommand, LineCommand, LockLine
 from commission.payouts.log import Payouts
 from commission.payouts.records import (
@@ -31,8 +33,10 @@ from commission.payouts.records import (
 )
 from infra.payouts.choosing import choose
 from infra.payouts.facts import Facts
-from infra.payouts.files import WRITERS, Write
+from infra.payouts.files import Files
 from infra.payouts.log import PayoutLog
+from infra.payouts.payers import execution_date
+from schemas.payees import Versions, valid_version
 from schemas.payouts import BatchRequest
 
 Publish = Callable[[Sequence[AnyCommand]], object]
@@ -51,9 +55,12 @@ class PayoutDesk:
         facts: Facts,
         publish: Publish,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        writers: dict[str, Write] = WRITERS,
+        files: Files | None = None,
+        payees: Callable[[], Mapping[str, Versions]] = dict,
     ) -> None:
-        self._log, self._facts, self._publish, self._now, self._writers = log, facts, publish, now, writers
+        """`payees` has every version of the IBs' details; nothing where none are kept."""
+        self._log, self._facts, self._publish, self._now = log, facts, publish, now
+        self._files, self._payees = files or Files(), payees
 
     def newest(self, period: str) -> list[Batch]:
         """Those of a period, or all, newest first."""
@@ -103,7 +110,8 @@ class PayoutDesk:
 
     def approve(self, batch_id: str, by: Operator) -> Batch:
         """Let the books lock its lines, if another person made it."""
-        batch = self._step(batch_id, by, "approved", lambda told: BatchApproved(**told))
+        payees = self._versions(self.get(batch_id))
+        batch = self._step(batch_id, by, "approved", lambda told: BatchApproved(**told, payees=payees))
         # A crash here leaves lines unlocked, and nothing of the batch is exported before they are.
         self._publish([*commands(batch)])
         return batch
@@ -118,20 +126,25 @@ class PayoutDesk:
     def export(self, batch_id: str, form: str, reason: str, by: Operator) -> tuple[Batch, bytes]:
         """Give the file out once every line is locked; the same bytes again, with a reason."""
         check_writer(by)
-        write = self._writers.get(form)
-        if write is None:
-            raise PayoutRefused(f"no format is called {form}; there are {', '.join(self._writers)}")
+        self._files.check(form)
         batch = self.get(batch_id)
         if batch.state == "approved":
             batch = self._closed(batch)
-        file = write(batch)
+        day = batch.execution_date or execution_date(self._now().date())
+        file = self._files.write(replace(batch, execution_date=day), form)
         digest_of = sha256(file).hexdigest()
 
         def make(_known: Payouts, place: int) -> PayoutRecord:
             told = self._told(batch_id, by, place)
-            return BatchExported(**told, format=form, sha256=digest_of, reason=reason)
+            return BatchExported(**told, format=form, sha256=digest_of, reason=reason, execution_date=day)
 
         return _batch(self._log.decide(make), batch_id), file
+
+    def _versions(self, batch: Batch) -> dict[str, int]:
+        """Line → the version of the payee's details that is valid now."""
+        known = self._payees()
+        found = ((one.line_id, valid_version(known.get(one.ib_id, ()))) for one in batch.paid_lines)
+        return {line_id: one.proposed.version for line_id, one in found if one is not None}
 
     def _closed(self, batch: Batch) -> Batch:
         """The batch with what the books did not lock left out; refused while they have not answered."""
@@ -178,7 +191,11 @@ class PayoutDesk:
         def make(known: Payouts, place: int) -> PayoutRecord | None:
             batch = _batch(known, batch_id)
             told = [one for one in results if not is_known(batch, one)]
-            refused = [NotRecorded(r.line_id, why) for r in told if (why := why_no_result(batch, r))]
+            refused = [
+                NotRecorded(r.line_id, why, is_danger(batch, r))
+                for r in told
+                if (why := why_no_result(batch, r))
+            ]
             new = tuple(one for one in told if not why_no_result(batch, one))
             sorted_.append(Imported(len(new), len(results) - len(told), tuple(refused)))
             return (

@@ -1,42 +1,77 @@
 """The files of a batch, by format: the same batch gives the same bytes, whenever it is asked."""
 
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 
 from api.payouts import PayoutRefused
-from api.views.csv_cells import Cell, to_csv
-from commission.money import minor_digits
 from commission.payouts.batch import Batch
+from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount
+from infra.payout_files.order import OrderLine, PayoutOrder
+from infra.payout_files.write import FORMATS
+from infra.payouts.payers import Payers
+from schemas.errors import Unusable
 
-Write = Callable[[Batch], bytes]
-"""Writes `batch.paid_lines`."""
+Open = Callable[[Mapping[str, int]], Mapping[str, PayeeDetails]]
+"""By IB, the details in full of the version that is wanted of it."""
 
-COLUMNS = ("end_to_end_id", "ib_id", "name", "currency", "amount", "statement_ids")
-
-
-def csv_file(batch: Batch) -> bytes:
-    """A line for each IB, then the total."""
-    rows: list[list[Cell]] = [
-        [
-            line.line_id,
-            line.ib_id,
-            line.name,
-            batch.currency,
-            in_digits(line.amount, batch.currency),
-            " ".join(line.statement_ids),
-        ]
-        for line in batch.paid_lines
-    ]
-    total = in_digits(batch.total, batch.currency)
-    return to_csv(COLUMNS, [*rows, ["", "", "total", batch.currency, total, ""]])
+TABLES = ("csv", "xlsx")
+"""What people read: it has a line without an account too, for it is paid by hand."""
+SHOWN = 20
 
 
-def in_digits(amount: Decimal, currency: str) -> str:
-    """Exactly the currency's digits: a bank refuses 7.5 for 7.50, and nothing is rounded here."""
-    exact = amount.quantize(Decimal(1).scaleb(-minor_digits(currency)))
-    if exact != amount:
-        raise PayoutRefused(f"{amount} {currency} has more digits than can be paid: report it")
-    return format(exact, "f")
+class Files:
+    """Writes the lines of a batch that are paid, each to the details that were valid at its approval."""
+
+    def __init__(self, payers: Payers | None = None, opened: Open = lambda _wanted: {}) -> None:
+        self._payers, self._opened = payers or Payers(), opened
+
+    def check(self, form: str) -> None:
+        """Raise `PayoutRefused` for a format that there is not."""
+        if form not in FORMATS:
+            raise PayoutRefused(f"no format is called {form}; there are {', '.join(sorted(FORMATS))}")
+
+    def write(self, batch: Batch, form: str) -> bytes:
+        """The file; raise `PayoutRefused` for lines that the format cannot pay."""
+        if not batch.paid_lines:
+            raise PayoutRefused("the books refused every line: there is nothing to pay; cancel it")
+        try:
+            order = self.order(batch, form)
+            if form not in TABLES:
+                _check_accounts(batch, order)
+            return FORMATS[form](order).body
+        except Unusable as error:
+            raise PayoutRefused(str(error)) from None
+
+    def order(self, batch: Batch, form: str) -> PayoutOrder:
+        """What the file says."""
+        lines, created = batch.paid_lines, batch.steps[0].at
+        versions = {one.ib_id: batch.payees[one.line_id] for one in lines if one.line_id in batch.payees}
+        details = self._opened(versions)
+        return PayoutOrder(
+            batch_id=batch.batch_id,
+            created_at=created,
+            execution_date=batch.execution_date or created.date(),
+            debtor=self._payers.find(batch.currency, UsBankAccount if form == "nacha" else BankAccount),
+            currency=batch.currency,
+            lines=tuple(
+                OrderLine(
+                    end_to_end_id=line.line_id,
+                    amount=line.amount,
+                    payee_name=" ".join(dict.fromkeys([line.ib_id, line.name or line.ib_id])),
+                    account=details.get(line.ib_id),
+                    remittance=f"Commission {batch.period} {line.ib_id}",
+                )
+                for line in lines
+            ),
+        )
 
 
-WRITERS: dict[str, Write] = {"csv": csv_file}
+def _check_accounts(batch: Batch, order: PayoutOrder) -> None:
+    lines = zip(batch.paid_lines, order.lines, strict=True)
+    without = [line.ib_id for line, paid in lines if paid.account is None]
+    if without:
+        more = f" and {len(without) - SHOWN:,} more" if len(without) > SHOWN else ""
+        raise PayoutRefused(
+            f"approved without payee details: {', '.join(without[:SHOWN])}{more}. Export csv or xlsx and pay "
+            "by hand; or, before any file was given out, cancel it, have the details approved "
+            "(`ibflow payees set`) and create another"
+        )

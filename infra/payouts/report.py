@@ -64,6 +64,19 @@ def lines_table(found: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
+def import_lines(one: dict[str, Any]) -> tuple[str, list[str]]:
+    """What came of a bank's file, and what did not match, dangers first."""
+    told = f"{one['kind']} {one['message_id']}".rstrip()
+    told += f": {one['recorded']} recorded, {one['repeated']} known before, {one['pending']} pending"
+    found = [
+        f"{'DANGER ' if each['is_danger'] else ''}{each['line_id']}: {each['why']}" for each in one["refused"]
+    ]
+    found += [f"{each['place']}: {each['reference']}: {each['why']}" for each in one["unmatched"]]
+    if more := one["refused_count"] + one["unmatched_count"] - len(found):
+        found.append(f"and {more:,} more")
+    return told, [*found, *one["notices"]]
+
+
 def change_line(one: dict[str, Any]) -> str:
     """A change or hold, who did what, and what the books made of it."""
     of = " ".join(filter(None, (one["amount"], one["currency"], one["statement_id"])))

@@ -23,10 +23,13 @@ from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
 from infra.payees.desk import PayeeDesk, PayeeLog
 from infra.payees.sealing import keys_of
+from infra.payouts.bank_results import BankResults
 from infra.payouts.changes import ChangeDesk
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import LedgerFacts
+from infra.payouts.files import Files
 from infra.payouts.log import PayoutLog
+from infra.payouts.payers import Payers
 from infra.payouts.reconcile import add_reconcile
 from infra.payouts.withholding import Withholding
 from infra.processes.owner import Owner
@@ -63,11 +66,13 @@ class ApiServer:
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
         withholding, facts = Withholding(payouts), LedgerFacts(ledger)
+        payee_desk = PayeeDesk(PayeeLog(kafka), keys_of(settings))
+        files = Files(Payers.read(settings.payers_file), payee_desk.opened)
 
         def publish(commands: Iterable[AnyCommand]) -> None:
             publish_payout_commands(commands, kafka)
 
-        self.payouts = PayoutDesk(payouts, facts, publish)
+        self.payouts = PayoutDesk(payouts, facts, publish, files=files, payees=payee_desk.listed)
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
             ledger,
@@ -75,13 +80,14 @@ class ApiServer:
             sink_lag=self.sink.lag,
             desk=self._desk,
             payout_desk=self.payouts,
+            bank_files=BankResults(payouts, self.payouts, files),
             change_desk=ChangeDesk(payouts, facts, publish),
-            payee_desk=PayeeDesk(PayeeLog(kafka), keys_of(settings)),
+            payee_desk=payee_desk,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
-        add_reconcile(app, ledger)
+        add_reconcile(app, ledger, files)
         self._push = open_desk(settings, kafka)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")

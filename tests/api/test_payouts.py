@@ -87,7 +87,8 @@ def test_a_batch_goes_its_way_by_requests(app: Any) -> None:
         {"line_id": "x", "outcome": "unknown", "reason": "late"},
     ]
     assert http.post("/results", {"source": "camt", "results": told}) == {
-        "recorded": 1, "repeated": 0, "refused": [{"line_id": "x", "why": "no line has this id"}],
+        "recorded": 1, "repeated": 0,
+        "refused": [{"line_id": "x", "why": "no line has this id", "is_danger": False}],
     }  # fmt: skip
     shown = http.get(batch)
     assert shown["lines"] == {"settled": 1, "excluded": 1}

@@ -15,6 +15,7 @@ from api.proposals import NotAllowed
 from commission.payouts.batch import Batch
 from commission.payouts.records import Outcome
 from infra.payouts.desk import PayoutDesk
+from infra.payouts.files import Files
 from schemas.payouts import BatchRequest
 from schemas.wire import Record
 from tests.build import D, ended, partner
@@ -81,18 +82,17 @@ def test_a_batch_is_made_approved_exported_and_paid(world: World) -> None:
     }
     batch, file = desk.export(batch.batch_id, "csv", "", CAT)
     north, south = line_of(batch, "north"), line_of(batch, "south")
-    ids = {line.ib_id: line.statement_ids[0] for line in batch.lines.values()}
     assert file.decode() == (
-        "end_to_end_id,ib_id,name,currency,amount,statement_ids\r\n"
-        f"{north},north,north,USD,12.34,{ids['north']}\r\n"
-        f"{south},south,south,USD,9.00,{ids['south']}\r\n"
-        ",,total,USD,21.34,\r\n"
+        "end_to_end_id,payee,account_holder,method,bank_or_network,account,amount,currency,remittance\r\n"
+        f"{north},north,,,,,12.34,USD,Commission 2026-09 north\r\n"
+        f"{south},south,,,,,9.00,USD,Commission 2026-09 south\r\n"
+        "TOTAL,2 lines,,,,,21.34,USD,\r\n"
     )
     assert batch.exports == {"csv": sha256(file).hexdigest()}
     bank = [result(north, "settled"), result(south, "rejected", "AC04"), result("no-line", "settled")]
     found = desk.import_results(bank, "camt.054 of the 3rd", CAT)
     assert (found.recorded, found.repeated) == (2, 0)
-    assert [*found.refused] == [("no-line", "no line has this id")]
+    assert [one[:2] for one in found.refused] == [("no-line", "no line has this id")]
     assert accounts(world) == {
         "north:paid": "12.34 USD",
         "south:payable": "9.00 USD",
@@ -114,7 +114,7 @@ def test_the_file_is_the_same_bytes_again_and_asks_why(world: World) -> None:
     desk.import_results([result(line_of(batch, "south"), "rejected", "AC04")], "file", CAT)
     again, same = desk.export(batch_id, "csv", "the bank's portal lost it", BEN)
     assert (same, [step.by for step in again.steps if step.what == "exported"]) == (file, ["cat", "ben"])
-    with pytest.raises(PayoutRefused, match="no format is called xls; there are csv"):
+    with pytest.raises(PayoutRefused, match="no format is called xls; there are csv, nacha, "):
         desk.export(batch_id, "xls", "", CAT)
 
 
@@ -122,7 +122,15 @@ def test_a_file_that_became_another_is_not_given_out(world: World) -> None:
     """A writer that changed with a version of ibflow: the bank may have the first."""
     batch_id = approved(world.desk())
     world.desk().export(batch_id, "csv", "", CAT)
-    newer = PayoutDesk(world.desk()._log, world, world.publish, world.tick, {"csv": lambda _batch: b"other"})
+
+    class Other(Files):
+        """Writes something else."""
+
+        def write(self, _batch: Batch, _form: str) -> bytes:
+            """The same for all."""
+            return b"other"
+
+    newer = PayoutDesk(world.desk()._log, world, world.publish, world.tick, Other())
     with pytest.raises(PayoutRefused, match="its csv file was another when it was given out first"):
         newer.export(batch_id, "csv", "again", CAT)
 
@@ -137,7 +145,7 @@ def test_what_the_books_refuse_is_left_out_with_their_reason(world: World) -> No
     batch, file = desk.export(batch_id, "csv", "", CAT)
     assert states(batch) == {"north": "included", "south": "refused", "west": "excluded"}
     assert batch.status[line_of(batch, "south")].reason == "ann holds payouts to south: fraud?"
-    assert (b"south" in file, b"total,USD,12.34" in file) == (False, True)
+    assert (b"south" in file, b"TOTAL,1 line,,,,,12.34,USD" in file) == (False, True)
 
 
 def test_nothing_is_exported_before_every_line_is_locked(world: World) -> None:
@@ -260,9 +268,9 @@ def test_results_of_a_line_follow_each_other(world: World) -> None:
     in_turn = [result(north, outcome, "AC04") for outcome in told]
     found = desk.import_results(in_turn, "four messages", CAT)
     assert found.recorded == 3
-    ((line_id, why),) = found.refused
-    assert (line_id, why) == (
-        north, "the line is rejected, and cannot become settled; if it was paid, it may be paid twice",
+    ((line_id, why, is_danger),) = found.refused
+    assert (line_id, why, is_danger) == (
+        north, "the line is rejected, and cannot become settled; if it was paid, it may be paid twice", True,
     )  # fmt: skip
     assert accounts(world)["north:payable"] == "12.34 USD"
     west = desk.import_results([result(line_of(batch, "west"), "settled")], "x", CAT)

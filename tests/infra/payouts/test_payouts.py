@@ -192,15 +192,20 @@ def test_two_people_pay_a_month_by_the_command_line(tmp_path: Path) -> None:
         assert "say why" in ibflow("ann", "payouts", "export", batch_id, "-o", str(again), code=2)
         ibflow("ben", "payouts", "export", batch_id, "-o", str(again), "--reason", "lost")
         assert again.read_bytes() == first.read_bytes()
+        digests = (tmp_path / "first.csv.sha256").read_text()
+        assert digests == f"{sha256(first.read_bytes()).hexdigest()}  first.csv\n"
         line_id = first.read_text().splitlines()[1].split(",")[0]
-        assert f"{line_id},ib-north,ib-north,USD,7.50," in first.read_text()
+        assert f"{line_id},ib-north,,,,,7.50,USD,Commission 2026-09 ib-north" in first.read_text()
         bank = tmp_path / "bank.csv"
-        bank.write_text(f"end_to_end_id,outcome,reason\n{line_id},rejected,AC04\nx-1,settled,\n")
-        found = json.loads(ibflow("ann", "payouts", "import", str(bank), "--json", code=3))
-        assert (found["recorded"], found["refused"]) == (
-            1,
-            [{"line_id": "x-1", "why": "no line has this id"}],
-        )
+        bank.write_text(f"end_to_end_id,status,reason\n{line_id},rejected,AC04\nx-1,settled,\n")
+        found = json.loads(ibflow("ann", "payouts", "import", str(bank), "--json", code=1))
+        assert (found["recorded"], found["refused"]) == (1, [])
+        assert found["unmatched"] == [
+            {
+                "place": "line 3", "reference": "x-1",
+                "why": "no batch has this EndToEndId: settled, no reason given",
+            }
+        ]  # fmt: skip
         shown = json.loads(ibflow("ann", "payouts", "show", batch_id, "--lines", "--json"))
         assert [(one["state"], one["reason"]) for one in shown["each"]] == [("rejected", "AC04")]
         assert "rejected" in ibflow("ann", "payouts", "show", batch_id, "--lines")
