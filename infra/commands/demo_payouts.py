@@ -7,8 +7,8 @@ from rich.table import Table
 from api.operators import Operator
 from commission.payouts.batch import Batch
 from commission.payouts.records import LineResult
-from infra.payouts.desk import PayoutDesk
 from infra.payout_files.order import amount_text
+from infra.payouts.desk import PayoutDesk
 from infra.processes.stack import Stack
 from infra.terminal import new_table
 from schemas.payouts import BatchRequest
