@@ -108,3 +108,15 @@ def _read(path: Path) -> list[tuple[str, Operator]]:
         (entry.token_sha256, Operator(entry.name, is_person=True, may_write=entry.role == "operator"))
         for entry in file.operators
     ]
+
+
+class NotAllowed(Unusable):
+    """Not for whoever asks, at any time: nobody named, or somebody who only reads."""
+
+
+def check_writer(by: Operator) -> None:
+    """Raise `NotAllowed` unless a named person asks: whether two people used one token nobody knows."""
+    if not by.is_person:
+        raise NotAllowed(f"`{by.name}` may be anybody, and two people decide. {HOW_TO_CONFIGURE}")
+    if not by.may_write:
+        raise NotAllowed(f"only operators do that, and {by.name} is a viewer")

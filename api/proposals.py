@@ -2,25 +2,13 @@
 
 from typing import Protocol
 
-from api.operators import HOW_TO_CONFIGURE, Operator
+from api.operators import Operator
 from schemas.errors import Unusable
 from schemas.proposals import Change, Proposal, ProposalRequest
 
 
 class ProposalRefused(Unusable):
     """It may not be done now, or not by this person; the message says what to do instead."""
-
-
-class NotAllowed(Unusable):
-    """Not for whoever asks, at any time: nobody named, or somebody who only reads."""
-
-
-def check_writer(by: Operator) -> None:
-    """Raise `NotAllowed` unless a named person asks: whether two people used one token nobody knows."""
-    if not by.is_person:
-        raise NotAllowed(f"`{by.name}` may be anybody, and two people decide. {HOW_TO_CONFIGURE}")
-    if not by.may_write:
-        raise NotAllowed(f"only operators do that, and {by.name} is a viewer")
 
 
 class UnknownProposal(Unusable):

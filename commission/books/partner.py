@@ -10,8 +10,8 @@ from commission.partner.balances import Balance, Closing, PartnerState, Turnover
 from commission.partner.buckets import ComponentPeriods, PeriodTotals
 from commission.partner.claims import Claimed, PersonClaims
 from commission.partner.payable import PayoutState
+from commission.partner.payout_commands import decide
 from commission.partner.payout_lines import LineState
-from commission.partner.payouts import decide
 from commission.partner.statement_hash import with_row
 from commission.partner.statement_membership import turnover_of
 from commission.partner.true_ups import retry, settle

@@ -7,8 +7,8 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import keys
+from commission.client.deposit_losses import ClawReason, shares
 from commission.client.kyc_gate import is_forfeited
-from commission.client.losses import ClawReason, shares
 from commission.client.refunds import less_refunds
 from commission.client.reversals import give_back, reverse, take
 from commission.client.state import Cause, ClawedBack, ClawedPage, ClientState, DealState, Deposit, Posted

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from commission.client.cpa_losses import kept_of, losses_between
+from commission.client.deposit_losses import ClearedDeposit, is_counted
 from commission.client.deposits import net_of
-from commission.client.losses import ClearedDeposit, is_counted
 from commission.client.qualifying import Qualifying, Traded
 from commission.client.state import ClientState, Withdrawal
 from commission.rating.eligibility import is_in_market

@@ -11,9 +11,9 @@ from commission.client.accruals import is_posted, post
 from commission.client.clawback import all_clawed
 from commission.client.cpa_claims import are_alike, claims_of, unclaimed
 from commission.client.cpa_weighing import Weighing, are_too_late, facts_of
+from commission.client.deposit_losses import ClearedDeposit, is_counted, lost
 from commission.client.deposit_shares import weigh_deposits
 from commission.client.kyc_gate import is_too_late as is_kyc_too_late
-from commission.client.losses import ClearedDeposit, is_counted, lost
 from commission.client.milestones import of_grants
 from commission.client.parked import park
 from commission.client.reversals import reverse

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from commission.client.losses import ClearedDeposit, is_counted
+from commission.client.deposit_losses import ClearedDeposit, is_counted
 from commission.terms.plans import Clawback
 
 

@@ -9,9 +9,9 @@ from commission.client.accruals import release, release_posted
 from commission.client.clawback import claw_back, clawed_of, reaches_deals, settle_anew
 from commission.client.cpa_grants import weigh
 from commission.client.deals import fold_deal
+from commission.client.deposit_losses import ZERO, TakenBack, Won
 from commission.client.deposits import every, find, keep
 from commission.client.kyc_gate import released
-from commission.client.losses import ZERO, TakenBack, Won
 from commission.client.milestones import milestone
 from commission.client.repeats import Refusal, remember, verdict
 from commission.client.state import (

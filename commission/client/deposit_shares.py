@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from commission.client import keys
 from commission.client.accruals import is_posted, post
 from commission.client.clawback import all_clawed
+from commission.client.deposit_losses import is_counted
 from commission.client.deposits import every, find, withdrawals
-from commission.client.losses import is_counted
 from commission.client.reversals import reverse
 from commission.client.state import Cause, ClawedBack, ClientState, Deposit, Withdrawal
 from commission.client.tallies import send, tally_of, withdraw

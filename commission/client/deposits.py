@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from commission.client import keys
-from commission.client.losses import ZERO, ClearedDeposit, TakenBack, is_counted
+from commission.client.deposit_losses import ZERO, ClearedDeposit, TakenBack, is_counted
 from commission.client.state import ClientState, Deposit, Withdrawal
 from commission.draft import Draft
 from commission.terms.catalog import Terms

@@ -1,4 +1,6 @@
-"""Which deal waits and which is rejected; what waits for terms has a numbered slot of its partition.
+"""Keeps deals that wait and says which are rejected: `outcome.py` and each `Reason` decide which, by `waits`.
+
+What waits for terms has a numbered slot of its partition.
 
 Slots are tried again in their order when terms arrive.
 """

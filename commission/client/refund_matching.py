@@ -1,4 +1,4 @@
-"""Which charge is refunded where no opening tells it: on an opening, by a deal of its own, beyond openings.
+"""Which charge is refunded where no opening says it (`refunds.py`): on an opening, by a deal of its own.
 
 Each such refund of an account, in the order of time, is of the nearest charge before it that has as much
 left: of its position, then of its symbol, then of the account; the newest of those. Where none has as much it

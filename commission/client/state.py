@@ -7,7 +7,7 @@ from typing import NamedTuple
 from msgspec import field
 
 from commission.client.deal_volume import DealVolume
-from commission.client.losses import ClawReason, ClearedDeposit, TakenBack, Won, net_losses
+from commission.client.deposit_losses import ClawReason, ClearedDeposit, TakenBack, Won, net_losses
 from commission.events import Deal, KycStatus
 from commission.outputs import Tally
 from commission.terms.components import Cpa, Cpl

@@ -11,16 +11,10 @@ from commission.money import minor_digits, plain
 from commission.outputs import Transfer
 from commission.partner.balances import PartnerState, partner_key
 from commission.partner.payable import Decision, Due, Hold, put_due, state_key, state_of
-from commission.payouts.commands import (
-    MAX_AMOUNT,
-    ChangeBalance,
-    HoldPayouts,
-    OtherCommand,
-    ReleasePayouts,
-    are_two_people,
-)
+from commission.payouts.commands import MAX_AMOUNT, ChangeBalance, HoldPayouts, OtherCommand, ReleasePayouts
 from commission.rating.values import ZERO
 from commission.terms.catalog import Terms
+from commission.two_people import are_two_people
 from commission.value import Value
 
 

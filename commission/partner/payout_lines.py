@@ -13,16 +13,9 @@ from commission.money import plain
 from commission.outputs import Transfer, TransferCode
 from commission.partner.balances import PartnerState, partner_key
 from commission.partner.payable import Decision, Due, PayoutState, drop_due, put_due, state_of
-from commission.payouts.commands import (
-    MAX_AMOUNT,
-    LineCommand,
-    LockLine,
-    ReturnLine,
-    SettleLine,
-    UnlockLine,
-    are_two_people,
-)
+from commission.payouts.commands import MAX_AMOUNT, LineCommand, LockLine, ReturnLine, SettleLine, UnlockLine
 from commission.rating.values import ZERO
+from commission.two_people import are_two_people
 from commission.value import Value
 
 MAX_NAMED = 3

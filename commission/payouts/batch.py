@@ -13,14 +13,7 @@ from typing import Literal, NamedTuple
 from msgspec import field
 from msgspec.structs import replace
 
-from commission.payouts.commands import (
-    LineCommand,
-    LockLine,
-    ReturnLine,
-    SettleLine,
-    UnlockLine,
-    are_two_people,
-)
+from commission.payouts.commands import LineCommand, LockLine, ReturnLine, SettleLine, UnlockLine
 from commission.payouts.records import (
     BatchApproved,
     BatchCancelled,
@@ -37,6 +30,7 @@ from commission.payouts.records import (
     ResultsImported,
 )
 from commission.rating.values import ZERO
+from commission.two_people import are_two_people
 from commission.value import Value
 
 State = Literal["created", "submitted", "approved", "exported", "cancelled"]

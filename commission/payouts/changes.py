@@ -6,14 +6,9 @@ from typing import Literal
 from msgspec.structs import replace
 
 from commission.payouts.batch import Refusal
-from commission.payouts.commands import (
-    ChangeBalance,
-    HoldPayouts,
-    OtherCommand,
-    ReleasePayouts,
-    are_two_people,
-)
+from commission.payouts.commands import ChangeBalance, HoldPayouts, OtherCommand, ReleasePayouts
 from commission.payouts.records import ChangeDecided, ChangeRequested, PayoutsHeld
+from commission.two_people import are_two_people
 from commission.value import Value
 
 

@@ -141,8 +141,3 @@ class PayoutAnswer(TaggedValue, tag="payout_answer"):
     """Why it was refused."""
     at: Time
     """When it was commanded."""
-
-
-def are_two_people(one: str, other: str) -> bool:
-    """Whether these are the names of two people, however they are spelled."""
-    return len({one.strip().casefold(), other.strip().casefold()} - {""}) == 2

@@ -8,17 +8,11 @@ Terms that are published are checked as a whole before; what a CRM changes comes
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from commission.terms.calendar import (
-    PeriodDefined,
-    PeriodEnded,
-    PeriodReopened,
-    overlapping,
-    why_no_end,
-    why_not_reopened,
-)
+from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened, overlapping
 from commission.terms.catalog import Terms
 from commission.terms.partner_tree import PartnerTree
 from commission.terms.partners import PartnerChanged, PartnerDefined
+from commission.terms.period_ends import why_no_end, why_not_reopened
 from commission.terms.records import TermsRecord
 
 

@@ -9,12 +9,13 @@ from typing import Self, TypeVar
 
 from commission.accounts import pending
 from commission.money import CENT_CURRENCIES, EXACT
-from commission.terms.calendar import Ends, PeriodDefined
+from commission.terms.calendar import PeriodDefined
 from commission.terms.components import Component
 from commission.terms.conversion import Conversion
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
 from commission.terms.partner_changes import all_changed, as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
+from commission.terms.period_ends import Ends
 from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
 from commission.terms.rates import Rate

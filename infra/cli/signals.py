@@ -1,4 +1,4 @@
-"""What Ctrl-C does: it asks for an end, and whoever waits stops everything in order."""
+"""What Ctrl-C does: it asks for an end, and whoever waits stops everything in order (`dev`: `Stack.stop`)."""
 
 import signal
 import threading

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
-from api.operators import HOW_TO_CONFIGURE, Operator
+from api.operators import HOW_TO_CONFIGURE, NotAllowed, Operator
 from api.payees import PayeeRefused, UnknownPayee
-from api.proposals import NotAllowed
 from infra.payees.details import PayeeDetails, faults, masked, to_details
 from infra.payees.sealing import PayeeKeys
 from schemas.errors import Unusable

@@ -3,9 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from api.operators import Operator
+from api.operators import Operator, check_writer
 from api.payouts import Imported, ImportedFile, Payouts, Unmatched
-from api.proposals import check_writer
 from commission.payouts.batch import Batch
 from commission.payouts.log import Payouts as Known
 from commission.payouts.records import LineResult

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from api.operators import Operator
+from api.operators import Operator, check_writer
 from api.payouts import Changed, PayoutRefused, UnknownBatch
-from api.proposals import check_writer
 from commission.ids import digest
 from commission.payouts.changes import Change, command
 from commission.payouts.log import Payouts

@@ -11,9 +11,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from api.operators import Operator
+from api.operators import Operator, check_writer
 from api.payouts import Imported, NotRecorded, PayoutRefused, UnknownBatch
-from api.proposals import check_writer
 from commission.ids import digest
 from commission.payouts.batch import Batch, commands, is_danger, is_known, why_no_result
 from commission.payouts.commands import AnyCommand, LineCommand, LockLine

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from clickhouse_connect.driver.client import Client
 
-from api.operators import Operator
-from api.proposals import ProposalRefused, UnknownProposal, check_writer
+from api.operators import Operator, check_writer
+from api.proposals import ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.ids import digest
 from commission.terms.calendar import PeriodReopened

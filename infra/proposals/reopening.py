@@ -9,7 +9,8 @@ from api.proposals import ProposalRefused
 from api.views.terms import known_terms
 from commission.accounts import is_of_ib
 from commission.ids import digest
-from commission.terms.calendar import PeriodReopened, why_not_reopened
+from commission.terms.calendar import PeriodReopened
+from commission.terms.period_ends import why_not_reopened
 from infra.proposals.preview import Computed
 from schemas.proposals import Change, Line, Preview, ProposalRequest
 

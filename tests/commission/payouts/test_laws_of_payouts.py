@@ -27,7 +27,7 @@ from commission.partner.balances import PartnerState, partner_key
 from commission.partner.payable import PayoutState, state_key
 from commission.payouts.batch import Batch, commands
 from commission.payouts.changes import command as command_of
-from commission.payouts.commands import AnyCommand, LockLine, PayoutAnswer, are_two_people
+from commission.payouts.commands import AnyCommand, LockLine, PayoutAnswer
 from commission.payouts.log import Payouts
 from commission.payouts.records import (
     BatchApproved,
@@ -48,6 +48,7 @@ from commission.payouts.records import (
     StatementsWithheld,
 )
 from commission.terms.catalog import Terms
+from commission.two_people import are_two_people
 from tests.build import at, ended, partner, period, reopened
 from tests.commission.books.partner_rows import earned
 from tests.commission.laws import LAW

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.operators import Operator
+from api.operators import NotAllowed, Operator
 from api.payees import PayeeRefused, UnknownPayee
-from api.proposals import NotAllowed
 from infra.payees.desk import PayeeDesk
 from infra.payees.details import BankAccount
 from infra.payees.sealing import PayeeKeys, keys_of, new_key

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from api.operators import Operator
+from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused, UnknownBatch
-from api.proposals import NotAllowed
 from infra.payouts.changes import ChangeDesk
 from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
 from tests.build import ended, partner

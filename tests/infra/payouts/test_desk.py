@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from api.operators import Operator
+from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused, UnknownBatch
-from api.proposals import NotAllowed
 from commission.payouts.batch import Batch
 from commission.payouts.records import Outcome
 from infra.payouts.desk import PayoutDesk

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 from api.app import create_app
 from api.ledger import Ledger
-from api.operators import Operator
-from api.proposals import NotAllowed, ProposalRefused, UnknownProposal
+from api.operators import NotAllowed, Operator
+from api.proposals import ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.outputs import Statement
 from infra.cli.app import app as cli

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from pydantic import ValidationError
 
 from api.ledger import Ledger, Row
-from api.operators import Operator
+from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused
-from api.proposals import NotAllowed, ProposalRefused
+from api.proposals import ProposalRefused
 from api.queries.statements import statements, withdrawn
 from api.views.statement_file import statement_file
 from commission.partner.statement_hash import check

@@ -1,4 +1,6 @@
-"""Payouts in the book of an IB: it alone decides what may be paid, and answers every command.
+"""Commands of payouts in the book of an IB, which alone decides: done, refused, or a repetition.
+
+`payout_lines.py` makes payable what is paid, `balance_changes.py` what people change.
 
 Whoever commands has only read what was known somewhere. Here is what is so: a command that does not fit is
 refused with its reason and changes nothing, and one that is written again does nothing more.
