@@ -3,8 +3,8 @@
 `python -m tests.bench 0` measures the fold only, a number of deals under 200,000 makes all of it shorter.
 Ingest is measured by file, HTTP and SQL, payouts in memory, reports over `BENCH_ROWS` transfers (10,000,000).
 The pipeline is shown beside a raw confluent-kafka loop (consume, decode, produce) over the same messages and
-beside the same job in plain Faust and in Quix Streams, in the same run: the ratios are the honest figures, the
-absolute ones are this machine's.
+beside the same job in plain Faust and in Quix Streams, in the same run: the ratios are the honest figures,
+the absolute ones are this machine's.
 """
 
 import shutil
