@@ -60,7 +60,8 @@ class ApiServer:
         self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
-        withholding, facts = Withholding(payouts), LedgerFacts(ledger)
+        facts = LedgerFacts(ledger)
+        withholding = Withholding(payouts, facts)
 
         def publish(commands: Iterable[AnyCommand]) -> None:
             publish_payout_commands(commands, kafka)
