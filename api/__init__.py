@@ -1,1 +1,1 @@
-"""Reports, explanations, the portal, payout files and postbacks over the ledger."""
+"""Reports, explanations, the portal, payouts and postbacks over the ledger."""

@@ -1,1 +1,1 @@
-"""Payout lines given out, each once."""
+"""Payouts: batches that two people make, balances they change, and all of it compared."""

@@ -31,7 +31,7 @@ from commission.payouts.records import (
     ResultsImported,
 )
 from infra.payouts.choosing import choose
-from infra.payouts.facts import Facts
+from infra.payouts.facts import Facts, unanswered
 from infra.payouts.files import Files
 from infra.payouts.log import PayoutLog
 from infra.payouts.payers import execution_date
@@ -212,14 +212,9 @@ class PayoutDesk:
     def resume(self, batch_id: str, by: Operator) -> int:
         """Write what the books have not answered once more; how many commands that was."""
         check_writer(by)
-        missing = self.unanswered(self.get(batch_id))
+        missing = unanswered(self._facts, self.get(batch_id))
         self._publish(missing)
         return len(missing)
-
-    def unanswered(self, batch: Batch) -> list[LineCommand]:
-        """What the books are commanded for a batch and have not answered, as far as the ledger knows."""
-        answers = self._facts.answers(batch.batch_id)
-        return [one for one in commands(batch) if one.command_id not in answers]
 
     def _step(
         self, batch_id: str, by: Operator, state: str, record: Callable[[dict[str, Any]], PayoutRecord]

@@ -5,6 +5,8 @@ from typing import Protocol
 from api.ledger import Ledger, Row
 from api.queries.payouts import answer_of, answers, payable
 from api.queries.periods import interval
+from commission.payouts.batch import Batch, commands
+from commission.payouts.commands import LineCommand
 
 
 class Facts(Protocol):
@@ -18,6 +20,12 @@ class Facts(Protocol):
 
     def answer_of(self, change_id: str) -> str | None:
         """What the books made of a change or hold: "", or why it was refused; None if it is not known."""
+
+
+def unanswered(facts: Facts, batch: Batch) -> list[LineCommand]:
+    """What the books are commanded for a batch and have not answered, as far as the ledger knows."""
+    told = facts.answers(batch.batch_id)
+    return [one for one in commands(batch) if one.command_id not in told]
 
 
 class LedgerFacts:

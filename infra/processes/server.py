@@ -65,7 +65,8 @@ class ApiServer:
         self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
-        withholding, facts = Withholding(payouts), LedgerFacts(ledger)
+        facts = LedgerFacts(ledger)
+        withholding = Withholding(payouts, facts)
         payee_desk = PayeeDesk(PayeeLog(kafka), keys_of(settings))
         files = Files(Payers.read(settings.payers_file), payee_desk.opened)
 

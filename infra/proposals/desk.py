@@ -7,12 +7,14 @@ from typing import Any, Protocol
 
 from clickhouse_connect.driver.client import Client
 
+from api.ledger import Ledger
 from api.operators import Operator, check_writer
 from api.proposals import ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.ids import digest
 from commission.terms.calendar import PeriodReopened
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
+from infra.payouts.facts import LedgerFacts
 from infra.payouts.log import PayoutLog
 from infra.payouts.withholding import Withholding
 from infra.proposals.preview import Computed, compute
@@ -286,7 +288,11 @@ class _LatePayouts:
         self._settings = settings
 
     def check_unexported(self, period: str, statement_ids: Sequence[str]) -> None:
-        Withholding(PayoutLog(kafka_servers(self._settings))).check_unexported(period, statement_ids)
+        self._open().check_unexported(period, statement_ids)
 
     def withhold(self, period: str, statement_ids: Sequence[str], by: str, proposal_id: str) -> None:
-        Withholding(PayoutLog(kafka_servers(self._settings))).withhold(period, statement_ids, by, proposal_id)
+        self._open().withhold(period, statement_ids, by, proposal_id)
+
+    def _open(self) -> Withholding:
+        facts = LedgerFacts(Ledger(lambda: connect(self._settings)))
+        return Withholding(PayoutLog(kafka_servers(self._settings)), facts)

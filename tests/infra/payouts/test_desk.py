@@ -14,6 +14,7 @@ from api.payouts import PayoutRefused, UnknownBatch
 from commission.payouts.batch import Batch
 from commission.payouts.records import Outcome
 from infra.payouts.desk import PayoutDesk
+from infra.payouts.facts import unanswered
 from infra.payouts.files import Files
 from schemas.payouts import BatchRequest
 from schemas.wire import Record
@@ -369,7 +370,7 @@ def test_a_process_killed_before_any_effect_goes_on_where_it_stopped(way: str) -
         assert accounts(world) == expected, name
         (batch,), (other,) = (one.known().batches.values() for one in (world, undisturbed))
         assert (states(batch), len(batch.exports)) == (states(other), len(other.exports))
-        assert world.desk().unanswered(batch) == []
+        assert unanswered(world, batch) == []
         ids = [row.transfer_id for row in world.told.transfers]
         assert len(set(ids)) == len(ids)
 

@@ -30,7 +30,7 @@ from schemas.topics import PAYOUTS
 from streams.single_log import append_to
 from tests import services
 from tests.build import ANNA, SYMBOLS, deal, partner, per_lot, period, plan
-from tests.infra.payouts.creating import ANN, desk_over
+from tests.infra.payouts.creating import ANN, Ledger, desk_over
 
 BEN = Operator("ben", is_person=True)
 TOKENS = {"ann": "ann-secret", "ben": "ben-secret"}
@@ -123,12 +123,13 @@ def test_a_statement_is_in_a_batch_or_withheld_never_both(kafka: str) -> None:
     in_parallel(
         lambda: attempt("batch", lambda log: desk_over(log, "A").create(wanted, ANN, "")),
         lambda: attempt(
-            "withheld", lambda log: Withholding(log).withhold("2027-03", ["A 2027-03"], "ben", "p-1")
+            "withheld",
+            lambda log: Withholding(log, Ledger()).withhold("2027-03", ["A 2027-03"], "ben", "p-1"),
         ),
     )
     is_paid = bool(batches_of(kafka, "2027-03"))
     assert sorted(done) == (["batch", "no withheld"] if is_paid else ["no batch", "withheld"])
-    again = Withholding(PayoutLog(kafka))
+    again = Withholding(PayoutLog(kafka), Ledger())
     if not is_paid:
         again.withhold("2027-03", ["A 2027-03"], "ben", "p-1")
 

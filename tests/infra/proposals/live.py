@@ -71,4 +71,4 @@ def payouts_in_memory(live: Live) -> tuple[PayoutDesk, Withholding]:
     """A desk over a log of its own, in memory, and what proposals ask of the same log."""
     log = MemoryLog([])
     facts = LedgerFacts(Ledger(lambda: live.client))
-    return PayoutDesk(log, facts, live.publish, live.tick), Withholding(log, live.tick)
+    return PayoutDesk(log, facts, live.publish, live.tick), Withholding(log, facts, live.tick)

@@ -130,6 +130,26 @@ def test_what_a_batch_has_is_not_taken_back(live: Live, desk: ProposalDesk, payo
     assert broken(live) == []
 
 
+def test_what_a_crash_left_locked_is_not_taken_back(
+    live: Live, desk: ProposalDesk, payouts: PayoutDesk
+) -> None:
+    """A batch was cancelled and its unlocking not written: the books have it out until that is resumed."""
+    batch = payouts.create(BatchRequest(period="2026-09", currency="USD"), OLA, "").batch_id
+    payouts.submit(batch, OLA)
+    payouts.approve(batch, BEA)
+    live.fails = True
+    with pytest.raises(Unavailable):
+        payouts.cancel(batch, "the month is wrong", OLA)
+    live.fails = False
+    with pytest.raises(ProposalRefused, match=f"1 commands of {batch} have no answer of the books"):
+        desk.create(WANTED, OLA)
+    assert payouts.resume(batch, OLA) == 1
+    made = desk.create(WANTED, OLA)
+    assert desk.approve(made.proposal_id, BEA).state == "posted"
+    assert live.transfers("reopening") == ["7.50"]
+    assert live.pipeline.dead_letters == []
+
+
 def test_what_cannot_be_taken_back_is_not_proposed(live: Live, desk: ProposalDesk) -> None:
     """Unknown, not ended, not the newest, without a reason, or by nobody in particular."""
     for name, why in (("2026-9", "no period is called 2026-9"), ("2026-10", "2026-10 has not ended")):
