@@ -40,7 +40,7 @@ class BatchRequest(BaseModel):
     currency: Currency
     minimum: Annotated[
         str,
-        Field(pattern=r"^\d{1,12}(\.\d{1,8})?$", description="Lines below it are excluded."),
+        Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$", description="Lines below it are excluded."),
     ] = "0"
 
 
@@ -53,7 +53,7 @@ class ChangeRequest(BaseModel):
     ib: Annotated[str, Field(min_length=1, max_length=128)]
     currency: Currency
     amount: Annotated[
-        str, Field(pattern=r"^-?\d{1,12}(\.\d{1,8})?$", description="With a minus an adjustment takes.")
+        str, Field(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,8})?$", description="With a minus an adjustment takes.")
     ]
     reason: Why
     attachment_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""

@@ -3,7 +3,14 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.payees import Payees
@@ -29,12 +36,22 @@ VersionNumber = Annotated[int, Path(ge=1, le=1_000_000)]
 Field140 = Annotated[str, Field(max_length=140)]
 
 
+def _without_names(given: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """A fault names its place, which here is what a person wrote: it may be a number."""
+    try:
+        return check(given)
+    except ValidationError:
+        raise ValueError("it has at most 8 fields, each a text of at most 140 characters") from None
+
+
 class Proposed(BaseModel):
     """Details in full, which no answer has: `type` and the fields of that kind."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    details: dict[Annotated[str, Field(max_length=32)], Field140] = Field(
+    details: Annotated[
+        dict[Annotated[str, Field(max_length=32)], Field140], WrapValidator(_without_names)
+    ] = Field(
         max_length=8,
         examples=[{"type": "bank", "holder": "Jane Doe", "iban": "DE89 3704 0044 0532 0130 00"}],
         description="`bank`: holder, iban, bic. `us_bank`: holder, routing, account, account_type, "

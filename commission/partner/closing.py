@@ -20,7 +20,7 @@ from commission.partner.balances import (
     closing_key,
     partner_key,
 )
-from commission.partner.payable import drop_due, due_of, is_taken, put_due
+from commission.partner.payable import drop_due, due_of, is_taken, move_holds, put_due
 from commission.partner.statement_hash import statement_hash, total_of
 from commission.rating.values import ZERO
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
@@ -65,13 +65,17 @@ def close(draft: Draft, ended: PeriodEnded, terms: Terms) -> None:
         least = _least_payable(terms.partners[ib_id], period, terms)
         closed: dict[str, ClosedBalance] = {}
         balances: dict[str, Balance] = {}
+        replaced: dict[str, str] = {}
         for currency, balance in sorted(partner.balances.items()):
             due = _due_names(balance, period, terms)
             place = _Place(ib_id, currency, period, withdrawn.get(currency, 0))
             closed[currency], balances[currency] = _close_balance(draft, place, balance, due, least)
+            if place.replaces:
+                replaced[place.replaces] = closed[currency].statement_id
         closing = Closing(period=period.period, before=partner.closed, balances=closed, withdrawn=withdrawn)
         draft.put(closing_key(ib_id), closing)
         put_due(draft, ib_id, due_of(closed))
+        move_holds(draft, ib_id, replaced)
         draft.put(partner_key(ib_id), PartnerState(closed=period.starts_at, balances=balances))
 
 

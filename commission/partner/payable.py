@@ -70,6 +70,14 @@ def drop_due(draft: Draft, ib_id: str, names: frozenset[str]) -> None:
         draft.put(state_key(ib_id), replace(state, due=due))
 
 
+def move_holds(draft: Draft, ib_id: str, replaced: dict[str, str]) -> None:
+    """Hold the statements in whose place others are by those: nobody has released them."""
+    state = state_of(draft, ib_id)
+    if not replaced.keys().isdisjoint(state.holds):
+        holds = {replaced.get(name, name): hold for name, hold in state.holds.items()}
+        draft.put(state_key(ib_id), replace(state, holds=holds))
+
+
 def due_of(balances: dict[str, ClosedBalance]) -> dict[str, Due]:
     """What statements made payable, by currency as they closed."""
     payable = {

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from api.operators import HOW_TO_CONFIGURE, NotAllowed, Operator
 from api.payees import PayeeRefused, UnknownPayee
-from infra.payees.details import PayeeDetails, faults, masked, to_details
+from infra.payees.details import PayeeDetails, faults, masked, repeats_number, to_details
 from infra.payees.sealing import PayeeKeys
 from schemas.errors import Unusable
 from schemas.payees import (
@@ -81,6 +81,7 @@ class PayeeDesk:
         """Check what a person gives, seal it, and keep it; raise `PayeeRefused` while another waits."""
         _check_person(by)
         details, keys = to_details(fields), self._keys()
+        _check_note(note, details)
         with self._deciding:
             self._read()
             versions = self._book.get(ib_id, ())
@@ -115,7 +116,13 @@ class PayeeDesk:
         """Never pay to it. Whoever proposed it may take it back as well."""
         _check_person(by)
         with self._deciding:
-            self._known(ib_id, version)
+            found = self._known(ib_id, version)
+            try:
+                details = _opened(self._keys(), found)
+            except Unusable:
+                pass  # what nobody can open any more is rejected as well
+            else:
+                _check_note(note, details)
             record = PayeeRejected(ib_id=ib_id, version=version, by=by.name, at=self._now(), note=note)
             return self._decide(record)
 
@@ -208,6 +215,12 @@ def _is_same(keys: PayeeKeys, version: PayeeVersion, details: PayeeDetails) -> b
         return _opened(keys, version) == details
     except Unusable:
         return False
+
+
+def _check_note(note: str, details: PayeeDetails) -> None:
+    """A note is stored and shown as it is."""
+    if repeats_number(note, details):
+        raise PayeeRefused("the note has the number in full, and everybody sees it: leave it out")
 
 
 def _check_person(by: Operator) -> None:

@@ -1,5 +1,6 @@
 """Where an IB is paid, one value a kind: checked when made of a person's words, masked when shown."""
 
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -19,6 +20,8 @@ from schemas.errors import Unusable
 Name = Annotated[str, Meta(min_length=1, max_length=140)]
 Number = Annotated[str, Meta(min_length=1, max_length=34)]
 HIDDEN = "••••"
+MIN_SECRET = 6
+"""Characters of a number; a shorter one may be in a text by chance."""
 
 
 class _Details(TaggedValue):
@@ -132,6 +135,16 @@ def place_of(details: PayeeDetails) -> tuple[str, str]:
             return details.server, details.login
         case Wallet():
             return details.network, details.address
+
+
+def repeats_number(text: str, details: PayeeDetails) -> bool:
+    """Whether a text that is shown to everybody has the number in full, however it is spaced."""
+    number, given = (_letters_and_digits(one) for one in (place_of(details)[1], text))
+    return len(number) >= MIN_SECRET and number in given
+
+
+def _letters_and_digits(text: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text))).casefold()
 
 
 def in_sepa(iban: str) -> bool:

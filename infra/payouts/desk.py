@@ -6,6 +6,7 @@ After a crash between them, doing the same again, or `resume`, writes the comman
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -81,8 +82,9 @@ class PayoutDesk:
             found = known.batches.get(batch_id)
             if found is None:
                 return choose(wanted, rows, known, batch_id, place, by.name, at)
-            if (found.period, found.currency) != (wanted.period, wanted.currency):
-                raise PayoutRefused(f"this Idempotency-Key made {batch_id}, of {found.period}, before")
+            content = (wanted.period, wanted.currency, Decimal(wanted.minimum))
+            if (found.period, found.currency, found.minimum) != content:
+                raise PayoutRefused(f"this Idempotency-Key made {batch_id} of other content before")
             return None
 
         return _batch(self._log.decide(make), batch_id)

@@ -82,13 +82,25 @@ def test_who_may_and_what_is_there(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"iban": "DE89370400440532013001"}, {"iban": "9" * 141}, {"type": "9" * 30}, {"9" * 31: "x"}],
+    [
+        {"iban": "DE89370400440532013001"},
+        {"iban": "9" * 141},
+        {"type": "9" * 30},
+        {"9" * 31: "x"},
+        {"9" * 31: "x" * 141},
+    ],
 )
 def test_a_fault_is_said_without_the_number(api: Api, changed: dict[str, str]) -> None:
     """Whichever check finds it."""
     status, problem = api.propose("anna", "A", **changed)
     assert 422 == status
     assert not any(text in str(problem) for text in ("99999999", "37040044"))
+
+
+def test_a_number_in_the_place_of_a_name_is_not_repeated(api: Api) -> None:
+    """Whatever is wrong beside it."""
+    status, problem = api.ask("anna", "POST", "/payees/A", {"details": {"9" * 31: 7}})
+    assert (422, False) == (status, "99999999" in str(problem))
 
 
 def test_pages_have_what_is_valid_and_what_waits(api: Api) -> None:

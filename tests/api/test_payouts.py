@@ -121,6 +121,7 @@ def test_lists_go_on_by_their_cursor(app: Any) -> None:
         ("", {"period": "2026-09", "currency": "usd"}, 422),
         ("", WANTED | {"minimum": "1e5"}, 422),
         ("", WANTED | {"minimum": "NaN"}, 422),
+        ("", WANTED | {"minimum": "٣"}, 422),
         ("", WANTED | {"period": "2026-10"}, 409),
         ("/b-none/submit", {}, 404),
         ("/b-none/cancel", {}, 422),

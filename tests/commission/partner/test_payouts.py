@@ -141,6 +141,26 @@ def test_a_cancelled_line_gives_back_what_it_took_and_never_locks_again() -> Non
     assert usd(said) == {"in_payout": "18.84"}
 
 
+def test_a_held_statement_stays_held_when_another_takes_its_place() -> None:
+    """September's 12.34 are held; reopened for 1.00 that came late it states 13.34, which are held as well.
+
+    Closed a third time, too: whoever held it has not let go. Ben releases the statement that is there.
+    """
+    more = (earned("1", day=4), reopened("2026-09"), ended("2026-09"))
+    third = (*more, earned("2", day=5), reopened("2026-09", proposal_id="p-2"), ended("2026-09"))
+    for facts, amount in ((more, "13.34"), (third, "15.34")):
+        before = (earned("12.34"), ended("2026-09"), hold(statement_id=SEPTEMBER), *facts)
+        name = settle(*before).statements[-1].statement_id
+        later = lock(f"l2 {amount} USD", name)
+        said, answers = answered(
+            lock(f"l1 {amount} USD", name), release(statement_id=name), later, facts=before
+        )
+        assert answers[-3:] == [
+            f"lock_line: ann holds the statement {name}: fraud?", "release_payouts", "lock_line",
+        ]  # fmt: skip
+        assert usd(said) == {"in_payout": amount}
+
+
 def test_a_hold_blocks_until_another_person_releases_it() -> None:
     """Of the IB, and of one statement: the other is paid meanwhile."""
     later = lock("l2 18.84 USD", SEPTEMBER, OCTOBER)

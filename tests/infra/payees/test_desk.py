@@ -151,6 +151,24 @@ def test_after_a_rotation_the_old_key_can_go(monkeypatch: pytest.MonkeyPatch) ->
         desk(messages, KEY).valid("A")
 
 
+@pytest.mark.parametrize(
+    "note",
+    ["now DE89370400440532013000", "to de89 3704 0044 0532 0130 00.", "IBAN: DE89-3704-0044-0532-0130-00"],
+)
+def test_a_note_does_not_tell_the_number(note: str) -> None:
+    """Notes are in the log and in every answer as they are; 3000, its end, is in the mask too."""
+    messages: list[bytes] = []
+    here = desk(messages)
+    with pytest.raises(PayeeRefused, match="the note has the number in full"):
+        here.propose("A", FIRST, note, ANNA)
+    assert messages == []
+    here.propose("A", FIRST, "it ends in 3000", ANNA)
+    with pytest.raises(PayeeRefused, match="the note has the number in full"):
+        here.reject("A", 1, note, BEN)
+    assert "rejected" == desk(messages, NEWER).reject("A", 1, "its key is lost", BEN).state
+    assert b"0532" not in b"".join(messages)
+
+
 def test_new_details_can_be_proposed_after_a_key_was_lost() -> None:
     """The old ones cannot be read or compared; the IB gives them again."""
     messages: list[bytes] = []

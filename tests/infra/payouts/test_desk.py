@@ -104,6 +104,19 @@ def test_a_batch_is_made_approved_exported_and_paid(world: World) -> None:
     assert states(second) == {"south": "included", "west": "excluded"}
 
 
+def test_a_key_makes_one_batch_of_one_content(world: World) -> None:
+    """With 10 as its least, south's 9 would be left out: another batch than the key has made."""
+    desk = world.desk()
+    first = desk.create(WANTED, ANN, "k")
+    assert desk.create(WANTED.model_copy(update={"minimum": "0.00"}), ANN, "k") == first
+    for change in ({"minimum": "10"}, {"currency": "EUR"}, {"period": "2026-10"}):
+        with pytest.raises(
+            PayoutRefused, match=f"this Idempotency-Key made {first.batch_id} of other content"
+        ):
+            desk.create(WANTED.model_copy(update=change), ANN, "k")
+    assert states(desk.get(first.batch_id))["south"] == "included"
+
+
 def test_the_file_is_the_same_bytes_again_and_asks_why(world: World) -> None:
     """Also after a line of it came back."""
     desk = world.desk()
@@ -202,7 +215,7 @@ def test_a_repeated_request_is_answered_and_does_nothing(world: World) -> None:
     desk = world.desk()
     first, again = (desk.create(WANTED, ANN, "key-1") for _ in range(2))
     assert first == again
-    with pytest.raises(PayoutRefused, match=r"this Idempotency-Key made b-.*, of 2026-09, before"):
+    with pytest.raises(PayoutRefused, match=r"this Idempotency-Key made b-.* of other content before"):
         desk.create(BatchRequest(period="2026-10", currency="USD"), ANN, "key-1")
     for _ in range(2):
         desk.exclude(first.batch_id, ["south"], "disputed", ANN)
