@@ -66,23 +66,24 @@ class ApiServer:
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
         withholding, facts = Withholding(payouts), LedgerFacts(ledger)
-        payee_desk = PayeeDesk(PayeeLog(kafka), keys_of(settings))
-        files = Files(Payers.read(settings.payers_file), payee_desk.opened)
+        self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
+        files = Files(Payers.read(settings.payers_file), self.payees.opened)
 
         def publish(commands: Iterable[AnyCommand]) -> None:
             publish_payout_commands(commands, kafka)
 
-        payout_desk = PayoutDesk(payouts, facts, publish, files=files, payees=payee_desk.listed)
+        self.payouts = PayoutDesk(payouts, facts, publish, files=files, payees=self.payees.listed)
+        self.bank_files = BankResults(payouts, self.payouts, files)
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
             desk=self._desk,
-            payout_desk=payout_desk,
-            bank_files=BankResults(payouts, payout_desk, files),
+            payout_desk=self.payouts,
+            bank_files=self.bank_files,
             change_desk=ChangeDesk(payouts, facts, publish),
-            payee_desk=payee_desk,
+            payee_desk=self.payees,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
