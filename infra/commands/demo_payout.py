@@ -1,4 +1,4 @@
-"""The end of the demo: October is paid by two people, and one payment bounces."""
+"""The end of the demo: October is paid by three people, and one payment bounces."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 
 from api.operators import Operator
+from api.payouts import Tick
 from commission.accounts import PAID, PAYABLE
 from commission.payouts.batch import Batch
 from infra.processes.stack import Stack
 from schemas.payouts import BatchRequest
 
-ANNA, BEN = Operator("anna", is_person=True), Operator("ben", is_person=True)
+ANNA, BEN, CARA = (Operator(name, is_person=True) for name in ("anna", "ben", "cara"))
 WANTED = BatchRequest(period="2026-10", currency="USD")
 BOUNCING = "ib-south"
 DETAILS = {
@@ -52,8 +53,9 @@ def pay(stack: Stack) -> Payment:
         server.payees.propose(ib_id, {"type": "bank", **fields}, "", ANNA)
         server.payees.approve(ib_id, 1, BEN)
     batch_id = server.payouts.create(WANTED, ANNA, "").batch_id
-    server.payouts.submit(batch_id, ANNA)
-    server.payouts.approve(batch_id, BEN)
+    ticks = [Tick(one.code, one.ib_id) for one, _ in server.payouts.warnings(batch_id)]
+    server.payouts.submit(batch_id, ANNA, ticks)
+    server.payouts.approve(batch_id, CARA)  # ben had a hand in where it goes
     stack.drain()  # the books have locked the lines
     folder.mkdir()
     files = tuple(_write(stack, folder, batch_id, form) for form in ("pain.001.001.09", "csv"))

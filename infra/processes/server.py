@@ -31,6 +31,8 @@ from infra.payouts.files import Files
 from infra.payouts.log import PayoutLog
 from infra.payouts.payers import Payers
 from infra.payouts.reconcile import add_reconcile
+from infra.payouts.sanctions import SanctionList
+from infra.payouts.warnings import Warnings
 from infra.payouts.withholding import Withholding
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
@@ -72,7 +74,11 @@ class ApiServer:
         def publish(commands: Iterable[AnyCommand]) -> None:
             publish_payout_commands(commands, kafka)
 
-        self.payouts = PayoutDesk(payouts, facts, publish, files=files, payees=self.payees.listed)
+        SanctionList.read(settings.sanctions_file)  # one that cannot be used is said at the start
+        warnings = Warnings(ledger, self.payees.listed, self.payees.opened, settings.sanctions_file)
+        self.payouts = PayoutDesk(
+            payouts, facts, publish, files=files, payees=self.payees.listed, warnings=warnings.of
+        )
         self.bank_files = BankResults(payouts, self.payouts, files)
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
