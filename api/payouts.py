@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from api.operators import Operator
 from commission.payouts.batch import Batch
 from commission.payouts.changes import Change
-from commission.payouts.records import LineResult
+from commission.payouts.records import LineResult, Warned
 from schemas.errors import Unusable
 from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
 
@@ -17,6 +17,13 @@ class PayoutRefused(Unusable):
 
 class UnknownBatch(Unusable):
     """No batch, or change, has that id."""
+
+
+class Tick(NamedTuple):
+    """A warning that a person looked at; `ib_id` "" is one of the whole batch."""
+
+    code: str
+    ib_id: str
 
 
 class NotRecorded(NamedTuple):
@@ -79,11 +86,14 @@ class Payouts(Protocol):
     def exclude(self, batch_id: str, ib_ids: Sequence[str], reason: str, by: Operator) -> Batch:
         """Leave IBs out, before it is submitted."""
 
-    def submit(self, batch_id: str, by: Operator) -> Batch:
-        """Ask for approval."""
+    def warnings(self, batch_id: str) -> list[tuple[Warned, bool]]:
+        """What people must look at before it is paid, and whether somebody has."""
 
-    def approve(self, batch_id: str, by: Operator) -> Batch:
-        """Let the books lock its lines, if another person made it."""
+    def submit(self, batch_id: str, by: Operator, ticks: Sequence[Tick] = ()) -> Batch:
+        """Ask for approval, once each warning is ticked."""
+
+    def approve(self, batch_id: str, by: Operator, ticks: Sequence[Tick] = ()) -> Batch:
+        """Let the books lock its lines, if other people made it and its payees' details; see `submit`."""
 
     def export(self, batch_id: str, form: str, reason: str, by: Operator) -> tuple[Batch, bytes]:
         """Give the file out once every line is locked; the same bytes again, with a reason."""

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     payers_file: Path | None = Field(
         None, description="YAML file of the accounts that payouts are paid from; none: CSV and XLSX only."
     )
+    sanctions_file: Path | None = Field(
+        None,
+        description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
+    )
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )

@@ -4,6 +4,7 @@ from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.queries.money import grown
 from commission import accounts
+from commission.money import plain
 from commission.payouts.log import Payouts
 from schemas.payouts import decode_payout
 
@@ -58,6 +59,56 @@ def answer_of(ledger: Ledger, change_id: str) -> str | None:
     """What the books made of a change or hold: "", or why they refused it; None if it is not known yet."""
     rows = ledger.rows(_ANSWER, id=change_id)
     return str(rows[0]["reason"]) if rows else None
+
+
+MAX_PARTNERS = 1_000_000
+_PARTNERS = """
+SELECT k.ib_id AS ib_id, k.name AS name, k.kyc_approved AS kyc_approved,
+    if(c.is_told, c.agreement, p.agreement) AS agreement_accepted
+FROM partners_known AS k
+LEFT JOIN (
+    SELECT ib_id, JSONExtractBool(definition, 'agreement_accepted') AS agreement FROM partners FINAL
+) AS p ON p.ib_id = k.ib_id
+LEFT JOIN (
+    SELECT ib_id, true AS is_told,
+        argMax(assumeNotNull(agreement_accepted), (occurred_at, event_id)) AS agreement
+    FROM partner_changes FINAL
+    WHERE application IN ('', 'approved') AND isNotNull(agreement_accepted) GROUP BY ib_id
+) AS c ON c.ib_id = k.ib_id
+LIMIT {limit:UInt32}
+"""
+_LAST_STATEMENTS = """
+SELECT ib_id, count() AS count, sum(payable) AS total FROM (
+    SELECT ib_id, payable FROM statements_current
+    WHERE currency = {currency:String}
+        AND starts_at < (SELECT max(starts_at) FROM periods FINAL WHERE period = {period:String})
+    ORDER BY starts_at DESC LIMIT 6 BY ib_id
+) GROUP BY ib_id LIMIT {limit:UInt32}
+"""
+_NEGATIVE = """
+SELECT ib_id, currency AS of, argMax(closing, starts_at) AS newest FROM statements_current
+WHERE currency != {currency:String} GROUP BY ib_id, currency HAVING newest < 0
+ORDER BY ib_id, of LIMIT {limit:UInt32}
+"""
+
+
+def known_partners(ledger: Ledger) -> dict[str, Row]:
+    """By IB, its name and whether its KYC is approved and its agreement accepted."""
+    return {row["ib_id"]: row for row in ledger.rows(_PARTNERS, limit=MAX_PARTNERS)}
+
+
+def last_statements(ledger: Ledger, period: str, currency: str) -> dict[str, Row]:
+    """By IB, how many statements of its last six before a period there are, and what they made payable."""
+    rows = ledger.rows(_LAST_STATEMENTS, period=period, currency=currency, limit=MAX_PARTNERS)
+    return {row["ib_id"]: row for row in rows}
+
+
+def negative_closings(ledger: Ledger, currency: str) -> dict[str, list[str]]:
+    """By IB, in words, the newest statements in other currencies that close below zero."""
+    found: dict[str, list[str]] = {}
+    for row in ledger.rows(_NEGATIVE, currency=currency, limit=MAX_PARTNERS):
+        found.setdefault(row["ib_id"], []).append(f"it owes {plain(-row['newest'])} {row['of']}")
+    return found
 
 
 MAX_LINES = 10_000_000

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
-from api.payouts import BankFiles, Payouts
+from api.payouts import BankFiles, Payouts, Tick
 from api.problems import Problem
 from api.routes.context import Asking, Period
 from api.shapes.payouts import (
@@ -19,6 +19,7 @@ from api.shapes.payouts import (
     PayoutFile,
     PayoutLinePage,
     PayoutResults,
+    PayoutWarningPage,
     Resumed,
 )
 from api.views.payouts import batch_view, imported_view, line_view, refused_view
@@ -31,6 +32,8 @@ MAX_RESULTS = 200
 """Of one request, which has 64 kB; a client sends several."""
 MAX_IBS = 300
 MAX_FILE_BYTES = 64_000_000
+MAX_TICKS, MAX_TICKS_BYTES = 200_000, 32_000_000
+"""Two warnings for each line of the largest batch."""
 NOT_HERE = "This process makes no payouts. Ask the one that `ibflow serve` started."
 
 
@@ -56,6 +59,19 @@ class Excluded(_Body):
 
     ibs: Annotated[list[Word], Field(min_length=1, max_length=MAX_IBS)]
     reason: Reason
+
+
+class OneTick(_Body):
+    """A warning that was looked at."""
+
+    code: Word
+    ib_id: Annotated[str, Field(max_length=128, description="Empty: of the whole batch.")] = ""
+
+
+class Ticked(_Body):
+    """Warnings that were looked at."""
+
+    ticks: Annotated[list[OneTick], Field(max_length=MAX_TICKS)] = []
 
 
 class Cancelled(_Body):
@@ -126,22 +142,38 @@ def lines(desk: Desk, batch_id: BatchId, limit: Limit = 100, cursor: Cursor = ""
     return {"items": page, "next_cursor": _next(start + limit, len(batch.lines))}
 
 
+@router.get("/{batch_id}/warnings", response_model=PayoutWarningPage)
+def warnings(desk: Desk, batch_id: BatchId, limit: Limit = 100, cursor: Cursor = "") -> Any:
+    """What people must look at before it is paid (infra/payouts/warnings.py has the rules), and who has."""
+    start = int(decode_cursor(cursor, int)[0]) if cursor else 0
+    found = desk.warnings(batch_id)
+    page = [
+        {"code": one.code, "ib_id": one.ib_id, "words": one.words, "is_ticked": is_ticked}
+        for one, is_ticked in found[start : start + limit]
+    ]
+    return {"items": page, "next_cursor": _next(start + limit, len(found))}
+
+
 @router.post("/{batch_id}/exclude", response_model=PayoutBatch)
 def exclude(desk: Desk, by: Asking, batch_id: BatchId, wanted: Excluded) -> Any:
     """Leave IBs out, before it is submitted."""
     return batch_view(desk.exclude(batch_id, wanted.ibs, wanted.reason, by))
 
 
-@router.post("/{batch_id}/submit", response_model=PayoutBatch)
-def submit(desk: Desk, by: Asking, batch_id: BatchId) -> Any:
-    """Ask another person for approval; its lines change no more."""
-    return batch_view(desk.submit(batch_id, by))
+@router.post("/{batch_id}/submit", response_model=PayoutBatch, max_body_size=MAX_TICKS_BYTES)
+def submit(desk: Desk, by: Asking, batch_id: BatchId, wanted: Ticked | None = None) -> Any:
+    """Ask another person for approval, once each warning is ticked; its lines change no more."""
+    return batch_view(desk.submit(batch_id, by, _ticks(wanted)))
 
 
-@router.post("/{batch_id}/approve", response_model=PayoutBatch)
-def approve(desk: Desk, by: Asking, batch_id: BatchId) -> Any:
-    """Let the books lock its lines. The token says who approves: nobody who had a hand in it."""
-    return batch_view(desk.approve(batch_id, by))
+@router.post("/{batch_id}/approve", response_model=PayoutBatch, max_body_size=MAX_TICKS_BYTES)
+def approve(desk: Desk, by: Asking, batch_id: BatchId, wanted: Ticked | None = None) -> Any:
+    """Let the books lock its lines, once each new warning is ticked.
+
+    The token says who approves: nobody who had a hand in it, or in where one of its IBs is paid since the
+    IB's last payout.
+    """
+    return batch_view(desk.approve(batch_id, by, _ticks(wanted)))
 
 
 @router.post("/{batch_id}/export", response_model=PayoutFile)
@@ -192,6 +224,10 @@ def import_file(
     if desk is None:
         raise Problem(503, NOT_HERE)
     return imported_view(desk.import_file(file, source, by))
+
+
+def _ticks(wanted: Ticked | None) -> list[Tick]:
+    return [] if wanted is None else [Tick(one.code, one.ib_id) for one in wanted.ticks]
 
 
 def _next(end: int, count: int) -> str | None:

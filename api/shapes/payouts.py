@@ -59,6 +59,22 @@ class PayoutLinePage(Shape):
     next_cursor: str | None
 
 
+class PayoutWarning(Shape):
+    """What a person is to look at before an IB is paid."""
+
+    code: str
+    ib_id: str = Field(description="Empty: of the whole batch.")
+    words: str
+    is_ticked: bool
+
+
+class PayoutWarningPage(Shape):
+    """The warnings of a batch."""
+
+    items: list[PayoutWarning]
+    next_cursor: str | None
+
+
 class PayoutFile(PayoutBatch):
     """A batch whose file was given out, with the file."""
 

@@ -28,6 +28,7 @@ from commission.payouts.records import (
     LinesRefused,
     Outcome,
     ResultsImported,
+    Warned,
 )
 from commission.rating.values import ZERO
 from commission.two_people import are_two_people
@@ -79,6 +80,8 @@ class Batch(Value):
     approved: Step | None = None
     payees: dict[str, int] = field(default_factory=dict)
     """Line → the version of the payee's details that was valid at its approval: it is paid to that one."""
+    ticked: tuple[Warned, ...] = ()
+    """Warnings that were looked at, by whoever submitted or approved it."""
     execution_date: date | None = None
     """What its files say, from the first on."""
     exports: dict[str, str] = field(default_factory=dict)
@@ -167,7 +170,7 @@ def _(record: BatchSubmitted, batch: Batch) -> Batch | Refusal:
     if not batch.paid_lines:
         return Refusal("every line is excluded: there is nothing to approve; cancel it")
     step = Step(what="submitted", by=record.by, at=record.at)
-    return replace(batch, state="submitted", steps=(*batch.steps, step))
+    return replace(batch, state="submitted", ticked=record.ticked, steps=(*batch.steps, step))
 
 
 @after.register
@@ -178,7 +181,8 @@ def _(record: BatchApproved, batch: Batch) -> Batch | Refusal:
         return Refusal(f"{record.by} had a hand in it; another person approves it")
     step = Step(what="approved", by=record.by, at=record.at)
     steps = (*batch.steps, step)
-    return replace(batch, state="approved", approved=step, payees=record.payees, steps=steps)
+    ticked = (*batch.ticked, *record.ticked)
+    return replace(batch, state="approved", approved=step, payees=record.payees, ticked=ticked, steps=steps)
 
 
 @after.register

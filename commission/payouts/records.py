@@ -77,8 +77,19 @@ class LinesExcluded(BatchRecord, tag="lines_excluded"):
     lines: tuple[LineReason, ...]
 
 
+class Warned(Value):
+    """What a person is to look at before an IB is paid; `ib_id` "" is the whole batch."""
+
+    code: Id
+    ib_id: Text
+    words: Text
+
+
 class BatchSubmitted(BatchRecord, tag="batch_submitted"):
     """Whoever made it asks for approval; its lines change no more."""
+
+    ticked: tuple[Warned, ...] = ()
+    """Warnings that this person looked at, as they were."""
 
 
 class BatchApproved(BatchRecord, tag="batch_approved"):
@@ -86,6 +97,8 @@ class BatchApproved(BatchRecord, tag="batch_approved"):
 
     payees: dict[Id, int] = field(default_factory=dict)
     """Line → the version of the payee's details that it is paid to; a line without details is not in it."""
+    ticked: tuple[Warned, ...] = ()
+    """Warnings that this person looked at besides."""
 
 
 class LinesRefused(BatchRecord, tag="lines_refused"):

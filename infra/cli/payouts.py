@@ -30,6 +30,10 @@ app = typer.Typer(
 
 FORMATS = "csv, xlsx, pain.001.001.09, pain.001.001.03 or nacha."
 BatchId = Annotated[str, typer.Argument(help="Such as b-1a2b3c4d5e6f7a8b.")]
+Ticks = Annotated[list[str] | None, typer.Option(help="A warning you looked at, as CODE:IB; again for each.")]
+TicksFile = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, help="File of such, one a line.")
+]
 Why = Annotated[str, typer.Option(help="Why.")]
 
 
@@ -103,15 +107,30 @@ def exclude(
 
 
 @app.command("submit")
-def submit(batch_id: BatchId, *, as_json: Json = False) -> None:
-    """Ask another person for approval; the lines change no more."""
-    _step(f"/{batch_id}/submit", as_json=as_json)
+def submit(batch_id: BatchId, *, tick: Ticks = None, ticks: TicksFile = None, as_json: Json = False) -> None:
+    """Ask another person for approval, once each warning is ticked; the lines change no more."""
+    _step(f"/{batch_id}/submit", _ticked(tick, ticks), as_json=as_json)
 
 
 @app.command("approve")
-def approve(batch_id: BatchId, *, as_json: Json = False) -> None:
-    """Let the books lock its lines: by somebody who had no hand in it."""
-    _step(f"/{batch_id}/approve", as_json=as_json)
+def approve(batch_id: BatchId, *, tick: Ticks = None, ticks: TicksFile = None, as_json: Json = False) -> None:
+    """Let the books lock its lines: by somebody who had no hand in it, or in where its IBs are paid."""
+    _step(f"/{batch_id}/approve", _ticked(tick, ticks), as_json=as_json)
+
+
+@app.command("warnings")
+def warnings(batch_id: BatchId, *, as_json: Json = False) -> None:
+    """What to look at before a batch is paid, as CODE:IB for `--tick`; exit 1 while one is unticked."""
+    with mendable_errors():
+        found = [*_client().items(f"/{batch_id}/warnings")]
+    if as_json:
+        print_json(found)
+    else:
+        for one in found:
+            mark = "✓" if one["is_ticked"] else " "
+            say(f"{mark} {one['code']}:{one['ib_id']}  {one['words']}")
+    if not all(one["is_ticked"] for one in found):
+        raise typer.Exit(ExitCode.BROKEN)
 
 
 @app.command("cancel")
@@ -196,6 +215,13 @@ def reconcile(*, as_json: Json = False) -> None:
         say(f"{found['batches']} batches, {found['lines']} lines, {len(found['differences'])} differences")
     if found["differences"]:
         raise typer.Exit(ExitCode.BROKEN)
+
+
+def _ticked(given: list[str] | None, file: Path | None) -> dict[str, Any]:
+    """What is ticked, as the API takes it."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file is not None else []
+    pairs = [one.strip().partition(":") for one in [*(given or []), *lines] if one.strip()]
+    return {"ticks": [{"code": code, "ib_id": ib_id} for code, _, ib_id in pairs]}
 
 
 def _client() -> "Client":

@@ -20,9 +20,10 @@ from rich.text import Text
 from api.ledger import Ledger
 from api.views.explanation import explain_transfer
 from commission.accounts import HELD
-from infra.commands.demo_payouts import pay, payouts_table
-from infra.commands.example import ENDED_PERIODS, Example
+from infra.commands.demo_payout import Payment, pay
+from infra.commands.example import BROKER, ENDED_PERIODS, Example
 from infra.local_kafka.local import LocalKafka
+from infra.payees.sealing import new_key
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
 from infra.sources.files import feed
@@ -34,8 +35,6 @@ from schemas.errors import Unusable
 from schemas.settings import OwnSettings, Settings
 
 MARKER = ".ibflow-demo"
-PAID = ("2026-09", "USD")
-"""What the demo pays."""
 MARKER_TEXT = "Made by `ibflow demo`; the next one empties this folder.\n"
 
 
@@ -50,19 +49,19 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
             stack.start()
         try:
             counts, deals_per_second = _feed(progress, stack, example)
-            report = verify(stack.server.client)
-            with _step(progress, "paying September"):
-                paid = pay(stack, *PAID)
+            report = verify(stack.server.client)  # of what was earned, before any of it is paid
+            with _step(progress, "paying October"):
+                payment = pay(stack)
         except BaseException:
             stack.stop()
             raise
     try:
+        console.print()
+        console.print(_read(counts), style="dim", highlight=False)
         with ThreadPoolExecutor(1) as meanwhile:
             ending = meanwhile.submit(stack.pause) if keep is None else None
-            console.print()
-            console.print(_read(counts), style="dim", highlight=False)
             _show(console, stack.server.client, report)
-            show(payouts_table(paid), console=console)
+            _show_payment(console, payment)
             if ending is not None:
                 ending.result()  # what went wrong there is not lost
         console.print(
@@ -83,7 +82,13 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
 
 def demo_settings(data_dir: Path) -> Settings:
     """A demo's own: no Kafka, ClickHouse, receiver or token that the environment names is used."""
-    return OwnSettings(data_dir=data_dir, partitions=4, api_port=0)
+    return OwnSettings(
+        data_dir=data_dir,
+        partitions=4,
+        api_port=0,
+        payee_keys=new_key(),
+        payers_file=BROKER / "payers.yaml",
+    )
 
 
 def make_folder(folder: Path) -> None:
@@ -159,6 +164,17 @@ def _show(console: Console, client: Client, report: Report) -> None:
     console.print(_explanation(client))
     show(findings_table(report), console=console)
     console.print(f"ledger hash {report.ledger_hash}", highlight=False)
+
+
+def _show_payment(console: Console, payment: Payment) -> None:
+    """The batch in a few lines: what bounced is payable again."""
+    table = _table("Payout of 2026-10", "IB", "to pay", "to", "the bank", "paid", "payable", "")
+    for line in payment.lines:
+        cells = (_money(line.amount), line.account, line.became, _money(line.paid), _money(line.payable))
+        table.add_row(line.ib_id, *cells, payment.batch.currency)
+    show(table, console=console)
+    did = ", ".join(f"{one.what} by {one.by}" for one in payment.batch.steps[:3])
+    console.print(f"{did}; {', '.join(payment.files)}", highlight=False)
 
 
 def _table(title: str, first: str, *names: str) -> Table:

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from api.operators import Operator, check_writer
-from api.payouts import Imported, NotRecorded, PayoutRefused, UnknownBatch
+from api.payouts import Imported, NotRecorded, PayoutRefused, Tick, UnknownBatch
 from commission.ids import digest
 from commission.payouts.batch import Batch, commands, is_danger, is_known, why_no_result
 from commission.payouts.commands import AnyCommand, LineCommand, LockLine
@@ -30,18 +30,23 @@ from commission.payouts.records import (
     LinesRefused,
     PayoutRecord,
     ResultsImported,
+    Warned,
 )
+from commission.two_people import are_two_people
 from infra.payouts.choosing import choose
 from infra.payouts.facts import Facts, unanswered
 from infra.payouts.files import Files
 from infra.payouts.log import PayoutLog
 from infra.payouts.payers import execution_date
+from infra.payouts.warnings import last_payouts, who_changed
 from schemas.payees import Versions, valid_version
 from schemas.payouts import BatchRequest
 
 Publish = Callable[[Sequence[AnyCommand]], object]
 """Writes commands to the IBs' books and returns once all are acknowledged."""
 
+MAX_SHOWN = 3
+"""Warnings that a refusal names."""
 BOOKS = "the books"
 """Who refuses lines."""
 
@@ -57,10 +62,14 @@ class PayoutDesk:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         files: Files | None = None,
         payees: Callable[[], Mapping[str, Versions]] = dict,
+        warnings: Callable[[Batch, Payouts], Sequence[Warned]] = lambda _batch, _known: (),
     ) -> None:
-        """`payees` has every version of the IBs' details; nothing where none are kept."""
+        """`payees` has every version of the IBs' details; nothing where none are kept.
+
+        `warnings` says what people must have looked at before a batch is submitted and approved.
+        """
         self._log, self._facts, self._publish, self._now = log, facts, publish, now
-        self._files, self._payees = files or Files(), payees
+        self._files, self._payees, self._warnings = files or Files(), payees, warnings
 
     def newest(self, period: str) -> list[Batch]:
         """Those of a period, or all, newest first."""
@@ -105,14 +114,26 @@ class PayoutDesk:
         check_writer(by)
         return _batch(self._log.decide(make), batch_id)
 
-    def submit(self, batch_id: str, by: Operator) -> Batch:
-        """Ask for approval."""
-        return self._step(batch_id, by, "submitted", lambda told: BatchSubmitted(**told))
+    def submit(self, batch_id: str, by: Operator, ticks: Sequence[Tick] = ()) -> Batch:
+        """Ask for approval, once each warning is ticked."""
+        check_writer(by)
+        batch = self.get(batch_id)
+        ticked = self._ticked(batch, ticks) if batch.state == "created" else ()
+        return self._step(batch_id, by, "submitted", lambda told: BatchSubmitted(**told, ticked=ticked))
 
-    def approve(self, batch_id: str, by: Operator) -> Batch:
-        """Let the books lock its lines, if another person made it."""
-        payees = self._versions(self.get(batch_id))
-        batch = self._step(batch_id, by, "approved", lambda told: BatchApproved(**told, payees=payees))
+    def approve(self, batch_id: str, by: Operator, ticks: Sequence[Tick] = ()) -> Batch:
+        """Let the books lock its lines, if other people made it and its payees' details; see `submit`."""
+        check_writer(by)
+        batch, known = self.get(batch_id), self._payees()
+        ticked: tuple[Warned, ...] = ()
+        if batch.state == "submitted":
+            self._check_approver(batch, known, by)
+            ticked = self._ticked(batch, ticks)
+        found = ((one.line_id, valid_version(known.get(one.ib_id, ()))) for one in batch.paid_lines)
+        payees = {line_id: one.proposed.version for line_id, one in found if one is not None}
+        batch = self._step(
+            batch_id, by, "approved", lambda told: BatchApproved(**told, payees=payees, ticked=ticked)
+        )
         # A crash here leaves lines unlocked, and nothing of the batch is exported before they are.
         self._publish([*commands(batch)])
         return batch
@@ -141,11 +162,36 @@ class PayoutDesk:
 
         return _batch(self._log.decide(make), batch_id), file
 
-    def _versions(self, batch: Batch) -> dict[str, int]:
-        """Line → the version of the payee's details that is valid now."""
-        known = self._payees()
-        found = ((one.line_id, valid_version(known.get(one.ib_id, ()))) for one in batch.paid_lines)
-        return {line_id: one.proposed.version for line_id, one in found if one is not None}
+    def warnings(self, batch_id: str) -> list[tuple[Warned, bool]]:
+        """What people must look at before it is paid, and whether somebody has."""
+        batch = self.get(batch_id)
+        if batch.state not in ("created", "submitted"):
+            return [(one, True) for one in batch.ticked]
+        return [(one, one in batch.ticked) for one in self._warnings(batch, self._log.known())]
+
+    def _ticked(self, batch: Batch, ticks: Sequence[Tick]) -> tuple[Warned, ...]:
+        """The warnings that are ticked now; refused while one is not, now or before."""
+        wanted, before = set(ticks), set(batch.ticked)
+        found = [one for one in self._warnings(batch, self._log.known()) if one not in before]
+        unticked = [one for one in found if Tick(one.code, one.ib_id) not in wanted]
+        if unticked:
+            first = "; ".join(f"{one.code}:{one.ib_id}: {one.words}" for one in unticked[:MAX_SHOWN])
+            raise PayoutRefused(
+                f"{len(unticked):,} warnings are not ticked: {first}; look at all of them by `ibflow payouts "
+                f"warnings {batch.batch_id}`, and tick each with --tick CODE:IB"
+            )
+        return tuple(found)
+
+    def _check_approver(self, batch: Batch, known: Mapping[str, Versions], by: Operator) -> None:
+        """Who had a hand in where an IB is paid, since its last payout, does not approve paying it."""
+        last = last_payouts(self._log.known(), batch)
+        for line in batch.paid_lines:
+            people = who_changed(known.get(line.ib_id, ()), last.get(line.ib_id))
+            if not all(are_two_people(by.name, one) for one in people):
+                raise PayoutRefused(
+                    f"{by.name} had a hand in where {line.ib_id} is paid, since its last payout; "
+                    "another person approves it"
+                )
 
     def _closed(self, batch: Batch) -> Batch:
         """The batch with what the books did not lock left out; refused while they have not answered."""

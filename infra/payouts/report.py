@@ -9,7 +9,7 @@ from rich.table import Table
 from infra.terminal import new_table
 
 _NEXT = {
-    "created": "ask for approval: ibflow payouts submit {id}",
+    "created": "ask for approval: ibflow payouts submit {id}; before: ibflow payouts warnings {id}",
     "submitted": "another person approves it: ibflow payouts approve {id}",
     "approved": "write its file: ibflow payouts export {id} -o FILE",
     "exported": "once the bank has answered: ibflow payouts import FILE",

@@ -31,6 +31,8 @@ from infra.payouts.files import Files
 from infra.payouts.log import PayoutLog
 from infra.payouts.payers import Payers
 from infra.payouts.reconcile import add_reconcile
+from infra.payouts.sanctions import SanctionList
+from infra.payouts.warnings import Warnings
 from infra.payouts.withholding import Withholding
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
@@ -67,13 +69,18 @@ class ApiServer:
         payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
         facts = LedgerFacts(ledger)
         withholding = Withholding(payouts, facts)
-        payee_desk = PayeeDesk(PayeeLog(kafka), keys_of(settings))
-        files = Files(Payers.read(settings.payers_file), payee_desk.opened)
+        self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
+        files = Files(Payers.read(settings.payers_file), self.payees.opened)
 
         def publish(commands: Iterable[AnyCommand]) -> None:
             publish_payout_commands(commands, kafka)
 
-        self.payouts = PayoutDesk(payouts, facts, publish, files=files, payees=payee_desk.listed)
+        SanctionList.read(settings.sanctions_file)  # one that cannot be used is said at the start
+        warnings = Warnings(ledger, self.payees.listed, self.payees.opened, settings.sanctions_file)
+        self.payouts = PayoutDesk(
+            payouts, facts, publish, files=files, payees=self.payees.listed, warnings=warnings.of
+        )
+        self.bank_files = BankResults(payouts, self.payouts, files)
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
             ledger,
@@ -81,9 +88,9 @@ class ApiServer:
             sink_lag=self.sink.lag,
             desk=self._desk,
             payout_desk=self.payouts,
-            bank_files=BankResults(payouts, self.payouts, files),
+            bank_files=self.bank_files,
             change_desk=ChangeDesk(payouts, facts, publish),
-            payee_desk=payee_desk,
+            payee_desk=self.payees,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)

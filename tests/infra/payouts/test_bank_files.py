@@ -1,10 +1,10 @@
 """A month paid by a bank, through the command line against a server: details, pain.001, pain.002."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner
@@ -16,7 +16,7 @@ from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from tests.build import ANNA, SYMBOLS, deal, partner, per_lot, period, plan
 
-TOKENS = {"ann": "ann-secret", "ben": "ben-secret"}
+TOKENS = {"ann": "ann-secret", "ben": "ben-secret", "cat": "cat-secret"}
 NORTH, OTHER, SOUTH = "NL91ABNA0417164300", "FR1420041010050500013M02606", "GB29NWBK60161331926819"
 PAYERS = """
 payers:
@@ -55,7 +55,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def ibflow(stack: Stack) -> Ibflow:
-    """The command line as one of the two."""
+    """The command line as one of the three."""
 
     def run(who: str, *arguments: str, stdin: str = "", code: int = 0) -> str:
         known = {
@@ -77,10 +77,16 @@ def pay_to(ibflow: Ibflow, ib_id: str, iban: str, version: int = 1) -> None:
 
 
 def approved(ibflow: Ibflow) -> str:
-    """A batch of September that ann made and ben approved."""
+    """A batch of September that ann made and cat approved: ben had a hand in where it goes."""
     batch_id = str(json.loads(ibflow("ann", "payouts", "create", "2026-09", "EUR", "--json"))["batch_id"])
-    ibflow("ann", "payouts", "submit", batch_id)
-    ibflow("ben", "payouts", "approve", batch_id)
+    found = json.loads(ibflow("ann", "payouts", "warnings", batch_id, "--json", code=1))
+    ticks = [f"--tick={one['code']}:{one['ib_id']}" for one in found]
+    assert "warnings are not ticked" in ibflow("ann", "payouts", "submit", batch_id, *ticks[1:], code=2)
+    ibflow("ann", "payouts", "submit", batch_id, *ticks)
+    ibflow("ann", "payouts", "warnings", batch_id)
+    refused = ibflow("ben", "payouts", "approve", batch_id, code=2)
+    assert "Ben had a hand in where ib-north is paid, since its last payout" in refused
+    ibflow("cat", "payouts", "approve", batch_id)
     return batch_id
 
 
@@ -112,10 +118,9 @@ def test_a_month_is_paid_to_the_details_of_its_approval(ibflow: Ibflow, tmp_path
 
     batch_id = approved(ibflow)
     ibflow("ann", "payouts", "export", batch_id, *to_pain, str(file))
-    tree = ElementTree.parse(file)  # noqa: S314  - our own file
-    found = {one.tag.rpartition("}")[2]: one.text for one in tree.iter()}
-    assert ("2", "9.00") == (found["NbOfTxs"], found["CtrlSum"])
     text = file.read_text()
+    assert "<NbOfTxs>2</NbOfTxs>\n   <CtrlSum>9.00</CtrlSum>" in text
+    (message_id,) = re.findall(r"<MsgId>(\w+)</MsgId>", text)
     assert NORTH in text
     assert SOUTH in text
     pay_to(ibflow, "ib-north", OTHER, version=2)
@@ -134,7 +139,7 @@ def test_a_month_is_paid_to_the_details_of_its_approval(ibflow: Ibflow, tmp_path
         for one in json.loads(ibflow("ann", "payouts", "show", batch_id, "--lines", "--json"))["each"]
     }
     bank = tmp_path / "bank.xml"
-    bank.write_text(pain_002(found["MsgId"] or "", lines["ib-south"]))
+    bank.write_text(pain_002(message_id, lines["ib-south"]))
     told = json.loads(ibflow("ann", "payouts", "import", str(bank), "--json"))
     assert (told["kind"], told["message_id"], told["recorded"]) == ("pain.002.001.03", "BANK-1", 1)
     assert "0 recorded, 1 known before" in ibflow("ann", "payouts", "import", str(bank))

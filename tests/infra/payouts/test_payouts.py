@@ -184,7 +184,7 @@ def test_two_people_pay_a_month_by_the_command_line(tmp_path: Path) -> None:
         made = json.loads(ibflow("ann", "payouts", "create", "2026-09", "usd", "--key", "1", "--json"))
         assert (made["total"], made["lines"]) == ("7.5", {"included": 1})
         batch_id = made["batch_id"]
-        ibflow("ann", "payouts", "submit", batch_id)
+        ibflow("ann", "payouts", "submit", batch_id, "--tick", "first_payout:ib-north")
         assert "another person approves it" in ibflow("ann", "payouts", "approve", batch_id, code=2)
         ibflow("ben", "payouts", "approve", batch_id)
         first, again = tmp_path / "first.csv", tmp_path / "again.csv"

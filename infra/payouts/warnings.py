@@ -1,0 +1,155 @@
+"""What finance ticks off before a batch is paid: each warning has a code, an IB and words.
+
+| code | it is there if |
+|---|---|
+| `first_payout` | no batch that was exported has a line of the IB that did not bounce |
+| `details_changed` | its details are another version than those its last payout went to |
+| `no_details` | nobody approved details of it, and details are kept here |
+| `kyc`, `agreement` | its KYC is open; its agreement is not accepted, and those of others are |
+| `out_of_line` | the line is above 3 times the mean of its last 6 statements in the currency; of 3 at least |
+| `negative_elsewhere` | its newest statement in another currency closes below zero |
+| `open_hole` | deals of the period may be missing (`ibflow reconcile`); of no IB |
+| `sanction_list` | its name, or the account's holder, is in the file IBFLOW_SANCTIONS_FILE (`sanctions.py`) |
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from api.ledger import Ledger, Row
+from api.queries.completeness import holes
+from api.queries.payouts import known_partners, last_statements, negative_closings
+from api.queries.periods import interval
+from commission.money import plain
+from commission.payouts.batch import Batch
+from commission.payouts.log import Payouts
+from commission.payouts.records import Line, Warned
+from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount
+from infra.payouts.files import Open
+from infra.payouts.sanctions import SanctionList
+from schemas.payees import PayeeVersion, Versions, valid_version
+
+TIMES, MIN_STATEMENTS = 3, 3
+_NOBODY: Row = {"name": "", "kyc_approved": False, "agreement_accepted": False}
+
+
+@dataclass(frozen=True, slots=True)
+class LastPayout:
+    """When an IB was paid last by a batch, and the version of its details that went to; 0: by hand."""
+
+    batch_id: str
+    version: int
+
+
+def last_payouts(known: Payouts, batch: Batch) -> dict[str, LastPayout]:
+    """By IB, the newest batch before this one of which a file was given out; a line that bounced is none."""
+    found: dict[str, LastPayout] = {}
+    for other in known.batches.values():
+        if other.state != "exported" or other.batch_id == batch.batch_id:
+            continue
+        for line in other.paid_lines:
+            if other.state_of(line.line_id) != "rejected":
+                found[line.ib_id] = LastPayout(other.batch_id, other.payees.get(line.line_id, 0))
+    return found
+
+
+def who_changed(versions: Versions, last: LastPayout | None) -> frozenset[str]:
+    """Who proposed or approved details since the IB's last payout."""
+    after = 0 if last is None else last.version
+    people = (one.people for one in versions if one.proposed.version > after and one.approved is not None)
+    return frozenset().union(*people)
+
+
+@dataclass(frozen=True, slots=True)
+class Warnings:
+    """Asks the ledger, the payees' log and the list of names; all of a batch at once."""
+
+    ledger: Ledger
+    payees: Callable[[], Mapping[str, Versions]]
+    opened: Open
+    sanctions_file: Path | None
+
+    def of(self, batch: Batch, known: Payouts) -> list[Warned]:
+        """Those of the batch, then those of the lines that are paid; raise `Unusable` for a bad list."""
+        versions, last = self.payees(), last_payouts(known, batch)
+        valid = {line.ib_id: valid_version(versions.get(line.ib_id, ())) for line in batch.paid_lines}
+        partners = known_partners(self.ledger)
+        usual = last_statements(self.ledger, batch.period, batch.currency)
+        negative = negative_closings(self.ledger, batch.currency)
+        has_agreements = any(one["agreement_accepted"] for one in partners.values())
+        hits = self._hits(batch.paid_lines, valid, partners)
+        found = [Warned(code="open_hole", ib_id="", words=words) for words in self._holes(batch)]
+        for line in batch.paid_lines:
+            told = (
+                *_of_details(valid[line.ib_id], last.get(line.ib_id), is_kept=bool(versions)),
+                *_of_partner(partners.get(line.ib_id, _NOBODY), has_agreements=has_agreements),
+                *_of_amount(line.amount, usual.get(line.ib_id)),
+                *(("negative_elsewhere", words) for words in negative.get(line.ib_id, ())),
+                *(("sanction_list", words) for words in hits.get(line.ib_id, ())),
+            )
+            found += [Warned(code=code, ib_id=line.ib_id, words=words) for code, words in told]
+        return found
+
+    def _holes(self, batch: Batch) -> Iterator[str]:
+        span = interval(self.ledger, batch.period)
+        open_ = [one for one in holes(self.ledger) if one.overlaps(span.starts_at, span.ends_at)]
+        if open_:
+            yield f"{len(open_)} stretches of {batch.period} may lack deals: see `ibflow reconcile`"
+
+    def _hits(
+        self, lines: Sequence[Line], valid: Mapping[str, PayeeVersion | None], partners: Mapping[str, Row]
+    ) -> dict[str, list[str]]:
+        """By IB, what of it is listed; a holder's name is not repeated."""
+        if self.sanctions_file is None:
+            return {}
+        names = SanctionList.read(self.sanctions_file)
+        details = self.opened(
+            {ib_id: one.proposed.version for ib_id, one in valid.items() if one is not None}
+        )
+        found: dict[str, list[str]] = {}
+        for line in lines:
+            name = str(partners.get(line.ib_id, _NOBODY)["name"] or line.name)
+            for what, text in (
+                ("its name", name),
+                ("the account's holder", _holder(details.get(line.ib_id))),
+            ):
+                number = names.line_of(text)
+                if number is not None:
+                    words = f"{what} is in line {number} of {self.sanctions_file.name}"
+                    found.setdefault(line.ib_id, []).append(words)
+        return found
+
+
+def _holder(details: PayeeDetails | None) -> str:
+    return details.holder if isinstance(details, BankAccount | UsBankAccount) else ""
+
+
+def _of_details(
+    valid: PayeeVersion | None, last: LastPayout | None, *, is_kept: bool
+) -> Iterator[tuple[str, str]]:
+    if last is None:
+        yield "first_payout", "nothing was paid to it before"
+    if valid is None:
+        if is_kept:
+            yield "no_details", "nobody approved where it is paid: only csv and xlsx have it"
+    elif last is not None and valid.proposed.version != last.version:
+        yield (
+            "details_changed",
+            f"it is paid to {valid.proposed.masked}, version {valid.proposed.version}; in {last.batch_id} "
+            + (f"it was version {last.version}" if last.version else "it was paid by hand"),
+        )
+
+
+def _of_partner(partner: Row, *, has_agreements: bool) -> Iterator[tuple[str, str]]:
+    if not partner["kyc_approved"]:
+        yield "kyc", "its KYC is open"
+    if has_agreements and not partner["agreement_accepted"]:
+        yield "agreement", "its agreement is not accepted"
+
+
+def _of_amount(amount: Decimal, usual: Row | None) -> Iterator[tuple[str, str]]:
+    if usual is None or usual["count"] < MIN_STATEMENTS or amount * usual["count"] <= TIMES * usual["total"]:
+        return
+    words = f"{plain(amount)} is above {TIMES} times the mean of its last {usual['count']} statements"
+    yield "out_of_line", f"{words}, which come to {plain(usual['total'])}"
