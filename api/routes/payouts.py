@@ -2,7 +2,6 @@
 
 from base64 import b64encode
 from hashlib import sha256
-from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
@@ -138,7 +137,7 @@ def lines(desk: Desk, batch_id: BatchId, limit: Limit = 100, cursor: Cursor = ""
     """Its lines, by IB, and what became of each."""
     start = int(decode_cursor(cursor, int)[0]) if cursor else 0
     batch = desk.get(batch_id)
-    page = [line_view(batch, line) for line in islice(batch.lines.values(), start, start + limit)]
+    page = [line_view(batch, line) for line in [*batch.lines.values()][start : start + limit]]
     return {"items": page, "next_cursor": _next(start + limit, len(batch.lines))}
 
 

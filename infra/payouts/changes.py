@@ -76,13 +76,16 @@ class ChangeDesk:
         return self._once(change_id, make)
 
     def decide(self, change_id: str, by: Operator, reason: str, *, is_approved: bool) -> Changed:
-        """Approve what another person asked for, which commands the books; or reject it."""
+        """Approve what another person asked for, which commands the books; or reject it.
+
+        A hold needs nobody's approval: approving it commands the books once more, after a crash.
+        """
         check_writer(by)
         at, state = self._now(), "approved" if is_approved else "rejected"
 
         def make(known: Payouts, place: int) -> PayoutRecord | None:
             change = _change(known, change_id)
-            if (change.state, change.decided_by) == (state, by.name):
+            if change.state == state and change.decided_by in (by.name, ""):
                 return None
             return ChangeDecided(
                 place=place, by=by.name, at=at, change_id=change_id, is_approved=is_approved, reason=reason

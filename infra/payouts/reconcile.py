@@ -73,8 +73,8 @@ def _differences(ledger: Ledger, known: Payouts, files: Files | None) -> Iterato
     for change_id, change in known.changes.items():
         wanted = command(change)
         if wanted is not None and wanted.command_id not in told:
-            again = f"approve it again as {change.decided_by}" if change.decided_by else "ask for it again"
-            yield f"{change_id}: the books have not answered; {again}"
+            who = f" as {change.decided_by}" if change.decided_by else ""
+            yield f"{change_id}: the books have not answered; approve it again{who}"
 
 
 def _of_line(batch: Batch, line_id: str, row: Row | None) -> Iterator[str]:

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.app import create_app
 from api.ledger import Ledger
+from api.paging import encode_cursor
 from api.queries.payouts import answers, payable
 from commission.payouts.commands import PayoutAnswer
 from schemas.settings import Settings
@@ -109,6 +110,9 @@ def test_lists_go_on_by_their_cursor(app: Any) -> None:
     rest = http.get(f"?limit=1&cursor={page['next_cursor']}")
     assert [page["items"][0]["batch_id"], rest["items"][0]["batch_id"]] == [second, first]
     assert (rest["next_cursor"], http.get("?period=2026-10")["items"]) == (None, [])
+    far = encode_cursor([2**63 - 1])
+    for path in ("", f"/{first}/lines"):
+        assert http.get(f"{path}?cursor={far}") == {"items": [], "next_cursor": None}
     lines = http.get(f"/{first}/lines?limit=1")
     more = http.get(f"/{first}/lines?limit=1&cursor={lines['next_cursor']}")
     assert [one["items"][0]["ib_id"] for one in (lines, more)] == ["a.a", "b.b"]

@@ -126,3 +126,21 @@ def test_a_process_killed_before_any_effect_changes_once(world: World) -> None:
             life(other.change_desk())
         life(other.change_desk())
         assert other.told.owed == {"ib:north:pending": "-5.00 USD"}, name
+
+
+def test_a_hold_that_was_not_commanded_is_commanded_by_approving_it(world: World) -> None:
+    """The process ended between the record and the command, and nobody kept the key: cat's word is enough."""
+    world.kill_at = 2  # before and after the record are 0 and 1
+    with pytest.raises(Killed, match="before commands"):
+        world.change_desk().hold(HELD, ANN, "", is_released=False)
+    ((found,), _) = world.change_desk().newest(0, 1)
+    assert (found.change.state, found.answer) == ("approved", None)
+    held = world.change_desk().decide(found.change.asked.change_id, CAT, "", is_approved=True)
+    assert (held.change, held.answer) == (found.change, "")
+    with pytest.raises(PayoutRefused, match="it is decided once"):
+        world.change_desk().decide(found.change.asked.change_id, CAT, "no", is_approved=False)
+    batch = world.desk().create(BatchRequest(period="2026-09", currency="USD"), ANN, "")
+    world.desk().submit(batch.batch_id, ANN)
+    world.desk().approve(batch.batch_id, BEN)
+    with pytest.raises(PayoutRefused, match="the books refused every line"):
+        world.desk().export(batch.batch_id, "csv", "", CAT)
