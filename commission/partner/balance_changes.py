@@ -58,7 +58,7 @@ def _change(draft: Draft, command: ChangeBalance) -> Decision:
             draft, ib_id, {command.change_id: Due(currency=command.currency, amount=amount, is_advance=True)}
         )
     row = Transfer(
-        transfer_id=digest("change", command.change_id),
+        transfer_id=digest("change", ib_id, command.change_id),
         code=command.kind,
         debit=debit,
         credit=credit,

@@ -162,7 +162,7 @@ def _row(
     currency: str,
 ) -> Transfer:
     return Transfer(
-        transfer_id=digest(code, command.line_id),
+        transfer_id=digest(code, command.ib_id, command.line_id),
         code=code,
         debit=debit(command.ib_id),
         credit=credit(command.ib_id),

@@ -257,6 +257,10 @@ def test_accounts_of_several_ibs_are_apart() -> None:
     line = lock("l1 9 USD", ids["ib-south"], ib_id="ib-south")
     said = settle(*facts, line, terms=terms)
     assert said.owed == {"ib:ib-north:payable": "5.00 USD", "ib:ib-south:in_payout": "9.00 USD"}
+    other = lock("l1 5 USD", ids["ib-north"])
+    said = settle(*facts, line, other, terms=terms)
+    assert said.owed == {"ib:ib-north:in_payout": "5.00 USD", "ib:ib-south:in_payout": "9.00 USD"}
+    assert len({row.transfer_id for row in said.transfers}) == len(said.transfers)
 
 
 def test_commands_travel_as_lines_and_keep_their_ids() -> None:

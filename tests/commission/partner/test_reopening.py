@@ -101,6 +101,18 @@ def test_a_debt_and_what_is_below_the_least_are_carried_as_before() -> None:
     assert moved(said.transfers) == ["statement 2 pending > payable"]
 
 
+def test_late_rows_of_both_closings_are_added_up() -> None:
+    """August is closed. 3 of it come before September's end and 4 after: taken back, September states 7."""
+    calendar = (period("2026-08"), *MONTHS, NORTH)
+    facts = (earned("1", day=-12), ended("2026-08"), earned("3", day=-10), ended("2026-09"))
+    again = (earned("4", day=-9), reopened("2026-09"), ended("2026-09"))
+    assert lines(settle(*facts, *again, terms=calendar)) == [
+        "2026-08 0 + 1 - 0 = 1 paid, 0 rounded, 0 carried",
+        "2026-09 0 + 3 - 0 = 3 paid, 0 rounded, 0 carried",
+        "2026-09 0 + 7 - 0 = 7 paid, 0 rounded, 0 carried",
+    ]
+
+
 def test_a_period_is_reopened_twice() -> None:
     """5, then 6, then 7: each statement replaces the one before it, and 7 are payable in the end."""
     facts: list[Record] = []
