@@ -3,6 +3,7 @@
 A command is known by all that it says: written again it is the same command, and does nothing more.
 """
 
+import unicodedata
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
@@ -145,4 +146,12 @@ class PayoutAnswer(TaggedValue, tag="payout_answer"):
 
 def are_two_people(one: str, other: str) -> bool:
     """Whether these are the names of two people, however they are spelled."""
-    return len({one.strip().casefold(), other.strip().casefold()} - {""}) == 2
+    return len({_spelled(one), _spelled(other)} - {""}) == 2
+
+
+def _spelled(name: str) -> str:
+    """A name in one case and width, with single spaces and nothing that is not seen."""
+    if not name.isascii():
+        wide = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+        name = "".join(one for one in wide if unicodedata.category(one) != "Cf")
+    return " ".join(name.casefold().split())
