@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from commission.payouts.commands import are_two_people
 from commission.value import TaggedValue, Text, Time, Value
 
 Sealed = Annotated[str, Meta(max_length=4096)]
@@ -143,7 +144,7 @@ def _after(
         return Refusal(record=record, why=f"version {record.version} was {version.state} before")
     if isinstance(record, PayeeRejected):
         return replace(version, rejected=record)
-    if record.by.casefold() == version.proposed.by.casefold():
+    if not are_two_people(record.by, version.proposed.by):
         return Refusal(record=record, why=f"{record.by} proposed it; a second person approves it")
     return replace(version, approved=record)
 

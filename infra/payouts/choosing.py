@@ -14,6 +14,8 @@ from schemas.payouts import BatchRequest, encode_payout
 
 HEAD_BYTES = 2_000
 """Of a record beside its lines."""
+MAX_STATEMENTS = 500
+"""And advances, of one line: the command that locks it is one record, of 64,000 bytes at most."""
 MAX_NAME_CHARS = 140
 """Of an IB's name in a line: what a bank's file has room for."""
 
@@ -33,7 +35,7 @@ def choose(
     free = [
         row for row in rows if row["statement_id"] not in known.taken and row["statement_id"] not in going
     ]
-    lines = _lines(free, batch_id, Decimal(wanted.minimum))
+    lines, cut = _lines(free, batch_id, Decimal(wanted.minimum))
     paid = [line for line in lines if not line.excluded]
     if not paid:
         raise PayoutRefused(_nothing(wanted, rows, known, going, lines))
@@ -47,7 +49,7 @@ def choose(
         currency=wanted.currency,
         minimum=Decimal(wanted.minimum),
         lines=tuple(room),
-        over_limit=len(lines) - len(room),
+        over_limit=len(lines) - len(room) + cut,
     )
 
 
@@ -65,11 +67,13 @@ def _is_going(row: Row, withheld: Mapping[str, str]) -> bool:
     return row["statement_id"] in withheld and not row["is_followed"]
 
 
-def _lines(rows: Sequence[Row], batch_id: str, minimum: Decimal) -> list[Line]:
+def _lines(rows: Sequence[Row], batch_id: str, minimum: Decimal) -> tuple[list[Line], int]:
+    """A line for each IB, and how many IBs have more than it has room for: the next batch has the rest."""
     by_ib: dict[str, list[Row]] = {}
     for row in rows:
         by_ib.setdefault(row["ib_id"], []).append(row)
-    return [_line(ib_id, own, batch_id, minimum) for ib_id, own in sorted(by_ib.items())]
+    lines = [_line(ib_id, own[:MAX_STATEMENTS], batch_id, minimum) for ib_id, own in sorted(by_ib.items())]
+    return lines, sum(len(own) > MAX_STATEMENTS for own in by_ib.values())
 
 
 def _line(ib_id: str, rows: Sequence[Row], batch_id: str, minimum: Decimal) -> Line:

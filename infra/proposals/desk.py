@@ -12,6 +12,7 @@ from api.operators import Operator, check_writer
 from api.proposals import ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.ids import digest
+from commission.payouts.commands import are_two_people
 from commission.terms.calendar import PeriodReopened
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from infra.payouts.facts import LedgerFacts
@@ -245,7 +246,7 @@ def _check_open(proposal: Proposal) -> None:
 
 
 def _check_second(proposal: Proposal, by: Operator) -> None:
-    if by.name.casefold() == proposal.created_by.casefold():
+    if not are_two_people(by.name, proposal.created_by):
         raise ProposalRefused(f"{proposal.proposal_id} was created by {by.name}; a second person approves it")
 
 

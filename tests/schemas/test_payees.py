@@ -79,6 +79,7 @@ def test_what_was_valid_at_a_time() -> None:
     ("records", "why"),
     [
         ([proposed(1), approved(1, by="Anna")], "Anna proposed it; a second person approves it"),
+        ([proposed(1), approved(1, by=" anna")], " anna proposed it; a second person approves it"),
         ([approved(1)], "A has no version 1"),
         ([proposed(1), approved(2)], "A has no version 2"),
         ([proposed(2)], "the next version is 1, not 2"),

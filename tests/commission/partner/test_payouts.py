@@ -4,6 +4,7 @@ September of ib-north closes with 12.34 USD, October with 6.50 USD and 700 JPY.
 """
 
 import pytest
+from msgspec.structs import replace
 
 from commission.explain.explanation import explain
 from commission.outputs import Statement
@@ -139,6 +140,25 @@ def test_a_cancelled_line_gives_back_what_it_took_and_never_locks_again() -> Non
         assert "unlock_line" in answers
     said, _ = answered(BOTH, unlock("l1"), lock("l2 18.84 USD", SEPTEMBER, OCTOBER))
     assert usd(said) == {"in_payout": "18.84"}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "ann\u200b lee",  # a space of no width
+        "Ann  Lee",
+        "ann\u00a0lee\n",
+        "\uff41\uff4e\uff4e \uff4c\uff45\uff45",  # letters of full width
+        "\u00ad ANN LEE",  # a hyphen that is not shown
+    ],
+)
+def test_one_person_is_not_two_by_another_spelling(again: str) -> None:
+    """Who created a batch approves it under a name that looks the same: nothing is locked."""
+    said, answers = answered(replace(BOTH, created_by="ann lee", approved_by=again))
+    assert answers == ["lock_line: a batch is created by one person and approved by another"]
+    assert usd(said) == {"payable": "18.84"}
+    said, answers = answered(replace(BOTH, created_by="ann lee", approved_by="anna lee"))
+    assert (answers, usd(said)) == (["lock_line"], {"in_payout": "18.84"})
 
 
 def test_a_held_statement_stays_held_when_another_takes_its_place() -> None:

@@ -11,16 +11,16 @@ import pytest
 
 from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused, UnknownBatch
-from commission.payouts.batch import Batch
+from commission.payouts.batch import Batch, commands
 from commission.payouts.records import Outcome
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import unanswered
 from infra.payouts.files import Files
 from schemas.payouts import BatchRequest
-from schemas.wire import Record
+from schemas.wire import Record, decode, encode
 from tests.build import D, ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
-from tests.commission.partner.payout_commands import hold
+from tests.commission.partner.payout_commands import change, hold
 from tests.payout_world import ANN, BEN, CAT, Killed, World, result
 
 IBS = ("north", "south", "west")
@@ -104,16 +104,35 @@ def test_a_batch_is_made_approved_exported_and_paid(world: World) -> None:
     assert states(second) == {"south": "included", "west": "excluded"}
 
 
+def test_what_a_line_has_no_room_for_is_in_the_next_batch(world: World) -> None:
+    """999 advances of 1.00, with ids of 64 characters: one lock of all would be too large a record.
+
+    In the order they are told, the statement first: 12.34 + 499 = 511.34, then 500.
+    """
+    for n in range(999):
+        command = change("advance 1 USD", ib_id="north", change_id=f"{n:0>64}")
+        world.feed([command])
+    totals = []
+    for _ in range(2):
+        batch_id = approved(world.desk())
+        batch, _ = world.desk().export(batch_id, "csv", "", CAT)
+        totals.append((batch.lines[line_of(batch, "north")].amount, batch.over_limit))
+        locks = [one for one in commands(batch) if one.ib_id == "north"]
+        assert [decode(line) for line in encode(locks)] == locks
+    assert totals == [(D("511.34"), 1), (D("500"), 0)]
+    assert accounts(world)["north:in_payout"] == "1011.34 USD"
+
+
 def test_a_key_makes_one_batch_of_one_content(world: World) -> None:
     """With 10 as its least, south's 9 would be left out: another batch than the key has made."""
     desk = world.desk()
     first = desk.create(WANTED, ANN, "k")
     assert desk.create(WANTED.model_copy(update={"minimum": "0.00"}), ANN, "k") == first
-    for change in ({"minimum": "10"}, {"currency": "EUR"}, {"period": "2026-10"}):
+    for other in ({"minimum": "10"}, {"currency": "EUR"}, {"period": "2026-10"}):
         with pytest.raises(
             PayoutRefused, match=f"this Idempotency-Key made {first.batch_id} of other content"
         ):
-            desk.create(WANTED.model_copy(update=change), ANN, "k")
+            desk.create(WANTED.model_copy(update=other), ANN, "k")
     assert states(desk.get(first.batch_id))["south"] == "included"
 
 
