@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from commission.payouts.commands import are_two_people
+from commission.two_people import are_two_people
 from commission.value import TaggedValue, Text, Time, Value
 
 Sealed = Annotated[str, Meta(max_length=4096)]

@@ -189,7 +189,7 @@ class PayeeDesk:
 
     def _read(self, mine: PayeeRecord | None = None) -> str:
         """Fold what was written since; why `mine` does not count, or "" if it does."""
-        why = ""
+        why, counts = "", False
         try:
             for _, message in self._log.read():
                 record = decode_payee(message)
@@ -198,11 +198,12 @@ class PayeeDesk:
                 after = folded(self._book.get(record.ib_id, ()), record)
                 if not isinstance(after, Refusal):
                     self._book[record.ib_id] = after
+                    counts = counts or record == mine
                 elif record == mine:
                     why = after.why
         finally:
             self._log.close()
-        return why
+        return "" if counts else why  # it may stand there twice
 
 
 def _opened(keys: PayeeKeys, version: PayeeVersion) -> PayeeDetails:

@@ -1,9 +1,9 @@
 """Names of a list that nobody is paid by without a person having looked: plain text, one name a line.
 
-Compared are the words of a name in Latin letters, without accents, case and order: a listed name hits if all
-of its words are in the payee's. It knows no spellings, no dates of birth, no aliases that the list has not,
-and a name of one word hits that word wherever it stands: a hit is for a person to look at, and no hit is no
-clearance.
+Compared are the words of a name in Latin letters, without accents, case and order: a listed name hits if
+all of its words are in the payee's. It knows no spellings, no dates of birth and no aliases that the list has
+not, and a name of one word hits that word wherever it stands: a hit is for a person to look at, and no hit is
+no clearance.
 """
 
 import re

@@ -95,7 +95,7 @@ class Warnings:
         span = interval(self.ledger, batch.period)
         open_ = [one for one in holes(self.ledger) if one.overlaps(span.starts_at, span.ends_at)]
         if open_:
-            yield f"{len(open_)} stretches of {batch.period} may lack deals: see `ibflow reconcile`"
+            yield f"{batch.period} may lack deals, open holes: {len(open_)}; see `ibflow reconcile`"
 
     def _hits(
         self, lines: Sequence[Line], valid: Mapping[str, PayeeVersion | None], partners: Mapping[str, Row]

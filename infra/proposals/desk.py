@@ -12,8 +12,8 @@ from api.operators import Operator, check_writer
 from api.proposals import ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.ids import digest
-from commission.payouts.commands import are_two_people
 from commission.terms.calendar import PeriodReopened
+from commission.two_people import are_two_people
 from infra.connect.settings import clickhouse_client, connect, kafka_servers
 from infra.payouts.facts import LedgerFacts
 from infra.payouts.log import PayoutLog

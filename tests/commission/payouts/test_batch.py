@@ -4,6 +4,7 @@ A batch of September: north 12.34, south 9.00, and west, left out from the begin
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from commission.payouts.records import (
     PayoutsHeld,
     ResultsImported,
     StatementsWithheld,
+    Warned,
 )
 from tests.build import D, at
 
@@ -273,3 +275,21 @@ def test_what_it_makes_of_a_bad_batch_is_a_refusal() -> None:
         place=0, by="ann", at=at(40), batch_id="b1", period="p", currency="USD", minimum=D(0), lines=()
     )
     assert created(record) == Refusal("it has no line that is paid")
+
+
+def test_an_approval_says_where_lines_go_and_what_was_looked_at() -> None:
+    """Its versions stand, what two people ticked is kept, and every file of a batch is for one day."""
+    first, second = (Warned(code=code, ib_id="north", words="x") for code in ("first_payout", "kyc"))
+    log = Log()
+    told = {"payees": {"north": 3}, "ticked": (second,)}
+    assert [log.create(), log.says(BatchSubmitted, ticked=(first,))] == ["", ""]
+    assert log.says(BatchApproved, by="ben", **told) == ""
+    assert (log.batch.payees, log.batch.ticked) == ({"north": 3}, (first, second))
+    day, other = date(2026, 10, 5), date(2026, 10, 6)
+    assert log.says(BatchExported, format="csv", sha256="x", execution_date=day) == ""
+    again = {"format": "xlsx", "sha256": "y", "reason": "for people"}
+    assert (
+        log.says(BatchExported, **again, execution_date=other) == "its files are for 2026-10-05: export again"
+    )
+    assert log.says(BatchExported, **again, execution_date=day) == ""
+    assert log.batch.execution_date == day

@@ -234,3 +234,34 @@ def test_what_is_no_record_changes_nothing() -> None:
     messages = [b"{}", b"\xff"]
     desk(messages).propose("A", FIRST, "", ANNA)
     assert {"A"} == set(desk(messages).listed())
+
+
+def test_a_record_that_stands_twice_counts_once() -> None:
+    """Kafka had it, and its answer was lost: it was sent again, and the first of the two counts."""
+
+    class Twice(MemoryLog):
+        """Every record is sent again."""
+
+        def append(self, records: Iterable[PayeeRecord]) -> None:
+            """Both stand in the log."""
+            written = list(records)
+            super().append(written)
+            super().append(written)
+
+    here = PayeeDesk(Twice([]), lambda: PayeeKeys.from_text(KEY), lambda: NOON)
+    here.propose("A", FIRST, "", ANNA)
+    assert "approved" == here.approve("A", 1, BEN).state
+    assert 1 == len(here.versions("A"))
+
+
+def test_a_file_opens_the_versions_it_wants() -> None:
+    """The one that was valid at an approval, also after a newer one is; one that is not there is refused."""
+    here = desk([])
+    for number, details in enumerate((FIRST, SECOND), 1):
+        here.propose("A", details, "", ANNA)
+        here.approve("A", number, BEN)
+    opened = [here.opened({"A": number})["A"] for number in (1, 2)]
+    assert [FIRST["iban"], SECOND["iban"]] == [one.iban for one in opened if isinstance(one, BankAccount)]
+    with pytest.raises(UnknownPayee, match="A has no version 3"):
+        here.opened({"A": 3})
+    assert {} == desk([], "").opened({})
