@@ -155,12 +155,6 @@ class PayeeDesk:
             found[ib_id] = _opened(keys, versions[version - 1])
         return found
 
-    def valid(self, ib_ids: Iterable[str]) -> dict[str, tuple[PayeeVersion, PayeeDetails]]:
-        """For a payout's file alone: the valid version of each IB that has one, with the details in full."""
-        keys, book = self._keys(), self.listed()
-        found = ((ib_id, valid_version(book.get(ib_id, ()))) for ib_id in ib_ids)
-        return {ib_id: (one, _opened(keys, one)) for ib_id, one in found if one is not None}
-
     def _resealed(self, keys: PayeeKeys, one: PayeeVersion, by: Operator) -> PayeeResealed:
         ib_id, version = one.proposed.ib_id, one.proposed.version
         sealed = keys.resealed(one.sealed, ib_id, version)

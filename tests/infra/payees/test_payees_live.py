@@ -108,7 +108,7 @@ def test_two_people_decide_where_an_ib_is_paid(
         assert not any(part in text for part in ("37040044", "Jane", "Doe"))
     assert not any(b"37040044" in path.read_bytes() for path in data.rglob("*") if path.is_file())
     desk = PayeeDesk(PayeeLog(kafka), lambda: PayeeKeys.from_text(NEW))
-    assert BankAccount(holder="Jane Doe", iban=IBAN) == desk.valid(["A"])["A"][1]
+    assert BankAccount(holder="Jane Doe", iban=IBAN) == desk.opened({"A": 1})["A"]
 
 
 def test_two_desks_at_once_have_one_order(kafka: str) -> None:
