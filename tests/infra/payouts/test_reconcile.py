@@ -11,6 +11,7 @@ from api.ledger import Ledger
 from infra.payouts.changes import ChangeDesk
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import LedgerFacts
+from infra.payouts.files import Files
 from infra.payouts.reconcile import Reconciliation, reconcile
 from infra.verify.invariants import verify
 from schemas import topics
@@ -53,7 +54,7 @@ class Paying:
         for offset, message in enumerate(self.messages):
             rows.add(topics.PAYOUTS, 0, offset, message, "")
         rows.store(self.client)
-        return reconcile(self.ledger)
+        return reconcile(self.ledger, Files())
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_each_damage_is_told(paying: Paying, monkeypatch: pytest.MonkeyPatch) ->
         " caused_by) SELECT 'x', code, debit, credit, 1, currency, ib_id, occurred_at, 'payout|b-x|l-x'"
         " FROM transfers WHERE code = 'payout' AND ib_id = 'ib-south' LIMIT 1"
     )
-    monkeypatch.setattr("infra.payouts.reconcile.WRITERS", {"csv": lambda _batch: b"other"})
+    monkeypatch.setattr(Files, "write", lambda *_: b"other")
     told = "\n".join(paying.reconciled().differences)
     third, second, first = (batch.batch_id for batch in batches)
     for batch_id, count in ((first, 4), (second, 4), (third, 3)):
