@@ -3,6 +3,7 @@
 | code | it is there if |
 |---|---|
 | `first_payout` | no batch that was exported has a line of the IB that did not bounce |
+| `came_back` | a payment of one of its statements is on record as rejected: one person records that |
 | `details_changed` | its details are another version than those its last payout went to |
 | `no_details` | nobody approved details of it, and details are kept here |
 | `kyc`, `agreement` | its KYC is open; its agreement is not accepted, and those of others are |
@@ -54,6 +55,18 @@ def last_payouts(known: Payouts, batch: Batch) -> dict[str, LastPayout]:
     return found
 
 
+def came_back(known: Payouts, batch: Batch) -> dict[str, str]:
+    """Statement → what is on record of the payment of it that was rejected last."""
+    found: dict[str, str] = {}
+    for other in known.batches.values():
+        for line_id, status in other.status.items():
+            if status.state == "rejected" and other.batch_id != batch.batch_id:
+                why = status.reason or "no reason"
+                words = f"rejected in {other.batch_id} by what {status.by} recorded: {why}"
+                found |= dict.fromkeys(other.lines[line_id].statement_ids, words)
+    return found
+
+
 def who_changed(versions: Versions, last: LastPayout | None) -> frozenset[str]:
     """Who proposed or approved details since the IB's last payout."""
     after = 0 if last is None else last.version
@@ -72,7 +85,7 @@ class Warnings:
 
     def of(self, batch: Batch, known: Payouts) -> list[Warned]:
         """Those of the batch, then those of the lines that are paid; raise `Unusable` for a bad list."""
-        versions, last = self.payees(), last_payouts(known, batch)
+        versions, last, back = self.payees(), last_payouts(known, batch), came_back(known, batch)
         valid = {line.ib_id: valid_version(versions.get(line.ib_id, ())) for line in batch.paid_lines}
         partners = known_partners(self.ledger)
         usual = last_statements(self.ledger, batch.period, batch.currency)
@@ -81,7 +94,9 @@ class Warnings:
         hits = self._hits(batch.paid_lines, valid, partners)
         found = [Warned(code="open_hole", ib_id="", words=words) for words in self._holes(batch)]
         for line in batch.paid_lines:
+            returned = dict.fromkeys(back[name] for name in line.statement_ids if name in back)
             told = (
+                *(("came_back", words) for words in returned),
                 *_of_details(valid[line.ib_id], last.get(line.ib_id), is_kept=bool(versions)),
                 *_of_partner(partners.get(line.ib_id, _NOBODY), has_agreements=has_agreements),
                 *_of_amount(line.amount, usual.get(line.ib_id)),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 
 from api.ledger import Ledger
 from commission.payouts.log import Payouts
@@ -158,6 +159,16 @@ def test_details_that_changed_since_the_last_payout(world: Ledger) -> None:
     assert who_changed((both["A"][0], open_), last) == set()
     bounced = log_of(*paid_before("rejected"), created("b1", 5, A="1"))
     assert warned(world, bounced, both) == ["first_payout:A nothing was paid to it before"]
+
+
+def test_a_payment_that_came_back_is_looked_at_again(world: Ledger) -> None:
+    """One person records a rejection, so whoever pays the statement again is told who did."""
+    again = created("b1", 5, A="1", B="1")
+    first, second = again.lines
+    lines = (replace(first, statement_ids=("b0-A", "other")), second)
+    known = log_of(*paid_before("rejected"), replace(again, lines=lines))
+    found = [one for one in warned(world, known, {}) if one.startswith("came_back")]
+    assert found == ["came_back:A rejected in b0 by what ann recorded: AC04"]
 
 
 def test_an_open_hole_in_the_period_is_of_the_whole_batch(world: Ledger, chdb: Client) -> None:
