@@ -297,6 +297,7 @@ def _weigh_gated(
     registered_at = client.registered_at
     assert registered_at is not None, "only a registered client is counted"
     place = Cause(f"cpl|{client.client_id}|{name}", registered_at)
+    earned_at = standing.qualified_at or registered_at
     grant = client.grants.get(name) or Grant(conditions=conditions.component, currency=currency)
     earned = cpa_amounts.earnings(w.chain.links, name, client, standing, w.terms) if standing.is_due else ()
     lacking = isinstance(earned, Reason)  # the client counts meanwhile, without an amount
@@ -310,7 +311,11 @@ def _weigh_gated(
                 own[0],
                 name,
                 place,
-                (ZERO if _is_held_back(client, own[0]) else amounts.get(link.partner.ib_id, ZERO),),
+                (
+                    ZERO
+                    if _is_held_back(client, own[0], earned_at)
+                    else amounts.get(link.partner.ib_id, ZERO),
+                ),
                 deposited=deposited,
             ),
             is_gated=False,  # a client counts as registered before its KYC; its amount waits above
@@ -332,11 +337,10 @@ def _stands(deposit: ClearedDeposit, clawback: Clawback) -> bool:
     return deposit.amount > lost(deposit.amount, taken)
 
 
-def _is_held_back(client: ClientState, plan: PlanDefined) -> bool:
+def _is_held_back(client: ClientState, plan: PlanDefined, earned_at: datetime) -> bool:
     """Whether the gate keeps the amount of a registration, for now or for good."""
     if not plan.kyc_gate:
         return False
-    assert client.registered_at is not None, "only a registered client is counted"
     days = plan.kyc_forfeit_days
-    is_released = client.is_released(client.registered_at)
-    return not is_released or bool(days and is_kyc_too_late(client, client.registered_at, days))
+    is_released = client.is_released(earned_at)
+    return not is_released or bool(days and is_kyc_too_late(client, earned_at, days))

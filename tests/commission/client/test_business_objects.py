@@ -415,6 +415,19 @@ def test_a_gate_waits_for_a_rate_of_exchange() -> None:
         assert paid(*order) == D("16.80")
 
 
+@pytest.mark.parametrize("rate", ["0", "0.5"])
+@pytest.mark.parametrize(("wanted", "due"), [("kyc", 7), ("", 0)])
+def test_a_lead_that_wants_kyc_is_earned_by_it(rate: str, wanted: str, due: int) -> None:
+    """Registered on day 1, KYC approved on day 20, holds of 3 days, behind a rate of deposits or not.
+
+    A lead that wants KYC is earned on day 20, and was never held: 7. Another is earned on day 1 and held
+    until day 4: 0.
+    """
+    lead = Cpl(name="cpl", amounts=(CpaAmount(amount=D(7)),), kyc=bool(wanted), min_ftd_rate=D(rate))
+    told = (*terms(lead, kyc_gate=True, kyc_forfeit_days=3), period("2026-09"), registered("anna ib"), D1)
+    assert paid(*told, kyc("anna approved", day=20)) == D(due)
+
+
 def test_a_loss_that_no_plan_lets_reach_deals_leaves_them() -> None:
     """The plan takes back CPAs only: 100 by the trade stay, whatever is lost and won of the deposit."""
     told = (*terms(LOTS, clawback=Clawback(chargeback="cpa")), *START, D1, OPENED, CLOSED)
