@@ -61,10 +61,6 @@ class Dimension:
     join: str = ""
     """What rows must be joined with, if they do not have it."""
 
-    def columns(self) -> tuple[str, str, str]:
-        """The three, for a condition or a key."""
-        return self.of_row, self.of_sum, self.of_part
-
 
 _SYMBOL_OF_PART = "if(part[5] = '', symbol, part[5])"
 DIMENSIONS: dict[GroupBy, Dimension] = {

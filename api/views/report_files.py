@@ -2,19 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 
 from api.ledger import FileKind, Ledger, TooManyRows
 from api.problems import Problem
 from api.queries import commissions
 from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
-from api.views.csv_cells import Cell, to_csv
+from api.views.csv_cells import to_cell, to_csv
 from api.views.workbook import to_xlsx
 
 MAX_TABLE_ROWS = 200_000
 """Of a file for spreadsheets."""
 MAX_COLUMN_ROWS = 1_000_000
 """Of a file that is laid by columns, which the ledger writes itself."""
+
+COLUMN_WIDTH = 16
+NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""When every workbook was made, so that the same rows give the same bytes."""
 
 Groups = tuple[GroupBy, ...]
 
@@ -32,10 +38,15 @@ def _csv(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
 
 
 def _xlsx(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
-    return to_xlsx("commissions", *_table(ledger, wanted, groups))
+    names, rows = _table(ledger, wanted, groups)
+    columns = [(name, COLUMN_WIDTH) for name in names]
+    cells = ([to_cell(cell) if isinstance(cell, str) else Decimal(cell) for cell in row] for row in rows)
+    return to_xlsx("commissions", NO_TIME, columns, cells, "General", by_disk=True)
 
 
-def _table(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> tuple[list[str], Iterator[list[Cell]]]:
+def _table(
+    ledger: Ledger, wanted: ReportFilter, groups: Groups
+) -> tuple[list[str], Iterator[list[str | int | Decimal]]]:
     report = commissions.report(ledger, wanted, groups, MAX_TABLE_ROWS)
     if report["next_cursor"]:
         raise _too_long(MAX_TABLE_ROWS)

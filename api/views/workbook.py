@@ -1,4 +1,4 @@
-"""A table as a workbook that a spreadsheet shows and never runs."""
+"""One sheet as a workbook: amounts are numbers, all else text, no formula; the same bytes each time."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -7,28 +7,40 @@ from io import BytesIO
 
 import xlsxwriter
 
-from api.views.csv_cells import Cell, to_cell
+from api.views.csv_cells import Cell
+from commission.money import plain
 
 EXACT_DIGITS = 15
-"""What a spreadsheet keeps of a number; a longer one is written as text."""
-NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-"""When every workbook was made, so that the same rows give the same bytes."""
+"""What a spreadsheet keeps of a number; a longer amount is written as text."""
 
 
-def to_xlsx(title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """One sheet: numbers are numbers, all else is text, nothing is a formula."""
+def to_xlsx(
+    title: str,
+    made: datetime,
+    columns: Sequence[tuple[str, int]],
+    rows: Iterable[Sequence[Cell]],
+    number_format: str,
+    *,
+    by_disk: bool = False,
+) -> bytes:
+    """Write a sheet under the names and widths of its columns; a `Decimal` is a number with that format.
+
+    `by_disk` keeps rows in a temporary file: for many, of which none is secret.
+    """
     buffer = BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"constant_memory": True})
-    book.set_properties({"title": title, "created": NO_TIME.replace(tzinfo=None)})
-    sheet, head = book.add_worksheet(title), book.add_format({"bold": True})
-    for column, name in enumerate(header):
-        sheet.write_string(0, column, name, head)
+    book = xlsxwriter.Workbook(buffer, {"constant_memory": True} if by_disk else {"in_memory": True})
+    book.set_properties({"title": title, "created": made.astimezone(UTC).replace(tzinfo=None, microsecond=0)})
+    sheet = book.add_worksheet()
+    head, number = book.add_format({"bold": True}), book.add_format({"num_format": number_format})
+    for at, (name, width) in enumerate(columns):
+        sheet.set_column(at, at, width)
+        sheet.write_string(0, at, name, head)
     sheet.freeze_panes(1, 0)
-    for number, row in enumerate(rows, 1):
-        for column, cell in enumerate(row):
-            if isinstance(cell, Decimal | int) and len(Decimal(cell).as_tuple().digits) <= EXACT_DIGITS:
-                sheet.write_number(number, column, float(cell))
+    for line, row in enumerate(rows, 1):
+        for at, cell in enumerate(row):
+            if isinstance(cell, Decimal) and len(cell.normalize().as_tuple().digits) <= EXACT_DIGITS:
+                sheet.write_number(line, at, float(cell), number)
             else:
-                sheet.write_string(number, column, to_cell(cell))
+                sheet.write_string(line, at, plain(cell) if isinstance(cell, Decimal) else str(cell))
     book.close()
     return buffer.getvalue()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
-from api.operators import HOW_TO_CONFIGURE, NotAllowed, Operator
+from api.operators import Operator, check_writer
 from api.payees import PayeeRefused, UnknownPayee
 from infra.payees.details import PayeeDetails, faults, masked, repeats_number, to_details
 from infra.payees.sealing import PayeeKeys
@@ -79,7 +79,7 @@ class PayeeDesk:
 
     def propose(self, ib_id: str, fields: Mapping[str, str], note: str, by: Operator) -> PayeeVersion:
         """Check what a person gives, seal it, and keep it; raise `PayeeRefused` while another waits."""
-        _check_person(by)
+        check_writer(by)
         details, keys = to_details(fields), self._keys()
         _check_note(note, details)
         with self._deciding:
@@ -103,7 +103,7 @@ class PayeeDesk:
 
     def approve(self, ib_id: str, version: int, by: Operator) -> PayeeVersion:
         """Make it the valid one, if another person proposed it and it is what it shows."""
-        _check_person(by)
+        check_writer(by)
         keys = self._keys()
         with self._deciding:
             found = self._known(ib_id, version)
@@ -114,7 +114,7 @@ class PayeeDesk:
 
     def reject(self, ib_id: str, version: int, note: str, by: Operator) -> PayeeVersion:
         """Never pay to it. Whoever proposed it may take it back as well."""
-        _check_person(by)
+        check_writer(by)
         with self._deciding:
             found = self._known(ib_id, version)
             try:
@@ -128,7 +128,7 @@ class PayeeDesk:
 
     def rotate(self, by: Operator) -> tuple[int, int]:
         """Seal anew what is under an older key: how many versions were, and how many are left."""
-        _check_person(by)
+        check_writer(by)
         keys = self._keys()
         with self._deciding:
             self._read()
@@ -216,11 +216,3 @@ def _check_note(note: str, details: PayeeDetails) -> None:
     """A note is stored and shown as it is."""
     if repeats_number(note, details):
         raise PayeeRefused("the note has the number in full, and everybody sees it: leave it out")
-
-
-def _check_person(by: Operator) -> None:
-    """Only a named person decides: whether two people used one token nobody knows."""
-    if not by.is_person:
-        raise NotAllowed(f"`{by.name}` may be anybody, and two people decide. {HOW_TO_CONFIGURE}")
-    if not by.may_write:
-        raise NotAllowed(f"only operators do that, and {by.name} is a viewer")

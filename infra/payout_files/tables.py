@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from api.views.csv_cells import Cell, to_csv
+from api.views.workbook import to_xlsx
 from commission.money import minor_digits
 from infra.payees.details import BankAccount, UsBankAccount, place_of
 from infra.payout_files.order import OrderLine, PayoutOrder, WrittenFile, amount_text, check, total
-from infra.workbook import to_xlsx
 
 COLUMNS = (
     "end_to_end_id", "payee", "account_holder", "method", "bank_or_network", "account",

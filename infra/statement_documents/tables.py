@@ -1,8 +1,8 @@
 """A statement as CSV and as a workbook: the rows of the page, amounts as numbers."""
 
 from api.views.csv_cells import Cell, to_csv
+from api.views.workbook import to_xlsx
 from infra.statement_documents.document import StatementDocument, check, facts, figures
-from infra.workbook import to_xlsx
 
 COLUMNS = (("item", 44), ("amount", 36), ("currency", 9))
 DIGITS = "#,##0.00######"

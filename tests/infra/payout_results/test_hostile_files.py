@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from infra.payout_results import nacha_returns, results_csv, safe_xml
 from infra.payout_results.read import read_results
+from infra.payout_results.results import ResultFile
 from schemas.errors import Unusable
 from tests.infra.payout_results.sent import BANK_FILES, FIRST, SENT, matched, outcomes
 
@@ -86,9 +86,17 @@ def test_a_hostile_shape_costs_seconds_at_most(make: Callable[[], bytes]) -> Non
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"<", b"101", b"end_to_end_id,status\n"]))
 def test_any_bytes_are_read_or_refused(rest: bytes, start: bytes) -> None:
-    """No other error."""
-    with suppress(Unusable):
-        read_results(start + rest)
+    """No other error, and what is refused is refused in words."""
+    found = read_or_words(start + rest)
+    assert isinstance(found, ResultFile) or found
+
+
+def read_or_words(body: bytes) -> ResultFile | str:
+    """What is in it, or why it is refused."""
+    try:
+        return read_results(body)
+    except Unusable as error:
+        return str(error)
 
 
 @given(

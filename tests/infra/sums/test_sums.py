@@ -147,9 +147,17 @@ def test_reports_as_known_at_a_time_are_those_of_the_rows_then(chdb: Client, see
 
 def now(client: Client) -> datetime:
     """The database's time, with nothing stored in the same millisecond before or after."""
-    client.command("SELECT sleep(0.002)")
+    before = clock(client)
+    while (at := clock(client)) == before:
+        pass
+    while clock(client) == at:
+        pass
+    return at
+
+
+def clock(client: Client) -> datetime:
+    """The database's, in milliseconds, as rows are stored by."""
     (at,) = client.query("SELECT now64(3, 'UTC')").first_row
-    client.command("SELECT sleep(0.002)")
     return cast(datetime, at).replace(tzinfo=UTC)
 
 
