@@ -21,6 +21,7 @@ from api.routes import (
     balance_changes,
     completeness,
     health,
+    invoices,
     metrics,
     pages,
     partners,
@@ -39,7 +40,7 @@ MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
-    *(payees.router, payees.keys),
+    *(payees.router, payees.keys, invoices.router),
     balance_changes.router,
     *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
     *(proposals.pages, completeness.pages),

@@ -57,7 +57,8 @@ class PayoutLine(Shape):
     ib_id: str
     name: str
     amount: Amount = Field(description="What is owed.")
-    pays: Amount = Field(description="What its file has, in the currency that the batch pays.")
+    tax: Amount = Field(description="Paid besides, or below zero kept back, of what is owed.")
+    pays: Amount = Field(description="What its file has, with tax, in the currency that the batch pays.")
     statement_ids: list[str]
     state: str
     reason: str = Field(description="Why it is left out, was rejected, or is not known.")
@@ -67,6 +68,32 @@ class PayoutLinePage(Shape):
     """The lines of a batch."""
 
     items: list[PayoutLine]
+    next_cursor: str | None
+
+
+class SelfBillingInvoice(Shape):
+    """What the broker billed itself for one line: its statements and advances, and their tax."""
+
+    number: str = Field(description="Without a gap in each year of an issuer, by the order of the log.")
+    issuer: str = Field(description="Who pays, of IBFLOW_PAYERS_FILE.")
+    issued_at: datetime
+    ib_id: str
+    batch_id: str = Field(description="That has the line now; the first one's, once it came back.")
+    statement_ids: list[str]
+    currency: str
+    amount: Amount = Field(description="Owed, before tax.")
+    tax: Amount = Field(description="Paid besides, or below zero kept back.")
+    tax_label: str
+    due: Amount
+    pays: Amount = Field(description="The same in the currency that is paid.")
+    pays_currency: str
+    exchange: str = Field(description="By which published rates; empty if it is paid as it is owed.")
+
+
+class SelfBillingInvoicePage(Shape):
+    """Invoices in the order of their numbers."""
+
+    items: list[SelfBillingInvoice]
     next_cursor: str | None
 
 
