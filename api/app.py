@@ -14,7 +14,7 @@ from api.openapi import describe
 from api.operators import Operators
 from api.parameters import check_parameters
 from api.payees import Payees
-from api.payouts import BankFiles, Changes, Payouts
+from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.portal.render import mount
 from api.proposals import Proposals
 from api.routes import (
@@ -33,6 +33,7 @@ from api.routes import (
     terms,
     transfers,
 )
+from api.routes import crediting as crediting_routes
 from api.views.pseudonyms import Pseudonyms
 from schemas.settings import Settings
 
@@ -40,7 +41,7 @@ MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
-    *(payees.router, payees.keys, invoices.router),
+    *(payees.router, payees.keys, invoices.router, crediting_routes.router),
     balance_changes.router,
     *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
     *(proposals.pages, completeness.pages),
@@ -62,6 +63,7 @@ def create_app(
     bank_files: BankFiles | None = None,
     payee_desk: Payees | None = None,
     change_desk: Changes | None = None,
+    crediting: Crediting | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
@@ -86,6 +88,7 @@ def create_app(
     app.state.proposals = desk
     app.state.payouts, app.state.changes = payout_desk, change_desk
     app.state.payees, app.state.bank_files = payee_desk, bank_files
+    app.state.crediting = crediting
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     for router in ROUTERS:

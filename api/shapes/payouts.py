@@ -35,6 +35,7 @@ class PayoutBatch(Shape):
         description="How many are included, excluded, refused (by the books), settled, rejected, unknown."
     )
     total: Amount = Field(description="What is owed to the lines that its file has, or will have.")
+    method: str = Field(description="The kind of account that it pays to; empty: any.")
     pays: str = Field(description="The currency of its file.")
     pays_total: Amount
     exchange: PayoutExchange | None = Field(description="null: paid in the currency in which it is owed.")
@@ -154,6 +155,23 @@ class ImportedBankFile(PayoutResults):
     unmatched: list[UnmatchedResult]
     unmatched_count: int
     notices: list[str]
+
+
+class LineUnknown(Shape):
+    """A line that may have been paid, and what the bridge said of it."""
+
+    line_id: str
+    why: str
+
+
+class PayoutCredits(Shape):
+    """What became of lines that the bridge was asked for, or about."""
+
+    settled: int
+    rejected: int
+    unknown: list[LineUnknown]
+    left: int = Field(description="Lines that had no room: ask again, of a sweep with `after`.")
+    last: str = Field(description="The last line that was asked about.")
 
 
 class Resumed(Shape):

@@ -24,6 +24,7 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "minimum": batch.minimum,
         "lines": dict(Counter(map(batch.state_of, batch.lines))),
         "total": batch.total,
+        "method": batch.method,
         "pays": batch.pays,
         "pays_total": sum(map(batch.paid, batch.paid_lines), Decimal(0)),
         "exchange": None if (one := batch.exchange) is None else {"path": one.path, "at": one.at},

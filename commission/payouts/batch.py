@@ -86,6 +86,8 @@ class Batch(Value):
     """What its files say, from the first on."""
     exports: dict[str, str] = field(default_factory=dict)
     """Format → SHA-256 of the file that was given out."""
+    method: str = ""
+    """The kind of account that it pays to; empty: any."""
     exchange: Exchange | None = None
     """How what is owed is paid in another currency; None: as it is."""
 
@@ -160,6 +162,7 @@ def created(record: BatchCreated) -> Batch | Refusal:
         status=status,
         steps=(Step(what="created", by=record.by, at=record.at),),
         exchange=record.exchange,
+        method=record.method,
     )
 
 

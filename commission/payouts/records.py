@@ -70,6 +70,8 @@ class BatchCreated(BatchRecord, tag="batch_created"):
     lines: tuple[Line, ...]
     over_limit: int = 0
     """Lines that had no room; the next batch of the period has them."""
+    method: Id = ""
+    """The kind of account that it pays to; empty: any."""
     exchange: Exchange | None = None
     """Of a batch that pays another currency, to the IBs that are paid in it: the rate of all its lines."""
 

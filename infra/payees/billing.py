@@ -18,6 +18,8 @@ class Billing(NamedTuple):
 
     currency: str
     tax: Tax | None
+    method: str = ""
+    """The kind of the account."""
 
 
 NO_BILLING = Billing("", None)
@@ -26,7 +28,10 @@ NO_BILLING = Billing("", None)
 def billing_of(versions: Versions) -> Billing:
     """Of the valid version."""
     valid = valid_version(versions)
-    return NO_BILLING if valid is None else Billing(valid.proposed.currency, valid.proposed.tax)
+    if valid is None:
+        return NO_BILLING
+    one = valid.proposed
+    return Billing(one.currency, one.tax, one.kind)
 
 
 def to_billing(fields: Mapping[str, str]) -> Billing:

@@ -210,7 +210,7 @@ def _opened(keys: PayeeKeys, version: PayeeVersion) -> PayeeDetails:
 
 def _is_same(keys: PayeeKeys, version: PayeeVersion, details: PayeeDetails, billing: Billing) -> bool:
     """A version whose key was lost is another one: it must be possible to propose details anew."""
-    if (version.proposed.currency, version.proposed.tax) != billing:
+    if (version.proposed.currency, version.proposed.tax) != (billing.currency, billing.tax):
         return False
     try:
         return _opened(keys, version) == details

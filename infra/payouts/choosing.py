@@ -44,6 +44,9 @@ class Paying:
         pays = self.of(ib_id).currency or wanted.currency
         if pays != wanted.pays:
             return f"the IB is paid in {pays}: another batch pays it"
+        method = self.of(ib_id).method
+        if wanted.method not in ("", method):
+            return f"the IB is paid by {method or 'hand'}: another batch pays it"
         is_nothing = not (due if self.exchange is None else self.exchange.of(due))
         return f"{plain(due)} {wanted.currency} comes to nothing in {pays}" if is_nothing else ""
 
@@ -80,6 +83,7 @@ def choose(
         lines=tuple(room),
         over_limit=len(lines) - len(room) + cut,
         exchange=paying.exchange,
+        method=wanted.method,
     )
 
 

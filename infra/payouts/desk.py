@@ -100,8 +100,8 @@ class PayoutDesk:
             found = known.batches.get(batch_id)
             if found is None:
                 return choose(wanted, rows, known, self._paying(wanted, at), batch_id, place, by.name, at)
-            content = (wanted.period, wanted.currency, Decimal(wanted.minimum), wanted.pays)
-            if (found.period, found.currency, found.minimum, found.pays) != content:
+            content = (wanted.period, wanted.currency, Decimal(wanted.minimum), wanted.pays, wanted.method)
+            if (found.period, found.currency, found.minimum, found.pays, found.method) != content:
                 raise PayoutRefused(f"this Idempotency-Key made {batch_id} of other content before")
             return None
 

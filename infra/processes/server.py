@@ -24,7 +24,9 @@ from infra.gc_tuning import collect_rarely
 from infra.payees.desk import PayeeDesk, PayeeLog
 from infra.payees.sealing import keys_of
 from infra.payouts.bank_results import BankResults
+from infra.payouts.bridge import HttpBridge
 from infra.payouts.changes import ChangeDesk
+from infra.payouts.crediting import Crediting
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import LedgerFacts
 from infra.payouts.files import Files
@@ -81,6 +83,7 @@ class ApiServer:
             payouts, facts, publish, files=files, payees=self.payees.listed, warnings=warnings.of
         )
         self.bank_files = BankResults(payouts, self.payouts, files)
+        crediting = Crediting(self.payouts, files, HttpBridge.of(settings))
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
             ledger,
@@ -91,6 +94,7 @@ class ApiServer:
             bank_files=self.bank_files,
             change_desk=ChangeDesk(payouts, facts, publish),
             payee_desk=self.payees,
+            crediting=crediting,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
