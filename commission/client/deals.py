@@ -165,11 +165,12 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
 def keep_position(
     draft: Draft, place: str, position: Position, deal: Deal, terms: Terms, *, waits: bool = False
 ) -> None:
-    """A position that is flat is forgotten, unless a condition, or a deal that waits, may ask for it."""
+    """A flat position is forgotten, unless a condition, a refund or a deal that waits may ask for it."""
     if not place:
         return
     rescales = terms.rescales_of(deal.server, deal.symbol)
-    if waits or terms.some.looks_back or position.has_refunds or not is_flat(position, rescales):
+    looks_back = terms.some.looks_back or (terms.some.shares_charges and position.has_charges)
+    if waits or looks_back or not is_flat(position, rescales):
         draft.put(place, position)
     elif draft.get(place) is not None:
         draft.put(place, None)
