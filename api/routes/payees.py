@@ -56,7 +56,8 @@ class Proposed(BaseModel):
         max_length=8,
         examples=[{"type": "bank", "holder": "Jane Doe", "iban": "DE89 3704 0044 0532 0130 00"}],
         description="`bank`: holder, iban, bic. `us_bank`: holder, routing, account, account_type, "
-        "holder_type. `trading_account`: server, login. `wallet`: network, address.",
+        "holder_type. `trading_account`: server, login. `wallet`: network, address. Each may name the "
+        "`currency` it is paid in, whatever it is owed.",
     )
     note: str = Field("", max_length=500, description="Why, for whoever approves it.")
 
