@@ -94,7 +94,7 @@ def recovery(kafka: str, folder: Path, clients: int) -> dict[str, tuple[float, f
         kyc=(KycMark(at=START, status="approved"),),
         traded=True,
     )
-    value = encode_state(state)
+    value = encode_state("c:c-0000000", state)
     for number in range(clients):
         name = b"c-%07d" % number
         while True:
