@@ -1,8 +1,8 @@
 """`make bench`: deals per second of the fold, from a file to Kafka, and through Kafka, Faust and ClickHouse.
 
 `python -m tests.bench 0` measures the fold only, a number of deals under 200,000 makes all of it shorter.
-Ingest is measured by file, HTTP and SQL, payouts in memory, reports over `BENCH_ROWS` transfers (10,000,000), and
-a worker's state of so many deals.
+Ingest is measured by file, HTTP and SQL, payouts in memory, reports over `BENCH_ROWS` transfers (10,000,000),
+and a worker's state of so many deals.
 The pipeline is shown beside a raw confluent-kafka loop (consume, decode, produce) over the same messages and
 beside the same job in plain Faust and in Quix Streams, in the same run: the ratios are the honest figures,
 the absolute ones are this machine's.

@@ -1,7 +1,7 @@
 """What a worker's state takes: to read it from its changelog, to take it up from its folder, and in memory.
 
-`python -m tests.bench_state ROWS` shows it for so many deals, and for a tenth of them: between the two lies the
-slope. `make bench` does so for `BENCH_ROWS` (10,000,000). Each figure is of a process of its own.
+`python -m tests.bench_state ROWS` shows it for so many deals, and for a tenth of them: between the two lies
+the slope. `make bench` does so for `BENCH_ROWS` (10,000,000). Each figure is of a process of its own.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ DEALS_A_CLIENT = 100
 SAMPLE = 2_000
 """Deals that are folded; the others are these once more, under other names and revisions."""
 REVISION = slice(9, 17)
-"""Where the revision's digest is in a deal's bytes: behind a list's mark, its time and two bytes of its own."""
+"""Where the revision's digest is in a deal's bytes: behind a list's mark, its time, two bytes of its own."""
 MOST_IN_MEMORY = 1_000_000
 COMPRESSED = {"compression.type": "zstd", "linger.ms": 20}
 
