@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
-from starlette.types import ASGIApp
 
 from api import problems
 from api.exposure import check_exposure
@@ -15,6 +14,7 @@ from api.operators import Operators
 from api.parameters import check_parameters
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Payouts
+from api.people import People
 from api.portal.render import mount
 from api.proposals import Proposals
 from api.routes import (
@@ -26,12 +26,16 @@ from api.routes import (
     partners,
     payees,
     payouts,
+    people_pages,
     proposals,
     quality,
     reports,
+    sign_in,
     terms,
     transfers,
 )
+from api.routes import people as people_routes
+from api.routes.context import check_scoped
 from api.views.pseudonyms import Pseudonyms
 from schemas.settings import Settings
 
@@ -43,6 +47,7 @@ ROUTERS = (
     balance_changes.router,
     *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
     *(proposals.pages, completeness.pages),
+    *(people_routes.router, sign_in.router, people_pages.router),
 )
 DESCRIPTION = """
 What a broker owes its introducing brokers, and the reason of every cent.
@@ -62,13 +67,15 @@ def create_app(
     bank_files: BankFiles | None = None,
     payee_desk: Payees | None = None,
     change_desk: Changes | None = None,
+    people: People | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `operators` are who may ask, else those of the settings. `sink_lag` tells how many messages the sink of
     this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desk` computes and
     posts proposals, `payout_desk` and `change_desk` make payouts and change balances, `payee_desk` keeps
-    where IBs are paid, where that is done. The app closes `ledger` when its server shuts down.
+    where IBs are paid, `people` who signs in and what they do, where that is done. The app closes `ledger`
+    when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -78,7 +85,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=_close_ledger,
-        dependencies=[Depends(check_parameters)],
+        dependencies=[Depends(check_parameters), Depends(check_scoped)],
         max_body_size=MAX_BODY_BYTES,
     )
     app.state.ledger = ledger
@@ -88,12 +95,14 @@ def create_app(
     app.state.payees, app.state.bank_files = payee_desk, bank_files
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
+    app.state.people, app.state.ib_levels = people, settings.ib_levels
     for router in ROUTERS:
         app.include_router(router)
     mount(app)
     problems.install(app)
     describe(app)
-    app.add_middleware(_gate, operators=operators or Operators.from_settings(settings))
+    known = operators or Operators.from_settings(settings)
+    app.add_middleware(Gate, operators=known, people=people)
     return app
 
 
@@ -101,7 +110,3 @@ def create_app(
 async def _close_ledger(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.ledger.close()
-
-
-def _gate(app: ASGIApp, operators: Operators) -> ASGIApp:
-    return Gate(app, operators)
