@@ -91,6 +91,13 @@ class Settings(BaseSettings):
     url: str = Field(
         "", description="Server that commands ask, `https://…`; empty: the one that runs in `data_dir`."
     )
+    session_idle_minutes: int = Field(
+        30, ge=1, le=1_440, description="Minutes of rest after which a browser signs in again."
+    )
+    session_hours: int = Field(12, ge=1, le=168, description="Hours after which it does in any case.")
+    ib_levels: int = Field(
+        64, ge=0, le=64, description="How many levels below itself an IB sees when it signs in; 0: itself."
+    )
     pseudonym_key: SecretStr = Field(
         SecretStr(""),
         description="Key of the pseudonyms that clients and accounts have in statements' files; empty: none.",
