@@ -12,6 +12,7 @@ from api.gate import Gate
 from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
+from api.pages.all import PAGES
 from api.parameters import check_parameters
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Payouts
@@ -22,7 +23,6 @@ from api.routes import (
     completeness,
     health,
     metrics,
-    pages,
     partners,
     payees,
     payouts,
@@ -41,8 +41,8 @@ ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
     *(payees.router, payees.keys),
     balance_changes.router,
-    *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
-    *(proposals.pages, completeness.pages),
+    *(terms.router, quality.router, completeness.router, proposals.router),
+    *PAGES,
 )
 DESCRIPTION = """
 What a broker owes its introducing brokers, and the reason of every cent.

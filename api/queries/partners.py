@@ -22,6 +22,7 @@ GROUP BY ib_id, currency ORDER BY ib_id, currency LIMIT {{limit:UInt32}}
 _IN_TIME = "({of_period:String} = '' OR period = '')"
 _OF_PERIOD = "period = {of_period:String}"
 
+_NAMES = "SELECT ib_id, name FROM partners_known WHERE ib_id IN {ids:Array(String)} LIMIT 10000"
 TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots", "deals")
 _AMOUNTS = TOTALS[1:6]
 
@@ -29,6 +30,13 @@ _AMOUNTS = TOTALS[1:6]
 def is_known(ledger: Ledger, ib_id: str) -> bool:
     """Whether terms have an IB of this id."""
     return bool(ledger.rows("SELECT 1 FROM partners_known WHERE ib_id = {ib_id:String} LIMIT 1", ib_id=ib_id))
+
+
+def names_of(ledger: Ledger, ib_ids: Iterable[str]) -> dict[str, str]:
+    """The names of these IBs, of those that have one."""
+    ids = sorted({*ib_ids} - {""})
+    found = ledger.rows(_NAMES, ids=ids) if ids else []
+    return {row["ib_id"]: row["name"] for row in found if row["name"]}
 
 
 def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:

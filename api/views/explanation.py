@@ -13,7 +13,9 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
+from api.queries import clients
 from api.queries import transfers as queries
+from api.queries.partners import names_of
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
 from commission.explain.explanation import Explanation, explain
@@ -23,6 +25,14 @@ from commission.terms.plans import PlanDefined
 from schemas.columns import columns_of, to_transfer
 from schemas.wire import InvalidRecord, decode
 
+EVENTS = {
+    "chargeback_received": "chargeback",
+    "chargeback_won": "chargeback that was won",
+    "withdrawal_paid": "withdrawal",
+    "client_flagged": "finding of fraud",
+    "kyc_changed": "KYC decision",
+}
+"""What the CRM reported, as a noun; another type is written as it is."""
 DEAL_FIELDS = frozenset(columns_of(Deal))
 REJECTION_FIELDS = frozenset(columns_of(Rejection))
 
@@ -37,6 +47,8 @@ class Explained:
     deal: Row | None
     plan: Row | None
     chain: tuple[Row, ...]
+    cause: str = ""
+    """What made it, if the CRM reported that: `chargeback of deposit dep-1`."""
 
     @property
     def text(self) -> str:
@@ -66,12 +78,14 @@ def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
     chain = [*queries.chain(ledger, row), *queries.releases(ledger, basis)]
     deal = queries.deal(ledger, basis["caused_by"])
     definition = _definition(ledger, basis)
+    cause = _cause(ledger, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
     told = explain(
         to_transfer(row),
         deal=None if deal is None else to_deal(deal),
         plan=_plan(definition),
         original=None if original is None else to_transfer(original),
-        names=_names(ledger, [*basis["path"], row["ib_id"]]),
+        names=names_of(ledger, [*basis["path"], row["ib_id"]]),
+        cause=f"The {cause} ({row['caused_by']})" if cause else "",
     )
     return Explained(
         told=replace(told, sentences=(*told.sentences, *_afterwards(row, chain))),
@@ -80,6 +94,7 @@ def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
         deal=deal,
         plan=_plan_row(basis, definition),
         chain=tuple(chain),
+        cause=cause,
     )
 
 
@@ -112,11 +127,13 @@ def _to_rejection(row: Row) -> Rejection:
     return Rejection(**{name: value for name, value in row.items() if name in REJECTION_FIELDS})
 
 
-def _names(ledger: Ledger, ib_ids: list[str]) -> dict[str, str]:
-    rows = ledger.rows(
-        "SELECT ib_id, name FROM partners_known WHERE ib_id IN {ids:Array(String)} LIMIT 1000", ids=ib_ids
-    )
-    return {row["ib_id"]: row["name"] for row in rows if row["name"]}
+def _cause(ledger: Ledger, row: Row) -> str:
+    """What the CRM reported that made the row, as a noun; "" if it was nothing of the CRM's."""
+    event = clients.event(ledger, row["caused_by"], row["client_id"])
+    if event is None:
+        return ""
+    what = EVENTS.get(event["type"], str(event["type"]).replace("_", " "))
+    return f"{what} of deposit {event['deposit_id']}" if event["deposit_id"] else what
 
 
 def _definition(ledger: Ledger, row: Row) -> str:

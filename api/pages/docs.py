@@ -1,37 +1,24 @@
-"""Pages for people: the portal and the list of routes."""
+"""The page of the API's routes."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from api.portal.overview import overview
-from api.portal.render import render
-from api.routes.context import LedgerHere, Period
+from api.pages.page import PageHere
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
-def home(
-    request: Request,
-    ledger: LedgerHere,
-    period: Period = "",
-    currency: Annotated[str, Query(max_length=16)] = "",
-) -> HTMLResponse:
-    """The portal: what was earned, by whom, and whether the ledger balances."""
-    return render(request, "overview.html", page=overview(ledger, period, currency))
-
-
 @router.get("/docs")
-def docs(request: Request) -> HTMLResponse:
+def docs(page: PageHere) -> HTMLResponse:
     """The routes with their parameters, from the OpenAPI document, without any script."""
     routes = [
         {"method": method.upper(), "path": path, **operation}
-        for path, methods in request.app.openapi()["paths"].items()
+        for path, methods in page.request.app.openapi()["paths"].items()
         for method, operation in methods.items()
     ]
-    return render(request, "docs.html", routes=routes, type_of=type_of)
+    return page.show("docs.html", routes=routes, type_of=type_of)
 
 
 def type_of(schema: dict[str, Any]) -> str:
