@@ -20,7 +20,7 @@ def balance(
     cursor: Annotated[str, Query(max_length=2_000)] = "",
 ) -> HTMLResponse:
     """Debits and credits by account; of those whose name begins so."""
-    found = trial_balance(page.ledger, LISTED, cursor, account)
+    found = trial_balance(page.ledger, page.scope, LISTED, cursor, account)
     after = found["next_cursor"]
     return page.show(
         "balance.html",

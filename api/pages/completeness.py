@@ -18,7 +18,7 @@ def meters(page: PageHere) -> HTMLResponse:
     """Each server's sweeps, holes and days, and what the platforms paid by themselves."""
     return page.show(
         "completeness.html",
-        servers=completeness.completeness(page.ledger),
-        twice=native.paid_twice(page.ledger, ALWAYS, "", SHOWN),
-        native=native.payments(page.ledger, ALWAYS, "", SHOWN),
+        servers=completeness.completeness(page.ledger, page.scope),
+        twice=native.paid_twice(page.ledger, page.scope, ALWAYS, "", SHOWN),
+        native=native.payments(page.ledger, page.scope, ALWAYS, "", SHOWN),
     )

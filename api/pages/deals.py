@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from api.pages.page import PageHere
 from api.paging import decode_cursor, encode_cursor
 from api.problems import Problem
-from api.queries import clients, transfers
+from api.queries import clients, quality, transfers
 from api.queries.partners import names_of
 from api.queries.transfers import TransferFilter
 from api.views.explanation import explain_deal, explain_transfer, to_deal
@@ -29,14 +29,19 @@ def account(page: PageHere, key: Key, cursor: After = "") -> HTMLResponse:
     if not server or not (login.isascii() and login.isdigit()) or int(login) >= 2**64:
         raise Problem(422, "Give an account as `key=server/login`.")
     place: list[Any] = decode_cursor(cursor, int, str) if cursor else [clients.NEWEST, ""]
-    rows = clients.deals_of_account(page.ledger, server, int(login), DEALS + 1, (place[0], place[1]))
+    client_id = clients.client_of_account(page.ledger, page.scope, key)
+    if not client_id and not page.scope.is_whole:
+        raise Problem(404, f"No account {key} is known.")
+    rows = clients.deals_of_account(
+        page.ledger, page.scope, server, int(login), DEALS + 1, (place[0], place[1])
+    )
     more = encode_cursor((rows[DEALS - 1]["at_us"], rows[DEALS - 1]["deal_key"])) if len(rows) > DEALS else ""
     return page.show(
         "account.html",
         key=key,
         server=server,
         login=login,
-        client_id=clients.client_of_account(page.ledger, key),
+        client_id=client_id,
         rows=rows[:DEALS],
         next=page.link.again(cursor=more) if more else "",
     )
@@ -45,12 +50,14 @@ def account(page: PageHere, key: Key, cursor: After = "") -> HTMLResponse:
 @router.get("/deals")
 def deal(page: PageHere, key: Key) -> HTMLResponse:
     """A deal: what it was, and who earns what from it, or why nobody does."""
-    row = transfers.deal(page.ledger, key)
-    refused = clients.refusal(page.ledger, key)
+    row = transfers.deal(page.ledger, page.scope, key)
+    refused = quality.rejection(page.ledger, page.scope, key)
     if row is None and refused is None:
         raise Problem(404, f"No deal {key} is known. Deals are named `server|number`.")
-    paid = transfers.transfers(page.ledger, TransferFilter(deal=key), transfers.MAX_CHAIN)["items"]
-    unpaid = explain_deal(page.ledger, key)
+    paid = transfers.transfers(page.ledger, TransferFilter(page.scope, deal=key), transfers.MAX_CHAIN)[
+        "items"
+    ]
+    unpaid = explain_deal(page.ledger, page.scope, key)
     of_client = next(
         (one["client_id"] for one in paid if one["client_id"]), (refused or {}).get("client_id", "")
     )
@@ -64,20 +71,22 @@ def deal(page: PageHere, key: Key) -> HTMLResponse:
         paid=paid,
         unpaid=unpaid,
         refused=refused if unpaid else None,
-        names=names_of(page.ledger, (one["ib_id"] for one in paid)),
+        names=names_of(page.ledger, page.scope, (one["ib_id"] for one in paid)),
     )
 
 
 @router.get("/transfers/{transfer_id}")
 def transfer(page: PageHere, transfer_id: Annotated[str, Path(max_length=128)]) -> HTMLResponse:
     """Why a transfer exists, and what became of it."""
-    found = explain_transfer(page.ledger, transfer_id)
+    found = explain_transfer(page.ledger, page.scope, transfer_id)
     if found is None:
         raise Problem(404, f"There is no transfer {transfer_id}. Search finds one by its whole id.")
     row = found.transfer
     return page.show(
         "explanation.html",
         explanation=found,
-        stated=None if is_held(row["credit"]) or row["period"] else clients.stated_in(page.ledger, row),
-        names=names_of(page.ledger, [row["ib_id"]]),
+        stated=None
+        if is_held(row["credit"]) or row["period"]
+        else clients.stated_in(page.ledger, page.scope, row),
+        names=names_of(page.ledger, page.scope, [row["ib_id"]]),
     )

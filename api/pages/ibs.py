@@ -31,7 +31,7 @@ NEWEST = 20
 def explorer(page: PageHere, q: Like = "", hide: Hide = "") -> HTMLResponse:
     """The tree: its first level, or the IBs that a search finds."""
     span = page.span
-    roots = tree(page.ledger, span)
+    roots = tree(page.ledger, page.scope, span)
     nodes = walk(roots)
     currency = page.currency or ibs.busiest(nodes)
     found = ibs.named_like(roots, q.strip(), currency) if q.strip() else None
@@ -56,7 +56,7 @@ def explorer(page: PageHere, q: Like = "", hide: Hide = "") -> HTMLResponse:
 @router.get("/branch")
 def branch(page: PageHere, ib: Annotated[str, Query(max_length=128)], hide: Hide = "") -> HTMLResponse:
     """What opens under one IB of the tree."""
-    way = ibs.find(tree(page.ledger, page.span), ib)
+    way = ibs.find(tree(page.ledger, page.scope, page.span), ib)
     if not way:
         raise _missing(ib)
     currency = page.currency or ibs.busiest(walk(way[-1:]))
@@ -68,16 +68,16 @@ def branch(page: PageHere, ib: Annotated[str, Query(max_length=128)], hide: Hide
 def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
     """An IB: what it earned and by whom, what is below it, its statements, its newest transfers."""
     span = page.span
-    roots = tree(page.ledger, span)
+    roots = tree(page.ledger, page.scope, span)
     way = ibs.find(roots, ib_id)
     if not way:
         raise _missing(ib_id)
     node = way[-1]
     known = ibs.currencies([node])
     currency = page.currency if page.currency in known else ibs.busiest([node])
-    wanted = ReportFilter(span, currency=currency, of={"ib": ib_id})
+    wanted = ReportFilter(page.scope, span, currency=currency, of={"ib": ib_id})
     by_client = commissions.largest(page.ledger, wanted, ("client",), "net", MAX_CLIENTS + 1)["items"]
-    stated = statements.statements(page.ledger, ib_id, "", MAX_STATEMENTS)["items"][::-1]
+    stated = statements.statements(page.ledger, page.scope, ib_id, "", MAX_STATEMENTS)["items"][::-1]
     sub_ibs = [line for line in lines(node["children"], currency) if line.node in node["children"]]
     return page.show_of_period(
         "ib.html",
@@ -98,7 +98,9 @@ def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
         by_component=commissions.largest(page.ledger, wanted, ("component",), "net", MAX_SYMBOLS)["items"],
         by_symbol=commissions.largest(page.ledger, wanted, ("symbol",), "net", MAX_SYMBOLS)["items"],
         statements=stated,
-        transfers=transfers.transfers(page.ledger, TransferFilter(ib=ib_id, interval=span), NEWEST)["items"],
+        transfers=transfers.transfers(
+            page.ledger, TransferFilter(page.scope, ib=ib_id, interval=span), NEWEST
+        )["items"],
         names={row["ib_id"]: row["name"] for row in (*way, *walk(node["children"])) if row["name"]},
     )
 

@@ -13,4 +13,6 @@ router = APIRouter(include_in_schema=False)
 def home(page: PageHere) -> HTMLResponse:
     """What was earned, by whom, and whether the ledger balances."""
     span = page.span
-    return page.show_of_period("overview.html", span, page=overview(page.ledger, span, page.currency))
+    return page.show_of_period(
+        "overview.html", span, page=overview(page.ledger, page.scope, span, page.currency)
+    )

@@ -1,4 +1,4 @@
-"""What every page is given: the request, the ledger, and the period and currency its reader chose."""
+"""What every page is given: the request, what of the ledger is seen, the period and currency chosen."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,7 +10,8 @@ from api.ledger import Ledger
 from api.portal.navigation import Links
 from api.portal.render import render
 from api.queries.periods import Interval, interval, periods
-from api.routes.context import LedgerHere, Period
+from api.routes.context import LedgerHere, Period, ScopeHere
+from api.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Page:
 
     request: Request
     ledger: Ledger
+    scope: Scope
     period: str
     currency: str
 
@@ -44,8 +46,10 @@ class Page:
 Currency = Annotated[str, Query(max_length=16, description="Of the amounts shown; empty: the busiest.")]
 
 
-def _page(request: Request, ledger: LedgerHere, period: Period = "", currency: Currency = "") -> Page:
-    return Page(request, ledger, period, currency)
+def _page(
+    request: Request, ledger: LedgerHere, scope: ScopeHere, period: Period = "", currency: Currency = ""
+) -> Page:
+    return Page(request, ledger, scope, period, currency)
 
 
 PageHere = Annotated[Page, Depends(_page)]

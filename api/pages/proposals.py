@@ -7,9 +7,10 @@ from fastapi.responses import HTMLResponse
 
 from api.pages.page import PageHere
 from api.paging import decode_cursor, encode_cursor
+from api.routes.context import WHOLE
 from api.routes.proposals import Desk, ProposalId, proposal_page
 
-router = APIRouter(prefix="/proposals", include_in_schema=False)
+router = APIRouter(prefix="/proposals", include_in_schema=False, dependencies=[WHOLE])
 
 LISTED = 50
 ROWS = 200

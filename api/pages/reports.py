@@ -101,8 +101,10 @@ def report(
     """The report; all that was asked is in its address, which can be kept and sent."""
     has_dates = asked.from_ is not None or asked.to is not None
     span = interval(page.ledger, "" if has_dates else page.period, asked.from_, asked.to)
-    ibs = subtrees(page.ledger, [below.strip()], span.ends_at) if below.strip() else ()
-    wanted = ReportFilter(span, ibs, page.currency, {name: value for name, value in of.items() if value})
+    ibs = subtrees(page.ledger, page.scope, [below.strip()], span.ends_at) if below.strip() else ()
+    wanted = ReportFilter(
+        page.scope, span, ibs, page.currency, {name: value for name, value in of.items() if value}
+    )
     found = _found(page, wanted, asked)
     after = found.get("next_cursor")
     rows: list[dict[str, Any]] = found["items"]
@@ -125,7 +127,7 @@ def report(
         currency=page.currency,
         next=page.link.again(cursor=after) if after else "",
         files=[(kind, _file(kind, asked, of, below, span, page.currency)) for kind in FILES],
-        names=names_of(page.ledger, (row.get("ib_id", "") for row in rows)),
+        names=names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in rows)),
     )
 
 

@@ -29,13 +29,13 @@ class Hit(NamedTuple):
 @router.get("")
 def page(page: PageHere, q: Wanted = "") -> HTMLResponse:
     """The page, which works without a script."""
-    return page.show("search.html", q=q, found=[*_groups(search(page.ledger, q))])
+    return page.show("search.html", q=q, found=[*_groups(search(page.ledger, page.scope, q))])
 
 
 @router.get("/found")
 def found(page: PageHere, q: Wanted = "") -> HTMLResponse:
     """What appears under the search field."""
-    return page.show("found.html", q=q.strip(), found=[*_groups(search(page.ledger, q))])
+    return page.show("found.html", q=q.strip(), found=[*_groups(search(page.ledger, page.scope, q))])
 
 
 def _groups(found: Found) -> Iterator[tuple[str, list[Hit]]]:

@@ -39,8 +39,8 @@ def listed(
 ) -> HTMLResponse:
     """One kind of them, of the chosen period: how many for which reason, and each, newest first."""
     span = page.span
-    counts = unpaid_counts(page.ledger, span)
-    found = unpaid(page.ledger, span, kind, code, LISTED, cursor)
+    counts = unpaid_counts(page.ledger, page.scope, span)
+    found = unpaid(page.ledger, page.scope, span, kind, code, LISTED, cursor)
     after = found["next_cursor"]
     return page.show_of_period(
         "unpaid.html",

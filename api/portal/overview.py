@@ -15,6 +15,7 @@ from api.queries.over_time import over_time
 from api.queries.partners import tree, walk
 from api.queries.periods import Interval
 from api.queries.unpaid import Kind, unpaid_counts
+from api.scope import Scope
 from schemas.reconciliations import CoverageGap
 from schemas.stops import PartitionStopped
 
@@ -65,7 +66,8 @@ class Overview:
     statements: list[Row]
     """Of the period and currency that are chosen."""
     names: dict[str, str]
-    balance: dict[str, Any]
+    balance: dict[str, Any] | None
+    """As it is proved of the whole ledger, for whoever sees that; as are the three below."""
     holes: list[CoverageGap]
     """Stretches of the interval whose deals are not known to be complete."""
     twice: int
@@ -79,44 +81,45 @@ class Overview:
         return not self.currencies and not any(self.deals.values())
 
 
-def overview(ledger: Ledger, span: Interval, currency: str) -> Overview:
+def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Overview:
     """Gather the page; without a choice, the currency with the most deals."""
-    proof = balance.verified(ledger)
-    volumes = commissions.volume(ledger, span, (), commissions.MAX_CURRENCIES)
-    currencies = [row["currency"] for row in proof["currencies"]]
-    chosen = currency if currency in currencies else _busiest(volumes, currencies)
-    roots = tree(ledger, span)
+    proof = balance.verified(ledger, scope) if scope.is_whole else None
+    volumes = commissions.volume(ledger, scope, span, (), commissions.MAX_CURRENCIES)
+    roots = tree(ledger, scope, span)
     nodes = walk(roots)
+    booked = (row for node in nodes for row in node["totals"]) if proof is None else proof["currencies"]
+    currencies = sorted({row["currency"] for row in booked})
+    chosen = currency if currency in currencies else _busiest(volumes, currencies)
     names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
     report = next((row for row in volumes if row["currency"] == chosen), None)
     earned = {node["ib_id"]: of_currency(node, chosen)["earned"] for node in nodes}
     ranked = sorted((ib_id for ib_id in earned if earned[ib_id]), key=lambda ib_id: (-earned[ib_id], ib_id))
     largest = ranked if len(ranked) <= MAX_SERIES else ranked[: MAX_SERIES - 1]
-    refused = unpaid_counts(ledger, span)
+    refused = unpaid_counts(ledger, scope, span)
     return Overview(
         period=span.period,
         span=span,
         currencies=currencies,
         currency=chosen,
         tiles=tiles([of_currency(node, chosen) for node in nodes], is_period=bool(span.period)),
-        deals=quality.deal_counts(ledger, span),
+        deals=quality.deal_counts(ledger, scope, span),
         lots=report["lots"] if report else ZERO,
         unpaid={kind: sum(row["deals"] for row in rows) for kind, rows in refused.items()},
         ibs=tuple(lines(roots, chosen)[:MAX_IBS]),
         partners=len(nodes),
-        chart=chart(over_time(ledger, span, chosen, largest), names),
-        statements=_statements(ledger, span.period, chosen),
-        transfers=newest(ledger, span, chosen, NEWEST),
+        chart=chart(over_time(ledger, scope, span, chosen, largest), names),
+        statements=_statements(ledger, scope, span.period, chosen),
+        transfers=newest(ledger, scope, span, chosen, NEWEST),
         names=names,
         balance=proof,
         holes=[hole for hole in holes(ledger) if hole.overlaps(span.starts_at, span.ends_at)],
-        twice=twice_count(ledger, span),
-        stopped=stopped_partitions(ledger),
+        twice=twice_count(ledger, scope, span) if scope.is_whole else 0,
+        stopped=stopped_partitions(ledger, scope) if scope.is_whole else [],
     )
 
 
-def _statements(ledger: Ledger, period: str, currency: str) -> list[Row]:
-    found = statements.statements(ledger, "", period, MAX_STATEMENTS)["items"] if period else []
+def _statements(ledger: Ledger, scope: Scope, period: str, currency: str) -> list[Row]:
+    found = statements.statements(ledger, scope, "", period, MAX_STATEMENTS)["items"] if period else []
     return [row for row in found if row["currency"] == currency]
 
 

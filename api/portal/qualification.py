@@ -13,6 +13,7 @@ from typing import Literal
 from api.ledger import Ledger, Row
 from api.portal.marks import rounded
 from api.queries import clients, quality
+from api.scope import Scope
 from api.views.terms import known_terms
 from commission.events import LOT_E8
 from commission.terms.catalog import Terms
@@ -65,7 +66,7 @@ class _Known:
 
 
 def checks_of(
-    ledger: Ledger, client: Row, account_keys: list[str], milestones: Sequence[Row]
+    ledger: Ledger, scope: Scope, client: Row, account_keys: list[str], milestones: Sequence[Row]
 ) -> list[Checks]:
     """The CPAs above a client as of its registration, each with its conditions; [] if no plan pays one."""
     if not client["ib_id"]:
@@ -73,15 +74,17 @@ def checks_of(
     terms, registered_at = known_terms(ledger), client["occurred_at"]
     upline = terms.upline(client["ib_id"], registered_at)
     found: list[Checks] = []
-    events = quality.client_events(ledger, client["client_id"], "", EVENTS)["items"]
+    events = quality.client_events(ledger, scope, client["client_id"], "", EVENTS)["items"]
     for link in upline.links if upline else ():
+        if not scope.has(link.partner.ib_id):
+            continue
         for component in link.by_kind.get("cpa", ()):
             assert isinstance(component, Cpa), "components are listed by their kind"
             assert link.plan is not None, "who has a component has its plan"
             if component.name in {one.component for one in found}:
                 continue  # of one name the lowest IB's conditions count
             until = _until(registered_at, component)
-            traded = clients.traded(ledger, account_keys, registered_at, until)
+            traded = clients.traded(ledger, scope, account_keys, registered_at, until)
             known = _Known(terms, client["country"], registered_at, events, traded)
             found.append(_checks(known, component, link.plan, link.partner.ib_id, until, milestones))
     return found

@@ -5,6 +5,7 @@ from datetime import datetime
 from api.ledger import Ledger, Row
 from api.queries.day_rows import DAY
 from api.queries.periods import SETTLED_INSIDE, Interval
+from api.scope import Scope, sees
 from schemas.columns import TRANSFER_COLUMNS
 
 MAX_DAYS_LOOKED_AT = 8
@@ -18,7 +19,7 @@ ORDER BY mark DESC, day DESC LIMIT {limit:UInt32}
 _NEWEST = f"""
 SELECT {", ".join(TRANSFER_COLUMNS)}, stored_at FROM (
     SELECT * FROM transfers
-    WHERE {DAY} IN {{days:Array(Date32)}} AND {SETTLED_INSIDE}
+    WHERE {DAY} IN {{days:Array(Date32)}} AND {SETTLED_INSIDE} AND {sees("ib_id")}
       AND ({{currency:String}} = '' OR currency = {{currency:String}})
       AND stored_at > {{after:DateTime64(3, 'UTC')}}
     ORDER BY stored_at DESC, _offset DESC, transfer_id LIMIT 1 BY transfer_id LIMIT {{limit:UInt32}}
@@ -29,7 +30,7 @@ _EVER = datetime(1970, 1, 1)  # noqa: DTZ001  - a value of a column in UTC
 
 
 def newest(
-    ledger: Ledger, span: Interval, currency: str, limit: int, after: datetime | None = None
+    ledger: Ledger, scope: Scope, span: Interval, currency: str, limit: int, after: datetime | None = None
 ) -> list[Row]:
     """Transfers of an interval by when they were posted, newest first, each with `stored_at`.
 
@@ -40,4 +41,5 @@ def newest(
     if not days:
         return []
     wanted = {"days": days, "currency": currency, "after": after or _EVER, **span.settled_parameters}
+    wanted |= scope.parameters
     return ledger.rows(_NEWEST, limit=limit, **wanted)

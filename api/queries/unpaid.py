@@ -11,6 +11,8 @@ from api.paging import decode_cursor, encode_cursor
 from api.queries.days import days_of, refusals
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
+from api.queries.quality import RATED_DEALS
+from api.scope import Scope, sees_client
 
 Kind = Literal["waiting", "someone", "plan"]
 KINDS: tuple[Kind, ...] = ("waiting", "someone", "plan")
@@ -30,11 +32,18 @@ _COUNTS = """
 SELECT status, code, toUInt64(sum(deals)) AS deals FROM ({refusals})
 GROUP BY status, code HAVING deals > 0 ORDER BY deals DESC, status, code LIMIT 1000
 """
+_COUNTS_SEEN = f"""
+SELECT status, code, count() AS deals FROM rejections FINAL
+WHERE {INSIDE} AND {sees_client("client_id")} AND deal_key NOT IN ({RATED_DEALS})
+GROUP BY status, code ORDER BY deals DESC, status, code LIMIT 1000
+"""  # noqa: S608  - the parts are constants; values are parameters
+# The engine's own words may name any IB above the client.
 _LIST = f"""
-SELECT deal_key, status, code, text, account_key, client_id, occurred_at, stored_at,
+SELECT deal_key, status, code, if({{sees_all:UInt8}}, text, '') AS text, account_key, client_id,
+    occurred_at, stored_at,
     toUnixTimestamp64Micro(occurred_at) AS at_us
 FROM rejections FINAL
-WHERE status = {{status:String}} AND {INSIDE}
+WHERE status = {{status:String}} AND {INSIDE} AND {sees_client("client_id")}
   AND has({{codes:Array(String)}}, code) = {{is_of_codes:Bool}}
   AND ({{code:String}} = '' OR code = {{code:String}})
   AND (at_us, deal_key) < ({{before_us:Int64}}, {{before_key:String}})
@@ -53,17 +62,21 @@ def kind_of(status: str, code: str) -> Kind:
     return "plan" if code in BY_PLAN else "someone"
 
 
-def unpaid_counts(ledger: Ledger, interval: Interval) -> dict[Kind, list[Row]]:
+def unpaid_counts(ledger: Ledger, scope: Scope, interval: Interval) -> dict[Kind, list[Row]]:
     """Deals by reason, the most frequent first, of each kind."""
-    read = days_of(ledger, interval)
+    if scope.is_whole:
+        read = days_of(ledger, interval)
+        rows = ledger.rows(_COUNTS.format(refusals=refusals(read)), **read.parameters)
+    else:
+        rows = ledger.rows(_COUNTS_SEEN, **interval.parameters, **scope.parameters)
     found: dict[Kind, list[Row]] = {kind: [] for kind in KINDS}
-    for row in ledger.rows(_COUNTS.format(refusals=refusals(read)), **read.parameters):
+    for row in rows:
         found[kind_of(row["status"], row["code"])].append(row)
     return found
 
 
 def unpaid(
-    ledger: Ledger, interval: Interval, kind: Kind, code: str, limit: int, cursor: str = ""
+    ledger: Ledger, scope: Scope, interval: Interval, kind: Kind, code: str, limit: int, cursor: str = ""
 ) -> dict[str, Any]:
     """One page of them, newest first; a deal that was paid since is none of them."""
     before = decode_cursor(cursor, int, str) if cursor else [2**62, ""]
@@ -73,6 +86,7 @@ def unpaid(
         "is_of_codes": kind == "plan",
         "code": code,
         **interval.parameters,
+        **scope.parameters,
     }
     found: list[Row] = []
     for _ in range(MAX_LOOKS):

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.problems import Problem
 from api.proposals import Proposals
-from api.routes.context import Asking
+from api.routes.context import WHOLE, Asking
 from api.shapes.proposals import ChangePage, ProposalPage
 from schemas.proposals import Proposal, ProposalRequest
 
-router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
+router = APIRouter(prefix="/v1/proposals", tags=["proposals"], dependencies=[WHOLE])
 
 
 def _desk(request: Request) -> Proposals:

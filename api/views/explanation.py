@@ -13,9 +13,10 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
-from api.queries import clients
+from api.queries import clients, quality
 from api.queries import transfers as queries
 from api.queries.partners import names_of
+from api.scope import Scope
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
 from commission.explain.explanation import Explanation, explain
@@ -68,23 +69,23 @@ class Explained:
         return told | {name: getattr(self, name) for name in names}
 
 
-def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
-    """Gather the cause of one transfer and explain it, or None if the ledger has no such row."""
-    row = queries.transfer(ledger, transfer_id)
+def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explained | None:
+    """Gather the cause of one transfer and explain it, or None if the scope sees no such row."""
+    row = queries.transfer(ledger, scope, transfer_id)
     if row is None:
         return None
-    original = queries.transfer(ledger, row["reverses"]) if row["reverses"] else None
+    original = queries.transfer(ledger, scope, row["reverses"]) if row["reverses"] else None
     basis = original or row
-    chain = [*queries.chain(ledger, row), *queries.releases(ledger, basis)]
-    deal = queries.deal(ledger, basis["caused_by"])
+    chain = [*queries.chain(ledger, scope, row), *queries.releases(ledger, scope, basis)]
+    deal = queries.deal(ledger, scope, basis["caused_by"])
     definition = _definition(ledger, basis)
-    cause = _cause(ledger, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
+    cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
     told = explain(
         to_transfer(row),
         deal=None if deal is None else to_deal(deal),
         plan=_plan(definition),
         original=None if original is None else to_transfer(original),
-        names=names_of(ledger, [*basis["path"], row["ib_id"]]),
+        names=names_of(ledger, scope, [*basis["path"], row["ib_id"]]),
         cause=f"The {cause} ({row['caused_by']})" if cause else "",
     )
     return Explained(
@@ -98,18 +99,19 @@ def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
     )
 
 
-def explain_deal(ledger: Ledger, deal_key: str) -> Explanation | None:
-    """Explain why a deal pays nothing, or nothing yet; None if it pays, or nothing is known of it."""
-    found = ledger.rows("SELECT * FROM rejections FINAL WHERE deal_key = {key:String}", key=deal_key)
-    if not found or _is_paid(ledger, deal_key):
+def explain_deal(ledger: Ledger, scope: Scope, deal_key: str) -> Explanation | None:
+    """Explain why a deal pays nothing, or nothing yet; None if it pays, or nothing of it is seen."""
+    found = quality.rejection(ledger, scope, deal_key)
+    if found is None or _is_paid(ledger, scope, deal_key):
         return None
-    deal = queries.deal(ledger, deal_key)
-    return explain(_to_rejection(found[0]), deal=None if deal is None else to_deal(deal))
+    deal = queries.deal(ledger, scope, deal_key)
+    return explain(_to_rejection(found), deal=None if deal is None else to_deal(deal))
 
 
-def _is_paid(ledger: Ledger, deal_key: str) -> bool:
+def _is_paid(ledger: Ledger, scope: Scope, deal_key: str) -> bool:
     """Whether some accrual of the deal stands: a deal rated since keeps its rejection."""
-    rows = queries.transfers(ledger, queries.TransferFilter(deal=deal_key), queries.MAX_CHAIN)["items"]
+    wanted = queries.TransferFilter(scope, deal=deal_key)
+    rows = queries.transfers(ledger, wanted, queries.MAX_CHAIN)["items"]
     reversed_ = {row["reverses"] for row in rows}
     return any(row["code"] == "accrual" and row["transfer_id"] not in reversed_ for row in rows)
 
@@ -127,9 +129,9 @@ def _to_rejection(row: Row) -> Rejection:
     return Rejection(**{name: value for name, value in row.items() if name in REJECTION_FIELDS})
 
 
-def _cause(ledger: Ledger, row: Row) -> str:
+def _cause(ledger: Ledger, scope: Scope, row: Row) -> str:
     """What the CRM reported that made the row, as a noun; "" if it was nothing of the CRM's."""
-    event = clients.event(ledger, row["caused_by"], row["client_id"])
+    event = clients.event(ledger, scope, row["caused_by"], row["client_id"])
     if event is None:
         return ""
     what = EVENTS.get(event["type"], str(event["type"]).replace("_", " "))

@@ -29,6 +29,7 @@ from infra.cli import (
     proposals,
     reconcile,
     run,
+    statements,
     terms,
     tools,
 )
@@ -65,7 +66,7 @@ def everywhere(
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (
     *(run, poll),
-    *(terms, plans, ingest, dead_letters, reconcile, ledger, payees, payouts, adjust, holds),
+    *(terms, plans, ingest, dead_letters, reconcile, statements, ledger, payees, payouts, adjust, holds),
     *(proposals, history, book),
     *(tools, postbacks, kafka),
 ):
