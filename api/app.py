@@ -11,6 +11,7 @@ from api.gate import Gate
 from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
+from api.pages.all import PAGES
 from api.parameters import check_parameters
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
@@ -23,7 +24,6 @@ from api.routes import (
     health,
     invoices,
     metrics,
-    pages,
     partners,
     payees,
     payouts,
@@ -47,9 +47,9 @@ ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
     balance_changes.router,
-    *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
-    *(proposals.pages, completeness.pages),
+    *(terms.router, quality.router, completeness.router, proposals.router),
     *(people_routes.router, sign_in.router, people_pages.router),
+    *PAGES,
 )
 DESCRIPTION = """
 What a broker owes its introducing brokers, and the reason of every cent.

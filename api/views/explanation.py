@@ -13,8 +13,9 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
-from api.queries import quality
+from api.queries import clients, quality
 from api.queries import transfers as queries
+from api.queries.partners import names_of
 from api.scope import Scope
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
@@ -25,6 +26,14 @@ from commission.terms.plans import PlanDefined
 from schemas.columns import columns_of, to_transfer
 from schemas.wire import InvalidRecord, decode
 
+EVENTS = {
+    "chargeback_received": "chargeback",
+    "chargeback_won": "chargeback that was won",
+    "withdrawal_paid": "withdrawal",
+    "client_flagged": "finding of fraud",
+    "kyc_changed": "KYC decision",
+}
+"""What the CRM reported, as a noun; another type is written as it is."""
 DEAL_FIELDS = frozenset(columns_of(Deal))
 REJECTION_FIELDS = frozenset(columns_of(Rejection))
 
@@ -39,6 +48,8 @@ class Explained:
     deal: Row | None
     plan: Row | None
     chain: tuple[Row, ...]
+    cause: str = ""
+    """What made it, if the CRM reported that: `chargeback of deposit dep-1`."""
 
     @property
     def text(self) -> str:
@@ -68,12 +79,14 @@ def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explaine
     chain = [*queries.chain(ledger, scope, row), *queries.releases(ledger, scope, basis)]
     deal = queries.deal(ledger, scope, basis["caused_by"])
     definition = _definition(ledger, basis)
+    cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
     told = explain(
         to_transfer(row),
         deal=None if deal is None else to_deal(deal),
         plan=_plan(definition),
         original=None if original is None else to_transfer(original),
-        names=_names(ledger, [*basis["path"], row["ib_id"]]),
+        names=names_of(ledger, scope, [*basis["path"], row["ib_id"]]),
+        cause=f"The {cause} ({row['caused_by']})" if cause else "",
     )
     return Explained(
         told=replace(told, sentences=(*told.sentences, *_afterwards(row, chain))),
@@ -82,6 +95,7 @@ def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explaine
         deal=deal,
         plan=_plan_row(basis, definition),
         chain=tuple(chain),
+        cause=cause,
     )
 
 
@@ -115,11 +129,13 @@ def _to_rejection(row: Row) -> Rejection:
     return Rejection(**{name: value for name, value in row.items() if name in REJECTION_FIELDS})
 
 
-def _names(ledger: Ledger, ib_ids: list[str]) -> dict[str, str]:
-    rows = ledger.rows(
-        "SELECT ib_id, name FROM partners_known WHERE ib_id IN {ids:Array(String)} LIMIT 1000", ids=ib_ids
-    )
-    return {row["ib_id"]: row["name"] for row in rows if row["name"]}
+def _cause(ledger: Ledger, scope: Scope, row: Row) -> str:
+    """What the CRM reported that made the row, as a noun; "" if it was nothing of the CRM's."""
+    event = clients.event(ledger, scope, row["caused_by"], row["client_id"])
+    if event is None:
+        return ""
+    what = EVENTS.get(event["type"], str(event["type"]).replace("_", " "))
+    return f"{what} of deposit {event['deposit_id']}" if event["deposit_id"] else what
 
 
 def _definition(ledger: Ledger, row: Row) -> str:
