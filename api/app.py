@@ -13,7 +13,7 @@ from api.openapi import describe
 from api.operators import Operators
 from api.parameters import check_parameters
 from api.payees import Payees
-from api.payouts import BankFiles, Changes, Payouts
+from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
 from api.portal.render import mount
 from api.proposals import Proposals
@@ -21,6 +21,7 @@ from api.routes import (
     balance_changes,
     completeness,
     health,
+    invoices,
     metrics,
     pages,
     partners,
@@ -34,6 +35,7 @@ from api.routes import (
     terms,
     transfers,
 )
+from api.routes import crediting as crediting_routes
 from api.routes import people as people_routes
 from api.routes.context import check_scoped
 from api.views.pseudonyms import Pseudonyms
@@ -43,7 +45,7 @@ MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
-    *(payees.router, payees.keys),
+    *(payees.router, payees.keys, invoices.router, crediting_routes.router),
     balance_changes.router,
     *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
     *(proposals.pages, completeness.pages),
@@ -67,6 +69,7 @@ def create_app(
     bank_files: BankFiles | None = None,
     payee_desk: Payees | None = None,
     change_desk: Changes | None = None,
+    crediting: Crediting | None = None,
     people: People | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
@@ -93,6 +96,7 @@ def create_app(
     app.state.proposals = desk
     app.state.payouts, app.state.changes = payout_desk, change_desk
     app.state.payees, app.state.bank_files = payee_desk, bank_files
+    app.state.crediting = crediting
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     app.state.people, app.state.ib_levels = people, settings.ib_levels

@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
     )
+    credit_url: str = Field(
+        "",
+        description="Address of the bridge that credits trading accounts, `https://…`; empty: none.",
+    )
+    credit_token: SecretStr = Field(SecretStr(""), description="Bearer token that this bridge wants.")
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )
