@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from api.ledger import Ledger, Row
+from api.ledger import Ledger, OneReading, Row
 from api.portal.chart import MAX_SERIES, Chart, chart
 from api.queries import balance, commissions, quality, statements, transfers
 from api.queries.completeness import holes
@@ -78,6 +78,7 @@ class Overview:
 
 def overview(ledger: Ledger, period: str, currency: str) -> Overview:
     """Gather the page; without a choice, all periods and the currency with the most deals."""
+    ledger = OneReading(ledger)
     span = interval(ledger, period)
     proof = balance.verified(ledger)
     volumes = commissions.volume(ledger, span, (), commissions.MAX_CURRENCIES)

@@ -5,10 +5,10 @@ left.
 """
 
 from api.queries.money import EARNING, FROM_IB, IS_DEAL, TAKEN_BACK, TO_IB, grown
+from api.queries.periods import DAY
+from api.queries.places import near
 from commission import accounts
 
-DAY = "toDate32(occurred_at)"
-"""The first part of the key of `transfers`, in UTC."""
 SERVER = "arrayStringConcat(arrayPopBack(splitByChar('/', account_key)), '/')"
 
 SUM_KEYS = "ib_id, symbol, component, plan_id, server, period, currency, is_earning"
@@ -59,6 +59,10 @@ GROUP BY at, account, currency
 
 # A refusal counts unless its deal is paid: by a row of the same day, for both have the deal's time; of a deal
 # whose time was corrected, by a row of any day.
+_MOVED = """
+SELECT deal_key AS id FROM moved_deals
+WHERE deal_key IN (SELECT deal_key FROM rejections WHERE toDate32(occurred_at) IN {{days:Array(Date32)}})
+"""
 REFUSALS = f"""
 SELECT {{when}} AS at, status, code, count() AS deals FROM rejections FINAL
 WHERE {{rows}} AND deal_key NOT IN (
@@ -66,9 +70,6 @@ WHERE {{rows}} AND deal_key NOT IN (
     WHERE {DAY} IN {{{{days:Array(Date32)}}}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
 ) AND deal_key NOT IN (
     SELECT caused_by FROM transfers FINAL
-    WHERE {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND caused_by IN (
-        SELECT deal_key FROM moved_deals
-        WHERE deal_key IN (SELECT deal_key FROM rejections WHERE {DAY} IN {{{{days:Array(Date32)}}}})
-    )
+    WHERE {near(_MOVED)} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND caused_by IN ({_MOVED})
 ) GROUP BY at, status, code
 """  # noqa: S608  - as above

@@ -10,9 +10,9 @@ from hashlib import sha256
 from itertools import groupby
 
 from api.ledger import Ledger
-from api.queries.day_rows import ACCOUNTS, DAY, DEALS, REFUSALS, SUM_KEYS, SUMS
+from api.queries.day_rows import ACCOUNTS, DEALS, REFUSALS, SUM_KEYS, SUMS
 from api.queries.money import TAKEN_BACK
-from api.queries.periods import ALWAYS, INSIDE, Interval
+from api.queries.periods import ALWAYS, DAY, INSIDE, Interval
 
 MAX_DAYS = 110_000
 """All that ClickHouse's times can hold, 1900 to 2200."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from api.queries import days
-from api.queries.day_rows import DAY, SERVER
+from api.queries.day_rows import SERVER
 from api.queries.days import When
+from api.queries.periods import DAY
 from schemas import topics
 
 GroupBy = Literal[

@@ -8,10 +8,9 @@ from typing import Literal
 
 from api.ledger import Ledger
 from api.queries import days
-from api.queries.day_rows import DAY
 from api.queries.days import When, days_of
 from api.queries.dimensions import TIMES
-from api.queries.periods import Interval
+from api.queries.periods import DAY, Interval
 
 Unit = Literal["day", "week", "month", "year"]
 UNITS: tuple[tuple[Unit, int], ...] = (("day", 62), ("week", 200), ("month", 1_900), ("year", days.MAX_DAYS))

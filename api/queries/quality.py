@@ -9,6 +9,7 @@ from api.paging import decode_cursor, encode_cursor, page
 from api.queries.days import days_of, deals, refusals
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import BEGINNING, Interval
+from api.queries.places import near
 
 RATED_DEALS = f"""
 SELECT caused_by FROM transfers FINAL
@@ -21,7 +22,8 @@ MAX_LOOKS = 20
 
 _PAID = f"""
 SELECT DISTINCT caused_by FROM transfers
-WHERE caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
+WHERE {near("SELECT arrayJoin({keys:Array(String)}) AS id")}
+  AND caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - the parts are constants; values are parameters
 
 _COUNTS = """

@@ -26,6 +26,17 @@ from schemas.wire import InvalidRecord, decode
 DEAL_FIELDS = frozenset(columns_of(Deal))
 REJECTION_FIELDS = frozenset(columns_of(Rejection))
 
+# As in `partners_known`, without the rest that it says of an IB.
+_NAMES = """
+SELECT ib_id, argMax(named, told) AS name FROM (
+    SELECT ib_id, name AS named, tuple(toDateTime64(0, 6, 'UTC'), '') AS told FROM partners FINAL
+    WHERE ib_id IN {ids:Array(String)}
+    UNION ALL
+    SELECT ib_id, name AS named, tuple(occurred_at, event_id) AS told FROM partner_changes FINAL
+    WHERE ib_id IN {ids:Array(String)} AND application IN ('', 'approved')
+) WHERE named != '' GROUP BY ib_id LIMIT 1000
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -58,12 +69,13 @@ class Explained:
 
 def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
     """Gather the cause of one transfer and explain it, or None if the ledger has no such row."""
-    row = queries.transfer(ledger, transfer_id)
+    chain = queries.chain(ledger, transfer_id)
+    row = _found(ledger, chain, transfer_id)
     if row is None:
         return None
-    original = queries.transfer(ledger, row["reverses"]) if row["reverses"] else None
+    original = _found(ledger, chain, row["reverses"]) if row["reverses"] else None
     basis = original or row
-    chain = [*queries.chain(ledger, row), *queries.releases(ledger, basis)]
+    chain += queries.releases(ledger, basis)
     deal = queries.deal(ledger, basis["caused_by"])
     definition = _definition(ledger, basis)
     told = explain(
@@ -81,6 +93,14 @@ def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
         plan=_plan_row(basis, definition),
         chain=tuple(chain),
     )
+
+
+def _found(ledger: Ledger, chain: list[Row], transfer_id: str) -> Row | None:
+    """One of a chain's rows; of a chain with more rows than are listed it may be another."""
+    for row in chain:
+        if row["transfer_id"] == transfer_id:
+            return row
+    return queries.transfer(ledger, transfer_id) if len(chain) == queries.MAX_CHAIN else None
 
 
 def explain_deal(ledger: Ledger, deal_key: str) -> Explanation | None:
@@ -113,10 +133,7 @@ def _to_rejection(row: Row) -> Rejection:
 
 
 def _names(ledger: Ledger, ib_ids: list[str]) -> dict[str, str]:
-    rows = ledger.rows(
-        "SELECT ib_id, name FROM partners_known WHERE ib_id IN {ids:Array(String)} LIMIT 1000", ids=ib_ids
-    )
-    return {row["ib_id"]: row["name"] for row in rows if row["name"]}
+    return {row["ib_id"]: row["name"] for row in ledger.rows(_NAMES, ids=ib_ids)}
 
 
 def _definition(ledger: Ledger, row: Row) -> str:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from api.queries.day_rows import ACCOUNTS, DAY, DEALS, MEASURES, REFUSALS, SUM_KEYS, SUMS
+from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, SUM_KEYS, SUMS
 from api.queries.money import TAKEN_BACK
+from api.queries.periods import DAY
 
 OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
 

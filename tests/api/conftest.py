@@ -47,6 +47,7 @@ TABLES = (
     "deals",
     "deal_revisions",
     "transfers",
+    "transfer_keys",
     "taken_back",
     "agent_deals",
     "moved_deals",
