@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Literal
 
 from api.ledger import Ledger
-from api.queries import days
-from api.queries.days import When, days_of
+from api.queries.days import MAX_DAYS, days_of
 from api.queries.dimensions import TIMES
 from api.queries.periods import DAY, Interval
+from api.queries.sources import When, sums
 
 Unit = Literal["day", "week", "month", "year"]
-UNITS: tuple[tuple[Unit, int], ...] = (("day", 62), ("week", 200), ("month", 1_900), ("year", days.MAX_DAYS))
+UNITS: tuple[tuple[Unit, int], ...] = (("day", 62), ("week", 200), ("month", 1_900), ("year", MAX_DAYS))
 """With up to how many days each is drawn: about as many bars as an eye can tell apart."""
 _WHEN: dict[Unit, When] = {
     "day": TIMES["day"],
@@ -45,7 +45,7 @@ def over_time(ledger: Ledger, interval: Interval, currency: str, largest: Sequen
     unit = next(name for name, most in UNITS if (last - first).days < most)
     if unit in ("month", "year"):
         read = days_of(ledger, interval)
-    sql = _OVER_TIME.format(sums=days.sums(read, _WHEN[unit]))
+    sql = _OVER_TIME.format(sums=sums(read, _WHEN[unit]))
     rows = ledger.rows(sql, currency=currency, largest=list(largest), **read.parameters)
     return OverTime(unit, [(row["start"], row["series"], row["net"]) for row in rows])
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, encode_cursor, page
-from api.queries.days import days_of, deals, refusals
+from api.queries.days import days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import BEGINNING, Interval
 from api.queries.places import near
+from api.queries.sources import deals, refusals
 
 RATED_DEALS = f"""
 SELECT caused_by FROM transfers FINAL

@@ -54,6 +54,7 @@ TABLES = (
     "day_marks",
     "day_builds",
     "month_builds",
+    "day_stretches",
     "ledger_checks",
     "day_sums",
     "day_deals",
