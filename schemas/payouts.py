@@ -1,6 +1,6 @@
 """The log of payouts as messages, one record each; what is asked for."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import MsgspecError
 from msgspec.json import Decoder, Encoder
@@ -42,6 +42,23 @@ class BatchRequest(BaseModel):
         str,
         Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$", description="Lines below it are excluded."),
     ] = "0"
+    pay_in: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Z0-9]{3,8})?$",
+            description="Pay the IBs that are paid in this currency, at the newest published rate.",
+        ),
+    ] = ""
+
+    method: Annotated[
+        Literal["", "bank", "us_bank", "trading_account", "wallet"],
+        Field(description="Pay the IBs that are paid by this; empty: by any, which tables alone can."),
+    ] = ""
+
+    @property
+    def pays(self) -> str:
+        """The currency that its lines pay."""
+        return self.pay_in or self.currency
 
 
 class ChangeRequest(BaseModel):

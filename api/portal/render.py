@@ -25,10 +25,12 @@ def mount(app: FastAPI) -> None:
 
 
 def render(request: Request, template: str, **values: Any) -> HTMLResponse:
-    """Render one page."""
+    """Render one page; every page has `who` asks, and the token of its session that its forms send."""
     environment = request.app.state.templates
     assert isinstance(environment, Environment)
-    return HTMLResponse(environment.get_template(template).render(**values))
+    operator = getattr(request.state, "operator", None)
+    known = {"who": operator, "csrf": getattr(request.state, "csrf", "")}
+    return HTMLResponse(environment.get_template(template).render(**(known | values)))
 
 
 def _environment() -> Environment:

@@ -10,34 +10,41 @@ from api.paging import decode_cursor, page
 from api.queries.days import MAX_DAYS, all_days
 from api.queries.periods import ALWAYS, DAY, END, SETTLED_INSIDE, Interval
 from api.queries.places import NEAR, near, places
+from api.scope import Scope, sees, sees_client
 from commission.accounts import is_held
 from schemas.columns import TRANSFER_COLUMNS
 
-COLUMNS = ", ".join(TRANSFER_COLUMNS)
-_LINKS = "code, caused_by, reverses, ib_id, component"
-"""Each column that is read costs a third of a millisecond, whatever is in it."""
+# Of the way up the tree only the part that is seen, and of all IBs together nothing.
+_SHOWN = {
+    "path": f"arrayFilter(one -> {sees('one')}, path) AS path",
+    "factors": "mapFilter((name, _) -> {sees_all:UInt8} OR name != 'all_ibs', factors) AS factors",
+}
+COLUMNS = ", ".join(_SHOWN.get(name, name) for name in TRANSFER_COLUMNS)
 MAX_CHAIN = 200
 """Rows of one explanation; a deal pays a few IBs a few components."""
 
-_LIST = f"""
-SELECT {COLUMNS}, toUnixTimestamp64Micro(occurred_at) AS at_us
+_LIST = """
+SELECT {columns}, toUnixTimestamp64Micro(occurred_at) AS at_us
 FROM transfers FINAL
-WHERE {{inside}}{{conditions}}
-  AND (toUnixTimestamp64Micro(occurred_at), transfer_id) < ({{{{before_us:Int64}}}}, {{{{before_id:String}}}})
+WHERE {inside}{conditions}
+  AND (toUnixTimestamp64Micro(occurred_at), transfer_id) < ({{before_us:Int64}}, {{before_id:String}})
 ORDER BY occurred_at DESC, transfer_id DESC
-LIMIT {{{{limit:UInt32}}}}
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
+LIMIT {{limit:UInt32}}
+"""
 
 # Few rows, found by their ids: the newest of each is taken here, at less cost than merging what is around.
-_ONE = f"""
-SELECT {{columns}} FROM transfers WHERE {near("SELECT {{id:String}} AS id")}
-  AND transfer_id = {{{{id:String}}}}
+_BY_ID = f"""
+FROM transfers WHERE {near("SELECT {id:String} AS id")} AND transfer_id = {{id:String}} AND {sees("ib_id")}
 ORDER BY _offset DESC LIMIT 1
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
+"""
+_ONE = f"SELECT {COLUMNS} {_BY_ID}"
+_LINKS = f"SELECT code, caused_by, reverses, ib_id, component {_BY_ID}"
+"""Each column that is read costs a third of a millisecond, whatever is in it."""
 _CHAIN = f"""
 SELECT {COLUMNS} FROM (
 SELECT * FROM transfers
-WHERE {NEAR} AND (transfer_id IN {{ids:Array(String)}} OR reverses IN {{ids:Array(String)}}
+WHERE {NEAR} AND {sees("ib_id")}
+  AND (transfer_id IN {{ids:Array(String)}} OR reverses IN {{ids:Array(String)}}
    OR ({{caused_by:String}} != '' AND caused_by = {{caused_by:String}} AND ib_id = {{ib:String}}
        AND component = {{component:String}}))
 ORDER BY _offset DESC LIMIT 1 BY transfer_id)
@@ -50,7 +57,7 @@ SELECT {COLUMNS} FROM (
 SELECT * FROM transfers
 WHERE code = 'release' AND ib_id = {{ib:String}} AND client_id = {{client:String}}
   AND component = {{component:String}} AND currency = {{currency:String}}
-  AND occurred_at >= {{since:DateTime64(6, 'UTC')}}
+  AND occurred_at >= {{since:DateTime64(6, 'UTC')}} AND {sees("ib_id")}
 ORDER BY _offset DESC LIMIT 1 BY transfer_id)
 ORDER BY occurred_at LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
@@ -70,8 +77,9 @@ _LAST_US = (END - _EPOCH) // timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class TransferFilter:
-    """Which transfers; an empty text means all."""
+    """Which of the transfers that the scope sees; an empty text means all."""
 
+    scope: Scope
     ib: str = ""
     client: str = ""
     deal: str = ""
@@ -84,13 +92,17 @@ def transfers(ledger: Ledger, wanted: TransferFilter, limit: int, cursor: str = 
     before_us, before_id = decode_cursor(cursor, int, str) if cursor else (2**62, "")
     values: dict[str, object] = {name: getattr(wanted, name) for name in _CONDITIONS}
     values |= {"before_us": before_us, "before_id": before_id, "limit": limit + 1}
-    values |= wanted.interval.settled_parameters
-    conditions = "".join(f" AND {text}" for name, text in _CONDITIONS.items() if getattr(wanted, name))
+    values |= wanted.interval.settled_parameters | wanted.scope.parameters
+    conditions = f" AND {sees('ib_id')}" + "".join(
+        f" AND {text}" for name, text in _CONDITIONS.items() if getattr(wanted, name)
+    )
     rows: list[Row] = []
     for days in [[]] if wanted.deal else _newest_days(ledger, wanted.interval, before_us):
         of_days = f" AND {DAY} IN {{days:Array(Date32)}}" if days else ""
         rows += ledger.rows(
-            _LIST.format(inside=SETTLED_INSIDE, conditions=conditions + of_days), days=days, **values
+            _LIST.format(columns=COLUMNS, inside=SETTLED_INSIDE, conditions=conditions + of_days),
+            days=days,
+            **values,
         )
         if len(rows) > limit:
             break
@@ -112,18 +124,18 @@ def _newest_days(ledger: Ledger, interval: Interval, before_us: int) -> Iterator
         start += count
 
 
-def transfer(ledger: Ledger, transfer_id: str) -> Row | None:
+def transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Row | None:
     """One transfer by its id, or None."""
-    found = ledger.rows(_ONE.format(columns=COLUMNS), id=transfer_id)
+    found = ledger.rows(_ONE, id=transfer_id, **scope.parameters)
     return found[0] if found else None
 
 
-def chain(ledger: Ledger, transfer_id: str) -> list[Row]:
+def chain(ledger: Ledger, scope: Scope, transfer_id: str) -> list[Row]:
     """A transfer, all others of its cause and component for the IB, and the reversals between them.
 
     Nothing if there is no such transfer.
     """
-    found = ledger.rows(_ONE.format(columns=_LINKS), id=transfer_id)
+    found = ledger.rows(_LINKS, id=transfer_id, **scope.parameters)
     if not found:
         return []
     row = found[0]
@@ -137,10 +149,11 @@ def chain(ledger: Ledger, transfer_id: str) -> list[Row]:
         component=row["component"],
         limit=MAX_CHAIN,
         **places(ledger, ids, cause, row["ib_id"]),
+        **scope.parameters,
     )
 
 
-def releases(ledger: Ledger, row: Row) -> list[Row]:
+def releases(ledger: Ledger, scope: Scope, row: Row) -> list[Row]:
     """The releases that could have moved a held accrual: of its IB, client, component and currency."""
     if not is_held(row["credit"]):
         return []
@@ -152,14 +165,24 @@ def releases(ledger: Ledger, row: Row) -> list[Row]:
         currency=row["currency"],
         since=row["occurred_at"],
         limit=MAX_CHAIN,
+        **scope.parameters,
     )
 
 
-def deal(ledger: Ledger, deal_key: str) -> Row | None:
-    """The deal a transfer names as its cause, or None if the cause is no deal."""
-    found = ledger.rows(
-        "SELECT * EXCEPT (_topic, _partition, _offset, stored_at) FROM deals "
-        "WHERE deal_key = {key:String} ORDER BY _offset DESC LIMIT 1",
-        key=deal_key,
-    )
+_DEAL = f"""
+SELECT * EXCEPT (_topic, _partition, _offset, stored_at) FROM deals
+WHERE deal_key = {{key:String}} AND ({{sees_all:UInt8}} OR deal_key IN (
+    SELECT caused_by FROM transfers WHERE caused_by = {{key:String}} AND {sees("ib_id")}
+    UNION ALL
+    SELECT deal_key FROM rejections WHERE deal_key = {{key:String}} AND {sees_client("client_id")}
+)) ORDER BY _offset DESC LIMIT 1
+"""  # noqa: S608  - the parts are constants; values are parameters
+
+
+def deal(ledger: Ledger, scope: Scope, deal_key: str) -> Row | None:
+    """The deal a transfer names as its cause, or None if the cause is no deal.
+
+    It is seen by whoever sees an IB that earned of it, or its client.
+    """
+    found = ledger.rows(_DEAL, key=deal_key, **scope.parameters)
     return found[0] if found else None

@@ -13,7 +13,9 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
+from api.queries import quality
 from api.queries import transfers as queries
+from api.scope import Scope
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
 from commission.explain.explanation import Explanation, explain
@@ -67,16 +69,16 @@ class Explained:
         return told | {name: getattr(self, name) for name in names}
 
 
-def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
-    """Gather the cause of one transfer and explain it, or None if the ledger has no such row."""
-    chain = queries.chain(ledger, transfer_id)
-    row = _found(ledger, chain, transfer_id)
+def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explained | None:
+    """Gather the cause of one transfer and explain it, or None if the scope sees no such row."""
+    chain = queries.chain(ledger, scope, transfer_id)
+    row = _found(ledger, scope, chain, transfer_id)
     if row is None:
         return None
-    original = _found(ledger, chain, row["reverses"]) if row["reverses"] else None
+    original = _found(ledger, scope, chain, row["reverses"]) if row["reverses"] else None
     basis = original or row
-    chain += queries.releases(ledger, basis)
-    deal = queries.deal(ledger, basis["caused_by"])
+    chain += queries.releases(ledger, scope, basis)
+    deal = queries.deal(ledger, scope, basis["caused_by"])
     definition = _definition(ledger, basis)
     told = explain(
         to_transfer(row),
@@ -95,26 +97,27 @@ def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
     )
 
 
-def _found(ledger: Ledger, chain: list[Row], transfer_id: str) -> Row | None:
+def _found(ledger: Ledger, scope: Scope, chain: list[Row], transfer_id: str) -> Row | None:
     """One of a chain's rows; of a chain with more rows than are listed it may be another."""
     for row in chain:
         if row["transfer_id"] == transfer_id:
             return row
-    return queries.transfer(ledger, transfer_id) if len(chain) == queries.MAX_CHAIN else None
+    return queries.transfer(ledger, scope, transfer_id) if len(chain) == queries.MAX_CHAIN else None
 
 
-def explain_deal(ledger: Ledger, deal_key: str) -> Explanation | None:
-    """Explain why a deal pays nothing, or nothing yet; None if it pays, or nothing is known of it."""
-    found = ledger.rows("SELECT * FROM rejections FINAL WHERE deal_key = {key:String}", key=deal_key)
-    if not found or _is_paid(ledger, deal_key):
+def explain_deal(ledger: Ledger, scope: Scope, deal_key: str) -> Explanation | None:
+    """Explain why a deal pays nothing, or nothing yet; None if it pays, or nothing of it is seen."""
+    found = quality.rejection(ledger, scope, deal_key)
+    if found is None or _is_paid(ledger, scope, deal_key):
         return None
-    deal = queries.deal(ledger, deal_key)
-    return explain(_to_rejection(found[0]), deal=None if deal is None else to_deal(deal))
+    deal = queries.deal(ledger, scope, deal_key)
+    return explain(_to_rejection(found), deal=None if deal is None else to_deal(deal))
 
 
-def _is_paid(ledger: Ledger, deal_key: str) -> bool:
+def _is_paid(ledger: Ledger, scope: Scope, deal_key: str) -> bool:
     """Whether some accrual of the deal stands: a deal rated since keeps its rejection."""
-    rows = queries.transfers(ledger, queries.TransferFilter(deal=deal_key), queries.MAX_CHAIN)["items"]
+    wanted = queries.TransferFilter(scope, deal=deal_key)
+    rows = queries.transfers(ledger, wanted, queries.MAX_CHAIN)["items"]
     reversed_ = {row["reverses"] for row in rows}
     return any(row["code"] == "accrual" and row["transfer_id"] not in reversed_ for row in rows)
 

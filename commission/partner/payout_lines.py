@@ -1,6 +1,7 @@
 """Lines of batches in the book of an IB: out, paid, back, each once."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import field
@@ -14,6 +15,8 @@ from commission.outputs import Transfer, TransferCode
 from commission.partner.balances import PartnerState, partner_key
 from commission.partner.payable import Decision, Due, PayoutState, drop_due, put_due, state_of
 from commission.payouts.commands import MAX_AMOUNT, LineCommand, LockLine, ReturnLine, SettleLine, UnlockLine
+from commission.payouts.exchange import Exchange
+from commission.payouts.tax import Tax
 from commission.rating.values import ZERO
 from commission.two_people import are_two_people
 from commission.value import Value
@@ -31,8 +34,22 @@ class LineState(Value):
     currency: str = ""
     items: dict[str, Due] = field(default_factory=dict)
     """What it took."""
+    exchange: Exchange | None = None
+    """How it is paid in another currency; it comes back by the same rate."""
     done: tuple[str, ...] = ()
     """The ids of the commands that changed it since."""
+
+    tax: Tax | None = None
+
+    @property
+    def amount(self) -> Decimal:
+        """What it took, in all."""
+        return sum((due.amount for due in self.items.values()), ZERO)
+
+    @property
+    def tax_amount(self) -> Decimal:
+        """What is paid besides, or below zero kept back."""
+        return ZERO if self.tax is None else self.tax.of(self.amount, self.currency)
 
 
 def line_key(ib_id: str, line_id: str) -> str:
@@ -79,15 +96,29 @@ def _lock(draft: Draft, command: LockLine, line: LineState | None) -> Decision |
         return Decision(why=why)
     items = {name: state.due[name] for name in command.statement_ids}
     drop_due(draft, command.ib_id, frozenset(items))
-    draft.put(key, LineState(lock=lock, state="out", currency=command.currency, items=items))
-    return Decision((_row(command, "payout", accounts.payable, accounts.in_payout, items, command.currency),))
+    line = LineState(
+        lock=lock,
+        state="out",
+        currency=command.currency,
+        items=items,
+        exchange=command.exchange,
+        tax=command.tax,
+    )
+    draft.put(key, line)
+    payable, in_payout = accounts.payable(command.ib_id), accounts.in_payout(command.ib_id)
+    return Decision((_row(command, line, "payout", payable, in_payout),))
 
 
 def _why_not_locked(draft: Draft, command: LockLine, state: PayoutState) -> str:
     """Why the line may not take what it names; "" if it may."""
     if not are_two_people(command.created_by, command.approved_by):
         return "a batch is created by one person and approved by another"
-    return _why_held(command, state) or _why_not_due(command, state) or _why_owing(draft, command, state)
+    return (
+        _why_held(command, state)
+        or _why_not_due(command, state)
+        or _why_not_paid(command)
+        or _why_owing(draft, command, state)
+    )
 
 
 def _why_held(command: LockLine, state: PayoutState) -> str:
@@ -112,6 +143,20 @@ def _why_not_due(command: LockLine, state: PayoutState) -> str:
         asked = plain(command.amount) if abs(command.amount) < MAX_AMOUNT else "more"
         return f"{asked} {command.currency} is not the {plain(payable)} that is payable"
     return ""
+
+
+def _why_not_paid(command: LockLine) -> str:
+    """Why the amount cannot be paid with its tax, by its rate; "" if it can."""
+    exchange, tax, due = command.exchange, command.tax, command.amount
+    if tax is not None:
+        if why := tax.why_not():
+            return why
+        due += tax.of(due, command.currency)
+    if exchange is not None:
+        if why := exchange.why_not(command.currency):
+            return why
+        due = exchange.of(due)
+    return "" if due > 0 else f"{plain(command.amount)} {command.currency} comes to nothing"
 
 
 def _why_owing(draft: Draft, command: LockLine, state: PayoutState) -> str:
@@ -142,32 +187,58 @@ def _unlock(draft: Draft, command: UnlockLine, line: LineState | None) -> Decisi
 def _settle(draft: Draft, command: SettleLine, line: LineState) -> Decision:
     done = (*line.done, command.command_id)
     draft.put(line_key(command.ib_id, command.line_id), replace(line, state="paid", done=done))
-    return Decision((_row(command, "paid", accounts.in_payout, accounts.paid, line.items, line.currency),))
+    paid = _row(command, line, "paid", accounts.in_payout(command.ib_id), _through(command, line))
+    return Decision((paid, *_besides(command, line, is_back=False)))
 
 
 def _give_back(draft: Draft, command: ReturnLine | UnlockLine, line: LineState) -> Decision:
     put_due(draft, command.ib_id, line.items)
     done = (*line.done, command.command_id)
     draft.put(line_key(command.ib_id, command.line_id), replace(line, state="back", done=done))
-    source = accounts.paid if line.state == "paid" else accounts.in_payout
-    return Decision((_row(command, "returned", source, accounts.payable, line.items, line.currency),))
+    payable = accounts.payable(command.ib_id)
+    if line.state == "out":
+        return Decision((_row(command, line, "returned", accounts.in_payout(command.ib_id), payable),))
+    returned = _row(command, line, "returned", _through(command, line), payable)
+    return Decision((*_besides(command, line, is_back=True), returned))
 
 
-def _row(
-    command: LineCommand,
-    code: TransferCode,
-    debit: Callable[[str], str],
-    credit: Callable[[str], str],
-    items: dict[str, Due],
-    currency: str,
+def _through(command: LineCommand, line: LineState) -> str:
+    """Where what is owed meets its tax, and is exchanged or paid."""
+    return accounts.paid(command.ib_id) if line.exchange is None else accounts.EXCHANGE
+
+
+def _besides(command: LineCommand, line: LineState, *, is_back: bool) -> Iterator[Transfer]:
+    """The tax of a payment and its half in another currency; turned round, of one that comes back."""
+    tax, exchange = line.tax_amount, line.exchange
+    if line.tax is not None and tax:
+        ends = (accounts.tax(line.tax.kind), _through(command, line))
+        row = _turned(command, line, "tax", ends, is_back=is_back is (tax > 0))
+        yield replace(row, amount=abs(tax), factors={"gross": line.amount, "tax": line.tax.label})
+    if exchange is not None:
+        ends = (accounts.EXCHANGE, accounts.paid(command.ib_id))
+        row = _turned(command, line, "exchange", ends, is_back=is_back)
+        due = line.amount + tax
+        factors = {"gross": due, "gross_currency": line.currency, "payout_rate": exchange.path}
+        yield replace(row, amount=exchange.of(due), currency=exchange.currency, factors=factors)
+
+
+def _turned(
+    command: LineCommand, line: LineState, code: TransferCode, ends: tuple[str, str], *, is_back: bool
 ) -> Transfer:
+    """A row beside the payment's own, in whichever direction; the direction is a part of its id."""
+    debit, credit = ends[::-1] if is_back else ends
+    row = _row(command, line, code, debit, credit)
+    return replace(row, transfer_id=digest(code, credit, command.ib_id, command.line_id))
+
+
+def _row(command: LineCommand, line: LineState, code: TransferCode, debit: str, credit: str) -> Transfer:
     return Transfer(
         transfer_id=digest(code, command.ib_id, command.line_id),
         code=code,
-        debit=debit(command.ib_id),
-        credit=credit(command.ib_id),
-        amount=sum((due.amount for due in items.values()), ZERO),
-        currency=currency,
+        debit=debit,
+        credit=credit,
+        amount=line.amount,
+        currency=line.currency,
         ib_id=command.ib_id,
         occurred_at=command.at,
         caused_by=f"payout|{command.batch_id}|{command.line_id}",

@@ -20,6 +20,7 @@ from infra.cli import (
     holds,
     ingest,
     kafka,
+    keys,
     ledger,
     payees,
     payouts,
@@ -29,8 +30,10 @@ from infra.cli import (
     proposals,
     reconcile,
     run,
+    statements,
     terms,
     tools,
+    users,
 )
 from infra.cli.console import ExitCode
 from infra.log_limit import limit_logs
@@ -65,9 +68,9 @@ def everywhere(
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (
     *(run, poll),
-    *(terms, plans, ingest, dead_letters, reconcile, ledger, payees, payouts, adjust, holds),
+    *(terms, plans, ingest, dead_letters, reconcile, statements, ledger, payees, payouts, adjust, holds),
     *(proposals, history, book),
-    *(tools, postbacks, kafka),
+    *(users, keys, tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from api.operators import Operator, check_writer
 from api.payees import PayeeRefused, UnknownPayee
+from infra.payees.billing import FIELDS, Billing, to_billing
 from infra.payees.details import PayeeDetails, faults, masked, repeats_number, to_details
 from infra.payees.sealing import PayeeKeys
 from schemas.errors import Unusable
@@ -80,13 +81,14 @@ class PayeeDesk:
     def propose(self, ib_id: str, fields: Mapping[str, str], note: str, by: Operator) -> PayeeVersion:
         """Check what a person gives, seal it, and keep it; raise `PayeeRefused` while another waits."""
         check_writer(by)
-        details, keys = to_details(fields), self._keys()
+        billing, keys = to_billing(fields), self._keys()
+        details = to_details({name: one for name, one in fields.items() if name not in FIELDS})
         _check_note(note, details)
         with self._deciding:
             self._read()
             versions = self._book.get(ib_id, ())
             valid = valid_version(versions)
-            if valid is not None and _is_same(keys, valid, details):
+            if valid is not None and _is_same(keys, valid, details, billing):
                 raise PayeeRefused(f"{ib_id} is paid to {valid.proposed.masked} already")
             number = len(versions) + 1
             record = PayeeProposed(
@@ -98,6 +100,8 @@ class PayeeDesk:
                 by=by.name,
                 at=self._now(),
                 note=note,
+                currency=billing.currency,
+                tax=billing.tax,
             )
             return self._decide(record)
 
@@ -204,8 +208,10 @@ def _opened(keys: PayeeKeys, version: PayeeVersion) -> PayeeDetails:
     return keys.open(version.sealed, version.proposed.ib_id, version.proposed.version)
 
 
-def _is_same(keys: PayeeKeys, version: PayeeVersion, details: PayeeDetails) -> bool:
+def _is_same(keys: PayeeKeys, version: PayeeVersion, details: PayeeDetails, billing: Billing) -> bool:
     """A version whose key was lost is another one: it must be possible to propose details anew."""
+    if (version.proposed.currency, version.proposed.tax) != (billing.currency, billing.tax):
+        return False
     try:
         return _opened(keys, version) == details
     except Unusable:

@@ -24,6 +24,12 @@ class Files:
     def __init__(self, payers: Payers | None = None, opened: Open = lambda _wanted: {}) -> None:
         self._payers, self._opened = payers or Payers(), opened
 
+    def issuer(self, batch: Batch) -> str:
+        """Who pays a batch, and so bills itself; "" where nobody is set to."""
+        kinds = (BankAccount, UsBankAccount)
+        found = (self._payers.find(batch.pays, kind) for kind in kinds)
+        return next((one.name for one in found if one is not None), "")
+
     def check(self, form: str) -> None:
         """Raise `PayoutRefused` for a format that there is not."""
         if form not in FORMATS:
@@ -50,12 +56,12 @@ class Files:
             batch_id=batch.batch_id,
             created_at=created,
             execution_date=batch.execution_date or created.date(),
-            debtor=self._payers.find(batch.currency, UsBankAccount if form == "nacha" else BankAccount),
-            currency=batch.currency,
+            debtor=self._payers.find(batch.pays, UsBankAccount if form == "nacha" else BankAccount),
+            currency=batch.pays,
             lines=tuple(
                 OrderLine(
                     end_to_end_id=line.line_id,
-                    amount=line.amount,
+                    amount=batch.paid(line),
                     payee_name=" ".join(dict.fromkeys([line.ib_id, line.name or line.ib_id])),
                     account=details.get(line.ib_id),
                     remittance=f"Commission {batch.period} {line.ib_id}",

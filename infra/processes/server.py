@@ -24,7 +24,9 @@ from infra.gc_tuning import collect_rarely
 from infra.payees.desk import PayeeDesk, PayeeLog
 from infra.payees.sealing import keys_of
 from infra.payouts.bank_results import BankResults
+from infra.payouts.bridge import HttpBridge
 from infra.payouts.changes import ChangeDesk
+from infra.payouts.crediting import Crediting
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import LedgerFacts
 from infra.payouts.files import Files
@@ -34,6 +36,7 @@ from infra.payouts.reconcile import add_reconcile
 from infra.payouts.sanctions import SanctionList
 from infra.payouts.warnings import Warnings
 from infra.payouts.withholding import Withholding
+from infra.people.parts import PeopleParts
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
@@ -50,6 +53,8 @@ STOP_SECONDS = 20.0
 class ApiServer:
     """The database's one owner; the embedded ClickHouse has a folder that no second process opens."""
 
+    url = ""
+
     def __init__(self, settings: Settings, kafka: str, owner: Owner | None = None) -> None:
         """`owner` is the caller's lock of the data folder; without one the server takes it."""
         check_exposure(settings)
@@ -59,7 +64,6 @@ class ApiServer:
         collect_rarely()
         self._settings = settings
         self._connect: Callable[[], Client] = lambda: connect(settings)
-        self.url = ""
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
@@ -81,7 +85,9 @@ class ApiServer:
             payouts, facts, publish, files=files, payees=self.payees.listed, warnings=warnings.of
         )
         self.bank_files = BankResults(payouts, self.payouts, files)
+        crediting = Crediting(self.payouts, files, HttpBridge.of(settings))
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
+        self.people = PeopleParts(settings, kafka)
         app = create_app(
             ledger,
             settings,
@@ -91,6 +97,8 @@ class ApiServer:
             bank_files=self.bank_files,
             change_desk=ChangeDesk(payouts, facts, publish),
             payee_desk=self.payees,
+            crediting=crediting,
+            people=self.people.open,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
@@ -104,6 +112,7 @@ class ApiServer:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
+        self.people.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -126,6 +135,7 @@ class ApiServer:
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
         self._desk.close()
+        self.people.stop()
         self.client.close()
         if self._owner is not None:
             self._owner.leave()

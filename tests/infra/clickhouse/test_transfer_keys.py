@@ -9,6 +9,7 @@ from clickhouse_connect.driver.client import Client
 from api.ledger import Ledger
 from api.queries import transfers as queries
 from api.queries.places import places
+from api.scope import EVERYTHING
 from infra.clickhouse import migrations
 from tests.infra.sums import naive
 from tests.infra.sums.random_ledger import RandomLedger
@@ -45,7 +46,7 @@ def all_are_found(client: Client) -> None:
     rows, ledger = naive.read(client, "transfers"), Ledger(lambda: client)
     assert len(rows) > 20
     for row in rows:
-        found = queries.transfer(ledger, row["transfer_id"])
+        found = queries.transfer(ledger, EVERYTHING, row["transfer_id"])
         assert found is not None
         assert row["amount"] == found["amount"]
         ids = [row["transfer_id"], row["reverses"] or row["transfer_id"]]
@@ -57,9 +58,11 @@ def all_are_found(client: Client) -> None:
             or other["reverses"] in ids
             or (cause and all(other[name] == row[name] for name in ("caused_by", "ib_id", "component")))
         }
-        assert expected == {other["transfer_id"] for other in queries.chain(ledger, row["transfer_id"])}
-    assert queries.transfer(ledger, "unknown") is None
-    assert [] == queries.chain(ledger, "unknown")
+        assert expected == {
+            other["transfer_id"] for other in queries.chain(ledger, EVERYTHING, row["transfer_id"])
+        }
+    assert queries.transfer(ledger, EVERYTHING, "unknown") is None
+    assert [] == queries.chain(ledger, EVERYTHING, "unknown")
 
 
 def test_what_takes_a_row_back_is_looked_for_on_its_own_day(tmp_path: Path) -> None:

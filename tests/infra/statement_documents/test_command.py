@@ -1,17 +1,33 @@
-"""`ibflow statement` for people: from a ledger to a document."""
+"""`ibflow statements`: a ledger's statements listed, shown, and written as documents for people."""
 
+import json
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from commission.payouts.exchange import Exchange
+from commission.payouts.records import (
+    BatchApproved,
+    BatchCreated,
+    BatchSubmitted,
+    InvoicesIssued,
+    Line,
+    PayoutRecord,
+)
+from commission.payouts.tax import Tax
 from infra.cli.app import app
 from infra.clickhouse.migrations import migrate
+from schemas import topics
+from schemas.payouts import encode_payout
 from schemas.settings import Settings
 from schemas.wire import Record
-from tests.build import ANNA, TERMS, deal, ended, per_lot, period, plan
+from streams.table_rows import Rows
+from tests.build import ANNA, TERMS, at, deal, ended, per_lot, period, plan
 from tests.infra.verify.ledgers import store
 
 RECORDS: tuple[Record, ...] = (
@@ -41,13 +57,51 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def written(folder: Path, output: str, *more: str, code: int = 0) -> Result:
-    """`ibflow statement` of ib-north's September into a file."""
-    arguments = ("statement", "ib-north", "2026-09", "-o", str(folder / output), "--yes", *more)
+def statements(folder: Path, *arguments: str, code: int = 0) -> Result:
+    """`ibflow statements` on the folder."""
     settings = {"IBFLOW_DATA_DIR": str(folder), "IBFLOW_CLICKHOUSE": "", "COLUMNS": "300"}
-    result = CliRunner().invoke(app, arguments, env=settings)
+    result = CliRunner().invoke(app, ["statements", *arguments], env=settings)
     assert code == result.exit_code, result.output
     return result
+
+
+def written(folder: Path, output: str, *more: str, code: int = 0) -> Result:
+    """ib-north's September as a file."""
+    return statements(
+        folder, "export", "ib-north", "2026-09", "-o", str(folder / output), "--yes", *more, code=code
+    )
+
+
+def test_statements_are_listed(folder: Path) -> None:
+    """north's 6.665, of which 6.66 are payable; for machines with every field; none of an open month."""
+    (row,) = json.loads(statements(folder, "list", "--ib", "ib-north", "--json").stdout)
+    figures = [row[name] for name in ("accrued", "payable", "rounding", "closing")]
+    assert figures == ["6.665", "6.66", "0.005", "0"]
+    shown = statements(folder, "list", "--period", "2026-09").stdout
+    assert "2026-09 ib-north 0 6.665 0 6.66 0 USD" in " ".join(shown.split())
+    assert "there may be more" not in shown
+    assert "the first 1; there may be more: --limit" in statements(folder, "list", "--limit", "1").stdout
+    assert json.loads(statements(folder, "list", "--period", "2026-10", "--json").stdout) == []
+
+
+def test_a_statement_is_shown(folder: Path) -> None:
+    """Its figures in the order in which they add up: 0 + 6.665 - 0 - 6.66 - 0.005 = 0; and what proves it."""
+    lines = statements(folder, "show", "ib-north", "2026-09").stdout.splitlines()
+    row = json.loads(statements(folder, "show", "ib-north", "2026-09", "--json").stdout)
+    assert lines == [
+        "ib-north  2026-09 (2026-09-01 00:00 to 2026-10-01 00:00 UTC)",
+        "opening                   0 USD",
+        "accrued               6.665 USD",
+        "taken back                0 USD",
+        "payable                6.66 USD",
+        "rounding              0.005 USD",
+        "carried on                0 USD",
+        "held, not in the sum      0 USD",
+        f"statement {row['statement_id']} of {row['transfers']} transfers",
+        f"hash {row['hash']}, after none",
+    ]
+    told = statements(folder, "show", "ib-north", "2026-10", code=2)
+    assert "ib-north has no statement of 2026-10" in told.output
 
 
 @pytest.mark.parametrize(
@@ -76,6 +130,58 @@ def test_the_figures_are_the_ledgers_in_the_readers_numbers(folder: Path) -> Non
     ):
         assert text in page
     assert "<dt>Issued on</dt><dd>1. Oktober 2026</dd>" in page
+
+
+def test_a_billed_statement_is_an_invoice(tmp_path: Path) -> None:
+    """Of 6.66 and 3.34 in advance, 10.00 in all, with 19 % VAT: 11.90, paid in euros at 1.25: 9.52."""
+    path = Settings(data_dir=tmp_path).chdb_dir
+    path.mkdir(parents=True)
+    with clickhouse_connect.get_client(interface="chdb", path=str(path)) as client:
+        migrate(client)
+        store(client, list(RECORDS))
+        found = client.query("SELECT statement_id FROM statements_current WHERE ib_id = 'ib-north'")
+        rows = Rows()
+        for place, record in enumerate(billed(found.result_rows[0][0])):
+            rows.add(topics.PAYOUTS, 0, place, encode_payout(record), "")
+        rows.store(client)
+    (tmp_path / "parties.yaml").write_text(PARTIES)
+    told = written(tmp_path, "i.html", "--parties", str(tmp_path / "parties.yaml")).stdout
+    assert "Self-billing invoice SB-2026-000001, 6.66 USD payable" in told
+    page = (tmp_path / "i.html").read_text()
+    for text in (
+        "<h1>Self-billing invoice SB-2026-000001</h1>", "<dt>Issued on</dt><dd>October 12, 2026</dd>",
+        "Advances and other statements, paid with it", "3.34 USD", "VAT 19 %", "1.90 USD", "11.90 USD",
+        "Paid as 9.52 EUR: 1 / EUR/USD 1.25 (2026-10-01).",
+    ):  # fmt: skip
+        assert text in page
+    (row,) = json.loads(statements(tmp_path, "invoices", "--year", "2026", "--json").stdout)
+    assert (row["number"], row["amount"], row["tax"], row["pays"]) == ("SB-2026-000001", "10", "1.9", "9.52")
+    assert json.loads(statements(tmp_path, "invoices", "--year", "2027", "--json").stdout) == []
+    shown = " ".join(statements(tmp_path, "invoices").stdout.split())
+    assert "SB-2026-000001 2026-10-12 ib-north 10 1.9 11.9 USD VAT 19 % Broker Ltd" in shown
+
+
+def billed(statement_id: str) -> list[PayoutRecord]:
+    """A batch of one line, of a statement and an advance, that was approved and billed."""
+    line = Line(
+        line_id="l1", ib_id="ib-north", name="", amount=Decimal(10), statement_ids=("c-1", statement_id),
+        tax=Tax(kind="vat", percent=Decimal(19)),
+    )  # fmt: skip
+    rate = Exchange(
+        currency="EUR",
+        times=Decimal(1),
+        over=Decimal("1.25"),
+        path="1 / EUR/USD 1.25 (2026-10-01)",
+        at=at(40),
+    )
+    told: dict[str, Any] = {"batch_id": "b1", "at": at(42)}
+    made: dict[str, Any] = {"period": "2026-09", "currency": "USD", "minimum": Decimal(0), "exchange": rate}
+    return [
+        BatchCreated(**told, **made, lines=(line,), place=0, by="ann"),
+        BatchSubmitted(**told, place=1, by="ann"),
+        BatchApproved(**told, place=2, by="ben"),
+        InvoicesIssued(**told, place=3, by="ben", issuer="Broker Ltd", line_ids=("l1",)),
+    ]
 
 
 @pytest.mark.parametrize(
