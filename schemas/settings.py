@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         None, description="PEM file of this process's own certificate, for a ClickHouse that asks for one."
     )
     clickhouse_key: Path | None = Field(None, description="PEM file of its key, without a passphrase.")
+    clickhouse_cluster: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Cluster of that ClickHouse whose replicas keep every table; empty: one server.",
+    )
     store: Literal["memory", "rocksdb"] = Field(
         "rocksdb", description="Where a worker keeps its state: `memory` is faster and grows with every deal."
     )
