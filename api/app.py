@@ -35,6 +35,7 @@ from api.routes import (
 )
 from api.routes import crediting as crediting_routes
 from api.views.pseudonyms import Pseudonyms
+from commission.payouts.log import Payouts as PayoutLog
 from schemas.settings import Settings
 
 MAX_BODY_BYTES = 64 * 1024
@@ -65,13 +66,15 @@ def create_app(
     payee_desk: Payees | None = None,
     change_desk: Changes | None = None,
     crediting: Crediting | None = None,
+    payout_log: Callable[[], PayoutLog] | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `operators` are who may ask, else those of the settings. `sink_lag` tells how many messages the sink of
     this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desk` computes and
     posts proposals, `payout_desk` and `change_desk` make payouts and change balances, `payee_desk` keeps
-    where IBs are paid, where that is done. The app closes `ledger` when its server shuts down.
+    where IBs are paid, where that is done; `payout_log` has what counts of payouts. The app closes `ledger`
+    when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -89,7 +92,7 @@ def create_app(
     app.state.proposals = desk
     app.state.payouts, app.state.changes = payout_desk, change_desk
     app.state.payees, app.state.bank_files = payee_desk, bank_files
-    app.state.crediting = crediting
+    app.state.crediting, app.state.payout_log = crediting, payout_log
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     for router in ROUTERS:

@@ -81,10 +81,6 @@ class PayoutDesk:
         found = [*self._log.known().batches.values()]
         return [batch for batch in reversed(found) if period in ("", batch.period)]
 
-    def known(self) -> Payouts:
-        """Everything that counts of the log by now."""
-        return self._log.known()
-
     def get(self, batch_id: str) -> Batch:
         """One, or `UnknownBatch`."""
         return _batch(self._log.known(), batch_id)

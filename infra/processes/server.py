@@ -59,18 +59,16 @@ class ApiServer:
         check_data_folder(settings, kafka)
         endpoints = check_postbacks(settings, kafka)
         collect_rarely()
-        self._settings = settings
+        self._settings, self.url = settings, ""
         self._connect: Callable[[], Client] = lambda: connect(settings)
-        self.url = ""
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
-        self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._sums = SumsBuilder(self._connect)
-        self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
+        self._sink_thread = _thread("sink", self.sink.run)
+        self._sums_thread = _thread("sums", self._sums.run)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
         facts = LedgerFacts(ledger)
-        withholding = Withholding(payouts, facts)
         self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
         files = Files(Payers.read(settings.payers_file), self.payees.opened)
 
@@ -83,7 +81,7 @@ class ApiServer:
             payouts, facts, publish, files=files, payees=self.payees.listed, warnings=warnings.of
         )
         self.bank_files = BankResults(payouts, self.payouts, files)
-        crediting = Crediting(self.payouts, files, HttpBridge.of(settings))
+        withholding = Withholding(payouts, facts)
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
             ledger,
@@ -94,7 +92,8 @@ class ApiServer:
             bank_files=self.bank_files,
             change_desk=ChangeDesk(payouts, facts, publish),
             payee_desk=self.payees,
-            crediting=crediting,
+            crediting=Crediting(self.payouts, files, HttpBridge.of(settings)),
+            payout_log=payouts.known,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
@@ -133,6 +132,10 @@ class ApiServer:
         self.client.close()
         if self._owner is not None:
             self._owner.leave()
+
+
+def _thread(name: str, run: Callable[[], object]) -> threading.Thread:
+    return threading.Thread(target=run, name=name, daemon=True)
 
 
 def _add_verify(app: FastAPI, client: Client) -> None:
