@@ -18,6 +18,7 @@ from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.portal.render import mount
 from api.proposals import Proposals
 from api.routes import (
+    ageing,
     balance_changes,
     completeness,
     health,
@@ -43,7 +44,7 @@ MAX_BODY_BYTES = 64 * 1024
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
-    balance_changes.router,
+    *(balance_changes.router, ageing.router),
     *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
     *(proposals.pages, completeness.pages),
 )
