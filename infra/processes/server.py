@@ -8,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.desks import Desks
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
@@ -47,7 +48,7 @@ class ApiServer:
         check_data_folder(settings, kafka)
         endpoints = check_postbacks(settings, kafka)
         collect_rarely()
-        self._settings = settings
+        self._settings, self.url = settings, ""
         self._connect: Callable[[], Client] = lambda: connect(settings)
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
@@ -65,13 +66,16 @@ class ApiServer:
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desk=self._desk,
-            payout_desk=self.payouts.desk,
-            bank_files=self.payouts.bank_files,
-            change_desk=self.payouts.changes,
-            payee_desk=self.payouts.payees,
-            crediting=self.payouts.crediting,
-            people=self.people.open,
+            desks=Desks(
+                proposals=self._desk,
+                payouts=self.payouts.desk,
+                changes=self.payouts.changes,
+                bank_files=self.payouts.bank_files,
+                payees=self.payouts.payees,
+                crediting=self.payouts.crediting,
+                payout_log=self.payouts.log.known,
+                people=self.people.open,
+            ),
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
