@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Request
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.payouts import Payouts
 from api.queries.payouts import log_of_payouts
-from api.routes.context import LedgerHere
+from api.routes.context import WHOLE, LedgerHere
 from api.shapes.payouts import SelfBillingInvoicePage
 from api.views.payouts import invoice_view
 
-router = APIRouter(prefix="/v1", tags=["payouts"])
+router = APIRouter(prefix="/v1", tags=["payouts"], dependencies=[WHOLE])
 
 
 @router.get("/invoices", response_model=SelfBillingInvoicePage)
