@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     payers_file: Path | None = Field(
         None, description="YAML file of the accounts that payouts are paid from; none: CSV and XLSX only."
     )
+    approvers_file: Path | None = Field(
+        None, description="YAML file of who approves payouts, up to how much; none: anybody, anything."
+    )
     sanctions_file: Path | None = Field(
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",

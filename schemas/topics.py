@@ -30,6 +30,8 @@ PEOPLE = "people"
 AUDIT = "audit"
 """One partition: who did what, each entry with the hash of the one before it."""
 
+NOT_STORED = (PAYEES, PEOPLE, AUDIT)
+
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
 

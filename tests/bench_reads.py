@@ -31,7 +31,7 @@ from api.queries import transfers
 from api.queries.commission_sql import ReportFilter
 from api.queries.commissions import report
 from api.queries.dimensions import GroupBy
-from api.queries.periods import END, Interval
+from api.queries.periods import END, Interval, interval
 from api.queries.subtrees import subtrees
 from api.queries.transfers import TransferFilter
 from api.scope import EVERYTHING
@@ -104,7 +104,9 @@ def newest(ledger: Ledger, dice: random.Random) -> object:
 
 def page(ledger: Ledger, dice: random.Random) -> object:
     """The portal's page, of a month or all of time."""
-    return overview(ledger, EVERYTHING, dice.choice(("", "2026-03", "2026-05", "2026-08")), "USD")
+    return overview(
+        ledger, EVERYTHING, interval(ledger, dice.choice(("", "2026-03", "2026-05", "2026-08"))), "USD"
+    )
 
 
 def explanation(ledger: Ledger, dice: random.Random) -> object:

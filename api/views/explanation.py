@@ -13,8 +13,9 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
-from api.queries import quality
+from api.queries import clients, quality
 from api.queries import transfers as queries
+from api.queries.partners import names_of
 from api.scope import Scope
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
@@ -25,19 +26,18 @@ from commission.terms.plans import PlanDefined
 from schemas.columns import columns_of, to_transfer
 from schemas.wire import InvalidRecord, decode
 
+EVENTS = {
+    "chargeback_received": "chargeback",
+    "chargeback_won": "chargeback that was won",
+    "withdrawal_paid": "withdrawal",
+    "client_flagged": "finding of fraud",
+    "kyc_changed": "KYC decision",
+}
+"""What the CRM reported, as a noun; another type is written as it is."""
 DEAL_FIELDS = frozenset(columns_of(Deal))
 REJECTION_FIELDS = frozenset(columns_of(Rejection))
 
 # As in `partners_known`, without the rest that it says of an IB.
-_NAMES = """
-SELECT ib_id, argMax(named, told) AS name FROM (
-    SELECT ib_id, name AS named, tuple(toDateTime64(0, 6, 'UTC'), '') AS told FROM partners FINAL
-    WHERE ib_id IN {ids:Array(String)}
-    UNION ALL
-    SELECT ib_id, name AS named, tuple(occurred_at, event_id) AS told FROM partner_changes FINAL
-    WHERE ib_id IN {ids:Array(String)} AND application IN ('', 'approved')
-) WHERE named != '' GROUP BY ib_id LIMIT 1000
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Explained:
     deal: Row | None
     plan: Row | None
     chain: tuple[Row, ...]
+    cause: str = ""
+    """What made it, if the CRM reported that: `chargeback of deposit dep-1`."""
 
     @property
     def text(self) -> str:
@@ -80,12 +82,14 @@ def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explaine
     chain += queries.releases(ledger, scope, basis)
     deal = queries.deal(ledger, scope, basis["caused_by"])
     definition = _definition(ledger, basis)
+    cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
     told = explain(
         to_transfer(row),
         deal=None if deal is None else to_deal(deal),
         plan=_plan(definition),
         original=None if original is None else to_transfer(original),
-        names=_names(ledger, [*basis["path"], row["ib_id"]]),
+        names=names_of(ledger, scope, [*basis["path"], row["ib_id"]]),
+        cause=f"The {cause} ({row['caused_by']})" if cause else "",
     )
     return Explained(
         told=replace(told, sentences=(*told.sentences, *_afterwards(row, chain))),
@@ -94,6 +98,7 @@ def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explaine
         deal=deal,
         plan=_plan_row(basis, definition),
         chain=tuple(chain),
+        cause=cause,
     )
 
 
@@ -135,8 +140,13 @@ def _to_rejection(row: Row) -> Rejection:
     return Rejection(**{name: value for name, value in row.items() if name in REJECTION_FIELDS})
 
 
-def _names(ledger: Ledger, ib_ids: list[str]) -> dict[str, str]:
-    return {row["ib_id"]: row["name"] for row in ledger.rows(_NAMES, ids=ib_ids)}
+def _cause(ledger: Ledger, scope: Scope, row: Row) -> str:
+    """What the CRM reported that made the row, as a noun; "" if it was nothing of the CRM's."""
+    event = clients.event(ledger, scope, row["caused_by"], row["client_id"])
+    if event is None:
+        return ""
+    what = EVENTS.get(event["type"], str(event["type"]).replace("_", " "))
+    return f"{what} of deposit {event['deposit_id']}" if event["deposit_id"] else what
 
 
 def _definition(ledger: Ledger, row: Row) -> str:
