@@ -170,10 +170,9 @@ def stored_table(lines: int = LINES) -> Table:
 
 
 def close_a_month(stack: Stack, lines: int) -> None:
-    """So many IBs earn 1.00 USD and a little each, and September closes."""
+    """Each IB earns 1.00 USD, and a cent more than the one before it."""
     ids = [f"ib-{number:06}" for number in range(lines)]
-    partners = [partner(f"{ib_id} USD", kyc_approved=True) for ib_id in ids]
-    publish_terms([*MONTHS, *partners], stack.kafka)
+    publish_terms([*MONTHS, *(partner(f"{ib_id} USD", kyc_approved=True) for ib_id in ids)], stack.kafka)
     stack.drain()
     rows: Any = (
         earned(f"{number + 100}e-2", ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)
