@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         None, description="PEM file of this process's own certificate, for a ClickHouse that asks for one."
     )
     clickhouse_key: Path | None = Field(None, description="PEM file of its key, without a passphrase.")
+    clickhouse_cluster: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Cluster of that ClickHouse whose replicas keep every table; empty: one server.",
+    )
     store: Literal["memory", "rocksdb"] = Field(
         "rocksdb", description="Where a worker keeps its state: `memory` is faster and grows with every deal."
     )
@@ -90,6 +95,13 @@ class Settings(BaseSettings):
     )
     url: str = Field(
         "", description="Server that commands ask, `https://…`; empty: the one that runs in `data_dir`."
+    )
+    session_idle_minutes: int = Field(
+        30, ge=1, le=1_440, description="Minutes of rest after which a browser signs in again."
+    )
+    session_hours: int = Field(12, ge=1, le=168, description="Hours after which it does in any case.")
+    ib_levels: int = Field(
+        64, ge=0, le=64, description="How many levels below itself an IB sees when it signs in; 0: itself."
     )
     pseudonym_key: SecretStr = Field(
         SecretStr(""),

@@ -180,7 +180,7 @@ def _of_reversal(subject: Subject, original: Subject | None) -> Iterator[str]:
     row = subject.row
     at = words.when(row.occurred_at)
     if original is None:
-        yield f"{row.caused_by} undid an earlier accrual at {at}."
+        yield f"{subject.cause or row.caused_by} undid an earlier accrual at {at}."
         yield f"The row it takes back, {row.reverses}, is not at hand here."
         return
     if proposal := text(subject.factors, "proposal"):
@@ -196,7 +196,7 @@ def _of_reversal(subject: Subject, original: Subject | None) -> Iterator[str]:
             "part of what the charge had earned was taken back."
         )
     else:
-        yield f"{row.caused_by} undid an earlier accrual at {at}."
+        yield f"{subject.cause or row.caused_by} undid an earlier accrual at {at}."
     yield _frozen(subject, original)
     yield "How the original had come about:"
     yield from _of_accrual(original)

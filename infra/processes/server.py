@@ -8,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.desks import Desks
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
@@ -20,10 +21,9 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
-from infra.payees.desk import PayeeDesk, PayeeLog
-from infra.payees.sealing import keys_of
-from infra.payouts.desks import payout_desks
+from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
+from infra.people.parts import PeopleParts
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
@@ -39,6 +39,8 @@ STOP_SECONDS = 20.0
 class ApiServer:
     """The database's one owner; the embedded ClickHouse has a folder that no second process opens."""
 
+    url = ""
+
     def __init__(self, settings: Settings, kafka: str, owner: Owner | None = None) -> None:
         """`owner` is the caller's lock of the data folder; without one the server takes it."""
         check_exposure(settings)
@@ -50,33 +52,35 @@ class ApiServer:
         self._connect: Callable[[], Client] = lambda: connect(settings)
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
-        self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._sums = SumsBuilder(self._connect)
-        self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
+        self._sink_thread = _thread("sink", self.sink.run)
+        self._sums_thread = _thread("sums", self._sums.run)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         ledger = Ledger(self._connect)
-        self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
-        desks = payout_desks(settings, kafka, ledger, self.payees)
-        self.payouts, self.bank_files = desks.batches, desks.bank_files
+        self.payouts = PayoutParts(ledger, settings, kafka)
         self._desk = ProposalDesk(
-            self._connect, lambda records: publish_to(kafka, records), desks.withholding
+            self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
         )
+        self.people = PeopleParts(settings, kafka)
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desk=self._desk,
-            payout_desk=desks.batches,
-            bank_files=desks.bank_files,
-            change_desk=desks.changes,
-            payee_desk=self.payees,
-            crediting=desks.crediting,
-            payout_log=desks.log.known,
+            desks=Desks(
+                proposals=self._desk,
+                payouts=self.payouts.desk,
+                changes=self.payouts.changes,
+                bank_files=self.payouts.bank_files,
+                payees=self.payouts.payees,
+                crediting=self.payouts.crediting,
+                payout_log=self.payouts.log.known,
+                people=self.people.open,
+            ),
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
-        add_reconcile(app, ledger, desks.files)
+        add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")
@@ -85,6 +89,7 @@ class ApiServer:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
+        self.people.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -107,9 +112,14 @@ class ApiServer:
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
         self._desk.close()
+        self.people.stop()
         self.client.close()
         if self._owner is not None:
             self._owner.leave()
+
+
+def _thread(name: str, run: Callable[[], object]) -> threading.Thread:
+    return threading.Thread(target=run, name=name, daemon=True)
 
 
 def _add_verify(app: FastAPI, client: Client) -> None:

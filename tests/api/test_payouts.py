@@ -10,6 +10,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
 from api.operators import Operator, Operators
 from api.paging import encode_cursor
@@ -63,7 +64,7 @@ def app(ledger: Ledger, tmp_path: Path) -> Any:
         world.feed([row])
     world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=path)
-    return create_app(ledger, settings, payout_desk=world.desk())
+    return create_app(ledger, settings, desks=Desks(payouts=world.desk()))
 
 
 WANTED = {"period": "2026-09", "currency": "USD"}
@@ -83,7 +84,9 @@ def test_an_ib_sees_its_own_invoices(ledger: Ledger) -> None:
     world.desk().export(batch_id, "csv", "", ben)
     al = Operator("al", is_person=True, may_write=False, ibs=("B",))
     operators = Operators("", [(sha256(f"of-{one.name}".encode()).hexdigest(), one) for one in (al, ann)])
-    app = create_app(ledger, Settings(_env_file=None), operators=operators, payout_log=world.known)
+    app = create_app(
+        ledger, Settings(_env_file=None), operators=operators, desks=Desks(payout_log=world.known)
+    )
     found = {}
     for who in ("al", "ann"):
         answer = (
