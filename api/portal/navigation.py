@@ -23,6 +23,7 @@ PLACES = (
     Place("/ibs", "IBs", ("/ibs", "/clients", "/deals", "/transfers")),
     Place("/reports", "Reports", ("/reports",)),
     Place("/statements", "Statements", ("/statements",)),
+    Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes")),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
     Place("/proposals", "Proposals", ("/proposals",)),
     Place("/completeness", "Completeness", ("/completeness",)),
