@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from api.operators import Operator
 from commission.payouts.batch import Batch
 from commission.payouts.changes import Change
+from commission.payouts.log import Payouts as Known
 from commission.payouts.records import LineResult, Warned
 from schemas.errors import Unusable
 from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
@@ -71,6 +72,29 @@ class BankFiles(Protocol):
         """Record what is said of lines; raise `Unusable` for a file that cannot be read whole."""
 
 
+class Credited(NamedTuple):
+    """What became of lines that the bridge was asked for, or about."""
+
+    settled: int
+    rejected: int
+    unknown: tuple[tuple[str, str], ...]
+    """(line, what the bridge said) each: it may have been done."""
+    left: int
+    """Lines that one request had no room for: ask again."""
+    last: str
+    """The last line that was asked about."""
+
+
+class Crediting(Protocol):
+    """Lines paid to trading accounts; whoever asks is named by the token."""
+
+    def credit(self, batch_id: str, by: Operator) -> Credited:
+        """Ask the bridge for lines that nobody asked for, once each."""
+
+    def sweep(self, batch_id: str, after: str, by: Operator) -> Credited:
+        """Look up what became of lines of which nothing is known."""
+
+
 class Payouts(Protocol):
     """Batches of payouts; whoever asks is named by the token."""
 
@@ -82,6 +106,9 @@ class Payouts(Protocol):
 
     def get(self, batch_id: str) -> Batch:
         """One, or `UnknownBatch`."""
+
+    def known(self) -> Known:
+        """Everything that counts of the log by now."""
 
     def exclude(self, batch_id: str, ib_ids: Sequence[str], reason: str, by: Operator) -> Batch:
         """Leave IBs out, before it is submitted."""

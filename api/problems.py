@@ -12,6 +12,7 @@ from api.ledger import LedgerUnavailable
 from api.operators import NotAllowed
 from api.payees import PayeeRefused, UnknownPayee
 from api.payouts import PayoutRefused, UnknownBatch
+from api.people import PeopleRefused, SignInFailed, UnknownPerson
 from api.proposals import ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
 from schemas.problems import PROBLEM_JSON, problem_body
@@ -83,8 +84,8 @@ def _unusable(request: Request, error: Exception) -> Response:
 
 
 _STATUS: dict[type, int] = {
-    NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404, UnknownBatch: 404,
-    ProposalRefused: 409, PayeeRefused: 409, PayoutRefused: 409,
+    NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404, UnknownBatch: 404, UnknownPerson: 404,
+    ProposalRefused: 409, PayeeRefused: 409, PayoutRefused: 409, PeopleRefused: 409, SignInFailed: 401,
 }  # fmt: skip
 
 

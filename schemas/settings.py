@@ -91,6 +91,13 @@ class Settings(BaseSettings):
     url: str = Field(
         "", description="Server that commands ask, `https://…`; empty: the one that runs in `data_dir`."
     )
+    session_idle_minutes: int = Field(
+        30, ge=1, le=1_440, description="Minutes of rest after which a browser signs in again."
+    )
+    session_hours: int = Field(12, ge=1, le=168, description="Hours after which it does in any case.")
+    ib_levels: int = Field(
+        64, ge=0, le=64, description="How many levels below itself an IB sees when it signs in; 0: itself."
+    )
     pseudonym_key: SecretStr = Field(
         SecretStr(""),
         description="Key of the pseudonyms that clients and accounts have in statements' files; empty: none.",
@@ -106,6 +113,11 @@ class Settings(BaseSettings):
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
     )
+    credit_url: str = Field(
+        "",
+        description="Address of the bridge that credits trading accounts, `https://…`; empty: none.",
+    )
+    credit_token: SecretStr = Field(SecretStr(""), description="Bearer token that this bridge wants.")
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )

@@ -111,7 +111,7 @@ class Partition:
         partition = cls(stage, number, counts, store)
         found = store.get(partition.key("@"))
         if found is not None:
-            partition.applied = decode_state(Checkpoint, found)
+            partition.applied = decode_state(Checkpoint, "@", found)
         for block in range(partition.applied.terms):
             news = store.get(partition.key(f"@terms/{block}"))
             assert news is not None, f"{stage.name}/{number}: the state lacks terms {block}"
@@ -136,7 +136,7 @@ class Partition:
         if source:
             origin, position, new = sources.unseen(source, value, applied.sources)
             if new is None:
-                return Step((), {self.key("@"): encode_state(applied)}, applied, self.terms, {})
+                return Step((), {self.key("@"): encode_state("@", applied)}, applied, self.terms, {})
             applied = replace(applied, sources={**applied.sources, origin: position})
             value = new
         if (why := self.skips.get(offset)) is not None:
@@ -187,8 +187,8 @@ class Partition:
             applied = replace(applied, repeated=applied.repeated + draft.repeated)
         prefix = self.key("")
         for key, value_ in draft.writes.items():
-            state[prefix + key.encode()] = None if value_ is None else encode_state(value_)
-        state[self.key("@")] = encode_state(applied)
+            state[prefix + key.encode()] = None if value_ is None else encode_state(key, value_)
+        state[self.key("@")] = encode_state("@", applied)
         messages = self._address(applied.offset, draft.outputs, letters)
         if self.stage.broadcasts:
             whole = b"\n".join(encode(records)) if letters else value
@@ -214,7 +214,7 @@ class Partition:
             if line.strip()
         ]
         messages = self._address(applied.offset, [], letters)
-        return Step(tuple(messages), {self.key("@"): encode_state(applied)}, applied, self.terms, {})
+        return Step(tuple(messages), {self.key("@"): encode_state("@", applied)}, applied, self.terms, {})
 
     def _scan(self, prefix: str) -> list[str]:
         """The stored keys that begin with `prefix`."""
@@ -227,7 +227,7 @@ class Partition:
             return self.cache[key]
         whole = self.key(key)
         found = self.ahead[whole] if whole in self.ahead else self.store.get(whole)
-        value = None if found is None else decode_state(self.stage.keys[key[0]], found)
+        value = None if found is None else decode_state(self.stage.keys[key[0]], key, found)
         if key[0] in self.stage.hot:
             self.cache[key] = value
         return value

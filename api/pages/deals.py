@@ -37,7 +37,7 @@ def account(page: PageHere, key: Key, cursor: After = "") -> HTMLResponse:
     )
     more = encode_cursor((rows[DEALS - 1]["at_us"], rows[DEALS - 1]["deal_key"])) if len(rows) > DEALS else ""
     return page.show(
-        "account.html",
+        "trading_account.html",
         key=key,
         server=server,
         login=login,

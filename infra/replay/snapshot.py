@@ -56,7 +56,7 @@ class BookSnapshot:
         if key not in self._ahead:
             found = self.partition.store.get(self.partition.key(key))
             kind = self.partition.stage.keys[key[0]]
-            self._ahead[key] = None if found is None else decode_state(kind, found)
+            self._ahead[key] = None if found is None else decode_state(kind, key, found)
         return self._ahead[key]
 
     def _scan(self, prefix: str) -> list[str]:
