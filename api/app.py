@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from api import problems
+from api.endpoints import Endpoints
 from api.exposure import check_exposure
 from api.gate import Gate
 from api.ledger import Ledger
@@ -20,6 +21,7 @@ from api.proposals import Proposals
 from api.routes import (
     balance_changes,
     completeness,
+    endpoints,
     health,
     metrics,
     pages,
@@ -40,7 +42,7 @@ MAX_BODY_BYTES = 64 * 1024
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
     *(payees.router, payees.keys),
-    balance_changes.router,
+    *(balance_changes.router, endpoints.router),
     *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
     *(proposals.pages, completeness.pages),
 )
@@ -61,13 +63,15 @@ def create_app(
     bank_files: BankFiles | None = None,
     payee_desk: Payees | None = None,
     change_desk: Changes | None = None,
+    endpoint_desk: Endpoints | None = None,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `sink_lag` tells how many messages the sink of this process has yet to store; a `RuntimeError`
     from it makes `/health` answer 503. `desk` computes and posts proposals, `payout_desk` and
-    `change_desk` make payouts and change balances, `payee_desk` keeps where IBs are paid, where that is
-    done. The app closes `ledger` when its server shuts down.
+    `change_desk` make payouts and change balances, `payee_desk` keeps where IBs are paid,
+    `endpoint_desk` where events are sent, where that is done. The app closes `ledger` when its server
+    shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -85,6 +89,7 @@ def create_app(
     app.state.proposals = desk
     app.state.payouts, app.state.changes = payout_desk, change_desk
     app.state.payees, app.state.bank_files = payee_desk, bank_files
+    app.state.endpoints = endpoint_desk
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     for router in ROUTERS:

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.endpoints import EndpointRefused, UnknownEndpoint
 from api.ledger import LedgerUnavailable
 from api.operators import NotAllowed
 from api.payees import PayeeRefused, UnknownPayee
@@ -74,6 +75,7 @@ def _unusable(_: Request, error: Exception) -> JSONResponse:
 
 _STATUS: dict[type, int] = {
     NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404, UnknownBatch: 404,
+    UnknownEndpoint: 404, EndpointRefused: 409,
     ProposalRefused: 409, PayeeRefused: 409, PayoutRefused: 409,
 }  # fmt: skip
 

@@ -6,9 +6,8 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from api.paging import Cursor, Limit
 from api.parameters import Time
-from api.postbacks import store
 from api.problems import Problem
-from api.queries import quality
+from api.queries import postbacks, quality
 from api.routes.context import Client, Code, LedgerHere
 from api.shapes.quality import (
     AttemptPage,
@@ -115,4 +114,4 @@ def attempts(
     cursor: Cursor = "",
 ) -> Any:
     """Every try to deliver a postback, newest first."""
-    return store.attempts(ledger, endpoint, milestone, outcome, limit, cursor)
+    return postbacks.attempts(ledger, endpoint, milestone, outcome, limit, cursor)

@@ -16,6 +16,7 @@ from infra.cli import (
     adjust,
     book,
     dead_letters,
+    endpoints,
     history,
     holds,
     ingest,
@@ -65,7 +66,7 @@ def everywhere(
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (
     *(run, poll),
-    *(terms, plans, ingest, dead_letters, reconcile, ledger, payees, payouts, adjust, holds),
+    *(terms, plans, ingest, dead_letters, reconcile, ledger, payees, payouts, adjust, holds, endpoints),
     *(proposals, history, book),
     *(tools, postbacks, kafka),
 ):

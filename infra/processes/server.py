@@ -11,12 +11,10 @@ from api.app import create_app
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
-from api.postbacks.dispatcher import Dispatcher
 from commission.payouts.commands import AnyCommand
 from infra.archive.http import add_archive
 from infra.connect.broker_name import check_data_folder
 from infra.connect.ports import listen, url_at
-from infra.connect.postback_ibs import check_postbacks
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
@@ -34,6 +32,7 @@ from infra.payouts.reconcile import add_reconcile
 from infra.payouts.sanctions import SanctionList
 from infra.payouts.warnings import Warnings
 from infra.payouts.withholding import Withholding
+from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
@@ -50,23 +49,24 @@ STOP_SECONDS = 20.0
 class ApiServer:
     """The database's one owner; the embedded ClickHouse has a folder that no second process opens."""
 
+    url = ""
+
     def __init__(self, settings: Settings, kafka: str, owner: Owner | None = None) -> None:
         """`owner` is the caller's lock of the data folder; without one the server takes it."""
         check_exposure(settings)
         self._owner = Owner.take(settings.data_dir) if owner is None else None
         check_data_folder(settings, kafka)
-        endpoints = check_postbacks(settings, kafka)
         collect_rarely()
         self._settings = settings
         self._connect: Callable[[], Client] = lambda: connect(settings)
-        self.url = ""
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
         self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._sums = SumsBuilder(self._connect)
         self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
-        self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
         payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
+        self.endpoints = loaded_desk(settings, kafka, ledger)
+        self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         facts = LedgerFacts(ledger)
         withholding = Withholding(payouts, facts)
         self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
@@ -91,6 +91,7 @@ class ApiServer:
             bank_files=self.bank_files,
             change_desk=ChangeDesk(payouts, facts, publish),
             payee_desk=self.payees,
+            endpoint_desk=self.endpoints,
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
