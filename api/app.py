@@ -57,6 +57,7 @@ def create_app(
     ledger: Ledger,
     settings: Settings,
     *,
+    operators: Operators | None = None,
     sink_lag: Callable[[], int | None] | None = None,
     desk: Proposals | None = None,
     payout_desk: Payouts | None = None,
@@ -67,11 +68,11 @@ def create_app(
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
-    `sink_lag` tells how many messages the sink of this process has yet to store; a `RuntimeError`
-    from it makes `/health` answer 503. `desk` computes and posts proposals, `payout_desk` and
-    `change_desk` make payouts and change balances, `payee_desk` keeps where IBs are paid,
-    `endpoint_desk` where events are sent, where that is done. The app closes `ledger` when its server
-    shuts down.
+    `operators` are who may ask, else those of the settings. `sink_lag` tells how many messages the sink of
+    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desk` computes and
+    posts proposals, `payout_desk` and `change_desk` make payouts and change balances, `payee_desk` keeps
+    where IBs are paid, `endpoint_desk` where events are sent, where that is done. The app closes `ledger`
+    when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -97,7 +98,7 @@ def create_app(
     mount(app)
     problems.install(app)
     describe(app)
-    app.add_middleware(_gate, operators=Operators.from_settings(settings))
+    app.add_middleware(_gate, operators=operators or Operators.from_settings(settings))
     return app
 
 

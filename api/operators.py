@@ -42,6 +42,8 @@ class Operator:
     is_person: bool = False
     """False for the shared token and for this machine: anybody may be behind them."""
     may_write: bool = True
+    ibs: tuple[str, ...] | None = None
+    """The IBs whose sub-trees it sees; None: everything."""
 
 
 class _Entry(BaseModel):

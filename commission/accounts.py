@@ -1,13 +1,18 @@
 """The chart of accounts: what the core, the views and the SQL of reports call each account.
 
-An account is a path: `broker:expense:<component>`, `ib:<id>:held|pending|payable|in_payout|paid`,
-`client:<id>:held|rebate` and `rounding`. An id has no colon, so that the parts are found again.
+An account is a path: `broker:expense:<component>`, `broker:exchange`,
+`ib:<id>:held|pending|payable|in_payout|paid`, `client:<id>:held|rebate` and `rounding`. An id has no
+colon, so that the parts are found again.
 """
 
 from typing import Final
 
 ROUNDING: Final = "rounding"
 """What rounding a statement to the currency's digits leaves."""
+
+EXCHANGE: Final = "broker:exchange"
+"""What was owed in one currency and paid in another: of each what came in less what went out. At the
+rates of a day that is what the broker has gained by paying at recorded rates, rounding and all."""
 
 BROKER: Final = "broker:"
 IB: Final = "ib:"

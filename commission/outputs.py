@@ -23,6 +23,7 @@ TransferCode = Literal[
     "payout",
     "paid",
     "returned",
+    "exchange",
     "adjustment",
     "write_off",
     "advance",
@@ -32,6 +33,7 @@ one IB, or takes back;
 `forfeit`: held money that came too late for its gate;
 `reopening`: takes back a `statement` or `rounding` row of a statement that was withdrawn;
 `payout`, `paid`, `returned`: a line of a batch takes what is payable, is settled, or gives it back;
+`exchange`: what is paid, or came back, in another currency than it is owed in;
 `adjustment`, `write_off`, `advance`: what two people moved, see `commission.payouts.commands`."""
 MilestoneKind = Literal[
     "registration",

@@ -29,6 +29,8 @@ class PayeeProposed(TaggedValue, tag="payee_proposed"):
     by: Text
     at: Time
     note: Text = ""
+    currency: Annotated[str, Meta(max_length=8)] = ""
+    """What it is paid in, whatever it is owed; "": as it is owed."""
 
 
 class PayeeApproved(TaggedValue, tag="payee_approved"):

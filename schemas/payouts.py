@@ -42,6 +42,18 @@ class BatchRequest(BaseModel):
         str,
         Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$", description="Lines below it are excluded."),
     ] = "0"
+    pay_in: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Z0-9]{3,8})?$",
+            description="Pay the IBs that are paid in this currency, at the newest published rate.",
+        ),
+    ] = ""
+
+    @property
+    def pays(self) -> str:
+        """The currency that its lines pay."""
+        return self.pay_in or self.currency
 
 
 class ChangeRequest(BaseModel):

@@ -19,7 +19,7 @@ from commission.books import partner as partner_book
 from commission.draft import Draft
 from commission.money import EXACT
 from commission.partner.payable import Due, PayoutState, state_key
-from commission.payouts.batch import commands
+from commission.payouts.batch_commands import commands
 from commission.payouts.commands import AnyCommand, LockLine
 from commission.terms.catalog import Terms
 from infra.payouts.desk import PayoutDesk

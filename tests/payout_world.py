@@ -2,16 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from decimal import localcontext
 
 from api.ledger import Row
 from api.operators import Operator
+from commission.money import EXACT
 from commission.outputs import Statement, Transfer
 from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import LineResult, Outcome
+from commission.terms.catalog import Terms
+from commission.terms.records import TermsRecord
 from infra.payouts.changes import ChangeDesk
 from infra.payouts.desk import PayoutDesk
+from infra.payouts.facts import exchange_of
 from schemas import topics
+from schemas.payees import PayeeApproved, PayeeProposed, PayeeVersion, Versions
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
 from tests.build import Told, at, told
@@ -29,6 +36,8 @@ class World:
 
     def __init__(self, *terms: Record) -> None:
         self.pipeline = LocalPipeline()
+        self.terms = Terms().learn(one for one in terms if isinstance(one, TermsRecord))
+        self.payees: dict[str, Versions] = {}
         self.said: list[Record] = list(self.pipeline.feed(terms))
         self.messages: list[bytes] = []
         self.now = at(60)
@@ -64,7 +73,12 @@ class World:
 
     def desk(self) -> PayoutDesk:
         """A process that has just started."""
-        return PayoutDesk(MemoryLog(self.messages, self.effect), self, self.publish, self.tick)
+        log = MemoryLog(self.messages, self.effect)
+        return PayoutDesk(log, self, self.publish, self.tick, payees=lambda: self.payees)
+
+    def pay_in(self, ib_id: str, currency: str) -> None:
+        """Let its newest details name a currency."""
+        self.payees[ib_id] = paid_in(ib_id, currency, self.payees.get(ib_id, ()))
 
     def known(self) -> Payouts:
         """What counts of the log."""
@@ -109,6 +123,11 @@ class World:
             if of == currency
         ]
 
+    def exchange(self, owed: str, paid: str, moment: datetime) -> Exchange | None:
+        """By the rates among the terms."""
+        with localcontext(EXACT):
+            return exchange_of(self.terms, owed, paid, moment)
+
     def answers(self, batch_id: str) -> dict[str, str]:
         """By command, what the books made of it."""
         answers = [one for one in self.said if isinstance(one, PayoutAnswer) and one.batch_id == batch_id]
@@ -122,6 +141,14 @@ class World:
     def change_desk(self) -> ChangeDesk:
         """A process that has just started."""
         return ChangeDesk(MemoryLog(self.messages, self.effect), self, self.publish, self.tick)
+
+
+def paid_in(ib_id: str, currency: str, known: Versions = ()) -> Versions:
+    """Payee details, with one version more that names a currency."""
+    told = {"by": "dan", "at": at(1), "ib_id": ib_id, "version": len(known) + 1}
+    proposed = PayeeProposed(**told, kind="bank", masked="m", sealed="s", currency=currency)  # type: ignore[arg-type]
+    approved = PayeeApproved(**told)  # type: ignore[arg-type]
+    return (*known, PayeeVersion(proposed=proposed, sealed="s", approved=approved))
 
 
 def result(line_id: str, outcome: Outcome, reason: str = "") -> LineResult:

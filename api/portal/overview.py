@@ -14,6 +14,7 @@ from api.queries.over_time import over_time
 from api.queries.partners import tree, walk
 from api.queries.periods import interval, periods
 from api.queries.transfers import TransferFilter
+from api.scope import Scope
 from schemas.reconciliations import CoverageGap
 from schemas.stops import PartitionStopped
 
@@ -62,7 +63,8 @@ class Overview:
     statements: list[Row]
     """Of the period and currency that are chosen."""
     names: dict[str, str]
-    balance: dict[str, Any]
+    balance: dict[str, Any] | None
+    """As it is proved of the whole ledger, for whoever sees that; as are the three below."""
     holes: list[CoverageGap]
     """Stretches of the interval whose deals are not known to be complete."""
     twice: int
@@ -76,18 +78,21 @@ class Overview:
         return not self.currencies and not any(self.deals.values())
 
 
-def overview(ledger: Ledger, period: str, currency: str) -> Overview:
+def overview(ledger: Ledger, scope: Scope, period: str, currency: str) -> Overview:
     """Gather the page; without a choice, all periods and the currency with the most deals."""
     span = interval(ledger, period)
-    proof = balance.verified(ledger)
-    volumes = commissions.volume(ledger, span, (), commissions.MAX_CURRENCIES)
-    currencies = [row["currency"] for row in proof["currencies"]]
-    chosen = currency if currency in currencies else _busiest(volumes, currencies)
-    roots = tree(ledger, span)
+    proof = balance.verified(ledger, scope) if scope.is_whole else None
+    volumes = commissions.volume(ledger, scope, span, (), commissions.MAX_CURRENCIES)
+    roots = tree(ledger, scope, span)
     nodes = walk(roots)
+    booked = (row for node in nodes for row in node["totals"]) if proof is None else proof["currencies"]
+    currencies = sorted({row["currency"] for row in booked})
+    chosen = currency if currency in currencies else _busiest(volumes, currencies)
     names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
     report = next((row for row in volumes if row["currency"] == chosen), None)
-    newest = transfers.transfers(ledger, TransferFilter(currency=chosen, interval=span), NEWEST)["items"]
+    newest = transfers.transfers(ledger, TransferFilter(scope, currency=chosen, interval=span), NEWEST)[
+        "items"
+    ]
     earned = {node["ib_id"]: _of(node, chosen)["earned"] for node in nodes}
     ranked = sorted((ib_id for ib_id in earned if earned[ib_id]), key=lambda ib_id: (-earned[ib_id], ib_id))
     largest = ranked if len(ranked) <= MAX_SERIES else ranked[: MAX_SERIES - 1]
@@ -98,23 +103,23 @@ def overview(ledger: Ledger, period: str, currency: str) -> Overview:
         currencies=currencies,
         currency=chosen,
         tiles=_tiles([_of(node, chosen) for node in nodes], is_period=bool(period)),
-        deals=quality.deal_counts(ledger, span),
+        deals=quality.deal_counts(ledger, scope, span),
         lots=report["lots"] if report else ZERO,
         tree=tuple(_line(root, chosen, top) for root in roots),
         partners=len(nodes),
-        chart=chart(over_time(ledger, span, chosen, largest), names),
-        statements=_statements(ledger, period, chosen),
+        chart=chart(over_time(ledger, scope, span, chosen, largest), names),
+        statements=_statements(ledger, scope, period, chosen),
         transfers=newest,
         names=names,
         balance=proof,
         holes=[hole for hole in holes(ledger) if hole.overlaps(span.starts_at, span.ends_at)],
-        twice=twice_count(ledger, span),
-        stopped=stopped_partitions(ledger),
+        twice=twice_count(ledger, scope, span) if scope.is_whole else 0,
+        stopped=stopped_partitions(ledger, scope) if scope.is_whole else [],
     )
 
 
-def _statements(ledger: Ledger, period: str, currency: str) -> list[Row]:
-    found = statements.statements(ledger, "", period, MAX_STATEMENTS)["items"] if period else []
+def _statements(ledger: Ledger, scope: Scope, period: str, currency: str) -> list[Row]:
+    found = statements.statements(ledger, scope, "", period, MAX_STATEMENTS)["items"] if period else []
     return [row for row in found if row["currency"] == currency]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from api.ledger import Ledger
 from api.paging import decode_cursor, page
 from api.queries.days import Days, accounts, days_of
+from api.scope import Scope
 
 _TOTALS = """
 SELECT currency, sum(debit_of) AS debit, sum(credit_of) AS credit, debit - credit AS difference
@@ -41,8 +42,14 @@ SELECT
 _VERIFIED = "SELECT * FROM ledger_checks ORDER BY checked_at DESC LIMIT 1"
 
 
-def trial_balance(ledger: Ledger, limit: int, cursor: str = "", account: str = "") -> dict[str, Any]:
-    """Sums per currency, checks of the rows, and one page of accounts whose path starts with `account`."""
+def trial_balance(
+    ledger: Ledger, scope: Scope, limit: int, cursor: str = "", account: str = ""
+) -> dict[str, Any]:
+    """Sums per currency, checks of the rows, and one page of accounts whose path starts with `account`.
+
+    What balances is the whole: it is shown to whoever sees everything.
+    """
+    scope.check_whole()
     after = decode_cursor(cursor, str, str) if cursor else ["", ""]
     read = days_of(ledger)
     rows = ledger.rows(
@@ -54,15 +61,16 @@ def trial_balance(ledger: Ledger, limit: int, cursor: str = "", account: str = "
         **read.parameters,
     )
     found = page(rows, limit, key=lambda row: (row["account"], row["currency"]))
-    return {**verified(ledger, read), "accounts": found["items"], "next_cursor": found["next_cursor"]}
+    return {**verified(ledger, scope, read), "accounts": found["items"], "next_cursor": found["next_cursor"]}
 
 
-def verified(ledger: Ledger, read: Days | None = None) -> dict[str, Any]:
+def verified(ledger: Ledger, scope: Scope, read: Days | None = None) -> dict[str, Any]:
     """Whether the ledger balances, per currency, and whether its rows are sound.
 
     Rows are looked at in the background: `checked_at` says when, `up_to` which were there. Before the first
     time they are looked at now.
     """
+    scope.check_whole()
     found = ledger.rows(_VERIFIED)
     checks = found[0] if found else ledger.row(CHECKS)
     times: dict[str, Any] = {name: checks.pop(name) for name in ("up_to", "checked_at") if name in checks}

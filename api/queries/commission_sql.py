@@ -9,6 +9,7 @@ from api.queries.days import Days, When
 from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy, have_sums, joins
 from api.queries.money import EARNING, FROM_IB, IS_DEAL, TO_IB, grown
 from api.queries.periods import INSIDE, Interval
+from api.scope import Scope, sees
 from commission.accounts import HELD
 
 _PAGE = """
@@ -69,11 +70,12 @@ _JOINED = "(SELECT * FROM transfers FINAL WHERE {inside}) AS t {joins}"
 
 @dataclass(frozen=True, slots=True)
 class ReportFilter:
-    """What is reported: an interval of event time; optionally of IBs, of a currency, of single dimensions.
+    """What is reported: what the scope sees of an interval of event time.
 
-    `known_at` leaves out what was stored later.
+    Optionally of IBs, of a currency, of single dimensions. `known_at` leaves out what was stored later.
     """
 
+    scope: Scope
     interval: Interval
     ibs: tuple[str, ...] = ()
     currency: str = ""
@@ -85,7 +87,7 @@ class ReportFilter:
     def parameters(self) -> dict[str, object]:
         """For the conditions of `_conditions`."""
         values = {f"of_{name}": value for name, value in self.of.items()}
-        return {"ibs": list(self.ibs), "currency": self.currency, **values}
+        return {"ibs": list(self.ibs), "currency": self.currency, **values, **self.scope.parameters}
 
 
 def report_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], order: str = BY_PLACE) -> str:
@@ -110,7 +112,7 @@ def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) ->
 
 
 def _deals(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
-    asked = (*group_by, *wanted.of, *(("ib",) if wanted.ibs else ()))
+    asked = (*group_by, *wanted.of, *(("ib",) if wanted.ibs or not wanted.scope.is_whole else ()))
     told_by = _told_by(asked)
     return _DEALS.format(
         keys=_keys(group_by),
@@ -160,7 +162,7 @@ def _columns(group_by: Sequence[GroupBy], expressions: Sequence[str]) -> str:
 
 def _conditions(wanted: ReportFilter, ib: str, currency: str, of: Mapping[GroupBy, str]) -> str:
     """What a filter asks for, by the expressions that have it; the values are parameters."""
-    asked = [f"{expression} = {{of_{name}:String}}" for name, expression in of.items()]
+    asked = [sees(ib), *(f"{expression} = {{of_{name}:String}}" for name, expression in of.items())]
     if wanted.ibs:
         asked.append(f"{ib} IN {{ibs:Array(String)}}")
     if wanted.currency:

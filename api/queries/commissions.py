@@ -9,6 +9,7 @@ from api.queries.commission_sql import ALL, BY_PLACE, LARGEST, ReportFilter, rep
 from api.queries.days import Days, days_of
 from api.queries.dimensions import GroupBy
 from api.queries.periods import Interval, periods
+from api.scope import Scope
 
 Measure = Literal["lots", "accrued", "reversed", "net", "held", "deals"]
 MEASURES = ("lots", "accrued", "reversed", "net", "held", "currency", "deals")
@@ -64,9 +65,11 @@ def file(
     return ledger.file(asked, kind, max_rows, after=[], **wanted.parameters, **read.parameters)
 
 
-def volume(ledger: Ledger, interval: Interval, group_by: tuple[GroupBy, ...], limit: int) -> list[Row]:
+def volume(
+    ledger: Ledger, scope: Scope, interval: Interval, group_by: tuple[GroupBy, ...], limit: int
+) -> list[Row]:
     """Lots and deals alone, by what sums are kept by: half of what a report costs."""
-    wanted = ReportFilter(interval)
+    wanted = ReportFilter(scope, interval)
     read = days_for(ledger, wanted, group_by)
     found = ledger.rows(
         volume_sql(wanted, read, group_by),

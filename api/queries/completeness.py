@@ -6,6 +6,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
+from api.scope import Scope
 from schemas.reconciliations import CoverageGap, DayVolume, Reconciliation, decode_reconciliation, open_gaps
 
 MAX_SWEEPS = 5_000
@@ -36,8 +37,11 @@ GROUP BY server, day ORDER BY server, day DESC LIMIT 100000
 """  # noqa: S608  - the parts are constants of this file
 
 
-def reconciliations(ledger: Ledger, server: str, limit: int, cursor: str = "") -> dict[str, Any]:
+def reconciliations(
+    ledger: Ledger, scope: Scope, server: str, limit: int, cursor: str = ""
+) -> dict[str, Any]:
     """One page of sweeps, newest first."""
+    scope.check_whole()
     before_us, before_id = decode_cursor(cursor, int, str) if cursor else (2**62, "")
     rows = ledger.rows(_NEWEST, server=server, before_us=before_us, before_id=before_id, limit=limit + 1)
     found = [{"sweep": sweep} for row in rows if (sweep := decode_reconciliation(row["record"]))]
@@ -46,7 +50,7 @@ def reconciliations(ledger: Ledger, server: str, limit: int, cursor: str = "") -
 
 
 def holes(ledger: Ledger) -> list[CoverageGap]:
-    """What sweeps left unresolved and none has closed since."""
+    """What sweeps left unresolved and none has closed since: of servers, whose IBs nobody knows."""
     return open_gaps(_sweeps(ledger))
 
 
@@ -55,8 +59,9 @@ def statement_holes(found: Sequence[CoverageGap], statement: Row) -> int:
     return sum(hole.overlaps(statement["starts_at"], statement["ends_at"]) for hole in found)
 
 
-def meters(ledger: Ledger) -> list[dict[str, Any]]:
+def meters(ledger: Ledger, scope: Scope) -> list[dict[str, Any]]:
     """Each server without its days: what a health check can afford to ask."""
+    scope.check_whole()
     sweeps = _sweeps(ledger)
     found, known = open_gaps(sweeps), {row["server"]: row for row in ledger.rows(_SERVERS)}
     return [
@@ -65,12 +70,13 @@ def meters(ledger: Ledger) -> list[dict[str, Any]]:
     ]
 
 
-def completeness(ledger: Ledger) -> list[dict[str, Any]]:
+def completeness(ledger: Ledger, scope: Scope) -> list[dict[str, Any]]:
     """Each server with its holes, its last sweep and its days, newest first."""
+    scope.check_whole()
     sweeps, ours = _sweeps(ledger), ledger.rows(_DAILY)
     found = open_gaps(sweeps)
     result = []
-    for meter in meters(ledger):
+    for meter in meters(ledger, scope):
         own = [sweep for sweep in sweeps if sweep.server == meter["server"]]
         result.append(
             {

@@ -10,6 +10,7 @@ from api.ledger import Ledger, Row
 from api.paging import decode_place, page
 from api.queries.money import TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
+from api.scope import Scope
 
 COMMENT_CHARS = 31
 """What a platform keeps of a comment; a number at the end of one so long may be cut."""
@@ -70,20 +71,25 @@ SELECT uniqExact(server, native_deal) AS payments FROM ({_BY_DEAL} UNION ALL {_B
 """  # noqa: S608  - as above
 
 
-def payments(ledger: Ledger, interval: Interval, server: str, limit: int, cursor: str = "") -> dict[str, Any]:
+def payments(
+    ledger: Ledger, scope: Scope, interval: Interval, server: str, limit: int, cursor: str = ""
+) -> dict[str, Any]:
     """One page of what the platform paid, by the IB's login and the client's."""
+    scope.check_whole()
     return _paged(ledger, _PAYMENTS, interval, server, limit, decode_place(cursor, 4))
 
 
 def paid_twice(
-    ledger: Ledger, interval: Interval, server: str, limit: int, cursor: str = ""
+    ledger: Ledger, scope: Scope, interval: Interval, server: str, limit: int, cursor: str = ""
 ) -> dict[str, Any]:
     """One page of native payments for what we pay as well: by the client's deal, else by its account."""
+    scope.check_whole()
     return _paged(ledger, _TWICE, interval, server, limit, decode_place(cursor, 6))
 
 
-def twice_count(ledger: Ledger, interval: Interval) -> int:
+def twice_count(ledger: Ledger, scope: Scope, interval: Interval) -> int:
     """Native payments for what we pay as well."""
+    scope.check_whole()
     if not ledger.rows("SELECT 1 FROM agent_deals LIMIT 1"):
         return 0
     return int(ledger.row(_COUNT, server="", **interval.parameters)["payments"])

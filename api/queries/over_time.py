@@ -12,6 +12,7 @@ from api.queries.day_rows import DAY
 from api.queries.days import When, days_of
 from api.queries.dimensions import TIMES
 from api.queries.periods import Interval
+from api.scope import Scope, sees
 
 Unit = Literal["day", "week", "month", "year"]
 UNITS: tuple[tuple[Unit, int], ...] = (("day", 62), ("week", 200), ("month", 1_900), ("year", days.MAX_DAYS))
@@ -26,7 +27,7 @@ _WHEN: dict[Unit, When] = {
 _OVER_TIME = """
 SELECT toDate32(s.at) AS start, if(ib_id IN {{largest:Array(String)}}, toString(ib_id), '') AS series,
     sum(s.accrued) - sum(s.reversed) AS net
-FROM ({sums}) AS s WHERE is_earning AND currency = {{currency:String}}
+FROM ({sums}) AS s WHERE is_earning AND currency = {{currency:String}} AND {seen}
 GROUP BY start, series ORDER BY start, series
 """
 
@@ -39,15 +40,17 @@ class OverTime:
     rows: list[tuple[date, str, Decimal]]
 
 
-def over_time(ledger: Ledger, interval: Interval, currency: str, largest: Sequence[str]) -> OverTime:
+def over_time(
+    ledger: Ledger, scope: Scope, interval: Interval, currency: str, largest: Sequence[str]
+) -> OverTime:
     """What these IBs earned, and all others together."""
     read = days_of(ledger, interval, by_month=False)
     first, last = read.bounds
     unit = next(name for name, most in UNITS if (last - first).days < most)
     if unit in ("month", "year"):
         read = days_of(ledger, interval)
-    sql = _OVER_TIME.format(sums=days.sums(read, _WHEN[unit]))
-    rows = ledger.rows(sql, currency=currency, largest=list(largest), **read.parameters)
+    sql = _OVER_TIME.format(sums=days.sums(read, _WHEN[unit]), seen=sees("ib_id"))
+    rows = ledger.rows(sql, currency=currency, largest=list(largest), **read.parameters, **scope.parameters)
     return OverTime(unit, [(row["start"], row["series"], row["net"]) for row in rows])
 
 

@@ -8,6 +8,7 @@ from api.ledger import Ledger, Row
 from api.queries.commissions import volume
 from api.queries.days import days_of, sums
 from api.queries.periods import ALWAYS, Interval
+from api.scope import Scope, sees
 
 MAX_PARTNERS = 10_000
 MAX_DEPTH = 64
@@ -15,7 +16,7 @@ MAX_DEPTH = 64
 _BALANCES = """
 SELECT ib_id, currency, sum(s.accrued) - sum(s.reversed) AS earned, sum(s.reversed) AS reversed,
     sum(s.held) AS held, sum(s.pending) AS pending, sum(s.payable) AS payable
-FROM ({sums}) AS s WHERE {which}
+FROM ({sums}) AS s WHERE {which} AND {seen}
 GROUP BY ib_id, currency ORDER BY ib_id, currency LIMIT {{limit:UInt32}}
 """
 # A closing's rows carry the instant the period ended, and belong to the period.
@@ -26,20 +27,30 @@ TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots"
 _AMOUNTS = TOTALS[1:6]
 
 
-def is_known(ledger: Ledger, ib_id: str) -> bool:
-    """Whether terms have an IB of this id."""
-    return bool(ledger.rows("SELECT 1 FROM partners_known WHERE ib_id = {ib_id:String} LIMIT 1", ib_id=ib_id))
+_PARTNERS = f"""
+SELECT ib_id, name, currency, if({sees("parent")}, parent, NULL) AS parent, kyc_approved
+FROM (SELECT * FROM partners_known WHERE {sees("ib_id")}) ORDER BY ib_id LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants; values are parameters
+_CLIENTS = f"""
+SELECT assumeNotNull(ib_id) AS ib, count() AS clients FROM clients FINAL
+WHERE ib_id IS NOT NULL AND {sees("ib_id")} GROUP BY ib LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - as above
 
 
-def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
-    """The roots, each with its sub-IBs under `children`; an IB the ledger pays is never left out."""
-    partners = ledger.rows(
-        "SELECT ib_id, name, currency, parent, kyc_approved FROM partners_known "
-        "ORDER BY ib_id LIMIT {limit:UInt32}",
-        limit=MAX_PARTNERS,
-    )
-    totals = _totals(ledger, interval)
-    clients = _clients(ledger)
+def is_known(ledger: Ledger, scope: Scope, ib_id: str) -> bool:
+    """Whether terms have an IB of this id, and it is seen."""
+    known = "SELECT 1 FROM partners_known WHERE ib_id = {ib_id:String} LIMIT 1"
+    return scope.has(ib_id) and bool(ledger.rows(known, ib_id=ib_id))
+
+
+def tree(ledger: Ledger, scope: Scope, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
+    """The roots, each with its sub-IBs under `children`; an IB the ledger pays is never left out.
+
+    The topmost IBs that are seen are roots: who is above them is not told.
+    """
+    partners = ledger.rows(_PARTNERS, limit=MAX_PARTNERS, **scope.parameters)
+    totals = _totals(ledger, scope, interval)
+    clients = _clients(ledger, scope)
     known = {row["ib_id"]: row for row in partners}
     for ib_id in totals.keys() - known.keys():
         known[ib_id] = {"ib_id": ib_id, "name": "", "currency": "", "parent": None, "kyc_approved": False}
@@ -50,37 +61,34 @@ def tree(ledger: Ledger, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
     return _nest(nodes)
 
 
-def _totals(ledger: Ledger, interval: Interval) -> dict[str, list[Row]]:
-    volumes = volume(ledger, interval, ("ib",), MAX_PARTNERS)
+def _totals(ledger: Ledger, scope: Scope, interval: Interval) -> dict[str, list[Row]]:
+    volumes = volume(ledger, scope, interval, ("ib",), MAX_PARTNERS)
     by_ib = {(row["ib_id"], row["currency"]): row for row in volumes}
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in _balances(ledger, interval):
+    for row in _balances(ledger, scope, interval):
         traded = by_ib.get((row["ib_id"], row["currency"]), {"lots": 0, "deals": 0})
         merged = {**row, "lots": traded["lots"], "deals": traded["deals"]}
         found[row["ib_id"]].append({name: merged[name] for name in TOTALS})
     return found
 
 
-def _balances(ledger: Ledger, interval: Interval) -> list[Row]:
+def _balances(ledger: Ledger, scope: Scope, interval: Interval) -> list[Row]:
     """One row an IB and currency: what was booked in the interval, and what belongs to its period."""
     spans = [(interval, _IN_TIME)] + ([(interval.closing, _OF_PERIOD)] if interval.period else [])
     found: dict[tuple[str, str], Row] = {}
     for span, which in spans:
         read = days_of(ledger, span)
-        sql = _BALANCES.format(sums=sums(read), which=which)
-        for row in ledger.rows(sql, of_period=interval.period, limit=MAX_PARTNERS, **read.parameters):
+        sql = _BALANCES.format(sums=sums(read), which=which, seen=sees("ib_id"))
+        values = read.parameters | scope.parameters
+        for row in ledger.rows(sql, of_period=interval.period, limit=MAX_PARTNERS, **values):
             key = row["ib_id"], row["currency"]
             known = found.get(key)
             found[key] = row if known is None else row | {name: known[name] + row[name] for name in _AMOUNTS}
     return [found[key] for key in sorted(found)]
 
 
-def _clients(ledger: Ledger) -> dict[str, int]:
-    rows = ledger.rows(
-        "SELECT assumeNotNull(ib_id) AS ib, count() AS clients FROM clients FINAL WHERE ib_id IS NOT NULL "
-        "GROUP BY ib LIMIT {limit:UInt32}",
-        limit=MAX_PARTNERS,
-    )
+def _clients(ledger: Ledger, scope: Scope) -> dict[str, int]:
+    rows = ledger.rows(_CLIENTS, limit=MAX_PARTNERS, **scope.parameters)
     return {row["ib"]: row["clients"] for row in rows}
 
 

@@ -118,21 +118,29 @@ _LOG = """
 SELECT _offset, record FROM payout_log FINAL WHERE _offset >= {since:UInt64}
 ORDER BY _offset LIMIT {records:UInt32}
 """
-_LINES = """
+_LINES = f"""
 SELECT splitByChar('|', caused_by)[3] AS line_id, any(ib_id) AS ib_id,
     sumIf(amount, code = 'payout') AS locked, sumIf(amount, code = 'paid') AS paid,
-    sumIf(amount, code = 'returned') AS returned
-FROM transfers FINAL WHERE code IN ('payout', 'paid', 'returned') GROUP BY line_id LIMIT {limit:UInt32}
-"""
+    sumIf(amount, code = 'returned') AS returned,
+    sumIf(amount, code = 'exchange' AND debit = '{accounts.EXCHANGE}') AS exchanged,
+    sumIf(amount, code = 'exchange' AND credit = '{accounts.EXCHANGE}') AS exchanged_back
+FROM transfers FINAL WHERE code IN ('payout', 'paid', 'returned', 'exchange')
+GROUP BY line_id LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants
+_EXCHANGED = f"sumIf(amount, credit = '{accounts.EXCHANGE}') - sumIf(amount, debit = '{accounts.EXCHANGE}')"
 _PLACES = f"""
-SELECT ib_id, currency, sum(s) AS stated, sum(p) AS payable, sum(i) AS in_payout, sum(d) AS paid FROM (
-    SELECT ib_id, currency, payable AS s, payable * 0 AS p, payable * 0 AS i, payable * 0 AS d
+SELECT ib_id, currency, sum(s) AS stated, sum(p) AS payable, sum(i) AS in_payout, sum(d) AS paid,
+    sum(e) AS exchanged
+FROM (
+    SELECT ib_id, currency, payable AS s, payable * 0 AS p, payable * 0 AS i, payable * 0 AS d,
+        payable * 0 AS e
     FROM statements_current
     UNION ALL
     SELECT ib_id, currency, sumIf(amount, code = 'advance') AS s, {grown(accounts.PAYABLE)} AS p,
-        {grown(accounts.IN_PAYOUT)} AS i, {grown(accounts.PAID)} AS d
+        {grown(accounts.IN_PAYOUT)} AS i, {grown(accounts.PAID)} AS d, {_EXCHANGED} AS e
     FROM transfers FINAL GROUP BY ib_id, currency
-) GROUP BY ib_id, currency HAVING stated != payable + in_payout + paid OR least(payable, in_payout, paid) < 0
+) GROUP BY ib_id, currency
+HAVING stated != payable + in_payout + paid + exchanged OR least(payable, in_payout, paid) < 0
 ORDER BY ib_id, currency LIMIT 1000
 """  # noqa: S608  - the parts are constants
 

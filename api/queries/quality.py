@@ -8,7 +8,8 @@ from api.ledger import Ledger, Row
 from api.paging import decode_cursor, encode_cursor, page
 from api.queries.days import days_of, deals, refusals
 from api.queries.money import IS_DEAL, TAKEN_BACK
-from api.queries.periods import BEGINNING, Interval
+from api.queries.periods import BEGINNING, INSIDE, Interval
+from api.scope import Scope, sees, sees_client
 
 RATED_DEALS = f"""
 SELECT caused_by FROM transfers FINAL
@@ -30,16 +31,30 @@ SELECT (SELECT toUInt64(sum(deals)) FROM ({deals})) AS rated,
     toUInt64(sumIf(deals, status = 'rejected')) AS rejected
 FROM ({refusals})
 """
-
-_REJECTIONS = """
-SELECT deal_key, revision, status, code, text, account_key, client_id, occurred_at,
-    toUnixTimestamp64Micro(occurred_at) AS at_us
+# Sums know neither the clients of refusals nor, but by opening each shape, the IBs of deals.
+_COUNTS_SEEN = f"""
+SELECT
+    (SELECT uniqExact(caused_by) FROM transfers FINAL
+        WHERE {INSIDE} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND {sees("ib_id")}) AS rated,
+    countIf(status = 'waiting') AS waiting, countIf(status = 'rejected') AS rejected
 FROM rejections FINAL
-WHERE ({status:String} = '' OR status = {status:String})
-  AND ({code:String} = '' OR code = {code:String})
-  AND (at_us, deal_key) < ({before_us:Int64}, {before_id:String})
-ORDER BY at_us DESC, deal_key DESC LIMIT {limit:UInt32}
-"""
+WHERE {INSIDE} AND {sees_client("client_id")} AND deal_key NOT IN ({RATED_DEALS})
+"""  # noqa: S608  - as above
+
+# The engine's own words may name any IB above the client.
+_REJECTIONS = f"""
+SELECT deal_key, revision, status, code, if({{sees_all:UInt8}}, text, '') AS text, account_key, client_id,
+    occurred_at, toUnixTimestamp64Micro(occurred_at) AS at_us
+FROM rejections FINAL
+WHERE ({{status:String}} = '' OR status = {{status:String}})
+  AND ({{code:String}} = '' OR code = {{code:String}}) AND {sees_client("client_id")}
+  AND (at_us, deal_key) < ({{before_us:Int64}}, {{before_id:String}})
+ORDER BY at_us DESC, deal_key DESC LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - as above
+_REJECTION = f"""
+SELECT * REPLACE (if({{sees_all:UInt8}}, text, '') AS text) FROM rejections FINAL
+WHERE deal_key = {{key:String}} AND {sees_client("client_id")}
+"""  # noqa: S608  - as above
 
 _LETTERS = """
 FROM dead_letters AS letter FINAL
@@ -99,37 +114,53 @@ class LetterFilter:
         }
 
 
-_CLIENT_EVENTS = """
-SELECT client_id, type, event_id, occurred_at, deposit_id, status, amount, currency, reason, verdict, ib_id,
-    jurisdiction, expires_at, source, toUnixTimestamp64Micro(occurred_at) AS at_us
+# A client may have been moved from or to an IB that is not seen.
+_CLIENT_EVENTS = f"""
+SELECT client_id, type, event_id, occurred_at, deposit_id, status, amount, currency, reason, verdict,
+    if({sees("ib_id")}, ib_id, NULL) AS ib_id, jurisdiction, expires_at, source,
+    toUnixTimestamp64Micro(occurred_at) AS at_us
 FROM client_events FINAL
-WHERE ({client:String} = '' OR client_id = {client:String})
-  AND ({type:String} = '' OR type = {type:String})
-  AND (at_us, event_id) < ({before_us:Int64}, {before_id:String})
-ORDER BY at_us DESC, event_id DESC LIMIT {limit:UInt32}
-"""
+WHERE ({{client:String}} = '' OR client_id = {{client:String}})
+  AND ({{type:String}} = '' OR type = {{type:String}}) AND {sees_client("client_id")}
+  AND (at_us, event_id) < ({{before_us:Int64}}, {{before_id:String}})
+ORDER BY at_us DESC, event_id DESC LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants; values are parameters
 
 
-def client_events(ledger: Ledger, client: str, kind: str, limit: int, cursor: str = "") -> dict[str, Any]:
+def client_events(
+    ledger: Ledger, scope: Scope, client: str, kind: str, limit: int, cursor: str = ""
+) -> dict[str, Any]:
     """One page of what the CRM told of clients after their registration, newest first."""
-    return _newest(ledger, _CLIENT_EVENTS, "event_id", limit, cursor, client=client, type=kind)
+    wanted = {"client": client, "type": kind, **scope.parameters}
+    return _newest(ledger, _CLIENT_EVENTS, "event_id", limit, cursor, **wanted)
 
 
-def deal_counts(ledger: Ledger, interval: Interval) -> Row:
+def deal_counts(ledger: Ledger, scope: Scope, interval: Interval) -> Row:
     """Each deal of a day once: `rated` if an accrual of it stands, else as its newest rejection says."""
+    if not scope.is_whole:
+        return ledger.row(_COUNTS_SEEN, **interval.parameters, **scope.parameters)
     read = days_of(ledger, interval)
     return ledger.row(_COUNTS.format(deals=deals(read), refusals=refusals(read)), **read.parameters)
 
 
-def rejections(ledger: Ledger, status: str, code: str, limit: int, cursor: str = "") -> dict[str, Any]:
+def rejection(ledger: Ledger, scope: Scope, deal_key: str) -> Row | None:
+    """The newest refusal of a deal, whatever became of the deal since; None if there is none."""
+    found = ledger.rows(_REJECTION, key=deal_key, **scope.parameters)
+    return found[0] if found else None
+
+
+def rejections(
+    ledger: Ledger, scope: Scope, status: str, code: str, limit: int, cursor: str = ""
+) -> dict[str, Any]:
     """One page of deals that pay nothing, or nothing yet, newest first.
 
     Whether a deal is paid is looked up for the refusals at hand; where most are, a page may have fewer rows.
     """
+    wanted = {"status": status, "code": code, **scope.parameters}
     found: list[Row] = []
     at: str | None = cursor
     for _ in range(MAX_LOOKS):
-        looked = _newest(ledger, _REJECTIONS, "deal_key", limit, at or "", status=status, code=code)
+        looked = _newest(ledger, _REJECTIONS, "deal_key", limit, at or "", **wanted)
         keys = [row["deal_key"] for row in looked["items"]]
         paid = {row["caused_by"] for row in ledger.rows(_PAID, keys=keys)} if keys else set()
         for row in looked["items"]:
@@ -149,18 +180,23 @@ def _cursor_after(row: Row) -> str:
     return encode_cursor((since // timedelta(microseconds=1), row["deal_key"]))
 
 
-def dead_letters(ledger: Ledger, wanted: LetterFilter, limit: int, cursor: str = "") -> dict[str, Any]:
+def dead_letters(
+    ledger: Ledger, scope: Scope, wanted: LetterFilter, limit: int, cursor: str = ""
+) -> dict[str, Any]:
     """One page of unusable input, newest first; payloads are cut to 2,000 characters."""
+    scope.check_whole()
     return _newest(ledger, _DEAD_LETTERS, "dead_letter_id", limit, cursor, **wanted.parameters)
 
 
-def dead_letter_counts(ledger: Ledger, wanted: LetterFilter) -> list[Row]:
+def dead_letter_counts(ledger: Ledger, scope: Scope, wanted: LetterFilter) -> list[Row]:
     """Dead letters by code, the most frequent first."""
+    scope.check_whole()
     return ledger.rows(_DEAD_LETTER_COUNTS, **wanted.parameters)
 
 
-def dead_letter(ledger: Ledger, dead_letter_id: str) -> Row | None:
+def dead_letter(ledger: Ledger, scope: Scope, dead_letter_id: str) -> Row | None:
     """One with its bytes, and what was decided about it, in order."""
+    scope.check_whole()
     found = ledger.rows(_DEAD_LETTER, id=dead_letter_id)
     return found[0] | {"decisions": ledger.rows(_DECISIONS, id=dead_letter_id)} if found else None
 
@@ -176,8 +212,9 @@ def _newest(
     return result
 
 
-def row_counts(ledger: Ledger) -> dict[str, int]:
+def row_counts(ledger: Ledger, scope: Scope) -> dict[str, int]:
     """Rows stored in each table, before duplicates are merged: cheap, for a health check."""
+    scope.check_whole()
     rows = ledger.rows(
         "SELECT name, toUInt64(ifNull(total_rows, 0)) AS stored FROM system.tables "
         "WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name LIMIT 100"

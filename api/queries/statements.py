@@ -5,6 +5,7 @@ from typing import Any
 
 from api.ledger import Ledger
 from api.paging import decode_cursor, page
+from api.scope import Scope, sees
 from schemas.columns import STATEMENT_COLUMNS
 
 BEFORE_ALL = -(2**63)
@@ -13,36 +14,42 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LIST = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements_current
 WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' OR period = {{period:String}})
-  AND (toUnixTimestamp64Micro(starts_at), ib_id, currency)
+  AND {sees("ib_id")} AND (toUnixTimestamp64Micro(starts_at), ib_id, currency)
     > ({{after_start:Int64}}, {{after_ib:String}}, {{after_currency:String}})
 ORDER BY starts_at, ib_id, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
 
-_WITHDRAWN = """
+_WITHDRAWN = f"""
 SELECT w.statement_id AS statement_id, w.ib_id AS ib_id, w.period AS period, w.currency AS currency,
     s.starts_at AS starts_at, s.payable AS payable, s.closing AS closing, s.hash AS hash,
     w.at AS withdrawn_at, w.reason AS reason, w.proposal_id AS proposal_id
 FROM (SELECT * FROM statement_withdrawals FINAL
-    WHERE ({ib:String} = '' OR ib_id = {ib:String}) AND ({period:String} = '' OR period = {period:String})
-      AND statement_id > {after:String} ORDER BY statement_id LIMIT {limit:UInt32}) AS w
+    WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}})
+      AND ({{period:String}} = '' OR period = {{period:String}}) AND {sees("ib_id")}
+      AND statement_id > {{after:String}} ORDER BY statement_id LIMIT {{limit:UInt32}}) AS w
 INNER JOIN (SELECT statement_id, starts_at, payable, closing, hash FROM statements FINAL) AS s
     ON s.statement_id = w.statement_id
 ORDER BY statement_id
-"""
+"""  # noqa: S608  - as above
 
 
-def withdrawn(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "") -> dict[str, Any]:
+def withdrawn(
+    ledger: Ledger, scope: Scope, ib: str, period: str, limit: int, cursor: str = ""
+) -> dict[str, Any]:
     """One page of the statements that were withdrawn, in the order of their ids."""
     after = decode_cursor(cursor, str)[0] if cursor else ""
-    rows = ledger.rows(_WITHDRAWN, ib=ib, period=period, after=after, limit=limit + 1)
+    rows = ledger.rows(_WITHDRAWN, ib=ib, period=period, after=after, limit=limit + 1, **scope.parameters)
     return page(rows, limit, key=lambda row: (row["statement_id"],))
 
 
-def statements(ledger: Ledger, ib: str, period: str, limit: int, cursor: str = "") -> dict[str, Any]:
+def statements(
+    ledger: Ledger, scope: Scope, ib: str, period: str, limit: int, cursor: str = ""
+) -> dict[str, Any]:
     """One page of statements, in the order of the periods' time, IB and currency."""
     after = decode_cursor(cursor, int, str, str) if cursor else [BEFORE_ALL, "", ""]
     names = ("after_start", "after_ib", "after_currency")
-    rows = ledger.rows(_LIST, ib=ib, period=period, limit=limit + 1, **dict(zip(names, after, strict=True)))
+    place = dict(zip(names, after, strict=True))
+    rows = ledger.rows(_LIST, ib=ib, period=period, limit=limit + 1, **place, **scope.parameters)
     return page(rows, limit, key=lambda row: (_micros(row["starts_at"]), row["ib_id"], row["currency"]))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from api.ledger import Ledger
 from api.problems import Problem
+from api.scope import Scope
 
 MAX_PARTNERS = 10_000
 
@@ -33,20 +34,38 @@ GROUP BY ib_id ORDER BY ib_id LIMIT {limit:UInt32}
 """
 
 
-def subtrees(ledger: Ledger, roots: Sequence[str], at: datetime) -> tuple[str, ...]:
-    """These IBs and all below them just before `at`, each once, whichever of them are asked for together."""
+def subtrees(ledger: Ledger, scope: Scope, roots: Sequence[str], at: datetime) -> tuple[str, ...]:
+    """These IBs and all below them just before `at`, each once, whichever of them are asked for together.
+
+    What the scope does not see is left out, and a root that it does not see is as unknown as one that is not.
+    """
+    known, below = _tree(ledger, at)
+    if unknown := [root for root in roots if root not in known or not scope.has(root)]:
+        raise Problem(404, f"No IB {unknown[0]} in the tree of {at:%Y-%m-%d}. /v1/partners lists them.")
+    return tuple(sorted(ib_id for ib_id in _reached(roots, below) if scope.has(ib_id)))
+
+
+def scope_below(ledger: Ledger, roots: Sequence[str], now: datetime) -> Scope:
+    """The scope of these IBs and all below them as of now; an IB that nobody knows sees itself alone."""
+    _, below = _tree(ledger, now)
+    return Scope(frozenset(_reached(roots, below)))
+
+
+def _tree(ledger: Ledger, at: datetime) -> tuple[set[str], dict[str, list[str]]]:
+    """The IBs there are, and those directly below each."""
     rows = ledger.rows(_PARENTS, at=at, limit=MAX_PARTNERS)
     below: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         if row["parent"] is not None:
             below[row["parent"]].append(row["ib_id"])
-    known = {row["ib_id"] for row in rows} | below.keys()
-    if unknown := [root for root in roots if root not in known]:
-        raise Problem(404, f"No IB {unknown[0]} in the tree of {at:%Y-%m-%d}. /v1/partners lists them.")
+    return {row["ib_id"] for row in rows} | below.keys(), below
+
+
+def _reached(roots: Sequence[str], below: dict[str, list[str]]) -> set[str]:
     found: set[str] = set()
     left = list(roots)
     while left:  # a tree that loops ends as well
         if (one := left.pop()) not in found:
             found.add(one)
             left += below[one]
-    return tuple(sorted(found))
+    return found

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.payouts import Changes
 from api.problems import Problem
-from api.routes.context import Asking
+from api.routes.context import WHOLE, Asking
 from api.shapes.payouts import BalanceChange, BalanceChangePage
 from api.views.payouts import change_view
 from schemas.payouts import ChangeRequest, HoldRequest
 
-router = APIRouter(prefix="/v1/balance-changes", tags=["payouts"])
+router = APIRouter(prefix="/v1/balance-changes", tags=["payouts"], dependencies=[WHOLE])
 
 
 def _desk(request: Request) -> Changes:

@@ -9,7 +9,7 @@ from api.paging import Cursor, Limit
 from api.portal.render import render
 from api.queries import completeness, native
 from api.queries.periods import ALWAYS, interval
-from api.routes.context import From, LedgerHere, Period, Server, To
+from api.routes.context import From, LedgerHere, Period, ScopeHere, Server, To
 from api.shapes.completeness import CompletenessList, NativePaymentPage, PaidTwicePage, ReconciliationPage
 
 router = APIRouter(prefix="/v1", tags=["completeness"])
@@ -20,28 +20,30 @@ SHOWN = 100
 
 
 @router.get("/completeness", response_model=CompletenessList)
-def meters(ledger: LedgerHere) -> Any:
+def meters(ledger: LedgerHere, scope: ScopeHere) -> Any:
     """Each server's last event, last sweep, open holes, and its volume by day, theirs and ours.
 
     Theirs is what the newest sweep of the whole day found at the platform; null: no sweep yet.
     """
-    return {"items": completeness.completeness(ledger)}
+    return {"items": completeness.completeness(ledger, scope)}
 
 
 @router.get("/reconciliations", response_model=ReconciliationPage)
 def reconciliations(
     ledger: LedgerHere,
+    scope: ScopeHere,
     server: Server = "",
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> Any:
     """What each sweep found and did, newest first."""
-    return completeness.reconciliations(ledger, server, limit, cursor)
+    return completeness.reconciliations(ledger, scope, server, limit, cursor)
 
 
 @router.get("/native-payments", response_model=NativePaymentPage)
 def native_payments(
     ledger: LedgerHere,
+    scope: ScopeHere,
     server: Server = "",
     period: Period = "",
     from_: From = None,
@@ -50,12 +52,13 @@ def native_payments(
     cursor: Cursor = "",
 ) -> Any:
     """What the platform itself paid to IBs, by the IB's login and the client's. No part of the ledger."""
-    return native.payments(ledger, interval(ledger, period, from_, to), server, limit, cursor)
+    return native.payments(ledger, scope, interval(ledger, period, from_, to), server, limit, cursor)
 
 
 @router.get("/native-payments/twice", response_model=PaidTwicePage)
 def paid_twice(
     ledger: LedgerHere,
+    scope: ScopeHere,
     server: Server = "",
     period: Period = "",
     from_: From = None,
@@ -64,16 +67,16 @@ def paid_twice(
     cursor: Cursor = "",
 ) -> Any:
     """Native payments for what the ledger pays as well: the client's deal, or its account just before."""
-    return native.paid_twice(ledger, interval(ledger, period, from_, to), server, limit, cursor)
+    return native.paid_twice(ledger, scope, interval(ledger, period, from_, to), server, limit, cursor)
 
 
 @pages.get("/completeness")
-def page(request: Request, ledger: LedgerHere) -> HTMLResponse:
+def page(request: Request, ledger: LedgerHere, scope: ScopeHere) -> HTMLResponse:
     """The meters in the portal."""
     return render(
         request,
         "completeness.html",
-        servers=completeness.completeness(ledger),
-        twice=native.paid_twice(ledger, ALWAYS, "", SHOWN),
-        native=native.payments(ledger, ALWAYS, "", SHOWN),
+        servers=completeness.completeness(ledger, scope),
+        twice=native.paid_twice(ledger, scope, ALWAYS, "", SHOWN),
+        native=native.payments(ledger, scope, ALWAYS, "", SHOWN),
     )

@@ -1,5 +1,6 @@
-"""What routes are given: the ledger of this app, and who asks."""
+"""What routes are given: the ledger of this app, who asks, and what of the ledger that is shown."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -7,6 +8,8 @@ from fastapi import Depends, Query, Request
 from api.ledger import Ledger
 from api.operators import Operator
 from api.parameters import Time
+from api.queries.subtrees import scope_below
+from api.scope import EVERYTHING, Scope
 
 
 def _ledger(request: Request) -> Ledger:
@@ -23,6 +26,20 @@ def _operator(request: Request) -> Operator:
 
 LedgerHere = Annotated[Ledger, Depends(_ledger)]
 Asking = Annotated[Operator, Depends(_operator)]
+
+
+def _scope(ledger: LedgerHere, by: Asking) -> Scope:
+    """The one place that makes a scope of a caller."""
+    return EVERYTHING if by.ibs is None else scope_below(ledger, by.ibs, datetime.now(UTC))
+
+
+def _whole(scope: Annotated[Scope, Depends(_scope)]) -> None:
+    scope.check_whole()
+
+
+ScopeHere = Annotated[Scope, Depends(_scope)]
+WHOLE = Depends(_whole)
+"""For routes over what is of the whole broker: batches, proposals, postbacks, the process itself."""
 
 Ib = Annotated[str, Query(max_length=128, description="An IB's id; empty: all.")]
 Client = Annotated[str, Query(max_length=128, description="A client's id; empty: all.")]

@@ -10,7 +10,8 @@ from api.endpoints import Endpoints, ReplayWanted
 from api.postbacks.form import EndpointForm
 from api.problems import Problem
 from api.queries.partners import is_known
-from api.routes.context import Asking, LedgerHere
+from api.routes.context import WHOLE, Asking, LedgerHere
+from api.scope import EVERYTHING
 from api.shapes.endpoints import (
     EndpointPage,
     EndpointRow,
@@ -22,7 +23,7 @@ from api.shapes.endpoints import (
 )
 from api.shapes.quality import AttemptRow
 
-router = APIRouter(prefix="/v1/endpoints", tags=["postbacks"])
+router = APIRouter(prefix="/v1/endpoints", tags=["postbacks"], dependencies=[WHOLE])
 
 FIRST = datetime(1971, 1, 1, tzinfo=UTC)
 LAST = datetime(2199, 1, 1, tzinfo=UTC)
@@ -147,7 +148,7 @@ def replay(desk: Desk, by: Asking, endpoint_id: EndpointId, again: Again) -> Any
 
 def _form(wanted: EndpointWanted, ledger: LedgerHere) -> EndpointForm:
     for ib in (*wanted.ibs, *wanted.subtrees):
-        if not is_known(ledger, ib):
+        if not is_known(ledger, EVERYTHING, ib):
             raise Problem(422, f"There is no IB {ib}. `GET /v1/partners` has them.")
     return EndpointForm.model_validate(wanted.model_dump(exclude={"secret"}))
 

@@ -13,6 +13,7 @@ from api.queries.completeness import meters
 from api.queries.operations import stopped_partitions
 from api.queries.quality import row_counts
 from api.routes.context import LedgerHere
+from api.scope import EVERYTHING
 from api.shapes.completeness import CompletenessMeter
 from api.shapes.health import Health, StoppedPartition
 
@@ -44,12 +45,13 @@ class HealthMemory:
 async def health(request: Request, ledger: LedgerHere) -> JSONResponse:
     """Answer 200, or 503 if the ledger cannot be read or the sink does not report its lag. Needs no token.
 
-    Without a token it shows the status alone. A stopped partition is degraded and 200: this process is
-    well, and a restart of it would mend nothing.
+    Without a token, and to whoever sees only some IBs, it shows the status alone. A stopped partition is
+    degraded and 200: this process is well, and a restart of it would mend nothing.
     """
     memory: HealthMemory = request.app.state.health
     found = await memory.get(lambda: _health(request, ledger))
-    shown = found if hasattr(request.state, "operator") else Health(status=found.status)
+    operator = getattr(request.state, "operator", None)
+    shown = found if operator is not None and operator.ibs is None else Health(status=found.status)
     return JSONResponse(shown.model_dump(mode="json"), 503 if found.status == UNAVAILABLE else 200)
 
 
@@ -57,15 +59,15 @@ def _health(request: Request, ledger: Ledger) -> Health:
     try:
         stopped = [
             StoppedPartition(topic=stop.topic, partition=stop.partition, offset=stop.offset, since=stop.at)
-            for stop in stopped_partitions(ledger)
+            for stop in stopped_partitions(ledger, EVERYTHING)
         ]
         status = "degraded" if stopped else "ok"
         return Health(
             status=status,
             stopped=stopped,
             sink_lag=_lag(request),
-            rows=row_counts(ledger),
-            completeness=[CompletenessMeter(**meter) for meter in meters(ledger)],
+            rows=row_counts(ledger, EVERYTHING),
+            completeness=[CompletenessMeter(**meter) for meter in meters(ledger, EVERYTHING)],
         )
     except RuntimeError as error:
         log.error("unhealthy: %s", error, exc_info=error)  # noqa: TRY400  - the traceback is given

@@ -10,7 +10,8 @@ from api.ledger import Ledger
 from api.queries.completeness import meters
 from api.queries.operations import stopped_partitions
 from api.queries.quality import row_counts
-from api.routes.context import LedgerHere
+from api.routes.context import LedgerHere, ScopeHere
+from api.scope import Scope
 from schemas import metrics
 from schemas.metrics import Metric
 
@@ -35,19 +36,19 @@ COUNTS = {
     summary="Gauges in the text format of Prometheus",
     responses={200: {"content": {CONTENT_TYPE_LATEST: {}}, "description": "The gauges."}},
 )
-def exposition(request: Request, ledger: LedgerHere) -> Response:
+def exposition(request: Request, ledger: LedgerHere, scope: ScopeHere) -> Response:
     """Sink lag, stopped partitions, rows, and how complete each server is; read at the call."""
     lag = request.app.state.sink_lag
-    found = [*_of_ledger(ledger), *([] if lag is None else [(metrics.SINK_LAG, (), float(lag()))])]
+    found = [*_of_ledger(ledger, scope), *([] if lag is None else [(metrics.SINK_LAG, (), float(lag()))])]
     return Response(_text(found), media_type=CONTENT_TYPE_LATEST)
 
 
-def _of_ledger(ledger: Ledger) -> Iterable[tuple[Metric, tuple[str, ...], float]]:
-    for topic, count in Counter(stop.topic for stop in stopped_partitions(ledger)).items():
+def _of_ledger(ledger: Ledger, scope: Scope) -> Iterable[tuple[Metric, tuple[str, ...], float]]:
+    for topic, count in Counter(stop.topic for stop in stopped_partitions(ledger, scope)).items():
         yield metrics.STOPPED_PARTITIONS, (topic,), count
-    for table, rows in row_counts(ledger).items():
+    for table, rows in row_counts(ledger, scope).items():
         yield metrics.ROWS, (table,), rows
-    for meter in meters(ledger):
+    for meter in meters(ledger, scope):
         server = (meter["server"],)
         for name, metric in TIMES.items():
             if (at := meter[name]) is not None:

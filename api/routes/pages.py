@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from api.portal.overview import overview
 from api.portal.render import render
-from api.routes.context import LedgerHere, Period
+from api.routes.context import LedgerHere, Period, ScopeHere
 
 router = APIRouter(include_in_schema=False)
 
@@ -16,11 +16,12 @@ router = APIRouter(include_in_schema=False)
 def home(
     request: Request,
     ledger: LedgerHere,
+    scope: ScopeHere,
     period: Period = "",
     currency: Annotated[str, Query(max_length=16)] = "",
 ) -> HTMLResponse:
     """The portal: what was earned, by whom, and whether the ledger balances."""
-    return render(request, "overview.html", page=overview(ledger, period, currency))
+    return render(request, "overview.html", page=overview(ledger, scope, period, currency))
 
 
 @router.get("/docs")

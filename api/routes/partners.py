@@ -6,13 +6,13 @@ from fastapi import APIRouter
 
 from api.queries.partners import tree
 from api.queries.periods import interval
-from api.routes.context import LedgerHere, Period
+from api.routes.context import LedgerHere, Period, ScopeHere
 from api.shapes.reports import PartnerTree
 
 router = APIRouter(prefix="/v1", tags=["partners"])
 
 
 @router.get("/partners", response_model=PartnerTree)
-def partners(ledger: LedgerHere, period: Period = "") -> Any:
+def partners(ledger: LedgerHere, scope: ScopeHere, period: Period = "") -> Any:
     """The tree of IBs with clients, lots, earnings and balances, of all time or of one period."""
-    return {"items": tree(ledger, interval(ledger, period))}
+    return {"items": tree(ledger, scope, interval(ledger, period))}

@@ -16,11 +16,12 @@ from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.payees import Payees
 from api.problems import Problem
 from api.queries.partners import is_known
-from api.routes.context import Asking, LedgerHere
+from api.routes.context import WHOLE, Asking, LedgerHere, ScopeHere
+from api.scope import Scope
 from api.shapes.payees import Payee, PayeeHistory, PayeePage, Resealed, to_payee
 
 router = APIRouter(prefix="/v1/payees", tags=["payees"])
-keys = APIRouter(prefix="/v1/payee-keys", tags=["payees"])
+keys = APIRouter(prefix="/v1/payee-keys", tags=["payees"], dependencies=[WHOLE])
 
 
 def _desk(request: Request) -> Payees:
@@ -55,7 +56,8 @@ class Proposed(BaseModel):
         max_length=8,
         examples=[{"type": "bank", "holder": "Jane Doe", "iban": "DE89 3704 0044 0532 0130 00"}],
         description="`bank`: holder, iban, bic. `us_bank`: holder, routing, account, account_type, "
-        "holder_type. `trading_account`: server, login. `wallet`: network, address.",
+        "holder_type. `trading_account`: server, login. `wallet`: network, address. Each may name the "
+        "`currency` it is paid in, whatever it is owed.",
     )
     note: str = Field("", max_length=500, description="Why, for whoever approves it.")
 
@@ -69,11 +71,11 @@ class Rejection(BaseModel):
 
 
 @router.get("", response_model=PayeePage)
-def payees(desk: Desk, limit: Limit = 100, cursor: Cursor = "") -> Any:
+def payees(desk: Desk, scope: ScopeHere, limit: Limit = 100, cursor: Cursor = "") -> Any:
     """What is valid and what waits to be approved, by IB; a page has the IBs of its limit."""
     after = str(decode_cursor(cursor, str)[0]) if cursor else ""
     book = desk.listed()
-    ids = sorted(ib_id for ib_id in book if ib_id > after)
+    ids = sorted(ib_id for ib_id in book if ib_id > after and scope.has(ib_id))
     shown = [to_payee(one, book[ib_id]) for ib_id in ids[:limit] for one in book[ib_id]]
     return {
         "items": [one for one in shown if one.is_valid or one.state == "proposed"],
@@ -82,30 +84,37 @@ def payees(desk: Desk, limit: Limit = 100, cursor: Cursor = "") -> Any:
 
 
 @router.get("/{ib_id}", response_model=PayeeHistory)
-def history(desk: Desk, ib_id: IbId) -> Any:
+def history(desk: Desk, scope: ScopeHere, ib_id: IbId) -> Any:
     """Every version of an IB's details, the first one first; none of an IB that has none."""
+    _check_seen(scope, ib_id)
     versions = desk.versions(ib_id)
     return {"items": [to_payee(one, versions) for one in versions]}
 
 
 @router.post("/{ib_id}", response_model=Payee, status_code=201)
-def propose(desk: Desk, ledger: LedgerHere, by: Asking, ib_id: IbId, proposed: Proposed) -> Any:
+def propose(
+    desk: Desk, ledger: LedgerHere, scope: ScopeHere, by: Asking, ib_id: IbId, proposed: Proposed
+) -> Any:
     """Propose where an IB is paid. It counts once another operator approves it."""
-    if not is_known(ledger, ib_id):
-        raise Problem(404, f"There is no IB {ib_id}. `GET /v1/partners` has them.")
+    if not is_known(ledger, scope, ib_id):
+        raise _no_ib(ib_id)
     made = desk.propose(ib_id, proposed.details, proposed.note, by)
     return to_payee(made, desk.versions(ib_id))
 
 
 @router.post("/{ib_id}/versions/{version}/approve", response_model=Payee)
-def approve(desk: Desk, by: Asking, ib_id: IbId, version: VersionNumber) -> Any:
+def approve(desk: Desk, scope: ScopeHere, by: Asking, ib_id: IbId, version: VersionNumber) -> Any:
     """Make it the valid one. The token says who approves: an operator other than the one who proposed it."""
+    _check_seen(scope, ib_id)
     return to_payee(desk.approve(ib_id, version, by), desk.versions(ib_id))
 
 
 @router.post("/{ib_id}/versions/{version}/reject", response_model=Payee)
-def reject(desk: Desk, by: Asking, ib_id: IbId, version: VersionNumber, rejection: Rejection) -> Any:
+def reject(
+    desk: Desk, scope: ScopeHere, by: Asking, ib_id: IbId, version: VersionNumber, rejection: Rejection
+) -> Any:
     """Never pay to it; the one before stays valid."""
+    _check_seen(scope, ib_id)
     return to_payee(desk.reject(ib_id, version, rejection.note, by), desk.versions(ib_id))
 
 
@@ -114,3 +123,12 @@ def rotate(desk: Desk, by: Asking) -> Any:
     """Seal with the newest key what is under an older one; ask again while some are left."""
     resealed, left = desk.rotate(by)
     return {"resealed": resealed, "left": left}
+
+
+def _check_seen(scope: Scope, ib_id: str) -> None:
+    if not scope.has(ib_id):
+        raise _no_ib(ib_id)
+
+
+def _no_ib(ib_id: str) -> Problem:
+    return Problem(404, f"There is no IB {ib_id}. `GET /v1/partners` has them.")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.payouts import BankFiles, Payouts, Tick
 from api.problems import Problem
-from api.routes.context import Asking, Period
+from api.routes.context import WHOLE, Asking, Period
 from api.shapes.payouts import (
     ImportedBankFile,
     PayoutBatch,
@@ -25,7 +25,7 @@ from api.views.payouts import batch_view, imported_view, line_view, refused_view
 from commission.payouts.records import LineResult, Outcome
 from schemas.payouts import BatchRequest
 
-router = APIRouter(prefix="/v1/payouts", tags=["payouts"])
+router = APIRouter(prefix="/v1/payouts", tags=["payouts"], dependencies=[WHOLE])
 
 MAX_RESULTS = 200
 """Of one request, which has 64 kB; a client sends several."""

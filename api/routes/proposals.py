@@ -10,12 +10,12 @@ from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.portal.render import render
 from api.problems import Problem
 from api.proposals import Proposals
-from api.routes.context import Asking
+from api.routes.context import WHOLE, Asking
 from api.shapes.proposals import ChangePage, ProposalPage
 from schemas.proposals import Proposal, ProposalRequest
 
-router = APIRouter(prefix="/v1/proposals", tags=["proposals"])
-pages = APIRouter(prefix="/proposals", include_in_schema=False)
+router = APIRouter(prefix="/v1/proposals", tags=["proposals"], dependencies=[WHOLE])
+pages = APIRouter(prefix="/proposals", include_in_schema=False, dependencies=[WHOLE])
 
 PORTAL_ROWS = 200
 

@@ -8,7 +8,7 @@ from api.paging import Cursor, Limit
 from api.parameters import Time
 from api.problems import Problem
 from api.queries import postbacks, quality
-from api.routes.context import Client, Code, LedgerHere
+from api.routes.context import WHOLE, Client, Code, LedgerHere, ScopeHere
 from api.shapes.quality import (
     AttemptPage,
     ClientEventPage,
@@ -26,22 +26,24 @@ router = APIRouter(prefix="/v1", tags=["quality"])
 @router.get("/rejections", response_model=RejectionPage)
 def rejections(
     ledger: LedgerHere,
+    scope: ScopeHere,
     status: Literal["", "waiting", "rejected"] = "",
     code: Code = "",
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> Any:
     """Deals that pay nothing, or nothing yet, each with its reason. Rated deals are not listed."""
-    return quality.rejections(ledger, status, code, limit, cursor)
+    return quality.rejections(ledger, scope, status, code, limit, cursor)
 
 
 @router.get("/rejections/explain", response_model=DealExplanation)
 def rejection(
     ledger: LedgerHere,
+    scope: ScopeHere,
     deal: Annotated[str, Query(max_length=256, description="A deal's key, `server|deal_id`.")],
 ) -> Any:
     """Why a deal pays nothing, or nothing yet: the reason's code, what it means, the engine's own words."""
-    found = explain_deal(ledger, deal)
+    found = explain_deal(ledger, scope, deal)
     if found is None:
         raise Problem(404, f"Deal {deal} is paid or not known. Look at /v1/transfers?deal=…")
     told = found.to_data()
@@ -69,22 +71,24 @@ DeadLetterFilter = Annotated[quality.LetterFilter, Depends(_wanted)]
 
 @router.get("/dead-letters", response_model=DeadLetterPage)
 def dead_letters(
-    ledger: LedgerHere, wanted: DeadLetterFilter, limit: Limit = 100, cursor: Cursor = ""
+    ledger: LedgerHere, scope: ScopeHere, wanted: DeadLetterFilter, limit: Limit = 100, cursor: Cursor = ""
 ) -> Any:
     """Input that could not be used, with its place and what to do."""
-    return quality.dead_letters(ledger, wanted, limit, cursor)
+    return quality.dead_letters(ledger, scope, wanted, limit, cursor)
 
 
 @router.get("/dead-letters/counts", response_model=list[DeadLetterCount])
-def dead_letter_counts(ledger: LedgerHere, wanted: DeadLetterFilter) -> Any:
+def dead_letter_counts(ledger: LedgerHere, scope: ScopeHere, wanted: DeadLetterFilter) -> Any:
     """How many there are of each code."""
-    return quality.dead_letter_counts(ledger, wanted)
+    return quality.dead_letter_counts(ledger, scope, wanted)
 
 
 @router.get("/dead-letters/{dead_letter_id}", response_model=FullDeadLetter)
-def dead_letter(ledger: LedgerHere, dead_letter_id: Annotated[str, Path(max_length=64)]) -> Any:
+def dead_letter(
+    ledger: LedgerHere, scope: ScopeHere, dead_letter_id: Annotated[str, Path(max_length=64)]
+) -> Any:
     """One dead letter with its bytes, and what people decided about it."""
-    found = quality.dead_letter(ledger, dead_letter_id)
+    found = quality.dead_letter(ledger, scope, dead_letter_id)
     if found is None:
         raise Problem(404, f"No dead letter {dead_letter_id} is stored. Look at /v1/dead-letters.")
     return found
@@ -93,6 +97,7 @@ def dead_letter(ledger: LedgerHere, dead_letter_id: Annotated[str, Path(max_leng
 @router.get("/client-events", response_model=ClientEventPage)
 def client_events(
     ledger: LedgerHere,
+    scope: ScopeHere,
     client: Client = "",
     kind: Annotated[
         str, Query(alias="type", max_length=64, description="Such as `deposit_announced`; empty: all.")
@@ -101,10 +106,10 @@ def client_events(
     cursor: Cursor = "",
 ) -> Any:
     """What the CRM reported of clients: also deposits under way and KYC, which are in no ledger row."""
-    return quality.client_events(ledger, client, kind, limit, cursor)
+    return quality.client_events(ledger, scope, client, kind, limit, cursor)
 
 
-@router.get("/postbacks/attempts", response_model=AttemptPage, tags=["postbacks"])
+@router.get("/postbacks/attempts", response_model=AttemptPage, tags=["postbacks"], dependencies=[WHOLE])
 def attempts(
     ledger: LedgerHere,
     endpoint: Annotated[str, Query(max_length=128, description="An endpoint's id; empty: all.")] = "",

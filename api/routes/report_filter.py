@@ -11,12 +11,13 @@ from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
 from api.queries.periods import interval
 from api.queries.subtrees import subtrees
-from api.routes.context import Client, From, Ib, LedgerHere, Period, Server, To
+from api.routes.context import Client, From, Ib, LedgerHere, Period, ScopeHere, Server, To
 
-Scope = Annotated[
+SubTrees = Annotated[
     list[str],
     Query(
-        description="IBs whose sub-trees are reported, as the tree was when the interval ended; none: all."
+        alias="scope",
+        description="IBs whose sub-trees are reported, as the tree was when the interval ended; none: all.",
     ),
 ]
 Symbol = Annotated[str, Query(max_length=64, description="A canonical symbol; empty: all.")]
@@ -34,11 +35,12 @@ MAX_SCOPES = 100
 
 def _filter(
     ledger: LedgerHere,
+    seen: ScopeHere,
     period: Period = "",
     from_: From = None,
     to: To = None,
     known_at: KnownAt = None,
-    scope: Scope = [],  # noqa: B006  - FastAPI copies a default
+    roots: SubTrees = [],  # noqa: B006  - FastAPI copies a default
     ib: Ib = "",
     client: Client = "",
     country: Country = "",
@@ -51,7 +53,7 @@ def _filter(
     currency: Currency = "",
 ) -> ReportFilter:
     span = interval(ledger, period, from_, to)
-    if len(scope) > MAX_SCOPES:
+    if len(roots) > MAX_SCOPES:
         raise Problem(422, f"Give at most {MAX_SCOPES} IBs as `scope`.")
     if known_at is not None and known_at > datetime.now(UTC):
         raise Problem(422, "`known_at` is in the future: leave it out to have all that is known.")
@@ -67,8 +69,9 @@ def _filter(
         "plan": plan,
     }
     return ReportFilter(
+        seen,
         span,
-        subtrees(ledger, scope, span.ends_at) if scope else (),
+        subtrees(ledger, seen, roots, span.ends_at) if roots else (),
         currency,
         {name: value for name, value in of.items() if value},
         known_at,

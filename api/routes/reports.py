@@ -14,7 +14,7 @@ from api.queries.commission_sql import ReportFilter
 from api.queries.commissions import Measure
 from api.queries.completeness import holes, statement_holes
 from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy
-from api.routes.context import Ib, LedgerHere, Period
+from api.routes.context import Ib, LedgerHere, Period, ScopeHere
 from api.routes.report_filter import Wanted
 from api.shapes.reports import CommissionReport, StatementPage, TrialBalance, WithdrawnPage
 from api.views.report_files import FILES
@@ -107,10 +107,15 @@ def _groups(asked: list[str]) -> tuple[GroupBy, ...]:
 
 @router.get("/statements", response_model=StatementPage)
 def statements(
-    ledger: LedgerHere, ib: Ib = "", period: Period = "", limit: Limit = 100, cursor: Cursor = ""
+    ledger: LedgerHere,
+    scope: ScopeHere,
+    ib: Ib = "",
+    period: Period = "",
+    limit: Limit = 100,
+    cursor: Cursor = "",
 ) -> Any:
     """Closed periods: opening + accrued - reversed - payable - rounding = closing."""
-    found = statement_queries.statements(ledger, ib, period, limit, cursor)
+    found = statement_queries.statements(ledger, scope, ib, period, limit, cursor)
     open_gaps = holes(ledger)
     items = [{**row, "open_holes": statement_holes(open_gaps, row)} for row in found["items"]]
     return {**found, "items": items}
@@ -118,10 +123,15 @@ def statements(
 
 @router.get("/statements/withdrawn", response_model=WithdrawnPage)
 def withdrawn(
-    ledger: LedgerHere, ib: Ib = "", period: Period = "", limit: Limit = 100, cursor: Cursor = ""
+    ledger: LedgerHere,
+    scope: ScopeHere,
+    ib: Ib = "",
+    period: Period = "",
+    limit: Limit = 100,
+    cursor: Cursor = "",
 ) -> Any:
     """Statements of periods that were closed wrongly and opened again: none is paid or counts."""
-    return statement_queries.withdrawn(ledger, ib, period, limit, cursor)
+    return statement_queries.withdrawn(ledger, scope, ib, period, limit, cursor)
 
 
 @router.get(
@@ -130,14 +140,17 @@ def withdrawn(
     responses={200: {"content": {"application/x-ndjson": {}}, "description": "The statement's file."}},
 )
 def statement_export(
-    request: Request, ledger: LedgerHere, statement_id: Annotated[str, Path(max_length=128)]
+    request: Request,
+    ledger: LedgerHere,
+    scope: ScopeHere,
+    statement_id: Annotated[str, Path(max_length=128)],
 ) -> StreamingResponse:
     """Download a statement with all of its transfers, one JSON object a line, for the IB it belongs to.
 
     Its hash covers every line; `ibflow verify --statement FILE` checks it without us. With
     `IBFLOW_PSEUDONYM_KEY` clients and accounts have pseudonyms, and the hash is of what is shown.
     """
-    file = statement_file(ledger, statement_id, request.app.state.pseudonyms)
+    file = statement_file(ledger, scope, statement_id, request.app.state.pseudonyms)
     if file is None:
         raise Problem(404, f"No statement {statement_id}. Find its id with /v1/statements?ib=…&period=…")
     headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
@@ -147,9 +160,10 @@ def statement_export(
 @router.get("/trial-balance", response_model=TrialBalance, response_model_exclude_unset=True)
 def trial_balance(
     ledger: LedgerHere,
+    scope: ScopeHere,
     account: Annotated[str, Query(max_length=200, description="Accounts that start so.")] = "",
     limit: Limit = 500,
     cursor: Cursor = "",
 ) -> Any:
     """All debits against all credits per currency, the soundness of the rows, and each account's balance."""
-    return balance.trial_balance(ledger, limit, cursor, account)
+    return balance.trial_balance(ledger, scope, limit, cursor, account)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query
 
 from api.parameters import Time
 from api.problems import Problem
-from api.routes.context import Ib, LedgerHere
+from api.routes.context import Ib, LedgerHere, ScopeHere
 from api.shapes.terms import TermsAnswer
 from api.shapes.transfers import AuditAnswer
 from api.views.audit import audit
@@ -19,6 +19,7 @@ router = APIRouter(prefix="/v1")
 @router.get("/terms", response_model=TermsAnswer, tags=["terms"])
 def terms(
     ledger: LedgerHere,
+    scope: ScopeHere,
     as_of: Annotated[Time | None, Query(description="Event time; now.")] = None,
     known_at: Annotated[
         str, Query(max_length=64, description="Offset of the terms topic, or when it was stored; the newest.")
@@ -27,13 +28,13 @@ def terms(
     plan: Annotated[str, Query(max_length=128, description="A plan's id; empty: all.")] = "",
 ) -> Any:
     """What the terms say of a time as they were known at a point of their log, and where each came from."""
-    return terms_view(ledger, as_of or datetime.now(UTC), known_at, ib, plan)
+    return terms_view(ledger, scope, as_of or datetime.now(UTC), known_at, ib, plan)
 
 
 @router.get("/transfers/{transfer_id}/audit", response_model=AuditAnswer, tags=["transfers"])
-def trail(ledger: LedgerHere, transfer_id: Annotated[str, Path(max_length=128)]) -> Any:
+def trail(ledger: LedgerHere, scope: ScopeHere, transfer_id: Annotated[str, Path(max_length=128)]) -> Any:
     """Every message on the way from this transfer back to what was read, with its lines as they stood."""
-    found = audit(ledger, transfer_id)
+    found = audit(ledger, scope, transfer_id)
     if found is None:
         raise Problem(404, f"No transfer {transfer_id}. Find its id with /v1/transfers?deal=… or ?client=…")
     return found

@@ -10,7 +10,7 @@ from api.portal.render import render
 from api.problems import Problem
 from api.queries import transfers as queries
 from api.queries.transfers import TransferFilter
-from api.routes.context import Client, Ib, LedgerHere
+from api.routes.context import Client, Ib, LedgerHere, ScopeHere
 from api.shapes.transfers import ExplanationAnswer, TransferPage, TransferRow
 from api.views.explanation import Explained, explain_transfer
 
@@ -23,6 +23,7 @@ DealKey = Annotated[str, Query(max_length=256, description="A deal's key, `serve
 @router.get("", response_model=TransferPage)
 def transfers(
     ledger: LedgerHere,
+    scope: ScopeHere,
     ib: Ib = "",
     client: Client = "",
     deal: DealKey = "",
@@ -30,13 +31,13 @@ def transfers(
     cursor: Cursor = "",
 ) -> Any:
     """The ledger's rows, newest first."""
-    return queries.transfers(ledger, TransferFilter(ib, client, deal), limit, cursor)
+    return queries.transfers(ledger, TransferFilter(scope, ib, client, deal), limit, cursor)
 
 
 @router.get("/{transfer_id}", response_model=TransferRow)
-def transfer(ledger: LedgerHere, transfer_id: TransferId) -> Any:
+def transfer(ledger: LedgerHere, scope: ScopeHere, transfer_id: TransferId) -> Any:
     """One row of the ledger."""
-    row = queries.transfer(ledger, transfer_id)
+    row = queries.transfer(ledger, scope, transfer_id)
     if row is None:
         raise _missing(transfer_id)
     return row
@@ -50,11 +51,12 @@ def transfer(ledger: LedgerHere, transfer_id: TransferId) -> Any:
 def explanation(
     request: Request,
     ledger: LedgerHere,
+    scope: ScopeHere,
     transfer_id: TransferId,
     format: Literal["json", "text", "html"] = "json",  # noqa: A002  - the parameter's name on the wire
 ) -> Any:
     """Why this transfer exists: its deal, the way up the tree, every factor in order, what became of it."""
-    found = explain_transfer(ledger, transfer_id)
+    found = explain_transfer(ledger, scope, transfer_id)
     if found is None:
         raise _missing(transfer_id)
     return _in_format(request, found, format)

@@ -15,6 +15,7 @@ class Payee(Shape):
     version: int
     kind: str = Field(description="`bank`, `us_bank`, `trading_account` or `wallet`.")
     masked: str = Field(examples=["DE89 •••• 3000"], description="Enough to recognise it; never the number.")
+    currency: str = Field(description="What payouts are paid in; empty: as they are owed.")
     state: str = Field(description="`proposed`, `approved` or `rejected`.")
     is_valid: bool = Field(description="Whether payouts go there now.")
     proposed_by: str
@@ -53,6 +54,7 @@ def to_payee(version: PayeeVersion, versions: Versions) -> Payee:
         version=proposed.version,
         kind=proposed.kind,
         masked=proposed.masked,
+        currency=proposed.currency,
         state=version.state,
         is_valid=version == valid_version(versions),
         proposed_by=proposed.by,

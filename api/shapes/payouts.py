@@ -16,6 +16,13 @@ class PayoutStep(Shape):
     reason: str
 
 
+class PayoutExchange(Shape):
+    """By which rate a batch pays another currency."""
+
+    path: str = Field(description="The published rates, each with its day and source.")
+    at: datetime = Field(description="The moment as of which they were the newest.")
+
+
 class PayoutBatch(Shape):
     """A batch: lines of one period and currency on their way to being paid."""
 
@@ -27,7 +34,10 @@ class PayoutBatch(Shape):
     lines: dict[str, int] = Field(
         description="How many are included, excluded, refused (by the books), settled, rejected, unknown."
     )
-    total: Amount = Field(description="Of the lines that its file has, or will have.")
+    total: Amount = Field(description="What is owed to the lines that its file has, or will have.")
+    pays: str = Field(description="The currency of its file.")
+    pays_total: Amount
+    exchange: PayoutExchange | None = Field(description="null: paid in the currency in which it is owed.")
     over_limit: int = Field(description="Lines that had no room; the next batch has them.")
     files: dict[str, str] = Field(description="By format, the SHA-256 of the file that was given out.")
     steps: list[PayoutStep]
@@ -46,7 +56,8 @@ class PayoutLine(Shape):
     line_id: str = Field(description="The end-to-end id: whoever pays gives it back with the result.")
     ib_id: str
     name: str
-    amount: Amount
+    amount: Amount = Field(description="What is owed.")
+    pays: Amount = Field(description="What its file has, in the currency that the batch pays.")
     statement_ids: list[str]
     state: str
     reason: str = Field(description="Why it is left out, was rejected, or is not known.")

@@ -12,6 +12,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
+from api.scope import Scope
 from schemas import positions, topics
 
 MAX_STEPS = 8
@@ -48,18 +49,22 @@ class _Wanted:
     client_id: str = ""
 
 
-def audit(ledger: Ledger, transfer_id: str, depth: int = 0) -> dict[str, Any] | None:
-    """The transfer, each message on the way back to what was read, and a reversal's original likewise."""
-    row = queries.transfer(ledger, transfer_id)
+def audit(ledger: Ledger, scope: Scope, transfer_id: str, depth: int = 0) -> dict[str, Any] | None:
+    """The transfer, each message on the way back to what was read, and a reversal's original likewise.
+
+    A message has the lines of everybody above a client, so it is shown to whoever sees everything.
+    """
+    row = queries.transfer(ledger, scope, transfer_id)
     if row is None:
         return None
+    scope.check_whole()
     (place,) = ledger.rows(_PLACE, id=transfer_id)
     wanted = _wanted(row)
     steps = list(_steps(ledger, (place["_topic"], place["_partition"], place["_offset"]), wanted))
     deals = [key for key in sorted(wanted.ids) if "|" in key]
     original = None
     if row["reverses"] and depth < MAX_REVERSED:
-        original = audit(ledger, row["reverses"], depth + 1)
+        original = audit(ledger, scope, row["reverses"], depth + 1)
     return {
         "transfer": row,
         "steps": steps,

@@ -13,7 +13,9 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
+from api.queries import quality
 from api.queries import transfers as queries
+from api.scope import Scope
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
 from commission.explain.explanation import Explanation, explain
@@ -56,15 +58,15 @@ class Explained:
         return told | {name: getattr(self, name) for name in names}
 
 
-def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
-    """Gather the cause of one transfer and explain it, or None if the ledger has no such row."""
-    row = queries.transfer(ledger, transfer_id)
+def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explained | None:
+    """Gather the cause of one transfer and explain it, or None if the scope sees no such row."""
+    row = queries.transfer(ledger, scope, transfer_id)
     if row is None:
         return None
-    original = queries.transfer(ledger, row["reverses"]) if row["reverses"] else None
+    original = queries.transfer(ledger, scope, row["reverses"]) if row["reverses"] else None
     basis = original or row
-    chain = [*queries.chain(ledger, row), *queries.releases(ledger, basis)]
-    deal = queries.deal(ledger, basis["caused_by"])
+    chain = [*queries.chain(ledger, scope, row), *queries.releases(ledger, scope, basis)]
+    deal = queries.deal(ledger, scope, basis["caused_by"])
     definition = _definition(ledger, basis)
     told = explain(
         to_transfer(row),
@@ -83,18 +85,19 @@ def explain_transfer(ledger: Ledger, transfer_id: str) -> Explained | None:
     )
 
 
-def explain_deal(ledger: Ledger, deal_key: str) -> Explanation | None:
-    """Explain why a deal pays nothing, or nothing yet; None if it pays, or nothing is known of it."""
-    found = ledger.rows("SELECT * FROM rejections FINAL WHERE deal_key = {key:String}", key=deal_key)
-    if not found or _is_paid(ledger, deal_key):
+def explain_deal(ledger: Ledger, scope: Scope, deal_key: str) -> Explanation | None:
+    """Explain why a deal pays nothing, or nothing yet; None if it pays, or nothing of it is seen."""
+    found = quality.rejection(ledger, scope, deal_key)
+    if found is None or _is_paid(ledger, scope, deal_key):
         return None
-    deal = queries.deal(ledger, deal_key)
-    return explain(_to_rejection(found[0]), deal=None if deal is None else to_deal(deal))
+    deal = queries.deal(ledger, scope, deal_key)
+    return explain(_to_rejection(found), deal=None if deal is None else to_deal(deal))
 
 
-def _is_paid(ledger: Ledger, deal_key: str) -> bool:
+def _is_paid(ledger: Ledger, scope: Scope, deal_key: str) -> bool:
     """Whether some accrual of the deal stands: a deal rated since keeps its rejection."""
-    rows = queries.transfers(ledger, queries.TransferFilter(deal=deal_key), queries.MAX_CHAIN)["items"]
+    wanted = queries.TransferFilter(scope, deal=deal_key)
+    rows = queries.transfers(ledger, wanted, queries.MAX_CHAIN)["items"]
     reversed_ = {row["reverses"] for row in rows}
     return any(row["code"] == "accrual" and row["transfer_id"] not in reversed_ for row in rows)
 

@@ -1,6 +1,7 @@
 """Batches and changes as people and programs are shown them."""
 
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 from api.payouts import Changed, ImportedFile, NotRecorded
@@ -21,6 +22,9 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "minimum": batch.minimum,
         "lines": dict(Counter(map(batch.state_of, batch.lines))),
         "total": batch.total,
+        "pays": batch.pays,
+        "pays_total": sum(map(batch.paid, batch.paid_lines), Decimal(0)),
+        "exchange": None if (one := batch.exchange) is None else {"path": one.path, "at": one.at},
         "over_limit": batch.over_limit,
         "files": batch.exports,
         "steps": [
@@ -37,6 +41,7 @@ def line_view(batch: Batch, line: Line) -> dict[str, Any]:
         "ib_id": line.ib_id,
         "name": line.name,
         "amount": line.amount,
+        "pays": batch.paid(line),
         "statement_ids": line.statement_ids,
         "state": batch.state_of(line.line_id),
         "reason": "" if status is None else status.reason,

@@ -11,6 +11,7 @@ from datetime import datetime
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.queries.periods import BEGINNING
+from api.scope import Scope, sees
 from api.views.pseudonyms import Pseudonyms
 from commission.accounts import pending
 from commission.outputs import Statement, Transfer
@@ -29,6 +30,7 @@ MAX_MESSAGES = 10_000_000
 """Messages of one partition whose sources are looked at."""
 
 _SHOWN = sorted(PROVED)
+_IB_OF = f"SELECT ib_id FROM statements_current WHERE statement_id = {{id:String}} AND {sees('ib_id')}"  # noqa: S608
 _OF_IB = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)}, _partition, _offset FROM statements_current WHERE ib_id = {{ib:String}}
 ORDER BY starts_at, currency LIMIT {{limit:UInt32}}
@@ -79,16 +81,14 @@ class StatementFile:
 
 
 def statement_file(
-    ledger: Ledger, statement_id: str, pseudonyms: Pseudonyms | None = None
+    ledger: Ledger, scope: Scope, statement_id: str, pseudonyms: Pseudonyms | None = None
 ) -> StatementFile | None:
-    """Gather one statement with its transfers, or None if there is no such statement.
+    """Gather one statement with its transfers, or None if the scope sees no such statement.
 
     With pseudonyms its hash is of the rows as they are shown, and so is every hash before it: all of the
     IB's statements in the currency are gone through.
     """
-    found = ledger.rows(
-        "SELECT ib_id FROM statements_current WHERE statement_id = {id:String}", id=statement_id
-    )
+    found = ledger.rows(_IB_OF, id=statement_id, **scope.parameters)
     if not found:
         return None
     history = _History(ledger, str(found[0]["ib_id"]), _Log(ledger))

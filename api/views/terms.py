@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from api.ledger import Ledger, Row
 from api.problems import Problem
+from api.scope import Scope
 from commission.money import plain
 from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
@@ -35,17 +36,23 @@ Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 Origins = dict[tuple[object, ...], Row]
 
 
-def terms_view(ledger: Ledger, as_of: datetime, known_at: str, ib: str, plan: str) -> dict[str, Any]:
-    """Partners, plans, rates, symbols and periods; of one IB and those above it, or of one plan, if asked."""
+def terms_view(
+    ledger: Ledger, scope: Scope, as_of: datetime, known_at: str, ib: str, plan: str
+) -> dict[str, Any]:
+    """Partners, plans, rates, symbols and periods; of one IB and those above it, or of one plan, if asked.
+
+    Of partners those that the scope sees, and of plans those that such a partner has or had.
+    """
     log = ledger.rows(_LOG, **_position(known_at), limit=MAX_MESSAGES)
     terms, origins = _learn(log)
-    partners = _upline(terms, ib, as_of) if ib else [terms.partners[key] for key in sorted(terms.partners)]
-    rows = [_partner(terms, partner, as_of, origins) for partner in partners]
-    if plan and plan not in terms.plans:
-        raise Problem(
-            404, f"No plan {plan} is known there. Known: {', '.join(sorted(terms.plans)) or 'none'}."
-        )
-    used = {row["plan_id"] for row in rows} if ib else set(terms.plans)
+    seen = [terms.partners[key] for key in sorted(terms.partners) if scope.has(key)]
+    partners = _upline(terms, scope, ib, as_of) if ib else seen
+    rows = [_partner(terms, scope, partner, as_of, origins) for partner in partners]
+    held = {one.plan_id for partner in seen for one in partner.schedule}
+    plans = {key for key in terms.plans if scope.is_whole or key in held}
+    if plan and plan not in plans:
+        raise Problem(404, f"No plan {plan} is known there. Known: {', '.join(sorted(plans)) or 'none'}.")
+    used = {row["plan_id"] for row in rows} if ib else plans
     if plan:
         rows, used = [row for row in rows if row["plan_id"] == plan], {plan}
     told: dict[str, Any] = {
@@ -60,20 +67,7 @@ def terms_view(ledger: Ledger, as_of: datetime, known_at: str, ib: str, plan: st
         return told
     return told | {
         "rates": _rates(terms, as_of, origins),
-        "symbols": [
-            {
-                "server": s.server,
-                "symbol": s.symbol,
-                "canonical": s.canonical,
-                "asset_class": s.asset_class,
-                "contract_size": plain(s.contract_size),
-                "pip": plain(s.pip),
-                "since": s.since,
-                "known": origins["symbol", s.server, s.symbol, s.since],
-            }
-            for _, versions in sorted(terms.symbols.items())
-            for s in versions
-        ],
+        "symbols": _symbols(terms, origins),
         "periods": [
             {
                 "period": p.period,
@@ -161,27 +155,29 @@ def in_force(entries: Iterable[Dated], at: datetime) -> Dated | None:
     return begun[-1] if begun else None
 
 
-def _upline(terms: Terms, ib_id: str, at: datetime) -> list[PartnerDefined]:
-    if ib_id not in terms.partners:
-        known = ", ".join(sorted(terms.partners)[:6]) or "none"
+def _upline(terms: Terms, scope: Scope, ib_id: str, at: datetime) -> list[PartnerDefined]:
+    if ib_id not in terms.partners or not scope.has(ib_id):
+        known = ", ".join([one for one in sorted(terms.partners) if scope.has(one)][:6]) or "none"
         raise Problem(404, f"No IB {ib_id} is known there. Known: {known}.")
     chain: list[PartnerDefined] = []
     at_ib: str | None = ib_id
-    while at_ib in terms.partners and terms.partners[at_ib] not in chain:
+    while at_ib in terms.partners and scope.has(at_ib) and terms.partners[at_ib] not in chain:
         chain.append(terms.partners[at_ib])
         parent = in_force(chain[-1].parents, at)
         at_ib = parent.ib_id if parent else None
     return chain
 
 
-def _partner(terms: Terms, partner: PartnerDefined, at: datetime, origins: Origins) -> dict[str, Any]:
+def _partner(
+    terms: Terms, scope: Scope, partner: PartnerDefined, at: datetime, origins: Origins
+) -> dict[str, Any]:
     parent, held = in_force(partner.parents, at), in_force(partner.schedule, at)
     status, plan = in_force(partner.statuses, at), terms.plan_of(partner, at)
     return {
         "ib_id": partner.ib_id,
         "name": partner.name,
         "currency": partner.currency,
-        "parent": parent.ib_id if parent else None,
+        "parent": parent.ib_id if parent and scope.has(parent.ib_id) else None,
         "plan_id": held.plan_id if held else None,
         "plan_version": plan.version if plan else None,
         "rank": held.rank if held else "",
@@ -206,6 +202,23 @@ def _plans(terms: Terms, plan_id: str, at: datetime, origins: Origins) -> list[d
             "known": origins["plan", plan_id, plan.version],
         }
         for plan in terms.plans[plan_id]
+    ]
+
+
+def _symbols(terms: Terms, origins: Origins) -> list[dict[str, Any]]:
+    return [
+        {
+            "server": s.server,
+            "symbol": s.symbol,
+            "canonical": s.canonical,
+            "asset_class": s.asset_class,
+            "contract_size": plain(s.contract_size),
+            "pip": plain(s.pip),
+            "since": s.since,
+            "known": origins["symbol", s.server, s.symbol, s.since],
+        }
+        for _, versions in sorted(terms.symbols.items())
+        for s in versions
     ]
 
 

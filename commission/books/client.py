@@ -97,7 +97,8 @@ def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
         client = place(draft, known, deal, state, terms)
     else:
         client = fold_deal(draft, known, deal, state, terms)
-    client = match_refunds(draft, client, terms)
+    if client.refunds_until:
+        client = match_refunds(draft, client, terms)
     if client is not known:
         _save(draft, client)
 

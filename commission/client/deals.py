@@ -25,7 +25,7 @@ from commission.client.parked import reject, turn_down
 from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
 from commission.client.posting import post_booked
 from commission.client.refunding import refund
-from commission.client.refunds import REFUND, charge_on, is_refund, refunds_of, unplaced, with_uncharged
+from commission.client.refunds import NO_REFUNDS, REFUND, charge_on, is_refund, refunds_of, with_uncharged
 from commission.client.reversals import reverse
 from commission.client.revisions import ENDINGS, replaced_by
 from commission.client.state import (
@@ -165,11 +165,12 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
 def keep_position(
     draft: Draft, place: str, position: Position, deal: Deal, terms: Terms, *, waits: bool = False
 ) -> None:
-    """A position that is flat is forgotten, unless a condition, or a deal that waits, may ask for it."""
+    """A flat position is forgotten, unless a condition, a refund or a deal that waits may ask for it."""
     if not place:
         return
-    rescales = terms.rescales_of(deal.server, deal.symbol)
-    if waits or terms.some.looks_back or position.has_refunds or not is_flat(position, rescales):
+    some = terms.some
+    is_asked = waits or some.looks_back or (some.shares_charges and position.has_charges)
+    if is_asked or not is_flat(position, terms.rescales_of(deal.server, deal.symbol)):
         draft.put(place, position)
     elif draft.get(place) is not None:
         draft.put(place, None)
@@ -197,8 +198,9 @@ def rate_deal(
     if found.cohorts:
         send(draft, client, found.cohorts)
         booking.tallied = (*booking.tallied, *found.cohorts)
-    client = refund(draft, client, booking, found.refunds, found.unplaced, terms)
-    booking.charge, booking.symbol = charge_on(deal, terms), deal.symbol
+    if terms.some.shares_charges:
+        client = refund(draft, client, booking, found.refunds, found.unplaced, terms)
+        booking.charge, booking.symbol = charge_on(deal), deal.symbol
     state = booking.to_state()
     if (client.clawed or state.refunds) and (state.posted or state.tallied):
         client, state = claw_back_new(draft, client, state, terms)
@@ -222,8 +224,7 @@ def brings(
         part = None
         if symbol is not None and booking.closed_e8:
             part = _part(draft, client, booking, symbol, position, terms)
-        refunds = refunds_of(part, terms) if part is not None else {}
-        rest = unplaced(deal, refunds, terms)
+        refunds, rest = refunds_of(deal, part) if terms.some.shares_charges else NO_REFUNDS
         return client, RatingOutcome(reason=chain, part=part, refunds=refunds, unplaced=rest)
     if symbol is None:
         return client, RatingOutcome(reason=unknown_symbol(deal))
@@ -232,8 +233,7 @@ def brings(
     part = _part(draft, client, booking, symbol, position, terms, is_asked=chain.needs_openings)
     if chain.looks_aside:
         client, part = look_aside(draft, client, booking, part, chain, terms)
-    refunds = refunds_of(part, terms)
-    rest = unplaced(deal, refunds, terms)
+    refunds, rest = refunds_of(deal, part) if terms.some.shares_charges else NO_REFUNDS
     if refunds or rest:
         part = part._replace(refunded=deal.commission + deal.fee)
     rated, reason = rate(part, chain, terms), SETTLED_BY_PERIOD

@@ -18,7 +18,7 @@ class Fill(NamedTuple):
     counted_at: datetime | None = None
     """Of added-up openings: the time of whose lots the volume is; else it is that of the deal."""
     charged: Decimal | None = None
-    """What an opening charged: a refund on its closing is of that. Below 0, what a closing refunded."""
+    """What an opening charged: a refund on its closing is of that. Below 0, what one that closes refunded."""
 
     @property
     def lots_at(self) -> datetime:
@@ -40,6 +40,6 @@ class Position(NamedTuple):
         return net
 
     @property
-    def has_refunds(self) -> bool:
-        """Whether a closing gave back some of what its openings were charged."""
-        return any(fill.charged is not None and fill.charged < 0 for fill in self.fills)
+    def has_charges(self) -> bool:
+        """Whether an opening was charged, or one that closes gave some of that back."""
+        return any(fill.charged is not None for fill in self.fills)

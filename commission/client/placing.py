@@ -20,7 +20,7 @@ from commission.client.deals import (
 )
 from commission.client.positions import fill_of, with_fill
 from commission.client.refunding import refund
-from commission.client.refunds import is_refund, refunds_of, unplaced
+from commission.client.refunds import is_refund, refunds_of
 from commission.client.revisions import is_stale, replaced_by, was_replaced
 from commission.client.state import ClientState, CloseBy, DealState
 from commission.draft import Draft
@@ -87,9 +87,8 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
         if symbol is not None and draft.get(keys.closing(client.client_id, deal.deal_key)) is not None:
             look_back(draft, client, booking, terms, is_asked=True)
             part = part_of(client, booking, symbol, position, terms)
-            if is_refund(deal):
-                refunds = refunds_of(part, terms)
-                client = refund(draft, client, booking, refunds, unplaced(deal, refunds, terms), terms)
+            if terms.some.shares_charges and is_refund(deal):
+                client = refund(draft, client, booking, *refunds_of(deal, part), terms)
                 draft.put(key, replace(state, refunded=booking.refunded))
             client = count_trade(draft, client, part, terms)
     if position.fills[-1] is not fill:

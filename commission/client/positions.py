@@ -31,10 +31,8 @@ class Opening(NamedTuple):
 def fill_of(deal: Deal, deal_key: str) -> Fill:
     """The deal, known by its business key, as a part of its position."""
     signed = deal.volume_e8 if deal.side == "buy" else -deal.volume_e8
-    opens = deal.entry in ("in", "inout")
-    charged, paid = None, deal.commission + deal.fee
-    if (opens and paid < 0) or (not opens and paid > 0):
-        charged = -paid
+    opens, paid = deal.entry in ("in", "inout"), deal.commission + deal.fee
+    charged = -paid if (opens and paid < 0) or (deal.entry != "in" and paid > 0) else None
     return Fill(deal.occurred_at, deal_key, signed, deal.price, measured_at(deal), opens, charged=charged)
 
 
@@ -154,14 +152,16 @@ def _slices(openings: list[Opening], closed_e8: int) -> tuple[Slice, ...] | None
         taken = min(abs(left), rest)
         rest -= taken
         charged = _charged(fill, taken)
-        lots, charge = Decimal(taken).scaleb(-8), fill.charged or ZERO
+        lots, charge = Decimal(taken).scaleb(-8), max(ZERO, fill.charged or ZERO)
         found.append(Slice(lots, fill.at, fill.price, fill.spread, charged or ZERO, fill.deal_key, charge))
     return tuple(found) if rest == 0 else None
 
 
 def _charged(fill: Fill, left_e8: int) -> Decimal | None:
     """What the opening charged for so much of it."""
-    return None if fill.charged is None else to_accrual(fill.charged * abs(left_e8) / abs(fill.signed_e8))
+    if fill.charged is None:
+        return None
+    return to_accrual(max(ZERO, fill.charged) * abs(left_e8) / abs(fill.signed_e8))
 
 
 def _after(openings: list[Opening], fill: Fill) -> list[Opening]:

@@ -44,6 +44,9 @@ class Refunded(NamedTuple):
     charge: Decimal
 
 
+NO_REFUNDS: tuple[Mapping[str, Refunded], Decimal] = ({}, ZERO)
+
+
 class UnplacedRefund(Value):
     """A refund of which no opening tells the charge, or not of all of it."""
 
@@ -61,33 +64,29 @@ def is_refund(deal: Deal) -> bool:
     return deal.commission + deal.fee > 0
 
 
-def charge_on(deal: Deal, terms: Terms) -> Decimal:
-    """What a trade charges the client, where some plan shares that."""
-    return max(ZERO, -(deal.commission + deal.fee)) if terms.some.shares_charges else ZERO
+def charge_on(deal: Deal) -> Decimal:
+    """What a trade charges the client."""
+    return max(ZERO, -(deal.commission + deal.fee))
 
 
-def unplaced(deal: Deal, refunds: Mapping[str, Refunded], terms: Terms) -> Decimal:
-    """What a trade refunds of charges that no opening of it tells."""
-    if not terms.some.shares_charges or not is_refund(deal):
-        return ZERO
-    return deal.commission + deal.fee - sum((one.amount for one in refunds.values()), ZERO)
-
-
-def refunds_of(part: Part, terms: Terms) -> dict[str, Refunded]:
-    """What the deal refunds of what the openings it closes were charged, the oldest first.
+def refunds_of(deal: Deal, part: Part | None) -> tuple[Mapping[str, Refunded], Decimal]:
+    """What a trade refunds of the charges of the openings it closes, the oldest first, and of others.
 
     By the business key of each opening; one that was added up with others has none.
     """
-    if not terms.some.shares_charges or not is_refund(part.deal):
-        return {}
-    rest = -charged(part)
+    if not is_refund(deal):
+        return NO_REFUNDS
+    rest = deal.commission + deal.fee
     found: dict[str, Refunded] = {}
+    if part is None:
+        return found, rest
+    left = -charged(part)
     for closed in part.slices or ():
-        amount = min(rest, closed.charged)
+        amount = min(left, closed.charged)
         if amount > 0 and closed.opening:
             found[closed.opening] = Refunded(amount, closed.charge)
-            rest -= amount
-    return found
+            left -= amount
+    return found, rest - sum((one.amount for one in found.values()), ZERO)
 
 
 def with_uncharged(rated: Rated, part: Part, upline: Upline, terms: Terms) -> Rated:

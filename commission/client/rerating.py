@@ -98,7 +98,8 @@ def _rerate_deal(
     else:
         client, found = brings(draft, client, booking, position_at(draft, state.position), terms)
         client = _leave_hedge(draft, client, booking, state, terms)
-        booking.charge, booking.symbol = charge_on(deal, terms), deal.symbol
+        if terms.some.shares_charges:
+            booking.charge, booking.symbol = charge_on(deal), deal.symbol
     if found.reason.waits:
         return client, found.reason
     client = refund(draft, client, booking, found.refunds, found.unplaced, terms)

@@ -97,11 +97,10 @@ def _of_rejection(entry: Rejection, deal: Deal | None) -> Explanation:
         if known is not None
         else f"Deal {entry.deal_key} on account {entry.account_key}, {words.when(entry.occurred_at)}."
     )
+    detail = f"In detail: {entry.text} ({entry.code})." if entry.text else ""
     return Explanation(
         headline=f"Deal {entry.deal_key} {status}",
-        sentences=tuple(
-            said for said in (first, meaning, f"In detail: {entry.text} ({entry.code}).") if said
-        ),
+        sentences=tuple(said for said in (first, meaning, detail) if said),
         client_id=entry.client_id,
         inputs=tuple(facts.of_deal(known)) if known is not None else (),
         reason=Why(entry.code, entry.status, meaning, entry.text),

@@ -140,7 +140,7 @@ def factors(subject: Subject) -> Iterator[Factor]:
 def _shown(name: str, value: Decimal | str, subject: Subject) -> str:
     base, rule = words.base_name(name), name.rpartition(": ")[0]
     if isinstance(value, str):
-        return words.exchange(value) if base in ("exchange", "notional_rate") else value
+        return words.exchange(value) if base in _RATES else value
     siblings = {
         words.base_name(other): found
         for other, found in subject.factors.items()
@@ -156,6 +156,7 @@ def _shown(name: str, value: Decimal | str, subject: Subject) -> str:
     return _PLAINLY.get(unit, words.number)(value)
 
 
+_RATES = ("exchange", "notional_rate", "payout_rate")
 _PLAINLY = {"lots": words.lots, "percent": words.percent}
 
 

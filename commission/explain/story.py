@@ -36,6 +36,8 @@ def headline(subject: Subject) -> str:
     if row.code == "true_up":
         verb = "was added for" if is_gain(row) else "was taken back from"
         return f"{amount} {verb} {ib} for {period_of(subject)}"
+    if row.code == "exchange":
+        return payouts.exchange_headline(subject)
     if row.code == "adjustment":
         return f"{ib} was {'given' if is_gain(row) else 'charged'} {amount} by an adjustment"
     return _HEADLINES[row.code].format(amount=amount, ib=ib, period=row.period)
@@ -77,7 +79,7 @@ def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
             yield from _of_rounding(subject)
         case "reopening":
             yield from _of_reopening(subject)
-        case "payout" | "paid" | "returned":
+        case "payout" | "paid" | "returned" | "exchange":
             yield from payouts.of_payout(subject)
         case _:  # adjustment, write_off and advance, the last codes there are
             yield from payouts.of_change(subject)

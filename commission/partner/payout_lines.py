@@ -1,6 +1,6 @@
 """Lines of batches in the book of an IB: out, paid, back, each once."""
 
-from collections.abc import Callable
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import field
@@ -14,6 +14,7 @@ from commission.outputs import Transfer, TransferCode
 from commission.partner.balances import PartnerState, partner_key
 from commission.partner.payable import Decision, Due, PayoutState, drop_due, put_due, state_of
 from commission.payouts.commands import MAX_AMOUNT, LineCommand, LockLine, ReturnLine, SettleLine, UnlockLine
+from commission.payouts.exchange import Exchange
 from commission.rating.values import ZERO
 from commission.two_people import are_two_people
 from commission.value import Value
@@ -31,8 +32,15 @@ class LineState(Value):
     currency: str = ""
     items: dict[str, Due] = field(default_factory=dict)
     """What it took."""
+    exchange: Exchange | None = None
+    """How it is paid in another currency; it comes back by the same rate."""
     done: tuple[str, ...] = ()
     """The ids of the commands that changed it since."""
+
+    @property
+    def amount(self) -> Decimal:
+        """What it took, in all."""
+        return sum((due.amount for due in self.items.values()), ZERO)
 
 
 def line_key(ib_id: str, line_id: str) -> str:
@@ -79,15 +87,24 @@ def _lock(draft: Draft, command: LockLine, line: LineState | None) -> Decision |
         return Decision(why=why)
     items = {name: state.due[name] for name in command.statement_ids}
     drop_due(draft, command.ib_id, frozenset(items))
-    draft.put(key, LineState(lock=lock, state="out", currency=command.currency, items=items))
-    return Decision((_row(command, "payout", accounts.payable, accounts.in_payout, items, command.currency),))
+    line = LineState(
+        lock=lock, state="out", currency=command.currency, items=items, exchange=command.exchange
+    )
+    draft.put(key, line)
+    payable, in_payout = accounts.payable(command.ib_id), accounts.in_payout(command.ib_id)
+    return Decision((_row(command, line, "payout", payable, in_payout),))
 
 
 def _why_not_locked(draft: Draft, command: LockLine, state: PayoutState) -> str:
     """Why the line may not take what it names; "" if it may."""
     if not are_two_people(command.created_by, command.approved_by):
         return "a batch is created by one person and approved by another"
-    return _why_held(command, state) or _why_not_due(command, state) or _why_owing(draft, command, state)
+    return (
+        _why_held(command, state)
+        or _why_not_due(command, state)
+        or _why_not_exchanged(command)
+        or _why_owing(draft, command, state)
+    )
 
 
 def _why_held(command: LockLine, state: PayoutState) -> str:
@@ -112,6 +129,14 @@ def _why_not_due(command: LockLine, state: PayoutState) -> str:
         asked = plain(command.amount) if abs(command.amount) < MAX_AMOUNT else "more"
         return f"{asked} {command.currency} is not the {plain(payable)} that is payable"
     return ""
+
+
+def _why_not_exchanged(command: LockLine) -> str:
+    exchange = command.exchange
+    if exchange is None:
+        return ""
+    nothing = f"{plain(command.amount)} {command.currency} comes to nothing in {exchange.currency}"
+    return exchange.why_not(command.currency) or ("" if exchange.of(command.amount) > 0 else nothing)
 
 
 def _why_owing(draft: Draft, command: LockLine, state: PayoutState) -> str:
@@ -142,33 +167,60 @@ def _unlock(draft: Draft, command: UnlockLine, line: LineState | None) -> Decisi
 def _settle(draft: Draft, command: SettleLine, line: LineState) -> Decision:
     done = (*line.done, command.command_id)
     draft.put(line_key(command.ib_id, command.line_id), replace(line, state="paid", done=done))
-    return Decision((_row(command, "paid", accounts.in_payout, accounts.paid, line.items, line.currency),))
+    in_payout, paid = accounts.in_payout(command.ib_id), accounts.paid(command.ib_id)
+    if line.exchange is None:
+        return Decision((_row(command, line, "paid", in_payout, paid),))
+    return Decision(
+        (
+            _row(command, line, "paid", in_payout, accounts.EXCHANGE),
+            _exchanged(command, line, line.exchange, accounts.EXCHANGE, paid),
+        )
+    )
 
 
 def _give_back(draft: Draft, command: ReturnLine | UnlockLine, line: LineState) -> Decision:
     put_due(draft, command.ib_id, line.items)
     done = (*line.done, command.command_id)
     draft.put(line_key(command.ib_id, command.line_id), replace(line, state="back", done=done))
-    source = accounts.paid if line.state == "paid" else accounts.in_payout
-    return Decision((_row(command, "returned", source, accounts.payable, line.items, line.currency),))
+    payable, paid = accounts.payable(command.ib_id), accounts.paid(command.ib_id)
+    if line.state == "out":
+        return Decision((_row(command, line, "returned", accounts.in_payout(command.ib_id), payable),))
+    if line.exchange is None:
+        return Decision((_row(command, line, "returned", paid, payable),))
+    return Decision(
+        (
+            _exchanged(command, line, line.exchange, paid, accounts.EXCHANGE),
+            _row(command, line, "returned", accounts.EXCHANGE, payable),
+        )
+    )
 
 
-def _row(
-    command: LineCommand,
-    code: TransferCode,
-    debit: Callable[[str], str],
-    credit: Callable[[str], str],
-    items: dict[str, Due],
-    currency: str,
-) -> Transfer:
+def _row(command: LineCommand, line: LineState, code: TransferCode, debit: str, credit: str) -> Transfer:
     return Transfer(
         transfer_id=digest(code, command.ib_id, command.line_id),
         code=code,
-        debit=debit(command.ib_id),
-        credit=credit(command.ib_id),
-        amount=sum((due.amount for due in items.values()), ZERO),
-        currency=currency,
+        debit=debit,
+        credit=credit,
+        amount=line.amount,
+        currency=line.currency,
         ib_id=command.ib_id,
         occurred_at=command.at,
         caused_by=f"payout|{command.batch_id}|{command.line_id}",
+    )
+
+
+def _exchanged(
+    command: LineCommand, line: LineState, exchange: Exchange, debit: str, credit: str
+) -> Transfer:
+    """The half of a payment, or of what comes back, that is in the currency that is paid."""
+    return replace(
+        _row(command, line, "exchange", debit, credit),
+        transfer_id=digest("exchange", credit, command.ib_id, command.line_id),
+        amount=exchange.of(line.amount),
+        currency=exchange.currency,
+        factors={
+            "gross": line.amount,
+            "gross_currency": line.currency,
+            "payout_rate": exchange.path,
+        },
     )

@@ -1,10 +1,10 @@
-"""A batch of payouts: a state machine over what people did, and what the books are commanded for it.
+"""A batch of payouts: a state machine over what people did.
 
 created → submitted → approved → exported, then a result for each line; or cancelled before a file was given
 out. A record gives the next state, or a reason why it does not count.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import singledispatch
@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from msgspec import field
 from msgspec.structs import replace
 
-from commission.payouts.commands import LineCommand, LockLine, ReturnLine, SettleLine, UnlockLine
+from commission.payouts.exchange import Exchange
 from commission.payouts.records import (
     BatchApproved,
     BatchCancelled,
@@ -86,6 +86,8 @@ class Batch(Value):
     """What its files say, from the first on."""
     exports: dict[str, str] = field(default_factory=dict)
     """Format → SHA-256 of the file that was given out."""
+    exchange: Exchange | None = None
+    """How what is owed is paid in another currency; None: as it is."""
 
     @property
     def created_by(self) -> str:
@@ -110,8 +112,17 @@ class Batch(Value):
 
     @property
     def total(self) -> Decimal:
-        """Of these lines."""
+        """What these lines are owed."""
         return sum((line.amount for line in self.paid_lines), ZERO)
+
+    @property
+    def pays(self) -> str:
+        """The currency of its files."""
+        return self.currency if self.exchange is None else self.exchange.currency
+
+    def paid(self, line: Line) -> Decimal:
+        """What a line pays, in that currency."""
+        return line.amount if self.exchange is None else self.exchange.of(line.amount)
 
     @property
     def open_lines(self) -> list[Line]:
@@ -128,8 +139,13 @@ def created(record: BatchCreated) -> Batch | Refusal:
     ids = [name for line in record.lines for name in line.statement_ids]
     if len({line.line_id for line in record.lines}) < len(record.lines) or len(set(ids)) < len(ids):
         return Refusal("a line or a statement is in it twice")
-    if not any(not line.excluded for line in record.lines):
+    paid = [line for line in record.lines if not line.excluded]
+    if not paid:
         return Refusal("it has no line that is paid")
+    if (exchange := record.exchange) is not None:
+        why = exchange.why_not(record.currency)
+        if why or not all(exchange.of(line.amount) > 0 for line in paid):
+            return Refusal(why or f"a line comes to nothing in {exchange.currency}")
     status = {
         line.line_id: LineStatus(state="excluded", reason=line.excluded, by=record.by, at=record.at)
         for line in record.lines
@@ -144,6 +160,7 @@ def created(record: BatchCreated) -> Batch | Refusal:
         lines={line.line_id: line for line in record.lines},
         status=status,
         steps=(Step(what="created", by=record.by, at=record.at),),
+        exchange=record.exchange,
     )
 
 
@@ -288,53 +305,3 @@ def why_no_result(batch: Batch, result: LineResult) -> str:
         return ""
     danger = "; if it was paid, it may be paid twice" if is_danger(batch, result) else ""
     return f"the line is {state}, and cannot become {result.outcome}{danger}"
-
-
-# What the books are commanded
-
-
-def commands(batch: Batch, line_ids: Iterable[str] | None = None) -> Iterator[LineCommand]:
-    """All that the books must have been commanded for these lines, by default all, in order.
-
-    It follows from the batch alone, so whoever finds some of it missing writes it, and it counts once.
-    """
-    approved = batch.approved
-    if approved is None:
-        return
-    for line_id in batch.lines if line_ids is None else line_ids:
-        state = batch.state_of(line_id)
-        if state == "excluded":
-            continue
-        line = batch.lines[line_id]
-        yield LockLine(
-            ib_id=line.ib_id,
-            line_id=line_id,
-            batch_id=batch.batch_id,
-            currency=batch.currency,
-            amount=line.amount,
-            statement_ids=line.statement_ids,
-            at=approved.at,
-            created_by=batch.created_by,
-            approved_by=approved.by,
-        )
-        if state != "refused":
-            yield from _after_lock(batch, line)
-
-
-def _after_lock(batch: Batch, line: Line) -> Iterator[LineCommand]:
-    status, to = batch.status.get(line.line_id), (line.ib_id, line.line_id, batch.batch_id)
-    if batch.state == "cancelled":
-        last = batch.steps[-1]
-        yield UnlockLine(**_addressed(to), at=last.at, by=last.by, reason=last.reason)
-    if status is None:
-        return
-    paid = status if status.state == "settled" else status.settled
-    if paid is not None:
-        yield SettleLine(**_addressed(to), at=paid.at, by=paid.by, reason=paid.reason)
-    if status.state == "rejected":
-        yield ReturnLine(**_addressed(to), at=status.at, by=status.by, reason=status.reason or "rejected")
-
-
-def _addressed(to: tuple[str, str, str]) -> dict[str, str]:
-    ib_id, line_id, batch_id = to
-    return {"ib_id": ib_id, "line_id": line_id, "batch_id": batch_id}

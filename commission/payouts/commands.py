@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from commission.ids import digest
+from commission.payouts.exchange import Exchange
 from commission.value import TaggedValue, Text, Time
 
 Id = Annotated[str, Meta(max_length=64)]
@@ -28,8 +29,9 @@ class PayoutCommand(TaggedValue):
 
     @property
     def command_id(self) -> str:
-        """A digest of all that it says."""
-        return digest(self.type, *(str(getattr(self, name)) for name in self.__struct_fields__))
+        """A digest of all that it says; what is None is not said."""
+        said = (getattr(self, name) for name in self.__struct_fields__)
+        return digest(self.type, *(str(one) for one in said if one is not None))
 
 
 class LockLine(PayoutCommand, tag="lock_line"):
@@ -45,6 +47,8 @@ class LockLine(PayoutCommand, tag="lock_line"):
     at: Time
     created_by: Name
     approved_by: Name
+    exchange: Exchange | None = None
+    """Of a line that is paid in another currency."""
 
 
 class UnlockLine(PayoutCommand, tag="unlock_line"):

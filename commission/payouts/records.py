@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import field
 
 from commission.payouts.commands import ChangeKind, Id, Name, Reason
+from commission.payouts.exchange import Exchange
 from commission.value import TaggedValue, Text, Time, Value
 
 MAX_LINES = 100_000
@@ -62,6 +63,8 @@ class BatchCreated(BatchRecord, tag="batch_created"):
     lines: tuple[Line, ...]
     over_limit: int = 0
     """Lines that had no room; the next batch of the period has them."""
+    exchange: Exchange | None = None
+    """Of a batch that pays another currency, to the IBs that are paid in it: the rate of all its lines."""
 
 
 class LineReason(Value):

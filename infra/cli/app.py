@@ -30,6 +30,7 @@ from infra.cli import (
     proposals,
     reconcile,
     run,
+    statements,
     terms,
     tools,
 )
@@ -66,8 +67,8 @@ def everywhere(
 # As a newcomer meets them: begin, feed, look, correct, then the tools.
 for module in (
     *(run, poll),
-    *(terms, plans, ingest, dead_letters, reconcile, ledger, payees, payouts, adjust, holds, endpoints),
-    *(proposals, history, book),
+    *(terms, plans, ingest, dead_letters, reconcile, statements, ledger, payees, payouts, adjust, holds),
+    *(endpoints, proposals, history, book),
     *(tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost

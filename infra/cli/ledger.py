@@ -1,4 +1,4 @@
-"""`ibflow statement`, `audit` and `verify`: look at the ledger and check it."""
+"""`ibflow audit` and `verify`: look at the ledger and check it."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,58 +12,13 @@ from infra.cli.console import (
     ExitCode,
     Json,
     Workers,
-    Yes,
-    confirm_overwrite,
     err,
     mendable_errors,
     out,
     print_json,
-    say,
 )
-from schemas.errors import Unusable
 
 app = typer.Typer()
-
-DOCUMENTS = (".pdf", ".html", ".csv", ".xlsx")
-"""Endings of files for people; all others hold what proves the statement."""
-
-
-@app.command(rich_help_panel=DAILY)
-def statement(
-    ib_id: Annotated[str, typer.Argument(metavar="IB")],
-    period: Annotated[str, typer.Argument(help="Such as 2026-09.")],
-    output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="File to write.")],
-    currency: Annotated[str, typer.Option(help="Needed where the IB has several.")] = "",
-    parties: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="YAML of broker and IBs as the law names them.")
-    ] = None,
-    locale: Annotated[str, typer.Option(help="How its reader writes numbers and dates: de, fr, ….")] = "en",
-    *,
-    yes: Yes = False,
-) -> None:
-    """Write an IB's statement with all of its transfers, for the IB to check by itself.
-
-    A FILE that ends in .pdf, .html, .csv or .xlsx is a document for people instead; it needs --parties.
-    """
-    from infra.verify.statement_file import write_statement
-    from schemas.settings import Settings
-
-    is_document = output.suffix.lower() in DOCUMENTS
-    confirm_overwrite(output, yes=yes)
-    with mendable_errors():
-        if is_document:
-            say(_document(ib_id, period, currency, output, parties, locale))
-        else:
-            out.print(write_statement(Settings(), ib_id, period, currency, output))
-
-
-def _document(ib_id: str, period: str, currency: str, output: Path, parties: Path | None, locale: str) -> str:
-    from infra.statement_documents.write import write_document
-    from schemas.settings import Settings
-
-    if parties is None:
-        raise Unusable(f"{output} is for people: say with --parties FILE who the broker and {ib_id} are")
-    return write_document(Settings(), ib_id, period, currency, output, parties, locale)
 
 
 @app.command(rich_help_panel=DAILY)

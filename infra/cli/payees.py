@@ -43,7 +43,10 @@ def set_payee(
     ib_id: IbId,
     *,
     file: Annotated[
-        Path | None, typer.Option(help="YAML or JSON: `type: bank`, `holder`, `iban`; none: standard input.")
+        Path | None,
+        typer.Option(
+            help="YAML or JSON: `type: bank`, `holder`, `iban`, perhaps `currency`; none: standard input."
+        ),
     ] = None,
     note: Annotated[str, typer.Option(help="Why, for whoever approves it.")] = "",
     as_json: Json = False,
@@ -106,4 +109,5 @@ def _show(one: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(one)
         return
-    say(f"{one['ib_id']}, version {one['version']}: {one['kind']} {one['masked']}, {one['state']}")
+    paid_in = f" in {one['currency']}" if one["currency"] else ""
+    say(f"{one['ib_id']}, version {one['version']}: {one['kind']} {one['masked']}{paid_in}, {one['state']}")

@@ -43,12 +43,20 @@ def create(
     currency: Annotated[str, typer.Argument(help="Such as USD.")],
     *,
     minimum: Annotated[str, typer.Option(help="Leave out lines below this.")] = "0",
+    pay_in: Annotated[
+        str, typer.Option(help="Pay the IBs that are paid in this currency, at the newest published rate.")
+    ] = "",
     key: Annotated[str, typer.Option(help="Any text: with the same again, the same batch.")] = "",
     as_json: Json = False,
 ) -> None:
     """Put the lines of a period in a currency that no batch has into one; nothing is locked or paid yet."""
     with mendable_errors():
-        wanted = {"period": period, "currency": currency.upper(), "minimum": minimum}
+        wanted = {
+            "period": period,
+            "currency": currency.upper(),
+            "minimum": minimum,
+            "pay_in": pay_in.upper(),
+        }
         _print(_client().post("", wanted, key), as_json=as_json)
 
 

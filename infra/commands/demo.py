@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.ledger import Ledger
+from api.scope import EVERYTHING
 from api.views.explanation import explain_transfer
 from commission.accounts import HELD
 from infra.commands.demo_payout import Payment, pay
@@ -247,6 +248,6 @@ def _explanation(client: Client) -> Panel:
         ORDER BY amount DESC, transfer_id LIMIT 1
     """
     rows = _rows(client, sql)
-    found = explain_transfer(Ledger(lambda: client), rows[0][0]) if rows else None
+    found = explain_transfer(Ledger(lambda: client), EVERYTHING, rows[0][0]) if rows else None
     text = "no override yet" if found is None else found.told.to_text().partition("\n\nWhat holds")[0]
     return Panel(Text(text), title="Why?", title_align="left", box=box.ROUNDED)

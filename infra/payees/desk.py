@@ -1,5 +1,6 @@
 """Payee details as two people decide them: the log says what counts, the keys stay here."""
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from schemas.payees import (
 from schemas.topics import PAYEES
 from streams.single_log import SingleLog, append_to
 
+_CURRENCY = re.compile(r"[A-Z0-9]{3,8}")
 MAX_RESEALED = 1_000
 """Versions that one call seals anew; the next call goes on."""
 
@@ -80,13 +82,18 @@ class PayeeDesk:
     def propose(self, ib_id: str, fields: Mapping[str, str], note: str, by: Operator) -> PayeeVersion:
         """Check what a person gives, seal it, and keep it; raise `PayeeRefused` while another waits."""
         check_writer(by)
-        details, keys = to_details(fields), self._keys()
+        currency = fields.get("currency", "").strip().upper()
+        details, keys = (
+            to_details({name: one for name, one in fields.items() if name != "currency"}),
+            self._keys(),
+        )
+        _check_currency(currency)
         _check_note(note, details)
         with self._deciding:
             self._read()
             versions = self._book.get(ib_id, ())
             valid = valid_version(versions)
-            if valid is not None and _is_same(keys, valid, details):
+            if valid is not None and valid.proposed.currency == currency and _is_same(keys, valid, details):
                 raise PayeeRefused(f"{ib_id} is paid to {valid.proposed.masked} already")
             number = len(versions) + 1
             record = PayeeProposed(
@@ -98,6 +105,7 @@ class PayeeDesk:
                 by=by.name,
                 at=self._now(),
                 note=note,
+                currency=currency,
             )
             return self._decide(record)
 
@@ -210,6 +218,11 @@ def _is_same(keys: PayeeKeys, version: PayeeVersion, details: PayeeDetails) -> b
         return _opened(keys, version) == details
     except Unusable:
         return False
+
+
+def _check_currency(currency: str) -> None:
+    if currency and _CURRENCY.fullmatch(currency) is None:
+        raise Unusable("currency: it is a code such as EUR")
 
 
 def _check_note(note: str, details: PayeeDetails) -> None:

@@ -62,7 +62,7 @@ class BankResults:
         """The lines of a batch; details are opened only if a part of a file is spoken of as a whole."""
         if any(one.scope == "payment" for one in said):
             return sent_of(self.files.order(batch, "pain.001.001.09"))
-        lines = {one.line_id: SentLine(one.amount, batch.currency) for one in batch.paid_lines}
+        lines = {one.line_id: SentLine(batch.paid(one), batch.pays) for one in batch.paid_lines}
         return Sent(message_id_of(batch.batch_id), lines)
 
 

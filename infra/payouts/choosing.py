@@ -1,12 +1,14 @@
 """Which lines a batch has: what the period's statements made payable, and no batch has."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from api.ledger import Row
 from api.payouts import PayoutRefused
 from commission.money import plain
+from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import MAX_LINES, MAX_RECORD_BYTES, BatchCreated, Line
 from infra.payout_files.order import reference
@@ -20,10 +22,29 @@ MAX_NAME_CHARS = 140
 """Of an IB's name in a line: what a bank's file has room for."""
 
 
+@dataclass(frozen=True, slots=True)
+class Paying:
+    """In what IBs are paid."""
+
+    currencies: Mapping[str, str]
+    """Of the IBs whose payee details name one."""
+    exchange: Exchange | None = None
+    """The rate of a batch that pays another currency than it owes."""
+
+    def why_not(self, ib_id: str, amount: Decimal, wanted: BatchRequest) -> str:
+        """Why a line is not paid by the batch that is wanted; "" if it is."""
+        pays = self.currencies.get(ib_id) or wanted.currency
+        if pays != wanted.pays:
+            return f"the IB is paid in {pays}: another batch pays it"
+        is_nothing = self.exchange is not None and not self.exchange.of(amount)
+        return f"{plain(amount)} {wanted.currency} comes to nothing in {pays}" if is_nothing else ""
+
+
 def choose(
     wanted: BatchRequest,
     rows: Sequence[Row],
     known: Payouts,
+    paying: Paying,
     batch_id: str,
     place: int,
     by: str,
@@ -35,7 +56,7 @@ def choose(
     free = [
         row for row in rows if row["statement_id"] not in known.taken and row["statement_id"] not in going
     ]
-    lines, cut = _lines(free, batch_id, Decimal(wanted.minimum))
+    lines, cut = _lines(free, batch_id, wanted, paying)
     paid = [line for line in lines if not line.excluded]
     if not paid:
         raise PayoutRefused(_nothing(wanted, rows, known, going, lines))
@@ -50,6 +71,7 @@ def choose(
         minimum=Decimal(wanted.minimum),
         lines=tuple(room),
         over_limit=len(lines) - len(room) + cut,
+        exchange=paying.exchange,
     )
 
 
@@ -67,22 +89,28 @@ def _is_going(row: Row, withheld: Mapping[str, str]) -> bool:
     return row["statement_id"] in withheld and not row["is_followed"]
 
 
-def _lines(rows: Sequence[Row], batch_id: str, minimum: Decimal) -> tuple[list[Line], int]:
+def _lines(
+    rows: Sequence[Row], batch_id: str, wanted: BatchRequest, paying: Paying
+) -> tuple[list[Line], int]:
     """A line for each IB, and how many IBs have more than it has room for: the next batch has the rest."""
     by_ib: dict[str, list[Row]] = {}
     for row in rows:
         by_ib.setdefault(row["ib_id"], []).append(row)
-    lines = [_line(ib_id, own[:MAX_STATEMENTS], batch_id, minimum) for ib_id, own in sorted(by_ib.items())]
+    lines = [
+        _line(ib_id, own[:MAX_STATEMENTS], batch_id, wanted, paying) for ib_id, own in sorted(by_ib.items())
+    ]
     return lines, sum(len(own) > MAX_STATEMENTS for own in by_ib.values())
 
 
-def _line(ib_id: str, rows: Sequence[Row], batch_id: str, minimum: Decimal) -> Line:
-    amount = sum((row["amount"] for row in rows), Decimal(0))
+def _line(ib_id: str, rows: Sequence[Row], batch_id: str, wanted: BatchRequest, paying: Paying) -> Line:
+    amount, minimum = sum((row["amount"] for row in rows), Decimal(0)), Decimal(wanted.minimum)
     excluded = ""
     if not rows[0]["kyc_approved"]:
         excluded = "the IB's KYC is open"
     elif amount < minimum:
         excluded = f"below the minimum of {plain(minimum)}"
+    else:
+        excluded = paying.why_not(ib_id, amount, wanted)
     return Line(
         line_id=reference(batch_id, ib_id),
         ib_id=ib_id,

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from api.operators import Operator, check_writer
 from api.payouts import Imported, NotRecorded, PayoutRefused, Tick, UnknownBatch
 from commission.ids import digest
-from commission.payouts.batch import Batch, commands, is_danger, is_known, why_no_result
+from commission.payouts.batch import Batch, is_danger, is_known, why_no_result
+from commission.payouts.batch_commands import commands
 from commission.payouts.commands import AnyCommand, LineCommand, LockLine
 from commission.payouts.log import Payouts
 from commission.payouts.records import (
@@ -32,8 +33,9 @@ from commission.payouts.records import (
     ResultsImported,
     Warned,
 )
+from commission.rating.exchange import no_rate
 from commission.two_people import are_two_people
-from infra.payouts.choosing import choose
+from infra.payouts.choosing import Paying, choose
 from infra.payouts.facts import Facts, unanswered
 from infra.payouts.files import Files
 from infra.payouts.log import PayoutLog
@@ -90,13 +92,24 @@ class PayoutDesk:
         def make(known: Payouts, place: int) -> PayoutRecord | None:
             found = known.batches.get(batch_id)
             if found is None:
-                return choose(wanted, rows, known, batch_id, place, by.name, at)
-            content = (wanted.period, wanted.currency, Decimal(wanted.minimum))
-            if (found.period, found.currency, found.minimum) != content:
+                return choose(wanted, rows, known, self._paying(wanted, at), batch_id, place, by.name, at)
+            content = (wanted.period, wanted.currency, Decimal(wanted.minimum), wanted.pays)
+            if (found.period, found.currency, found.minimum, found.pays) != content:
                 raise PayoutRefused(f"this Idempotency-Key made {batch_id} of other content before")
             return None
 
         return _batch(self._log.decide(make), batch_id)
+
+    def _paying(self, wanted: BatchRequest, at: datetime) -> Paying:
+        """In what each IB is paid, and the rate of now where the batch pays another currency."""
+        valid = ((ib_id, valid_version(versions)) for ib_id, versions in self._payees().items())
+        currencies = {ib_id: one.proposed.currency for ib_id, one in valid if one is not None}
+        if wanted.pays == wanted.currency:
+            return Paying(currencies)
+        exchange = self._facts.exchange(wanted.currency, wanted.pays, at)
+        if exchange is None:
+            raise PayoutRefused(no_rate(wanted.currency, wanted.pays, at).text)
+        return Paying(currencies, exchange)
 
     def exclude(self, batch_id: str, ib_ids: Sequence[str], reason: str, by: Operator) -> Batch:
         """Leave IBs out, before it is submitted."""
@@ -128,6 +141,7 @@ class PayoutDesk:
         ticked: tuple[Warned, ...] = ()
         if batch.state == "submitted":
             self._check_approver(batch, known, by)
+            _check_currencies(batch, known)
             ticked = self._ticked(batch, ticks)
         found = ((one.line_id, valid_version(known.get(one.ib_id, ()))) for one in batch.paid_lines)
         payees = {line_id: one.proposed.version for line_id, one in found if one is not None}
@@ -289,6 +303,18 @@ def _batch(known: Payouts, batch_id: str) -> Batch:
     if found is None:
         raise UnknownBatch(f"no batch {batch_id[:64]}; `ibflow payouts list` has their ids")
     return found
+
+
+def _check_currencies(batch: Batch, known: Mapping[str, Versions]) -> None:
+    """An IB whose details name another currency since the batch was made is not paid by it."""
+    for line in batch.paid_lines:
+        valid = valid_version(known.get(line.ib_id, ()))
+        pays = (valid.proposed.currency if valid is not None else "") or batch.currency
+        if pays != batch.pays:
+            raise PayoutRefused(
+                f"{line.ib_id} is paid in {pays} since the batch was made, which pays {batch.pays}: "
+                "cancel it and create another"
+            )
 
 
 def _results(found: Iterable[LineCommand]) -> list[LineCommand]:

@@ -1,12 +1,17 @@
 """What the ledger tells of payouts: it may lag behind the books, so it only proposes, and they decide."""
 
+from datetime import datetime
 from typing import Protocol
 
 from api.ledger import Ledger, Row
 from api.queries.payouts import answer_of, answers, payable
 from api.queries.periods import interval
-from commission.payouts.batch import Batch, commands
+from api.views.terms import known_terms
+from commission.payouts.batch import Batch
+from commission.payouts.batch_commands import commands
 from commission.payouts.commands import LineCommand
+from commission.payouts.exchange import Exchange
+from commission.terms.catalog import Terms
 
 
 class Facts(Protocol):
@@ -14,6 +19,9 @@ class Facts(Protocol):
 
     def payable(self, period: str, currency: str) -> list[Row]:
         """What the period's statements and advances made payable, whatever became of it."""
+
+    def exchange(self, owed: str, paid: str, at: datetime) -> Exchange | None:
+        """The newest published rate between two currencies; None if there is none that is new enough."""
 
     def answers(self, batch_id: str) -> dict[str, str]:
         """By command, what the books made of it: "", or why it was refused. One may be missing still."""
@@ -28,6 +36,14 @@ def unanswered(facts: Facts, batch: Batch) -> list[LineCommand]:
     return [one for one in commands(batch) if one.command_id not in told]
 
 
+def exchange_of(terms: Terms, owed: str, paid: str, at: datetime) -> Exchange | None:
+    """The newest rate that the terms have between two currencies."""
+    found = terms.convert(owed, paid, at)
+    if found is None:
+        return None
+    return Exchange(currency=paid, times=found.times, over=found.over, path=found.path, at=at)
+
+
 class LedgerFacts:
     """Of the database."""
 
@@ -40,6 +56,10 @@ class LedgerFacts:
         if not lines:
             interval(self._ledger, period)  # an unknown period is a mistake
         return lines
+
+    def exchange(self, owed: str, paid: str, at: datetime) -> Exchange | None:
+        """The newest published rate between two currencies."""
+        return exchange_of(known_terms(self._ledger), owed, paid, at)
 
     def answers(self, batch_id: str) -> dict[str, str]:
         """By command, what the books made of it."""

@@ -50,12 +50,12 @@ class Files:
             batch_id=batch.batch_id,
             created_at=created,
             execution_date=batch.execution_date or created.date(),
-            debtor=self._payers.find(batch.currency, UsBankAccount if form == "nacha" else BankAccount),
-            currency=batch.currency,
+            debtor=self._payers.find(batch.pays, UsBankAccount if form == "nacha" else BankAccount),
+            currency=batch.pays,
             lines=tuple(
                 OrderLine(
                     end_to_end_id=line.line_id,
-                    amount=line.amount,
+                    amount=batch.paid(line),
                     payee_name=" ".join(dict.fromkeys([line.ib_id, line.name or line.ib_id])),
                     account=details.get(line.ib_id),
                     remittance=f"Commission {batch.period} {line.ib_id}",

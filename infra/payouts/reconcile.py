@@ -1,6 +1,6 @@
 """Ledger, statements, batches, files and results compared: each difference in a sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -10,7 +10,8 @@ from fastapi import FastAPI
 from api.ledger import Ledger, Row
 from api.queries.payouts import answers, log_of_payouts, moved_lines, unequal_places
 from commission.money import plain
-from commission.payouts.batch import Batch, commands
+from commission.payouts.batch import Batch
+from commission.payouts.batch_commands import commands
 from commission.payouts.changes import command
 from commission.payouts.log import Payouts
 from infra.connect.ledger_at import find_server
@@ -52,7 +53,9 @@ def reconcile(ledger: Ledger, files: Files | None = None) -> Reconciliation:
 
 def _differences(ledger: Ledger, known: Payouts, files: Files | None) -> Iterator[str]:
     for row in unequal_places(ledger):
-        parts = ", ".join(f"{plain(row[name])} {name}" for name in ("payable", "in_payout", "paid"))
+        parts = ", ".join(
+            f"{plain(row[name])} {name}" for name in ("payable", "in_payout", "paid", "exchanged")
+        )
         stated = f"{plain(row['stated'])} {row['currency']}"
         yield f"{row['ib_id']}: statements and advances state {stated}, and there are {parts}"
     moved = moved_lines(ledger)
@@ -77,25 +80,37 @@ def _differences(ledger: Ledger, known: Payouts, files: Files | None) -> Iterato
             yield f"{change_id}: the books have not answered; approve it again{who}"
 
 
+_MOVED = ("locked", "paid", "returned", "exchanged", "exchanged_back")
+
+
 def _of_line(batch: Batch, line_id: str, row: Row | None) -> Iterator[str]:
     """A line's rows are what its state says, and of its amount."""
     line, status = batch.lines[line_id], batch.status.get(line_id)
     state = batch.state_of(line_id)
-    found = [row[name] if row is not None else _NOTHING for name in ("locked", "paid", "returned")]
+    found = [row[name] if row is not None else _NOTHING for name in _MOVED]
     if state in ("excluded", "refused") or batch.approved is None:
-        expected = [_NOTHING] * 3
+        expected = [_NOTHING] * len(_MOVED)
     elif batch.state == "cancelled":
-        expected = [found[0], _NOTHING, found[0]]  # locked and given back, or cancelled before it was locked
+        # locked and given back, or cancelled before it was locked
+        expected = [found[0], _NOTHING, found[0], _NOTHING, _NOTHING]
     else:
         was_paid = state == "settled" or (status is not None and status.settled is not None)
         is_back = state == "rejected"
-        expected = [line.amount, line.amount * was_paid, line.amount * is_back]
+        other = batch.paid(line) * (was_paid and batch.exchange is not None)
+        expected = [line.amount, line.amount * was_paid, line.amount * is_back, other, other * is_back]
     if found != expected:
-        words = "locked {}, paid {}, returned {}"
         yield (
             f"{batch.batch_id}, line {line_id} of {line.ib_id}: it is {state}, so the ledger should have "
-            f"{words.format(*map(plain, expected))}, and has {words.format(*map(plain, found))}"
+            f"{_moved(expected)}, and has {_moved(found)}"
         )
+
+
+def _moved(amounts: Sequence[Decimal]) -> str:
+    """In words, what is exchanged only where something is."""
+    shown = amounts if any(amounts[3:]) else amounts[:3]
+    return ", ".join(
+        f"{name.replace('_', ' ')} {plain(one)}" for name, one in zip(_MOVED, shown, strict=False)
+    )
 
 
 def _of_files(batch: Batch, files: Files) -> Iterator[str]:

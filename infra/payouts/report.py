@@ -42,6 +42,8 @@ def batch_lines(one: dict[str, Any]) -> Iterator[str]:
         f"[bold]{one['batch_id']}[/]  {escape(one['period'])}  {one['state']}: "
         f"{one['total']} {one['currency']}, {_lines(one)}"
     )
+    if one["exchange"] is not None:
+        yield f"pays {one['pays_total']} {one['pays']} at {escape(one['exchange']['path'])}"
     if one["over_limit"]:
         yield f"[yellow]{one['over_limit']:,} lines had no room: create another batch[/]"
     for step in one["steps"]:
@@ -57,10 +59,11 @@ def lines_table(found: Iterable[dict[str, Any]]) -> Table:
     table.add_column("end-to-end id", no_wrap=True)
     for name in ("IB", "name", "state", "reason"):
         table.add_column(name)
-    table.add_column("amount", justify="right")
+    for name in ("amount", "pays"):
+        table.add_column(name, justify="right")
     for one in found:
         words = (one["ib_id"], one["name"], one["state"], one["reason"])
-        table.add_row(one["line_id"], *map(escape, words), one["amount"])
+        table.add_row(one["line_id"], *map(escape, words), one["amount"], one["pays"])
     return table
 
 

@@ -1,4 +1,4 @@
-"""`ibflow statement -o FILE`: a statement of the ledger as a document for people."""
+"""`ibflow statements export -o FILE`: a statement of the ledger as a document for people."""
 
 from collections.abc import Callable
 from pathlib import Path

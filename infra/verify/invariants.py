@@ -13,6 +13,7 @@ from api.queries.completeness import holes
 from api.queries.native import twice_count
 from api.queries.periods import ALWAYS
 from api.queries.quality import RATED_DEALS
+from api.scope import EVERYTHING
 from api.views.statement_file import statement_files
 from commission import accounts
 from commission.ledger import ledger_hash
@@ -101,7 +102,7 @@ def _warnings(ledger: Ledger) -> Iterator[str]:
             f"{hole.server} {hole.starts_at:%Y-%m-%d %H:%M} to {hole.ends_at:%Y-%m-%d %H:%M}: a sweep left"
             f" {hole.reconciliation.unresolved:,} unresolved; statements of this time may change"
         )
-    if count := twice_count(ledger, ALWAYS):
+    if count := twice_count(ledger, EVERYTHING, ALWAYS):
         yield (
             f"{count:,} native agent payments of the platform for what is paid here as well;"
             " see the portal's page Completeness"

@@ -1,4 +1,4 @@
-"""`ibflow statement` and `ibflow verify --statement`: a statement's file, written and checked."""
+"""`ibflow statements` and `ibflow verify --statement`: a statement's file, written and checked."""
 
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def read_statement(path: Path) -> tuple[Statement, list[Transfer]]:
         else:
             raise Unusable(f"{path} has more than {MAX_TRANSFERS:,} transfers")
     if statement is None:
-        raise Unusable(f"{path} is empty; write one with `ibflow statement IB PERIOD -o FILE`")
+        raise Unusable(f"{path} is empty; write one with `ibflow statements export IB PERIOD -o FILE`")
     return statement, rows
 
 

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from api.ledger import Ledger
 from api.queries.over_time import over_time
 from api.queries.periods import ALWAYS
+from api.scope import EVERYTHING
 from api.views import report_files
 from tests.api.conftest import Browser, browser, insert, transfer_row
 
@@ -91,7 +92,7 @@ def test_csv_is_the_whole_report_or_refused(ledger: Ledger, monkeypatch: pytest.
 
 def test_the_charts_rows_are_bounded_and_whole(ledger: Ledger, chdb: Client) -> None:
     """Ten more IBs of 1 to 10 USD, 55 in all: two are asked for, the rest is one sum."""
-    before = sum(net for _, _, net in over_time(ledger, ALWAYS, "USD", []).rows)
+    before = sum(net for _, _, net in over_time(ledger, EVERYTHING, ALWAYS, "USD", []).rows)
     for number in range(1, 11):
         way = f"broker:expense:per_lot > ib:many-{number}:pending"
         insert(
@@ -99,7 +100,7 @@ def test_the_charts_rows_are_bounded_and_whole(ledger: Ledger, chdb: Client) -> 
             "transfers",
             transfer_row(f"many-{number}", "accrual", f"many-{number}", f"x{number}", f"{number}", way),
         )
-    rows = over_time(ledger, ALWAYS, "USD", ["A", "many-10"]).rows
+    rows = over_time(ledger, EVERYTHING, ALWAYS, "USD", ["A", "many-10"]).rows
     assert sum(net for _, _, net in rows) == before + Decimal(55)
     assert {series for _, series, _ in rows} == {"A", "many-10", ""}
 

@@ -61,7 +61,8 @@ def test_one_proposes_and_another_approves(api: Api) -> None:
     status, made = api.propose("anna", "A")
     assert 201 == status
     assert {
-        "ib_id": "A", "version": 1, "kind": "bank", "masked": "DE89 •••• 3000", "state": "proposed",
+        "ib_id": "A", "version": 1, "kind": "bank", "masked": "DE89 •••• 3000", "currency": "",
+            "state": "proposed",
         "is_valid": False, "proposed_by": "anna", "proposed_at": "2026-10-05T12:00:00Z", "note": "",
         "decided_by": None, "decided_at": None, "rejection": "",
     } == made  # fmt: skip

@@ -12,6 +12,7 @@ from api.portal.chart import HEIGHT, OTHERS, TOP, chart
 from api.portal.render import rounded
 from api.queries.over_time import OverTime, over_time, starts_of
 from api.queries.periods import ALWAYS
+from api.scope import EVERYTHING
 from tests.api.conftest import Browser, browser, insert, partner_row, per_lot
 
 
@@ -144,7 +145,7 @@ def test_a_long_time_is_drawn_in_larger_units(
         ),
     )
     insert(chdb, "day_marks", *({"day": day, "mark": 1, "is_open": True} for day in days))
-    found = over_time(empty_ledger, ALWAYS, "USD", ["A"])
+    found = over_time(empty_ledger, EVERYTHING, ALWAYS, "USD", ["A"])
     assert found.unit == unit
     assert [str(start) for start, series, _ in found.rows if series == "A"] == starts
     sums = {series: sum(net for _, name, net in found.rows if name == series) for series in ("A", "")}

@@ -15,6 +15,7 @@ from api.ledger import Ledger
 from api.queries.commission_sql import ReportFilter
 from api.queries.commissions import columns
 from api.queries.periods import Interval
+from api.scope import EVERYTHING
 from api.views import report_files
 from ingest.formats.xlsx import xlsx_rows
 from tests.api.conftest import SOURCE, Browser, browser, insert, per_lot, utc
@@ -176,5 +177,5 @@ def test_a_file_that_would_be_too_long_is_refused(ledger: Ledger, monkeypatch: p
 def test_a_report_of_nothing_is_empty(ledger: Ledger) -> None:
     """No row, and no total."""
     long_ago = Interval(datetime(2001, 1, 1, tzinfo=UTC), datetime(2001, 2, 1, tzinfo=UTC))
-    wanted = ReportFilter(long_ago, of={"country": "CY"})
+    wanted = ReportFilter(EVERYTHING, long_ago, of={"country": "CY"})
     assert report_files.FILES["csv"].write(ledger, wanted, ("ib",)).count(b"\n") == 1

@@ -66,7 +66,7 @@ def test_a_wrong_end_is_taken_back_and_closed_again(tmp_path: Path) -> None:
         verified = ibflow("ola", "verify")
         assert verified.exit_code == 0, verified.output
         path = tmp_path / "statement.jsonl"
-        written = ibflow("ola", "statement", right[0]["ib_id"], "2026-09", "-o", str(path))
+        written = ibflow("ola", "statements", "export", right[0]["ib_id"], "2026-09", "-o", str(path))
         assert written.exit_code == 0, written.output
         assert faults(path) == []
         assert ibflow("ola", "verify", "--statement", str(path)).exit_code == 0

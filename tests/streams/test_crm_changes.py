@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from api.ledger import Ledger
 from api.queries import quality
+from api.scope import EVERYTHING
 from commission.outputs import Transfer
 from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment
 from infra.clickhouse.migrations import migrate
@@ -108,9 +109,9 @@ def test_the_database_knows_ibs_as_the_books_do(connected: Client) -> None:
         ("ib-south", partner("ib-south USD").name, "USD", None, False),
     ]
     ledger = Ledger(lambda: connected)
-    found = quality.client_events(ledger, "anna", "kyc_changed", 10)["items"]
+    found = quality.client_events(ledger, EVERYTHING, "anna", "kyc_changed", 10)["items"]
     assert [(event["event_id"], event["status"]) for event in found] == [("kyc anna expired 5", "expired")]
-    assert quality.client_events(ledger, "ben", "", 10)["items"] == []
+    assert quality.client_events(ledger, EVERYTHING, "ben", "", 10)["items"] == []
     events = (
         "SELECT type, event_id, status FROM client_events FINAL WHERE type != 'account_linked' ORDER BY ALL"
     )

@@ -6,6 +6,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
 from api.queries import transfers as queries
+from api.scope import EVERYTHING
 from api.views.explanation import explain_transfer, to_deal
 from commission.terms.plans import PlanDefined
 from schemas.columns import to_transfer
@@ -36,11 +37,11 @@ def gold(version: int) -> dict[str, object]:
 
 def test_rows_become_the_values_they_were(ledger: Ledger) -> None:
     """A transfer and a deal are read whole: paths, factors, empty sides."""
-    row = queries.transfer(ledger, "t2")
+    row = queries.transfer(ledger, EVERYTHING, "t2")
     assert row is not None
     found = to_transfer(row)
     assert (found.path, found.amount, found.depth) == (("A", "M"), Decimal("3.00"), 1)
-    deal = queries.deal(ledger, "live|1")
+    deal = queries.deal(ledger, EVERYTHING, "live|1")
     assert deal is not None
     assert (to_deal(deal).deal_key, to_deal(deal).entry) == ("live|1", "out")
     assert to_deal(deal | {"side": "", "entry": ""}).side is None
@@ -70,7 +71,7 @@ def test_the_answer_has_words_units_and_gates(ledger: Ledger, chdb: Client) -> N
 
 def test_a_plan_of_another_form_is_no_obstacle(ledger: Ledger) -> None:
     """A definition this version cannot read, or none, leaves the row's own words."""
-    found = explain_transfer(ledger, "t1")
+    found = explain_transfer(ledger, EVERYTHING, "t1")
     assert found is not None
     assert found.plan is not None
     assert found.plan["definition"] == {"plan_id": "gold"}

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from api.ledger import Ledger
+from api.scope import EVERYTHING
 from api.views.terms import terms_view
 from schemas.wire import encode
 from tests.build import at, ended, partner, period
@@ -25,7 +26,7 @@ def test_a_bad_line_hides_none_of_its_message() -> None:
     """The router makes a dead letter of the line alone, and publishes what stands beside it."""
     (line,) = encode([partner("IB-7 USD")])
     row = {"_offset": 0, "message": f"{{bad\n{line.decode()}", "stored_at": at(1)}
-    found = terms_view(Archive(row), at(2), "", "", "")
+    found = terms_view(Archive(row), EVERYTHING, at(2), "", "", "")
     assert ["IB-7"] == [known["ib_id"] for known in found["partners"]]
 
 
@@ -38,7 +39,7 @@ def test_an_end_that_was_refused_is_none() -> None:
         {"_offset": n, "message": b"\n".join(encode(news)).decode(), "stored_at": at(100 + n)}
         for n, news in enumerate(told)
     ]
-    found = terms_view(Archive(*rows), at(200), "", "", "")
+    found = terms_view(Archive(*rows), EVERYTHING, at(200), "", "", "")
     assert [(p["period"], p["ended"] and p["ended"]["offset"]) for p in found["periods"]] == [
         ("2026-09", 1),
         ("2026-10", None),

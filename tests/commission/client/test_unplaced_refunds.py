@@ -195,3 +195,35 @@ def test_a_refund_that_waits_takes_nothing_yet() -> None:
     held = plan("own USD", HALF, kyc_gate=True)
     said = told(CHARGED, ON_OPENING, kyc("anna approved", day=9), own=held)
     assert {} == said.owed
+
+
+def in_position(text: str, day: int, paid: int = 0, **values: Any) -> Deal:
+    """A deal of one position, and what it pays the client."""
+    return deal(text, day=day, commission=D(paid), position_id="p", **values)
+
+
+def test_an_in_out_refunds_its_openings_in_any_order() -> None:
+    """Two lots charged 4 (2 due), 0.4 closed and charged 10 to a vip (1 due): an in/out gives back 6.
+
+    It closes 1.6 of the two lots: 3.2 of the 4, and 2.8 of the 10. So 0.40 and 0.72 are left of 2 and 1.
+    Before the 0.4 is known the volumes are even, and nothing is open.
+    """
+    opening = in_position("1 sell 2 EURUSD in", 3, -4)
+    closing = in_position("2 buy 0.4 EURUSD out", 4, -10, group="vip")
+    turned = in_position("3 buy 2 EURUSD inout", 5, 6, volume_closed_e8=160_000_000)
+    for order in permutations((opening, closing, turned)):
+        assert {NORTH: "1.12 USD"} == told(*order, own=BY_GROUP).owed
+
+
+def test_what_was_flat_for_a_while_still_tells_the_charge() -> None:
+    """A closing gives back 2, what the oldest opening was charged (1 due): 0.20 of the second, a vip's, stay.
+
+    Without the last two deals known the position is flat, and the nearest charge is the second opening's.
+    """
+    first = in_position("1 buy 1 EURUSD in", 3, -2)
+    second = in_position("2 buy 1 EURUSD in", 4, -2, group="vip")
+    refund = in_position("3 sell 1 EURUSD out", 5, 2)
+    third = in_position("4 buy 1 EURUSD in", 6)
+    last = in_position("5 sell 2 EURUSD out", 7)
+    for order in permutations((first, second, refund, third, last)):
+        assert {NORTH: "0.20 USD"} == told(*order, own=BY_GROUP).owed

@@ -8,10 +8,13 @@ from datetime import date
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commission.payouts.batch import Batch, Refusal, created, is_known
-from commission.payouts.batch import commands as commands_of
+from commission.payouts.batch_commands import commands as commands_of
 from commission.payouts.changes import command
+from commission.payouts.commands import LockLine
+from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import (
     BatchApproved,
@@ -293,3 +296,19 @@ def test_an_approval_says_where_lines_go_and_what_was_looked_at() -> None:
     )
     assert log.says(BatchExported, **again, execution_date=day) == ""
     assert log.batch.execution_date == day
+
+
+def test_a_batch_pays_another_currency_by_one_rate() -> None:
+    """At 0.8: 12.34 USD are 9.872, 9.87 EUR; 9 are 7.20. Its lock says so; its own currency needs no rate."""
+    log, rate = Log(), Exchange(currency="EUR", times=D("0.8"), over=D(1), path="USD/EUR 0.8", at=at(39))
+    assert log.create(exchange=replace(rate, currency="USD")) == "USD is paid as it is, without a rate"
+    assert log.create(exchange=replace(rate, times=D("0.0001"))) == "a line comes to nothing in EUR"
+    assert log.create(exchange=rate) == ""
+    batch = log.batch
+    assert [batch.paid(one) for one in batch.paid_lines] == [D("9.87"), D("7.20")]
+    assert (batch.pays, batch.currency, batch.total) == ("EUR", "USD", D("21.34"))
+    assert [log.says(BatchSubmitted), log.says(BatchApproved, by="ben")] == ["", ""]
+    locks = [one for one in commands_of(log.batch) if isinstance(one, LockLine)]
+    assert {(one.amount, one.currency, one.exchange) for one in locks} == {
+        (D("12.34"), "USD", rate), (D("9"), "USD", rate),
+    }  # fmt: skip

@@ -25,9 +25,11 @@ from commission.outputs import Statement, StatementWithdrawn, Transfer
 from commission.partner import closing
 from commission.partner.balances import PartnerState, partner_key
 from commission.partner.payable import PayoutState, state_key
-from commission.payouts.batch import Batch, commands
+from commission.payouts.batch import Batch
+from commission.payouts.batch_commands import commands
 from commission.payouts.changes import command as command_of
 from commission.payouts.commands import AnyCommand, LockLine, PayoutAnswer
+from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import (
     BatchApproved,
@@ -56,6 +58,8 @@ from tests.commission.laws import LAW
 IBS, CURRENCIES, PEOPLE = ("north", "south"), ("USD", "JPY"), ("ann", "ben", " Ann ", "cat")
 MONTHS = ("2026-09", "2026-10", "2026-11", "2026-12")
 LIVE = ("included", "settled", "unknown")
+RATES = ("", "1", "467.11")
+"""Thirds of the other currency for one; "": it is paid as it is owed."""
 people, ibs, currencies = (st.sampled_from(some) for some in (PEOPLE, IBS, CURRENCIES))
 outcomes = st.sampled_from(("settled", "rejected", "unknown"))
 kinds = st.sampled_from(("adjustment", "write_off", "advance"))
@@ -119,8 +123,14 @@ class Settlement(RuleBasedStateMachine):
 
     # What people do
 
-    @rule(by=people, currency=currencies, month=st.integers(0, 3), others=st.booleans())
-    def create(self, by: str, currency: str, month: int, *, others: bool) -> None:
+    @rule(
+        by=people,
+        currency=currencies,
+        month=st.integers(0, 3),
+        others=st.booleans(),
+        rate=st.sampled_from(RATES),
+    )
+    def create(self, by: str, currency: str, month: int, *, others: bool, rate: str = "") -> None:
         """A batch of a month, as far as somebody knows: withdrawn and taken statements may be in it."""
         batch_id, own = f"b{next(self.numbers)}", defaultdict(list)
         for name, one in self.statements.items():
@@ -138,8 +148,21 @@ class Settlement(RuleBasedStateMachine):
             for ib_id, some in sorted(own.items())
         )
         told = self.told(by, batch_id)
+        other = {"USD": "JPY", "JPY": "USD"}[currency]
+        exchange = (
+            Exchange(currency=other, times=Decimal(rate), over=Decimal(3), path="", at=at(1))
+            if rate
+            else None
+        )
         self.write(
-            BatchCreated(**told, period=MONTHS[month], currency=currency, minimum=Decimal(0), lines=lines)
+            BatchCreated(
+                **told,
+                period=MONTHS[month],
+                currency=currency,
+                minimum=Decimal(0),
+                lines=lines,
+                exchange=exchange,
+            )
         )
 
     @rule(by=people, data=st.data())
@@ -303,8 +326,11 @@ class Settlement(RuleBasedStateMachine):
                     found.get((account(ib), currency), Decimal(0))
                     for account in (accounts.payable, accounts.in_payout, accounts.paid)
                 ]
+                exchanged = balances(row for row in self.rows if row.ib_id == ib).get(
+                    (accounts.EXCHANGE, currency), Decimal(0)
+                )
                 assert min(parts) >= 0
-                assert sum(parts) == stated[ib, currency]
+                assert sum(parts) + exchanged == stated[ib, currency]
                 state = self.state.get(state_key(ib), PayoutState())
                 assert parts[0] == sum(d.amount for d in state.due.values() if d.currency == currency)
                 partner_state = self.state.get(partner_key(ib), PartnerState())

@@ -203,11 +203,11 @@ def test_help_names_every_command_in_its_order() -> None:
     for name, command in group.commands.items():
         panels.setdefault(str(getattr(command, "rich_help_panel", "")), []).append(name)
     daily = (
-        "terms plans ingest dead-letters reconcile statement audit verify payees payouts adjust hold release"
+        "terms plans ingest dead-letters reconcile statements audit verify payees payouts adjust hold release"
     )
     assert {
-        "Processes": ["demo", "dev", "worker", "serve", "receive", "poll"],
-        "Daily work": [*daily.split(), "proposals", "what-if", "replay", "book"],
+        "Processes": ["demo", "dev", "worker", "serve", "receive", "dispatch", "poll"],
+        "Daily work": [*daily.split(), "endpoints", "proposals", "what-if", "replay", "book"],
         "Tools": ["normalise", "rate", "pseudonym", "schema", "postbacks", "kafka"],
     } == panels
 

@@ -22,7 +22,7 @@ def ibflow(*arguments: str | Path, **environment: str) -> Result:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (["statement", "ib-a", "2026-09", "-o", "FILE"], "FILE would be replaced"),
+        (["statements", "export", "ib-a", "2026-09", "-o", "FILE"], "FILE would be replaced"),
         (["what-if", "--terms", TERMS, "--csv", "FILE"], "FILE would be replaced"),
         (["what-if", "--terms", TERMS, "--csv", "new.csv", "--html", "FILE"], "FILE would be replaced"),
         (

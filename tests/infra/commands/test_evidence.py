@@ -77,7 +77,7 @@ def files(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     out = tmp_path_factory.mktemp("files")
     paths = {month: out / f"{month}.jsonl" for month in ("2026-09", "2026-10")}
     for month, path in paths.items():
-        written = ibflow(folder, "statement", "ib-north", month, "-o", path)
+        written = ibflow(folder, "statements", "export", "ib-north", month, "-o", path)
         assert 0 == written.exit_code, written.output
     return paths
 
@@ -146,7 +146,7 @@ def test_a_file_of_pseudonyms_names_nobody_and_proves_itself(
     monkeypatch.setenv("IBFLOW_PSEUDONYM_KEY", KEY)
     hidden = {month: tmp_path / f"{month}.jsonl" for month in files}
     for month, path in hidden.items():
-        told = ibflow(folder, "statement", "ib-north", month, "-o", path)
+        told = ibflow(folder, "statements", "export", "ib-north", month, "-o", path)
         assert f"hash {lines(path)[0]['hash']} of the pseudonyms shown" in told.stdout
     assert [] == faults(hidden["2026-09"])
     assert [] == faults(hidden["2026-10"], hidden["2026-09"])
@@ -170,7 +170,7 @@ def test_a_file_of_pseudonyms_names_nobody_and_proves_itself(
                     assert f'"{row.get(name)}"' not in path.read_text()
         assert known["hash"] not in path.read_text()
     first = hidden["2026-10"].read_bytes()
-    ibflow(folder, "statement", "ib-north", "2026-10", "--yes", "-o", hidden["2026-10"])
+    ibflow(folder, "statements", "export", "ib-north", "2026-10", "--yes", "-o", hidden["2026-10"])
     assert first == hidden["2026-10"].read_bytes()
 
 
@@ -276,7 +276,7 @@ def test_another_statement_in_its_place_is_found(
 ) -> None:
     """A sound file of another IB or month does not follow the one before."""
     master = tmp_path / "master.jsonl"
-    assert 0 == ibflow(folder, "statement", "ib-master", "2026-09", "-o", master).exit_code
+    assert 0 == ibflow(folder, "statements", "export", "ib-master", "2026-09", "-o", master).exit_code
     for statement, previous in ((files["2026-10"], master), (files["2026-09"], files["2026-10"])):
         assert faults(statement, previous)
         checked = ibflow(tmp_path, "verify", "--statement", statement, "--previous", previous)
@@ -336,7 +336,7 @@ def test_a_row_moved_behind_our_back_is_found(tmp_path: Path) -> None:
 
 def test_a_statement_nobody_closed_is_said_in_a_sentence(folder: Path, tmp_path: Path) -> None:
     """Exit 2 and what to do."""
-    missing = ibflow(folder, "statement", "ib-north", "2026-11", "-o", tmp_path / "x")
+    missing = ibflow(folder, "statements", "export", "ib-north", "2026-11", "-o", tmp_path / "x")
     assert (2, True) == (missing.exit_code, "terms end-period 2026-11" in missing.stderr)
     assert not (tmp_path / "x").exists()
 
@@ -501,7 +501,9 @@ def test_a_running_server_is_asked(folder: Path, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     (tmp_path / "serve.json").write_text(json.dumps({"url": url}))
     try:
-        written = ibflow(tmp_path, "statement", "ib-north", "2026-09", "-o", tmp_path / "out.jsonl")
+        written = ibflow(
+            tmp_path, "statements", "export", "ib-north", "2026-09", "-o", tmp_path / "out.jsonl"
+        )
     finally:
         server.should_exit = True
         thread.join(30)

@@ -29,7 +29,7 @@ READS: list[list[str]] = [
     ["verify"],
     ["verify", "--deep"],
     ["audit", "0" * 34],
-    ["statement", "ib-a", "2026-09", "-o", "unwritten.jsonl"],
+    ["statements", "export", "ib-a", "2026-09", "-o", "unwritten.jsonl"],
     ["terms", "show"],
     ["dead-letters", "list"],
     ["dead-letters", "show", "abc"],

@@ -51,6 +51,19 @@ def test_what_two_people_decided_is_what_is_paid_to() -> None:
     assert not any(text in b"".join(messages) for text in (b"370400", b"Jane"))
 
 
+def test_details_name_the_currency_they_are_paid_in() -> None:
+    """Seen by whoever approves it, and not sealed; another currency is another version."""
+    messages: list[bytes] = []
+    here = desk(messages)
+    here.propose("A", FIRST | {"currency": " eur "}, "", ANNA)
+    assert here.approve("A", 1, BEN).proposed.currency == "EUR"
+    with pytest.raises(PayeeRefused, match="is paid to DE89 •••• 3000 already"):
+        here.propose("A", FIRST | {"currency": "EUR"}, "", ANNA)
+    assert here.propose("A", FIRST, "", ANNA).proposed.currency == ""
+    with pytest.raises(Unusable, match="currency: it is a code such as EUR"):
+        here.propose("B", FIRST | {"currency": "euros, please"}, "", ANNA)
+
+
 def test_new_details_count_once_they_are_approved() -> None:
     """Until then, and after a rejection, the IB is paid where it was."""
     messages: list[bytes] = []

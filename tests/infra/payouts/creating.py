@@ -4,11 +4,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from api.ledger import Row
 from api.operators import Operator
 from commission.payouts.commands import AnyCommand
+from commission.payouts.exchange import Exchange
 from commission.payouts.records import PayoutRecord
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.log import PayoutLog
@@ -32,6 +34,10 @@ class Ledger:
             }
             for ib_id in self.ib_ids
         ]  # fmt: skip
+
+    def exchange(self, owed: str, paid: str, at: datetime) -> Exchange | None:
+        """None is published."""
+        return None
 
     def answers(self, batch_id: str) -> dict[str, str]:
         """None."""

@@ -11,7 +11,8 @@ import pytest
 
 from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused, UnknownBatch
-from commission.payouts.batch import Batch, commands
+from commission.payouts.batch import Batch
+from commission.payouts.batch_commands import commands
 from commission.payouts.records import Outcome
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import unanswered

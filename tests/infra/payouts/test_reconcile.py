@@ -15,12 +15,25 @@ from infra.payouts.files import Files
 from infra.payouts.reconcile import Reconciliation, reconcile
 from infra.verify.invariants import verify
 from schemas import topics
+from schemas.payees import Versions
 from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
 from streams.table_rows import Rows
-from tests.build import ANNA, SYMBOLS, deal, ended, linked, partner, per_lot, period, plan, registered
+from tests.build import (
+    ANNA,
+    SYMBOLS,
+    deal,
+    ended,
+    exchange,
+    linked,
+    partner,
+    per_lot,
+    period,
+    plan,
+    registered,
+)
 from tests.infra.proposals.live import Live
 from tests.payout_log import MemoryLog
-from tests.payout_world import ANN, BEN, CAT, result
+from tests.payout_world import ANN, BEN, CAT, paid_in, result
 
 WANTED = BatchRequest(period="2026-09", currency="USD")
 
@@ -29,11 +42,12 @@ class Paying:
     """September of two IBs, closed, and the desks over it."""
 
     def __init__(self, client: Client) -> None:
+        self.payees: dict[str, Versions] = {}
         self.live, self.client = Live(client), client
         self.ledger = Ledger(lambda: client)
         self.messages: list[bytes] = []
         log, facts = MemoryLog(self.messages), LedgerFacts(self.ledger)
-        self.desk = PayoutDesk(log, facts, self.live.publish, self.live.tick)
+        self.desk = PayoutDesk(log, facts, self.live.publish, self.live.tick, payees=lambda: self.payees)
         self.changes = ChangeDesk(log, facts, self.live.publish, self.live.tick)
         north, south = (
             replace(partner(f"{name} USD own"), kyc_approved=True) for name in ("ib-north", "ib-south")
@@ -42,9 +56,9 @@ class Paying:
         self.live.feed(registered("ben ib-south"), linked("2 ben"))
         self.live.feed(deal("1 buy 1.5 EURUSD out"), deal("2 buy 2 EURUSD out", login=2), ended("2026-09"))
 
-    def approved(self) -> str:
+    def approved(self, wanted: BatchRequest = WANTED) -> str:
         """A batch of what is free."""
-        batch_id = self.desk.create(WANTED, ANN, "").batch_id
+        batch_id = self.desk.create(wanted, ANN, "").batch_id
         self.desk.submit(batch_id, ANN)
         return self.desk.approve(batch_id, BEN).batch_id
 
@@ -83,6 +97,35 @@ def test_what_is_sound_agrees(paying: Paying) -> None:
     found = paying.reconciled()
     assert (found.batches, found.lines, found.differences) == (3, 6, ())
     assert [one.figures for one in verify(paying.client).findings if not one.holds] == []
+
+
+def test_what_is_paid_in_another_currency_agrees(connected: Client) -> None:
+    """South's 10.00 USD at 1.25 dollars to the euro are 8.00 EUR: paid, and one more time after it came back.
+
+    A row of the exchange that is lost is found, by the line and by the IB's euros.
+    """
+    paying = Paying(connected)
+    paying.payees["ib-south"] = paid_in("ib-south", "EUR")
+    paying.live.feed(exchange("EUR/USD 1.25", day=70))
+    wanted = WANTED.model_copy(update={"pay_in": "EUR"})
+    for outcomes in (("settled", "rejected"), ("settled",)):
+        batch, file = paying.desk.export(paying.approved(wanted), "csv", "", CAT)
+        (line,) = batch.paid_lines
+        assert b",8.00,EUR," in file
+        for outcome in outcomes:
+            paying.desk.import_results([result(line.line_id, outcome)], "camt", CAT)
+    assert paying.reconciled().differences == ()
+    assert [one.figures for one in verify(paying.client).findings if not one.holds] == []
+    paying.client.command(
+        "ALTER TABLE transfers DELETE WHERE code = 'exchange' AND caused_by LIKE {line:String} "
+        "SETTINGS mutations_sync = 2", parameters={"line": f"%{line.line_id}"},
+    )  # fmt: skip
+    (told,) = paying.reconciled().differences
+    assert told == (
+        f"{batch.batch_id}, line {line.line_id} of ib-south: it is settled, so the ledger should have "
+        "locked 10, paid 10, returned 0, exchanged 8, exchanged back 0, "
+        "and has locked 10, paid 10, returned 0"
+    )
 
 
 def test_each_damage_is_told(paying: Paying, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused
 from api.proposals import ProposalRefused
 from api.queries.statements import statements, withdrawn
+from api.scope import EVERYTHING
 from api.views.statement_file import statement_file
 from commission.partner.statement_hash import check
 from infra.payouts.desk import PayoutDesk
@@ -69,7 +70,7 @@ def taken(payouts: PayoutDesk) -> tuple[str, ...]:
 
 def listed(live: Live) -> list[Row]:
     """The statements that are offered as current."""
-    found: list[Row] = statements(Ledger(lambda: live.client), "", "", 100)["items"]
+    found: list[Row] = statements(Ledger(lambda: live.client), EVERYTHING, "", "", 100)["items"]
     return found
 
 
@@ -91,7 +92,7 @@ def test_two_people_take_it_back_and_it_closes_again(
     assert desk.approve(made.proposal_id, BEA).state == "posted"
     assert listed(live) == []
     assert live.transfers("reopening") == ["7.50"]
-    (gone,) = withdrawn(Ledger(lambda: live.client), "ib-north", "2026-09", 1)["items"]
+    (gone,) = withdrawn(Ledger(lambda: live.client), EVERYTHING, "ib-north", "2026-09", 1)["items"]
     assert (gone["statement_id"], gone["payable"], gone["reason"]) == (
         wrong["statement_id"],
         7.5,
@@ -107,10 +108,10 @@ def test_two_people_take_it_back_and_it_closes_again(
     assert (right["payable"], right["replaces"]) == (15, wrong["statement_id"])
     assert broken(live) == []
     ledger = Ledger(lambda: live.client)
-    file = statement_file(ledger, right["statement_id"])
+    file = statement_file(ledger, EVERYTHING, right["statement_id"])
     assert file is not None
     assert [proof for proof in check(file.statement, file.transfers) if not proof.holds] == []
-    assert statement_file(ledger, wrong["statement_id"]) is None
+    assert statement_file(ledger, EVERYTHING, wrong["statement_id"]) is None
     assert taken(payouts) == (right["statement_id"],)
 
 

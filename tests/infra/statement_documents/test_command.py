@@ -1,5 +1,6 @@
-"""`ibflow statement` for people: from a ledger to a document."""
+"""`ibflow statements`: a ledger's statements listed, shown, and written as documents for people."""
 
+import json
 from pathlib import Path
 
 import clickhouse_connect
@@ -41,13 +42,51 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def written(folder: Path, output: str, *more: str, code: int = 0) -> Result:
-    """`ibflow statement` of ib-north's September into a file."""
-    arguments = ("statement", "ib-north", "2026-09", "-o", str(folder / output), "--yes", *more)
+def statements(folder: Path, *arguments: str, code: int = 0) -> Result:
+    """`ibflow statements` on the folder."""
     settings = {"IBFLOW_DATA_DIR": str(folder), "IBFLOW_CLICKHOUSE": "", "COLUMNS": "300"}
-    result = CliRunner().invoke(app, arguments, env=settings)
+    result = CliRunner().invoke(app, ["statements", *arguments], env=settings)
     assert code == result.exit_code, result.output
     return result
+
+
+def written(folder: Path, output: str, *more: str, code: int = 0) -> Result:
+    """ib-north's September as a file."""
+    return statements(
+        folder, "export", "ib-north", "2026-09", "-o", str(folder / output), "--yes", *more, code=code
+    )
+
+
+def test_statements_are_listed(folder: Path) -> None:
+    """north's 6.665, of which 6.66 are payable; for machines with every field; none of an open month."""
+    (row,) = json.loads(statements(folder, "list", "--ib", "ib-north", "--json").stdout)
+    figures = [row[name] for name in ("accrued", "payable", "rounding", "closing")]
+    assert figures == ["6.665", "6.66", "0.005", "0"]
+    shown = statements(folder, "list", "--period", "2026-09").stdout
+    assert "2026-09 ib-north 0 6.665 0 6.66 0 USD" in " ".join(shown.split())
+    assert "there may be more" not in shown
+    assert "the first 1; there may be more: --limit" in statements(folder, "list", "--limit", "1").stdout
+    assert json.loads(statements(folder, "list", "--period", "2026-10", "--json").stdout) == []
+
+
+def test_a_statement_is_shown(folder: Path) -> None:
+    """Its figures in the order in which they add up: 0 + 6.665 - 0 - 6.66 - 0.005 = 0; and what proves it."""
+    lines = statements(folder, "show", "ib-north", "2026-09").stdout.splitlines()
+    row = json.loads(statements(folder, "show", "ib-north", "2026-09", "--json").stdout)
+    assert lines == [
+        "ib-north  2026-09 (2026-09-01 00:00 to 2026-10-01 00:00 UTC)",
+        "opening                   0 USD",
+        "accrued               6.665 USD",
+        "taken back                0 USD",
+        "payable                6.66 USD",
+        "rounding              0.005 USD",
+        "carried on                0 USD",
+        "held, not in the sum      0 USD",
+        f"statement {row['statement_id']} of {row['transfers']} transfers",
+        f"hash {row['hash']}, after none",
+    ]
+    told = statements(folder, "show", "ib-north", "2026-10", code=2)
+    assert "ib-north has no statement of 2026-10" in told.output
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
 from api.queries.partners import tree, walk
 from api.queries.periods import Interval
+from api.scope import EVERYTHING
 from commission.outputs import Transfer
 from infra.clickhouse.migrations import migrate
 from infra.sums.builder import SumsBuilder
@@ -72,7 +73,7 @@ def store_all(client: Client, progress: Progress, seed: int) -> None:
 def readings(ledger: Ledger) -> Iterator[tuple[str, Decimal, int]]:
     """What each report says of all: its name, what was earned, and of how many deals."""
     for group_by in GROUPS:
-        report = commissions.report(ledger, ReportFilter(Interval()), group_by, 1_000)
+        report = commissions.report(ledger, ReportFilter(EVERYTHING, Interval()), group_by, 1_000)
         for name in ("items", "totals"):
             rows = report[name]
             yield (
@@ -80,7 +81,7 @@ def readings(ledger: Ledger) -> Iterator[tuple[str, Decimal, int]]:
                 sum((r["net"] for r in rows), Decimal(0)),
                 sum(r["deals"] for r in rows),
             )
-    nodes = [row for node in walk(tree(ledger)) for row in node["totals"]]
+    nodes = [row for node in walk(tree(ledger, EVERYTHING)) for row in node["totals"]]
     yield "tree", sum((row["earned"] for row in nodes), Decimal(0)), sum(row["deals"] for row in nodes)
 
 

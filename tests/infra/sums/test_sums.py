@@ -18,6 +18,7 @@ from api.queries.commission_sql import ReportFilter
 from api.queries.days import days_of
 from api.queries.dimensions import GroupBy
 from api.queries.periods import Interval
+from api.scope import EVERYTHING
 from commission.events import Deal
 from commission.outputs import Rejection, Transfer
 from commission.terms.market import SymbolDefined
@@ -98,10 +99,10 @@ def assert_equal(client: Client, dice: random.Random, *, looks: int = 2) -> None
     for _ in range(looks):
         span, group_by = dice.choice(INTERVALS), dice.choice(GROUPS)
         inside = naive.between(span.starts_at, span.ends_at)
-        found = commissions.report(ledger, ReportFilter(span), group_by, 1_000)["items"]
+        found = commissions.report(ledger, ReportFilter(EVERYTHING, span), group_by, 1_000)["items"]
         assert naive.report(rows, group_by, inside, period_of) == as_groups(found, group_by)
-        assert naive.deal_counts(rows, refusals, inside) == quality.deal_counts(ledger, span)
-    listed = balance.trial_balance(ledger, 1_000)["accounts"]
+        assert naive.deal_counts(rows, refusals, inside) == quality.deal_counts(ledger, EVERYTHING, span)
+    listed = balance.trial_balance(ledger, EVERYTHING, 1_000)["accounts"]
     assert naive.balances(rows) == {(row["account"], row["currency"]): row["balance"] for row in listed}
 
 
@@ -136,7 +137,7 @@ def test_reports_as_known_at_a_time_are_those_of_the_rows_then(chdb: Client, see
     for at, rows in known:
         for group_by in dice.sample(GROUPS, 4):
             span = dice.choice(INTERVALS)
-            wanted = ReportFilter(span, known_at=at)
+            wanted = ReportFilter(EVERYTHING, span, known_at=at)
             found = commissions.report(Ledger(lambda: chdb), wanted, group_by, 1_000)["items"]
             inside = naive.between(span.starts_at, span.ends_at)
             assert naive.report(rows, group_by, inside, period_of) == as_groups(found, group_by)
@@ -200,7 +201,7 @@ def filled(client: Client, batches: int = 5) -> RandomLedger:
 
 def earned(client: Client) -> Decimal:
     """What the report says was accrued in USD, in all."""
-    totals = commissions.totals(Ledger(lambda: client), ReportFilter(Interval(), currency="USD"))
+    totals = commissions.totals(Ledger(lambda: client), ReportFilter(EVERYTHING, Interval(), currency="USD"))
     return Decimal(totals[0]["accrued"])
 
 
@@ -246,7 +247,7 @@ def test_what_a_later_day_takes_back_leaves_the_day_of_its_deal(chdb: Client) ->
     """
     store(chdb, DEAL)
     built(chdb)
-    ledger, wanted = Ledger(lambda: chdb), ReportFilter(AUGUST_29)
+    ledger, wanted = Ledger(lambda: chdb), ReportFilter(EVERYTHING, AUGUST_29)
     (row,) = commissions.totals(ledger, wanted)
     assert (Decimal("1.5"), Decimal(7), Decimal(0), 1) == (
         row["lots"],
@@ -280,11 +281,13 @@ def test_a_deal_refused_on_one_day_and_paid_on_another_is_paid(chdb: Client) -> 
     store(chdb, first, waits)
     built(chdb)
     ledger, later = Ledger(lambda: chdb), datetime(2025, 9, 2, tzinfo=UTC)
-    assert {"rated": 0, "waiting": 1, "rejected": 0} == quality.deal_counts(ledger, AUGUST_29)
+    assert {"rated": 0, "waiting": 1, "rejected": 0} == quality.deal_counts(ledger, EVERYTHING, AUGUST_29)
     store(chdb, revision("live|1", later), replace(DEAL, occurred_at=later))
     for _ in range(2):
-        assert {"rated": 0, "waiting": 0, "rejected": 0} == quality.deal_counts(ledger, AUGUST_29)
-        assert {"rated": 1, "waiting": 0, "rejected": 0} == quality.deal_counts(ledger, Interval())
+        assert {"rated": 0, "waiting": 0, "rejected": 0} == quality.deal_counts(ledger, EVERYTHING, AUGUST_29)
+        assert {"rated": 1, "waiting": 0, "rejected": 0} == quality.deal_counts(
+            ledger, EVERYTHING, Interval()
+        )
         built(chdb)
 
 
@@ -333,7 +336,7 @@ def test_a_report_goes_by_the_builds_it_began_with(chdb: Client) -> None:
     ledger = Ledger(lambda: chdb)
     read, before = days_of(ledger), earned(chdb)
     builder(chdb).rebuild()
-    wanted = ReportFilter(Interval(), currency="USD")
+    wanted = ReportFilter(EVERYTHING, Interval(), currency="USD")
     assert before == commissions.totals(ledger, wanted, read)[0]["accrued"]
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from api.ledger import Ledger
 from api.queries.periods import ALWAYS
 from api.queries.quality import deal_counts
+from api.scope import EVERYTHING
 from commission.events import ClientRegistered
 from commission.terms.calendar import PeriodEnded
 from commission.terms.plans import Clawback
@@ -259,5 +260,5 @@ def test_rated_means_the_same_in_the_portal(empty: Client) -> None:
         "3 seen = 1 rated + 0 on the side that the plan does not pay + 1 rejected (1 cancelled) + 0 waiting"
         " + 0 dead letters + 1 taken back by a chargeback or dispute" == figures["every deal once"]
     )
-    counts = deal_counts(Ledger(lambda: empty), ALWAYS)
+    counts = deal_counts(Ledger(lambda: empty), EVERYTHING, ALWAYS)
     assert {"rated": 1, "waiting": 0, "rejected": 1} == counts

@@ -1,0 +1,51 @@
+"""What of the ledger a request may see: everything, or the sub-trees of some IBs as of now.
+
+Every question to the ledger takes a scope, so that a route cannot forget it, and narrows by it in SQL:
+`sees` and `sees_client` are the conditions, `Scope.parameters` their values. `routes/context.py` makes the
+scope of a request; it is the only place that does.
+"""
+
+from dataclasses import dataclass
+
+from api.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The IBs that are seen, and with them their clients, deals and statements; None: all there is."""
+
+    ibs: frozenset[str] | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left out."""
+        return self.ibs is None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The values of the conditions below."""
+        return {"sees_all": int(self.ibs is None), "seen_ibs": sorted(self.ibs or ())}
+
+    def has(self, ib_id: str | None) -> bool:
+        """Whether an IB is seen; what belongs to no IB is seen by whoever sees all."""
+        return self.ibs is None or ib_id in self.ibs
+
+    def check_whole(self) -> None:
+        """Raise a `Problem` unless everything is seen: what is of the whole broker cannot be narrowed."""
+        if self.ibs is not None:
+            raise Problem(403, "That is of the whole broker, and you see the sub-trees of some IBs.")
+
+
+EVERYTHING = Scope(None)
+NOTHING = Scope(frozenset())
+
+
+def sees(ib_id: str) -> str:
+    """The condition that an IB is seen, by the expression of its id; folded away for whoever sees all."""
+    return f"({{sees_all:UInt8}} OR {ib_id} IN {{seen_ibs:Array(String)}})"
+
+
+def sees_client(client_id: str) -> str:
+    """The condition that a client is seen: its newest IB is."""
+    own = "SELECT client_id FROM clients FINAL WHERE ib_id IN {seen_ibs:Array(String)}"
+    return f"({{sees_all:UInt8}} OR {client_id} IN ({own}))"

@@ -1,0 +1,101 @@
+"""`ibflow statements`: closed periods of IBs, listed, shown and written as files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.console import DAILY, Json, Yes, confirm_overwrite, mendable_errors, out, print_json, say
+from schemas.errors import Unusable
+
+app = typer.Typer(
+    name="statements",
+    help="Closed periods of IBs: what was earned, what is payable, what is carried on.",
+    no_args_is_help=True,
+    rich_help_panel=DAILY,
+)
+
+DOCUMENTS = (".pdf", ".html", ".csv", ".xlsx")
+"""Endings of files for people; all others hold what proves the statement."""
+
+Ib = Annotated[str, typer.Argument(metavar="IB")]
+Period = Annotated[str, typer.Argument(help="Such as 2026-09.")]
+Currency = Annotated[str, typer.Option(help="Needed where the IB has several.")]
+
+
+@app.command("list")
+def list_statements(
+    *,
+    ib: Annotated[str, typer.Option(help="Only of this IB.")] = "",
+    period: Annotated[str, typer.Option(help="Only of this period.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 1_000,
+    as_json: Json = False,
+) -> None:
+    """Statements, oldest period first; one that was withdrawn is not among them."""
+    from infra.connect.api import ask_all
+    from infra.statement_documents.report import list_table
+    from infra.terminal import show as print_tables
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        found = ask_all(Settings(), "/v1/statements", limit, ib=ib, period=period)
+    if as_json:
+        print_json(found)
+        return
+    print_tables(list_table(found))
+    if len(found) == limit:
+        say(f"the first {limit:,}; there may be more: --limit")
+
+
+@app.command("show")
+def show(ib_id: Ib, period: Period, *, currency: Currency = "", as_json: Json = False) -> None:
+    """One statement: its figures in the order in which they add up, and what proves it."""
+    from infra.statement_documents.report import statement_lines
+    from infra.verify.statement_file import find_statement
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        found = find_statement(Settings(), ib_id, period, currency)
+    if as_json:
+        print_json(found)
+        return
+    for line in statement_lines(found):
+        out.print(line)
+
+
+@app.command("export")
+def export(
+    ib_id: Ib,
+    period: Period,
+    output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="File to write.")],
+    currency: Currency = "",
+    parties: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="YAML of broker and IBs as the law names them.")
+    ] = None,
+    locale: Annotated[str, typer.Option(help="How its reader writes numbers and dates: de, fr, ….")] = "en",
+    *,
+    yes: Yes = False,
+) -> None:
+    """Write an IB's statement with all of its transfers, for the IB to check by itself.
+
+    A FILE that ends in .pdf, .html, .csv or .xlsx is a document for people instead; it needs --parties.
+    """
+    from infra.verify.statement_file import write_statement
+    from schemas.settings import Settings
+
+    is_document = output.suffix.lower() in DOCUMENTS
+    confirm_overwrite(output, yes=yes)
+    with mendable_errors():
+        if is_document:
+            say(_document(ib_id, period, currency, output, parties, locale))
+        else:
+            out.print(write_statement(Settings(), ib_id, period, currency, output))
+
+
+def _document(ib_id: str, period: str, currency: str, output: Path, parties: Path | None, locale: str) -> str:
+    from infra.statement_documents.write import write_document
+    from schemas.settings import Settings
+
+    if parties is None:
+        raise Unusable(f"{output} is for people: say with --parties FILE who the broker and {ib_id} are")
+    return write_document(Settings(), ib_id, period, currency, output, parties, locale)
