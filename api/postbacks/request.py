@@ -53,13 +53,14 @@ def webhook_id_of(event: Milestone) -> str:
 
 
 def facts_of(delivery: Delivery, endpoint: Endpoint, secrets: Secrets) -> dict[str, str]:
-    """Every fact the endpoint may have. `payout` is what the IB earns; a client's deposit is `amount`."""
+    """Every fact the endpoint may have. `payout` is what the IB earns, a client's deposit is `amount`."""
     event = delivery.event
     allowed = set(endpoint.fields) or set(FACTS) - PERSONAL
     found = _of_event(event) | _of_click(event.click)
     found |= {
         "sequence": str(delivery.sequence),
         "txid": delivery.txid,
+        "payout": _payout(delivery, found["amount"]),
         "original_txid": event.takes_back,
         "status": delivery.status,
         "client_ref": signing.client_ref(secrets.pseudonym_key, event.client_id) if event.client_id else "",
@@ -73,7 +74,6 @@ def _of_event(event: Milestone) -> dict[str, str]:
         "event_id": event.milestone_id,
         "event": event.kind,
         "goal": event.kind,
-        "payout": _payout(event.kind, amount),
         "amount": amount,
         "currency": event.currency,
         "amount_usd": amount if event.currency == "USD" else "",
@@ -92,10 +92,12 @@ def _of_click(click: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _payout(kind: str, amount: str) -> str:
-    if not kind.startswith("cpa."):
+def _payout(delivery: Delivery, amount: str) -> str:
+    """Of a CPA; negative where its end is an event of its own, for under the same txid the status says it."""
+    event = delivery.event
+    if not event.kind.startswith("cpa."):
         return ""
-    return f"-{amount}" if kind == "cpa.clawback" else amount
+    return f"-{amount}" if event.takes_back and delivery.txid != event.takes_back else amount
 
 
 def _body(event: Milestone, values: Mapping[str, str]) -> bytes:

@@ -58,6 +58,12 @@ def test_payout_is_what_the_ib_earned(kind: MilestoneKind, payout: str) -> None:
     assert sent("https://t.example/?p={payout}", kind=kind) == f"https://t.example/?p={payout}"
 
 
+def test_under_the_same_txid_a_rejected_payout_is_the_one_that_was_paid() -> None:
+    """The status says that it is void; a negative amount beside it would take it twice."""
+    found = sent("https://t.example/?t={txid}&p={payout}", kind="cpa.clawback", txid="m0")
+    assert found.endswith("?t=m0&p=250")
+
+
 def test_a_clawback_names_the_conversion_it_takes_back() -> None:
     """Fault 30: whatever the txid, `{original_txid}` is that of the conversion."""
     assert sent("https://t.example/?o={original_txid}", kind="cpa.clawback").endswith("?o=m0")

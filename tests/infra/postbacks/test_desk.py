@@ -149,7 +149,7 @@ def test_a_preview_shows_what_would_be_sent_without_tokens() -> None:
     assert one.preview("t", "ftd").url == "https://t.example/key?token=…"
     one.save(form("https://t.example/key", preset="keitaro"), "", ANNA, is_new=False)
     assert one.preview("t", "cpa.clawback").url == (
-        "https://t.example/key?subid=test-click&status=rejected&payout=-100&currency=USD&tid=test-cpa"
+        "https://t.example/key?subid=test-click&status=rejected&payout=100&currency=USD&tid=test-cpa"
     )
     with pytest.raises(Unusable, match="the event is one of registration"):
         one.preview("t", "bonus")

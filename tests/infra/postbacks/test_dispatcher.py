@@ -29,6 +29,7 @@ from tests import services
 from tests.api.receiver import Receiver, receiving
 from tests.endpoint_world import ANNA, KEY, SECRET, delivery, keys, near
 from tests.eventually import eventually
+from tests.infra.postbacks.flaky_receiver import WRONG, Flaky, flaky
 
 PARTITIONS = 2
 
@@ -217,3 +218,28 @@ def test_a_killed_dispatcher_loses_nothing(kafka: str, tmp_path: Path) -> None:
         assert set(receiver.taken) == {f"msg_mc-{number}-1" for number in range(600)}
         twice = len(receiver.taken) - 600
         assert twice <= 3 * 500  # what one group of results holds, at each kill
+
+
+def test_a_receiver_that_does_everything_wrong_gets_everything_once(kafka: str, receiver: Receiver) -> None:
+    """It fails, hangs, resets, redirects, says no with 200, drips, lies about lengths and talks garbage: 600
+    events arrive, one that it took is not sent again, and a healthy endpoint beside it waits for nothing."""
+    desk, count = desk_of(kafka), 600
+    with flaky(Flaky(seed=7)) as sick:
+        desk.save(
+            near(sick.url, id="sick", timeout=1, concurrency=32, must_not_match="success=false"),
+            SECRET,
+            ANNA,
+            is_new=True,
+        )
+        desk.save(near(receiver.url, id="beside"), SECRET, ANNA, is_new=True)
+        publish_deliveries(many(count, "sick"), kafka)
+        with dispatching(kafka):
+            eventually(lambda: sum(sick.asked.values()) > 100, 60)
+            started = time.monotonic()
+            publish_deliveries(many(20, "beside"), kafka)
+            eventually(lambda: len(receiver.seen) >= 20)
+            assert time.monotonic() - started < 5.0
+            eventually(lambda: len(sick.taken) >= count, 120, why=lambda: sick.did)
+    assert set(sick.taken) == {f"msg_mc-{number}-1" for number in range(count)}
+    assert [name for name, times in sick.taken.items() if times > 1] == []
+    assert set(WRONG) <= set(sick.did)  # each of them happened
