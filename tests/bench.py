@@ -36,7 +36,7 @@ from schemas import topics
 from schemas.models import union_of
 from schemas.settings import Settings
 from schemas.wire import Record, decode_batch, encode
-from tests import bench_ingest, bench_live, bench_payouts, bench_push, bench_reads, bench_sql
+from tests import bench_ingest, bench_live, bench_payouts, bench_postbacks, bench_push, bench_reads, bench_sql
 from tests.rivals import run
 from tests.synthetic import Synthetic
 
@@ -159,6 +159,7 @@ def main() -> None:
         console.print(ingest_table(folder, min(deals / PIPELINE_DEALS, 1)))
         console.print(pipeline_table(folder, deals))
         console.print(live_table(folder))
+        console.print(bench_postbacks.table(int(bench_postbacks.DELIVERIES * min(deals / PIPELINE_DEALS, 1))))
         bench_reads.main([], int(bench_reads.ROWS * min(deals / PIPELINE_DEALS, 1)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -52,24 +52,11 @@ async def resolve(host: str, port: int) -> list[str]:
 class SafeClient:
     """Connections to one endpoint's receiver, kept open between requests; checked whenever one is opened."""
 
-    def __init__(
-        self, policy: Policy, *, connections: int = 1, proxy: str = "", resolver: Resolve = resolve
-    ) -> None:
+    def __init__(self, policy: Policy, *, proxy: str = "", resolver: Resolve = resolve) -> None:
         """`proxy` is an `http://host:port` that every request goes through; it resolves names again."""
         self._policy, self._resolver, self._proxy = policy, resolver, proxy
-        limits = {"max_connections": connections, "keepalive_expiry": KEEP_SECONDS}
-        if proxy:
-            self._pool: httpcore.AsyncConnectionPool = httpcore.AsyncHTTPProxy(
-                proxy,
-                ssl_context=_tls(),
-                **limits,  # type: ignore[arg-type] # a count and a time
-            )
-        else:
-            self._pool = httpcore.AsyncConnectionPool(
-                ssl_context=_tls(),
-                network_backend=_PinnedBackend(policy, resolver),
-                **limits,  # type: ignore[arg-type] # a count and a time
-            )
+        self._idle: list[httpcore.AsyncConnectionPool] = []
+        """Each of one connection: a pool of many looks at all of them for each request."""
 
     async def send(
         self,
@@ -98,14 +85,31 @@ class SafeClient:
         if body:
             headers = {**headers, "content-length": str(len(body))}
         told = [*headers.items()]
-        async with self._pool.stream(method, url, headers=told, content=body or None) as response:
-            found = {name.lower(): value for name, value in response.headers}
-            retry_after = found.get(b"retry-after", b"").decode("latin-1")
-            return Answer(response.status, retry_after, await _prefix(response))
+        connection = self._idle.pop() if self._idle else self._new_connection()
+        try:
+            async with connection.stream(method, url, headers=told, content=body or None) as response:
+                found = {name.lower(): value for name, value in response.headers}
+                retry_after = found.get(b"retry-after", b"").decode("latin-1")
+                return Answer(response.status, retry_after, await _prefix(response))
+        finally:
+            self._idle.append(connection)
+
+    def _new_connection(self) -> httpcore.AsyncConnectionPool:
+        if self._proxy:
+            return httpcore.AsyncHTTPProxy(
+                self._proxy, ssl_context=_tls(), max_connections=1, keepalive_expiry=KEEP_SECONDS
+            )
+        return httpcore.AsyncConnectionPool(
+            ssl_context=_tls(),
+            network_backend=_PinnedBackend(self._policy, self._resolver),
+            max_connections=1,
+            keepalive_expiry=KEEP_SECONDS,
+        )
 
     async def close(self) -> None:
-        """Close what is open."""
-        await self._pool.aclose()
+        """Close what is open and not in use."""
+        while self._idle:
+            await self._idle.pop().aclose()
 
 
 async def checked_addresses(host: str, port: int, policy: Policy, resolver: Resolve) -> list[str]:

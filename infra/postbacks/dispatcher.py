@@ -239,10 +239,7 @@ class Dispatcher(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ha
                 self._targets.pop(name, None)
                 return
             old = self._clients.get(name)
-            target = self._targets[name]
-            self._clients[name] = SafeClient(
-                target.policy, connections=target.endpoint.concurrency, proxy=self._place.proxy
-            )
+            self._clients[name] = SafeClient(self._targets[name].policy, proxy=self._place.proxy)
             if old is not None:
                 self._watch(object(), _close_later(old))
         if name in self._queues:

@@ -61,14 +61,13 @@ class ApiServer:
         self._connect: Callable[[], Client] = lambda: connect(settings)
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
-        self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._sums = SumsBuilder(self._connect)
-        self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
+        self._sink_thread = _thread("sink", self.sink.run)
+        self._sums_thread = _thread("sums", self._sums.run)
         payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
         self.endpoints = loaded_desk(settings, kafka, ledger)
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         facts = LedgerFacts(ledger)
-        withholding = Withholding(payouts, facts)
         self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
         files = Files(Payers.read(settings.payers_file), self.payees.opened)
 
@@ -81,6 +80,7 @@ class ApiServer:
             payouts, facts, publish, files=files, payees=self.payees.listed, warnings=warnings.of
         )
         self.bank_files = BankResults(payouts, self.payouts, files)
+        withholding = Withholding(payouts, facts)
         self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
         app = create_app(
             ledger,
@@ -130,6 +130,10 @@ class ApiServer:
         self.client.close()
         if self._owner is not None:
             self._owner.leave()
+
+
+def _thread(name: str, run: Callable[[], object]) -> threading.Thread:
+    return threading.Thread(target=run, name=name, daemon=True)
 
 
 def _add_verify(app: FastAPI, client: Client) -> None:

@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from commission.payouts.tax import Tax
 
 from api.app import create_app
 from api.ledger import Ledger
+from api.operators import Operator
 from api.paging import encode_cursor
 from api.queries.payouts import answers, payable
 from commission.payouts.commands import PayoutAnswer
+from schemas.payouts import BatchRequest
 from schemas.settings import Settings
 from schemas.wire import encode
 from streams.table_rows import Rows
-from tests.api.conftest import Browser, insert, statement_row
+from tests.api.conftest import Browser, insert, partner_row, statement_row
 from tests.build import at, ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.payout_world import World
@@ -64,6 +67,45 @@ def app(ledger: Ledger, tmp_path: Path) -> Any:
 
 
 WANTED = {"period": "2026-09", "currency": "USD"}
+
+
+def test_an_ib_sees_its_own_invoices(ledger: Ledger, tmp_path: Path) -> None:
+    """a.a and b.b are billed; whoever sees a.a sees a.a's number, and may credit nobody."""
+    world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"))
+    for ib_id in ("a.a", "b.b"):
+        world.feed([earned("5", ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
+        world.pay_in(ib_id, "", Tax(kind="none"))
+    world.feed([ended("2026-09")])
+    ann, ben = (Operator(name, is_person=True) for name in ("ann", "ben"))
+    batch_id = world.desk().create(BatchRequest(**WANTED), ann, "").batch_id
+    world.desk().submit(batch_id, ann)
+    world.desk().approve(batch_id, ben)
+    world.desk().export(batch_id, "csv", "", ben)
+    insert(ledger.client, partners=[partner_row("a.a", "A", None)])
+    people = f"operators:\n  - {{name: al, role: viewer, ibs: [a.a], token_sha256: {digest_of('of-al')}}}\n"
+    people += f"  - {{name: ann, role: operator, token_sha256: {digest_of('of-ann')}}}\n"
+    (tmp_path / "o.yaml").write_text(people)
+    app = create_app(
+        ledger, Settings(_env_file=None, operators_file=tmp_path / "o.yaml"), payout_log=world.known
+    )
+    found = {}
+    for who in ("al", "ann"):
+        answer = (
+            Browser(app).get("/v1/invoices?limit=1", headers={"Authorization": f"Bearer of-{who}"}).json()
+        )
+        found[who] = ([(one["ib_id"], one["number"]) for one in answer["items"]], bool(answer["next_cursor"]))
+    assert found == {
+        "al": ([("a.a", "SB-2026-000001")], False), "ann": ([("a.a", "SB-2026-000001")], True),
+    }  # fmt: skip
+    asked = Browser(app).post(
+        f"/v1/payouts/{batch_id}/credit", json={}, headers={"Authorization": "Bearer of-al"}
+    )
+    assert asked.status_code == 403
+
+
+def digest_of(token: str) -> str:
+    """As the file of operators has it."""
+    return sha256(token.encode()).hexdigest()
 
 
 def test_a_batch_goes_its_way_by_requests(app: Any) -> None:
