@@ -76,15 +76,15 @@ TOPICS = (
     Topic(TERMS, partitions=1, stage="terms"),
     Topic(SETTLEMENTS),
     Topic(MILESTONES, stage="postbacks"),
-    Topic(ENDPOINTS, partitions=1, stage="endpoints"),
-    Topic(DELIVERIES, stage="dispatcher"),
-    Topic(ATTEMPTS),
     Topic(REJECTIONS),
     Topic(DEAD_LETTERS, partitions=1),
     Topic(OPERATIONS, partitions=1),
     Topic(RECONCILIATIONS, partitions=1),
     Topic(PAYOUTS, partitions=1),
     Topic(PAYEES, partitions=1),
+    Topic(ENDPOINTS, partitions=1, stage="endpoints"),
+    Topic(DELIVERIES, stage="dispatcher"),
+    Topic(ATTEMPTS),
 )
 
 
