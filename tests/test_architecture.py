@@ -87,6 +87,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "confluent_kafka",
             "polars",
             "pydantic",
+            "Crypto",
         }
     ),
 }

@@ -97,7 +97,7 @@ def _book(
     booking.opened_e8, booking.closed_e8 = split
     if not client.traded:
         client = replace(client, traded=True)
-        milestone(draft, client, "first_trade", cause, deal.occurred_at)
+        milestone(draft, client, "first_trade", cause, deal.occurred_at, terms)
     if not place:
         return rate_deal(draft, client, booking, terms, NO_FILLS)
     before, position = position, with_fill(position, fill, rescales)

@@ -44,9 +44,10 @@ from tests.api.conftest import (
 
 OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
-    "completeness.holes", "subtrees.scope_below",
+    "completeness.holes", "subtrees.scope_below", "postbacks.attempts", "postbacks.deliveries",
 }  # fmt: skip
-"""What is asked of the calendar and of servers; and what makes a scope."""
+"""What is asked of the calendar, of servers, and of endpoints, whose routes are for who sees everything; and
+what makes a scope."""
 OF_THE_DESKS = "payouts"
 """A module whose questions take no scope: payouts are decided over the whole ledger."""
 

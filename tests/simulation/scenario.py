@@ -13,6 +13,7 @@ from commission.outputs import Milestone, Statement, Transfer
 from commission.payouts.commands import AnyCommand
 from commission.payouts.exchange import Exchange
 from commission.payouts.tax import Tax
+from commission.postbacks.records import Endpoint, EndpointSaved
 from commission.terms.components import DepositShare
 from commission.terms.rates import Band, Tiers
 from schemas import topics
@@ -81,6 +82,10 @@ class Story:
     """Ids of the milestones of its facts; a CPA's depend on what is known first."""
 
 
+TRACKER = EndpointSaved(endpoint=Endpoint(endpoint_id="tracker"), version=1, sealed="s", by="anna", at=at(1))
+"""Hears of everything."""
+
+
 @cache
 def story(number: int) -> Story:
     """One of the brokers."""
@@ -95,6 +100,7 @@ def story(number: int) -> Story:
     ledger = ledger_hash(output for output in outputs if isinstance(output, Transfer))
     milestones = of_facts(output for output in outputs if isinstance(output, Milestone))
     known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
+    known.insert(0, ((topics.ENDPOINTS, 0), encode([TRACKER])[0]))
     lines = [*known, *placed(once if number == SHORT else told_again(once, chance))]
     lines.insert(len(known) + number % 7, ((topics.ACCOUNT_BOOK, 0), BAD_LINE))
     if number % 2:  # the month ends too early, and that is taken back: the ledger is as if it had not
