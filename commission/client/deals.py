@@ -174,8 +174,7 @@ def rate_deal(
     """Post what the deal earns; park it while the terms lack something; say so if it earns nothing."""
     deal = booking.deal
     client, found = brings(draft, client, booking, position, terms)
-    waits = found.reason.waits or is_undecided(client, terms)
-    keep_position(draft, client, booking.position, position, deal, terms, waits=waits)
+    keep_position(draft, client, booking.position, position, deal, terms, waits=found.reason.waits)
     if found.part is not None and found.has_charges and not booking.volume:
         booking.volume, booking.volume_e8 = deal.symbol, charged_e8(found.part)
         more = booking.volume, booking.volume_e8

@@ -1,0 +1,11 @@
+"""Whether terms are missing that may ask more of a client's deals than those that are known."""
+
+from commission.client.state import ClientState
+from commission.terms.catalog import Terms
+
+
+def lacks_terms(client: ClientState, terms: Terms) -> bool:
+    """Whether an IB of the client's is not known, or a plan or an IB that some IB names."""
+    return terms.some.is_partial or any(
+        link.ib_id is not None and link.ib_id not in terms.partners for link in client.links
+    )
