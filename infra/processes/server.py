@@ -1,18 +1,18 @@
 """One process for everything that touches the database: sink, API, portal and postbacks."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.desks import Desks
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
 from api.postbacks.dispatcher import Dispatcher
-from commission.payouts.commands import AnyCommand
 from infra.archive.http import add_archive
 from infra.connect.broker_name import check_data_folder
 from infra.connect.ports import listen, url_at
@@ -21,26 +21,15 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
-from infra.payees.desk import PayeeDesk, PayeeLog
-from infra.payees.sealing import keys_of
-from infra.payouts.bank_results import BankResults
-from infra.payouts.changes import ChangeDesk
-from infra.payouts.desk import PayoutDesk
-from infra.payouts.facts import LedgerFacts
-from infra.payouts.files import Files
-from infra.payouts.log import PayoutLog
-from infra.payouts.payers import Payers
+from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
-from infra.payouts.sanctions import SanctionList
-from infra.payouts.warnings import Warnings
-from infra.payouts.withholding import Withholding
+from infra.people.parts import PeopleParts
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
-from ingest.publish.publisher import publish_payout_commands
 from schemas.settings import Settings
 from streams.sink import Sink
 
@@ -50,6 +39,8 @@ STOP_SECONDS = 20.0
 class ApiServer:
     """The database's one owner; the embedded ClickHouse has a folder that no second process opens."""
 
+    url = ""
+
     def __init__(self, settings: Settings, kafka: str, owner: Owner | None = None) -> None:
         """`owner` is the caller's lock of the data folder; without one the server takes it."""
         check_exposure(settings)
@@ -57,46 +48,40 @@ class ApiServer:
         check_data_folder(settings, kafka)
         endpoints = check_postbacks(settings, kafka)
         collect_rarely()
-        self._settings = settings
+        self._settings, self.url = settings, ""
         self._connect: Callable[[], Client] = lambda: connect(settings)
-        self.url = ""
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
-        self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._sums = SumsBuilder(self._connect)
-        self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
+        self._sink_thread = _thread("sink", self.sink.run)
+        self._sums_thread = _thread("sums", self._sums.run)
         self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
-        payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
-        facts = LedgerFacts(ledger)
-        withholding = Withholding(payouts, facts)
-        self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
-        files = Files(Payers.read(settings.payers_file), self.payees.opened)
-
-        def publish(commands: Iterable[AnyCommand]) -> None:
-            publish_payout_commands(commands, kafka)
-
-        SanctionList.read(settings.sanctions_file)  # one that cannot be used is said at the start
-        warnings = Warnings(ledger, self.payees.listed, self.payees.opened, settings.sanctions_file)
-        self.payouts = PayoutDesk(
-            payouts, facts, publish, files=files, payees=self.payees.listed, warnings=warnings.of
+        ledger = Ledger(self._connect)
+        self.payouts = PayoutParts(ledger, settings, kafka)
+        self._desk = ProposalDesk(
+            self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
         )
-        self.bank_files = BankResults(payouts, self.payouts, files)
-        self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
+        self.people = PeopleParts(settings, kafka)
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desk=self._desk,
-            payout_desk=self.payouts,
-            bank_files=self.bank_files,
-            change_desk=ChangeDesk(payouts, facts, publish),
-            payee_desk=self.payees,
+            desks=Desks(
+                proposals=self._desk,
+                payouts=self.payouts.desk,
+                changes=self.payouts.changes,
+                bank_files=self.payouts.bank_files,
+                payees=self.payouts.payees,
+                crediting=self.payouts.crediting,
+                payout_log=self.payouts.log.known,
+                people=self.people.open,
+            ),
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
-        add_reconcile(app, ledger, files)
-        self._push = open_desk(settings, kafka)
+        add_reconcile(app, ledger, self.payouts.files)
+        self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")
 
@@ -104,6 +89,7 @@ class ApiServer:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
+        self.people.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -126,9 +112,14 @@ class ApiServer:
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
         self._desk.close()
+        self.people.stop()
         self.client.close()
         if self._owner is not None:
             self._owner.leave()
+
+
+def _thread(name: str, run: Callable[[], object]) -> threading.Thread:
+    return threading.Thread(target=run, name=name, daemon=True)
 
 
 def _add_verify(app: FastAPI, client: Client) -> None:

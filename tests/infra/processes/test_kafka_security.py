@@ -44,7 +44,10 @@ ALL = tuple(topic.name for topic in topics.TOPICS)
 MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": ((topics.TERMS,), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
     "worker": ((*BOOKS, topics.OPERATIONS, *CHANGELOGS), (*BOOKS[:3], *ALL[4:9], *CHANGELOGS)),
-    "server": (ALL, (topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.PAYOUTS, topics.PAYEES)),
+    "server": (
+        ALL,
+        (topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.PAYOUTS, *topics.NOT_STORED),
+    ),
 }
 """By process: the topics it reads, and those it writes. Each may describe all of them."""
 
