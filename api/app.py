@@ -2,38 +2,42 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import fields
 
 from fastapi import Depends, FastAPI
-from starlette.types import ASGIApp
 
 from api import problems
-from api.endpoints import Endpoints
+from api.desks import NO_DESKS, Desks
 from api.exposure import check_exposure
 from api.gate import Gate
 from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
+from api.pages.all import PAGES
 from api.parameters import check_parameters
-from api.payees import Payees
-from api.payouts import BankFiles, Changes, Payouts
 from api.portal.render import mount
-from api.proposals import Proposals
 from api.routes import (
+    ageing,
     balance_changes,
     completeness,
     endpoints,
     health,
+    invoices,
     metrics,
-    pages,
     partners,
     payees,
     payouts,
+    people_pages,
     proposals,
     quality,
     reports,
+    sign_in,
     terms,
     transfers,
 )
+from api.routes import crediting as crediting_routes
+from api.routes import people as people_routes
+from api.routes.context import check_scoped
 from api.views.pseudonyms import Pseudonyms
 from schemas.settings import Settings
 
@@ -41,10 +45,11 @@ MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
-    *(payees.router, payees.keys),
-    *(balance_changes.router, endpoints.router),
-    *(terms.router, quality.router, completeness.router, proposals.router, pages.router),
-    *(proposals.pages, completeness.pages),
+    *(payees.router, payees.keys, invoices.router, crediting_routes.router),
+    *(balance_changes.router, ageing.router, endpoints.router),
+    *(terms.router, quality.router, completeness.router, proposals.router),
+    *(people_routes.router, sign_in.router, people_pages.router),
+    *PAGES,
 )
 DESCRIPTION = """
 What a broker owes its introducing brokers, and the reason of every cent.
@@ -59,20 +64,13 @@ def create_app(
     *,
     operators: Operators | None = None,
     sink_lag: Callable[[], int | None] | None = None,
-    desk: Proposals | None = None,
-    payout_desk: Payouts | None = None,
-    bank_files: BankFiles | None = None,
-    payee_desk: Payees | None = None,
-    change_desk: Changes | None = None,
-    endpoint_desk: Endpoints | None = None,
+    desks: Desks = NO_DESKS,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `operators` are who may ask, else those of the settings. `sink_lag` tells how many messages the sink of
-    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desk` computes and
-    posts proposals, `payout_desk` and `change_desk` make payouts and change balances, `payee_desk` keeps
-    where IBs are paid, `endpoint_desk` where events are sent, where that is done. The app closes `ledger`
-    when its server shuts down.
+    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desks` do what
+    routes only ask for. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -82,23 +80,23 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=_close_ledger,
-        dependencies=[Depends(check_parameters)],
+        dependencies=[Depends(check_parameters), Depends(check_scoped)],
         max_body_size=MAX_BODY_BYTES,
     )
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
-    app.state.proposals = desk
-    app.state.payouts, app.state.changes = payout_desk, change_desk
-    app.state.payees, app.state.bank_files = payee_desk, bank_files
-    app.state.endpoints = endpoint_desk
+    for desk in fields(desks):
+        setattr(app.state, desk.name, getattr(desks, desk.name))
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
+    app.state.ib_levels = settings.ib_levels
     for router in ROUTERS:
         app.include_router(router)
     mount(app)
     problems.install(app)
     describe(app)
-    app.add_middleware(_gate, operators=operators or Operators.from_settings(settings))
+    known = operators or Operators.from_settings(settings)
+    app.add_middleware(Gate, operators=known, people=desks.people)
     return app
 
 
@@ -106,7 +104,3 @@ def create_app(
 async def _close_ledger(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.ledger.close()
-
-
-def _gate(app: ASGIApp, operators: Operators) -> ASGIApp:
-    return Gate(app, operators)

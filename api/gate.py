@@ -3,26 +3,33 @@
 import logging
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auditing import Audited
+from api.browser import COOKIE, FORM, cookie_of, csrf_of, has_csrf, is_same_origin, sign_in_url
 from api.caller_limits import TooMany, Turns
 from api.exposure import credential, is_local_request
 from api.operators import LOCAL, Operator, Operators
+from api.people import People
+from api.permissions import READS, why_not
 from api.problems import problem_response
 
 log = logging.getLogger(__name__)
 
 OPEN_PATHS = frozenset({"/health"})
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SIGN_IN_PATHS = frozenset({"/sign-in", "/set-password", "/first-run"})
 BODIES = ("application/json", "application/octet-stream")
+ONCE = ("authorization", "host", "cookie", "origin", "content-type", "x-csrf-token")
+"""Headers of which two would be read one way here and another way by a proxy."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -31,9 +38,16 @@ SECURITY_HEADERS = {
 class Gate:
     """Middleware around the whole app, so a route added later is closed without a thought."""
 
-    def __init__(self, app: ASGIApp, operators: Operators) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        operators: Operators,
+        people: People | None = None,
+    ) -> None:
         self.app = app
         self.operators = operators
+        self.sign_ins = people.sign_ins if people is not None else None
+        self.audit = people.audit if people is not None else None
         self.turns = Turns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,38 +68,85 @@ class Gate:
         if refusal is not None or operator is None or scope["path"] in OPEN_PATHS:
             await (refusal or self.app)(scope, receive, send_with_headers)
             return
+        answer: Send = send_with_headers
+        if self.audit is not None:
+            answer = Audited(self.audit, operator, scope, receive, send_with_headers)
         try:
             async with self.turns.of(operator.name):
-                await self.app(scope, receive, send_with_headers)
+                await self.app(scope, receive, answer)
         except TooMany:
             await _too_many()(scope, receive, send_with_headers)
 
     def _refuse(self, scope: Scope) -> ASGIApp | None:
         """The refusal; None lets the request in, with `operator` in its state where one was found."""
         headers, peer = Headers(scope=scope), (scope.get("client") or ("",))[0]
-        scheme, token = credential(headers.get("authorization", ""))
-        operator = self.operators.of_token(token)
-        if operator is None and not self.operators.need_a_token and is_local_request(peer, headers):
-            operator = Operator(LOCAL)
+        if any(len(headers.getlist(name)) > 1 for name in ONCE):
+            return problem_response(400, f"Send each of {', '.join(ONCE)} once.")
+        scheme, operator = self._identify(headers, peer)
         if operator is None:
-            if scope["path"] in OPEN_PATHS:
-                return None
-            log.warning("refused %s without a right token to %s", peer or "a caller", scope["path"][:128])
-            return _unauthorised() if self.operators.need_a_token else _not_local()
-        if scope["method"] not in SAFE_METHODS:
-            refusal = _refuse_write(operator, scheme, headers)
+            return self._refuse_nobody(scope, headers, peer)
+        if operator.session:
+            scope.setdefault("state", {})["csrf"] = csrf_of(cookie_of(headers, COOKIE))
+        if scope["method"] not in READS:
+            refusal = _refuse_write(operator, scheme, scope["path"], headers)
             if refusal is not None:
                 return refusal
+        if why := why_not(operator, scope["method"], scope["path"]):
+            return problem_response(403, f"{why}.")
         scope.setdefault("state", {})["operator"] = operator
         return None
 
+    @property
+    def _need_a_name(self) -> bool:
+        return self.operators.need_a_token or (self.sign_ins is not None and self.sign_ins.has_people())
 
-def _refuse_write(operator: Operator, scheme: str, headers: Headers) -> ASGIApp | None:
+    def _identify(self, headers: Headers, peer: str) -> tuple[str, Operator | None]:
+        """How somebody says who they are, and who that is."""
+        scheme, token = credential(headers.get("authorization", ""))
+        operator = self.operators.of_token(token)
+        if operator is None and self.sign_ins is not None:
+            if token:
+                operator = self.sign_ins.of_key(token)
+            elif not headers.get("authorization"):
+                operator = self.sign_ins.of_session(cookie_of(headers, COOKIE))
+        if operator is None and not self._need_a_name and is_local_request(peer, headers):
+            operator = Operator(LOCAL)
+        return scheme, operator
+
+    def _refuse_nobody(self, scope: Scope, headers: Headers, peer: str) -> ASGIApp | None:
+        """Sign-in pages and what they look like are open where people sign in, and health is everywhere."""
+        path = scope["path"]
+        if path in OPEN_PATHS:
+            return None
+        if self.sign_ins is not None:
+            if path.startswith("/static/") and scope["method"] in READS:
+                return None
+            if path in SIGN_IN_PATHS:
+                is_ours = scope["method"] in READS or (_is_form(headers) and is_same_origin(headers))
+                return None if is_ours else problem_response(403, "Send the form of the page itself.")
+            is_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+            if is_page and self.sign_ins.has_people() and not headers.get("authorization"):
+                return RedirectResponse(sign_in_url(path, scope["query_string"].decode("latin-1")), 303)
+        log.warning("refused %s without a right token to %s", peer or "a caller", path[:128])
+        return _unauthorised() if self._need_a_name else _not_local()
+
+
+def _is_form(headers: Headers) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+
+
+def _refuse_write(operator: Operator, scheme: str, path: str, headers: Headers) -> ASGIApp | None:
     """Before a byte of the body is read: who only reads sends none.
 
-    A web page may make a browser send forms and Basic passwords, but neither these types nor a Bearer token.
+    A web page may make a browser send forms, Basic passwords and its cookie, but neither these types nor a
+    Bearer token nor our page's own token.
     """
-    if not operator.may_write:
+    is_form = _is_form(headers) and not path.startswith("/v1/") and is_same_origin(headers)
+    if is_form and (operator.session or path in SIGN_IN_PATHS):
+        return None  # its route reads the token in the form
+    if operator.session and not (is_same_origin(headers) and has_csrf(headers, cookie_of(headers, COOKIE))):
+        return problem_response(403, "Changes come from a page of this session. Open it again, then send.")
+    if operator.role is None and operator.rights is None and not operator.may_write:
         return problem_response(403, f"{operator.name} is a viewer; only operators change anything.")
     if scheme == "basic":
         return problem_response(403, "Changes need the token as `Authorization: Bearer <token>`.")

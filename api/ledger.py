@@ -116,6 +116,21 @@ class Ledger:
             raise LedgerUnavailable("the ledger cannot be opened") from error
 
 
+class OneReading(Ledger):
+    """A ledger for one page: what is asked again is not read again, and all parts of the page agree on it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[tuple[str, str], list[Row]] = {}
+
+    def rows(self, sql: str, **values: object) -> list[Row]:
+        """As the ledger gives them, or gave them before."""
+        asked = sql, repr(values)
+        if asked not in self._known:
+            self._known[asked] = self._ledger.rows(sql, **values)
+        return [dict(row) for row in self._known[asked]]
+
+
 def _aware(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)

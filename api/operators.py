@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from schemas.errors import Unusable
+from schemas.people import NAME, KeyRight, Role
 from schemas.settings import Settings
 
 SHARED = "shared token"
@@ -44,12 +45,20 @@ class Operator:
     may_write: bool = True
     ibs: tuple[str, ...] | None = None
     """The IBs whose sub-trees it sees; None: everything."""
+    role: Role | None = None
+    """Of a person; None: a token of the settings, or a key."""
+    rights: frozenset[KeyRight] | None = None
+    """Of a key."""
+    endpoints: tuple[str, ...] = ()
+    """The postback endpoints of a network."""
+    session: str = ""
+    """The hash of the session's token, of whoever signed in with a browser."""
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._@-]+( [A-Za-z0-9._@-]+)*$", max_length=64)]
+    name: Annotated[str, Field(pattern=NAME, max_length=64)]
     """One spelling a person: ASCII, single spaces, none around it."""
     token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     role: Literal["operator", "viewer"] = "operator"

@@ -71,6 +71,29 @@ class BankFiles(Protocol):
         """Record what is said of lines; raise `Unusable` for a file that cannot be read whole."""
 
 
+class Credited(NamedTuple):
+    """What became of lines that the bridge was asked for, or about."""
+
+    settled: int
+    rejected: int
+    unknown: tuple[tuple[str, str], ...]
+    """(line, what the bridge said) each: it may have been done."""
+    left: int
+    """Lines that one request had no room for: ask again."""
+    last: str
+    """The last line that was asked about."""
+
+
+class Crediting(Protocol):
+    """Lines paid to trading accounts; whoever asks is named by the token."""
+
+    def credit(self, batch_id: str, by: Operator) -> Credited:
+        """Ask the bridge for lines that nobody asked for, once each."""
+
+    def sweep(self, batch_id: str, after: str, by: Operator) -> Credited:
+        """Look up what became of lines of which nothing is known."""
+
+
 class Payouts(Protocol):
     """Batches of payouts; whoever asks is named by the token."""
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from api.endpoints import EndpointRefused, UnknownEndpoint
@@ -13,6 +13,7 @@ from api.ledger import LedgerUnavailable
 from api.operators import NotAllowed
 from api.payees import PayeeRefused, UnknownPayee
 from api.payouts import PayoutRefused, UnknownBatch
+from api.people import PeopleRefused, SignInFailed, UnknownPerson
 from api.proposals import ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
 from schemas.problems import PROBLEM_JSON, problem_body
@@ -45,38 +46,48 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _problem(_: Request, error: Exception) -> JSONResponse:
+def _answer(request: Request, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """A problem; for a person's browser that asked for a page, a page."""
+    wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+    error_page = getattr(request.app.state, "error_page", None)
+    if not wants_page or error_page is None:
+        return problem_response(status, detail, headers)
+    page: Response = error_page(request, status, HTTPStatus(status).phrase, detail)
+    return page
+
+
+def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return problem_response(error.status, error.detail)
+    return _answer(request, error.status, error.detail)
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"There is nothing at {request.url.path}. Open /docs for the list of routes."
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = "This route does not take that method. Open /docs for those it does; most only read."
-    return problem_response(error.status_code, detail, dict(error.headers or {}))
+    return _answer(request, error.status_code, detail, dict(error.headers or {}))
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first, *rest = error.errors()
     where = ".".join(str(part) for part in first["loc"][1:]) or "request"
     more = f" {len(rest)} more fields are wrong." if rest else ""
-    return problem_response(422, f"Correct `{where}`: {first['msg']}.{more}")
+    return _answer(request, 422, f"Correct `{where}`: {first['msg']}.{more}")
 
 
-def _unusable(_: Request, error: Exception) -> JSONResponse:
+def _unusable(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 422)
-    return problem_response(status, f"{_sentence(str(error))}.")
+    return _answer(request, status, f"{_sentence(str(error))}.")
 
 
 _STATUS: dict[type, int] = {
-    NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404, UnknownBatch: 404,
+    NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404, UnknownBatch: 404, UnknownPerson: 404,
+    ProposalRefused: 409, PayeeRefused: 409, PayoutRefused: 409, PeopleRefused: 409, SignInFailed: 401,
     UnknownEndpoint: 404, EndpointRefused: 409,
-    ProposalRefused: 409, PayeeRefused: 409, PayoutRefused: 409,
 }  # fmt: skip
 
 
@@ -86,11 +97,12 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}" if first.isalpha() else text
 
 
-def _unavailable(_: Request, error: Exception) -> JSONResponse:
+def _unavailable(request: Request, error: Exception) -> Response:
     log.error("unavailable: %s", error, exc_info=error)
-    return problem_response(503, f"The request was not answered: {error}. Try again; then see the log.")
+    detail = f"The request was not answered: {error}. Try again; then see the log."
+    return _answer(request, 503, detail)
 
 
-def _unexpected(_: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
-    return problem_response(500, "Something unexpected went wrong. The log holds the reason; report it.")
+    return _answer(request, 500, "Something unexpected went wrong. The log holds the reason; report it.")

@@ -1,6 +1,6 @@
 """The chart of accounts: what the core, the views and the SQL of reports call each account.
 
-An account is a path: `broker:expense:<component>`, `broker:exchange`,
+An account is a path: `broker:expense:<component>`, `broker:exchange`, `broker:tax:<kind>`,
 `ib:<id>:held|pending|payable|in_payout|paid`, `client:<id>:held|rebate` and `rounding`. An id has no
 colon, so that the parts are found again.
 """
@@ -14,6 +14,8 @@ EXCHANGE: Final = "broker:exchange"
 """What was owed in one currency and paid in another: of each what came in less what went out. At the
 rates of a day that is what the broker has gained by paying at recorded rates, rounding and all."""
 
+TAX: Final = "broker:tax:"
+"""How the accounts begin of tax that was paid besides (`vat`) or kept back (`withholding`)."""
 BROKER: Final = "broker:"
 IB: Final = "ib:"
 CLIENT: Final = "client:"
@@ -29,6 +31,11 @@ PAID: Final = ":paid"
 def expense(component: str) -> str:
     """What the broker pays for a kind of component."""
     return f"{BROKER}expense:{component}"
+
+
+def tax(kind: str) -> str:
+    """What IBs were paid besides, or less what was kept back of it, as a kind of tax."""
+    return f"{TAX}{kind}"
 
 
 def held(ib_id: str) -> str:

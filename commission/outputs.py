@@ -24,6 +24,7 @@ TransferCode = Literal[
     "paid",
     "returned",
     "exchange",
+    "tax",
     "adjustment",
     "write_off",
     "advance",
@@ -34,6 +35,7 @@ one IB, or takes back;
 `reopening`: takes back a `statement` or `rounding` row of a statement that was withdrawn;
 `payout`, `paid`, `returned`: a line of a batch takes what is payable, is settled, or gives it back;
 `exchange`: what is paid, or came back, in another currency than it is owed in;
+`tax`: what is paid besides, or kept back, as tax, and comes back with the payment;
 `adjustment`, `write_off`, `advance`: what two people moved, see `commission.payouts.commands`."""
 MilestoneKind = Literal[
     "registration",

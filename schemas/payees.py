@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from commission.payouts.tax import Tax
 from commission.two_people import are_two_people
 from commission.value import TaggedValue, Text, Time, Value
 
@@ -31,6 +32,8 @@ class PayeeProposed(TaggedValue, tag="payee_proposed"):
     note: Text = ""
     currency: Annotated[str, Meta(max_length=8)] = ""
     """What it is paid in, whatever it is owed; "": as it is owed."""
+    tax: Tax | None = None
+    """By which rule it is billed; None: it has no invoices."""
 
 
 class PayeeApproved(TaggedValue, tag="payee_approved"):

@@ -1,6 +1,6 @@
 """The log of payouts as messages, one record each; what is asked for."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import MsgspecError
 from msgspec.json import Decoder, Encoder
@@ -48,6 +48,11 @@ class BatchRequest(BaseModel):
             pattern=r"^([A-Z0-9]{3,8})?$",
             description="Pay the IBs that are paid in this currency, at the newest published rate.",
         ),
+    ] = ""
+
+    method: Annotated[
+        Literal["", "bank", "us_bank", "trading_account", "wallet"],
+        Field(description="Pay the IBs that are paid by this; empty: by any, which tables alone can."),
     ] = ""
 
     @property

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         None, description="PEM file of this process's own certificate, for a ClickHouse that asks for one."
     )
     clickhouse_key: Path | None = Field(None, description="PEM file of its key, without a passphrase.")
+    clickhouse_cluster: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Cluster of that ClickHouse whose replicas keep every table; empty: one server.",
+    )
     store: Literal["memory", "rocksdb"] = Field(
         "rocksdb", description="Where a worker keeps its state: `memory` is faster and grows with every deal."
     )
@@ -91,6 +96,13 @@ class Settings(BaseSettings):
     url: str = Field(
         "", description="Server that commands ask, `https://…`; empty: the one that runs in `data_dir`."
     )
+    session_idle_minutes: int = Field(
+        30, ge=1, le=1_440, description="Minutes of rest after which a browser signs in again."
+    )
+    session_hours: int = Field(12, ge=1, le=168, description="Hours after which it does in any case.")
+    ib_levels: int = Field(
+        64, ge=0, le=64, description="How many levels below itself an IB sees when it signs in; 0: itself."
+    )
     pseudonym_key: SecretStr = Field(
         SecretStr(""),
         description="Key of the pseudonyms that clients and accounts have in statements' files; empty: none.",
@@ -102,10 +114,18 @@ class Settings(BaseSettings):
     payers_file: Path | None = Field(
         None, description="YAML file of the accounts that payouts are paid from; none: CSV and XLSX only."
     )
+    approvers_file: Path | None = Field(
+        None, description="YAML file of who approves payouts, up to how much; none: anybody, anything."
+    )
     sanctions_file: Path | None = Field(
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
     )
+    credit_url: str = Field(
+        "",
+        description="Address of the bridge that credits trading accounts, `https://…`; empty: none.",
+    )
+    credit_token: SecretStr = Field(SecretStr(""), description="Bearer token that this bridge wants.")
     bridges_file: Path | None = Field(
         None, description="YAML file of bridges and CRMs that may push, with their tokens; none: no push."
     )

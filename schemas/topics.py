@@ -32,6 +32,12 @@ PAYOUTS = "payouts"
 """One partition: each export of payout lines; its order alone says which exports count."""
 PAYEES = "payees"
 """One partition: where each IB is paid, sealed, as two people decided; nothing stores it elsewhere."""
+PEOPLE = "people"
+"""One partition: who may sign in, sessions and keys, by hashes; nothing stores it elsewhere."""
+AUDIT = "audit"
+"""One partition: who did what, each entry with the hash of the one before it."""
+
+NOT_STORED = (PAYEES, PEOPLE, AUDIT)
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
@@ -82,6 +88,8 @@ TOPICS = (
     Topic(RECONCILIATIONS, partitions=1),
     Topic(PAYOUTS, partitions=1),
     Topic(PAYEES, partitions=1),
+    Topic(PEOPLE, partitions=1),
+    Topic(AUDIT, partitions=1),
     Topic(ENDPOINTS, partitions=1, stage="endpoints"),
     Topic(DELIVERIES, stage="dispatcher"),
     Topic(ATTEMPTS),

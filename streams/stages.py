@@ -40,6 +40,8 @@ class Stage:
     on_period_end: Callable[[Draft, PeriodEnded, Terms], None] | None = None
     on_period_reopened: Callable[[Draft, PeriodReopened, Terms], None] | None = None
     on_terms: Callable[[Draft, Terms], None] | None = None
+    seals: bool = False
+    """Whether deals that are old when a period ends are kept in blocks."""
     broadcasts: tuple[str, ...] = ()
     """Topics that get a copy of every record in every partition, as the terms router does."""
 
@@ -107,6 +109,7 @@ CLIENTS = Stage(
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",
+    seals=True,
     on_terms=client_book.retry_parked,
     address=_from_clients,
 )

@@ -20,7 +20,6 @@ from commission.value import TaggedValue
 from schemas import topics
 from schemas.attempts import Attempt
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
-from schemas.payees import decode_payee
 from schemas.payouts import decode_payout, encode_payout
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
@@ -181,7 +180,7 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.OPERATIONS: (PartitionStopped, BookCommand),
     topics.RECONCILIATIONS: (Reconciliation,),
     topics.PAYOUTS: PAYOUT_RECORDS,
-    topics.PAYEES: (),  # sealed, and read where the keys are: the database has no part in it
+    **dict.fromkeys(topics.NOT_STORED, ()),  # read where they are decided: the database has no part in them
 }
 """Records each topic contributes: terms are broadcast into the books but stored once.
 
@@ -263,7 +262,7 @@ _SINGLE: dict[str, Callable[[bytes], object]] = {
     topics.OPERATIONS: decode_operation,
     topics.RECONCILIATIONS: decode_reconciliation,
     topics.PAYOUTS: decode_payout,
-    topics.PAYEES: decode_payee,
+    **dict.fromkeys(topics.NOT_STORED, lambda _: None),
 }
 """Topics whose messages are one record each; what cannot be read is None, and stored nowhere."""
 TAG_BYTES = 40

@@ -1,7 +1,8 @@
 """`make bench`: deals per second of the fold, from a file to Kafka, and through Kafka, Faust and ClickHouse.
 
 `python -m tests.bench 0` measures the fold only, a number of deals under 200,000 makes all of it shorter.
-Ingest is measured by file, HTTP and SQL, payouts in memory, reports over `BENCH_ROWS` transfers (10,000,000).
+Ingest is measured by file, HTTP and SQL, payouts in memory, reports over `BENCH_ROWS` transfers (10,000,000),
+and a worker's state of so many deals.
 The pipeline is shown beside a raw confluent-kafka loop (consume, decode, produce) over the same messages and
 beside the same job in plain Faust and in Quix Streams, in the same run: the ratios are the honest figures,
 the absolute ones are this machine's.
@@ -36,7 +37,16 @@ from schemas import topics
 from schemas.models import union_of
 from schemas.settings import Settings
 from schemas.wire import Record, decode_batch, encode
-from tests import bench_ingest, bench_live, bench_payouts, bench_postbacks, bench_push, bench_reads, bench_sql
+from tests import (
+    bench_ingest,
+    bench_live,
+    bench_payouts,
+    bench_postbacks,
+    bench_push,
+    bench_reads,
+    bench_sql,
+    bench_state,
+)
 from tests.rivals import run
 from tests.synthetic import Synthetic
 
@@ -46,7 +56,6 @@ PIPELINE_DEALS = 200_000
 RIVAL_SHARE = 10
 """The rivals get a tenth of the deals, and of the clients: they are slower, and a rate is a rate."""
 LATENCY_RATE, LATENCY_SECONDS = 1_000, 20
-RECOVERED_CLIENTS = 1_000_000
 ROUNDS = 3
 
 
@@ -154,13 +163,14 @@ def main() -> None:
     console.print(bench_payouts.table())
     if deals == 0:
         return
-    folder = Path(tempfile.mkdtemp(prefix="ibflow-bench-"))
+    folder, share = Path(tempfile.mkdtemp(prefix="ibflow-bench-")), min(deals / PIPELINE_DEALS, 1)
     try:
-        console.print(ingest_table(folder, min(deals / PIPELINE_DEALS, 1)))
+        console.print(ingest_table(folder, share))
         console.print(pipeline_table(folder, deals))
         console.print(live_table(folder))
-        console.print(bench_postbacks.table(int(bench_postbacks.DELIVERIES * min(deals / PIPELINE_DEALS, 1))))
-        bench_reads.main([], int(bench_reads.ROWS * min(deals / PIPELINE_DEALS, 1)))
+        console.print(bench_postbacks.table(int(bench_postbacks.DELIVERIES * share)))
+        console.print(bench_state.table(folder / "state", int(bench_reads.ROWS * share)))
+        bench_reads.main([], int(bench_reads.ROWS * share))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -204,18 +214,14 @@ def pipeline_table(folder: Path, deals: int) -> Table:
 
 
 def live_table(folder: Path) -> Table:
-    """Latency at a steady rate, and recovery."""
-    table = Table(title="latency and recovery")
+    """Latency at a steady rate."""
+    table = Table(title="latency")
     for name in ("what", "", ""):
         table.add_column(name)
     found = bench_live.latencies(folder / "latency", LATENCY_RATE, LATENCY_SECONDS)
     p50, p99 = found[len(found) // 2], found[len(found) * 99 // 100]
     name = f"produced → in the API, {LATENCY_RATE:,} deals/s, {len(found)} sampled"
     table.add_row(name, f"p50 {p50 * 1000:,.0f} ms", f"p99 {p99 * 1000:,.0f} ms")
-    with LocalKafka().running(folder / "recovery") as kafka:
-        taken = bench_live.recovery(kafka.bootstrap_servers, folder / "state", RECOVERED_CLIENTS)
-    for kind, (seconds, megabytes, records) in taken.items():
-        table.add_row(f"{records:,} clients' state into {kind}", f"{seconds:.1f} s", f"{megabytes:,.0f} MB")
     return table
 
 

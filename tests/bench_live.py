@@ -1,28 +1,21 @@
-"""For `make bench`: how long until the API shows a deal, and until a worker has its state back."""
+"""For `make bench`: how long until the API shows a deal."""
 
 import asyncio
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
-from commission.client.state import ClientState, IbLink, KycMark
 from commission.events import Deal
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
-from schemas.topics import ACCOUNT_BOOK, MAX_MESSAGE_BYTES, partition_of
+from schemas.topics import ACCOUNT_BOOK, partition_of
 from schemas.wire import encode
-from streams.changelog import Changelog
-from streams.state_codec import encode_state
-from tests.peak import peak_mb
-from tests.synthetic import START, Synthetic
+from tests.synthetic import Synthetic
 
 PARTITIONS = 4
 TICK_SECONDS = 0.2
@@ -30,7 +23,6 @@ WARM_UP_SECONDS = 3.0
 """Then one closing of each tick is asked for at the API, again and again until it is there: more at once
 would wait for each other's answers."""
 ASK_SECONDS = 0.05
-CHANGELOG = "bench-changelog"
 
 
 def latencies(folder: Path, rate: int, seconds: int) -> list[float]:
@@ -78,56 +70,3 @@ async def _watch(http: httpx.AsyncClient, asked: "asyncio.Queue[tuple[str, float
             await asyncio.sleep(ASK_SECONDS)
         found.append(time.perf_counter() - produced)
     return found
-
-
-def recovery(kafka: str, folder: Path, clients: int) -> dict[str, tuple[float, float, int]]:
-    """Seconds, megabytes and records of taking up the state of so many clients, in a process of its own."""
-    admin = AdminClient({"bootstrap.servers": kafka})
-    config = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "cleanup.policy": "compact"}
-    admin.create_topics([NewTopic(CHANGELOG, 1, 1, config=config)])[CHANGELOG].result(30)
-    producer = Producer({"bootstrap.servers": kafka, "compression.type": "zstd", "linger.ms": 20})
-    state = ClientState(
-        client_id="c-0000000",
-        registered_at=START,
-        country="DE",
-        links=(IbLink(since=START, ib_id="ib-desk"),),
-        kyc=(KycMark(at=START, status="approved"),),
-        traded=True,
-    )
-    value = encode_state(state)
-    for number in range(clients):
-        name = b"c-%07d" % number
-        while True:
-            try:
-                producer.produce(CHANGELOG, value.replace(b"c-0000000", name), b"0/c:" + name)
-                break
-            except BufferError:
-                producer.poll(0.1)
-    producer.flush()
-    return {kind: _recovered(kafka, folder if kind == "rocksdb" else None) for kind in ("memory", "rocksdb")}
-
-
-def _recovered(kafka: str, folder: Path | None) -> tuple[float, float, int]:
-    command = [sys.executable, "-m", "tests.bench_live", kafka, str(folder or "")]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return float(told[0]), float(told[1]), int(told[2])
-
-
-def main() -> None:
-    """Take the state up once and print seconds, megabytes and records."""
-    kafka, folder = sys.argv[1:]
-
-    async def take_up() -> int:
-        changelog = Changelog(kafka, CHANGELOG, 0, Path(folder) if folder else None)
-        records = await changelog.open()
-        await changelog.close()
-        return records
-
-    started = time.perf_counter()
-    records = asyncio.run(take_up())
-    megabytes = peak_mb()
-    sys.stdout.write(f"{time.perf_counter() - started} {megabytes} {records}\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,11 +12,13 @@ from commission.payouts.commands import AnyCommand, PayoutAnswer
 from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import LineResult, Outcome
+from commission.payouts.tax import Tax
 from commission.terms.catalog import Terms
 from commission.terms.records import TermsRecord
 from infra.payouts.changes import ChangeDesk
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import exchange_of
+from infra.payouts.files import Files
 from schemas import topics
 from schemas.payees import PayeeApproved, PayeeProposed, PayeeVersion, Versions
 from schemas.wire import Record
@@ -38,6 +40,7 @@ class World:
         self.pipeline = LocalPipeline()
         self.terms = Terms().learn(one for one in terms if isinstance(one, TermsRecord))
         self.payees: dict[str, Versions] = {}
+        self.files = Files()
         self.said: list[Record] = list(self.pipeline.feed(terms))
         self.messages: list[bytes] = []
         self.now = at(60)
@@ -74,11 +77,11 @@ class World:
     def desk(self) -> PayoutDesk:
         """A process that has just started."""
         log = MemoryLog(self.messages, self.effect)
-        return PayoutDesk(log, self, self.publish, self.tick, payees=lambda: self.payees)
+        return PayoutDesk(log, self, self.publish, self.tick, files=self.files, payees=lambda: self.payees)
 
-    def pay_in(self, ib_id: str, currency: str) -> None:
-        """Let its newest details name a currency."""
-        self.payees[ib_id] = paid_in(ib_id, currency, self.payees.get(ib_id, ()))
+    def pay_in(self, ib_id: str, currency: str, tax: Tax | None = None) -> None:
+        """Let its newest details name a currency and a rule of tax."""
+        self.payees[ib_id] = paid_in(ib_id, currency, self.payees.get(ib_id, ()), tax)
 
     def known(self) -> Payouts:
         """What counts of the log."""
@@ -143,10 +146,12 @@ class World:
         return ChangeDesk(MemoryLog(self.messages, self.effect), self, self.publish, self.tick)
 
 
-def paid_in(ib_id: str, currency: str, known: Versions = ()) -> Versions:
-    """Payee details, with one version more that names a currency."""
+def paid_in(
+    ib_id: str, currency: str, known: Versions = (), tax: Tax | None = None, kind: str = "bank"
+) -> Versions:
+    """Payee details, with one version more that names a currency and a rule of tax."""
     told = {"by": "dan", "at": at(1), "ib_id": ib_id, "version": len(known) + 1}
-    proposed = PayeeProposed(**told, kind="bank", masked="m", sealed="s", currency=currency)  # type: ignore[arg-type]
+    proposed = PayeeProposed(**told, kind=kind, masked="m", sealed="s", currency=currency, tax=tax)  # type: ignore[arg-type]
     approved = PayeeApproved(**told)  # type: ignore[arg-type]
     return (*known, PayeeVersion(proposed=proposed, sealed="s", approved=approved))
 

@@ -4,21 +4,24 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from api.ledger import Ledger, Row
+from api.ledger import Ledger, OneReading, Row
 from api.portal.chart import MAX_SERIES, Chart, chart
-from api.queries import balance, commissions, quality, statements, transfers
+from api.queries import balance, commissions, quality, statements
 from api.queries.completeness import holes
 from api.queries.native import twice_count
+from api.queries.newest import newest
 from api.queries.operations import stopped_partitions
 from api.queries.over_time import over_time
 from api.queries.partners import tree, walk
-from api.queries.periods import interval, periods
-from api.queries.transfers import TransferFilter
+from api.queries.periods import Interval
+from api.queries.unpaid import Kind, unpaid_counts
 from api.scope import Scope
 from schemas.reconciliations import CoverageGap
 from schemas.stops import PartitionStopped
 
 NEWEST = 15
+MAX_IBS = 12
+"""On the page, those with most first; the page of IBs has all."""
 MAX_STATEMENTS = 500
 """On the page; the API lists them all."""
 ZERO = Decimal(0)
@@ -34,29 +37,29 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class TreeLine:
-    """One IB of the tree with its totals in the page's currency; `subtree` is the sum with its downline."""
+class Line:
+    """One IB with its totals in the page's currency; `subtree` is the sum with its downline."""
 
     node: dict[str, Any]
     totals: dict[str, Any]
     subtree: Decimal
     share: int
     """Its own earnings as a percentage of the largest; the width of its bar."""
-    children: tuple["TreeLine", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Everything on the page, in one currency and one interval."""
 
-    periods: list[Row]
     period: str
+    span: Interval
     currencies: list[str]
     currency: str
     tiles: list[Tile]
     deals: Row
     lots: Decimal
-    tree: tuple[TreeLine, ...]
+    unpaid: dict[Kind, int]
+    ibs: tuple[Line, ...]
     partners: int
     chart: Chart | None
     transfers: list[Row]
@@ -78,9 +81,9 @@ class Overview:
         return not self.currencies and not any(self.deals.values())
 
 
-def overview(ledger: Ledger, scope: Scope, period: str, currency: str) -> Overview:
-    """Gather the page; without a choice, all periods and the currency with the most deals."""
-    span = interval(ledger, period)
+def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Overview:
+    """Gather the page; without a choice, the currency with the most deals."""
+    ledger = OneReading(ledger)
     proof = balance.verified(ledger, scope) if scope.is_whole else None
     volumes = commissions.volume(ledger, scope, span, (), commissions.MAX_CURRENCIES)
     roots = tree(ledger, scope, span)
@@ -90,26 +93,24 @@ def overview(ledger: Ledger, scope: Scope, period: str, currency: str) -> Overvi
     chosen = currency if currency in currencies else _busiest(volumes, currencies)
     names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
     report = next((row for row in volumes if row["currency"] == chosen), None)
-    newest = transfers.transfers(ledger, TransferFilter(scope, currency=chosen, interval=span), NEWEST)[
-        "items"
-    ]
-    earned = {node["ib_id"]: _of(node, chosen)["earned"] for node in nodes}
+    earned = {node["ib_id"]: of_currency(node, chosen)["earned"] for node in nodes}
     ranked = sorted((ib_id for ib_id in earned if earned[ib_id]), key=lambda ib_id: (-earned[ib_id], ib_id))
     largest = ranked if len(ranked) <= MAX_SERIES else ranked[: MAX_SERIES - 1]
-    top = max((_of(node, chosen)["earned"] for node in nodes), default=ZERO)
+    refused = unpaid_counts(ledger, scope, span)
     return Overview(
-        periods=periods(ledger),
-        period=period,
+        period=span.period,
+        span=span,
         currencies=currencies,
         currency=chosen,
-        tiles=_tiles([_of(node, chosen) for node in nodes], is_period=bool(period)),
+        tiles=tiles([of_currency(node, chosen) for node in nodes], is_period=bool(span.period)),
         deals=quality.deal_counts(ledger, scope, span),
         lots=report["lots"] if report else ZERO,
-        tree=tuple(_line(root, chosen, top) for root in roots),
+        unpaid={kind: sum(row["deals"] for row in rows) for kind, rows in refused.items()},
+        ibs=tuple(lines(roots, chosen)[:MAX_IBS]),
         partners=len(nodes),
         chart=chart(over_time(ledger, scope, span, chosen, largest), names),
-        statements=_statements(ledger, scope, period, chosen),
-        transfers=newest,
+        statements=_statements(ledger, scope, span.period, chosen),
+        transfers=newest(ledger, scope, span, chosen, NEWEST),
         names=names,
         balance=proof,
         holes=[hole for hole in holes(ledger) if hole.overlaps(span.starts_at, span.ends_at)],
@@ -129,30 +130,46 @@ def _busiest(volumes: list[Row], currencies: list[str]) -> str:
     return currencies[0] if currencies else ""
 
 
-def _of(node: dict[str, Any], currency: str) -> dict[str, Any]:
+def of_currency(node: dict[str, Any], currency: str) -> dict[str, Any]:
     """The node's totals in one currency, zeros if it has none."""
     names = ("earned", "reversed", "held", "pending", "payable", "lots")
     none = {**dict.fromkeys(names, ZERO), "deals": 0, "currency": currency}
     return next((row for row in node["totals"] if row["currency"] == currency), none)
 
 
-def _tiles(rows: list[dict[str, Any]], *, is_period: bool) -> list[Tile]:
+def tiles(rows: list[dict[str, Any]], *, is_period: bool) -> list[Tile]:
+    """The key figures of some IBs together."""
+
     def total(name: str) -> Decimal:
         return sum((row[name] for row in rows), ZERO)
 
     when = "in this period" if is_period else "all time"
     return [
-        Tile("Earned", f"accrued less clawed back, {when}", total("earned")),
+        Tile("Earned", f"accrued less taken back, {when}", total("earned")),
         Tile("Pending", "not on a closed statement yet", total("pending")),
         Tile("Held", "waits for a client\u2019s KYC", total("held")),
         Tile("Payable", "on closed statements", total("payable")),
-        Tile("Clawed back", f"reversed, {when}", total("reversed")),
+        Tile("Taken back", f"clawbacks and corrections, {when}", total("reversed")),
     ]
 
 
-def _line(node: dict[str, Any], currency: str, top: Decimal) -> TreeLine:
-    children = tuple(_line(child, currency, top) for child in node["children"])
-    totals = _of(node, currency)
-    subtree = totals["earned"] + sum((child.subtree for child in children), ZERO)
-    share = int(totals["earned"] * 100 / top) if top > 0 and totals["earned"] > 0 else 0
-    return TreeLine(node, totals, subtree, share, children)
+def lines(roots: list[dict[str, Any]], currency: str) -> list[Line]:
+    """Every IB below these, those that earned most with their downline first."""
+    subtrees = _subtrees(roots, currency)
+    nodes = walk(roots)
+    top = max((of_currency(node, currency)["earned"] for node in nodes), default=ZERO)
+    found = []
+    for node in nodes:
+        totals = of_currency(node, currency)
+        share = int(totals["earned"] * 100 / top) if top > 0 and totals["earned"] > 0 else 0
+        found.append(Line(node, totals, subtrees[node["ib_id"]], share))
+    return sorted(found, key=lambda line: (-line.subtree, line.node["ib_id"]))
+
+
+def _subtrees(roots: list[dict[str, Any]], currency: str) -> dict[str, Decimal]:
+    """What each IB earned with everybody below it."""
+    found: dict[str, Decimal] = {}
+    for node in reversed(walk(roots)):  # sub-IBs before their master
+        below = sum((found[child["ib_id"]] for child in node["children"]), ZERO)
+        found[node["ib_id"]] = of_currency(node, currency)["earned"] + below
+    return found

@@ -1,8 +1,5 @@
-"""How a page is rendered: templates, and the filters that write amounts, lots and times for people."""
+"""How a page is rendered: its template, what every page has, and the marks of values."""
 
-import re
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +7,34 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
-from commission.events import LOT_E8
-from commission.money import minor_digits, plain
+from api.portal import marks
+from api.portal.navigation import PLACES, Links, current
+from commission.money import plain
 
 HERE = Path(__file__).parent
 
 
 def mount(app: FastAPI) -> None:
-    """Serve the static files and keep the templates with the app."""
+    """Serve the static files, and keep the templates and the page of errors with the app."""
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.state.templates = _environment()
+    app.state.error_page = error_page
 
 
-def render(request: Request, template: str, **values: Any) -> HTMLResponse:
-    """Render one page."""
+def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """Render one page, or part of one; it has `who` asks, and the token that its forms send."""
     environment = request.app.state.templates
     assert isinstance(environment, Environment)
-    return HTMLResponse(environment.get_template(template).render(**values))
+    operator = getattr(request.state, "operator", None)
+    every = {"link": Links(request), "places": PLACES, "place": current(request.url.path)}
+    every |= {"who": operator, "csrf": getattr(request.state, "csrf", "")}
+    return HTMLResponse(environment.get_template(template).render(**(every | values)), status)
+
+
+def error_page(request: Request, status: int, title: str, detail: str) -> HTMLResponse:
+    """What a person sees instead of a problem's JSON."""
+    return render(request, "error.html", status, code=status, title=title, detail=detail)
 
 
 def _environment() -> Environment:
@@ -40,44 +46,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "rounded": rounded,
-        "lots": lots,
-        "lots_e8": lots_e8,
-        "count": count,
-        "at": at,
+        "rounded": marks.rounded,
+        "lots": marks.lots,
+        "lots_e8": marks.lots_e8,
+        "count": marks.count,
+        "at": marks.at,
         "plain": plain,
-        "prose": prose,
+        "prose": marks.prose,
+        "when": marks.when,
+        "volume": marks.volume,
+        "money": marks.money,
     }
     return environment
-
-
-def rounded(amount: Decimal, currency: str) -> str:
-    """An amount to look at, in the currency's digits: `1,234.50`. The ledger keeps the exact one."""
-    text = f"{amount:,.{minor_digits(currency)}f}"
-    return text[1:] if text.startswith("-") and not text.strip("-0.,") else text.replace("-", "\u2212")
-
-
-def lots(volume: Decimal) -> str:
-    """Lots without needless zeros, two digits at least."""
-    return f"{volume:,.2f}" if volume == round(volume, 2) else plain(volume)
-
-
-def lots_e8(volume_e8: int) -> str:
-    """Lots of a volume in 1e-8 lots."""
-    return lots(Decimal(volume_e8) / LOT_E8)
-
-
-def count(number: int) -> str:
-    """A count with thousands separators."""
-    return f"{number:,}"
-
-
-def at(time: datetime) -> str:
-    """A time to the minute, UTC."""
-    return f"{time:%Y-%m-%d %H:%M}"
-
-
-def prose(text: str) -> Markup:
-    """Text whose `backticked` words are code."""
-    escaped = str(escape(text))
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704  - escaped above

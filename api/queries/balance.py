@@ -4,7 +4,8 @@ from typing import Any
 
 from api.ledger import Ledger
 from api.paging import decode_cursor, page
-from api.queries.days import Days, accounts, days_of
+from api.queries.days import Days, days_of
+from api.queries.sources import accounts
 from api.scope import Scope
 
 _TOTALS = """

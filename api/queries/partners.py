@@ -6,8 +6,9 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries.commissions import volume
-from api.queries.days import days_of, sums
+from api.queries.days import days_of
 from api.queries.periods import ALWAYS, Interval
+from api.queries.sources import sums
 from api.scope import Scope, sees
 
 MAX_PARTNERS = 10_000
@@ -23,6 +24,7 @@ GROUP BY ib_id, currency ORDER BY ib_id, currency LIMIT {{limit:UInt32}}
 _IN_TIME = "({of_period:String} = '' OR period = '')"
 _OF_PERIOD = "period = {of_period:String}"
 
+_NAMES = "SELECT ib_id, name FROM partners_known WHERE ib_id IN {ids:Array(String)} LIMIT 10000"
 TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots", "deals")
 _AMOUNTS = TOTALS[1:6]
 
@@ -35,6 +37,13 @@ _CLIENTS = f"""
 SELECT assumeNotNull(ib_id) AS ib, count() AS clients FROM clients FINAL
 WHERE ib_id IS NOT NULL AND {sees("ib_id")} GROUP BY ib LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
+
+
+def names_of(ledger: Ledger, scope: Scope, ib_ids: Iterable[str]) -> dict[str, str]:
+    """The names of these IBs, of those that are seen and have one."""
+    ids = sorted(ib_id for ib_id in {*ib_ids} if ib_id and scope.has(ib_id))
+    found = ledger.rows(_NAMES, ids=ids) if ids else []
+    return {row["ib_id"]: row["name"] for row in found if row["name"]}
 
 
 def is_known(ledger: Ledger, scope: Scope, ib_id: str) -> bool:

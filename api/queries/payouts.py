@@ -123,24 +123,28 @@ SELECT splitByChar('|', caused_by)[3] AS line_id, any(ib_id) AS ib_id,
     sumIf(amount, code = 'payout') AS locked, sumIf(amount, code = 'paid') AS paid,
     sumIf(amount, code = 'returned') AS returned,
     sumIf(amount, code = 'exchange' AND debit = '{accounts.EXCHANGE}') AS exchanged,
-    sumIf(amount, code = 'exchange' AND credit = '{accounts.EXCHANGE}') AS exchanged_back
-FROM transfers FINAL WHERE code IN ('payout', 'paid', 'returned', 'exchange')
+    sumIf(amount, code = 'exchange' AND credit = '{accounts.EXCHANGE}') AS exchanged_back,
+    sumIf(amount, code = 'tax') AS taxed
+FROM transfers FINAL WHERE code IN ('payout', 'paid', 'returned', 'exchange', 'tax')
 GROUP BY line_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants
 _EXCHANGED = f"sumIf(amount, credit = '{accounts.EXCHANGE}') - sumIf(amount, debit = '{accounts.EXCHANGE}')"
+_OF_TAX = f"startsWith({{side}}, '{accounts.TAX}')"
+_TAXED = f"sumIf(amount, {_OF_TAX.format(side='credit')}) - sumIf(amount, {_OF_TAX.format(side='debit')})"
 _PLACES = f"""
 SELECT ib_id, currency, sum(s) AS stated, sum(p) AS payable, sum(i) AS in_payout, sum(d) AS paid,
-    sum(e) AS exchanged
+    sum(e) AS exchanged, sum(t) AS taxed
 FROM (
     SELECT ib_id, currency, payable AS s, payable * 0 AS p, payable * 0 AS i, payable * 0 AS d,
-        payable * 0 AS e
+        payable * 0 AS e, payable * 0 AS t
     FROM statements_current
     UNION ALL
     SELECT ib_id, currency, sumIf(amount, code = 'advance') AS s, {grown(accounts.PAYABLE)} AS p,
-        {grown(accounts.IN_PAYOUT)} AS i, {grown(accounts.PAID)} AS d, {_EXCHANGED} AS e
+        {grown(accounts.IN_PAYOUT)} AS i, {grown(accounts.PAID)} AS d, {_EXCHANGED} AS e,
+        {_TAXED} AS t
     FROM transfers FINAL GROUP BY ib_id, currency
 ) GROUP BY ib_id, currency
-HAVING stated != payable + in_payout + paid + exchanged OR least(payable, in_payout, paid) < 0
+HAVING stated != payable + in_payout + paid + exchanged + taxed OR least(payable, in_payout, paid) < 0
 ORDER BY ib_id, currency LIMIT 1000
 """  # noqa: S608  - the parts are constants
 

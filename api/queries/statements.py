@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api.ledger import Ledger
+from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
 from api.scope import Scope, sees
 from schemas.columns import STATEMENT_COLUMNS
@@ -19,6 +19,15 @@ WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' 
 ORDER BY starts_at, ib_id, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
 
+_ONE = f"""
+SELECT {", ".join(STATEMENT_COLUMNS)}, stored_at FROM statements FINAL
+WHERE statement_id = {{statement:String}} AND {sees("ib_id")} LIMIT 1
+"""  # noqa: S608  - the parts are constants; values are parameters
+_WITHDRAWAL = f"""
+SELECT at, reason, proposal_id FROM statement_withdrawals FINAL
+WHERE statement_id = {{statement:String}} AND {sees("ib_id")} LIMIT 1
+"""  # noqa: S608  - as above
+
 _WITHDRAWN = f"""
 SELECT w.statement_id AS statement_id, w.ib_id AS ib_id, w.period AS period, w.currency AS currency,
     s.starts_at AS starts_at, s.payable AS payable, s.closing AS closing, s.hash AS hash,
@@ -31,6 +40,18 @@ INNER JOIN (SELECT statement_id, starts_at, payable, closing, hash FROM statemen
     ON s.statement_id = w.statement_id
 ORDER BY statement_id
 """  # noqa: S608  - as above
+
+
+def statement(ledger: Ledger, scope: Scope, statement_id: str) -> Row | None:
+    """One statement, also one that was withdrawn."""
+    found = ledger.rows(_ONE, statement=statement_id, **scope.parameters)
+    return found[0] if found else None
+
+
+def withdrawal(ledger: Ledger, scope: Scope, statement_id: str) -> Row | None:
+    """When and why a statement was withdrawn, if it was."""
+    found = ledger.rows(_WITHDRAWAL, statement=statement_id, **scope.parameters)
+    return found[0] if found else None
 
 
 def withdrawn(

@@ -9,6 +9,7 @@ from api.problems import Problem
 from api.scope import Scope
 
 MAX_PARTNERS = 10_000
+MAX_LEVELS = 10_000
 
 # An IB's master is that of the newest link that had begun; of links of one time the one told last. An IB that
 # nobody gave a link since then is a root.
@@ -42,13 +43,16 @@ def subtrees(ledger: Ledger, scope: Scope, roots: Sequence[str], at: datetime) -
     known, below = _tree(ledger, at)
     if unknown := [root for root in roots if root not in known or not scope.has(root)]:
         raise Problem(404, f"No IB {unknown[0]} in the tree of {at:%Y-%m-%d}. /v1/partners lists them.")
-    return tuple(sorted(ib_id for ib_id in _reached(roots, below) if scope.has(ib_id)))
+    return tuple(sorted(ib_id for ib_id in _reached(roots, below, MAX_LEVELS) if scope.has(ib_id)))
 
 
-def scope_below(ledger: Ledger, roots: Sequence[str], now: datetime) -> Scope:
-    """The scope of these IBs and all below them as of now; an IB that nobody knows sees itself alone."""
+def scope_below(ledger: Ledger, roots: Sequence[str], now: datetime, levels: int = MAX_LEVELS) -> Scope:
+    """The scope of these IBs and all below them as of now, or so many levels of them.
+
+    An IB that nobody knows sees itself alone.
+    """
     _, below = _tree(ledger, now)
-    return Scope(frozenset(_reached(roots, below)))
+    return Scope(frozenset(_reached(roots, below, levels)))
 
 
 def _tree(ledger: Ledger, at: datetime) -> tuple[set[str], dict[str, list[str]]]:
@@ -61,11 +65,12 @@ def _tree(ledger: Ledger, at: datetime) -> tuple[set[str], dict[str, list[str]]]
     return {row["ib_id"] for row in rows} | below.keys(), below
 
 
-def _reached(roots: Sequence[str], below: dict[str, list[str]]) -> set[str]:
-    found: set[str] = set()
-    left = list(roots)
-    while left:  # a tree that loops ends as well
-        if (one := left.pop()) not in found:
-            found.add(one)
-            left += below[one]
+def _reached(roots: Sequence[str], below: dict[str, list[str]], levels: int) -> set[str]:
+    """Level by level; a tree that loops ends as well."""
+    found, level = set(roots), set(roots)
+    for _ in range(levels):
+        level = {one for ib_id in level for one in below.get(ib_id, ())} - found
+        if not level:
+            break
+        found |= level
     return found

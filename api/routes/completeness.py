@@ -2,21 +2,15 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter
 
 from api.paging import Cursor, Limit
-from api.portal.render import render
 from api.queries import completeness, native
-from api.queries.periods import ALWAYS, interval
+from api.queries.periods import interval
 from api.routes.context import From, LedgerHere, Period, ScopeHere, Server, To
 from api.shapes.completeness import CompletenessList, NativePaymentPage, PaidTwicePage, ReconciliationPage
 
 router = APIRouter(prefix="/v1", tags=["completeness"])
-pages = APIRouter(include_in_schema=False)
-
-SHOWN = 100
-"""Rows of each table of the page; the routes have all."""
 
 
 @router.get("/completeness", response_model=CompletenessList)
@@ -68,15 +62,3 @@ def paid_twice(
 ) -> Any:
     """Native payments for what the ledger pays as well: the client's deal, or its account just before."""
     return native.paid_twice(ledger, scope, interval(ledger, period, from_, to), server, limit, cursor)
-
-
-@pages.get("/completeness")
-def page(request: Request, ledger: LedgerHere, scope: ScopeHere) -> HTMLResponse:
-    """The meters in the portal."""
-    return render(
-        request,
-        "completeness.html",
-        servers=completeness.completeness(ledger, scope),
-        twice=native.paid_twice(ledger, scope, ALWAYS, "", SHOWN),
-        native=native.payments(ledger, scope, ALWAYS, "", SHOWN),
-    )

@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from fastapi.dependencies.models import Dependant
 
 from api.ledger import Ledger
 from api.operators import Operator
 from api.parameters import Time
-from api.queries.subtrees import scope_below
-from api.scope import EVERYTHING, Scope
+from api.permissions import OWN
+from api.queries.subtrees import MAX_LEVELS, scope_below
+from api.scope import EVERYTHING, NOTHING, Scope
 
 
 def _ledger(request: Request) -> Ledger:
@@ -28,9 +30,36 @@ LedgerHere = Annotated[Ledger, Depends(_ledger)]
 Asking = Annotated[Operator, Depends(_operator)]
 
 
-def _scope(ledger: LedgerHere, by: Asking) -> Scope:
+def _scope(request: Request, ledger: LedgerHere, by: Asking) -> Scope:
     """The one place that makes a scope of a caller."""
-    return EVERYTHING if by.ibs is None else scope_below(ledger, by.ibs, datetime.now(UTC))
+    if by.role == "network":
+        return NOTHING
+    if by.ibs is None:
+        return EVERYTHING
+    levels = request.app.state.ib_levels if by.role == "ib" else MAX_LEVELS
+    return scope_below(ledger, by.ibs, datetime.now(UTC), levels)
+
+
+def check_scoped(request: Request) -> None:
+    """Refuse whoever sees only a part, where a route does not ask what that is.
+
+    So a route that is added later, and forgets the scope, shows them nothing.
+    """
+    by = getattr(request.state, "operator", None)
+    if by is None or (by.ibs is None and by.role != "network"):
+        return
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    if isinstance(dependant, Dependant) and not _takes_scope(dependant) and not _is_own(request.url.path):
+        NOTHING.check_whole()
+
+
+def _takes_scope(dependant: Dependant) -> bool:
+    return dependant.call is _scope or any(map(_takes_scope, dependant.dependencies))
+
+
+def _is_own(path: str) -> bool:
+    """Pages about oneself, and about none."""
+    return path.removeprefix("/v1").strip("/").partition("/")[0] in (*OWN, "docs", "health")
 
 
 def _whole(scope: Annotated[Scope, Depends(_scope)]) -> None:

@@ -57,7 +57,8 @@ class Proposed(BaseModel):
         examples=[{"type": "bank", "holder": "Jane Doe", "iban": "DE89 3704 0044 0532 0130 00"}],
         description="`bank`: holder, iban, bic. `us_bank`: holder, routing, account, account_type, "
         "holder_type. `trading_account`: server, login. `wallet`: network, address. Each may name the "
-        "`currency` it is paid in, whatever it is owed.",
+        "`currency` it is paid in, whatever it is owed, and by which `tax` it is billed: `vat 19`, "
+        "`withholding 10`, `reverse_charge`, `none`.",
     )
     note: str = Field("", max_length=500, description="Why, for whoever approves it.")
 

@@ -83,7 +83,7 @@ class Exported(_Body):
     """Which file."""
 
     format: str = Field(
-        "csv", max_length=32, description="csv, xlsx, pain.001.001.09, pain.001.001.03 or nacha."
+        "csv", max_length=32, description="csv, xlsx, pain.001.001.09, pain.001.001.03, nacha or bridge."
     )
     reason: str = Field("", max_length=500, description="Why once more, if it was given out before.")
 

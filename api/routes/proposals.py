@@ -2,12 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import HTMLResponse
 
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
-from api.portal.render import render
 from api.problems import Problem
 from api.proposals import Proposals
 from api.routes.context import WHOLE, Asking
@@ -15,9 +13,6 @@ from api.shapes.proposals import ChangePage, ProposalPage
 from schemas.proposals import Proposal, ProposalRequest
 
 router = APIRouter(prefix="/v1/proposals", tags=["proposals"], dependencies=[WHOLE])
-pages = APIRouter(prefix="/proposals", include_in_schema=False, dependencies=[WHOLE])
-
-PORTAL_ROWS = 200
 
 
 def _desk(request: Request) -> Proposals:
@@ -48,7 +43,7 @@ def create(desk: Desk, by: Asking, wanted: ProposalRequest) -> Any:
 @router.get("", response_model=ProposalPage)
 def proposals(desk: Desk, limit: Limit = 100, cursor: Cursor = "") -> Any:
     """Proposals with what each changes by IB, newest first."""
-    return _page(desk, limit, cursor)
+    return proposal_page(desk, limit, cursor)
 
 
 @router.get("/{proposal_id}", response_model=Proposal)
@@ -84,22 +79,8 @@ def post(desk: Desk, by: Asking, proposal_id: ProposalId) -> Any:
     return desk.post(proposal_id, by)
 
 
-@pages.get("")
-def listed(
-    request: Request, desk: Desk, cursor: Annotated[str, Query(max_length=2_000)] = ""
-) -> HTMLResponse:
-    """The portal's list of proposals."""
-    return render(request, "proposals.html", page=_page(desk, 50, cursor))
-
-
-@pages.get("/{proposal_id}")
-def shown(request: Request, desk: Desk, proposal_id: ProposalId) -> HTMLResponse:
-    """One proposal in the portal."""
-    found, rows = desk.get(proposal_id), desk.changes(proposal_id)
-    return render(request, "proposal.html", p=found, rows=rows[:PORTAL_ROWS], total=len(rows))
-
-
-def _page(desk: Proposals, limit: int, cursor: str) -> dict[str, Any]:
+def proposal_page(desk: Proposals, limit: int, cursor: str) -> dict[str, Any]:
+    """One page of proposals, newest first."""
     after = decode_cursor(cursor, str, str) if cursor else None
     found = desk.newest(limit + 1, (after[0], after[1]) if after else None)
     kept = found[:limit]

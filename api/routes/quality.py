@@ -8,7 +8,7 @@ from api.paging import Cursor, Limit
 from api.parameters import Time
 from api.problems import Problem
 from api.queries import postbacks, quality
-from api.routes.context import WHOLE, Client, Code, LedgerHere, ScopeHere
+from api.routes.context import Asking, Client, Code, LedgerHere, ScopeHere
 from api.shapes.quality import (
     AttemptPage,
     ClientEventPage,
@@ -109,14 +109,18 @@ def client_events(
     return quality.client_events(ledger, scope, client, kind, limit, cursor)
 
 
-@router.get("/postbacks/attempts", response_model=AttemptPage, tags=["postbacks"], dependencies=[WHOLE])
+@router.get("/postbacks/attempts", response_model=AttemptPage, tags=["postbacks"])
 def attempts(
     ledger: LedgerHere,
+    scope: ScopeHere,
+    by: Asking,
     endpoint: Annotated[str, Query(max_length=128, description="An endpoint's id; empty: all.")] = "",
     milestone: Annotated[str, Query(max_length=128, description="A milestone's id; empty: all.")] = "",
     outcome: Literal["", "delivered", "retry", "failed", "disabled"] = "",
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> Any:
-    """Every try to deliver a postback, newest first."""
+    """Every try to deliver a postback, newest first; a network asks for one of its own endpoints."""
+    if not scope.is_whole and endpoint not in by.endpoints:
+        raise Problem(404, "That endpoint is none of yours. Give one of them as `endpoint`.")
     return postbacks.attempts(ledger, endpoint, milestone, outcome, limit, cursor)

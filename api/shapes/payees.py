@@ -5,6 +5,8 @@ from datetime import datetime
 from pydantic import Field
 
 from api.shapes.base import Shape
+from commission.money import plain
+from commission.payouts.tax import Tax
 from schemas.payees import PayeeVersion, Versions, valid_version
 
 
@@ -16,6 +18,7 @@ class Payee(Shape):
     kind: str = Field(description="`bank`, `us_bank`, `trading_account` or `wallet`.")
     masked: str = Field(examples=["DE89 •••• 3000"], description="Enough to recognise it; never the number.")
     currency: str = Field(description="What payouts are paid in; empty: as they are owed.")
+    tax: str = Field(description="`vat 19`, `withholding 10`, `reverse_charge`, `none`; empty: no invoices.")
     state: str = Field(description="`proposed`, `approved` or `rejected`.")
     is_valid: bool = Field(description="Whether payouts go there now.")
     proposed_by: str
@@ -46,6 +49,10 @@ class Resealed(Shape):
     left: int = Field(description="Versions still under an older one: ask again.")
 
 
+def _percent(tax: Tax) -> tuple[str, ...]:
+    return (plain(tax.percent),) if tax.percent else ()
+
+
 def to_payee(version: PayeeVersion, versions: Versions) -> Payee:
     """A version beside the others of its IB."""
     proposed, decided = version.proposed, version.approved or version.rejected
@@ -55,6 +62,7 @@ def to_payee(version: PayeeVersion, versions: Versions) -> Payee:
         kind=proposed.kind,
         masked=proposed.masked,
         currency=proposed.currency,
+        tax="" if (tax := proposed.tax) is None else " ".join((tax.kind, *_percent(tax))),
         state=version.state,
         is_valid=version == valid_version(versions),
         proposed_by=proposed.by,

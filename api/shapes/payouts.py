@@ -35,6 +35,7 @@ class PayoutBatch(Shape):
         description="How many are included, excluded, refused (by the books), settled, rejected, unknown."
     )
     total: Amount = Field(description="What is owed to the lines that its file has, or will have.")
+    method: str = Field(description="The kind of account that it pays to; empty: any.")
     pays: str = Field(description="The currency of its file.")
     pays_total: Amount
     exchange: PayoutExchange | None = Field(description="null: paid in the currency in which it is owed.")
@@ -57,7 +58,8 @@ class PayoutLine(Shape):
     ib_id: str
     name: str
     amount: Amount = Field(description="What is owed.")
-    pays: Amount = Field(description="What its file has, in the currency that the batch pays.")
+    tax: Amount = Field(description="Paid besides, or below zero kept back, of what is owed.")
+    pays: Amount = Field(description="What its file has, with tax, in the currency that the batch pays.")
     statement_ids: list[str]
     state: str
     reason: str = Field(description="Why it is left out, was rejected, or is not known.")
@@ -67,6 +69,32 @@ class PayoutLinePage(Shape):
     """The lines of a batch."""
 
     items: list[PayoutLine]
+    next_cursor: str | None
+
+
+class SelfBillingInvoice(Shape):
+    """What the broker billed itself for one line: its statements and advances, and their tax."""
+
+    number: str = Field(description="Without a gap in each year of an issuer, by the order of the log.")
+    issuer: str = Field(description="Who pays, of IBFLOW_PAYERS_FILE.")
+    issued_at: datetime
+    ib_id: str
+    batch_id: str = Field(description="That has the line now; the first one's, once it came back.")
+    statement_ids: list[str]
+    currency: str
+    amount: Amount = Field(description="Owed, before tax.")
+    tax: Amount = Field(description="Paid besides, or below zero kept back.")
+    tax_label: str
+    due: Amount
+    pays: Amount = Field(description="The same in the currency that is paid.")
+    pays_currency: str
+    exchange: str = Field(description="By which published rates; empty if it is paid as it is owed.")
+
+
+class SelfBillingInvoicePage(Shape):
+    """Invoices in the order of their numbers."""
+
+    items: list[SelfBillingInvoice]
     next_cursor: str | None
 
 
@@ -127,6 +155,23 @@ class ImportedBankFile(PayoutResults):
     unmatched: list[UnmatchedResult]
     unmatched_count: int
     notices: list[str]
+
+
+class LineUnknown(Shape):
+    """A line that may have been paid, and what the bridge said of it."""
+
+    line_id: str
+    why: str
+
+
+class PayoutCredits(Shape):
+    """What became of lines that the bridge was asked for, or about."""
+
+    settled: int
+    rejected: int
+    unknown: list[LineUnknown]
+    left: int = Field(description="Lines that had no room: ask again, of a sweep with `after`.")
+    last: str = Field(description="The last line that was asked about.")
 
 
 class Resumed(Shape):

@@ -13,8 +13,9 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
-from api.queries import quality
+from api.queries import clients, quality
 from api.queries import transfers as queries
+from api.queries.partners import names_of
 from api.scope import Scope
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
@@ -25,8 +26,18 @@ from commission.terms.plans import PlanDefined
 from schemas.columns import columns_of, to_transfer
 from schemas.wire import InvalidRecord, decode
 
+EVENTS = {
+    "chargeback_received": "chargeback",
+    "chargeback_won": "chargeback that was won",
+    "withdrawal_paid": "withdrawal",
+    "client_flagged": "finding of fraud",
+    "kyc_changed": "KYC decision",
+}
+"""What the CRM reported, as a noun; another type is written as it is."""
 DEAL_FIELDS = frozenset(columns_of(Deal))
 REJECTION_FIELDS = frozenset(columns_of(Rejection))
+
+# As in `partners_known`, without the rest that it says of an IB.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,8 @@ class Explained:
     deal: Row | None
     plan: Row | None
     chain: tuple[Row, ...]
+    cause: str = ""
+    """What made it, if the CRM reported that: `chargeback of deposit dep-1`."""
 
     @property
     def text(self) -> str:
@@ -60,20 +73,23 @@ class Explained:
 
 def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explained | None:
     """Gather the cause of one transfer and explain it, or None if the scope sees no such row."""
-    row = queries.transfer(ledger, scope, transfer_id)
+    chain = queries.chain(ledger, scope, transfer_id)
+    row = _found(ledger, scope, chain, transfer_id)
     if row is None:
         return None
-    original = queries.transfer(ledger, scope, row["reverses"]) if row["reverses"] else None
+    original = _found(ledger, scope, chain, row["reverses"]) if row["reverses"] else None
     basis = original or row
-    chain = [*queries.chain(ledger, scope, row), *queries.releases(ledger, scope, basis)]
+    chain += queries.releases(ledger, scope, basis)
     deal = queries.deal(ledger, scope, basis["caused_by"])
     definition = _definition(ledger, basis)
+    cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
     told = explain(
         to_transfer(row),
         deal=None if deal is None else to_deal(deal),
         plan=_plan(definition),
         original=None if original is None else to_transfer(original),
-        names=_names(ledger, [*basis["path"], row["ib_id"]]),
+        names=names_of(ledger, scope, [*basis["path"], row["ib_id"]]),
+        cause=f"The {cause} ({row['caused_by']})" if cause else "",
     )
     return Explained(
         told=replace(told, sentences=(*told.sentences, *_afterwards(row, chain))),
@@ -82,7 +98,16 @@ def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explaine
         deal=deal,
         plan=_plan_row(basis, definition),
         chain=tuple(chain),
+        cause=cause,
     )
+
+
+def _found(ledger: Ledger, scope: Scope, chain: list[Row], transfer_id: str) -> Row | None:
+    """One of a chain's rows; of a chain with more rows than are listed it may be another."""
+    for row in chain:
+        if row["transfer_id"] == transfer_id:
+            return row
+    return queries.transfer(ledger, scope, transfer_id) if len(chain) == queries.MAX_CHAIN else None
 
 
 def explain_deal(ledger: Ledger, scope: Scope, deal_key: str) -> Explanation | None:
@@ -115,11 +140,13 @@ def _to_rejection(row: Row) -> Rejection:
     return Rejection(**{name: value for name, value in row.items() if name in REJECTION_FIELDS})
 
 
-def _names(ledger: Ledger, ib_ids: list[str]) -> dict[str, str]:
-    rows = ledger.rows(
-        "SELECT ib_id, name FROM partners_known WHERE ib_id IN {ids:Array(String)} LIMIT 1000", ids=ib_ids
-    )
-    return {row["ib_id"]: row["name"] for row in rows if row["name"]}
+def _cause(ledger: Ledger, scope: Scope, row: Row) -> str:
+    """What the CRM reported that made the row, as a noun; "" if it was nothing of the CRM's."""
+    event = clients.event(ledger, scope, row["caused_by"], row["client_id"])
+    if event is None:
+        return ""
+    what = EVENTS.get(event["type"], str(event["type"]).replace("_", " "))
+    return f"{what} of deposit {event['deposit_id']}" if event["deposit_id"] else what
 
 
 def _definition(ledger: Ledger, row: Row) -> str:

@@ -1,11 +1,12 @@
 """Batches and changes as people and programs are shown them."""
 
 from collections import Counter
-from decimal import Decimal
 from typing import Any
 
 from api.payouts import Changed, ImportedFile, NotRecorded
 from commission.payouts.batch import Batch
+from commission.payouts.invoices import Invoice
+from commission.payouts.log import Payouts
 from commission.payouts.records import Line, PayoutsHeld
 
 MAX_LISTED = 1_000
@@ -22,8 +23,9 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "minimum": batch.minimum,
         "lines": dict(Counter(map(batch.state_of, batch.lines))),
         "total": batch.total,
+        "method": batch.method,
         "pays": batch.pays,
-        "pays_total": sum(map(batch.paid, batch.paid_lines), Decimal(0)),
+        "pays_total": batch.paid_total,
         "exchange": None if (one := batch.exchange) is None else {"path": one.path, "at": one.at},
         "over_limit": batch.over_limit,
         "files": batch.exports,
@@ -42,9 +44,32 @@ def line_view(batch: Batch, line: Line) -> dict[str, Any]:
         "name": line.name,
         "amount": line.amount,
         "pays": batch.paid(line),
+        "tax": line.due(batch.currency) - line.amount,
         "statement_ids": line.statement_ids,
         "state": batch.state_of(line.line_id),
         "reason": "" if status is None else status.reason,
+    }
+
+
+def invoice_view(known: Payouts, invoice: Invoice) -> dict[str, Any]:
+    """A self-billing invoice, and how the batch that has its line now, or had it first, pays it."""
+    line = invoice.line
+    batch = known.batches[known.taken.get(line.statement_ids[0], invoice.batch_id)]
+    return {
+        "number": invoice.text,
+        "issuer": invoice.issuer,
+        "issued_at": invoice.issued_at,
+        "ib_id": line.ib_id,
+        "batch_id": batch.batch_id,
+        "statement_ids": line.statement_ids,
+        "currency": batch.currency,
+        "amount": line.amount,
+        "tax": line.due(batch.currency) - line.amount,
+        "tax_label": "" if line.tax is None else line.tax.label,
+        "due": line.due(batch.currency),
+        "pays": batch.paid(line),
+        "pays_currency": batch.pays,
+        "exchange": "" if batch.exchange is None else batch.exchange.path,
     }
 
 

@@ -61,8 +61,8 @@ def _post(draft: Draft, rows: Sequence[Transfer], terms: Terms) -> None:
 
 def _book(draft: Draft, record: Transfer, terms: Terms) -> None:
     """Book one transfer into the period of its own time, or the next statement's if that is closed."""
-    if record.code == "exchange":
-        return  # in a currency in which the IB earns nothing: no statement is of it
+    if record.code in ("exchange", "tax"):
+        return  # beside what the IB is owed, perhaps in a currency in which it earns nothing
     key = partner_key(record.ib_id)
     partner: PartnerState = draft.get(key) or PartnerState()
     balance = partner.balances.get(record.currency) or Balance()

@@ -12,7 +12,7 @@ from commission.client.kyc_gate import FORFEITED, is_forfeited, is_lost, is_too_
 from commission.client.state import Cause, ClientState, Posted
 from commission.client.tallies import release_tallies
 from commission.draft import Draft
-from commission.ids import digest
+from commission.ids import digest, recent_digest
 from commission.outputs import Transfer
 from commission.rating.values import Earned
 from commission.terms.plans import PlanDefined
@@ -32,7 +32,7 @@ def post(
 
     `identity` and the earning's number make the ids: the same cause posted again gives the same ids.
     """
-    base = digest("accrual", *identity)
+    base = recent_digest("accrual", *identity)
     key, occurred_at, account_key, revision, symbol, _ = cause
     is_released, client_id = client.is_released(occurred_at), client.client_id
     posted: list[Posted] = []

@@ -226,19 +226,21 @@ class CloseBy(Value):
 class DealState(Value):
     """One deal: its newest revision and what it caused. Kept at any age, written once a revision."""
 
-    revision: str
     at: datetime | None = None
+    revision: str
+    times: int = 0
+    """How often the deal has been posted: part of its accruals' ids."""
+    signed_e8: int = 0
+    position: str = ""
+    posted: tuple[Posted, ...] = ()
     replaced: tuple[str, ...] = ()
     """The newest of the older revisions; those before have keys of their own."""
     ended: bool = False
     """The platform cancelled or deleted the deal; no older record of it changes that."""
-    posted: tuple[Posted, ...] = ()
     tallied: tuple[Tally, ...] = ()
     first_posted: tuple[Posted, ...] = ()
     """What it posted, once some was taken back for a dispute, a verdict or a refund: that may be undone."""
     first_tallied: tuple[Tally, ...] = ()
-    position: str = ""
-    signed_e8: int = 0
     opened_e8: int = 0
     """What an in/out opened: its position may be forgotten when it is rated again."""
     charged: dict[str, int] = field(default_factory=dict)
@@ -263,8 +265,6 @@ class DealState(Value):
     """How often that changed: part of the ids of what it takes."""
     refunded: tuple[str, ...] = ()
     """Business keys of the deals whose charges it refunds."""
-    times: int = 0
-    """How often the deal has been posted: part of its accruals' ids."""
     waiting: int | None = None
     """The slot among the client's deals that wait for its registration."""
     parked: int | None = None

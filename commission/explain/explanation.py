@@ -56,16 +56,18 @@ def explain(
     plan: PlanDefined | None = None,
     original: Transfer | None = None,
     names: Mapping[str, str] | None = None,
+    cause: str = "",
 ) -> Explanation:
     """Explain a transfer or a rejection.
 
     `deal` is the deal that caused it, `plan` the plan version it names, `original` the row a reversal
-    takes back (then deal and plan are those of the original), `names` the names of IBs by id.
+    takes back (then deal and plan are those of the original), `names` the names of IBs by id, `cause`
+    what a reversal came from, in words; "" leaves its id.
     """
     if isinstance(entry, Rejection):
         return _of_rejection(entry, deal)
     known = names or {}
-    subject = _subject(entry, deal, plan, known)
+    subject = _subject(entry, deal, plan, known)._replace(cause=cause)
     is_reversal = entry.code == "reversal" and original is not None
     basis = _subject(original, deal, plan, known) if is_reversal and original is not None else subject
     return Explanation(

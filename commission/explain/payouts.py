@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from commission import accounts
 from commission.accounts import is_of_ib
 from commission.explain import words
 from commission.explain.subject import Subject, decimal, text
+from commission.outputs import Transfer
 from commission.rating.values import ZERO
 
 HEADLINES = {
@@ -16,7 +18,10 @@ HEADLINES = {
 }
 
 
-def exchange_headline(subject: Subject) -> str:
+VAT, WITHHOLDING = accounts.tax("vat"), accounts.tax("withholding")
+
+
+def _exchanged(subject: Subject) -> str:
     """Paid for what was owed in another currency, or come back."""
     owed = words.money(decimal(subject.factors, "gross") or ZERO, text(subject.factors, "gross_currency"))
     amount, ib = subject.money(subject.row.amount), subject.ib(subject.row.ib_id)
@@ -25,6 +30,22 @@ def exchange_headline(subject: Subject) -> str:
     return f"{amount} that was paid to {ib} came back, for {owed}"
 
 
+def _taxed(subject: Subject) -> str:
+    """Paid besides or kept back, or the one or the other undone."""
+    row, label = subject.row, text(subject.factors, "tax")
+    words_of = _TAXED[VAT in (row.debit, row.credit), row.debit in (VAT, WITHHOLDING)]
+    return words_of.format(amount=subject.money(row.amount), ib=subject.ib(row.ib_id), label=label)
+
+
+_TAXED = {
+    (True, True): "{amount} was paid to {ib} besides: {label}",
+    (True, False): "{amount} that was paid to {ib} besides came back: {label}",
+    (False, False): "{amount} was kept back from {ib}: {label}",
+    (False, True): "{amount} that was kept back from {ib} was undone: {label}",
+}
+"""Whether it is paid besides, and whether it leaves the account of the tax."""
+BESIDE = {"exchange": _exchanged, "tax": _taxed}
+"""Code → the headline of a row that stands beside a payment."""
 _LINES = {
     "payout": "took it at {at}: until its result is known it is neither payable nor paid",
     "paid": "was reported as paid at {at}",
@@ -35,13 +56,19 @@ _LINES = {
 def of_payout(subject: Subject) -> Iterator[str]:
     """Which line of which batch moved it."""
     _, batch_id, line_id = subject.row.caused_by.split("|")
-    code = subject.row.code
-    if code == "exchange":
-        code = "paid" if is_of_ib(subject.row.credit) else "returned"
-    what = _LINES[code].format(at=words.when(subject.row.occurred_at))
+    what = _LINES[_code(subject.row)].format(at=words.when(subject.row.occurred_at))
     yield f"Line {line_id} of batch {batch_id} {what}."
     if rate := text(subject.factors, "payout_rate"):
         yield f"It is exchanged by the rate that the batch was created with: {words.exchange(rate)}."
+
+
+def _code(row: Transfer) -> str:
+    """Of what stands beside a payment: whether that was paid or came back."""
+    if row.code == "exchange":
+        return "paid" if is_of_ib(row.credit) else "returned"
+    if row.code == "tax":
+        return "paid" if row.debit == VAT or row.credit == WITHHOLDING else "returned"
+    return row.code
 
 
 def of_change(subject: Subject) -> Iterator[str]:

@@ -36,8 +36,8 @@ def headline(subject: Subject) -> str:
     if row.code == "true_up":
         verb = "was added for" if is_gain(row) else "was taken back from"
         return f"{amount} {verb} {ib} for {period_of(subject)}"
-    if row.code == "exchange":
-        return payouts.exchange_headline(subject)
+    if row.code in payouts.BESIDE:
+        return payouts.BESIDE[row.code](subject)
     if row.code == "adjustment":
         return f"{ib} was {'given' if is_gain(row) else 'charged'} {amount} by an adjustment"
     return _HEADLINES[row.code].format(amount=amount, ib=ib, period=row.period)
@@ -79,7 +79,7 @@ def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
             yield from _of_rounding(subject)
         case "reopening":
             yield from _of_reopening(subject)
-        case "payout" | "paid" | "returned" | "exchange":
+        case "payout" | "paid" | "returned" | "exchange" | "tax":
             yield from payouts.of_payout(subject)
         case _:  # adjustment, write_off and advance, the last codes there are
             yield from payouts.of_change(subject)
@@ -180,7 +180,7 @@ def _of_reversal(subject: Subject, original: Subject | None) -> Iterator[str]:
     row = subject.row
     at = words.when(row.occurred_at)
     if original is None:
-        yield f"{row.caused_by} undid an earlier accrual at {at}."
+        yield f"{subject.cause or row.caused_by} undid an earlier accrual at {at}."
         yield f"The row it takes back, {row.reverses}, is not at hand here."
         return
     if proposal := text(subject.factors, "proposal"):
@@ -196,7 +196,7 @@ def _of_reversal(subject: Subject, original: Subject | None) -> Iterator[str]:
             "part of what the charge had earned was taken back."
         )
     else:
-        yield f"{row.caused_by} undid an earlier accrual at {at}."
+        yield f"{subject.cause or row.caused_by} undid an earlier accrual at {at}."
     yield _frozen(subject, original)
     yield "How the original had come about:"
     yield from _of_accrual(original)

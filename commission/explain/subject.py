@@ -21,6 +21,8 @@ class Subject(NamedTuple):
     plan: PlanDefined | None
     factors: Factors
     names: Mapping[str, str]
+    cause: str = ""
+    """What a reversal came from, in words: `The chargeback of deposit dep-1 (crm-7)`."""
 
     @property
     def component(self) -> Component | None:

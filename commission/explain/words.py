@@ -40,6 +40,7 @@ WORDS: dict[str, Word] = {
     "gross": Word("Before conversion", "gross"),
     "gross_currency": Word("Currency before conversion", "text"),
     "exchange": Word("Rate of exchange", "text", "as of the deal"),
+    "tax": Word("Tax", "text"),
     "payout_rate": Word("Rate of exchange", "text", "as of the creation of the batch"),
     "uncapped": Word("Before the cap", "ib"),
     "cap": Word("Cap of one deal", "ib"),

@@ -1,5 +1,6 @@
 """Lines of batches in the book of an IB: out, paid, back, each once."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Literal
 
@@ -15,6 +16,7 @@ from commission.partner.balances import PartnerState, partner_key
 from commission.partner.payable import Decision, Due, PayoutState, drop_due, put_due, state_of
 from commission.payouts.commands import MAX_AMOUNT, LineCommand, LockLine, ReturnLine, SettleLine, UnlockLine
 from commission.payouts.exchange import Exchange
+from commission.payouts.tax import Tax
 from commission.rating.values import ZERO
 from commission.two_people import are_two_people
 from commission.value import Value
@@ -37,10 +39,17 @@ class LineState(Value):
     done: tuple[str, ...] = ()
     """The ids of the commands that changed it since."""
 
+    tax: Tax | None = None
+
     @property
     def amount(self) -> Decimal:
         """What it took, in all."""
         return sum((due.amount for due in self.items.values()), ZERO)
+
+    @property
+    def tax_amount(self) -> Decimal:
+        """What is paid besides, or below zero kept back."""
+        return ZERO if self.tax is None else self.tax.of(self.amount, self.currency)
 
 
 def line_key(ib_id: str, line_id: str) -> str:
@@ -88,7 +97,12 @@ def _lock(draft: Draft, command: LockLine, line: LineState | None) -> Decision |
     items = {name: state.due[name] for name in command.statement_ids}
     drop_due(draft, command.ib_id, frozenset(items))
     line = LineState(
-        lock=lock, state="out", currency=command.currency, items=items, exchange=command.exchange
+        lock=lock,
+        state="out",
+        currency=command.currency,
+        items=items,
+        exchange=command.exchange,
+        tax=command.tax,
     )
     draft.put(key, line)
     payable, in_payout = accounts.payable(command.ib_id), accounts.in_payout(command.ib_id)
@@ -102,7 +116,7 @@ def _why_not_locked(draft: Draft, command: LockLine, state: PayoutState) -> str:
     return (
         _why_held(command, state)
         or _why_not_due(command, state)
-        or _why_not_exchanged(command)
+        or _why_not_paid(command)
         or _why_owing(draft, command, state)
     )
 
@@ -131,12 +145,18 @@ def _why_not_due(command: LockLine, state: PayoutState) -> str:
     return ""
 
 
-def _why_not_exchanged(command: LockLine) -> str:
-    exchange = command.exchange
-    if exchange is None:
-        return ""
-    nothing = f"{plain(command.amount)} {command.currency} comes to nothing in {exchange.currency}"
-    return exchange.why_not(command.currency) or ("" if exchange.of(command.amount) > 0 else nothing)
+def _why_not_paid(command: LockLine) -> str:
+    """Why the amount cannot be paid with its tax, by its rate; "" if it can."""
+    exchange, tax, due = command.exchange, command.tax, command.amount
+    if tax is not None:
+        if why := tax.why_not():
+            return why
+        due += tax.of(due, command.currency)
+    if exchange is not None:
+        if why := exchange.why_not(command.currency):
+            return why
+        due = exchange.of(due)
+    return "" if due > 0 else f"{plain(command.amount)} {command.currency} comes to nothing"
 
 
 def _why_owing(draft: Draft, command: LockLine, state: PayoutState) -> str:
@@ -167,32 +187,48 @@ def _unlock(draft: Draft, command: UnlockLine, line: LineState | None) -> Decisi
 def _settle(draft: Draft, command: SettleLine, line: LineState) -> Decision:
     done = (*line.done, command.command_id)
     draft.put(line_key(command.ib_id, command.line_id), replace(line, state="paid", done=done))
-    in_payout, paid = accounts.in_payout(command.ib_id), accounts.paid(command.ib_id)
-    if line.exchange is None:
-        return Decision((_row(command, line, "paid", in_payout, paid),))
-    return Decision(
-        (
-            _row(command, line, "paid", in_payout, accounts.EXCHANGE),
-            _exchanged(command, line, line.exchange, accounts.EXCHANGE, paid),
-        )
-    )
+    paid = _row(command, line, "paid", accounts.in_payout(command.ib_id), _through(command, line))
+    return Decision((paid, *_besides(command, line, is_back=False)))
 
 
 def _give_back(draft: Draft, command: ReturnLine | UnlockLine, line: LineState) -> Decision:
     put_due(draft, command.ib_id, line.items)
     done = (*line.done, command.command_id)
     draft.put(line_key(command.ib_id, command.line_id), replace(line, state="back", done=done))
-    payable, paid = accounts.payable(command.ib_id), accounts.paid(command.ib_id)
+    payable = accounts.payable(command.ib_id)
     if line.state == "out":
         return Decision((_row(command, line, "returned", accounts.in_payout(command.ib_id), payable),))
-    if line.exchange is None:
-        return Decision((_row(command, line, "returned", paid, payable),))
-    return Decision(
-        (
-            _exchanged(command, line, line.exchange, paid, accounts.EXCHANGE),
-            _row(command, line, "returned", accounts.EXCHANGE, payable),
-        )
-    )
+    returned = _row(command, line, "returned", _through(command, line), payable)
+    return Decision((*_besides(command, line, is_back=True), returned))
+
+
+def _through(command: LineCommand, line: LineState) -> str:
+    """Where what is owed meets its tax, and is exchanged or paid."""
+    return accounts.paid(command.ib_id) if line.exchange is None else accounts.EXCHANGE
+
+
+def _besides(command: LineCommand, line: LineState, *, is_back: bool) -> Iterator[Transfer]:
+    """The tax of a payment and its half in another currency; turned round, of one that comes back."""
+    tax, exchange = line.tax_amount, line.exchange
+    if line.tax is not None and tax:
+        ends = (accounts.tax(line.tax.kind), _through(command, line))
+        row = _turned(command, line, "tax", ends, is_back=is_back is (tax > 0))
+        yield replace(row, amount=abs(tax), factors={"gross": line.amount, "tax": line.tax.label})
+    if exchange is not None:
+        ends = (accounts.EXCHANGE, accounts.paid(command.ib_id))
+        row = _turned(command, line, "exchange", ends, is_back=is_back)
+        due = line.amount + tax
+        factors = {"gross": due, "gross_currency": line.currency, "payout_rate": exchange.path}
+        yield replace(row, amount=exchange.of(due), currency=exchange.currency, factors=factors)
+
+
+def _turned(
+    command: LineCommand, line: LineState, code: TransferCode, ends: tuple[str, str], *, is_back: bool
+) -> Transfer:
+    """A row beside the payment's own, in whichever direction; the direction is a part of its id."""
+    debit, credit = ends[::-1] if is_back else ends
+    row = _row(command, line, code, debit, credit)
+    return replace(row, transfer_id=digest(code, credit, command.ib_id, command.line_id))
 
 
 def _row(command: LineCommand, line: LineState, code: TransferCode, debit: str, credit: str) -> Transfer:
@@ -206,21 +242,4 @@ def _row(command: LineCommand, line: LineState, code: TransferCode, debit: str, 
         ib_id=command.ib_id,
         occurred_at=command.at,
         caused_by=f"payout|{command.batch_id}|{command.line_id}",
-    )
-
-
-def _exchanged(
-    command: LineCommand, line: LineState, exchange: Exchange, debit: str, credit: str
-) -> Transfer:
-    """The half of a payment, or of what comes back, that is in the currency that is paid."""
-    return replace(
-        _row(command, line, "exchange", debit, credit),
-        transfer_id=digest("exchange", credit, command.ib_id, command.line_id),
-        amount=exchange.of(line.amount),
-        currency=exchange.currency,
-        factors={
-            "gross": line.amount,
-            "gross_currency": line.currency,
-            "payout_rate": exchange.path,
-        },
     )

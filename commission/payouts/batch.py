@@ -86,6 +86,8 @@ class Batch(Value):
     """What its files say, from the first on."""
     exports: dict[str, str] = field(default_factory=dict)
     """Format → SHA-256 of the file that was given out."""
+    method: str = ""
+    """The kind of account that it pays to; empty: any."""
     exchange: Exchange | None = None
     """How what is owed is paid in another currency; None: as it is."""
 
@@ -121,8 +123,14 @@ class Batch(Value):
         return self.currency if self.exchange is None else self.exchange.currency
 
     def paid(self, line: Line) -> Decimal:
-        """What a line pays, in that currency."""
-        return line.amount if self.exchange is None else self.exchange.of(line.amount)
+        """What a line pays, with its tax, in that currency."""
+        due = line.due(self.currency)
+        return due if self.exchange is None else self.exchange.of(due)
+
+    @property
+    def paid_total(self) -> Decimal:
+        """What all of them pay, in that currency."""
+        return sum(map(self.paid, self.paid_lines), ZERO)
 
     @property
     def open_lines(self) -> list[Line]:
@@ -142,10 +150,8 @@ def created(record: BatchCreated) -> Batch | Refusal:
     paid = [line for line in record.lines if not line.excluded]
     if not paid:
         return Refusal("it has no line that is paid")
-    if (exchange := record.exchange) is not None:
-        why = exchange.why_not(record.currency)
-        if why or not all(exchange.of(line.amount) > 0 for line in paid):
-            return Refusal(why or f"a line comes to nothing in {exchange.currency}")
+    if why := _why_not_paid(record, paid):
+        return Refusal(why)
     status = {
         line.line_id: LineStatus(state="excluded", reason=line.excluded, by=record.by, at=record.at)
         for line in record.lines
@@ -161,7 +167,22 @@ def created(record: BatchCreated) -> Batch | Refusal:
         status=status,
         steps=(Step(what="created", by=record.by, at=record.at),),
         exchange=record.exchange,
+        method=record.method,
     )
+
+
+def _why_not_paid(record: BatchCreated, lines: Iterable[Line]) -> str:
+    """Why lines cannot be paid with their tax, by the rate; "" if they can."""
+    exchange = record.exchange
+    rules = dict.fromkeys(line.tax for line in lines if line.tax is not None)
+    for why in (*(rule.why_not() for rule in rules), exchange.why_not(record.currency) if exchange else ""):
+        if why:
+            return why
+    for line in lines:
+        due = line.due(record.currency)
+        if (due if exchange is None else exchange.of(due)) <= 0:
+            return f"the line of {line.ib_id} comes to nothing"
+    return ""
 
 
 @singledispatch

@@ -31,6 +31,7 @@ def commands(batch: Batch, line_ids: Iterable[str] | None = None) -> Iterator[Li
             created_by=batch.created_by,
             approved_by=approved.by,
             exchange=batch.exchange,
+            tax=line.tax,
         )
         if state != "refused":
             yield from _after_lock(batch, line)

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from commission.ids import digest
 from commission.payouts.exchange import Exchange
+from commission.payouts.tax import Tax
 from commission.value import TaggedValue, Text, Time
 
 Id = Annotated[str, Meta(max_length=64)]
@@ -49,6 +50,8 @@ class LockLine(PayoutCommand, tag="lock_line"):
     approved_by: Name
     exchange: Exchange | None = None
     """Of a line that is paid in another currency."""
+    tax: Tax | None = None
+    """What is paid besides, or kept back, of an IB that has a rule."""
 
 
 class UnlockLine(PayoutCommand, tag="unlock_line"):

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from commission.payouts import changes
 from commission.payouts.batch import Batch, Refusal, after, created
 from commission.payouts.changes import Change
+from commission.payouts.invoices import Invoices
 from commission.payouts.records import (
     BatchCreated,
     BatchRecord,
     ChangeDecided,
     ChangeRequested,
+    InvoicesIssued,
     PayoutRecord,
     PayoutsHeld,
     StatementsWithheld,
@@ -32,6 +34,7 @@ class Payouts:
     """Statement → the proposal that withdraws it."""
     batch_of: dict[str, str] = field(default_factory=dict)
     """Line → its batch."""
+    invoices: Invoices = field(default_factory=Invoices)
 
     def why_not(self, record: PayoutRecord) -> str:
         """Why a record would not count here; "" if it would."""
@@ -69,6 +72,9 @@ class Payouts:
     def _after_batch(self, record: BatchRecord) -> Batch | Refusal:
         batch = self.batches.get(record.batch_id)
         if batch is not None:
+            why = self.invoices.why_not(record, batch)
+            if why or isinstance(record, InvoicesIssued):
+                return Refusal(why) if why else batch
             return after(record, batch)
         if not isinstance(record, BatchCreated):
             return Refusal(f"no batch {record.batch_id}")
@@ -76,10 +82,14 @@ class Payouts:
             other = next((self.taken[name] for name in line.statement_ids if name in self.taken), "")
             if other and not line.excluded:
                 return Refusal(f"{line.ib_id} is in batch {other}")
+            if not line.excluded and (why := self.invoices.why_not_paid(line)):
+                return Refusal(why)
         return created(record)
 
     def _withheld(self, record: StatementsWithheld) -> StatementsWithheld | Refusal:
         batches = [self.taken[name] for name in record.statement_ids if name in self.taken]
+        if (billed := self.invoices.billed(record.statement_ids)) is not None:
+            return Refusal(f"statements of {record.period} are billed, such as by {billed.text}")
         if not batches:
             return record
         named = ", ".join([*dict.fromkeys(batches)][-MAX_NAMED:])
@@ -87,6 +97,9 @@ class Payouts:
 
     def _keep(self, batch: Batch, record: PayoutRecord) -> None:
         self.batches[batch.batch_id] = batch
+        if isinstance(record, InvoicesIssued):
+            self.invoices.issue(record, batch)
+            return
         if isinstance(record, BatchCreated):
             self.batch_of |= dict.fromkeys(batch.lines, batch.batch_id)
         named = getattr(record, "lines", None) or getattr(record, "results", None)

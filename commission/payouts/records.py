@@ -12,6 +12,7 @@ from msgspec import field
 
 from commission.payouts.commands import ChangeKind, Id, Name, Reason
 from commission.payouts.exchange import Exchange
+from commission.payouts.tax import Tax
 from commission.value import TaggedValue, Text, Time, Value
 
 MAX_LINES = 100_000
@@ -51,6 +52,12 @@ class Line(Value, array_like=True):
     statement_ids: tuple[Id, ...]
     excluded: Reason = ""
     """Why it is not paid; empty of a line that is."""
+    tax: Tax | None = None
+    """The rule by which it was made, of an IB that has one."""
+
+    def due(self, currency: str) -> Decimal:
+        """What is paid, with its tax, in the currency in which it is owed."""
+        return self.amount if self.tax is None else self.amount + self.tax.of(self.amount, currency)
 
 
 class BatchCreated(BatchRecord, tag="batch_created"):
@@ -63,6 +70,8 @@ class BatchCreated(BatchRecord, tag="batch_created"):
     lines: tuple[Line, ...]
     over_limit: int = 0
     """Lines that had no room; the next batch of the period has them."""
+    method: Id = ""
+    """The kind of account that it pays to; empty: any."""
     exchange: Exchange | None = None
     """Of a batch that pays another currency, to the IBs that are paid in it: the rate of all its lines."""
 
@@ -108,6 +117,14 @@ class LinesRefused(BatchRecord, tag="lines_refused"):
     """Lines that the books did not lock, each with their reason: they are not paid."""
 
     lines: tuple[LineReason, ...]
+
+
+class InvoicesIssued(BatchRecord, tag="invoices_issued"):
+    """Lines that are paid and have no number yet take the next ones of the series, in this order."""
+
+    issuer: Text
+    """Who bills: each has a series of its own, that begins with each year of `at`."""
+    line_ids: tuple[Id, ...]
 
 
 class BatchExported(BatchRecord, tag="batch_exported"):
@@ -188,6 +205,7 @@ PayoutRecord = (
     | BatchSubmitted
     | BatchApproved
     | LinesRefused
+    | InvoicesIssued
     | BatchExported
     | ResultsImported
     | BatchCancelled

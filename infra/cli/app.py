@@ -21,6 +21,7 @@ from infra.cli import (
     holds,
     ingest,
     kafka,
+    keys,
     ledger,
     payees,
     payouts,
@@ -33,6 +34,7 @@ from infra.cli import (
     statements,
     terms,
     tools,
+    users,
 )
 from infra.cli.console import ExitCode
 from infra.log_limit import limit_logs
@@ -69,7 +71,7 @@ for module in (
     *(run, poll),
     *(terms, plans, ingest, dead_letters, reconcile, statements, ledger, payees, payouts, adjust, holds),
     *(endpoints, proposals, history, book),
-    *(tools, postbacks, kafka),
+    *(users, keys, tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost
 

@@ -45,7 +45,7 @@ def set_payee(
     file: Annotated[
         Path | None,
         typer.Option(
-            help="YAML or JSON: `type: bank`, `holder`, `iban`, perhaps `currency`; none: standard input."
+            help="YAML or JSON: `type: bank`, `holder`, `iban`, `currency`, `tax`; none: standard input."
         ),
     ] = None,
     note: Annotated[str, typer.Option(help="Why, for whoever approves it.")] = "",
@@ -109,5 +109,7 @@ def _show(one: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(one)
         return
-    paid_in = f" in {one['currency']}" if one["currency"] else ""
-    say(f"{one['ib_id']}, version {one['version']}: {one['kind']} {one['masked']}{paid_in}, {one['state']}")
+    more = (f" in {one['currency']}" if one["currency"] else "") + (
+        f", tax {one['tax']}" if one["tax"] else ""
+    )
+    say(f"{one['ib_id']}, version {one['version']}: {one['kind']} {one['masked']}{more}, {one['state']}")

@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_help_panel=DAILY,
 )
 
-FORMATS = "csv, xlsx, pain.001.001.09, pain.001.001.03 or nacha."
+FORMATS = "csv, xlsx, pain.001.001.09, pain.001.001.03, nacha or bridge."
 BatchId = Annotated[str, typer.Argument(help="Such as b-1a2b3c4d5e6f7a8b.")]
 Ticks = Annotated[list[str] | None, typer.Option(help="A warning you looked at, as CODE:IB; again for each.")]
 TicksFile = Annotated[
@@ -46,6 +46,9 @@ def create(
     pay_in: Annotated[
         str, typer.Option(help="Pay the IBs that are paid in this currency, at the newest published rate.")
     ] = "",
+    method: Annotated[
+        str, typer.Option(help="Pay the IBs that are paid by bank, us_bank, trading_account or wallet.")
+    ] = "",
     key: Annotated[str, typer.Option(help="Any text: with the same again, the same batch.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -56,6 +59,7 @@ def create(
             "currency": currency.upper(),
             "minimum": minimum,
             "pay_in": pay_in.upper(),
+            "method": method,
         }
         _print(_client().post("", wanted, key), as_json=as_json)
 
@@ -207,6 +211,25 @@ def resume(batch_id: BatchId, *, as_json: Json = False) -> None:
     print_json(found) if as_json else say(f"{found['commands']} commands written")
 
 
+@app.command("credit")
+def credit(batch_id: BatchId, *, as_json: Json = False) -> None:
+    """Let the bridge credit the trading accounts of an exported batch; exit 1 while a line is unknown.
+
+    Each line is asked for once. Without a ticket back it is unknown: `sweep` looks it up.
+    """
+    with mendable_errors():
+        found = [*_client().credited(f"/{batch_id}/credit")]
+    _credited(found, as_json=as_json)
+
+
+@app.command("sweep")
+def sweep(batch_id: BatchId, *, as_json: Json = False) -> None:
+    """Ask the bridge what became of lines of which nothing is known; exit 1 while one is left."""
+    with mendable_errors():
+        found = [*_client().credited(f"/{batch_id}/sweep", is_paged=True)]
+    _credited(found, as_json=as_json)
+
+
 @app.command("reconcile")
 def reconcile(*, as_json: Json = False) -> None:
     """Compare ledger, statements, batches, files and results; differences line by line, and exit 1."""
@@ -222,6 +245,19 @@ def reconcile(*, as_json: Json = False) -> None:
             warn(one)
         say(f"{found['batches']} batches, {found['lines']} lines, {len(found['differences'])} differences")
     if found["differences"]:
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+def _credited(found: list[dict[str, Any]], *, as_json: bool) -> None:
+    count = {name: sum(one[name] for one in found) for name in ("settled", "rejected")}
+    unknown = [one for part in found for one in part["unknown"]]
+    if as_json:
+        print_json({**count, "unknown": unknown})
+    else:
+        say(f"{count['settled']} settled, {count['rejected']} rejected, {len(unknown)} unknown")
+        for one in unknown:
+            warn(f"{one['line_id']}: {one['why']}")
+    if unknown:
         raise typer.Exit(ExitCode.BROKEN)
 
 

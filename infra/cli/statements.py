@@ -63,6 +63,42 @@ def show(ib_id: Ib, period: Period, *, currency: Currency = "", as_json: Json = 
         out.print(line)
 
 
+@app.command("ageing")
+def ageing(*, as_json: Json = False) -> None:
+    """What IBs owe from closed statements, by how long ago it arose: 30, 60, 90 days, older."""
+    from infra.connect.api import ask_all
+    from infra.statement_documents.report import ageing_table
+    from infra.terminal import show as print_tables
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        found = ask_all(Settings(), "/v1/ageing")
+    if as_json:
+        print_json(found)
+    else:
+        print_tables(ageing_table(found))
+
+
+@app.command("invoices")
+def invoices(
+    *,
+    year: Annotated[int, typer.Option(min=0, max=9999, help="Only of this year.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Self-billing invoices by number: each paid line of an IB whose payee details have a rule of tax."""
+    from infra.connect.api import ask_all
+    from infra.statement_documents.report import invoices_table
+    from infra.terminal import show as print_tables
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        found = ask_all(Settings(), "/v1/invoices", year=str(year or ""))
+    if as_json:
+        print_json(found)
+    else:
+        print_tables(invoices_table(found))
+
+
 @app.command("export")
 def export(
     ib_id: Ib,

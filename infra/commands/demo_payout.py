@@ -50,24 +50,24 @@ def pay(stack: Stack) -> Payment:
     """Details, batch, approval, files, and what the bank answers: all but one are paid."""
     server, folder = stack.server, stack.settings.data_dir / "payout"
     for ib_id, fields in DETAILS.items():
-        server.payees.propose(ib_id, {"type": "bank", **fields}, "", ANNA)
-        server.payees.approve(ib_id, 1, BEN)
-    batch_id = server.payouts.create(WANTED, ANNA, "").batch_id
-    ticks = [Tick(one.code, one.ib_id) for one, _ in server.payouts.warnings(batch_id)]
-    server.payouts.submit(batch_id, ANNA, ticks)
-    server.payouts.approve(batch_id, CARA)  # ben had a hand in where it goes
+        server.payouts.payees.propose(ib_id, {"type": "bank", **fields}, "", ANNA)
+        server.payouts.payees.approve(ib_id, 1, BEN)
+    batch_id = server.payouts.desk.create(WANTED, ANNA, "").batch_id
+    ticks = [Tick(one.code, one.ib_id) for one, _ in server.payouts.desk.warnings(batch_id)]
+    server.payouts.desk.submit(batch_id, ANNA, ticks)
+    server.payouts.desk.approve(batch_id, CARA)  # ben had a hand in where it goes
     stack.drain()  # the books have locked the lines
     folder.mkdir()
     files = tuple(_write(stack, folder, batch_id, form) for form in ("pain.001.001.09", "csv"))
-    batch = server.payouts.get(batch_id)
-    server.bank_files.import_file(_answer(batch), "bank.csv", ANNA)
+    batch = server.payouts.desk.get(batch_id)
+    server.payouts.bank_files.import_file(_answer(batch), "bank.csv", ANNA)
     stack.drain()
-    batch = server.payouts.get(batch_id)
+    batch = server.payouts.desk.get(batch_id)
     return Payment(batch, files, tuple(_lines(stack, batch)))
 
 
 def _write(stack: Stack, folder: Path, batch_id: str, form: str) -> str:
-    _, body = stack.server.payouts.export(batch_id, form, "for the books" if form == "csv" else "", ANNA)
+    _, body = stack.server.payouts.desk.export(batch_id, form, "for the books" if form == "csv" else "", ANNA)
     name = "payout.csv" if form == "csv" else f"{form}.xml"
     (folder / name).write_bytes(body)
     return f"{name} ({len(body):,} bytes)"
@@ -83,7 +83,7 @@ def _answer(batch: Batch) -> bytes:
 def _lines(stack: Stack, batch: Batch) -> Iterator[PaidLine]:
     stand = _accounts(stack.server.client)
     for line in batch.lines.values():
-        (version,) = stack.server.payees.versions(line.ib_id)
+        (version,) = stack.server.payouts.payees.versions(line.ib_id)
         reason = batch.status[line.line_id].reason
         became = f"{batch.state_of(line.line_id)} {reason[:4] if reason[:2] == 'AC' else ''}".rstrip()
         paid, payable = stand[line.ib_id]

@@ -1,6 +1,5 @@
 """Payee details as two people decide them: the log says what counts, the keys stay here."""
 
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from typing import Protocol
 
 from api.operators import Operator, check_writer
 from api.payees import PayeeRefused, UnknownPayee
+from infra.payees.billing import FIELDS, Billing, to_billing
 from infra.payees.details import PayeeDetails, faults, masked, repeats_number, to_details
 from infra.payees.sealing import PayeeKeys
 from schemas.errors import Unusable
@@ -28,7 +28,6 @@ from schemas.payees import (
 from schemas.topics import PAYEES
 from streams.single_log import SingleLog, append_to
 
-_CURRENCY = re.compile(r"[A-Z0-9]{3,8}")
 MAX_RESEALED = 1_000
 """Versions that one call seals anew; the next call goes on."""
 
@@ -82,18 +81,14 @@ class PayeeDesk:
     def propose(self, ib_id: str, fields: Mapping[str, str], note: str, by: Operator) -> PayeeVersion:
         """Check what a person gives, seal it, and keep it; raise `PayeeRefused` while another waits."""
         check_writer(by)
-        currency = fields.get("currency", "").strip().upper()
-        details, keys = (
-            to_details({name: one for name, one in fields.items() if name != "currency"}),
-            self._keys(),
-        )
-        _check_currency(currency)
+        billing, keys = to_billing(fields), self._keys()
+        details = to_details({name: one for name, one in fields.items() if name not in FIELDS})
         _check_note(note, details)
         with self._deciding:
             self._read()
             versions = self._book.get(ib_id, ())
             valid = valid_version(versions)
-            if valid is not None and valid.proposed.currency == currency and _is_same(keys, valid, details):
+            if valid is not None and _is_same(keys, valid, details, billing):
                 raise PayeeRefused(f"{ib_id} is paid to {valid.proposed.masked} already")
             number = len(versions) + 1
             record = PayeeProposed(
@@ -105,7 +100,8 @@ class PayeeDesk:
                 by=by.name,
                 at=self._now(),
                 note=note,
-                currency=currency,
+                currency=billing.currency,
+                tax=billing.tax,
             )
             return self._decide(record)
 
@@ -212,17 +208,14 @@ def _opened(keys: PayeeKeys, version: PayeeVersion) -> PayeeDetails:
     return keys.open(version.sealed, version.proposed.ib_id, version.proposed.version)
 
 
-def _is_same(keys: PayeeKeys, version: PayeeVersion, details: PayeeDetails) -> bool:
+def _is_same(keys: PayeeKeys, version: PayeeVersion, details: PayeeDetails, billing: Billing) -> bool:
     """A version whose key was lost is another one: it must be possible to propose details anew."""
+    if (version.proposed.currency, version.proposed.tax) != (billing.currency, billing.tax):
+        return False
     try:
         return _opened(keys, version) == details
     except Unusable:
         return False
-
-
-def _check_currency(currency: str) -> None:
-    if currency and _CURRENCY.fullmatch(currency) is None:
-        raise Unusable("currency: it is a code such as EUR")
 
 
 def _check_note(note: str, details: PayeeDetails) -> None:

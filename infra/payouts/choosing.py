@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from api.ledger import Row
 from api.payouts import PayoutRefused
 from commission.money import plain
 from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import MAX_LINES, MAX_RECORD_BYTES, BatchCreated, Line
+from commission.payouts.tax import Tax
+from infra.payees.billing import NO_BILLING, Billing
 from infra.payout_files.order import reference
 from schemas.payouts import BatchRequest, encode_payout
 
@@ -26,18 +30,25 @@ MAX_NAME_CHARS = 140
 class Paying:
     """In what IBs are paid."""
 
-    currencies: Mapping[str, str]
-    """Of the IBs whose payee details name one."""
+    billing: Mapping[str, Billing]
+    """Of the IBs with payee details, what these say beside the account."""
     exchange: Exchange | None = None
     """The rate of a batch that pays another currency than it owes."""
 
-    def why_not(self, ib_id: str, amount: Decimal, wanted: BatchRequest) -> str:
+    def of(self, ib_id: str) -> Billing:
+        """Of one IB."""
+        return self.billing.get(ib_id, NO_BILLING)
+
+    def why_not(self, ib_id: str, due: Decimal, wanted: BatchRequest) -> str:
         """Why a line is not paid by the batch that is wanted; "" if it is."""
-        pays = self.currencies.get(ib_id) or wanted.currency
+        pays = self.of(ib_id).currency or wanted.currency
         if pays != wanted.pays:
             return f"the IB is paid in {pays}: another batch pays it"
-        is_nothing = self.exchange is not None and not self.exchange.of(amount)
-        return f"{plain(amount)} {wanted.currency} comes to nothing in {pays}" if is_nothing else ""
+        method = self.of(ib_id).method
+        if wanted.method not in ("", method):
+            return f"the IB is paid by {method or 'hand'}: another batch pays it"
+        is_nothing = not (due if self.exchange is None else self.exchange.of(due))
+        return f"{plain(due)} {wanted.currency} comes to nothing in {pays}" if is_nothing else ""
 
 
 def choose(
@@ -56,7 +67,7 @@ def choose(
     free = [
         row for row in rows if row["statement_id"] not in known.taken and row["statement_id"] not in going
     ]
-    lines, cut = _lines(free, batch_id, wanted, paying)
+    lines, cut = _lines(free, batch_id, wanted, paying, known)
     paid = [line for line in lines if not line.excluded]
     if not paid:
         raise PayoutRefused(_nothing(wanted, rows, known, going, lines))
@@ -72,6 +83,7 @@ def choose(
         lines=tuple(room),
         over_limit=len(lines) - len(room) + cut,
         exchange=paying.exchange,
+        method=wanted.method,
     )
 
 
@@ -90,35 +102,43 @@ def _is_going(row: Row, withheld: Mapping[str, str]) -> bool:
 
 
 def _lines(
-    rows: Sequence[Row], batch_id: str, wanted: BatchRequest, paying: Paying
+    rows: Sequence[Row], batch_id: str, wanted: BatchRequest, paying: Paying, known: Payouts
 ) -> tuple[list[Line], int]:
     """A line for each IB, and how many IBs have more than it has room for: the next batch has the rest."""
     by_ib: dict[str, list[Row]] = {}
     for row in rows:
         by_ib.setdefault(row["ib_id"], []).append(row)
-    lines = [
-        _line(ib_id, own[:MAX_STATEMENTS], batch_id, wanted, paying) for ib_id, own in sorted(by_ib.items())
-    ]
-    return lines, sum(len(own) > MAX_STATEMENTS for own in by_ib.values())
+    lines, cut = list[Line](), 0
+    for ib_id, own in sorted(by_ib.items()):
+        billed = known.invoices.billed([row["statement_id"] for row in own])
+        if billed is None:
+            some, tax = own[:MAX_STATEMENTS], paying.of(ib_id).tax
+        else:  # it came back: what was billed together is paid together, as it was billed
+            some = [row for row in own if row["statement_id"] in billed.line.statement_ids]
+            tax = billed.line.tax
+        lines.append(_line(some, batch_id, wanted, paying, tax))
+        cut += len(some) < len(own)
+    return lines, cut
 
 
-def _line(ib_id: str, rows: Sequence[Row], batch_id: str, wanted: BatchRequest, paying: Paying) -> Line:
+def _line(rows: Sequence[Row], batch_id: str, wanted: BatchRequest, paying: Paying, tax: Tax | None) -> Line:
     amount, minimum = sum((row["amount"] for row in rows), Decimal(0)), Decimal(wanted.minimum)
-    excluded = ""
-    if not rows[0]["kyc_approved"]:
-        excluded = "the IB's KYC is open"
-    elif amount < minimum:
-        excluded = f"below the minimum of {plain(minimum)}"
-    else:
-        excluded = paying.why_not(ib_id, amount, wanted)
-    return Line(
+    ib_id = str(rows[0]["ib_id"])
+    line = Line(
         line_id=reference(batch_id, ib_id),
         ib_id=ib_id,
         name=str(rows[0]["name"] or "")[:MAX_NAME_CHARS],
         amount=amount,
         statement_ids=tuple(str(row["statement_id"]) for row in rows),
-        excluded=excluded,
+        tax=tax,
     )
+    if not rows[0]["kyc_approved"]:
+        excluded = "the IB's KYC is open"
+    elif amount < minimum:
+        excluded = f"below the minimum of {plain(minimum)}"
+    else:
+        excluded = paying.why_not(ib_id, line.due(wanted.currency), wanted)
+    return replace(line, excluded=excluded)
 
 
 def _nothing(

@@ -68,6 +68,16 @@ class Client:
             ) from None
         return made
 
+    def credited(self, path: str, *, is_paged: bool = False) -> Iterator[dict[str, Any]]:
+        """Ask for lines to be credited, or looked up, part after part."""
+        last = ""
+        while True:
+            found = self.post(f"{path}?after={last}" if is_paged else path)
+            yield found
+            last = found["last"]
+            if not found["left"] or not last:
+                return
+
     def import_file(self, path: Path) -> dict[str, Any]:
         """Send a bank's file as it is; what came of it."""
         try:

@@ -25,6 +25,7 @@ from commission.payouts.records import (
     BatchCancelled,
     BatchExported,
     BatchSubmitted,
+    InvoicesIssued,
     LineReason,
     LineResult,
     LinesExcluded,
@@ -35,6 +36,9 @@ from commission.payouts.records import (
 )
 from commission.rating.exchange import no_rate
 from commission.two_people import are_two_people
+from infra.payees.billing import billing_of
+from infra.payouts.approvers import ANYBODY, Approvers
+from infra.payouts.billing import check_billing
 from infra.payouts.choosing import Paying, choose
 from infra.payouts.facts import Facts, unanswered
 from infra.payouts.files import Files
@@ -65,6 +69,7 @@ class PayoutDesk:
         files: Files | None = None,
         payees: Callable[[], Mapping[str, Versions]] = dict,
         warnings: Callable[[Batch, Payouts], Sequence[Warned]] = lambda _batch, _known: (),
+        approvers: Approvers = ANYBODY,
     ) -> None:
         """`payees` has every version of the IBs' details; nothing where none are kept.
 
@@ -72,6 +77,7 @@ class PayoutDesk:
         """
         self._log, self._facts, self._publish, self._now = log, facts, publish, now
         self._files, self._payees, self._warnings = files or Files(), payees, warnings
+        self._approvers = approvers
 
     def newest(self, period: str) -> list[Batch]:
         """Those of a period, or all, newest first."""
@@ -93,8 +99,8 @@ class PayoutDesk:
             found = known.batches.get(batch_id)
             if found is None:
                 return choose(wanted, rows, known, self._paying(wanted, at), batch_id, place, by.name, at)
-            content = (wanted.period, wanted.currency, Decimal(wanted.minimum), wanted.pays)
-            if (found.period, found.currency, found.minimum, found.pays) != content:
+            content = (wanted.period, wanted.currency, Decimal(wanted.minimum), wanted.pays, wanted.method)
+            if (found.period, found.currency, found.minimum, found.pays, found.method) != content:
                 raise PayoutRefused(f"this Idempotency-Key made {batch_id} of other content before")
             return None
 
@@ -102,14 +108,13 @@ class PayoutDesk:
 
     def _paying(self, wanted: BatchRequest, at: datetime) -> Paying:
         """In what each IB is paid, and the rate of now where the batch pays another currency."""
-        valid = ((ib_id, valid_version(versions)) for ib_id, versions in self._payees().items())
-        currencies = {ib_id: one.proposed.currency for ib_id, one in valid if one is not None}
+        billing = {ib_id: billing_of(versions) for ib_id, versions in self._payees().items()}
         if wanted.pays == wanted.currency:
-            return Paying(currencies)
+            return Paying(billing)
         exchange = self._facts.exchange(wanted.currency, wanted.pays, at)
         if exchange is None:
             raise PayoutRefused(no_rate(wanted.currency, wanted.pays, at).text)
-        return Paying(currencies, exchange)
+        return Paying(billing, exchange)
 
     def exclude(self, batch_id: str, ib_ids: Sequence[str], reason: str, by: Operator) -> Batch:
         """Leave IBs out, before it is submitted."""
@@ -140,8 +145,9 @@ class PayoutDesk:
         batch, known = self.get(batch_id), self._payees()
         ticked: tuple[Warned, ...] = ()
         if batch.state == "submitted":
+            self._approvers.check(by.name, batch.paid_total, batch.pays)
             self._check_approver(batch, known, by)
-            _check_currencies(batch, known)
+            check_billing(batch, known, self._log.known())
             ticked = self._ticked(batch, ticks)
         found = ((one.line_id, valid_version(known.get(one.ib_id, ()))) for one in batch.paid_lines)
         payees = {line_id: one.proposed.version for line_id, one in found if one is not None}
@@ -165,7 +171,7 @@ class PayoutDesk:
         self._files.check(form)
         batch = self.get(batch_id)
         if batch.state == "approved":
-            batch = self._closed(batch)
+            batch = self._billed(self._closed(batch), by)
         day = batch.execution_date or execution_date(self._now().date())
         file = self._files.write(replace(batch, execution_date=day), form)
         digest_of = sha256(file).hexdigest()
@@ -175,6 +181,17 @@ class PayoutDesk:
             return BatchExported(**told, format=form, sha256=digest_of, reason=reason, execution_date=day)
 
         return _batch(self._log.decide(make), batch_id), file
+
+    def _billed(self, batch: Batch, by: Operator) -> Batch:
+        """Give invoice numbers to lines that have none; a crash after it leaves them as they are."""
+        issuer = self._files.issuer(batch)
+
+        def make(known: Payouts, place: int) -> PayoutRecord | None:
+            missing = tuple(known.invoices.missing(_batch(known, batch.batch_id)))
+            told = self._told(batch.batch_id, by, place)
+            return InvoicesIssued(**told, issuer=issuer, line_ids=missing) if missing else None
+
+        return _batch(self._log.decide(make), batch.batch_id)
 
     def warnings(self, batch_id: str) -> list[tuple[Warned, bool]]:
         """What people must look at before it is paid, and whether somebody has."""
@@ -303,18 +320,6 @@ def _batch(known: Payouts, batch_id: str) -> Batch:
     if found is None:
         raise UnknownBatch(f"no batch {batch_id[:64]}; `ibflow payouts list` has their ids")
     return found
-
-
-def _check_currencies(batch: Batch, known: Mapping[str, Versions]) -> None:
-    """An IB whose details name another currency since the batch was made is not paid by it."""
-    for line in batch.paid_lines:
-        valid = valid_version(known.get(line.ib_id, ()))
-        pays = (valid.proposed.currency if valid is not None else "") or batch.currency
-        if pays != batch.pays:
-            raise PayoutRefused(
-                f"{line.ib_id} is paid in {pays} since the batch was made, which pays {batch.pays}: "
-                "cancel it and create another"
-            )
 
 
 def _results(found: Iterable[LineCommand]) -> list[LineCommand]:

@@ -24,6 +24,12 @@ class Files:
     def __init__(self, payers: Payers | None = None, opened: Open = lambda _wanted: {}) -> None:
         self._payers, self._opened = payers or Payers(), opened
 
+    def issuer(self, batch: Batch) -> str:
+        """Who pays a batch, and so bills itself; "" where nobody is set to."""
+        kinds = (BankAccount, UsBankAccount)
+        found = (self._payers.find(batch.pays, kind) for kind in kinds)
+        return next((one.name for one in found if one is not None), "")
+
     def check(self, form: str) -> None:
         """Raise `PayoutRefused` for a format that there is not."""
         if form not in FORMATS:

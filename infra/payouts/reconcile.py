@@ -54,7 +54,7 @@ def reconcile(ledger: Ledger, files: Files | None = None) -> Reconciliation:
 def _differences(ledger: Ledger, known: Payouts, files: Files | None) -> Iterator[str]:
     for row in unequal_places(ledger):
         parts = ", ".join(
-            f"{plain(row[name])} {name}" for name in ("payable", "in_payout", "paid", "exchanged")
+            f"{plain(row[name])} {name}" for name in ("payable", "in_payout", "paid", "exchanged", "taxed")
         )
         stated = f"{plain(row['stated'])} {row['currency']}"
         yield f"{row['ib_id']}: statements and advances state {stated}, and there are {parts}"
@@ -80,7 +80,7 @@ def _differences(ledger: Ledger, known: Payouts, files: Files | None) -> Iterato
             yield f"{change_id}: the books have not answered; approve it again{who}"
 
 
-_MOVED = ("locked", "paid", "returned", "exchanged", "exchanged_back")
+_MOVED = ("locked", "paid", "returned", "exchanged", "exchanged_back", "taxed")
 
 
 def _of_line(batch: Batch, line_id: str, row: Row | None) -> Iterator[str]:
@@ -92,25 +92,29 @@ def _of_line(batch: Batch, line_id: str, row: Row | None) -> Iterator[str]:
         expected = [_NOTHING] * len(_MOVED)
     elif batch.state == "cancelled":
         # locked and given back, or cancelled before it was locked
-        expected = [found[0], _NOTHING, found[0], _NOTHING, _NOTHING]
+        expected = [found[0], _NOTHING, found[0], *[_NOTHING] * 3]
     else:
         was_paid = state == "settled" or (status is not None and status.settled is not None)
         is_back = state == "rejected"
         other = batch.paid(line) * (was_paid and batch.exchange is not None)
+        tax = abs(line.due(batch.currency) - line.amount) * was_paid
         expected = [line.amount, line.amount * was_paid, line.amount * is_back, other, other * is_back]
+        expected.append(tax * (1 + is_back))
     if found != expected:
+        names = [
+            name
+            for name, *some in zip(_MOVED, expected, found, strict=True)
+            if name in _MOVED[:3] or any(some)
+        ]
         yield (
             f"{batch.batch_id}, line {line_id} of {line.ib_id}: it is {state}, so the ledger should have "
-            f"{_moved(expected)}, and has {_moved(found)}"
+            f"{_moved(names, expected)}, and has {_moved(names, found)}"
         )
 
 
-def _moved(amounts: Sequence[Decimal]) -> str:
-    """In words, what is exchanged only where something is."""
-    shown = amounts if any(amounts[3:]) else amounts[:3]
-    return ", ".join(
-        f"{name.replace('_', ' ')} {plain(one)}" for name, one in zip(_MOVED, shown, strict=False)
-    )
+def _moved(names: Sequence[str], amounts: Sequence[Decimal]) -> str:
+    of = dict(zip(_MOVED, amounts, strict=True))
+    return ", ".join(f"{name.replace('_', ' ')} {plain(of[name])}" for name in names)
 
 
 def _of_files(batch: Batch, files: Files) -> Iterator[str]:

@@ -59,11 +59,11 @@ def lines_table(found: Iterable[dict[str, Any]]) -> Table:
     table.add_column("end-to-end id", no_wrap=True)
     for name in ("IB", "name", "state", "reason"):
         table.add_column(name)
-    for name in ("amount", "pays"):
+    for name in ("amount", "tax", "pays"):
         table.add_column(name, justify="right")
     for one in found:
         words = (one["ib_id"], one["name"], one["state"], one["reason"])
-        table.add_row(one["line_id"], *map(escape, words), one["amount"], one["pays"])
+        table.add_row(one["line_id"], *map(escape, words), one["amount"], one["tax"], one["pays"])
     return table
 
 

@@ -95,7 +95,7 @@ class DeliveryPartition:
         prefix = partition.key("d:")
         await self._changelog.append(state, self._changelog.opening)
         self._taken += [
-            decode_state(Waiting, value)
+            decode_state(Waiting, "d", value)
             for key, value in state.items()
             if key.startswith(prefix) and value is not None
         ]
@@ -163,17 +163,17 @@ class DeliveryPartition:
             failing = key(failing_key(attempt.endpoint))
             if attempt.outcome != "delivered" and attempt.endpoint not in self.failing:
                 self.failing[attempt.endpoint] = attempt.attempted_at
-                state[failing] = encode_state(Failing(since=attempt.attempted_at))
+                state[failing] = encode_state("f", Failing(since=attempt.attempted_at))
         return state
 
     def _read(self, key: bytes, kind: type[Any]) -> Any:
         found = self._changelog.get(key)
-        return None if found is None else decode_state(kind, found)
+        return None if found is None else decode_state(kind, kind.__name__, found)
 
 
 def _later(attempt: Attempt, waiting: Waiting) -> bytes:
     due_at = attempt.next_attempt_at or attempt.attempted_at
-    return encode_state(replace(waiting, attempts=attempt.attempt, due_at=due_at))
+    return encode_state("d", replace(waiting, attempts=attempt.attempt, due_at=due_at))
 
 
 def _source(headers: Sequence[tuple[str, bytes]]) -> str:

@@ -1,17 +1,17 @@
 """One process for everything that touches the database: sink, API, portal and postbacks."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.desks import Desks
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
-from commission.payouts.commands import AnyCommand
 from infra.archive.http import add_archive
 from infra.connect.broker_name import check_data_folder
 from infra.connect.ports import listen, url_at
@@ -19,19 +19,9 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
-from infra.payees.desk import PayeeDesk, PayeeLog
-from infra.payees.sealing import keys_of
-from infra.payouts.bank_results import BankResults
-from infra.payouts.changes import ChangeDesk
-from infra.payouts.desk import PayoutDesk
-from infra.payouts.facts import LedgerFacts
-from infra.payouts.files import Files
-from infra.payouts.log import PayoutLog
-from infra.payouts.payers import Payers
+from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
-from infra.payouts.sanctions import SanctionList
-from infra.payouts.warnings import Warnings
-from infra.payouts.withholding import Withholding
+from infra.people.parts import PeopleParts
 from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
@@ -39,7 +29,6 @@ from infra.proposals.desk import ProposalDesk, publish_to
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
-from ingest.publish.publisher import publish_payout_commands
 from schemas.settings import Settings
 from streams.sink import Sink
 
@@ -57,46 +46,41 @@ class ApiServer:
         self._owner = Owner.take(settings.data_dir) if owner is None else None
         check_data_folder(settings, kafka)
         collect_rarely()
-        self._settings = settings
+        self._settings, self.url = settings, ""
         self._connect: Callable[[], Client] = lambda: connect(settings)
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
         self._sums = SumsBuilder(self._connect)
         self._sink_thread = _thread("sink", self.sink.run)
         self._sums_thread = _thread("sums", self._sums.run)
-        payouts, ledger = PayoutLog(kafka), Ledger(self._connect)
+        ledger = Ledger(self._connect)
         self.endpoints = loaded_desk(settings, kafka, ledger)
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
-        facts = LedgerFacts(ledger)
-        self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
-        files = Files(Payers.read(settings.payers_file), self.payees.opened)
-
-        def publish(commands: Iterable[AnyCommand]) -> None:
-            publish_payout_commands(commands, kafka)
-
-        SanctionList.read(settings.sanctions_file)  # one that cannot be used is said at the start
-        warnings = Warnings(ledger, self.payees.listed, self.payees.opened, settings.sanctions_file)
-        self.payouts = PayoutDesk(
-            payouts, facts, publish, files=files, payees=self.payees.listed, warnings=warnings.of
+        self.payouts = PayoutParts(ledger, settings, kafka)
+        self._desk = ProposalDesk(
+            self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
         )
-        self.bank_files = BankResults(payouts, self.payouts, files)
-        withholding = Withholding(payouts, facts)
-        self._desk = ProposalDesk(self._connect, lambda records: publish_to(kafka, records), withholding)
+        self.people = PeopleParts(settings, kafka)
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desk=self._desk,
-            payout_desk=self.payouts,
-            bank_files=self.bank_files,
-            change_desk=ChangeDesk(payouts, facts, publish),
-            payee_desk=self.payees,
-            endpoint_desk=self.endpoints,
+            desks=Desks(
+                proposals=self._desk,
+                payouts=self.payouts.desk,
+                changes=self.payouts.changes,
+                bank_files=self.payouts.bank_files,
+                payees=self.payouts.payees,
+                crediting=self.payouts.crediting,
+                payout_log=self.payouts.log.known,
+                people=self.people.open,
+                endpoints=self.endpoints,
+            ),
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
-        add_reconcile(app, ledger, files)
+        add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")
@@ -105,6 +89,7 @@ class ApiServer:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
+        self.people.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -127,6 +112,7 @@ class ApiServer:
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
         self._desk.close()
+        self.people.stop()
         self.client.close()
         if self._owner is not None:
             self._owner.leave()

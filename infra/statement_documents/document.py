@@ -52,6 +52,8 @@ class StatementDocument:
     issued_on: date
     invoice_number: str = ""
     """Of a self-billing invoice; "": it is a statement only."""
+    others: Decimal = Decimal(0)
+    """What the invoice bills besides: advances and other statements of the same payment."""
     taxes: tuple[Tax, ...] = ()
     notes: tuple[str, ...] = ()
     """Such as the sentence that reverse charge asks for."""
@@ -61,8 +63,8 @@ class StatementDocument:
 
     @property
     def due(self) -> Decimal:
-        """What is paid: the payable amount with its taxes."""
-        amount = self.statement.payable
+        """What is paid: the payable amount, what is billed with it, and the taxes."""
+        amount = EXACT.add(self.statement.payable, self.others)
         for tax in self.taxes:
             amount = EXACT.add(amount, tax.amount)
         return amount
@@ -158,9 +160,11 @@ def _figures(document: StatementDocument) -> Iterator[Row]:
     if one.closing:
         yield row("Carried forward", -one.closing)
     yield row("Payable", one.payable, is_sum=True)
+    if document.others:
+        yield row("Advances and other statements, paid with it", document.others)
     for tax in document.taxes:
         yield row(tax.label, tax.amount)
-    if document.taxes:
+    if document.taxes or document.others:
         yield row("To be paid", document.due, is_sum=True)
     if one.held:
         yield row("Held until clients are verified, not in the sum", one.held)

@@ -1,5 +1,6 @@
 """Whether the sums that reports read equal the rows: month by month, so that memory stays bounded."""
 
+from collections.abc import Iterator
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -8,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.queries.days import KeptDay, fingerprint, month_of
 from infra.sums.builder import SETTINGS
-from infra.sums.tables import TABLES, SumsTable
+from infra.sums.tables import STRETCHED, TABLES, SumsTable
 
 _KEPT = """
 SELECT m.day, b.build FROM (SELECT * FROM day_marks FINAL) AS m
@@ -16,6 +17,10 @@ INNER JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
 WHERE NOT m.is_open AND m.mark = b.mark ORDER BY m.day LIMIT 110000
 """
 _MONTHS = "SELECT month, of, build FROM month_builds FINAL"
+_STRETCHES = """
+SELECT day, build, places, offsets FROM day_stretches FINAL
+WHERE build = (SELECT max(build) FROM day_stretches) ORDER BY day LIMIT 100
+"""
 _UNMARKED = """
 SELECT count() FROM (SELECT DISTINCT toDate32(occurred_at) AS day FROM transfers)
 WHERE day NOT IN (SELECT day FROM day_marks)
@@ -45,9 +50,20 @@ def differences(client: Client) -> tuple[int, list[str]]:
             if of == fingerprint(days):
                 differ += _compared_month(client, table, days, month, build)
             found += [f"{table.name} of {day}: {count} sums" for day, count in differ]
+    found += list(_stretches(client))
     if unmarked := client.query(_UNMARKED).result_rows[0][0]:
         found.append(f"{unmarked} days of transfers that no report reads")
     return len(kept), found
+
+
+def _stretches(client: Client) -> Iterator[str]:
+    """What differs of a day that is being written: its sums are those of the rows below some offsets."""
+    for day, build, places, offsets in client.query(_STRETCHES).result_rows:
+        above: dict[str, Any] = {"places": list(places), "offsets": list(offsets)}
+        for table in STRETCHED:
+            other = f"SELECT at, {', '.join(table.keys)}, {_negated(table)} FROM ({table.made_below()})"  # noqa: S608 # our own
+            for _, count in _ask(client, table, other, [(day, build)], **above):
+                yield f"{table.name} of a stretch of {day}: {count} sums"
 
 
 def _compared(client: Client, table: SumsTable, days: list[KeptDay]) -> list[tuple[date, int]]:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from api.queries.day_rows import ACCOUNTS, DAY, DEALS, MEASURES, REFUSALS, SUM_KEYS, SUMS
+from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, STANDING, SUM_KEYS, SUMS
 from api.queries.money import TAKEN_BACK
+from api.queries.periods import DAY
+from api.queries.stretches import IS_BELOW, TAKEN_BACK_BELOW
 
 OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
 
@@ -24,7 +26,21 @@ class SumsTable:
 
     def made(self) -> str:
         """The query over the rows of `days`."""
-        return self.of_rows.format(when=DAY, rows=OF_DAYS, taken_back=TAKEN_BACK)
+        return self._made(OF_DAYS, TAKEN_BACK)
+
+    def made_below(self) -> str:
+        """The query over those rows of `days` that are below some offsets, as they were then."""
+        return self._made(f"{OF_DAYS} AND {IS_BELOW}", TAKEN_BACK_BELOW, f"PREWHERE {IS_BELOW}")
+
+    def _made(self, rows: str, taken_back: str, only: str = "") -> str:
+        return self.of_rows.format(
+            when=DAY,
+            rows=rows,
+            only=only,
+            sign="1",
+            standing=STANDING.format(taken_back=taken_back),
+            days="{days:Array(Date32)}",
+        )
 
 
 TABLES = (
@@ -33,3 +49,5 @@ TABLES = (
     SumsTable("day_accounts", ("account", "currency"), ("debit", "credit"), ACCOUNTS),
     SumsTable("day_refusals", ("status", "code"), ("deals",), REFUSALS),
 )
+STRETCHED = TABLES[:3]
+"""Those that a stretch of a day has: what is refused depends on all of the day's rows."""

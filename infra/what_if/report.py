@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from rich.table import Table
 
-from api.portal import render
+from api.portal import marks
 from api.views.csv_cells import Cell, to_csv
 from commission.money import plain
 from infra.terminal import new_table
@@ -18,7 +18,7 @@ from infra.what_if.result import Line, WhatIf
 from infra.what_if.simulate import DIMENSIONS
 
 HERE = Path(__file__).parent
-STYLE = Path(render.__file__).parent / "static" / "portal.css"
+STYLE = Path(marks.__file__).parent / "static" / "portal.css"
 TITLES = {"ib": "IB", "country": "Country", "symbol": "Symbol", "plan": "Plan"}
 NAMELESS = {
     "country": "of a period, or unknown",
@@ -122,7 +122,7 @@ def gaps(found: WhatIf) -> list[str]:
 
 def tables(found: WhatIf) -> Iterator[Table]:
     """Totals, IBs, and deals whose fate would change."""
-    money = render.rounded
+    money = marks.rounded
     totals = _table(f"{found.deals:,} deals, in {found.currency}", "")
     for name, before, after in _totals(found):
         cells = (money(amount, found.currency) for amount in (before, after, after - before))
@@ -198,9 +198,9 @@ def to_html(found: WhatIf) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "rounded": render.rounded,
-        "count": render.count,
-        "at": render.at,
+        "rounded": marks.rounded,
+        "count": marks.count,
+        "at": marks.at,
         "fate": fate_of,
     }
     return environment.get_template("what_if.html").render(
@@ -226,11 +226,11 @@ def costs_chart(found: WhatIf, currency: str) -> Chart:
     for row, line in enumerate(lines):
         top = 8 + row * ROW
         for number, (what, amount) in enumerate((("before", line.before), ("after", line.after))):
-            told = f"{line.name} {what}: {render.rounded(amount, currency)} {currency}"
+            told = f"{line.name} {what}: {marks.rounded(amount, currency)} {currency}"
             bars.append(scale.bar(amount, top + number * 13, "s7" if number == 0 else "s0", told))
         labels.append(Label(LEFT - 10, top + 17, "end", _short(line.name)))
         end = max(scale.x(line.before), scale.x(line.after), scale.x(Decimal(0)))
-        labels.append(Label(end + 8, top + 17, "start", render.rounded(line.after, currency)))
+        labels.append(Label(end + 8, top + 17, "start", marks.rounded(line.after, currency)))
     return Chart(16 + len(lines) * ROW, scale.x(Decimal(0)), 12, bars, labels, f"{len(lines)} IBs")
 
 
@@ -245,7 +245,7 @@ def changes_chart(found: WhatIf, currency: str) -> Chart | None:
     bars, labels = [], []
     for row, line in enumerate(lines):
         top = 8 + row * 26
-        amount = render.rounded(line.difference, currency)
+        amount = marks.rounded(line.difference, currency)
         told = f"{line.name}: {amount} {currency}"
         bars.append(scale.bar(line.difference, top, "s0" if line.difference > 0 else "s4", told))
         is_more = line.difference > 0

@@ -33,8 +33,9 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
-from api.app import create_app
+from api.app import ROUTERS, create_app
 from api.ledger import Ledger
 from infra.clickhouse.migrations import migrate
 from schemas.reconciliations import RECONCILIATION, Reconciliation
@@ -47,12 +48,14 @@ TABLES = (
     "deals",
     "deal_revisions",
     "transfers",
+    "transfer_keys",
     "taken_back",
     "agent_deals",
     "moved_deals",
     "day_marks",
     "day_builds",
     "month_builds",
+    "day_stretches",
     "ledger_checks",
     "day_sums",
     "day_deals",
@@ -347,6 +350,12 @@ def ledger(chdb: Client, empty_ledger: Ledger) -> Ledger:
     }
     insert(chdb, "dead_letters", {"dead_letter_id": "d1", "received_at": utc(1)} | letter | SOURCE)
     return empty_ledger
+
+
+def routes_of(method: str) -> list[str]:
+    """The paths of every route of the app that takes a method."""
+    every = (one for router in ROUTERS for one in router.routes)
+    return [one.path for one in every if isinstance(one, APIRoute) and method in one.methods]
 
 
 class Browser:

@@ -102,12 +102,15 @@ def test_who_asks_from_elsewhere_is_not_local(peer: str, headers: dict[str, str]
 
 @pytest.mark.parametrize("path", ["/", "/v1/transfers", "/no", "/static/portal.js"])
 def test_every_answer_carries_the_security_headers(http: Browser, path: str) -> None:
-    """No inline script, no sniffing, no referrer, no frame, no cache."""
+    """No inline script, no sniffing, no referrer to others, no frame, no cache.
+
+    With no referrer at all a browser would not say either that a form is of this site.
+    """
     headers = http.get(path).headers
     assert "script-src 'self'" in headers["content-security-policy"]
     assert "unsafe-inline" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["cache-control"] == "no-store"
 
 

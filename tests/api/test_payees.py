@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
 from infra.connect.sealing import new_key
 from infra.payees.desk import PayeeDesk
@@ -34,7 +35,7 @@ class Api:
         keys = PayeeKeys.from_text(new_key())
         desk = PayeeDesk(MemoryLog([]), lambda: keys, lambda: NOON)
         settings = Settings(_env_file=None, operators_file=path)
-        self.http = Browser(create_app(ledger, settings, payee_desk=desk))
+        self.http = Browser(create_app(ledger, settings, desks=Desks(payees=desk)))
 
     def ask(self, who: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """The status, and the answer's items or the whole of it."""
@@ -61,7 +62,7 @@ def test_one_proposes_and_another_approves(api: Api) -> None:
     status, made = api.propose("anna", "A")
     assert 201 == status
     assert {
-        "ib_id": "A", "version": 1, "kind": "bank", "masked": "DE89 •••• 3000", "currency": "",
+        "ib_id": "A", "version": 1, "kind": "bank", "masked": "DE89 •••• 3000", "currency": "", "tax": "",
             "state": "proposed",
         "is_valid": False, "proposed_by": "anna", "proposed_at": "2026-10-05T12:00:00Z", "note": "",
         "decided_by": None, "decided_at": None, "rejection": "",

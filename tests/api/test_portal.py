@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
 from api.portal.chart import HEIGHT, OTHERS, TOP, chart
-from api.portal.render import rounded
+from api.portal.marks import rounded
 from api.queries.over_time import OverTime, over_time, starts_of
 from api.queries.periods import ALWAYS
 from api.scope import EVERYTHING
@@ -22,9 +22,9 @@ def test_the_overview_shows_the_ledgers_numbers(http: Browser) -> None:
     text = re.sub(r"<[^>]+>", " ", page)
     for number in ("225.25", "14.00", "208.25", "3.50", "Trial balance 0.00"):
         assert number in text
-    counts = re.findall(r"(rated|waiting|rejected).*?</dt><dd class=\"num\">(\d+)", page)
-    assert counts == [("rated", "3"), ("waiting", "1"), ("rejected", "2")]
-    assert "/v1/transfers/t9/explain?format=html" in page
+    counts = re.findall(r"(rated|waiting|need someone|not paid by plan).*?</dt><dd class=\"num\">(\d+)", page)
+    assert counts == [("rated", "3"), ("waiting", "1"), ("need someone", "0"), ("not paid by plan", "2")]
+    assert "/transfers/t9?period=2026-09" in page
 
 
 def test_another_currency_and_period_can_be_chosen(http: Browser) -> None:
@@ -163,9 +163,9 @@ def test_amounts_are_shown_in_their_currencys_digits() -> None:
     assert shown == ["1,234.50", "\u22121,234.50", "0.00", "1,500"]
 
 
-def test_a_closed_period_lists_its_statements_with_their_files(http: Browser) -> None:
-    """A's statement of September, in the page's currency, leads to its file; all periods list none."""
+def test_a_closed_period_lists_its_statements(http: Browser) -> None:
+    """A's statement of September, in the page's currency, leads to its page; all periods list none."""
     page = http.get("/?period=2026-09").text
-    assert "/v1/statements/st-A/export" in page
-    assert "/v1/statements/st-B/export" not in page
-    assert '/export" aria' not in http.get("/").text
+    assert "/statements/st-A?" in page
+    assert "/statements/st-B?" not in page
+    assert "/statements/st-" not in http.get("/").text

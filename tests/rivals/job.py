@@ -57,11 +57,11 @@ def apply(line: bytes, load: Load, keep: Keep) -> list[bytes]:
 def _fold(book: str, fold: Callable[..., None], record: Any, load: Load, keep: Keep) -> list[Any]:
     def read(key: str) -> Any:
         found = load(f"{book}/{key}")
-        return None if not found else decode_state(_KINDS[f"{book}/{key[0]}"], found)
+        return None if not found else decode_state(_KINDS[f"{book}/{key[0]}"], key, found)
 
     draft = Draft(read)
     fold(draft, record, _TERMS)
     for key, value in draft.writes.items():
-        written = b"" if value is None else encode_state(value)
+        written = b"" if value is None else encode_state(key, value)
         keep(f"{book}/{key}", written)
     return draft.outputs

@@ -188,7 +188,7 @@ def test_a_client_stays_small_however_much_it_deposits() -> None:
         [partition] = [p for p in book.pipeline._stages.values() if p.stage.name == "clients"]
         client = partition.store.get(partition.key("c:anna"))
         assert client is not None
-        assert decode_state(ClientState, client).client_id == "anna"
+        assert decode_state(ClientState, "c:anna", client).client_id == "anna"
         return len(client)
 
     assert size(720) < 1.01 * size(400)

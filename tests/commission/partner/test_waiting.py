@@ -21,7 +21,7 @@ def waiting(book: Book) -> list[str]:
 
 def size(value: Any) -> int:
     """Bytes as it is stored."""
-    return len(dump(value))
+    return len(dump("", value))
 
 
 def test_what_waits_for_a_plan_is_counted_in_with_it() -> None:

@@ -39,6 +39,7 @@ from commission.payouts.records import (
     BatchSubmitted,
     ChangeDecided,
     ChangeRequested,
+    InvoicesIssued,
     Line,
     LineReason,
     LineResult,
@@ -49,6 +50,7 @@ from commission.payouts.records import (
     ResultsImported,
     StatementsWithheld,
 )
+from commission.payouts.tax import Tax
 from commission.terms.catalog import Terms
 from commission.two_people import are_two_people
 from tests.build import at, ended, partner, period, reopened
@@ -60,6 +62,10 @@ MONTHS = ("2026-09", "2026-10", "2026-11", "2026-12")
 LIVE = ("included", "settled", "unknown")
 RATES = ("", "1", "467.11")
 """Thirds of the other currency for one; "": it is paid as it is owed."""
+TAXES = {
+    "north": Tax(kind="vat", percent=Decimal("7.7")),
+    "south": Tax(kind="withholding", percent=Decimal(30)),
+}
 people, ibs, currencies = (st.sampled_from(some) for some in (PEOPLE, IBS, CURRENCIES))
 outcomes = st.sampled_from(("settled", "rejected", "unknown"))
 kinds = st.sampled_from(("adjustment", "write_off", "advance"))
@@ -144,6 +150,7 @@ class Settlement(RuleBasedStateMachine):
                 name=ib_id,
                 amount=sum((one.payable for one in some), Decimal(0)),
                 statement_ids=tuple(one.statement_id for one in some),
+                tax=TAXES[ib_id],
             )
             for ib_id, some in sorted(own.items())
         )
@@ -202,6 +209,9 @@ class Settlement(RuleBasedStateMachine):
             if left:
                 lines = tuple(LineReason(line_id=name, reason=reasons[name]) for name in left)
                 self.write(LinesRefused(**self.told("the books", batch.batch_id), lines=lines))
+            if missing := self.log.invoices.missing(self.log.batches[batch.batch_id]):
+                told = self.told(by, batch.batch_id)
+                self.write(InvoicesIssued(**told, issuer="", line_ids=tuple(missing)))
             self.write(BatchExported(**self.told(by, batch.batch_id), format="csv", sha256="x"))
 
     @rule(by=people, outcome=outcomes, data=st.data())
@@ -326,11 +336,11 @@ class Settlement(RuleBasedStateMachine):
                     found.get((account(ib), currency), Decimal(0))
                     for account in (accounts.payable, accounts.in_payout, accounts.paid)
                 ]
-                exchanged = balances(row for row in self.rows if row.ib_id == ib).get(
-                    (accounts.EXCHANGE, currency), Decimal(0)
-                )
+                own = balances(row for row in self.rows if row.ib_id == ib)
+                beside = (accounts.EXCHANGE, *map(accounts.tax, ("vat", "withholding")))
                 assert min(parts) >= 0
-                assert sum(parts) + exchanged == stated[ib, currency]
+                besides = sum(own.get((account, currency), Decimal(0)) for account in beside)
+                assert sum(parts) + besides == stated[ib, currency]
                 state = self.state.get(state_key(ib), PayoutState())
                 assert parts[0] == sum(d.amount for d in state.due.values() if d.currency == currency)
                 partner_state = self.state.get(partner_key(ib), PartnerState())
@@ -348,6 +358,15 @@ class Settlement(RuleBasedStateMachine):
             assert len(set(taken)) == len(taken)
             assert due.keys().isdisjoint(taken)
             assert self.withdrawn.isdisjoint(taken)
+
+    @invariant()
+    def invoices_have_no_gap(self) -> None:
+        """From 1 on, whatever becomes of the payments."""
+        assert [one.number for one in self.log.invoices.issued] == [
+            *range(1, len(self.log.invoices.issued) + 1)
+        ]
+        stated = [name for one in self.log.invoices.issued for name in one.line.statement_ids]
+        assert len(set(stated)) == len(stated)
 
     @invariant()
     def every_row_has_an_id_of_its_own(self) -> None:

@@ -207,7 +207,9 @@ def test_help_names_every_command_in_its_order() -> None:
     )
     assert {
         "Processes": ["demo", "dev", "worker", "serve", "receive", "dispatch", "poll"],
-        "Daily work": [*daily.split(), "endpoints", "proposals", "what-if", "replay", "book"],
+        "Daily work": [
+            *(*daily.split(), "endpoints", "proposals", "what-if", "replay", "book", "users", "keys"),
+        ],
         "Tools": ["normalise", "rate", "pseudonym", "schema", "postbacks", "kafka"],
     } == panels
 

@@ -64,6 +64,39 @@ def test_details_name_the_currency_they_are_paid_in() -> None:
         here.propose("B", FIRST | {"currency": "euros, please"}, "", ANNA)
 
 
+@pytest.mark.parametrize(
+    ("given", "kind", "percent"),
+    [("vat 19", "vat", "19"), ("withholding 7.5 %", "withholding", "7.5"), ("vat 19%", "vat", "19"),
+     ("reverse_charge", "reverse_charge", "0"), ("none", "none", "0")],
+)  # fmt: skip
+def test_details_say_by_which_rule_an_ib_is_billed(given: str, kind: str, percent: str) -> None:
+    """Another rule is another version."""
+    here = desk([])
+    proposed = here.propose("A", FIRST | {"tax": given}, "", ANNA).proposed
+    assert proposed.tax is not None
+    assert (proposed.tax.kind, str(proposed.tax.percent)) == (kind, percent)
+    here.approve("A", 1, BEN)
+    with pytest.raises(PayeeRefused, match="already"):
+        here.propose("A", FIRST | {"tax": given}, "", ANNA)
+    assert here.propose("A", FIRST, "", ANNA).proposed.tax is None
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("vat", "it is `vat 19`, `withholding 10`, `reverse_charge` or `none`"),
+        ("vat nineteen", "the percentage of vat is a number such as 19"),
+        ("vat 0", "vat has a percentage above 0 and below 100"),
+        ("vat NaN", "vat has a percentage above 0 and below 100"),
+        ("none 3", "it is `vat 19`"),
+    ],
+)
+def test_a_rule_of_tax_that_cannot_be_is_refused(given: str, why: str) -> None:
+    """In words."""
+    with pytest.raises(Unusable, match=f"tax: {why}"):
+        desk([]).propose("A", FIRST | {"tax": given}, "", ANNA)
+
+
 def test_new_details_count_once_they_are_approved() -> None:
     """Until then, and after a rejection, the IB is paid where it was."""
     messages: list[bytes] = []

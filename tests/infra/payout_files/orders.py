@@ -79,6 +79,14 @@ MIXED = order(
 YEN = order(line("IB-11", "1200", FARES), line("IB-12", "34", SMITH), currency="JPY")
 """1,234 yen, which have no digits after the point."""
 
+CREDITS = order(
+    line("IB-8", "10.5", LIVE), line("IB-13", "3", TradingAccount(server="Demo", login="42")), currency="USD"
+)
+"""10.50 and 3.00 dollars to accounts of two servers."""
+
+OF = {"nacha": DOLLARS, "bridge": CREDITS}
+"""What formats pay that pay no euros."""
+
 
 def many(count: int) -> PayoutOrder:
     """A batch of as many lines, each of 0.01 and one cent more than the one before."""

@@ -20,12 +20,13 @@ FILES = {
     "yen.pain.001.001.09.xml": (orders.YEN, "pain.001.001.09"),
     "dollars.ach": (orders.DOLLARS, "nacha"),
     "mixed.csv": (orders.MIXED, "csv"),
+    "credits.jsonl": (orders.CREDITS, "bridge"),
 }
 OTHER_PROCESS = """
 from infra.payout_files.write import FORMATS
 from tests.infra.payout_files import orders
 for name in sorted(FORMATS):
-    order = orders.DOLLARS if name == "nacha" else orders.EUROS
+    order = orders.OF.get(name, orders.EUROS)
     print(name, FORMATS[name](order).sha256)
 """
 
@@ -42,9 +43,7 @@ def test_a_file_is_as_it_was(name: str) -> None:
 )
 def test_another_process_writes_the_same_bytes(environment: dict[str, str]) -> None:
     """Workbooks too, whatever the machine's time zone and the hashes of the process."""
-    ours = {
-        name: FORMATS[name](orders.DOLLARS if name == "nacha" else orders.EUROS).sha256 for name in FORMATS
-    }
+    ours = {name: FORMATS[name](orders.OF.get(name, orders.EUROS)).sha256 for name in FORMATS}
     done = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS],
         env=environment,

@@ -3,11 +3,14 @@
 North earned 7.50 USD and south 10.00, both of September.
 """
 
+from decimal import Decimal
+
 import pytest
 from clickhouse_connect.driver.client import Client
 from msgspec.structs import replace
 
 from api.ledger import Ledger
+from commission.payouts.tax import Tax
 from infra.payouts.changes import ChangeDesk
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import LedgerFacts
@@ -100,18 +103,18 @@ def test_what_is_sound_agrees(paying: Paying) -> None:
 
 
 def test_what_is_paid_in_another_currency_agrees(connected: Client) -> None:
-    """South's 10.00 USD at 1.25 dollars to the euro are 8.00 EUR: paid, and one more time after it came back.
+    """South's 10.00 USD with 25 % VAT at 1.25 dollars to the euro are 10.00 EUR: paid, back, and paid again.
 
     A row of the exchange that is lost is found, by the line and by the IB's euros.
     """
     paying = Paying(connected)
-    paying.payees["ib-south"] = paid_in("ib-south", "EUR")
+    paying.payees["ib-south"] = paid_in("ib-south", "EUR", tax=Tax(kind="vat", percent=Decimal(25)))
     paying.live.feed(exchange("EUR/USD 1.25", day=70))
     wanted = WANTED.model_copy(update={"pay_in": "EUR"})
     for outcomes in (("settled", "rejected"), ("settled",)):
         batch, file = paying.desk.export(paying.approved(wanted), "csv", "", CAT)
         (line,) = batch.paid_lines
-        assert b",8.00,EUR," in file
+        assert b",10.00,EUR," in file
         for outcome in outcomes:
             paying.desk.import_results([result(line.line_id, outcome)], "camt", CAT)
     assert paying.reconciled().differences == ()
@@ -123,8 +126,8 @@ def test_what_is_paid_in_another_currency_agrees(connected: Client) -> None:
     (told,) = paying.reconciled().differences
     assert told == (
         f"{batch.batch_id}, line {line.line_id} of ib-south: it is settled, so the ledger should have "
-        "locked 10, paid 10, returned 0, exchanged 8, exchanged back 0, "
-        "and has locked 10, paid 10, returned 0"
+        "locked 10, paid 10, returned 0, exchanged 10, taxed 2.5, and has locked 10, "
+        "paid 10, returned 0, exchanged 0, taxed 2.5"
     )
 
 

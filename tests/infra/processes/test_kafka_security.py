@@ -51,7 +51,7 @@ MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "server": (
         (*ALL, DISPATCHER.changelog),
         (
-            *(topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.PAYOUTS, topics.PAYEES),
+            *(topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.PAYOUTS, *topics.NOT_STORED),
             *(topics.ENDPOINTS, topics.DELIVERIES, topics.ATTEMPTS, DISPATCHER.changelog),
         ),
     ),

@@ -1,18 +1,33 @@
 """`ibflow statements`: a ledger's statements listed, shown, and written as documents for people."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from commission.payouts.exchange import Exchange
+from commission.payouts.records import (
+    BatchApproved,
+    BatchCreated,
+    BatchSubmitted,
+    InvoicesIssued,
+    Line,
+    PayoutRecord,
+)
+from commission.payouts.tax import Tax
 from infra.cli.app import app
 from infra.clickhouse.migrations import migrate
+from schemas import topics
+from schemas.payouts import encode_payout
 from schemas.settings import Settings
 from schemas.wire import Record
-from tests.build import ANNA, TERMS, deal, ended, per_lot, period, plan
+from streams.table_rows import Rows
+from tests.build import ANNA, TERMS, at, deal, ended, per_lot, period, plan
 from tests.infra.verify.ledgers import store
 
 RECORDS: tuple[Record, ...] = (
@@ -115,6 +130,58 @@ def test_the_figures_are_the_ledgers_in_the_readers_numbers(folder: Path) -> Non
     ):
         assert text in page
     assert "<dt>Issued on</dt><dd>1. Oktober 2026</dd>" in page
+
+
+def test_a_billed_statement_is_an_invoice(tmp_path: Path) -> None:
+    """Of 6.66 and 3.34 in advance, 10.00 in all, with 19 % VAT: 11.90, paid in euros at 1.25: 9.52."""
+    path = Settings(data_dir=tmp_path).chdb_dir
+    path.mkdir(parents=True)
+    with clickhouse_connect.get_client(interface="chdb", path=str(path)) as client:
+        migrate(client)
+        store(client, list(RECORDS))
+        found = client.query("SELECT statement_id FROM statements_current WHERE ib_id = 'ib-north'")
+        rows = Rows()
+        for place, record in enumerate(billed(found.result_rows[0][0])):
+            rows.add(topics.PAYOUTS, 0, place, encode_payout(record), "")
+        rows.store(client)
+    (tmp_path / "parties.yaml").write_text(PARTIES)
+    told = written(tmp_path, "i.html", "--parties", str(tmp_path / "parties.yaml")).stdout
+    assert "Self-billing invoice SB-2026-000001, 6.66 USD payable" in told
+    page = (tmp_path / "i.html").read_text()
+    for text in (
+        "<h1>Self-billing invoice SB-2026-000001</h1>", "<dt>Issued on</dt><dd>October 12, 2026</dd>",
+        "Advances and other statements, paid with it", "3.34 USD", "VAT 19 %", "1.90 USD", "11.90 USD",
+        "Paid as 9.52 EUR: 1 / EUR/USD 1.25 (2026-10-01).",
+    ):  # fmt: skip
+        assert text in page
+    (row,) = json.loads(statements(tmp_path, "invoices", "--year", "2026", "--json").stdout)
+    assert (row["number"], row["amount"], row["tax"], row["pays"]) == ("SB-2026-000001", "10", "1.9", "9.52")
+    assert json.loads(statements(tmp_path, "invoices", "--year", "2027", "--json").stdout) == []
+    shown = " ".join(statements(tmp_path, "invoices").stdout.split())
+    assert "SB-2026-000001 2026-10-12 ib-north 10 1.9 11.9 USD VAT 19 % Broker Ltd" in shown
+
+
+def billed(statement_id: str) -> list[PayoutRecord]:
+    """A batch of one line, of a statement and an advance, that was approved and billed."""
+    line = Line(
+        line_id="l1", ib_id="ib-north", name="", amount=Decimal(10), statement_ids=("c-1", statement_id),
+        tax=Tax(kind="vat", percent=Decimal(19)),
+    )  # fmt: skip
+    rate = Exchange(
+        currency="EUR",
+        times=Decimal(1),
+        over=Decimal("1.25"),
+        path="1 / EUR/USD 1.25 (2026-10-01)",
+        at=at(40),
+    )
+    told: dict[str, Any] = {"batch_id": "b1", "at": at(42)}
+    made: dict[str, Any] = {"period": "2026-09", "currency": "USD", "minimum": Decimal(0), "exchange": rate}
+    return [
+        BatchCreated(**told, **made, lines=(line,), place=0, by="ann"),
+        BatchSubmitted(**told, place=1, by="ann"),
+        BatchApproved(**told, place=2, by="ben"),
+        InvoicesIssued(**told, place=3, by="ben", issuer="Broker Ltd", line_ids=("l1",)),
+    ]
 
 
 @pytest.mark.parametrize(

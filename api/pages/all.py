@@ -1,0 +1,23 @@
+"""Every page of the portal."""
+
+from api.pages import (
+    balance,
+    clients,
+    completeness,
+    deals,
+    docs,
+    ibs,
+    overview,
+    proposals,
+    reports,
+    search,
+    statements,
+    unpaid,
+)
+
+PAGES = (
+    *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
+    *(statements.router, unpaid.router, balance.router),
+    *(completeness.router, proposals.router, docs.router),
+)
+"""In this order; an address is the first's that has it."""

@@ -1,0 +1,54 @@
+"""The page of one client: its way to a CPA, its accounts, what IBs earned from it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import HTMLResponse
+
+from api.pages.page import PageHere
+from api.portal.qualification import checks_of
+from api.problems import Problem
+from api.queries import clients, commissions, quality, transfers
+from api.queries.commission_sql import ReportFilter
+from api.queries.partners import names_of
+from api.queries.transfers import TransferFilter
+
+router = APIRouter(prefix="/clients", include_in_schema=False)
+
+EVENTS = 50
+NEWEST = 20
+GROUPS = 100
+
+
+@router.get("/{client_id:path}")
+def one(page: PageHere, client_id: Annotated[str, Path(max_length=128)]) -> HTMLResponse:
+    """What is known of a client; 404 if no row names it."""
+    span, ledger, scope = page.span, page.ledger, page.scope
+    known = clients.client(ledger, scope, client_id)
+    accounts = clients.accounts(ledger, scope, client_id)
+    events = quality.client_events(ledger, scope, client_id, "", EVENTS)["items"]
+    if known is None and not accounts and not events:
+        raise Problem(404, f"There is no client {client_id}. Search finds clients by how their id begins.")
+    wanted = ReportFilter(scope, span, of={"client": client_id})
+    earned = commissions.report(ledger, wanted, ("ib", "component"), GROUPS)
+    reached = clients.milestones(ledger, scope, client_id)
+    newest = transfers.transfers(ledger, TransferFilter(scope, client=client_id, interval=span), NEWEST)[
+        "items"
+    ]
+    ibs = [row["ib_id"] for row in (*earned["items"], *newest)] + ([known["ib_id"] or ""] if known else [])
+    return page.show_of_period(
+        "client.html",
+        span,
+        client_id=client_id,
+        known=known,
+        accounts=accounts,
+        events=events,
+        checks=checks_of(ledger, scope, known, [row["account_key"] for row in accounts], reached)
+        if known
+        else [],
+        earned=earned["items"],
+        totals=earned["totals"],
+        milestones=reached,
+        transfers=newest,
+        names=names_of(ledger, scope, ibs),
+    )

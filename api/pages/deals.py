@@ -1,0 +1,92 @@
+"""From an account to a deal, from a deal to what it paid whom, and from each amount to why."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import HTMLResponse
+
+from api.pages.page import PageHere
+from api.paging import decode_cursor, encode_cursor
+from api.problems import Problem
+from api.queries import clients, quality, transfers
+from api.queries.partners import names_of
+from api.queries.transfers import TransferFilter
+from api.views.explanation import explain_deal, explain_transfer, to_deal
+from commission.accounts import is_held
+from commission.explain.facts import of_deal
+
+router = APIRouter(include_in_schema=False)
+
+Key = Annotated[str, Query(max_length=256)]
+After = Annotated[str, Query(max_length=2_000)]
+DEALS = 100
+
+
+@router.get("/accounts")
+def account(page: PageHere, key: Key, cursor: After = "") -> HTMLResponse:
+    """A trading account, `server/login`, and its deals."""
+    server, _, login = key.rpartition("/")
+    if not server or not (login.isascii() and login.isdigit()) or int(login) >= 2**64:
+        raise Problem(422, "Give an account as `key=server/login`.")
+    place: list[Any] = decode_cursor(cursor, int, str) if cursor else [clients.NEWEST, ""]
+    client_id = clients.client_of_account(page.ledger, page.scope, key)
+    if not client_id and not page.scope.is_whole:
+        raise Problem(404, f"No account {key} is known.")
+    rows = clients.deals_of_account(
+        page.ledger, page.scope, server, int(login), DEALS + 1, (place[0], place[1])
+    )
+    more = encode_cursor((rows[DEALS - 1]["at_us"], rows[DEALS - 1]["deal_key"])) if len(rows) > DEALS else ""
+    return page.show(
+        "trading_account.html",
+        key=key,
+        server=server,
+        login=login,
+        client_id=client_id,
+        rows=rows[:DEALS],
+        next=page.link.again(cursor=more) if more else "",
+    )
+
+
+@router.get("/deals")
+def deal(page: PageHere, key: Key) -> HTMLResponse:
+    """A deal: what it was, and who earns what from it, or why nobody does."""
+    row = transfers.deal(page.ledger, page.scope, key)
+    refused = quality.rejection(page.ledger, page.scope, key)
+    if row is None and refused is None:
+        raise Problem(404, f"No deal {key} is known. Deals are named `server|number`.")
+    paid = transfers.transfers(page.ledger, TransferFilter(page.scope, deal=key), transfers.MAX_CHAIN)[
+        "items"
+    ]
+    unpaid = explain_deal(page.ledger, page.scope, key)
+    of_client = next(
+        (one["client_id"] for one in paid if one["client_id"]), (refused or {}).get("client_id", "")
+    )
+    return page.show(
+        "deal.html",
+        key=key,
+        deal=row,
+        account=f"{row['server']}/{row['login']}" if row else (refused or {}).get("account_key", ""),
+        client_id=of_client,
+        facts=[*of_deal(to_deal(row))] if row else [],
+        paid=paid,
+        unpaid=unpaid,
+        refused=refused if unpaid else None,
+        names=names_of(page.ledger, page.scope, (one["ib_id"] for one in paid)),
+    )
+
+
+@router.get("/transfers/{transfer_id}")
+def transfer(page: PageHere, transfer_id: Annotated[str, Path(max_length=128)]) -> HTMLResponse:
+    """Why a transfer exists, and what became of it."""
+    found = explain_transfer(page.ledger, page.scope, transfer_id)
+    if found is None:
+        raise Problem(404, f"There is no transfer {transfer_id}. Search finds one by its whole id.")
+    row = found.transfer
+    return page.show(
+        "explanation.html",
+        explanation=found,
+        stated=None
+        if is_held(row["credit"]) or row["period"]
+        else clients.stated_in(page.ledger, page.scope, row),
+        names=names_of(page.ledger, page.scope, [row["ib_id"]]),
+    )

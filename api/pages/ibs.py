@@ -1,0 +1,135 @@
+"""IBs: the tree to search and open branch by branch, and the page of one IB."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import HTMLResponse
+
+from api.pages.page import Page, PageHere
+from api.portal import ibs
+from api.portal.overview import lines, of_currency, tiles
+from api.problems import Problem
+from api.queries import commissions, statements, transfers
+from api.queries.commission_sql import ReportFilter
+from api.queries.partners import tree, walk
+from api.queries.periods import Interval, periods
+from api.queries.transfers import TransferFilter
+
+router = APIRouter(prefix="/ibs", include_in_schema=False)
+
+Like = Annotated[str, Query(max_length=128)]
+Hide = Annotated[Literal["", "zero"], Query()]
+IbId = Annotated[str, Path(max_length=128)]
+MAX_CLIENTS = 200
+MAX_SYMBOLS = 20
+MAX_STATEMENTS = 60
+NEWEST = 20
+
+
+@router.get("")
+def explorer(page: PageHere, q: Like = "", hide: Hide = "") -> HTMLResponse:
+    """The tree: its first level, or the IBs that a search finds."""
+    span = page.span
+    roots = tree(page.ledger, page.scope, span)
+    nodes = walk(roots)
+    currency = page.currency or ibs.busiest(nodes)
+    found = ibs.named_like(roots, q.strip(), currency) if q.strip() else None
+    return page.show_of_period(
+        "ibs.html",
+        span,
+        q=q,
+        hide=hide,
+        found=found,
+        branch=ibs.branch(roots, currency, hides_zero=hide == "zero"),
+        count=len(nodes),
+        currency=currency,
+        currencies=ibs.currencies(nodes),
+        below=ibs.below,
+        opens=len(roots) == 1,
+        first=ibs.branch(roots[0]["children"], currency, hides_zero=hide == "zero")
+        if len(roots) == 1
+        else None,
+    )
+
+
+@router.get("/branch")
+def branch(page: PageHere, ib: Annotated[str, Query(max_length=128)], hide: Hide = "") -> HTMLResponse:
+    """What opens under one IB of the tree."""
+    way = ibs.find(tree(page.ledger, page.scope, page.span), ib)
+    if not way:
+        raise _missing(ib)
+    currency = page.currency or ibs.busiest(walk(way[-1:]))
+    found = ibs.branch(way[-1]["children"], currency, hides_zero=hide == "zero")
+    return page.show("branch.html", branch=found, currency=currency, below=ibs.below, hide=hide, of=ib)
+
+
+@router.get("/{ib_id:path}")
+def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
+    """An IB: what it earned and by whom, what is below it, its statements, its newest transfers."""
+    span = page.span
+    roots = tree(page.ledger, page.scope, span)
+    way = ibs.find(roots, ib_id)
+    if not way:
+        raise _missing(ib_id)
+    node = way[-1]
+    known = ibs.currencies([node])
+    currency = page.currency if page.currency in known else ibs.busiest([node])
+    wanted = ReportFilter(page.scope, span, currency=currency, of={"ib": ib_id})
+    by_client = commissions.largest(page.ledger, wanted, ("client",), "net", MAX_CLIENTS + 1)["items"]
+    stated = statements.statements(page.ledger, page.scope, ib_id, "", MAX_STATEMENTS)["items"][::-1]
+    sub_ibs = [line for line in lines(node["children"], currency) if line.node in node["children"]]
+    return page.show_of_period(
+        "ib.html",
+        span,
+        node=node,
+        way=way[:-1],
+        below=ibs.below(node),
+        currency=currency,
+        currencies=known,
+        tiles=tiles([of_currency(node, currency)], is_period=bool(span.period)),
+        lots=of_currency(node, currency)["lots"],
+        subtree=lines([node], currency)[0].subtree,
+        draft=_draft(page, span, node, currency, stated),
+        sub_ibs=sub_ibs[: ibs.MAX_SHOWN],
+        sub_ib_count=len(sub_ibs),
+        by_client=by_client[:MAX_CLIENTS],
+        has_more_clients=len(by_client) > MAX_CLIENTS,
+        by_component=commissions.largest(page.ledger, wanted, ("component",), "net", MAX_SYMBOLS)["items"],
+        by_symbol=commissions.largest(page.ledger, wanted, ("symbol",), "net", MAX_SYMBOLS)["items"],
+        statements=stated,
+        transfers=transfers.transfers(
+            page.ledger, TransferFilter(page.scope, ib=ib_id, interval=span), NEWEST
+        )["items"],
+        names={row["ib_id"]: row["name"] for row in (*way, *walk(node["children"])) if row["name"]},
+    )
+
+
+def _draft(
+    page: Page, span: Interval, node: dict[str, Any], currency: str, stated: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """The statement of the chosen period as it would be now, while the period has none yet."""
+    if not span.period:
+        now = datetime.now(UTC)
+        running = next(
+            (row for row in periods(page.ledger) if row["starts_at"] <= now < row["ends_at"]), None
+        )
+        return {"period": running["period"], "is_chosen": False} if running else None
+    if any(row["period"] == span.period for row in stated):
+        return None
+    before = [row for row in stated if row["currency"] == currency and row["ends_at"] <= span.starts_at]
+    opening = before[0]["closing"] if before else 0
+    totals = of_currency(node, currency)
+    return {
+        "period": span.period,
+        "is_chosen": True,
+        "opening": opening,
+        "earned": totals["earned"],
+        "reversed": totals["reversed"],
+        "held": totals["held"],
+        "due": opening + totals["pending"],
+    }
+
+
+def _missing(ib_id: str) -> Problem:
+    return Problem(404, f"There is no IB {ib_id}. Search for a part of its name.")

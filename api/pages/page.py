@@ -1,0 +1,55 @@
+"""What every page is given: the request, what of the ledger is seen, the period and currency chosen."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import HTMLResponse
+
+from api.ledger import Ledger
+from api.portal.navigation import Links
+from api.portal.render import render
+from api.queries.periods import Interval, interval, periods
+from api.routes.context import LedgerHere, Period, ScopeHere
+from api.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One request for a page; whatever page it is, it takes a period and a currency and passes them on."""
+
+    request: Request
+    ledger: Ledger
+    scope: Scope
+    period: str
+    currency: str
+
+    @property
+    def span(self) -> Interval:
+        """The period's interval, or all time; raise `Problem` for a period that nobody defined."""
+        return interval(self.ledger, self.period)
+
+    @property
+    def link(self) -> Links:
+        """Addresses that keep what is chosen."""
+        return Links(self.request)
+
+    def show(self, template: str, **values: Any) -> HTMLResponse:
+        """Render it."""
+        return render(self.request, template, period=self.period, **values)
+
+    def show_of_period(self, template: str, span: Interval, **values: Any) -> HTMLResponse:
+        """Render it with the picker of periods in its header."""
+        return self.show(template, periods=periods(self.ledger), span=span, **values)
+
+
+Currency = Annotated[str, Query(max_length=16, description="Of the amounts shown; empty: the busiest.")]
+
+
+def _page(
+    request: Request, ledger: LedgerHere, scope: ScopeHere, period: Period = "", currency: Currency = ""
+) -> Page:
+    return Page(request, ledger, scope, period, currency)
+
+
+PageHere = Annotated[Page, Depends(_page)]

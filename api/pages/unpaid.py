@@ -1,0 +1,55 @@
+"""Deals that pay nothing: what waits and what would release it, what needs someone, what no plan pays."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from api.pages.page import PageHere
+from api.queries.unpaid import KINDS, unpaid, unpaid_counts
+from api.routes.context import Code
+from commission.explain.reasons import in_words
+
+router = APIRouter(include_in_schema=False)
+
+LISTED = 100
+After = Annotated[str, Query(max_length=2_000)]
+TITLES = {"waiting": "Waiting", "someone": "Needs someone", "plan": "Not paid by plan"}
+RELEASES = {
+    "unknown_account": "the account's link to a client, from the CRM",
+    "unregistered_client": "the client's registration, from the CRM",
+    "unknown_symbol": "the symbol in the terms of its server",
+    "unknown_period": "a period of this time in the terms",
+    "unknown_ib": "the missing IB, or its plan, in the terms",
+    "unknown_terms": "the missing IB, plan or rate in the terms",
+    "no_rate": "a rate of exchange at or before the deal's time",
+    "position_untold": "a source that says which position it was",
+    "opening_unknown": "the deal that opened the position",
+    "charge_unknown": "nothing by itself: a proposal can rate it",
+}
+"""What lets a deal go on that waits, for each reason."""
+
+
+@router.get("/unpaid")
+def listed(
+    page: PageHere,
+    kind: Literal["waiting", "someone", "plan"] = "waiting",
+    code: Code = "",
+    cursor: After = "",
+) -> HTMLResponse:
+    """One kind of them, of the chosen period: how many for which reason, and each, newest first."""
+    span = page.span
+    counts = unpaid_counts(page.ledger, page.scope, span)
+    found = unpaid(page.ledger, page.scope, span, kind, code, LISTED, cursor)
+    after = found["next_cursor"]
+    return page.show_of_period(
+        "unpaid.html",
+        span,
+        kind=kind,
+        code=code,
+        kinds=[(one, TITLES[one], sum(row["deals"] for row in counts[one])) for one in KINDS],
+        reasons=[{**row, "meaning": in_words(row["code"])} for row in counts[kind]],
+        releases=RELEASES,
+        rows=found["items"],
+        next=page.link.again(cursor=after) if after else "",
+    )

@@ -1,0 +1,78 @@
+"""What the pages of IBs show: a place in the tree, the way up to it, and what is under it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from api.portal.overview import Line, lines
+from api.queries.partners import walk
+
+MAX_SHOWN = 200
+"""IBs of one branch, or of one answer to a search, those that earned most first."""
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Some IBs beside each other, and how many more there are."""
+
+    lines: tuple[Line, ...]
+    more: int
+
+
+def find(roots: Sequence[Node], ib_id: str) -> tuple[Node, ...]:
+    """The way from the root to an IB, itself last; () if it is in no tree."""
+    for node in roots:
+        if node["ib_id"] == ib_id:
+            return (node,)
+        if below := find(node["children"], ib_id):
+            return (node, *below)
+    return ()
+
+
+def busiest(nodes: Sequence[Node]) -> str:
+    """The currency in which most of these IBs earned."""
+    counts: dict[str, int] = {}
+    for node in nodes:
+        for row in node["totals"]:
+            counts[row["currency"]] = counts.get(row["currency"], 0) + 1
+    declared = next((node["currency"] for node in nodes if node["currency"]), "")
+    return max(sorted(counts), key=lambda currency: counts[currency], default=declared)
+
+
+def currencies(nodes: Sequence[Node]) -> list[str]:
+    """Those that any of them earned in."""
+    return sorted({row["currency"] for node in nodes for row in node["totals"]})
+
+
+def branch(nodes: Sequence[Node], currency: str, *, hides_zero: bool) -> Branch:
+    """These IBs with their totals; without those that with their downline earned nothing, if asked."""
+    wanted = {node["ib_id"] for node in nodes}
+    found = [line for line in lines(list(nodes), currency) if line.node["ib_id"] in wanted]
+    if hides_zero:
+        found = [line for line in found if not is_zero(line)]
+    return Branch(tuple(found[:MAX_SHOWN]), max(len(found) - MAX_SHOWN, 0))
+
+
+def named_like(roots: Sequence[Node], text: str, currency: str) -> Branch:
+    """The IBs whose name or id holds a text, wherever they are in the tree."""
+    wanted = text.casefold()
+    found = [
+        line
+        for line in lines(list(roots), currency)
+        if wanted in line.node["ib_id"].casefold() or wanted in (line.node["name"] or "").casefold()
+    ]
+    return Branch(tuple(found[:MAX_SHOWN]), max(len(found) - MAX_SHOWN, 0))
+
+
+def is_zero(line: Line) -> bool:
+    """Whether nothing was earned or held there, nor below."""
+    held: Decimal = line.totals["held"]
+    return not (line.subtree or held or line.totals["earned"])
+
+
+def below(node: Node) -> int:
+    """How many IBs are under one."""
+    return len(walk(node["children"]))

@@ -1,0 +1,72 @@
+"""How a page writes single values: amounts, lots, times, states. Each is escaped here, and only here."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from markupsafe import Markup, escape
+
+from commission.events import LOT_E8
+from commission.money import minor_digits, plain
+
+
+def rounded(amount: Decimal, currency: str) -> str:
+    """An amount to look at, in the currency's digits: `1,234.50`. The ledger keeps the exact one."""
+    text = f"{amount:,.{minor_digits(currency)}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.,") else text.replace("-", "\u2212")
+
+
+def lots(volume: Decimal) -> str:
+    """Lots without needless zeros, two digits at least."""
+    return f"{volume:,.2f}" if volume == round(volume, 2) else plain(volume)
+
+
+def lots_e8(volume_e8: int) -> str:
+    """Lots of a volume in 1e-8 lots."""
+    return lots(Decimal(volume_e8) / LOT_E8)
+
+
+def count(number: int) -> str:
+    """A count with thousands separators."""
+    return f"{number:,}"
+
+
+def at(time: datetime) -> str:
+    """A time to the minute, UTC."""
+    return f"{time:%Y-%m-%d %H:%M}"
+
+
+def prose(text: str) -> Markup:
+    """Text whose `backticked` words are code."""
+    escaped = str(escape(text))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704  - escaped above
+
+
+def money(amount: Decimal, currency: str, *, named: bool = False, signed: bool = False) -> Markup:
+    """An amount that never wraps, the exact one on hover; with its currency, with a plus, if asked."""
+    text = rounded(amount, currency)
+    kind = " neg" if text[0] == "\u2212" else " nil" if amount == 0 else ""
+    shown = ("+" if signed and amount > 0 else "") + text
+    after = Markup(' <span class="cur">{}</span>').format(currency) if named else ""
+    return Markup('<span class="num{}" title="{} {}">{}{}</span>').format(
+        kind, plain(amount), currency, shown, after
+    )
+
+
+def volume(value: Decimal) -> Markup:
+    """Lots to two digits, so that a column lines up; the exact volume on hover."""
+    return Markup('<span class="num{}" title="{} lots">{:,.2f}</span>').format(
+        "" if value else " nil", plain(value), value
+    )
+
+
+def when(time: datetime | None, *, seconds: bool = False) -> Markup:
+    """A time, in UTC until the script writes it in the reader's own zone."""
+    if time is None:
+        return Markup('<span class="dim">never</span>')
+    utc = time.astimezone(UTC)
+    text = f"{utc:%Y-%m-%d %H:%M:%S}" if seconds else f"{utc:%Y-%m-%d %H:%M}"
+    kind = "s" if seconds else "m"
+    return Markup('<time class="num" datetime="{}" data-to="{}">{}</time>').format(
+        f"{utc:%Y-%m-%dT%H:%M:%SZ}", kind, text
+    )

@@ -1,0 +1,65 @@
+"""The portal's pages as its menu has them, and links that keep what the reader chose."""
+
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+
+KEPT = ("period", "currency")
+"""What a reader chooses once: every link to a page carries it on."""
+MAX_KEPT = 64
+
+
+class Place(NamedTuple):
+    """One entry of the menu, and the addresses that belong to it."""
+
+    path: str
+    label: str
+    under: tuple[str, ...] = ()
+
+
+PLACES = (
+    Place("/", "Overview"),
+    Place("/ibs", "IBs", ("/ibs", "/clients", "/deals", "/transfers")),
+    Place("/reports", "Reports", ("/reports",)),
+    Place("/statements", "Statements", ("/statements",)),
+    Place("/unpaid", "Unpaid", ("/unpaid",)),
+    Place("/proposals", "Proposals", ("/proposals",)),
+    Place("/completeness", "Completeness", ("/completeness",)),
+)
+
+
+def current(path: str) -> str:
+    """The path of the entry that an address belongs to; "" if it belongs to none."""
+    for place in PLACES:
+        if path == place.path or any(path == one or path.startswith(f"{one}/") for one in place.under):
+            return place.path
+    return ""
+
+
+class Links:
+    """Makes addresses of pages for one request: with its period and currency, without what is empty."""
+
+    def __init__(self, request: Request) -> None:
+        asked = request.query_params
+        self.path = request.url.path
+        self.kept = {name: asked[name][:MAX_KEPT] for name in KEPT if asked.get(name)}
+        self.asked = [(name, value) for name, value in asked.multi_items() if value]
+
+    def __call__(self, path: str, **parameters: object) -> str:
+        """The address of a page; a parameter of "" or None leaves out even what would be kept."""
+        wanted = {**self.kept, **parameters}
+        query = urlencode([(name, str(value)) for name, value in wanted.items() if value not in ("", None)])
+        return f"{path}?{query}" if query else path
+
+    def again(self, **parameters: object) -> str:
+        """The address of this page with some parameters changed; a page of a list begins anew."""
+        changed = {"cursor": None, **parameters}
+        left = [(name, value) for name, value in self.asked if name not in changed]
+        added = [(name, str(value)) for name, value in changed.items() if value not in ("", None)]
+        query = urlencode([*left, *added])
+        return f"{self.path}?{query}" if query else self.path
+
+    def others(self, *names: str) -> list[tuple[str, str]]:
+        """What is asked besides these, for a form's hidden fields."""
+        return [(name, value) for name, value in self.asked if name not in (*names, "cursor")]

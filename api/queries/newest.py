@@ -1,0 +1,44 @@
+"""What was posted last, by the time of its posting: a correction of an old deal is new."""
+
+from datetime import datetime
+
+from api.ledger import Ledger, Row
+from api.queries.periods import DAY, SETTLED_INSIDE, Interval
+from api.scope import Scope, sees
+from schemas.columns import TRANSFER_COLUMNS
+
+MAX_DAYS_LOOKED_AT = 8
+"""Days written last: what is posted at one time may be of many."""
+
+# Rows are kept by their own time. Marks tell which days were written last, so that few days are read.
+_DAYS = """
+SELECT day FROM day_marks FINAL WHERE day BETWEEN {first:Date32} AND {last:Date32}
+ORDER BY mark DESC, day DESC LIMIT {limit:UInt32}
+"""
+_NEWEST = f"""
+SELECT {", ".join(TRANSFER_COLUMNS)}, stored_at FROM (
+    SELECT * FROM transfers
+    WHERE {DAY} IN {{days:Array(Date32)}} AND {SETTLED_INSIDE} AND {sees("ib_id")}
+      AND ({{currency:String}} = '' OR currency = {{currency:String}})
+      AND stored_at > {{after:DateTime64(3, 'UTC')}}
+    ORDER BY stored_at DESC, _offset DESC, transfer_id LIMIT 1 BY transfer_id LIMIT {{limit:UInt32}}
+)
+ORDER BY stored_at DESC, _offset DESC, transfer_id
+"""  # noqa: S608  - the parts are constants; values are parameters
+_EVER = datetime(1970, 1, 1)  # noqa: DTZ001  - a value of a column in UTC
+
+
+def newest(
+    ledger: Ledger, scope: Scope, span: Interval, currency: str, limit: int, after: datetime | None = None
+) -> list[Row]:
+    """Transfers of an interval by when they were posted, newest first, each with `stored_at`.
+
+    `after`: only those posted after it.
+    """
+    first, last = span.starts_at.date(), span.ends_at.date()
+    days = [row["day"] for row in ledger.rows(_DAYS, first=first, last=last, limit=MAX_DAYS_LOOKED_AT)]
+    if not days:
+        return []
+    wanted = {"days": days, "currency": currency, "after": after or _EVER, **span.settled_parameters}
+    wanted |= scope.parameters
+    return ledger.rows(_NEWEST, limit=limit, **wanted)

@@ -1,0 +1,110 @@
+"""Deals that pay nothing, or nothing yet, of an interval: how many for which reason, and each of them.
+
+Most are as the terms say and nobody's work; the others wait for something, or need a person.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from api.ledger import Ledger, Row
+from api.paging import decode_cursor, encode_cursor
+from api.queries.days import days_of
+from api.queries.money import IS_DEAL, TAKEN_BACK
+from api.queries.periods import INSIDE, Interval
+from api.queries.places import near
+from api.queries.quality import RATED_DEALS
+from api.queries.sources import refusals
+from api.scope import Scope, sees_client
+
+Kind = Literal["waiting", "someone", "plan"]
+KINDS: tuple[Kind, ...] = ("waiting", "someone", "plan")
+BY_PLAN = frozenset({
+    "no_ib", "no_plan", "cancelled", "deleted", "not_a_trade", "service_deal", "zero_volume", "fraud",
+    "forfeited", "moved_too_little", "same_price", "suspended", "self_referral", "entry_not_paid",
+    "close_by_second_leg", "hedged", "held_too_short", "conditions_not_met", "side_not_paid",
+    "result_not_paid", "reason_not_paid", "group_not_paid", "country_not_paid", "channel_not_paid",
+    "no_commission_charged", "negative_balance", "symbol_not_covered", "level_not_paid", "nothing_due",
+    "over_budget", "refund", "settled_by_period",
+})  # fmt: skip
+"""Reasons for which a deal pays nothing as the terms say. Any other, a new one too, needs someone."""
+
+MAX_LOOKS = 20
+"""Pages looked through for one page of those whose deals are not paid."""
+_COUNTS = """
+SELECT status, code, toUInt64(sum(deals)) AS deals FROM ({refusals})
+GROUP BY status, code HAVING deals > 0 ORDER BY deals DESC, status, code LIMIT 1000
+"""
+_COUNTS_SEEN = f"""
+SELECT status, code, count() AS deals FROM rejections FINAL
+WHERE {INSIDE} AND {sees_client("client_id")} AND deal_key NOT IN ({RATED_DEALS})
+GROUP BY status, code ORDER BY deals DESC, status, code LIMIT 1000
+"""  # noqa: S608  - the parts are constants; values are parameters
+# The engine's own words may name any IB above the client.
+_LIST = f"""
+SELECT deal_key, status, code, if({{sees_all:UInt8}}, text, '') AS text, account_key, client_id,
+    occurred_at, stored_at,
+    toUnixTimestamp64Micro(occurred_at) AS at_us
+FROM rejections FINAL
+WHERE status = {{status:String}} AND {INSIDE} AND {sees_client("client_id")}
+  AND has({{codes:Array(String)}}, code) = {{is_of_codes:Bool}}
+  AND ({{code:String}} = '' OR code = {{code:String}})
+  AND (at_us, deal_key) < ({{before_us:Int64}}, {{before_key:String}})
+ORDER BY at_us DESC, deal_key DESC LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants; values are parameters
+_PAID = f"""
+SELECT DISTINCT caused_by FROM transfers
+WHERE {near("SELECT arrayJoin({keys:Array(String)}) AS id")}
+  AND caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
+"""  # noqa: S608  - as above
+
+
+def kind_of(status: str, code: str) -> Kind:
+    """Whose a refusal is: it waits, it is as the plan says, or it needs someone."""
+    if status == "waiting":
+        return "waiting"
+    return "plan" if code in BY_PLAN else "someone"
+
+
+def unpaid_counts(ledger: Ledger, scope: Scope, interval: Interval) -> dict[Kind, list[Row]]:
+    """Deals by reason, the most frequent first, of each kind."""
+    if scope.is_whole:
+        read = days_of(ledger, interval)
+        rows = ledger.rows(_COUNTS.format(refusals=refusals(read)), **read.parameters)
+    else:
+        rows = ledger.rows(_COUNTS_SEEN, **interval.parameters, **scope.parameters)
+    found: dict[Kind, list[Row]] = {kind: [] for kind in KINDS}
+    for row in rows:
+        found[kind_of(row["status"], row["code"])].append(row)
+    return found
+
+
+def unpaid(
+    ledger: Ledger, scope: Scope, interval: Interval, kind: Kind, code: str, limit: int, cursor: str = ""
+) -> dict[str, Any]:
+    """One page of them, newest first; a deal that was paid since is none of them."""
+    before = decode_cursor(cursor, int, str) if cursor else [2**62, ""]
+    wanted = {
+        "status": "waiting" if kind == "waiting" else "rejected",
+        "codes": [] if kind == "waiting" else sorted(BY_PLAN),
+        "is_of_codes": kind == "plan",
+        "code": code,
+        **interval.parameters,
+        **scope.parameters,
+    }
+    found: list[Row] = []
+    for _ in range(MAX_LOOKS):
+        rows = ledger.rows(_LIST, before_us=before[0], before_key=before[1], limit=limit + 1, **wanted)
+        keys = [row["deal_key"] for row in rows]
+        paid = {row["caused_by"] for row in ledger.rows(_PAID, keys=keys)} if keys else set()
+        found += [row for row in rows if row["deal_key"] not in paid]
+        if len(found) > limit or len(rows) <= limit:
+            break
+        before = [rows[-1]["at_us"], rows[-1]["deal_key"]]
+    more = len(found) > limit
+    kept = found[:limit]
+    return {"items": kept, "next_cursor": encode_cursor(_place(kept[-1])) if more else None}
+
+
+def _place(row: Row) -> tuple[int, str]:
+    since = row["occurred_at"] - datetime(1970, 1, 1, tzinfo=UTC)
+    return since // timedelta(microseconds=1), row["deal_key"]
