@@ -15,6 +15,7 @@ WRITERS: dict[str, frozenset[Role]] = {
     "proposals": frozenset({"finance", "manager"}),
     "dead-letters": frozenset({"finance"}),
     "postbacks": frozenset({"network"}),
+    "endpoints": frozenset({"manager"}),
     "views": frozenset({"finance", "manager", "auditor", "ib", "network"}),
 }
 """By the first word of a path who may change something there beside an admin; anywhere else nobody."""

@@ -3,6 +3,7 @@
 import pytest
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
 from infra.postbacks.desk import EndpointDesk
 from schemas.settings import OwnSettings
@@ -16,7 +17,7 @@ TRACKER = {"id": "keitaro", "url": "https://t.example/key/postback", "preset": "
 def http(ledger: Ledger) -> Browser:
     """The API over the ledger written by hand, with a desk whose log is in memory."""
     desk = EndpointDesk(memory_log(), keys, now=lambda: NOON)
-    app = create_app(ledger, OwnSettings(), endpoint_desk=desk)
+    app = create_app(ledger, OwnSettings(), desks=Desks(endpoints=desk))
     return Browser(app)
 
 
