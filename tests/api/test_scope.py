@@ -44,9 +44,9 @@ from tests.api.conftest import (
 
 OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
-    "completeness.holes", "subtrees.scope_below",
+    "completeness.holes", "subtrees.scope_below", "places.places", "stretches.stretch_of",
 }  # fmt: skip
-"""What is asked of the calendar and of servers; and what makes a scope."""
+"""What is asked of the calendar and of servers; what makes a scope; and where rows are, for who sees them."""
 OF_THE_DESKS = "payouts"
 """A module that no route may import: payouts are decided over the whole ledger."""
 
