@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from api.endpoints import Endpoints
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
@@ -28,6 +29,8 @@ class Desks:
     """What counts of payouts."""
     people: People | None = None
     """Who signs in, and what they do."""
+    endpoints: Endpoints | None = None
+    """Where events are sent."""
 
 
 NO_DESKS = Desks()

@@ -1,6 +1,6 @@
 """The ledger as the API sees it: a small pool of ClickHouse clients, each used by one thread at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from queue import Empty, LifoQueue
@@ -73,11 +73,6 @@ class Ledger:
                 if "TOO_MANY_ROWS_OR_BYTES" in str(error):
                     raise TooManyRows(f"more than {max_rows:,} rows") from None
                 raise
-
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Append rows; of this room only the postback dispatcher writes, and only its attempts."""
-        with self._client() as client:
-            client.insert(table, rows, column_names=columns)
 
     def close(self) -> None:
         """Close the idle clients; one in use is closed by whoever started its thread."""

@@ -134,7 +134,19 @@ class Settings(BaseSettings):
     )
     push_host: str = Field("127.0.0.1", description="Address `ibflow receive` listens on.")
     push_port: int = Field(8081, ge=0, le=65535, description="Its port; 0: any free one.")
-    postbacks: Path | None = Field(None, description="YAML file of postback endpoints; none: no postbacks.")
+    postbacks: Path | None = Field(
+        None, description="YAML file of postback endpoints, loaded into the log at each start."
+    )
+    postback_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys of endpoints' secrets, base64, the newest first; empty: no postbacks.",
+    )
+    postback_proxy: str = Field(
+        "", description="Egress proxy `http://host:port` that every postback goes through; empty: none."
+    )
+    postback_private: bool = Field(
+        default=False, description="Whether endpoints of the API may be private addresses; for tests only."
+    )
 
     @property
     def token(self) -> str:

@@ -7,6 +7,7 @@ from commission.client.cpa_grants import registration_upline, weigh
 from commission.client.parked import park
 from commission.client.qualifying import Qualifying, Traded
 from commission.client.state import Cause, ClientState, Parked
+from commission.client.unknown_terms import lacks_terms
 from commission.draft import Draft
 from commission.events import Deal
 from commission.outputs import Rejection
@@ -29,12 +30,13 @@ def count_trade(draft: Draft, client: ClientState, part: Part, terms: Terms) -> 
 
     What of that cannot be told by the terms known so far is told once more are.
     """
-    opened_e8, closed_e8 = int(part.opened.scaleb(8)), int(part.closed.scaleb(8))
-    if is_undecided(client, terms):
-        count_later(draft, client, part.deal, opened_e8, closed_e8, terms)
-        return client
     wanted = _wanted_trades(client, terms)
-    if not wanted:
+    is_lacking = not wanted and is_undecided(client, terms)
+    if not wanted and not is_lacking:
+        return client
+    opened_e8, closed_e8 = int(part.opened.scaleb(8)), int(part.closed.scaleb(8))
+    if is_lacking:
+        count_later(draft, client, part.deal, opened_e8, closed_e8, terms)
         return client
     late = max(cpa_conditions.deadline(client, c.component) for c in wanted if isinstance(c.component, Cpa))
     trades, is_lacking = _trades(part, wanted, terms) if part.at <= late else ([], False)
@@ -58,8 +60,10 @@ def count_later(
 
 def is_undecided(client: ClientState, terms: Terms) -> bool:
     """Whether the terms lack an IB or a plan by which the client's CPAs are paid."""
+    if not lacks_terms(client, terms) or client.registered_at is None:
+        return False
     is_referred = bool(client.links) and client.links[0].ib_id is not None
-    return is_referred and client.registered_at is not None and registration_upline(client, terms) is None
+    return is_referred and registration_upline(client, terms) is None
 
 
 def asks_holding(client: ClientState, terms: Terms) -> bool:

@@ -97,7 +97,7 @@ def _book(
     booking.opened_e8, booking.closed_e8 = split
     if not client.traded:
         client = replace(client, traded=True)
-        milestone(draft, client, "first_trade", cause, deal.occurred_at)
+        milestone(draft, client, "first_trade", cause, deal.occurred_at, terms)
     if not place:
         return rate_deal(draft, client, booking, terms, NO_FILLS)
     before, position = position, with_fill(position, fill, rescales)
@@ -174,8 +174,7 @@ def rate_deal(
     """Post what the deal earns; park it while the terms lack something; say so if it earns nothing."""
     deal = booking.deal
     client, found = brings(draft, client, booking, position, terms)
-    waits = found.reason.waits or is_undecided(client, terms)
-    keep_position(draft, client, booking.position, position, deal, terms, waits=waits)
+    keep_position(draft, client, booking.position, position, deal, terms, waits=found.reason.waits)
     if found.part is not None and found.has_charges and not booking.volume:
         booking.volume, booking.volume_e8 = deal.symbol, charged_e8(found.part)
         more = booking.volume, booking.volume_e8
@@ -217,7 +216,8 @@ def brings(
         part = None
         if symbol is not None and booking.closed_e8:
             part = _part(draft, client, booking, symbol, position, terms)
-        refunds, rest = refunds_of(deal, part) if asks_of_charges(client, terms) else NO_REFUNDS
+        is_refunding = is_refund(deal) and asks_of_charges(client, terms)
+        refunds, rest = refunds_of(deal, part) if is_refunding else NO_REFUNDS
         return client, RatingOutcome(reason=chain, part=part, refunds=refunds, unplaced=rest)
     if symbol is None:
         return client, RatingOutcome(reason=unknown_symbol(deal))
@@ -226,7 +226,8 @@ def brings(
     part = _part(draft, client, booking, symbol, position, terms, is_asked=chain.needs_openings)
     if chain.looks_aside:
         client, part = look_aside(draft, client, booking, part, chain, terms)
-    refunds, rest = refunds_of(deal, part) if asks_of_charges(client, terms) else NO_REFUNDS
+    is_refunding = is_refund(deal) and asks_of_charges(client, terms)
+    refunds, rest = refunds_of(deal, part) if is_refunding else NO_REFUNDS
     if refunds or rest:
         part = part._replace(refunded=deal.commission + deal.fee)
     rated, reason = rate(part, chain, terms), SETTLED_BY_PERIOD
@@ -255,7 +256,7 @@ def _part(
     is_asked: bool = False,
 ) -> Part:
     """The deal as pricing wants it, with its openings where somebody asks for them."""
-    is_refunding = asks_of_charges(client, terms) and is_refund(booking.deal)
+    is_refunding = is_refund(booking.deal) and asks_of_charges(client, terms)
     may_look_back = terms.some.looks_back or is_refunding or is_undecided(client, terms)
     looks_back = may_look_back and booking.closed_e8
     if looks_back:

@@ -5,8 +5,8 @@ from commission.client.booking import Booking
 from commission.client.cpa_trades import asks_holding
 from commission.client.fills import Position
 from commission.client.positions import is_flat
-from commission.client.refunds import asks_of_charges
 from commission.client.state import ClientState, Parked
+from commission.client.unknown_terms import lacks_terms
 from commission.draft import Draft
 from commission.events import Deal
 from commission.terms.catalog import Terms
@@ -29,11 +29,16 @@ def keep_position(
     *,
     waits: bool = False,
 ) -> None:
-    """A flat position is forgotten, unless a condition, a refund or a deal that waits may ask for it."""
+    """A flat position is forgotten, unless a condition, a refund or a deal that waits may ask for it.
+
+    Nor is it while terms are missing: they may ask for it of another of its deals, which waits.
+    """
     if not place:
         return
-    is_asked = waits or terms.some.looks_back or (position.has_charges and asks_of_charges(client, terms))
-    if is_asked or not is_flat(position, terms.rescales_of(deal.server, deal.symbol)):
+    some = terms.some
+    is_asked = waits or some.looks_back or (some.shares_charges and position.has_charges)
+    is_open = is_asked or not is_flat(position, terms.rescales_of(deal.server, deal.symbol))
+    if is_open or lacks_terms(client, terms):
         draft.put(place, position)
     elif draft.get(place) is not None:
         draft.put(place, None)

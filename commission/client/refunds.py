@@ -14,6 +14,7 @@ from msgspec import field
 from msgspec.structs import replace
 
 from commission.client.state import ClientState, DealState, Posted, Refund
+from commission.client.unknown_terms import lacks_terms
 from commission.events import Deal
 from commission.money import to_accrual
 from commission.outputs import Tally
@@ -61,12 +62,7 @@ class UnplacedRefund(Value):
 
 def asks_of_charges(client: ClientState, terms: Terms) -> bool:
     """Whether some plan shares what the client's deals charge, or one may that is not known yet."""
-    some = terms.some
-    return (
-        some.shares_charges
-        or some.is_partial
-        or any(link.ib_id is not None and link.ib_id not in terms.partners for link in client.links)
-    )
+    return terms.some.shares_charges or lacks_terms(client, terms)
 
 
 def is_refund(deal: Deal) -> bool:

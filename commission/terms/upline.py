@@ -149,6 +149,11 @@ def upline_of(links: tuple[Link, ...]) -> Upline:
     )
 
 
+def above(upline: Upline | None) -> tuple[str, ...]:
+    """The IBs above the first one, the nearest first, as far as they are known."""
+    return () if upline is None else upline.path[1:]
+
+
 def is_own(upline: Upline, client_id: str, identity: str) -> bool:
     """Whether the client is one of the IBs above it."""
     return not upline.identities.isdisjoint(_marks(client_id, identity))

@@ -134,3 +134,23 @@ def receive() -> None:
     settings = Settings()
     with mendable_errors(), interrupted() as stop:
         run(settings, prepared_kafka(settings), stop, lambda url: out.print(f"push    {url}/v1/ingest/deals"))
+
+
+@app.command(rich_help_panel=PROCESSES)
+def dispatch() -> None:
+    """Send postbacks, beside the server, which sends them too: processes share the work.
+
+    IBFLOW_POSTBACK_KEYS opens the endpoints' secrets.
+    """
+    from infra.connect.settings import prepared_kafka
+    from infra.postbacks.start import dispatcher_of, endpoint_desk
+    from schemas.settings import Settings
+
+    settings = Settings()
+    with mendable_errors(), interrupted() as stop:
+        kafka = prepared_kafka(settings)
+        dispatcher = dispatcher_of(settings, kafka, endpoint_desk(settings, kafka))
+        dispatcher.start()
+        out.print("sending postbacks")
+        stop.wait()
+        dispatcher.stop()

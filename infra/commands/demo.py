@@ -24,8 +24,8 @@ from commission.accounts import HELD
 from infra.commands.demo_payout import Payment, pay
 from infra.commands.demo_people import add_people, people_table
 from infra.commands.example import BROKER, ENDED_PERIODS, Example
+from infra.connect.sealing import new_key
 from infra.local_kafka.local import LocalKafka
-from infra.payees.sealing import new_key
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
 from infra.sources.files import feed

@@ -373,6 +373,10 @@ class Browser:
         """Send POST."""
         return asyncio.run(self._request("POST", path, **options))
 
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        """Send PUT."""
+        return asyncio.run(self._request("PUT", path, **options))
+
     async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=self.base_url) as client:

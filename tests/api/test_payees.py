@@ -10,8 +10,9 @@ import pytest
 from api.app import create_app
 from api.desks import Desks
 from api.ledger import Ledger
+from infra.connect.sealing import new_key
 from infra.payees.desk import PayeeDesk
-from infra.payees.sealing import PayeeKeys, new_key
+from infra.payees.sealing import PayeeKeys
 from schemas.settings import Settings
 from tests.api.conftest import Browser
 from tests.payee_log import MemoryLog

@@ -26,6 +26,7 @@ from tests.build import (
     reassigned,
     registered,
     run,
+    spread,
     symbol,
     told_at,
 )
@@ -137,3 +138,32 @@ def test_an_account_is_linked_last() -> None:
     own = (plan("own USD", cpa("100", min_lots=D(3)), per_lot("*=1")), partner("ib-north USD own"))
     facts = (registered("anna ib-north"), kyc("anna approved", day=2), deposit("anna d1 600 USD", day=2))
     assert {NORTH: "103.00 USD"} == run(SYMBOLS[0], *own, *facts, TRADED, linked("1 anna"), terms=()).owed
+
+
+def through_north() -> tuple[Record, ...]:
+    """Anna is ib-south's, ib-north's from day 2 to day 6, and ib-south's again."""
+    links = (reassigned("anna ib-north", day=2), reassigned("anna ib-south", day=6))
+    return (SYMBOLS[0], *SOUTH, linked("1 anna"), registered("anna ib-south"), *links)
+
+
+def test_a_closing_that_waits_keeps_its_openings() -> None:
+    """Half of 2 pips at the opening, 20 USD, is ib-north's; the rest is closed under ib-south."""
+    late = (plan("own USD", spread("*=0.5", basis="open")), partner("ib-north USD own"))
+    opened = deal("1 buy 2 EURUSD in", day=2, ask=D("1.1002"), bid=D("1.1"))
+    closed = (deal(f"{n} sell 1 EURUSD out", day=n, position_id="of-1") for n in (3, 7))
+    due = {NORTH: "10.00 USD", "ib:ib-south:pending": "1.00 USD"}
+    assert due == owed(*through_north(), in_any_order=(*late, opened, *closed))
+
+
+def test_an_opening_that_is_cancelled_leaves_the_others_to_a_closing_that_waits() -> None:
+    """Half of 2 pips of the opening that is left, also where without the other nothing is open."""
+    quoted = {"bid": D("1.1"), "ask": D("1.1002"), "position_id": "p"}
+    opened = deal("1 buy 1 EURUSD in", day=3, **quoted)
+    other = deal("2 buy 1 EURUSD in", day=4, **quoted)
+    cancelled = replace(other, revision="b", kind="cancelled")
+    closed = deal("3 sell 1 EURUSD out", day=5, position_id="p")
+    late = (plan("own USD", spread("*=0.5", basis="open")), partner("ib-north USD own"))
+    for order in permutations((opened, other, closed, cancelled)):
+        if order.index(other) < order.index(cancelled):
+            said = run(*through_north(), *order, *late, terms=())
+            assert {NORTH: "10.00 USD"} == said.owed
