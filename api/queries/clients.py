@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from api.ledger import Ledger, Row
+from api.queries.places import near
 from api.scope import Scope, sees, sees_client
 
 MAX_ACCOUNTS = 100
@@ -71,7 +72,10 @@ SELECT s.statement_id AS statement_id, s.period AS period
 FROM statements_current AS s
 WHERE s.ib_id = {{ib:String}} AND s.currency = {{currency:String}} AND s.ends_at > {{at:DateTime64(6, 'UTC')}}
   AND {sees("s.ib_id")}
-  AND s.stored_at >= (SELECT max(stored_at) FROM transfers WHERE transfer_id = {{transfer:String}})
+  AND s.stored_at >= (
+    SELECT max(stored_at) FROM transfers
+    WHERE {near("SELECT {transfer:String} AS id")} AND transfer_id = {{transfer:String}}
+)
 ORDER BY s.ends_at LIMIT 1
 """  # noqa: S608  - as above
 

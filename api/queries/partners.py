@@ -24,7 +24,17 @@ GROUP BY ib_id, currency ORDER BY ib_id, currency LIMIT {{limit:UInt32}}
 _IN_TIME = "({of_period:String} = '' OR period = '')"
 _OF_PERIOD = "period = {of_period:String}"
 
-_NAMES = "SELECT ib_id, name FROM partners_known WHERE ib_id IN {ids:Array(String)} LIMIT 10000"
+# As `partners_known` has them, at half its cost: it would read the definitions for the tree.
+_NAMES = """
+SELECT ib_id, argMaxIf(named, told, named != '') AS name FROM (
+    SELECT ib_id, name AS named, tuple(toDateTime64(0, 6, 'UTC'), '') AS told, true AS is_there
+    FROM partners FINAL WHERE ib_id IN {ids:Array(String)}
+    UNION ALL
+    SELECT ib_id, name AS named, tuple(occurred_at, event_id) AS told,
+        application = 'approved' AND currency != '' AS is_there
+    FROM partner_changes FINAL WHERE application IN ('', 'approved') AND ib_id IN {ids:Array(String)}
+) GROUP BY ib_id HAVING max(is_there) LIMIT 10000
+"""
 TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots", "deals")
 _AMOUNTS = TOTALS[1:6]
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from api.ledger import Ledger, Row
+from api.queries.places import near
 from api.scope import Scope, sees, sees_client
 
 LIMIT = 8
@@ -40,7 +41,8 @@ WHERE (deal_key = {{q:String}} OR deal_key IN (
 """  # noqa: S608  - as above
 _TRANSFERS = f"""
 SELECT DISTINCT transfer_id, code, ib_id FROM transfers
-WHERE transfer_id = {{q:String}} AND {sees("ib_id")} LIMIT {{limit:UInt32}}
+WHERE {near("SELECT {q:String} AS id")} AND transfer_id = {{q:String}} AND {sees("ib_id")}
+LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
 _STATEMENTS = f"""
 SELECT statement_id, ib_id, period, currency FROM statements FINAL

@@ -172,7 +172,8 @@ def releases(ledger: Ledger, scope: Scope, row: Row) -> list[Row]:
 _DEAL = f"""
 SELECT * EXCEPT (_topic, _partition, _offset, stored_at) FROM deals
 WHERE deal_key = {{key:String}} AND ({{sees_all:UInt8}} OR deal_key IN (
-    SELECT caused_by FROM transfers WHERE caused_by = {{key:String}} AND {sees("ib_id")}
+    SELECT caused_by FROM transfers
+    WHERE {near("SELECT {key:String} AS id")} AND caused_by = {{key:String}} AND {sees("ib_id")}
     UNION ALL
     SELECT deal_key FROM rejections WHERE deal_key = {{key:String}} AND {sees_client("client_id")}
 )) ORDER BY _offset DESC LIMIT 1

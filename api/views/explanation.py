@@ -5,6 +5,7 @@ Only the database knows what became of a row afterwards, which rows have the sam
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -79,16 +80,19 @@ def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explaine
         return None
     original = _found(ledger, scope, chain, row["reverses"]) if row["reverses"] else None
     basis = original or row
-    chain += queries.releases(ledger, scope, basis)
-    deal = queries.deal(ledger, scope, basis["caused_by"])
-    definition = _definition(ledger, basis)
+    with ThreadPoolExecutor(1) as beside:  # three small questions while one with many columns is answered
+        asked = beside.submit(queries.deal, ledger, scope, basis["caused_by"])
+        chain += queries.releases(ledger, scope, basis)
+        definition = _definition(ledger, basis)
+        names = names_of(ledger, scope, [*basis["path"], row["ib_id"]])
+        deal = asked.result()
     cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
     told = explain(
         to_transfer(row),
         deal=None if deal is None else to_deal(deal),
         plan=_plan(definition),
         original=None if original is None else to_transfer(original),
-        names=names_of(ledger, scope, [*basis["path"], row["ib_id"]]),
+        names=names,
         cause=f"The {cause} ({row['caused_by']})" if cause else "",
     )
     return Explained(
@@ -104,10 +108,8 @@ def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explaine
 
 def _found(ledger: Ledger, scope: Scope, chain: list[Row], transfer_id: str) -> Row | None:
     """One of a chain's rows; of a chain with more rows than are listed it may be another."""
-    for row in chain:
-        if row["transfer_id"] == transfer_id:
-            return row
-    return queries.transfer(ledger, scope, transfer_id) if len(chain) == queries.MAX_CHAIN else None
+    found = next((row for row in chain if row["transfer_id"] == transfer_id), None)
+    return found if found or len(chain) < queries.MAX_CHAIN else queries.transfer(ledger, scope, transfer_id)
 
 
 def explain_deal(ledger: Ledger, scope: Scope, deal_key: str) -> Explanation | None:

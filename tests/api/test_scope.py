@@ -45,9 +45,10 @@ from tests.api.conftest import (
 OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
     "completeness.holes", "subtrees.scope_below", "postbacks.attempts", "postbacks.deliveries",
+    "places.places", "stretches.stretch_of",
 }  # fmt: skip
-"""What is asked of the calendar, of servers, and of endpoints, whose routes are for who sees everything; and
-what makes a scope."""
+"""What is asked of the calendar, of servers, and of endpoints, whose routes are for who sees everything; what
+makes a scope; and where rows are, for who may see them."""
 OF_THE_DESKS = "payouts"
 """A module whose questions take no scope: payouts are decided over the whole ledger."""
 
