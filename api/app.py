@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import fields
 
 from fastapi import Depends, FastAPI
 
 from api import problems
+from api.desks import NO_DESKS, Desks
 from api.exposure import check_exposure
 from api.gate import Gate
 from api.ledger import Ledger
@@ -13,14 +15,12 @@ from api.openapi import describe
 from api.operators import Operators
 from api.pages.all import PAGES
 from api.parameters import check_parameters
-from api.payees import Payees
-from api.payouts import BankFiles, Changes, Crediting, Payouts
-from api.people import People
 from api.portal.render import mount
-from api.proposals import Proposals
 from api.routes import (
+    ageing,
     balance_changes,
     completeness,
+    endpoints,
     health,
     invoices,
     metrics,
@@ -46,10 +46,10 @@ MAX_BODY_BYTES = 64 * 1024
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
-    balance_changes.router,
+    *(balance_changes.router, ageing.router, endpoints.router),
     *(terms.router, quality.router, completeness.router, proposals.router),
-    *PAGES,
     *(people_routes.router, sign_in.router, people_pages.router),
+    *PAGES,
 )
 DESCRIPTION = """
 What a broker owes its introducing brokers, and the reason of every cent.
@@ -64,21 +64,13 @@ def create_app(
     *,
     operators: Operators | None = None,
     sink_lag: Callable[[], int | None] | None = None,
-    desk: Proposals | None = None,
-    payout_desk: Payouts | None = None,
-    bank_files: BankFiles | None = None,
-    payee_desk: Payees | None = None,
-    change_desk: Changes | None = None,
-    crediting: Crediting | None = None,
-    people: People | None = None,
+    desks: Desks = NO_DESKS,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `operators` are who may ask, else those of the settings. `sink_lag` tells how many messages the sink of
-    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desk` computes and
-    posts proposals, `payout_desk` and `change_desk` make payouts and change balances, `payee_desk` keeps
-    where IBs are paid, `people` who signs in and what they do, where that is done. The app closes `ledger`
-    when its server shuts down.
+    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desks` do what
+    routes only ask for. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
     app = FastAPI(
@@ -93,20 +85,18 @@ def create_app(
     )
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
-    app.state.proposals = desk
-    app.state.payouts, app.state.changes = payout_desk, change_desk
-    app.state.payees, app.state.bank_files = payee_desk, bank_files
-    app.state.crediting = crediting
+    for desk in fields(desks):
+        setattr(app.state, desk.name, getattr(desks, desk.name))
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
-    app.state.people, app.state.ib_levels = people, settings.ib_levels
+    app.state.ib_levels = settings.ib_levels
     for router in ROUTERS:
         app.include_router(router)
     mount(app)
     problems.install(app)
     describe(app)
     known = operators or Operators.from_settings(settings)
-    app.add_middleware(Gate, operators=known, people=people)
+    app.add_middleware(Gate, operators=known, people=desks.people)
     return app
 
 

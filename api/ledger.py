@@ -1,6 +1,6 @@
 """The ledger as the API sees it: a small pool of ClickHouse clients, each used by one thread at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from queue import Empty, LifoQueue
@@ -74,11 +74,6 @@ class Ledger:
                     raise TooManyRows(f"more than {max_rows:,} rows") from None
                 raise
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Append rows; of this room only the postback dispatcher writes, and only its attempts."""
-        with self._client() as client:
-            client.insert(table, rows, column_names=columns)
-
     def close(self) -> None:
         """Close the idle clients; one in use is closed by whoever started its thread."""
         while True:
@@ -119,6 +114,21 @@ class Ledger:
             with self._lock:
                 self._opened -= 1
             raise LedgerUnavailable("the ledger cannot be opened") from error
+
+
+class OneReading(Ledger):
+    """A ledger for one page: what is asked again is not read again, and all parts of the page agree on it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[tuple[str, str], list[Row]] = {}
+
+    def rows(self, sql: str, **values: object) -> list[Row]:
+        """As the ledger gives them, or gave them before."""
+        asked = sql, repr(values)
+        if asked not in self._known:
+            self._known[asked] = self._ledger.rows(sql, **values)
+        return [dict(row) for row in self._known[asked]]
 
 
 def _aware(value: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import NamedTuple, Protocol
 from api.operators import Operator
 from commission.payouts.batch import Batch
 from commission.payouts.changes import Change
-from commission.payouts.log import Payouts as Known
 from commission.payouts.records import LineResult, Warned
 from schemas.errors import Unusable
 from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
@@ -106,9 +105,6 @@ class Payouts(Protocol):
 
     def get(self, batch_id: str) -> Batch:
         """One, or `UnknownBatch`."""
-
-    def known(self) -> Known:
-        """Everything that counts of the log by now."""
 
     def exclude(self, batch_id: str, ib_ids: Sequence[str], reason: str, by: Operator) -> Batch:
         """Leave IBs out, before it is submitted."""

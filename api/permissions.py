@@ -4,7 +4,7 @@ from api.operators import Operator
 from schemas.people import Role
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-OWN = ("account", "sign-out", "me", "sign-in", "set-password", "first-run")
+OWN = ("account", "sign-out", "me", "health", "sign-in", "set-password", "first-run")
 """What everybody may do about themselves."""
 ADMINS = ("users", "keys", "sessions", "people")
 """What only an admin looks at."""

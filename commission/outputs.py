@@ -101,6 +101,9 @@ class Claim(Value):
     """Of the client: the partner book announces what it pays."""
     is_announced: bool = False
     """The milestone is out: the identity became known after the CPA was granted."""
+    country: Text = ""
+    paid_below: tuple[Text, ...] = ()
+    """Both of the milestone."""
 
 
 class Tally(TaggedValue, tag="tally"):
@@ -189,6 +192,12 @@ class Milestone(TaggedValue, tag="milestone"):
     click: dict[Text, Text] = field(default_factory=dict)
     takes_back: Text = ""
     """Of a clawback, the milestone that it takes back: a tracker knows the conversion by that id."""
+    country: Text = ""
+    """Of the client."""
+    upline: tuple[Text, ...] = ()
+    """The IBs above `ib_id`, the nearest first."""
+    paid_below: tuple[Text, ...] = ()
+    """Of a CPA: the IBs below that are paid for the same. A network that hears of one hears of it once."""
 
 
 def milestone_id_of(kind: MilestoneKind, client_id: str, of: str) -> str:

@@ -19,8 +19,9 @@ MAX_NAME = 64
 NAME = r"^[A-Za-z0-9._@-]+( [A-Za-z0-9._@-]+)*$"
 """One spelling a person or key: ASCII, single spaces, none around it."""
 
-Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=NAME)]
-Digest = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")]
+Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=NAME.replace("$", r"\Z"))]
+"""Python's `$` lets a last line feed in."""
+Digest = Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 """SHA-256 in hex; "" is none."""
 MAX_IBS = 1_000
 

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         None, description="PEM file of this process's own certificate, for a ClickHouse that asks for one."
     )
     clickhouse_key: Path | None = Field(None, description="PEM file of its key, without a passphrase.")
+    clickhouse_cluster: str = Field(
+        "",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Cluster of that ClickHouse whose replicas keep every table; empty: one server.",
+    )
     store: Literal["memory", "rocksdb"] = Field(
         "rocksdb", description="Where a worker keeps its state: `memory` is faster and grows with every deal."
     )
@@ -109,6 +114,9 @@ class Settings(BaseSettings):
     payers_file: Path | None = Field(
         None, description="YAML file of the accounts that payouts are paid from; none: CSV and XLSX only."
     )
+    approvers_file: Path | None = Field(
+        None, description="YAML file of who approves payouts, up to how much; none: anybody, anything."
+    )
     sanctions_file: Path | None = Field(
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
@@ -126,7 +134,19 @@ class Settings(BaseSettings):
     )
     push_host: str = Field("127.0.0.1", description="Address `ibflow receive` listens on.")
     push_port: int = Field(8081, ge=0, le=65535, description="Its port; 0: any free one.")
-    postbacks: Path | None = Field(None, description="YAML file of postback endpoints; none: no postbacks.")
+    postbacks: Path | None = Field(
+        None, description="YAML file of postback endpoints, loaded into the log at each start."
+    )
+    postback_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys of endpoints' secrets, base64, the newest first; empty: no postbacks.",
+    )
+    postback_proxy: str = Field(
+        "", description="Egress proxy `http://host:port` that every postback goes through; empty: none."
+    )
+    postback_private: bool = Field(
+        default=False, description="Whether endpoints of the API may be private addresses; for tests only."
+    )
 
     @property
     def token(self) -> str:

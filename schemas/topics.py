@@ -15,6 +15,13 @@ SETTLEMENTS = "settlements"
 """What the partner book posts: true-ups, rows of payouts and answers to their commands at any time; at the
 end of a period its statements with their transfers."""
 MILESTONES = "milestones"
+"""By client: what partner networks may want to hear of; and every record of endpoints, in every partition."""
+ENDPOINTS = "endpoints"
+"""One partition: where events are sent, as people decided."""
+DELIVERIES = "deliveries"
+"""By client: an event at an endpoint, to be sent."""
+ATTEMPTS = "attempts"
+"""By client: each try to send one."""
 REJECTIONS = "rejections"
 DEAD_LETTERS = "dead-letters"
 OPERATIONS = "operations"
@@ -29,6 +36,8 @@ PEOPLE = "people"
 """One partition: who may sign in, sessions and keys, by hashes; nothing stores it elsewhere."""
 AUDIT = "audit"
 """One partition: who did what, each entry with the hash of the one before it."""
+
+NOT_STORED = (PAYEES, PEOPLE, AUDIT)
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Limit of one record batch on every topic: all state one message changes is one batch."""
@@ -72,7 +81,7 @@ TOPICS = (
     Topic(PARTNER_BOOK, stage="partners"),
     Topic(TERMS, partitions=1, stage="terms"),
     Topic(SETTLEMENTS),
-    Topic(MILESTONES),
+    Topic(MILESTONES, stage="postbacks"),
     Topic(REJECTIONS),
     Topic(DEAD_LETTERS, partitions=1),
     Topic(OPERATIONS, partitions=1),
@@ -81,6 +90,9 @@ TOPICS = (
     Topic(PAYEES, partitions=1),
     Topic(PEOPLE, partitions=1),
     Topic(AUDIT, partitions=1),
+    Topic(ENDPOINTS, partitions=1, stage="endpoints"),
+    Topic(DELIVERIES, stage="dispatcher"),
+    Topic(ATTEMPTS),
 )
 
 

@@ -13,8 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved, RoutedDeal
 from commission.outputs import Output
 from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
+from schemas.attempts import Attempt
 from schemas.finite import infinite_place, is_finite
 from schemas.models import union_of
 
@@ -34,6 +36,9 @@ Record = (
     | Output
     | AnyCommand
     | PayoutAnswer
+    | EndpointRecord
+    | Delivery
+    | Attempt
 )
 
 

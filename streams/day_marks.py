@@ -49,7 +49,11 @@ SELECT arrayJoin({days:Array(Date32)}),
     greatest(toUInt64(toUnixTimestamp64Nano(now64(9))), (SELECT max(mark) + 1 FROM day_marks)), {is_open:Bool}
 """
 _ORIGINALS = """
-SELECT DISTINCT toDate32(occurred_at), caused_by FROM transfers WHERE transfer_id IN {ids:Array(String)}
+SELECT DISTINCT toDate32(occurred_at), caused_by FROM transfers
+WHERE (toDate32(occurred_at), ib_id) IN (
+    SELECT day, ib_id FROM transfer_keys
+    WHERE key IN (SELECT toUInt32(cityHash64(arrayJoin({ids:Array(String)}))))
+) AND transfer_id IN {ids:Array(String)}
 """
 _REVISIONS = (
     "SELECT deal_key, toDate32(occurred_at) FROM deal_revisions WHERE deal_key IN {ids:Array(String)}"

@@ -5,11 +5,11 @@ runner makes it durable, `commit` makes it visible; a crash between the two repe
 the same result.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import localcontext
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 from msgspec.structs import replace
 
@@ -20,13 +20,13 @@ from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
 from commission.terms.records import TermsFact, TermsRecord
-from commission.value import Value
 from schemas import positions as sources
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
-from schemas.positions import Position
 from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
+from streams.checkpoint import Checkpoint, PartitionStore
 from streams.dead_letters import Place, line_letter, refused_letters
+from streams.sealing import DEAL, SealedDeals
 from streams.stages import Stage
 from streams.state_codec import decode_state, encode_state
 
@@ -35,33 +35,8 @@ MAX_CACHED_STATES = 5_000
 """Decoded states kept at hand for each partition, some 2 kB each; the store holds all of them."""
 
 
-class PartitionStore(Protocol):
-    """Encoded state by key: in memory, or a changelog with its store."""
-
-    def get(self, key: bytes, /) -> bytes | None:
-        """The value, or None."""
-
-    def write(self, changes: Mapping[bytes, bytes | None], /) -> None:
-        """Take in all of a message's changes; None forgets a key."""
-
-    def keys(self, prefix: bytes, /) -> Iterator[bytes]:
-        """The keys that begin with `prefix`."""
-
-
 class OffsetGapError(RuntimeError):
     """An offset is missing between the last applied message and this one."""
-
-
-class Checkpoint(Value):
-    """How far a partition has come; written with every message's state, in one atomic batch."""
-
-    offset: int = -1
-    sources: dict[str, Position] = {}  # noqa: RUF012 # msgspec gives each value its own
-    """`topic/partition` of a stage behind this one → the newest of it that was taken in."""
-    terms: int = 0
-    """Terms messages seen, each kept under its number."""
-    repeated: int = 0
-    """Records that said what was known already, in the same words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +77,10 @@ class Partition:
     ahead_by_owner: KeysByOwner[bytes] = field(default_factory=lambda: KeysByOwner(b":"))
     skips: Mapping[int, str] = field(default_factory=dict)
     """Offset → why a person decided that its message takes effect as an empty one."""
+    sealed: SealedDeals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sealed = SealedDeals(self._own, self._own_keys)
 
     @classmethod
     def recover(
@@ -160,6 +139,8 @@ class Partition:
             self.cache.clear()
         hot = self.stage.hot
         self.cache.update((key, value) for key, value in step.decoded.items() if key[0] in hot)
+        if step.applied.sealing is not self.applied.sealing:
+            self.sealed.forget()
         self.applied, self.terms = step.applied, step.terms
 
     def _fold(self, applied: Checkpoint, value: bytes, received_at: datetime) -> Step:
@@ -167,7 +148,7 @@ class Partition:
         if self.stage.broadcasts:
             records, refused = self._sort_out(records, applied.offset, received_at)
             letters += refused
-        draft, terms = Draft(self._load, self._scan), self.terms
+        draft, terms = Draft(self.load, self.scan), self.terms
         state: dict[bytes, bytes | None] = {}
         learned = self._learned
         has_news = any(issubclass(kind, learned) for kind in set(map(type, records)))
@@ -188,6 +169,10 @@ class Partition:
         prefix = self.key("")
         for key, value_ in draft.writes.items():
             state[prefix + key.encode()] = None if value_ is None else encode_state(key, value_)
+        if self.stage.seals:
+            sealing, moved = self.sealed.after(applied.sealing, draft.writes, records, terms)
+            applied = replace(applied, sealing=sealing)
+            state |= {self.key(key): value_ for key, value_ in moved.items()}
         state[self.key("@")] = encode_state("@", applied)
         messages = self._address(applied.offset, draft.outputs, letters)
         if self.stage.broadcasts:
@@ -216,21 +201,33 @@ class Partition:
         messages = self._address(applied.offset, [], letters)
         return Step(tuple(messages), {self.key("@"): encode_state("@", applied)}, applied, self.terms, {})
 
-    def _scan(self, prefix: str) -> list[str]:
-        """The stored keys that begin with `prefix`."""
-        whole, own = self.key(prefix), len(self.key(""))
-        found = {*self.store.keys(whole), *self.ahead_by_owner.starting(self.ahead, whole)}
-        return [key[own:].decode() for key in found if self.ahead.get(key, b"") is not None]
+    def scan(self, prefix: str) -> list[str]:
+        """The keys that begin with `prefix`."""
+        own = self._own_keys(prefix)
+        if not self.applied.sealing.is_begun or not prefix.startswith(DEAL):
+            return own
+        return [*{*own, *self.sealed.keys(prefix)}]
 
-    def _load(self, key: str) -> State | None:
+    def load(self, key: str) -> State | None:
+        """The value of a key, or None."""
         if key in self.cache:
             return self.cache[key]
-        whole = self.key(key)
-        found = self.ahead[whole] if whole in self.ahead else self.store.get(whole)
+        found = self._own(key)
+        if found is None and self.applied.sealing.is_begun and key.startswith(DEAL):
+            found = self.sealed.find(key)
         value = None if found is None else decode_state(self.stage.keys[key[0]], key, found)
         if key[0] in self.stage.hot:
             self.cache[key] = value
         return value
+
+    def _own(self, key: str) -> bytes | None:
+        whole = self.key(key)
+        return self.ahead[whole] if whole in self.ahead else self.store.get(whole)
+
+    def _own_keys(self, prefix: str) -> list[str]:
+        whole, own = self.key(prefix), len(self.key(""))
+        found = {*self.store.keys(whole), *self.ahead_by_owner.starting(self.ahead, whole)}
+        return [key[own:].decode() for key in found if self.ahead.get(key, b"") is not None]
 
     def _decode(
         self, offset: int, value: bytes, received_at: datetime

@@ -7,11 +7,14 @@ from typing import Any, get_args
 from commission.books import account as account_book
 from commission.books import client as client_book
 from commission.books import partner as partner_book
+from commission.books import postback as postback_book
 from commission.draft import Draft
 from commission.events import AccountEvent, ClientEvent, ReratingApproved, RoutedDeal
 from commission.outputs import Milestone, Output, Rejection, Statement, StatementWithdrawn, Tally, Transfer
 from commission.partner import closing
 from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.postbacks import waiting
+from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.calendar import PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
 from schemas import topics
@@ -37,6 +40,8 @@ class Stage:
     on_period_end: Callable[[Draft, PeriodEnded, Terms], None] | None = None
     on_period_reopened: Callable[[Draft, PeriodReopened, Terms], None] | None = None
     on_terms: Callable[[Draft, Terms], None] | None = None
+    seals: bool = False
+    """Whether deals that are old when a period ends are kept in blocks."""
     broadcasts: tuple[str, ...] = ()
     """Topics that get a copy of every record in every partition, as the terms router does."""
 
@@ -72,12 +77,20 @@ def _from_partners(
     return topics.SETTLEMENTS, output.ib_id
 
 
+def _from_postbacks(output: Delivery) -> Address:
+    return topics.DELIVERIES, output.event.client_id or output.event.ib_id
+
+
+def _passed_on(_draft: Draft, _record: object, _terms: Terms) -> None:
+    """A broadcast is all that becomes of it."""
+
+
 def _no_fold(_draft: Draft, record: object, _terms: Terms) -> None:
     raise TypeError(f"{type(record).__name__} is broadcast, not folded")
 
 
 def _no_address(output: object) -> Address:
-    raise TypeError(f"the terms router says nothing of its own, not {type(output).__name__}")
+    raise TypeError(f"a router says nothing of its own, not {type(output).__name__}")
 
 
 ACCOUNTS = Stage(
@@ -96,6 +109,7 @@ CLIENTS = Stage(
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",
+    seals=True,
     on_terms=client_book.retry_parked,
     address=_from_clients,
 )
@@ -121,4 +135,32 @@ TERMS = Stage(
     broadcasts=(topics.CLIENT_BOOK, topics.PARTNER_BOOK),
 )
 
-STAGES = (TERMS, ACCOUNTS, CLIENTS, PARTNERS)
+ENDPOINTS = Stage(
+    name="endpoints",
+    topic=topics.ENDPOINTS,
+    accepts=get_args(EndpointRecord),
+    fold=_passed_on,
+    keys={},
+    address=_no_address,
+    broadcasts=(topics.MILESTONES,),
+)
+POSTBACKS = Stage(
+    name="postbacks",
+    topic=topics.MILESTONES,
+    accepts=(Milestone, *get_args(EndpointRecord)),
+    fold=postback_book.apply,
+    keys=postback_book.KEYS,
+    hot="rs",
+    address=_from_postbacks,
+)
+DISPATCHER = Stage(
+    name="dispatcher",
+    topic=topics.DELIVERIES,
+    accepts=(Delivery,),
+    fold=waiting.keep,
+    keys=waiting.KEYS,
+    address=_no_address,
+)
+"""What a dispatcher has to send; it runs by itself, for it waits for others' servers."""
+
+STAGES = (TERMS, ACCOUNTS, CLIENTS, PARTNERS, ENDPOINTS, POSTBACKS)

@@ -1,7 +1,7 @@
 """A value of the state as bytes, and back: JSON; of what every deal leaves, its packed form as msgpack."""
 
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -53,6 +53,11 @@ def decode_state(kind: type, key: str, data: bytes) -> Any:
     if kind is Position and data[:1] != _LIST:
         return _to_position(data)
     return _decoder(kind)(data)
+
+
+def time_of_deal(data: bytes) -> datetime | None:
+    """When a deal happened, as its state tells."""
+    return packed.time_of(_from_msgpack(data))
 
 
 def _is_in_utc(position: Position) -> bool:

@@ -13,7 +13,15 @@ from typing import Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteBufferManager,
+)
 
 from commission.draft import KeysByOwner
 from schemas.kafka import client_config
@@ -27,12 +35,16 @@ Changes = Mapping[bytes, bytes | None]
 
 READ_RECORDS = 10_000
 READ_SECONDS = 1.0
+READ_AHEAD_KB = 8_192
+"""What the client fetches ahead, of each partition that is read."""
 STALLED_SECONDS = 60.0
 """Recovery gives up when Kafka gives nothing for so long, and the worker starts again."""
 CACHE_BYTES = 64 * 1024 * 1024
 """Of RocksDB blocks, for all partitions of a worker together."""
 WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 """Of each partition; two at most."""
+WRITE_BUFFERS_BYTES = 64 * 1024 * 1024
+"""Of all partitions of a worker together: the largest is written to its folder before that is exceeded."""
 MAX_OPEN_FILES = 256
 POSITION = b"\x00position"
 ORIGIN = b"\x00origin"
@@ -156,12 +168,14 @@ def _rocks_options() -> Options:
     options.set_compression_type(DBCompressionType.zstd())  # a deal is 70 bytes on disk instead of 350
     options.set_write_buffer_size(WRITE_BUFFER_BYTES)
     options.set_max_write_buffer_number(2)
+    options.set_write_buffer_manager(_WRITE_BUFFERS)
     options.set_max_open_files(MAX_OPEN_FILES)
     options.set_keep_log_file_num(2)
     return options
 
 
 _CACHE = Cache(CACHE_BYTES)
+_WRITE_BUFFERS = WriteBufferManager(WRITE_BUFFERS_BYTES, allow_stall=False)
 
 
 def catch_up(store: KeyValueStore, kafka: str, topic: str, partition: int) -> int:
@@ -177,6 +191,7 @@ def catch_up(store: KeyValueStore, kafka: str, topic: str, partition: int) -> in
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+            "queued.max.messages.kbytes": READ_AHEAD_KB,
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
         }

@@ -12,13 +12,14 @@ from commission.events import ClientEvent, ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, StatementWithdrawn, Transfer
 from commission.payouts.commands import PayoutAnswer
 from commission.payouts.records import BatchRecord, PayoutRecord, StatementsWithheld
+from commission.postbacks.records import Delivery
 from commission.terms.calendar import PeriodDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
 from commission.value import TaggedValue
 from schemas import topics
+from schemas.attempts import Attempt
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
-from schemas.payees import decode_payee
 from schemas.payouts import decode_payout, encode_payout
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
@@ -65,6 +66,7 @@ LINES: dict[type[TaggedValue], str] = {
     PayoutAnswer: "payout_answers",
     ClientRegistered: "clients",
     PeriodDefined: "periods",
+    Attempt: "postback_attempts",
     PartnerChanged: "partner_changes",
     **dict.fromkeys(CLIENT_EVENTS, "client_events"),
 }
@@ -139,13 +141,8 @@ TABLES: dict[type, Table] = {
         "dead_letter_decisions",
         ("dead_letter_id", "action", "by", "at", "note", "payload_base64", "became"),
         lambda decision: [
-            decision.dead_letter_id,
-            decision.action,
-            decision.by,
-            decision.at,
-            decision.note,
-            decision.payload_base64,
-            list(decision.became),
+            *(decision.dead_letter_id, decision.action, decision.by, decision.at, decision.note),
+            *(decision.payload_base64, list(decision.became)),
         ],
     ),
     PartitionStopped: _OPERATIONS,
@@ -159,6 +156,14 @@ TABLES: dict[type, Table] = {
         ],
     ),
     **dict.fromkeys(PAYOUT_RECORDS, _PAYOUTS),
+    Delivery: Table(
+        "deliveries",
+        ("delivery_id", "endpoint", "milestone_id", "kind", "client_id", "occurred_at", "replay", "record"),
+        lambda due: [
+            *(due.delivery_id, due.endpoint_id, due.event.milestone_id, due.event.kind, due.event.client_id),
+            *(due.event.occurred_at, due.replay, encode([due])[0].decode()),
+        ],
+    ),
 }
 STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ACCOUNT_BOOK: (Deal,),
@@ -167,12 +172,15 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.TERMS: (PartnerDefined, PlanDefined, PeriodDefined),
     topics.SETTLEMENTS: (Transfer, Statement, StatementWithdrawn, PayoutAnswer),
     topics.MILESTONES: (Milestone,),
+    topics.ENDPOINTS: (),  # with what is sealed; the server reads them of the log
+    topics.DELIVERIES: (Delivery,),
+    topics.ATTEMPTS: (Attempt,),
     topics.REJECTIONS: (Rejection,),
     topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
     topics.RECONCILIATIONS: (Reconciliation,),
     topics.PAYOUTS: PAYOUT_RECORDS,
-    topics.PAYEES: (),  # sealed, and read where the keys are: the database has no part in it
+    **dict.fromkeys(topics.NOT_STORED, ()),  # read where they are decided: the database has no part in them
 }
 """Records each topic contributes: terms are broadcast into the books but stored once.
 
@@ -254,7 +262,7 @@ _SINGLE: dict[str, Callable[[bytes], object]] = {
     topics.OPERATIONS: decode_operation,
     topics.RECONCILIATIONS: decode_reconciliation,
     topics.PAYOUTS: decode_payout,
-    topics.PAYEES: decode_payee,
+    **dict.fromkeys(topics.NOT_STORED, lambda _: None),
 }
 """Topics whose messages are one record each; what cannot be read is None, and stored nowhere."""
 TAG_BYTES = 40

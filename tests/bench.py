@@ -37,7 +37,16 @@ from schemas import topics
 from schemas.models import union_of
 from schemas.settings import Settings
 from schemas.wire import Record, decode_batch, encode
-from tests import bench_ingest, bench_live, bench_payouts, bench_push, bench_reads, bench_sql, bench_state
+from tests import (
+    bench_ingest,
+    bench_live,
+    bench_payouts,
+    bench_postbacks,
+    bench_push,
+    bench_reads,
+    bench_sql,
+    bench_state,
+)
 from tests.rivals import run
 from tests.synthetic import Synthetic
 
@@ -152,6 +161,7 @@ def main() -> None:
     console = Console()
     console.print(fold_table())
     console.print(bench_payouts.table())
+    console.print(bench_payouts.stored_table())
     if deals == 0:
         return
     folder, share = Path(tempfile.mkdtemp(prefix="ibflow-bench-")), min(deals / PIPELINE_DEALS, 1)
@@ -159,6 +169,7 @@ def main() -> None:
         console.print(ingest_table(folder, share))
         console.print(pipeline_table(folder, deals))
         console.print(live_table(folder))
+        console.print(bench_postbacks.table(int(bench_postbacks.DELIVERIES * share)))
         console.print(bench_state.table(folder / "state", int(bench_reads.ROWS * share)))
         bench_reads.main([], int(bench_reads.ROWS * share))
     finally:

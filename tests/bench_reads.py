@@ -1,8 +1,10 @@
-"""Reports over `BENCH_ROWS` transfers, ten million by default: how long each takes, and how much memory.
+"""Reports over `BENCH_ROWS` transfers, ten million by default: how long each takes, what it reads and needs.
 
-Each question is put `ASKED` times with other parameters, as the API puts it, then a few times to the rows
-themselves, `FINAL`, without sums of days. `python -m tests.bench_reads` measures this alone; a folder given
-to it is kept, and used again.
+Each question is put `ASKED` times with other parameters, as the API puts it. Beside it, a few times each: the
+same report of rows alone, without sums of days; the question as plain SQL (`bench_plain`) to the same rows in
+ClickHouse, `FINAL`, and in DuckDB over Parquet. Then the reports again while rows arrive.
+
+`python -m tests.bench_reads` measures this alone; a folder given to it is kept, and used again.
 """
 
 import os
@@ -10,16 +12,17 @@ import random
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import clickhouse_connect
+import duckdb
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.console import Console
 
 from api.ledger import MAX_QUERY_S, Ledger, LedgerUnavailable
@@ -33,30 +36,37 @@ from api.queries.subtrees import subtrees
 from api.queries.transfers import TransferFilter
 from api.scope import EVERYTHING
 from api.views.explanation import explain_transfer
-from commission.outputs import Transfer
-from infra.clickhouse.migrations import migrate
-from infra.sums.builder import SumsBuilder
-from schemas import topics
-from schemas.wire import encode
-from streams.table_rows import Rows
 from tests import sized_ledger
-from tests.peak import peak_mb
+from tests.bench_load import Arriving, prepared
+from tests.bench_plain import (
+    Plain,
+    in_clickhouse,
+    in_duckdb,
+    median_ms,
+    newest_rows,
+    one,
+    sums,
+    write_parquet,
+)
+from tests.peak import begin_peak, peak_mb
 
 ROWS = int(os.environ.get("BENCH_ROWS", "10_000_000"))
 ASKED, ASKED_OF_ROWS = 50, 3
-BATCH_ROWS, BATCHES = 5_000, 20
 ALWAYS = Interval()
-LINE = "{:38}{:>8}{:>8}{:>8}{:>8}{:>14}"
+LINE = "{:38}" + "{:>9}" * 9
+NAMES = ("least", "p50", "p95", "target", "rows", "MB", "by rows", "FINAL", "DuckDB")
+"""ms, but for the rows that a report reads, and the most memory that the process had meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A report, and the same put to the rows, if that is another query."""
+    """A report, the same put to the rows if that is another query, and as plain SQL if it is one."""
 
     name: str
     ask: Callable[[Ledger, random.Random], object]
     target_ms: int
     has_sums: bool = True
+    plain: tuple[str, Plain] | None = None
 
 
 def a_month(dice: random.Random) -> Interval:
@@ -119,14 +129,21 @@ class Took:
 
 
 QUESTIONS = (
-    Question("month, an IB's sub-tree, by symbol", by("symbol", of_ib=True), 300),
-    Question("month, all, by IB", by("ib"), 300),
-    Question("year, all, by IB", by("ib", is_year=True), 1_000),
-    Question("year, all, by day", by("day", is_year=True), 1_000),
-    Question("month, one IB, by client", clients, 300, has_sums=False),
-    Question("newest transfers of an IB", newest, 300, has_sums=False),
+    Question(
+        "month, an IB's sub-tree, by symbol", by("symbol", of_ib=True), 300, plain=sums("symbol", ibs="tree")
+    ),
+    Question("month, all, by IB", by("ib"), 300, plain=sums("ib_id")),
+    Question("year, all, by IB", by("ib", is_year=True), 1_000, plain=sums("ib_id", is_year=True)),
+    Question(
+        "year, all, by day",
+        by("day", is_year=True),
+        1_000,
+        plain=sums("CAST(occurred_at AS DATE)", is_year=True),
+    ),
+    Question("month, one IB, by client", clients, 300, has_sums=False, plain=sums("client_id", ibs="one")),
+    Question("newest transfers of an IB", newest, 300, has_sums=False, plain=newest_rows()),
     Question("the portal's page", page, 500),
-    Question("one transfer and its explanation", explanation, 50, has_sums=False),
+    Question("one transfer and its explanation", explanation, 50, has_sums=False, plain=one()),
 )
 
 
@@ -134,9 +151,9 @@ class ByRows(Ledger):
     """The same ledger, with every day read by its rows: what reports cost without sums."""
 
     def rows(self, sql: str, **values: object) -> list[dict[str, object]]:
-        """No day is kept."""
+        """No day is kept, and none has a stretch."""
         found = super().rows(sql, **values)
-        return [row | {"is_kept": False} if "is_kept" in row else row for row in found]
+        return [row | {"is_kept": False} if "is_kept" in row else row for row in found if "places" not in row]
 
 
 def times_ms(ledger: Ledger, question: Question, count: int) -> list[float]:
@@ -152,133 +169,84 @@ def times_ms(ledger: Ledger, question: Question, count: int) -> list[float]:
 
 def by_rows(plain: Ledger, question: Question) -> str:
     """The median, or that there is no answer within the API's limit."""
+    return _median(lambda: times_ms(plain, question, ASKED_OF_ROWS)[ASKED_OF_ROWS // 2])
+
+
+def _median(measure: Callable[[], float]) -> str:
     try:
-        return f"{times_ms(plain, question, ASKED_OF_ROWS)[ASKED_OF_ROWS // 2]:,.0f}"
-    except LedgerUnavailable:
-        return f"none in {MAX_QUERY_S} s"
+        return f"{measure():,.0f}"
+    except (LedgerUnavailable, ClickHouseError, duckdb.Error):
+        return f">{MAX_QUERY_S} s"
 
 
-class Arriving:
-    """The sink beside the reports: `RATE` transfers a second of the newest day, while it is entered."""
+class Reading:
+    """What the database has read, in all: the difference between two looks is what came between them."""
 
-    RATE = 5_000
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
-        self._connect, self._over = connect, threading.Event()
-        self._thread = threading.Thread(target=self._store)
-        self.stored = 0
-
-    def __enter__(self) -> "Arriving":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _store(self) -> None:
-        at = sized_ledger.START + timedelta(days=sized_ledger.DAYS - 1)
-        started, count = time.perf_counter(), self.RATE // 2
-        with self._connect() as client:
-            while not self._over.is_set():
-                rows = _batch(at, self.stored, count, "live")
-                rows.store(client)
-                self.stored += count
-                self._over.wait(max(started + self.stored / self.RATE - time.perf_counter(), 0))
-        self.seconds = time.perf_counter() - started
+    def rows(self) -> int:
+        """Rows of tables, by every query there was."""
+        sql = "SELECT sum(value) FROM system.events WHERE event = 'SelectedRows'"
+        return int(self._client.query(sql).first_row[0])
 
 
-def _batch(at: datetime, first: int, count: int, name: str) -> Rows:
-    rows = Rows()
-    lines = encode([_transfer(at, first + number, name) for number in range(count)])
-    rows.add(topics.PARTNER_BOOK, 0, 10_000_000_000 + first, b"\n".join(lines), "client-book/0/1/0")
-    return rows
-
-
-def print_line(console: Console, question: Question, found: Sequence[float], of_rows: str = "") -> None:
+def print_line(console: Console, question: Question, found: Sequence[float], *beside: str) -> None:
     """The least, the median and the 95th of a hundred, beside what is wanted."""
     figures = (f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100))
-    console.print(LINE.format(question.name, *figures, f"{question.target_ms:,}", of_rows), soft_wrap=True)
+    more = (*beside, *[""] * (len(NAMES) - 4 - len(beside)))
+    console.print(LINE.format(question.name, *figures, f"{question.target_ms:,}", *more), soft_wrap=True)
 
 
-def print_reads(console: Console, folder: Path, rows: int) -> None:
-    """Every question, a line as soon as it is answered."""
-    connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(interface="chdb", path=str(folder))  # noqa: E731
-    console.print(f"reports over {rows:,} transfers of {sized_ledger.IBS} IBs, ms")
-    console.print(LINE.format("", "least", "p50", "p95", "target", "by rows, p50"), soft_wrap=True)
-    with closing(Ledger(connect)) as ledger, closing(ByRows(connect)) as plain:
+def print_reads(console: Console, connect: Callable[[], Client], parquet: Path) -> None:
+    """Every question, a line as soon as it is answered; then the same while rows arrive."""
+    console.print(LINE.format("", *NAMES), soft_wrap=True)
+    most = peak_mb()
+    with closing(Ledger(connect)) as ledger, closing(ByRows(connect)) as plain, connect() as client:
+        read, asked = Reading(client), (in_clickhouse(client), in_duckdb(parquet))
         for question in QUESTIONS:
+            question.ask(ledger, random.Random(0))
+            has_peak, rows = begin_peak(), read.rows()
             found = times_ms(ledger, question, ASKED)
-            print_line(console, question, found, by_rows(plain, question) if question.has_sums else "")
-        console.print(f"the same while {Arriving.RATE:,} transfers/s arrive")
+            peak = f"{peak_mb():,.0f}" if has_peak else ""
+            count = f"{(read.rows() - rows) / ASKED:,.0f}"
+            others = [
+                _median(lambda ask=ask, q=question: median_ms(ask, q.plain, q.name, ASKED_OF_ROWS))  # type: ignore[misc]
+                if question.plain
+                else ""
+                for ask in asked
+            ]
+            of_rows = by_rows(plain, question) if question.has_sums else ""
+            print_line(console, question, found, count, peak, of_rows, *others)
+            most = max(most, peak_mb())
+        console.print(f"the same while {Arriving.RATE:,} transfers/s arrive, and are added up")
         with Arriving(connect) as arriving:
             for question in QUESTIONS:
-                found = times_ms(ledger, question, ASKED)
-                figures = (f"{found[place]:,.0f}" for place in (0, ASKED // 2, ASKED * 95 // 100))
-                console.print(
-                    LINE.format(question.name, *figures, f"{question.target_ms:,}", ""), soft_wrap=True
-                )
+                print_line(console, question, times_ms(ledger, question, ASKED))
         console.print(f"{arriving.stored / arriving.seconds:,.0f} transfers/s were stored meanwhile")
-    console.print(f"most memory of the process: {peak_mb():,.0f} MB")
-
-
-def sink_rate(client: Client) -> float:
-    """Transfers a second through the sink's own rows and marks."""
-    at = sized_ledger.START + timedelta(days=sized_ledger.DAYS - 2)
-    taken = 0.0
-    for batch in range(BATCHES):
-        rows = _batch(at, batch * BATCH_ROWS, BATCH_ROWS, "sink")
-        started = time.perf_counter()
-        rows.store(client)
-        taken += time.perf_counter() - started
-    return BATCHES * BATCH_ROWS / taken
-
-
-def _transfer(at: datetime, number: int, name: str) -> Transfer:
-    ib = f"ib-{number % sized_ledger.IBS:03}"
-    return Transfer(
-        transfer_id=f"{name}{number:028}", code="accrual", debit="broker:expense:per_lot",
-        credit=f"ib:{ib}:pending", amount=sized_ledger.CENT * (1 + number % 997), currency="USD", ib_id=ib,
-        component="per_lot",
-        occurred_at=at + timedelta(milliseconds=number % 80_000_000), caused_by=f"live|{name}{number // 3}",
-        client_id="c-1", account_key="live/1", symbol="SYM01", lots=sized_ledger.CENT, plan_id="gold",
-    )  # fmt: skip
-
-
-def prepared(folder: Path, rows: int) -> tuple[float, float, float]:
-    """Fill an empty folder; seconds of filling and of building sums, and the sink's rate."""
-    with clickhouse_connect.get_client(interface="chdb", path=str(folder)) as client:
-        migrate(client)
-        if client.query("SELECT count() FROM transfers").first_row[0]:
-            return 0.0, 0.0, 0.0
-        started = time.perf_counter()
-        sized_ledger.fill(client, rows)
-        filled = time.perf_counter() - started
-        rate = sink_rate(client)
-        builder = SumsBuilder(
-            lambda: clickhouse_connect.get_client(interface="chdb", path=str(folder)), quiet_s=0
-        )
-        started = time.perf_counter()
-        builder.build()
-        builder.build_months()
-        built = time.perf_counter() - started
-        builder.check()
-        return filled, built, rate
+    console.print(f"most memory of the process: {max(most, peak_mb()):,.0f} MB, with DuckDB's")
 
 
 def main(arguments: Sequence[str], total: int = ROWS) -> None:
     """Measure and print."""
     kept = Path(arguments[0]) if arguments else None
     folder = kept or Path(tempfile.mkdtemp(prefix="ibflow-bench-reads-"))
+    database, parquet = folder / "db", folder / "parquet"
+    connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(  # noqa: E731
+        interface="chdb", path=str(database)
+    )
     console = Console()
     try:
-        filled, built, rate = prepared(folder, total)
-        if filled:
+        folder.mkdir(parents=True, exist_ok=True)
+        console.print(f"reports over {total:,} transfers of {sized_ledger.IBS} IBs")
+        if filled := prepared(connect, total):
             console.print(
-                f"{total:,} transfers written in {filled:,.0f} s, added up in {built:,.0f} s;"
-                f" the sink stores {rate:,.0f} transfers/s beside them"
+                f"written in {filled.filled_s:,.0f} s, a tenth by the sink at {filled.sink_rate:,.0f}/s;"
+                f" added up in {filled.built_s:,.0f} s"
             )
-        print_reads(console, folder, total)
+            with connect() as client:
+                console.print(f"written as Parquet in {write_parquet(client, parquet):,.0f} s")
+        print_reads(console, connect, parquet)
     finally:
         if kept is None:
             shutil.rmtree(folder, ignore_errors=True)

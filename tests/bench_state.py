@@ -26,6 +26,7 @@ from infra.local_kafka.local import LocalKafka
 from schemas import topics
 from streams.changelog import Changelog
 from streams.in_memory import LocalPipeline
+from streams.sealing import BLOCK, encode_block
 from streams.state_codec import encode_state
 from streams.store import MemoryStore
 from tests.peak import peak_mb
@@ -72,6 +73,15 @@ def deals(count: int) -> Iterator[tuple[bytes, bytes]]:
         value = sample[number % len(sample)]
         key = b"0/d:c-%06d:mt5-live|%09d" % (number % (count // DEALS_A_CLIENT or 1), number)
         yield key, value[: REVISION.start] + digest + value[REVISION.stop :]
+
+
+def sealed(count: int) -> Iterator[tuple[bytes, bytes]]:
+    """State of so many deals in full blocks, as they are once their period is long over."""
+    found = iter(deals(count))
+    for number in range(count // BLOCK):
+        own = [next(found) for _ in range(BLOCK)]
+        names = [key.decode().partition(":")[2].partition(":")[2] for key, _ in own]
+        yield b"0/@block/c-%06d:%d" % (number // 2, number), encode_block(names, [value for _, value in own])
 
 
 def _sample() -> list[bytes]:
@@ -125,8 +135,9 @@ def table(folder: Path, rows: int) -> Table:
             ("clients", rows // 10, clients(rows // 10)),
             ("deals", rows // 10, deals(rows // 10)),
             ("deals", rows, deals(rows)),
+            ("sealed deals", rows, sealed(rows)),
         ):
-            topic, place = f"bench-{name}-{count}", folder / f"{name}-{count}"
+            topic, place = f"bench-{name}-{count}".replace(" ", "-"), folder / f"{name}-{count}"
             fill(server, topic, state)
             ways: list[tuple[str, Path | None]] = [
                 ("RocksDB, from the changelog alone", place),

@@ -87,6 +87,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "confluent_kafka",
             "polars",
             "pydantic",
+            "Crypto",
         }
     ),
 }
@@ -126,7 +127,7 @@ FUNCTION_STEP = 10
 """The most a room allows. Once its largest is a step below, the number is lowered by that step."""
 
 LARGE = {
-    "commission/client/deals.py": 407,
+    "commission/client/deals.py": 403,
     "commission/terms/checks/plans.py": 449,
     "commission/client/accruals.py::post": 68,
     "ingest/mt4/statement.py": 457,

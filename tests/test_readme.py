@@ -219,7 +219,7 @@ def test_the_postbacks_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TRACKER_SECRET", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
     (tmp_path / "postbacks.yaml").write_text(text)
     (endpoint,) = load_endpoints(tmp_path / "postbacks.yaml")
-    assert ("yaml", "tracker") == (language, endpoint.endpoint_id)
+    assert ("yaml", "keitaro") == (language, endpoint.form.id)
 
 
 def test_the_token_of_a_bridge(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from api.ledger import Ledger, Row
+from api.ledger import Ledger, OneReading, Row
 from api.portal.chart import MAX_SERIES, Chart, chart
 from api.queries import balance, commissions, quality, statements
 from api.queries.completeness import holes
@@ -83,6 +83,7 @@ class Overview:
 
 def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Overview:
     """Gather the page; without a choice, the currency with the most deals."""
+    ledger = OneReading(ledger)
     proof = balance.verified(ledger, scope) if scope.is_whole else None
     volumes = commissions.volume(ledger, scope, span, (), commissions.MAX_CURRENCIES)
     roots = tree(ledger, scope, span)

@@ -1,148 +1,107 @@
-"""One delivery: build the request, send it, and say what came of it."""
+"""One try: build the request, send it, and say what came of it."""
 
-import json
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import httpx
+from api.postbacks.public_addresses import BlockedAddress, Policy
+from api.postbacks.request import OutgoingRequest, to_request
+from api.postbacks.safe_client import Answer, NoAnswer, SafeClient
+from api.postbacks.schedule import MAX_ATTEMPTS, Outcome, next_attempt_at
+from api.postbacks.secrets import Secrets
+from commission.postbacks.records import Delivery, Endpoint
+from schemas.attempts import MAX_ANSWER, MAX_REQUEST, Attempt
 
-from api.postbacks import signing
-from api.postbacks.macros import SUBS, canonical_query, fill
-from api.postbacks.public_addresses import BlockedAddress
-from api.postbacks.safe_client import Answer, Resolve, resolve, send
-from api.postbacks.schedule import MAX_ATTEMPTS, Attempt, Delivery, Outcome, next_attempt_at
-from commission.money import plain
-
-MAX_ERROR_CHARACTERS = 200
-CLICK_NAMES = ("click_id", "clickid", "affclickid", "subid", "cid", "tid")
-"""What trackers call their click id, in the order we look."""
-USER_AGENT = "ibflow-postbacks/1"
+ANY_2XX = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingRequest:
-    """A postback ready to send."""
+class Target:
+    """An endpoint with its secrets opened."""
 
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
+    endpoint: Endpoint
+    secrets: Secrets
+
+    @property
+    def policy(self) -> Policy:
+        """What it may reach."""
+        return Policy(self.endpoint.allow_http, self.endpoint.allow_private)
 
 
-def deliver(delivery: Delivery, now: datetime, resolver: Resolve = resolve) -> Attempt:
+async def deliver(
+    delivery: Delivery, target: Target, client: SafeClient, attempt: int, now: datetime
+) -> Attempt:
     """Try once; every failure becomes an attempt that tells why, none an exception."""
-    request = to_request(delivery, now)
-    endpoint = delivery.endpoint
+    request = to_request(delivery, target.endpoint, target.secrets, now, attempt)
     started = time.monotonic()
     answer: Answer | None = None
     error = ""
     try:
-        answer = send(
+        answer = await client.send(
             request.method,
             request.url,
-            headers=request.headers,
-            body=request.body,
-            policy=endpoint.policy,
-            timeout_s=endpoint.timeout_s,
-            resolver=resolver,
+            request.headers,
+            request.body,
+            target.endpoint.timeout_ms / 1_000,
         )
     except BlockedAddress as blocked:
         error = f"blocked: {blocked}"
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as failed:
-        error = f"{type(failed).__name__}: {failed}"
-    return _attempt(delivery, now, answer, error, round((time.monotonic() - started) * 1_000))
+    except NoAnswer as failed:
+        error = str(failed)
+    duration_ms = round((time.monotonic() - started) * 1_000)
+    return _attempt(delivery, target, request, answer, error, (attempt, now, duration_ms))
 
 
-def to_request(delivery: Delivery, now: datetime) -> OutgoingRequest:
-    """The request of a delivery: only the timestamp and its signature differ between attempts."""
-    endpoint, values = delivery.endpoint, macro_values(delivery)
-    unsigned = fill(endpoint.url.replace("{sig}", "\x00"), values).replace("\x00", "{sig}")
-    url = unsigned.replace("{sig}", signing.sign_query(endpoint.key, canonical_query(unsigned)))
-    body = _body(values) if endpoint.method == "POST" else b""
-    webhook_id = webhook_id_of(delivery)
-    headers = signing.headers(endpoint.key, webhook_id, int(now.timestamp()), body)
-    headers |= {"user-agent": USER_AGENT, "accept-encoding": "identity"}
-    if body:
-        headers["content-type"] = "application/json"
-    return OutgoingRequest(endpoint.method, url, headers, body)
-
-
-def webhook_id_of(delivery: Delivery) -> str:
-    """The receiver's dedupe key: the same for every attempt."""
-    return f"msg_{delivery.milestone.milestone_id.replace('.', '_')}"
-
-
-def macro_values(delivery: Delivery) -> dict[str, str]:
-    """Every macro's value. `payout` is what the IB earns (a CPA); a client's deposit is `amount`."""
-    milestone, click = delivery.milestone, delivery.milestone.click
-    amount = plain(milestone.amount) if milestone.amount is not None else ""
-    values = {
-        "click_id": next((click[name] for name in CLICK_NAMES if click.get(name)), ""),
-        "event": milestone.kind,
-        "txid": milestone.milestone_id,
-        "payout": _payout(milestone.kind, amount),
-        "amount": amount,
-        "currency": milestone.currency,
-        "ib_id": milestone.ib_id,
-        "client_ref": signing.client_ref(delivery.endpoint.key, milestone.client_id),
-        "event_time_unix": str(int(milestone.occurred_at.timestamp())),
-        "event_time_iso": milestone.occurred_at.isoformat().replace("+00:00", "Z"),
-        "country": milestone.country,
-    }
-    return values | {name: click.get(name, "") for name in SUBS}
-
-
-def _payout(kind: str, amount: str) -> str:
-    if not kind.startswith("cpa."):
-        return ""
-    return f"-{amount}" if kind == "cpa.clawback" else amount
-
-
-def _body(values: dict[str, str]) -> bytes:
-    facts = {name: value for name, value in values.items() if name not in ("event", "event_time_unix")}
-    timestamp = facts.pop("event_time_iso")
-    payload: dict[str, Any] = {"type": values["event"], "timestamp": timestamp, "data": facts}
-    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _attempt(
-    delivery: Delivery, now: datetime, answer: Answer | None, error: str, duration_ms: int
-) -> Attempt:
-    outcome = _outcome(delivery, answer)
-    ids = (delivery.milestone.milestone_id, delivery.endpoint.endpoint_id)
-    retry_after = answer.retry_after if answer is not None else ""
-    if answer is not None and outcome != "delivered":
-        error = f"HTTP {answer.status}: {answer.body.decode(errors='replace')}"
-    return Attempt(
-        milestone_id=ids[0],
-        endpoint_id=ids[1],
-        attempt=delivery.attempt,
-        attempted_at=now,
-        outcome=outcome,
-        http_status=answer.status if answer is not None else None,
-        error=_without_secrets(error, delivery)[:MAX_ERROR_CHARACTERS],
-        duration_ms=duration_ms,
-        next_attempt_at=next_attempt_at(*ids, delivery.attempt, now, retry_after)
-        if outcome == "retry"
-        else None,
-    )
-
-
-def _outcome(delivery: Delivery, answer: Answer | None) -> Outcome:
-    if answer is not None and 200 <= answer.status < 300:
+def outcome_of(endpoint: Endpoint, answer: Answer | None, attempt: int) -> Outcome:
+    """What an answer means to this endpoint: 3xx is a failure unless it is one of its own statuses."""
+    if answer is not None and _is_taken(endpoint, answer):
         return "delivered"
     if answer is not None and answer.status == 410:
         return "disabled"
-    return "retry" if delivery.attempt < MAX_ATTEMPTS else "failed"
+    return "retry" if attempt < MAX_ATTEMPTS else "failed"
 
 
-def _without_secrets(error: str, delivery: Delivery) -> str:
-    """A receiver may echo what it was sent; tokens of the URL's own query are cut from what is kept."""
-    query = delivery.endpoint.url.partition("?")[2]
-    constants = [pair.partition("=")[2] for pair in query.split("&") if "{" not in pair]
-    for secret in sorted((text for text in constants if len(text) >= 6), key=len, reverse=True):
-        error = error.replace(secret, "…")
-    printable = "".join(c if c.isprintable() else " " for c in error)
-    return " ".join(printable.split())
+def _is_taken(endpoint: Endpoint, answer: Answer) -> bool:
+    is_status = answer.status in (endpoint.ok_statuses or ANY_2XX)
+    body = answer.body.decode(errors="replace").casefold()
+    has_word = endpoint.must_match.casefold() in body
+    is_refused = bool(endpoint.must_not_match) and endpoint.must_not_match.casefold() in body
+    return is_status and has_word and not is_refused
+
+
+def _attempt(
+    delivery: Delivery,
+    target: Target,
+    request: OutgoingRequest,
+    answer: Answer | None,
+    error: str,
+    tried: tuple[int, datetime, int],
+) -> Attempt:
+    number, now, duration_ms = tried
+    outcome = outcome_of(target.endpoint, answer, number)
+    body = answer.body.decode(errors="replace") if answer is not None else ""
+    if answer is not None and outcome != "delivered":
+        error = f"HTTP {answer.status}: {body}"
+    retry_after = answer.retry_after if answer is not None else ""
+    at = next_attempt_at(delivery.delivery_id, number, now, retry_after) if outcome == "retry" else None
+    return Attempt(
+        milestone_id=delivery.event.milestone_id,
+        endpoint=delivery.endpoint_id,
+        attempt=number,
+        attempted_at=now,
+        outcome=outcome,
+        http_status=answer.status if answer is not None else None,
+        error=_kept(error, target, MAX_ANSWER),
+        duration_ms=duration_ms,
+        next_attempt_at=at,
+        replay=delivery.replay,
+        delivery_id=delivery.delivery_id,
+        request=_kept(f"{request.method} {request.url}", target, MAX_REQUEST),
+        answer=_kept(body, target, MAX_ANSWER),
+    )
+
+
+def _kept(text: str, target: Target, longest: int) -> str:
+    """One line without secrets, as long as is kept."""
+    printable = "".join(c if c.isprintable() else " " for c in target.secrets.without(text))
+    return " ".join(printable.split())[:longest]

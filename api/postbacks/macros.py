@@ -2,26 +2,21 @@
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from urllib.parse import parse_qsl, quote, urlsplit
 
 SUBS = tuple(f"sub{number}" for number in range(1, 11))
-MACROS = frozenset(
-    {
-        "click_id",
-        "event",
-        "txid",
-        "payout",
-        "amount",
-        "currency",
-        "ib_id",
-        "client_ref",
-        "event_time_unix",
-        "event_time_iso",
-        "country",
-        "sig",
-        *SUBS,
-    }
+PERSONAL = frozenset({"client_id"})
+"""Facts that say who somebody is: only where an endpoint allows them by name."""
+FACTS = (
+    *("event_id", "event", "goal", "sequence", "txid", "original_txid", "status"),
+    *("click_id", *SUBS, "campaign"),
+    *("payout", "amount", "currency", "amount_usd"),
+    *("ib_id", "client_ref", "client_id", "country"),
+    *("event_time_unix", "event_time_iso"),
 )
+"""What is known of an event, in the order of a POST's body."""
+MACROS = frozenset({*FACTS, "rand", "sig"})
 _MACRO = re.compile(r"\{([^{}]*)\}")
 
 
@@ -32,7 +27,7 @@ def check_template(url: str) -> None:
     """
     for name in _MACRO.findall(url):
         if name not in MACROS:
-            raise ValueError(f"the macro {{{name}}} is unknown; known are {', '.join(sorted(MACROS))}")
+            raise ValueError(f"the macro {{{name}}} is unknown{_meant(name)}")
     bare = _MACRO.sub("", url)
     if "{" in bare or "}" in bare:
         raise ValueError("a brace in the URL belongs to no macro; write %7B or %7D")
@@ -42,6 +37,11 @@ def check_template(url: str) -> None:
     before_query = url.partition("?")[0]
     if "{" in before_query or "{" in urlsplit(url).fragment:
         raise ValueError("macros may be used in the query only, after `?`")
+
+
+def macros_of(url: str) -> frozenset[str]:
+    """The macros that a template has."""
+    return frozenset(_MACRO.findall(url))
 
 
 def fill(url: str, values: Mapping[str, str]) -> str:
@@ -57,3 +57,18 @@ def canonical_query(url: str) -> str:
     raw = [pair for pair in urlsplit(url).query.split("&") if not pair.endswith("={sig}")]
     pairs = sorted(parse_qsl("&".join(raw), keep_blank_values=True))
     return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+
+
+def masked(url: str) -> str:
+    """The template for everybody: constants of the query may be tokens, so only their names are shown."""
+    address, mark, query = url.partition("?")
+    shown = (
+        pair if "{" in pair or "=" not in pair else f"{pair.partition('=')[0]}=•••"
+        for pair in query.split("&")
+    )
+    return f"{address}{mark}{'&'.join(shown)}"
+
+
+def _meant(name: str) -> str:
+    close = get_close_matches(name, MACROS, n=1)
+    return f"; did you mean {{{close[0]}}}?" if close else f"; known are {', '.join(sorted(MACROS))}"

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from api.queries import days
-from api.queries.days import Days, When
+from api.queries import sources
+from api.queries.days import Days
 from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy, have_sums, joins
 from api.queries.money import EARNING, FROM_IB, IS_DEAL, TO_IB, grown
 from api.queries.periods import INSIDE, Interval
+from api.queries.sources import When
 from api.scope import Scope, sees
 from commission.accounts import HELD
 
@@ -43,7 +44,7 @@ FROM (
                 arrayDistinct(arrayMap(p -> [{fields}], opened)) AS parts
             FROM (
                 SELECT {told_by}shape, sum(s.deals) AS deals, sum(s.lots) AS lots
-                FROM ({deals}) AS s GROUP BY {told_by}shape
+                FROM ({deals}) AS s GROUP BY {told_by}shape HAVING deals != 0
             )
             GROUP BY shape
         )
@@ -105,7 +106,7 @@ def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) ->
     money = _MONEY.format(
         columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by]),
         groups="".join(f"{DIMENSIONS[group].of_sum}, " for group in group_by),
-        sums=days.sums(read, _when(group_by)),
+        sums=sources.sums(read, _when(group_by)),
         conditions=_conditions(wanted, "s.ib_id", "s.currency", {n: DIMENSIONS[n].of_sum for n in wanted.of}),
     )
     return f"{money} UNION ALL {_deals(wanted, read, group_by)}"
@@ -123,7 +124,7 @@ def _deals(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> s
             f"p[{number}]" if not askers or {*askers} & {*asked} else "''"
             for number, askers in enumerate(_FIELDS, 1)
         ),
-        deals=days.deals(read, _when(asked)),
+        deals=sources.deals(read, _when(asked)),
         conditions=_conditions(wanted, "part[1]", "part[3]", {n: DIMENSIONS[n].of_part for n in wanted.of}),
     )
 
@@ -131,7 +132,7 @@ def _deals(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> s
 def _told_by(asked: Sequence[GroupBy]) -> list[str]:
     """What deals are told apart by beside their shape; each of these makes more sums to open."""
     apart = {
-        "at": _when(asked) is not days.WHENEVER,
+        "at": _when(asked) is not sources.WHENEVER,
         "server": "server" in asked,
         "symbol": "symbol" in asked or "class" in asked,
     }
@@ -171,4 +172,4 @@ def _conditions(wanted: ReportFilter, ib: str, currency: str, of: Mapping[GroupB
 
 
 def _when(asked: Sequence[GroupBy]) -> When:
-    return next((TIMES[group] for group in asked if group in TIMES), days.WHENEVER)
+    return next((TIMES[group] for group in asked if group in TIMES), sources.WHENEVER)

@@ -1,14 +1,14 @@
 """SQL that makes a day's sums of its rows: for a build to keep them, and for a report of a day that has none.
 
 `{rows}` is which rows, `{when}` what of their time the sums are by, `{taken_back}` which accruals are not
-left.
+left, `{only}` what rows are looked at before those of an id are merged: of its copies all or none.
 """
 
 from api.queries.money import EARNING, FROM_IB, IS_DEAL, TAKEN_BACK, TO_IB, grown
+from api.queries.periods import DAY
+from api.queries.places import near
 from commission import accounts
 
-DAY = "toDate32(occurred_at)"
-"""The first part of the key of `transfers`, in UTC."""
 SERVER = "arrayStringConcat(arrayPopBack(splitByChar('/', account_key)), '/')"
 
 SUM_KEYS = "ib_id, symbol, component, plan_id, server, period, currency, is_earning"
@@ -17,16 +17,17 @@ SUMS = f"""
 SELECT {{when}} AS at, ib_id, symbol, component, plan_id, {SERVER} AS server, period, currency,
     {EARNING} AS is_earning, sumIf(amount, {TO_IB}) AS accrued, sumIf(amount, {FROM_IB}) AS reversed,
     {grown(accounts.HELD)} AS held, {grown(accounts.PENDING)} AS pending, {grown(accounts.PAYABLE)} AS payable
-FROM transfers FINAL WHERE {{rows}} GROUP BY at, {SUM_KEYS}
+FROM transfers FINAL {{only}} WHERE {{rows}} GROUP BY at, {SUM_KEYS}
 """  # noqa: S608  - the parts are constants; values are parameters
 
 # A deal pays several IBs and components, each row with the deal's lots, and counts once whichever of them are
 # asked for. So deals are counted by their shape: who earns what of them that is not taken back. Symbol
-# and lots are in the shape only where rows of one deal differ by them.
+# and lots are in the shape only where rows of one deal differ by them. `{sign}` is 1, or -1 for a row that
+# counts no longer, or both for one whose deal is counted anew.
 DEALS = f"""
-SELECT at, server, symbol, shape, count() AS deals, sum(lots) AS lots
+SELECT at, server, symbol, shape, sum(toInt64(sign)) AS deals, sum(lots * sign) AS lots
 FROM (
-    SELECT at, any(of_server) AS server, groupUniqArray(part) AS parts,
+    SELECT at, sign, any(of_server) AS server, groupUniqArray(part) AS parts,
         arrayUniq(arrayMap(p -> p[5], parts)) = 1 AS has_symbol,
         arrayUniq(arrayMap(p -> p[6], parts)) = 1 AS has_lots,
         if(has_symbol, any(of_symbol), '') AS symbol,
@@ -35,16 +36,17 @@ FROM (
             p -> [p[1], p[2], p[3], p[4], if(has_symbol, '', p[5]), if(has_lots, '', p[6])], parts
         ))), 'LowCardinality(String)') AS shape
     FROM (
-        SELECT {{when}} AS at, {DAY} AS day, caused_by,
+        SELECT {{when}} AS at, {{sign}} AS sign, {DAY} AS day, caused_by,
             {SERVER} AS of_server, symbol AS of_symbol, lots AS of_lots,
             [toString(ib_id), component, currency, plan_id, symbol, toString(lots)] AS part
-        FROM transfers FINAL
-        WHERE {{rows}} AND {IS_DEAL} AND transfer_id NOT IN ({{taken_back}})
+        FROM transfers FINAL {{only}}
+        WHERE {{rows}} AND {IS_DEAL}{{standing}}
     )
-    GROUP BY at, day, caused_by
+    GROUP BY at, sign, day, caused_by
 )
 GROUP BY at, server, symbol, shape
 """  # noqa: S608  - as above
+STANDING = " AND transfer_id NOT IN ({taken_back})"
 
 ACCOUNTS = """
 SELECT at, leg.1 AS account, currency, sum(leg.2) AS debit, sum(leg.3) AS credit
@@ -52,23 +54,24 @@ FROM (
     SELECT {when} AS at, currency, arrayJoin([
         (toString(debit), amount, amount - amount), (toString(credit), amount - amount, amount)
     ]) AS leg
-    FROM transfers FINAL WHERE {rows}
+    FROM transfers FINAL {only} WHERE {rows}
 )
 GROUP BY at, account, currency
 """
 
 # A refusal counts unless its deal is paid: by a row of the same day, for both have the deal's time; of a deal
 # whose time was corrected, by a row of any day.
+_MOVED = """
+SELECT deal_key AS id FROM moved_deals
+WHERE deal_key IN (SELECT deal_key FROM rejections WHERE toDate32(occurred_at) IN {days})
+"""
 REFUSALS = f"""
 SELECT {{when}} AS at, status, code, count() AS deals FROM rejections FINAL
 WHERE {{rows}} AND deal_key NOT IN (
     SELECT caused_by FROM transfers FINAL
-    WHERE {DAY} IN {{{{days:Array(Date32)}}}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
+    WHERE {DAY} IN {{days}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
 ) AND deal_key NOT IN (
     SELECT caused_by FROM transfers FINAL
-    WHERE {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND caused_by IN (
-        SELECT deal_key FROM moved_deals
-        WHERE deal_key IN (SELECT deal_key FROM rejections WHERE {DAY} IN {{{{days:Array(Date32)}}}})
-    )
+    WHERE {near(_MOVED)} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND caused_by IN ({_MOVED})
 ) GROUP BY at, status, code
 """  # noqa: S608  - as above

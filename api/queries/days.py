@@ -4,15 +4,15 @@ A report decides once, before it asks anything, and all of it goes by that: a da
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from itertools import groupby
 
 from api.ledger import Ledger
-from api.queries.day_rows import ACCOUNTS, DAY, DEALS, REFUSALS, SUM_KEYS, SUMS
 from api.queries.money import TAKEN_BACK
-from api.queries.periods import ALWAYS, INSIDE, Interval
+from api.queries.periods import ALWAYS, Interval
+from api.queries.stretches import Stretch, stretch_of
 
 MAX_DAYS = 110_000
 """All that ClickHouse's times can hold, 1900 to 2200."""
@@ -24,8 +24,6 @@ FROM (SELECT * FROM day_marks FINAL WHERE day BETWEEN {first:Date32} AND {last:D
 LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
 ORDER BY day LIMIT {limit:UInt32}
 """
-_KEPT = "(day, build) IN (SELECT arrayJoin(arrayZip({kept_days:Array(Date32)}, {kept_builds:Array(UInt64)})))"
-_ROWS = f"{DAY} IN {{days:Array(Date32)}} AND {INSIDE}"
 
 
 _MONTHS = "SELECT month, of, build FROM month_builds FINAL LIMIT {limit:UInt32}"
@@ -45,20 +43,32 @@ KeptDay = tuple[date, int]
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days of an interval that have rows: those with sums of all of them, and those without."""
+    """The days of an interval that have rows: those with sums of all of them, of some, and those without."""
 
     interval: Interval
     kept: tuple[KeptDay, ...]
     """Each with its build."""
     by_rows: tuple[date, ...]
+    stretch: Stretch = field(default_factory=Stretch)
+    """What is above it is read by rows."""
     known_at: datetime | None = None
     """Rows stored later are left out."""
 
     @property
     def bounds(self) -> tuple[date, date]:
         """The first day and the last that have rows; both the interval's first if none has."""
-        found = [*(day for day, _ in self.kept), *self.by_rows] or [self.interval.starts_at.date()]
+        found = self.all_days or [self.interval.starts_at.date()]
         return min(found), max(found)
+
+    @property
+    def all_days(self) -> list[date]:
+        """Those that have rows, a month that is kept by its first."""
+        return [*(day for day, _ in self.kept), *self.unsummed]
+
+    @property
+    def unsummed(self) -> list[date]:
+        """Those that do not have sums of all of their rows."""
+        return [*self.by_rows, *self.stretch.days]
 
     @property
     def known(self) -> str:
@@ -78,6 +88,8 @@ class Days:
             "kept_days": [day for day, _ in self.kept],
             "kept_builds": [build for _, build in self.kept],
             "days": list(self.by_rows),
+            "unsummed": self.unsummed,
+            **self.stretch.parameters,
             **self.interval.parameters,
         }
 
@@ -116,7 +128,11 @@ def days_of(
             by_rows.append(row["day"])
     if by_month and len(kept) > 1:
         kept = _months(ledger, kept, by_rows, cuts)
-    return Days(interval, tuple(kept), tuple(by_rows), known_at)
+    if known_at:
+        return Days(interval, tuple(kept), tuple(by_rows), known_at=known_at)
+    stretch = stretch_of(ledger, (day for day in by_rows if day not in divided))
+    plain = (day for day in by_rows if day not in stretch.days)
+    return Days(interval, tuple(kept), tuple(plain), stretch)
 
 
 def _months(
@@ -146,8 +162,7 @@ def fingerprint(days: Iterable[KeptDay]) -> str:
 
 def all_days(ledger: Ledger, interval: Interval) -> list[date]:
     """The days of an interval that have rows."""
-    found = days_of(ledger, interval, by_month=False)
-    return [*(day for day, _ in found.kept), *found.by_rows]
+    return days_of(ledger, interval, by_month=False).all_days
 
 
 _MIDNIGHT = time(tzinfo=UTC)
@@ -155,50 +170,3 @@ _MIDNIGHT = time(tzinfo=UTC)
 
 def _starts(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
-
-
-# What reports are made of: kept sums and sums of rows under the same names, `at` being when
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """What of its time a sum is told by, for a row and for a day that nothing divides."""
-
-    of_row: str = "''"
-    of_day: str = "''"
-
-
-WHENEVER = When()
-BY_DAY = When(DAY, "day")
-
-
-def sums(read: Days, when: When = WHENEVER) -> str:
-    """Money by IB and what it was earned with."""
-    return _both(read, "day_sums", f"{SUM_KEYS}, accrued, reversed, held, pending, payable", SUMS, when)
-
-
-def deals(read: Days, when: When = WHENEVER) -> str:
-    """Deals and their lots by shape."""
-    return _both(read, "day_deals", "server, symbol, shape, deals, lots", DEALS, when)
-
-
-def accounts(read: Days, when: When = WHENEVER) -> str:
-    """Debits and credits of accounts."""
-    return _both(read, "day_accounts", "account, currency, debit, credit", ACCOUNTS, when)
-
-
-def refusals(read: Days, when: When = WHENEVER) -> str:
-    """Deals that pay nothing, or nothing yet, by why."""
-    return _both(read, "day_refusals", "status, code, deals", REFUSALS, when)
-
-
-def _both(read: Days, table: str, columns: str, rows: str, when: When) -> str:
-    """Only what there is: a part that has no day costs ClickHouse as much to plan as one that has."""
-    parts = []
-    if read.kept or not read.by_rows:
-        parts.append(f"SELECT {when.of_day} AS at, {columns} FROM {table} WHERE {_KEPT}")  # noqa: S608 # constants
-    if read.by_rows:
-        parts.append(
-            rows.format(when=when.of_row, rows=f"{_ROWS} AND {read.known}", taken_back=read.taken_back)
-        )
-    return " UNION ALL ".join(parts)

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from api.queries import days
-from api.queries.day_rows import DAY, SERVER
-from api.queries.days import When
+from api.queries.day_rows import SERVER
+from api.queries.periods import DAY
+from api.queries.sources import BY_DAY, When
 from schemas import topics
 
 GroupBy = Literal[
@@ -19,7 +19,7 @@ arrayFirst(p -> p.2 <= {at} AND {at} < p.3,
     (SELECT groupArray((period, starts_at, ends_at)) FROM periods FINAL)).1
 """
 TIMES: dict[GroupBy, When] = {
-    "day": days.BY_DAY,
+    "day": BY_DAY,
     "week": When(f"toMonday({DAY})", "toMonday(day)"),
     "month": When(f"toStartOfMonth({DAY})", "toStartOfMonth(day)"),
     "period": When(_PERIOD_OF.format(at="occurred_at"), _PERIOD_OF.format(at="toDateTime64(day, 6, 'UTC')")),

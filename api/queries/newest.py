@@ -3,8 +3,7 @@
 from datetime import datetime
 
 from api.ledger import Ledger, Row
-from api.queries.day_rows import DAY
-from api.queries.periods import SETTLED_INSIDE, Interval
+from api.queries.periods import DAY, SETTLED_INSIDE, Interval
 from api.scope import Scope, sees
 from schemas.columns import TRANSFER_COLUMNS
 

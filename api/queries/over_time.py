@@ -7,15 +7,14 @@ from decimal import Decimal
 from typing import Literal
 
 from api.ledger import Ledger
-from api.queries import days
-from api.queries.day_rows import DAY
-from api.queries.days import When, days_of
+from api.queries.days import MAX_DAYS, days_of
 from api.queries.dimensions import TIMES
-from api.queries.periods import Interval
+from api.queries.periods import DAY, Interval
+from api.queries.sources import When, sums
 from api.scope import Scope, sees
 
 Unit = Literal["day", "week", "month", "year"]
-UNITS: tuple[tuple[Unit, int], ...] = (("day", 62), ("week", 200), ("month", 1_900), ("year", days.MAX_DAYS))
+UNITS: tuple[tuple[Unit, int], ...] = (("day", 62), ("week", 200), ("month", 1_900), ("year", MAX_DAYS))
 """With up to how many days each is drawn: about as many bars as an eye can tell apart."""
 _WHEN: dict[Unit, When] = {
     "day": TIMES["day"],
@@ -49,7 +48,7 @@ def over_time(
     unit = next(name for name, most in UNITS if (last - first).days < most)
     if unit in ("month", "year"):
         read = days_of(ledger, interval)
-    sql = _OVER_TIME.format(sums=days.sums(read, _WHEN[unit]), seen=sees("ib_id"))
+    sql = _OVER_TIME.format(sums=sums(read, _WHEN[unit]), seen=sees("ib_id"))
     rows = ledger.rows(sql, currency=currency, largest=list(largest), **read.parameters, **scope.parameters)
     return OverTime(unit, [(row["start"], row["series"], row["net"]) for row in rows])
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries.commissions import volume
-from api.queries.days import days_of, sums
+from api.queries.days import days_of
 from api.queries.periods import ALWAYS, Interval
+from api.queries.sources import sums
 from api.scope import Scope, sees
 
 MAX_PARTNERS = 10_000

@@ -40,6 +40,8 @@ class Interval:
 ALWAYS = Interval()
 INSIDE = "occurred_at >= {starts_at:DateTime64(6, 'UTC')} AND occurred_at < {ends_at:DateTime64(6, 'UTC')}"
 """The condition every report uses for its interval."""
+DAY = "toDate32(occurred_at)"
+"""The first part of the key of `transfers`, in UTC."""
 SETTLED_INSIDE = f"if({{of_period:String}} != '' AND period != '', period = {{of_period:String}}, {INSIDE})"
 """The same for balances: a closing's rows carry the instant the period ended, and belong to the period."""
 A_DAY = timedelta(days=1)

@@ -6,9 +6,11 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, encode_cursor, page
-from api.queries.days import days_of, deals, refusals
+from api.queries.days import days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import BEGINNING, INSIDE, Interval
+from api.queries.places import near
+from api.queries.sources import deals, refusals
 from api.scope import Scope, sees, sees_client
 
 RATED_DEALS = f"""
@@ -22,7 +24,8 @@ MAX_LOOKS = 20
 
 _PAID = f"""
 SELECT DISTINCT caused_by FROM transfers
-WHERE caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
+WHERE {near("SELECT arrayJoin({keys:Array(String)}) AS id")}
+  AND caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - the parts are constants; values are parameters
 
 _COUNTS = """

@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, encode_cursor
-from api.queries.days import days_of, refusals
+from api.queries.days import days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
+from api.queries.places import near
 from api.queries.quality import RATED_DEALS
+from api.queries.sources import refusals
 from api.scope import Scope, sees_client
 
 Kind = Literal["waiting", "someone", "plan"]
@@ -51,7 +53,8 @@ ORDER BY at_us DESC, deal_key DESC LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
 _PAID = f"""
 SELECT DISTINCT caused_by FROM transfers
-WHERE caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
+WHERE {near("SELECT arrayJoin({keys:Array(String)}) AS id")}
+  AND caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - as above
 
 

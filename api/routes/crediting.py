@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 
 from api.payouts import Credited, Crediting
 from api.problems import Problem
-from api.routes.context import Asking
+from api.routes.context import WHOLE, Asking
 from api.shapes.payouts import PayoutCredits
 
-router = APIRouter(prefix="/v1/payouts", tags=["payouts"])
+router = APIRouter(prefix="/v1/payouts", tags=["payouts"], dependencies=[WHOLE])
 
 
 def _desk(request: Request) -> Crediting:

@@ -1,6 +1,6 @@
 """Pages of people, keys and the audit log, for admins; the log for auditors too."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -71,7 +71,7 @@ def _access(form: dict[str, str]) -> Access:
     return Access(role=role, ibs=ids or None)
 
 
-def _people(request: Request, desk: PeopleDesk, this: str, **told: str) -> HTMLResponse:
+def _people(request: Request, desk: PeopleDesk, this: str, **told: Any) -> HTMLResponse:
     return render(
         request,
         "people.html",

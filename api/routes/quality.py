@@ -6,9 +6,8 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from api.paging import Cursor, Limit
 from api.parameters import Time
-from api.postbacks import store
 from api.problems import Problem
-from api.queries import quality
+from api.queries import postbacks, quality
 from api.routes.context import Asking, Client, Code, LedgerHere, ScopeHere
 from api.shapes.quality import (
     AttemptPage,
@@ -124,4 +123,4 @@ def attempts(
     """Every try to deliver a postback, newest first; a network asks for one of its own endpoints."""
     if not scope.is_whole and endpoint not in by.endpoints:
         raise Problem(404, "That endpoint is none of yours. Give one of them as `endpoint`.")
-    return store.attempts(ledger, endpoint, milestone, outcome, limit, cursor)
+    return postbacks.attempts(ledger, endpoint, milestone, outcome, limit, cursor)

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from pydantic import Field
+
 from api.shapes.base import Amount, Shape
 
 
@@ -121,6 +123,10 @@ class AttemptRow(Shape):
     error: str
     duration_ms: int
     next_attempt_at: datetime | None
+    replay: str = Field(description="Who asked for the event again, and when; empty: nobody.")
+    delivery_id: str
+    request: str = Field(description="Method and address, without tokens.")
+    answer: str = Field(description="The beginning of what came back.")
 
 
 class AttemptPage(Shape):

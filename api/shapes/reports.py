@@ -117,6 +117,26 @@ class StatementRow(Shape):
     open_holes: int = Field(description="Stretches of this time whose deals are not known to be complete.")
 
 
+class OwingIb(Shape):
+    """What an IB owes from closed statements, in parts by age."""
+
+    ib_id: str
+    currency: str
+    until_30_days: Amount
+    until_60_days: Amount = Field(description="Older than 30 days.")
+    until_90_days: Amount = Field(description="Older than 60 days.")
+    older: Amount
+    total: Amount
+    oldest_days: int
+
+
+class AgeingPage(Shape):
+    """IBs and currencies below zero, by IB."""
+
+    items: list[OwingIb]
+    next_cursor: str | None
+
+
 class StatementPage(Shape):
     """Statements in the order of period, IB and currency."""
 
@@ -174,5 +194,8 @@ class TrialBalance(Shape):
     checks: dict[str, int] = Field(description="Unsound rows by kind; each must be 0.")
     checked_at: datetime | None = Field(None, description="When rows were looked at for `checks`; else now.")
     up_to: datetime | None = Field(None, description="The newest row that was there then.")
+    months_since: datetime | None = Field(
+        None, description="Since when each month was gone through, all of its rows and its sums."
+    )
     accounts: list[AccountBalance]
     next_cursor: str | None

@@ -12,6 +12,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
+from api.queries.places import near
 from api.scope import Scope
 from schemas import positions, topics
 
@@ -25,9 +26,10 @@ MAX_FOUND = 200
 """Lines shown that do."""
 MAX_REVISIONS = 200
 
-_PLACE = """
-SELECT _topic, _partition, _offset FROM transfers FINAL WHERE transfer_id = {id:String}
-"""
+_PLACE = f"""
+SELECT _topic, _partition, _offset FROM transfers
+WHERE {near("SELECT {id:String} AS id")} AND transfer_id = {{id:String}} ORDER BY _offset DESC LIMIT 1
+"""  # noqa: S608  - as below
 _MESSAGE = """
 SELECT source, message FROM books FINAL
 WHERE _topic = {topic:String} AND _partition = {partition:UInt32} AND _offset = {offset:UInt64}

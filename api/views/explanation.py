@@ -37,6 +37,8 @@ EVENTS = {
 DEAL_FIELDS = frozenset(columns_of(Deal))
 REJECTION_FIELDS = frozenset(columns_of(Rejection))
 
+# As in `partners_known`, without the rest that it says of an IB.
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -71,12 +73,13 @@ class Explained:
 
 def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explained | None:
     """Gather the cause of one transfer and explain it, or None if the scope sees no such row."""
-    row = queries.transfer(ledger, scope, transfer_id)
+    chain = queries.chain(ledger, scope, transfer_id)
+    row = _found(ledger, scope, chain, transfer_id)
     if row is None:
         return None
-    original = queries.transfer(ledger, scope, row["reverses"]) if row["reverses"] else None
+    original = _found(ledger, scope, chain, row["reverses"]) if row["reverses"] else None
     basis = original or row
-    chain = [*queries.chain(ledger, scope, row), *queries.releases(ledger, scope, basis)]
+    chain += queries.releases(ledger, scope, basis)
     deal = queries.deal(ledger, scope, basis["caused_by"])
     definition = _definition(ledger, basis)
     cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
@@ -97,6 +100,14 @@ def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explaine
         chain=tuple(chain),
         cause=cause,
     )
+
+
+def _found(ledger: Ledger, scope: Scope, chain: list[Row], transfer_id: str) -> Row | None:
+    """One of a chain's rows; of a chain with more rows than are listed it may be another."""
+    for row in chain:
+        if row["transfer_id"] == transfer_id:
+            return row
+    return queries.transfer(ledger, scope, transfer_id) if len(chain) == queries.MAX_CHAIN else None
 
 
 def explain_deal(ledger: Ledger, scope: Scope, deal_key: str) -> Explanation | None:

@@ -1,7 +1,6 @@
 """Batches and changes as people and programs are shown them."""
 
 from collections import Counter
-from decimal import Decimal
 from typing import Any
 
 from api.payouts import Changed, ImportedFile, NotRecorded
@@ -26,7 +25,7 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "total": batch.total,
         "method": batch.method,
         "pays": batch.pays,
-        "pays_total": sum(map(batch.paid, batch.paid_lines), Decimal(0)),
+        "pays_total": batch.paid_total,
         "exchange": None if (one := batch.exchange) is None else {"path": one.path, "at": one.at},
         "over_limit": batch.over_limit,
         "files": batch.exports,

@@ -119,6 +119,6 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
             cause = Cause(f"terms|{parked.client_id}", client.registered_at or BEGINNING)
             client = weigh(draft, client, cause, terms)
         else:
-            client = retry_deal(draft, client, parked, terms)
+            client = retry_deal(draft, client, slot, parked, terms)
             client = match_refunds(draft, client, terms)
         _save(draft, client)

@@ -22,7 +22,7 @@ from commission.client.outcome import RatingOutcome, upline_for
 from commission.client.parked import turn_down
 from commission.client.posting import post_booked
 from commission.client.refunding import refund
-from commission.client.refunds import REFUND
+from commission.client.refunds import REFUND, asks_of_charges
 from commission.client.reversals import reverse
 from commission.client.state import Cause, ClientState, DealState
 from commission.client.tallies import withdraw
@@ -67,11 +67,12 @@ def charge(
     Whether something was posted; else why not, where the deal is a refund or waits.
     """
     deal, account = booking.deal, booking.account
-    is_charge = terms.some.shares_charges and deal.kind == "commission" and not deal.is_service
-    amount = charge_of(deal) if is_charge else ZERO
+    is_charge = deal.kind == "commission" and not deal.is_service
+    amount = charge_of(deal) if is_charge and asks_of_charges(client, terms) else ZERO
     booking.charge, booking.symbol, booking.charged = max(ZERO, amount), "", {}
     if amount > 0 and not terms.some.shares_later_charges:
-        return False, client, None  # nobody's share, but a refund may be of it
+        chain = upline_for(client, deal, terms)  # nobody's share, but a refund may be of it
+        return False, client, chain if isinstance(chain, Reason) and chain.waits else None
     if amount > 0:
         client, booking.charged = _place(draft, client, booking, terms)
         return _post(draft, client, booking, terms)

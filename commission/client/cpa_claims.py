@@ -29,8 +29,14 @@ def claims_of(
     """The claims of what was posted for a CPA qualified at `at`, as far as plans pay persons once."""
     if not client.identity:
         return ()
-    found = (_claim_of(client, name, entry, at, terms, is_announced=is_announced) for entry in posted)
-    return tuple(one for one in found if one is not None)
+    below: tuple[str, ...] = ()
+    found: list[Tally] = []
+    for entry in posted:
+        one = _claim_of(client, name, entry, at, terms, is_announced=is_announced)
+        if one is not None and one.claim is not None:
+            found.append(replace(one, claim=replace(one.claim, paid_below=below)))
+        below = (*below, entry.ib_id)
+    return tuple(found)
 
 
 def unclaimed(grant: Grant) -> tuple[Posted, ...]:
@@ -49,7 +55,7 @@ def _lasting(one: Tally) -> Tally:
         return one
     version = one.plan_version if len(one.amounts) > 1 else 0
     plan_id = one.plan_id if version else ""
-    claim = replace(one.claim, is_announced=False)
+    claim = replace(one.claim, is_announced=False, country="", paid_below=())
     return replace(one, plan_id=plan_id, plan_version=version, is_gated=False, forfeit_days=0, claim=claim)
 
 
@@ -79,6 +85,7 @@ def _claim_of(
             person=digest("person", client.identity),
             accrual=entry.transfer_id,
             click=client.click,
+            country=client.country,
             is_announced=is_announced,
         ),
     )

@@ -202,7 +202,7 @@ def _take_back(
     cause = Cause(w.cause.key, at)
     client, _ = reverse(w.draft, w.client, grant.posted, cause)
     withdraw(w.draft, client, grant.tallied, cause)
-    of_grants(w.draft, client, "cpa.clawback", at, unclaimed(grant))
+    of_grants(w.draft, client, "cpa.clawback", at, unclaimed(grant), w.terms)
     grant = replace(grant, posted=(), tallied=(), basis="")
     return replace(client, grants={**client.grants, name: grant}), grant
 
@@ -222,7 +222,7 @@ def _give(
     tallied = _counted(client, name, grant.conditions, paid, posted, standing, w.terms)
     send(w.draft, client, tallied)
     grant = replace(grant, posted=posted, tallied=tallied, basis=_basis(standing), grants=grant.grants + 1)
-    of_grants(w.draft, client, "cpa.qualified", standing.qualified_at, unclaimed(grant))
+    of_grants(w.draft, client, "cpa.qualified", standing.qualified_at, unclaimed(grant), w.terms)
     return replace(client, grants={**client.grants, name: grant})
 
 

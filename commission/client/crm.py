@@ -97,7 +97,7 @@ def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms:
         click=event.click,
         links=tuple(sorted(links, key=lambda link: link.since)),
     )
-    milestone(draft, client, "registration", client.client_id, event.occurred_at)
+    milestone(draft, client, "registration", client.client_id, event.occurred_at, terms)
     slots = [keys.waiting(client.client_id, number) for number in range(client.waiting)]
     waiting = [draft.take(slot, RoutedDeal) for slot in slots]
     client = replace(client, waiting=0)
@@ -123,9 +123,9 @@ def _deposit(draft: Draft, client: ClientState, event: DepositCleared, terms: Te
     )
     client = keep(draft, client, deposit)
     money = Money(event.amount, event.currency)
-    milestone(draft, client, "deposit", event.deposit_id, event.occurred_at, money=money)
+    milestone(draft, client, "deposit", event.deposit_id, event.occurred_at, terms, money=money)
     if is_first:
-        milestone(draft, client, "ftd", event.deposit_id, event.occurred_at, money=money)
+        milestone(draft, client, "ftd", event.deposit_id, event.occurred_at, terms, money=money)
     for clawed in clawed_of(deposit).values():
         client = claw_back(draft, client, clawed, terms)
     return client
@@ -186,7 +186,7 @@ def _kyc(draft: Draft, client: ClientState, event: KycChanged, terms: Terms) -> 
     was_approved = client.is_kyc_approved
     client = replace(client, kyc=tuple(marks))
     if event.status == "approved":
-        milestone(draft, client, "kyc.approved", event.occurred_at.isoformat(), event.occurred_at)
+        milestone(draft, client, "kyc.approved", event.occurred_at.isoformat(), event.occurred_at, terms)
     if event.status == "revoked":
         client = claw_back(draft, client, ClawedBack(event.event_id, "kyc_revoked", event.occurred_at), terms)
     cause = Cause(event.event_id, event.occurred_at)

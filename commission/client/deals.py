@@ -9,9 +9,10 @@ from commission.client.booking import Booking, resumed
 from commission.client.charges import charged_e8
 from commission.client.charging import add_volume, charge
 from commission.client.clawback import claw_back_new
-from commission.client.cpa_trades import asks_holding, count_trade, forget_trade
+from commission.client.cpa_trades import count_later, count_trade, forget_trade, is_undecided
 from commission.client.deal_volume import DealVolume
 from commission.client.fills import Position
+from commission.client.keeping import NO_FILLS, keep_position, look_back, position_at
 from commission.client.milestones import milestone
 from commission.client.outcome import (
     SETTLED_BY_PERIOD,
@@ -22,10 +23,18 @@ from commission.client.outcome import (
     why_no_trade,
 )
 from commission.client.parked import reject, turn_down
-from commission.client.positions import fill_of, is_flat, slices, split_volume, with_fill, without_fill
+from commission.client.positions import fill_of, slices, split_volume, with_fill, without_fill
 from commission.client.posting import post_booked
 from commission.client.refunding import refund
-from commission.client.refunds import NO_REFUNDS, REFUND, charge_on, is_refund, refunds_of, with_uncharged
+from commission.client.refunds import (
+    NO_REFUNDS,
+    REFUND,
+    asks_of_charges,
+    charge_on,
+    is_refund,
+    refunds_of,
+    with_uncharged,
+)
 from commission.client.reversals import reverse
 from commission.client.revisions import ENDINGS, replaced_by
 from commission.client.state import (
@@ -44,13 +53,6 @@ from commission.terms.catalog import Terms
 from commission.terms.market import SymbolDefined
 from commission.terms.rate_matching import Trait
 from commission.terms.upline import Upline
-
-NO_FILLS = Position()
-
-
-def position_at(draft: Draft, place: str) -> Position:
-    """The position at a state key; none where it is not known which."""
-    return (draft.get(place) or NO_FILLS) if place else NO_FILLS
 
 
 def fold_deal(
@@ -95,7 +97,7 @@ def _book(
     booking.opened_e8, booking.closed_e8 = split
     if not client.traded:
         client = replace(client, traded=True)
-        milestone(draft, client, "first_trade", cause, deal.occurred_at)
+        milestone(draft, client, "first_trade", cause, deal.occurred_at, terms)
     if not place:
         return rate_deal(draft, client, booking, terms, NO_FILLS)
     before, position = position, with_fill(position, fill, rescales)
@@ -154,26 +156,12 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
     if known.signed_e8 and known.position:
         position = position_at(draft, known.position)
         undone = without_fill(position, booking.cause, known.signed_e8, deal)
-        keep_position(draft, known.position, undone, deal, terms)
+        keep_position(draft, client, known.position, undone, deal, terms)
     if known.leg:
         client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.hedge:
         client = rate_again(draft, client, hedging.leave(draft, known.hedge, booking.cause), terms)
     return client
-
-
-def keep_position(
-    draft: Draft, place: str, position: Position, deal: Deal, terms: Terms, *, waits: bool = False
-) -> None:
-    """A flat position is forgotten, unless a condition, a refund or a deal that waits may ask for it."""
-    if not place:
-        return
-    some = terms.some
-    is_asked = waits or some.looks_back or (some.shares_charges and position.has_charges)
-    if is_asked or not is_flat(position, terms.rescales_of(deal.server, deal.symbol)):
-        draft.put(place, position)
-    elif draft.get(place) is not None:
-        draft.put(place, None)
 
 
 def rate_deal(
@@ -186,7 +174,7 @@ def rate_deal(
     """Post what the deal earns; park it while the terms lack something; say so if it earns nothing."""
     deal = booking.deal
     client, found = brings(draft, client, booking, position, terms)
-    keep_position(draft, booking.position, position, deal, terms, waits=found.reason.waits)
+    keep_position(draft, client, booking.position, position, deal, terms, waits=found.reason.waits)
     if found.part is not None and found.has_charges and not booking.volume:
         booking.volume, booking.volume_e8 = deal.symbol, charged_e8(found.part)
         more = booking.volume, booking.volume_e8
@@ -198,16 +186,20 @@ def rate_deal(
     if found.cohorts:
         send(draft, client, found.cohorts)
         booking.tallied = (*booking.tallied, *found.cohorts)
-    if terms.some.shares_charges:
+    if asks_of_charges(client, terms):
         client = refund(draft, client, booking, found.refunds, found.unplaced, terms)
         booking.charge, booking.symbol = charge_on(deal), deal.symbol
     state = booking.to_state()
     if (client.clawed or state.refunds) and (state.posted or state.tallied):
         client, state = claw_back_new(draft, client, state, terms)
     draft.put(booking.key, state)
-    if found.part is None or not booking.closed_e8:
+    if not booking.closed_e8:
         return client
-    return count_trade(draft, client, found.part, terms)
+    if found.part is not None:
+        return count_trade(draft, client, found.part, terms)
+    if not found.reason.waits:  # no IB earns of it, so it waits for its symbol only to be counted
+        count_later(draft, client, deal, booking.opened_e8, booking.closed_e8, terms)
+    return client
 
 
 def brings(
@@ -224,7 +216,8 @@ def brings(
         part = None
         if symbol is not None and booking.closed_e8:
             part = _part(draft, client, booking, symbol, position, terms)
-        refunds, rest = refunds_of(deal, part) if terms.some.shares_charges else NO_REFUNDS
+        is_refunding = is_refund(deal) and asks_of_charges(client, terms)
+        refunds, rest = refunds_of(deal, part) if is_refunding else NO_REFUNDS
         return client, RatingOutcome(reason=chain, part=part, refunds=refunds, unplaced=rest)
     if symbol is None:
         return client, RatingOutcome(reason=unknown_symbol(deal))
@@ -233,7 +226,8 @@ def brings(
     part = _part(draft, client, booking, symbol, position, terms, is_asked=chain.needs_openings)
     if chain.looks_aside:
         client, part = look_aside(draft, client, booking, part, chain, terms)
-    refunds, rest = refunds_of(deal, part) if terms.some.shares_charges else NO_REFUNDS
+    is_refunding = is_refund(deal) and asks_of_charges(client, terms)
+    refunds, rest = refunds_of(deal, part) if is_refunding else NO_REFUNDS
     if refunds or rest:
         part = part._replace(refunded=deal.commission + deal.fee)
     rated, reason = rate(part, chain, terms), SETTLED_BY_PERIOD
@@ -262,8 +256,9 @@ def _part(
     is_asked: bool = False,
 ) -> Part:
     """The deal as pricing wants it, with its openings where somebody asks for them."""
-    is_refunding = terms.some.shares_charges and is_refund(booking.deal)
-    looks_back = (terms.some.looks_back or is_refunding) and booking.closed_e8
+    is_refunding = is_refund(booking.deal) and asks_of_charges(client, terms)
+    may_look_back = terms.some.looks_back or is_refunding or is_undecided(client, terms)
+    looks_back = may_look_back and booking.closed_e8
     if looks_back:
         looks_back = look_back(draft, client, booking, terms, is_asked=is_asked or is_refunding)
     return part_of(client, booking, symbol, position if looks_back else None, terms)
@@ -342,22 +337,6 @@ def _place_leg(
     return rate_again(draft, client, moved, terms), now
 
 
-def look_back(
-    draft: Draft, client: ClientState, booking: Booking, terms: Terms, *, is_asked: bool = False
-) -> bool:
-    """Whether a closing is rated by its openings; it is kept then, as those may change."""
-    if not is_asked and not asks_holding(client, terms):
-        return False
-    kept = Parked(
-        client_id=client.client_id,
-        deal=booking.deal,
-        opened_e8=booking.opened_e8,
-        closed_e8=booking.closed_e8,
-    )
-    draft.put(keys.closing(client.client_id, booking.cause), kept)
-    return True
-
-
 def rerate_closings(
     draft: Draft, client: ClientState, cause: str, place: str, before: Position, terms: Terms
 ) -> ClientState:
@@ -393,15 +372,32 @@ def rate_again(draft: Draft, client: ClientState, trades: list[DealVolume], term
 # Waiting for terms
 
 
-def retry_deal(draft: Draft, client: ClientState, parked: Parked, terms: Terms) -> ClientState:
-    """Rate a parked deal again."""
+def retry_deal(draft: Draft, client: ClientState, slot: int, parked: Parked, terms: Terms) -> ClientState:
+    """Rate a parked deal again, or count it where that alone had to wait."""
     deal = parked.deal
     assert deal is not None, "only a deal is rated"
     key = keys.deal(client.client_id, deal.deal_key)
     state: DealState | None = draft.get(key)
     assert state is not None, "a parked deal has a state"
     booking = resumed(state, key, deal, parked.opened_e8, parked.closed_e8)
+    if state.parked != slot:
+        return _count_again(draft, client, booking, state, terms)
     refusal = why_no_trade(deal)
     if refusal is not None:  # a later charge
         return _refuse(draft, client, booking, refusal, None, terms)
     return rate_deal(draft, client, booking, terms, position_at(draft, state.position))
+
+
+def _count_again(
+    draft: Draft, client: ClientState, booking: Booking, state: DealState, terms: Terms
+) -> ClientState:
+    """Count a trade for CPAs, unless it is another deal by now, or waits itself and is counted then."""
+    deal = booking.deal
+    if state.revision != deal.revision or state.parked is not None:
+        return client
+    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
+    if symbol is None:
+        count_later(draft, client, deal, booking.opened_e8, booking.closed_e8, terms)
+        return client
+    part = _part(draft, client, booking, symbol, position_at(draft, state.position), terms)
+    return count_trade(draft, client, part, terms)

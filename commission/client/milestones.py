@@ -7,6 +7,8 @@ from commission.client.state import ClientState, Posted
 from commission.draft import Draft
 from commission.money import Money
 from commission.outputs import Milestone, MilestoneKind, milestone_id_of
+from commission.terms.catalog import Terms
+from commission.terms.upline import above
 
 
 def milestone(
@@ -15,32 +17,44 @@ def milestone(
     kind: MilestoneKind,
     of: str,
     at: datetime,
+    terms: Terms,
     *,
     ib_id: str | None = None,
     money: Money | None = None,
     takes_back: str = "",
+    paid_below: tuple[str, ...] = (),
 ) -> None:
     """Tell one, of the client's direct IB unless another is named; `of` is what it is about, once."""
     direct = client.links[0].ib_id if client.links else None
+    concerned = ib_id or direct or ""
     draft.emit(
         Milestone(
             milestone_id=milestone_id_of(kind, client.client_id, of),
             kind=kind,
             client_id=client.client_id,
-            ib_id=ib_id or direct or "",
+            ib_id=concerned,
             occurred_at=at,
             amount=money.amount if money is not None else None,
             currency=money.currency if money is not None else "",
             click=client.click,
             takes_back=takes_back,
+            country=client.country,
+            upline=above(terms.upline(concerned, at)),
+            paid_below=paid_below,
         )
     )
 
 
 def of_grants(
-    draft: Draft, client: ClientState, kind: MilestoneKind, at: datetime, posted: Iterable[Posted]
+    draft: Draft,
+    client: ClientState,
+    kind: MilestoneKind,
+    at: datetime,
+    posted: Iterable[Posted],
+    terms: Terms,
 ) -> None:
-    """Tell each IB of its CPA, granted or taken back."""
+    """Tell each IB of its CPA, granted or taken back; `posted` begins with the lowest IB."""
+    below: tuple[str, ...] = ()
     for entry in posted:
         money = Money(entry.amount, entry.currency)
         taken = kind == "cpa.clawback"
@@ -51,7 +65,10 @@ def of_grants(
             kind,
             entry.transfer_id,
             at,
+            terms,
             ib_id=entry.ib_id,
             money=money,
             takes_back=takes_back,
+            paid_below=below,
         )
+        below = (*below, entry.ib_id)

@@ -66,8 +66,8 @@ def pack_deal(key: str, state: DealState) -> list[Any]:
 def unpack_deal(key: str, packed: Sequence[Any]) -> DealState:
     """The deal that `pack_deal` was given."""
     client_id, deal_key = _names_of(key)
-    at, revision, times, signed_e8, position, *more = packed
-    at = None if at is None else convert(at, datetime)
+    _, revision, times, signed_e8, position, *more = packed
+    at = time_of(packed)
     revision = revision.hex() if isinstance(revision, bytes) else revision
     position = position[0] if isinstance(position, list) else f"{_place_of(key)}{position}"
     base = _base(client_id, deal_key, revision, times) if more else ""
@@ -81,6 +81,11 @@ def unpack_deal(key: str, packed: Sequence[Any]) -> DealState:
             others[number] = tuple(_TALLY.unpack(one, known) for one in others[number])
     usual = (at, revision, times, signed_e8, position, posted)
     return _DEAL_STATE.unpack(others, (*usual, *_OTHERS))  # type: ignore[no-any-return] # of its kind
+
+
+def time_of(packed: Sequence[Any]) -> datetime | None:
+    """When a packed deal happened."""
+    return None if packed[0] is None else convert(packed[0], datetime)
 
 
 def pack_closing(key: str, parked: Parked) -> list[Any]:

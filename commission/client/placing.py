@@ -8,19 +8,18 @@ what is posted stands, the deal takes its place among the others of its position
 from msgspec.structs import replace
 
 from commission.client import hedging, keys
-from commission.client.booking import resumed
-from commission.client.cpa_trades import count_trade
+from commission.client.booking import Booking, resumed
+from commission.client.cpa_trades import count_later, count_trade
 from commission.client.deals import (
-    keep_position,
-    look_back,
     part_of,
-    position_at,
     rate_deal,
     rerate_closings,
 )
+from commission.client.fills import Position
+from commission.client.keeping import keep_position, look_back, position_at
 from commission.client.positions import fill_of, with_fill
 from commission.client.refunding import refund
-from commission.client.refunds import is_refund, refunds_of
+from commission.client.refunds import asks_of_charges, is_refund, refunds_of
 from commission.client.revisions import is_stale, replaced_by, was_replaced
 from commission.client.state import ClientState, CloseBy, DealState
 from commission.draft import Draft
@@ -82,18 +81,31 @@ def place(draft: Draft, client: ClientState, deal: Deal, known: DealState, terms
         client = rate_deal(draft, client, booking, terms, position)
     else:
         draft.put(key, state)
-        keep_position(draft, where, position, deal, terms)
-        symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
-        if symbol is not None and draft.get(keys.closing(client.client_id, deal.deal_key)) is not None:
-            look_back(draft, client, booking, terms, is_asked=True)
-            part = part_of(client, booking, symbol, position, terms)
-            if terms.some.shares_charges and is_refund(deal):
-                client = refund(draft, client, booking, *refunds_of(deal, part), terms)
-                draft.put(key, replace(state, refunded=booking.refunded))
-            client = count_trade(draft, client, part, terms)
+        keep_position(draft, client, where, position, deal, terms)
+        if booking.closed_e8:
+            client = _count(draft, client, booking, state, position, terms)
     if position.fills[-1] is not fill:
         client = rerate_closings(draft, client, deal.deal_key, where, before, terms)
     return client
+
+
+def _count(
+    draft: Draft, client: ClientState, booking: Booking, state: DealState, position: Position, terms: Terms
+) -> ClientState:
+    """What a closing counts and refunds, now that its openings are known, where somebody asks for them."""
+    deal = booking.deal
+    symbol = terms.symbol(deal.server, deal.symbol, deal.occurred_at)
+    if symbol is None:
+        count_later(draft, client, deal, booking.opened_e8, booking.closed_e8, terms)
+        return client
+    is_kept = draft.get(keys.closing(client.client_id, deal.deal_key)) is not None
+    if is_kept:
+        look_back(draft, client, booking, terms, is_asked=True)
+    part = part_of(client, booking, symbol, position if is_kept else None, terms)
+    if is_kept and asks_of_charges(client, terms) and is_refund(deal):
+        client = refund(draft, client, booking, *refunds_of(deal, part), terms)
+        draft.put(booking.key, replace(state, refunded=booking.refunded))
+    return count_trade(draft, client, part, terms)
 
 
 def _tell_others(draft: Draft, known: DealState, deal: Deal) -> None:

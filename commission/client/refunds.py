@@ -13,7 +13,8 @@ from typing import NamedTuple
 from msgspec import field
 from msgspec.structs import replace
 
-from commission.client.state import DealState, Posted, Refund
+from commission.client.state import ClientState, DealState, Posted, Refund
+from commission.client.unknown_terms import lacks_terms
 from commission.events import Deal
 from commission.money import to_accrual
 from commission.outputs import Tally
@@ -57,6 +58,11 @@ class UnplacedRefund(Value):
     """What openings tell: the business key of each, what is refunded of its charge, and that charge."""
     unknown: Decimal = ZERO
     """What is of no charge that is known."""
+
+
+def asks_of_charges(client: ClientState, terms: Terms) -> bool:
+    """Whether some plan shares what the client's deals charge, or one may that is not known yet."""
+    return terms.some.shares_charges or lacks_terms(client, terms)
 
 
 def is_refund(deal: Deal) -> bool:

@@ -14,14 +14,15 @@ from commission.client.booking import Booking, resumed
 from commission.client.charges import charge_of, rate_charge
 from commission.client.clawback import before_clawback, claw_back_new
 from commission.client.cpa_trades import count_trade
-from commission.client.deals import brings, position_at, rate_again
+from commission.client.deals import brings, rate_again
 from commission.client.difference import compare, together
+from commission.client.keeping import position_at
 from commission.client.outcome import RatingOutcome, forfeited, upline_for, why_no_trade
 from commission.client.parked import reject
 from commission.client.placing import at_known_position
 from commission.client.refund_matching import match_refunds
 from commission.client.refunding import refund
-from commission.client.refunds import REFUND, charge_on
+from commission.client.refunds import REFUND, asks_of_charges, charge_on
 from commission.client.reversals import reverse
 from commission.client.state import Cause, ClientState, DealState, EventState
 from commission.client.tallies import send, withdraw
@@ -98,7 +99,7 @@ def _rerate_deal(
     else:
         client, found = brings(draft, client, booking, position_at(draft, state.position), terms)
         client = _leave_hedge(draft, client, booking, state, terms)
-        if terms.some.shares_charges:
+        if asks_of_charges(client, terms):
             booking.charge, booking.symbol = charge_on(deal), deal.symbol
     if found.reason.waits:
         return client, found.reason
@@ -132,7 +133,7 @@ def _no_trade_brings(client: ClientState, deal: Deal, state: DealState, terms: T
         return RatingOutcome()
     chain = upline_for(client, deal, terms)
     amount = charge_of(deal)
-    if amount < 0 and terms.some.shares_charges:
+    if amount < 0 and asks_of_charges(client, terms):
         return RatingOutcome(reason=REFUND, unplaced=-amount)
     if isinstance(chain, Reason) or not chain.charges or amount <= 0:
         return RatingOutcome(reason=chain if isinstance(chain, Reason) and chain.waits else refusal)

@@ -19,6 +19,7 @@ from commission.rating.values import Factors
 from commission.terms.catalog import Terms
 from commission.terms.components import Cpa
 from commission.terms.plans import PlanDefined
+from commission.terms.upline import above
 from commission.value import Value
 
 KEPT_CLAIMS = 64
@@ -261,5 +262,8 @@ def _announce(one: Claimed, kind: MilestoneKind, change: _Change) -> None:
             currency=tally.currency,
             click=one.claim.click,
             takes_back=taken,
+            country=one.claim.country,
+            upline=above(change.terms.upline(tally.ib_id, tally.occurred_at)),
+            paid_below=one.claim.paid_below,
         )
     )

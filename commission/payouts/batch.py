@@ -128,6 +128,11 @@ class Batch(Value):
         return due if self.exchange is None else self.exchange.of(due)
 
     @property
+    def paid_total(self) -> Decimal:
+        """What all of them pay, in that currency."""
+        return sum(map(self.paid, self.paid_lines), ZERO)
+
+    @property
     def open_lines(self) -> list[Line]:
         """Lines that are out, and nobody knows what became of them."""
         is_out = self.state == "exported"

@@ -99,7 +99,7 @@ class Terms:
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             ended=ended,
             breakpoints=_breakpoints(partners.values(), plans.values()),
-            some=asked_by([plan for versions in plans.values() for plan in versions]),
+            some=asked_by([plan for versions in plans.values() for plan in versions], partners),
         )
 
     def symbol(self, server: str, symbol: str, at: datetime) -> SymbolDefined | None:

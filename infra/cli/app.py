@@ -16,6 +16,7 @@ from infra.cli import (
     adjust,
     book,
     dead_letters,
+    endpoints,
     history,
     holds,
     ingest,
@@ -69,7 +70,7 @@ def everywhere(
 for module in (
     *(run, poll),
     *(terms, plans, ingest, dead_letters, reconcile, statements, ledger, payees, payouts, adjust, holds),
-    *(proposals, history, book),
+    *(endpoints, proposals, history, book),
     *(users, keys, tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost

@@ -90,7 +90,7 @@ def reject(
 @app.command("key")
 def key() -> None:
     """Print a new key for IBFLOW_PAYEE_KEYS; nothing keeps it but you."""
-    from infra.payees.sealing import new_key
+    from infra.connect.sealing import new_key
 
     typer.echo(new_key())
 

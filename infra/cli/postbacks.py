@@ -39,11 +39,11 @@ def check(
 
     with mendable_errors():
         if terms is not None:
-            endpoints = load_endpoints(file)
-            check_ibs(endpoints, ibs_of(load_terms(terms).records), file.name)
+            written = load_endpoints(file)
+            check_ibs((one.form for one in written), ibs_of(load_terms(terms).records), file.name)
         else:
             settings = Settings(postbacks=file)
-            endpoints = check_postbacks(settings, kafka_servers(settings))
-    for endpoint in endpoints:
-        events, ibs = sorted(endpoint.events) or ["all events"], sorted(endpoint.ibs) or ["all IBs"]
-        say(f"{endpoint.endpoint_id}: {', '.join(events)} of {', '.join(ibs)}")
+            written = check_postbacks(settings, kafka_servers(settings))
+    for form in (one.form for one in written):
+        ibs = [*sorted(form.ibs), *(f"{ib} and below" for ib in sorted(form.subtrees))] or ["all IBs"]
+        say(f"{form.id}: {', '.join(sorted(form.events) or ['all events'])} of {', '.join(ibs)}")

@@ -1,12 +1,15 @@
 """`ibflow demo`, `dev`, `worker`, `serve` and `receive`: the processes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.cli.console import PROCESSES, ExitCode, mendable_errors, out
 from infra.cli.signals import interrupted
+
+if TYPE_CHECKING:
+    from infra.processes.server import ApiServer
 
 app = typer.Typer()
 
@@ -57,6 +60,7 @@ def dev(
         Stack(settings, workers or one_a_core(), ended=stop) as stack,
     ):
         out.print(f"portal  {stack.server.url}\napi     {stack.server.url}/docs\nkafka   {stack.kafka}")
+        _say_how_to_begin(stack.server)
         out.print(f"data    {settings.data_dir}   logs {settings.data_dir}/worker-*.log")
         stack.probe()
         if not stop.is_set():
@@ -105,8 +109,14 @@ def serve() -> None:
         server = ApiServer(settings, prepared_kafka(settings))
         server.start()
         out.print(f"portal  {server.url}\napi     {server.url}/docs")
+        _say_how_to_begin(server)
         stop.wait()
         server.stop()
+
+
+def _say_how_to_begin(server: "ApiServer") -> None:
+    if line := server.people.how_to_begin(server.url):
+        out.print(line)
 
 
 @app.command(rich_help_panel=PROCESSES)
@@ -124,3 +134,23 @@ def receive() -> None:
     settings = Settings()
     with mendable_errors(), interrupted() as stop:
         run(settings, prepared_kafka(settings), stop, lambda url: out.print(f"push    {url}/v1/ingest/deals"))
+
+
+@app.command(rich_help_panel=PROCESSES)
+def dispatch() -> None:
+    """Send postbacks, beside the server, which sends them too: processes share the work.
+
+    IBFLOW_POSTBACK_KEYS opens the endpoints' secrets.
+    """
+    from infra.connect.settings import prepared_kafka
+    from infra.postbacks.start import dispatcher_of, endpoint_desk
+    from schemas.settings import Settings
+
+    settings = Settings()
+    with mendable_errors(), interrupted() as stop:
+        kafka = prepared_kafka(settings)
+        dispatcher = dispatcher_of(settings, kafka, endpoint_desk(settings, kafka))
+        dispatcher.start()
+        out.print("sending postbacks")
+        stop.wait()
+        dispatcher.stop()

@@ -63,6 +63,22 @@ def show(ib_id: Ib, period: Period, *, currency: Currency = "", as_json: Json = 
         out.print(line)
 
 
+@app.command("ageing")
+def ageing(*, as_json: Json = False) -> None:
+    """What IBs owe from closed statements, by how long ago it arose: 30, 60, 90 days, older."""
+    from infra.connect.api import ask_all
+    from infra.statement_documents.report import ageing_table
+    from infra.terminal import show as print_tables
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        found = ask_all(Settings(), "/v1/ageing")
+    if as_json:
+        print_json(found)
+    else:
+        print_tables(ageing_table(found))
+
+
 @app.command("invoices")
 def invoices(
     *,

@@ -4,25 +4,31 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
+from infra.clickhouse.replicas import check_cluster, for_cluster
+
 HERE = Path(__file__).parent
 
 
-def migrate(client: Client, *, until: str = "9999") -> list[str]:
+MADE = (
+    "CREATE TABLE IF NOT EXISTS migrations "
+    "(name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY name"
+)
+
+
+def migrate(client: Client, *, until: str = "9999", cluster: str = "") -> list[str]:
     """Apply the migrations the database has not seen, up to a number; return their names.
 
-    A crash inside of one repeats its statements, so each may run twice.
+    A crash inside of one repeats its statements, so each may run twice. With a cluster, on all its replicas.
     """
-    client.command(
-        "CREATE TABLE IF NOT EXISTS migrations "
-        "(name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) ENGINE = MergeTree ORDER BY name"
-    )
+    check_cluster(client, cluster)
+    client.command(for_cluster(MADE, cluster))
     seen = {str(row[0]) for row in client.query("SELECT name FROM migrations").result_rows}
     applied = []
     for path in sorted(HERE.glob("[0-9][0-9][0-9][0-9]_*.sql")):
         if path.stem in seen or path.stem[:4] > until:
             continue
         for statement in statements(path):
-            client.command(statement)
+            client.command(for_cluster(statement, cluster))
         client.insert("migrations", [[path.stem]], column_names=["name"])
         applied.append(path.stem)
     return applied

@@ -22,9 +22,10 @@ from api.scope import EVERYTHING
 from api.views.explanation import explain_transfer
 from commission.accounts import HELD
 from infra.commands.demo_payout import Payment, pay
+from infra.commands.demo_people import add_people, people_table
 from infra.commands.example import BROKER, ENDED_PERIODS, Example
+from infra.connect.sealing import new_key
 from infra.local_kafka.local import LocalKafka
-from infra.payees.sealing import new_key
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
 from infra.sources.files import feed
@@ -71,6 +72,7 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
         )
         if keep is not None:
             url = stack.server.url
+            show(people_table(add_people(stack.server.people, settings.data_dir)), console=console)
             console.print(f"portal  [link={url}]{url}[/]   api  {url}/docs")
             console.print(f"ask it  ibflow --data-dir {settings.data_dir} verify", highlight=False)
             keep()

@@ -11,7 +11,9 @@ import httpx
 from clickhouse_connect.driver.exceptions import Error
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
+from api.queries.payouts import log_of_payouts
 from infra.connect.ledger_at import Server, check_answer, find_server, token_of
 from infra.connect.settings import clickhouse_client, connect
 from schemas.errors import Unavailable
@@ -65,6 +67,7 @@ def _ask_here(
 async def _get(
     ledger: Ledger, settings: Settings, path: str, given: dict[str, str], headers: dict[str, str]
 ) -> httpx.Response:
-    transport = httpx.ASGITransport(create_app(ledger, settings))
+    desks = Desks(payout_log=lambda: log_of_payouts(ledger))
+    transport = httpx.ASGITransport(create_app(ledger, settings, desks=desks))
     async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
         return await client.get(path, params=given, headers=headers)

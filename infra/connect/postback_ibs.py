@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 
-from api.postbacks.endpoints import Endpoint, check_ibs, load_endpoints
+from api.postbacks.endpoints import Written, check_ibs, load_endpoints
 from commission.terms.partners import PartnerChanged, PartnerDefined
 from schemas.settings import Settings
 from schemas.topics import TERMS
@@ -27,18 +27,19 @@ def published_ibs(kafka: str) -> set[str]:
         terms.close()
 
 
-def check_postbacks(settings: Settings, kafka: str) -> tuple[Endpoint, ...]:
+def check_postbacks(settings: Settings, kafka: str) -> tuple[Written, ...]:
     """The endpoints of the settings; raise `EndpointsError` if one names an IB that the log does not know.
 
     Before any terms are published there is nothing to compare with: that is a warning.
     """
     if settings.postbacks is None:
         return ()
-    endpoints = load_endpoints(settings.postbacks)
-    if any(endpoint.ibs for endpoint in endpoints):
+    written = load_endpoints(settings.postbacks)
+    forms = [one.form for one in written]
+    if any(form.ibs or form.subtrees for form in forms):
         known = published_ibs(kafka)
         if known:
-            check_ibs(endpoints, known, settings.postbacks.name)
+            check_ibs(forms, known, settings.postbacks.name)
         else:
             log.warning("no terms are published yet, so the IBs of postback endpoints were not checked")
-    return endpoints
+    return written

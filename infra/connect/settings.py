@@ -1,5 +1,8 @@
 """From settings to the things a process stands on: Kafka, its topics, ClickHouse."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -7,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 from confluent_kafka import KafkaException
 
+from infra.clickhouse import replicas
 from infra.clickhouse.migrations import migrate
 from infra.connect.topics import ensure_topics
 from infra.local_kafka.errors import KafkaUnavailable
@@ -51,7 +55,7 @@ def prepare_topics(settings: Settings, kafka: str) -> dict[str, int]:
 def clickhouse_client(settings: Settings) -> Client:
     """A client of the configured ClickHouse, or of the embedded one; the schema is up to date."""
     client = connect(settings)
-    migrate(client)
+    migrate(client, cluster=settings.clickhouse_cluster)
     return client
 
 
@@ -59,7 +63,10 @@ def connect(settings: Settings) -> Client:
     """A client for one thread; migrations are not looked at."""
     try:
         if settings.clickhouse:
-            return dsn_client(settings.clickhouse, settings.clickhouse_files())
+            is_replicated = bool(settings.clickhouse_cluster)
+            return dsn_client(
+                settings.clickhouse, settings.clickhouse_files(), replicas.SETTINGS if is_replicated else {}
+            )
         settings.chdb_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return clickhouse_connect.get_client(interface="chdb", path=str(settings.chdb_dir))
     except Error as error:
@@ -67,8 +74,10 @@ def connect(settings: Settings) -> Client:
         raise Unavailable(f"ClickHouse, {where}, cannot be opened: {str(error).splitlines()[0]}") from None
 
 
-def dsn_client(dsn: str, files: TlsFiles) -> Client:
+def dsn_client(dsn: str, files: TlsFiles, given: Mapping[str, Any] = MappingProxyType({})) -> Client:
     """A client of a ClickHouse server; with TLS, its certificate and name are checked.
+
+    `given` are settings of its queries.
 
     A certificate of ours proves the user of a DSN without a password; beside a password both are shown.
     """
@@ -80,6 +89,7 @@ def dsn_client(dsn: str, files: TlsFiles) -> Client:
     return clickhouse_connect.get_client(
         dsn=dsn,
         autogenerate_session_id=False,
+        settings=dict(given),
         secure=has_tls,
         ca_cert=ca_cert,
         client_cert=client_cert,

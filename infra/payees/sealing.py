@@ -1,25 +1,21 @@
-"""Payee details at rest: AES-256-GCM under keys of the settings, bound to the IB and the version."""
+"""Payee details at rest: sealed under keys of the settings, bound to the IB and the version."""
 
 import json
 import secrets
-from base64 import b64decode, b64encode, urlsafe_b64decode
-from binascii import Error as NotBase64
 from collections.abc import Callable
-from hashlib import blake2b
 
 import msgspec
-from Crypto.Cipher import AES
 
+from infra.connect.sealing import Purpose, SealingKeys, WrongSeal
 from infra.payees.details import PayeeDetails
 from schemas.errors import Unusable
 from schemas.settings import Settings
 
-KEY_BYTES = 32
-NONCE_BYTES, TAG_BYTES = 12, 16
-MAX_KEYS = 16
-HOW_TO_CONFIGURE = (
+PURPOSE = Purpose(
+    "IBFLOW_PAYEE_KEYS",
     "payee details are kept encrypted: make a key with `ibflow payees key` and give it to the server as "
-    "IBFLOW_PAYEE_KEYS; keep a copy, for without it nobody can read them"
+    "IBFLOW_PAYEE_KEYS; keep a copy, for without it nobody can read them",
+    b"ibflow-payees",
 )
 
 _DECODER = msgspec.json.Decoder(PayeeDetails)
@@ -28,21 +24,16 @@ _DECODER = msgspec.json.Decoder(PayeeDetails)
 class PayeeKeys:
     """The newest key seals, every key opens."""
 
-    def __init__(self, keys: tuple[bytes, ...]) -> None:
-        self._keys = {_name(key): key for key in keys}
+    def __init__(self, keys: SealingKeys) -> None:
+        self._keys = keys
 
     def __repr__(self) -> str:
-        return f"<PayeeKeys {', '.join(self._keys)}>"
+        return f"<PayeeKeys {self._keys!r}>"
 
     @classmethod
     def from_text(cls, text: str) -> "PayeeKeys":
         """Read `IBFLOW_PAYEE_KEYS`: keys with commas between them, the newest first; raise `Unusable`."""
-        parts = [part.strip() for part in text.split(",") if part.strip()]
-        if not parts:
-            raise Unusable(HOW_TO_CONFIGURE)
-        if len(parts) > MAX_KEYS:
-            raise Unusable(f"IBFLOW_PAYEE_KEYS has over {MAX_KEYS} keys; rotate, and drop those before")
-        return cls(tuple(_read(number, part) for number, part in enumerate(parts, 1)))
+        return cls(SealingKeys.from_text(PURPOSE, text))
 
     def seal(
         self,
@@ -51,36 +42,20 @@ class PayeeKeys:
         version: int,
         nonce_of: Callable[[int], bytes] = secrets.token_bytes,
     ) -> str:
-        """Encrypt for one IB and version: `key.nonce+text+tag`. It opens for no other."""
-        name, key = next(iter(self._keys.items()))
-        nonce = nonce_of(NONCE_BYTES)
-        cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=TAG_BYTES)
-        cipher.update(_bound_to(ib_id, version))
-        text, tag = cipher.encrypt_and_digest(msgspec.json.encode(details))
-        return f"{name}.{b64encode(nonce + text + tag).decode()}"
+        """Encrypt for one IB and version. It opens for no other."""
+        return self._keys.seal(msgspec.json.encode(details), _bound_to(ib_id, version), nonce_of)
 
     def open(self, sealed: str, ib_id: str, version: int) -> PayeeDetails:
         """Decrypt; raise `Unusable` if its key is missing, it was changed, or is of another IB or version."""
-        name, _, body = sealed.partition(".")
-        key = self._keys.get(name)
-        if key is None:
-            raise Unusable(
-                f"{ib_id}: version {version} is sealed with the key {name:.16}, which is not given"
-            )
+        what = f"{ib_id}: version {version}"
         try:
-            raw = b64decode(body, validate=True)
-            cipher = AES.new(key, AES.MODE_GCM, nonce=raw[:NONCE_BYTES], mac_len=TAG_BYTES)
-            cipher.update(_bound_to(ib_id, version))
-            text = cipher.decrypt_and_verify(raw[NONCE_BYTES:-TAG_BYTES], raw[-TAG_BYTES:])
-            return _DECODER.decode(text)
-        except (ValueError, NotBase64):
-            raise Unusable(
-                f"{ib_id}: version {version} was changed, or sealed for another IB or version"
-            ) from None
+            return _DECODER.decode(self._keys.open(sealed, _bound_to(ib_id, version), what))
+        except (WrongSeal, msgspec.MsgspecError):
+            raise Unusable(f"{what} was changed, or sealed for another IB or version") from None
 
     def is_newest(self, sealed: str) -> bool:
         """Whether it is sealed with the newest key."""
-        return sealed.partition(".")[0] == next(iter(self._keys))
+        return self._keys.is_newest(sealed)
 
     def resealed(self, sealed: str, ib_id: str, version: int) -> str:
         """The same details under the newest key."""
@@ -94,28 +69,6 @@ def keys_of(settings: Settings) -> Callable[[], PayeeKeys]:
         return lambda: PayeeKeys.from_text("")
     keys = PayeeKeys.from_text(text)
     return lambda: keys
-
-
-def new_key() -> str:
-    """A key for `IBFLOW_PAYEE_KEYS`."""
-    return b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-
-
-def _read(number: int, text: str) -> bytes:
-    try:
-        key = urlsafe_b64decode(text.replace("+", "-").replace("/", "_"))
-    except (ValueError, NotBase64):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise Unusable(
-            f"key {number} of IBFLOW_PAYEE_KEYS is not {KEY_BYTES} bytes of base64; {HOW_TO_CONFIGURE}"
-        )
-    return key
-
-
-def _name(key: bytes) -> str:
-    """What tells keys apart and gives none away."""
-    return blake2b(key, digest_size=4, person=b"ibflow-payees").hexdigest()
 
 
 def _bound_to(ib_id: str, version: int) -> bytes:

@@ -10,6 +10,7 @@ from commission.ids import digest
 from commission.payouts.changes import Change, command
 from commission.payouts.log import Payouts
 from commission.payouts.records import ChangeDecided, ChangeRequested, PayoutRecord, PayoutsHeld
+from infra.payouts.approvers import ANYBODY, Approvers
 from infra.payouts.desk import Publish
 from infra.payouts.facts import Facts
 from infra.payouts.log import PayoutLog
@@ -25,8 +26,10 @@ class ChangeDesk:
         facts: Facts,
         publish: Publish,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        approvers: Approvers = ANYBODY,
     ) -> None:
         self._log, self._facts, self._publish, self._now = log, facts, publish, now
+        self._approvers = approvers
 
     def newest(self, start: int, limit: int) -> tuple[list[Changed], int]:
         """Some of them, newest first, and how many there are."""
@@ -87,6 +90,8 @@ class ChangeDesk:
             change = _change(known, change_id)
             if change.state == state and change.decided_by in (by.name, ""):
                 return None
+            if is_approved and isinstance(change.asked, ChangeRequested):
+                self._approvers.check(by.name, change.asked.amount, change.asked.currency)
             return ChangeDecided(
                 place=place, by=by.name, at=at, change_id=change_id, is_approved=is_approved, reason=reason
             )

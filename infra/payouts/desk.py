@@ -37,6 +37,7 @@ from commission.payouts.records import (
 from commission.rating.exchange import no_rate
 from commission.two_people import are_two_people
 from infra.payees.billing import billing_of
+from infra.payouts.approvers import ANYBODY, Approvers
 from infra.payouts.billing import check_billing
 from infra.payouts.choosing import Paying, choose
 from infra.payouts.facts import Facts, unanswered
@@ -68,6 +69,7 @@ class PayoutDesk:
         files: Files | None = None,
         payees: Callable[[], Mapping[str, Versions]] = dict,
         warnings: Callable[[Batch, Payouts], Sequence[Warned]] = lambda _batch, _known: (),
+        approvers: Approvers = ANYBODY,
     ) -> None:
         """`payees` has every version of the IBs' details; nothing where none are kept.
 
@@ -75,15 +77,12 @@ class PayoutDesk:
         """
         self._log, self._facts, self._publish, self._now = log, facts, publish, now
         self._files, self._payees, self._warnings = files or Files(), payees, warnings
+        self._approvers = approvers
 
     def newest(self, period: str) -> list[Batch]:
         """Those of a period, or all, newest first."""
         found = [*self._log.known().batches.values()]
         return [batch for batch in reversed(found) if period in ("", batch.period)]
-
-    def known(self) -> Payouts:
-        """Everything that counts of the log by now."""
-        return self._log.known()
 
     def get(self, batch_id: str) -> Batch:
         """One, or `UnknownBatch`."""
@@ -146,6 +145,7 @@ class PayoutDesk:
         batch, known = self.get(batch_id), self._payees()
         ticked: tuple[Warned, ...] = ()
         if batch.state == "submitted":
+            self._approvers.check(by.name, batch.paid_total, batch.pays)
             self._check_approver(batch, known, by)
             check_billing(batch, known, self._log.known())
             ticked = self._ticked(batch, ticks)

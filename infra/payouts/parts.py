@@ -6,6 +6,7 @@ from api.ledger import Ledger
 from commission.payouts.commands import AnyCommand
 from infra.payees.desk import PayeeDesk, PayeeLog
 from infra.payees.sealing import keys_of
+from infra.payouts.approvers import Approvers
 from infra.payouts.bank_results import BankResults
 from infra.payouts.bridge import HttpBridge
 from infra.payouts.changes import ChangeDesk
@@ -26,7 +27,8 @@ class PayoutParts:
     """Opened with the server; what cannot be used of the settings is said then."""
 
     def __init__(self, ledger: Ledger, settings: Settings, kafka: str) -> None:
-        log, facts = PayoutLog(kafka), LedgerFacts(ledger)
+        self.log = log = PayoutLog(kafka)
+        facts, approvers = LedgerFacts(ledger), Approvers.read(settings.approvers_file)
         self.withholding = Withholding(log, facts)
         self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
         self.files = Files(Payers.read(settings.payers_file), self.payees.opened)
@@ -37,8 +39,14 @@ class PayoutParts:
         SanctionList.read(settings.sanctions_file)
         warnings = Warnings(ledger, self.payees.listed, self.payees.opened, settings.sanctions_file)
         self.desk = PayoutDesk(
-            log, facts, publish, files=self.files, payees=self.payees.listed, warnings=warnings.of
+            log,
+            facts,
+            publish,
+            files=self.files,
+            payees=self.payees.listed,
+            warnings=warnings.of,
+            approvers=approvers,
         )
         self.bank_files = BankResults(log, self.desk, self.files)
-        self.changes = ChangeDesk(log, facts, publish)
+        self.changes = ChangeDesk(log, facts, publish, approvers=approvers)
         self.crediting = Crediting(self.desk, self.files, HttpBridge.of(settings))

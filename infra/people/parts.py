@@ -26,6 +26,12 @@ class PeopleParts:
         self._log.refresh()
         self._log.watch(self.sign_ins.write_uses)
 
+    def how_to_begin(self, url: str) -> str:
+        """A line for the log of a server where nobody signs in yet; "" once somebody does."""
+        if self.sign_ins.has_people():
+            return ""
+        return f"people  none yet: {url}/first-run makes the first admin, code {self.sign_ins.first_code}"
+
     def stop(self) -> None:
         """Leave the broker."""
         self._log.stop()

@@ -11,11 +11,13 @@ from schemas.errors import Unavailable
 from schemas.kafka import client_config
 from schemas.topics import TOPICS
 from streams.broker import log_ends
+from streams.stages import STAGES
 
 LOOK_SECONDS = 0.1
 GROUP = "ibflow"
 """The workers' consumer group: the name of the Faust app."""
-STAGE_TOPICS = tuple(topic.name for topic in TOPICS if topic.stage)
+STAGE_TOPICS = tuple(stage.topic for stage in STAGES)
+"""What workers apply; what waits for others' servers is not under way here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.desks import Desks
 from api.exposure import check_exposure
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
-from api.postbacks.dispatcher import Dispatcher
 from infra.archive.http import add_archive
 from infra.connect.broker_name import check_data_folder
 from infra.connect.ports import listen, url_at
-from infra.connect.postback_ibs import check_postbacks
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
@@ -23,6 +22,7 @@ from infra.gc_tuning import collect_rarely
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
 from infra.people.parts import PeopleParts
+from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
@@ -45,17 +45,17 @@ class ApiServer:
         check_exposure(settings)
         self._owner = Owner.take(settings.data_dir) if owner is None else None
         check_data_folder(settings, kafka)
-        endpoints = check_postbacks(settings, kafka)
         collect_rarely()
-        self._settings = settings
+        self._settings, self.url = settings, ""
         self._connect: Callable[[], Client] = lambda: connect(settings)
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
-        self._sink_thread = threading.Thread(target=self.sink.run, name="sink", daemon=True)
         self._sums = SumsBuilder(self._connect)
-        self._sums_thread = threading.Thread(target=self._sums.run, name="sums", daemon=True)
-        self._dispatcher = Dispatcher(Ledger(self._connect), endpoints)
+        self._sink_thread = _thread("sink", self.sink.run)
+        self._sums_thread = _thread("sums", self._sums.run)
         ledger = Ledger(self._connect)
+        self.endpoints = loaded_desk(settings, kafka, ledger)
+        self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)
         self._desk = ProposalDesk(
             self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
@@ -65,19 +65,23 @@ class ApiServer:
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desk=self._desk,
-            payout_desk=self.payouts.desk,
-            bank_files=self.payouts.bank_files,
-            change_desk=self.payouts.changes,
-            payee_desk=self.payouts.payees,
-            crediting=self.payouts.crediting,
-            people=self.people.open,
+            desks=Desks(
+                proposals=self._desk,
+                payouts=self.payouts.desk,
+                changes=self.payouts.changes,
+                bank_files=self.payouts.bank_files,
+                payees=self.payouts.payees,
+                crediting=self.payouts.crediting,
+                payout_log=self.payouts.log.known,
+                people=self.people.open,
+                endpoints=self.endpoints,
+            ),
         )
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
         add_reconcile(app, ledger, self.payouts.files)
-        self._push = open_desk(settings, kafka)
+        self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")
 
@@ -112,6 +116,10 @@ class ApiServer:
         self.client.close()
         if self._owner is not None:
             self._owner.leave()
+
+
+def _thread(name: str, run: Callable[[], object]) -> threading.Thread:
+    return threading.Thread(target=run, name=name, daemon=True)
 
 
 def _add_verify(app: FastAPI, client: Client) -> None:

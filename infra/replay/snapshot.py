@@ -12,7 +12,6 @@ from commission.terms.catalog import Terms
 from infra.archive.clickhouse_log import OpenArchive
 from infra.replay.fold import PartitionFold
 from streams.stages import Stage
-from streams.state_codec import decode_state
 
 
 class BookSnapshot:
@@ -54,16 +53,12 @@ class BookSnapshot:
     def get(self, key: str) -> Any:
         """The state under a key, or None."""
         if key not in self._ahead:
-            found = self.partition.store.get(self.partition.key(key))
-            kind = self.partition.stage.keys[key[0]]
-            self._ahead[key] = None if found is None else decode_state(kind, key, found)
+            self._ahead[key] = self.partition.load(key)
         return self._ahead[key]
 
     def _scan(self, prefix: str) -> list[str]:
-        whole, own = self.partition.key(prefix), len(self.partition.key(""))
-        stored = {key[own:].decode() for key in self.partition.store.keys(whole)}
         ahead = {key for key in self._ahead if key.startswith(prefix)}
-        return [key for key in stored | ahead if self.get(key) is not None]
+        return [key for key in {*self.partition.scan(prefix)} | ahead if self.get(key) is not None]
 
 
 def folding() -> Any:

@@ -32,6 +32,18 @@ def list_table(found: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
+def ageing_table(found: Sequence[dict[str, Any]]) -> Table:
+    """A line each, the parts from the youngest on."""
+    table, names = new_table(), ("until_30_days", "until_60_days", "until_90_days", "older", "total")
+    table.add_column("IB", no_wrap=True)
+    for name in ("30 days", "60 days", "90 days", "older", "owed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    for row in found:
+        table.add_row(escape(row["ib_id"]), *(row[name] for name in names), row["currency"])
+    return table
+
+
 def invoices_table(found: Sequence[dict[str, Any]]) -> Table:
     """A line each, in the order of their numbers."""
     table = new_table()

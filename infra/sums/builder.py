@@ -14,9 +14,10 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from api.queries.balance import CHECKS
 from api.queries.days import MAX_DAYS, KeptDay, fingerprint
-from infra.sums.tables import TABLES
+from api.queries.stretches import TOPICS, place_of
+from infra.sums.checks import check_month, check_rows
+from infra.sums.tables import SETTINGS, STRETCHED, TABLES
 
 log = logging.getLogger("ibflow.sums")
 
@@ -28,18 +29,19 @@ PAUSE_S = 2.0
 RETRY_S = 10.0
 BUILD_ROWS = 500_000
 """Rows added up at once, at least one day of them: what bounds the memory of a build."""
+STRETCH_ROWS = 100_000
+"""A day of fewer is read by its rows while it is written."""
+STRETCH_S = 10.0
+"""So long after the stretches of such days the next ones are added up, of all of their rows by then."""
+RESTS_OF_STRETCH = 4
+"""So many times as long as it took, if that is longer."""
+MAX_STRETCHED = 8
+"""Days written last that may have one; while history of many days arrives, most are read by their rows."""
 KEEP_S = 600.0
 """How long a replaced build stays: no report that began with it runs so long."""
 TIDY_S = 300.0
 CHECK_S = 600.0
 NS = 1_000_000_000
-SETTINGS = {
-    "async_insert": 0,
-    "do_not_merge_across_partitions_select_final": 1,
-    "max_threads": 1,
-    "max_bytes_before_external_group_by": 1 << 30,
-    "max_partitions_per_insert_block": 0,
-}
 
 _STALE = """
 SELECT m.day, m.mark FROM (SELECT * FROM day_marks FINAL) AS m
@@ -64,6 +66,24 @@ SELECT one.1, one.2, {build:UInt64} FROM (
 _REPLACED = """
 {name} WHERE build < {{before:UInt64}} AND (day, build) NOT IN (
     SELECT day, build FROM day_builds FINAL UNION ALL SELECT month, build FROM month_builds FINAL
+    UNION ALL SELECT day, build FROM day_stretches FINAL
+)
+"""
+_WRITTEN = f"""
+SELECT m.day, m.mark, m.mark != s.mark FROM (SELECT * FROM day_marks FINAL) AS m
+LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
+LEFT JOIN (SELECT * FROM day_stretches FINAL) AS s ON s.day = m.day
+WHERE m.is_open OR m.mark != b.mark
+ORDER BY m.mark DESC LIMIT {MAX_STRETCHED}
+"""  # noqa: S608 # constants
+_POSITIONS = """
+SELECT topic, partition, next_offset FROM sink_positions FINAL WHERE topic IN {topics:Array(String)}
+ORDER BY topic, partition
+"""
+_NAME_STRETCH = """
+INSERT INTO day_stretches
+SELECT one.1, {build:UInt64}, one.2, {places:Array(UInt64)}, {offsets:Array(UInt64)} FROM (
+    SELECT arrayJoin(arrayZip({days:Array(Date32)}, {marks:Array(UInt64)})) AS one
 )
 """
 # Months that are over, all of whose days have sums, and the builds that these are of.
@@ -93,17 +113,6 @@ HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {kee
 ORDER BY partition_id LIMIT 1
 """
 
-_CHECK = f"""
-INSERT INTO ledger_checks
-SELECT now64(3), {{up_to:DateTime64(3, 'UTC')}}, amounts_not_positive, accounts_missing,
-    reversals_without_original, originals_reversed_twice
-FROM ({CHECKS})
-"""  # noqa: S608 # constants
-_BROKEN = """
-SELECT amounts_not_positive, accounts_missing, reversals_without_original, originals_reversed_twice
-FROM ledger_checks ORDER BY checked_at DESC LIMIT 1
-"""
-
 MarkedDay = tuple[date, int]
 """A day and the mark that its rows have by now."""
 
@@ -119,12 +128,13 @@ class SumsBuilder:
 
     def run(self) -> None:
         """Build until `stop`; without sums reports are slower, and the same."""
-        tidied, checked = time.monotonic(), -CHECK_S
+        tidied, checked, due = time.monotonic(), -CHECK_S, time.monotonic()
         while not self._stop.is_set():
             pause = PAUSE_S
             try:
                 self.build()
                 self.build_months()
+                due = self._built_stretches(due)
                 if time.monotonic() - tidied > TIDY_S:
                     self.tidy()
                     tidied = time.monotonic()
@@ -177,6 +187,40 @@ class SumsBuilder:
         self._last = max(time.time_ns(), self._last + 1)
         return self._last
 
+    def _built_stretches(self, due: float) -> float:
+        """Now, if they are due; when they are due next: a fifth of the time may go into them."""
+        if (started := time.monotonic()) < due:
+            return due
+        self.build_stretches()
+        ended = time.monotonic()
+        return ended + max(STRETCH_S, RESTS_OF_STRETCH * (ended - started))
+
+    def build_stretches(self, least_rows: int = STRETCH_ROWS) -> int:
+        """Add up what is stored of days that are large and being written; how many those are.
+
+        All of them under one build, for one condition then says which rows it has.
+        """
+        # 1 marks, then positions: what is below these is stored, and stays
+        written = self._ask(_WRITTEN)
+        rows: dict[date, int] = dict(self._ask(_ROWS, days=[day for day, _, _ in written])) if written else {}
+        large = sorted(one for one in written if rows.get(one[0], 0) >= least_rows)
+        found = self._ask(_POSITIONS, topics=list(TOPICS))
+        if not found or not any(is_newer for _, _, is_newer in large):
+            return 0
+        build = self._next_build()
+        above = {
+            "places": [place_of(topic, partition) for topic, partition, _ in found],
+            "offsets": [offset for _, _, offset in found],
+        }
+        days, marks = [day for day, _, _ in large], [mark for _, mark, _ in large]
+        # 2 sums
+        for table in STRETCHED:
+            sql = _STORE.format(name=table.name, columns=table.columns, made=table.made_below())
+            self._command(sql, days=days, build=build, **above)
+        # 3 the build is named
+        self._command(_NAME_STRETCH, days=days, marks=marks, build=build, **above)
+        return len(large)
+
     def rebuild(self) -> int:
         """Build every day once more; until its new build is named, reports go by the old one."""
         return self._build_all(self._ask(_EVERY))
@@ -192,11 +236,9 @@ class SumsBuilder:
             self._command(f"OPTIMIZE TABLE transfers PARTITION ID '{int(month)}' FINAL")
 
     def check(self) -> None:
-        """Look at every row, and keep what is found; the portal shows it."""
-        ((up_to,),) = self._ask("SELECT max(stored_at) FROM transfers")
-        self._command(_CHECK, up_to=up_to)
-        if any(found := self._ask(_BROKEN)[0]):
-            log.error("rows of the ledger are not sound: %s; `ibflow verify` tells more", found)
+        """Look at the rows that are new and at one month, and keep what is found; the portal shows it."""
+        check_rows(self._client)
+        check_month(self._client)
 
     def _build_all(self, days: Sequence[MarkedDay]) -> int:
         for some in self._portions(days):

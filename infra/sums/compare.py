@@ -1,5 +1,6 @@
 """Whether the sums that reports read equal the rows: month by month, so that memory stays bounded."""
 
+from collections.abc import Iterator
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -7,8 +8,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from api.queries.days import KeptDay, fingerprint, month_of
-from infra.sums.builder import SETTINGS
-from infra.sums.tables import TABLES, SumsTable
+from infra.sums.tables import SETTINGS, STRETCHED, TABLES, SumsTable
 
 _KEPT = """
 SELECT m.day, b.build FROM (SELECT * FROM day_marks FINAL) AS m
@@ -16,6 +16,10 @@ INNER JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
 WHERE NOT m.is_open AND m.mark = b.mark ORDER BY m.day LIMIT 110000
 """
 _MONTHS = "SELECT month, of, build FROM month_builds FINAL"
+_STRETCHES = """
+SELECT day, build, places, offsets FROM day_stretches FINAL
+WHERE build = (SELECT max(build) FROM day_stretches) ORDER BY day LIMIT 100
+"""
 _UNMARKED = """
 SELECT count() FROM (SELECT DISTINCT toDate32(occurred_at) AS day FROM transfers)
 WHERE day NOT IN (SELECT day FROM day_marks)
@@ -32,22 +36,46 @@ SELECT at, count() FROM (
 """
 
 
-def differences(client: Client) -> tuple[int, list[str]]:
-    """How many days have sums, and what differs of them, one text a table and day."""
-    kept: list[Any] = list(client.query(_KEPT).result_rows)
+def differences(client: Client, only: date | None = None) -> tuple[int, list[str]]:
+    """How many days have sums, and what differs of them, one text a table and day; of all months, or of one.
+
+    While rows arrive: a day that was written meanwhile is no longer kept, and may differ.
+    """
+    kept = _kept(client)
     built: dict[date, Any] = {row[0]: row for row in client.query(_MONTHS).result_rows}
-    found = []
-    for month, group in groupby(kept, key=lambda row: month_of(row[0])):
-        days = [(day, build) for day, build in group]
+    found: list[tuple[set[KeptDay], str]] = []
+    for month, group in groupby(kept, key=lambda one: month_of(one[0])):
+        if only and month != only:
+            continue
+        days = list(group)
         _, of, build = built.get(month, (month, "", 0))
         for table in TABLES:
-            differ = _compared(client, table, days)
+            builds = dict(days)
+            for day, count in _compared(client, table, days):
+                found.append(({(day, builds[day])}, f"{table.name} of {day}: {count} sums"))
             if of == fingerprint(days):
-                differ += _compared_month(client, table, days, month, build)
-            found += [f"{table.name} of {day}: {count} sums" for day, count in differ]
+                for _, count in _compared_month(client, table, days, month, build):
+                    found.append((set(days), f"{table.name} of {month}, all of it: {count} sums"))
+    still = set(_kept(client)) if found else set()
+    told = [text for of_days, text in found if of_days <= still]
+    told += list(_stretches(client))
     if unmarked := client.query(_UNMARKED).result_rows[0][0]:
-        found.append(f"{unmarked} days of transfers that no report reads")
-    return len(kept), found
+        told.append(f"{unmarked} days of transfers that no report reads")
+    return len(kept), told
+
+
+def _kept(client: Client) -> list[KeptDay]:
+    return [(day, build) for day, build in client.query(_KEPT).result_rows]
+
+
+def _stretches(client: Client) -> Iterator[str]:
+    """What differs of a day that is being written: its sums are those of the rows below some offsets."""
+    for day, build, places, offsets in client.query(_STRETCHES).result_rows:
+        above: dict[str, Any] = {"places": list(places), "offsets": list(offsets)}
+        for table in STRETCHED:
+            other = f"SELECT at, {', '.join(table.keys)}, {_negated(table)} FROM ({table.made_below()})"  # noqa: S608 # our own
+            for _, count in _ask(client, table, other, [(day, build)], **above):
+                yield f"{table.name} of a stretch of {day}: {count} sums"
 
 
 def _compared(client: Client, table: SumsTable, days: list[KeptDay]) -> list[tuple[date, int]]:

@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass
 
-from api.queries.day_rows import ACCOUNTS, DAY, DEALS, MEASURES, REFUSALS, SUM_KEYS, SUMS
+from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, STANDING, SUM_KEYS, SUMS
 from api.queries.money import TAKEN_BACK
+from api.queries.periods import DAY
+from api.queries.stretches import IS_BELOW, TAKEN_BACK_BELOW
 
+SETTINGS: dict[str, int] = {
+    "async_insert": 0,
+    "do_not_merge_across_partitions_select_final": 1,
+    "max_threads": 1,
+    "max_bytes_before_external_group_by": 1 << 30,
+    "max_partitions_per_insert_block": 0,
+}
+"""One thread, for reports come first; bounded memory."""
 OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
 
 
@@ -24,7 +34,21 @@ class SumsTable:
 
     def made(self) -> str:
         """The query over the rows of `days`."""
-        return self.of_rows.format(when=DAY, rows=OF_DAYS, taken_back=TAKEN_BACK)
+        return self._made(OF_DAYS, TAKEN_BACK)
+
+    def made_below(self) -> str:
+        """The query over those rows of `days` that are below some offsets, as they were then."""
+        return self._made(f"{OF_DAYS} AND {IS_BELOW}", TAKEN_BACK_BELOW, f"PREWHERE {IS_BELOW}")
+
+    def _made(self, rows: str, taken_back: str, only: str = "") -> str:
+        return self.of_rows.format(
+            when=DAY,
+            rows=rows,
+            only=only,
+            sign="1",
+            standing=STANDING.format(taken_back=taken_back),
+            days="{days:Array(Date32)}",
+        )
 
 
 TABLES = (
@@ -33,3 +57,5 @@ TABLES = (
     SumsTable("day_accounts", ("account", "currency"), ("debit", "credit"), ACCOUNTS),
     SumsTable("day_refusals", ("status", "code"), ("deals",), REFUSALS),
 )
+STRETCHED = TABLES[:3]
+"""Those that a stretch of a day has: what is refused depends on all of the day's rows."""

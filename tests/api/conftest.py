@@ -33,8 +33,9 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
-from api.app import create_app
+from api.app import ROUTERS, create_app
 from api.ledger import Ledger
 from infra.clickhouse.migrations import migrate
 from schemas.reconciliations import RECONCILIATION, Reconciliation
@@ -47,12 +48,14 @@ TABLES = (
     "deals",
     "deal_revisions",
     "transfers",
+    "transfer_keys",
     "taken_back",
     "agent_deals",
     "moved_deals",
     "day_marks",
     "day_builds",
     "month_builds",
+    "day_stretches",
     "ledger_checks",
     "day_sums",
     "day_deals",
@@ -349,6 +352,12 @@ def ledger(chdb: Client, empty_ledger: Ledger) -> Ledger:
     return empty_ledger
 
 
+def routes_of(method: str) -> list[str]:
+    """The paths of every route of the app that takes a method."""
+    every = (one for router in ROUTERS for one in router.routes)
+    return [one.path for one in every if isinstance(one, APIRoute) and method in one.methods]
+
+
 class Browser:
     """Asks an app without a socket, one request at a time."""
 
@@ -363,6 +372,10 @@ class Browser:
     def post(self, path: str, **options: Any) -> httpx.Response:
         """Send POST."""
         return asyncio.run(self._request("POST", path, **options))
+
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        """Send PUT."""
+        return asyncio.run(self._request("PUT", path, **options))
 
     async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)

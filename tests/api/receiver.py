@@ -1,5 +1,6 @@
 """A tracker on this machine: answers what it is told to and remembers what it was asked."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,9 +25,19 @@ class Receiver:
     url: str = ""
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=lambda: [(200, {}, b"ok")])
     seen: list[Seen] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+    """Ids of the webhooks that were answered with a 2xx."""
+    delay_s: float = 0.0
+    keeps_connections: bool = False
+    fails_each: int = 0
+    """Every so many requests one that is the first of its id is answered with 500; 0: none."""
 
     def next_answer(self) -> tuple[int, dict[str, str], bytes]:
         """Take the next answer; the last one stays."""
+        newest = self.seen[-1].headers.get("webhook-id")
+        is_first = [one.headers.get("webhook-id") for one in self.seen].count(newest) == 1
+        if self.fails_each and is_first and len(self.seen) % self.fails_each == 0:
+            return 500, {}, b""
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -36,11 +47,18 @@ def receiving() -> Iterator[Receiver]:
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
+        @property
+        def protocol_version(self) -> str:  # type: ignore[override] # a constant of the server's
+            return "HTTP/1.1" if receiver.keeps_connections else "HTTP/1.0"
+
         def do_GET(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.seen.append(Seen(self.command, self.path, headers, self.rfile.read(length)))
             status, more, body = receiver.next_answer()
+            time.sleep(receiver.delay_s)
+            if status < 300:
+                receiver.taken.append(headers.get("webhook-id", ""))
             self.send_response(status)
             for name, value in {"content-length": str(len(body)), **more}.items():
                 self.send_header(name, value)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
+from infra.connect.sealing import new_key
 from infra.payees.desk import PayeeDesk
-from infra.payees.sealing import PayeeKeys, new_key
+from infra.payees.sealing import PayeeKeys
 from schemas.settings import Settings
 from tests.api.conftest import Browser
 from tests.payee_log import MemoryLog
@@ -33,7 +35,7 @@ class Api:
         keys = PayeeKeys.from_text(new_key())
         desk = PayeeDesk(MemoryLog([]), lambda: keys, lambda: NOON)
         settings = Settings(_env_file=None, operators_file=path)
-        self.http = Browser(create_app(ledger, settings, payee_desk=desk))
+        self.http = Browser(create_app(ledger, settings, desks=Desks(payees=desk)))
 
     def ask(self, who: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """The status, and the answer's items or the whole of it."""

@@ -10,10 +10,14 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
+from api.operators import Operator, Operators
 from api.paging import encode_cursor
 from api.queries.payouts import answers, payable
 from commission.payouts.commands import PayoutAnswer
+from commission.payouts.tax import Tax
+from schemas.payouts import BatchRequest
 from schemas.settings import Settings
 from schemas.wire import encode
 from streams.table_rows import Rows
@@ -60,10 +64,42 @@ def app(ledger: Ledger, tmp_path: Path) -> Any:
         world.feed([row])
     world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=path)
-    return create_app(ledger, settings, payout_desk=world.desk())
+    return create_app(ledger, settings, desks=Desks(payouts=world.desk()))
 
 
 WANTED = {"period": "2026-09", "currency": "USD"}
+
+
+def test_an_ib_sees_its_own_invoices(ledger: Ledger) -> None:
+    """A and B below it are billed; whoever sees B sees B's number alone, and may credit nobody."""
+    world = World(*MONTHS, partner("A USD"), partner("B USD"))
+    for ib_id in ("A", "B"):
+        world.feed([earned("5", ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
+        world.pay_in(ib_id, "", Tax(kind="none"))
+    world.feed([ended("2026-09")])
+    ann, ben = (Operator(name, is_person=True) for name in ("ann", "ben"))
+    batch_id = world.desk().create(BatchRequest(**WANTED), ann, "").batch_id
+    world.desk().submit(batch_id, ann)
+    world.desk().approve(batch_id, ben)
+    world.desk().export(batch_id, "csv", "", ben)
+    al = Operator("al", is_person=True, may_write=False, ibs=("B",))
+    operators = Operators("", [(sha256(f"of-{one.name}".encode()).hexdigest(), one) for one in (al, ann)])
+    app = create_app(
+        ledger, Settings(_env_file=None), operators=operators, desks=Desks(payout_log=world.known)
+    )
+    found = {}
+    for who in ("al", "ann"):
+        answer = (
+            Browser(app).get("/v1/invoices?limit=1", headers={"Authorization": f"Bearer of-{who}"}).json()
+        )
+        found[who] = ([(one["ib_id"], one["number"]) for one in answer["items"]], bool(answer["next_cursor"]))
+    assert found == {
+        "al": ([("B", "SB-2026-000002")], False), "ann": ([("A", "SB-2026-000001")], True),
+    }  # fmt: skip
+    asked = Browser(app).post(
+        f"/v1/payouts/{batch_id}/credit", json={}, headers={"Authorization": "Bearer of-al"}
+    )
+    assert asked.status_code == 403
 
 
 def test_a_batch_goes_its_way_by_requests(app: Any) -> None:

@@ -1,16 +1,24 @@
 """A postback never leads inside: hosts, DNS answers, redirects, credentials, ports, sizes and time."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
 from threading import Thread
 
-import httpx
 import pytest
 
 from api.postbacks import safe_client
 from api.postbacks.public_addresses import BlockedAddress, Policy, check_address, check_url
-from api.postbacks.safe_client import MAX_BODY_BYTES, send
+from api.postbacks.safe_client import (
+    MAX_BODY_BYTES,
+    Answer,
+    NoAnswer,
+    Resolve,
+    SafeClient,
+    checked_addresses,
+    resolve,
+)
 from tests.api.receiver import Receiver, receiving
 
 OPEN = Policy(allow_http=True, allow_private=True)
@@ -33,6 +41,30 @@ DISGUISED = (
     "1", "0x7f.1", "127.0.0.1.", "[::1]", "[::ffff:127.0.0.1]", "[::]", "169.254.169.254", "0xa9fea9fe",
     "2852039166", "[fe80::1%25eth0]", "[64:ff9b::7f00:1]", "1.2.3.4.5", "256.1.1.1",
 )  # fmt: skip
+
+
+def send(
+    url: str, policy: Policy, resolver: Resolve = resolve, timeout_s: float = 15.0, proxy: str = ""
+) -> Answer:
+    """One GET by a client of its own."""
+
+    async def once() -> Answer:
+        client = SafeClient(policy, resolver=resolver, proxy=proxy)
+        try:
+            return await client.send("GET", url, {}, b"", timeout_s)
+        finally:
+            await client.close()
+
+    return asyncio.run(once())
+
+
+def answering(*answers: str) -> Resolve:
+    """A resolver that says this of every host."""
+
+    async def told(_host: str, _port: int) -> list[str]:
+        return [*answers]
+
+    return told
 
 
 @pytest.fixture
@@ -85,33 +117,87 @@ def test_a_url_of_another_kind_is_refused(url: str) -> None:
 def test_one_private_dns_answer_blocks_the_host(answers: list[str]) -> None:
     """Every answer is checked; a public one beside a private one does not help."""
     with pytest.raises(BlockedAddress):
-        send("GET", "http://t.example/", headers={}, policy=HTTP, resolver=lambda _host, _port: answers)
+        send("http://t.example/", HTTP, answering(*answers))
 
 
 def test_a_resolver_that_fails_blocks() -> None:
     """No answer means no connection, not an unchecked one."""
 
-    def fails(_host: str, _port: int) -> list[str]:
+    async def fails(_host: str, _port: int) -> list[str]:
         raise socket.gaierror("no such host")
 
-    with pytest.raises(httpx.NetworkError):
-        send("GET", "http://t.example/", headers={}, policy=HTTP, resolver=fails)
+    with pytest.raises(NoAnswer, match="cannot be resolved"):
+        send("http://t.example/", HTTP, fails)
 
 
 def test_the_checked_address_is_dialled_and_the_name_is_kept(receiver: Receiver) -> None:
     """The host is resolved once, the socket goes to that answer, and Host still names the tracker."""
     asked = []
 
-    def once(host: str, port: int) -> list[str]:
+    async def once(host: str, port: int) -> list[str]:
         asked.append((host, port))
         return ["127.0.0.1"]
 
     port = receiver.url.rpartition(":")[2]
-    answer = send("GET", f"http://t.example:{port}/p?a=1", headers={}, policy=OPEN, resolver=once)
+    answer = send(f"http://t.example:{port}/p?a=1", OPEN, once)
     assert (answer.status, answer.body) == (200, b"ok")
     assert asked == [("t.example", int(port))]
     assert receiver.seen[0].headers["host"] == f"t.example:{port}"
     assert receiver.seen[0].target == "/p?a=1"
+
+
+def test_a_second_dns_answer_leads_nowhere() -> None:
+    """Rebinding: what is dialled is what was checked, and each new connection is checked anew."""
+    told = [["8.8.8.8", "2606:4700::1111"], ["127.0.0.1"], ["::1"], ["::ffff:127.0.0.1"]]
+
+    async def turning(_host: str, _port: int) -> list[str]:
+        return told.pop(0)
+
+    async def connect() -> list[str]:
+        return await checked_addresses("t.example", 80, HTTP, turning)
+
+    assert asyncio.run(connect()) == ["8.8.8.8", "2606:4700::1111"]
+    with pytest.raises(BlockedAddress):
+        asyncio.run(connect())
+    for _ in range(2):
+        with pytest.raises(BlockedAddress):
+            send("http://t.example/", HTTP, turning)
+    assert told == []
+
+
+def test_localhost_of_the_real_resolver_is_refused_on_both_families() -> None:
+    """What the system says of `localhost`, whether 127.0.0.1, ::1 or both."""
+    with pytest.raises(BlockedAddress):
+        send("http://localhost/", HTTP)
+
+
+def test_an_egress_proxy_is_asked_and_hosts_are_checked_before(receiver: Receiver) -> None:
+    """The request goes to the proxy with the whole address; a private host does not get that far."""
+    answer = send("http://t.example/p?a=1", HTTP, answering("8.8.8.8"), proxy=receiver.url)
+    assert (answer.status, receiver.seen[0].target) == (200, "http://t.example/p?a=1")
+    with pytest.raises(BlockedAddress):
+        send("http://t.example/", HTTP, answering("10.0.0.1"), proxy=receiver.url)
+    assert len(receiver.seen) == 1
+
+
+def test_a_kept_connection_is_used_again(receiver: Receiver) -> None:
+    """One connection to the checked address serves one request after another."""
+    receiver.keeps_connections = True
+    asked = []
+
+    async def count(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    async def twice() -> None:
+        client = SafeClient(OPEN, resolver=count)
+        url = f"http://t.example:{receiver.url.rpartition(':')[2]}/"
+        for _ in range(2):
+            assert (await client.send("GET", url, {})).status == 200
+        await client.close()
+
+    asyncio.run(twice())
+    assert len(asked) == 1
 
 
 def test_tls_names_the_tracker_not_the_address() -> None:
@@ -121,8 +207,8 @@ def test_tls_names_the_tracker_not_the_address() -> None:
         thread = Thread(target=_take_hello, args=(listener, hello))
         thread.start()
         url = f"https://t.example:{listener.getsockname()[1]}/"
-        with pytest.raises(httpx.HTTPError):
-            send("GET", url, headers={}, policy=OPEN, resolver=lambda _host, _port: ["127.0.0.1"])
+        with pytest.raises(NoAnswer):
+            send(url, OPEN, answering("127.0.0.1"))
         thread.join()
     assert b"t.example" in hello[0]
 
@@ -136,27 +222,27 @@ def _take_hello(listener: socket.socket, hello: list[bytes]) -> None:
 def test_loopback_is_refused_unless_allowed_by_name(receiver: Receiver) -> None:
     """The same receiver is out of reach for an endpoint without `allow_private`."""
     with pytest.raises(BlockedAddress):
-        send("GET", receiver.url, headers={}, policy=HTTP)
+        send(receiver.url, HTTP)
     assert receiver.seen == []
 
 
 def test_redirects_are_not_followed(receiver: Receiver) -> None:
     """A 302 is an answer, not an order."""
     receiver.answers = [(302, {"location": f"{receiver.url}/inside"}, b"")]
-    assert send("GET", f"{receiver.url}/a", headers={}, policy=OPEN).status == 302
+    assert send(f"{receiver.url}/a", OPEN).status == 302
     assert [seen.target for seen in receiver.seen] == ["/a"]
 
 
 def test_a_large_answer_is_read_in_part(receiver: Receiver) -> None:
     """4 kB are enough to see what went wrong."""
     receiver.answers = [(500, {}, b"x" * 1_000_000)]
-    assert len(send("GET", receiver.url, headers={}, policy=OPEN).body) == MAX_BODY_BYTES
+    assert len(send(receiver.url, OPEN).body) == MAX_BODY_BYTES
 
 
 def test_a_proxy_of_the_environment_is_ignored(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy would resolve the name again, unchecked."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    assert send("GET", receiver.url, headers={}, policy=OPEN).status == 200
+    assert send(receiver.url, OPEN).status == 200
 
 
 def test_a_receiver_that_drips_gains_no_time() -> None:
@@ -166,8 +252,8 @@ def test_a_receiver_that_drips_gains_no_time() -> None:
         thread.start()
         started = time.monotonic()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        with pytest.raises(httpx.TimeoutException):
-            send("GET", url, headers={}, policy=OPEN, timeout_s=0.6)
+        with pytest.raises(NoAnswer, match="total time"):
+            send(url, OPEN, timeout_s=0.6)
         assert time.monotonic() - started < 2
         thread.join()
 
@@ -184,7 +270,7 @@ def test_a_body_that_drips_or_breaks_off_leaves_the_status(
         thread.start()
         started = time.monotonic()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        answer = send("GET", url, headers={}, policy=OPEN, timeout_s=5)
+        answer = send(url, OPEN, timeout_s=5)
         assert (answer.status, answer.body[:2]) == (200, b"ok")
         assert time.monotonic() - started < 2
         thread.join()

@@ -8,6 +8,7 @@ from unittest import mock
 
 from commission.ledger import ledger_hash
 from commission.outputs import Milestone, Transfer
+from commission.postbacks.records import Delivery
 from schemas import topics
 from schemas.positions import NOWHERE, origin_of, split
 from schemas.wire import decode_batch
@@ -137,7 +138,7 @@ def check_ledger(simulation: Simulation, new: Logs) -> None:
     rows = [
         record
         for (topic, _), log in new.items()
-        if topic in {topics.PARTNER_BOOK, topics.SETTLEMENTS, topics.MILESTONES}
+        if topic in {topics.PARTNER_BOOK, topics.SETTLEMENTS, topics.MILESTONES, topics.DELIVERIES}
         for message in log
         for record in decode_batch(message.value)
     ]
@@ -147,6 +148,7 @@ def check_ledger(simulation: Simulation, new: Logs) -> None:
         raise Finding("the ledger is not the one of the undisturbed pipeline")
     milestones = [row for row in rows if isinstance(row, Milestone)]
     once("milestone", [row.milestone_id for row in milestones])
+    once("delivery", [row.delivery_id for row in rows if isinstance(row, Delivery)])
     if scenario.of_facts(milestones) != simulation.story.milestones:
         raise Finding("the milestones of deposits and clients are not those of the undisturbed pipeline")
 

@@ -5,15 +5,19 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from rocksdict import WriteBufferManager
 
+from streams import store as stores
 from streams.changelog import Changelog, FencedError
 from streams.store import KeyValueStore, MemoryStore, RocksStore, catch_up
 from tests import services
+from tests.eventually import eventually
 
 MIB = 1024 * 1024
 
@@ -219,3 +223,17 @@ def test_a_store_ahead_of_its_changelog_stops_the_worker(kafka: str, topic: str)
     store.write({b"a": b"1"}, 5)
     with pytest.raises(RuntimeError, match="gone from Kafka"):
         catch_up(store, kafka, topic, 0)
+
+
+def test_partitions_share_their_write_buffers(tmp_path: Path) -> None:
+    """Six partitions that each got 7 MB hold 20 MB together, not 42: the rest is in their folders."""
+    limit = 20_000_000
+    with patch.object(stores, "_WRITE_BUFFERS", WriteBufferManager(limit, allow_stall=False)) as buffers:
+        opened = [RocksStore(tmp_path / str(number), "one/0") for number in range(6)]
+        for start in range(0, 7_000, 1_000):
+            for store in opened:
+                numbers = range(start, start + 1_000)
+                store.write({b"%06d" % number: bytes(1_000) for number in numbers}, start)
+        eventually(lambda: buffers.get_usage() < 1.5 * limit, why=buffers.get_usage)
+        for store in opened:
+            store.close()

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from commission.events import ClientFlagged, RoutedDeal, WithdrawalPaid
-from commission.outputs import Claim, Tally
+from commission.outputs import Claim, Milestone, Tally
 from commission.partner.claims import KEPT_CLAIMS
+from commission.postbacks.records import Endpoint, EndpointSaved, EndpointStateSet
 from commission.terms.components import CommissionShare, Pips
 from commission.terms.rates import Band, Tiers, When
 from schemas import topics
@@ -18,7 +19,7 @@ from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import MAX_BATCH_RECORDS, Record, decode_batch, encode
 from streams.in_memory import EPOCH
 from streams.partition import Message, OffsetGapError, Partition
-from streams.stages import ACCOUNTS, CLIENTS, PARTNERS, STAGES, TERMS, Stage
+from streams.stages import ACCOUNTS, CLIENTS, PARTNERS, POSTBACKS, STAGES, TERMS, Stage
 from streams.store import MemoryStore
 from tests.build import (
     PARTNERS as IBS,
@@ -341,11 +342,21 @@ def tally_of(day: int) -> Tally:
     )
 
 
+TRACKER = EndpointSaved(endpoint=Endpoint(endpoint_id="t"), version=1, sealed="s", by="anna", at=EPOCH)
+PAUSED = EndpointStateSet(endpoint_id="t", version=1, state="paused", reason="", by="anna", at=EPOCH)
+QUALIFIED = Milestone(
+    milestone_id="q", kind="cpa.qualified", client_id="anna", ib_id="ib-north", occurred_at=EPOCH
+)
+CLAWED = replace(QUALIFIED, milestone_id="w", kind="cpa.clawback", takes_back="q")
+
+
 LOGS: dict[str, list[bytes]] = {
     "accounts": ACCOUNT_LOG,
     "clients": CLIENT_LOG,
     "partners": partner_log(),
     "terms": [lines(*SYMBOLS), lines(*PLANS, *IBS), lines(period("2026-09"), ended("2026-09"))],
+    "endpoints": [lines(TRACKER), lines(PAUSED)],
+    "postbacks": [lines(TRACKER), lines(QUALIFIED), lines(PAUSED, CLAWED)],
 }
 
 
@@ -383,7 +394,7 @@ def test_a_crash_anywhere_changes_nothing(stage: Stage) -> None:
 
 def test_every_type_of_state_is_in_the_logs_above() -> None:
     """The round trip of each through the store is what the crashes test."""
-    for stage in (ACCOUNTS, CLIENTS, PARTNERS):
+    for stage in (ACCOUNTS, CLIENTS, PARTNERS, POSTBACKS):
         seen: set[str] = set()
         partition = new(stage)
         for offset, value in enumerate(LOGS[stage.name]):

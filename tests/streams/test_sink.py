@@ -13,6 +13,7 @@ from commission.events import ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
 from infra.clickhouse.migrations import migrate
 from schemas import topics
+from schemas.attempts import Attempt
 from schemas.stops import OPERATION, BookCommand, stopped
 from schemas.wire import Record, encode
 from streams.table_rows import Rows
@@ -77,6 +78,16 @@ RECORDS: list[Record] = [
         held=Decimal(0),
     ),
     ClientRegistered(event_id="e", client_id="c", occurred_at=AT, ib_id=None, click={"clickid": "1"}),
+    Attempt(
+        milestone_id="m",
+        endpoint="t",
+        attempt=1,
+        attempted_at=AT.replace(microsecond=123_000),  # milliseconds are kept
+        outcome="retry",
+        http_status=503,
+        error='HTTP 503: "no"',
+        request="GET https://t.example/?a=…",
+    ),
 ]
 TOPICS = {
     "deals": topics.ACCOUNT_BOOK,
@@ -85,6 +96,7 @@ TOPICS = {
     "milestones": topics.MILESTONES,
     "statements": topics.SETTLEMENTS,
     "clients": topics.CLIENT_BOOK,
+    "postback_attempts": topics.ATTEMPTS,
 }
 
 

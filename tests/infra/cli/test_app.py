@@ -206,8 +206,17 @@ def test_help_names_every_command_in_its_order() -> None:
         "terms plans ingest dead-letters reconcile statements audit verify payees payouts adjust hold release"
     )
     assert {
-        "Processes": ["demo", "dev", "worker", "serve", "receive", "poll"],
-        "Daily work": [*daily.split(), "proposals", "what-if", "replay", "book", "users", "keys"],
+        "Processes": ["demo", "dev", "worker", "serve", "receive", "dispatch", "poll"],
+        "Daily work": [
+            *daily.split(),
+            "endpoints",
+            "proposals",
+            "what-if",
+            "replay",
+            "book",
+            "users",
+            "keys",
+        ],
         "Tools": ["normalise", "rate", "pseudonym", "schema", "postbacks", "kafka"],
     } == panels
 

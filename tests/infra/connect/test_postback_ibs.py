@@ -43,7 +43,7 @@ def test_a_server_finds_a_misspelled_ib(
         settings = OwnSettings(data_dir=tmp_path / "data", kafka=kafka, partitions=1, postbacks=wrong)
         prepare_topics(settings, kafka)
         with caplog.at_level(logging.WARNING, "ibflow.postbacks"):
-            assert ["all", "tracker"] == [one.endpoint_id for one in check_postbacks(settings, kafka)]
+            assert ["all", "tracker"] == [one.form.id for one in check_postbacks(settings, kafka)]
         assert "no terms are published yet" in caplog.text
         crm = PartnerChanged(event_id="1", ib_id="ib-crm", occurred_at=at(1), application="approved")
         publish_terms([partner("ib-north USD"), crm], kafka)

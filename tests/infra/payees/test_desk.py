@@ -7,9 +7,10 @@ import pytest
 
 from api.operators import NotAllowed, Operator
 from api.payees import PayeeRefused, UnknownPayee
+from infra.connect.sealing import new_key
 from infra.payees.desk import PayeeDesk
 from infra.payees.details import BankAccount, PayeeDetails
-from infra.payees.sealing import PayeeKeys, keys_of, new_key
+from infra.payees.sealing import PayeeKeys, keys_of
 from schemas.errors import Unavailable, Unusable
 from schemas.payees import PayeeApproved, PayeeProposed, PayeeRecord, encode_payee, valid_version
 from schemas.settings import OwnSettings

@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from api.operators import Operator
 from infra.cli.app import app
+from infra.connect.sealing import new_key
 from infra.connect.settings import prepare_topics
 from infra.payees.desk import PayeeDesk, PayeeLog
 from infra.payees.details import BankAccount
-from infra.payees.sealing import PayeeKeys, new_key
+from infra.payees.sealing import PayeeKeys
 from infra.processes.server import ApiServer
 from schemas.errors import Unusable
 from schemas.settings import Settings

@@ -5,8 +5,9 @@ from base64 import b64decode, b64encode
 import pytest
 from Crypto.Cipher import AES
 
+from infra.connect.sealing import new_key
 from infra.payees.details import BankAccount
-from infra.payees.sealing import PayeeKeys, new_key
+from infra.payees.sealing import PayeeKeys
 from schemas.errors import Unusable
 
 DETAILS = BankAccount(holder="Jürgen Müller", iban="DE89370400440532013000")

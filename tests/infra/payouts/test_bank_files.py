@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli.app import app
-from infra.payees.sealing import new_key
+from infra.connect.sealing import new_key
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
 from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused
@@ -240,8 +241,7 @@ def test_the_command_and_the_api_ask_part_by_part(monkeypatch: pytest.MonkeyPatc
         create_app(
             Ledger(connect_nowhere),
             settings,
-            payout_desk=desk,
-            crediting=Crediting(desk, world.files, platform),
+            desks=Desks(payouts=desk, crediting=Crediting(desk, world.files, platform)),
         ),
         "API",
     )

@@ -35,6 +35,7 @@ from schemas.errors import Unusable
 from schemas.kafka import KafkaAddress, SignIn, async_config, client_config
 from schemas.settings import OwnSettings
 from streams.single_log import append_to
+from streams.stages import DISPATCHER
 from tests.commission.partner.payout_commands import unlock
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "broker"
@@ -43,8 +44,17 @@ CHANGELOGS = tuple(topic.changelog for topic in topics.TOPICS if topic.changelog
 ALL = tuple(topic.name for topic in topics.TOPICS)
 MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": ((topics.TERMS,), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
-    "worker": ((*BOOKS, topics.OPERATIONS, *CHANGELOGS), (*BOOKS[:3], *ALL[4:9], *CHANGELOGS)),
-    "server": (ALL, (topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.PAYOUTS, topics.PAYEES)),
+    "worker": (
+        (*BOOKS, topics.MILESTONES, topics.ENDPOINTS, topics.OPERATIONS, *CHANGELOGS),
+        (*BOOKS[:3], *ALL[4:9], topics.DELIVERIES, *CHANGELOGS),
+    ),
+    "server": (
+        (*ALL, DISPATCHER.changelog),
+        (
+            *(topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.PAYOUTS, *topics.NOT_STORED),
+            *(topics.ENDPOINTS, topics.DELIVERIES, topics.ATTEMPTS, DISPATCHER.changelog),
+        ),
+    ),
 }
 """By process: the topics it reads, and those it writes. Each may describe all of them."""
 
@@ -129,12 +139,16 @@ def admit(admin: AdminClient) -> None:
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.READ) for name in reads]
         bindings += [acl(user, ResourceType.TOPIC, name, AclOperation.WRITE) for name in writes]
     for user, group in (
-        *(("server", name) for name in ("sink", "broker", "payouts", "payees", "terms")),
+        *(
+            ("server", name)
+            for name in ("sink", "broker", "payouts", "payees", "terms", "endpoints", "dispatcher")
+        ),
         ("ingest", "broker"),
     ):
         bindings.append(acl(user, ResourceType.GROUP, f"ibflow-{group}", AclOperation.READ))
     worker = ((ResourceType.GROUP, AclOperation.READ), (ResourceType.TRANSACTIONAL_ID, AclOperation.WRITE))
     bindings += [acl("worker", kind, "ibflow", operation) for kind, operation in worker]
+    bindings.append(acl("server", ResourceType.TRANSACTIONAL_ID, "ibflow-dispatcher", AclOperation.WRITE))
     for future in (
         *admin.alter_user_scram_credentials(upserts).values(),
         *admin.create_acls(bindings).values(),

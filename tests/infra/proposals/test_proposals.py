@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
 from api.operators import NotAllowed, Operator
 from api.proposals import ProposalRefused, UnknownProposal
@@ -230,7 +231,7 @@ def http(live: Live, desk: ProposalDesk, tmp_path: Path) -> Browser:
     """Two operators and a viewer, beside the one shared token."""
     settings: Any = {"operators_file": operators_file(tmp_path), "api_token": "everybody's"}
     ledger = Ledger(lambda: live.client)
-    return Browser(create_app(ledger, Settings(_env_file=None, **settings), desk=desk))
+    return Browser(create_app(ledger, Settings(_env_file=None, **settings), desks=Desks(proposals=desk)))
 
 
 def operators_file(folder: Path) -> Path:

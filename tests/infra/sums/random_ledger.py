@@ -48,6 +48,11 @@ class RandomLedger:
         self._offset = 0
         self._sent: list[Rows] = []
 
+    @property
+    def offset(self) -> int:
+        """Where the log ends with the batches that were made."""
+        return self._offset
+
     def batch(self, *, new: bool = False) -> Rows:
         """One batch; now and then one that was sent before, unless it is to be new."""
         if not new and self._sent and self._dice.random() < 0.15:

@@ -85,6 +85,16 @@ def built(client: object) -> None:
     one.build_months()
 
 
+def positioned(client: Client, offset: int) -> None:
+    """The sink has stored the log up to there: it says so after the rows."""
+    client.insert("sink_positions", [[topics.PARTNER_BOOK, 0, offset]], ["topic", "partition", "next_offset"])
+
+
+def stretched(client: object) -> int:
+    """Days that are being written, however few rows they have."""
+    return builder(client).build_stretches(least_rows=1)
+
+
 def builder(client: object) -> SumsBuilder:
     return SumsBuilder(lambda: cast(Client, client), quiet_s=0)
 
@@ -172,6 +182,7 @@ def test_reports_equal_the_rows_whatever_crashes(
     """
     monkeypatch.setattr(deal_memory, "WINDOW_BYTES", 16)
     dice, source, memory = random.Random(seed), RandomLedger(seed), DealMemory(chdb)
+    by_stretch = 0
     for _ in range(STEPS):
         batch, crash_at = source.batch(), dice.choice((0, 1, 2, 3, 4, 5, 99))
         client = cast(Client, Fragile(chdb, crash_at))
@@ -179,10 +190,18 @@ def test_reports_equal_the_rows_whatever_crashes(
             memory = DealMemory(chdb)
         if dice.random() < 0.5:
             assert_equal(chdb, dice)
-        if dice.random() < 0.6:  # while the sink is down, or before it has begun again
+        if dice.random() < 0.6:
+            attempt(lambda: stretched(Fragile(chdb, dice.choice((3, 4, 5, 6, 99, 99, 99)))))
+            assert_equal(chdb, dice)
+            by_stretch += bool(days_of(Ledger(lambda: chdb)).stretch.days)
+            assert not [text for text in differences(chdb)[1] if "stretch" in text]
+        if dice.random() < 0.4:  # while the sink is down, or before it has begun again
             attempt(lambda: built(Fragile(chdb, dice.choice((0, 2, 3, 4, 5, 6, 7, 8, 10, 99)))))
             assert_equal(chdb, dice)
         batch.store(chdb, memory)
+        if dice.random() < 0.8:
+            positioned(chdb, source.offset)
+    assert by_stretch > STEPS // 6
     built(chdb)
     read = days_of(Ledger(lambda: chdb))
     assert not read.by_rows
@@ -269,6 +288,38 @@ def test_what_a_later_day_takes_back_leaves_the_day_of_its_deal(chdb: Client) ->
             row["deals"],
         )
         built(chdb)
+
+
+def test_a_deal_of_a_day_that_is_being_written_counts_once(chdb: Client) -> None:
+    """Three deals of 1.5 lots are in the day's stretch. Then come, above it: 3 USD of the first for IB b,
+    what takes the second back on another day, and a fourth deal. Deals 1, 3 and 4 stand, 1.5 lots each.
+    Accrued on that day are 31 USD: four times 7 for a, and 3 for b; what is taken back is of its own day.
+    """
+    of = {
+        number: replace(DEAL, transfer_id=f"t{number}", caused_by=f"live|{number}") for number in range(1, 5)
+    }
+    store(chdb, of[1], of[2], of[3])  # at the offsets 100 to 102
+    positioned(chdb, 103)
+    assert stretched(chdb) == 1
+    back = replace(
+        of[2], transfer_id="r", code="reversal", debit=DEAL.credit, credit=DEAL.debit, reverses="t2",
+        account_key="", caused_by="chargeback", occurred_at=datetime(2025, 9, 2, tzinfo=UTC), lots=Decimal(0),
+    )  # fmt: skip
+    other = replace(of[1], transfer_id="b1", ib_id="b", credit="ib:b:pending", amount=Decimal(3))
+    rows = Rows()
+    for number, record in enumerate((other, back, of[4])):
+        rows.add(topics.PARTNER_BOOK, 0, 103 + number, encode([record])[0], "client-book/0/1/0")
+    rows.store(chdb)
+    ledger, wanted = Ledger(lambda: chdb), ReportFilter(AUGUST_29)
+    for _ in range(2):  # once more with a stretch of all of it
+        assert days_of(ledger, AUGUST_29).stretch.days == (AUGUST_29.starts_at.date(),)
+        (row,) = commissions.totals(ledger, wanted)
+        assert (Decimal("4.5"), Decimal(31), 3) == (row["lots"], row["accrued"], row["deals"])
+        found = commissions.report(ledger, wanted, ("ib",), 10)["items"]
+        assert [("a", 28, 3), ("b", 3, 1)] == [(row["ib_id"], row["accrued"], row["deals"]) for row in found]
+        positioned(chdb, 106)
+        stretched(chdb)
+    assert [] == differences(chdb)[1]
 
 
 def test_a_deal_refused_on_one_day_and_paid_on_another_is_paid(chdb: Client) -> None:

@@ -1,0 +1,36 @@
+"""Who does for the routes what `infra` does: all of them in one value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from api.endpoints import Endpoints
+from api.payees import Payees
+from api.payouts import BankFiles, Changes, Crediting, Payouts
+from api.people import People
+from api.proposals import Proposals
+from commission.payouts.log import Payouts as PayoutLog
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Each is None where that is not done: its routes say so."""
+
+    proposals: Proposals | None = None
+    """Computes corrections, and posts what two people decided."""
+    payouts: Payouts | None = None
+    changes: Changes | None = None
+    """Balances, adjusted and held."""
+    bank_files: BankFiles | None = None
+    payees: Payees | None = None
+    """Where IBs are paid."""
+    crediting: Crediting | None = None
+    """Payouts to trading accounts."""
+    payout_log: Callable[[], PayoutLog] | None = None
+    """What counts of payouts."""
+    people: People | None = None
+    """Who signs in, and what they do."""
+    endpoints: Endpoints | None = None
+    """Where events are sent."""
+
+
+NO_DESKS = Desks()

@@ -1,0 +1,68 @@
+"""What the API asks of whoever keeps endpoints: `infra` does, for it has the log and the keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from api.operators import Operator
+from api.postbacks.form import EndpointForm
+from api.postbacks.request import OutgoingRequest
+from commission.postbacks.records import Known, State
+from schemas.attempts import Attempt
+from schemas.errors import Unusable
+
+
+class EndpointRefused(Unusable):
+    """It cannot be done now; the message says what to do instead."""
+
+
+class UnknownEndpoint(Unusable):
+    """There is no such endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An endpoint as it stands, and what its receiver needs once."""
+
+    known: Known
+    public_key: str = ""
+    secret: str = ""
+    """Of a secret that was made for it; told this once. "" of one that was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayWanted:
+    """Which events are to be sent again."""
+
+    milestone_id: str
+    since: datetime
+    until: datetime
+
+
+class Endpoints(Protocol):
+    """Where events are sent."""
+
+    def listed(self) -> Mapping[str, Known]:
+        """Every endpoint by its id, in the order in which they were made."""
+
+    def get(self, endpoint_id: str) -> Saved:
+        """One, or `UnknownEndpoint`."""
+
+    def save(self, form: EndpointForm, secret: str, by: Operator, *, is_new: bool) -> Saved:
+        """Keep a new endpoint, or another version of one; without a secret it keeps its own or gets one."""
+
+    def rotate(self, endpoint_id: str, secret: str, by: Operator) -> Saved:
+        """Sign with another secret; the one before signs as well for a day."""
+
+    def set_state(self, endpoint_id: str, state: State, reason: str, by: Operator) -> Known:
+        """Pause, resume, disable or remove."""
+
+    def preview(self, endpoint_id: str, event: str) -> OutgoingRequest:
+        """What would be sent for a sample event, without tokens."""
+
+    def test(self, endpoint_id: str, event: str, by: Operator) -> Attempt:
+        """Send a sample event now; what came of it."""
+
+    def replay(self, endpoint_id: str, wanted: ReplayWanted, by: Operator) -> int:
+        """Send again what was due there; how many."""

@@ -1,0 +1,89 @@
+"""What reports are made of: sums that are kept, and sums of rows, under the same names; `at` is when."""
+
+from dataclasses import dataclass, replace
+
+from api.queries.day_rows import ACCOUNTS, DEALS, REFUSALS, STANDING, SUM_KEYS, SUMS
+from api.queries.days import Days
+from api.queries.money import TAKEN_BACK
+from api.queries.periods import DAY, INSIDE
+from api.queries.stretches import IN_STRETCH, IS_ABOVE, IS_BELOW, TAKEN_BACK_BELOW, TOUCHED, Stretch
+
+_KEPT = "(day, build) IN (SELECT arrayJoin(arrayZip({kept_days:Array(Date32)}, {kept_builds:Array(UInt64)})))"
+_ROWS = f"{DAY} IN {{days:Array(Date32)}} AND {INSIDE}"
+_UNSUMMED = f"{DAY} IN {{unsummed:Array(Date32)}} AND {INSIDE}"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What of its time a sum is told by, for a row and for a day that nothing divides."""
+
+    of_row: str = "''"
+    of_day: str = "''"
+
+
+WHENEVER = When()
+BY_DAY = When(DAY, "day")
+
+
+def sums(read: Days, when: When = WHENEVER) -> str:
+    """Money by IB and what it was earned with."""
+    columns = f"{SUM_KEYS}, accrued, reversed, held, pending, payable"
+    return _added_up(read, "day_sums", columns, SUMS, when)
+
+
+def deals(read: Days, when: When = WHENEVER) -> str:
+    """Deals and their lots by shape."""
+    parts = _kept(read, "day_deals", "server, symbol, shape, toInt64(deals) AS deals, lots", when)
+    if read.by_rows:
+        parts.append(
+            DEALS.format(
+                when=when.of_row, rows=f"{_ROWS} AND {read.known}", only="", sign="1",
+                standing=STANDING.format(taken_back=read.taken_back),
+            )
+        )  # fmt: skip
+    if read.stretch.days:
+        touched = f"PREWHERE caused_by IN ({TOUCHED})"
+        parts.append(DEALS.format(when=when.of_row, rows=IN_STRETCH, only=touched, sign=_ANEW, standing=""))
+    return " UNION ALL ".join(parts)
+
+
+_ANEW = f"""arrayJoin(arrayConcat(
+    if(transfer_id NOT IN ({TAKEN_BACK}), [1], []),
+    if({IS_BELOW} AND transfer_id NOT IN ({TAKEN_BACK_BELOW}), [-1], [])
+))"""
+"""A row of a deal counts as it stands, and no longer as it stood in the stretch."""
+
+
+def accounts(read: Days, when: When = WHENEVER) -> str:
+    """Debits and credits of accounts."""
+    return _added_up(read, "day_accounts", "account, currency, debit, credit", ACCOUNTS, when)
+
+
+def refusals(read: Days, when: When = WHENEVER) -> str:
+    """Deals that pay nothing, or nothing yet, by why; a day with a stretch is read by its rows."""
+    whole = replace(read, stretch=Stretch())
+    parts = _kept(whole, "day_refusals", "status, code, deals", when)
+    if read.by_rows or read.stretch.days:
+        rows = f"{_UNSUMMED} AND {read.known}"
+        parts.append(REFUSALS.format(when=when.of_row, rows=rows, days="{unsummed:Array(Date32)}"))
+    return " UNION ALL ".join(parts)
+
+
+def _added_up(read: Days, table: str, columns: str, rows: str, when: When) -> str:
+    """Of sums to which each row adds, whatever other rows there are."""
+    parts = _kept(read, table, columns, when)
+    if read.by_rows:
+        parts.append(rows.format(when=when.of_row, rows=f"{_ROWS} AND {read.known}", only=""))
+    if read.stretch.days:
+        parts.append(rows.format(when=when.of_row, rows=IN_STRETCH, only=f"PREWHERE {IS_ABOVE}"))
+    return " UNION ALL ".join(parts)
+
+
+def _kept(read: Days, table: str, columns: str, when: When) -> list[str]:
+    """Only what there is: a part that has no day costs ClickHouse as much to plan as one that has."""
+    which = [_KEPT] if read.kept or not read.unsummed else []
+    if read.stretch.days:
+        which.append("(day IN {stretched:Array(Date32)} AND build = {stretch:UInt64})")
+    if not which:
+        return []
+    return [f"SELECT {when.of_day} AS at, {columns} FROM {table} WHERE {' OR '.join(which)}"]  # noqa: S608 # constants

@@ -1,0 +1,43 @@
+"""Which event goes to which endpoint, and as what of a conversion."""
+
+from commission.outputs import Milestone
+from commission.postbacks.presets import preset_of
+from commission.postbacks.records import Endpoint
+
+
+def wants(endpoint: Endpoint, event: Milestone) -> bool:
+    """Whether the endpoint's filters and conditions let the event through."""
+    if endpoint.events and event.kind not in endpoint.events:
+        return False
+    if endpoint.countries and event.country not in endpoint.countries:
+        return False
+    if endpoint.since is not None and event.occurred_at < endpoint.since:
+        return False
+    if endpoint.min_payout is not None and _is_paid(event) and (event.amount or 0) < endpoint.min_payout:
+        return False
+    return _is_for(endpoint, event)
+
+
+def _is_for(endpoint: Endpoint, event: Milestone) -> bool:
+    """Whether it is the endpoint's IB that is concerned; of those paid for one conversion the lowest."""
+    is_in_tree = bool({event.ib_id, *event.upline} & set(endpoint.subtrees))
+    if endpoint.is_for_some_ibs and not is_in_tree and event.ib_id not in endpoint.ibs:
+        return False
+    if not endpoint.is_for_some_ibs or is_in_tree:
+        return not event.paid_below  # whoever is below is the endpoint's as well
+    return not set(event.paid_below) & set(endpoint.ibs)
+
+
+def _is_paid(event: Milestone) -> bool:
+    return event.kind.startswith("cpa.")
+
+
+def may_follow(endpoint: Endpoint, before: str, status: str) -> bool:
+    """Whether the network takes a status of a conversion that it has under another."""
+    changes = preset_of(endpoint.preset).changes
+    return before != status and (changes is None or (before, status) in changes)
+
+
+def status_of(endpoint: Endpoint, kind: str) -> str:
+    """What the network calls the status of such an event; "" if it has none."""
+    return endpoint.statuses.get(kind) or preset_of(endpoint.preset).statuses.get(kind, "")

@@ -1,0 +1,171 @@
+"""`ibflow endpoints`: where events are sent, tried out, paused, and asked to take something again."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.cli.console import DAILY, TIMES, ExitCode, Json, mendable_errors, out, print_json, say, warn
+
+app = typer.Typer(
+    name="endpoints",
+    help="Where events are sent: partners' trackers, with their words, signatures and limits.",
+    no_args_is_help=True,
+    rich_help_panel=DAILY,
+)
+
+EndpointId = Annotated[str, typer.Argument(help="Its id.")]
+Why = Annotated[str, typer.Option(help="Why, for whoever looks later.")]
+Event = Annotated[str, typer.Option(help="The kind of a sample event.")]
+
+
+@app.command("list")
+def list_endpoints(
+    *,
+    removed: Annotated[bool, typer.Option("--removed", help="Also those that were removed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Every endpoint and how it stands."""
+    from infra.postbacks.report import list_table
+
+    found = _ask("GET", "", params={"removed": removed})["items"]
+    if as_json:
+        print_json(found)
+    else:
+        out.print(list_table(found))
+
+
+@app.command("add")
+def add(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="YAML: `id`, `url`, `preset`, `events` …")
+    ],
+    *,
+    change: Annotated[bool, typer.Option("--change", help="Another version of one that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Keep an endpoint. A secret that the server makes is shown this once."""
+    from infra.postbacks.client import path_of, read_form
+
+    with mendable_errors():
+        form = read_form(file)
+    verb, path = ("PUT", path_of(str(form.get("id", "")))) if change else ("POST", "")
+    _show(_ask(verb, path, json=form), as_json=as_json)
+
+
+@app.command("show")
+def show(endpoint_id: EndpointId) -> None:
+    """Everything of an endpoint but its secret."""
+    from infra.postbacks.client import path_of
+
+    print_json(_ask("GET", path_of(endpoint_id)))
+
+
+@app.command("preview")
+def preview(endpoint_id: EndpointId, *, event: Event = "cpa.qualified", as_json: Json = False) -> None:
+    """What would be sent for a sample event."""
+    from infra.postbacks.client import path_of
+
+    found = _ask("GET", path_of(endpoint_id, "/preview"), params={"event": event})
+    if as_json:
+        print_json(found)
+        return
+    say(f"{found['method']} {found['url']}")
+    for name, value in found["headers"].items():
+        say(f"{name}: {value}")
+    if found["body"]:
+        say(f"\n{found['body']}")
+
+
+@app.command("test")
+def try_out(endpoint_id: EndpointId, *, event: Event = "cpa.qualified", as_json: Json = False) -> None:
+    """Send a sample event now, and say what came of it."""
+    from infra.postbacks.client import path_of
+
+    made = _ask("POST", path_of(endpoint_id, "/deliveries/test"), params={"event": event})
+    if as_json:
+        print_json(made)
+    else:
+        answer = f"HTTP {made['http_status']}" if made["http_status"] else made["error"]
+        say(f"{made['request']}\n{answer}, {made['duration_ms']} ms: {made['outcome']}  {made['answer']}")
+    if made["outcome"] != "delivered":
+        raise typer.Exit(ExitCode.BROKEN)
+
+
+@app.command("replay")
+def replay(
+    endpoint_id: EndpointId,
+    *,
+    milestone: Annotated[str, typer.Option(help="One event, by its milestone's id.")] = "",
+    since: Annotated[datetime | None, typer.Option(formats=TIMES, help="Or those from here on, UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=TIMES, help="And before this, UTC.")] = None,
+) -> None:
+    """Send again what was due there, under the same ids."""
+    from infra.postbacks.client import path_of
+
+    wanted: dict[str, Any] = {"milestone": milestone}
+    wanted |= {name: at.isoformat() for name, at in (("since", since), ("until", until)) if at}
+    found = _ask("POST", path_of(endpoint_id, "/deliveries/replay"), json=wanted)
+    say(f"{found['replayed']} are sent again")
+
+
+@app.command("rotate")
+def rotate(endpoint_id: EndpointId, *, as_json: Json = False) -> None:
+    """Sign with a new secret; for a day the one before signs as well."""
+    from infra.postbacks.client import path_of
+
+    _show(_ask("POST", path_of(endpoint_id, "/secret"), json={}), as_json=as_json)
+
+
+@app.command("pause")
+def pause(endpoint_id: EndpointId, *, reason: Why = "") -> None:
+    """Send nothing there; what comes meanwhile waits."""
+    _decide(endpoint_id, "pause", reason)
+
+
+@app.command("resume")
+def resume(endpoint_id: EndpointId, *, reason: Why = "") -> None:
+    """Send again, what waited first; also after it was disabled."""
+    _decide(endpoint_id, "resume", reason)
+
+
+@app.command("remove")
+def remove(endpoint_id: EndpointId, *, reason: Why = "") -> None:
+    """Send nothing there any more; what waits is given up."""
+    _decide(endpoint_id, "remove", reason)
+
+
+@app.command("key")
+def key() -> None:
+    """Print a new key for IBFLOW_POSTBACK_KEYS; nothing keeps it but you."""
+    from infra.connect.sealing import new_key
+
+    typer.echo(new_key())
+
+
+def _decide(endpoint_id: str, verb: str, reason: str) -> None:
+    from infra.postbacks.client import path_of
+
+    found = _ask("POST", path_of(endpoint_id, f"/{verb}"), json={"reason": reason})
+    say(f"{found['id']}: {found['state']}")
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    say(f"{found['id']}, version {found['version']}: {found['method']} {found['url']}, {found['state']}")
+    if found["public_key"]:
+        say(f"verify with  {found['public_key']}")
+    if found["secret"]:
+        say(f"secret       {found['secret']}")
+        warn("it is not shown again")
+
+
+def _ask(method: str, path: str, **options: Any) -> Any:
+    from infra.postbacks.client import ask
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        return ask(Settings(), method, path, **options)

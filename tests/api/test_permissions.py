@@ -1,0 +1,162 @@
+"""All routes, asked by all roles: who is answered, who is refused, and that a new route is closed.
+
+The table is written by hand from the issue: an auditor reads all and changes nothing, finance pays, a manager
+proposes, an IB and a manager of some IBs see what has a scope, a network its own attempts.
+"""
+
+import re
+from typing import Any
+
+import pytest
+
+from api.ledger import Ledger
+from api.operators import Operator
+from api.people import Wanted
+from api.permissions import why_not
+from tests.api.conftest import routes_of
+from tests.api.people_world import ROLES, World
+
+WHOLE = {
+    "/metrics", "/v1/invoices", "/v1/trial-balance", "/v1/payouts", "/v1/payouts/{batch_id}",
+    "/v1/payouts/{batch_id}/lines",
+    "/v1/payouts/{batch_id}/warnings", "/v1/balance-changes", "/v1/balance-changes/{change_id}",
+    "/v1/dead-letters", "/v1/dead-letters/counts", "/v1/dead-letters/{dead_letter_id}", "/v1/completeness",
+    "/v1/reconciliations", "/v1/native-payments", "/v1/native-payments/twice", "/v1/proposals",
+    "/v1/proposals/{proposal_id}", "/v1/proposals/{proposal_id}/rows", "/completeness", "/proposals",
+    "/proposals/{proposal_id}", "/v1/transfers/{transfer_id}/audit",
+}  # fmt: skip
+"""Of the whole broker: refused to whoever sees a part."""
+ADMINS = {"/v1/users", "/v1/sessions", "/v1/keys", "/users", "/keys"}
+LOG = {"/v1/audit-log", "/audit-log"}
+NETWORKS = {"/", "/health", "/docs", "/account", "/v1/me", "/v1/postbacks/attempts", "/sign-in", "/first-run",
+            "/set-password"}  # fmt: skip
+FILL = {"transfer_id": "t1", "statement_id": "st-A", "ib_id": "A"}
+
+
+@pytest.fixture
+def world(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> World:
+    """People of all roles over the hand-written ledger."""
+    return World(ledger, monkeypatch)
+
+
+def is_refused(name: str, path: str) -> bool:
+    role = ROLES[name].role
+    if path in ADMINS:
+        return role != "admin"
+    if path in LOG:
+        return role not in ("admin", "auditor")
+    if role == "network":
+        return path not in NETWORKS
+    return path in WHOLE and ROLES[name].ibs is not None
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_who_reads_what(world: World, name: str) -> None:
+    visitor = world.signed_in(name)
+    known = routes_of("GET")
+    assert set(known) >= WHOLE | ADMINS | LOG | NETWORKS
+    for path in known:
+        filled = re.sub(r"{(\w+)}", lambda found: FILL.get(found[1], "x"), path)
+        status = visitor.ask("GET", filled).status_code
+        assert (status == 403) is is_refused(name, path), (name, path, status)
+        assert status < 500 or status == 503, (name, path, status)
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_who_changes_what(world: World, name: str) -> None:
+    """An empty body: whoever may change it is told what is wrong with it, or that its desk is not here."""
+    visitor, role = world.signed_in(name), ROLES[name].role
+    may = {
+        "admin": lambda _: True,
+        "finance": lambda path: path.startswith(
+            ("/v1/payouts", "/v1/balance-changes", "/v1/payees/", "/v1/proposals")
+        ),
+        "manager": lambda path: path.startswith("/v1/proposals") and ROLES[name].ibs is None,
+        "auditor": lambda _: False,
+        "ib": lambda path: path == "/v1/payees/{ib_id}",
+        "network": lambda _: False,
+    }[role]
+    changing = [path for path in routes_of("POST") if path.startswith("/v1/")]
+    assert len(changing) > 20
+    for path in changing:
+        filled = re.sub(r"{(\w+)}", lambda found: FILL.get(found[1], "x"), path)
+        status = visitor.call(filled, {}).status_code
+        assert (status != 403) is may(path), (name, path, status)
+
+
+def test_a_route_that_forgets_the_scope_shows_a_part_nothing(world: World) -> None:
+    """Whoever sees everything is answered; a manager of one IB, an IB and a network are not."""
+    world.app.add_api_route("/v1/forgetful", lambda: {"secret": "of all"}, dependencies=[])
+    statuses = {name: world.signed_in(name).ask("GET", "/v1/forgetful").status_code for name in ROLES}
+    refused = {name for name, status in statuses.items() if status == 403}
+    assert refused == {"max", "iris", "ned"}
+    assert {status for name, status in statuses.items() if name not in refused} == {200}
+
+
+def test_an_ib_proposes_where_it_is_paid_itself_and_nobody_else(world: World) -> None:
+    """404 for another IB, as for one that there is not; 503 for its own, as no details are kept here."""
+    iris = world.signed_in("iris")
+    body = {"details": {"type": "bank"}}
+    assert iris.call("/v1/payees/A", body).status_code == 503
+    assert iris.call("/v1/payees/A/versions/1/approve", {}).status_code == 403
+
+
+def test_what_each_key_opens(world: World) -> None:
+    secrets = {
+        name: world.desk.create_key(Wanted(name, rights, 9, ibs), "anna")[1]
+        for name, rights, ibs in (
+            ("reader", ("read",), None),
+            ("of A", ("read",), ("A",)),
+            ("payer", ("payouts",), None),
+            ("feeder", ("ingest",), None),
+        )
+    }
+
+    def ask(name: str, path: str, body: Any = None) -> int:
+        headers = {"Authorization": f"Bearer {secrets[name]}"}
+        if body is None:
+            return world.browser().get(path, headers=headers).status_code
+        return world.browser().post(path, headers=headers, json=body).status_code
+
+    assert [ask("reader", path) for path in ("/v1/partners", "/v1/users", "/v1/audit-log")] == [200, 403, 403]
+    assert ask("reader", "/v1/payouts", {}) == 403
+    assert [ask("of A", path) for path in ("/v1/transfers/t1", "/v1/transfers/t7", "/v1/trial-balance")] == [
+        200, 404, 403,
+    ]  # fmt: skip
+    assert [ask("payer", "/v1/payouts", {}), ask("payer", "/v1/payouts/b/approve", {})] == [503, 403]
+    assert [ask("payer", "/v1/partners"), ask("feeder", "/v1/partners")] == [403, 403]
+    (found,) = [key for key in world.desk.all_keys() if key.name == "reader"]
+    assert found.used_at is None, "it is written by the thread that reads the log"
+    world.sign_ins.write_uses()
+    (found,) = [key for key in world.desk.all_keys() if key.name == "reader"]
+    assert found.used_at == world.now
+    world.later(days=9)
+    assert ask("reader", "/v1/partners") == 401, "it has ended"
+
+
+def test_what_is_written_to_the_audit_log(world: World) -> None:
+    """A change, a file taken away, a look at payee details, in and out; not what was refused."""
+    fred = world.signed_in("fred")
+    before = len(world.done())
+    fred.ask("GET", "/v1/partners")
+    fred.ask("GET", "/v1/statements/st-A/export")
+    fred.ask("GET", "/v1/reports/commissions?format=csv")
+    fred.call("/v1/users", {"name": "eve", "role": "admin"})
+    anna = world.signed_in("anna")
+    anna.call("/v1/users", {"name": "eve", "role": "auditor"})
+    anna.send("/account", "/sign-out")
+    found = [one for one in world.done()[before:] if one[0] in ("fred", "anna")]
+    assert found == [
+        ("fred", "export", "/v1/reports/commissions"),
+        ("anna", "sign_in", ""),
+        ("anna", "change", "POST /v1/users"),
+        ("anna", "sign_out", ""),
+    ]
+
+
+def test_tokens_of_the_settings_and_this_machine_may_what_they_did() -> None:
+    shared, viewer = Operator("shared token"), Operator("vic", is_person=True, may_write=False)
+    for path in ("/v1/payouts", "/v1/users", "/v1/anything"):
+        assert why_not(shared, "POST", path) == ""
+        assert why_not(viewer, "GET", path) == ""
+        assert "is a viewer" in why_not(viewer, "POST", path)

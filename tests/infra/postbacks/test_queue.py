@@ -1,0 +1,137 @@
+"""What waits for an endpoint: breaker, rate, order of one client."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+from commission.postbacks.records import Endpoint
+from infra.postbacks.breaker import FAILURES, REST_S, REST_S_MAX, Breaker
+from infra.postbacks.queue import Due, EndpointQueue
+from schemas.attempts import Attempt, Outcome
+
+
+def test_a_breaker_opens_rests_tries_once_and_closes() -> None:
+    """After ten failures in a row; a failure after a rest doubles it, ten minutes at most."""
+    breaker = Breaker()
+    for _ in range(FAILURES - 1):
+        breaker.failed(0.0, 500, 5.0)
+    assert breaker.limit(0.0, 8) == 8
+    breaker.failed(0.0, None, 5.0)
+    assert [breaker.limit(at, 8) for at in (0.0, REST_S - 1, REST_S)] == [0, 0, 1]
+    breaker.failed(REST_S, 500, 5.0)
+    assert [breaker.limit(REST_S + rest, 8) for rest in (REST_S, 2 * REST_S)] == [0, 1]
+    for _ in range(10):
+        breaker.failed(1_000.0, 500, 5.0)
+    assert breaker.until == 1_000.0 + REST_S_MAX
+    breaker.succeeded()
+    assert breaker.limit(1_000.0, 8) == 8
+
+
+def test_a_receiver_that_has_too_much_to_do_is_left_alone() -> None:
+    """429 asks for a minute: nothing is sent to it meanwhile, and then everything may be."""
+    breaker = Breaker()
+    breaker.failed(0.0, 429, 60.0)
+    assert [breaker.limit(at, 8) for at in (59.0, 60.0)] == [0, 8]
+    breaker.failed(0.0, 429, 86_400.0)
+    assert breaker.until == REST_S_MAX
+
+
+def attempt_of(due: Due, outcome: Outcome) -> Attempt:
+    """What came of it; another try is due at once."""
+    now = datetime.now(UTC)
+    again = now - timedelta(seconds=1) if outcome == "retry" else None
+    return Attempt(
+        milestone_id="m",
+        endpoint="t",
+        attempt=1,
+        attempted_at=now,
+        outcome=outcome,
+        next_attempt_at=again,
+        delivery_id=due.delivery_id,
+    )
+
+
+def run(endpoint: Endpoint, dues: list[Due], answers: dict[str, list[Outcome]], want: int) -> list[str]:
+    """Send through a queue until so many tries were made; the deliveries in the order of their tries."""
+    order: list[str] = []
+    enough = asyncio.Event()
+
+    async def send(due: Due) -> Attempt:
+        order.append(due.delivery_id)
+        if len(order) >= want:
+            enough.set()
+        told = answers.get(due.delivery_id, [])
+        return attempt_of(due, told.pop(0) if told else "delivered")
+
+    async def go() -> None:
+        queue = EndpointQueue("t", send)
+        queue.set(endpoint, is_open=True)
+        for due in dues:
+            queue.add(due)
+        task = asyncio.create_task(queue.run())
+        await asyncio.wait_for(enough.wait(), 10)
+        task.cancel()
+
+    asyncio.run(go())
+    return order
+
+
+def due(name: str, owner: str = "c", at: float = 0.0, sequence: int = 1) -> Due:
+    """A delivery that is due."""
+    return Due(at, sequence, name, 0, owner)
+
+
+def test_what_is_due_first_goes_first() -> None:
+    """And what is not due yet does not go."""
+    later = time.time() + 3_600
+    dues = [due("b", at=2.0), due("late", at=later), due("a", at=1.0)]
+    assert run(Endpoint(endpoint_id="t", concurrency=1), dues, {}, 2) == ["a", "b"]
+
+
+def test_a_clients_events_wait_for_each_other_and_nobody_elses() -> None:
+    """The first is tried three times before the second goes."""
+    dues = [due("1"), due("2", sequence=2), due("x", owner="other")]
+    order = run(Endpoint(endpoint_id="t", is_ordered=True, concurrency=4), dues, {"1": ["retry", "retry"]}, 5)
+    assert [name for name in order if name != "x"] == ["1", "1", "1", "2"]
+
+
+def test_a_rate_is_kept() -> None:
+    """600 a minute are ten a second: the sixth not before half a second."""
+    started = time.monotonic()
+    run(Endpoint(endpoint_id="t", rate_per_minute=600), [due(str(number)) for number in range(6)], {}, 6)
+    assert 0.45 < time.monotonic() - started < 3
+
+
+def test_another_process_takes_a_partition_with_all_that_waits() -> None:
+    """Also the line behind a client's first: what comes back later begins anew."""
+
+    async def send(one: Due) -> None:
+        raise AssertionError(f"{one} is another's")
+
+    async def go() -> None:
+        queue = EndpointQueue("t", send)
+        queue.set(Endpoint(endpoint_id="t", is_ordered=True), is_open=False)
+        for number in range(3):
+            queue.add(due(str(number), sequence=number))
+        assert len(queue) == 3
+        queue.forget(0)
+        assert len(queue) == 0
+        queue.add(due("0"))
+        queue.set(Endpoint(endpoint_id="t"), is_open=False)
+        assert len(queue) == 1
+
+    asyncio.run(go())
+
+
+def test_an_order_that_is_asked_no_more_lets_everything_go() -> None:
+    """Those behind are due at once."""
+
+    async def go() -> None:
+        queue = EndpointQueue("t", lambda _: asyncio.sleep(0))
+        queue.set(Endpoint(endpoint_id="t", is_ordered=True), is_open=False)
+        for number in range(3):
+            queue.add(due(str(number), sequence=number))
+        queue.set(Endpoint(endpoint_id="t"), is_open=False)
+        assert [len(queue), len(queue._heap)] == [3, 3]
+
+    asyncio.run(go())
