@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage bench bench-quick soak lock clean
+.PHONY: help demo test check coverage bench bench-quick browser soak lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -58,6 +58,9 @@ bench: $(DEV) ## Measure: deals per second of the fold and from file to ledger
 
 bench-quick: $(DEV) ## Compare what a deal costs with the kept table, in a minute (ARGS=--keep writes it)
 	@$(BIN)/python -m tests.bench_quick $(ARGS)
+
+browser: $(DEV) ## Walk every page in a real Chromium, in both sizes and schemes
+	@IBFLOW_BROWSER=full $(BIN)/python -m pytest -n0 tests/api/test_browser.py
 
 soak: $(DEV) ## Kill, pause, cut off and fill up at random for an hour; compare with an undisturbed run
 	@$(BIN)/python -m pytest -s -m soak tests/chaos

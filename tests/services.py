@@ -4,6 +4,7 @@
 |---|---|---|---|
 | Kafka | IBFLOW_TEST_KAFKA | testcontainers | our own local Kafka |
 | ClickHouse | IBFLOW_TEST_CLICKHOUSE | testcontainers | chDB, always tested too |
+| Chromium | IBFLOW_TEST_CHROMIUM, a program | - | the one of this machine, else apt's, see chromium.py |
 | MariaDB | IBFLOW_TEST_MARIADB | testcontainers | `mariadbd` of this machine, else apt's, see mariadb.py |
 
 Each fixture that asks has one of its own; an address in the environment is shared, and `make test` then

@@ -7,6 +7,7 @@ from api.pages import (
     deals,
     docs,
     ibs,
+    operations,
     overview,
     payouts,
     proposals,
@@ -18,7 +19,7 @@ from api.pages import (
 
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
-    *(statements.router, unpaid.router, balance.router, payouts.router),
+    *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
     *(completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

@@ -26,7 +26,7 @@ PLACES = (
     Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes")),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
     Place("/proposals", "Proposals", ("/proposals",)),
-    Place("/completeness", "Completeness", ("/completeness",)),
+    Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters")),
 )
 
 

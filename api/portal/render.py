@@ -22,7 +22,7 @@ def mount(app: FastAPI) -> None:
     app.state.error_page = error_page
 
 
-def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+def render(request: Request, template: str, **values: Any) -> HTMLResponse:
     """Render one page, or part of one.
 
     Every page has `who` asks, the token of its session for its forms, links that keep what is chosen.
@@ -38,12 +38,14 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "admin_places": places_of_admins(getattr(who, "role", None)),
         "place": current(request.url.path),
     }
-    return HTMLResponse(environment.get_template(template).render(**(every | values)), status)
+    return HTMLResponse(environment.get_template(template).render(**(every | values)))
 
 
 def error_page(request: Request, status: int, title: str, detail: str) -> HTMLResponse:
     """What a person sees instead of a problem's JSON."""
-    return render(request, "error.html", status, code=status, title=title, detail=detail)
+    page = render(request, "error.html", code=status, title=title, detail=detail)
+    page.status_code = status
+    return page
 
 
 def _environment() -> Environment:

@@ -29,7 +29,8 @@ from tests.api.conftest import (
 PAGES = (
     "/", "/ibs", "/ibs?q=atlas", "/ibs/A", "/clients/c1", "/accounts?key=live/1001", "/deals?key=live|1",
     "/transfers/t1", "/reports", "/reports?group_by=day&then_by=symbol", "/statements", "/statements/st-A",
-    "/unpaid", "/unpaid?kind=plan", "/balance", "/completeness", "/search?q=live", "/docs",
+    "/unpaid", "/unpaid?kind=plan", "/balance", "/completeness",
+    "/operations", "/dead-letters", "/search?q=live", "/docs",
 )  # fmt: skip
 ASKS_FOR_HTML = {"Accept": "text/html"}
 
@@ -362,6 +363,23 @@ def test_the_trial_balance_is_a_page(http: Browser) -> None:
     page = http.get("/balance?account=ib:B")
     assert "It proves" in text_of(page)
     assert [row[0] for row in rows_of(page, "accounts")] == ["ib:B:held", "ib:B:payable", "ib:B:pending"]
+
+
+def test_operations_lead_to_each_dead_letter(ledger: Ledger, chdb: Client) -> None:
+    """One is open, of the reason bad number; its page has what was read, escaped, and what to do."""
+    chdb.command(
+        "ALTER TABLE dead_letters UPDATE payload_base64 = 'PGI+eDwvYj4=', payload_bytes = 8 WHERE 1 "
+        "SETTINGS mutations_sync = 2"
+    )  # `<b>x</b>`
+    asked = browser(ledger)
+    assert "nothing is stopped" in text_of(asked.get("/operations"))
+    assert [row[:2] for row in rows_of(asked.get("/operations"), "letters")] == [["bad number", "1"]]
+    assert [row[4] for row in rows_of(asked.get("/dead-letters?code=bad_number"), "dead-letters")] == ["9"]
+    assert rows_of(asked.get("/dead-letters?state=closed"), "dead-letters") == []
+    page = asked.get("/dead-letters/d1")
+    assert "&lt;b&gt;x&lt;/b&gt;" in page.text
+    assert "Nobody decided anything yet." in text_of(page)
+    assert asked.get("/dead-letters/none").status_code == 404
 
 
 def test_values_are_written_for_people() -> None:

@@ -120,6 +120,16 @@ function dress(table) {
   sortable(table);
 }
 
+// The tree: what is below an IB is fetched once, and shown or not.
+document.documentElement.classList.add("js");
+document.addEventListener("click", (event) => {
+  const toggle = event.target.closest(".toggle");
+  if (!toggle) return;
+  const opens = toggle.getAttribute("aria-expanded") === "false";
+  toggle.setAttribute("aria-expanded", opens);
+  toggle.closest("li").querySelector(":scope > ul").hidden = !opens;
+});
+
 // A form that asks the API: JSON out, a problem's sentence back.
 const asJson = (form) => {
   const body = {};

@@ -1,0 +1,71 @@
+"""Operations: is everything flowing; input that could not be used, and what people decided about it."""
+
+from base64 import b64decode
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import HTMLResponse
+
+from api.pages.page import PageHere
+from api.problems import Problem
+from api.queries import quality
+from api.queries.completeness import meters
+from api.queries.operations import stopped_partitions
+from api.queries.quality import LetterFilter
+from api.routes.context import WHOLE, Code
+
+router = APIRouter(include_in_schema=False, dependencies=[WHOLE])
+
+LISTED = 100
+MAX_SHOWN_BYTES = 4_000
+"""Of a dead letter's bytes; `ibflow dead-letters show` has all."""
+
+
+@router.get("/operations")
+def operations(page: PageHere) -> HTMLResponse:
+    """Stopped partitions, what is not stored yet, servers' newest deals, what could not be read."""
+    lag = page.request.app.state.sink_lag
+    return page.show(
+        "operations.html",
+        stopped=stopped_partitions(page.ledger, page.scope),
+        lag=None if lag is None else int(lag()),
+        servers=meters(page.ledger, page.scope),
+        letters=quality.dead_letter_counts(page.ledger, page.scope, LetterFilter(state="open")),
+        rows=quality.row_counts(page.ledger, page.scope),
+    )
+
+
+@router.get("/dead-letters")
+def dead_letters(
+    page: PageHere,
+    code: Code = "",
+    state: Literal["", "open", "closed"] = "open",
+    cursor: Annotated[str, Query(max_length=2_000)] = "",
+) -> HTMLResponse:
+    """Input that could not be used, newest first, with its place and what to do."""
+    wanted = LetterFilter(code=code, state=state)
+    found = quality.dead_letters(page.ledger, page.scope, wanted, LISTED, cursor)
+    after = found["next_cursor"]
+    return page.show(
+        "dead_letters.html",
+        rows=found["items"],
+        counts=quality.dead_letter_counts(page.ledger, page.scope, LetterFilter(state=state)),
+        code=code,
+        state=state,
+        next=page.link.again(cursor=after) if after else "",
+    )
+
+
+@router.get("/dead-letters/{dead_letter_id}")
+def dead_letter(page: PageHere, dead_letter_id: Annotated[str, Path(max_length=64)]) -> HTMLResponse:
+    """One: its bytes as text, what is wrong, how to correct it, who did what."""
+    found = quality.dead_letter(page.ledger, page.scope, dead_letter_id)
+    if found is None:
+        raise Problem(404, f"No dead letter {dead_letter_id} is stored.")
+    payload = b64decode(found["payload_base64"])
+    return page.show(
+        "dead_letter.html",
+        letter=found,
+        text=payload[:MAX_SHOWN_BYTES].decode("utf-8", "backslashreplace"),
+        is_cut=len(payload) > MAX_SHOWN_BYTES or found["payload_bytes"] > len(payload),
+    )

@@ -1,0 +1,263 @@
+"""The portal in a real Chromium: every page at two sizes, light and dark, its keys, lists and forms.
+
+Of each page: nothing wrong on the console, no finding of axe-core that is serious, nothing beside the window,
+a low header, little script. `IBFLOW_BROWSER=full` looks at every page in both sizes and both schemes.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+from itertools import product
+from pathlib import Path
+from socket import socket
+from typing import Any, NamedTuple
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from clickhouse_connect.driver.client import Client
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from api.app import create_app
+from api.ledger import Ledger
+from schemas.settings import Settings
+from tests import chromium
+from tests.api.conftest import insert, partner_row, per_lot, utc
+from tests.build import ended, partner
+from tests.commission.books.partner_rows import MONTHS, earned
+from tests.payout_world import World
+
+SIZES = {"wide": (1400, 900), "phone": (390, 844)}
+SCHEMES = ("light", "dark")
+MAX_HEADER_PX = 64
+MAX_SCRIPT_BYTES = 150_000
+PEOPLE = {"ann": "operator", "ben": "operator", "vic": "viewer"}
+PATHS = (
+    "/?period=2026-09", "/ibs", "/ibs?q=atlas", "/ibs/M?period=2026-09", "/clients/c1",
+    "/accounts?key=live/1001",
+    "/deals?key=live|1", "/deals?key=live|6", "/transfers/t1", "/reports?group_by=day&then_by=symbol",
+    "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
+    "/unpaid?kind=plan",
+    "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
+    "/payouts", "/balance-changes", "/completeness", "/search?q=live", "/docs", "/nope",
+)  # fmt: skip
+LOOKS = (
+    [*product(SIZES, SCHEMES)]
+    if os.environ.get("IBFLOW_BROWSER") == "full"
+    else [("wide", "light"), ("phone", "dark")]
+)
+
+
+class Portal(NamedTuple):
+    """A served portal and a browser."""
+
+    url: str
+    browser: Browser
+
+    def context(self, who: str = "ann", size: str = "wide", scheme: Any = "light") -> BrowserContext:
+        """A window of somebody."""
+        width, height = SIZES[size]
+        return self.browser.new_context(
+            base_url=self.url,
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            timezone_id="Asia/Tokyo",
+            extra_http_headers={"Authorization": f"Bearer of-{who}"},
+        )
+
+
+def people_file(folder: Path) -> Path:
+    rows = "\n".join(
+        f"  - {{name: {name}, role: {role}, token_sha256: {sha256(f'of-{name}'.encode()).hexdigest()}}}"
+        for name, role in PEOPLE.items()
+    )
+    path = folder / "operators.yaml"
+    path.write_text(f"operators:\n{rows}\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    with chromium.running() as browser:
+        yield browser
+
+
+@pytest.fixture
+def portal(ledger: Ledger, tmp_path: Path, chrome: Browser) -> Iterator[Portal]:
+    """The hand-written ledger, and payouts of September in memory: 12.34 of a.a and 9 of b.b."""
+    world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"))
+    for ib_id, amount in (("a.a", "12.34"), ("b.b", "9")):
+        world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
+    world.feed([ended("2026-09")])
+    settings = Settings(_env_file=None, operators_file=people_file(tmp_path))
+    app = create_app(ledger, settings, payout_desk=world.desk(), change_desk=world.change_desk())
+    listener = socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield Portal(f"http://127.0.0.1:{listener.getsockname()[1]}", chrome)
+    server.should_exit = True
+    thread.join(20)
+
+
+def watch(page: Page) -> list[str]:
+    """What goes wrong on the page from here on."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+@pytest.mark.parametrize(("size", "scheme"), LOOKS)
+def test_every_page_is_sound(portal: Portal, size: str, scheme: str) -> None:
+    """One walk over all pages, so that what is wrong anywhere is told together."""
+    wrong: list[str] = []
+    with portal.context(size=size, scheme=scheme) as context:
+        page = context.new_page()
+        said = watch(page)
+        for path in PATHS:
+            page.goto(path)
+            wrong += [f"{path}: {line}" for line in said if path != "/nope" or "404" not in line]
+            said.clear()
+            wrong += [f"{path}: {finding}" for finding in findings(page)]
+    assert wrong == []
+
+
+def findings(page: Page) -> Iterator[str]:
+    """What is wrong with how a page is built."""
+    for violation in Axe().run(page).response["violations"]:
+        if violation["impact"] in ("serious", "critical"):
+            places = [node["html"][:100] for node in violation["nodes"][:3]]
+            yield f"{violation['id']} {violation['help']}: {places}"
+    header = page.locator(".bar").bounding_box()
+    if header is None or header["height"] > MAX_HEADER_PX:
+        yield f"the header is {header}"
+    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    if wider > 0:
+        yield f"{wider} px stand beside the window"
+    script = page.evaluate(
+        "performance.getEntriesByType('resource').filter(one => one.initiatorType === 'script')"
+        ".reduce((sum, one) => sum + one.decodedBodySize, 0)"
+    )
+    if not 10_000 < script < MAX_SCRIPT_BYTES:
+        yield f"{script} bytes of script"
+
+
+def test_the_keyboard_finds_an_ib_and_leads_to_a_reason(portal: Portal) -> None:
+    """`/`, a name, Enter; then the client, why, the deal: from the overview to the reason."""
+    with portal.context() as context:
+        page = context.new_page()
+        said = watch(page)
+        page.goto("/?period=2026-09")
+        page.keyboard.press("/")
+        page.keyboard.type("atlas")
+        page.locator("#found a").first.wait_for()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("=Atlas")
+        assert "period=2026-09" in page.url
+        page.get_by_role("link", name="c1").first.click()
+        page.get_by_role("link", name="Why transfer t1 exists").click()
+        expect(page.get_by_role("heading", name="How the amount came about")).to_be_visible()
+        page.get_by_role("link", name="live|1").first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("live|1")
+        assert said == []
+
+
+def test_a_list_is_sorted_filtered_cut_and_saved(ledger: Ledger, chdb: Client, portal: Portal) -> None:
+    """IBs by what they earned, those named so, without a column, as CSV; times in the reader's zone."""
+    for number in range(10):
+        ib = f"I{number}"
+        insert(chdb, "partners", partner_row(ib, f"={number} House", "M", kyc=True))
+        way = f"broker:expense:per_lot > ib:{ib}:pending"
+        row = per_lot(f"x{number}", ib, f"live|{number + 50}", str(number * 3 % 10 + 1), way)
+        insert(chdb, "transfers", row | {"occurred_at": utc(7) + timedelta(minutes=number)})
+    with portal.context() as context:
+        page = context.new_page()
+        page.goto("/reports?group_by=ib&currency=USD")
+        table = page.locator("[data-list=report]")
+        table.get_by_role("button", name="Net").click()
+        assert table.locator("tbody tr").first.locator("td").first.inner_text() == "=Atlas"
+        table.get_by_role("button", name="Net").click()
+        assert table.locator("th[aria-sort=ascending]").inner_text().startswith("Net")
+        assert table.locator("tbody tr").first.locator("td").nth(5).inner_text() == "1.00"
+        tools = page.locator("#report [data-tools]")
+        tools.get_by_label("Filter these rows").fill("house")
+        assert table.locator("tbody tr:visible").count() == 10
+        tools.get_by_role("button", name="Columns").click()
+        page.get_by_role("checkbox", name="Lots").uncheck()
+        with page.expect_download() as saving:
+            tools.get_by_role("button", name="CSV").click()
+        lines = Path(saving.value.path()).read_text(encoding="utf-8").splitlines()
+        assert lines[0] == "IB,Deals,Accrued,Taken back,Net,Held,Currency"
+        assert lines[1] == "'=0 House,1,1,0,1,0,USD", "no cell of a spreadsheet begins a formula"
+        assert len(lines) == 11
+        page.reload()
+        assert not page.locator("[data-list=report] th", has_text="Lots").is_visible(), "the choice is kept"
+
+        page.goto("/transfers/t1")
+        time = page.locator(".head time").first
+        assert (time.inner_text(), time.get_attribute("title")) == (
+            "2026-09-01 19:00:00",
+            "2026-09-01 10:00:00 UTC",
+        )
+
+
+def test_a_branch_comes_when_it_is_opened(ledger: Ledger, chdb: Client, portal: Portal) -> None:
+    """A's sub-IB is not on the page until A is opened."""
+    insert(chdb, "partners", partner_row("A2", "Below", "A", kyc=True))
+    with portal.context() as context:
+        page = context.new_page()
+        said = watch(page)
+        page.goto("/ibs")
+        assert page.get_by_text("Below", exact=True).count() == 0
+        page.get_by_role("button", name="IBs below =Atlas").click()
+        expect(page.get_by_role("link", name="Below")).to_be_visible()
+        assert said == []
+
+
+def test_a_payout_is_made_refused_and_approved_by_another(portal: Portal) -> None:
+    """Ann makes a batch, ticks off, asks, and is refused as approver; ben approves; vic has no form."""
+    with portal.context("ann") as context:
+        page = context.new_page()
+        page.goto("/payouts?period=2026-09")
+        page.get_by_role("button", name="Make batch").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("21.34")
+        for tick in page.locator("input[name=ticks]").all():
+            tick.check()
+        page.get_by_role("button", name="Ask for approval").click()
+        expect(page.get_by_text("You made it, ann")).to_be_visible()
+        for tick in page.locator("input[name=ticks]").all():
+            tick.check()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("alert")).to_contain_text("another person approves it")
+        path = page.url
+    with portal.context("vic") as context:
+        page = context.new_page()
+        page.goto(path)
+        assert page.locator("form[data-api]").count() == 0
+    with portal.context("ben") as context:
+        page = context.new_page()
+        page.goto(path)
+        for tick in page.locator("input[name=ticks]").all():
+            tick.check()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("button", name="Give the file out")).to_be_visible()
+
+
+def test_the_menu_opens_on_a_phone(portal: Portal) -> None:
+    """Its targets are large, and it leads on."""
+    with portal.context(size="phone") as context:
+        page = context.new_page()
+        page.goto("/?period=2026-09")
+        link = page.locator("#menu").get_by_role("link", name="Statements")
+        assert not link.is_visible()
+        page.get_by_role("button", name="Menu").click()
+        box = link.bounding_box()
+        assert box is not None
+        assert box["height"] >= 40
+        link.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Statements")
