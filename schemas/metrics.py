@@ -12,6 +12,8 @@ class Metric(NamedTuple):
 
 
 SINK_LAG = Metric("ibflow_sink_lag_messages", "Messages written to the topics and not stored yet.")
+CHECKED = Metric("ibflow_ledger_checked_timestamp_seconds", "When rows of the ledger were looked at last.")
+UNSOUND = Metric("ibflow_ledger_unsound", "What the newest looks found wrong with rows and sums.", ("kind",))
 STOPPED_PARTITIONS = Metric(
     "ibflow_stopped_partitions", "Partitions that wait for a person, see `ibflow book status`.", ("topic",)
 )

@@ -161,6 +161,7 @@ def main() -> None:
     console = Console()
     console.print(fold_table())
     console.print(bench_payouts.table())
+    console.print(bench_payouts.stored_table())
     if deals == 0:
         return
     folder, share = Path(tempfile.mkdtemp(prefix="ibflow-bench-")), min(deals / PIPELINE_DEALS, 1)

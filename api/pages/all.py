@@ -8,6 +8,7 @@ from api.pages import (
     docs,
     ibs,
     overview,
+    payouts,
     proposals,
     reports,
     search,
@@ -17,7 +18,7 @@ from api.pages import (
 
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
-    *(statements.router, unpaid.router, balance.router),
+    *(statements.router, unpaid.router, balance.router, payouts.router),
     *(completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

@@ -23,15 +23,24 @@ PLACES = (
     Place("/ibs", "IBs", ("/ibs", "/clients", "/deals", "/transfers")),
     Place("/reports", "Reports", ("/reports",)),
     Place("/statements", "Statements", ("/statements",)),
+    Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes")),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
     Place("/proposals", "Proposals", ("/proposals",)),
     Place("/completeness", "Completeness", ("/completeness",)),
 )
 
 
+_OF_ADMINS = (Place("/users", "People"), Place("/keys", "Keys"), Place("/audit-log", "Audit log"))
+
+
+def places_of_admins(role: str | None) -> tuple[Place, ...]:
+    """What only an admin, and of it what an auditor looks at."""
+    return _OF_ADMINS if role == "admin" else _OF_ADMINS[-1:] if role == "auditor" else ()
+
+
 def current(path: str) -> str:
     """The path of the entry that an address belongs to; "" if it belongs to none."""
-    for place in PLACES:
+    for place in (*PLACES, *_OF_ADMINS):
         if path == place.path or any(path == one or path.startswith(f"{one}/") for one in place.under):
             return place.path
     return ""

@@ -9,7 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.portal import marks
-from api.portal.navigation import PLACES, Links, current
+from api.portal.navigation import PLACES, Links, current, places_of_admins
 from commission.money import plain
 
 HERE = Path(__file__).parent
@@ -23,12 +23,21 @@ def mount(app: FastAPI) -> None:
 
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Render one page, or part of one; it has `who` asks, and the token that its forms send."""
+    """Render one page, or part of one.
+
+    Every page has `who` asks, the token of its session for its forms, links that keep what is chosen.
+    """
     environment = request.app.state.templates
     assert isinstance(environment, Environment)
-    operator = getattr(request.state, "operator", None)
-    every = {"link": Links(request), "places": PLACES, "place": current(request.url.path)}
-    every |= {"who": operator, "csrf": getattr(request.state, "csrf", "")}
+    who = getattr(request.state, "operator", None)
+    every = {
+        "who": who,
+        "csrf": getattr(request.state, "csrf", ""),
+        "link": Links(request),
+        "places": PLACES,
+        "admin_places": places_of_admins(getattr(who, "role", None)),
+        "place": current(request.url.path),
+    }
     return HTMLResponse(environment.get_template(template).render(**(every | values)), status)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from api.ledger import Ledger
 from api.paging import decode_cursor, page
 from api.queries.days import Days, days_of
+from api.queries.places import near
 from api.queries.sources import accounts
 from api.scope import Scope
 
@@ -23,24 +24,34 @@ ORDER BY account, currency LIMIT {{limit:UInt32}}
 """
 
 # The difference is zero by construction, a row moving money between two accounts. These counts are
-# zero only if the rows themselves are sound, so they are what the balance is worth.
-CHECKS = """
+# zero only if the rows themselves are sound, so they are what the balance is worth. `{rows}` is which rows.
+_BACK = "SELECT assumeNotNull(reverses) AS id FROM transfers WHERE reverses IS NOT NULL AND {rows}"
+CHECKS = f"""
 SELECT
-    (SELECT uniqExact(transfer_id) FROM transfers WHERE amount <= 0) AS amounts_not_positive,
+    (SELECT uniqExact(transfer_id) FROM transfers WHERE amount <= 0 AND {{rows}}) AS amounts_not_positive,
     (SELECT uniqExact(transfer_id) FROM transfers
-        WHERE debit = credit OR debit = '' OR credit = '') AS accounts_missing,
-    (SELECT uniqExact(transfer_id) FROM transfers WHERE reverses IS NOT NULL
+        WHERE (debit = credit OR debit = '' OR credit = '') AND {{rows}}) AS accounts_missing,
+    (SELECT uniqExact(transfer_id) FROM transfers WHERE reverses IS NOT NULL AND {{rows}}
         AND assumeNotNull(reverses) NOT IN (
-            SELECT transfer_id FROM transfers WHERE transfer_id IN (
-                SELECT assumeNotNull(reverses) FROM transfers WHERE reverses IS NOT NULL
-            )
+            SELECT transfer_id FROM transfers WHERE {near(_BACK)} AND transfer_id IN ({_BACK})
         )) AS reversals_without_original,
-    (SELECT count() FROM (SELECT reverses FROM transfers WHERE reverses IS NOT NULL
+    (SELECT count() FROM (SELECT reverses FROM transfers WHERE {near(_BACK)} AND reverses IN ({_BACK})
         GROUP BY reverses HAVING uniqExact(transfer_id) > 1)) AS originals_reversed_twice
-"""
-"""Of ids instead of `FINAL` rows, and no set larger than the reversals: a second of ten million rows."""
+"""  # noqa: S608  - the parts are constants of this room; values are parameters
+"""Of ids instead of `FINAL` rows, and no set larger than the reversals."""
+KINDS = ("amounts_not_positive", "accounts_missing", "reversals_without_original", "originals_reversed_twice")
 
-_VERIFIED = "SELECT * FROM ledger_checks ORDER BY checked_at DESC LIMIT 1"
+# Of new rows and of each month the newest look: what it found stands until the next one finds nothing.
+_WORST = "greatest(maxIf({name}, month = ''), sumIf({name}, month != '')) AS {name}"
+_VERIFIED = f"""
+SELECT count() AS looks, max(at) AS checked_at, maxIf(seen, month = '') AS up_to,
+    minIf(at, month != '') AS months_since, countIf(month != '') AS months,
+    {", ".join(_WORST.format(name=name) for name in KINDS)}, sum(different) AS sums_different
+FROM (
+    SELECT checked_at AS at, up_to AS seen, month, sums_different AS different, {", ".join(KINDS)}
+    FROM ledger_checks ORDER BY at DESC LIMIT 1 BY month
+)
+"""  # noqa: S608  - as above
 
 
 def trial_balance(
@@ -65,16 +76,26 @@ def trial_balance(
     return {**verified(ledger, scope, read), "accounts": found["items"], "next_cursor": found["next_cursor"]}
 
 
+def looked_at(ledger: Ledger, scope: Scope) -> tuple[dict[str, Any], dict[str, int]]:
+    """When rows were looked at in the background, and what was found by kind; both empty before that."""
+    scope.check_whole()
+    found = ledger.row(_VERIFIED)
+    looks, months = found.pop("looks"), found.pop("months")
+    times = {name: found.pop(name) for name in ("checked_at", "up_to", "months_since")}
+    if not months:
+        del times["months_since"]
+    return (times, found) if looks else ({}, {})
+
+
 def verified(ledger: Ledger, scope: Scope, read: Days | None = None) -> dict[str, Any]:
     """Whether the ledger balances, per currency, and whether its rows are sound.
 
-    Rows are looked at in the background: `checked_at` says when, `up_to` which were there. Before the first
-    time they are looked at now.
+    Rows are looked at in the background: `checked_at` says when, `up_to` which were there, and `months_since`
+    since when every month was gone through with its sums. Before the first time rows are looked at now.
     """
-    scope.check_whole()
-    found = ledger.rows(_VERIFIED)
-    checks = found[0] if found else ledger.row(CHECKS)
-    times: dict[str, Any] = {name: checks.pop(name) for name in ("up_to", "checked_at") if name in checks}
+    times, checks = looked_at(ledger, scope)
+    if not times:
+        checks = ledger.row(CHECKS.format(rows="1"))
     read = read or days_of(ledger)
     currencies = ledger.rows(_TOTALS.format(accounts=accounts(read)), **read.parameters)
     is_zero = all(row["difference"] == 0 for row in currencies) and not any(checks.values())

@@ -10,14 +10,23 @@ from api.ledger import Ledger
 from api.operators import Operator
 from api.parameters import Time
 from api.permissions import OWN
+from api.pseudonymous import PseudonymousLedger
 from api.queries.subtrees import MAX_LEVELS, scope_below
 from api.scope import EVERYTHING, NOTHING, Scope
 
 
-def _ledger(request: Request) -> Ledger:
+def _as_it_is(request: Request) -> Ledger:
     ledger = request.app.state.ledger
     assert isinstance(ledger, Ledger)
     return ledger
+
+
+def _ledger(request: Request) -> Ledger:
+    ledger = _as_it_is(request)
+    by, pseudonyms = getattr(request.state, "operator", None), request.app.state.pseudonyms
+    if by is None or by.role != "ib" or pseudonyms is None:
+        return ledger
+    return PseudonymousLedger(ledger, pseudonyms)
 
 
 def _operator(request: Request) -> Operator:
@@ -27,6 +36,9 @@ def _operator(request: Request) -> Operator:
 
 
 LedgerHere = Annotated[Ledger, Depends(_ledger)]
+"""Whoever asks, with the pseudonyms that they are to see."""
+LedgerAsItIs = Annotated[Ledger, Depends(_as_it_is)]
+"""For a file that has pseudonyms of its own, and a hash over them."""
 Asking = Annotated[Operator, Depends(_operator)]
 
 
@@ -37,7 +49,10 @@ def _scope(request: Request, ledger: LedgerHere, by: Asking) -> Scope:
     if by.ibs is None:
         return EVERYTHING
     levels = request.app.state.ib_levels if by.role == "ib" else MAX_LEVELS
-    return scope_below(ledger, by.ibs, datetime.now(UTC), levels)
+    scope = scope_below(ledger, by.ibs, datetime.now(UTC), levels)
+    if isinstance(ledger, PseudonymousLedger):
+        ledger.scope = scope
+    return scope
 
 
 def check_scoped(request: Request) -> None:

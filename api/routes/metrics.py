@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from api.ledger import Ledger
+from api.queries.balance import looked_at
 from api.queries.completeness import meters
 from api.queries.operations import stopped_partitions
 from api.queries.quality import row_counts
@@ -46,6 +47,11 @@ def exposition(request: Request, ledger: LedgerHere, scope: ScopeHere) -> Respon
 def _of_ledger(ledger: Ledger, scope: Scope) -> Iterable[tuple[Metric, tuple[str, ...], float]]:
     for topic, count in Counter(stop.topic for stop in stopped_partitions(ledger, scope)).items():
         yield metrics.STOPPED_PARTITIONS, (topic,), count
+    times, unsound = looked_at(ledger, scope) if scope.is_whole else ({}, {})
+    if times:
+        yield metrics.CHECKED, (), times["checked_at"].timestamp()
+    for kind, count in unsound.items():
+        yield metrics.UNSOUND, (kind,), count
     for table, rows in row_counts(ledger, scope).items():
         yield metrics.ROWS, (table,), rows
     for meter in meters(ledger, scope):

@@ -14,7 +14,7 @@ from api.queries.commission_sql import ReportFilter
 from api.queries.commissions import Measure
 from api.queries.completeness import holes, statement_holes
 from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy
-from api.routes.context import Ib, LedgerHere, Period, ScopeHere
+from api.routes.context import Ib, LedgerAsItIs, LedgerHere, Period, ScopeHere
 from api.routes.report_filter import Wanted
 from api.shapes.reports import CommissionReport, StatementPage, TrialBalance, WithdrawnPage
 from api.views.report_files import FILES
@@ -141,7 +141,7 @@ def withdrawn(
 )
 def statement_export(
     request: Request,
-    ledger: LedgerHere,
+    ledger: LedgerAsItIs,
     scope: ScopeHere,
     statement_id: Annotated[str, Path(max_length=128)],
 ) -> StreamingResponse:

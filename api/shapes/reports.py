@@ -194,5 +194,8 @@ class TrialBalance(Shape):
     checks: dict[str, int] = Field(description="Unsound rows by kind; each must be 0.")
     checked_at: datetime | None = Field(None, description="When rows were looked at for `checks`; else now.")
     up_to: datetime | None = Field(None, description="The newest row that was there then.")
+    months_since: datetime | None = Field(
+        None, description="Since when each month was gone through, all of its rows and its sums."
+    )
     accounts: list[AccountBalance]
     next_cursor: str | None

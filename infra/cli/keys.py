@@ -22,7 +22,11 @@ def create(
     name: Annotated[str, typer.Argument(help="Which program has it.")],
     *,
     right: Annotated[
-        list[str], typer.Option("--right", help="read, payouts (no approval) or ingest. Repeatable.")
+        list[str],
+        typer.Option(
+            "--right",
+            help="read, payouts (no approval) or ingest (events, as a CRM pushes them). Repeatable.",
+        ),
     ],
     days: Days = 90,
     ib: Annotated[list[str] | None, typer.Option("--ib", help="Read this IB and all below alone.")] = None,

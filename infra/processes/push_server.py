@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.openapi import describe
+from api.operators import Operator
 from infra.connect.broker_name import check_broker
 from infra.connect.ports import listen, url_at
 from infra.connect.server_thread import HttpThread
@@ -14,7 +15,7 @@ from infra.gc_tuning import collect_rarely
 from infra.sources.profiles import profile_of
 from ingest.publish.request_publisher import RequestPublisher
 from ingest.push.app import PREFIX, Desk, create_push_app
-from ingest.push.senders import HOW_TO_CONFIGURE, Senders
+from ingest.push.senders import HOW_TO_CONFIGURE, Sender, Senders
 from ingest.terms.folder import load_terms
 from schemas.errors import Unusable
 from schemas.settings import Settings
@@ -24,7 +25,23 @@ KEEP_ALIVE_S = 75
 """Longer than a quiet bridge waits between two batches."""
 
 
-def open_desk(settings: Settings, kafka: str) -> Desk | None:
+class KeySenders(Senders):
+    """Those of the file, and machines' keys with the right `ingest`: each of these pushes as a CRM does."""
+
+    def __init__(self, senders: Senders, of_key: Callable[[str], Operator | None]) -> None:
+        self._file, self._of_key = senders, of_key
+
+    def of_token(self, token: str) -> Sender | None:
+        """Whose token or key it is."""
+        key = self._of_key(token)
+        if key is not None and "ingest" in (key.rights or ()):
+            return Sender(f"key {key.name}")
+        return self._file.of_token(token)
+
+
+def open_desk(
+    settings: Settings, kafka: str, of_key: Callable[[str], Operator | None] = lambda _: None
+) -> Desk | None:
     """The desk that takes pushes; None if nobody may push. Raise `Unusable` for settings that contradict."""
     if settings.bridges_file is None:
         return None
@@ -36,7 +53,8 @@ def open_desk(settings: Settings, kafka: str) -> Desk | None:
     broker = load_terms(settings.terms_dir)
     check_broker(kafka, broker.name)
     profiles = {name: profile_of(server) for name, server in broker.servers.items()}
-    return Desk(Senders.read(settings.bridges_file, profiles), RequestPublisher(kafka))
+    senders = KeySenders(Senders.read(settings.bridges_file, profiles), of_key)
+    return Desk(senders, RequestPublisher(kafka))
 
 
 def with_push(api: FastAPI, desk: Desk) -> ASGIApp:

@@ -81,7 +81,7 @@ class ApiServer:
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
         add_reconcile(app, ledger, self.payouts.files)
-        self._push = open_desk(settings, kafka)
+        self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(front, "API")
 

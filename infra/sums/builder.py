@@ -14,10 +14,10 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from api.queries.balance import CHECKS
 from api.queries.days import MAX_DAYS, KeptDay, fingerprint
 from api.queries.stretches import TOPICS, place_of
-from infra.sums.tables import STRETCHED, TABLES
+from infra.sums.checks import check_month, check_rows
+from infra.sums.tables import SETTINGS, STRETCHED, TABLES
 
 log = logging.getLogger("ibflow.sums")
 
@@ -42,13 +42,6 @@ KEEP_S = 600.0
 TIDY_S = 300.0
 CHECK_S = 600.0
 NS = 1_000_000_000
-SETTINGS = {
-    "async_insert": 0,
-    "do_not_merge_across_partitions_select_final": 1,
-    "max_threads": 1,
-    "max_bytes_before_external_group_by": 1 << 30,
-    "max_partitions_per_insert_block": 0,
-}
 
 _STALE = """
 SELECT m.day, m.mark FROM (SELECT * FROM day_marks FINAL) AS m
@@ -118,17 +111,6 @@ WHERE database = currentDatabase() AND table = 'transfers' AND active
 GROUP BY partition_id
 HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {keep:UInt32}
 ORDER BY partition_id LIMIT 1
-"""
-
-_CHECK = f"""
-INSERT INTO ledger_checks
-SELECT now64(3), {{up_to:DateTime64(3, 'UTC')}}, amounts_not_positive, accounts_missing,
-    reversals_without_original, originals_reversed_twice
-FROM ({CHECKS})
-"""  # noqa: S608 # constants
-_BROKEN = """
-SELECT amounts_not_positive, accounts_missing, reversals_without_original, originals_reversed_twice
-FROM ledger_checks ORDER BY checked_at DESC LIMIT 1
 """
 
 MarkedDay = tuple[date, int]
@@ -254,11 +236,9 @@ class SumsBuilder:
             self._command(f"OPTIMIZE TABLE transfers PARTITION ID '{int(month)}' FINAL")
 
     def check(self) -> None:
-        """Look at every row, and keep what is found; the portal shows it."""
-        ((up_to,),) = self._ask("SELECT max(stored_at) FROM transfers")
-        self._command(_CHECK, up_to=up_to)
-        if any(found := self._ask(_BROKEN)[0]):
-            log.error("rows of the ledger are not sound: %s; `ibflow verify` tells more", found)
+        """Look at the rows that are new and at one month, and keep what is found; the portal shows it."""
+        check_rows(self._client)
+        check_month(self._client)
 
     def _build_all(self, days: Sequence[MarkedDay]) -> int:
         for some in self._portions(days):

@@ -8,8 +8,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from api.queries.days import KeptDay, fingerprint, month_of
-from infra.sums.builder import SETTINGS
-from infra.sums.tables import STRETCHED, TABLES, SumsTable
+from infra.sums.tables import SETTINGS, STRETCHED, TABLES, SumsTable
 
 _KEPT = """
 SELECT m.day, b.build FROM (SELECT * FROM day_marks FINAL) AS m
@@ -37,23 +36,36 @@ SELECT at, count() FROM (
 """
 
 
-def differences(client: Client) -> tuple[int, list[str]]:
-    """How many days have sums, and what differs of them, one text a table and day."""
-    kept: list[Any] = list(client.query(_KEPT).result_rows)
+def differences(client: Client, only: date | None = None) -> tuple[int, list[str]]:
+    """How many days have sums, and what differs of them, one text a table and day; of all months, or of one.
+
+    While rows arrive: a day that was written meanwhile is no longer kept, and may differ.
+    """
+    kept = _kept(client)
     built: dict[date, Any] = {row[0]: row for row in client.query(_MONTHS).result_rows}
-    found = []
-    for month, group in groupby(kept, key=lambda row: month_of(row[0])):
-        days = [(day, build) for day, build in group]
+    found: list[tuple[set[KeptDay], str]] = []
+    for month, group in groupby(kept, key=lambda one: month_of(one[0])):
+        if only and month != only:
+            continue
+        days = list(group)
         _, of, build = built.get(month, (month, "", 0))
         for table in TABLES:
-            differ = _compared(client, table, days)
+            builds = dict(days)
+            for day, count in _compared(client, table, days):
+                found.append(({(day, builds[day])}, f"{table.name} of {day}: {count} sums"))
             if of == fingerprint(days):
-                differ += _compared_month(client, table, days, month, build)
-            found += [f"{table.name} of {day}: {count} sums" for day, count in differ]
-    found += list(_stretches(client))
+                for _, count in _compared_month(client, table, days, month, build):
+                    found.append((set(days), f"{table.name} of {month}, all of it: {count} sums"))
+    still = set(_kept(client)) if found else set()
+    told = [text for of_days, text in found if of_days <= still]
+    told += list(_stretches(client))
     if unmarked := client.query(_UNMARKED).result_rows[0][0]:
-        found.append(f"{unmarked} days of transfers that no report reads")
-    return len(kept), found
+        told.append(f"{unmarked} days of transfers that no report reads")
+    return len(kept), told
+
+
+def _kept(client: Client) -> list[KeptDay]:
+    return [(day, build) for day, build in client.query(_KEPT).result_rows]
 
 
 def _stretches(client: Client) -> Iterator[str]:

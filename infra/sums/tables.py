@@ -7,6 +7,14 @@ from api.queries.money import TAKEN_BACK
 from api.queries.periods import DAY
 from api.queries.stretches import IS_BELOW, TAKEN_BACK_BELOW
 
+SETTINGS: dict[str, int] = {
+    "async_insert": 0,
+    "do_not_merge_across_partitions_select_final": 1,
+    "max_threads": 1,
+    "max_bytes_before_external_group_by": 1 << 30,
+    "max_partitions_per_insert_block": 0,
+}
+"""One thread, for reports come first; bounded memory."""
 OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
 
 

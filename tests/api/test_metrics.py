@@ -1,5 +1,7 @@
 """Metrics: what a monitor reads."""
 
+from datetime import UTC, datetime, timedelta
+
 from clickhouse_connect.driver.client import Client
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -38,6 +40,24 @@ def test_the_sinks_lag_is_a_metric(ledger: Ledger) -> None:
     app = create_app(ledger, Settings(_env_file=None), sink_lag=lambda: 7)
     told = values(Browser(app, "http://127.0.0.1:8080").get("/metrics").text)
     assert 7 == told["ibflow_sink_lag_messages", ""]
+
+
+def test_what_the_looks_at_the_ledger_found_is_a_metric(http: Browser, chdb: Client) -> None:
+    """None before the first look; then two sums of May that differ, and no row without an account."""
+    kinds = ("ibflow_ledger_unsound", "sums_different"), ("ibflow_ledger_unsound", "accounts_missing")
+    assert not {*kinds} & values(http.get("/metrics").text).keys()
+    now = datetime.now(UTC).replace(microsecond=0)
+    looks = (
+        (2, "202605", 5),
+        (1, "202605", 2),
+        (0, "", 0),
+    )  # hours ago, what was looked at, sums that differ
+    names = ["checked_at", "up_to", "month", "sums_different"]
+    rows = [[now - timedelta(hours=hours), utc(4), month, found] for hours, month, found in looks]
+    chdb.insert("ledger_checks", rows, column_names=names)
+    told = values(http.get("/metrics").text)
+    assert now.timestamp() == told["ibflow_ledger_checked_timestamp_seconds", ""]
+    assert [2, 0] == [told[kind] for kind in kinds]
 
 
 def test_every_metric_has_a_sentence() -> None:

@@ -17,7 +17,8 @@ from tests.api.conftest import routes_of
 from tests.api.people_world import ROLES, World
 
 WHOLE = {
-    "/metrics", "/v1/trial-balance", "/v1/payouts", "/v1/payouts/{batch_id}", "/v1/payouts/{batch_id}/lines",
+    "/metrics", "/v1/invoices", "/v1/trial-balance", "/v1/payouts", "/v1/payouts/{batch_id}",
+    "/v1/payouts/{batch_id}/lines",
     "/v1/payouts/{batch_id}/warnings", "/v1/balance-changes", "/v1/balance-changes/{change_id}",
     "/v1/dead-letters", "/v1/dead-letters/counts", "/v1/dead-letters/{dead_letter_id}", "/v1/completeness",
     "/v1/reconciliations", "/v1/native-payments", "/v1/native-payments/twice", "/v1/proposals",

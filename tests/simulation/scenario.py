@@ -11,6 +11,8 @@ from commission.events import AccountLinked, ChargebackWon, Deal, WithdrawalPaid
 from commission.ledger import ledger_hash
 from commission.outputs import Milestone, Statement, Transfer
 from commission.payouts.commands import AnyCommand
+from commission.payouts.exchange import Exchange
+from commission.payouts.tax import Tax
 from commission.postbacks.records import Endpoint, EndpointSaved
 from commission.terms.components import DepositShare
 from commission.terms.rates import Band, Tiers
@@ -111,8 +113,14 @@ def story(number: int) -> Story:
     return Story(tuple(lines), tuple(placed(end)), tuple(paid), ledger, milestones)
 
 
+VAT, KEPT = Tax(kind="vat", percent=D(19)), Tax(kind="withholding", percent=D(10))
+YEN = Exchange(currency="JPY", times=D(150), over=D(1), path="USD/JPY 150", at=at(39))
+
+
 def payouts(statements: list[Statement], *, is_reopened: bool) -> list[Record]:
-    """Each statement is locked, comes back, and is paid by another line; an IB is given 5 by hand.
+    """Each statement is locked and comes back, once after it was paid, and is paid by a third line in yen.
+
+    Both payments have tax. An IB is given 5 by hand.
 
     Of a period that was opened again the ids of statements depend on what was known at its early end.
     """
@@ -123,8 +131,11 @@ def payouts(statements: list[Statement], *, is_reopened: bool) -> list[Record]:
             told += [
                 lock(f"{ib_id}-1 {amount}", one.statement_id, ib_id=ib_id),
                 bounced(f"{ib_id}-1", ib_id=ib_id),
-                lock(f"{ib_id}-2 {amount}", one.statement_id, ib_id=ib_id),
+                lock(f"{ib_id}-2 {amount}", one.statement_id, ib_id=ib_id, tax=VAT),
                 paid_by(f"{ib_id}-2", ib_id=ib_id),
+                bounced(f"{ib_id}-2", ib_id=ib_id),
+                lock(f"{ib_id}-3 {amount}", one.statement_id, ib_id=ib_id, tax=KEPT, exchange=YEN),
+                paid_by(f"{ib_id}-3", ib_id=ib_id),
             ]
     return told
 

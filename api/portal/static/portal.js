@@ -124,10 +124,13 @@ function dress(table) {
 const asJson = (form) => {
   const body = {};
   for (const field of form.elements) {
-    if (!field.name || field.disabled || (field.type === "checkbox" && !field.checked)) continue;
+    if (!field.name || field.disabled || field.dataset.path || (field.type === "checkbox" && !field.checked)) continue;
     const value = field.dataset.json ? JSON.parse(field.value) : field.value;
-    if (field.dataset.many) (body[field.name] ??= []).push(value);
-    else if (value !== "" || field.required) body[field.name] = value;
+    const [name, inner] = field.name.split(".");
+    if (field.dataset.many) (body[name] ??= []).push(value);
+    else if (value === "" && !field.required) continue;
+    else if (inner) (body[name] ??= {})[inner] = value;
+    else body[name] = value;
   }
   return body;
 };
@@ -141,13 +144,17 @@ async function ask(form) {
     const headers = { "Content-Type": "application/json", "Idempotency-Key": (form.dataset.key ??= crypto.randomUUID?.() ?? String(Math.random())) };
     const csrf = document.querySelector('meta[name="csrf"]')?.content;
     if (csrf) headers["X-CSRF-Token"] = csrf;
-    const answer = await fetch(form.dataset.api, { method: "POST", headers, body: JSON.stringify(asJson(form)) });
+    const file = form.dataset.upload && form.querySelector("[type=file]").files[0];
+    if (file) headers["Content-Type"] = "application/octet-stream";
+    const path = file ? `${form.dataset.upload}?source=${encodeURIComponent(file.name)}` : form.dataset.api.replace("{ib}", () => encodeURIComponent(form.elements.ib.value));
+    const answer = await fetch(path, { method: "POST", headers, body: file || JSON.stringify(asJson(form)) });
     const told = await answer.json();
     if (!answer.ok) throw new Error(told.detail ?? answer.statusText);
     if (told.file_base64) {
       const bytes = Uint8Array.from(atob(told.file_base64), (letter) => letter.charCodeAt(0));
       make("a", { href: URL.createObjectURL(new Blob([bytes])), download: form.dataset.file ?? "file" }).click();
     }
+    if (file) alert(`${told.recorded} recorded, ${told.repeated} known before, ${told.pending} pending, ${told.refused_count} refused, ${told.unmatched_count} without a line of ours.`);
     location.assign((form.dataset.next ?? location.href).replace("{id}", encodeURIComponent(told.batch_id ?? told.change_id ?? told.proposal_id ?? "")));
   } catch (error) {
     said.textContent = error.message;
@@ -155,7 +162,7 @@ async function ask(form) {
   }
 }
 document.addEventListener("submit", (event) => {
-  if (!event.target.dataset.api) return;
+  if (!event.target.dataset.api && !event.target.dataset.upload) return;
   event.preventDefault();
   ask(event.target);
 });

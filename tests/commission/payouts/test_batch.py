@@ -243,6 +243,7 @@ def test_a_batch_pays_another_currency_by_one_rate() -> None:
     batch = log.batch
     assert [batch.paid(one) for one in batch.paid_lines] == [D("9.87"), D("7.20")]
     assert (batch.pays, batch.currency, batch.total) == ("EUR", "USD", D("21.34"))
+    assert batch.paid_total == D("17.07")
     assert [log.says(BatchSubmitted), log.says(BatchApproved, by="ben")] == ["", ""]
     locks = [one for one in commands_of(log.batch) if isinstance(one, LockLine)]
     assert {(one.amount, one.currency, one.exchange) for one in locks} == {

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from api.operators import Operator
 from commission.events import Deal
 from infra.cli.app import app
 from infra.connect.settings import prepare_topics
@@ -108,6 +109,26 @@ def test_the_command_takes_pushes_alone(settings: Settings, kafka: str) -> None:
         assert 401 == push(url, "another").status_code
         process.send_signal(signal.SIGTERM)
         assert 0 == process.wait(30)
+
+
+def test_a_key_that_may_feed_pushes_as_a_crm_does(settings: Settings, kafka: str) -> None:
+    """With the right `ingest`, beside the file's tokens; a key that reads pushes nothing."""
+    keys = {
+        "feeds": Operator("erp", rights=frozenset({"ingest"})),
+        "reads": Operator("bi", rights=frozenset({"read"})),
+    }
+    desk = open_desk(settings, kafka, keys.get)
+    assert desk is not None
+    try:
+        found = {token: desk.senders.of_token(token) for token in ("feeds", "reads", TOKEN, "another")}
+    finally:
+        desk.close()
+    feeds, bridge = found["feeds"], found[TOKEN]
+    assert feeds is not None
+    assert (feeds.name, feeds.profile) == ("key erp", None)
+    assert bridge is not None
+    assert bridge.profile is not None, "a bridge has its one server"
+    assert (found["reads"], found["another"]) == (None, None)
 
 
 def test_nobody_may_push_unless_it_is_said(settings: Settings, kafka: str) -> None:

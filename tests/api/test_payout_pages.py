@@ -1,0 +1,106 @@
+"""The pages of payouts over a desk in memory: what they show, to whom, and which forms they have."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.app import create_app
+from api.ledger import Ledger
+from schemas.settings import Settings
+from tests.api.conftest import Browser, browser
+from tests.build import ended, partner
+from tests.commission.books.partner_rows import MONTHS, earned
+from tests.payout_world import World
+
+PEOPLE = {"ann": "operator", "ben": "operator", "vic": "viewer"}
+
+
+class Portal:
+    """The portal and its API, as one of the people."""
+
+    def __init__(self, app: Any) -> None:
+        self._browser = Browser(app)
+
+    def get(self, path: str, who: str = "ann") -> str:
+        """A page."""
+        answer = self._browser.get(path, headers={"Authorization": f"Bearer of-{who}"})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def post(self, path: str, body: dict[str, Any], who: str = "ann") -> Any:
+        """What a form sends."""
+        return self._browser.post(path, json=body, headers={"Authorization": f"Bearer of-{who}"}).json()
+
+
+def forms(page: str) -> list[str]:
+    """Where its forms send what is filled in, below the batch's id."""
+    return re.findall(r'data-(?:api|upload)="/v1/([^"]+)"', page)
+
+
+@pytest.fixture
+def portal(ledger: Ledger, tmp_path: Path) -> Portal:
+    """September's 12.34 of a.a and 9 of b.b are payable."""
+    people = "\n".join(
+        f"  - {{name: {name}, role: {role}, token_sha256: {sha256(f'of-{name}'.encode()).hexdigest()}}}"
+        for name, role in PEOPLE.items()
+    )
+    path = tmp_path / "operators.yaml"
+    path.write_text(f"operators:\n{people}\n", encoding="utf-8")
+    world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"))
+    for ib_id, amount in (("a.a", "12.34"), ("b.b", "9")):
+        world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
+    world.feed([ended("2026-09")])
+    settings = Settings(_env_file=None, operators_file=path)
+    desks = {"payout_desk": world.desk(), "change_desk": world.change_desk()}
+    return Portal(create_app(ledger, settings, **desks))
+
+
+def test_a_batch_offers_what_its_state_allows(portal: Portal) -> None:
+    """Made: ask for approval, leave out, cancel. Asked for: approve. Approved: give the file out."""
+    made = portal.post("/v1/payouts", {"period": "2026-09", "currency": "USD"})
+    path = f"/payouts/{made['batch_id']}"
+    assert f'href="{path}"' in portal.get("/payouts")
+    page, of = portal.get(path), f"payouts/{made['batch_id']}"
+    assert "21.34" in page
+    assert forms(page) == [f"{of}/submit", f"{of}/exclude", f"{of}/cancel"]
+    portal.post(f"/v1/{of}/submit", {})
+    page = portal.get(path)
+    assert forms(page) == [f"{of}/approve", f"{of}/cancel"]
+    assert "You made it, ann" in page
+    assert "You made it" not in portal.get(path, "ben")
+    portal.post(f"/v1/{of}/approve", {}, "ben")
+    assert forms(portal.get(path)) == [f"{of}/export", f"{of}/resume", f"{of}/cancel"]
+    assert [*re.findall(r"<td>(\w+)</td><td>(\w+)</td><td class=\"text\">", portal.get(path))] == [
+        ("created", "ann"), ("submitted", "ann"), ("approved", "ben")
+    ]  # fmt: skip
+
+
+def test_whoever_only_reads_has_no_form(portal: Portal) -> None:
+    """A viewer sees batches and changes, and nothing to decide."""
+    made = portal.post("/v1/payouts", {"period": "2026-09", "currency": "USD"})
+    for path in ("/payouts", f"/payouts/{made['batch_id']}", "/balance-changes"):
+        assert forms(portal.get(path, "vic")) == []
+    assert forms(portal.get("/payouts", "ben")) == ["payouts"]
+
+
+def test_a_change_waits_on_its_page_for_another_person(portal: Portal) -> None:
+    """Asked for by ann, it can be approved or rejected; what it says is escaped; then the forms are gone."""
+    asked = {"kind": "adjustment", "ib": "a.a", "currency": "USD", "amount": "-5", "reason": "<b>late</b>"}
+    change = portal.post("/v1/balance-changes", asked)["change_id"]
+    page = portal.get("/balance-changes", "ben")
+    assert "&lt;b&gt;late&lt;/b&gt;" in page
+    assert "\u22125.00" in page
+    assert forms(page)[:2] == [f"balance-changes/{change}/approve", f"balance-changes/{change}/reject"]
+    portal.post(f"/v1/balance-changes/{change}/reject", {"reason": "no"}, "ben")
+    assert f"balance-changes/{change}/approve" not in portal.get("/balance-changes")
+
+
+def test_without_a_desk_the_page_says_who_has_one(ledger: Ledger) -> None:
+    """A process that makes no payouts answers 503, as its API does."""
+    for path in ("/payouts", "/payees", "/balance-changes"):
+        page = browser(ledger).get(path, headers={"Accept": "text/html"})
+        assert page.status_code == 503
+        assert "ibflow serve" in page.text
