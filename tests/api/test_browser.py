@@ -21,6 +21,7 @@ from clickhouse_connect.driver.client import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
 from schemas.settings import Settings
 from tests import chromium
@@ -92,7 +93,7 @@ def portal(ledger: Ledger, tmp_path: Path, chrome: Browser) -> Iterator[Portal]:
         world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
     world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=people_file(tmp_path))
-    app = create_app(ledger, settings, payout_desk=world.desk(), change_desk=world.change_desk())
+    app = create_app(ledger, settings, desks=Desks(payouts=world.desk(), changes=world.change_desk()))
     listener = socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))

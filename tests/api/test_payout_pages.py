@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.app import create_app
+from api.desks import Desks
 from api.ledger import Ledger
 from schemas.settings import Settings
 from tests.api.conftest import Browser, browser
@@ -54,8 +55,8 @@ def portal(ledger: Ledger, tmp_path: Path) -> Portal:
         world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
     world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=path)
-    desks = {"payout_desk": world.desk(), "change_desk": world.change_desk()}
-    return Portal(create_app(ledger, settings, **desks))
+    desks = Desks(payouts=world.desk(), changes=world.change_desk())
+    return Portal(create_app(ledger, settings, desks=desks))
 
 
 def test_a_batch_offers_what_its_state_allows(portal: Portal) -> None:
