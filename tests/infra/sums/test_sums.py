@@ -310,7 +310,7 @@ def test_a_deal_of_a_day_that_is_being_written_counts_once(chdb: Client) -> None
     for number, record in enumerate((other, back, of[4])):
         rows.add(topics.PARTNER_BOOK, 0, 103 + number, encode([record])[0], "client-book/0/1/0")
     rows.store(chdb)
-    ledger, wanted = Ledger(lambda: chdb), ReportFilter(AUGUST_29)
+    ledger, wanted = Ledger(lambda: chdb), ReportFilter(EVERYTHING, AUGUST_29)
     for _ in range(2):  # once more with a stretch of all of it
         assert days_of(ledger, AUGUST_29).stretch.days == (AUGUST_29.starts_at.date(),)
         (row,) = commissions.totals(ledger, wanted)
