@@ -44,9 +44,9 @@ from tests.api.conftest import (
 
 OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
-    "completeness.holes", "subtrees.scope_below",
+    "completeness.holes", "subtrees.scope_below", "places.places", "stretches.stretch_of",
 }  # fmt: skip
-"""What is asked of the calendar and of servers; and what makes a scope."""
+"""What is asked of the calendar, of servers and of where rows are, which nobody sees; what makes a scope."""
 OF_THE_DESKS = "payouts"
 """A module whose questions take no scope: payouts are decided over the whole ledger."""
 
@@ -168,6 +168,10 @@ ASKED_MORE = [
     "/v1/transfers/t-{own}-{ib}/explain?format=html",
     "/v1/rejections/explain?deal=live|{refused}",
     "/v1/terms?ib={ib}",
+    "/search?q=ib",
+    "/search?q=cl",
+    "/search?q=live|{own}",
+    "/search/found?q=Name",
     "/v1/reports/commissions?period=2026-09&compare=before",
     "/v1/reports/commissions?from=2026-08-01&to=2026-10-01&compare=before",
     "/v1/reports/commissions?scope={ib}",
@@ -319,8 +323,13 @@ def test_with_a_key_of_pseudonyms_an_ib_sees_no_client_by_name(
     store(chdb, world)
     ib, browser = world.ibs[asking], as_ib(empty_ledger, world.ibs[asking], pseudonym_key=KEY)
     own = {"ib": ib, "own": str(asking), "refused": str(900 + asking)}
-    asked = [re.sub(r"{(\w+)}", lambda m: PATHS[m[1]].format(**own), path) for path in routes_of("GET")]
-    asked += [path.format(**own) for path in ASKED_MORE if "arrow" not in path and "parquet" not in path]
+    asked = [
+        re.sub(r"{(\w+)(?::path)?}", lambda m: (PATHS | {"client_id": "nobody"})[m[1]].format(**own), path)
+        for path in routes_of("GET")
+    ]
+    asked += [
+        path.format(**own) for path in ASKED_MORE if not re.search("arrow|parquet|1001|cl{own}|client=", path)
+    ]
     for path in asked:
         _, text = ask(browser, path)
         found = re.search(r"\bcl\d+x|note\d+x|1001", without(text, path))
