@@ -140,7 +140,7 @@ def stored_table(lines: int = LINES) -> Table:
         Stack(Settings(_env_file=None, data_dir=Path(folder), api_port=0)) as stack,
     ):
         close_a_month(stack, lines)
-        desk, wanted = stack.server.payouts, BatchRequest(period="2026-09", currency="USD")
+        desk, wanted = stack.server.payouts.desk, BatchRequest(period="2026-09", currency="USD")
 
         def stored(step: Callable[[], T]) -> T:
             done = step()

@@ -198,7 +198,7 @@ def test_make_knows_them() -> None:
         for _, text in blocks(path)
         for word in re.findall(r"^make (\w+)", text, re.MULTILINE)
     }
-    assert {"demo", "test", "check", "coverage", "bench", "soak"} == typed
+    assert {"demo", "test", "check", "coverage", "bench", "browser", "soak"} == typed
     done = subprocess.run(["make", "--dry-run", *sorted(typed)], cwd=ROOT, capture_output=True, check=False)
     assert 0 == done.returncode, done.stderr
 
@@ -225,7 +225,7 @@ def test_the_postbacks_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_token_of_a_bridge(tmp_path: Path) -> None:
     """Its token and digest are made as typed; the file that names it is read."""
     path = ROOT / "examples" / "bridge" / "README.md"
-    (_, typed), (_, text), (_, started) = blocks(path)
+    (_, typed), (_, text), (_, started), (_, credits_started) = blocks(path)
     terminal = Terminal(tmp_path)
     for line in typed.splitlines():
         terminal.type(line)
@@ -236,7 +236,9 @@ def test_the_token_of_a_bridge(tmp_path: Path) -> None:
     bridges = Senders.read(tmp_path / "bridges.yaml", {"Broker-Live01": profile})
     found = bridges.of_token("test")
     assert found is not None
-    assert ("live01", False) == (found.name, is_typed(path, started))
+    assert "live01" == found.name
+    assert not is_typed(path, started)
+    assert not is_typed(path, credits_started)
 
 
 def test_the_golden_case_of_the_plans(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from api.pages.page import PageHere
 from api.paging import decode_cursor, encode_cursor
 from api.problems import Problem
+from api.pseudonymous import PseudonymousLedger
 from api.queries import clients, quality, transfers
 from api.queries.partners import names_of
 from api.queries.transfers import TransferFilter
@@ -30,8 +31,9 @@ def account(page: PageHere, key: Key, cursor: After = "") -> HTMLResponse:
         raise Problem(422, "Give an account as `key=server/login`.")
     place: list[Any] = decode_cursor(cursor, int, str) if cursor else [clients.NEWEST, ""]
     client_id = clients.client_of_account(page.ledger, page.scope, key)
-    if not client_id and not page.scope.is_whole:
-        raise Problem(404, f"No account {key} is known.")
+    is_hidden = isinstance(page.ledger, PseudonymousLedger)  # a login would name the client
+    if is_hidden or (not client_id and not page.scope.is_whole):
+        raise Problem(404, "That account is not known. Search for it, or open its client.")
     rows = clients.deals_of_account(
         page.ledger, page.scope, server, int(login), DEALS + 1, (place[0], place[1])
     )

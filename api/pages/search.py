@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from api.ledger import Row
 from api.pages.page import PageHere
 from api.portal.marks import at, count
+from api.pseudonymous import PseudonymousLedger
 from api.queries.search import Found, search
 
 router = APIRouter(prefix="/search", include_in_schema=False)
@@ -29,13 +30,20 @@ class Hit(NamedTuple):
 @router.get("")
 def page(page: PageHere, q: Wanted = "") -> HTMLResponse:
     """The page, which works without a script."""
-    return page.show("search.html", q=q, found=[*_groups(search(page.ledger, page.scope, q))])
+    return page.show("search.html", q=q, found=[*_groups(_found(page, q))])
 
 
 @router.get("/found")
 def found(page: PageHere, q: Wanted = "") -> HTMLResponse:
     """What appears under the search field."""
-    return page.show("found.html", q=q.strip(), found=[*_groups(search(page.ledger, page.scope, q))])
+    return page.show("found.html", q=q.strip(), found=[*_groups(_found(page, q))])
+
+
+def _found(page: PageHere, q: str) -> Found:
+    found = search(page.ledger, page.scope, q)
+    # Whoever sees clients by pseudonyms would learn of an id or login whose it is.
+    is_hidden = isinstance(page.ledger, PseudonymousLedger)
+    return found._replace(clients=[], logins=[]) if is_hidden else found
 
 
 def _groups(found: Found) -> Iterator[tuple[str, list[Hit]]]:

@@ -25,6 +25,8 @@ WHOLE = {
     "/v1/reconciliations", "/v1/native-payments", "/v1/native-payments/twice", "/v1/proposals",
     "/v1/proposals/{proposal_id}", "/v1/proposals/{proposal_id}/rows", "/completeness", "/proposals",
     "/proposals/{proposal_id}", "/v1/transfers/{transfer_id}/audit",
+    "/v1/endpoints", "/v1/endpoints/{endpoint_id}", "/v1/endpoints/{endpoint_id}/preview",
+    "/operations", "/dead-letters", "/dead-letters/{dead_letter_id}",
 }  # fmt: skip
 """Of the whole broker: refused to whoever sees a part."""
 ADMINS = {"/v1/users", "/v1/sessions", "/v1/keys", "/users", "/keys"}
@@ -75,7 +77,9 @@ def test_who_changes_what(world: World, name: str) -> None:
         "finance": lambda path: path.startswith(
             ("/v1/payouts", "/v1/balance-changes", "/v1/payees/", "/v1/proposals")
         ),
-        "manager": lambda path: path.startswith("/v1/proposals") and ROLES[name].ibs is None,
+        "manager": lambda path: (
+            path.startswith(("/v1/proposals", "/v1/endpoints")) and ROLES[name].ibs is None
+        ),
         "auditor": lambda _: False,
         "ib": lambda path: path == "/v1/payees/{ib_id}",
         "network": lambda _: False,

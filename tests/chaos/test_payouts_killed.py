@@ -42,7 +42,7 @@ def trade_a_month(stack: Stack) -> None:
 
 def made(stack: Stack, number: int) -> Batch:
     """A batch of every fourth IB: the others are left for the next."""
-    desk = stack.server.payouts
+    desk = stack.server.payouts.desk
     batch = desk.create(BatchRequest(period="2026-09", currency="USD"), ANN, str(number))
     ids = [line.ib_id for line in batch.lines.values()]
     if others := [ib_id for ib_id in ids if int(ib_id[-6:]) % EFFECTS != number]:
@@ -66,7 +66,7 @@ def test_a_month_is_paid_once_whoever_is_killed(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, data_dir=tmp_path, partitions=2, api_port=0)
     with Stack(settings) as stack:
         trade_a_month(stack)
-        desk, ledger = stack.server.payouts, Ledger(lambda: stack.server.client)
+        desk, ledger = stack.server.payouts.desk, Ledger(lambda: stack.server.client)
         batches = [made(stack, number) for number in range(EFFECTS)]
         for number, batch in enumerate(batches):
             killed(stack, batch, "approve", number)

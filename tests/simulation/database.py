@@ -82,7 +82,7 @@ class Database:
             case ["sink_positions"]:
                 columns = ("topic", "partition", "next_offset", "sources")
                 return [tuple(row[name] for name in columns) for row in rows]
-            case ["transfers"]:
+            case ["transfers", "transfer_keys"]:
                 return [(_day(row), row["caused_by"]) for row in rows if row["transfer_id"] in ids]
             case ["deal_revisions"]:
                 return [(key, day) for key, day in self._revisions if key in ids]

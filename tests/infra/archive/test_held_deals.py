@@ -63,7 +63,7 @@ class Archived:
 
     def standing(self, number: str) -> str:
         """The revision that the fold stands by."""
-        state = self.pipeline._stages[topics.CLIENT_BOOK]._load(f"d:c:{SERVER}|{number}")
+        state = self.pipeline._stages[topics.CLIENT_BOOK].load(f"d:c:{SERVER}|{number}")
         assert isinstance(state, DealState)
         return state.revision
 
