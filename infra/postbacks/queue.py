@@ -119,15 +119,17 @@ class EndpointQueue:
         return LONGEST_WAIT_S
 
     async def _try(self, due: Due) -> None:
+        begun = time.monotonic()
         attempt = await self._send(due)
         if attempt is None:
             self._next_of(due.owner)
             return
         clock = time.monotonic()
         if attempt.outcome == "delivered":
-            self.breaker.succeeded()
+            self.breaker.succeeded(clock)
         else:
-            self.breaker.failed(clock, attempt.http_status, _seconds_until(attempt.next_attempt_at))
+            asked_s = _seconds_until(attempt.next_attempt_at)
+            self.breaker.failed(begun, clock, attempt.http_status, asked_s)
         if attempt.outcome in ("retry", "disabled"):
             again = attempt.next_attempt_at or attempt.attempted_at
             heapq.heappush(self._heap, due._replace(at=again.timestamp()))

@@ -14,25 +14,43 @@ def test_a_breaker_opens_rests_tries_once_and_closes() -> None:
     """After ten failures in a row; a failure after a rest doubles it, ten minutes at most."""
     breaker = Breaker()
     for _ in range(FAILURES - 1):
-        breaker.failed(0.0, 500, 5.0)
+        breaker.failed(0.0, 0.0, 500, 5.0)
     assert breaker.limit(0.0, 8) == 8
-    breaker.failed(0.0, None, 5.0)
+    breaker.failed(0.0, 0.0, None, 5.0)
     assert [breaker.limit(at, 8) for at in (0.0, REST_S - 1, REST_S)] == [0, 0, 1]
-    breaker.failed(REST_S, 500, 5.0)
+    breaker.failed(REST_S, REST_S, 500, 5.0)
     assert [breaker.limit(REST_S + rest, 8) for rest in (REST_S, 2 * REST_S)] == [0, 1]
     for _ in range(10):
-        breaker.failed(1_000.0, 500, 5.0)
-    assert breaker.until == 1_000.0 + REST_S_MAX
-    breaker.succeeded()
-    assert breaker.limit(1_000.0, 8) == 8
+        last = breaker.until
+        breaker.failed(last, last, 500, 5.0)
+    assert breaker.until == last + REST_S_MAX
+    breaker.succeeded(last)
+    assert breaker.limit(last, 8) == 8
+
+
+def test_what_was_under_way_makes_no_rest_longer() -> None:
+    """Twenty at once fail after 5 s: ten in a row, and one rest from then on, not doubled by the others."""
+    breaker = Breaker()
+    for _ in range(2 * FAILURES):
+        breaker.failed(0.0, 5.0, None, 5.0)
+    assert (breaker.until, breaker.rest_s) == (5.0 + REST_S, REST_S)
+
+
+def test_what_takes_long_to_fail_is_no_failure_in_a_row() -> None:
+    """Twenty hang from 0 s on, and meanwhile the endpoint takes another: it is not left alone."""
+    breaker = Breaker()
+    breaker.succeeded(1.0)
+    for _ in range(2 * FAILURES):
+        breaker.failed(0.0, 5.0, None, 5.0)
+    assert breaker.limit(5.0, 8) == 8
 
 
 def test_a_receiver_that_has_too_much_to_do_is_left_alone() -> None:
     """429 asks for a minute: nothing is sent to it meanwhile, and then everything may be."""
     breaker = Breaker()
-    breaker.failed(0.0, 429, 60.0)
+    breaker.failed(0.0, 0.0, 429, 60.0)
     assert [breaker.limit(at, 8) for at in (59.0, 60.0)] == [0, 8]
-    breaker.failed(0.0, 429, 86_400.0)
+    breaker.failed(0.0, 0.0, 429, 86_400.0)
     assert breaker.until == REST_S_MAX
 
 
