@@ -76,12 +76,10 @@ def charge_on(deal: Deal) -> Decimal:
 
 
 def refunds_of(deal: Deal, part: Part | None) -> tuple[Mapping[str, Refunded], Decimal]:
-    """What a trade refunds of the charges of the openings it closes, the oldest first, and of others.
+    """What a refund takes of the charges of the openings it closes, the oldest first, and of others.
 
     By the business key of each opening; one that was added up with others has none.
     """
-    if not is_refund(deal):
-        return NO_REFUNDS
     rest = deal.commission + deal.fee
     found: dict[str, Refunded] = {}
     if part is None:

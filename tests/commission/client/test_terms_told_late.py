@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from commission.events import Deal
+from commission.revision import revision_of
 from commission.terms.components import CommissionShare
 from schemas.wire import Record
 from tests.build import (
@@ -167,3 +168,19 @@ def test_an_opening_that_is_cancelled_leaves_the_others_to_a_closing_that_waits(
         if order.index(other) < order.index(cancelled):
             said = run(*through_north(), *order, *late, terms=())
             assert {NORTH: "10.00 USD"} == said.owed
+
+
+@pytest.mark.parametrize(("asked", "due"), [("cpa", {NORTH: "100.00 USD"}), ("lots", {})])
+def test_what_counts_only_for_a_cpa_waits_for_its_symbol(asked: str, due: dict[str, str]) -> None:
+    """Nobody's client by then: three lots qualify her for whoever referred her, if that asks for lots.
+
+    Also where the source tells the position after the deal.
+    """
+    own = plan("own USD", cpa("100", min_lots=D(3)) if asked == "cpa" else per_lot("*=1"))
+    known = (own, partner("ib-north USD own"), *QUALIFIED, reassigned("anna", day=4))
+    untold, placed = (
+        replace(one, revision=revision_of(one)) for one in (replace(TRADED, position_id=None), TRADED)
+    )
+    for told in ((TRADED,), (untold, placed)):
+        said = run(*known, *told, SYMBOLS[0], terms=())
+        assert (due, []) == (said.owed, said.dead_letters)
