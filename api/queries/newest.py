@@ -4,6 +4,7 @@ from datetime import datetime
 
 from api.ledger import Ledger, Row
 from api.queries.periods import DAY, SETTLED_INSIDE, Interval
+from api.queries.places import NEAR
 from api.scope import Scope, sees
 from schemas.columns import TRANSFER_COLUMNS
 
@@ -15,16 +16,21 @@ _DAYS = """
 SELECT day FROM day_marks FINAL WHERE day BETWEEN {first:Date32} AND {last:Date32}
 ORDER BY mark DESC, day DESC LIMIT {limit:UInt32}
 """
+# Which rows those are is told by a few columns; then they alone are read whole.
 _NEWEST = f"""
+SELECT transfer_id, {DAY} AS day, ib_id FROM transfers
+WHERE {DAY} IN {{days:Array(Date32)}} AND {SETTLED_INSIDE} AND {sees("ib_id")}
+  AND ({{currency:String}} = '' OR currency = {{currency:String}})
+  AND stored_at > {{after:DateTime64(3, 'UTC')}}
+ORDER BY stored_at DESC, _offset DESC, transfer_id LIMIT 1 BY transfer_id LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants; values are parameters
+_WHOLE = f"""
 SELECT {", ".join(TRANSFER_COLUMNS)}, stored_at FROM (
-    SELECT * FROM transfers
-    WHERE {DAY} IN {{days:Array(Date32)}} AND {SETTLED_INSIDE} AND {sees("ib_id")}
-      AND ({{currency:String}} = '' OR currency = {{currency:String}})
-      AND stored_at > {{after:DateTime64(3, 'UTC')}}
-    ORDER BY stored_at DESC, _offset DESC, transfer_id LIMIT 1 BY transfer_id LIMIT {{limit:UInt32}}
+    SELECT * FROM transfers WHERE {NEAR} AND transfer_id IN {{ids:Array(String)}}
+    ORDER BY stored_at DESC, _offset DESC LIMIT 1 BY transfer_id
 )
 ORDER BY stored_at DESC, _offset DESC, transfer_id
-"""  # noqa: S608  - the parts are constants; values are parameters
+"""  # noqa: S608  - as above
 _EVER = datetime(1970, 1, 1)  # noqa: DTZ001  - a value of a column in UTC
 
 
@@ -41,4 +47,7 @@ def newest(
         return []
     wanted = {"days": days, "currency": currency, "after": after or _EVER, **span.settled_parameters}
     wanted |= scope.parameters
-    return ledger.rows(_NEWEST, limit=limit, **wanted)
+    found = ledger.rows(_NEWEST, limit=limit, **wanted)
+    places = {"days": list({row["day"] for row in found}), "ibs": list({row["ib_id"] for row in found})}
+    ids = [row["transfer_id"] for row in found]
+    return ledger.rows(_WHOLE, ids=ids, **places) if ids else []
