@@ -15,10 +15,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.settings_file import read_settings_file
 from schemas.errors import Unusable
 from schemas.people import NAME, KeyRight, Role
 from schemas.settings import Settings
@@ -102,15 +101,9 @@ def _digest(token: str) -> str:
 
 def _read(path: Path) -> list[tuple[str, Operator]]:
     try:
-        file = _File.model_validate(YAML(typ="safe", pure=True).load(path.read_bytes()))
-    except OSError as error:
-        raise OperatorsError(f"{path.name} cannot be read: {error.strerror}") from None
-    except YAMLError as error:
-        raise OperatorsError(f"{path.name} is not YAML: {type(error).__name__}") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "file"
-        raise OperatorsError(f"{path.name}: {where}: {first['msg']}") from None
+        file = read_settings_file(path, _File)
+    except Unusable as error:
+        raise OperatorsError(str(error)) from None
     for field in ("name", "token_sha256"):
         values = [getattr(entry, field).casefold() for entry in file.operators]
         if len(set(values)) < len(values) or (field == "name" and {SHARED, LOCAL} & set(values)):

@@ -12,11 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.payouts import PayoutRefused
+from api.settings_file import read_settings_file
 from commission.money import plain
 from schemas.errors import Unusable
 from schemas.payouts import Currency
@@ -46,16 +45,7 @@ class Approvers:
         """Those of a file; raise `Unusable` with what is wrong with it."""
         if path is None:
             return cls()
-        try:
-            file = _File.model_validate(YAML(typ="safe", pure=True).load(path.read_bytes()))
-        except OSError as error:
-            raise Unusable(f"{path.name} cannot be read: {error.strerror}") from None
-        except YAMLError as error:
-            raise Unusable(f"{path.name} is not YAML: {type(error).__name__}") from None
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "file"
-            raise Unusable(f"{path.name}: {where}: {first['msg']}") from None
+        file = read_settings_file(path, _File)
         known = {one.name.casefold(): one.up_to for one in file.approvers}
         if len(known) < len(file.approvers):
             raise Unusable(f"{path.name} names somebody twice")

@@ -18,10 +18,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field
 
+from api.settings_file import read_settings_file
 from infra.payees.details import BankAccount, UsBankAccount, to_details
 from infra.payout_files.order import Debtor
 from schemas.errors import Unusable
@@ -57,17 +56,9 @@ class Payers:
         """Those of a file, none of None; raise `Unusable` with what is wrong, repeating no number."""
         if path is None:
             return cls()
+        file = read_settings_file(path, _File)
         try:
-            file = _File.model_validate(YAML(typ="safe", pure=True).load(path.read_bytes()))
             return cls(tuple((one.currencies, _debtor(one)) for one in file.payers))
-        except OSError as error:
-            raise Unusable(f"{path.name} cannot be read: {error.strerror}") from None
-        except YAMLError as error:
-            raise Unusable(f"{path.name} is not YAML: {type(error).__name__}") from None
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "file"
-            raise Unusable(f"{path.name}: {where}: {first['msg']}") from None
         except Unusable as error:
             raise Unusable(f"{path.name}: {error}") from None
 
