@@ -20,7 +20,7 @@ from infra.people.sign_in import SignIn
 from schemas.people import Access
 from schemas.settings import Settings
 from tests.api.conftest import Browser
-from tests.people_log import MemoryMessages
+from tests.memory_logs import MemoryMessages
 
 WORDS = "four quiet words here"
 START = datetime(2026, 11, 2, 12, tzinfo=UTC)

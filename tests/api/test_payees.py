@@ -15,7 +15,7 @@ from infra.payees.desk import PayeeDesk
 from infra.payees.sealing import PayeeKeys
 from schemas.settings import Settings
 from tests.api.conftest import Browser
-from tests.payee_log import MemoryLog
+from tests.memory_logs import MemoryLog
 
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
 BANK = {"type": "bank", "holder": "Jane Doe", "iban": "DE89370400440532013000"}

@@ -16,7 +16,7 @@ from schemas.payees import PayeeApproved, PayeeProposed, PayeeRecord, encode_pay
 from schemas.settings import OwnSettings
 from schemas.topics import PAYEES
 from streams.table_rows import Rows
-from tests.payee_log import MemoryLog
+from tests.memory_logs import MemoryLog
 
 ANNA, BEN = Operator("anna", is_person=True), Operator("ben", is_person=True)
 VIC = Operator("vic", is_person=True, may_write=False)

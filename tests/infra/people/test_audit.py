@@ -7,7 +7,7 @@ from api.people import Note
 from infra.people.audit import AuditLog
 from schemas.audit import AuditEntry
 from schemas.errors import Unavailable
-from tests.people_log import MemoryMessages
+from tests.memory_logs import MemoryMessages
 
 
 def written(*names: str) -> list[bytes]:

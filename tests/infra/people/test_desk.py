@@ -11,7 +11,7 @@ from infra.people.sign_in import digest_of
 from schemas.people import Access
 from schemas.topics import AUDIT, PEOPLE
 from streams.table_rows import Rows
-from tests.people_log import MemoryMessages
+from tests.memory_logs import MemoryMessages
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 ADMIN = Access(role="admin")

@@ -1,9 +1,11 @@
-"""The logs of people and of what they did, in memory, for parts that share them."""
+"""Logs in memory, for desks and readers that share them."""
 
 from collections.abc import Callable, Iterable, Iterator
 
+from schemas.payees import PayeeRecord, encode_payee
 
-class MemoryMessages:
+
+class _Log:
     """What one reader has read of a list of messages; `before_append` is somebody a moment sooner."""
 
     def __init__(self, messages: list[bytes], before_append: Callable[[], None] = lambda: None) -> None:
@@ -16,11 +18,26 @@ class MemoryMessages:
             self._next += 1
             yield self._next - 1, self.messages[self._next - 1]
 
-    def append(self, messages: Iterable[bytes]) -> None:
-        """At the end."""
+    def _extend(self, messages: Iterable[bytes]) -> None:
         before, self.before_append = self.before_append, lambda: None
         before()
         self.messages.extend(messages)
 
     def close(self) -> None:
         """Nothing to leave."""
+
+
+class MemoryMessages(_Log):
+    """That of people, or of what they did."""
+
+    def append(self, messages: Iterable[bytes]) -> None:
+        """At the end."""
+        self._extend(messages)
+
+
+class MemoryLog(_Log):
+    """That of payee details."""
+
+    def append(self, records: Iterable[PayeeRecord]) -> None:
+        """At the end."""
+        self._extend(map(encode_payee, records))
