@@ -12,7 +12,7 @@ from commission.draft import Draft
 from commission.events import AccountEvent, ClientEvent, ReratingApproved, RoutedDeal
 from commission.outputs import Milestone, Output, Rejection, Statement, StatementWithdrawn, Tally, Transfer
 from commission.partner import closing
-from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
 from commission.postbacks import waiting
 from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.calendar import PeriodEnded, PeriodReopened
@@ -57,8 +57,10 @@ def _from_accounts(output: RoutedDeal | Rejection) -> Address:
     return topics.REJECTIONS, output.deal_key
 
 
-def _from_clients(output: Output) -> Address:
+def _from_clients(output: Output | PayoutAnswer) -> Address:
     match output:
+        case PayoutAnswer():
+            return topics.SETTLEMENTS, output.subject_id
         case Transfer() | Tally():
             return topics.PARTNER_BOOK, output.ib_id
         case Milestone():
@@ -105,7 +107,7 @@ ACCOUNTS = Stage(
 CLIENTS = Stage(
     name="clients",
     topic=topics.CLIENT_BOOK,
-    accepts=(RoutedDeal, ReratingApproved, *get_args(ClientEvent)),
+    accepts=(RoutedDeal, ReratingApproved, *get_args(ClientEvent), *get_args(ClientCommand)),
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from commission.client import keys
+from commission.client import keys, on_hold
 from commission.client.charges import LaterCharge, Volumes
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
@@ -24,6 +24,7 @@ from commission.client.state import (
     Deposit,
     EventState,
     OldRevision,
+    OnHold,
     Parked,
     Parking,
     Withdrawal,
@@ -31,6 +32,7 @@ from commission.client.state import (
 from commission.client.tallies import HeldTallies
 from commission.draft import Draft
 from commission.events import ClientEvent, DepositAnnounced, ReratingApproved, RoutedDeal
+from commission.payouts.commands import ClientCommand
 from commission.terms.catalog import BEGINNING, Terms
 
 KEYS: dict[str, type] = {
@@ -54,12 +56,27 @@ KEYS: dict[str, type] = {
     "b": CloseBy,
     "k": Parked,
     "t": HeldTallies,
+    "x": OnHold,
 }
 """The first letter of a state key tells its type."""
 
 
-def apply(draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent, terms: Terms) -> None:
+def apply(
+    draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent | ClientCommand, terms: Terms
+) -> None:
     """Fold one record; a repeated one changes nothing."""
+    if isinstance(record, ClientCommand):
+        held = on_hold.decide(draft, _client(draft, record.client_id), record, terms)
+        if held is not None:
+            _save(draft, held)
+        return
+    first = len(draft.outputs)
+    _apply(draft, record, terms)
+    if len(draft.outputs) > first and (client := _client(draft, record.client_id)).holds:
+        on_hold.keep_back(draft, client, first, terms)
+
+
+def _apply(draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent, terms: Terms) -> None:
     if isinstance(record, RoutedDeal):
         _apply_deal(draft, record, terms)
         return
@@ -114,6 +131,7 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
         if parked is None:
             continue
         draft.put(keys.parked(slot), None)
+        first = len(draft.outputs)
         client = _client(draft, parked.client_id)
         if parked.deal is None:
             cause = Cause(f"terms|{parked.client_id}", client.registered_at or BEGINNING)
@@ -122,3 +140,5 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
             client = retry_deal(draft, client, slot, parked, terms)
             client = match_refunds(draft, client, terms)
         _save(draft, client)
+        if client.holds:
+            on_hold.keep_back(draft, client, first, terms)
