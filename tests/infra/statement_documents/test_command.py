@@ -230,8 +230,8 @@ def test_an_invoice_of_a_statement_is_the_statements(tmp_path: Path) -> None:
 def advance(change_id: str, amount: str, place: int) -> list[PayoutRecord]:
     """Granted by two people."""
     asked = ChangeRequested(
-        place=place, by="ann", at=at(39), change_id=change_id, kind="advance", ib_id="ib-north", currency="USD",
-        amount=Decimal(amount), reason="agreed",
+        place=place, by="ann", at=at(39), change_id=change_id, kind="advance", ib_id="ib-north",
+        currency="USD", amount=Decimal(amount), reason="agreed",
     )  # fmt: skip
     return [asked, ChangeDecided(place=place + 1, by="ben", at=at(40), change_id=change_id, is_approved=True)]
 

@@ -63,7 +63,8 @@ def test_a_negative_balance_is_carried_and_what_is_held_is_shown() -> None:
     )  # fmt: skip
     shown = {row.label: row.amount for row in figures(document(statement=one, taxes=()))}
     assert ("25.50 EUR", "0.00 EUR", "7.00 EUR") == (
-        shown["Carried forward"], shown["Payable"], shown["Held until clients are verified or released, not in the sum"],
+        shown["Carried forward"], shown["Payable"],
+        shown["Held until clients are verified or released, not in the sum"],
     )  # fmt: skip
     assert "To be paid" not in shown
 
