@@ -1,7 +1,7 @@
 """The terms as one point of a log knows them, with the look-ups a fold needs."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from commission.terms.calendar import PeriodDefined
 from commission.terms.components import Component
 from commission.terms.conversion import Conversion
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
-from commission.terms.partner_changes import all_changed, as_changed, with_change
+from commission.terms.partner_changes import all_changed, as_changed, breakpoints, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.period_ends import Ends
 from commission.terms.plans import PlanDefined
@@ -87,7 +87,8 @@ class Terms:
                 case _:
                     ended = ended.after(record, periods)
         touched = [r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged)]
-        partners |= all_changed(touched, published, changes)
+        changed = all_changed(touched, published, changes)
+        partners |= changed
         return type(self)(
             partners=partners,
             published=published,
@@ -98,9 +99,20 @@ class Terms:
             rates={pair: _newest_per_time(series) for pair, series in rates.items()},
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             ended=ended,
-            breakpoints=_breakpoints(partners.values(), plans.values()),
-            some=asked_by([plan for versions in plans.values() for plan in versions], partners),
+            breakpoints=self._breakpoints(changed, partners, plans),
+            some=asked_by(plans.values(), partners, partners if self.some.is_partial else changed),
         )
+
+    def _breakpoints(
+        self,
+        changed: Mapping[str, PartnerDefined],
+        partners: Mapping[str, PartnerDefined],
+        plans: Mapping[str, tuple[PlanDefined, ...]],
+    ) -> tuple[datetime, ...]:
+        """Of many IBs that come in many messages only the new ones are looked through each time."""
+        if plans != self.plans or not changed.keys().isdisjoint(self.partners):
+            return tuple(sorted(breakpoints(partners.values(), plans.values())))
+        return tuple(sorted({*self.breakpoints, *breakpoints(changed.values(), ())}))
 
     def symbol(self, server: str, symbol: str, at: datetime) -> SymbolDefined | None:
         """What `symbol` meant on `server` at `at`; exports that lost the case find it if only one fits."""
@@ -319,16 +331,6 @@ def _with_meaning(versions: tuple[SymbolDefined, ...], symbol: SymbolDefined) ->
     """Versions in the order they take effect; another one from the same time on takes its place."""
     others = [known for known in versions if known.since != symbol.since]
     return tuple(sorted([*others, symbol], key=lambda version: version.since or BEGINNING))
-
-
-def _breakpoints(
-    partners: Iterable[PartnerDefined], plans: Iterable[tuple[PlanDefined, ...]]
-) -> tuple[datetime, ...]:
-    times: set[datetime] = {v.since for versions in plans for v in versions if v.since}
-    for partner in partners:
-        for entries in (partner.parents, partner.schedule, partner.statuses):
-            times.update(entry.since for entry in entries if entry.since)
-    return tuple(sorted(times))
 
 
 def _newest_per_time(series: Iterable[RatePublished]) -> tuple[RatePublished, ...]:
