@@ -24,8 +24,7 @@ from schemas.payouts import decode_payout, encode_payout
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import decode_batch, decode_lines, encode
-from streams import day_marks
-from streams.deal_memory import DealMemory
+from streams.day_marks import DayMarks
 
 log = logging.getLogger("ibflow.sink")
 
@@ -244,18 +243,19 @@ class Rows:
             len(rows) for rows in self.rows.values()
         )
 
-    def store(self, client: Client, memory: DealMemory | None = None) -> None:
+    def store(self, client: Client, marks: DayMarks | None = None) -> None:
         """Insert everything; a repeated insert changes nothing, as every table keeps one row for each id.
 
-        `memory` is that of a sink, which stores all there is; others ask anew.
+        `marks` are those of a sink, which stores all there is; others ask anew.
         """
+        marks = marks or DayMarks(client)
         blocks = {table: b"\n".join(lines) for table, lines in sorted(self.lines.items())}
-        days = day_marks.begin(client, blocks, memory or DealMemory(client))
+        marks.begin(blocks)
         for table, block in blocks.items():
             client.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings=dict(INSERT_LINES))
         for table, rows in self.rows.items():
             client.insert(table, rows, column_names=_COLUMNS[table], settings=INSERT)
-        day_marks.end(client, days)
+        marks.end()
 
 
 _SINGLE: dict[str, Callable[[bytes], object]] = {
