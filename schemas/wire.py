@@ -10,7 +10,7 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import fields, replace
 from pydantic import TypeAdapter, ValidationError
 
-from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved, RoutedDeal
+from commission.events import AccountLinked, ClientEvent, Deal, DealMoved, ReratingApproved, RoutedDeal
 from commission.outputs import Output
 from commission.payouts.commands import AnyCommand, PayoutAnswer
 from commission.postbacks.records import Delivery, EndpointRecord
@@ -29,6 +29,7 @@ MAX_BATCH_RECORDS = 2_000
 Record = (
     Deal
     | RoutedDeal
+    | DealMoved
     | ReratingApproved
     | AccountLinked
     | ClientEvent

@@ -9,7 +9,7 @@ from commission.books import client as client_book
 from commission.books import partner as partner_book
 from commission.books import postback as postback_book
 from commission.draft import Draft
-from commission.events import AccountEvent, ClientEvent, ReratingApproved, RoutedDeal
+from commission.events import AccountEvent, ClientEvent, DealMoved, ReratingApproved, RoutedDeal
 from commission.outputs import Milestone, Output, Rejection, Statement, StatementWithdrawn, Tally, Transfer
 from commission.partner import closing
 from commission.payouts.commands import AnyCommand, PayoutAnswer
@@ -57,8 +57,10 @@ def _from_accounts(output: RoutedDeal | Rejection) -> Address:
     return topics.REJECTIONS, output.deal_key
 
 
-def _from_clients(output: Output) -> Address:
+def _from_clients(output: Output | DealMoved) -> Address:
     match output:
+        case DealMoved():
+            return topics.CLIENT_BOOK, output.client_id
         case Transfer() | Tally():
             return topics.PARTNER_BOOK, output.ib_id
         case Milestone():
@@ -105,7 +107,7 @@ ACCOUNTS = Stage(
 CLIENTS = Stage(
     name="clients",
     topic=topics.CLIENT_BOOK,
-    accepts=(RoutedDeal, ReratingApproved, *get_args(ClientEvent)),
+    accepts=(RoutedDeal, DealMoved, ReratingApproved, *get_args(ClientEvent)),
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",

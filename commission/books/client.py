@@ -9,6 +9,7 @@ from commission.client.crm import apply_event
 from commission.client.deals import fold_deal, retry_deal
 from commission.client.fills import Position
 from commission.client.hedging import Hedged, HedgedOpening
+from commission.client.moves import give_way, take_over
 from commission.client.parked import wait
 from commission.client.placing import at_known_position, is_old, is_told_now, place
 from commission.client.qualifying import Qualifying
@@ -30,7 +31,7 @@ from commission.client.state import (
 )
 from commission.client.tallies import HeldTallies
 from commission.draft import Draft
-from commission.events import ClientEvent, DepositAnnounced, ReratingApproved, RoutedDeal
+from commission.events import ClientEvent, DealMoved, DepositAnnounced, ReratingApproved, RoutedDeal
 from commission.terms.catalog import BEGINNING, Terms
 
 KEYS: dict[str, type] = {
@@ -58,10 +59,15 @@ KEYS: dict[str, type] = {
 """The first letter of a state key tells its type."""
 
 
-def apply(draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent, terms: Terms) -> None:
+def apply(
+    draft: Draft, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+) -> None:
     """Fold one record; a repeated one changes nothing."""
     if isinstance(record, RoutedDeal):
         _apply_deal(draft, record, terms)
+        return
+    if isinstance(record, DealMoved):
+        _move(draft, record, terms)
         return
     if isinstance(record, DepositAnnounced):
         return  # Its id stays free: a CRM may use one id for a deposit under way and for its arrival.
@@ -90,13 +96,28 @@ def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
     if state is not None and is_old(draft, record.client_id, state, deal):
         draft.repeated += 1
         return
+    record = record if deal is record.deal else replace(record, deal=deal)
+    if record.others or (state is not None and state.number):
+        if (counted := take_over(draft, record, state)) is None:
+            return
+        record = counted
     known = _client(draft, record.client_id)
     if known.registered_at is None:
-        client = wait(draft, known, replace(record, deal=deal), state)
+        client = wait(draft, known, record, state)
     elif state is not None and is_told_now(state, deal):
         client = place(draft, known, deal, state, terms)
     else:
-        client = fold_deal(draft, known, deal, state, terms)
+        client = fold_deal(draft, known, record, state, terms)
+    if client.refunds_until:
+        client = match_refunds(draft, client, terms)
+    if client is not known:
+        _save(draft, client)
+
+
+def _move(draft: Draft, record: DealMoved, terms: Terms) -> None:
+    state: DealState | None = draft.get(keys.deal(record.client_id, record.deal.deal_key))
+    known = _client(draft, record.client_id)
+    client = give_way(draft, known, record, state, terms)
     if client.refunds_until:
         client = match_refunds(draft, client, terms)
     if client is not known:

@@ -269,6 +269,10 @@ class DealState(Value):
     """The slot among the client's deals that wait for its registration."""
     parked: int | None = None
     """The slot among the partition's deals that wait for terms."""
+    number: int = 0
+    """Of an account with several owners, that of the newest record, whichever of them it gave the deal to."""
+    moved_to: str = ""
+    """The client who has the deal by that record, where this one does not."""
 
 
 class OldRevision(Value):
