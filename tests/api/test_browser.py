@@ -23,12 +23,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from api.app import create_app
 from api.desks import Desks
 from api.ledger import Ledger
+from schemas.proposals import ProposalRequest
 from schemas.settings import Settings
 from tests import chromium
 from tests.api.conftest import insert, partner_row, per_lot, utc
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.payout_world import World
+from tests.proposal_desk import FixedDesk, person
 
 SIZES = {"wide": (1400, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
@@ -42,7 +44,8 @@ PATHS = (
     "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
     "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
-    "/payouts", "/balance-changes", "/completeness", "/search?q=live", "/docs", "/nope",
+    "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
+    "/docs", "/nope",
 )  # fmt: skip
 LOOKS = (
     [*product(SIZES, SCHEMES)]
@@ -86,14 +89,23 @@ def chrome() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def portal(ledger: Ledger, tmp_path: Path, chrome: Browser) -> Iterator[Portal]:
+def proposals() -> FixedDesk:
+    """One waits: ann asked for six a lot."""
+    desk = FixedDesk()
+    desk.create(ProposalRequest(title="Own pays <6> from the 1st"), person("ann"), "asked")
+    return desk
+
+
+@pytest.fixture
+def portal(ledger: Ledger, tmp_path: Path, chrome: Browser, proposals: FixedDesk) -> Iterator[Portal]:
     """The hand-written ledger, and payouts of September in memory: 12.34 of a.a and 9 of b.b."""
     world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"))
     for ib_id, amount in (("a.a", "12.34"), ("b.b", "9")):
         world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
     world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=people_file(tmp_path))
-    app = create_app(ledger, settings, desks=Desks(payouts=world.desk(), changes=world.change_desk()))
+    desks = Desks(payouts=world.desk(), changes=world.change_desk(), proposals=proposals)
+    app = create_app(ledger, settings, desks=desks)
     listener = socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
@@ -113,14 +125,15 @@ def watch(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
-def test_every_page_is_sound(portal: Portal, size: str, scheme: str) -> None:
+def test_every_page_is_sound(portal: Portal, proposals: FixedDesk, size: str, scheme: str) -> None:
     """One walk over all pages, so that what is wrong anywhere is told together."""
     wrong: list[str] = []
+    (proposal,) = proposals.newest(2)
     with portal.context(size=size, scheme=scheme) as context:
         page = context.new_page()
         said = watch(page)
         for path in PATHS:
-            page.goto(path)
+            page.goto(path.format(proposal=proposal.proposal_id))
             wrong += [f"{path}: {line}" for line in said if path != "/nope" or "404" not in line]
             said.clear()
             wrong += [f"{path}: {finding}" for finding in findings(page)]
@@ -247,6 +260,53 @@ def test_a_payout_is_made_refused_and_approved_by_another(portal: Portal) -> Non
             tick.check()
         page.get_by_role("button", name="Approve").click()
         expect(page.get_by_role("button", name="Give the file out")).to_be_visible()
+
+
+def test_a_proposal_is_refused_to_whoever_asked_and_approved_by_another(
+    portal: Portal, proposals: FixedDesk
+) -> None:
+    """Ann reads what it changes and may not approve; vic has no form; ben approves, and it is posted."""
+    (proposal,) = proposals.newest(2)
+    path = f"/proposals/{proposal.proposal_id}"
+    with portal.context("ann") as context:
+        page = context.new_page()
+        page.goto("/proposals")
+        page.get_by_role("link", name="Own pays <6> from the 1st").click()
+        expect(page.get_by_text("1 IB gets 4.00 USD more: 20.00 taken back, 24.00 given.")).to_be_visible()
+        expect(page.get_by_text("Of it +3.00 USD for closed periods")).to_be_visible()
+        expect(page.get_by_text("You proposed it, ann: somebody else approves it.")).to_be_visible()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("alert").first).to_contain_text("a second person approves it")
+        assert proposals.get(proposal.proposal_id).state == "created"
+    with portal.context("vic") as context:
+        page = context.new_page()
+        page.goto(path)
+        assert page.locator("form[data-api]").count() == 0
+        expect(page.get_by_text(f"ibflow proposals approve {proposal.proposal_id}")).to_be_visible()
+    with portal.context("ben") as context:
+        page = context.new_page()
+        page.goto(path)
+        page.get_by_label("Note, for its history").fill("seen with the desk")
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", name="Posted", exact=True)).to_be_visible()
+        expect(page.get_by_role("row", name="approved ben")).to_contain_text("seen with the desk")
+        assert page.locator("form[data-api]").count() == 0
+    assert len(proposals.published) == 1
+
+
+def test_a_proposal_is_rejected_with_a_reason(portal: Portal, proposals: FixedDesk) -> None:
+    """Ann takes it back; the reason is required, and stands in its history; nothing is posted."""
+    (proposal,) = proposals.newest(2)
+    with portal.context("ann") as context:
+        page = context.new_page()
+        page.goto(f"/proposals/{proposal.proposal_id}")
+        page.get_by_text("Reject", exact=True).click()
+        page.get_by_role("button", name="Reject it for good").click()
+        assert proposals.get(proposal.proposal_id).state == "created"
+        page.get_by_label("Why").fill("a typo")
+        page.get_by_role("button", name="Reject it for good").click()
+        expect(page.get_by_role("row", name="rejected ann")).to_contain_text("a typo")
+    assert proposals.published == []
 
 
 def test_the_menu_opens_on_a_phone(portal: Portal) -> None:
