@@ -198,6 +198,14 @@ class Milestone(TaggedValue, tag="milestone"):
     """The IBs above `ib_id`, the nearest first."""
     paid_below: tuple[Text, ...] = ()
     """Of a CPA: the IBs below that are paid for the same. A network that hears of one hears of it once."""
+    link: Text = ""
+    """The tracking link that the client came by, where its click counts."""
+    attribution: Text = ""
+    """Of a registration with clicks: how it was decided whose client it is."""
+    click_id: Text = ""
+    """Of such a registration: our id of the click that counts."""
+    crm_ib: Text = ""
+    """Of such a registration: whom the CRM named."""
 
 
 def milestone_id_of(kind: MilestoneKind, client_id: str, of: str) -> str:

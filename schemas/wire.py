@@ -17,6 +17,7 @@ from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
 from schemas.attempts import Attempt
+from schemas.clicks import LinkClicked
 from schemas.finite import infinite_place, is_finite
 from schemas.models import union_of
 
@@ -40,6 +41,7 @@ Record = (
     | EndpointRecord
     | Delivery
     | Attempt
+    | LinkClicked
 )
 
 

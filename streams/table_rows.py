@@ -18,6 +18,7 @@ from commission.terms.plans import PlanDefined
 from commission.value import TaggedValue
 from schemas import topics
 from schemas.attempts import Attempt
+from schemas.clicks import LinkClicked
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.payouts import decode_payout
 from schemas.proposals import decode_proposal
@@ -55,6 +56,7 @@ LINES: dict[type[TaggedValue], str] = {
     ClientRegistered: "clients",
     PeriodDefined: "periods",
     Attempt: "postback_attempts",
+    LinkClicked: "clicks",
     PartnerChanged: "partner_changes",
     **dict.fromkeys(CLIENT_EVENTS, "client_events"),
 }
@@ -153,6 +155,8 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ENDPOINTS: (),  # with what is sealed; the server reads them of the log
     topics.DELIVERIES: (Delivery,),
     topics.ATTEMPTS: (Attempt,),
+    topics.LINKS: (),  # the server reads them of the log
+    topics.CLICKS: (LinkClicked,),
     topics.REJECTIONS: (Rejection,),
     topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),

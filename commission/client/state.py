@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from msgspec import field
 
+from commission.client.attribution import Attribution
 from commission.client.deal_volume import DealVolume
 from commission.client.deposit_losses import ClawReason, ClearedDeposit, TakenBack, Won, net_losses
 from commission.events import Deal, KycStatus
@@ -178,6 +179,8 @@ class ClientState(Value):
     """CPAs and CPLs by component name."""
     refunds_until: dict[str, datetime] = field(default_factory=dict)
     """When the newest refund of an account was whose charge no opening tells: an older charge may be it."""
+    attribution: Attribution | None = None
+    """Of a client with clicks on tracking links."""
 
     def ib_at(self, at: datetime) -> str | None:
         """The IB the client belongs to at `at`; the first also before."""
@@ -186,6 +189,10 @@ class ClientState(Value):
             if link.since <= at:
                 ib_id = link.ib_id
         return ib_id
+
+    def link_for(self, ib_id: str | None) -> str:
+        """The tracking link of the IB that the client came by; "" if it came by none."""
+        return self.attribution.link_for(ib_id) if self.attribution is not None else ""
 
     @property
     def introducer(self) -> str | None:

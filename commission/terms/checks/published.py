@@ -9,6 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Literal, NamedTuple, TypeVar
 
+from commission.links.records import LinkSaved
 from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, PIVOTS
 from commission.terms.market import RatePublished, SymbolDefined
@@ -55,6 +56,8 @@ def subject_of(record: TermsRecord) -> Subject:
             return ("symbol", record.server, record.symbol, *since)
         case RatePublished():
             return ("rate", f"{record.base}/{record.quote}", record.as_of.isoformat())
+        case LinkSaved():
+            return ("link", record.code, str(record.version))
         case _:
             return (record.type.removesuffix("_defined"), record.period)
 
