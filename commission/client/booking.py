@@ -40,6 +40,11 @@ class Booking:
     refund_times: int = 0
     refunded: tuple[str, ...] = ()
 
+    @property
+    def closed_lots(self) -> Decimal:
+        """What it closed, in standard lots."""
+        return Decimal(self.closed_e8).scaleb(-8)
+
     def to_state(self) -> DealState:
         """The state as it is kept."""
         return DealState(

@@ -5,10 +5,19 @@ and multiplies it by the rate that matches best; an override mode says what the 
 """
 
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
 from commission.terms.plans import PlanDefined
 
-TermsFact = PlanDefined | PartnerDefined | PartnerChanged | SymbolDefined | RatePublished | PeriodDefined
+TermsFact = (
+    PlanDefined
+    | PartnerDefined
+    | PartnerChanged
+    | SymbolDefined
+    | RatePublished
+    | PeriodDefined
+    | EventsWanted
+)
 """What the books look up; that a period ended, or is open again, they only act on."""
 TermsRecord = TermsFact | PeriodEnded | PeriodReopened

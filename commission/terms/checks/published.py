@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, PIVOTS
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
@@ -55,6 +56,8 @@ def subject_of(record: TermsRecord) -> Subject:
             return ("symbol", record.server, record.symbol, *since)
         case RatePublished():
             return ("rate", f"{record.base}/{record.quote}", record.as_of.isoformat())
+        case EventsWanted():
+            return ("events",)
         case _:
             return (record.type.removesuffix("_defined"), record.period)
 
