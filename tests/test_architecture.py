@@ -77,7 +77,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "starlette",
             "xlsxwriter",
             "httpx",
-            "httpcore",
+            "httptools",
             "prometheus_client",
             "anyio",
             "jinja2",

@@ -1,10 +1,11 @@
 """What is sent: an event as a filled template, or as a signed body."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from api.postbacks import signing
 from api.postbacks.macros import FACTS, PERSONAL, SUBS, canonical_query, fill
@@ -115,4 +116,4 @@ def _body(event: Milestone, values: Mapping[str, str]) -> bytes:
     facts.pop("event_time_iso", None)
     timestamp = event.occurred_at.isoformat().replace("+00:00", "Z")
     payload: dict[str, Any] = {"type": event.kind, "timestamp": timestamp, "data": facts}
-    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+    return msgspec.json.encode(payload)

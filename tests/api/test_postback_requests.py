@@ -15,10 +15,10 @@ from standardwebhooks.webhooks import Webhook
 from svix.webhooks import Webhook as SvixWebhook
 
 from api.postbacks import signing
+from api.postbacks.connection import Answer
 from api.postbacks.delivery import outcome_of
 from api.postbacks.macros import MACROS
 from api.postbacks.request import to_request
-from api.postbacks.safe_client import Answer
 from api.postbacks.schedule import MAX_ATTEMPTS
 from api.postbacks.secrets import OLD_FOR, decode_secrets, encode_secrets
 from commission.outputs import MilestoneKind
