@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from commission.client import keys
+from commission.client.announcements import announce_deposit, announce_earnings
 from commission.client.charges import LaterCharge, Volumes
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
@@ -31,7 +32,15 @@ from commission.client.state import (
 )
 from commission.client.tallies import HeldTallies
 from commission.draft import Draft
-from commission.events import ClientEvent, DealMoved, DepositAnnounced, ReratingApproved, RoutedDeal
+from commission.events import (
+    ClientEvent,
+    DealMoved,
+    DepositAnnounced,
+    DepositCleared,
+    ReratingApproved,
+    RoutedDeal,
+)
+from commission.outputs import Milestone
 from commission.terms.catalog import BEGINNING, Terms
 
 KEYS: dict[str, type] = {
@@ -63,6 +72,25 @@ def apply(
     draft: Draft, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
 ) -> None:
     """Fold one record; a repeated one changes nothing."""
+    said = len(draft.outputs)
+    _apply(draft, record, terms)
+    if terms.events:
+        _announce(draft, said, record, terms)
+
+
+def _announce(
+    draft: Draft, said: int, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+) -> None:
+    """Say what was wanted of what the record did; nothing of one that changed nothing."""
+    news = draft.outputs[said:]
+    if isinstance(record, DepositCleared) and any(isinstance(one, Milestone) for one in news):
+        announce_deposit(draft, record, terms)
+    announce_earnings(draft, news, terms)
+
+
+def _apply(
+    draft: Draft, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+) -> None:
     if isinstance(record, RoutedDeal):
         _apply_deal(draft, record, terms)
         return
@@ -129,6 +157,7 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
     parking: Parking = draft.get(keys.PARKING) or Parking()
     if parking.first == parking.next:
         return
+    said = len(draft.outputs)
     draft.put(keys.PARKING, Parking(first=parking.next, next=parking.next))
     for slot in range(parking.first, parking.next):
         parked: Parked | None = draft.get(keys.parked(slot))
@@ -143,3 +172,4 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
             client = retry_deal(draft, client, slot, parked, terms)
             client = match_refunds(draft, client, terms)
         _save(draft, client)
+    announce_earnings(draft, draft.outputs[said:], terms)
