@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from commission.events import AccountLinked, ClientEvent, Deal, DealMoved, ReratingApproved, RoutedDeal
 from commission.outputs import Output
-from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
 from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
@@ -37,6 +37,7 @@ Record = (
     | TermsRecord
     | Output
     | AnyCommand
+    | ClientCommand
     | PayoutAnswer
     | EndpointRecord
     | Delivery

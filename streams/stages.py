@@ -23,7 +23,7 @@ from commission.outputs import (
 )
 from commission.partner import closing
 from commission.partner.onboarding import announce_onboarded
-from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
 from commission.postbacks import demand, waiting
 from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.calendar import PeriodEnded, PeriodReopened
@@ -72,10 +72,12 @@ def _from_accounts(output: RoutedDeal | Rejection) -> Address:
     return topics.REJECTIONS, output.deal_key
 
 
-def _from_clients(output: Output | DealMoved) -> Address:
+def _from_clients(output: Output | DealMoved | PayoutAnswer) -> Address:
     match output:
         case DealMoved():
             return topics.CLIENT_BOOK, output.client_id
+        case PayoutAnswer():
+            return topics.SETTLEMENTS, output.subject_id
         case Transfer() | Tally():
             return topics.PARTNER_BOOK, output.ib_id
         case Milestone():
@@ -126,7 +128,7 @@ ACCOUNTS = Stage(
 CLIENTS = Stage(
     name="clients",
     topic=topics.CLIENT_BOOK,
-    accepts=(RoutedDeal, DealMoved, ReratingApproved, *get_args(ClientEvent)),
+    accepts=(RoutedDeal, DealMoved, ReratingApproved, *get_args(ClientEvent), *get_args(ClientCommand)),
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",

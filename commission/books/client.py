@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from commission.client import keys
+from commission.client import keys, on_hold
 from commission.client.announcements import announce_deposit, announce_earnings
 from commission.client.charges import LaterCharge, Volumes
 from commission.client.cpa_grants import weigh
@@ -26,6 +26,7 @@ from commission.client.state import (
     Deposit,
     EventState,
     OldRevision,
+    OnHold,
     Parked,
     Parking,
     Withdrawal,
@@ -41,6 +42,7 @@ from commission.events import (
     RoutedDeal,
 )
 from commission.outputs import Milestone
+from commission.payouts.commands import ClientCommand
 from commission.terms.catalog import BEGINNING, Terms
 
 KEYS: dict[str, type] = {
@@ -64,18 +66,28 @@ KEYS: dict[str, type] = {
     "b": CloseBy,
     "k": Parked,
     "t": HeldTallies,
+    "x": OnHold,
 }
 """The first letter of a state key tells its type."""
 
 
 def apply(
-    draft: Draft, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+    draft: Draft,
+    record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent | ClientCommand,
+    terms: Terms,
 ) -> None:
     """Fold one record; a repeated one changes nothing."""
-    said = len(draft.outputs)
+    if isinstance(record, ClientCommand):
+        held = on_hold.decide(draft, _client(draft, record.client_id), record, terms)
+        if held is not None:
+            _save(draft, held)
+        return
+    first = len(draft.outputs)
     _apply(draft, record, terms)
+    if len(draft.outputs) > first and (client := _client(draft, record.client_id)).holds:
+        on_hold.keep_back(draft, client, first, terms)
     if terms.events:
-        _announce(draft, said, record, terms)
+        _announce(draft, first, record, terms)
 
 
 def _announce(
@@ -164,6 +176,7 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
         if parked is None:
             continue
         draft.put(keys.parked(slot), None)
+        first = len(draft.outputs)
         client = _client(draft, parked.client_id)
         if parked.deal is None:
             cause = Cause(f"terms|{parked.client_id}", client.registered_at or BEGINNING)
@@ -172,4 +185,6 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
             client = retry_deal(draft, client, slot, parked, terms)
             client = match_refunds(draft, client, terms)
         _save(draft, client)
+        if client.holds:
+            on_hold.keep_back(draft, client, first, terms)
     announce_earnings(draft, draft.outputs[said:], terms)
