@@ -26,6 +26,7 @@ from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
+from infra.statement_documents.desk import DocumentDesk
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
@@ -75,6 +76,7 @@ class ApiServer:
                 payout_log=self.payouts.log.known,
                 people=self.people.open,
                 endpoints=self.endpoints,
+                documents=DocumentDesk(settings),
             ),
         )
         _add_verify(app, self.client)
