@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     approvers_file: Path | None = Field(
         None, description="YAML file of who approves payouts, up to how much; none: anybody, anything."
     )
+    parties_file: Path | None = Field(
+        None, description="YAML file of broker and IBs as the law names them, for statements as PDF."
+    )
     sanctions_file: Path | None = Field(
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",

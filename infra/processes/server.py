@@ -27,6 +27,7 @@ from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
 from infra.proposals.log import ProposalLog
+from infra.statement_documents.desk import DocumentDesk
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
@@ -79,6 +80,7 @@ class ApiServer:
                 payout_log=self.payouts.log.known,
                 people=self.people.open,
                 endpoints=self.endpoints,
+                documents=DocumentDesk(settings),
             ),
         )
         _add_verify(app, self.client)

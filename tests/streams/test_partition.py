@@ -46,7 +46,7 @@ from tests.build import (
     registered,
     spread,
 )
-from tests.commission.partner.payout_commands import hold, unlock
+from tests.commission.partner.payout_commands import hold, hold_client, unlock
 from tests.link_world import link
 
 COUNTS = {topic.name: topic.partitions or 3 for topic in topics.TOPICS}
@@ -291,6 +291,7 @@ CLIENT_LOG = [
         ),
     ),
     lines(*(routed("6 buy 1 EURUSD out", revision=f"r{n}") for n in range(18))),  # more than its state has
+    lines(hold_client("cleo")),
 ]
 
 
