@@ -124,6 +124,13 @@ class Settings(BaseSettings):
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
     )
+    reward_percent: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="Warn before a payout to an IB that earned more than this percent of what its clients"
+        " brought in the period; none: nobody is compared.",
+    )
     credit_url: str = Field(
         "",
         description="Address of the bridge that credits trading accounts, `https://…`; empty: none.",
