@@ -5,22 +5,26 @@ from contextlib import asynccontextmanager
 from dataclasses import fields
 
 from fastapi import Depends, FastAPI
+from starlette.types import Receive, Scope, Send
 
 from api import problems
 from api.desks import NO_DESKS, Desks
 from api.exposure import check_exposure
-from api.gate import Gate
+from api.gate import SECURITY_HEADERS, Gate
+from api.idempotency import Answers
 from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
 from api.pages.all import PAGES
 from api.parameters import check_parameters
 from api.portal.render import mount
+from api.problems import AsProblems
 from api.routes import (
     ageing,
     balance_changes,
     completeness,
     endpoints,
+    etags,
     health,
     invoices,
     metrics,
@@ -73,7 +77,7 @@ def create_app(
     routes only ask for. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
-    app = FastAPI(
+    app = Api(
         title="ibflow",
         description=DESCRIPTION,
         version="1",
@@ -94,10 +98,21 @@ def create_app(
         app.include_router(router)
     mount(app)
     problems.install(app)
+    etags.install(app)
     describe(app)
     known = operators or Operators.from_settings(settings)
-    app.add_middleware(Gate, operators=known, people=desks.people)
+    answers = desks.answers or Answers()
+    app.add_middleware(Gate, operators=known, people=desks.people, answers=answers)
     return app
+
+
+class Api(FastAPI):
+    """The application, whose every answer is one of ours."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        answer = AsProblems(send, SECURITY_HEADERS) if scope["type"] == "http" else send
+        await super().__call__(scope, receive, answer)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.endpoints import Endpoints
+from api.idempotency import Answers
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
@@ -29,6 +30,8 @@ class Desks:
     """What counts of payouts."""
     people: People | None = None
     """Who signs in, and what they do."""
+    answers: Answers | None = None
+    """To requests with an `Idempotency-Key`; None: in memory."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
 

@@ -29,11 +29,21 @@ WHERE _topic = '{topics.TERMS}' AND _offset <= {{offset:UInt64}}
 ORDER BY _offset LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
+_NEWEST = (
+    f"SELECT toInt64(max(_offset)) AS newest, count() AS messages FROM books WHERE _topic = '{topics.TERMS}'"  # noqa: S608
+)
+
 END = datetime(2200, 1, 1, tzinfo=UTC)
 LAST = 2**63 - 1
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 Origins = dict[tuple[object, ...], Row]
+
+
+def newest_terms(ledger: Ledger) -> int:
+    """The offset of the newest message of the terms; -1 before the first."""
+    row = ledger.row(_NEWEST)
+    return int(row["newest"]) if row["messages"] else -1
 
 
 def terms_view(
@@ -51,7 +61,11 @@ def terms_view(
     held = {one.plan_id for partner in seen for one in partner.schedule}
     plans = {key for key in terms.plans if scope.is_whole or key in held}
     if plan and plan not in plans:
-        raise Problem(404, f"No plan {plan} is known there. Known: {', '.join(sorted(plans)) or 'none'}.")
+        raise Problem(
+            404,
+            f"No plan {plan} is known there. Known: {', '.join(sorted(plans)) or 'none'}.",
+            code="unknown_plan",
+        )
     used = {row["plan_id"] for row in rows} if ib else plans
     if plan:
         rows, used = [row for row in rows if row["plan_id"] == plan], {plan}
@@ -158,7 +172,7 @@ def in_force(entries: Iterable[Dated], at: datetime) -> Dated | None:
 def _upline(terms: Terms, scope: Scope, ib_id: str, at: datetime) -> list[PartnerDefined]:
     if ib_id not in terms.partners or not scope.has(ib_id):
         known = ", ".join([one for one in sorted(terms.partners) if scope.has(one)][:6]) or "none"
-        raise Problem(404, f"No IB {ib_id} is known there. Known: {known}.")
+        raise Problem(404, f"No IB {ib_id} is known there. Known: {known}.", code="unknown_ib")
     chain: list[PartnerDefined] = []
     at_ib: str | None = ib_id
     while at_ib in terms.partners and scope.has(at_ib) and terms.partners[at_ib] not in chain:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.desks import Desks
 from api.exposure import check_exposure
+from api.idempotency import Answers
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
 from infra.archive.http import add_archive
@@ -33,6 +34,8 @@ from schemas.settings import Settings
 from streams.sink import Sink
 
 STOP_SECONDS = 20.0
+ANSWERS = "answers.sqlite"
+"""In the data folder: what was answered to requests with an `Idempotency-Key`, for a day."""
 
 
 class ApiServer:
@@ -61,6 +64,7 @@ class ApiServer:
             self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
         )
         self.people = PeopleParts(settings, kafka)
+        self._answers = Answers(settings.data_dir / ANSWERS)
         app = create_app(
             ledger,
             settings,
@@ -75,6 +79,7 @@ class ApiServer:
                 payout_log=self.payouts.log.known,
                 people=self.people.open,
                 endpoints=self.endpoints,
+                answers=self._answers,
             ),
         )
         _add_verify(app, self.client)
@@ -112,6 +117,7 @@ class ApiServer:
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
         self._desk.close()
+        self._answers.close()
         self.people.stop()
         self.client.close()
         if self._owner is not None:
