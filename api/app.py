@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from api import problems
 from api.desks import NO_DESKS, Desks
 from api.exposure import check_exposure
+from api.feed import Feed
 from api.gate import SECURITY_HEADERS, Gate
 from api.idempotency import Answers
 from api.ledger import Ledger
@@ -25,6 +26,7 @@ from api.routes import (
     completeness,
     endpoints,
     etags,
+    feed,
     health,
     invoices,
     metrics,
@@ -48,7 +50,15 @@ from schemas.settings import Settings
 MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
 ROUTERS = (
-    *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
+    *(
+        health.router,
+        metrics.router,
+        reports.router,
+        transfers.router,
+        feed.router,
+        partners.router,
+        payouts.router,
+    ),
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
     *(balance_changes.router, ageing.router, endpoints.router),
     *(terms.router, quality.router, completeness.router, proposals.router),
@@ -89,6 +99,7 @@ def create_app(
     )
     app.state.ledger = ledger
     app.state.sink_lag = sink_lag
+    app.state.feed = Feed(ledger)
     for desk in fields(desks):
         setattr(app.state, desk.name, getattr(desks, desk.name))
     app.state.pseudonyms = Pseudonyms.from_settings(settings)

@@ -1,6 +1,7 @@
 """The gate every request passes, whatever route or file it asks for: identity first, headers last."""
 
 import logging
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
@@ -19,6 +20,7 @@ from api.versions import HEADER, NEWEST, why_unknown
 
 log = logging.getLogger(__name__)
 
+FEED = "/v1/feed"
 OPEN_PATHS = frozenset({"/health"})
 SIGN_IN_PATHS = frozenset({"/sign-in", "/set-password", "/first-run"})
 BODIES = ("application/json", "application/octet-stream")
@@ -64,7 +66,8 @@ class Gate:
             return
         refusal = self._refuse(scope)
         operator = scope.get("state", {}).get("operator")
-        rate = self.rates.count(operator.name) if operator is not None else None
+        is_limited = operator is not None and operator.name != LOCAL
+        rate = self.rates.count(operator.name) if operator is not None and is_limited else None
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -73,7 +76,7 @@ class Gate:
                     headers.setdefault(name, value)
             await send(message)
 
-        if rate is not None and rate.is_used_up and operator is not None and operator.name != LOCAL:
+        if rate is not None and rate.is_used_up:
             refusal = _used_up(rate)
         if refusal is not None or operator is None or scope["path"] in OPEN_PATHS:
             await (refusal or self.app)(scope, receive, send_with_headers)
@@ -81,14 +84,16 @@ class Gate:
         answer: Send = send_with_headers
         if self.audit is not None:
             answer = Audited(self.audit, operator, scope, receive, send_with_headers)
+        app = Keyed(self.app, self.answers, operator.name) if is_keyed(scope) else self.app
         try:
-            async with self.turns.of(operator.name):
-                app = self.app
-                if is_keyed(scope):
-                    app = Keyed(app, self.answers, operator.name)
+            async with self._turn_of(operator, scope["path"]):
                 await app(scope, receive, answer)
         except TooMany:
             await _too_many()(scope, receive, send_with_headers)
+
+    def _turn_of(self, operator: Operator, path: str) -> AbstractAsyncContextManager[None]:
+        """A turn of the caller's; the feed lasts, and bounds its readers itself."""
+        return nullcontext() if path == FEED else self.turns.of(operator.name)
 
     def _refuse(self, scope: Scope) -> ASGIApp | None:
         """The refusal; None lets the request in, with `operator` in its state where one was found."""

@@ -82,6 +82,7 @@ class ApiServer:
                 answers=self._answers,
             ),
         )
+        self._feed = app.state.feed
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
@@ -108,6 +109,7 @@ class ApiServer:
         """Stop taking requests, finish the batch at hand, close the database."""
         note_stopped(self._settings)
         self._dispatcher.stop()
+        self._feed.close()
         self._api.stop()
         if self._push is not None:
             self._push.close()
