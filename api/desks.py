@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from api.documents import Documents
 from api.endpoints import Endpoints
+from api.idempotency import Answers
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
@@ -30,6 +31,8 @@ class Desks:
     """What counts of payouts."""
     people: People | None = None
     """Who signs in, and what they do."""
+    answers: Answers | None = None
+    """To requests with an `Idempotency-Key`; None: in memory."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
     documents: Documents | None = None

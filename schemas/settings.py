@@ -219,11 +219,8 @@ class Settings(BaseSettings):
     @property
     def _kafka_files(self) -> dict[str, Path | None]:
         """By variable, in the order in which `SignIn` takes them."""
-        return {
-            "IBFLOW_KAFKA_CA": self.kafka_ca,
-            "IBFLOW_KAFKA_CERT": self.kafka_cert,
-            "IBFLOW_KAFKA_KEY": self.kafka_key,
-        }
+        files = self.kafka_ca, self.kafka_cert, self.kafka_key
+        return {f"IBFLOW_KAFKA_{name}": path for name, path in zip(TLS_NAMES, files, strict=True)}
 
     def clickhouse_files(self) -> "TlsFiles":
         """What a client of the ClickHouse of `clickhouse` trusts and shows; raise `Unusable` if it cannot."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.desks import Desks
 from api.exposure import check_exposure
+from api.idempotency import Answers
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
 from infra.archive.http import add_archive
@@ -35,6 +37,8 @@ from schemas.settings import Settings
 from streams.sink import Sink
 
 STOP_SECONDS = 20.0
+ANSWERS = "answers.sqlite"
+"""In the data folder: what was answered to requests with an `Idempotency-Key`, for a day."""
 
 
 class ApiServer:
@@ -60,12 +64,10 @@ class ApiServer:
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)
         self._desk = ProposalDesk(
-            self._connect,
-            ProposalLog(kafka),
-            lambda records: publish_to(kafka, records),
-            self.payouts.withholding,
+            self._connect, ProposalLog(kafka), partial(publish_to, kafka), self.payouts.withholding
         )
         self.people = PeopleParts(settings, kafka)
+        self._answers = Answers(settings.data_dir / ANSWERS)
         app = create_app(
             ledger,
             settings,
@@ -81,8 +83,10 @@ class ApiServer:
                 people=self.people.open,
                 endpoints=self.endpoints,
                 documents=DocumentDesk(settings),
+                answers=self._answers,
             ),
         )
+        self._feed = app.state.feed
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
@@ -109,6 +113,7 @@ class ApiServer:
         """Stop taking requests, finish the batch at hand, close the database."""
         note_stopped(self._settings)
         self._dispatcher.stop()
+        self._feed.close()
         self._api.stop()
         if self._push is not None:
             self._push.close()
@@ -118,6 +123,7 @@ class ApiServer:
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
         self._desk.close()
+        self._answers.close()
         self.people.stop()
         self.client.close()
         if self._owner is not None:

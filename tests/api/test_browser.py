@@ -50,7 +50,7 @@ PATHS = (
     "/unpaid?kind=plan",
     "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
     "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
-    "/docs", "/nope",
+    "/docs", "/docs/problems", "/nope",
 )  # fmt: skip
 LOOKS = (
     [*product(SIZES, SCHEMES)]

@@ -31,7 +31,8 @@ WHOLE = {
 """Of the whole broker: refused to whoever sees a part."""
 ADMINS = {"/v1/users", "/v1/sessions", "/v1/keys", "/users", "/keys"}
 LOG = {"/v1/audit-log", "/audit-log"}
-NETWORKS = {"/", "/health", "/docs", "/account", "/v1/me", "/v1/postbacks/attempts", "/sign-in", "/first-run",
+NETWORKS = {"/", "/health", "/docs", "/docs/problems", "/docs/reference",
+            "/account", "/v1/me", "/v1/postbacks/attempts", "/sign-in", "/first-run",
             "/set-password"}  # fmt: skip
 FILL = {"transfer_id": "t1", "statement_id": "st-A", "ib_id": "A", "client_id": "c1"}
 
