@@ -22,6 +22,10 @@ DELIVERIES = "deliveries"
 """By client: an event at an endpoint, to be sent."""
 ATTEMPTS = "attempts"
 """By client: each try to send one."""
+LINKS = "links"
+"""One partition: tracking links, as people decided; the client book hears of each."""
+CLICKS = "clicks"
+"""By click id: each click on a link."""
 REJECTIONS = "rejections"
 DEAD_LETTERS = "dead-letters"
 OPERATIONS = "operations"
@@ -96,6 +100,8 @@ TOPICS = (
     Topic(ENDPOINTS, partitions=1, stage="endpoints"),
     Topic(DELIVERIES, stage="dispatcher"),
     Topic(ATTEMPTS),
+    Topic(LINKS, partitions=1, stage="links"),
+    Topic(CLICKS),
 )
 
 

@@ -18,14 +18,14 @@ from commission.terms.plans import PlanDefined
 from commission.value import TaggedValue
 from schemas import topics
 from schemas.attempts import Attempt
+from schemas.clicks import LinkClicked
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
 from schemas.payouts import decode_payout
 from schemas.proposals import decode_proposal
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import decode_batch, decode_lines, encode
-from streams import day_marks
-from streams.deal_memory import DealMemory
+from streams.day_marks import DayMarks
 from streams.decision_rows import DECIDED, PAYOUT_RECORDS, PROPOSAL_RECORDS, Row, Table
 
 log = logging.getLogger("ibflow.sink")
@@ -56,6 +56,7 @@ LINES: dict[type[TaggedValue], str] = {
     ClientRegistered: "clients",
     PeriodDefined: "periods",
     Attempt: "postback_attempts",
+    LinkClicked: "clicks",
     PartnerChanged: "partner_changes",
     **dict.fromkeys(CLIENT_EVENTS, "client_events"),
 }
@@ -154,6 +155,8 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ENDPOINTS: (),  # with what is sealed; the server reads them of the log
     topics.DELIVERIES: (Delivery,),
     topics.ATTEMPTS: (Attempt,),
+    topics.LINKS: (),  # the server reads them of the log
+    topics.CLICKS: (LinkClicked,),
     topics.REJECTIONS: (Rejection,),
     topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
@@ -224,18 +227,19 @@ class Rows:
             len(rows) for rows in self.rows.values()
         )
 
-    def store(self, client: Client, memory: DealMemory | None = None) -> None:
+    def store(self, client: Client, marks: DayMarks | None = None) -> None:
         """Insert everything; a repeated insert changes nothing, as every table keeps one row for each id.
 
-        `memory` is that of a sink, which stores all there is; others ask anew.
+        `marks` are those of a sink, which stores all there is; others ask anew.
         """
+        marks = marks or DayMarks(client)
         blocks = {table: b"\n".join(lines) for table, lines in sorted(self.lines.items())}
-        days = day_marks.begin(client, blocks, memory or DealMemory(client))
+        marks.begin(blocks)
         for table, block in blocks.items():
             client.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings=dict(INSERT_LINES))
         for table, rows in self.rows.items():
             client.insert(table, rows, column_names=_COLUMNS[table], settings=INSERT)
-        day_marks.end(client, days)
+        marks.end()
 
 
 _SINGLE: dict[str, Callable[[bytes], object]] = {
