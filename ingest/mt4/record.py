@@ -44,6 +44,8 @@ class Mt4Record:
     commission: Decimal = ZERO
     taxes: Decimal = ZERO
     swap: Decimal = ZERO
+    agent_commission: Decimal | None = None
+    """Of a closed ticket, where the source has it. No part of a revision: it moves nothing in our books."""
     currency: str
     rate_profit: Decimal | None = None
     """Profit currency to deposit currency, at the closing."""
@@ -124,6 +126,7 @@ def _closing(record: Mt4Record, profile: ServerProfile, closed_at: datetime) -> 
         commission=record.commission,
         fee=record.taxes,
         swap=record.swap,
+        agent_commission=record.agent_commission,
     )
 
 
@@ -138,6 +141,7 @@ def _deal(
     commission: Decimal = ZERO,
     fee: Decimal = ZERO,
     swap: Decimal = ZERO,
+    agent_commission: Decimal | None = None,
 ) -> Deal:
     is_close = entry == "out"
     side = _OPPOSITE[record.side] if is_close and record.side is not None else record.side
@@ -181,6 +185,7 @@ def _deal(
         commission=commission,
         fee=fee,
         swap=swap,
+        agent_commission=agent_commission,
         currency=record.currency,
         rate_profit=record.rate_profit if is_close else None,
         reason=reason,
