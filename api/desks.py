@@ -1,14 +1,16 @@
 """Who does for the routes what `infra` does: all of them in one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from api.endpoints import Endpoints
+from api.link_desk import Links
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
 from api.proposals import Proposals
 from commission.payouts.log import Payouts as PayoutLog
+from schemas.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class Desks:
     """Who signs in, and what they do."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
+    links: Links | None = None
+    """Tracking links."""
+    link_meters: Callable[[], Iterable[tuple[Metric, tuple[str, ...], float]]] | None = None
+    """What became of clicks on them."""
 
 
 NO_DESKS = Desks()

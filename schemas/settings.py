@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         "",
         description="Hosts that tracking links may lead to, commas between: `broker.com`, `*.broker.com`.",
     )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="Address that people know this server by, for links.",
+    )
     link_window_days: int = Field(30, ge=1, le=3_650, description="How long a click counts, for new links.")
     link_conflict: Literal["crm", "click"] = Field(
         "crm", description="Who wins where CRM and click name different IBs, for new links."

@@ -11,6 +11,7 @@ from msgspec.structs import fields, replace
 from pydantic import TypeAdapter, ValidationError
 
 from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved, RoutedDeal
+from commission.links.records import LinkTold
 from commission.outputs import Output
 from commission.payouts.commands import AnyCommand, PayoutAnswer
 from commission.postbacks.records import Delivery, EndpointRecord
@@ -41,6 +42,7 @@ Record = (
     | Delivery
     | Attempt
     | LinkClicked
+    | LinkTold
 )
 
 

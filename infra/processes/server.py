@@ -19,6 +19,7 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
+from infra.links.parts import links_of
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
 from infra.people.parts import PeopleParts
@@ -61,6 +62,7 @@ class ApiServer:
             self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
         )
         self.people = PeopleParts(settings, kafka)
+        self.links = links_of(settings, kafka)
         app = create_app(
             ledger,
             settings,
@@ -75,6 +77,8 @@ class ApiServer:
                 payout_log=self.payouts.log.known,
                 people=self.people.open,
                 endpoints=self.endpoints,
+                links=self.links.desk if self.links is not None else None,
+                link_meters=self.links.meters if self.links is not None else None,
             ),
         )
         _add_verify(app, self.client)
@@ -83,13 +87,15 @@ class ApiServer:
         add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
-        self._api = HttpThread(front, "API")
+        self._api = HttpThread(self.links.before(front) if self.links is not None else front, "API")
 
     def start(self) -> None:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
         self.people.start()
+        if self.links is not None:
+            self.links.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -106,6 +112,8 @@ class ApiServer:
         self._api.stop()
         if self._push is not None:
             self._push.close()
+        if self.links is not None:
+            self.links.stop()
         self.sink.stop()
         self._sums.stop()
         for thread in (self._sink_thread, self._sums_thread):

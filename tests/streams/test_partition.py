@@ -46,7 +46,6 @@ from tests.build import (
     spread,
 )
 from tests.commission.partner.payout_commands import hold, unlock
-from tests.link_world import link
 
 COUNTS = {topic.name: topic.partitions or 3 for topic in topics.TOPICS}
 
@@ -357,7 +356,6 @@ LOGS: dict[str, list[bytes]] = {
     "partners": partner_log(),
     "terms": [lines(*SYMBOLS), lines(*PLANS, *IBS), lines(period("2026-09"), ended("2026-09"))],
     "endpoints": [lines(TRACKER), lines(PAUSED)],
-    "links": [lines(link("spring", "ib-north")), lines(link("spring", "ib-north", version=2))],
     "postbacks": [lines(TRACKER), lines(QUALIFIED), lines(PAUSED, CLAWED)],
 }
 
