@@ -7,7 +7,9 @@ from api.link_desk import KnownLink
 from commission.events import ClientRegistered
 from commission.links.click_id import is_genuine, make
 from commission.links.records import LinkSaved
+from infra.links.log import LinkLog
 from tests.build import at, registered
+from tests.endpoint_world import MemoryLog
 
 KEY = b"0123456789abcdef0123456789abcdef"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,3 +36,8 @@ def came(text: str, *click_ids: str, day: int, **fields: Any) -> ClientRegistere
 def known(saved: LinkSaved) -> KnownLink:
     """A link as it stands."""
     return KnownLink(saved, saved.by, saved.at, saved.version)
+
+
+def memory_log(messages: list[bytes] | None = None) -> LinkLog:
+    """A log of links in memory, whose books hear of everything."""
+    return LinkLog(MemoryLog([] if messages is None else messages), lambda _: None)

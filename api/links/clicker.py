@@ -59,10 +59,12 @@ class Recent:
 
     def is_again(self, network: str, agent: str, code: str, now: float) -> bool:
         """Whether the same browser of the same network was here; it is from now on."""
-        if now - self._turned >= self._seconds or len(self._new) >= self._half:
-            if now - self._turned < self._seconds:
+        rested = now - self._turned
+        if rested >= self._seconds or len(self._new) >= self._half:
+            if rested < self._seconds:
                 self.forgotten += len(self._old)
-            self._old, self._new, self._turned = self._new, set(), now
+            self._old = self._new if rested < 2 * self._seconds else set()
+            self._new, self._turned = set(), now
         name = hash((network, agent, code))
         is_known = name in self._new or name in self._old
         self._new.add(name)

@@ -74,6 +74,7 @@ TABLES = (
     "payout_log",
     "payout_answers",
     "postback_attempts",
+    "clicks",
 )
 
 
