@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from api.documents import Documents
 from api.endpoints import Endpoints
 from api.link_desk import Links
 from api.payees import Payees
@@ -33,6 +34,8 @@ class Desks:
     """Who signs in, and what they do."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
+    documents: Documents | None = None
+    """Statements for people."""
     links: Links | None = None
     """Tracking links."""
     link_meters: Callable[[], Iterable[tuple[Metric, tuple[str, ...], float]]] | None = None

@@ -287,6 +287,23 @@ class RoutedDeal(TaggedValue, tag="routed_deal"):
 
     client_id: Text
     deal: Deal
+    others: tuple[Text, ...] = ()
+    """Who else has owned the account: a copy that one of them has of the deal gives way to a newer record."""
+    number: int = 0
+    """Of an account with several owners, the place of this record among those of its deals, from 1."""
+
+
+class DealMoved(TaggedValue, tag="deal_moved"):
+    """To a client that another owner of the account has a deal by its newest record: an edit moved its time.
+
+    What the client has of the deal by records with a lower `number` is undone.
+    """
+
+    client_id: Text
+    deal: Deal
+    number: int
+    """That of the record by which `owner` has it."""
+    owner: Text
 
 
 class ReratingApproved(TaggedValue, tag="rerating_approved"):

@@ -117,9 +117,19 @@ class Settings(BaseSettings):
     approvers_file: Path | None = Field(
         None, description="YAML file of who approves payouts, up to how much; none: anybody, anything."
     )
+    parties_file: Path | None = Field(
+        None, description="YAML file of broker and IBs as the law names them, for statements as PDF."
+    )
     sanctions_file: Path | None = Field(
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
+    )
+    reward_percent: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="Warn before a payout to an IB that earned more than this percent of what its clients"
+        " brought in the period; none: nobody is compared.",
     )
     credit_url: str = Field(
         "",

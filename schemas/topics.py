@@ -34,6 +34,8 @@ RECONCILIATIONS = "reconciliations"
 """One partition: what each sweep of a server's deals found, in one order."""
 PAYOUTS = "payouts"
 """One partition: each export of payout lines; its order alone says which exports count."""
+PROPOSALS = "proposals"
+"""One partition: corrections that people proposed, with their rows, and what others decided."""
 PAYEES = "payees"
 """One partition: where each IB is paid, sealed, as two people decided; nothing stores it elsewhere."""
 PEOPLE = "people"
@@ -91,6 +93,7 @@ TOPICS = (
     Topic(OPERATIONS, partitions=1),
     Topic(RECONCILIATIONS, partitions=1),
     Topic(PAYOUTS, partitions=1),
+    Topic(PROPOSALS, partitions=1),
     Topic(PAYEES, partitions=1),
     Topic(PEOPLE, partitions=1),
     Topic(AUDIT, partitions=1),

@@ -13,6 +13,7 @@ from commission.money import plain
 from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
@@ -125,7 +126,7 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
         for record in news:
             if isinstance(record, PeriodReopened):
                 origins.pop(("ended", record.period), None)
-            else:
+            elif not isinstance(record, EventsWanted):  # no fact of what is paid
                 origins[_key(record)] = _origin(message)
     return terms.learn(unlearned), origins
 
@@ -146,6 +147,8 @@ def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:  # noqa: PLR091
             return "ended", record.period
         case LinkSaved():
             return "link", record.code
+        case EventsWanted():
+            raise AssertionError("what is said to networks is no fact of what is paid")
 
 
 def _origin(message: Row) -> Row:

@@ -103,11 +103,11 @@ def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms:
     )
     milestone(draft, client, "registration", client.client_id, event.occurred_at, terms)
     slots = [keys.waiting(client.client_id, number) for number in range(client.waiting)]
-    waiting = [draft.take(slot, RoutedDeal) for slot in slots]
+    waiting = [draft.take(slot, RoutedDeal) for slot in slots if draft.get(slot) is not None]
     client = replace(client, waiting=0)
     for routed in sorted(waiting, key=lambda routed: (routed.deal.occurred_at, routed.deal.deal_key)):
         known: DealState | None = draft.get(keys.deal(client.client_id, routed.deal.deal_key))
-        client = fold_deal(draft, client, routed.deal, known, terms)
+        client = fold_deal(draft, client, routed, known, terms)
     return client
 
 

@@ -131,6 +131,15 @@ class ClawedPage(Value):
     clawed: tuple[ClawedBack, ...] = ()
 
 
+class ClientHold(Value):
+    """A person keeps what the client earns out of what is payable."""
+
+    ib_id: str = ""
+    """The one IB that it is held for; empty: all of them."""
+    by: str
+    reason: str
+
+
 class Grant(Value):
     """A CPA or CPL: what it was granted for, what it caused, how often it was."""
 
@@ -142,6 +151,11 @@ class Grant(Value):
     basis: str = ""
     """The facts it was granted on: when the client qualified, and by which deposits."""
     grants: int = 0
+
+    @property
+    def qualified_at(self) -> datetime:
+        """When the client qualified, of a grant that posted something."""
+        return datetime.fromisoformat(" ".join(self.basis.split(" ", 2)[:2]))
 
     @property
     def stands(self) -> bool:
@@ -181,6 +195,8 @@ class ClientState(Value):
     """When the newest refund of an account was whose charge no opening tells: an older charge may be it."""
     attribution: Attribution | None = None
     """Of a client with clicks on tracking links."""
+    holds: tuple[ClientHold, ...] = ()
+    """One for all IBs, or one for each of some."""
 
     def ib_at(self, at: datetime) -> str | None:
         """The IB the client belongs to at `at`; the first also before."""
@@ -276,6 +292,10 @@ class DealState(Value):
     """The slot among the client's deals that wait for its registration."""
     parked: int | None = None
     """The slot among the partition's deals that wait for terms."""
+    number: int = 0
+    """Of an account with several owners, that of the newest record, whichever of them it gave the deal to."""
+    moved_to: str = ""
+    """The client who has the deal by that record, where this one does not."""
 
 
 class OldRevision(Value):

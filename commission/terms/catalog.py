@@ -13,6 +13,7 @@ from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.components import Component
 from commission.terms.conversion import Conversion
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
 from commission.terms.partner_changes import all_changed, as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
@@ -61,6 +62,7 @@ class Terms:
     """Which periods have ended; where terms enter, not in the books."""
     breakpoints: tuple[datetime, ...] = ()
     """Every time at which some schedule or parent changes: between two, uplines stand still."""
+    events: frozenset[str] = frozenset()  # on demand, those that somebody wants
     some: Asked = field(default_factory=Asked)
     """What some plan asks of deals."""
     memo: dict[tuple[object, ...], object] = field(default_factory=dict, compare=False, repr=False)
@@ -76,7 +78,7 @@ class Terms:
         partners, plans, symbols = dict(self.partners), dict(self.plans), dict(self.symbols)
         published, changes = dict(self.published), dict(self.changes)
         rates = {pair: list(series) for pair, series in self.rates.items()}
-        periods, ended = {period.period: period for period in self.periods}, self.ended
+        periods, ended = {one.period: one for one in self.periods}, self.ended
         for record in records:
             match record:
                 case PartnerDefined():
@@ -94,7 +96,7 @@ class Terms:
                     periods[record.period] = record
                 case PeriodEnded() | PeriodReopened():
                     ended = ended.after(record, periods)
-        touched = [r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged)]
+        touched = (r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged))
         partners |= all_changed(touched, published, changes)
         return type(self)(
             partners=partners,
@@ -108,15 +110,17 @@ class Terms:
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             ended=ended,
             breakpoints=breakpoints_of(partners.values(), plans.values(), links.values()),
+            events=next(
+                (frozenset(r.kinds) for r in reversed(records) if isinstance(r, EventsWanted)), self.events
+            ),
             some=asked_of(plans, partners, links),
         )
 
     def symbol(self, server: str, symbol: str, at: datetime) -> SymbolDefined | None:
         """What `symbol` meant on `server` at `at`; exports that lost the case find it if only one fits."""
         versions = self._versions(server, symbol)
-        if len(versions) == 1 and versions[0].since is None:
-            return versions[0]
-        return _as_of(versions, at)
+        is_always = len(versions) == 1 and versions[0].since is None
+        return versions[0] if is_always else _as_of(versions, at)
 
     def rescales_of(self, server: str, symbol: str) -> tuple[Rescale, ...]:
         """How the symbol's positions were rescaled, oldest first."""
@@ -302,8 +306,7 @@ class Terms:
 
     def period(self, name: str) -> PeriodDefined | None:
         """The period called `name`."""
-        known = self.memo.get(("periods",))
-        if known is None:
+        if (known := self.memo.get(("periods",))) is None:
             known = self.memo["periods",] = {period.period: period for period in self.periods}
         return known.get(name)  # type: ignore[attr-defined, no-any-return] # the memo holds what was put above
 

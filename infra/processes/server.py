@@ -27,6 +27,8 @@ from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
+from infra.proposals.log import ProposalLog
+from infra.statement_documents.desk import DocumentDesk
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
@@ -59,7 +61,10 @@ class ApiServer:
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)
         self._desk = ProposalDesk(
-            self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
+            self._connect,
+            ProposalLog(kafka),
+            lambda records: publish_to(kafka, records),
+            self.payouts.withholding,
         )
         self.people = PeopleParts(settings, kafka)
         self.links = links_of(settings, kafka)
@@ -77,6 +82,7 @@ class ApiServer:
                 payout_log=self.payouts.log.known,
                 people=self.people.open,
                 endpoints=self.endpoints,
+                documents=DocumentDesk(settings),
                 links=self.links.desk if self.links is not None else None,
                 link_meters=self.links.meters if self.links is not None else None,
             ),

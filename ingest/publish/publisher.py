@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from commission.events import AccountEvent, ReratingApproved
-from commission.payouts.commands import AnyCommand
+from commission.payouts.commands import AnyCommand, ClientCommand
 from commission.terms.partners import PartnerChanged
 from commission.terms.records import TermsRecord
 from ingest.clicks import with_genuine_clicks
@@ -128,13 +128,16 @@ def publish_corrections(records: Iterable[ReratingApproved], bootstrap: str) -> 
         outbox.abandon()
 
 
-def publish_payout_commands(commands: Iterable[AnyCommand], bootstrap: str) -> PublishReport:
-    """Send commands to the IBs' books, in order for each IB, and return once Kafka has all of them."""
+def publish_payout_commands(commands: Iterable[AnyCommand | ClientCommand], bootstrap: str) -> PublishReport:
+    """Send commands to the books of IBs and clients, in order for each; return once Kafka has all."""
     outbox = Outbox(bootstrap)
     try:
         for command in commands:
             (line,) = encode([command])
-            outbox.add(PARTNER_BOOK, outbox.partition(PARTNER_BOOK, command.ib_id), line)
+            topic, key = PARTNER_BOOK, command.ib_id
+            if isinstance(command, ClientCommand):
+                topic, key = CLIENT_BOOK, command.client_id
+            outbox.add(topic, outbox.partition(topic, key), line)
         return outbox.finish()
     finally:
         outbox.abandon()
