@@ -15,6 +15,7 @@ from starlette.types import Message, Send
 from api.documents import DocumentRefused
 from api.endpoints import EndpointRefused, UnknownEndpoint
 from api.ledger import LedgerUnavailable
+from api.link_desk import LinkRefused, UnknownLink
 from api.operators import NotAllowed
 from api.payees import PayeeRefused, UnknownPayee
 from api.payouts import PayoutRefused, UnknownBatch
@@ -138,6 +139,8 @@ CODES: dict[type[Unusable], str] = {
     SignInFailed: "sign_in_failed",
     EndpointRefused: "endpoint_refused",
     DocumentRefused: "document_refused",
+    UnknownLink: "unknown_link",
+    LinkRefused: "link_refused",
 }
 """What desks refuse with, and the code of each; any other `Unusable` is an `invalid_request`."""
 

@@ -45,6 +45,15 @@ class Scope:
             )
 
 
+BY_CLICK = "kind = 'registration' AND attribution IN ('click', 'click_wins')"
+"""Registrations whose IB a click decided, not the CRM."""
+CLIENTS_SEEN = f"""
+SELECT client_id FROM clients FINAL WHERE ib_id IN {{seen_ibs:Array(String)}}
+    AND client_id NOT IN (SELECT client_id FROM milestones WHERE {BY_CLICK})
+UNION ALL
+SELECT client_id FROM milestones WHERE {BY_CLICK} AND ib_id IN {{seen_ibs:Array(String)}}
+"""  # noqa: S608  - the parts are constants; values are parameters
+"""The clients of the IBs that are seen: the CRM's word for most, for some that of a click."""
 EVERYTHING = Scope(None)
 NOTHING = Scope(frozenset())
 
@@ -55,6 +64,5 @@ def sees(ib_id: str) -> str:
 
 
 def sees_client(client_id: str) -> str:
-    """The condition that a client is seen: its newest IB is."""
-    own = "SELECT client_id FROM clients FINAL WHERE ib_id IN {seen_ibs:Array(String)}"
-    return f"({{sees_all:UInt8}} OR {client_id} IN ({own}))"
+    """The condition that a client is seen: its IB is."""
+    return f"({{sees_all:UInt8}} OR {client_id} IN ({CLIENTS_SEEN}))"

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from schemas.errors import Unusable
 from schemas.kafka import KafkaAddress, Mechanism, Protocol, SignIn
+from schemas.link_settings import LinkSettings
 
 TLS_NAMES = ("CA", "CERT", "KEY")
 
@@ -31,7 +32,7 @@ def check_files(named: Mapping[str, Path | None]) -> None:
         raise Unusable(f"{cert} and {key} go together: a certificate and its key")
 
 
-class Settings(BaseSettings):
+class Settings(LinkSettings):
     """One model for all processes; each reads what it needs."""
 
     model_config = SettingsConfigDict(env_prefix="IBFLOW_", env_file=".env", extra="ignore", frozen=True)
@@ -156,26 +157,6 @@ class Settings(BaseSettings):
     )
     postback_private: bool = Field(
         default=False, description="Whether endpoints of the API may be private addresses; for tests only."
-    )
-
-    click_keys: SecretStr = Field(
-        SecretStr(""),
-        description="Keys that mark click ids, base64, the newest first; empty: no tracking links.",
-    )
-    landing_hosts: str = Field(
-        "",
-        description="Hosts that tracking links may lead to, commas between: `broker.com`, `*.broker.com`.",
-    )
-    link_window_days: int = Field(30, ge=1, le=3_650, description="How long a click counts, for new links.")
-    link_conflict: Literal["crm", "click"] = Field(
-        "crm", description="Who wins where CRM and click name different IBs, for new links."
-    )
-    link_proxies: str = Field(
-        "", description="Addresses of proxies whose X-Forwarded-For tells who clicks, commas between."
-    )
-    link_rate: int = Field(200, ge=0, description="Clicks a second of one network (/24, /48); 0: no limit.")
-    click_spool_mb: int = Field(
-        256, ge=1, le=100_000, description="Clicks on disk while Kafka is away; beyond it links answer 503."
     )
 
     @property

@@ -73,7 +73,7 @@ def terms_view(
         rows, used = [row for row in rows if row["plan_id"] == plan], {plan}
     told: dict[str, Any] = {
         "as_of": as_of,
-        "known_at": _origin(log[-1]) if log else None,
+        "known_at": {"offset": log[-1]["_offset"], "stored_at": log[-1]["stored_at"]} if log else None,
         "partners": rows,
         "plans": [
             p for key in sorted(terms.plans) if key in used for p in _plans(terms, key, as_of, origins)

@@ -21,6 +21,7 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
+from infra.links.parts import links_of
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
 from infra.people.parts import PeopleParts
@@ -68,23 +69,12 @@ class ApiServer:
         )
         self.people = PeopleParts(settings, kafka)
         self._answers = Answers(settings.data_dir / ANSWERS)
+        self.links = links_of(settings, kafka)
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desks=Desks(
-                proposals=self._desk,
-                payouts=self.payouts.desk,
-                changes=self.payouts.changes,
-                bank_files=self.payouts.bank_files,
-                payees=self.payouts.payees,
-                crediting=self.payouts.crediting,
-                payout_log=self.payouts.log.known,
-                people=self.people.open,
-                endpoints=self.endpoints,
-                documents=DocumentDesk(settings),
-                answers=self._answers,
-            ),
+            desks=self._desks(settings),
         )
         self._feed = app.state.feed
         _add_verify(app, self.client)
@@ -93,13 +83,32 @@ class ApiServer:
         add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
-        self._api = HttpThread(front, "API")
+        self._api = HttpThread(self.links.before(front) if self.links is not None else front, "API")
+
+    def _desks(self, settings: Settings) -> Desks:
+        return Desks(
+            proposals=self._desk,
+            payouts=self.payouts.desk,
+            changes=self.payouts.changes,
+            bank_files=self.payouts.bank_files,
+            payees=self.payouts.payees,
+            crediting=self.payouts.crediting,
+            payout_log=self.payouts.log.known,
+            people=self.people.open,
+            endpoints=self.endpoints,
+            documents=DocumentDesk(settings),
+            answers=self._answers,
+            links=self.links.desk if self.links is not None else None,
+            link_meters=self.links.meters if self.links is not None else None,
+        )
 
     def start(self) -> None:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
         self.people.start()
+        if self.links is not None:
+            self.links.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -117,6 +126,8 @@ class ApiServer:
         self._api.stop()
         if self._push is not None:
             self._push.close()
+        if self.links is not None:
+            self.links.stop()
         self.sink.stop()
         self._sums.stop()
         for thread in (self._sink_thread, self._sums_thread):

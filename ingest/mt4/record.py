@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec import structs
+
 from commission.events import Deal, DealKind, Entry, Side
 from commission.revision import revision
 from ingest.formats.cells import ZERO, check_price
@@ -116,7 +118,7 @@ def _opening(record: Mt4Record, profile: ServerProfile, commission: Decimal) -> 
 
 
 def _closing(record: Mt4Record, profile: ServerProfile, closed_at: datetime) -> Deal:
-    return _deal(
+    deal = _deal(
         record,
         profile,
         f"{record.ticket}:close",
@@ -126,8 +128,9 @@ def _closing(record: Mt4Record, profile: ServerProfile, closed_at: datetime) -> 
         commission=record.commission,
         fee=record.taxes,
         swap=record.swap,
-        agent_commission=record.agent_commission,
     )
+    agent = record.agent_commission
+    return deal if agent is None else structs.replace(deal, agent_commission=agent)
 
 
 def _deal(
@@ -141,7 +144,6 @@ def _deal(
     commission: Decimal = ZERO,
     fee: Decimal = ZERO,
     swap: Decimal = ZERO,
-    agent_commission: Decimal | None = None,
 ) -> Deal:
     is_close = entry == "out"
     side = _OPPOSITE[record.side] if is_close and record.side is not None else record.side
@@ -185,7 +187,6 @@ def _deal(
         commission=commission,
         fee=fee,
         swap=swap,
-        agent_commission=agent_commission,
         currency=record.currency,
         rate_profit=record.rate_profit if is_close else None,
         reason=reason,

@@ -78,6 +78,7 @@ TABLES = (
     "payout_log",
     "payout_answers",
     "postback_attempts",
+    "clicks",
 )
 
 
