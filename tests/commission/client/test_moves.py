@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from commission.books import account as account_book
 from commission.books import client as client_book
 from commission.draft import Draft
-from commission.events import AccountEvent, Deal, DealMoved, RoutedDeal
+from commission.events import AccountEvent, Deal, DealMoved, ReratingApproved, RoutedDeal
 from commission.money import EXACT
 from commission.outputs import Rejection, Transfer
 from commission.terms.catalog import Terms
@@ -161,6 +161,15 @@ def test_a_deal_that_waits_for_terms_moves_as_well() -> None:
     gold = SYMBOLS[3]
     bought = deal("7 buy 1 XAUUSD out", day=5)
     assert paid(*BEGIN, bought, edited(bought, "b", 12), gold) == BENS
+
+
+def test_a_deal_that_moved_is_rated_again_for_its_owner_alone() -> None:
+    """A proposal that names it under Anna, by the record she had, changes nothing."""
+    fields = {"proposal_id": "p", "occurred_at": at(25)}
+    for client, record in (("anna", BOUGHT), ("ben", TO_BEN)):
+        again = ReratingApproved(client_id=client, deal=record, **fields)
+        said = run(*BEGIN, BOUGHT, TO_BEN, again, terms=TERMS)
+        assert (said.owed, len(said.transfers)) == (BENS, 3)
 
 
 def test_what_a_deal_did_beside_its_accrual_moves_with_it() -> None:
