@@ -12,11 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from commission.events import AccountLinked, ClientEvent, Deal, DealMoved, ReratingApproved, RoutedDeal
 from commission.outputs import Output
-from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
 from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
 from schemas.attempts import Attempt
+from schemas.clicks import LinkClicked
 from schemas.finite import infinite_place, is_finite
 from schemas.models import union_of
 
@@ -36,10 +37,12 @@ Record = (
     | TermsRecord
     | Output
     | AnyCommand
+    | ClientCommand
     | PayoutAnswer
     | EndpointRecord
     | Delivery
     | Attempt
+    | LinkClicked
 )
 
 

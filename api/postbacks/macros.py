@@ -13,6 +13,7 @@ FACTS = (
     *("click_id", *SUBS, "campaign"),
     *("payout", "amount", "currency", "amount_usd"),
     *("ib_id", "client_ref", "client_id", "country"),
+    *("symbol", "lots", "trades"),
     *("event_time_unix", "event_time_iso"),
 )
 """What is known of an event, in the order of a POST's body."""

@@ -40,6 +40,8 @@ class EndpointRow(Shape):
     concurrency: int
     rate_per_minute: int
     ordered: bool
+    trades: str
+    sample: int
     signing: str
     allow_http: bool
     allow_private: bool

@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.scope import Scope
+from commission.links.records import LinkSaved
 from commission.money import plain
 from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
@@ -124,12 +126,12 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
         for record in news:
             if isinstance(record, PeriodReopened):
                 origins.pop(("ended", record.period), None)
-            else:
+            elif not isinstance(record, EventsWanted):  # no fact of what is paid
                 origins[_key(record)] = _origin(message)
     return terms.learn(unlearned), origins
 
 
-def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:
+def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:  # noqa: PLR0911 — one a kind
     match record:
         case PlanDefined():
             return "plan", record.plan_id, record.version
@@ -143,6 +145,10 @@ def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:
             return "period", record.period
         case PeriodEnded():
             return "ended", record.period
+        case LinkSaved():
+            return "link", record.code
+        case EventsWanted():
+            raise AssertionError("what is said to networks is no fact of what is paid")
 
 
 def _origin(message: Row) -> Row:

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from commission.client import keys
+from commission.client import keys, on_hold
+from commission.client.announcements import announce_deposit, announce_earnings
 from commission.client.charges import LaterCharge, Volumes
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
@@ -31,7 +32,16 @@ from commission.client.state import (
 )
 from commission.client.tallies import HeldTallies
 from commission.draft import Draft
-from commission.events import ClientEvent, DealMoved, DepositAnnounced, ReratingApproved, RoutedDeal
+from commission.events import (
+    ClientEvent,
+    DealMoved,
+    DepositAnnounced,
+    DepositCleared,
+    ReratingApproved,
+    RoutedDeal,
+)
+from commission.outputs import Milestone
+from commission.payouts.commands import ClientCommand
 from commission.terms.catalog import BEGINNING, Terms
 
 KEYS: dict[str, type] = {
@@ -55,14 +65,43 @@ KEYS: dict[str, type] = {
     "b": CloseBy,
     "k": Parked,
     "t": HeldTallies,
+    "x": on_hold.OnHold,
 }
 """The first letter of a state key tells its type."""
 
 
 def apply(
-    draft: Draft, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+    draft: Draft,
+    record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent | ClientCommand,
+    terms: Terms,
 ) -> None:
     """Fold one record; a repeated one changes nothing."""
+    if isinstance(record, ClientCommand):
+        held = on_hold.decide(draft, _client(draft, record.client_id), record, terms)
+        if held is not None:
+            _save(draft, held)
+        return
+    first = len(draft.outputs)
+    _apply(draft, record, terms)
+    if len(draft.outputs) > first and (client := _client(draft, record.client_id)).holds:
+        on_hold.keep_back(draft, client, first, terms)
+    if terms.events:
+        _announce(draft, first, record, terms)
+
+
+def _announce(
+    draft: Draft, said: int, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+) -> None:
+    """Say what was wanted of what the record did; nothing of one that changed nothing."""
+    news = draft.outputs[said:]
+    if isinstance(record, DepositCleared) and any(isinstance(one, Milestone) for one in news):
+        announce_deposit(draft, record, terms)
+    announce_earnings(draft, news, terms)
+
+
+def _apply(
+    draft: Draft, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+) -> None:
     if isinstance(record, RoutedDeal):
         _apply_deal(draft, record, terms)
         return
@@ -129,12 +168,14 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
     parking: Parking = draft.get(keys.PARKING) or Parking()
     if parking.first == parking.next:
         return
+    said = len(draft.outputs)
     draft.put(keys.PARKING, Parking(first=parking.next, next=parking.next))
     for slot in range(parking.first, parking.next):
         parked: Parked | None = draft.get(keys.parked(slot))
         if parked is None:
             continue
         draft.put(keys.parked(slot), None)
+        first = len(draft.outputs)
         client = _client(draft, parked.client_id)
         if parked.deal is None:
             cause = Cause(f"terms|{parked.client_id}", client.registered_at or BEGINNING)
@@ -143,3 +184,6 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
             client = retry_deal(draft, client, slot, parked, terms)
             client = match_refunds(draft, client, terms)
         _save(draft, client)
+        if client.holds:
+            on_hold.keep_back(draft, client, first, terms)
+    announce_earnings(draft, draft.outputs[said:], terms)

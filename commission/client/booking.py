@@ -41,6 +41,11 @@ class Booking:
     refunded: tuple[str, ...] = ()
     number: int = 0
 
+    @property
+    def closed_lots(self) -> Decimal:
+        """What it closed, in standard lots."""
+        return Decimal(self.closed_e8).scaleb(-8)
+
     def to_state(self) -> DealState:
         """The state as it is kept."""
         return DealState(

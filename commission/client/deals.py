@@ -5,6 +5,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import hedging, keys
+from commission.client.announcements import announce_trade
 from commission.client.booking import Booking, resumed
 from commission.client.charges import charged_e8
 from commission.client.charging import add_volume, charge
@@ -13,7 +14,6 @@ from commission.client.cpa_trades import count_later, count_trade, forget_trade,
 from commission.client.deal_volume import DealVolume
 from commission.client.fills import Position
 from commission.client.keeping import NO_FILLS, keep_position, look_back, position_at
-from commission.client.milestones import milestone
 from commission.client.outcome import (
     SETTLED_BY_PERIOD,
     RatingOutcome,
@@ -87,9 +87,7 @@ def _book(
     fill = fill_of(deal, cause)
     booking.position, booking.signed_e8 = place, fill.signed_e8
     booking.opened_e8, booking.closed_e8 = split
-    if not client.traded:
-        client = replace(client, traded=True)
-        milestone(draft, client, "first_trade", cause, deal.occurred_at, terms)
+    client = announce_trade(draft, client, booking, known, terms)
     if not place:
         return rate_deal(draft, client, booking, terms, NO_FILLS)
     before, position = position, with_fill(position, fill, rescales)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from api.postbacks.secrets import Secret, Secrets, new_secrets
 from api.postbacks.signing import is_of, new_secret, public_key
 from commission.books.postback import delivery_id_of
 from commission.outputs import MilestoneKind
-from commission.postbacks.records import Delivery, EndpointSaved, EndpointStateSet, Known, State
+from commission.postbacks.records import DayEnded, Delivery, EndpointSaved, EndpointStateSet, Known, State
 from infra.postbacks.log import EndpointLog
 from infra.postbacks.sample import sample
 from infra.postbacks.sealing import OpenKeys, opened, seal
@@ -31,6 +31,8 @@ log = logging.getLogger("ibflow.postbacks")
 
 MAX_REPLAYED = 10_000
 """Of one request; the next one goes on where it ended."""
+GRACE = timedelta(hours=1)
+"""After a day's end: what is told later comes with the next day's."""
 FILE = "the file of endpoints"
 
 
@@ -139,6 +141,12 @@ class EndpointDesk:
                 changed += 1
         return changed
 
+    def end_day(self) -> bool:
+        """Once a day, an hour after it in UTC: let its closed trades go where they are sent by day."""
+        now = self._now()
+        ended = f"{now - GRACE - timedelta(days=1):%Y-%m-%d}"
+        return self._log.end_day(DayEnded(day=ended, at=now), _are_trades_daily)
+
     def target(self, known: Known) -> Target:
         """The endpoint with its secrets opened; raise `Unusable` where no key opens them."""
         return Target(known.endpoint, self._opened(known))
@@ -210,6 +218,11 @@ class EndpointDesk:
             return await deliver(delivery, target, client, 1, self._now())
         finally:
             await client.close()
+
+
+def _are_trades_daily(known: Mapping[str, Known]) -> bool:
+    endpoints = [one.endpoint for one in known.values() if one.state != "removed"]
+    return any("trade.closed" in one.events and one.trades == "daily" for one in endpoints)
 
 
 def _check_may_write(by: Operator) -> None:

@@ -226,6 +226,7 @@ class Dispatcher(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ha
     async def _refresh(self) -> None:
         """Learn what was decided about endpoints."""
         before, self._known = self._known, await asyncio.to_thread(self._desk.listed)
+        await asyncio.to_thread(self._desk.end_day)
         for name, known in self._known.items():
             if before.get(name) != known:
                 await self._learn(name, known, before.get(name))

@@ -8,17 +8,10 @@ from threading import Thread
 
 import pytest
 
-from api.postbacks import safe_client
+from api.postbacks import connection as connection_module
+from api.postbacks.connection import MAX_BODY_BYTES, Answer, NoAnswer
 from api.postbacks.public_addresses import BlockedAddress, Policy, check_address, check_url
-from api.postbacks.safe_client import (
-    MAX_BODY_BYTES,
-    Answer,
-    NoAnswer,
-    Resolve,
-    SafeClient,
-    checked_addresses,
-    resolve,
-)
+from api.postbacks.safe_client import Resolve, SafeClient, checked_addresses, resolve
 from tests.api.receiver import Receiver, receiving
 
 OPEN = Policy(allow_http=True, allow_private=True)
@@ -263,7 +256,7 @@ def test_a_body_that_drips_or_breaks_off_leaves_the_status(
     monkeypatch: pytest.MonkeyPatch, length: bytes
 ) -> None:
     """The tracker has said 200; counted as failed, the conversion would be sent to it again and again."""
-    monkeypatch.setattr(safe_client, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(connection_module, "BODY_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         head = b"HTTP/1.1 200 OK\r\n" + length + b"\r\nok"
         thread = Thread(target=_answer_slowly, args=(listener, head))

@@ -37,8 +37,9 @@ from tests.build import (
     registered,
     reopened,
 )
-from tests.commission.partner.payout_commands import bounced, change, hold, lock
+from tests.commission.partner.payout_commands import bounced, change, hold, hold_client, lock, release_client
 from tests.commission.partner.payout_commands import paid as paid_by
+from tests.link_world import link
 from tests.simulation.world import COUNTS, Place
 
 SHORT = -1
@@ -98,11 +99,13 @@ def story(number: int) -> Story:
     pipeline = LocalPipeline()
     outputs = [*pipeline.feed([*(record for records in terms for record in records), *once, *end])]
     commands = payouts([one for one in outputs if isinstance(one, Statement)], is_reopened=bool(number % 2))
-    outputs += pipeline.feed_batch(topics.PARTNER_BOOK, commands)
+    for one in commands:
+        outputs += pipeline.feed_batch(place_of(one)[0], [one])
     ledger = ledger_hash(output for output in outputs if isinstance(output, Transfer))
     milestones = of_facts(output for output in outputs if isinstance(output, Milestone))
     known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
     known.insert(0, ((topics.ENDPOINTS, 0), encode([TRACKER])[0]))
+    known.append(((topics.LINKS, 0), encode([link("spring", "ib-north")])[0]))
     lines = [*known, *placed(once if number == SHORT else told_again(once, chance))]
     lines.insert(len(known) + number % 7, ((topics.ACCOUNT_BOOK, 0), BAD_LINE))
     if number % 2:  # the month ends too early, and that is taken back: the ledger is as if it had not
@@ -122,11 +125,16 @@ YEN = Exchange(currency="JPY", times=D(150), over=D(1), path="USD/JPY 150", at=a
 def payouts(statements: list[Statement], *, is_reopened: bool) -> list[Record]:
     """Each statement is locked and comes back, once after it was paid, and is paid by a third line in yen.
 
-    Both payments have tax. An IB is given 5 by hand.
+    Both payments have tax. An IB is given 5 by hand. What both clients earned is held; one is let go of.
 
     Of a period that was opened again the ids of statements depend on what was known at its early end.
     """
     told: list[Record] = [change("adjustment 5 USD", at=at(45)), hold(ib_id="ib-south", at=at(45))]
+    told += [
+        hold_client("cleo", at=at(45)),
+        hold_client("anna", at=at(45)),
+        release_client("anna", at=at(46)),
+    ]
     for one in statements:
         if one.payable and not is_reopened:
             ib_id, amount = one.ib_id, f"{one.payable} {one.currency}"

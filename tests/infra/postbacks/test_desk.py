@@ -8,7 +8,7 @@ import pytest
 from api.endpoints import EndpointRefused, ReplayWanted, UnknownEndpoint
 from api.operators import Operator
 from api.postbacks.endpoints import Written
-from commission.postbacks.records import Delivery, EndpointSaved
+from commission.postbacks.records import DayEnded, Delivery, EndpointSaved
 from infra.connect.sealing import SealingKeys, new_key
 from infra.postbacks import desk as desk_module
 from infra.postbacks.desk import EndpointDesk
@@ -206,3 +206,24 @@ def test_what_is_no_record_of_endpoints_is_passed_over() -> None:
     """Garbage, and records of other kinds."""
     one = desk([b"garbage", encode([delivery()])[0]])
     assert one.listed() == {}
+
+
+def test_a_day_is_ended_once_and_only_where_somebody_waits_for_it() -> None:
+    """An hour after midnight in UTC; another server that has not read the log yet writes no second record."""
+    messages: list[bytes] = []
+    clock = NOON
+    one, other = (EndpointDesk(memory_log(messages), keys, now=lambda: clock) for _ in range(2))
+    one.save(form(), SECRET, ANNA, is_new=True)
+    assert one.end_day() is False  # nothing is sent by day
+    one.save(form(events=["trade.closed"], trades="daily"), "", ANNA, is_new=False)
+    other.listed()
+    assert (one.end_day(), one.end_day(), other.end_day()) == (True, False, False)
+    clock = NOON.replace(day=2, hour=0, minute=59)
+    assert one.end_day() is False  # the first may still be told
+    clock = NOON.replace(day=2, hour=1)
+    assert one.end_day() is True
+    days = [r.day for m in messages for r in decode_batch(m) if isinstance(r, DayEnded)]
+    assert days == ["2026-08-31", "2026-09-01"]
+    one.set_state("t", "removed", "", ANNA)
+    clock = NOON.replace(day=3)
+    assert one.end_day() is False

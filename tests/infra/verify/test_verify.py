@@ -40,6 +40,7 @@ NAMES = (
     "statements add up",
     "statements chained",
     "payouts add up",
+    "corrections decided",
     "every deal once",
     "reversals exact, once",
     "no row without cause",
