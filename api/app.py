@@ -20,6 +20,7 @@ from api.routes import (
     ageing,
     balance_changes,
     completeness,
+    documents,
     endpoints,
     health,
     invoices,
@@ -46,7 +47,7 @@ MAX_BODY_BYTES = 64 * 1024
 ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
-    *(balance_changes.router, ageing.router, endpoints.router, endpoints.keys),
+    *(balance_changes.router, ageing.router, endpoints.router, endpoints.keys, documents.router),
     *(terms.router, quality.router, completeness.router, proposals.router),
     *(people_routes.router, sign_in.router, people_pages.router),
     *PAGES,

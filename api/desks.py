@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from api.documents import Documents
 from api.endpoints import Endpoints
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
@@ -31,6 +32,8 @@ class Desks:
     """Who signs in, and what they do."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
+    documents: Documents | None = None
+    """Statements for people."""
 
 
 NO_DESKS = Desks()

@@ -35,6 +35,11 @@ def why_not(by: Operator, method: str, path: str) -> str:
     return "" if by.role == "admin" or first in OWN else _of_role(by, first, rest, is_read=is_read)
 
 
+def may_decide(by: Operator, path: str) -> bool:
+    """Whether somebody may decide things there: a named person with a role for it."""
+    return by.is_person and not why_not(by, "POST", path)
+
+
 def _of_role(by: Operator, first: str, rest: str, *, is_read: bool) -> str:
     if first in ADMINS or (first == "audit-log" and by.role != "auditor"):
         return f"{by.name} is no admin"

@@ -5,6 +5,7 @@ Every question to the ledger takes a scope, so that a route cannot forget it, an
 scope of a request; it is the only place that does.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from api.problems import Problem
@@ -29,6 +30,10 @@ class Scope:
     def has(self, ib_id: str | None) -> bool:
         """Whether an IB is seen; what belongs to no IB is seen by whoever sees all."""
         return self.ibs is None or ib_id in self.ibs
+
+    def narrowed(self, ibs: Iterable[str]) -> "Scope":
+        """These IBs alone, as far as they are seen."""
+        return Scope(frozenset(ib_id for ib_id in ibs if self.has(ib_id)))
 
     def check_whole(self) -> None:
         """Raise a `Problem` unless everything is seen: what is of the whole broker cannot be narrowed."""

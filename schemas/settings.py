@@ -117,9 +117,19 @@ class Settings(BaseSettings):
     approvers_file: Path | None = Field(
         None, description="YAML file of who approves payouts, up to how much; none: anybody, anything."
     )
+    parties_file: Path | None = Field(
+        None, description="YAML file of broker and IBs as the law names them, for statements as PDF."
+    )
     sanctions_file: Path | None = Field(
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
+    )
+    reward_percent: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="Warn before a payout to an IB that earned more than this percent of what its clients"
+        " brought in the period; none: nobody is compared.",
     )
     credit_url: str = Field(
         "",
@@ -146,6 +156,26 @@ class Settings(BaseSettings):
     )
     postback_private: bool = Field(
         default=False, description="Whether endpoints of the API may be private addresses; for tests only."
+    )
+
+    click_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that mark click ids, base64, the newest first; empty: no tracking links.",
+    )
+    landing_hosts: str = Field(
+        "",
+        description="Hosts that tracking links may lead to, commas between: `broker.com`, `*.broker.com`.",
+    )
+    link_window_days: int = Field(30, ge=1, le=3_650, description="How long a click counts, for new links.")
+    link_conflict: Literal["crm", "click"] = Field(
+        "crm", description="Who wins where CRM and click name different IBs, for new links."
+    )
+    link_proxies: str = Field(
+        "", description="Addresses of proxies whose X-Forwarded-For tells who clicks, commas between."
+    )
+    link_rate: int = Field(200, ge=0, description="Clicks a second of one network (/24, /48); 0: no limit.")
+    click_spool_mb: int = Field(
+        256, ge=1, le=100_000, description="Clicks on disk while Kafka is away; beyond it links answer 503."
     )
 
     @property

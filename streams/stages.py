@@ -10,7 +10,7 @@ from commission.books import client as client_book
 from commission.books import partner as partner_book
 from commission.books import postback as postback_book
 from commission.draft import Draft
-from commission.events import AccountEvent, ClientEvent, ReratingApproved, RoutedDeal
+from commission.events import AccountEvent, ClientEvent, DealMoved, ReratingApproved, RoutedDeal
 from commission.outputs import (
     Announcement,
     Milestone,
@@ -23,7 +23,7 @@ from commission.outputs import (
 )
 from commission.partner import closing
 from commission.partner.onboarding import announce_onboarded
-from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
 from commission.postbacks import demand, waiting
 from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.calendar import PeriodEnded, PeriodReopened
@@ -72,8 +72,12 @@ def _from_accounts(output: RoutedDeal | Rejection) -> Address:
     return topics.REJECTIONS, output.deal_key
 
 
-def _from_clients(output: Output) -> Address:
+def _from_clients(output: Output | DealMoved | PayoutAnswer) -> Address:
     match output:
+        case DealMoved():
+            return topics.CLIENT_BOOK, output.client_id
+        case PayoutAnswer():
+            return topics.SETTLEMENTS, output.subject_id
         case Transfer() | Tally():
             return topics.PARTNER_BOOK, output.ib_id
         case Milestone():
@@ -124,7 +128,7 @@ ACCOUNTS = Stage(
 CLIENTS = Stage(
     name="clients",
     topic=topics.CLIENT_BOOK,
-    accepts=(RoutedDeal, ReratingApproved, *get_args(ClientEvent)),
+    accepts=(RoutedDeal, DealMoved, ReratingApproved, *get_args(ClientEvent), *get_args(ClientCommand)),
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",
@@ -164,6 +168,15 @@ ENDPOINTS = Stage(
     address=_from_endpoints,
     broadcasts=(topics.MILESTONES,),
 )
+LINKS = Stage(
+    name="links",
+    topic=topics.LINKS,
+    accepts=(),
+    fold=_no_fold,
+    keys={},
+    address=_no_address,
+    broadcasts=(topics.CLIENT_BOOK,),
+)
 POSTBACKS = Stage(
     name="postbacks",
     topic=topics.MILESTONES,
@@ -183,4 +196,4 @@ DISPATCHER = Stage(
 )
 """What a dispatcher has to send; it runs by itself, for it waits for others' servers."""
 
-STAGES = (TERMS, ACCOUNTS, CLIENTS, PARTNERS, ENDPOINTS, POSTBACKS)
+STAGES = (TERMS, ACCOUNTS, CLIENTS, PARTNERS, ENDPOINTS, POSTBACKS, LINKS)

@@ -59,7 +59,7 @@ WHERE {sees_client("client_id")} ORDER BY occurred_at DESC LIMIT 1
 _TRADED = f"""
 SELECT count() AS deals, toUInt64(sum(volume_e8)) AS volume_e8 FROM deals FINAL
 WHERE concat(server, '/', toString(login)) IN {{accounts:Array(String)}} AND kind = 'trade'
-  AND entry IN ('out', 'in_out', 'out_by') AND {_SEEN_DEALS}
+  AND entry IN ('out', 'inout', 'out_by') AND {_SEEN_DEALS}
   AND occurred_at >= {{since:DateTime64(6, 'UTC')}} AND occurred_at < {{until:DateTime64(6, 'UTC')}}
 """  # noqa: S608  - as above
 _EVENT = f"""

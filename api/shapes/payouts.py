@@ -186,8 +186,10 @@ class BalanceChange(Shape):
     change_id: str
     kind: str = Field(description="adjustment, write_off, advance, hold or release.")
     state: str = Field(description="requested, approved or rejected; holds need no approval.")
-    ib_id: str
+    ib_id: str = Field(description="Empty of a client that is held for all IBs.")
     statement_id: str
+    client_id: str = Field(description="Whose accruals are held or released.")
+    since: datetime | None = Field(description="Of a held client: its accruals from then on.")
     currency: str
     amount: Amount | None
     reason: str

@@ -101,9 +101,11 @@ def change_view(found: Changed) -> dict[str, Any]:
     told: dict[str, Any]
     if isinstance(asked, PayoutsHeld):
         told = {"kind": "release" if asked.is_released else "hold", "statement_id": asked.statement_id}
+        told |= {"client_id": asked.client_id, "since": asked.since}
         told |= {"currency": "", "amount": None, "attachment_sha256": ""}
     else:
         told = {"kind": asked.kind, "statement_id": "", "currency": asked.currency, "amount": asked.amount}
+        told |= {"client_id": "", "since": None}
         told |= {"attachment_sha256": asked.attachment}
     return {
         **told,

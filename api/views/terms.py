@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.scope import Scope
+from commission.links.records import LinkSaved
 from commission.money import plain
 from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
@@ -130,7 +131,7 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
     return terms.learn(unlearned), origins
 
 
-def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:
+def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:  # noqa: PLR0911 — one a kind
     match record:
         case PlanDefined():
             return "plan", record.plan_id, record.version
@@ -144,6 +145,8 @@ def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:
             return "period", record.period
         case PeriodEnded():
             return "ended", record.period
+        case LinkSaved():
+            return "link", record.code
         case EventsWanted():
             raise AssertionError("what is said to networks is no fact of what is paid")
 

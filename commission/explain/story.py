@@ -81,7 +81,7 @@ def sentences(subject: Subject, original: Subject | None) -> Iterator[str]:
             yield from _of_reopening(subject)
         case "payout" | "paid" | "returned" | "exchange" | "tax":
             yield from payouts.of_payout(subject)
-        case _:  # adjustment, write_off and advance, the last codes there are
+        case _:  # hold, adjustment, write_off and advance, the last codes there are
             yield from payouts.of_change(subject)
 
 

@@ -26,6 +26,8 @@ from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
+from infra.proposals.log import ProposalLog
+from infra.statement_documents.desk import DocumentDesk
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
@@ -58,7 +60,10 @@ class ApiServer:
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)
         self._desk = ProposalDesk(
-            self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
+            self._connect,
+            ProposalLog(kafka),
+            lambda records: publish_to(kafka, records),
+            self.payouts.withholding,
         )
         self.people = PeopleParts(settings, kafka)
         app = create_app(
@@ -75,6 +80,7 @@ class ApiServer:
                 payout_log=self.payouts.log.known,
                 people=self.people.open,
                 endpoints=self.endpoints,
+                documents=DocumentDesk(settings),
             ),
         )
         _add_verify(app, self.client)

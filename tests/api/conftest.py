@@ -65,6 +65,8 @@ TABLES = (
     "milestones",
     "statements",
     "clients",
+    "client_events",
+    "books",
     "partners",
     "plans",
     "periods",

@@ -46,7 +46,8 @@ from tests.build import (
     registered,
     spread,
 )
-from tests.commission.partner.payout_commands import hold, unlock
+from tests.commission.partner.payout_commands import hold, hold_client, unlock
+from tests.link_world import link
 
 COUNTS = {topic.name: topic.partitions or 3 for topic in topics.TOPICS}
 
@@ -290,6 +291,7 @@ CLIENT_LOG = [
         ),
     ),
     lines(*(routed("6 buy 1 EURUSD out", revision=f"r{n}") for n in range(18))),  # more than its state has
+    lines(hold_client("cleo")),
 ]
 
 
@@ -375,6 +377,7 @@ LOGS: dict[str, list[bytes]] = {
         lines(*IBS, partner("ib-west USD silver")),
     ],
     "endpoints": [lines(TRACKER), lines(PAUSED, DAY)],
+    "links": [lines(link("spring", "ib-north")), lines(link("spring", "ib-north", version=2))],
     "postbacks": [lines(TRACKER), lines(QUALIFIED, TRADE), lines(PAUSED, CLAWED), lines(DAY)],
 }
 

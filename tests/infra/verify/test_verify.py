@@ -39,6 +39,7 @@ NAMES = (
     "statements add up",
     "statements chained",
     "payouts add up",
+    "corrections decided",
     "every deal once",
     "reversals exact, once",
     "no row without cause",
