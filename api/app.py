@@ -63,7 +63,7 @@ ROUTERS = (
         payouts.router,
     ),
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
-    *(balance_changes.router, ageing.router, endpoints.router, documents.router),
+    *(balance_changes.router, ageing.router, endpoints.router, endpoints.keys, documents.router),
     *(links.router, link_reports.router),
     *(terms.router, quality.router, completeness.router, proposals.router),
     *(people_routes.router, sign_in.router, people_pages.router),
