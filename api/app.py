@@ -29,6 +29,7 @@ from api.routes import (
     payees,
     payouts,
     people_pages,
+    plans,
     proposals,
     quality,
     reports,
@@ -48,7 +49,7 @@ ROUTERS = (
     *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
     *(balance_changes.router, ageing.router, endpoints.router, documents.router),
-    *(terms.router, quality.router, completeness.router, proposals.router),
+    *(terms.router, plans.router, quality.router, completeness.router, proposals.router),
     *(people_routes.router, sign_in.router, people_pages.router),
     *PAGES,
 )

@@ -8,6 +8,7 @@ from api.endpoints import Endpoints
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
+from api.plans import PlanTools
 from api.proposals import Proposals
 from commission.payouts.log import Payouts as PayoutLog
 
@@ -32,6 +33,8 @@ class Desks:
     """Who signs in, and what they do."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
+    plans: PlanTools | None = None
+    """Plans compared, tested and tried."""
     documents: Documents | None = None
     """Statements for people."""
 

@@ -15,6 +15,7 @@ from api.operators import NotAllowed
 from api.payees import PayeeRefused, UnknownPayee
 from api.payouts import PayoutRefused, UnknownBatch
 from api.people import PeopleRefused, SignInFailed, UnknownPerson
+from api.plans import PlanRefused
 from api.proposals import ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
 from schemas.problems import PROBLEM_JSON, problem_body
@@ -88,7 +89,7 @@ def _unusable(request: Request, error: Exception) -> Response:
 _STATUS: dict[type, int] = {
     NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404, UnknownBatch: 404, UnknownPerson: 404,
     ProposalRefused: 409, PayeeRefused: 409, PayoutRefused: 409, PeopleRefused: 409, SignInFailed: 401,
-    UnknownEndpoint: 404, EndpointRefused: 409, DocumentRefused: 409,
+    UnknownEndpoint: 404, EndpointRefused: 409, DocumentRefused: 409, PlanRefused: 409,
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from infra.gc_tuning import collect_rarely
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
 from infra.people.parts import PeopleParts
+from infra.plans.desk import PlanDesk
 from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
@@ -77,6 +78,7 @@ class ApiServer:
                 people=self.people.open,
                 endpoints=self.endpoints,
                 documents=DocumentDesk(settings),
+                plans=PlanDesk.of(settings, kafka),
             ),
         )
         _add_verify(app, self.client)

@@ -47,7 +47,7 @@ PATHS = (
     "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
     "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
-    "/payouts", "/balance-changes", "/completeness", "/search?q=live", "/docs", "/nope",
+    "/plans", "/payouts", "/balance-changes", "/completeness", "/search?q=live", "/docs", "/nope",
 )  # fmt: skip
 LOOKS = (
     [*product(SIZES, SCHEMES)]
