@@ -37,6 +37,7 @@ from api.routes import (
     payees,
     payouts,
     people_pages,
+    plans,
     proposals,
     quality,
     reports,
@@ -65,7 +66,7 @@ ROUTERS = (
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
     *(balance_changes.router, ageing.router, endpoints.router, endpoints.keys, documents.router),
     *(links.router, link_reports.router),
-    *(terms.router, quality.router, completeness.router, proposals.router),
+    *(terms.router, plans.router, quality.router, completeness.router, proposals.router),
     *(people_routes.router, sign_in.router, people_pages.router),
     *PAGES,
 )

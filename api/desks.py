@@ -10,6 +10,7 @@ from api.link_desk import Links
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
+from api.plans import PlanTools
 from api.proposals import Proposals
 from commission.payouts.log import Payouts as PayoutLog
 from schemas.metrics import Metric
@@ -37,6 +38,8 @@ class Desks:
     """To requests with an `Idempotency-Key`; None: in memory."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
+    plans: PlanTools | None = None
+    """Plans compared, tested and tried."""
     documents: Documents | None = None
     """Statements for people."""
     links: Links | None = None

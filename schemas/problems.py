@@ -61,6 +61,7 @@ KINDS = {
     "idempotency_key_spent": Kind(409, "The `Idempotency-Key` was used, and its answer is not at hand."),
     "link_refused": Kind(409, "The tracking link is not in a state that allows this, or its code is taken."),
     "payee_refused": Kind(409, "The payee details are not in a state, or of a person, that allows this."),
+    "plan_refused": Kind(409, "The plan cannot be tried as things are now."),
     "payout_refused": Kind(409, "The batch or balance is not in a state, or of a person, that allows this."),
     "people_refused": Kind(409, "The person, key or password cannot be changed so."),
     "proposal_refused": Kind(409, "The proposal is not in a state, or of a person, that allows this."),

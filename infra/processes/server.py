@@ -25,6 +25,7 @@ from infra.links.parts import links_of
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
 from infra.people.parts import PeopleParts
+from infra.plans.desk import PlanDesk
 from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
@@ -74,7 +75,7 @@ class ApiServer:
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desks=self._desks(settings),
+            desks=self._desks(settings, kafka),
         )
         self._feed = app.state.feed
         _add_verify(app, self.client)
@@ -85,7 +86,7 @@ class ApiServer:
         front = with_push(app, self._push) if self._push is not None else app
         self._api = HttpThread(self.links.before(front) if self.links is not None else front, "API")
 
-    def _desks(self, settings: Settings) -> Desks:
+    def _desks(self, settings: Settings, kafka: str) -> Desks:
         return Desks(
             proposals=self._desk,
             payouts=self.payouts.desk,
@@ -97,6 +98,7 @@ class ApiServer:
             people=self.people.open,
             endpoints=self.endpoints,
             documents=DocumentDesk(settings),
+            plans=PlanDesk.of(settings, kafka),
             answers=self._answers,
             links=self.links.desk if self.links is not None else None,
             link_meters=self.links.meters if self.links is not None else None,

@@ -48,7 +48,7 @@ PATHS = (
     "/deals?key=live|1", "/deals?key=live|6", "/transfers/t1", "/reports?group_by=day&then_by=symbol",
     "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
-    "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
+    "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans",
     "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
     "/docs", "/docs/problems", "/nope",
 )  # fmt: skip

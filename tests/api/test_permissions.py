@@ -26,6 +26,8 @@ WHOLE = {
     "/v1/proposals/{proposal_id}", "/v1/proposals/{proposal_id}/rows", "/completeness", "/proposals",
     "/proposals/{proposal_id}", "/v1/transfers/{transfer_id}/audit",
     "/v1/endpoints", "/v1/endpoints/{endpoint_id}", "/v1/endpoints/{endpoint_id}/preview",
+    "/plans", "/plans/{plan_id}", "/plans/{plan_id}/cases", "/plans/{plan_id}/changes", "/v1/plans/what-if",
+    "/v1/plans/{plan_id}/check", "/v1/plans/{plan_id}/changes",
     "/operations", "/dead-letters", "/dead-letters/{dead_letter_id}",
 }  # fmt: skip
 """Of the whole broker: refused to whoever sees a part."""
@@ -76,10 +78,10 @@ def test_who_changes_what(world: World, name: str) -> None:
     may = {
         "admin": lambda _: True,
         "finance": lambda path: path.startswith(
-            ("/v1/payouts", "/v1/balance-changes", "/v1/payees/", "/v1/proposals")
+            ("/v1/payouts", "/v1/balance-changes", "/v1/payees/", "/v1/proposals", "/v1/plans")
         ),
         "manager": lambda path: (
-            path.startswith(("/v1/proposals", "/v1/endpoints")) and ROLES[name].ibs is None
+            path.startswith(("/v1/proposals", "/v1/endpoints", "/v1/plans")) and ROLES[name].ibs is None
         ),
         "auditor": lambda _: False,
         "ib": lambda path: path == "/v1/payees/{ib_id}",
