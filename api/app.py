@@ -30,6 +30,7 @@ from api.routes import (
     health,
     invoices,
     metrics,
+    oidc,
     partners,
     payees,
     payouts,
@@ -62,7 +63,7 @@ ROUTERS = (
     *(payees.router, payees.keys, invoices.router, crediting_routes.router),
     *(balance_changes.router, ageing.router, endpoints.router),
     *(terms.router, quality.router, completeness.router, proposals.router),
-    *(people_routes.router, sign_in.router, people_pages.router),
+    *(people_routes.router, sign_in.router, oidc.router, people_pages.router),
     *PAGES,
 )
 DESCRIPTION = """
