@@ -1,15 +1,18 @@
 """Who does for the routes what `infra` does: all of them in one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from api.documents import Documents
 from api.endpoints import Endpoints
 from api.idempotency import Answers
+from api.link_desk import Links
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
 from api.proposals import Proposals
 from commission.payouts.log import Payouts as PayoutLog
+from schemas.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,12 @@ class Desks:
     """To requests with an `Idempotency-Key`; None: in memory."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
+    documents: Documents | None = None
+    """Statements for people."""
+    links: Links | None = None
+    """Tracking links."""
+    link_meters: Callable[[], Iterable[tuple[Metric, tuple[str, ...], float]]] | None = None
+    """What became of clicks on them."""
 
 
 NO_DESKS = Desks()

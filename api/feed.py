@@ -24,10 +24,8 @@ log = logging.getLogger(__name__)
 POLL_S = 1.0
 MAX_ROWS = 500
 """Of one look, and of what a reader has missed; more are left out, and the feed says so."""
-MAX_QUEUED = 1_000
-"""Events that wait for one reader."""
-MAX_READERS = 128
-MAX_READERS_OF_ONE = 4
+MAX_QUEUED = 1_000  # that wait for one reader
+MAX_READERS, MAX_READERS_OF_ONE = 128, 4
 OVERLAP = timedelta(seconds=2)
 """Rows may be seen a moment after the time that they have: so far each look goes back."""
 _NOW = "SELECT now64(3, 'UTC') AS now"
@@ -58,7 +56,7 @@ class Reader:
     def cut(self, reason: str) -> None:
         """Let it end with a reason, once what it is sent now is sent."""
         self.end = self.end or reason
-        while self.waiting.full():
+        if self.waiting.full():
             self.waiting.get_nowait()
         self.waiting.put_nowait(None)  # wakes whoever waits
 

@@ -12,8 +12,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Send
 
+from api.documents import DocumentRefused
 from api.endpoints import EndpointRefused, UnknownEndpoint
 from api.ledger import LedgerUnavailable
+from api.link_desk import LinkRefused, UnknownLink
 from api.operators import NotAllowed
 from api.payees import PayeeRefused, UnknownPayee
 from api.payouts import PayoutRefused, UnknownBatch
@@ -136,6 +138,9 @@ CODES: dict[type[Unusable], str] = {
     PeopleRefused: "people_refused",
     SignInFailed: "sign_in_failed",
     EndpointRefused: "endpoint_refused",
+    DocumentRefused: "document_refused",
+    UnknownLink: "unknown_link",
+    LinkRefused: "link_refused",
 }
 """What desks refuse with, and the code of each; any other `Unusable` is an `invalid_request`."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import MsgspecError
 from msgspec.json import Decoder, Encoder
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from commission.payouts.commands import ChangeKind
 from commission.payouts.records import MAX_RECORD_BYTES, PayoutRecord
@@ -77,10 +77,17 @@ class ChangeRequest(BaseModel):
 
 
 class HoldRequest(BaseModel):
-    """Which payouts are held, or released, and why."""
+    """What is held, or released, and why: payouts to an IB, one statement, or what a client earns IBs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ib: Annotated[str, Field(min_length=1, max_length=128)]
+    ib: Annotated[str, Field(max_length=128, description="Of a client, may be empty: all IBs.")] = ""
     statement_id: Annotated[str, Field(max_length=64, description="Empty: all of the IB.")] = ""
+    client: Annotated[
+        str, Field(max_length=128, description="Hold what this client earns the IB, or all IBs.")
+    ] = ""
+    since: Annotated[
+        AwareDatetime | None,
+        Field(description="Of a client: its accruals from then on; else those that no statement has."),
+    ] = None
     reason: Why

@@ -40,6 +40,7 @@ KINDS = {
     "unknown_deal": Kind(404, "The deal is not known, or nothing is to be told of it there."),
     "unknown_endpoint": Kind(404, "There is no postback endpoint of that id."),
     "unknown_ib": Kind(404, "There is no IB of that id at that time, or the caller does not see it."),
+    "unknown_link": Kind(404, "There is no tracking link of that code, or the caller does not see it."),
     "unknown_payee": Kind(404, "Nothing is kept of where that IB is paid, or not that version."),
     "unknown_period": Kind(404, "The calendar has no such period."),
     "unknown_person": Kind(404, "There is no such person, session or key."),
@@ -51,12 +52,14 @@ KINDS = {
     "body_too_slow": Kind(408, "The body did not arrive in time. Send it again."),
     "conflict": Kind(409, "Not as things are now. Read how they are, then decide."),
     "archive_incomplete": Kind(409, "The stored topics lack a message that the answer needs."),
+    "document_refused": Kind(409, "The document cannot be made as the statement is now."),
     "endpoint_refused": Kind(409, "The endpoint is not in a state that allows this."),
     "idempotency_key_in_use": Kind(
         409, "A request of this `Idempotency-Key` is under way. Wait, then repeat."
     ),
     "idempotency_key_reused": Kind(409, "The `Idempotency-Key` was sent before with something else."),
     "idempotency_key_spent": Kind(409, "The `Idempotency-Key` was used, and its answer is not at hand."),
+    "link_refused": Kind(409, "The tracking link is not in a state that allows this, or its code is taken."),
     "payee_refused": Kind(409, "The payee details are not in a state, or of a person, that allows this."),
     "payout_refused": Kind(409, "The batch or balance is not in a state, or of a person, that allows this."),
     "people_refused": Kind(409, "The person, key or password cannot be changed so."),

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from schemas.errors import Unusable
 from schemas.kafka import KafkaAddress, Mechanism, Protocol, SignIn
+from schemas.link_settings import LinkSettings
 
 TLS_NAMES = ("CA", "CERT", "KEY")
 
@@ -31,7 +32,7 @@ def check_files(named: Mapping[str, Path | None]) -> None:
         raise Unusable(f"{cert} and {key} go together: a certificate and its key")
 
 
-class Settings(BaseSettings):
+class Settings(LinkSettings):
     """One model for all processes; each reads what it needs."""
 
     model_config = SettingsConfigDict(env_prefix="IBFLOW_", env_file=".env", extra="ignore", frozen=True)
@@ -135,9 +136,19 @@ class Settings(BaseSettings):
     approvers_file: Path | None = Field(
         None, description="YAML file of who approves payouts, up to how much; none: anybody, anything."
     )
+    parties_file: Path | None = Field(
+        None, description="YAML file of broker and IBs as the law names them, for statements as PDF."
+    )
     sanctions_file: Path | None = Field(
         None,
         description="Text file of names, one a line, that warn before a payout; none: nobody is compared.",
+    )
+    reward_percent: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="Warn before a payout to an IB that earned more than this percent of what its clients"
+        " brought in the period; none: nobody is compared.",
     )
     credit_url: str = Field(
         "",
@@ -207,11 +218,8 @@ class Settings(BaseSettings):
     @property
     def _kafka_files(self) -> dict[str, Path | None]:
         """By variable, in the order in which `SignIn` takes them."""
-        return {
-            "IBFLOW_KAFKA_CA": self.kafka_ca,
-            "IBFLOW_KAFKA_CERT": self.kafka_cert,
-            "IBFLOW_KAFKA_KEY": self.kafka_key,
-        }
+        files = self.kafka_ca, self.kafka_cert, self.kafka_key
+        return {f"IBFLOW_KAFKA_{name}": path for name, path in zip(TLS_NAMES, files, strict=True)}
 
     def clickhouse_files(self) -> "TlsFiles":
         """What a client of the ClickHouse of `clickhouse` trusts and shows; raise `Unusable` if it cannot."""

@@ -25,7 +25,7 @@ from commission.draft import Draft
 from commission.money import EXACT
 from commission.partner.payable import Due, PayoutState, state_key
 from commission.payouts.batch_commands import commands
-from commission.payouts.commands import AnyCommand, LockLine
+from commission.payouts.commands import AnyCommand, ClientCommand, LockLine
 from commission.payouts.exchange import Exchange
 from commission.payouts.records import LineResult
 from commission.terms.catalog import Terms
@@ -70,12 +70,16 @@ class Facts:
         """Everything was locked."""
         return self.told
 
+    def open_since(self) -> datetime:
+        """It is not asked."""
+        raise NotImplementedError
+
     def answer_of(self, change_id: str) -> str | None:
         """There are no changes."""
         return None
 
 
-def publish_nothing(_commands: Sequence[AnyCommand]) -> None:
+def publish_nothing(_commands: Sequence[AnyCommand | ClientCommand]) -> None:
     """Kafka is measured elsewhere."""
 
 

@@ -8,7 +8,7 @@ from api.ledger import Row
 from api.operators import Operator
 from commission.money import EXACT
 from commission.outputs import Statement, Transfer
-from commission.payouts.commands import AnyCommand, PayoutAnswer
+from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
 from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import LineResult, Outcome
@@ -65,7 +65,7 @@ class World:
             else:
                 self.said += self.pipeline.feed([record])
 
-    def publish(self, commands: Sequence[AnyCommand]) -> None:
+    def publish(self, commands: Sequence[AnyCommand | ClientCommand]) -> None:
         """As Kafka would take them: killed before all of them, or after half."""
         half = len(commands) // 2
         self.effect("before commands")
@@ -140,6 +140,10 @@ class World:
         """What the books made of a change or hold."""
         found = [one for one in self.said if isinstance(one, PayoutAnswer) and one.subject_id == change_id]
         return found[0].reason if found and self.is_stored else None
+
+    def open_since(self) -> datetime:
+        """When the newest period that is closed ended."""
+        return max((one.ends_at for one in self.told.statements), default=at(1))
 
     def change_desk(self) -> ChangeDesk:
         """A process that has just started."""

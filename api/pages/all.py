@@ -12,6 +12,7 @@ from api.pages import (
     payouts,
     proposals,
     reports,
+    room,
     search,
     statements,
     unpaid,
@@ -20,6 +21,6 @@ from api.pages import (
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(completeness.router, proposals.router, docs.router),
+    *(room.router, completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

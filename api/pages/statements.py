@@ -10,7 +10,7 @@ from api.problems import Problem
 from api.queries import statements
 from api.queries.completeness import holes, statement_holes
 from api.queries.partners import names_of
-from api.queries.statements import statement, withdrawal
+from api.queries.statements import before, statement, withdrawal
 from api.routes.context import Ib
 
 router = APIRouter(prefix="/statements", include_in_schema=False)
@@ -54,6 +54,9 @@ def one(page: PageHere, statement_id: Annotated[str, Path(max_length=128)]) -> H
         "statement.html",
         row=row,
         withdrawn=withdrawal(page.ledger, page.scope, statement_id),
+        before=before(page.ledger, page.scope, row),
+        published=row["hash"] if page.request.app.state.pseudonyms is None else "",
+        documents=page.request.app.state.documents.formats if page.request.app.state.documents else (),
         open_holes=statement_holes(holes(page.ledger), row),
         names=names_of(page.ledger, page.scope, [row["ib_id"]]),
     )

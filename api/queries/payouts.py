@@ -1,5 +1,7 @@
 """What payouts ask of the ledger: what is payable, and what the books made of commands."""
 
+from datetime import datetime
+
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.queries.money import grown
@@ -63,6 +65,13 @@ def answer_of(ledger: Ledger, change_id: str) -> str | None:
     """What the books made of a change or hold: "", or why they refused it; None if it is not known yet."""
     rows = ledger.rows(_ANSWER, id=change_id)
     return str(rows[0]["reason"]) if rows else None
+
+
+def open_since(ledger: Ledger) -> datetime:
+    """When the newest period that is closed ended; long ago, if none is."""
+    ((row),) = ledger.rows("SELECT max(ends_at) AS ended_at FROM statements_current")
+    found: datetime = row["ended_at"]
+    return found
 
 
 MAX_PARTNERS = 1_000_000

@@ -46,7 +46,7 @@ SELECT * FROM transfers
 WHERE {NEAR} AND {sees("ib_id")}
   AND (transfer_id IN {{ids:Array(String)}} OR reverses IN {{ids:Array(String)}}
    OR ({{caused_by:String}} != '' AND caused_by = {{caused_by:String}} AND ib_id = {{ib:String}}
-       AND component = {{component:String}}))
+       AND (component = {{component:String}} OR code = 'hold')))
 ORDER BY _offset DESC LIMIT 1 BY transfer_id)
 ORDER BY stored_at, _offset, transfer_id
 LIMIT {{limit:UInt32}}

@@ -60,7 +60,7 @@ def listed(desk: Desk, limit: Limit = 100, cursor: Cursor = "") -> Any:
 
 @router.post("/holds", response_model=BalanceChange, status_code=201)
 def hold(desk: Desk, by: Asking, wanted: HoldRequest, key: Key = "") -> Any:
-    """Let no batch lock an IB's money, or one statement's."""
+    """Let no batch lock an IB's money, or one statement's; or keep what a client earns out of statements."""
     return change_view(desk.hold(wanted, by, key, is_released=False))
 
 

@@ -19,12 +19,15 @@ from api.shapes.endpoints import (
     EndpointSecret,
     Preview,
     Replayed,
+    Resealed,
     to_row,
     to_secret,
 )
 from api.shapes.quality import AttemptRow
 
 router = APIRouter(prefix="/v1/endpoints", tags=["postbacks"], dependencies=[WHOLE])
+
+keys = APIRouter(prefix="/v1/endpoint-keys", tags=["postbacks"], dependencies=[WHOLE])
 
 FIRST = datetime(1971, 1, 1, tzinfo=UTC)
 LAST = datetime(2199, 1, 1, tzinfo=UTC)
@@ -120,6 +123,13 @@ def change(
 def rotate(desk: Desk, by: Asking, endpoint_id: EndpointId, wanted: SecretWanted) -> Any:
     """Sign with another secret. For a day requests have two signatures, so that the receiver can change."""
     return to_secret(desk.rotate(endpoint_id, wanted.secret, by))
+
+
+@keys.post("/rotate", response_model=Resealed)
+def reseal(desk: Desk, by: Asking) -> Any:
+    """Seal with the newest key what is under an older one; ask again while some are left."""
+    resealed, left = desk.reseal(by)
+    return {"resealed": resealed, "left": left}
 
 
 @router.post("/{endpoint_id}/{verb}", response_model=EndpointRow)

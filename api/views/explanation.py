@@ -38,8 +38,6 @@ EVENTS = {
 DEAL_FIELDS = frozenset(columns_of(Deal))
 REJECTION_FIELDS = frozenset(columns_of(Rejection))
 
-# As in `partners_known`, without the rest that it says of an IB.
-
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -223,6 +221,8 @@ def _afterwards(row: Row, chain: list[Row]) -> Iterator[str]:
     releases = [r for r in chain if r["code"] == "release" and r["occurred_at"] >= row["occurred_at"]]
     if is_held(row["credit"]) and releases and not back:
         yield f"The client's KYC was approved at {when(releases[0]['occurred_at'])}: released."
+    if hold := next((r for r in chain if r["code"] == "hold" and is_held(r["credit"])), None):
+        yield f"{hold['factors'].get('held_by')} holds the client: it was put on hold as it was earned."
     for other in _of_person(row, chain):
         what = "taken back" if _taken_for_another(other) > 0 else "given again"
         yield (

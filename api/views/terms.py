@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.scope import Scope
+from commission.links.records import LinkSaved
 from commission.money import plain
 from commission.terms.admission import sort_out
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
@@ -71,7 +73,7 @@ def terms_view(
         rows, used = [row for row in rows if row["plan_id"] == plan], {plan}
     told: dict[str, Any] = {
         "as_of": as_of,
-        "known_at": _origin(log[-1]) if log else None,
+        "known_at": {"offset": log[-1]["_offset"], "stored_at": log[-1]["stored_at"]} if log else None,
         "partners": rows,
         "plans": [
             p for key in sorted(terms.plans) if key in used for p in _plans(terms, key, as_of, origins)
@@ -139,11 +141,11 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
             if isinstance(record, PeriodReopened):
                 origins.pop(("ended", record.period), None)
             else:
-                origins[_key(record)] = _origin(message)
+                origins[_key(record)] = {"offset": message["_offset"], "stored_at": message["stored_at"]}
     return terms.learn(unlearned), origins
 
 
-def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:
+def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:  # noqa: PLR0911 — one a kind
     match record:
         case PlanDefined():
             return "plan", record.plan_id, record.version
@@ -157,10 +159,8 @@ def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:
             return "period", record.period
         case PeriodEnded():
             return "ended", record.period
-
-
-def _origin(message: Row) -> Row:
-    return {"offset": message["_offset"], "stored_at": message["stored_at"]}
+        case LinkSaved() | EventsWanted():
+            return (record.type,)  # of these nothing is shown here
 
 
 def in_force(entries: Iterable[Dated], at: datetime) -> Dated | None:

@@ -143,6 +143,11 @@ def held_tallies(client_id: str) -> str:
     return f"t:{client_id}"
 
 
+def on_hold(client_id: str) -> str:
+    """What a person holds of the client's accruals."""
+    return f"x:{client_id}"
+
+
 def parked(slot: int) -> str:
     """What waits for terms in a slot."""
     return f"p:{slot}"

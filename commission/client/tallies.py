@@ -165,6 +165,12 @@ def send_back(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> No
             draft.emit(one)
 
 
+def in_books(draft: Draft, client: ClientState, tallies: Iterable[Tally]) -> list[Tally]:
+    """Those that are in the IBs' books: neither behind the gate nor forfeited by it."""
+    held = {_place(one) for one in _waiting(draft, client)}
+    return [one for one in tallies if _place(one) not in held and not _is_lost(one, client)]
+
+
 def _is_lost(one: Tally, client: ClientState) -> bool:
     """Whether the gate forfeits the tally, so that it neither went into the book nor has to come back."""
     days = one.forfeit_days if one.is_gated else 0

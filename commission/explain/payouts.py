@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from commission import accounts
-from commission.accounts import is_of_ib
+from commission.accounts import is_of_ib, is_pending
 from commission.explain import words
 from commission.explain.subject import Subject, decimal, text
 from commission.outputs import Transfer
@@ -44,8 +44,17 @@ _TAXED = {
     (False, True): "{amount} that was kept back from {ib} was undone: {label}",
 }
 """Whether it is paid besides, and whether it leaves the account of the tax."""
-BESIDE = {"exchange": _exchanged, "tax": _taxed}
-"""Code → the headline of a row that stands beside a payment."""
+
+
+def _held(subject: Subject) -> str:
+    """Put on hold, or let go of."""
+    verb = "came off hold" if is_pending(subject.row.credit) else "was put on hold"
+    amount, ib = subject.money(subject.row.amount), subject.ib(subject.row.ib_id)
+    return f"{amount} of {ib} {verb}: what client {subject.row.client_id} earned it"
+
+
+BESIDE = {"exchange": _exchanged, "tax": _taxed, "hold": _held}
+"""Code → the headline of a row beside another one, whose ends tell what it is."""
 _LINES = {
     "payout": "took it at {at}: until its result is known it is neither payable nor paid",
     "paid": "was reported as paid at {at}",
@@ -74,6 +83,9 @@ def _code(row: Transfer) -> str:
 def of_change(subject: Subject) -> Iterator[str]:
     """Who moved it, and why."""
     row, factors = subject.row, subject.factors
+    if row.code == "hold":
+        yield from _of_hold(subject)
+        return
     yield (
         f"{text(factors, 'created_by')} asked for it and {text(factors, 'approved_by')} approved it at "
         f"{words.when(row.occurred_at)}: {text(factors, 'change_reason')}."
@@ -82,3 +94,18 @@ def of_change(subject: Subject) -> Iterator[str]:
         yield "The open statement takes the same amount back, and carries what it lacks on to the next ones."
     else:
         yield "It is on the open statement."
+
+
+def _of_hold(subject: Subject) -> Iterator[str]:
+    """Who holds the client, or let go of it, and why."""
+    row, factors = subject.row, subject.factors
+    if by := text(factors, "released_by"):
+        at = words.when(row.occurred_at)
+        yield f"{by} released client {row.client_id} at {at}: {text(factors, 'hold_reason')}."
+        yield "It is on the open statement."
+        return
+    yield f"{text(factors, 'held_by')} holds client {row.client_id}: {text(factors, 'hold_reason')}."
+    if is_pending(row.credit):
+        yield f"{row.caused_by} took as much back of what the client earns; what is on hold goes first."
+    else:
+        yield "No statement has it until another person releases the client."

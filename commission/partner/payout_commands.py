@@ -18,7 +18,6 @@ from commission.payouts.commands import (
     PayoutAnswer,
 )
 from commission.terms.catalog import Terms
-from commission.value import MAX_TEXT
 
 
 def decide(draft: Draft, command: AnyCommand, terms: Terms) -> tuple[Sequence[Transfer], PayoutAnswer | None]:
@@ -30,14 +29,4 @@ def decide(draft: Draft, command: AnyCommand, terms: Terms) -> tuple[Sequence[Tr
     if decision is None:
         draft.repeated += 1
         return (), None
-    answer = PayoutAnswer(
-        answer_id=command.command_id,
-        command=command.type,
-        subject_id=subject,
-        batch_id=batch,
-        ib_id=command.ib_id,
-        is_accepted=not decision.why,
-        reason=decision.why[:MAX_TEXT],
-        at=command.at,
-    )
-    return decision.rows, answer
+    return decision.rows, PayoutAnswer.to(command, subject, decision.why, batch)

@@ -6,7 +6,15 @@ from typing import Literal
 from msgspec.structs import replace
 
 from commission.payouts.batch import Refusal
-from commission.payouts.commands import ChangeBalance, HoldPayouts, OtherCommand, ReleasePayouts
+from commission.payouts.commands import (
+    ChangeBalance,
+    ClientCommand,
+    HoldClient,
+    HoldPayouts,
+    OtherCommand,
+    ReleaseClient,
+    ReleasePayouts,
+)
 from commission.payouts.records import ChangeDecided, ChangeRequested, PayoutsHeld
 from commission.two_people import are_two_people
 from commission.value import Value
@@ -26,6 +34,8 @@ def asked(record: ChangeRequested | PayoutsHeld) -> Change | Refusal:
     """A new change; a hold, and its release, need nobody else's approval: the books want another person."""
     if not record.reason.strip():
         return Refusal("say why")
+    if isinstance(record, PayoutsHeld) and (why := _why_not_held(record)):
+        return Refusal(why)
     return Change(asked=record, state="requested" if isinstance(record, ChangeRequested) else "approved")
 
 
@@ -39,9 +49,11 @@ def decided(record: ChangeDecided, change: Change) -> Change | Refusal:
     return replace(change, state=state, decided_by=record.by, decided_at=record.at, note=record.reason)
 
 
-def command(change: Change) -> OtherCommand | None:
+def command(change: Change) -> OtherCommand | ClientCommand | None:
     """What the books must have been commanded for it; None while it is not approved."""
     asked, at = change.asked, change.decided_at
+    if isinstance(asked, PayoutsHeld) and asked.client_id:
+        return _of_client(asked)
     if isinstance(asked, PayoutsHeld):
         kind = ReleasePayouts if asked.is_released else HoldPayouts
         return kind(
@@ -65,4 +77,33 @@ def command(change: Change) -> OtherCommand | None:
         at=at,
         created_by=asked.by,
         approved_by=change.decided_by,
+    )
+
+
+def _why_not_held(record: PayoutsHeld) -> str:
+    if not record.client_id:
+        return "" if record.ib_id else "say whose payouts: an IB's, or a client"
+    if record.statement_id:
+        return "a statement is held, or a client's accruals: not both at once"
+    return "" if record.is_released or record.since is not None else "say since when the client is held"
+
+
+def _of_client(asked: PayoutsHeld) -> ClientCommand:
+    if asked.is_released or asked.since is None:
+        return ReleaseClient(
+            client_id=asked.client_id,
+            ib_id=asked.ib_id,
+            change_id=asked.change_id,
+            reason=asked.reason,
+            at=asked.at,
+            by=asked.by,
+        )
+    return HoldClient(
+        client_id=asked.client_id,
+        ib_id=asked.ib_id,
+        change_id=asked.change_id,
+        since=asked.since,
+        reason=asked.reason,
+        at=asked.at,
+        by=asked.by,
     )

@@ -11,7 +11,7 @@ from msgspec import Meta
 from commission.ids import digest
 from commission.payouts.exchange import Exchange
 from commission.payouts.tax import Tax
-from commission.value import TaggedValue, Text, Time
+from commission.value import MAX_TEXT, TaggedValue, Text, Time
 
 Id = Annotated[str, Meta(max_length=64)]
 Name = Annotated[str, Meta(max_length=128)]
@@ -127,9 +127,38 @@ class ReleasePayouts(PayoutCommand, tag="release_payouts"):
     by: Name
 
 
+class HoldClient(PayoutCommand, tag="hold_client"):
+    """Keep what a client earns IBs out of what is payable: to the client's book, which knows its accruals."""
+
+    client_id: Text
+    ib_id: Text = ""
+    """The one IB that it is held for; empty: whoever earns of the client."""
+    change_id: Id
+    since: Time
+    """Accruals that belong to a statement of this time or later are held, and all that is posted anew."""
+    reason: Reason
+    at: Time
+    by: Name
+
+
+class ReleaseClient(PayoutCommand, tag="release_client"):
+    """Ends a client's hold: by somebody other than who held."""
+
+    client_id: Text
+    ib_id: Text = ""
+    """As it was held: for one IB, or for all of them."""
+    change_id: Id
+    reason: Reason
+    at: Time
+    by: Name
+
+
 LineCommand = LockLine | UnlockLine | SettleLine | ReturnLine
 OtherCommand = ChangeBalance | HoldPayouts | ReleasePayouts
 AnyCommand = LineCommand | OtherCommand
+"""To the book of an IB."""
+ClientCommand = HoldClient | ReleaseClient
+"""To the book of a client."""
 
 
 class PayoutAnswer(TaggedValue, tag="payout_answer"):
@@ -148,3 +177,19 @@ class PayoutAnswer(TaggedValue, tag="payout_answer"):
     """Why it was refused."""
     at: Time
     """When it was commanded."""
+
+    @classmethod
+    def to(
+        cls, command: AnyCommand | ClientCommand, subject_id: str, why: str, batch_id: str = ""
+    ) -> "PayoutAnswer":
+        """The answer to a command: done, or with a reason refused."""
+        return cls(
+            answer_id=command.command_id,
+            command=command.type,
+            subject_id=subject_id,
+            batch_id=batch_id,
+            ib_id=command.ib_id,
+            is_accepted=not why,
+            reason=why[:MAX_TEXT],
+            at=command.at,
+        )

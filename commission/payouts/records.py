@@ -190,11 +190,16 @@ class ChangeDecided(LogRecord, tag="change_decided"):
 
 
 class PayoutsHeld(LogRecord, tag="payouts_held"):
-    """Nothing of an IB, or of one statement, is paid; or is again."""
+    """Nothing of an IB, of one statement or of what a client earns is paid; or is again."""
 
     change_id: Id
     ib_id: Text
+    """"" of a client that is held for all IBs."""
     statement_id: Id = ""
+    client_id: Text = ""
+    """What this client earns the IB, or all IBs, is held."""
+    since: Time | None = None
+    """Of a client that is held: from which time on its accruals are."""
     reason: Reason
     is_released: bool = False
 

@@ -168,6 +168,7 @@ def replay(
     """Read letters again, publish what they became, and record it; exit 3 if some stay dead letters."""
     from infra.commands import dead_letters
     from infra.connect.settings import prepared_kafka
+    from infra.links.keys import click_keys
     from schemas.settings import Settings
 
     settings = Settings()
@@ -177,7 +178,7 @@ def replay(
         kafka = prepared_kafka(settings)
         servers = _servers(terms, kafka)
         letters = (dead_letters.fetch(settings, name) for name in names)
-        outcomes = list(dead_letters.replay(kafka, letters, servers, by))
+        outcomes = list(dead_letters.replay(kafka, letters, servers, by, click_keys=click_keys(settings)))
     if as_json:
         print_json([outcome.to_json() for outcome in outcomes])
     else:

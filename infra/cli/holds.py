@@ -1,5 +1,6 @@
-"""`ibflow hold` and `ibflow release`: payouts to an IB, or of one statement, stopped and let go."""
+"""`ibflow hold` and `ibflow release`: payouts, or what a client earns, stopped and let go."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -8,22 +9,47 @@ from infra.cli.console import DAILY, Json, mendable_errors, print_json, say
 
 app = typer.Typer()
 
-Ib = Annotated[str, typer.Argument(help="The IB's id.")]
+Ib = Annotated[str, typer.Argument(help="The IB's id; of a client, without one, all IBs.")]
 StatementId = Annotated[str, typer.Option("--statement", help="Only this statement's money.")]
+ClientId = Annotated[str, typer.Option("--client", help="Only what this client earns the IB.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
+        help="Of a client: accruals from this time in UTC on; else those that no statement has.",
+    ),
+]
 Why = Annotated[str, typer.Option(help="Why.")]
 
 
 @app.command("hold", rich_help_panel=DAILY)
-def hold(ib: Ib, *, reason: Why, statement_id: StatementId = "", as_json: Json = False) -> None:
-    """Let no batch pay an IB, until another person releases it."""
-    wanted = {"ib": ib, "statement_id": statement_id, "reason": reason}
+def hold(
+    ib: Ib = "",
+    *,
+    reason: Why,
+    statement_id: StatementId = "",
+    client_id: ClientId = "",
+    since: Since = None,
+    as_json: Json = False,
+) -> None:
+    """Let no batch pay an IB, or keep a client's accruals back, until another person releases it."""
+    wanted = {"ib": ib, "statement_id": statement_id, "client": client_id, "reason": reason}
+    if since is not None:
+        wanted["since"] = since.replace(tzinfo=UTC).isoformat()
     say_change(post("/holds", wanted), as_json=as_json)
 
 
 @app.command("release", rich_help_panel=DAILY)
-def release(ib: Ib, *, reason: Why, statement_id: StatementId = "", as_json: Json = False) -> None:
-    """Let an IB be paid again: by somebody else than who held."""
-    wanted = {"ib": ib, "statement_id": statement_id, "reason": reason}
+def release(
+    ib: Ib = "",
+    *,
+    reason: Why,
+    statement_id: StatementId = "",
+    client_id: ClientId = "",
+    as_json: Json = False,
+) -> None:
+    """Let it be paid again: by somebody else than who held, and of a client for whom it was held."""
+    wanted = {"ib": ib, "statement_id": statement_id, "client": client_id, "reason": reason}
     say_change(post("/releases", wanted), as_json=as_json)
 
 

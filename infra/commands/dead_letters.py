@@ -5,7 +5,7 @@ between them leaves the letters open; replaying them again publishes the same ev
 """
 
 import base64
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -187,6 +187,7 @@ def replay(
     servers: dict[str, BrokerServer],
     by: str,
     on_progress: Callable[[int], None] | None = None,
+    click_keys: Sequence[bytes] = (),
 ) -> Iterator[Outcome]:
     """Read letters again, publish what they became, and record it; those that are closed are left alone."""
     check_name(by)
@@ -198,7 +199,7 @@ def replay(
             outcomes.append(outcome)
             events += became
         # 1 what they became; 2 that they did.
-        _publish(events, kafka)
+        _publish(events, kafka, click_keys)
         publish_decisions(
             [
                 _decision(o.dead_letter_id, o.action, by, note=o.why, became=o.became)
@@ -224,11 +225,11 @@ def _replayed(found: Letter, servers: dict[str, BrokerServer]) -> tuple[Outcome,
     return Outcome(name, "replayed", tuple(told(event) for event in became)), became
 
 
-def _publish(events: list[Reread], kafka: str) -> None:
+def _publish(events: list[Reread], kafka: str, click_keys: Sequence[bytes]) -> None:
     items = [event for event in events if not isinstance(event, TermsRecord)]
     terms = [event for event in events if isinstance(event, TermsRecord)]
     if items:
-        publish(items, kafka)
+        publish(items, kafka, click_keys=click_keys)
     if terms:
         publish_terms(terms, kafka)
 

@@ -61,10 +61,14 @@ class ChangeDesk:
         return self._once(change_id, make)
 
     def hold(self, wanted: HoldRequest, by: Operator, key: str, *, is_released: bool) -> Changed:
-        """Hold payouts, or release what another person held."""
+        """Hold payouts or a client's accruals, or release what another person held."""
         change_id, at = self._new("release" if is_released else "hold", by, key)
 
-        def make(_known: Payouts, place: int) -> PayoutRecord:
+        def make(known: Payouts, place: int) -> PayoutRecord:
+            before, since = known.changes.get(change_id), wanted.since
+            if since is None and wanted.client and not is_released:
+                asked = before.asked if before is not None else None
+                since = asked.since if isinstance(asked, PayoutsHeld) else self._facts.open_since()
             return PayoutsHeld(
                 place=place,
                 by=by.name,
@@ -72,6 +76,8 @@ class ChangeDesk:
                 change_id=change_id,
                 ib_id=wanted.ib,
                 statement_id=wanted.statement_id,
+                client_id=wanted.client,
+                since=None if is_released else since,
                 reason=wanted.reason,
                 is_released=is_released,
             )

@@ -17,7 +17,7 @@ from api.payouts import Imported, NotRecorded, PayoutRefused, Tick, UnknownBatch
 from commission.ids import digest
 from commission.payouts.batch import Batch, is_danger, is_known, why_no_result
 from commission.payouts.batch_commands import commands
-from commission.payouts.commands import AnyCommand, LineCommand, LockLine
+from commission.payouts.commands import AnyCommand, ClientCommand, LineCommand, LockLine
 from commission.payouts.log import Payouts
 from commission.payouts.records import (
     MAX_RESULTS,
@@ -48,8 +48,8 @@ from infra.payouts.warnings import last_payouts, who_changed
 from schemas.payees import Versions, valid_version
 from schemas.payouts import BatchRequest
 
-Publish = Callable[[Sequence[AnyCommand]], object]
-"""Writes commands to the IBs' books and returns once all are acknowledged."""
+Publish = Callable[[Sequence[AnyCommand | ClientCommand]], object]
+"""Writes commands to the books of IBs and clients and returns once all are acknowledged."""
 
 MAX_SHOWN = 3
 """Warnings that a refusal names."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from api.ledger import Ledger, Row
-from api.queries.payouts import answer_of, answers, payable
+from api.queries.payouts import answer_of, answers, open_since, payable
 from api.queries.periods import interval
 from api.views.terms import known_terms
 from commission.payouts.batch import Batch
@@ -28,6 +28,9 @@ class Facts(Protocol):
 
     def answer_of(self, change_id: str) -> str | None:
         """What the books made of a change or hold: "", or why it was refused; None if it is not known."""
+
+    def open_since(self) -> datetime:
+        """When the newest period that is closed ended: what belongs to a later time, no statement has."""
 
 
 def unanswered(facts: Facts, batch: Batch) -> list[LineCommand]:
@@ -68,3 +71,7 @@ class LedgerFacts:
     def answer_of(self, change_id: str) -> str | None:
         """What the books made of a change or hold."""
         return answer_of(self._ledger, change_id)
+
+    def open_since(self) -> datetime:
+        """When the newest period that is closed ended."""
+        return open_since(self._ledger)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from api.ledger import Ledger
-from commission.payouts.commands import AnyCommand
+from commission.payouts.commands import AnyCommand, ClientCommand
 from infra.payees.desk import PayeeDesk, PayeeLog
 from infra.payees.sealing import keys_of
 from infra.payouts.approvers import Approvers
@@ -33,11 +33,13 @@ class PayoutParts:
         self.payees = PayeeDesk(PayeeLog(kafka), keys_of(settings))
         self.files = Files(Payers.read(settings.payers_file), self.payees.opened)
 
-        def publish(commands: Iterable[AnyCommand]) -> None:
+        def publish(commands: Iterable[AnyCommand | ClientCommand]) -> None:
             publish_payout_commands(commands, kafka)
 
         SanctionList.read(settings.sanctions_file)
-        warnings = Warnings(ledger, self.payees.listed, self.payees.opened, settings.sanctions_file)
+        warnings = Warnings(
+            ledger, self.payees.listed, self.payees.opened, settings.sanctions_file, settings.reward_percent
+        )
         self.desk = PayoutDesk(
             log,
             facts,

@@ -85,5 +85,9 @@ def change_line(one: dict[str, Any]) -> str:
     of = " ".join(filter(None, (one["amount"], one["currency"], one["statement_id"])))
     by = f"{one['created_by']}" + (f", {one['state']} by {one['decided_by']}" if one["decided_by"] else "")
     books = "" if one["books"] is None else f"; the books: {one['books']}"
-    what = f"{one['change_id']}  {one['kind']} of {one['ib_id']} {of}".rstrip()
+    whose = one["ib_id"] or "all IBs"
+    if one["client_id"]:
+        since = f" since {one['since']}" if one["since"] else ""
+        whose = f"client {one['client_id']} for {whose}{since}"
+    what = f"{one['change_id']}  {one['kind']} of {whose} {of}".rstrip()
     return f"{what}  {one['state']}: {one['reason']} ({by}){books}"

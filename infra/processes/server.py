@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -20,6 +21,7 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.gc_tuning import collect_rarely
+from infra.links.parts import links_of
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
 from infra.people.parts import PeopleParts
@@ -27,6 +29,8 @@ from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
 from infra.proposals.desk import ProposalDesk, publish_to
+from infra.proposals.log import ProposalLog
+from infra.statement_documents.desk import DocumentDesk
 from infra.sums.builder import SumsBuilder
 from infra.sums.rebuild import add_rebuild
 from infra.verify.invariants import SAME_BOOKS, Finding, verify
@@ -61,26 +65,16 @@ class ApiServer:
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)
         self._desk = ProposalDesk(
-            self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
+            self._connect, ProposalLog(kafka), partial(publish_to, kafka), self.payouts.withholding
         )
         self.people = PeopleParts(settings, kafka)
         self._answers = Answers(settings.data_dir / ANSWERS)
+        self.links = links_of(settings, kafka)
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desks=Desks(
-                proposals=self._desk,
-                payouts=self.payouts.desk,
-                changes=self.payouts.changes,
-                bank_files=self.payouts.bank_files,
-                payees=self.payouts.payees,
-                crediting=self.payouts.crediting,
-                payout_log=self.payouts.log.known,
-                people=self.people.open,
-                endpoints=self.endpoints,
-                answers=self._answers,
-            ),
+            desks=self._desks(settings),
         )
         self._feed = app.state.feed
         _add_verify(app, self.client)
@@ -89,13 +83,32 @@ class ApiServer:
         add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
-        self._api = HttpThread(front, "API")
+        self._api = HttpThread(self.links.before(front) if self.links is not None else front, "API")
+
+    def _desks(self, settings: Settings) -> Desks:
+        return Desks(
+            proposals=self._desk,
+            payouts=self.payouts.desk,
+            changes=self.payouts.changes,
+            bank_files=self.payouts.bank_files,
+            payees=self.payouts.payees,
+            crediting=self.payouts.crediting,
+            payout_log=self.payouts.log.known,
+            people=self.people.open,
+            endpoints=self.endpoints,
+            documents=DocumentDesk(settings),
+            answers=self._answers,
+            links=self.links.desk if self.links is not None else None,
+            link_meters=self.links.meters if self.links is not None else None,
+        )
 
     def start(self) -> None:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
         self.people.start()
+        if self.links is not None:
+            self.links.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -113,6 +126,8 @@ class ApiServer:
         self._api.stop()
         if self._push is not None:
             self._push.close()
+        if self.links is not None:
+            self.links.stop()
         self.sink.stop()
         self._sums.stop()
         for thread in (self._sink_thread, self._sums_thread):

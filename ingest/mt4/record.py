@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec import structs
+
 from commission.events import Deal, DealKind, Entry, Side
 from commission.revision import revision
 from ingest.formats.cells import ZERO, check_price
@@ -44,6 +46,8 @@ class Mt4Record:
     commission: Decimal = ZERO
     taxes: Decimal = ZERO
     swap: Decimal = ZERO
+    agent_commission: Decimal | None = None
+    """Of a closed ticket, where the source has it. No part of a revision: it moves nothing in our books."""
     currency: str
     rate_profit: Decimal | None = None
     """Profit currency to deposit currency, at the closing."""
@@ -114,7 +118,7 @@ def _opening(record: Mt4Record, profile: ServerProfile, commission: Decimal) -> 
 
 
 def _closing(record: Mt4Record, profile: ServerProfile, closed_at: datetime) -> Deal:
-    return _deal(
+    deal = _deal(
         record,
         profile,
         f"{record.ticket}:close",
@@ -125,6 +129,8 @@ def _closing(record: Mt4Record, profile: ServerProfile, closed_at: datetime) -> 
         fee=record.taxes,
         swap=record.swap,
     )
+    agent = record.agent_commission
+    return deal if agent is None else structs.replace(deal, agent_commission=agent)
 
 
 def _deal(

@@ -67,6 +67,8 @@ TABLES = (
     "milestones",
     "statements",
     "clients",
+    "client_events",
+    "books",
     "partners",
     "plans",
     "periods",
@@ -76,6 +78,7 @@ TABLES = (
     "payout_log",
     "payout_answers",
     "postback_attempts",
+    "clicks",
 )
 
 

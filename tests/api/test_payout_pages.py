@@ -99,6 +99,17 @@ def test_a_change_waits_on_its_page_for_another_person(portal: Portal) -> None:
     assert f"balance-changes/{change}/approve" not in portal.get("/balance-changes")
 
 
+def test_a_held_client_is_on_the_page_with_a_form_to_release_it(portal: Portal) -> None:
+    """Held for all IBs: the form that lets go of it names the client."""
+    asked = {"client": "anna", "reason": "churning?", "since": "2026-09-01T00:00:00Z"}
+    made = portal.post("/v1/balance-changes/holds", asked)
+    assert (made["client_id"], made["ib_id"], made["since"]) == ("anna", "", "2026-09-01T00:00:00Z")
+    page = portal.get("/balance-changes", "ben")
+    assert "anna</a> for all IBs" in page
+    assert '<input type="hidden" name="client" value="anna">' in page
+    portal.post("/v1/balance-changes/releases", {"client": "anna", "reason": "it was not"}, "ben")
+
+
 def test_without_a_desk_the_page_says_who_has_one(ledger: Ledger) -> None:
     """A process that makes no payouts answers 503, as its API does."""
     for path in ("/payouts", "/payees", "/balance-changes"):

@@ -155,7 +155,7 @@ class World:
 PATHS = {
     "transfer_id": "t-{own}-{ib}", "statement_id": "st-{ib}", "ib_id": "{ib}", "proposal_id": "p-1",
     "name": "x", "key_id": "x", "session": "x", "batch_id": "b-1", "change_id": "c-1",
-    "dead_letter_id": "d1", "version": "1", "client_id": "cl{own}x", "endpoint_id": "x",
+    "dead_letter_id": "d1", "version": "1", "client_id": "cl{own}x", "endpoint_id": "x", "code": "spring",
 }  # fmt: skip
 ASKED_MORE = [
     "/?period=2026-09&currency=USD",

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from api.ledger import Row
 from api.operators import Operator
-from commission.payouts.commands import AnyCommand
+from commission.payouts.commands import AnyCommand, ClientCommand
 from commission.payouts.exchange import Exchange
 from commission.payouts.records import LineResult, PayoutRecord
 from infra.payouts.desk import PayoutDesk
@@ -37,6 +37,10 @@ class Nothing:
     def answers(self, batch_id: str) -> dict[str, str]:
         """None."""
         return {}
+
+    def open_since(self) -> datetime:
+        """It is not asked."""
+        raise NotImplementedError
 
     def answer_of(self, change_id: str) -> str | None:
         """Not known."""
@@ -73,7 +77,7 @@ def take(kafka: str, batch_id: str, step: str, before: int) -> None:
     """Take the step, and be gone before an effect; after the last one as well."""
     killed = Killed(before)
 
-    def publish(commands: Sequence[AnyCommand]) -> None:
+    def publish(commands: Sequence[AnyCommand | ClientCommand]) -> None:
         half = len(commands) // 2
         for part in (commands[:half], commands[half:]):
             killed.effect()

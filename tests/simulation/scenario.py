@@ -37,7 +37,7 @@ from tests.build import (
     registered,
     reopened,
 )
-from tests.commission.partner.payout_commands import bounced, change, hold, lock
+from tests.commission.partner.payout_commands import bounced, change, hold, hold_client, lock, release_client
 from tests.commission.partner.payout_commands import paid as paid_by
 from tests.simulation.world import COUNTS, Place
 
@@ -91,12 +91,15 @@ def story(number: int) -> Story:
     """One of the brokers."""
     chance = random.Random(number)
     once = shortest() if number == SHORT else events(chance)
+    if number % 3 == 0:
+        once = handed_over(once, random.Random(f"handed over {number}"))
     terms = [TERMS, (GOLD,)]
     end: list[Record] = [ended("2026-09")]
     pipeline = LocalPipeline()
     outputs = [*pipeline.feed([*(record for records in terms for record in records), *once, *end])]
     commands = payouts([one for one in outputs if isinstance(one, Statement)], is_reopened=bool(number % 2))
-    outputs += pipeline.feed_batch(topics.PARTNER_BOOK, commands)
+    for one in commands:
+        outputs += pipeline.feed_batch(place_of(one)[0], [one])
     ledger = ledger_hash(output for output in outputs if isinstance(output, Transfer))
     milestones = of_facts(output for output in outputs if isinstance(output, Milestone))
     known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
@@ -120,11 +123,16 @@ YEN = Exchange(currency="JPY", times=D(150), over=D(1), path="USD/JPY 150", at=a
 def payouts(statements: list[Statement], *, is_reopened: bool) -> list[Record]:
     """Each statement is locked and comes back, once after it was paid, and is paid by a third line in yen.
 
-    Both payments have tax. An IB is given 5 by hand.
+    Both payments have tax. An IB is given 5 by hand. What both clients earned is held; one is let go of.
 
     Of a period that was opened again the ids of statements depend on what was known at its early end.
     """
     told: list[Record] = [change("adjustment 5 USD", at=at(45)), hold(ib_id="ib-south", at=at(45))]
+    told += [
+        hold_client("cleo", at=at(45)),
+        hold_client("anna", at=at(45)),
+        release_client("anna", at=at(46)),
+    ]
     for one in statements:
         if one.payable and not is_reopened:
             ib_id, amount = one.ib_id, f"{one.payable} {one.currency}"
@@ -147,13 +155,15 @@ def of_facts(milestones: Iterable[Milestone]) -> frozenset[str]:
 
 
 def shortest() -> list[Record]:
-    """One client, one deal and its correction: enough for an output of every stage."""
+    """A deal, and its correction, which is another client's: enough for an output of every stage."""
     first = deal("1 buy 3 EURUSD out", login=1, day=5, bid=D(1), ask=D("1.1"))
     return [
         registered("anna ib-north"),
+        registered("cleo ib-south"),
         linked("1 anna"),
+        linked("1 cleo", day=10),
         first,
-        replace(first, volume_e8=2 * (first.volume_e8 or 1), revision="b"),
+        replace(first, volume_e8=2 * (first.volume_e8 or 1), revision="b", occurred_at=at(12)),
     ]
 
 
@@ -193,6 +203,22 @@ def events(chance: random.Random) -> list[Record]:
                 chargeback_id=chance.choice(("", taken.chargeback_id)),
             )
         )
+    return told
+
+
+def handed_over(once: list[Record], chance: random.Random) -> list[Record]:
+    """Anna's account is Cleo's for some days; edits of its deals move many of them between the two."""
+    told: list[Record] = []
+    for record in once:
+        told.append(record)
+        if isinstance(record, AccountLinked) and record.login == 1:
+            told += [linked("1 cleo", day=10), linked("1 anna", day=18)]
+        if isinstance(record, Deal) and record.login == 1 and record.revision == "a":
+            days = [chance.randint(3, 25) for _ in range(chance.randint(0, 3))]
+            told += [replace(record, revision=f"m{n}", occurred_at=at(day)) for n, day in enumerate(days)]
+            if chance.random() < 0.2:
+                ended = replace(record, revision="x", kind="cancelled", occurred_at=at(chance.randint(3, 25)))
+                told.append(ended)
     return told
 
 

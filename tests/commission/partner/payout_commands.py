@@ -4,8 +4,10 @@ from typing import Any
 
 from commission.payouts.commands import (
     ChangeBalance,
+    HoldClient,
     HoldPayouts,
     LockLine,
+    ReleaseClient,
     ReleasePayouts,
     ReturnLine,
     SettleLine,
@@ -78,3 +80,17 @@ def release(change_id: str = "r1", **fields: Any) -> ReleasePayouts:
     """Ben ends it."""
     told = {"ib_id": "ib-north", "change_id": change_id, "reason": "it was not", "at": at(39), "by": "ben"}
     return ReleasePayouts(**(told | fields))
+
+
+def hold_client(text: str = "anna", change_id: str = "h1", **fields: Any) -> HoldClient:
+    """`hold_client("anna ib-north")`: Ann holds a client for one IB, or for all, since day 1."""
+    client_id, _, ib_id = text.partition(" ")
+    told = {"change_id": change_id, "reason": "churning?", "at": at(5), "since": at(1), "by": "ann"}
+    return HoldClient(client_id=client_id, ib_id=ib_id, **(told | fields))
+
+
+def release_client(text: str = "anna", change_id: str = "r1", **fields: Any) -> ReleaseClient:
+    """Ben ends it."""
+    client_id, _, ib_id = text.partition(" ")
+    told = {"change_id": change_id, "reason": "it was not", "at": at(36), "by": "ben"}
+    return ReleaseClient(client_id=client_id, ib_id=ib_id, **(told | fields))

@@ -14,10 +14,15 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from commission import accounts
+from commission.books import client as client_book
 from commission.books import partner as partner_book
+from commission.client.on_hold import OnHold
+from commission.client.state import ClientState
 from commission.draft import Draft
+from commission.events import RoutedDeal
 from commission.ids import digest
 from commission.ledger import balances
 from commission.money import EXACT
@@ -28,7 +33,7 @@ from commission.partner.payable import PayoutState, state_key
 from commission.payouts.batch import Batch
 from commission.payouts.batch_commands import commands
 from commission.payouts.changes import command as command_of
-from commission.payouts.commands import AnyCommand, LockLine, PayoutAnswer
+from commission.payouts.commands import AnyCommand, ClientCommand, LockLine, PayoutAnswer
 from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import (
@@ -53,7 +58,7 @@ from commission.payouts.records import (
 from commission.payouts.tax import Tax
 from commission.terms.catalog import Terms
 from commission.two_people import are_two_people
-from tests.build import at, ended, partner, period, reopened
+from tests.build import SYMBOLS, at, deal, ended, partner, per_lot, period, plan, registered, reopened
 from tests.commission.books.partner_rows import earned
 from tests.commission.laws import LAW
 
@@ -66,6 +71,8 @@ TAXES = {
     "north": Tax(kind="vat", percent=Decimal("7.7")),
     "south": Tax(kind="withholding", percent=Decimal(30)),
 }
+ANNAS = (SYMBOLS[0], plan("silver USD", per_lot("*=5")), partner("north USD silver"))
+"""What a lot of anna's earns north."""
 people, ibs, currencies = (st.sampled_from(some) for some in (PEOPLE, IBS, CURRENCIES))
 outcomes = st.sampled_from(("settled", "rejected", "unknown"))
 kinds = st.sampled_from(("adjustment", "write_off", "advance"))
@@ -77,8 +84,9 @@ class Settlement(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.terms = Terms().learn([*map(period, MONTHS), *(partner(f"{one} USD") for one in IBS)])
+        self.terms = Terms().learn([*map(period, MONTHS), *(partner(f"{one} USD") for one in IBS), *ANNAS])
         self.state: dict[str, Any] = {}
+        self.client: dict[str, Any] = {}
         self.rows: list[Transfer] = []
         self.statements: dict[str, Statement] = {}
         self.withdrawn: set[str] = set()
@@ -105,11 +113,33 @@ class Settlement(RuleBasedStateMachine):
         self.rows.append(row)
         self.fold(lambda draft: partner_book.apply(draft, row, self.terms))
 
+    @rule(number=st.integers(1, 3), lots=st.integers(0, 3), day=st.integers(1, 120))
+    def trade(self, number: int, lots: int, day: int) -> None:
+        """A client of north trades, or one of its deals is changed or cancelled."""
+        one = deal(f"{number} buy 1 EURUSD out", day=day, revision=f"r{next(self.numbers)}")
+        one = replace(one, volume_e8=lots * 10**8, kind="trade" if lots else "cancelled")
+        self.tell_client(RoutedDeal(client_id="anna", deal=one))
+
+    def tell_client(self, record: Any) -> None:
+        """What the client's book says goes on to the IB's."""
+        draft = Draft.over(self.client)
+        with localcontext(EXACT):
+            client_book.apply(draft, record, self.terms)
+        self.client |= draft.writes
+        for said in draft.outputs:
+            match said:
+                case Transfer():
+                    self.rows.append(said)
+                    self.fold(lambda draft, said=said: partner_book.apply(draft, said, self.terms))
+                case PayoutAnswer():
+                    self.answers[said.answer_id] = said
+
     @initialize(north=st.integers(1, 9_000), south=st.integers(1, 9_000))
     def begin(self, north: int, south: int) -> None:
         """Both have something to be paid."""
         self.earn("north", "USD", north, 3)
         self.earn("south", "USD", south, 3)
+        self.tell_client(registered("anna north"))
         self.close()
 
     @precondition(lambda self: self.closed < len(MONTHS))
@@ -257,6 +287,17 @@ class Settlement(RuleBasedStateMachine):
         told = {"by": by, "at": self.now, "place": self.offset, "change_id": f"h{next(self.numbers)}"}
         self.write(PayoutsHeld(**told, ib_id=ib, reason="?", is_released=is_released))
 
+    @rule(by=people, ib=st.sampled_from(("", "north")), day=st.integers(1, 90), is_released=st.booleans())
+    def hold_client(self, by: str, ib: str, day: int, *, is_released: bool) -> None:
+        """What a client earns is held, or released."""
+        told = {"by": by, "at": self.now, "place": self.offset, "change_id": f"h{next(self.numbers)}"}
+        since = None if is_released else at(day)
+        asked = PayoutsHeld(
+            **told, ib_id=ib, client_id="anna", since=since, reason="?", is_released=is_released
+        )
+        self.write(asked)
+        self.deliver_changes()
+
     @rule(data=st.data())
     def withhold(self, data: st.DataObject) -> None:
         """A proposal wants a statement."""
@@ -303,7 +344,16 @@ class Settlement(RuleBasedStateMachine):
         """Everything that follows from the log."""
         for batch in self.log.batches.values():
             self.command([*commands(batch)])
-        self.command([one for change in self.log.changes.values() if (one := command_of(change)) is not None])
+        self.deliver_changes()
+
+    def deliver_changes(self) -> None:
+        """What follows from changes and holds, again each time."""
+        for change in self.log.changes.values():
+            one = command_of(change)
+            if isinstance(one, ClientCommand):
+                self.tell_client(one)
+            elif one is not None:
+                self.command([one])
 
     @rule(by=people, other=people, data=st.data())
     def command_anything(self, by: str, other: str, data: st.DataObject) -> None:
@@ -347,6 +397,28 @@ class Settlement(RuleBasedStateMachine):
                 if balance := partner_state.balances.get(currency):
                     held = sum((t.accrued - t.reversed for t in balance.open.values()), balance.carried)
                     assert held == found.get((accounts.pending(ib), currency), Decimal(0))
+
+    @invariant()
+    def what_is_on_hold_is_in_no_statement(self) -> None:
+        """The IB's book and the client's have the same of it, never below zero; released, there is none."""
+        held = balances(self.rows).get((accounts.held("north"), "USD"), Decimal(0))
+        known = self.state.get(partner_key("north"), PartnerState()).balances.get("USD")
+        state = self.client.get("x:anna", OnHold())
+        assert held == sum(state.amounts.values()) == (Decimal(0) if known is None else known.held)
+        assert min(state.amounts.values(), default=Decimal(0)) >= 0
+        if not self.client.get("c:anna", ClientState(client_id="anna")).holds:
+            assert held == 0
+        for said in self.answers.values():
+            if said.command == "release_client" and said.is_accepted:
+                release = self.log.changes[said.subject_id].asked
+                assert isinstance(release, PayoutsHeld)
+                assert any(
+                    are_two_people(one.asked.by, release.by)
+                    for one in self.log.changes.values()
+                    if isinstance(one.asked, PayoutsHeld)
+                    and one.asked.client_id
+                    and not one.asked.is_released
+                )
 
     @invariant()
     def no_statement_is_paid_twice(self) -> None:

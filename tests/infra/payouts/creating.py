@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from api.ledger import Row
 from api.operators import Operator
-from commission.payouts.commands import AnyCommand
+from commission.payouts.commands import AnyCommand, ClientCommand
 from commission.payouts.exchange import Exchange
 from commission.payouts.records import PayoutRecord
 from infra.payouts.desk import PayoutDesk
@@ -43,6 +43,10 @@ class Ledger:
         """None."""
         return {}
 
+    def open_since(self) -> datetime:
+        """It is not asked."""
+        raise NotImplementedError
+
     def answer_of(self, change_id: str) -> str | None:
         """Not known."""
         return None
@@ -51,7 +55,7 @@ class Ledger:
 def desk_over(log: PayoutLog, *ib_ids: str) -> PayoutDesk:
     """A desk whose commands go nowhere."""
 
-    def publish_nothing(_commands: Sequence[AnyCommand]) -> None:
+    def publish_nothing(_commands: Sequence[AnyCommand | ClientCommand]) -> None:
         return None
 
     return PayoutDesk(log, Ledger(*ib_ids), publish_nothing)

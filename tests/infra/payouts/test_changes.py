@@ -9,9 +9,10 @@ import pytest
 
 from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused, UnknownBatch
+from commission.payouts.records import PayoutsHeld
 from infra.payouts.changes import ChangeDesk
 from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
-from tests.build import ended, partner
+from tests.build import SYMBOLS, at, deal, ended, linked, partner, per_lot, plan, registered
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.payout_world import ANN, BEN, CAT, Killed, World
 
@@ -144,3 +145,74 @@ def test_a_hold_that_was_not_commanded_is_commanded_by_approving_it(world: World
     world.desk().approve(batch.batch_id, BEN)
     with pytest.raises(PayoutRefused, match="the books refused every line"):
         world.desk().export(batch.batch_id, "csv", "", CAT)
+
+
+ANNA_HELD = HoldRequest(client="anna", reason="churning?")
+
+
+def of_anna(*, since_closed: bool = False) -> World:
+    """Anna earned north 5 in September, which is closed or not, and 10 in October."""
+    terms = (SYMBOLS[0], plan("silver USD", per_lot("*=5")), partner("north USD silver"))
+    world = World(*MONTHS, *terms)
+    world.feed([registered("anna north"), linked("1 anna"), deal("1 buy 1 EURUSD out", day=3)])
+    world.feed([ended("2026-09")] if since_closed else [])
+    world.feed([deal("2 buy 2 EURUSD out", day=33)])
+    return world
+
+
+def test_a_client_is_held_as_far_as_no_statement_has_its_accruals() -> None:
+    """5 are payable since September closed; the 10 of October are held until ben releases her."""
+    world = of_anna(since_closed=True)
+    desk = world.change_desk()
+    asked = [desk.hold(ANNA_HELD, ANN, "k", is_released=False) for _ in range(2)]
+    assert asked[0] == asked[1]
+    assert asked[0].answer == ""
+    assert isinstance(held := asked[0].change.asked, PayoutsHeld)
+    assert held.since == at(31)
+    assert world.told.owed == {"ib:north:payable": "5.00 USD", "ib:north:held": "10.00 USD"}
+    world.feed([ended("2026-10")])
+    assert desk.hold(ANNA_HELD, ANN, "k", is_released=False).change == asked[0].change
+    refused = desk.hold(ANNA_HELD, ANN, "", is_released=True).answer
+    assert refused == "ann held it; another person releases it"
+    assert desk.hold(ANNA_HELD, BEN, "", is_released=True).answer == ""
+    assert world.told.owed == {"ib:north:payable": "5.00 USD", "ib:north:pending": "10.00 USD"}
+    since = ANNA_HELD.model_copy(update={"since": at(32), "ib": "north"})
+    assert desk.hold(since, CAT, "", is_released=False).answer == ""
+    assert world.told.owed["ib:north:held"] == "10.00 USD"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (HoldRequest(reason="fraud?"), "say whose payouts: an IB's, or a client"),
+        (
+            HoldRequest(client="anna", ib="north", statement_id="s", reason="fraud?"),
+            "a statement is held, or a client's accruals: not both at once",
+        ),
+    ],
+)
+def test_what_cannot_be_held_is_not_recorded(world: World, wanted: HoldRequest, why: str) -> None:
+    """It is told at once."""
+    with pytest.raises(PayoutRefused, match=why):
+        world.change_desk().hold(wanted, ANN, "", is_released=False)
+
+
+def test_a_process_killed_before_any_effect_holds_a_client_once() -> None:
+    """Killed at each effect of hold or release, the same requests again hold 15 and let go of them."""
+
+    def life(desk: ChangeDesk) -> None:
+        desk.hold(ANNA_HELD, ANN, "h", is_released=False)
+        desk.hold(ANNA_HELD, BEN, "r", is_released=True)
+
+    world = of_anna()
+    life(world.change_desk())
+    effects = world.effects
+    assert len(effects) == 10
+    for number, name in enumerate(effects):
+        other = of_anna()
+        other.kill_at = number
+        with pytest.raises(Killed, match=name):
+            life(other.change_desk())
+        life(other.change_desk())
+        assert other.told.owed == {"ib:north:pending": "15.00 USD"}, name
+        assert [row.amount for row in other.told.transfers if row.code == "hold"] == [5, 10, 15], name

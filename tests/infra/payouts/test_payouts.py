@@ -231,9 +231,19 @@ def test_two_people_pay_a_month_by_the_command_line(tmp_path: Path) -> None:
         ibflow("ben", "adjust", "approve", change_id)
         assert "hold of ib-north" in ibflow("ann", "hold", "ib-north", "--reason", "fraud?")
         assert "release of ib-north" in ibflow("ben", "release", "ib-north", "--reason", "no")
+        of_anna = ("--client", "anna", "--reason", "churning?")
+        held = ibflow("ann", "hold", *of_anna, "--since", "2026-09-01")
+        assert "hold of client anna for all IBs since 2026-09-01T00:00:00Z" in held
+        moved = "FROM transfers FINAL WHERE {a:String} IN (debit, credit)"
+        balances = f"SELECT sum(if(credit = {{a:String}}, amount, -amount)) {moved}"
+        account = {"a": "ib:ib-north:held"}
+        assert stack.server.client.query(balances, parameters=account).result_rows == [(Decimal("7.5"),)]
+        assert "release of client anna for all IBs" in ibflow("ben", "release", *of_anna)
+        assert stack.server.client.query(balances, parameters=account).result_rows == [(Decimal(0),)]
         told = json.loads(ibflow("ann", "adjust", "list", "--json"))
-        assert [(one["kind"], one["books"]) for one in told] == [
-            ("release", "done"), ("hold", "done"), ("adjustment", "done"),
+        assert [(one["kind"], one["client_id"], one["books"]) for one in told] == [
+            ("release", "anna", "done"), ("hold", "anna", "done"),
+            ("release", "", "done"), ("hold", "", "done"), ("adjustment", "", "done"),
         ]  # fmt: skip
         assert "paid by hand (ann, approved by ben); the books: done" in ibflow("ann", "adjust", "list")
         rejected = json.loads(ibflow("ann", *asked))["change_id"]
