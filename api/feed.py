@@ -6,13 +6,11 @@ ledger. Nothing is remembered across a restart but what the ledger has.
 """
 
 import asyncio
-import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
 
 from starlette.concurrency import run_in_threadpool
 
@@ -20,24 +18,16 @@ from api.ledger import Ledger, LedgerUnavailable, Row
 from api.queries.newest import newest
 from api.queries.periods import ALWAYS
 from api.scope import EVERYTHING, Scope
-from commission.money import plain
 
 log = logging.getLogger(__name__)
 
 POLL_S = 1.0
-HEARTBEAT_S = 15.0
-LIFE_S = 600.0
-"""Then a reader asks again, and the gate looks at it again; its scope is as of then."""
 MAX_ROWS = 500
 """Of one look, and of what a reader has missed; more are left out, and the feed says so."""
 MAX_QUEUED = 1_000  # that wait for one reader
 MAX_READERS, MAX_READERS_OF_ONE = 128, 4
 OVERLAP = timedelta(seconds=2)
 """Rows may be seen a moment after the time that they have: so far each look goes back."""
-FIELDS = (
-    "transfer_id", "code", "ib_id", "client_id", "component", "symbol", "lots", "amount", "currency",
-    "occurred_at", "stored_at",
-)  # fmt: skip
 _NOW = "SELECT now64(3, 'UTC') AS now"
 
 
@@ -130,7 +120,7 @@ class Feed:
     def _begin(self) -> tuple[datetime, dict[str, datetime]]:
         """The database's time, and what was stored just before it: nobody who listens now waits for that."""
         now: datetime = self._ledger.row(_NOW)["now"]
-        return now, _times(rows_after(self._ledger, EVERYTHING, now - OVERLAP))
+        return now, times_of(rows_after(self._ledger, EVERYTHING, now - OVERLAP))
 
     async def _look(self, after: datetime, seen: dict[str, datetime]) -> datetime:
         """Hand on what was stored since; when the newest was. `seen` are those handed on of that time."""
@@ -143,108 +133,18 @@ class Feed:
                 reader.give(None)
             for row in new:
                 reader.give(row)
-        seen |= _times(new)
+        seen |= times_of(new)
         newest_at = max([after, *seen.values()])
         for one in [one for one, at in seen.items() if at <= newest_at - OVERLAP]:
             del seen[one]
         return newest_at
 
 
-def _times(rows: list[Row]) -> dict[str, datetime]:
+def times_of(rows: list[Row]) -> dict[str, datetime]:
+    """When each of these was stored, by id."""
     return {row["transfer_id"]: row["stored_at"] for row in rows}
 
 
 def rows_after(ledger: Ledger, scope: Scope, after: datetime) -> list[Row]:
     """What was stored after a time, oldest first, at most the newest `MAX_ROWS`."""
     return newest(ledger, scope, ALWAYS, "", MAX_ROWS, after)[::-1]
-
-
-# Places
-
-
-class Place(NamedTuple):
-    """Behind which event a reader goes on."""
-
-    stored_at: datetime
-    transfer_id: str
-
-
-def place_of(event_id: str) -> Place | None:
-    """Read `Last-Event-ID`; None for what is none of ours."""
-    millis, _, transfer_id = event_id.partition(".")
-    if not (millis.isascii() and millis.isdecimal() and len(millis) <= 13 and transfer_id):
-        return None
-    return Place(datetime.fromtimestamp(int(millis) / 1000, UTC), transfer_id)
-
-
-def missed(ledger: Ledger, scope: Scope, place: Place) -> tuple[list[Row], bool]:
-    """What came behind a place, oldest first, and whether some of it is left out."""
-    rows = rows_after(ledger, scope, place.stored_at - timedelta(milliseconds=1))
-    ids = [row["transfer_id"] for row in rows]
-    if place.transfer_id in ids:
-        return rows[ids.index(place.transfer_id) + 1 :], False
-    is_cut = len(rows) == MAX_ROWS
-    return (rows if is_cut else [row for row in rows if row["stored_at"] > place.stored_at]), is_cut
-
-
-# Server-sent events
-
-
-def event_of(row: Row) -> str:
-    """A row as an event."""
-    data = {name: _json(row[name]) for name in FIELDS}
-    millis = round(row["stored_at"].timestamp() * 1000)
-    return f"id: {millis}.{row['transfer_id']}\nevent: transfer\ndata: {json.dumps(data)}\n\n"
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return value if isinstance(value, str) else plain(value)
-
-
-GAP = 'event: gap\ndata: {"reason": "more was posted than is shown"}\n\n'
-BEAT = ": still here\n\n"
-
-
-def end_of(reason: str) -> str:
-    """The last event, and why."""
-    return f"event: end\ndata: {json.dumps({'reason': reason})}\n\n"
-
-
-async def events(
-    reader: Reader,
-    before: tuple[Sequence[Row], bool],
-    may_go_on: Callable[[], bool],
-    *,
-    beat_s: float = HEARTBEAT_S,
-    life_s: float = LIFE_S,
-) -> AsyncIterator[str]:
-    """What was missed, then what comes, a heartbeat where nothing does; the end has a reason."""
-    yield "retry: 3000\n\n"
-    earlier, is_cut = before
-    if is_cut:
-        yield GAP
-    for one in earlier:
-        yield event_of(one)
-    sent = _times(list(earlier))
-    loop = asyncio.get_running_loop()
-    until, beat = loop.time() + life_s, loop.time() + beat_s
-    while not reader.is_over():
-        try:
-            async with asyncio.timeout_at(beat):
-                row = await reader.waiting.get()
-        except TimeoutError:
-            beat = loop.time() + beat_s
-            if not may_go_on():
-                reader.cut("the session is over")
-            elif loop.time() >= until:
-                reader.cut("ask again: a feed lasts ten minutes")
-            else:
-                yield BEAT
-            continue
-        if row is None and not reader.is_over():
-            yield GAP
-        elif row is not None and row["transfer_id"] not in sent:
-            yield event_of(reader.shown(row))
-    yield end_of(reader.end)

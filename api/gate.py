@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 FEED = "/v1/feed"
 OPEN_PATHS = frozenset({"/health"})
-SIGN_IN_PATHS = frozenset({"/sign-in", "/set-password", "/first-run"})
+SIGN_IN_PATHS = frozenset({"/sign-in", "/set-password", "/first-run", "/sign-in/oidc", "/sign-in/oidc/back"})
 BODIES = ("application/json", "application/octet-stream")
 ONCE = ("authorization", "host", "cookie", "origin", "content-type", "x-csrf-token", "idempotency-key")
 """Headers of which two would be read one way here and another way by a proxy."""

@@ -101,6 +101,24 @@ class Settings(LinkSettings):
         30, ge=1, le=1_440, description="Minutes of rest after which a browser signs in again."
     )
     session_hours: int = Field(12, ge=1, le=168, description="Hours after which it does in any case.")
+    oidc_issuer: str = Field(
+        "",
+        pattern=r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?[^\s?#]*)?$",
+        description="Address of the OpenID Connect provider that people may sign in by; empty: none.",
+    )
+    oidc_client_id: str = Field("", description="Who ibflow is to that provider.")
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File of ibflow's secret there; none: a public client, by PKCE alone."
+    )
+    oidc_redirect_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+/sign-in/oidc/back)?$",
+        description="Where the provider sends browsers back: `https://HOST/sign-in/oidc/back`.",
+    )
+    oidc_claim: Literal["email", "preferred_username", "sub"] = Field(
+        "email",
+        description="What of the provider's token is the name here; an e-mail is to be verified.",
+    )
     ib_levels: int = Field(
         64, ge=0, le=64, description="How many levels below itself an IB sees when it signs in; 0: itself."
     )

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.feed import FIELDS, Feed, end_of, events, missed, place_of
+from api.feed import Feed
+from api.feed_events import FIELDS, end_of, events, missed, place_of
 from api.operators import Operator
 from api.people import People
 from api.problems import Problem

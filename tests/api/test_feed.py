@@ -12,7 +12,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api import feed as feeds
-from api.feed import Feed, Place, Reader, event_of, events, missed, place_of
+from api.feed import Feed, Reader
+from api.feed_events import BEAT, Place, event_of, events, missed, place_of
 from api.ledger import Ledger
 from api.operators import Operator
 from api.people import People
@@ -146,7 +147,7 @@ def test_it_ends_with_the_session_and_with_its_time() -> None:
         return texts, read("".join(texts))
 
     beats, found = asyncio.run(ended(lambda: True, 0.05))
-    assert (found[0][1]["reason"][:9], beats.count(feeds.BEAT) >= 2) == ("ask again", True)
+    assert (found[0][1]["reason"][:9], beats.count(BEAT) >= 2) == ("ask again", True)
     _, found = asyncio.run(ended(lambda: False, 9.0))
     assert found == [("end", {"reason": "the session is over"})]
 
