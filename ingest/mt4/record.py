@@ -126,7 +126,6 @@ def _closing(record: Mt4Record, profile: ServerProfile, closed_at: datetime) -> 
         commission=record.commission,
         fee=record.taxes,
         swap=record.swap,
-        agent_commission=record.agent_commission,
     )
 
 
@@ -141,15 +140,13 @@ def _deal(
     commission: Decimal = ZERO,
     fee: Decimal = ZERO,
     swap: Decimal = ZERO,
-    agent_commission: Decimal | None = None,
 ) -> Deal:
     is_close = entry == "out"
     side = _OPPOSITE[record.side] if is_close and record.side is not None else record.side
     price = record.close_price if is_close else record.open_price
     position_id = str(record.ticket) if entry is not None else ""
     reason = record.close_reason if is_close else record.open_reason
-    # Who opened a ticket makes it the platform's own to its end.
-    is_service = not profile.service_reasons.isdisjoint((record.open_reason, reason))
+    is_service = not profile.service_reasons.isdisjoint((record.open_reason, reason))  # who opened it counts
     return Deal(
         platform="mt4",
         server=profile.server,
@@ -185,7 +182,7 @@ def _deal(
         commission=commission,
         fee=fee,
         swap=swap,
-        agent_commission=agent_commission,
+        agent_commission=record.agent_commission if is_close else None,
         currency=record.currency,
         rate_profit=record.rate_profit if is_close else None,
         reason=reason,
