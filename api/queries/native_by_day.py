@@ -145,8 +145,9 @@ def has_native(ledger: Ledger) -> bool:
     return bool(ledger.rows(_HAS_NATIVE))
 
 
-def counts(ledger: Ledger, interval: Interval) -> Row:
+def counts(ledger: Ledger, scope: Scope, interval: Interval) -> Row:
     """How many lines are `compared`, and in how many the two are `unlike`: of different currencies."""
+    scope.check_whole()
     return ledger.row(_COUNTS, **_values(interval, "", MAX_LINES, [], differing=False))
 
 

@@ -78,7 +78,7 @@ def compare_native(ledger: Ledger) -> Native:
     told = [_of_day(row) for row in found["items"]]
     if found["next_cursor"]:
         told.append(f"and more: /v1/native-payments/days has all, these are the first {MAX_DIFFERENCES:,}")
-    of_all = counts(ledger, ALWAYS)
+    of_all = counts(ledger, EVERYTHING, ALWAYS)
     return Native(of_all["compared"], of_all["unlike"], tuple(told))
 
 
