@@ -84,7 +84,10 @@ class ApiServer:
         add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
-        self._api = HttpThread(self.links.before(front) if self.links is not None else front, "API")
+        if self.links is not None:
+            self._api = HttpThread(self.links.before(front), "API", http=self.links.http)
+        else:
+            self._api = HttpThread(front, "API")
 
     def _desks(self, settings: Settings, kafka: str) -> Desks:
         return Desks(
