@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from api.dead_letters import LetterRefused
 from api.documents import DocumentRefused
 from api.endpoints import EndpointRefused, UnknownEndpoint
 from api.ledger import LedgerUnavailable
@@ -89,7 +90,7 @@ def _unusable(request: Request, error: Exception) -> Response:
 _STATUS: dict[type, int] = {
     NotAllowed: 403, UnknownProposal: 404, UnknownPayee: 404, UnknownBatch: 404, UnknownPerson: 404,
     ProposalRefused: 409, PayeeRefused: 409, PayoutRefused: 409, PeopleRefused: 409, SignInFailed: 401,
-    UnknownEndpoint: 404, EndpointRefused: 409, DocumentRefused: 409, PlanRefused: 409,
+    UnknownEndpoint: 404, EndpointRefused: 409, DocumentRefused: 409, LetterRefused: 409, PlanRefused: 409,
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from infra.connect.ports import listen, url_at
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
+from infra.dead_letters.desk import DeadLetterDesk
 from infra.gc_tuning import collect_rarely
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
@@ -26,6 +27,7 @@ from infra.plans.desk import PlanDesk
 from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
+from infra.processes.stall import StallWatch
 from infra.proposals.desk import ProposalDesk, publish_to
 from infra.statement_documents.desk import DocumentDesk
 from infra.sums.builder import SumsBuilder
@@ -63,10 +65,12 @@ class ApiServer:
             self._connect, lambda records: publish_to(kafka, records), self.payouts.withholding
         )
         self.people = PeopleParts(settings, kafka)
+        self._stall = StallWatch(self.sink.lag, lambda: sum(self.sink.positions().values()))
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
+            stalled=self._stall.seconds,
             desks=Desks(
                 proposals=self._desk,
                 payouts=self.payouts.desk,
@@ -77,6 +81,7 @@ class ApiServer:
                 payout_log=self.payouts.log.known,
                 people=self.people.open,
                 endpoints=self.endpoints,
+                dead_letters=DeadLetterDesk.of(kafka, settings.terms_dir),
                 documents=DocumentDesk(settings),
                 plans=PlanDesk.of(settings, kafka),
             ),
@@ -93,6 +98,7 @@ class ApiServer:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
+        self._stall.start()
         self.people.start()
         self._start_api()
         self._dispatcher.start()
@@ -106,6 +112,7 @@ class ApiServer:
     def stop(self) -> None:
         """Stop taking requests, finish the batch at hand, close the database."""
         note_stopped(self._settings)
+        self._stall.stop()
         self._dispatcher.stop()
         self._api.stop()
         if self._push is not None:
