@@ -10,8 +10,10 @@ from api.pages import (
     operations,
     overview,
     payouts,
+    plans,
     proposals,
     reports,
+    room,
     search,
     statements,
     unpaid,
@@ -20,6 +22,6 @@ from api.pages import (
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(completeness.router, proposals.router, docs.router),
+    *(room.router, plans.router, completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

@@ -61,7 +61,7 @@ def dead_letter(page: PageHere, dead_letter_id: Annotated[str, Path(max_length=6
     """One: its bytes as text, what is wrong, how to correct it, who did what."""
     found = quality.dead_letter(page.ledger, page.scope, dead_letter_id)
     if found is None:
-        raise Problem(404, f"No dead letter {dead_letter_id} is stored.")
+        raise Problem(404, f"No dead letter {dead_letter_id} is stored.", code="unknown_dead_letter")
     payload = b64decode(found["payload_base64"])
     return page.show(
         "dead_letter.html",

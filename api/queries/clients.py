@@ -21,8 +21,15 @@ _SEEN_DEALS = f"""
 ))
 """  # noqa: S608  - the parts are constants; values are parameters
 _CLIENT = f"""
-SELECT client_id, occurred_at, ib_id, country, click, event_id FROM clients FINAL
-WHERE client_id = {{client:String}} AND {sees_client("client_id")} LIMIT 1
+SELECT client_id, occurred_at, if(m.attribution IN ('click', 'click_wins'), m.ib_id, c.ib_id) AS ib_id,
+    country, click, event_id, m.attribution AS attribution, m.link AS link, m.click_id AS click_id,
+    m.crm_ib AS crm_ib
+FROM (SELECT * FROM clients FINAL WHERE client_id = {{client:String}}) AS c
+LEFT JOIN (
+    SELECT client_id, ib_id, attribution, link, click_id, crm_ib FROM milestones FINAL
+    WHERE client_id = {{client:String}} AND kind = 'registration' AND attribution != ''
+) AS m USING client_id
+WHERE {sees_client("client_id")} LIMIT 1
 """  # noqa: S608  - the parts are constants; values are parameters
 _ACCOUNTS = f"""
 SELECT account_key, uniqExact(caused_by) AS deals, min(occurred_at) AS first_at, max(occurred_at) AS last_at
@@ -59,7 +66,7 @@ WHERE {sees_client("client_id")} ORDER BY occurred_at DESC LIMIT 1
 _TRADED = f"""
 SELECT count() AS deals, toUInt64(sum(volume_e8)) AS volume_e8 FROM deals FINAL
 WHERE concat(server, '/', toString(login)) IN {{accounts:Array(String)}} AND kind = 'trade'
-  AND entry IN ('out', 'in_out', 'out_by') AND {_SEEN_DEALS}
+  AND entry IN ('out', 'inout', 'out_by') AND {_SEEN_DEALS}
   AND occurred_at >= {{since:DateTime64(6, 'UTC')}} AND occurred_at < {{until:DateTime64(6, 'UTC')}}
 """  # noqa: S608  - as above
 _EVENT = f"""

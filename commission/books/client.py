@@ -26,7 +26,6 @@ from commission.client.state import (
     Deposit,
     EventState,
     OldRevision,
-    OnHold,
     Parked,
     Parking,
     Withdrawal,
@@ -66,7 +65,7 @@ KEYS: dict[str, type] = {
     "b": CloseBy,
     "k": Parked,
     "t": HeldTallies,
-    "x": OnHold,
+    "x": on_hold.OnHold,
 }
 """The first letter of a state key tells its type."""
 

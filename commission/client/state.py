@@ -235,17 +235,6 @@ class ClientState(Value):
         return before is not None and before.status == "approved"
 
 
-class OnHold(Value):
-    """What persons hold of a client's accruals: apart from the client, which is written more seldom."""
-
-    amounts: dict[str, Decimal] = field(default_factory=dict)
-    """`ib|currency` → what waits in the IB's `held` account; never below zero."""
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    """What periods settle, by IB, plan, version, component and day: a client's day is one tally."""
-    answered: dict[str, str] = field(default_factory=dict)
-    """Change → the command that was answered."""
-
-
 class CloseBy(Value):
     """The legs of one order, or of one time, volume and symbol, the lower deal first: two and two a pair."""
 

@@ -37,7 +37,9 @@ class PayoutParts:
             publish_payout_commands(commands, kafka)
 
         SanctionList.read(settings.sanctions_file)
-        warnings = Warnings(ledger, self.payees.listed, self.payees.opened, settings.sanctions_file)
+        warnings = Warnings(
+            ledger, self.payees.listed, self.payees.opened, settings.sanctions_file, settings.reward_percent
+        )
         self.desk = PayoutDesk(
             log,
             facts,

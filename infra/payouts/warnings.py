@@ -8,6 +8,7 @@
 | `no_details` | nobody approved details of it, and details are kept here |
 | `kyc`, `agreement` | its KYC is open; its agreement is not accepted, and those of others are |
 | `out_of_line` | the line is above 3 times the mean of its last 6 statements in the currency; of 3 at least |
+| `reward` | it earned above IBFLOW_REWARD_PERCENT of what its clients brought (`revenue.py`) |
 | `negative_elsewhere` | its newest statement in another currency closes below zero |
 | `open_hole` | deals of the period may be missing (`ibflow reconcile`); of no IB |
 | `sanction_list` | its name, or the account's holder, is in the file IBFLOW_SANCTIONS_FILE (`sanctions.py`) |
@@ -22,12 +23,14 @@ from api.ledger import Ledger, Row
 from api.queries.completeness import holes
 from api.queries.payouts import known_partners, last_statements, negative_closings
 from api.queries.periods import interval
+from api.queries.revenue import earned
 from commission.money import plain
 from commission.payouts.batch import Batch
 from commission.payouts.log import Payouts
 from commission.payouts.records import Line, Warned
 from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount
 from infra.payouts.files import Open
+from infra.payouts.revenue import ZERO, revenue_of
 from infra.payouts.sanctions import SanctionList
 from schemas.payees import PayeeVersion, Versions, valid_version
 
@@ -82,6 +85,7 @@ class Warnings:
     payees: Callable[[], Mapping[str, Versions]]
     opened: Open
     sanctions_file: Path | None
+    reward_percent: int | None = None
 
     def of(self, batch: Batch, known: Payouts) -> list[Warned]:
         """Those of the batch, then those of the lines that are paid; raise `Unusable` for a bad list."""
@@ -91,6 +95,7 @@ class Warnings:
         usual = last_statements(self.ledger, batch.period, batch.currency)
         negative = negative_closings(self.ledger, batch.currency)
         has_agreements = any(one["agreement_accepted"] for one in partners.values())
+        rewards = self._rewards(batch)
         hits = self._hits(batch.paid_lines, valid, partners)
         found = [Warned(code="open_hole", ib_id="", words=words) for words in self._holes(batch)]
         for line in batch.paid_lines:
@@ -100,6 +105,7 @@ class Warnings:
                 *_of_details(valid[line.ib_id], last.get(line.ib_id), is_kept=bool(versions)),
                 *_of_partner(partners.get(line.ib_id, _NOBODY), has_agreements=has_agreements),
                 *_of_amount(line.amount, usual.get(line.ib_id)),
+                *(("reward", words) for words in (rewards.get(line.ib_id),) if words),
                 *(("negative_elsewhere", words) for words in negative.get(line.ib_id, ())),
                 *(("sanction_list", words) for words in hits.get(line.ib_id, ())),
             )
@@ -111,6 +117,21 @@ class Warnings:
         open_ = [one for one in holes(self.ledger) if one.overlaps(span.starts_at, span.ends_at)]
         if open_:
             yield f"{batch.period} may lack deals, open holes: {len(open_)}; see `ibflow reconcile`"
+
+    def _rewards(self, batch: Batch) -> dict[str, str]:
+        """By IB, in words, that it earned too much of what its clients brought in the period."""
+        if self.reward_percent is None:
+            return {}
+        span, currency = interval(self.ledger, batch.period), batch.currency
+        revenue, found = revenue_of(self.ledger, currency, span), dict[str, str]()
+        for ib_id, amount in earned(self.ledger, currency, span).items():
+            brought = revenue.get(ib_id, ZERO)
+            if amount > 0 and amount * 100 > self.reward_percent * brought:
+                much = (
+                    f"it earned {plain(amount)} {currency} of {batch.period}, above {self.reward_percent} %"
+                )
+                found[ib_id] = f"{much} of the {plain(round(brought, 2))} {currency} that its clients brought"
+        return found
 
     def _hits(
         self, lines: Sequence[Line], valid: Mapping[str, PayeeVersion | None], partners: Mapping[str, Row]

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -18,15 +19,19 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from api.app import create_app
 from api.desks import Desks
 from api.ledger import Ledger
+from commission.outputs import Statement, Transfer
+from commission.partner.statement_hash import statement_hash, total_of
 from schemas.proposals import ProposalRequest
 from schemas.settings import Settings
+from schemas.wire import encode
 from tests import chromium
-from tests.api.conftest import insert, partner_row, per_lot, utc
+from tests.api.conftest import insert, partner_row, per_lot, statement_row, utc
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.payout_world import World
@@ -38,14 +43,14 @@ MAX_HEADER_PX = 64
 MAX_SCRIPT_BYTES = 150_000
 PEOPLE = {"ann": "operator", "ben": "operator", "vic": "viewer"}
 PATHS = (
-    "/?period=2026-09", "/ibs", "/ibs?q=atlas", "/ibs/M?period=2026-09", "/clients/c1",
+    "/?period=2026-09", "/ibs", "/ibs?q=atlas", "/ibs/M?period=2026-09", "/clients", "/clients/c1",
     "/accounts?key=live/1001",
     "/deals?key=live|1", "/deals?key=live|6", "/transfers/t1", "/reports?group_by=day&then_by=symbol",
     "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
-    "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
+    "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans",
     "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
-    "/docs", "/nope",
+    "/docs", "/docs/problems", "/nope",
 )  # fmt: skip
 LOOKS = (
     [*product(SIZES, SCHEMES)]
@@ -322,3 +327,61 @@ def test_the_menu_opens_on_a_phone(portal: Portal) -> None:
         assert box["height"] >= 40
         link.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Statements")
+
+
+def statement_text(tamper: str = "") -> tuple[Statement, str]:
+    """A statement of three rows and its closing, hashed by the core; and its file, perhaps changed since."""
+    own = {"ib_id": "A", "currency": "USD", "code": "accrual", "component": "per_lot", "client_id": "c1"}
+    rows = [
+        Transfer(
+            transfer_id=f"x{number}", debit="broker:expense:per_lot", credit="ib:A:pending",
+            amount=Decimal(amount),
+            caused_by=f"live|{number}", occurred_at=utc(3) + timedelta(microseconds=number * 100_001),
+            lots=Decimal("0.123456789"), symbol="EURUSD", rule="fx/€", plan_id="gold", plan_version=2, **own,
+        )
+        for number, amount in enumerate(("1E-8", "7.50", "200"))
+    ]  # fmt: skip
+    closing = {"ib_id": "A", "currency": "USD", "debit": "ib:A:pending", "period": "2026-09"}
+    closing |= {"caused_by": "period|2026-09", "occurred_at": utc(1, 0, month=10)}
+    rows += [
+        Transfer(
+            transfer_id="s", code="statement", credit="ib:A:payable", amount=Decimal("207.5"), **closing
+        ),
+        Transfer(transfer_id="r", code="rounding", credit="rounding", amount=Decimal("1E-8"), **closing),
+    ]
+    zero = Decimal(0)
+    statement = Statement(
+        statement_id="st-A", ib_id="A", period="2026-09", starts_at=utc(1, 0), ends_at=utc(1, 0, month=10),
+        currency="USD", opening=zero, accrued=Decimal("207.50000001"), reversed=zero,
+        payable=Decimal("207.5"), rounding=Decimal("1E-8"), closing=zero, held=zero, transfers=5,
+    )  # fmt: skip
+    statement = replace(statement, hash=statement_hash(statement, total_of(rows)))
+    text = "\n".join(line.decode() for line in encode([statement, *rows])) + "\n"
+    return statement, text.replace("live|1", tamper) if tamper else text
+
+
+def test_a_statement_proves_itself_in_the_browser(ledger: Ledger, chdb: Client, portal: Portal) -> None:
+    """As the core hashed it, it holds; with another cause of a row it does not; a kept file likewise."""
+    statement, text = statement_text()
+    _, changed = statement_text("live|9")
+    figures = {
+        name: getattr(statement, name) for name in ("accrued", "payable", "rounding", "transfers", "hash")
+    }
+    insert(chdb, "statements", statement_row("st-A", "A", "USD", "0", "0") | figures)
+    with portal.context() as context:
+        page = context.new_page()
+        said = watch(page)
+        served = [text]
+        page.route("**/v1/statements/st-A/export", lambda route: route.fulfill(body=served[0]))
+        page.goto("/statements/st-A")
+        page.get_by_role("button", name="Verify in this browser").click()
+        expect(page.get_by_text("It holds: checked by your browser.")).to_be_visible()
+        assert page.locator("#verify .yes").count() == 6
+        served[0] = changed
+        page.get_by_role("button", name="Verify in this browser").click()
+        expect(page.get_by_text("It does not hold.")).to_be_visible()
+        assert "not so: its hash is that of its figures and rows" in page.locator("#verify").inner_text()
+        kept = {"name": "a.jsonl", "mimeType": "text/plain", "buffer": text.encode()}
+        page.locator("#verify [type=file]").set_input_files([kept])
+        expect(page.get_by_text("It holds: checked by your browser.")).to_be_visible()
+        assert said == []

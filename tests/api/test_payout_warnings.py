@@ -24,15 +24,30 @@ from commission.payouts.records import (
     PayoutRecord,
     ResultsImported,
 )
+from commission.terms.partners import ParentLink
 from infra.payees.details import BankAccount, PayeeDetails
 from infra.payouts.sanctions import SanctionList
 from infra.payouts.warnings import Warnings, last_payouts, who_changed
 from schemas.errors import Unusable
 from schemas.payees import PayeeApproved, PayeeProposed, PayeeVersion, Versions
 from schemas.reconciliations import Difference
-from tests.api.conftest import SOURCE, insert, partner_row, statement_row, utc
+from schemas.wire import encode
+from tests.api.conftest import (
+    SOURCE,
+    client_row,
+    deal_row,
+    insert,
+    partner_row,
+    per_lot,
+    rejection_row,
+    statement_row,
+    transfer_row,
+    utc,
+)
 from tests.api.sweeps import store, sweep
+from tests.build import D, exchange, partner, symbol
 
+QUOTES = {"bid": D("1.10000"), "ask": D("1.10012")}
 AT = datetime(2026, 10, 2, tzinfo=UTC)
 
 
@@ -112,7 +127,11 @@ def paid_before(a: str) -> list[PayoutRecord]:
 
 
 def warned(
-    ledger: Ledger, known: Payouts, payees: dict[str, Versions], sanctions: Path | None = None
+    ledger: Ledger,
+    known: Payouts,
+    payees: dict[str, Versions],
+    sanctions: Path | None = None,
+    percent: int | None = None,
 ) -> list[str]:
     """`code:IB` of the newest batch, with words."""
 
@@ -120,7 +139,7 @@ def warned(
         return {"A": BankAccount(holder="Dr. PETROV, Ivan", iban="x")} if wanted else {}
 
     batch = [*known.batches.values()][-1]
-    found = Warnings(ledger, lambda: payees, opened, sanctions).of(batch, known)
+    found = Warnings(ledger, lambda: payees, opened, sanctions, percent).of(batch, known)
     return [f"{one.code}:{one.ib_id} {one.words}" for one in found]
 
 
@@ -181,6 +200,94 @@ def test_an_open_hole_in_the_period_is_of_the_whole_batch(world: Ledger, chdb: C
     ]
     store(chdb, sweep(1, extra=1), sweep(2))
     assert warned(world, known, {"A": (version(1),)}) == []
+
+
+SPREADS = (
+    symbol("EURUSD forex 100000 USD 0.0001"),
+    symbol("GBPUSD forex 100000 USD 0.0001", average_pips=Decimal(2)),
+    symbol("DE40 indices 1 EUR 1", tick_size=Decimal("0.5"), tick_value=Decimal(5)),
+    exchange("EUR/USD 1.10", day=30),
+    partner("M USD"),
+    partner("A USD", parents=(ParentLink(ib_id="M"),)),
+    partner("B USD", parents=(ParentLink(ib_id="M"),)),
+)
+
+
+def test_what_an_ib_earned_is_compared_with_what_its_clients_brought(world: Ledger, chdb: Client) -> None:
+    """A's client brings 4 + 12 + 20 + 11 = 47 USD, B's 10, and M, above both, has 57.
+
+    Of A: 3 of commission and 1 of swap on an opening, whose spread is not counted; a closing of 1 lot of
+    EURUSD at 1.10000 / 1.10012, 0.00012 x 100,000 = 12; one of GBPUSD without quotes at the usual 2 pips,
+    0.0002 x 100,000 = 20; and 1 lot of DE40 at 100 / 101, 1 / 0.5 x 5 = 10 EUR, which are 11. Of B a charge
+    of 10 by itself; a deal of October is of no account. A earned 30 and had 1.79 taken back: 28.21 is
+    above 60 % of 47, 28.20 is not. M's 34.20 are not above 60 % of 57. B earned 1 of its 10.
+    """
+    insert(
+        chdb,
+        "books",
+        SOURCE | {"_topic": "terms", "message": b"\n".join(encode(SPREADS)).decode()} | {"source": ""},
+    )
+    insert(chdb, "clients", client_row("c1", "B"), client_row("c2", "B"))
+    nothing = dict.fromkeys(
+        ("deposit_id", "status", "currency", "reason", "verdict", "jurisdiction", "source"), ""
+    )
+    moved = (
+        nothing
+        | {"amount": None, "expires_at": None}
+        | {
+            "client_id": "c1",
+            "type": "client_reassigned",
+            "event_id": "e",
+            "occurred_at": utc(1, 5),
+            "ib_id": "A",
+        }
+    )
+    insert(chdb, "client_events", moved | SOURCE)
+    of_b = {"login": 1002}
+    insert(
+        chdb,
+        "deals",
+        deal_row(1, 2, "1", "EURUSD") | {"entry": "in", "commission": D(-3), "swap": D(-1), **QUOTES},
+        deal_row(2, 3, "1", "EURUSD") | QUOTES,
+        deal_row(3, 4, "1", "GBPUSD"),
+        deal_row(4, 5, "1", "DE40") | {"bid": D(100), "ask": D(101)},
+        deal_row(5, 6, "1", "") | of_b | {"kind": "commission", "profit": D(-10), "entry": ""},
+        deal_row(6, 6, "1", "EURUSD") | QUOTES | {"occurred_at": month(10)},
+    )
+    insert(
+        chdb,
+        "rejections",
+        rejection_row(1, "rejected", "x") | {"account_key": "live/1002", "client_id": "c2"},
+    )
+    way = "broker:expense:per_lot > ib:{}:pending"
+    earned = [("A", "30"), ("M", "34.20"), ("B", "1")]
+    rows = [per_lot(f"e{ib}", ib, "live|2", amount, way.format(ib)) for ib, amount in earned]
+    taken = transfer_row(
+        "r",
+        "reversal",
+        "A",
+        "live|2",
+        "1.79",
+        "ib:A:pending > broker:expense:per_lot",
+        reverses="eA",
+        client_id="c1",
+    )
+    insert(chdb, "transfers", *rows, taken)
+    known = log_of(*paid_before("settled"), created("b1", 5, A="1", B="1", M="1"))
+
+    def rewards() -> list[str]:
+        return [one for one in warned(world, known, {}, percent=60) if one.startswith("reward")]
+
+    assert rewards() == [
+        "reward:A it earned 28.21 USD of 2026-09, above 60 % of the 47 USD that its clients brought"
+    ]
+    insert(chdb, "transfers", taken | {"transfer_id": "s", "amount": D("0.01")})
+    assert rewards() == []
+    insert(chdb, "transfers", per_lot("f", "Z", "x", "1", way.format("Z"), occurred_at=utc(3)))
+    lone = log_of(*paid_before("settled"), created("b1", 5, Z="1"))
+    assert "reward:Z it earned 1 USD of 2026-09, above 60 % of the 0 USD that its clients brought" in warned(
+        world, lone, {}, percent=60
+    )
 
 
 def waiting(one: PayeeVersion) -> PayeeVersion:

@@ -49,8 +49,8 @@ OF_NO_IB = {
 }  # fmt: skip
 """What is asked of the calendar, of servers, and of endpoints, whose routes are for who sees everything; what
 makes a scope; and where rows are, for who may see them."""
-OF_THE_DESKS = ("payouts", "proposals")
-"""Modules whose questions take no scope: payouts and proposals are decided over the whole ledger."""
+OF_THE_DESKS = ("payouts", "proposals", "revenue")
+"""Modules whose questions take no scope: payouts, their warnings and proposals are of the whole ledger."""
 
 
 def questions() -> Iterator[tuple[str, Any]]:
@@ -156,7 +156,8 @@ class World:
 PATHS = {
     "transfer_id": "t-{own}-{ib}", "statement_id": "st-{ib}", "ib_id": "{ib}", "proposal_id": "p-1",
     "name": "x", "key_id": "x", "session": "x", "batch_id": "b-1", "change_id": "c-1",
-    "dead_letter_id": "d1", "version": "1", "client_id": "cl{own}x", "endpoint_id": "x",
+    "dead_letter_id": "d1", "version": "1", "plan_id": "gold", "client_id": "cl{own}x", "endpoint_id": "x",
+    "code": "spring",
 }  # fmt: skip
 ASKED_MORE = [
     "/?period=2026-09&currency=USD",

@@ -46,8 +46,7 @@ from tests.build import (
     registered,
     spread,
 )
-from tests.commission.partner.payout_commands import hold, unlock
-from tests.link_world import link
+from tests.commission.partner.payout_commands import hold, hold_client, unlock
 
 COUNTS = {topic.name: topic.partitions or 3 for topic in topics.TOPICS}
 
@@ -291,6 +290,7 @@ CLIENT_LOG = [
         ),
     ),
     lines(*(routed("6 buy 1 EURUSD out", revision=f"r{n}") for n in range(18))),  # more than its state has
+    lines(hold_client("cleo")),
 ]
 
 
@@ -376,7 +376,6 @@ LOGS: dict[str, list[bytes]] = {
         lines(*IBS, partner("ib-west USD silver")),
     ],
     "endpoints": [lines(TRACKER), lines(PAUSED, DAY)],
-    "links": [lines(link("spring", "ib-north")), lines(link("spring", "ib-north", version=2))],
     "postbacks": [lines(TRACKER), lines(QUALIFIED, TRADE), lines(PAUSED, CLAWED), lines(DAY)],
 }
 

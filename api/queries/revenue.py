@@ -1,0 +1,58 @@
+"""What clients brought the broker in an interval, by the IB they belong to, and what IBs earned in it."""
+
+from decimal import Decimal
+
+from api.ledger import Ledger, Row
+from api.queries.money import EARNING, FROM_IB, TO_IB
+from api.queries.periods import INSIDE, Interval
+
+MAX_GROUPS = 1_000_000
+"""IB, server, symbol and currency."""
+MAX_PARTNERS = 1_000_000
+
+# An account is its newest client's, a client its newest IB's. A round trip pays its spread once, closing.
+_TRADED = f"""
+SELECT c.ib_id AS ib_id, d.server AS server, d.symbol AS symbol, d.currency AS currency,
+    -sum(d.commission + d.fee + d.swap + if(d.kind = 'commission', d.profit, 0)) AS charged,
+    sumIf(assumeNotNull(d.ask - d.bid) * d.volume_e8, d.is_closing AND isNotNull(d.ask - d.bid)) AS spread_e8,
+    sumIf(d.volume_e8, d.is_closing AND isNull(d.ask - d.bid)) AS untold_e8
+FROM (
+    SELECT concat(server, '/', toString(login)) AS account_key, server, symbol, currency, kind, commission,
+        fee, swap, profit, bid, ask, volume_e8,
+        kind = 'trade' AND entry IN ('out', 'inout', 'out_by') AS is_closing
+    FROM deals FINAL WHERE kind IN ('trade', 'commission') AND {INSIDE}
+) AS d
+INNER JOIN (
+    SELECT account_key, argMax(client, occurred_at) AS client_id FROM (
+        SELECT account_key, client_id AS client, occurred_at FROM transfers
+        WHERE code = 'accrual' AND {INSIDE}
+        UNION ALL
+        SELECT account_key, client_id AS client, occurred_at FROM rejections WHERE {INSIDE}
+    ) WHERE account_key != '' AND client != '' GROUP BY account_key
+) AS a ON a.account_key = d.account_key
+INNER JOIN (
+    SELECT client_id, argMax(ib, occurred_at) AS ib_id FROM (
+        SELECT client_id, ib_id AS ib, occurred_at FROM clients FINAL
+        UNION ALL
+        SELECT client_id, coalesce(ib_id, '') AS ib, occurred_at FROM client_events FINAL
+        WHERE type = 'client_reassigned'
+    ) WHERE occurred_at < {{ends_at:DateTime64(6, 'UTC')}} GROUP BY client_id
+) AS c ON c.client_id = a.client_id
+WHERE ib_id != '' GROUP BY ib_id, server, symbol, currency LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - the parts are constants; values are parameters
+_EARNED = f"""
+SELECT ib_id, sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS earned FROM transfers FINAL
+WHERE {EARNING} AND currency = {{currency:String}} AND {INSIDE}
+GROUP BY ib_id LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - as above
+
+
+def traded(ledger: Ledger, interval: Interval) -> list[Row]:
+    """By IB of the clients, symbol and currency: charged, spread times 1e-8 lots, volume without a spread."""
+    return ledger.rows(_TRADED, **interval.parameters, limit=MAX_GROUPS)
+
+
+def earned(ledger: Ledger, currency: str, interval: Interval) -> dict[str, Decimal]:
+    """By IB, what it earned in the interval less what was taken back."""
+    rows = ledger.rows(_EARNED, **interval.parameters, currency=currency, limit=MAX_PARTNERS)
+    return {row["ib_id"]: row["earned"] for row in rows}
