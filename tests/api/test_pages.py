@@ -29,7 +29,7 @@ from tests.api.conftest import (
 PAGES = (
     "/", "/ibs", "/ibs?q=atlas", "/ibs/A", "/clients/c1", "/accounts?key=live/1001", "/deals?key=live|1",
     "/transfers/t1", "/reports", "/reports?group_by=day&then_by=symbol", "/statements", "/statements/st-A",
-    "/unpaid", "/unpaid?kind=plan", "/balance", "/completeness",
+    "/unpaid", "/unpaid?kind=plan", "/balance", "/links", "/completeness",
     "/operations", "/dead-letters", "/search?q=live", "/docs",
 )  # fmt: skip
 ASKS_FOR_HTML = {"Accept": "text/html"}
