@@ -16,6 +16,8 @@ WRITERS: dict[str, frozenset[Role]] = {
     "dead-letters": frozenset({"finance"}),
     "postbacks": frozenset({"network"}),
     "endpoints": frozenset({"manager"}),
+    "links": frozenset({"manager", "ib"}),
+    "plans": frozenset({"finance", "manager"}),
     "views": frozenset({"finance", "manager", "auditor", "ib", "network"}),
 }
 """By the first word of a path who may change something there beside an admin; anywhere else nobody."""
@@ -33,6 +35,11 @@ def why_not(by: Operator, method: str, path: str) -> str:
     if by.role is None:
         return "" if is_read or by.may_write else f"{by.name} is a viewer; only operators change anything"
     return "" if by.role == "admin" or first in OWN else _of_role(by, first, rest, is_read=is_read)
+
+
+def may_decide(by: Operator, path: str) -> bool:
+    """Whether somebody may decide things there: a named person with a role for it."""
+    return by.is_person and not why_not(by, "POST", path)
 
 
 def _of_role(by: Operator, first: str, rest: str, *, is_read: bool) -> str:

@@ -18,8 +18,8 @@ class UnknownProposal(Unusable):
 class Proposals(Protocol):
     """Proposals to correct what is posted."""
 
-    def create(self, wanted: ProposalRequest, by: Operator) -> Proposal:
-        """Compute what it would post, and keep it."""
+    def create(self, wanted: ProposalRequest, by: Operator, key: str = "") -> Proposal:
+        """Compute what it would post, and keep it; with the same key again it is the same one."""
 
     def newest(self, limit: int, after: tuple[str, str] | None = None) -> list[Proposal]:
         """The newest ones, from after the given creation time and id on."""
@@ -27,10 +27,10 @@ class Proposals(Protocol):
     def get(self, proposal_id: str) -> Proposal:
         """One, or `UnknownProposal`."""
 
-    def changes(self, proposal_id: str) -> tuple[Change, ...]:
-        """Every row it would post, or has posted."""
+    def changes(self, proposal_id: str, start: int, end: int) -> tuple[Change, ...]:
+        """Rows it would post, or has posted, from `start` to before `end`."""
 
-    def approve(self, proposal_id: str, by: Operator) -> Proposal:
+    def approve(self, proposal_id: str, by: Operator, note: str = "") -> Proposal:
         """Post it, if another person created it and it is still what was previewed."""
 
     def reject(self, proposal_id: str, by: Operator, note: str) -> Proposal:

@@ -5,9 +5,9 @@ Every event carries the identity its source gave it; nothing is identified by co
 """
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import field
+from msgspec import Meta, field
 
 from commission.value import TaggedValue, Text, Time
 
@@ -34,6 +34,9 @@ DealKind = Literal[
     "so_compensation",
 ]
 KycStatus = Literal["pending", "approved", "rejected", "revoked", "expired"]
+
+MAX_CLICK_IDS = 10
+"""Of one registration."""
 
 SERVICE_MARK = "s"
 """Ends the revision of a service deal; what stands before it is the revision of a source that cannot tell."""
@@ -87,6 +90,8 @@ class Deal(TaggedValue, tag="deal"):
     commission: Decimal = Decimal(0)
     fee: Decimal = Decimal(0)
     swap: Decimal = Decimal(0)
+    agent_commission: Decimal | None = None
+    """What MT4 itself pays an IB for a closed ticket, where the source tells it: to be compared, not paid."""
     currency: Text = ""
     rate_profit: Decimal | None = None
     """Profit currency to deposit currency, where the source tells it."""
@@ -147,6 +152,10 @@ class ClientRegistered(TaggedValue, tag="client_registered"):
     click: dict[Text, Text] = field(default_factory=dict)
     identity: Text = ""
     """Who the client is, as the CRM identifies persons; equal to an IB's, the IB trades itself."""
+    click_ids: Annotated[tuple[Text, ...], Meta(max_length=MAX_CLICK_IDS)] = ()
+    """Of clicks on tracking links, as the CRM told them."""
+    genuine_clicks: Annotated[tuple[Text, ...], Meta(max_length=MAX_CLICK_IDS)] = ()
+    """Those of them that we made: found where the registration enters, never believed of a sender."""
     source: Text = ""
 
 
@@ -280,6 +289,23 @@ class RoutedDeal(TaggedValue, tag="routed_deal"):
 
     client_id: Text
     deal: Deal
+    others: tuple[Text, ...] = ()
+    """Who else has owned the account: a copy that one of them has of the deal gives way to a newer record."""
+    number: int = 0
+    """Of an account with several owners, the place of this record among those of its deals, from 1."""
+
+
+class DealMoved(TaggedValue, tag="deal_moved"):
+    """To a client that another owner of the account has a deal by its newest record: an edit moved its time.
+
+    What the client has of the deal by records with a lower `number` is undone.
+    """
+
+    client_id: Text
+    deal: Deal
+    number: int
+    """That of the record by which `owner` has it."""
+    owner: Text
 
 
 class ReratingApproved(TaggedValue, tag="rerating_approved"):

@@ -47,7 +47,24 @@ MilestoneKind = Literal[
     "first_trade",
     "cpa.qualified",
     "cpa.clawback",
+    "deposit.qualified",
+    "trade.closed",
+    "commission.accrued",
+    "commission.reversed",
+    "payout.paid",
+    "ib.onboarded",
 ]
+ON_DEMAND: frozenset[MilestoneKind] = frozenset(
+    {
+        "deposit.qualified",
+        "trade.closed",
+        "commission.accrued",
+        "commission.reversed",
+        "payout.paid",
+        "ib.onboarded",
+    }
+)
+"""Said only while an endpoint names them: some come with every deal. See `Announcement`."""
 
 
 class Transfer(TaggedValue, tag="transfer"):
@@ -200,6 +217,25 @@ class Milestone(TaggedValue, tag="milestone"):
     """The IBs above `ib_id`, the nearest first."""
     paid_below: tuple[Text, ...] = ()
     """Of a CPA: the IBs below that are paid for the same. A network that hears of one hears of it once."""
+    link: Text = ""
+    """The tracking link that the client came by, where its click counts."""
+    attribution: Text = ""
+    """Of a registration with clicks: how it was decided whose client it is."""
+    click_id: Text = ""
+    """Of such a registration: our id of the click that counts."""
+    crm_ib: Text = ""
+    """Of such a registration: whom the CRM named."""
+
+
+class Announcement(Milestone, tag="announcement"):
+    """An event on demand: it is made for networks alone, and stored only as what is sent to them."""
+
+    symbol: Text = ""
+    """Canonical where the terms know it; "" of several in one."""
+    lots: Decimal | None = None
+    """Closed by the deal, or by the day's."""
+    trades: int = 0
+    """Deals that it is about: more than one of a day."""
 
 
 def milestone_id_of(kind: MilestoneKind, client_id: str, of: str) -> str:
@@ -252,13 +288,13 @@ class StatementWithdrawn(TaggedValue, tag="statement_withdrawn"):
     """Of the two people's decision."""
 
 
-Output = Transfer | Tally | Rejection | Milestone | Statement | StatementWithdrawn
+Output = Transfer | Tally | Rejection | Milestone | Announcement | Statement | StatementWithdrawn
 
 
 def check_ids(outputs: Sequence[object]) -> None:
     """Assert that what is said at once has an id of its own: one id is one effect."""
     ids = [output.transfer_id for output in outputs if type(output) is Transfer]
-    ids += [output.milestone_id for output in outputs if type(output) is Milestone]
+    ids += [output.milestone_id for output in outputs if isinstance(output, Milestone)]
     if len(set(ids)) == len(ids):
         return
     twice = sorted({one for one in ids if ids.count(one) > 1})

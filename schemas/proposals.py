@@ -1,9 +1,11 @@
-"""Proposals to correct what is posted: what was asked, what it would post, who did what to it."""
+"""Proposals to correct what is posted: what was asked, what it would post, who did what; their messages."""
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated
 
+from msgspec import MsgspecError
+from msgspec.json import Decoder, Encoder
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -15,8 +17,26 @@ from pydantic import (
 )
 
 from commission.money import plain
+from commission.payouts.records import MAX_RECORD_BYTES
+from commission.proposals.log import State
+from commission.proposals.records import AnyProposalRecord
 
-State = Literal["created", "approved", "posted", "rejected"]
+_DECODER = Decoder(AnyProposalRecord)
+encode_proposal = Encoder().encode
+"""A record of the log as its message."""
+
+
+def decode_proposal(message: bytes | str) -> AnyProposalRecord | None:
+    """Read one message of the topic; None if it is no record of it, for everyone alike."""
+    if len(message) > MAX_RECORD_BYTES:
+        return None
+    try:
+        record: AnyProposalRecord = _DECODER.decode(message)
+    except MsgspecError:
+        return None
+    return record
+
+
 Amount = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]
 Name = Annotated[str, Field(max_length=128)]
 

@@ -22,6 +22,10 @@ DELIVERIES = "deliveries"
 """By client: an event at an endpoint, to be sent."""
 ATTEMPTS = "attempts"
 """By client: each try to send one."""
+LINKS = "links"
+"""One partition: tracking links, as people decided, and which of them the client book has by now."""
+CLICKS = "clicks"
+"""By click id: each click on a link."""
 REJECTIONS = "rejections"
 DEAD_LETTERS = "dead-letters"
 OPERATIONS = "operations"
@@ -30,6 +34,8 @@ RECONCILIATIONS = "reconciliations"
 """One partition: what each sweep of a server's deals found, in one order."""
 PAYOUTS = "payouts"
 """One partition: each export of payout lines; its order alone says which exports count."""
+PROPOSALS = "proposals"
+"""One partition: corrections that people proposed, with their rows, and what others decided."""
 PAYEES = "payees"
 """One partition: where each IB is paid, sealed, as two people decided; nothing stores it elsewhere."""
 PEOPLE = "people"
@@ -87,12 +93,15 @@ TOPICS = (
     Topic(OPERATIONS, partitions=1),
     Topic(RECONCILIATIONS, partitions=1),
     Topic(PAYOUTS, partitions=1),
+    Topic(PROPOSALS, partitions=1),
     Topic(PAYEES, partitions=1),
     Topic(PEOPLE, partitions=1),
     Topic(AUDIT, partitions=1),
     Topic(ENDPOINTS, partitions=1, stage="endpoints"),
     Topic(DELIVERIES, stage="dispatcher"),
     Topic(ATTEMPTS),
+    Topic(LINKS, partitions=1),
+    Topic(CLICKS),
 )
 
 

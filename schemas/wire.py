@@ -10,13 +10,15 @@ from msgspec.json import Decoder, Encoder
 from msgspec.structs import fields, replace
 from pydantic import TypeAdapter, ValidationError
 
-from commission.events import AccountLinked, ClientEvent, Deal, ReratingApproved, RoutedDeal
+from commission.events import AccountLinked, ClientEvent, Deal, DealMoved, ReratingApproved, RoutedDeal
+from commission.links.records import LinkTold
 from commission.outputs import Output
 from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
 from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.records import TermsRecord
 from commission.value import TaggedValue, Value
 from schemas.attempts import Attempt
+from schemas.clicks import LinkClicked
 from schemas.finite import infinite_place, is_finite
 from schemas.models import union_of
 
@@ -29,6 +31,7 @@ MAX_BATCH_RECORDS = 2_000
 Record = (
     Deal
     | RoutedDeal
+    | DealMoved
     | ReratingApproved
     | AccountLinked
     | ClientEvent
@@ -40,6 +43,8 @@ Record = (
     | EndpointRecord
     | Delivery
     | Attempt
+    | LinkClicked
+    | LinkTold
 )
 
 

@@ -18,6 +18,7 @@ _SETTLING = (
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._UNKNOWN_PARTITION,  # of a topic made so recently that not every broker has heard of it
 )
 Answer = TypeVar("Answer")
 

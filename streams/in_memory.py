@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from commission.events import AccountLinked, Deal
+from commission.links.records import LinkSaved
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
 from schemas.wire import Record, batches, decode_batch, encode
@@ -62,4 +63,6 @@ def entry_topic(record: Record) -> str:
     """Where a record from outside enters: by account, by client, or as terms."""
     if isinstance(record, Deal | AccountLinked):
         return topics.ACCOUNT_BOOK
+    if isinstance(record, LinkSaved):
+        return topics.CLIENT_BOOK
     return topics.CLIENT_BOOK if hasattr(record, "client_id") else topics.TERMS

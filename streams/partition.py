@@ -160,6 +160,8 @@ class Partition:
         with localcontext(EXACT):
             if news and self.stage.on_terms is not None:
                 self.stage.on_terms(draft, terms)
+            if news and self.stage.on_news is not None:
+                self.stage.on_news(draft, news, self.terms, terms, received_at)
             self._fold_each(draft, records, terms)
         check_ids(draft.outputs)
         if draft.refused:

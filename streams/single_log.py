@@ -38,6 +38,21 @@ class SingleLog:
             self.close()
             raise Unavailable(f"the topic {self._topic} cannot be read: {error}") from None
 
+    def at(self, *offsets: int) -> Iterator[bytes]:
+        """The messages at some offsets, which `read` has passed; raise `Unavailable`."""
+        try:
+            consumer = self._consumer or self._connect()
+            for offset in offsets:
+                consumer.assign([TopicPartition(self._topic, 0, offset)])
+                message = consumer.poll(ASK_SECONDS)
+                if message is None:
+                    raise Unavailable(f"Kafka does not send {self._topic}/0/{offset}; is it up?")
+                yield _content(message)[1]
+        except KafkaException as error:
+            raise Unavailable(f"the topic {self._topic} cannot be read: {error}") from None
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Leave the broker; the next `read` goes on after what was read."""
         if self._consumer is not None:

@@ -18,6 +18,7 @@ from schemas import topics
 from schemas.kafka import client_config
 from schemas.positions import Position
 from streams.broker import log_ends
+from streams.day_marks import DayMarks
 from streams.deal_memory import DealMemory
 from streams.table_rows import INSERT, Rows, log
 
@@ -28,7 +29,8 @@ BUSY_POLL_SECONDS = 1.0
 """While much arrives: a few large inserts cost ClickHouse less than many small ones, and their merges."""
 BUSY_ROWS = 5_000
 """In one batch."""
-ASK_SECONDS = 5.0
+STAY_OPEN_SECONDS = 2.0
+"""Of a day's mark: so long it is read by its rows, also if no more of it comes."""
 RETRY_SECONDS = 5.0
 
 READS = tuple(topic.name for topic in topics.TOPICS)
@@ -53,7 +55,7 @@ class Sink:
         self._stored: dict[tuple[str, int], int] = {}
         self._sources: dict[tuple[str, int], dict[str, Position]] = defaultdict(dict)
         """Of each partition: origin → the newest of it that is stored."""
-        self._memory = DealMemory(client)
+        self._marks = self._fresh_marks()
         self._rows = 0
         self._stop = threading.Event()
         self.failure: Exception | None = None
@@ -70,8 +72,11 @@ class Sink:
             for partition in metadata.topics[topic].partitions:
                 self._next[topic, partition] = known.get((topic, partition), 0)
         self._stored = dict(self._next)
-        self._memory = DealMemory(self._client)
+        self._marks = self._fresh_marks()
         self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in self._next.items()])
+
+    def _fresh_marks(self) -> DayMarks:
+        return DayMarks(self._client, DealMemory(self._client), stay_open_s=STAY_OPEN_SECONDS)
 
     def run(self) -> None:
         """Store until `stop`. After a failure, begin again where the database says it stopped."""
@@ -105,6 +110,8 @@ class Sink:
             self._collect(message, rows)
         if messages:
             self._store(rows)
+        else:
+            self._marks.end()
         self._rows = rows.count
         return len(messages)
 
@@ -129,7 +136,7 @@ class Sink:
 
     def _store(self, rows: Rows) -> None:
         # 1 rows
-        rows.store(self._client, self._memory)
+        rows.store(self._client, self._marks)
         # 2 positions: a crash before this repeats the rows, which their ids absorb
         self._store_positions()
         self._stored = dict(self._next)

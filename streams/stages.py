@@ -1,7 +1,8 @@
 """The stages: which topic each reads, which pure fold it runs, and where its outputs go."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, get_args
 
 from commission.books import account as account_book
@@ -9,14 +10,26 @@ from commission.books import client as client_book
 from commission.books import partner as partner_book
 from commission.books import postback as postback_book
 from commission.draft import Draft
-from commission.events import AccountEvent, ClientEvent, ReratingApproved, RoutedDeal
-from commission.outputs import Milestone, Output, Rejection, Statement, StatementWithdrawn, Tally, Transfer
+from commission.events import AccountEvent, ClientEvent, DealMoved, ReratingApproved, RoutedDeal
+from commission.outputs import (
+    Announcement,
+    Milestone,
+    Output,
+    Rejection,
+    Statement,
+    StatementWithdrawn,
+    Tally,
+    Transfer,
+)
 from commission.partner import closing
+from commission.partner.onboarding import announce_onboarded
 from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
-from commission.postbacks import waiting
+from commission.postbacks import demand, waiting
 from commission.postbacks.records import Delivery, EndpointRecord
 from commission.terms.calendar import PeriodEnded, PeriodReopened
 from commission.terms.catalog import Terms
+from commission.terms.events_wanted import EventsWanted
+from commission.terms.records import TermsRecord
 from schemas import topics
 
 Address = tuple[str, str]
@@ -40,6 +53,8 @@ class Stage:
     on_period_end: Callable[[Draft, PeriodEnded, Terms], None] | None = None
     on_period_reopened: Callable[[Draft, PeriodReopened, Terms], None] | None = None
     on_terms: Callable[[Draft, Terms], None] | None = None
+    on_news: Callable[[Draft, Sequence[TermsRecord], Terms, Terms, datetime], None] | None = None
+    """Hears of new terms, with those before and after them, and when their message was written."""
     seals: bool = False
     """Whether deals that are old when a period ends are kept in blocks."""
     broadcasts: tuple[str, ...] = ()
@@ -57,8 +72,10 @@ def _from_accounts(output: RoutedDeal | Rejection) -> Address:
     return topics.REJECTIONS, output.deal_key
 
 
-def _from_clients(output: Output | PayoutAnswer) -> Address:
+def _from_clients(output: Output | DealMoved | PayoutAnswer) -> Address:
     match output:
+        case DealMoved():
+            return topics.CLIENT_BOOK, output.client_id
         case PayoutAnswer():
             return topics.SETTLEMENTS, output.subject_id
         case Transfer() | Tally():
@@ -75,7 +92,7 @@ def _from_partners(
     output: Transfer | Statement | StatementWithdrawn | PayoutAnswer | Milestone,
 ) -> Address:
     if isinstance(output, Milestone):
-        return topics.MILESTONES, output.client_id
+        return topics.MILESTONES, output.client_id or output.ib_id
     return topics.SETTLEMENTS, output.ib_id
 
 
@@ -83,12 +100,16 @@ def _from_postbacks(output: Delivery) -> Address:
     return topics.DELIVERIES, output.event.client_id or output.event.ib_id
 
 
-def _passed_on(_draft: Draft, _record: object, _terms: Terms) -> None:
-    """A broadcast is all that becomes of it."""
-
-
 def _no_fold(_draft: Draft, record: object, _terms: Terms) -> None:
     raise TypeError(f"{type(record).__name__} is broadcast, not folded")
+
+
+def _from_terms(output: Announcement) -> Address:
+    return topics.MILESTONES, output.ib_id
+
+
+def _from_endpoints(_output: EventsWanted) -> Address:
+    return topics.TERMS, ""
 
 
 def _no_address(output: object) -> Address:
@@ -107,7 +128,7 @@ ACCOUNTS = Stage(
 CLIENTS = Stage(
     name="clients",
     topic=topics.CLIENT_BOOK,
-    accepts=(RoutedDeal, ReratingApproved, *get_args(ClientEvent), *get_args(ClientCommand)),
+    accepts=(RoutedDeal, DealMoved, ReratingApproved, *get_args(ClientEvent), *get_args(ClientCommand)),
     fold=client_book.apply,
     keys=client_book.KEYS,
     hot="cqP",
@@ -133,7 +154,8 @@ TERMS = Stage(
     accepts=(),
     fold=_no_fold,
     keys={},
-    address=_no_address,
+    on_news=announce_onboarded,
+    address=_from_terms,
     broadcasts=(topics.CLIENT_BOOK, topics.PARTNER_BOOK),
 )
 
@@ -141,15 +163,15 @@ ENDPOINTS = Stage(
     name="endpoints",
     topic=topics.ENDPOINTS,
     accepts=get_args(EndpointRecord),
-    fold=_passed_on,
-    keys={},
-    address=_no_address,
+    fold=demand.apply,
+    keys=demand.KEYS,
+    address=_from_endpoints,
     broadcasts=(topics.MILESTONES,),
 )
 POSTBACKS = Stage(
     name="postbacks",
     topic=topics.MILESTONES,
-    accepts=(Milestone, *get_args(EndpointRecord)),
+    accepts=(Milestone, Announcement, *get_args(EndpointRecord)),
     fold=postback_book.apply,
     keys=postback_book.KEYS,
     hot="rs",

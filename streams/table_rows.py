@@ -11,7 +11,6 @@ from clickhouse_connect.driver.client import Client
 from commission.events import ClientEvent, ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, StatementWithdrawn, Transfer
 from commission.payouts.commands import PayoutAnswer
-from commission.payouts.records import BatchRecord, PayoutRecord, StatementsWithheld
 from commission.postbacks.records import Delivery
 from commission.terms.calendar import PeriodDefined
 from commission.terms.partners import PartnerChanged, PartnerDefined
@@ -19,13 +18,15 @@ from commission.terms.plans import PlanDefined
 from commission.value import TaggedValue
 from schemas import topics
 from schemas.attempts import Attempt
+from schemas.clicks import LinkClicked
 from schemas.dead_letters import DEAD_LETTER_RECORD, DeadLetter, DeadLetterDecision
-from schemas.payouts import decode_payout, encode_payout
+from schemas.payouts import decode_payout
+from schemas.proposals import decode_proposal
 from schemas.reconciliations import RECONCILIATION, Reconciliation, decode_reconciliation
 from schemas.stops import OPERATION, BookCommand, Operation, PartitionStopped, decode_operation
 from schemas.wire import decode_batch, decode_lines, encode
-from streams import day_marks
-from streams.deal_memory import DealMemory
+from streams.day_marks import DayMarks
+from streams.decision_rows import DECIDED, PAYOUT_RECORDS, PROPOSAL_RECORDS, Row, Table
 
 log = logging.getLogger("ibflow.sink")
 
@@ -43,18 +44,6 @@ INSERT_LINES = {
 BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.SETTLEMENTS)
 """Archived as they stood, with their sources: what replay reads, and what tells which row caused which."""
 
-Row = list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Where records of one type are stored whose columns are not their fields."""
-
-    name: str
-    columns: tuple[str, ...]
-    row: Callable[[Any], Row]
-
-
 CLIENT_EVENTS = tuple(kind for kind in get_args(ClientEvent) if kind is not ClientRegistered)
 LINES: dict[type[TaggedValue], str] = {
     Deal: "deals",
@@ -67,6 +56,7 @@ LINES: dict[type[TaggedValue], str] = {
     ClientRegistered: "clients",
     PeriodDefined: "periods",
     Attempt: "postback_attempts",
+    LinkClicked: "clicks",
     PartnerChanged: "partner_changes",
     **dict.fromkeys(CLIENT_EVENTS, "client_events"),
 }
@@ -108,16 +98,6 @@ _RECONCILIATION = tuple(
 )
 
 
-def _row_of_payout(record: PayoutRecord) -> Row:
-    if isinstance(record, BatchRecord):
-        subject = record.batch_id
-    else:
-        subject = record.proposal_id if isinstance(record, StatementsWithheld) else record.change_id
-    return [record.type, subject, record.place, record.by, record.at, encode_payout(record).decode()]
-
-
-_PAYOUTS = Table("payout_log", ("type", "subject_id", "place", "by", "at", "record"), _row_of_payout)
-PAYOUT_RECORDS: tuple[type, ...] = get_args(PayoutRecord)
 TABLES: dict[type, Table] = {
     PartnerDefined: Table(
         "partners",
@@ -155,7 +135,7 @@ TABLES: dict[type, Table] = {
             RECONCILIATION.dump_json(found).decode(),
         ],
     ),
-    **dict.fromkeys(PAYOUT_RECORDS, _PAYOUTS),
+    **DECIDED,
     Delivery: Table(
         "deliveries",
         ("delivery_id", "endpoint", "milestone_id", "kind", "client_id", "occurred_at", "replay", "record"),
@@ -175,11 +155,14 @@ STORED_FROM: dict[str, tuple[type, ...]] = {
     topics.ENDPOINTS: (),  # with what is sealed; the server reads them of the log
     topics.DELIVERIES: (Delivery,),
     topics.ATTEMPTS: (Attempt,),
+    topics.LINKS: (),  # the server reads them of the log
+    topics.CLICKS: (LinkClicked,),
     topics.REJECTIONS: (Rejection,),
     topics.DEAD_LETTERS: (DeadLetter, DeadLetterDecision),
     topics.OPERATIONS: (PartitionStopped, BookCommand),
     topics.RECONCILIATIONS: (Reconciliation,),
     topics.PAYOUTS: PAYOUT_RECORDS,
+    topics.PROPOSALS: PROPOSAL_RECORDS,
     **dict.fromkeys(topics.NOT_STORED, ()),  # read where they are decided: the database has no part in them
 }
 """Records each topic contributes: terms are broadcast into the books but stored once.
@@ -244,24 +227,26 @@ class Rows:
             len(rows) for rows in self.rows.values()
         )
 
-    def store(self, client: Client, memory: DealMemory | None = None) -> None:
+    def store(self, client: Client, marks: DayMarks | None = None) -> None:
         """Insert everything; a repeated insert changes nothing, as every table keeps one row for each id.
 
-        `memory` is that of a sink, which stores all there is; others ask anew.
+        `marks` are those of a sink, which stores all there is; others ask anew.
         """
+        marks = marks or DayMarks(client)
         blocks = {table: b"\n".join(lines) for table, lines in sorted(self.lines.items())}
-        days = day_marks.begin(client, blocks, memory or DealMemory(client))
+        marks.begin(blocks)
         for table, block in blocks.items():
             client.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings=dict(INSERT_LINES))
         for table, rows in self.rows.items():
             client.insert(table, rows, column_names=_COLUMNS[table], settings=INSERT)
-        day_marks.end(client, days)
+        marks.end()
 
 
 _SINGLE: dict[str, Callable[[bytes], object]] = {
     topics.OPERATIONS: decode_operation,
     topics.RECONCILIATIONS: decode_reconciliation,
     topics.PAYOUTS: decode_payout,
+    topics.PROPOSALS: decode_proposal,
     **dict.fromkeys(topics.NOT_STORED, lambda _: None),
 }
 """Topics whose messages are one record each; what cannot be read is None, and stored nowhere."""

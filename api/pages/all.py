@@ -7,11 +7,14 @@ from api.pages import (
     deals,
     docs,
     ibs,
+    links,
     operations,
     overview,
     payouts,
+    plans,
     proposals,
     reports,
+    room,
     search,
     statements,
     unpaid,
@@ -20,6 +23,6 @@ from api.pages import (
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(completeness.router, proposals.router, docs.router),
+    *(room.router, links.router, plans.router, completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

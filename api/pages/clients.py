@@ -1,23 +1,49 @@
-"""The page of one client: its way to a CPA, its accounts, what IBs earned from it."""
+"""Clients: the list, and the page of one: its way to a CPA, its accounts, what IBs earned from it."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 
+from api.ledger import Row
 from api.pages.page import PageHere
 from api.portal.qualification import checks_of
 from api.problems import Problem
-from api.queries import clients, commissions, quality, transfers
+from api.queries import client_list, clients, commissions, quality, transfers
 from api.queries.commission_sql import ReportFilter
 from api.queries.partners import names_of
 from api.queries.transfers import TransferFilter
+from api.routes.context import Ib
+from commission.links.click_id import parse
 
 router = APIRouter(prefix="/clients", include_in_schema=False)
 
+LISTED = 100
 EVENTS = 50
 NEWEST = 20
 GROUPS = 100
+
+
+@router.get("")
+def listed(
+    page: PageHere,
+    ib: Ib = "",
+    state: Literal["", "registered", "deposited", "qualified", "lost"] = "",
+    cursor: Annotated[str, Query(max_length=2_000)] = "",
+) -> HTMLResponse:
+    """All clients that are seen, those that registered last first, and how far each has come."""
+    found = client_list.listed(page.ledger, page.scope, ib.strip(), state, LISTED, cursor)
+    after, rows = found["next_cursor"], found["items"]
+    return page.show(
+        "clients.html",
+        rows=rows,
+        ib=ib,
+        state=state,
+        states=client_list.STATES,
+        next=page.link.again(cursor=after) if after else "",
+        names=names_of(page.ledger, page.scope, (row["ib_id"] or "" for row in rows)),
+    )
 
 
 @router.get("/{client_id:path}")
@@ -28,7 +54,11 @@ def one(page: PageHere, client_id: Annotated[str, Path(max_length=128)]) -> HTML
     accounts = clients.accounts(ledger, scope, client_id)
     events = quality.client_events(ledger, scope, client_id, "", EVENTS)["items"]
     if known is None and not accounts and not events:
-        raise Problem(404, f"There is no client {client_id}. Search finds clients by how their id begins.")
+        raise Problem(
+            404,
+            f"There is no client {client_id}. Search finds clients by how their id begins.",
+            code="unknown_client",
+        )
     wanted = ReportFilter(scope, span, of={"client": client_id})
     earned = commissions.report(ledger, wanted, ("ib", "component"), GROUPS)
     reached = clients.milestones(ledger, scope, client_id)
@@ -41,6 +71,7 @@ def one(page: PageHere, client_id: Annotated[str, Path(max_length=128)]) -> HTML
         span,
         client_id=client_id,
         known=known,
+        clicked=_clicked(known),
         accounts=accounts,
         events=events,
         checks=checks_of(ledger, scope, known, [row["account_key"] for row in accounts], reached)
@@ -52,3 +83,9 @@ def one(page: PageHere, client_id: Annotated[str, Path(max_length=128)]) -> HTML
         transfers=newest,
         names=names_of(ledger, scope, ibs),
     )
+
+
+def _clicked(known: Row | None) -> datetime | None:
+    """When it clicked on the link that it came by."""
+    click = parse(known["click_id"]) if known is not None else None
+    return click.at if click is not None else None

@@ -5,10 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from api.operators import Operator
 from api.pages.page import Page, PageHere
 from api.paging import decode_cursor, encode_cursor
-from api.permissions import why_not
+from api.permissions import may_decide
 from api.queries.partners import names_of
 from api.routes import balance_changes, payees, payouts
 from api.routes.context import WHOLE, Asking
@@ -36,7 +35,7 @@ def listed(page: PageHere, desk: payouts.Desk, by: Asking, cursor: After = "") -
         span,
         rows=[batch_view(batch) for batch in found[start : start + LISTED]],
         count=len(found),
-        may=_may(by, "/v1/payouts"),
+        may=may_decide(by, "/v1/payouts"),
         next=_next(page, start + LISTED, len(found)),
     )
 
@@ -60,7 +59,7 @@ def batch(
         warning_count=len(warnings),
         made_by={step.by for step in found.steps if step.what in ("created", "submitted")},
         formats=FORMATS,
-        may=_may(by, "/v1/payouts"),
+        may=may_decide(by, "/v1/payouts"),
         me=by.name,
         next=_next(page, start + LINES, len(lines)),
     )
@@ -77,7 +76,7 @@ def payee_list(page: PageHere, desk: payees.Desk, by: Asking, cursor: After = ""
         "payees.html",
         waiting=[one for one in shown if one.state == "proposed"],
         valid=[one for one in shown if one.is_valid],
-        may=_may(by, "/v1/payees"),
+        may=may_decide(by, "/v1/payees"),
         me=by.name,
         names=names_of(page.ledger, page.scope, ids[:LISTED]),
         next=page.link.again(cursor=encode_cursor([ids[LISTED - 1]])) if len(ids) > LISTED else "",
@@ -94,16 +93,11 @@ def changes(page: PageHere, desk: balance_changes.Desk, by: Asking, cursor: Afte
         "balance_changes.html",
         rows=rows,
         count=count,
-        may=_may(by, "/v1/balance-changes"),
+        may=may_decide(by, "/v1/balance-changes"),
         me=by.name,
         names=names_of(page.ledger, page.scope, (row["ib_id"] for row in rows)),
         next=_next(page, start + LISTED, count),
     )
-
-
-def _may(by: Operator, path: str) -> bool:
-    """Whether whoever reads may decide things there: a named person with a role for it."""
-    return by.is_person and not why_not(by, "POST", path)
 
 
 def _start(cursor: str) -> int:

@@ -10,7 +10,7 @@ from api.problems import Problem
 from api.queries import statements
 from api.queries.completeness import holes, statement_holes
 from api.queries.partners import names_of
-from api.queries.statements import statement, withdrawal
+from api.queries.statements import before, statement, withdrawal
 from api.routes.context import Ib
 
 router = APIRouter(prefix="/statements", include_in_schema=False)
@@ -45,11 +45,18 @@ def one(page: PageHere, statement_id: Annotated[str, Path(max_length=128)]) -> H
     """A statement: how its figures add up, and its file to verify."""
     row = statement(page.ledger, page.scope, statement_id)
     if row is None:
-        raise Problem(404, f"There is no statement {statement_id}. The list of statements has them all.")
+        raise Problem(
+            404,
+            f"There is no statement {statement_id}. The list of statements has them all.",
+            code="unknown_statement",
+        )
     return page.show(
         "statement.html",
         row=row,
         withdrawn=withdrawal(page.ledger, page.scope, statement_id),
+        before=before(page.ledger, page.scope, row),
+        published=row["hash"] if page.request.app.state.pseudonyms is None else "",
+        documents=page.request.app.state.documents.formats if page.request.app.state.documents else (),
         open_holes=statement_holes(holes(page.ledger), row),
         names=names_of(page.ledger, page.scope, [row["ib_id"]]),
     )

@@ -1,5 +1,6 @@
 """The portal's pages as its menu has them, and links that keep what the reader chose."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -20,11 +21,14 @@ class Place(NamedTuple):
 
 PLACES = (
     Place("/", "Overview"),
-    Place("/ibs", "IBs", ("/ibs", "/clients", "/deals", "/transfers")),
+    Place("/ibs", "IBs", ("/ibs", "/deals", "/transfers")),
+    Place("/clients", "Clients", ("/clients",)),
+    Place("/links", "Links", ("/links",)),
     Place("/reports", "Reports", ("/reports",)),
     Place("/statements", "Statements", ("/statements",)),
     Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes")),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
+    Place("/plans", "Plans", ("/plans",)),
     Place("/proposals", "Proposals", ("/proposals",)),
     Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters")),
 )
@@ -33,14 +37,39 @@ PLACES = (
 _OF_ADMINS = (Place("/users", "People"), Place("/keys", "Keys"), Place("/audit-log", "Audit log"))
 
 
+_OF_IBS = (
+    Place("/", "Home"),
+    Place("/ibs", "IBs", ("/ibs", "/deals", "/transfers")),
+    Place("/clients", "Clients", ("/clients",)),
+    Place("/links", "Links", ("/links",)),
+    Place("/reports", "Reports", ("/reports",)),
+    Place("/statements", "Statements", ("/statements",)),
+    Place("/payments", "Payments", ("/payments",)),
+    Place("/plan", "Plan", ("/plan",)),
+    Place("/unpaid", "Unpaid", ("/unpaid",)),
+)
+"""An IB's own room."""
+_OF_NETWORKS = (Place("/", "Overview"),)
+_OF_THE_WHOLE = ("/payouts", "/plans", "/proposals", "/operations")
+
+
+def places_of(role: str | None, *, sees_all: bool) -> tuple[Place, ...]:
+    """The menu of whoever asks: an IB has its own room, and nobody what they would be refused."""
+    if role == "ib":
+        return _OF_IBS
+    if role == "network":
+        return _OF_NETWORKS
+    return tuple(place for place in PLACES if sees_all or place.path not in _OF_THE_WHOLE)
+
+
 def places_of_admins(role: str | None) -> tuple[Place, ...]:
     """What only an admin, and of it what an auditor looks at."""
     return _OF_ADMINS if role == "admin" else _OF_ADMINS[-1:] if role == "auditor" else ()
 
 
-def current(path: str) -> str:
+def current(path: str, places: Iterable[Place]) -> str:
     """The path of the entry that an address belongs to; "" if it belongs to none."""
-    for place in (*PLACES, *_OF_ADMINS):
+    for place in (*places, *_OF_ADMINS):
         if path == place.path or any(path == one or path.startswith(f"{one}/") for one in place.under):
             return place.path
     return ""

@@ -9,10 +9,12 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.portal import marks
-from api.portal.navigation import PLACES, Links, current, places_of_admins
+from api.portal.navigation import Links, current, places_of, places_of_admins
 from commission.money import plain
 
 HERE = Path(__file__).parent
+FIRST = 7
+"""Entries of the menu beside each other; the rest is behind one more."""
 
 
 def mount(app: FastAPI) -> None:
@@ -30,13 +32,17 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
     environment = request.app.state.templates
     assert isinstance(environment, Environment)
     who = getattr(request.state, "operator", None)
+    role = getattr(who, "role", None)
+    places = places_of(role, sees_all=getattr(who, "ibs", None) is None)
     every = {
         "who": who,
         "csrf": getattr(request.state, "csrf", ""),
         "link": Links(request),
-        "places": PLACES,
-        "admin_places": places_of_admins(getattr(who, "role", None)),
-        "place": current(request.url.path),
+        "places": places,
+        "admin_places": places_of_admins(role),
+        "first_places": FIRST if len(places) > FIRST + 1 else len(places),
+        "stalled": request.app.state.stalled(),
+        "place": current(request.url.path, places),
     }
     return HTMLResponse(environment.get_template(template).render(**(every | values)))
 

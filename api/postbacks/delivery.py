@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from api.postbacks.connection import Answer, NoAnswer
 from api.postbacks.public_addresses import BlockedAddress, Policy
 from api.postbacks.request import OutgoingRequest, to_request
-from api.postbacks.safe_client import Answer, NoAnswer, SafeClient
+from api.postbacks.safe_client import SafeClient
 from api.postbacks.schedule import MAX_ATTEMPTS, Outcome, next_attempt_at
 from api.postbacks.secrets import Secrets
 from commission.postbacks.records import Delivery, Endpoint
@@ -103,5 +104,7 @@ def _attempt(
 
 def _kept(text: str, target: Target, longest: int) -> str:
     """One line without secrets, as long as is kept."""
-    printable = "".join(c if c.isprintable() else " " for c in target.secrets.without(text))
-    return " ".join(printable.split())[:longest]
+    clean = target.secrets.without(text) if text else ""
+    if not clean.isprintable():
+        clean = "".join(c if c.isprintable() else " " for c in clean)
+    return " ".join(clean.split())[:longest]

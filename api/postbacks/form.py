@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from api.postbacks.macros import FACTS, PERSONAL, check_template, macros_of, masked
 from api.postbacks.public_addresses import Policy, check_url
 from api.postbacks.signing import decode_secret, is_of
-from commission.outputs import MilestoneKind
+from commission.outputs import ON_DEMAND, MilestoneKind
 from commission.postbacks.presets import PRESETS, preset_of
 from commission.postbacks.records import MAX_CONCURRENCY, MAX_DELAY_S, Endpoint, Reversal
 
@@ -38,7 +38,9 @@ class EndpointForm(BaseModel):
     )
     method: Literal["GET", "POST"] | None = Field(None, description="GET with a preset, else POST.")
     preset: str = Field("", description=f"{', '.join(PRESETS)}; empty: no network's own words.")
-    events: Annotated[list[str], Field(max_length=MAX_NAMES)] = Field([], description="Empty: all.")
+    events: Annotated[list[str], Field(max_length=MAX_NAMES)] = Field(
+        [], description=f"Empty: all but {', '.join(sorted(ON_DEMAND))}, which are said once they are named."
+    )
     ibs: Names = Field([], description="Events of these IBs' own clients; empty: all.")
     subtrees: Names = Field([], description="Events of these IBs and of all below them.")
     countries: Annotated[list[Country], Field(max_length=MAX_NAMES)] = []
@@ -61,6 +63,10 @@ class EndpointForm(BaseModel):
     concurrency: Annotated[int, Field(ge=1, le=MAX_CONCURRENCY)] = 8
     rate_per_minute: Annotated[int, Field(ge=0, le=600_000)] = Field(0, description="0: no limit.")
     ordered: bool = Field(default=False, description="A client's events wait for each other.")
+    trades: Literal["each", "sampled", "daily"] = Field(
+        "each", description="How `trade.closed` comes: each, one of `sample`, or one event a client and day."
+    )
+    sample: Annotated[int, Field(ge=2, le=1_000_000)] = 100
     signing: Literal["hmac", "ed25519"] = "hmac"
     allow_http: bool = False
     allow_private: bool = Field(default=False, description="For one's own machine only.")
@@ -125,6 +131,8 @@ class EndpointForm(BaseModel):
             concurrency=self.concurrency,
             rate_per_minute=self.rate_per_minute,
             is_ordered=self.ordered,
+            trades=self.trades,
+            sample=self.sample,
             signing=self.signing,
             allow_http=self.allow_http,
             allow_private=self.allow_private,

@@ -1,17 +1,18 @@
 """What is sent: an event as a filled template, or as a signed body."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from api.postbacks import signing
 from api.postbacks.macros import FACTS, PERSONAL, SUBS, canonical_query, fill
 from api.postbacks.secrets import Secrets
 from commission.ids import digest
 from commission.money import plain
-from commission.outputs import Milestone
+from commission.outputs import Announcement, Milestone
 from commission.postbacks.records import Delivery, Endpoint
 
 CLICK_NAMES = ("click_id", "clickid", "affclickid", "subid", "cid", "tid")
@@ -80,9 +81,17 @@ def _of_event(event: Milestone) -> dict[str, str]:
         "ib_id": event.ib_id,
         "client_id": event.client_id,
         "country": event.country,
+        **_of_trades(event),
         "event_time_unix": str(int(event.occurred_at.timestamp())),
         "event_time_iso": event.occurred_at.isoformat().replace("+00:00", "Z"),
     }
+
+
+def _of_trades(event: Milestone) -> dict[str, str]:
+    if not isinstance(event, Announcement):
+        return {}
+    lots = plain(event.lots) if event.lots is not None else ""
+    return {"symbol": event.symbol, "lots": lots, "trades": str(event.trades or "")}
 
 
 def _of_click(click: Mapping[str, str]) -> dict[str, str]:
@@ -93,10 +102,12 @@ def _of_click(click: Mapping[str, str]) -> dict[str, str]:
 
 
 def _payout(delivery: Delivery, amount: str) -> str:
-    """Of a CPA; negative where its end is an event of its own, for under the same txid the status says it."""
+    """Of a CPA or a commission; negative where its end has a txid of its own, for else the status says it."""
     event = delivery.event
-    if not event.kind.startswith("cpa."):
+    if not event.kind.startswith(("cpa.", "commission.")):
         return ""
+    if event.kind == "commission.reversed":
+        return f"-{amount}"
     return f"-{amount}" if event.takes_back and delivery.txid != event.takes_back else amount
 
 
@@ -105,4 +116,4 @@ def _body(event: Milestone, values: Mapping[str, str]) -> bytes:
     facts.pop("event_time_iso", None)
     timestamp = event.occurred_at.isoformat().replace("+00:00", "Z")
     payload: dict[str, Any] = {"type": event.kind, "timestamp": timestamp, "data": facts}
-    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+    return msgspec.json.encode(payload)

@@ -1,45 +1,43 @@
 """Outgoing requests that cannot be turned against our own network.
 
-httpcore does HTTP; this module decides where a connection goes. The host is resolved at each connect, every
-answer is checked, and the socket is opened to the checked address itself, so a second DNS answer cannot lead
-elsewhere. TLS and the Host header keep the name.
+This module decides where a connection goes. The host is resolved at each connect, every answer is checked,
+and the socket is opened to the checked address itself, so a second DNS answer cannot lead elsewhere. TLS and
+the Host header keep the name.
 """
 
 import asyncio
+import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
-import httpcore
-
+from api.postbacks.connection import Answer, Connection, NoAnswer
 from api.postbacks.form import TOTAL_TIMEOUT_S
 from api.postbacks.public_addresses import BlockedAddress, Policy, check_address, check_url
 
-BODY_SECONDS = 2.0
-"""For the beginning of a body once the status is there: the status is the answer, the body a remark."""
-MAX_BODY_BYTES = 4_096
 MAX_ADDRESSES = 16
 """Answers of one name; more is no tracker."""
-KEEP_SECONDS = 30.0
-"""For which a connection waits for the next request to the same receiver."""
+PROXY_PORT = 80
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """A host and a port → every address of the host."""
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: the status, Retry-After as it stood, and the beginning of the body."""
-
-    status: int
-    retry_after: str
-    body: bytes
+_TARGET = re.compile(r"[\x21-\x7e]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class NoAnswer(Exception):
-    """The request was not answered: no name, no connection, no status in time; the message says which."""
+class Place(NamedTuple):
+    """Where a request goes, by its URL."""
+
+    is_tls: bool
+    host: str
+    port: int
+    authority: str
+    """As the Host header has it."""
+    path: str
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -55,61 +53,109 @@ class SafeClient:
     def __init__(self, policy: Policy, *, proxy: str = "", resolver: Resolve = resolve) -> None:
         """`proxy` is an `http://host:port` that every request goes through; it resolves names again."""
         self._policy, self._resolver, self._proxy = policy, resolver, proxy
-        self._idle: list[httpcore.AsyncConnectionPool] = []
-        """Each of one connection: a pool of many looks at all of them for each request."""
+        self._idle: list[Connection] = []
+        self._place: Place | None = None
+        """Of the idle connections."""
 
     async def send(
         self,
         method: str,
         url: str,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         body: bytes = b"",
         timeout_s: float = TOTAL_TIMEOUT_S,
     ) -> Answer:
         """Send one request; raise `BlockedAddress` or `NoAnswer`, never follow a redirect."""
-        check_url(url, self._policy)
+        address, _, query = url.partition("#")[0].partition("?")
+        place = place_of(address, self._policy)
+        deadline = asyncio.get_running_loop().time() + min(timeout_s, TOTAL_TIMEOUT_S)
         try:
-            async with asyncio.timeout(min(timeout_s, TOTAL_TIMEOUT_S)):
-                return await self._send(method, url, headers, body)
+            request = self._written(place, method, query, headers, body)
+            connection = self._kept(place)
+            if connection is None or self._proxy:
+                async with asyncio.timeout_at(deadline):
+                    connection = await self._connected(place, connection, deadline)
         except TimeoutError:
             raise NoAnswer("TimeoutException: the total time is over") from None
-        except (*_CORE_ERRORS, OSError, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
-
-    async def _send(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
-        if self._proxy:
-            parts = httpcore.URL(url)
-            await checked_addresses(
-                parts.host.decode("ascii"), parts.port or 443, self._policy, self._resolver
-            )
-        if body:
-            headers = {**headers, "content-length": str(len(body))}
-        told = [*headers.items()]
-        connection = self._idle.pop() if self._idle else self._new_connection()
-        try:
-            async with connection.stream(method, url, headers=told, content=body or None) as response:
-                found = {name.lower(): value for name, value in response.headers}
-                retry_after = found.get(b"retry-after", b"").decode("latin-1")
-                return Answer(response.status, retry_after, await _prefix(response))
-        finally:
+        answer = await connection.ask(request, deadline)
+        if connection.is_open:
             self._idle.append(connection)
+        return answer
 
-    def _new_connection(self) -> httpcore.AsyncConnectionPool:
+    def _kept(self, place: Place) -> Connection | None:
+        """An idle connection to the same place; its timer and the receiver close them meanwhile."""
+        if place != self._place:
+            self._close_idle()
+            self._place = place
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_open:
+                return connection
+        return None
+
+    def _written(
+        self, place: Place, method: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> bytes:
+        """The request's bytes; raise `UnicodeError` for what would be another request, or none."""
+        target = f"{place.path}?{query}" if query else place.path
+        if self._proxy and not place.is_tls:
+            target = f"http://{place.authority}{target}"
+        if not _TARGET.fullmatch(target):
+            raise UnicodeError("the address has characters that must be percent-encoded")
+        length = {"content-length": str(len(body))} if body else {}
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {place.authority}"]
+        lines += [f"{name}: {value}" for name, value in {**headers, **length}.items()]
+        if any(map(_CONTROL.search, lines)):
+            raise UnicodeError("a header has a control character")
+        return "\r\n".join([*lines, "\r\n"]).encode("ascii") + body
+
+    async def _connected(self, place: Place, kept: Connection | None, deadline: float) -> Connection:
+        """A connection to a checked address, or through the proxy to a host that was checked just now."""
+        addresses = await checked_addresses(place.host, place.port, self._policy, self._resolver)
         if self._proxy:
-            return httpcore.AsyncHTTPProxy(
-                self._proxy, ssl_context=_tls(), max_connections=1, keepalive_expiry=KEEP_SECONDS
-            )
-        return httpcore.AsyncConnectionPool(
-            ssl_context=_tls(),
-            network_backend=_PinnedBackend(self._policy, self._resolver),
-            max_connections=1,
-            keepalive_expiry=KEEP_SECONDS,
-        )
+            return kept or await self._through_proxy(place, deadline)
+        failed: OSError | None = None
+        for address in addresses:
+            try:
+                return await _open(address, place.port, place.host if place.is_tls else "")
+            except OSError as error:
+                failed = error
+        raise failed or OSError("no address")
+
+    async def _through_proxy(self, place: Place, deadline: float) -> Connection:
+        proxy = urlsplit(self._proxy)
+        connection = await _open(proxy.hostname or "", proxy.port or PROXY_PORT)
+        if not place.is_tls:
+            return connection
+        way = f"{place.host}:{place.port}" if ":" not in place.host else f"[{place.host}]:{place.port}"
+        asked = f"CONNECT {way} HTTP/1.1\r\nHost: {way}\r\n\r\n".encode("ascii")
+        try:
+            await connection.tunnel(asked, deadline)
+            await connection.secure(tls_context(), place.host)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def close(self) -> None:
         """Close what is open and not in use."""
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         while self._idle:
-            await self._idle.pop().aclose()
+            self._idle.pop().close()
+
+
+@lru_cache(maxsize=4_096)
+def place_of(address: str, policy: Policy) -> Place:
+    """Where a URL without its query leads, if it may; raise `BlockedAddress`. A query has no say in it."""
+    check_url(address, policy)
+    parts = urlsplit(address)
+    is_tls = parts.scheme == "https"
+    port = parts.port or (443 if is_tls else 80)
+    return Place(is_tls, parts.hostname or "", port, parts.netloc, parts.path or "/")
 
 
 async def checked_addresses(host: str, port: int, policy: Policy, resolver: Resolve) -> list[str]:
@@ -117,7 +163,7 @@ async def checked_addresses(host: str, port: int, policy: Policy, resolver: Reso
     try:
         addresses = list(dict.fromkeys(await resolver(host, port)))
     except (OSError, UnicodeError) as failed:
-        raise httpcore.ConnectError(f"the host name cannot be resolved: {failed}") from failed
+        raise OSError(f"the host name cannot be resolved: {failed}") from failed
     if not addresses or len(addresses) > MAX_ADDRESSES:
         raise BlockedAddress(f"the host name has {len(addresses)} addresses")
     if policy.allow_private:
@@ -125,47 +171,19 @@ async def checked_addresses(host: str, port: int, policy: Policy, resolver: Reso
     return [str(check_address(address)) for address in addresses]
 
 
-async def _prefix(response: httpcore.Response) -> bytes:
-    """At most 4 kB as sent, and what came in time: not decompressed, so it cannot become large."""
-    read = b""
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in response.aiter_stream():
-                read += chunk
-                if len(read) >= MAX_BODY_BYTES:
-                    break
-    except (TimeoutError, *_CORE_ERRORS):
-        pass  # it dripped, or broke off; the status stands
-    return read[:MAX_BODY_BYTES]
+async def _open(address: str, port: int, host: str = "") -> Connection:
+    """A socket to the address; under TLS, if a host is named, with whom its certificate names."""
+    loop = asyncio.get_running_loop()
+    tls = tls_context() if host else None
+    _, connection = await loop.create_connection(
+        Connection, address, port, ssl=tls, server_hostname=host or None
+    )
+    return connection
 
 
 @lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
-_CORE_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError)
-
-
-class _PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Opens sockets to checked addresses only."""
-
-    def __init__(self, policy: Policy, resolver: Resolve) -> None:
-        self._policy, self._resolver = policy, resolver
-        self._sockets = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # the name and place that httpcore gives it
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        error: Exception = httpcore.ConnectError("no address")
-        for address in await checked_addresses(host, port, self._policy, self._resolver):
-            try:
-                return await self._sockets.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
-                error = failed
-        raise error
+def tls_context() -> ssl.SSLContext:
+    """What the system trusts, for HTTP/1.1."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

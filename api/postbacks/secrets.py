@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -50,12 +51,18 @@ class Secrets(Value):
 
     def without(self, text: str) -> str:
         """A text in which no token of the URL and no secret stands: a receiver may echo what it was sent."""
-        query = self.url.partition("?")[2]
-        constants = [pair.partition("=")[2] for pair in query.split("&") if "{" not in pair]
-        hidden = {*(one for one in constants if len(one) >= MIN_TOKEN), *(one.text for one in self.signing)}
-        for secret in sorted(hidden, key=len, reverse=True):
+        for secret in _hidden(self):
             text = text.replace(secret, "…")
         return text
+
+
+@lru_cache(maxsize=1_024)
+def _hidden(secrets: Secrets) -> tuple[str, ...]:
+    """What must stand in no text, the longest first."""
+    query = secrets.url.partition("?")[2]
+    constants = [pair.partition("=")[2] for pair in query.split("&") if "{" not in pair]
+    hidden = {*(one for one in constants if len(one) >= MIN_TOKEN), *(one.text for one in secrets.signing)}
+    return tuple(sorted(hidden, key=len, reverse=True))
 
 
 def new_secrets(url: str, text: str) -> Secrets:

@@ -21,6 +21,7 @@ HOW = (
 )
 
 
+@lru_cache(maxsize=1_024)
 def decode_secret(secret: str) -> bytes:
     """The bytes of a `whsec_…` or `whsk_…` secret; raise `ValueError`, which never repeats it."""
     prefix = secret.partition("_")[0] + "_"

@@ -23,6 +23,10 @@ _ONE = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)}, stored_at FROM statements FINAL
 WHERE statement_id = {{statement:String}} AND {sees("ib_id")} LIMIT 1
 """  # noqa: S608  - the parts are constants; values are parameters
+_BEFORE = f"""
+SELECT statement_id FROM statements FINAL
+WHERE ib_id = {{ib:String}} AND hash = {{hash:String}} AND {sees("ib_id")} LIMIT 1
+"""  # noqa: S608  - as above
 _WITHDRAWAL = f"""
 SELECT at, reason, proposal_id FROM statement_withdrawals FINAL
 WHERE statement_id = {{statement:String}} AND {sees("ib_id")} LIMIT 1
@@ -46,6 +50,14 @@ def statement(ledger: Ledger, scope: Scope, statement_id: str) -> Row | None:
     """One statement, also one that was withdrawn."""
     found = ledger.rows(_ONE, statement=statement_id, **scope.parameters)
     return found[0] if found else None
+
+
+def before(ledger: Ledger, scope: Scope, row: Row) -> str:
+    """The id of the statement whose hash a statement names as the one before it; "" of the first."""
+    if not row["previous"]:
+        return ""
+    found = ledger.rows(_BEFORE, ib=row["ib_id"], hash=row["previous"], **scope.parameters)
+    return str(found[0]["statement_id"]) if found else ""
 
 
 def withdrawal(ledger: Ledger, scope: Scope, statement_id: str) -> Row | None:

@@ -12,6 +12,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from api.operators import Operator
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
 from api.payees import Payees
 from api.problems import Problem
@@ -27,7 +28,11 @@ keys = APIRouter(prefix="/v1/payee-keys", tags=["payees"], dependencies=[WHOLE])
 def _desk(request: Request) -> Payees:
     desk: Payees | None = request.app.state.payees
     if desk is None:
-        raise Problem(503, "This process keeps no payee details. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process keeps no payee details. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 
@@ -72,11 +77,11 @@ class Rejection(BaseModel):
 
 
 @router.get("", response_model=PayeePage)
-def payees(desk: Desk, scope: ScopeHere, limit: Limit = 100, cursor: Cursor = "") -> Any:
+def payees(desk: Desk, scope: ScopeHere, by: Asking, limit: Limit = 100, cursor: Cursor = "") -> Any:
     """What is valid and what waits to be approved, by IB; a page has the IBs of its limit."""
     after = str(decode_cursor(cursor, str)[0]) if cursor else ""
-    book = desk.listed()
-    ids = sorted(ib_id for ib_id in book if ib_id > after and scope.has(ib_id))
+    book, seen = desk.listed(), _of(by, scope)
+    ids = sorted(ib_id for ib_id in book if ib_id > after and seen.has(ib_id))
     shown = [to_payee(one, book[ib_id]) for ib_id in ids[:limit] for one in book[ib_id]]
     return {
         "items": [one for one in shown if one.is_valid or one.state == "proposed"],
@@ -85,9 +90,9 @@ def payees(desk: Desk, scope: ScopeHere, limit: Limit = 100, cursor: Cursor = ""
 
 
 @router.get("/{ib_id}", response_model=PayeeHistory)
-def history(desk: Desk, scope: ScopeHere, ib_id: IbId) -> Any:
+def history(desk: Desk, scope: ScopeHere, by: Asking, ib_id: IbId) -> Any:
     """Every version of an IB's details, the first one first; none of an IB that has none."""
-    _check_seen(scope, ib_id)
+    _check_seen(_of(by, scope), ib_id)
     versions = desk.versions(ib_id)
     return {"items": [to_payee(one, versions) for one in versions]}
 
@@ -97,7 +102,7 @@ def propose(
     desk: Desk, ledger: LedgerHere, scope: ScopeHere, by: Asking, ib_id: IbId, proposed: Proposed
 ) -> Any:
     """Propose where an IB is paid. It counts once another operator approves it."""
-    if not is_known(ledger, scope, ib_id):
+    if not is_known(ledger, _of(by, scope), ib_id):
         raise _no_ib(ib_id)
     made = desk.propose(ib_id, proposed.details, proposed.note, by)
     return to_payee(made, desk.versions(ib_id))
@@ -126,10 +131,15 @@ def rotate(desk: Desk, by: Asking) -> Any:
     return {"resealed": resealed, "left": left}
 
 
+def _of(by: Operator, scope: Scope) -> Scope:
+    """Whose details are seen, and proposed: an IB sees those below itself, but not where they are paid."""
+    return scope.narrowed(by.ibs or ()) if by.role == "ib" else scope
+
+
 def _check_seen(scope: Scope, ib_id: str) -> None:
     if not scope.has(ib_id):
         raise _no_ib(ib_id)
 
 
 def _no_ib(ib_id: str) -> Problem:
-    return Problem(404, f"There is no IB {ib_id}. `GET /v1/partners` has them.")
+    return Problem(404, f"There is no IB {ib_id}. `GET /v1/partners` has them.", code="unknown_ib")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Header, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.paging import Cursor, Limit, decode_cursor, encode_cursor
@@ -18,16 +18,21 @@ router = APIRouter(prefix="/v1/proposals", tags=["proposals"], dependencies=[WHO
 def _desk(request: Request) -> Proposals:
     desk: Proposals | None = request.app.state.proposals
     if desk is None:
-        raise Problem(503, "This process computes no proposals. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process computes no proposals. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 
 Desk = Annotated[Proposals, Depends(_desk)]
 ProposalId = Annotated[str, Path(max_length=64)]
+Key = Annotated[str, Header(alias="Idempotency-Key", max_length=128)]
 
 
-class Rejected(BaseModel):
-    """Why it is rejected, for whoever created it."""
+class Decided(BaseModel):
+    """Why, in the history of the proposal."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,9 +40,12 @@ class Rejected(BaseModel):
 
 
 @router.post("", response_model=Proposal, status_code=201)
-def create(desk: Desk, by: Asking, wanted: ProposalRequest) -> Any:
-    """Rate a window of deals again in memory, by the terms known now, and keep what that would post."""
-    return desk.create(wanted, by)
+def create(desk: Desk, by: Asking, wanted: ProposalRequest, key: Key = "") -> Any:
+    """Rate a window of deals again in memory, by the terms known now, and keep what that would post.
+
+    Sent again with the same `Idempotency-Key`, the answer is the same proposal.
+    """
+    return desk.create(wanted, by, key)
 
 
 @router.get("", response_model=ProposalPage)
@@ -56,21 +64,24 @@ def proposal(desk: Desk, proposal_id: ProposalId) -> Any:
 def changes(desk: Desk, proposal_id: ProposalId, limit: Limit = 100, cursor: Cursor = "") -> Any:
     """Every row it would post, in order: what each takes back or gives, and the statement it lands in."""
     start = int(decode_cursor(cursor, int)[0]) if cursor else 0
-    found = desk.changes(proposal_id)
-    end = start + limit
-    return {"items": found[start:end], "next_cursor": encode_cursor([end]) if end < len(found) else None}
+    total, end = desk.get(proposal_id).preview.rows, start + limit
+    found = desk.changes(proposal_id, start, end)
+    return {"items": found, "next_cursor": encode_cursor([end]) if end < total else None}
 
 
 @router.post("/{proposal_id}/approve", response_model=Proposal)
-def approve(desk: Desk, by: Asking, proposal_id: ProposalId) -> Any:
-    """Post it. The token says who approves: an operator other than the one who created it."""
-    return desk.approve(proposal_id, by)
+def approve(desk: Desk, by: Asking, proposal_id: ProposalId, decided: Decided | None = None) -> Any:
+    """Post it. The token says who approves: an operator other than the one who created it.
+
+    Sent again by the same person, it goes on where that stopped, and the answer is the same.
+    """
+    return desk.approve(proposal_id, by, decided.note if decided is not None else "")
 
 
 @router.post("/{proposal_id}/reject", response_model=Proposal)
-def reject(desk: Desk, by: Asking, proposal_id: ProposalId, rejected: Rejected) -> Any:
+def reject(desk: Desk, by: Asking, proposal_id: ProposalId, decided: Decided) -> Any:
     """Never post it."""
-    return desk.reject(proposal_id, by, rejected.note)
+    return desk.reject(proposal_id, by, decided.note)
 
 
 @router.post("/{proposal_id}/post", response_model=Proposal)

@@ -40,6 +40,8 @@ class EndpointRow(Shape):
     concurrency: int
     rate_per_minute: int
     ordered: bool
+    trades: str
+    sample: int
     signing: str
     allow_http: bool
     allow_private: bool
@@ -73,6 +75,13 @@ class Replayed(Shape):
     """How many events are sent again."""
 
     replayed: int
+
+
+class Resealed(Shape):
+    """What a change of the sealing key did."""
+
+    resealed: int = Field(description="Endpoints that are under the newest key now.")
+    left: int = Field(description="Endpoints still under an older one: ask again.")
 
 
 def to_row(known: Known) -> EndpointRow:

@@ -28,6 +28,8 @@ class AccountState(Value):
     waiting: int = 0
     routed_until: Time | None = None
     """The newest time of a deal that has an owner; no later link reaches back before it."""
+    numbered: int = 0
+    """Records of deals since the account has had several owners."""
 
 
 MAX_OWNERS = 1_000
@@ -60,9 +62,15 @@ def _route(draft: Draft, deal: Deal) -> None:
     key = _account_key(deal.account_key)
     account: AccountState = draft.get(key) or AccountState()
     if account.owners:
-        draft.emit(RoutedDeal(client_id=_owner(account, deal.occurred_at), deal=deal))
+        after, routed = account, RoutedDeal(client_id=_owner(account, deal.occurred_at), deal=deal)
+        if len(account.owners) > 1 and (others := _others(account, routed.client_id)):
+            after = replace(after, numbered=after.numbered + 1)
+            routed = replace(routed, others=others, number=after.numbered)
+        draft.emit(routed)
         if account.routed_until is None or deal.occurred_at > account.routed_until:
-            draft.put(key, replace(account, routed_until=deal.occurred_at))
+            after = replace(after, routed_until=deal.occurred_at)
+        if after is not account:
+            draft.put(key, after)
         return
     draft.put(_waiting_key(deal.account_key, account.waiting), deal)
     draft.put(key, replace(account, waiting=account.waiting + 1))
@@ -125,6 +133,10 @@ def _why_refused(link: AccountLinked, known: Owner | None) -> tuple[str, str]:
         " on; give each event an id of its own"
     )
     return "event_id_taken", text
+
+
+def _others(account: AccountState, client_id: str) -> tuple[str, ...]:
+    return tuple(sorted({owner.client_id for owner in account.owners} - {client_id}))
 
 
 def _owner(account: AccountState, at: datetime) -> str:

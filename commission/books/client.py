@@ -3,12 +3,14 @@
 from msgspec.structs import replace
 
 from commission.client import keys, on_hold
+from commission.client.announcements import announce_deposit, announce_earnings
 from commission.client.charges import LaterCharge, Volumes
 from commission.client.cpa_grants import weigh
 from commission.client.crm import apply_event
 from commission.client.deals import fold_deal, retry_deal
 from commission.client.fills import Position
 from commission.client.hedging import Hedged, HedgedOpening
+from commission.client.moves import give_way, take_over
 from commission.client.parked import wait
 from commission.client.placing import at_known_position, is_old, is_told_now, place
 from commission.client.qualifying import Qualifying
@@ -24,14 +26,21 @@ from commission.client.state import (
     Deposit,
     EventState,
     OldRevision,
-    OnHold,
     Parked,
     Parking,
     Withdrawal,
 )
 from commission.client.tallies import HeldTallies
 from commission.draft import Draft
-from commission.events import ClientEvent, DepositAnnounced, ReratingApproved, RoutedDeal
+from commission.events import (
+    ClientEvent,
+    DealMoved,
+    DepositAnnounced,
+    DepositCleared,
+    ReratingApproved,
+    RoutedDeal,
+)
+from commission.outputs import Milestone
 from commission.payouts.commands import ClientCommand
 from commission.terms.catalog import BEGINNING, Terms
 
@@ -56,13 +65,15 @@ KEYS: dict[str, type] = {
     "b": CloseBy,
     "k": Parked,
     "t": HeldTallies,
-    "x": OnHold,
+    "x": on_hold.OnHold,
 }
 """The first letter of a state key tells its type."""
 
 
 def apply(
-    draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent | ClientCommand, terms: Terms
+    draft: Draft,
+    record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent | ClientCommand,
+    terms: Terms,
 ) -> None:
     """Fold one record; a repeated one changes nothing."""
     if isinstance(record, ClientCommand):
@@ -74,11 +85,28 @@ def apply(
     _apply(draft, record, terms)
     if len(draft.outputs) > first and (client := _client(draft, record.client_id)).holds:
         on_hold.keep_back(draft, client, first, terms)
+    if terms.events:
+        _announce(draft, first, record, terms)
 
 
-def _apply(draft: Draft, record: RoutedDeal | ReratingApproved | ClientEvent, terms: Terms) -> None:
+def _announce(
+    draft: Draft, said: int, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+) -> None:
+    """Say what was wanted of what the record did; nothing of one that changed nothing."""
+    news = draft.outputs[said:]
+    if isinstance(record, DepositCleared) and any(isinstance(one, Milestone) for one in news):
+        announce_deposit(draft, record, terms)
+    announce_earnings(draft, news, terms)
+
+
+def _apply(
+    draft: Draft, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
+) -> None:
     if isinstance(record, RoutedDeal):
         _apply_deal(draft, record, terms)
+        return
+    if isinstance(record, DealMoved):
+        _move(draft, record, terms)
         return
     if isinstance(record, DepositAnnounced):
         return  # Its id stays free: a CRM may use one id for a deposit under way and for its arrival.
@@ -107,13 +135,28 @@ def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
     if state is not None and is_old(draft, record.client_id, state, deal):
         draft.repeated += 1
         return
+    record = record if deal is record.deal else replace(record, deal=deal)
+    if record.others or (state is not None and state.number):
+        if (counted := take_over(draft, record, state)) is None:
+            return
+        record = counted
     known = _client(draft, record.client_id)
     if known.registered_at is None:
-        client = wait(draft, known, replace(record, deal=deal), state)
+        client = wait(draft, known, record, state)
     elif state is not None and is_told_now(state, deal):
         client = place(draft, known, deal, state, terms)
     else:
-        client = fold_deal(draft, known, deal, state, terms)
+        client = fold_deal(draft, known, record, state, terms)
+    if client.refunds_until:
+        client = match_refunds(draft, client, terms)
+    if client is not known:
+        _save(draft, client)
+
+
+def _move(draft: Draft, record: DealMoved, terms: Terms) -> None:
+    state: DealState | None = draft.get(keys.deal(record.client_id, record.deal.deal_key))
+    known = _client(draft, record.client_id)
+    client = give_way(draft, known, record, state, terms)
     if client.refunds_until:
         client = match_refunds(draft, client, terms)
     if client is not known:
@@ -125,6 +168,7 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
     parking: Parking = draft.get(keys.PARKING) or Parking()
     if parking.first == parking.next:
         return
+    said = len(draft.outputs)
     draft.put(keys.PARKING, Parking(first=parking.next, next=parking.next))
     for slot in range(parking.first, parking.next):
         parked: Parked | None = draft.get(keys.parked(slot))
@@ -142,3 +186,4 @@ def retry_parked(draft: Draft, terms: Terms) -> None:
         _save(draft, client)
         if client.holds:
             on_hold.keep_back(draft, client, first, terms)
+    announce_earnings(draft, draft.outputs[said:], terms)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from commission import accounts
+from commission.announcing import announced
 from commission.draft import Draft
 from commission.outputs import Tally, Transfer
 from commission.partner.balance_changes import Changed
@@ -54,7 +55,7 @@ def retry_early(draft: Draft, terms: Terms) -> None:
 
 
 def _post(draft: Draft, rows: Sequence[Transfer], terms: Terms) -> None:
-    draft.emit(*rows)
+    draft.emit(*rows, *announced(rows, terms))
     for row in rows:
         _book(draft, row, terms)
 

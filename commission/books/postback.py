@@ -2,8 +2,11 @@
 
 from commission.draft import Draft
 from commission.ids import digest
-from commission.outputs import Milestone
+from commission.outputs import Announcement, Milestone
+from commission.postbacks import days
 from commission.postbacks.records import (
+    DayEnded,
+    Decision,
     Delivery,
     Endpoint,
     EndpointRecord,
@@ -36,9 +39,11 @@ class Conversion(Value):
     status: str
 
 
-KEYS: dict[str, type] = {"r": Registry, "s": Counter, "x": Conversion}
+KEYS: dict[str, type] = {"r": Registry, "s": Counter, "x": Conversion, "b": days.Batch}
 """The first letter of a state key tells its type."""
 REGISTRY = "r"
+OPEN = ("active", "paused")
+"""States of an endpoint that takes new events."""
 
 
 def apply(draft: Draft, record: EndpointRecord | Milestone, terms: Terms) -> None:
@@ -46,6 +51,8 @@ def apply(draft: Draft, record: EndpointRecord | Milestone, terms: Terms) -> Non
     del terms
     if isinstance(record, EndpointSaved | EndpointStateSet):
         _decide(draft, record)
+    elif isinstance(record, DayEnded):
+        _end_day(draft, record)
     else:
         _deliver(draft, record)
 
@@ -60,7 +67,17 @@ def standing(endpoints: dict[str, Known]) -> int:
     return sum(known.state != "removed" for known in endpoints.values())
 
 
-def _decide(draft: Draft, record: EndpointRecord) -> None:
+def _end_day(draft: Draft, record: DayEnded) -> None:
+    """Send what waited for it to the endpoints that still take something."""
+    registry: Registry = draft.get(REGISTRY) or Registry()
+    for batch in days.take(draft, record.day):
+        known = registry.endpoints.get(batch.endpoint)
+        if known is not None and known.state in OPEN:
+            event = days.event_of(batch, record.day)
+            _send(draft, batch.endpoint, known.endpoint, event, _number(draft, event))
+
+
+def _decide(draft: Draft, record: Decision) -> None:
     registry = draft.get(REGISTRY) or Registry()
     name = record.endpoint.endpoint_id if isinstance(record, EndpointSaved) else record.endpoint_id
     found = after(registry.endpoints.get(name), record, standing(registry.endpoints))
@@ -69,20 +86,29 @@ def _decide(draft: Draft, record: EndpointRecord) -> None:
 
 
 def _deliver(draft: Draft, event: Milestone) -> None:
-    owner = f"s:c:{event.client_id}" if event.client_id else f"s:i:{event.ib_id}"
-    counter = draft.get(owner) or Counter()
-    sequence = counter.last + 1
-    draft.put(owner, Counter(last=sequence))
+    sequence = _number(draft, event)
     registry: Registry = draft.get(REGISTRY) or Registry()
     for name, known in registry.endpoints.items():
-        if known.state in ("active", "paused") and wants(known.endpoint, event):
+        if known.state not in OPEN or not wants(known.endpoint, event):
+            continue
+        if isinstance(event, Announcement) and event.trades and known.endpoint.trades == "daily":
+            days.add(draft, name, event)
+        else:
             _send(draft, name, known.endpoint, event, sequence)
+
+
+def _number(draft: Draft, event: Milestone) -> int:
+    """The next number of the client's events, or of the IB's where no client is concerned."""
+    owner = f"s:c:{event.client_id}" if event.client_id else f"s:i:{event.ib_id}"
+    counter = draft.get(owner) or Counter()
+    draft.put(owner, Counter(last=counter.last + 1))
+    return int(counter.last) + 1
 
 
 def _send(draft: Draft, name: str, endpoint: Endpoint, event: Milestone, sequence: int) -> None:
     """Make the delivery, unless the network cannot take it: a reversal has a conversion before it, once."""
     status, txid = status_of(endpoint, event.kind), event.milestone_id
-    if event.takes_back:
+    if event.takes_back and event.kind == "cpa.clawback":
         place = f"x:{event.client_id}:{event.takes_back}:{name}"
         told: Conversion | None = draft.get(place)
         if told is None or endpoint.reversal == "none" or not may_follow(endpoint, told.status, status):

@@ -39,6 +39,12 @@ class Booking:
     refunds: tuple[Refund, ...] = ()
     refund_times: int = 0
     refunded: tuple[str, ...] = ()
+    number: int = 0
+
+    @property
+    def closed_lots(self) -> Decimal:
+        """What it closed, in standard lots."""
+        return Decimal(self.closed_e8).scaleb(-8)
 
     def to_state(self) -> DealState:
         """The state as it is kept."""
@@ -64,6 +70,7 @@ class Booking:
             refunded=self.refunded,
             times=self.times,
             parked=self.parked,
+            number=self.number,
         )
 
     def to_cause(self, symbol: SymbolDefined | None) -> Cause:
@@ -98,4 +105,5 @@ def resumed(state: DealState, key: str, deal: Deal, opened_e8: int, closed_e8: i
         refunds=state.refunds,
         refund_times=state.refund_times,
         refunded=state.refunded,
+        number=state.number,
     )

@@ -124,7 +124,7 @@ def _lowered(
 
     Never for more than it was granted for: what came after the first deposits does not count.
     """
-    left = _first_deposits(kept, component)
+    left = first_deposits(kept, component)
     _, ftd = deposited(left, ZERO, currency, terms)
     return granted if ftd >= granted.ftd else granted._replace(ftd=ftd, deposits=left)
 
@@ -174,7 +174,7 @@ def _qualified(
     if not amounts:
         return NOT_DUE
     least = min(amount.min_deposit for amount in amounts)
-    first = _first_deposits(deposits, component)
+    first = first_deposits(deposits, component)
     deposited_at, ftd = deposited(first, least, currency, facts.terms)
     approved_at = _approved_at(client)
     if deposited_at is None or approved_at is None:
@@ -186,7 +186,7 @@ def _qualified(
     return Qualification(is_due=True, qualified_at=qualified_at, ftd=ftd, deposits=first)
 
 
-def _first_deposits(deposits: Iterable[ClearedDeposit], component: Cpa) -> tuple[ClearedDeposit, ...]:
+def first_deposits(deposits: Iterable[ClearedDeposit], component: Cpa) -> tuple[ClearedDeposit, ...]:
     """The first deposit and those within the window after it, in the order of their time."""
     standing = sorted(deposit for deposit in deposits if deposit.amount > 0)
     window = timedelta(hours=component.ftd_window_hours)

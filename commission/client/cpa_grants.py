@@ -40,7 +40,9 @@ def registration_upline(client: ClientState, terms: Terms) -> Upline | None:
     ib_id = client.links[0].ib_id if client.links else None
     if client.registered_at is None or ib_id is None:
         return None
-    return terms.upline_for(ib_id, client.registered_at, client.client_id, client.identity)
+    return terms.upline_for(
+        ib_id, client.registered_at, client.client_id, client.identity, client.link_for(ib_id)
+    )
 
 
 class Weighed(NamedTuple):

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from commission.client import keys
 from commission.client.accruals import release, release_posted
+from commission.client.attribution import attribute
 from commission.client.clawback import claw_back, clawed_of, reaches_deals, settle_anew
 from commission.client.cpa_grants import weigh
 from commission.client.deals import fold_deal
@@ -88,10 +89,13 @@ def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms:
     """
     if client.registered_at is not None:
         return replace(client, identity=event.identity)
-    links = (IbLink(since=event.occurred_at, ib_id=event.ib_id), *client.links)
+    came = attribute(event, terms)
+    ib_id = event.ib_id if came is None else came.ib_id
+    links = (IbLink(since=event.occurred_at, ib_id=ib_id), *client.links)
     client = replace(
         client,
         registered_at=event.occurred_at,
+        attribution=came,
         country=event.country,
         identity=event.identity,
         click=event.click,
@@ -99,11 +103,11 @@ def _register(draft: Draft, client: ClientState, event: ClientRegistered, terms:
     )
     milestone(draft, client, "registration", client.client_id, event.occurred_at, terms)
     slots = [keys.waiting(client.client_id, number) for number in range(client.waiting)]
-    waiting = [draft.take(slot, RoutedDeal) for slot in slots]
+    waiting = [draft.take(slot, RoutedDeal) for slot in slots if draft.get(slot) is not None]
     client = replace(client, waiting=0)
     for routed in sorted(waiting, key=lambda routed: (routed.deal.occurred_at, routed.deal.deal_key)):
         known: DealState | None = draft.get(keys.deal(client.client_id, routed.deal.deal_key))
-        client = fold_deal(draft, client, routed.deal, known, terms)
+        client = fold_deal(draft, client, routed, known, terms)
     return client
 
 

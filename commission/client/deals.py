@@ -5,6 +5,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from commission.client import hedging, keys
+from commission.client.announcements import announce_trade
 from commission.client.booking import Booking, resumed
 from commission.client.charges import charged_e8
 from commission.client.charging import add_volume, charge
@@ -13,7 +14,6 @@ from commission.client.cpa_trades import count_later, count_trade, forget_trade,
 from commission.client.deal_volume import DealVolume
 from commission.client.fills import Position
 from commission.client.keeping import NO_FILLS, keep_position, look_back, position_at
-from commission.client.milestones import milestone
 from commission.client.outcome import (
     SETTLED_BY_PERIOD,
     RatingOutcome,
@@ -46,7 +46,7 @@ from commission.client.state import (
 )
 from commission.client.tallies import cohort_tallies, send, withdraw
 from commission.draft import Draft
-from commission.events import Deal
+from commission.events import Deal, RoutedDeal
 from commission.rating.rate import rate
 from commission.rating.values import ZERO, Part, Rated, Reason, Slice
 from commission.terms.catalog import Terms
@@ -56,24 +56,16 @@ from commission.terms.upline import Upline
 
 
 def fold_deal(
-    draft: Draft, client: ClientState, deal: Deal, known: DealState | None, terms: Terms
+    draft: Draft, client: ClientState, record: RoutedDeal, known: DealState | None, terms: Terms
 ) -> ClientState:
     """Undo the revision known so far, if any, then book and rate this one."""
-    cause = deal.deal_key
-    account = deal.account_key
-    booking = Booking(keys.deal(client.client_id, cause), cause, deal, account)
-    undone: Position | None = None
-    if known is not None:
-        undone = position_at(draft, known.position) if known.signed_e8 and known.position else None
-        client = _undo(draft, client, booking, known, terms)
-        booking.times = known.times + 1
-        booking.refunds, booking.refund_times = known.refunds, known.refund_times
-        booking.refunded, booking.charged = known.refunded, known.charged
-        booking.replaced = replaced_by(draft, client.client_id, known, deal)
+    deal, cause = record.deal, record.deal.deal_key
+    booking = Booking(keys.deal(client.client_id, cause), cause, deal, deal.account_key, number=record.number)
+    if known is None:
+        return _book(draft, client, booking, None, terms)
+    client, undone = undo(draft, client, booking, known, terms)
     client = _book(draft, client, booking, known, terms)
-    if undone is not None and known is not None:
-        client = rerate_closings(draft, client, cause, known.position, undone, terms)
-    return client
+    return client if undone is None else rerate_closings(draft, client, cause, known.position, undone, terms)
 
 
 def _book(
@@ -95,9 +87,7 @@ def _book(
     fill = fill_of(deal, cause)
     booking.position, booking.signed_e8 = place, fill.signed_e8
     booking.opened_e8, booking.closed_e8 = split
-    if not client.traded:
-        client = replace(client, traded=True)
-        milestone(draft, client, "first_trade", cause, deal.occurred_at, terms)
+    client = announce_trade(draft, client, booking, known, terms)
     if not place:
         return rate_deal(draft, client, booking, terms, NO_FILLS)
     before, position = position, with_fill(position, fill, rescales)
@@ -136,9 +126,15 @@ def _refuse(
     return client if known is None else forget_trade(draft, client, deal, terms)
 
 
-def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState, terms: Terms) -> ClientState:
-    """Take back what an older revision did: its accruals, its volumes, its place among the parked."""
+def undo(
+    draft: Draft, client: ClientState, booking: Booking, known: DealState, terms: Terms
+) -> tuple[ClientState, Position | None]:
+    """Take back what an older revision did: its accruals, its volumes, its place among the parked.
+
+    The booking takes its place. The position it was in is returned, as it was.
+    """
     deal = booking.deal
+    undone = position_at(draft, known.position) if known.signed_e8 and known.position else None
     cause = booking.to_cause(terms.symbol(deal.server, deal.symbol, deal.occurred_at))
     if known.posted:
         client, _ = reverse(draft, client, known.posted, cause)
@@ -153,15 +149,17 @@ def _undo(draft: Draft, client: ClientState, booking: Booking, known: DealState,
         assert known.at is not None, "a deal that counts has a time"
         less = known.volume, -known.volume_e8
         client = add_volume(draft, client, booking.account, known.at, less, terms)
-    if known.signed_e8 and known.position:
-        position = position_at(draft, known.position)
-        undone = without_fill(position, booking.cause, known.signed_e8, deal)
-        keep_position(draft, client, known.position, undone, deal, terms)
+    if undone is not None:
+        rest = without_fill(undone, booking.cause, known.signed_e8, deal)
+        keep_position(draft, client, known.position, rest, deal, terms)
     if known.leg:
         client, _ = _place_leg(draft, client, known.leg, booking.cause, None, terms)
     if known.hedge:
         client = rate_again(draft, client, hedging.leave(draft, known.hedge, booking.cause), terms)
-    return client
+    booking.times, booking.replaced = known.times + 1, replaced_by(draft, client.client_id, known, deal)
+    booking.refunds, booking.refund_times = known.refunds, known.refund_times
+    booking.refunded, booking.charged = known.refunded, known.charged
+    return client, undone
 
 
 def rate_deal(

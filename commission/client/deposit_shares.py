@@ -133,7 +133,7 @@ def _upline(client: ClientState, at: datetime, terms: Terms) -> Upline | None:
     ib_id = client.ib_at(at)
     if ib_id is None or (client.fraud_at is not None and at >= client.fraud_at):
         return _NOBODY
-    return terms.upline_for(ib_id, at, client.client_id, client.identity)
+    return terms.upline_for(ib_id, at, client.client_id, client.identity, client.link_for(ib_id))
 
 
 _NOBODY = upline_of(())

@@ -41,8 +41,17 @@ def milestone(
             country=client.country,
             upline=above(terms.upline(concerned, at)),
             paid_below=paid_below,
+            link=client.link_for(direct),
+            **(_how_it_came(client) if kind == "registration" else {}),
         )
     )
+
+
+def _how_it_came(client: ClientState) -> dict[str, str]:
+    came = client.attribution
+    if came is None:
+        return {}
+    return {"attribution": came.decision, "click_id": came.click_id, "crm_ib": came.crm_ib or ""}
 
 
 def of_grants(

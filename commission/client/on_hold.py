@@ -10,13 +10,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec import field
 from msgspec.structs import replace
 
 from commission import accounts
 from commission.client import keys
 from commission.client.deposits import every
 from commission.client.kyc_gate import is_forfeited, is_held
-from commission.client.state import Cause, ClientHold, ClientState, DealState, OnHold, Posted
+from commission.client.state import Cause, ClientHold, ClientState, DealState, Posted
 from commission.client.tallies import in_books, negated
 from commission.draft import Draft
 from commission.ids import digest
@@ -25,6 +26,18 @@ from commission.payouts.commands import ClientCommand, HoldClient, PayoutAnswer,
 from commission.rating.values import ZERO
 from commission.terms.catalog import BEGINNING, Terms
 from commission.two_people import are_two_people
+from commission.value import Value
+
+
+class OnHold(Value):
+    """What persons hold of a client's accruals: apart from the client, which is written more seldom."""
+
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+    """`ib|currency` → what waits in the IB's `held` account; never below zero."""
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """What periods settle, by IB, plan, version, component and day: a client's day is one tally."""
+    answered: dict[str, str] = field(default_factory=dict)
+    """Change → the command that was answered."""
 
 
 class _Place(NamedTuple):

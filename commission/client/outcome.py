@@ -85,7 +85,7 @@ def upline_for(client: ClientState, deal: Deal, terms: Terms) -> Upline | Reason
     ib_id = client.ib_at(at)
     if ib_id is None:
         return Reason("no_ib", f"client {client.client_id} has no IB at that time", waits=False)
-    chain = terms.upline_for(ib_id, at, client.client_id, client.identity)
+    chain = terms.upline_for(ib_id, at, client.client_id, client.identity, client.link_for(ib_id))
     if chain is None:
         return Reason(
             "unknown_ib",

@@ -31,6 +31,7 @@ def wait(draft: Draft, client: ClientState, record: RoutedDeal, known: DealState
             ended=deal.kind in ENDINGS,
             position=keys.position(client.client_id, deal) if deal.position_id else "",
             waiting=slot,
+            number=record.number,
         ),
     )
     text = f"client {client.client_id} is not registered yet; the deal is rated when the CRM says so"

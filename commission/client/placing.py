@@ -57,7 +57,12 @@ def is_replaced(draft: Draft, client_id: str, known: DealState, deal: Deal) -> b
 
 def is_told_now(known: DealState, deal: Deal) -> bool:
     """Whether the record tells the position of a deal that is booked without one, and nothing else new."""
-    if known.position or not known.signed_e8 or deal.position_id is None:
+    return bool(known.signed_e8) and tells_position_of(known, deal)
+
+
+def tells_position_of(known: DealState, deal: Deal) -> bool:
+    """Whether the record is that of the revision that is known, but for the position, which it tells."""
+    if known.position or deal.position_id is None:
         return False
     return told_before(known.revision) == revision_of(replace(deal, position_id=None))
 

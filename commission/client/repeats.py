@@ -32,8 +32,8 @@ MAX_LINKS = 1_000
 MAX_TAKEN_BACK = 1_000
 """Partial chargebacks and refunds of one deposit, and as many wins."""
 
-_UNSAID = ("source", "event_id")
-"""What does not make the content of an event."""
+_UNSAID = ("source", "event_id", "genuine_clicks")
+"""What does not make the content of an event: the clicks are found by us, and a key may come and go."""
 
 
 class Refusal(NamedTuple):
@@ -82,7 +82,7 @@ def content_of(event: ClientEvent, *unsaid: str) -> str:
         *(
             f"{name}={_text(getattr(event, name))}"
             for name in event.__struct_fields__
-            if name not in (*_UNSAID, *unsaid)
+            if name not in (*_UNSAID, *unsaid) and (name != "click_ids" or getattr(event, name))
         ),
     ]
     return digest(*told)
@@ -116,8 +116,12 @@ def _day(at: datetime) -> str:
 def _registration(client: ClientState, event: ClientRegistered) -> Verdict:
     if client.registered_at is None:
         return "new"
-    was = (client.registered_at, client.introducer, client.country, client.click)
-    if was == (event.occurred_at, event.ib_id, event.country, event.click):
+    came = client.attribution
+    told_ib = client.introducer if came is None else came.crm_ib
+    clicks = () if came is None else tuple(click_id for click_id, _ in came.clicks)
+    was = (client.registered_at, told_ib, client.country, client.click, clicks)
+    told_clicks = tuple(dict.fromkeys(event.click_ids))
+    if was == (event.occurred_at, event.ib_id, event.country, event.click, told_clicks):
         if event.identity in (client.identity, ""):
             return "repeat"
         if not client.identity:
@@ -125,7 +129,7 @@ def _registration(client: ClientState, event: ClientRegistered) -> Verdict:
     return Refusal(
         "registered_before",
         f"client {client.client_id} registered on {_day(client.registered_at)} with IB"
-        f" {client.introducer or 'none'} and country {client.country or 'none'}; event {event.event_id} says"
+        f" {told_ib or 'none'} and country {client.country or 'none'}; event {event.event_id} says"
         " otherwise, and the first counts: a change of IB is a reassignment, and only an identity that was"
         " missing may be added",
     )

@@ -1,5 +1,7 @@
 """Revisions of a deal: which of its records tell something new. None is forgotten, however many there are."""
 
+from datetime import datetime
+
 from commission.client import keys
 from commission.client.state import DealState, OldRevision
 from commission.draft import Draft
@@ -35,8 +37,14 @@ def replaced_by(draft: Draft, client_id: str, known: DealState | None, deal: Dea
         return ()
     if known.revision in ("", deal.revision):
         return known.replaced
-    listed = (*known.replaced, known.revision)
+    return left_behind(draft, client_id, deal, known.at, (*known.replaced, known.revision))
+
+
+def left_behind(
+    draft: Draft, client_id: str, deal: Deal, at: datetime | None, listed: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The newest of these revisions of a deal; those before go to their own keys."""
     for revision in listed[:-RECENT_REVISIONS]:
         old = keys.old_revision(client_id, deal.deal_key, revision)
-        draft.put(old, OldRevision(at=known.at or deal.occurred_at))
+        draft.put(old, OldRevision(at=at or deal.occurred_at))
     return listed[-RECENT_REVISIONS:]

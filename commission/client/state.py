@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from msgspec import field
 
+from commission.client.attribution import Attribution
 from commission.client.deal_volume import DealVolume
 from commission.client.deposit_losses import ClawReason, ClearedDeposit, TakenBack, Won, net_losses
 from commission.events import Deal, KycStatus
@@ -192,6 +193,8 @@ class ClientState(Value):
     """CPAs and CPLs by component name."""
     refunds_until: dict[str, datetime] = field(default_factory=dict)
     """When the newest refund of an account was whose charge no opening tells: an older charge may be it."""
+    attribution: Attribution | None = None
+    """Of a client with clicks on tracking links."""
     holds: tuple[ClientHold, ...] = ()
     """One for all IBs, or one for each of some."""
 
@@ -202,6 +205,10 @@ class ClientState(Value):
             if link.since <= at:
                 ib_id = link.ib_id
         return ib_id
+
+    def link_for(self, ib_id: str | None) -> str:
+        """The tracking link of the IB that the client came by; "" if it came by none."""
+        return self.attribution.link_for(ib_id) if self.attribution is not None else ""
 
     @property
     def introducer(self) -> str | None:
@@ -226,17 +233,6 @@ class ClientState(Value):
             elif mark.status == "approved":
                 return True
         return before is not None and before.status == "approved"
-
-
-class OnHold(Value):
-    """What persons hold of a client's accruals: apart from the client, which is written more seldom."""
-
-    amounts: dict[str, Decimal] = field(default_factory=dict)
-    """`ib|currency` → what waits in the IB's `held` account; never below zero."""
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    """What periods settle, by IB, plan, version, component and day: a client's day is one tally."""
-    answered: dict[str, str] = field(default_factory=dict)
-    """Change → the command that was answered."""
 
 
 class CloseBy(Value):
@@ -296,6 +292,10 @@ class DealState(Value):
     """The slot among the client's deals that wait for its registration."""
     parked: int | None = None
     """The slot among the partition's deals that wait for terms."""
+    number: int = 0
+    """Of an account with several owners, that of the newest record, whichever of them it gave the deal to."""
+    moved_to: str = ""
+    """The client who has the deal by that record, where this one does not."""
 
 
 class OldRevision(Value):

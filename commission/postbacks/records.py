@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 from msgspec.structs import replace
 
-from commission.outputs import Milestone
+from commission.outputs import Announcement, Milestone
 from commission.value import TaggedValue, Text, Time, Value
 
 MAX_ENDPOINTS = 500
@@ -56,6 +56,10 @@ class Endpoint(Value):
     """0 is no limit."""
     is_ordered: bool = False
     """A client's events wait for each other."""
+    trades: Literal["each", "sampled", "daily"] = "each"
+    """How `trade.closed` comes: each, some by a hash of the deal's key, or one event a client and day."""
+    sample: Annotated[int, Meta(ge=2, le=1_000_000)] = 100
+    """Of as many closed trades one is sent, where they are sampled."""
     signing: Literal["hmac", "ed25519"] = "hmac"
     allow_http: bool = False
     allow_private: bool = False
@@ -87,7 +91,17 @@ class EndpointStateSet(TaggedValue, tag="endpoint_state_set"):
     at: Time
 
 
-EndpointRecord = EndpointSaved | EndpointStateSet
+class DayEnded(TaggedValue, tag="day_ended"):
+    """Time as a record: what closed trades of the day, and of days before, wait for it are sent."""
+
+    day: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    """In UTC."""
+    at: Time
+
+
+Decision = EndpointSaved | EndpointStateSet
+"""What people decide about one endpoint."""
+EndpointRecord = Decision | DayEnded
 
 
 class Delivery(TaggedValue, tag="delivery"):
@@ -95,7 +109,7 @@ class Delivery(TaggedValue, tag="delivery"):
 
     delivery_id: Text
     endpoint_id: Text
-    event: Milestone
+    event: Milestone | Announcement
     sequence: int
     """Of the client's events, or of the IB's where no client is concerned: they count up from 1."""
     txid: Text
@@ -128,7 +142,7 @@ class Refusal(Value):
     why: str
 
 
-def after(known: Known | None, record: EndpointRecord, count: int = 0) -> Known | Refusal:
+def after(known: Known | None, record: Decision, count: int = 0) -> Known | Refusal:
     """The endpoint after a record of it, or why that counts for nothing; `count` endpoints stand."""
     if isinstance(record, EndpointSaved):
         return _saved(known, record, count)

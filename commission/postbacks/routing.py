@@ -1,13 +1,13 @@
 """Which event goes to which endpoint, and as what of a conversion."""
 
-from commission.outputs import Milestone
+from commission.outputs import ON_DEMAND, Milestone
 from commission.postbacks.presets import preset_of
 from commission.postbacks.records import Endpoint
 
 
 def wants(endpoint: Endpoint, event: Milestone) -> bool:
     """Whether the endpoint's filters and conditions let the event through."""
-    if endpoint.events and event.kind not in endpoint.events:
+    if not _is_named(endpoint, event):
         return False
     if endpoint.countries and event.country not in endpoint.countries:
         return False
@@ -16,6 +16,16 @@ def wants(endpoint: Endpoint, event: Milestone) -> bool:
     if endpoint.min_payout is not None and _is_paid(event) and (event.amount or 0) < endpoint.min_payout:
         return False
     return _is_for(endpoint, event)
+
+
+def _is_named(endpoint: Endpoint, event: Milestone) -> bool:
+    """Whether its kind is wanted. Of closed trades those of a sample are the same on every replay:
+    the event's id is a digest of the deal's key."""
+    if event.kind not in endpoint.events:
+        return not endpoint.events and event.kind not in ON_DEMAND
+    if event.kind == "trade.closed" and endpoint.trades == "sampled":
+        return int(event.milestone_id, 16) % endpoint.sample == 0
+    return event.kind != "commission.reversed" or endpoint.reversal != "none"
 
 
 def _is_for(endpoint: Endpoint, event: Milestone) -> bool:

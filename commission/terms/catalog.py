@@ -1,26 +1,29 @@
 """The terms as one point of a log knows them, with the look-ups a fold needs."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Self, TypeVar
 
 from commission.accounts import pending
-from commission.money import CENT_CURRENCIES, EXACT
-from commission.terms.calendar import PeriodDefined
+from commission.links.records import LinkSaved, links_after
+from commission.money import EXACT
+from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.components import Component
-from commission.terms.conversion import Conversion
+from commission.terms.conversion import Conversion, major_of
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
-from commission.terms.partner_changes import all_changed, as_changed, breakpoints, with_change
+from commission.terms.partner_changes import all_changed, as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.period_ends import Ends
 from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import Trait, is_by_symbol, most_specific
 from commission.terms.rates import Rate
 from commission.terms.records import TermsRecord
-from commission.terms.upline import Asked, Link, Upline, asked_by, is_own, upline_of, without_own
+from commission.terms.schedules import asked_of, breakpoints_of, newest_per_time
+from commission.terms.upline import Asked, Link, Upline, is_own, upline_of, without_own
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined, SymbolDefined)
 
@@ -52,11 +55,14 @@ class Terms:
     rescales: dict[tuple[str, str], tuple[Rescale, ...]] = field(default_factory=dict)
     """What versions of a symbol did to positions, oldest first; of the few symbols that had any."""
     rates: dict[tuple[str, str], tuple[RatePublished, ...]] = field(default_factory=dict)
+    links: dict[str, LinkSaved] = field(default_factory=dict)
+    """By code, without their landing pages."""
     periods: tuple[PeriodDefined, ...] = ()
     ended: Ends = field(default_factory=Ends)
     """Which periods have ended; where terms enter, not in the books."""
     breakpoints: tuple[datetime, ...] = ()
     """Every time at which some schedule or parent changes: between two, uplines stand still."""
+    events: frozenset[str] = frozenset()  # on demand, those that somebody wants
     some: Asked = field(default_factory=Asked)
     """What some plan asks of deals."""
     memo: dict[tuple[object, ...], object] = field(default_factory=dict, compare=False, repr=False)
@@ -65,10 +71,14 @@ class Terms:
     def learn(self, records: Iterable[TermsRecord]) -> Self:
         """The terms after `records`, in their order; a later record of an id replaces the earlier."""
         records = tuple(records)
+        told = [record for record in records if isinstance(record, LinkSaved)]
+        links = links_after(self.links, told) if told else self.links
+        if len(told) == len(records) and not any(links[one.code].plans for one in told):
+            return replace(self, links=links)  # what was worked out stands
         partners, plans, symbols = dict(self.partners), dict(self.plans), dict(self.symbols)
         published, changes = dict(self.published), dict(self.changes)
         rates = {pair: list(series) for pair, series in self.rates.items()}
-        periods, ended = {period.period: period for period in self.periods}, self.ended
+        periods, ended = {one.period: one for one in self.periods}, self.ended
         for record in records:
             match record:
                 case PartnerDefined():
@@ -84,11 +94,13 @@ class Terms:
                     rates.setdefault((record.base, record.quote), []).append(record)
                 case PeriodDefined():
                     periods[record.period] = record
-                case _:
+                case PeriodEnded() | PeriodReopened():
                     ended = ended.after(record, periods)
-        touched = [r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged)]
+        touched = (r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged))
         changed = all_changed(touched, published, changes)
+        is_more = (plans, links) == (self.plans, self.links) and changed.keys().isdisjoint(partners)
         partners |= changed
+        news, times = (changed, self.breakpoints) if is_more else (partners, ())
         return type(self)(
             partners=partners,
             published=published,
@@ -96,30 +108,22 @@ class Terms:
             plans=plans,
             symbols=symbols,
             rescales={place: found for place, known in symbols.items() if (found := rescales_between(known))},
-            rates={pair: _newest_per_time(series) for pair, series in rates.items()},
+            rates={pair: newest_per_time(series) for pair, series in rates.items()},
+            links=links,
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             ended=ended,
-            breakpoints=self._breakpoints(changed, partners, plans),
-            some=asked_by(plans.values(), partners, partners if self.some.is_partial else changed),
+            breakpoints=breakpoints_of(news, plans, links, times),
+            events=next(
+                (frozenset(r.kinds) for r in reversed(records) if isinstance(r, EventsWanted)), self.events
+            ),
+            some=asked_of(plans, partners, links, partners if self.some.is_partial else changed),
         )
-
-    def _breakpoints(
-        self,
-        changed: Mapping[str, PartnerDefined],
-        partners: Mapping[str, PartnerDefined],
-        plans: Mapping[str, tuple[PlanDefined, ...]],
-    ) -> tuple[datetime, ...]:
-        """Of many IBs that come in many messages only the new ones are looked through each time."""
-        if plans != self.plans or not changed.keys().isdisjoint(self.partners):
-            return tuple(sorted(breakpoints(partners.values(), plans.values())))
-        return tuple(sorted({*self.breakpoints, *breakpoints(changed.values(), ())}))
 
     def symbol(self, server: str, symbol: str, at: datetime) -> SymbolDefined | None:
         """What `symbol` meant on `server` at `at`; exports that lost the case find it if only one fits."""
         versions = self._versions(server, symbol)
-        if len(versions) == 1 and versions[0].since is None:
-            return versions[0]
-        return _as_of(versions, at)
+        is_always = len(versions) == 1 and versions[0].since is None
+        return versions[0] if is_always else _as_of(versions, at)
 
     def rescales_of(self, server: str, symbol: str) -> tuple[Rescale, ...]:
         """How the symbol's positions were rescaled, oldest first."""
@@ -143,21 +147,24 @@ class Terms:
             self.memo[question] = fits[0] if len(fits) == 1 else ()
         return self.memo[question]  # type: ignore[return-value] # the memo holds what was put above
 
-    def upline(self, ib_id: str, at: datetime) -> Upline | None:
+    def upline(self, ib_id: str, at: datetime, link: str = "") -> Upline | None:
         """The IBs above a client of `ib_id` at `at`, the direct one first, without terminated ones.
 
-        None while one of them, or the plan of one, is unknown: an upline is paid whole or not yet.
+        By a tracking link of the IB that has a plan of its own, that plan counts instead of the IB's.
+        None while one of the IBs, or the plan of one, is unknown: an upline is paid whole or not yet.
         """
-        question = ("upline", ib_id, bisect_right(self.breakpoints, at))
+        by_link = self.links.get(link)
+        plan_id = by_link.plan_at(at) if by_link is not None and by_link.plans else None
+        question = ("upline", ib_id, bisect_right(self.breakpoints, at), plan_id)
         found = self.memo.get(question, self)
         if found is self:
-            links = self._walk_up(ib_id, at)
+            links = self._walk_up(ib_id, at, plan_id)
             found = self.memo[question] = None if links is None else upline_of(links)
         return found  # type: ignore[return-value] # the memo holds what was put above
 
-    def upline_for(self, ib_id: str, at: datetime, client_id: str, identity: str) -> Upline | None:
+    def upline_for(self, ib_id: str, at: datetime, client_id: str, identity: str, link: str) -> Upline | None:
         """The same for one client: an IB that is the client itself is not paid for its own trades."""
-        found = self.upline(ib_id, at)
+        found = self.upline(ib_id, at, link)
         if found is None or not found.identities or not is_own(found, client_id, identity):
             return found
         question = ("own", id(found), client_id, identity)
@@ -180,7 +187,7 @@ class Terms:
         """A version of a plan by its number."""
         return next((plan for plan in self.plans.get(plan_id, ()) if plan.version == version), None)
 
-    def _walk_up(self, ib_id: str, at: datetime) -> tuple[Link, ...] | None:
+    def _walk_up(self, ib_id: str, at: datetime, plan_id: str | None) -> tuple[Link, ...] | None:
         chain: list[Link] = []
         seen: set[str] = set()
         current: str | None = ib_id
@@ -191,7 +198,8 @@ class Terms:
                 )
             seen.add(current)
             partner = self.partners.get(current)
-            link = self._link(partner, at) if partner is not None else None
+            by_link = plan_id if current == ib_id else None
+            link = self._link(partner, at, by_link) if partner is not None else None
             if partner is None or link is None:
                 return None
             if link.why_unpaid != "terminated":
@@ -200,8 +208,10 @@ class Terms:
             current = parent.ib_id if parent else None
         return tuple(chain)
 
-    def _link(self, partner: PartnerDefined, at: datetime) -> Link | None:
+    def _link(self, partner: PartnerDefined, at: datetime, by_link: str | None) -> Link | None:
         held = _as_of(partner.schedule, at) or PlanAssignment()
+        if by_link is not None:  # it pays as it is written: the IB's factor is for its own plan
+            held = PlanAssignment(since=held.since, plan_id=by_link, rank=held.rank)
         if held.plan_id is not None and held.plan_id not in self.plans:
             return None
         plan = _as_of(self.plans[held.plan_id], at) if held.plan_id is not None else None
@@ -226,8 +236,8 @@ class Terms:
 
     def convert(self, source: str, target: str, at: datetime) -> Conversion | None:
         """The newest rate at or before `at`, direct, inverted or through a pivot; None if too old."""
-        factor, source_major = _major(source)
-        divisor, target_major = _major(target)
+        factor, source_major = major_of(source)
+        divisor, target_major = major_of(target)
         if source_major == target_major:
             return Conversion(factor, divisor, "")
         for pivot in (None, *PIVOTS):
@@ -299,8 +309,7 @@ class Terms:
 
     def period(self, name: str) -> PeriodDefined | None:
         """The period called `name`."""
-        known = self.memo.get(("periods",))
-        if known is None:
+        if (known := self.memo.get(("periods",))) is None:
             known = self.memo["periods",] = {period.period: period for period in self.periods}
         return known.get(name)  # type: ignore[attr-defined, no-any-return] # the memo holds what was put above
 
@@ -331,17 +340,6 @@ def _with_meaning(versions: tuple[SymbolDefined, ...], symbol: SymbolDefined) ->
     """Versions in the order they take effect; another one from the same time on takes its place."""
     others = [known for known in versions if known.since != symbol.since]
     return tuple(sorted([*others, symbol], key=lambda version: version.since or BEGINNING))
-
-
-def _newest_per_time(series: Iterable[RatePublished]) -> tuple[RatePublished, ...]:
-    """Sorted by time; of two rates for one time the later published stands."""
-    by_time = {rate.as_of: rate for rate in series}
-    return tuple(by_time[at] for at in sorted(by_time))
-
-
-def _major(currency: str) -> tuple[Decimal, str]:
-    major = CENT_CURRENCIES.get(currency)
-    return (Decimal("0.01"), major) if major else (Decimal(1), currency)
 
 
 def _cite(rate: RatePublished) -> str:

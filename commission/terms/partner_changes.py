@@ -7,7 +7,6 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
-from commission.terms.plans import PlanDefined
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange)
 
@@ -68,25 +67,3 @@ def _since(entry: ParentLink | PlanAssignment | StatusChange) -> tuple[datetime,
 
 def _newer(known: bool, told: bool | None) -> bool:  # noqa: FBT001 - the two sides of one fact
     return known if told is None else told
-
-
-def breakpoints(
-    partners: Iterable[PartnerDefined], plans: Iterable[tuple[PlanDefined, ...]]
-) -> set[datetime]:
-    """The times at which an upline may become another."""
-    times: set[datetime] = {v.since for versions in plans for v in versions if v.since}
-    for partner in partners:
-        for entries in (partner.parents, partner.schedule, partner.statuses):
-            times.update(entry.since for entry in entries if entry.since)
-    return times
-
-
-def name_unknown(
-    plan_ids: set[str], partners: Mapping[str, PartnerDefined], doubtful: Mapping[str, PartnerDefined]
-) -> bool:
-    """Whether some doubtful IB names a plan or a master that is not known."""
-    return any(
-        any(held.plan_id is not None and held.plan_id not in plan_ids for held in partner.schedule)
-        or any(parent.ib_id is not None and parent.ib_id not in partners for parent in partner.parents)
-        for partner in doubtful.values()
-    )

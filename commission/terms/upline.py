@@ -1,6 +1,6 @@
 """The IBs above a client as of some time, and how each kind of component is shared among them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ from commission.terms.components import (
     RevenueShare,
     SpreadShare,
 )
-from commission.terms.partner_changes import name_unknown
 from commission.terms.partners import PartnerDefined, PlanAssignment
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import ALWAYS, DIFFERENCE, Rate, SideOfPosition, When
@@ -222,19 +221,13 @@ class Asked(NamedTuple):
     """A plan or an IB is not known that an IB names: it may ask for more."""
 
 
-def asked_by(
-    known: Iterable[tuple[PlanDefined, ...]],
-    partners: Mapping[str, PartnerDefined],
-    doubtful: Mapping[str, PartnerDefined],
-) -> Asked:
-    """What some of the plans ask; of partners that are not `doubtful` all that they name is known."""
-    plans = [plan for versions in known for plan in versions]
+def asked_by(plans: Sequence[PlanDefined]) -> Asked:
+    """What some of the plans ask, as far as they are known."""
     shares = [c for plan in plans for c in plan.components if isinstance(c, CommissionShare)]
     return Asked(
         looks_back=any(_looks_back(plan) or _shares_one_side(plan) for plan in plans),
         shares_charges=bool(shares),
         shares_later_charges=any(c.charges for c in shares),
-        is_partial=name_unknown({plan.plan_id for plan in plans}, partners, doubtful),
     )
 
 

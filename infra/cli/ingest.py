@@ -143,14 +143,16 @@ def _publish(inputs: "list[Input]", broker: str) -> "Counts":
 
     from infra.connect.broker_name import check_broker
     from infra.connect.settings import prepared_kafka
+    from infra.links.keys import click_keys
     from infra.sources.files import Pace, feed
     from ingest.counts import Counts
     from schemas.settings import Settings
 
-    kafka, counts, pace = prepared_kafka(Settings()), Counts(), Pace()
+    settings = Settings()
+    kafka, counts, pace, keys = prepared_kafka(settings), Counts(), Pace(), click_keys(settings)
     check_broker(kafka, broker)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("reading")
-        feed(inputs, kafka, counts, lambda done: bar.update(task, description=pace(done)))
+        feed(inputs, kafka, counts, lambda done: bar.update(task, description=pace(done)), keys)
     return counts

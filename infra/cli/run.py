@@ -1,5 +1,6 @@
 """`ibflow demo`, `dev`, `worker`, `serve` and `receive`: the processes."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,6 +86,10 @@ def worker(
     from schemas.settings import Settings
     from streams.app import build_app
 
+    if sys.platform != "win32":
+        import uvloop
+
+        uvloop.install()  # for every thread's loop: Faust consumes in one of its own
     collect_rarely()
     settings = Settings()
     with mendable_errors():

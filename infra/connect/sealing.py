@@ -44,13 +44,8 @@ class SealingKeys:
 
     @classmethod
     def from_text(cls, purpose: Purpose, text: str) -> "SealingKeys":
-        """Read a setting: keys with commas between them, the newest first; raise `Unusable`."""
-        parts = [part.strip() for part in text.split(",") if part.strip()]
-        if not parts:
-            raise Unusable(purpose.how)
-        if len(parts) > MAX_KEYS:
-            raise Unusable(f"{purpose.setting} has over {MAX_KEYS} keys; rotate, and drop those before")
-        return cls(purpose, tuple(_read(number, part, purpose) for number, part in enumerate(parts, 1)))
+        """Read a setting; raise `Unusable`."""
+        return cls(purpose, read_keys(purpose, text))
 
     def seal(self, text: bytes, bound: bytes, nonce_of: Callable[[int], bytes] = secrets.token_bytes) -> str:
         """Encrypt: `key.nonce+text+tag`. It opens only beside the same `bound`."""
@@ -78,6 +73,16 @@ class SealingKeys:
     def is_newest(self, sealed: str) -> bool:
         """Whether it is sealed with the newest key."""
         return sealed.partition(".")[0] == next(iter(self._keys))
+
+
+def read_keys(purpose: Purpose, text: str) -> tuple[bytes, ...]:
+    """The keys of a setting, with commas between them, the newest first; raise `Unusable`."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise Unusable(purpose.how)
+    if len(parts) > MAX_KEYS:
+        raise Unusable(f"{purpose.setting} has over {MAX_KEYS} keys; rotate, and drop those before")
+    return tuple(_read(number, part, purpose) for number, part in enumerate(parts, 1))
 
 
 def keys_from(purpose: Purpose, text: str) -> Callable[[], SealingKeys]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from api.postbacks.secrets import Secret, Secrets, new_secrets
 from api.postbacks.signing import is_of, new_secret, public_key
 from commission.books.postback import delivery_id_of
 from commission.outputs import MilestoneKind
-from commission.postbacks.records import Delivery, EndpointSaved, EndpointStateSet, Known, State
+from commission.postbacks.records import DayEnded, Delivery, EndpointSaved, EndpointStateSet, Known, State
 from infra.postbacks.log import EndpointLog
 from infra.postbacks.sample import sample
 from infra.postbacks.sealing import OpenKeys, opened, seal
@@ -31,6 +31,8 @@ log = logging.getLogger("ibflow.postbacks")
 
 MAX_REPLAYED = 10_000
 """Of one request; the next one goes on where it ended."""
+GRACE = timedelta(hours=1)
+"""After a day's end: what is told later comes with the next day's."""
 FILE = "the file of endpoints"
 
 
@@ -79,6 +81,21 @@ class EndpointDesk:
             return self._opened(known).rotated(text, self._now())
 
         return self._with_secrets(endpoint_id, changed, by.name, is_told=not secret)
+
+    def reseal(self, by: Operator) -> tuple[int, int]:
+        """Write each endpoint that is under an older key as another version under the newest.
+
+        Stopped in between it is asked again: what is done is durable, and the older key opens the rest.
+        """
+        _check_may_write(by)
+        old = [name for name, known in self._log.known().items() if self._is_old(known)]
+        for name in old:
+            self._with_secrets(name, self._opened, by.name, is_told=False)
+        return len(old), sum(map(self._is_old, self._log.known().values()))
+
+    def _is_old(self, known: Known) -> bool:
+        """Nobody opens one that was removed; another version would bring it back."""
+        return known.state != "removed" and not self._keys().is_newest(known.saved.sealed)
 
     def set_state(self, endpoint_id: str, state: State, reason: str, by: Operator) -> Known:
         """Pause, resume, disable or remove."""
@@ -138,6 +155,12 @@ class EndpointDesk:
                 self._save(one.form, one.secret, FILE, is_new=known is None)
                 changed += 1
         return changed
+
+    def end_day(self) -> bool:
+        """Once a day, an hour after it in UTC: let its closed trades go where they are sent by day."""
+        now = self._now()
+        ended = f"{now - GRACE - timedelta(days=1):%Y-%m-%d}"
+        return self._log.end_day(DayEnded(day=ended, at=now), _are_trades_daily)
 
     def target(self, known: Known) -> Target:
         """The endpoint with its secrets opened; raise `Unusable` where no key opens them."""
@@ -210,6 +233,11 @@ class EndpointDesk:
             return await deliver(delivery, target, client, 1, self._now())
         finally:
             await client.close()
+
+
+def _are_trades_daily(known: Mapping[str, Known]) -> bool:
+    endpoints = [one.endpoint for one in known.values() if one.state != "removed"]
+    return any("trade.closed" in one.events and one.trades == "daily" for one in endpoints)
 
 
 def _check_may_write(by: Operator) -> None:

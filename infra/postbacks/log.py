@@ -7,8 +7,9 @@ from typing import Protocol
 from api.endpoints import EndpointRefused
 from commission.books.postback import standing
 from commission.postbacks.records import (
+    DayEnded,
+    Decision,
     Delivery,
-    EndpointRecord,
     EndpointSaved,
     EndpointStateSet,
     Known,
@@ -52,6 +53,7 @@ class EndpointLog:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._known: dict[str, Known] = {}
+        self._day = ""
         self._deciding = threading.Lock()
 
     def known(self) -> Mapping[str, Known]:
@@ -60,7 +62,22 @@ class EndpointLog:
             self._read(None)
             return dict(self._known)
 
-    def decide(self, make: Callable[[Mapping[str, Known]], EndpointRecord | None]) -> Mapping[str, Known]:
+    def end_day(self, ended: DayEnded, is_asked: Callable[[Mapping[str, Known]], bool]) -> bool:
+        """Write that a day is over where that is asked and nobody has; whether it was written.
+
+        Two servers that do so at once do no harm: the second record finds what came late, or nothing.
+        """
+        with self._deciding:
+            if self._day >= ended.day or not is_asked(self._known):
+                return False
+            self._read(None)
+            if self._day >= ended.day:
+                return False
+            self._log.append(encode([ended])[0])
+            self._read(None)
+            return True
+
+    def decide(self, make: Callable[[Mapping[str, Known]], Decision | None]) -> Mapping[str, Known]:
         """Write what `make` makes of what counts; None writes nothing. What would not count is refused."""
         with self._deciding:
             self._read(None)
@@ -78,15 +95,17 @@ class EndpointLog:
                 raise EndpointRefused(f"{why}; somebody else was first")
             return dict(self._known)
 
-    def _after(self, record: EndpointRecord) -> Known | Refusal:
+    def _after(self, record: Decision) -> Known | Refusal:
         return after(self._known.get(id_of(record)), record, standing(self._known))
 
-    def _read(self, mine: EndpointRecord | None) -> str:
+    def _read(self, mine: Decision | None) -> str:
         """Fold what was written since; why `mine` does not count, or "" if it does."""
         why, counts = "", False
         try:
             for _, message in self._log.read():
                 for record in decode_lines(message)[0]:
+                    if isinstance(record, DayEnded):
+                        self._day = max(self._day, record.day)
                     if not isinstance(record, EndpointSaved | EndpointStateSet):
                         continue
                     found = self._after(record)
@@ -100,7 +119,7 @@ class EndpointLog:
         return "" if counts else why  # it may stand there twice
 
 
-def id_of(record: EndpointRecord) -> str:
+def id_of(record: Decision) -> str:
     """The endpoint a record is of."""
     return record.endpoint.endpoint_id if isinstance(record, EndpointSaved) else record.endpoint_id
 

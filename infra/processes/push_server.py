@@ -12,6 +12,7 @@ from infra.connect.broker_name import check_broker
 from infra.connect.ports import listen, url_at
 from infra.connect.server_thread import HttpThread
 from infra.gc_tuning import collect_rarely
+from infra.links.keys import click_keys
 from infra.sources.profiles import profile_of
 from ingest.publish.request_publisher import RequestPublisher
 from ingest.push.app import PREFIX, Desk, create_push_app
@@ -54,7 +55,7 @@ def open_desk(
     check_broker(kafka, broker.name)
     profiles = {name: profile_of(server) for name, server in broker.servers.items()}
     senders = KeySenders(Senders.read(settings.bridges_file, profiles), of_key)
-    return Desk(senders, RequestPublisher(kafka))
+    return Desk(senders, RequestPublisher(kafka, click_keys=click_keys(settings)))
 
 
 def with_push(api: FastAPI, desk: Desk) -> ASGIApp:

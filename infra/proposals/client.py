@@ -37,7 +37,7 @@ class RemoteDesk:
 
     def decide(self, proposal_id: str, verb: str, note: str = "") -> Proposal:
         """Approve, reject or post it."""
-        return self._decide(f"/{proposal_id}/{verb}", {"note": note} if verb == "reject" else {})
+        return self._decide(f"/{proposal_id}/{verb}", {"note": note} if verb != "post" else {})
 
     def close(self) -> None:
         """Each question has a connection of its own."""
@@ -71,7 +71,7 @@ class LocalDesk:
     def decide(self, proposal_id: str, verb: str, note: str = "") -> Proposal:
         """Approve, reject or post it."""
         if verb == "approve":
-            return self._desk.approve(proposal_id, self._by)
+            return self._desk.approve(proposal_id, self._by, note)
         if verb == "reject":
             return self._desk.reject(proposal_id, self._by, note)
         return self._desk.post(proposal_id, self._by)

@@ -1,9 +1,10 @@
-"""Proposals: computed, kept in the database, approved by a second person, posted to the client book."""
+"""Proposals: computed, kept on their log, approved by a second person, posted to the books."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from decimal import Decimal
+from typing import Protocol
 
 from clickhouse_connect.driver.client import Client
 
@@ -12,18 +13,24 @@ from api.operators import Operator, check_writer
 from api.proposals import ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.ids import digest
+from commission.proposals.log import KnownProposal, Proposals, state_of
+from commission.proposals.records import (
+    ProposalApproved,
+    ProposalCreated,
+    ProposalPosted,
+    ProposalRejected,
+)
 from commission.terms.calendar import PeriodReopened
-from commission.two_people import are_two_people
-from infra.connect.settings import clickhouse_client, connect, kafka_servers
+from infra.connect.settings import clickhouse_client, connect, prepared_kafka
 from infra.payouts.facts import LedgerFacts
 from infra.payouts.log import PayoutLog
 from infra.payouts.withholding import Withholding
+from infra.proposals.log import ProposalLog
 from infra.proposals.preview import Computed, compute
 from infra.proposals.reopening import compute_reopening, is_posted
 from ingest.publish.publisher import publish_corrections, publish_terms
-from schemas.proposals import CHANGES, Change, Preview, Proposal, ProposalRequest, State, Step
+from schemas.proposals import CHANGES, Change, Preview, Proposal, ProposalRequest, Step
 from schemas.settings import Settings
-from streams.table_rows import INSERT
 
 Publish = Callable[[Sequence[ReratingApproved | PeriodReopened]], object]
 """Writes records to where they enter and returns once all are acknowledged."""
@@ -40,185 +47,233 @@ class Payouts(Protocol):
 
 
 SHOWN = 5
-FOREVER = "9999"
-"""A creation time after all others, as text."""
-
-_LIST = """
-SELECT proposal_id, created_by, created_at, wanted, preview FROM proposals FINAL
-WHERE ({id:String} = '' OR proposal_id = {id:String})
-  AND (toString(created_at), proposal_id) < ({before:String}, {before_id:String})
-ORDER BY created_at DESC, proposal_id DESC LIMIT {limit:UInt32}
-"""
-_STEPS = """
-SELECT proposal_id, state, by, at, note FROM proposal_events FINAL
-WHERE proposal_id IN {ids:Array(String)} ORDER BY at, state
-"""
-_RANKS: tuple[State, ...] = ("posted", "rejected", "approved", "created")
-"""What counts if several are there: a rejection while it is being approved stops what is not posted."""
+POST_AGAIN = "; post what is left with `ibflow proposals post`"
 
 
 class ProposalDesk:
-    """The one place where proposals are made and decided; a process has one, over its database.
+    """The one place where proposals are made and decided; a process has one, over its database and the log.
 
-    Rows are only added. Two processes over one ClickHouse may decide at once: then a rejection counts,
-    unless the rows are posted; publishing twice is harmless, for the fold posts a difference once.
+    Of two processes that decide at once one is first, and the other sees it. What follows from an approval
+    may be written by both: publishing twice is harmless, for the fold posts a difference once.
     """
 
     def __init__(
         self,
         connect: Callable[[], Client],
+        log: ProposalLog,
         publish: Publish,
         payouts: Payouts,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._reader, self._writer = connect(), connect()
-        self._reading, self._deciding = threading.Lock(), threading.Lock()
+        self._client, self._log = connect(), log
+        self._deciding = threading.Lock()
         self._publish, self._payouts = publish, payouts
         self._now = now
 
     def close(self) -> None:
-        """Close the clients."""
-        self._reader.close()
-        self._writer.close()
+        """Close the client."""
+        self._client.close()
 
-    def create(self, wanted: ProposalRequest, by: Operator) -> Proposal:
-        """Compute what it would post, and keep it; refuse what changes nothing or cannot be told."""
+    def create(self, wanted: ProposalRequest, by: Operator, key: str = "") -> Proposal:
+        """Compute what it would post, and keep it; refuse what changes nothing or cannot be told.
+
+        With the same key again it is the same proposal.
+        """
         check_writer(by)
         at = self._now()
-        proposal_id = f"p-{digest(wanted.model_dump_json(), by.name, at.isoformat())[:16]}"
+        proposal_id = (
+            f"p-{digest('proposal', by.name, key or at.isoformat(), '' if key else _text(wanted))[:16]}"
+        )
         with self._deciding:
+            if (known := self._log.known().known.get(proposal_id)) is not None:
+                return _repeated(known, wanted)
             computed = self._compute(wanted, proposal_id, at, (by.name, ""))
             _check_useful(computed, wanted)
-            rows = CHANGES.dump_json(computed.changes).decode()
-            row = [
-                proposal_id,
-                by.name,
-                at,
-                wanted.model_dump_json(),
-                computed.preview.model_dump_json(),
-                rows,
-            ]
-            columns = ("proposal_id", "created_by", "created_at", "wanted", "preview", "rows")
-            self._writer.insert("proposals", [row], column_names=columns, settings=INSERT)
-            self._note(proposal_id, "created", by, at)
-        return self.get(proposal_id)
+            # 1 its rows: without the record that names them they are nobody's
+            rows_id = digest(CHANGES.dump_json(computed.changes).decode())
+            parts = self._log.write_rows(rows_id, computed.changes)
+
+            # 2 the proposal
+            def make(known: Proposals, place: int) -> ProposalCreated | None:
+                if proposal_id in known.known:
+                    return None
+                return ProposalCreated(
+                    place=place,
+                    by=by.name,
+                    at=at,
+                    proposal_id=proposal_id,
+                    reason=wanted.title,
+                    wanted=_text(wanted),
+                    preview=computed.preview.model_dump_json(),
+                    rows_id=rows_id,
+                    parts=parts,
+                    reopens=wanted.reopen,
+                )
+
+            return _repeated(self._log.decide(make).known[proposal_id], wanted)
 
     def newest(self, limit: int, after: tuple[str, str] | None = None) -> list[Proposal]:
         """The newest ones, from after the given creation time and id on."""
-        before, before_id = after or (FOREVER, "")
-        return self._read(before=before, before_id=before_id, limit=limit)
+        found = sorted(self._log.known().known.values(), key=_age, reverse=True)
+        older = [one for one in found if after is None or _age(one) < after]
+        return [_proposal(one) for one in older[:limit]]
 
     def get(self, proposal_id: str) -> Proposal:
         """One, or `UnknownProposal`."""
-        found = self._read(proposal_id)
-        if not found:
-            raise UnknownProposal(f"no proposal {proposal_id}; `ibflow proposals list` has their ids")
-        return found[0]
+        return _proposal(self._find(proposal_id))
 
-    def changes(self, proposal_id: str) -> tuple[Change, ...]:
-        """Every row it would post, or has posted."""
-        sql = "SELECT rows FROM proposals FINAL WHERE proposal_id = {id:String}"
-        with self._reading:
-            rows = self._reader.query(sql, {"id": proposal_id}).result_rows
-        if not rows:
-            raise UnknownProposal(f"no proposal {proposal_id}; `ibflow proposals list` has their ids")
-        return CHANGES.validate_json(rows[0][0])
+    def changes(self, proposal_id: str, start: int, end: int) -> tuple[Change, ...]:
+        """Rows it would post, or has posted, from `start` to before `end`."""
+        return self._log.read_rows(self._find(proposal_id), start, end)
 
-    def approve(self, proposal_id: str, by: Operator) -> Proposal:
-        """Post it, if another person created it and it is still what was previewed."""
+    def approve(self, proposal_id: str, by: Operator, note: str = "") -> Proposal:
+        """Post it, if another person created it and it is still what was previewed.
+
+        Done again by who approved it, it goes on where that stopped.
+        """
         check_writer(by)
         with self._deciding:
-            proposal = self.get(proposal_id)
-            _check_open(proposal)
-            _check_second(proposal, by)
+            found = self._find(proposal_id)
+            if found.approved is not None and found.approved.by == by.name:
+                return self._finish(found, by)
             at = self._now()
-            computed = self._compute(proposal.wanted, proposal_id, at, (proposal.created_by, by.name))
+
+            def make(known: Proposals, place: int) -> ProposalApproved:
+                record = ProposalApproved(
+                    place=place, by=by.name, at=at, proposal_id=proposal_id, reason=note
+                )
+                if why := known.why_not(record):
+                    raise ProposalRefused(why + _hint(known.known[proposal_id]))
+                return record
+
+            make(self._log.known(), 0)  # who may not is told before the archive is folded
+            people = found.created.by, by.name
+            proposal = _proposal(found)
+            computed = self._compute(proposal.wanted, proposal_id, at, people)
             _check_fresh(proposal, computed)
-            self._note(proposal_id, "approved", by, at)
-            self._post(proposal_id, computed, by)
-        return self.get(proposal_id)
+            # 1 the decision: from here on it is posted, however often a process ends meanwhile
+            return self._post(self._log.decide(make).known[proposal_id], computed, by)
 
     def reject(self, proposal_id: str, by: Operator, note: str = "") -> Proposal:
         """Never post it. Whoever created it may reject it as well."""
         check_writer(by)
+        at = self._now()
+
+        def make(known: Proposals, place: int) -> ProposalRejected | None:
+            proposal = _of(known, proposal_id)
+            if proposal.state == "rejected" and proposal.last_by == by.name:
+                return None
+            record = ProposalRejected(place=place, by=by.name, at=at, proposal_id=proposal_id, reason=note)
+            if why := known.why_not(record):
+                raise ProposalRefused(why + _hint(proposal))
+            return record
+
         with self._deciding:
-            _check_open(self.get(proposal_id))
-            self._note(proposal_id, "rejected", by, self._now(), note)
-        return self.get(proposal_id)
+            return _proposal(_of(self._log.decide(make), proposal_id))
 
     def post(self, proposal_id: str, by: Operator) -> Proposal:
         """Post what was approved and not posted to the end; what arrived before counts once."""
         check_writer(by)
         with self._deciding:
-            proposal = self.get(proposal_id)
-            if proposal.state != "approved":
+            found = self._find(proposal_id)
+            if found.approved is None:
                 raise ProposalRefused(
-                    f"{proposal_id} is {proposal.state}; only what was approved is posted again"
+                    f"{proposal_id} is {found.state}; only what was approved is posted again"
                 )
-            approved = next(step for step in proposal.steps if step.state == "approved")
-            if proposal.wanted.reopen and is_posted(self._writer, proposal_id):
-                self._note(proposal_id, "posted", by, self._now())
-                return self.get(proposal_id)
-            people = proposal.created_by, approved.by
-            computed = self._compute(proposal.wanted, proposal_id, approved.at, people)
-            seen = {(change.caused_by, change.amount, change.ib_id) for change in self.changes(proposal_id)}
-            news = {(change.caused_by, change.amount, change.ib_id) for change in computed.changes} - seen
-            if news:
-                raise _stale(proposal, f"{len(news)} rows that nobody saw")
-            self._post(proposal_id, computed, by)
-        return self.get(proposal_id)
+            return self._finish(found, by)
 
-    def _post(self, proposal_id: str, computed: Computed, by: Operator) -> None:
-        state = self.get(proposal_id).state
-        if state != "approved":
-            raise ProposalRefused(f"{proposal_id} was {state} at the same time; nothing was posted")
-        # From here on no export has a statement that is withdrawn; a crash before the records leaves it
-        # approved, and posting it again goes on.
+    def _finish(self, found: KnownProposal, by: Operator) -> Proposal:
+        """What a crash or a failure left of an approved one."""
+        proposal, approved = _proposal(found), found.approved
+        if found.state == "posted" or approved is None:
+            return proposal
+        if proposal.wanted.reopen and is_posted(self._client, proposal.proposal_id):
+            return self._note_posted(found, by)
+        people = proposal.created_by, approved.by
+        computed = self._compute(proposal.wanted, proposal.proposal_id, approved.at, people)
+        news = _rows(computed.changes) - _rows(self._log.read_rows(found, 0, proposal.preview.rows))
+        if news:
+            raise _stale(proposal, f"{len(news)} rows that nobody saw")
+        return self._post(found, computed, by)
+
+    def _post(self, found: KnownProposal, computed: Computed, by: Operator) -> Proposal:
+        proposal_id = found.created.proposal_id
+        # 2 no batch has a statement that is withdrawn from here on; again it is withheld already
         if computed.withdrawn:
-            period = self.get(proposal_id).wanted.reopen
-            self._payouts.withhold(period, computed.withdrawn, by.name, proposal_id)
+            self._payouts.withhold(found.created.reopens, computed.withdrawn, by.name, proposal_id)
+        # 3 to the books: what is there again makes no difference
         self._publish(computed.records)
-        self._note(proposal_id, "posted", by, self._now())
+        # 4 the end of it; without this it is posted again, to the same effect
+        return self._note_posted(found, by)
+
+    def _note_posted(self, found: KnownProposal, by: Operator) -> Proposal:
+        proposal_id, at = found.created.proposal_id, self._now()
+
+        def make(known: Proposals, place: int) -> ProposalPosted | None:
+            if known.known[proposal_id].state == "posted":
+                return None
+            return ProposalPosted(place=place, by=by.name, at=at, proposal_id=proposal_id)
+
+        return _proposal(self._log.decide(make).known[proposal_id])
 
     def _compute(
         self, wanted: ProposalRequest, proposal_id: str, at: datetime, people: tuple[str, str]
     ) -> Computed:
         if not wanted.reopen:
-            return compute(self._writer, wanted, proposal_id, at)
-        computed = compute_reopening(self._writer, wanted, proposal_id, at, people)
+            return compute(self._client, wanted, proposal_id, at)
+        computed = compute_reopening(self._client, wanted, proposal_id, at, people)
         self._payouts.check_unexported(wanted.reopen, computed.withdrawn)
         return computed
 
-    def _note(self, proposal_id: str, state: State, by: Operator, at: datetime, note: str = "") -> None:
-        row = [proposal_id, state, by.name, at, note]
-        columns = ("proposal_id", "state", "by", "at", "note")
-        self._writer.insert("proposal_events", [row], column_names=columns, settings=INSERT)
-
-    def _read(
-        self, proposal_id: str = "", before: str = FOREVER, before_id: str = "", limit: int = 1
-    ) -> list[Proposal]:
-        values = {"id": proposal_id, "before": before, "before_id": before_id, "limit": limit}
-        with self._reading:
-            found = self._reader.query(_LIST, values).result_rows
-            steps = self._reader.query(_STEPS, {"ids": [row[0] for row in found]}).result_rows
-        return [_proposal(row, [step for step in steps if step[0] == row[0]]) for row in found]
+    def _find(self, proposal_id: str) -> KnownProposal:
+        return _of(self._log.known(), proposal_id)
 
 
-def _proposal(row: Sequence[Any], steps: list[Sequence[Any]]) -> Proposal:
-    proposal_id, created_by, created_at, wanted, preview = row
-    told = tuple(
-        Step(state=state, by=by, at=at.replace(tzinfo=UTC), note=note) for _, state, by, at, note in steps
-    )
-    states = {step.state for step in told}
+def _of(known: Proposals, proposal_id: str) -> KnownProposal:
+    found = known.known.get(proposal_id)
+    if found is None:
+        raise UnknownProposal(f"no proposal {proposal_id}; `ibflow proposals list` has their ids")
+    return found
+
+
+def _text(wanted: ProposalRequest) -> str:
+    return wanted.model_dump_json()
+
+
+def _age(found: KnownProposal) -> tuple[str, str]:
+    return f"{found.created.at:%Y-%m-%d %H:%M:%S.%f}", found.created.proposal_id
+
+
+def _rows(changes: Iterable[Change]) -> set[tuple[str, Decimal, str]]:
+    return {(change.caused_by, change.amount, change.ib_id) for change in changes}
+
+
+def _repeated(found: KnownProposal, wanted: ProposalRequest) -> Proposal:
+    proposal = _proposal(found)
+    if proposal.wanted != wanted:
+        raise ProposalRefused(f"this Idempotency-Key made {proposal.proposal_id} of other content before")
+    return proposal
+
+
+def _proposal(found: KnownProposal) -> Proposal:
+    created = found.created
+    steps = [
+        Step(state="created", by=created.by, at=created.at),
+        *(Step(state=state_of(one), by=one.by, at=one.at, note=one.reason) for one in found.decisions),
+    ]
     return Proposal(
-        proposal_id=proposal_id,
-        state=next((state for state in _RANKS if state in states), "created"),
-        created_by=created_by,
-        created_at=created_at.replace(tzinfo=UTC),
-        wanted=ProposalRequest.model_validate_json(wanted),
-        preview=Preview.model_validate_json(preview),
-        steps=told,
+        proposal_id=created.proposal_id,
+        state=found.state,
+        created_by=created.by,
+        created_at=created.at,
+        wanted=ProposalRequest.model_validate_json(created.wanted),
+        preview=Preview.model_validate_json(created.preview),
+        steps=tuple(steps),
     )
+
+
+def _hint(found: KnownProposal) -> str:
+    return POST_AGAIN if found.state == "approved" else ""
 
 
 def _check_useful(computed: Computed, wanted: ProposalRequest) -> None:
@@ -238,18 +293,6 @@ def _check_useful(computed: Computed, wanted: ProposalRequest) -> None:
         )
 
 
-def _check_open(proposal: Proposal) -> None:
-    if proposal.state != "created":
-        *_, last = proposal.steps
-        hint = "; post what is left with `ibflow proposals post`" if proposal.state == "approved" else ""
-        raise ProposalRefused(f"{proposal.proposal_id} was {proposal.state} by {last.by} already{hint}")
-
-
-def _check_second(proposal: Proposal, by: Operator) -> None:
-    if not are_two_people(by.name, proposal.created_by):
-        raise ProposalRefused(f"{proposal.proposal_id} was created by {by.name}; a second person approves it")
-
-
 def _check_fresh(proposal: Proposal, computed: Computed) -> None:
     if computed.preview.fingerprint != proposal.preview.fingerprint:
         was, now = _deltas(proposal.preview), _deltas(computed.preview)
@@ -266,12 +309,15 @@ def _stale(proposal: Proposal, what: str) -> ProposalRefused:
 
 
 def open_desk(settings: Settings) -> ProposalDesk:
-    """A desk of this process over the configured database; Kafka is looked for when something is posted."""
+    """A desk of this process over the configured database and Kafka."""
     clickhouse_client(settings).close()
+    kafka = prepared_kafka(settings)
+    facts = LedgerFacts(Ledger(lambda: connect(settings)))
     return ProposalDesk(
         lambda: connect(settings),
-        lambda records: publish_to(kafka_servers(settings), records),
-        _LatePayouts(settings),
+        ProposalLog(kafka),
+        lambda records: publish_to(kafka, records),
+        Withholding(PayoutLog(kafka), facts),
     )
 
 
@@ -280,20 +326,3 @@ def publish_to(kafka: str, records: Sequence[ReratingApproved | PeriodReopened])
     publish_corrections([record for record in records if isinstance(record, ReratingApproved)], kafka)
     if ends := [record for record in records if isinstance(record, PeriodReopened)]:
         publish_terms(ends, kafka)
-
-
-class _LatePayouts:
-    """The payouts of a Kafka that is looked for when it is asked."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def check_unexported(self, period: str, statement_ids: Sequence[str]) -> None:
-        self._open().check_unexported(period, statement_ids)
-
-    def withhold(self, period: str, statement_ids: Sequence[str], by: str, proposal_id: str) -> None:
-        self._open().withhold(period, statement_ids, by, proposal_id)
-
-    def _open(self) -> Withholding:
-        facts = LedgerFacts(Ledger(lambda: connect(self._settings)))
-        return Withholding(PayoutLog(kafka_servers(self._settings)), facts)

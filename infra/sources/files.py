@@ -1,7 +1,7 @@
 """Read files of any known format and publish what is in them; who reads what is decided here."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,10 +67,15 @@ def read_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Item]:
 
 
 def feed(
-    inputs: Iterable[Input], kafka: str, counts: Counts, on_progress: Callable[[int], None] | None = None
+    inputs: Iterable[Input],
+    kafka: str,
+    counts: Counts,
+    on_progress: Callable[[int], None] | None = None,
+    click_keys: Sequence[bytes] = (),
 ) -> PublishReport:
     """Publish everything the files hold, one after the other; return when the broker has all of it."""
-    return publish_in_turn(_encoded_inputs(inputs, counts), kafka, on_progress=on_progress)
+    parts = _encoded_inputs(inputs, counts)
+    return publish_in_turn(parts, kafka, on_progress=on_progress, click_keys=click_keys)
 
 
 def _encoded_inputs(inputs: Iterable[Input], counts: Counts) -> Iterator[Iterable[Item | EncodedDeals]]:

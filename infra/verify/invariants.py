@@ -21,10 +21,10 @@ from commission.money import plain
 from commission.outputs import Transfer
 from commission.partner.statement_hash import check
 from infra.archive.clickhouse_log import OpenArchive
-from infra.payouts.reconcile import reconcile
 from infra.replay.compare import Replay, replay
 from infra.sums.compare import differences
 from infra.terminal import new_table
+from infra.verify.decided import corrections_decided, payouts_add_up
 from schemas.columns import MILESTONE_COLUMNS, TRANSFER_COLUMNS, to_transfer
 
 MAX_FOLDED_DEALS = 50_000
@@ -77,6 +77,7 @@ def verify(client: Client, *, folded: Finding | None = None) -> Report:
         _statements_add_up,
         _statements_chained,
         _payouts_add_up,
+        _corrections_decided,
         _every_deal_once,
         _reversals_exact,
         _no_output_without_cause,
@@ -222,10 +223,11 @@ def _statements_chained(client: Client) -> Finding:
 
 
 def _payouts_add_up(client: Client) -> Finding:
-    """payable + in payout + paid is what statements and advances state, and each line's rows are as it is."""
-    found = reconcile(Ledger(lambda: client))
-    figures = f"{found.batches} batches, {found.lines} lines, {len(found.differences)} differences"
-    return Finding("payouts add up", "; ".join((figures, *found.differences[:3])), not found.differences)
+    return Finding("payouts add up", *payouts_add_up(Ledger(lambda: client)))
+
+
+def _corrections_decided(client: Client) -> Finding:
+    return Finding("corrections decided", *corrections_decided(Ledger(lambda: client)))
 
 
 def _every_deal_once(client: Client) -> Finding:

@@ -28,6 +28,7 @@ FIELDS = (
     "currency",
     "status",
     "country",
+    "click_ids",
     "identity",
     "jurisdiction",
     "expires_at",

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from commission.events import (
+    MAX_CLICK_IDS,
     AccountLinked,
     ChargebackReceived,
     ChargebackWon,
@@ -26,6 +27,8 @@ from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment
 from ingest.crm.fields import MAX_NAME_CHARS, Fields, check_clicks, fields_of, positive
 from ingest.formats.cells import shown, to_number
 from ingest.sources import RowRejected, check_server
+
+MAX_CLICK_ID_CHARS = 200
 
 CrmEvent = AccountLinked | ClientEvent | PartnerChanged
 
@@ -55,7 +58,22 @@ def _registration(fields: Fields) -> ClientRegistered:
         country=fields.country(),
         identity=fields.optional_identity("identity") or "",
         click=fields.clicks,
+        click_ids=_click_ids(fields),
     )
+
+
+def _click_ids(fields: Fields) -> tuple[str, ...]:
+    """What the landing page had of us, the oldest first; what is no click id is judged unknown later."""
+    told = tuple(dict.fromkeys(fields.get("click_ids").split()))
+    if len(told) > MAX_CLICK_IDS:
+        raise RowRejected(
+            "too_many_click_ids", f"{len(told)} click ids; send the newest {MAX_CLICK_IDS}, spaces between"
+        )
+    if long := [one for one in told if len(one) > MAX_CLICK_ID_CHARS]:
+        raise RowRejected(
+            "bad_click_id", f"`{shown(long[0])}` is longer than {MAX_CLICK_ID_CHARS} characters: no click id"
+        )
+    return told
 
 
 def _account_link(fields: Fields) -> AccountLinked:

@@ -6,6 +6,7 @@ from commission.events import AccountEvent, ReratingApproved
 from commission.payouts.commands import AnyCommand, ClientCommand
 from commission.terms.partners import PartnerChanged
 from commission.terms.records import TermsRecord
+from ingest.clicks import with_genuine_clicks
 from ingest.publish.outbox import Outbox, PublishReport, check_length
 from ingest.source_items import Event, Item
 from ingest.sources import EncodedDeals
@@ -29,14 +30,16 @@ def publish(
     bootstrap: str,
     *,
     on_progress: Callable[[int], None] | None = None,
+    click_keys: Sequence[bytes] = (),
 ) -> PublishReport:
     """Send events to the books and return once Kafka has all of them; raise `PublishFailed` if not.
 
     Order is kept within a partition, so within an account and within a client. Memory stays flat
     however many events there are. Deals that are wire lines already are sent as they are.
-    `on_progress` hears the number of records read so far.
+    `on_progress` hears the number of records read so far. `click_keys` tell which click ids of registrations
+    are genuine: without them none is.
     """
-    return publish_in_turn([events], bootstrap, on_progress=on_progress)
+    return publish_in_turn([events], bootstrap, on_progress=on_progress, click_keys=click_keys)
 
 
 def publish_in_turn(
@@ -44,6 +47,7 @@ def publish_in_turn(
     bootstrap: str,
     *,
     on_progress: Callable[[int], None] | None = None,
+    click_keys: Sequence[bytes] = (),
 ) -> PublishReport:
     """The same for several parts, each sent only once Kafka has all of the one before.
 
@@ -58,7 +62,7 @@ def publish_in_turn(
                     outbox.add_deals(step)
                     seen += len(step.lines)
                 else:
-                    _add_step(outbox, step)
+                    _add_step(outbox, step, click_keys)
                     seen += len(step)
                 if on_progress is not None:
                     on_progress(seen)
@@ -165,9 +169,9 @@ def _steps(events: Iterable[Item | EncodedDeals]) -> Iterator[list[Item] | Encod
     yield step
 
 
-def _add_step(outbox: Outbox, step: Sequence[Item]) -> None:
+def _add_step(outbox: Outbox, step: Sequence[Item], click_keys: Sequence[bytes] = ()) -> None:
     letters = [item for item in step if isinstance(item, DeadLetter)]
-    events = [item for item in step if not isinstance(item, DeadLetter)]
+    events = [with_genuine_clicks(item, click_keys) for item in step if not isinstance(item, DeadLetter)]
     for letter in letters:
         outbox.add(DEAD_LETTERS, 0, DEAD_LETTER.dump_json(letter))
     for event, line in zip(events, encode(events), strict=True):

@@ -13,6 +13,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from ingest.clicks import with_genuine_clicks
 from ingest.publish.outbox import CONFIG, PublishFailed, partitions_of
 from ingest.publish.publisher import topic_and_key
 from ingest.source_items import Item
@@ -53,8 +54,11 @@ class Parcel:
 class RequestPublisher:
     """One producer for the life of a process; raises `PublishFailed` at once if Kafka cannot be asked."""
 
-    def __init__(self, bootstrap: str, config: dict[str, Any] | None = None) -> None:
-        self._bootstrap = bootstrap
+    def __init__(
+        self, bootstrap: str, config: dict[str, Any] | None = None, click_keys: Sequence[bytes] = ()
+    ) -> None:
+        """`click_keys` tell which click ids of registrations are genuine."""
+        self._bootstrap, self._click_keys = bootstrap, click_keys
         self._config = {
             **client_config(bootstrap),
             **CONFIG,
@@ -108,7 +112,7 @@ class RequestPublisher:
     def _address(self, item: Item) -> tuple[Place, bytes]:
         if isinstance(item, DeadLetter):
             return (DEAD_LETTERS, 0), DEAD_LETTER.dump_json(item)
-        (line,) = encode((item,))
+        (line,) = encode((with_genuine_clicks(item, self._click_keys),))
         assert len(line) <= MAX_RECORD_BYTES, "a row is far shorter"
         address = topic_and_key(item)
         partition = self._keys.get(address)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ import httpx
 from argon2 import PasswordHasher
 
 from api.app import create_app
-from api.desks import Desks
+from api.desks import NO_DESKS, Desks
+from api.idempotency import Answers
 from api.ledger import Ledger
 from api.people import Caller, People
 from infra.people import passwords
@@ -41,7 +43,9 @@ ROLES = {
 class World:
     """Everybody of `ROLES`, each with the password `WORDS`."""
 
-    def __init__(self, ledger: Ledger, monkeypatch: Any, *, with_people: bool = True) -> None:
+    def __init__(
+        self, ledger: Ledger, monkeypatch: Any, *, with_people: bool = True, desks: Desks = NO_DESKS
+    ) -> None:
         monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         monkeypatch.setattr(passwords, "_NOBODY", passwords._hasher.hash("nobody"))
         self.now = START
@@ -56,7 +60,8 @@ class World:
             for name, access in ROLES.items():
                 self.sign_ins.set_password(name, WORDS, self.desk.add(name, access, "x"), HERE)
         people = People(self.desk, self.sign_ins, self.audit)
-        self.app = create_app(ledger, settings, desks=Desks(people=people))
+        self.answers = Answers()
+        self.app = create_app(ledger, settings, desks=replace(desks, people=people, answers=self.answers))
 
     def clock(self) -> datetime:
         """Now, here."""

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -18,17 +19,24 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from api.app import create_app
 from api.desks import Desks
 from api.ledger import Ledger
+from commission.outputs import Statement, Transfer
+from commission.partner.statement_hash import statement_hash, total_of
+from schemas.proposals import ProposalRequest
 from schemas.settings import Settings
+from schemas.wire import encode
 from tests import chromium
-from tests.api.conftest import insert, partner_row, per_lot, utc
+from tests.api.conftest import insert, partner_row, per_lot, statement_row, utc
+from tests.api.letters import GOOD, Letters, crm_letter
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.payout_world import World
+from tests.proposal_desk import FixedDesk, person
 
 SIZES = {"wide": (1400, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
@@ -36,13 +44,14 @@ MAX_HEADER_PX = 64
 MAX_SCRIPT_BYTES = 150_000
 PEOPLE = {"ann": "operator", "ben": "operator", "vic": "viewer"}
 PATHS = (
-    "/?period=2026-09", "/ibs", "/ibs?q=atlas", "/ibs/M?period=2026-09", "/clients/c1",
+    "/?period=2026-09", "/ibs", "/ibs?q=atlas", "/ibs/M?period=2026-09", "/clients", "/clients/c1",
     "/accounts?key=live/1001",
     "/deals?key=live|1", "/deals?key=live|6", "/transfers/t1", "/reports?group_by=day&then_by=symbol",
     "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
-    "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
-    "/payouts", "/balance-changes", "/completeness", "/search?q=live", "/docs", "/nope",
+    "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans",
+    "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
+    "/docs", "/docs/problems", "/nope",
 )  # fmt: skip
 LOOKS = (
     [*product(SIZES, SCHEMES)]
@@ -86,14 +95,36 @@ def chrome() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def portal(ledger: Ledger, tmp_path: Path, chrome: Browser) -> Iterator[Portal]:
+def proposals() -> FixedDesk:
+    """One waits: ann asked for six a lot."""
+    desk = FixedDesk()
+    desk.create(ProposalRequest(title="Own pays <6> from the 1st"), person("ann"), "asked")
+    return desk
+
+
+def letters(chdb: Client) -> Iterator[Letters]:
+    chdb.command("TRUNCATE TABLE dead_letter_decisions")
+    yield Letters(chdb)
+    chdb.command("TRUNCATE TABLE dead_letter_decisions")
+
+
+@pytest.fixture
+def portal(
+    ledger: Ledger, letters: Letters, tmp_path: Path, chrome: Browser, proposals: FixedDesk
+) -> Iterator[Portal]:
     """The hand-written ledger, and payouts of September in memory: 12.34 of a.a and 9 of b.b."""
     world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"))
     for ib_id, amount in (("a.a", "12.34"), ("b.b", "9")):
         world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
     world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=people_file(tmp_path))
-    app = create_app(ledger, settings, desks=Desks(payouts=world.desk(), changes=world.change_desk()))
+    desks = Desks(
+        payouts=world.desk(),
+        changes=world.change_desk(),
+        proposals=proposals,
+        dead_letters=letters.desk,
+    )
+    app = create_app(ledger, settings, desks=desks)
     listener = socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
@@ -113,14 +144,15 @@ def watch(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
-def test_every_page_is_sound(portal: Portal, size: str, scheme: str) -> None:
+def test_every_page_is_sound(portal: Portal, proposals: FixedDesk, size: str, scheme: str) -> None:
     """One walk over all pages, so that what is wrong anywhere is told together."""
     wrong: list[str] = []
+    (proposal,) = proposals.newest(2)
     with portal.context(size=size, scheme=scheme) as context:
         page = context.new_page()
         said = watch(page)
         for path in PATHS:
-            page.goto(path)
+            page.goto(path.format(proposal=proposal.proposal_id))
             wrong += [f"{path}: {line}" for line in said if path != "/nope" or "404" not in line]
             said.clear()
             wrong += [f"{path}: {finding}" for finding in findings(page)]
@@ -249,6 +281,53 @@ def test_a_payout_is_made_refused_and_approved_by_another(portal: Portal) -> Non
         expect(page.get_by_role("button", name="Give the file out")).to_be_visible()
 
 
+def test_a_proposal_is_refused_to_whoever_asked_and_approved_by_another(
+    portal: Portal, proposals: FixedDesk
+) -> None:
+    """Ann reads what it changes and may not approve; vic has no form; ben approves, and it is posted."""
+    (proposal,) = proposals.newest(2)
+    path = f"/proposals/{proposal.proposal_id}"
+    with portal.context("ann") as context:
+        page = context.new_page()
+        page.goto("/proposals")
+        page.get_by_role("link", name="Own pays <6> from the 1st").click()
+        expect(page.get_by_text("1 IB gets 4.00 USD more: 20.00 taken back, 24.00 given.")).to_be_visible()
+        expect(page.get_by_text("Of it +3.00 USD for closed periods")).to_be_visible()
+        expect(page.get_by_text("You proposed it, ann: somebody else approves it.")).to_be_visible()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("alert").first).to_contain_text("a second person approves it")
+        assert proposals.get(proposal.proposal_id).state == "created"
+    with portal.context("vic") as context:
+        page = context.new_page()
+        page.goto(path)
+        assert page.locator("form[data-api]").count() == 0
+        expect(page.get_by_text(f"ibflow proposals approve {proposal.proposal_id}")).to_be_visible()
+    with portal.context("ben") as context:
+        page = context.new_page()
+        page.goto(path)
+        page.get_by_label("Note, for its history").fill("seen with the desk")
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_role("heading", name="Posted", exact=True)).to_be_visible()
+        expect(page.get_by_role("row", name="approved ben")).to_contain_text("seen with the desk")
+        assert page.locator("form[data-api]").count() == 0
+    assert len(proposals.published) == 1
+
+
+def test_a_proposal_is_rejected_with_a_reason(portal: Portal, proposals: FixedDesk) -> None:
+    """Ann takes it back; the reason is required, and stands in its history; nothing is posted."""
+    (proposal,) = proposals.newest(2)
+    with portal.context("ann") as context:
+        page = context.new_page()
+        page.goto(f"/proposals/{proposal.proposal_id}")
+        page.get_by_text("Reject", exact=True).click()
+        page.get_by_role("button", name="Reject it for good").click()
+        assert proposals.get(proposal.proposal_id).state == "created"
+        page.get_by_label("Why").fill("a typo")
+        page.get_by_role("button", name="Reject it for good").click()
+        expect(page.get_by_role("row", name="rejected ann")).to_contain_text("a typo")
+    assert proposals.published == []
+
+
 def test_the_menu_opens_on_a_phone(portal: Portal) -> None:
     """Its targets are large, and it leads on."""
     with portal.context(size="phone") as context:
@@ -262,3 +341,86 @@ def test_the_menu_opens_on_a_phone(portal: Portal) -> None:
         assert box["height"] >= 40
         link.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Statements")
+
+
+def statement_text(tamper: str = "") -> tuple[Statement, str]:
+    """A statement of three rows and its closing, hashed by the core; and its file, perhaps changed since."""
+    own = {"ib_id": "A", "currency": "USD", "code": "accrual", "component": "per_lot", "client_id": "c1"}
+    rows = [
+        Transfer(
+            transfer_id=f"x{number}", debit="broker:expense:per_lot", credit="ib:A:pending",
+            amount=Decimal(amount),
+            caused_by=f"live|{number}", occurred_at=utc(3) + timedelta(microseconds=number * 100_001),
+            lots=Decimal("0.123456789"), symbol="EURUSD", rule="fx/€", plan_id="gold", plan_version=2, **own,
+        )
+        for number, amount in enumerate(("1E-8", "7.50", "200"))
+    ]  # fmt: skip
+    closing = {"ib_id": "A", "currency": "USD", "debit": "ib:A:pending", "period": "2026-09"}
+    closing |= {"caused_by": "period|2026-09", "occurred_at": utc(1, 0, month=10)}
+    rows += [
+        Transfer(
+            transfer_id="s", code="statement", credit="ib:A:payable", amount=Decimal("207.5"), **closing
+        ),
+        Transfer(transfer_id="r", code="rounding", credit="rounding", amount=Decimal("1E-8"), **closing),
+    ]
+    zero = Decimal(0)
+    statement = Statement(
+        statement_id="st-A", ib_id="A", period="2026-09", starts_at=utc(1, 0), ends_at=utc(1, 0, month=10),
+        currency="USD", opening=zero, accrued=Decimal("207.50000001"), reversed=zero,
+        payable=Decimal("207.5"), rounding=Decimal("1E-8"), closing=zero, held=zero, transfers=5,
+    )  # fmt: skip
+    statement = replace(statement, hash=statement_hash(statement, total_of(rows)))
+    text = "\n".join(line.decode() for line in encode([statement, *rows])) + "\n"
+    return statement, text.replace("live|1", tamper) if tamper else text
+
+
+def test_a_statement_proves_itself_in_the_browser(ledger: Ledger, chdb: Client, portal: Portal) -> None:
+    """As the core hashed it, it holds; with another cause of a row it does not; a kept file likewise."""
+    statement, text = statement_text()
+    _, changed = statement_text("live|9")
+    figures = {
+        name: getattr(statement, name) for name in ("accrued", "payable", "rounding", "transfers", "hash")
+    }
+    insert(chdb, "statements", statement_row("st-A", "A", "USD", "0", "0") | figures)
+    with portal.context() as context:
+        page = context.new_page()
+        said = watch(page)
+        served = [text]
+        page.route("**/v1/statements/st-A/export", lambda route: route.fulfill(body=served[0]))
+        page.goto("/statements/st-A")
+        page.get_by_role("button", name="Verify in this browser").click()
+        expect(page.get_by_text("It holds: checked by your browser.")).to_be_visible()
+        assert page.locator("#verify .yes").count() == 6
+        served[0] = changed
+        page.get_by_role("button", name="Verify in this browser").click()
+        expect(page.get_by_text("It does not hold.")).to_be_visible()
+        assert "not so: its hash is that of its figures and rows" in page.locator("#verify").inner_text()
+        kept = {"name": "a.jsonl", "mimeType": "text/plain", "buffer": text.encode()}
+        page.locator("#verify [type=file]").set_input_files([kept])
+        expect(page.get_by_text("It holds: checked by your browser.")).to_be_visible()
+        assert said == []
+
+
+def test_a_dead_letter_is_corrected_and_replayed(ledger: Ledger, portal: Portal, letters: Letters) -> None:
+    """Ann finds it from operations, tries a correction that is none, then one that is, and replays it."""
+    name = letters.add(crm_letter())
+    with portal.context("ann") as context:
+        page = context.new_page()
+        said = watch(page)
+        page.goto("/operations")
+        page.locator("#letters").get_by_role("link", name="bad amount").click()
+        page.locator(f'a[href="/dead-letters/{name}"]').click()
+        field = page.get_by_label("Correct the bytes")
+        page.get_by_role("button", name="Try it").click()
+        expect(page.get_by_text("Still nothing: bad_amount")).to_be_visible()
+        field.fill(GOOD)
+        page.get_by_role("button", name="Try it").click()
+        expect(page.get_by_text("It would become deposit_cleared c1 e1.")).to_be_visible()
+        page.get_by_label("Why", exact=True).fill("an O for a zero")
+        page.get_by_role("button", name="Keep the correction").click()
+        expect(page.locator("#decisions")).to_contain_text("an O for a zero")
+        page.get_by_role("button", name="Replay the correction").click()
+        expect(page.locator("#decisions")).to_contain_text("replayed")
+        assert page.locator("form.form").count() == 0, "it is closed"
+        assert said == []
+    assert len(letters.sent) == 1

@@ -15,10 +15,10 @@ from standardwebhooks.webhooks import Webhook
 from svix.webhooks import Webhook as SvixWebhook
 
 from api.postbacks import signing
+from api.postbacks.connection import Answer
 from api.postbacks.delivery import outcome_of
 from api.postbacks.macros import MACROS
 from api.postbacks.request import to_request
-from api.postbacks.safe_client import Answer
 from api.postbacks.schedule import MAX_ATTEMPTS
 from api.postbacks.secrets import OLD_FOR, decode_secrets, encode_secrets
 from commission.outputs import MilestoneKind
@@ -44,14 +44,22 @@ def test_macros_are_filled_and_encoded() -> None:
         "txid": "m1", "original_txid": "", "status": "approved", "sequence": "7", "payout": "250",
         "amount": "250", "amount_usd": "250", "currency": "USD", "ib_id": "A", "client_ref": pseudonym,
         "event_time_unix": str(int(AT.timestamp())), "event_time_iso": "2026-09-01T10:00:00Z",
-        "country": "CY",
+        "country": "CY", "symbol": "", "lots": "", "trades": "",
         "campaign": "autumn", "sub1": "s/ü", **{f"sub{number}": "" for number in range(2, 11)},
     }  # fmt: skip
     assert "client-77" not in found
 
 
 @pytest.mark.parametrize(
-    ("kind", "payout"), [("cpa.qualified", "250"), ("cpa.clawback", "-250"), ("ftd", "")]
+    ("kind", "payout"),
+    [
+        ("cpa.qualified", "250"),
+        ("cpa.clawback", "-250"),
+        ("commission.accrued", "250"),
+        ("commission.reversed", "-250"),
+        ("payout.paid", ""),
+        ("ftd", ""),
+    ],
 )
 def test_payout_is_what_the_ib_earned(kind: MilestoneKind, payout: str) -> None:
     """A deposit is the client's money and never reported as a payout; a clawback is negative."""

@@ -93,6 +93,7 @@ PERIOD_FEATURES = (
     "cpa_tiers",
 )
 ORDER_FEATURES = ("shuffle",)
+OWNER_FEATURES = ("relink_back", "moves", "moved_openings", "edits")
 CALENDAR_FEATURES = ("calendars", "tier_versions", "long_history")
 TERMS_FEATURES = ("dated_symbols", "group_masks", "refunds", "one_side", "commission_by_entry", "charges")
 SETTLED = (
@@ -134,6 +135,7 @@ FEATURES = frozenset(
         *CLIENT_FEATURES,
         *PERIOD_FEATURES,
         *ORDER_FEATURES,
+        *OWNER_FEATURES,
         *CALENDAR_FEATURES,
         *TERMS_FEATURES,
         *SETTLED,

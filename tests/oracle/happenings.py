@@ -34,6 +34,8 @@ from tests.oracle.dice import (
     pick,
 )
 
+RELINKED, RELINKED_BACK = at(33, 11), at(53, 11)
+"""When the first account gets its second owner, and perhaps its first one back."""
 LONG = 0.004
 """How many brokers have a client with a history of some 1,000 events."""
 
@@ -79,7 +81,10 @@ def random_events(dice: Dice, clients: list[str], ibs: list[str], currencies: li
         accounts.append(Account(dice, n + 1, pick(dice.of(f"account {n}"), currencies)))
         found.append(linked(n + 1, owner, at(1, 0) + timedelta(seconds=n)))
     if dice.on("relink", 0.2):
-        found.append(linked(1, clients[-1], at(33, 11)))
+        found.append(linked(1, clients[-1], RELINKED))
+        if dice.on("relink_back", 0.4):
+            back = linked(1, clients[0], RELINKED_BACK)
+            found.append(replace(back, event_id="link 1 back"))
     return found + random_deals(dice, accounts)
 
 
@@ -426,18 +431,53 @@ def random_charges(dice: Dice, account: Account) -> list[Deal]:
     ]
 
 
+def random_moves(dice: Dice, deal: Deal) -> list[Deal]:
+    """Edits of a deal's time, often into another owner's days where its account has had several."""
+    rng = dice.of(f"moves {deal.deal_key}")
+    is_relinked = deal.login == 1 and dice.on("relink", 0.2)
+    is_opening = deal.kind == "trade" and deal.entry not in ("out", "out_by")
+    if not dice.on("moves", 0.5) or (is_opening and not dice.on("moved_openings", 0.3)):
+        return []
+    if rng.random() > (0.5 if is_relinked else 0.1):
+        return []
+    moments = [(rng.randrange(2 * 1440, LAST_DAY * 1440), n) for n in range(rng.randint(1, 3))]
+    found = []
+    for minute, n in moments:
+        at_once = DAY_1 + timedelta(minutes=minute, seconds=23 + n)
+        deal = replace(deal, revision=f"moved {n}", occurred_at=at_once, **random_edit(dice, rng, deal))
+        found.append(deal)
+    return found
+
+
+def random_edit(dice: Dice, rng: Random, deal: Deal) -> dict[str, Any]:
+    """What else an edit changes."""
+    found: dict[str, Any] = {}
+    if rng.random() < 0.3 and "edits" in dice.features:
+        found["group"] = pick(rng, GROUPS)
+    if deal.kind == "trade" and rng.random() < 0.3 and "edits" in dice.features:
+        found["volume_e8"] = deal.volume_e8 * rng.randint(1, 4) // 2
+    if deal.kind == "trade" and rng.random() < 0.2 and "edits" in dice.features:
+        found["symbol"] = pick(rng, sorted(PRICES))
+    return found
+
+
 def random_revisions(dice: Dice, events: list[Any]) -> list[tuple[datetime, Any]]:
     """Deals edited or cancelled some time after they happened."""
     found: list[tuple[datetime, Any]] = []
     deals = [e for e in events if isinstance(e, Deal) and not e.is_service]
-    for deal in (e for e in deals if (e.kind == "trade" and e.volume_e8) or e.kind == "commission"):
-        rng = dice.of(f"revision {deal.deal_key}")
+    for first in (e for e in deals if (e.kind == "trade" and e.volume_e8) or e.kind == "commission"):
+        deal, rng = first, dice.of(f"revision {first.deal_key}")
         later = deal.occurred_at + timedelta(hours=rng.randint(1, 30 * 24))
         if dice.on("revisions", 0.5) and rng.random() < 0.1:
             profit, commission = deal.profit + 7 * (deal.kind == "trade"), deal.commission - Decimal("0.25")
-            edited = replace(deal, revision="b", profit=profit, commission=commission, reason="expert")
-            found.append((later, edited))
+            deal = replace(deal, revision="b", profit=profit, commission=commission, reason="expert")
+            found.append((later, deal))
             later += timedelta(hours=1)
+        for moved in random_moves(dice, deal):
+            # No owner and no IB counts from before a deal that has been told.
+            later = max(later, RELINKED_BACK, moved.occurred_at) + timedelta(hours=1)
+            found.append((later, moved))
+            deal = moved
         opening = deal.entry != "out"
         if (
             dice.on("cancels", 0.5)

@@ -123,8 +123,10 @@ def fold_of(place: Place, log: Sequence[Message]) -> tuple[Logs, Partition]:
 
 
 def check_database(simulation: Simulation) -> None:
-    """The tables hold what the topics say, row by row."""
+    """The tables hold what the topics say, row by row, and each day of theirs has a mark."""
     stored, expected = simulation.database.tables, rows_of(simulation.world.logs)
+    if unmarked := expected.pop("day_marks", {}).keys() - stored["day_marks"].keys():
+        raise Finding(f"days without a mark: {sorted(unmarked)}")
     for table, rows in expected.items():
         if stored[table] != rows:
             missing, more = rows.keys() - stored[table].keys(), stored[table].keys() - rows.keys()

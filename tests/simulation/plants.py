@@ -98,7 +98,7 @@ class PositionsFirst(Sink):
 
     def _store(self, rows: Rows) -> None:
         self._store_positions()
-        rows.store(self._client)
+        rows.store(self._client, self._marks)
 
 
 class SinkTakesRepeats(Sink):

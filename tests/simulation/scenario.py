@@ -91,6 +91,8 @@ def story(number: int) -> Story:
     """One of the brokers."""
     chance = random.Random(number)
     once = shortest() if number == SHORT else events(chance)
+    if number % 3 == 0:
+        once = handed_over(once, random.Random(f"handed over {number}"))
     terms = [TERMS, (GOLD,)]
     end: list[Record] = [ended("2026-09")]
     pipeline = LocalPipeline()
@@ -153,13 +155,15 @@ def of_facts(milestones: Iterable[Milestone]) -> frozenset[str]:
 
 
 def shortest() -> list[Record]:
-    """One client, one deal and its correction: enough for an output of every stage."""
+    """A deal, and its correction, which is another client's: enough for an output of every stage."""
     first = deal("1 buy 3 EURUSD out", login=1, day=5, bid=D(1), ask=D("1.1"))
     return [
         registered("anna ib-north"),
+        registered("cleo ib-south"),
         linked("1 anna"),
+        linked("1 cleo", day=10),
         first,
-        replace(first, volume_e8=2 * (first.volume_e8 or 1), revision="b"),
+        replace(first, volume_e8=2 * (first.volume_e8 or 1), revision="b", occurred_at=at(12)),
     ]
 
 
@@ -199,6 +203,22 @@ def events(chance: random.Random) -> list[Record]:
                 chargeback_id=chance.choice(("", taken.chargeback_id)),
             )
         )
+    return told
+
+
+def handed_over(once: list[Record], chance: random.Random) -> list[Record]:
+    """Anna's account is Cleo's for some days; edits of its deals move many of them between the two."""
+    told: list[Record] = []
+    for record in once:
+        told.append(record)
+        if isinstance(record, AccountLinked) and record.login == 1:
+            told += [linked("1 cleo", day=10), linked("1 anna", day=18)]
+        if isinstance(record, Deal) and record.login == 1 and record.revision == "a":
+            days = [chance.randint(3, 25) for _ in range(chance.randint(0, 3))]
+            told += [replace(record, revision=f"m{n}", occurred_at=at(day)) for n, day in enumerate(days)]
+            if chance.random() < 0.2:
+                ended = replace(record, revision="x", kind="cancelled", occurred_at=at(chance.randint(3, 25)))
+                told.append(ended)
     return told
 
 

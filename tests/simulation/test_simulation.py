@@ -37,7 +37,9 @@ def test_every_promise_holds_for_every_seed() -> None:
 @pytest.mark.parametrize("arrives", [True, False], ids=["wire-arrives", "wire-is-lost"])
 def test_a_crash_at_every_step_changes_nothing(*, arrives: bool) -> None:
     """One schedule, and a worker killed before each of its steps: in every stage, around every effect."""
-    points = short(None, arrives).points
+    calm = short(None, arrives)
+    points, books = calm.points, [calm.world.logs["client-book", number] for number in (0, 1)]
+    assert any(b'"type":"deal_moved"' in message.value for book in books for message in book)
     assert {f"{stage.name}: {what}" for stage in STAGES for what in STEPS} <= set(points)
     for step in range(len(points)):
         crashed = short(step, arrives)
@@ -60,7 +62,7 @@ STEPS = (
 
 
 def short(crash_at: int | None, arrives: bool) -> Simulation:  # noqa: FBT001 # one flag of one schedule
-    return simulate(1, is_calm=True, story_number=scenario.SHORT, crash_at=crash_at, arrives=arrives)
+    return simulate(8, is_calm=True, story_number=scenario.SHORT, crash_at=crash_at, arrives=arrives)
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

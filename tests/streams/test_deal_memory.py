@@ -15,7 +15,8 @@ from commission.outputs import Rejection, Transfer
 from infra.clickhouse.migrations import migrate
 from schemas import topics
 from schemas.wire import Record, encode
-from streams import day_marks, deal_memory
+from streams import deal_memory
+from streams.day_marks import DayMarks
 from streams.deal_memory import DealMemory, NewestIds
 from streams.table_rows import Rows
 from tests import services
@@ -90,7 +91,7 @@ def test_deals_of_several_days_are_found(chdb: Client, seed: int, monkeypatch: p
             names.append(name)
             at = AT + timedelta(days=dice.random() < 0.5)
             deals.append(deal(name, at, "live" if dice.random() < 0.9 else "live|2"))
-        rows_of(*deals).store(chdb, memory)
+        rows_of(*deals).store(chdb, DayMarks(chdb, memory))
     found = column(chdb, "SELECT DISTINCT deal_key FROM moved_deals")
     assert len(found) > 5
     assert column(chdb, MOVED) == found
@@ -115,14 +116,18 @@ def test_the_day_of_a_refusal_is_marked_when_the_deal_is_paid(
         amount=Decimal(7), currency="USD", ib_id="a", occurred_at=later, caused_by="live|7",
         account_key="live/1", component="lots",
     )  # fmt: skip
-    rows_of(deal("7"), refusal).store(chdb, memory)
-    rows_of(deal("7", later)).store(chdb, memory)
+    rows_of(deal("7"), refusal).store(chdb, DayMarks(chdb, memory))
+    rows_of(deal("7", later)).store(chdb, DayMarks(chdb, memory))
     assert {date(2026, 3, 1), date(2026, 3, 2)} == marked(chdb, memory, paid)
     assert {date(2026, 3, 1), date(2026, 3, 2)} == marked(chdb, DealMemory(chdb), paid)
 
 
-def marked(client: Client, memory: DealMemory, *records: Transfer) -> frozenset[date]:
-    return day_marks.begin(client, {"transfers": b"\n".join(encode(records))}, memory)
+def marked(client: Client, memory: DealMemory, *records: Transfer) -> set[date]:
+    marks = DayMarks(client, memory)
+    marks.begin({"transfers": b"\n".join(encode(records))})
+    found = {row[0] for row in client.query("SELECT day FROM day_marks FINAL WHERE is_open").result_rows}
+    marks.end()
+    return found
 
 
 def test_new_deals_are_not_asked_for(chdb: Client) -> None:
@@ -134,7 +139,9 @@ def test_new_deals_are_not_asked_for(chdb: Client) -> None:
     tickets = [f"{number}:{part}" for part in ("open", "close") for number in numbers]
     for _ in range(2):
         for server, names in (("a", ids), ("b", tickets)):
-            rows_of(*(deal(name, server=server) for name in names)).store(cast(Client, client), memory)
+            rows_of(*(deal(name, server=server) for name in names)).store(
+                cast(Client, client), DayMarks(cast(Client, client), memory)
+            )
         assert client.asked in (0, 3_000)
     assert 3_000 == client.asked
 

@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from commission.events import ClientFlagged, RoutedDeal, WithdrawalPaid
-from commission.outputs import Claim, Milestone, Tally
+from commission.outputs import Announcement, Claim, Milestone, Tally
 from commission.partner.claims import KEPT_CLAIMS
-from commission.postbacks.records import Endpoint, EndpointSaved, EndpointStateSet
+from commission.postbacks.records import DayEnded, Endpoint, EndpointSaved, EndpointStateSet
 from commission.terms.components import CommissionShare, Pips
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.rates import Band, Tiers, When
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER
 from schemas.wire import MAX_BATCH_RECORDS, Record, decode_batch, encode
 from streams.in_memory import EPOCH
 from streams.partition import Message, OffsetGapError, Partition
-from streams.stages import ACCOUNTS, CLIENTS, PARTNERS, POSTBACKS, STAGES, TERMS, Stage
+from streams.stages import ACCOUNTS, CLIENTS, ENDPOINTS, PARTNERS, POSTBACKS, STAGES, TERMS, Stage
 from streams.store import MemoryStore
 from tests.build import (
     PARTNERS as IBS,
@@ -45,7 +46,7 @@ from tests.build import (
     registered,
     spread,
 )
-from tests.commission.partner.payout_commands import hold, unlock
+from tests.commission.partner.payout_commands import hold, hold_client, unlock
 
 COUNTS = {topic.name: topic.partitions or 3 for topic in topics.TOPICS}
 
@@ -289,6 +290,7 @@ CLIENT_LOG = [
         ),
     ),
     lines(*(routed("6 buy 1 EURUSD out", revision=f"r{n}") for n in range(18))),  # more than its state has
+    lines(hold_client("cleo")),
 ]
 
 
@@ -342,11 +344,23 @@ def tally_of(day: int) -> Tally:
     )
 
 
-TRACKER = EndpointSaved(endpoint=Endpoint(endpoint_id="t"), version=1, sealed="s", by="anna", at=EPOCH)
+EVENTS = ("cpa.clawback", "cpa.qualified", "trade.closed")
+TRACKER = EndpointSaved(
+    endpoint=Endpoint(endpoint_id="t", events=EVENTS, trades="daily"),
+    version=1,
+    sealed="s",
+    by="anna",
+    at=EPOCH,
+)
 PAUSED = EndpointStateSet(endpoint_id="t", version=1, state="paused", reason="", by="anna", at=EPOCH)
 QUALIFIED = Milestone(
     milestone_id="q", kind="cpa.qualified", client_id="anna", ib_id="ib-north", occurred_at=EPOCH
 )
+TRADE = Announcement(
+    milestone_id="t", kind="trade.closed", client_id="anna", ib_id="ib-north", occurred_at=EPOCH, trades=1
+)
+DAY = DayEnded(day="1970-01-01", at=EPOCH)
+WANTED = EventsWanted(kinds=("ib.onboarded", "trade.closed"))
 CLAWED = replace(QUALIFIED, milestone_id="w", kind="cpa.clawback", takes_back="q")
 
 
@@ -354,9 +368,15 @@ LOGS: dict[str, list[bytes]] = {
     "accounts": ACCOUNT_LOG,
     "clients": CLIENT_LOG,
     "partners": partner_log(),
-    "terms": [lines(*SYMBOLS), lines(*PLANS, *IBS), lines(period("2026-09"), ended("2026-09"))],
-    "endpoints": [lines(TRACKER), lines(PAUSED)],
-    "postbacks": [lines(TRACKER), lines(QUALIFIED), lines(PAUSED, CLAWED)],
+    "terms": [
+        lines(*SYMBOLS),
+        lines(*PLANS, *IBS),
+        lines(period("2026-09"), ended("2026-09")),
+        lines(WANTED),
+        lines(*IBS, partner("ib-west USD silver")),
+    ],
+    "endpoints": [lines(TRACKER), lines(PAUSED, DAY)],
+    "postbacks": [lines(TRACKER), lines(QUALIFIED, TRADE), lines(PAUSED, CLAWED), lines(DAY)],
 }
 
 
@@ -394,7 +414,7 @@ def test_a_crash_anywhere_changes_nothing(stage: Stage) -> None:
 
 def test_every_type_of_state_is_in_the_logs_above() -> None:
     """The round trip of each through the store is what the crashes test."""
-    for stage in (ACCOUNTS, CLIENTS, PARTNERS, POSTBACKS):
+    for stage in (ACCOUNTS, CLIENTS, PARTNERS, ENDPOINTS, POSTBACKS):
         seen: set[str] = set()
         partition = new(stage)
         for offset, value in enumerate(LOGS[stage.name]):

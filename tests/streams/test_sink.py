@@ -14,6 +14,7 @@ from commission.outputs import Milestone, Rejection, Statement, Transfer
 from infra.clickhouse.migrations import migrate
 from schemas import topics
 from schemas.attempts import Attempt
+from schemas.clicks import LinkClicked
 from schemas.stops import OPERATION, BookCommand, stopped
 from schemas.wire import Record, encode
 from streams.table_rows import Rows
@@ -88,6 +89,17 @@ RECORDS: list[Record] = [
         error='HTTP 503: "no"',
         request="GET https://t.example/?a=…",
     ),
+    LinkClicked(
+        click_id="k",
+        link="spring",
+        ib_id="Ä",
+        occurred_at=AT.replace(microsecond=123_000),
+        network="203.0.113.0/24",
+        bot="bot",
+        is_duplicate=True,
+        params={"sub1": 'a"b'},
+        dropped=2,
+    ),
 ]
 TOPICS = {
     "deals": topics.ACCOUNT_BOOK,
@@ -97,6 +109,7 @@ TOPICS = {
     "statements": topics.SETTLEMENTS,
     "clients": topics.CLIENT_BOOK,
     "postback_attempts": topics.ATTEMPTS,
+    "clicks": topics.CLICKS,
 }
 
 

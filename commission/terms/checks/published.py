@@ -9,8 +9,10 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Literal, NamedTuple, TypeVar
 
+from commission.links.records import LinkSaved
 from commission.money import CENT_CURRENCIES, EXACT
 from commission.terms.catalog import BEGINNING, MAX_UPLINE_DEPTH, PIVOTS
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
 from commission.terms.plans import PlanDefined
@@ -45,18 +47,24 @@ class TermsProblem:
 
 def subject_of(record: TermsRecord) -> Subject:
     """The path of a record: its kind, then its id."""
+    subject: Subject
     match record:
         case PartnerDefined() | PartnerChanged():
-            return ("partner", record.ib_id)
+            subject = "partner", record.ib_id
         case PlanDefined():
-            return ("plan", record.plan_id, str(record.version))
+            subject = "plan", record.plan_id, str(record.version)
         case SymbolDefined():
             since = () if record.since is None else (record.since.isoformat(),)
-            return ("symbol", record.server, record.symbol, *since)
+            subject = "symbol", record.server, record.symbol, *since
         case RatePublished():
-            return ("rate", f"{record.base}/{record.quote}", record.as_of.isoformat())
+            subject = "rate", f"{record.base}/{record.quote}", record.as_of.isoformat()
+        case LinkSaved():
+            subject = "link", record.code, str(record.version)
+        case EventsWanted():
+            subject = ("events",)
         case _:
-            return (record.type.removesuffix("_defined"), record.period)
+            subject = record.type.removesuffix("_defined"), record.period
+    return subject
 
 
 def named(records: Iterable[TermsRecord]) -> tuple[tuple[Subject, TermsRecord], ...]:

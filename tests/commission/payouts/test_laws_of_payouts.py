@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from commission import accounts
 from commission.books import client as client_book
 from commission.books import partner as partner_book
-from commission.client.state import ClientState, OnHold
+from commission.client.on_hold import OnHold
+from commission.client.state import ClientState
 from commission.draft import Draft
 from commission.events import RoutedDeal
 from commission.ids import digest

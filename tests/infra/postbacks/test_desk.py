@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from api.endpoints import EndpointRefused, ReplayWanted, UnknownEndpoint
-from api.operators import Operator
+from api.operators import NotAllowed, Operator
 from api.postbacks.endpoints import Written
-from commission.postbacks.records import Delivery, EndpointSaved
+from commission.postbacks.records import DayEnded, Delivery, EndpointSaved
 from infra.connect.sealing import SealingKeys, new_key
 from infra.postbacks import desk as desk_module
 from infra.postbacks.desk import EndpointDesk
@@ -20,6 +20,7 @@ from schemas.wire import decode_batch, encode
 from tests.api.receiver import receiving
 from tests.endpoint_world import (
     ANNA,
+    KEY,
     NOON,
     SECRET,
     MemoryLog,
@@ -206,3 +207,59 @@ def test_what_is_no_record_of_endpoints_is_passed_over() -> None:
     """Garbage, and records of other kinds."""
     one = desk([b"garbage", encode([delivery()])[0]])
     assert one.listed() == {}
+
+
+def test_a_day_is_ended_once_and_only_where_somebody_waits_for_it() -> None:
+    """An hour after midnight in UTC; another server that has not read the log yet writes no second record."""
+    messages: list[bytes] = []
+    clock = NOON
+    one, other = (EndpointDesk(memory_log(messages), keys, now=lambda: clock) for _ in range(2))
+    one.save(form(), SECRET, ANNA, is_new=True)
+    assert one.end_day() is False  # nothing is sent by day
+    one.save(form(events=["trade.closed"], trades="daily"), "", ANNA, is_new=False)
+    other.listed()
+    assert (one.end_day(), one.end_day(), other.end_day()) == (True, False, False)
+    clock = NOON.replace(day=2, hour=0, minute=59)
+    assert one.end_day() is False  # the first may still be told
+    clock = NOON.replace(day=2, hour=1)
+    assert one.end_day() is True
+    days = [r.day for m in messages for r in decode_batch(m) if isinstance(r, DayEnded)]
+    assert days == ["2026-08-31", "2026-09-01"]
+    one.set_state("t", "removed", "", ANNA)
+    clock = NOON.replace(day=3)
+    assert one.end_day() is False
+
+
+def test_after_a_change_of_keys_the_old_one_can_go() -> None:
+    """Endpoints stand as they stood, paused ones too; a crash in between leaves the rest to the next time."""
+    messages: list[bytes] = []
+    newer = new_key()
+    first = desk(messages)
+    for name in "abc":
+        first.save(form(f"https://{name}.example/", id=name), SECRET, ANNA, is_new=True)
+    first.set_state("b", "paused", "", ANNA)
+    first.save(form(id="gone"), SECRET, ANNA, is_new=True)
+    first.set_state("gone", "removed", "", ANNA)
+    log_ = MemoryLog(messages)
+    both = EndpointDesk(
+        EndpointLog(log_), lambda: SealingKeys.from_text(PURPOSE, f"{newer},{KEY}"), now=lambda: NOON
+    )
+    written = len(messages)
+
+    def crash() -> None:
+        if len(messages) > written:
+            raise OSError("the process is gone")
+        log_.before_append = crash
+
+    log_.before_append = crash
+    with pytest.raises(OSError, match="gone"):
+        both.reseal(ANNA)
+    assert len(messages) == written + 1  # one was written, the second was not
+    with pytest.raises(NotAllowed):
+        both.reseal(VIEWER)
+    assert [both.reseal(ANNA) for _ in range(2)] == [(2, 0), (0, 0)]
+    after = EndpointDesk(memory_log(messages), lambda: SealingKeys.from_text(PURPOSE, newer))
+    for name in "abc":
+        target = after.target(after.listed()[name])
+        assert (target.secrets.url, target.secrets.at(NOON)) == (f"https://{name}.example/", (SECRET,))
+    assert [one.state for one in after.listed().values()] == ["active", "paused", "active", "removed"]

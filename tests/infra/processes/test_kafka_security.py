@@ -52,7 +52,9 @@ MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*ALL, DISPATCHER.changelog),
         (
             *(topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TERMS, topics.PAYOUTS, *topics.NOT_STORED),
+            topics.PROPOSALS,
             *(topics.ENDPOINTS, topics.DELIVERIES, topics.ATTEMPTS, DISPATCHER.changelog),
+            *(topics.LINKS, topics.CLICKS),
         ),
     ),
 }

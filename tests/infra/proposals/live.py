@@ -21,6 +21,10 @@ from streams.table_rows import Rows
 from tests.payout_log import MemoryLog
 
 
+class Killed(Exception):
+    """The process is gone."""
+
+
 class Live:
     """A pipeline whose messages the database archives as the sink does; `publish` goes into it."""
 
@@ -28,7 +32,14 @@ class Live:
         self.client = client
         self.pipeline = LocalPipeline(on_message=lambda message, offset: self.sent.append((message, offset)))
         self.sent: list[tuple[Message, int]] = []
+        self.proposals: list[bytes] = []
+        """The messages of their log."""
         self.fails = False
+        self.lags = False
+        """Whether the database has not stored yet what is fed; `catch_up` stores it."""
+        self.effects: list[str] = []
+        self.kill_at: int | None = None
+        """The number of the effect at which the process ends, once."""
         self.now = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
     def feed(self, *records: Record) -> list[Record]:
@@ -39,6 +50,12 @@ class Live:
                 outputs += self.pipeline.feed_batch(topics.PARTNER_BOOK, [record])
             else:
                 outputs += self.pipeline.feed([record])
+        if not self.lags:
+            self.catch_up()
+        return outputs
+
+    def catch_up(self) -> None:
+        """Store everything that was sent."""
         sent, self.sent = self.sent, []
         ends: dict[str, int] = {}
         rows = Rows()
@@ -47,14 +64,34 @@ class Live:
             rows.add(message.topic, 0, offset, message.value, message.source)
         rows.store(self.client)
         positions = [[topic, 0, end] for topic, end in ends.items()]
-        self.client.insert("sink_positions", positions, column_names=["topic", "partition", "next_offset"])
-        return outputs
+        if positions:
+            self.client.insert(
+                "sink_positions", positions, column_names=["topic", "partition", "next_offset"]
+            )
+
+    def store_proposals(self) -> None:
+        """Store their log as the sink does."""
+        rows = Rows()
+        for offset, message in enumerate(self.proposals):
+            rows.add(topics.PROPOSALS, 0, offset, message, "")
+        rows.store(self.client)
 
     def publish(self, records: Sequence[ReratingApproved | PeriodReopened | AnyCommand]) -> None:
         """As Kafka would take them."""
         if self.fails:
             raise Unavailable("Kafka is away")
-        self.feed(*records)
+        half = len(records) // 2
+        self.effect("before publishing")
+        self.feed(*records[:half])
+        self.effect("between publishing")
+        self.feed(*records[half:])
+        self.effect("after publishing")
+
+    def effect(self, what: str) -> None:
+        """Note an effect, or end the process there."""
+        self.effects.append(what)
+        if len(self.effects) - 1 == self.kill_at:
+            raise Killed(what)
 
     def tick(self) -> datetime:
         """A minute later each time it is asked."""

@@ -51,6 +51,7 @@ from tests.build import (
     plan,
 )
 from tests.infra.proposals.live import Live, payouts_in_memory
+from tests.payout_log import MemoryProposals
 
 FIVE = plan("own USD", per_lot("*=5"))
 SIX = replace(plan("own USD", per_lot("*=6"), version=2), since=at(1))
@@ -63,7 +64,7 @@ BROKER: tuple[Record, ...] = (
     *SYMBOLS, *(period(f"2026-{month}") for month in ("09", "10", "11")),
     FIVE, partner("ib-north USD own"), *ANNA,
 )  # fmt: skip
-OLA, BEA = Operator("ola", is_person=True), Operator("bea", is_person=True)
+OLA, BEA, CAT = (Operator(name, is_person=True) for name in ("ola", "bea", "cat"))
 SHARED = Operator("shared token")
 WANTED = ProposalRequest(title="Own pays 6 from the 1st")
 
@@ -78,7 +79,13 @@ def live(connected: Client) -> Live:
 
 @pytest.fixture
 def desk(live: Live) -> ProposalDesk:
-    return ProposalDesk(lambda: live.client, live.publish, payouts_in_memory(live)[1], live.tick)
+    return ProposalDesk(
+        lambda: live.client,
+        MemoryProposals(live.proposals),
+        live.publish,
+        payouts_in_memory(live)[1],
+        live.tick,
+    )
 
 
 def test_the_preview_tells_what_posting_would_post(live: Live, desk: ProposalDesk) -> None:
@@ -90,7 +97,7 @@ def test_the_preview_tells_what_posting_would_post(live: Live, desk: ProposalDes
     (line,) = preview.lines
     assert (line.ib_id, line.currency, line.reversals, line.accruals) == ("ib-north", "USD", 3, 3)
     assert (line.taken_back, line.given, line.delta, line.of_closed) == (D(20), D(24), D(4), D(3))
-    rows = desk.changes(proposal.proposal_id)
+    rows = desk.changes(proposal.proposal_id, 0, 100)
     assert [str(row.amount.normalize()) for row in rows] == ["-7.5", "9", "-7.5", "9", "-5", "6"]
     assert [(row.period, row.lands_in) for row in rows[::2]] == [
         ("2026-09", "2026-10"), ("2026-09", "2026-10"), ("2026-10", "2026-10")
@@ -108,9 +115,13 @@ def test_a_second_person_posts_exactly_the_preview(live: Live, desk: ProposalDes
     ]  # fmt: skip
     sql = "SELECT transfer_id FROM transfers FINAL WHERE factors['proposal'] = {id:String}"
     stored = {row[0] for row in live.client.query(sql, {"id": proposal.proposal_id}).result_rows}
-    assert stored == {change.transfer_id for change in desk.changes(proposal.proposal_id)}
+    assert stored == {change.transfer_id for change in desk.changes(proposal.proposal_id, 0, 100)}
     statements = [record for record in live.feed(ended("2026-10")) if isinstance(record, Statement)]
     assert [(s.opening, s.accrued, s.reversed, s.payable) for s in statements] == [(D(0), D(29), D(20), D(9))]
+    broken = [(f.invariant, f.figures) for f in verify(live.client).findings if not f.holds]
+    figures = f"0 of 0 proposals approved, 1 posted without: {proposal.proposal_id}"
+    assert broken == [("corrections decided", figures)], "before the log is stored nobody approved it"
+    live.store_proposals()
     assert [finding for finding in verify(live.client).findings if not finding.holds] == []
     with pytest.raises(ProposalRefused, match="nothing differs"):
         desk.create(WANTED, OLA)
@@ -130,9 +141,10 @@ def test_four_eyes(live: Live, desk: ProposalDesk) -> None:
     with pytest.raises(NotAllowed, match="anybody"):
         desk.create(WANTED, SHARED)
     assert live.transfers("reversal") == []
-    desk.approve(proposal.proposal_id, BEA)
+    posted = desk.approve(proposal.proposal_id, BEA)
+    assert desk.approve(proposal.proposal_id, BEA) == posted, "the same person, once more"
     with pytest.raises(ProposalRefused, match="posted by bea already"):
-        desk.approve(proposal.proposal_id, BEA)
+        desk.approve(proposal.proposal_id, CAT)
     assert len(live.transfers("reversal")) == 3
 
 
@@ -173,16 +185,20 @@ def test_what_was_approved_and_not_delivered_is_posted_again(live: Live, desk: P
     )
     live.feed(first)
     live.fails = False
-    assert desk.post(proposal.proposal_id, OLA).state == "posted"
+    with pytest.raises(ProposalRefused, match=r"approved by bea already; post what is left"):
+        desk.reject(proposal.proposal_id, OLA)
+    posted = desk.post(proposal.proposal_id, OLA)
     assert sorted(live.transfers("reversal")) == ["5.00", "7.50", "7.50"]
-    with pytest.raises(ProposalRefused, match="is posted"):
-        desk.post(proposal.proposal_id, OLA)
+    assert [(step.state, step.by) for step in posted.steps[1:]] == [("approved", "bea"), ("posted", "ola")]
+    assert desk.post(proposal.proposal_id, BEA) == posted
 
 
 def test_a_window_takes_only_its_deals(live: Live, desk: ProposalDesk) -> None:
     """From the 4th on, before October: the second deal. Of another IB or client: nothing."""
     wanted = WANTED.model_copy(update={"since": at(4), "until": at(31)})
-    assert [row.caused_by for row in desk.changes(desk.create(wanted, OLA).proposal_id)] == ["live|2"] * 2
+    assert [row.caused_by for row in desk.changes(desk.create(wanted, OLA).proposal_id, 0, 100)] == [
+        "live|2"
+    ] * 2
     for other in ({"ib": "ib-south"}, {"client": "ben"}):
         with pytest.raises(ProposalRefused, match="nothing differs"):
             desk.create(WANTED.model_copy(update=other), OLA)
@@ -216,7 +232,7 @@ def test_a_cpa_is_corrected_with_its_client(live: Live, desk: ProposalDesk) -> N
 
 def test_an_unknown_id(desk: ProposalDesk) -> None:
     """It says where ids are."""
-    for ask in (desk.get, desk.changes):
+    for ask in (desk.get, lambda name: desk.changes(name, 0, 1)):
         with pytest.raises(UnknownProposal, match="proposals list"):
             ask("p-0")
 
@@ -320,32 +336,36 @@ def test_the_portal_shows_what_is_proposed(http: Browser) -> None:
 
 
 def test_the_command_without_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It opens the database: create, list, and an approval that says how to configure a second operator."""
+    """Over the database and a real Kafka: create, list, and an approval that wants a second operator."""
     settings = Settings(data_dir=tmp_path)
     settings.chdb_dir.mkdir(parents=True)
     with services.clickhouse("chdb", settings.chdb_dir) as client:
         migrate(client)
         Live(client).feed(*BROKER, *DEALS[:2], SIX)
-    monkeypatch.setenv("IBFLOW_DATA_DIR", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    create = ["proposals", "create", "--title", "Six", "--from", "2026-09-01"]
-    unnamed = CliRunner().invoke(cli, create)
-    assert unnamed.exit_code == 2
-    assert "IBFLOW_OPERATORS_FILE" in unnamed.output
-    monkeypatch.setenv("IBFLOW_OPERATORS_FILE", str(operators_file(tmp_path)))
-    monkeypatch.setenv("IBFLOW_API_TOKEN", "everybody's")
-    assert CliRunner().invoke(cli, create).exit_code == 2, "no fallback to the shared token"
-    monkeypatch.setenv("IBFLOW_OPERATOR_TOKEN", "ola-secret")
-    created = CliRunner().invoke(cli, create)
-    assert created.exit_code == 0, created.output
-    assert "+3.00" in created.output
-    listed = CliRunner().invoke(cli, ["proposals", "list", "--json"])
-    (proposal,) = json.loads(listed.stdout)
-    assert proposal["created_by"] == "ola"
-    refused = CliRunner().invoke(cli, ["proposals", "approve", proposal["proposal_id"]])
-    assert refused.exit_code == 2
-    assert "second person" in refused.output
-    assert CliRunner().invoke(cli, ["proposals", "create", "--title", "x", "--from", "soon"]).exit_code == 2
+    with services.kafka(tmp_path / "kafka") as bootstrap:
+        monkeypatch.setenv("IBFLOW_KAFKA", bootstrap)
+        monkeypatch.setenv("IBFLOW_DATA_DIR", str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+        create = ["proposals", "create", "--title", "Six", "--from", "2026-09-01"]
+        unnamed = CliRunner().invoke(cli, create)
+        assert unnamed.exit_code == 2
+        assert "IBFLOW_OPERATORS_FILE" in unnamed.output
+        monkeypatch.setenv("IBFLOW_OPERATORS_FILE", str(operators_file(tmp_path)))
+        monkeypatch.setenv("IBFLOW_API_TOKEN", "everybody's")
+        assert CliRunner().invoke(cli, create).exit_code == 2, "no fallback to the shared token"
+        monkeypatch.setenv("IBFLOW_OPERATOR_TOKEN", "ola-secret")
+        created = CliRunner().invoke(cli, create)
+        assert created.exit_code == 0, created.output
+        assert "+3.00" in created.output
+        listed = CliRunner().invoke(cli, ["proposals", "list", "--json"])
+        (proposal,) = json.loads(listed.stdout)
+        assert proposal["created_by"] == "ola"
+        refused = CliRunner().invoke(cli, ["proposals", "approve", proposal["proposal_id"]])
+        assert refused.exit_code == 2
+        assert "second person" in refused.output
+        assert (
+            CliRunner().invoke(cli, ["proposals", "create", "--title", "x", "--from", "soon"]).exit_code == 2
+        )
 
 
 def test_the_command_asks_a_running_server(

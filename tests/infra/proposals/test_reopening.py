@@ -28,6 +28,7 @@ from schemas.proposals import ProposalRequest
 from schemas.wire import Record
 from tests.build import ANNA, SYMBOLS, deal, ended, partner, per_lot, period, plan
 from tests.infra.proposals.live import Live, payouts_in_memory
+from tests.payout_log import MemoryProposals
 
 NORTH = replace(partner("ib-north USD own"), kyc_approved=True)
 BROKER: tuple[Record, ...] = (
@@ -59,7 +60,9 @@ def payouts(both: tuple[PayoutDesk, Withholding]) -> PayoutDesk:
 
 @pytest.fixture
 def desk(live: Live, both: tuple[PayoutDesk, Withholding]) -> ProposalDesk:
-    return ProposalDesk(lambda: live.client, live.publish, both[1], live.tick)
+    return ProposalDesk(
+        lambda: live.client, MemoryProposals(live.proposals), live.publish, both[1], live.tick
+    )
 
 
 def taken(payouts: PayoutDesk) -> tuple[str, ...]:
@@ -75,6 +78,8 @@ def listed(live: Live) -> list[Row]:
 
 
 def broken(live: Live) -> list[str]:
+    """What `ibflow verify` finds wrong."""
+    live.store_proposals()
     return [f"{f.invariant}: {f.figures}" for f in verify(live.client).findings if not f.holds]
 
 
@@ -191,7 +196,9 @@ def test_a_crash_after_the_record_takes_back_nothing_more(
         live.publish(records)  # type: ignore[arg-type] # what the desk publishes
         raise Unavailable("the process ended")
 
-    dying = ProposalDesk(lambda: live.client, publish_and_die, both[1], live.tick)
+    dying = ProposalDesk(
+        lambda: live.client, MemoryProposals(live.proposals), publish_and_die, both[1], live.tick
+    )
     made = desk.create(WANTED, OLA)
     with pytest.raises(Unavailable):
         dying.approve(made.proposal_id, BEA)

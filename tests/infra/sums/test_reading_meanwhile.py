@@ -63,7 +63,7 @@ def store_all(client: Client, progress: Progress, seed: int) -> None:
         progress.begun += BATCH_DEALS
         for _ in range(dice.randrange(3)):
             try:
-                rows.store(cast(Client, Fragile(client, dice.randrange(6))))
+                rows.store(cast(Client, Fragile(client, dice.randrange(9))))
             except Crash:
                 continue
         rows.store(client)

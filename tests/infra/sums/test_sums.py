@@ -27,8 +27,8 @@ from infra.sums.builder import SumsBuilder
 from infra.sums.compare import differences
 from schemas import topics
 from schemas.wire import Record, encode
-from streams import day_marks, deal_memory
-from streams.deal_memory import DealMemory
+from streams import deal_memory
+from streams.day_marks import DayMarks
 from streams.table_rows import Rows
 from tests.infra.sums import naive
 from tests.infra.sums.crashes import Crash, Fragile
@@ -178,16 +178,16 @@ def test_reports_equal_the_rows_whatever_crashes(
 ) -> None:
     """Batches and builds in any order, each ending before any statement; batches are stored again.
 
-    A sink remembers 32 deals; it begins with no memory after a crash.
+    A sink remembers 32 deals and may leave days open between batches; after a crash it remembers nothing.
     """
     monkeypatch.setattr(deal_memory, "WINDOW_BYTES", 16)
-    dice, source, memory = random.Random(seed), RandomLedger(seed), DealMemory(chdb)
+    dice, source, marks = random.Random(seed), RandomLedger(seed), DayMarks(chdb)
     by_stretch = 0
     for _ in range(STEPS):
-        batch, crash_at = source.batch(), dice.choice((0, 1, 2, 3, 4, 5, 99))
+        batch, crash_at = source.batch(), dice.choice((0, 1, 2, 3, 4, 5, 6, 7, 8, 99))
         client = cast(Client, Fragile(chdb, crash_at))
-        if not attempt(lambda batch=batch, client=client: batch.store(client, DealMemory(client))):  # type: ignore[misc]
-            memory = DealMemory(chdb)
+        if not attempt(lambda batch=batch, client=client: batch.store(client, DayMarks(client))):  # type: ignore[misc]
+            marks = DayMarks(chdb, stay_open_s=dice.choice((0.0, 3_600.0)))
         if dice.random() < 0.5:
             assert_equal(chdb, dice)
         if dice.random() < 0.6:
@@ -198,10 +198,11 @@ def test_reports_equal_the_rows_whatever_crashes(
         if dice.random() < 0.4:  # while the sink is down, or before it has begun again
             attempt(lambda: built(Fragile(chdb, dice.choice((0, 2, 3, 4, 5, 6, 7, 8, 10, 99)))))
             assert_equal(chdb, dice)
-        batch.store(chdb, memory)
+        batch.store(chdb, marks)
         if dice.random() < 0.8:
             positioned(chdb, source.offset)
     assert by_stretch > STEPS // 6
+    DayMarks(chdb).end()
     built(chdb)
     read = days_of(Ledger(lambda: chdb))
     assert not read.by_rows
@@ -345,7 +346,7 @@ def test_a_deal_refused_on_one_day_and_paid_on_another_is_paid(chdb: Client) -> 
 def test_a_day_is_read_by_its_rows_until_its_batch_is_stored(chdb: Client) -> None:
     """The sink ends after its rows and before its second mark; a build then counts for nothing."""
     blocks = {"transfers": encode([DEAL])[0]}
-    day_marks.begin(chdb, blocks, DealMemory(chdb))
+    DayMarks(chdb).begin(blocks)
     built(chdb)
     chdb.insert("transfers", [list(LATE.values())], column_names=list(LATE))
     assert Decimal("7.50") == earned(chdb)

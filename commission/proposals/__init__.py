@@ -1,0 +1,1 @@
+"""Proposals: corrections that one person asks for and another decides."""

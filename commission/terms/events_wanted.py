@@ -1,0 +1,17 @@
+"""Which events on demand the books say: those that endpoints of partner networks name."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from commission.value import TaggedValue, Text
+
+
+class EventsWanted(TaggedValue, tag="events_wanted"):
+    """From here on the books say these kinds, and no others of `commission.outputs.ON_DEMAND`.
+
+    It comes of the log of endpoints, and enters where terms do: so every book hears of it at one place of its
+    own log, and a replay says the same events again.
+    """
+
+    kinds: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
