@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from api.app import create_app
 from api.ledger import Ledger
 from schemas.settings import Settings
+from tests.api.conftest import ENDLESS
 
 CHECKS = (
     not_a_server_error,
@@ -35,7 +36,7 @@ EXAMPLES = int(os.environ.get("IBFLOW_REQUESTS", "6"))
 """Of each operation, kind and role; a release is worth more."""
 
 
-DESKS = ("/v1/proposals", "/v1/payouts", "/v1/payees", "/v1/payee-keys")
+DESKS = ("/v1/proposals", "/v1/payouts", "/v1/payees", "/v1/payee-keys", "/v1/endpoint-keys")
 TOKENS = {"operator": "of-anna", "viewer": "of-vic"}
 
 
@@ -61,6 +62,8 @@ def test_no_request_is_answered_otherwise_than_told(described: Any, mode: Genera
     operations = [found.ok() for found in described.get_all_operations()]
     assert len(operations) > 25
     for operation in operations:
+        if operation.path == ENDLESS:
+            continue
         ask(operation, mode)
 
 
