@@ -24,6 +24,7 @@ from api.routes import (
     ageing,
     balance_changes,
     completeness,
+    dead_letters,
     documents,
     endpoints,
     etags,
@@ -71,6 +72,7 @@ ROUTERS = (
     endpoints.router,
     endpoints.keys,
     documents.router,
+    dead_letters.router,
     links.router,
     link_reports.router,
     terms.router,
@@ -97,12 +99,14 @@ def create_app(
     *,
     operators: Operators | None = None,
     sink_lag: Callable[[], int | None] | None = None,
+    stalled: Callable[[], float | None] = lambda: None,
     desks: Desks = NO_DESKS,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `operators` are who may ask, else those of the settings. `sink_lag` tells how many messages the sink of
-    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desks` do what
+    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `stalled` tells for
+    how many seconds nothing was stored though something waits; None where that is not so. `desks` do what
     routes only ask for. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
@@ -117,7 +121,7 @@ def create_app(
         max_body_size=MAX_BODY_BYTES,
     )
     app.state.ledger = ledger
-    app.state.sink_lag = sink_lag
+    app.state.sink_lag, app.state.stalled = sink_lag, stalled
     app.state.feed = Feed(ledger)
     for desk in fields(desks):
         setattr(app.state, desk.name, getattr(desks, desk.name))

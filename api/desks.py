@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from api.dead_letters import DeadLetters
 from api.documents import Documents
 from api.endpoints import Endpoints
 from api.idempotency import Answers
@@ -40,6 +41,8 @@ class Desks:
     """Where events are sent."""
     plans: PlanTools | None = None
     """Plans compared, tested and tried."""
+    dead_letters: DeadLetters | None = None
+    """Input that could not be used, worked off."""
     documents: Documents | None = None
     """Statements for people."""
     links: Links | None = None

@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Send
 
+from api.dead_letters import LetterRefused
 from api.documents import DocumentRefused
 from api.endpoints import EndpointRefused, UnknownEndpoint
 from api.ledger import LedgerUnavailable
@@ -143,6 +144,7 @@ CODES: dict[type[Unusable], str] = {
     UnknownLink: "unknown_link",
     LinkRefused: "link_refused",
     PlanRefused: "plan_refused",
+    LetterRefused: "dead_letter_refused",
 }
 """What desks refuse with, and the code of each; any other `Unusable` is an `invalid_request`."""
 

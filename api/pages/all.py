@@ -7,6 +7,7 @@ from api.pages import (
     deals,
     docs,
     ibs,
+    links,
     operations,
     overview,
     payouts,
@@ -22,6 +23,6 @@ from api.pages import (
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(room.router, plans.router, completeness.router, proposals.router, docs.router),
+    *(room.router, links.router, plans.router, completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

@@ -41,6 +41,7 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
         "places": places,
         "admin_places": places_of_admins(role),
         "first_places": FIRST if len(places) > FIRST + 1 else len(places),
+        "stalled": request.app.state.stalled(),
         "place": current(request.url.path, places),
     }
     return HTMLResponse(environment.get_template(template).render(**(every | values)))

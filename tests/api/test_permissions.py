@@ -79,7 +79,14 @@ def test_who_changes_what(world: World, name: str) -> None:
     may = {
         "admin": lambda _: True,
         "finance": lambda path: path.startswith(
-            ("/v1/payouts", "/v1/balance-changes", "/v1/payees/", "/v1/proposals", "/v1/plans")
+            (
+                "/v1/payouts",
+                "/v1/balance-changes",
+                "/v1/payees/",
+                "/v1/proposals",
+                "/v1/plans",
+                "/v1/dead-letters",
+            )
         ),
         "manager": lambda path: (
             path.startswith(("/v1/proposals", "/v1/endpoints", "/v1/plans")) and ROLES[name].ibs is None
