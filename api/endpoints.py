@@ -55,6 +55,9 @@ class Endpoints(Protocol):
     def rotate(self, endpoint_id: str, secret: str, by: Operator) -> Saved:
         """Sign with another secret; the one before signs as well for a day."""
 
+    def reseal(self, by: Operator) -> tuple[int, int]:
+        """Seal with the newest key what is under an older one: how many were, and how many are left."""
+
     def set_state(self, endpoint_id: str, state: State, reason: str, by: Operator) -> Known:
         """Pause, resume, disable or remove."""
 

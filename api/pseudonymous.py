@@ -51,6 +51,10 @@ class PseudonymousLedger(Ledger):
 
     # To pseudonyms
 
+    def renamed(self, row: Row) -> Row:
+        """A row that another ledger read, as this one shows it."""
+        return self._renamed(row)
+
     def _renamed(self, row: Row) -> Row:
         found = {name: self._value(name, value, row) for name, value in row.items()}
         if "place" in row and "by_client" in row:  # what the next page begins after

@@ -38,7 +38,11 @@ class Scope:
     def check_whole(self) -> None:
         """Raise a `Problem` unless everything is seen: what is of the whole broker cannot be narrowed."""
         if self.ibs is not None:
-            raise Problem(403, "That is of the whole broker, and you see the sub-trees of some IBs.")
+            raise Problem(
+                403,
+                "That is of the whole broker, and you see the sub-trees of some IBs.",
+                code="whole_broker_only",
+            )
 
 
 BY_CLICK = "kind = 'registration' AND attribution IN ('click', 'click_wins')"

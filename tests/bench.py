@@ -42,6 +42,7 @@ from tests import (
     bench_live,
     bench_payouts,
     bench_postbacks,
+    bench_postbacks_live,
     bench_push,
     bench_reads,
     bench_sql,
@@ -223,6 +224,7 @@ def live_table(folder: Path) -> Table:
     p50, p99 = found[len(found) // 2], found[len(found) * 99 // 100]
     name = f"produced → in the API, {LATENCY_RATE:,} deals/s, {len(found)} sampled"
     table.add_row(name, f"p50 {p50 * 1000:,.0f} ms", f"p99 {p99 * 1000:,.0f} ms")
+    table.add_row(*bench_postbacks_live.row(folder / "postbacks"))
     return table
 
 

@@ -11,6 +11,7 @@ from api.pages import (
     operations,
     overview,
     payouts,
+    plans,
     proposals,
     reports,
     room,
@@ -22,6 +23,6 @@ from api.pages import (
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(room.router, links.router, completeness.router, proposals.router, docs.router),
+    *(room.router, links.router, plans.router, completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

@@ -54,7 +54,11 @@ def one(page: PageHere, client_id: Annotated[str, Path(max_length=128)]) -> HTML
     accounts = clients.accounts(ledger, scope, client_id)
     events = quality.client_events(ledger, scope, client_id, "", EVENTS)["items"]
     if known is None and not accounts and not events:
-        raise Problem(404, f"There is no client {client_id}. Search finds clients by how their id begins.")
+        raise Problem(
+            404,
+            f"There is no client {client_id}. Search finds clients by how their id begins.",
+            code="unknown_client",
+        )
     wanted = ReportFilter(scope, span, of={"client": client_id})
     earned = commissions.report(ledger, wanted, ("ib", "component"), GROUPS)
     reached = clients.milestones(ledger, scope, client_id)

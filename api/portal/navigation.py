@@ -28,6 +28,7 @@ PLACES = (
     Place("/statements", "Statements", ("/statements",)),
     Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes")),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
+    Place("/plans", "Plans", ("/plans",)),
     Place("/proposals", "Proposals", ("/proposals",)),
     Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters")),
 )
@@ -49,7 +50,7 @@ _OF_IBS = (
 )
 """An IB's own room."""
 _OF_NETWORKS = (Place("/", "Overview"),)
-_OF_THE_WHOLE = ("/payouts", "/proposals", "/operations")
+_OF_THE_WHOLE = ("/payouts", "/plans", "/proposals", "/operations")
 
 
 def places_of(role: str | None, *, sees_all: bool) -> tuple[Place, ...]:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.endpoints import Endpoints, ReplayWanted
@@ -11,6 +11,7 @@ from api.postbacks.form import EndpointForm
 from api.problems import Problem
 from api.queries.partners import is_known
 from api.routes.context import WHOLE, Asking, LedgerHere
+from api.routes.etags import IfNoneMatch, check, tag_of
 from api.scope import EVERYTHING
 from api.shapes.endpoints import (
     EndpointPage,
@@ -18,12 +19,15 @@ from api.shapes.endpoints import (
     EndpointSecret,
     Preview,
     Replayed,
+    Resealed,
     to_row,
     to_secret,
 )
 from api.shapes.quality import AttemptRow
 
 router = APIRouter(prefix="/v1/endpoints", tags=["postbacks"], dependencies=[WHOLE])
+
+keys = APIRouter(prefix="/v1/endpoint-keys", tags=["postbacks"], dependencies=[WHOLE])
 
 FIRST = datetime(1971, 1, 1, tzinfo=UTC)
 LAST = datetime(2199, 1, 1, tzinfo=UTC)
@@ -32,7 +36,11 @@ LAST = datetime(2199, 1, 1, tzinfo=UTC)
 def _desk(request: Request) -> Endpoints:
     desk: Endpoints | None = request.app.state.endpoints
     if desk is None:
-        raise Problem(503, "This process keeps no endpoints. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process keeps no endpoints. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 
@@ -75,9 +83,18 @@ class Again(BaseModel):
 
 
 @router.get("", response_model=EndpointPage)
-def endpoints(desk: Desk, *, removed: bool = False) -> Any:
+def endpoints(
+    desk: Desk,
+    request: Request,
+    response: Response,
+    *,
+    removed: bool = False,
+    if_none_match: IfNoneMatch = "",
+) -> Any:
     """Every endpoint that was not removed, or all of them."""
-    return {"items": [to_row(one) for one in desk.listed().values() if removed or one.state != "removed"]}
+    known = [one for one in desk.listed().values() if removed or one.state != "removed"]
+    response.headers.update(check(if_none_match, tag_of(request, known)))
+    return {"items": [to_row(one) for one in known]}
 
 
 @router.post("", response_model=EndpointSecret, status_code=201)
@@ -106,6 +123,13 @@ def change(
 def rotate(desk: Desk, by: Asking, endpoint_id: EndpointId, wanted: SecretWanted) -> Any:
     """Sign with another secret. For a day requests have two signatures, so that the receiver can change."""
     return to_secret(desk.rotate(endpoint_id, wanted.secret, by))
+
+
+@keys.post("/rotate", response_model=Resealed)
+def reseal(desk: Desk, by: Asking) -> Any:
+    """Seal with the newest key what is under an older one; ask again while some are left."""
+    resealed, left = desk.reseal(by)
+    return {"resealed": resealed, "left": left}
 
 
 @router.post("/{endpoint_id}/{verb}", response_model=EndpointRow)
@@ -149,7 +173,7 @@ def replay(desk: Desk, by: Asking, endpoint_id: EndpointId, again: Again) -> Any
 def _form(wanted: EndpointWanted, ledger: LedgerHere) -> EndpointForm:
     for ib in (*wanted.ibs, *wanted.subtrees):
         if not is_known(ledger, EVERYTHING, ib):
-            raise Problem(422, f"There is no IB {ib}. `GET /v1/partners` has them.")
+            raise Problem(422, f"There is no IB {ib}. `GET /v1/partners` has them.", code="unknown_ib_named")
     return EndpointForm.model_validate(wanted.model_dump(exclude={"secret"}))
 
 

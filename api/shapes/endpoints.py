@@ -77,6 +77,13 @@ class Replayed(Shape):
     replayed: int
 
 
+class Resealed(Shape):
+    """What a change of the sealing key did."""
+
+    resealed: int = Field(description="Endpoints that are under the newest key now.")
+    left: int = Field(description="Endpoints still under an older one: ask again.")
+
+
 def to_row(known: Known) -> EndpointRow:
     """An endpoint for everybody."""
     return EndpointRow(**_fields(known))

@@ -118,6 +118,16 @@ def rotate(endpoint_id: EndpointId, *, as_json: Json = False) -> None:
     _show(_ask("POST", path_of(endpoint_id, "/secret"), json={}), as_json=as_json)
 
 
+@app.command("rotate-key")
+def rotate_key() -> None:
+    """Encrypt everything with the newest key of IBFLOW_POSTBACK_KEYS; the older ones can go then."""
+    from infra.postbacks.client import reseal
+    from schemas.settings import Settings
+
+    with mendable_errors():
+        say(f"{reseal(Settings())} endpoints are under the newest key now; the older ones can go")
+
+
 @app.command("pause")
 def pause(endpoint_id: EndpointId, *, reason: Why = "") -> None:
     """Send nothing there; what comes meanwhile waits."""

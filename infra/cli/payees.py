@@ -52,11 +52,12 @@ def set_payee(
     as_json: Json = False,
 ) -> None:
     """Propose where an IB is paid. The details are read from a file or standard input, never from options."""
-    from infra.payees.client import MAX_BYTES, propose, read_details, read_file
+    from infra.fields_file import read_bytes
+    from infra.payees.client import MAX_BYTES, propose, read_details
     from schemas.settings import Settings
 
     with mendable_errors():
-        text = read_file(file) if file is not None else sys.stdin.buffer.read(MAX_BYTES + 1)
+        text = read_bytes(file, MAX_BYTES) if file is not None else sys.stdin.buffer.read(MAX_BYTES + 1)
         details = read_details(text, str(file or "standard input"))
         _show(propose(Settings(), ib_id, details, note), as_json=as_json)
 

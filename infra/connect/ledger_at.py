@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -23,6 +24,8 @@ HOW_TO_GIVE = (
 )
 HOW_TO_NAME = "IBFLOW_DATA_DIR or --data-dir names the folder, IBFLOW_URL or --url a server elsewhere"
 MAX_TOKEN_BYTES = 4_096
+ANSWER_SECONDS = 120.0
+"""For one that decides something: it writes to Kafka and reads it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,15 @@ def find_server(settings: Settings) -> Server | None:
             f"there is no ledger in {settings.data_dir.absolute()}: {HOW_TO_NAME}{_elsewhere(settings)}"
         )
     return None
+
+
+def ask_running(settings: Settings, does: str, method: str, path: str, **options: Any) -> Any:
+    """What the running server answers, which alone does that; raise `Unusable` if none runs."""
+    server = find_server(settings)
+    if server is None:
+        raise Unusable(f"only a running server {does}: start `ibflow serve` first")
+    with server.open(ANSWER_SECONDS) as http:
+        return server.check(http.request(method, path, **options)).json()
 
 
 def token_of(settings: Settings) -> str:

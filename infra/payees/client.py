@@ -1,18 +1,14 @@
 """What `ibflow payees` asks: the running server alone has the keys and the log."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from infra.connect.ledger_at import find_server
+from infra.connect.ledger_at import ask_running
+from infra.fields_file import read_fields
 from schemas.errors import Unusable
 from schemas.settings import Settings
 
-SECONDS = 120.0
 PAGE_ITEMS = 1_000
 MAX_BYTES = 16_384
 
@@ -59,26 +55,11 @@ def rotate(settings: Settings) -> int:
 
 
 def read_details(text: bytes, name: str) -> dict[str, str]:
-    """Fields of YAML or JSON; raise `Unusable`, in words that repeat nothing of it."""
-    if len(text) > MAX_BYTES:
-        raise Unusable(f"{name} is larger than {MAX_BYTES:,} bytes")
-    try:
-        found = YAML(typ="safe", pure=True).load(text.decode())
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise Unusable(f"{name} is not YAML: {type(error).__name__}") from None
-    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found):
-        raise Unusable(f"{name} has no fields such as `type: bank`")
+    """The fields, each a text: a number would lose its first zeros; raise `Unusable`."""
+    found = read_fields(text, name, "type: bank", MAX_BYTES)
     if numbers := [key for key, value in found.items() if not isinstance(value, str)]:
         raise Unusable(f"{name}: put {', '.join(numbers)} in quotes: a number loses its first zeros")
-    return {str(key): str(value) for key, value in found.items()}
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file of details; raise `Unusable`."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise Unusable(f"{path} cannot be read: {error.strerror}") from None
+    return found
 
 
 def _path(ib_id: str) -> str:
@@ -86,8 +67,4 @@ def _path(ib_id: str) -> str:
 
 
 def _ask(settings: Settings, method: str, path: str, **options: Any) -> Any:
-    server = find_server(settings)
-    if server is None:
-        raise Unusable("only a running server keeps payee details: start `ibflow serve` first")
-    with server.open(SECONDS) as http:
-        return server.check(http.request(method, path, **options)).json()
+    return ask_running(settings, "keeps payee details", method, path, **options)

@@ -4,24 +4,28 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from infra.connect.ledger_at import find_server
-from schemas.errors import Unusable
+from infra.connect.ledger_at import ask_running
+from infra.fields_file import read_bytes, read_fields
 from schemas.settings import Settings
 
-SECONDS = 120.0
 MAX_BYTES = 64_000
 
 
 def ask(settings: Settings, method: str, path: str, **options: Any) -> Any:
     """What the server answers under `/v1/endpoints`."""
-    server = find_server(settings)
-    if server is None:
-        raise Unusable("only a running server keeps endpoints: start `ibflow serve` first")
-    with server.open(SECONDS) as http:
-        return server.check(http.request(method, f"/v1/endpoints{path}", **options)).json()
+    return ask_running(settings, "keeps endpoints", method, f"/v1/endpoints{path}", **options)
+
+
+def reseal(settings: Settings) -> int:
+    """Seal everything with the newest key; how many endpoints were."""
+    resealed = 0
+    while True:
+        answer: dict[str, int] = ask_running(
+            settings, "keeps endpoints", "POST", "/v1/endpoint-keys/rotate", json={}
+        )
+        resealed += answer["resealed"]
+        if not answer["left"]:
+            return resealed
 
 
 def path_of(endpoint_id: str, rest: str = "") -> str:
@@ -30,20 +34,8 @@ def path_of(endpoint_id: str, rest: str = "") -> str:
 
 
 def read_form(path: Path) -> dict[str, Any]:
-    """The fields of an endpoint in YAML or JSON; raise `Unusable`, in words that repeat nothing of it."""
-    try:
-        text = path.read_bytes()[: MAX_BYTES + 1]
-    except OSError as error:
-        raise Unusable(f"{path} cannot be read: {error.strerror}") from None
-    if len(text) > MAX_BYTES:
-        raise Unusable(f"{path} is larger than {MAX_BYTES:,} bytes")
-    try:
-        found = YAML(typ="safe", pure=True).load(text.decode())
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise Unusable(f"{path} is not YAML: {type(error).__name__}") from None
-    if not isinstance(found, dict):
-        raise Unusable(f"{path} has no fields such as `id: tracker`")
+    """The fields of an endpoint in YAML or JSON; times as text. Raise `Unusable`."""
+    found = read_fields(read_bytes(path, MAX_BYTES), str(path), "id: tracker", MAX_BYTES)
     return {
-        str(name): value.isoformat() if hasattr(value, "isoformat") else value
-        for name, value in found.items()
+        name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in found.items()
     }

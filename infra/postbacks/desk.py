@@ -82,6 +82,21 @@ class EndpointDesk:
 
         return self._with_secrets(endpoint_id, changed, by.name, is_told=not secret)
 
+    def reseal(self, by: Operator) -> tuple[int, int]:
+        """Write each endpoint that is under an older key as another version under the newest.
+
+        Stopped in between it is asked again: what is done is durable, and the older key opens the rest.
+        """
+        _check_may_write(by)
+        old = [name for name, known in self._log.known().items() if self._is_old(known)]
+        for name in old:
+            self._with_secrets(name, self._opened, by.name, is_told=False)
+        return len(old), sum(map(self._is_old, self._log.known().values()))
+
+    def _is_old(self, known: Known) -> bool:
+        """Nobody opens one that was removed; another version would bring it back."""
+        return known.state != "removed" and not self._keys().is_newest(known.saved.sealed)
+
     def set_state(self, endpoint_id: str, state: State, reason: str, by: Operator) -> Known:
         """Pause, resume, disable or remove."""
         _check_may_write(by)

@@ -45,6 +45,8 @@ POLL_MS = 200
 DISABLE_AFTER = timedelta(days=5)
 """Of failures and nothing else."""
 GROUP = "ibflow-dispatcher"
+SESSION_MS = 20_000
+"""How long a dispatcher may be silent before others have its partitions."""
 STOP_S = 20.0
 THREADS = 64
 
@@ -100,7 +102,7 @@ class Dispatcher(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ha
             group_instance_id=self._place.instance,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            session_timeout_ms=10_000,
+            session_timeout_ms=SESSION_MS,
             fetch_max_bytes=MAX_MESSAGE_BYTES,
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
         )
@@ -130,20 +132,25 @@ class Dispatcher(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ha
                 continue
             for queue in self._queues.values():
                 queue.forget(place.partition)
-            self._cancel(("partition", place.partition))
+            await self._cancel(("partition", place.partition))
             await part.close()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Take up: the state says what waits, and where to read on."""
+        """Take up, beside the group: with much that waits it takes longer than the group would."""
         for place in assigned:
             number = place.partition
             changelog = Changelog(self._place.kafka, DISPATCHER.changelog, number, self._place.state)
-            part = DeliveryPartition(number, changelog, self._producer, self._counts)
-            waiting = await part.open()
-            self._parts[number] = part
-            self._watch(("partition", number), part.run())
-            self._consumer.seek(TopicPartition(DELIVERIES, number), part.next_offset)
-            await self._queue(part, waiting)
+            self._parts[number] = DeliveryPartition(number, changelog, self._producer, self._counts)
+            self._consumer.pause(place)
+            self._watch(("partition", number), self._take_up(self._parts[number]))
+
+    async def _take_up(self, part: DeliveryPartition) -> None:
+        """The state says what waits, and where to read on; then keep what comes of it."""
+        place = TopicPartition(DELIVERIES, part.number)
+        await self._queue(part, await part.open())
+        self._consumer.seek(place, part.next_offset)
+        self._consumer.resume(place)
+        await part.run()
 
     async def _queue(self, part: DeliveryPartition, found: list[Waiting]) -> None:
         if any(one.delivery.endpoint_id not in self._known for one in found):
@@ -264,14 +271,15 @@ class Dispatcher(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ha
         task = self._tasks[name] = asyncio.ensure_future(work)
         task.add_done_callback(ended)
 
-    def _cancel(self, name: object) -> None:
-        task = self._tasks.pop(name, None)
-        if task is not None:
+    async def _cancel(self, *names: object) -> None:
+        """Stop them, and return once they have stopped."""
+        tasks = [task for name in names if (task := self._tasks.pop(name, None)) is not None]
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _end(self) -> None:
-        for name in [*self._tasks]:
-            self._cancel(name)
+        await self._cancel(*self._tasks)
         for part in self._parts.values():
             await part.close()
         self._parts.clear()

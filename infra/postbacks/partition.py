@@ -24,6 +24,7 @@ from streams.protocol import Incoming, apply
 from streams.stages import DISPATCHER
 from streams.state_codec import decode_state, encode_state
 
+AT_ONCE = 256
 MAX_TOGETHER = 500
 """Results that are made durable as one."""
 
@@ -58,7 +59,11 @@ class DeliveryPartition:
         await self._changelog.open()
         self._partition = Partition.recover(DISPATCHER, self.number, self._counts, self._changelog)
         prefix = self._partition.key("")
-        found = [self._read(key, Waiting) for key in self._changelog.keys(prefix + b"d:")]
+        found: list[Waiting | None] = []
+        for key in [*self._changelog.keys(prefix + b"d:")]:
+            found.append(self._read(key, Waiting))
+            if len(found) % AT_ONCE == 0:
+                await asyncio.sleep(0)  # what else runs here has its turn
         for key in self._changelog.keys(prefix + b"f:"):
             failing = self._read(key, Failing)
             if failing is not None:

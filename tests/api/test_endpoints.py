@@ -77,6 +77,12 @@ def test_a_preview_and_a_new_secret(http: Browser) -> None:
     assert len(seen["headers"]["webhook-signature"].split()) == 2
 
 
+def test_a_change_of_the_sealing_key_is_asked_for(http: Browser) -> None:
+    """Everything is under the newest already."""
+    http.post("/v1/endpoints", json=TRACKER)
+    assert http.post("/v1/endpoint-keys/rotate", json={}).json() == {"resealed": 0, "left": 0}
+
+
 def test_a_replay_names_what_it_wants(http: Browser) -> None:
     """One event or a time; nothing was due here."""
     http.post("/v1/endpoints", json={**TRACKER, "secret": SECRET})

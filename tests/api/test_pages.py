@@ -82,7 +82,7 @@ def test_a_page_has_one_heading_named_lists_and_nothing_inline(http: Browser, pa
 
 @pytest.mark.parametrize(
     ("path", "place"),
-    [("/", "Overview"), ("/ibs/A", "IBs"), ("/clients/c1", "IBs"), ("/deals?key=live|1", "IBs"),
+    [("/", "Overview"), ("/ibs/A", "IBs"), ("/clients/c1", "Clients"), ("/deals?key=live|1", "IBs"),
      ("/reports", "Reports"), ("/unpaid?kind=plan", "Unpaid"), ("/statements/st-A", "Statements")],
 )  # fmt: skip
 def test_the_menu_marks_where_one_is(http: Browser, path: str, place: str) -> None:

@@ -9,6 +9,7 @@ from threading import Thread
 import pytest
 
 from api.postbacks import connection as connection_module
+from api.postbacks import safe_client
 from api.postbacks.connection import MAX_BODY_BYTES, Answer, NoAnswer
 from api.postbacks.public_addresses import BlockedAddress, Policy, check_address, check_url
 from api.postbacks.safe_client import Resolve, SafeClient, checked_addresses, resolve
@@ -33,7 +34,21 @@ DISGUISED = (
     "2130706433", "0x7f000001", "0x7f.0.0.1", "017700000001", "0177.0.0.1", "127.1", "127.0.1", "0",
     "1", "0x7f.1", "127.0.0.1.", "[::1]", "[::ffff:127.0.0.1]", "[::]", "169.254.169.254", "0xa9fea9fe",
     "2852039166", "[fe80::1%25eth0]", "[64:ff9b::7f00:1]", "1.2.3.4.5", "256.1.1.1",
+    "00000177.0.0.1", "0x7f.0x0.0x0.0x1", "0X7F000001", "127.000.000.001", "127.0.0.1..", "169.254.43518",
+    "0251.0376.0251.0376", "[0:0:0:0:0:ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]", "[::ffff:7f00:1]",
+    "[::ffff:a9fe:a9fe]", "[::ffff:0:127.0.0.1]", "[::127.0.0.1]", "[2002:7f00:1::]", "[64:ff9b:1::7f00:1]",
+    "[fd00:ec2::254]", "[fec0::1]", "[::1%25lo]", "100.100.100.200", "192.0.0.192", "192.168.257",
 )  # fmt: skip
+
+ELSEWHERE = (
+    "http://localhost/", "http://localhost./", "http://LOCALHOST/", "http://ip6-localhost/",
+    "http://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/", "http://127\u30020\u30020\u30021/",
+    "http://\uff11\uff12\uff17.0.0.1/", "http://127.0.0.1#@t.example/", "http://t.example#@127.0.0.1:22/",
+    "http://t.example:80@127.0.0.1/", "http://127.0.0.1\\@t.example/", "http://t.example%00@127.0.0.1/",
+    "http://[::1]t.example/", "http://t.example:80:80/", "http:/\\127.0.0.1/", "http://127.0.0.1:80\t/",
+    "http:127.0.0.1/", "http:///127.0.0.1/", "http://127.0.0.1%2f@t.example/", "http://[v1.x]/",
+)  # fmt: skip
+"""Of public lists: names of this machine, digits of other scripts, URLs that two readers read two ways."""
 
 
 def send(
@@ -86,6 +101,21 @@ def test_a_host_that_hides_an_address_is_refused(host: str) -> None:
     """Decimal, hex, octal, short and bracketed forms are refused before anything is resolved."""
     with pytest.raises((BlockedAddress, ValueError)):
         check_url(f"http://{host}/x", HTTP)
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_a_url_that_leads_elsewhere_reaches_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused when it is read, or because of where its host is: no socket is opened, whoever reads it how."""
+
+    async def told(host: str, port: int) -> list[str]:
+        return ["10.0.0.1"] if host == "t.example" else await resolve(host, port)
+
+    def opened(*where: object) -> None:
+        pytest.fail(f"{where} was dialled")
+
+    monkeypatch.setattr(safe_client, "_open", opened)
+    with pytest.raises((BlockedAddress, NoAnswer, ValueError)):
+        send(url, HTTP, told)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,8 @@ class Flaky:
     """Ids that it took, or may have: it answered 200, or hung up after it had the request."""
     asked: Counter[str] = field(default_factory=Counter)
     did: Counter[str] = field(default_factory=Counter)
+    first_at: dict[str, float] = field(default_factory=dict)
+    """When it was first asked, by the clock that never goes back."""
 
 
 @contextmanager
@@ -67,6 +70,7 @@ async def _one(
     await reader.readexactly(int(told.get("content-length", 0)))
     name = told["webhook-id"]
     receiver.asked[name] += 1
+    receiver.first_at.setdefault(name, time.monotonic())
     is_wrong = receiver.asked[name] == 1 and chance.randrange(100) < receiver.wrong_percent
     what = chance.choice(WRONG) if is_wrong else "ok"
     receiver.did[what] += 1

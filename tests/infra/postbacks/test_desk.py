@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from api.endpoints import EndpointRefused, ReplayWanted, UnknownEndpoint
-from api.operators import Operator
+from api.operators import NotAllowed, Operator
 from api.postbacks.endpoints import Written
 from commission.postbacks.records import DayEnded, Delivery, EndpointSaved
 from infra.connect.sealing import SealingKeys, new_key
@@ -20,6 +20,7 @@ from schemas.wire import decode_batch, encode
 from tests.api.receiver import receiving
 from tests.endpoint_world import (
     ANNA,
+    KEY,
     NOON,
     SECRET,
     MemoryLog,
@@ -227,3 +228,38 @@ def test_a_day_is_ended_once_and_only_where_somebody_waits_for_it() -> None:
     one.set_state("t", "removed", "", ANNA)
     clock = NOON.replace(day=3)
     assert one.end_day() is False
+
+
+def test_after_a_change_of_keys_the_old_one_can_go() -> None:
+    """Endpoints stand as they stood, paused ones too; a crash in between leaves the rest to the next time."""
+    messages: list[bytes] = []
+    newer = new_key()
+    first = desk(messages)
+    for name in "abc":
+        first.save(form(f"https://{name}.example/", id=name), SECRET, ANNA, is_new=True)
+    first.set_state("b", "paused", "", ANNA)
+    first.save(form(id="gone"), SECRET, ANNA, is_new=True)
+    first.set_state("gone", "removed", "", ANNA)
+    log_ = MemoryLog(messages)
+    both = EndpointDesk(
+        EndpointLog(log_), lambda: SealingKeys.from_text(PURPOSE, f"{newer},{KEY}"), now=lambda: NOON
+    )
+    written = len(messages)
+
+    def crash() -> None:
+        if len(messages) > written:
+            raise OSError("the process is gone")
+        log_.before_append = crash
+
+    log_.before_append = crash
+    with pytest.raises(OSError, match="gone"):
+        both.reseal(ANNA)
+    assert len(messages) == written + 1  # one was written, the second was not
+    with pytest.raises(NotAllowed):
+        both.reseal(VIEWER)
+    assert [both.reseal(ANNA) for _ in range(2)] == [(2, 0), (0, 0)]
+    after = EndpointDesk(memory_log(messages), lambda: SealingKeys.from_text(PURPOSE, newer))
+    for name in "abc":
+        target = after.target(after.listed()[name])
+        assert (target.secrets.url, target.secrets.at(NOON)) == (f"https://{name}.example/", (SECRET,))
+    assert [one.state for one in after.listed().values()] == ["active", "paused", "active", "removed"]

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from commission.postbacks.records import Delivery
 from infra.connect.settings import prepare_topics
+from infra.postbacks import dispatcher as dispatcher_module
 from infra.postbacks.desk import EndpointDesk
 from infra.postbacks.dispatcher import DispatcherThread, Place
 from infra.postbacks.log import EndpointLog, KafkaLog, publish_deliveries
@@ -32,6 +34,7 @@ from tests.eventually import eventually
 from tests.infra.postbacks.flaky_receiver import WRONG, Flaky, flaky
 
 PARTITIONS = 2
+FAILED = ("failing", "forgiven")
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +168,36 @@ def test_gone_disables_and_resuming_sends_what_was_refused(kafka: str, receiver:
         desk.set_state("gone", "active", "they are back", ANNA)
         eventually(lambda: len(receiver.seen) >= 2)
         eventually(lambda: [one.outcome for one in attempts(kafka, "gone")] == ["disabled", "delivered"])
+
+
+def test_an_endpoint_that_only_fails_is_disabled(
+    kafka: str, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since its first failure, also through a restart; one that takes something in between begins anew."""
+    desk = desk_of(kafka)
+    receiver.answers = [(500, {}, b"")]
+    desk.save(near(receiver.url, id="failing"), SECRET, ANNA, is_new=True)
+    with receiving() as now_and_then:
+        now_and_then.answers = [(500, {}, b""), (200, {}, b""), (500, {}, b"")]
+        desk.save(near(now_and_then.url, id="forgiven", concurrency=1), SECRET, ANNA, is_new=True)
+        publish_deliveries([delivery(1, "failing"), delivery(1, "forgiven")], kafka)
+        with dispatching(kafka, tmp_path / "state"):
+            (first,) = eventually(lambda: attempts(kafka, "failing"))
+            (other,) = eventually(lambda: attempts(kafka, "forgiven"))
+            publish_deliveries([delivery(2, "forgiven")], kafka)
+            eventually(lambda: len(attempts(kafka, "forgiven")) >= 2)
+        assert {one.state for one in desk.listed().values() if one.endpoint.endpoint_id in FAILED} == {
+            "active"
+        }
+        days = datetime.now(UTC) - max(first.attempted_at, other.attempted_at)
+        monkeypatch.setattr(dispatcher_module, "DISABLE_AFTER", days)
+        publish_deliveries([delivery(3, "failing"), delivery(3, "forgiven")], kafka)
+        with dispatching(kafka, tmp_path / "state"):
+            eventually(lambda: desk.listed()["failing"].state == "disabled")
+            eventually(lambda: len(attempts(kafka, "forgiven")) >= 3)
+    since = f"{first.attempted_at:%Y-%m-%d %H:%M}"
+    assert desk.listed()["failing"].reason == f"it has only failed since {since} UTC"
+    assert desk.listed()["forgiven"].state == "active"
 
 
 def test_a_removed_endpoint_gives_up_what_waits(kafka: str, receiver: Receiver) -> None:
