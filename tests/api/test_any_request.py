@@ -36,7 +36,7 @@ EXAMPLES = int(os.environ.get("IBFLOW_REQUESTS", "6"))
 """Of each operation, kind and role; a release is worth more."""
 
 
-DESKS = ("/v1/proposals", "/v1/payouts", "/v1/payees", "/v1/payee-keys")
+DESKS = ("/v1/proposals", "/v1/payouts", "/v1/payees", "/v1/payee-keys", "/v1/endpoint-keys")
 TOKENS = {"operator": "of-anna", "viewer": "of-vic"}
 
 
