@@ -5,30 +5,41 @@ from contextlib import asynccontextmanager
 from dataclasses import fields
 
 from fastapi import Depends, FastAPI
+from starlette.types import Receive, Scope, Send
 
 from api import problems
 from api.desks import NO_DESKS, Desks
 from api.exposure import check_exposure
-from api.gate import Gate
+from api.feed import Feed
+from api.gate import SECURITY_HEADERS, Gate
+from api.idempotency import Answers
 from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
 from api.pages.all import PAGES
 from api.parameters import check_parameters
 from api.portal.render import mount
+from api.problems import AsProblems
 from api.routes import (
     ageing,
     balance_changes,
     completeness,
+    dead_letters,
     documents,
     endpoints,
+    etags,
+    feed,
     health,
     invoices,
+    link_reports,
+    links,
     metrics,
+    oidc,
     partners,
     payees,
     payouts,
     people_pages,
+    plans,
     proposals,
     quality,
     reports,
@@ -45,11 +56,34 @@ from schemas.settings import Settings
 MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
 ROUTERS = (
-    *(health.router, metrics.router, reports.router, transfers.router, partners.router, payouts.router),
-    *(payees.router, payees.keys, invoices.router, crediting_routes.router),
-    *(balance_changes.router, ageing.router, endpoints.router, endpoints.keys, documents.router),
-    *(terms.router, quality.router, completeness.router, proposals.router),
-    *(people_routes.router, sign_in.router, people_pages.router),
+    health.router,
+    metrics.router,
+    reports.router,
+    transfers.router,
+    feed.router,
+    partners.router,
+    payouts.router,
+    payees.router,
+    payees.keys,
+    invoices.router,
+    crediting_routes.router,
+    balance_changes.router,
+    ageing.router,
+    endpoints.router,
+    endpoints.keys,
+    documents.router,
+    dead_letters.router,
+    links.router,
+    link_reports.router,
+    terms.router,
+    plans.router,
+    quality.router,
+    completeness.router,
+    proposals.router,
+    people_routes.router,
+    sign_in.router,
+    oidc.router,
+    people_pages.router,
     *PAGES,
 )
 DESCRIPTION = """
@@ -65,16 +99,18 @@ def create_app(
     *,
     operators: Operators | None = None,
     sink_lag: Callable[[], int | None] | None = None,
+    stalled: Callable[[], float | None] = lambda: None,
     desks: Desks = NO_DESKS,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `operators` are who may ask, else those of the settings. `sink_lag` tells how many messages the sink of
-    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desks` do what
+    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `stalled` tells for
+    how many seconds nothing was stored though something waits; None where that is not so. `desks` do what
     routes only ask for. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
-    app = FastAPI(
+    app = Api(
         title="ibflow",
         description=DESCRIPTION,
         version="1",
@@ -85,7 +121,8 @@ def create_app(
         max_body_size=MAX_BODY_BYTES,
     )
     app.state.ledger = ledger
-    app.state.sink_lag = sink_lag
+    app.state.sink_lag, app.state.stalled = sink_lag, stalled
+    app.state.feed = Feed(ledger)
     for desk in fields(desks):
         setattr(app.state, desk.name, getattr(desks, desk.name))
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
@@ -95,10 +132,21 @@ def create_app(
         app.include_router(router)
     mount(app)
     problems.install(app)
+    etags.install(app)
     describe(app)
     known = operators or Operators.from_settings(settings)
-    app.add_middleware(Gate, operators=known, people=desks.people)
+    answers = desks.answers or Answers()
+    app.add_middleware(Gate, operators=known, people=desks.people, answers=answers)
     return app
+
+
+class Api(FastAPI):
+    """The application, whose every answer is one of ours."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        answer = AsProblems(send, SECURITY_HEADERS) if scope["type"] == "http" else send
+        await super().__call__(scope, receive, answer)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
+from api.idempotency import REPLAYED
 from api.operators import Operator
 from api.people import Audit, Note
 from api.permissions import READS
@@ -27,7 +28,8 @@ MAX_DETAIL = 400
 def note_of(scope: Scope, by: Operator, start: Message) -> Note | None:
     """What to write of an answer; None if nothing is."""
     path, method = scope["path"], scope["method"]
-    if start["status"] >= 400 or path in BY_THEMSELVES:
+    is_repeated = REPLAYED in Headers(raw=start["headers"])
+    if start["status"] >= 400 or is_repeated or path in BY_THEMSELVES:
         return None
     peer = (scope.get("client") or ("",))[0]
     query = scope.get("query_string", b"").decode("latin-1")[:MAX_DETAIL]
@@ -57,7 +59,9 @@ class Audited:
             if note is not None and not await self._write(lambda: self._audit.write(note)):
                 self._is_refused = True
                 refusal = problem_response(
-                    503, "It may be done, but the audit log could not be written. Look, then try again."
+                    503,
+                    "It may be done, but the audit log could not be written. Look, then try again.",
+                    code="audit_log_unavailable",
                 )
                 await refusal(self._scope, self._receive, self._send)
                 return

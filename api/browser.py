@@ -79,7 +79,11 @@ async def read_form(request: Request) -> dict[str, str]:
     )
     given = form.pop(CSRF_FIELD, "")
     if len(form) + (1 if given else 0) != len(pairs) or not _is_csrf(given, token):
-        raise Problem(403, "The form is not of this session. Open the page again, then send it.")
+        raise Problem(
+            403,
+            "The form is not of this session. Open the page again, then send it.",
+            code="not_from_this_session",
+        )
     return form
 
 

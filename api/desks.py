@@ -1,15 +1,20 @@
 """Who does for the routes what `infra` does: all of them in one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from api.dead_letters import DeadLetters
 from api.documents import Documents
 from api.endpoints import Endpoints
+from api.idempotency import Answers
+from api.link_desk import Links
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
+from api.plans import PlanTools
 from api.proposals import Proposals
 from commission.payouts.log import Payouts as PayoutLog
+from schemas.metrics import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,20 @@ class Desks:
     """What counts of payouts."""
     people: People | None = None
     """Who signs in, and what they do."""
+    answers: Answers | None = None
+    """To requests with an `Idempotency-Key`; None: in memory."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
+    plans: PlanTools | None = None
+    """Plans compared, tested and tried."""
+    dead_letters: DeadLetters | None = None
+    """Input that could not be used, worked off."""
     documents: Documents | None = None
     """Statements for people."""
+    links: Links | None = None
+    """Tracking links."""
+    link_meters: Callable[[], Iterable[tuple[Metric, tuple[str, ...], float]]] | None = None
+    """What became of clicks on them."""
 
 
 NO_DESKS = Desks()

@@ -5,7 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from schemas.problems import PROBLEM_JSON
+from api.examples import add_examples
+from api.idempotency import MAX_KEY
+from api.versions import HEADER, VERSIONS
+from schemas.problems import KINDS, PROBLEM_JSON
 
 PROBLEMS = {
     "400": "The cursor or the interval cannot be read.",
@@ -30,16 +33,38 @@ SCHEMES = {
 PROBLEM = {
     "type": "object",
     "description": "RFC 9457: what is wrong, and in `detail` what to do next.",
-    "required": ["type", "title", "status", "detail"],
+    "required": ["type", "title", "status", "code", "detail"],
     "additionalProperties": False,
     "properties": {
         "type": {"type": "string"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
+        "code": {"type": "string", "enum": list(KINDS)},
         "detail": {"type": "string"},
     },
 }
 OPEN = "/health"
+VERSION_HEADER = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The version that the request is written for; the newest if left out.",
+    "schema": {"type": "string", "enum": list(VERSIONS)},
+}
+KEY_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Of the caller's making, one a request: sent again within a day, the answer is the same.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+}
+_TEXT, _COUNT = {"schema": {"type": "string"}}, {"schema": {"type": "integer", "minimum": 0}}
+ANSWER_HEADERS = {
+    HEADER: {"description": "The version of the answer.", **_TEXT},
+    "RateLimit-Limit": {"description": "Requests a minute.", **_COUNT},
+    "RateLimit-Remaining": {"description": "Left of this minute.", **_COUNT},
+    "RateLimit-Reset": {"description": "Seconds until the next minute.", **_COUNT},
+}
 
 
 def describe(app: FastAPI, *parts: FastAPI) -> None:
@@ -62,11 +87,14 @@ def _document(app: FastAPI, parts: tuple[FastAPI, ...]) -> dict[str, Any]:
             if path == OPEN:
                 operation["security"] = [{}, *({name: []} for name in SCHEMES)]
             _add_problems(operation, is_write=method != "get")
+            operation.setdefault("parameters", []).extend(_headers_of(path, method, operation))
+            _add_headers(operation)
     components = found.setdefault("components", {})
     components["securitySchemes"] = SCHEMES
     components.setdefault("schemas", {})["Problem"] = PROBLEM
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
+    add_examples(found)
     found["security"] = [{name: []} for name in SCHEMES]
     return found
 
@@ -78,3 +106,21 @@ def _add_problems(operation: dict[str, Any], *, is_write: bool) -> None:
         if status != "422" and known:
             continue  # the route says more of it
         operation["responses"][status] = {"description": text, "content": content}
+
+
+def _headers_of(path: str, method: str, operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """What gate and keys read of every request, beside what its route names."""
+    known = {one["name"].lower() for one in operation.get("parameters", [])}
+    found: list[dict[str, Any]] = [VERSION_HEADER]
+    if method == "post" and path.startswith("/v1/"):
+        found.append(KEY_HEADER)
+    return [one for one in found if one["name"].lower() not in known]
+
+
+def _add_headers(operation: dict[str, Any]) -> None:
+    """What every answer has, and 304 where a route knows tags."""
+    for answer in operation["responses"].values():
+        answer.setdefault("headers", {}).update(ANSWER_HEADERS)
+    if any(one["name"] == "if-none-match" for one in operation.get("parameters", [])):
+        operation["responses"]["304"] = {"description": "The answer at hand still holds."}
+        operation["responses"]["200"]["headers"] |= {"ETag": {"schema": {"type": "string"}}}

@@ -36,7 +36,9 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
     except (ValueError, TypeError, RecursionError):
         fits = False
     if not fits:
-        raise Problem(400, "The cursor is not one of this list. Start again without `cursor`.")
+        raise Problem(
+            400, "The cursor is not one of this list. Start again without `cursor`.", code="invalid_cursor"
+        )
     return list(parts)
 
 

@@ -28,12 +28,18 @@ def check_parameters(request: Request) -> None:
     for name in dict.fromkeys(name for name, _ in given):
         if name not in lists:
             known = f"it takes {', '.join(sorted(lists))}" if lists else "it takes no parameters"
-            raise Problem(422, f"`{name[:64]}` is not a parameter of {request.url.path}; {known}.")
+            raise Problem(
+                422,
+                f"`{name[:64]}` is not a parameter of {request.url.path}; {known}.",
+                code="unknown_parameter",
+            )
         if not lists[name] and len(request.query_params.getlist(name)) > 1:
-            raise Problem(422, f"Give `{name}` once.")
+            raise Problem(422, f"Give `{name}` once.", code="repeated_parameter")
     for name, value in [*given, *((name, str(value)) for name, value in request.path_params.items())]:
         if not is_text(value):
-            raise Problem(422, f"`{name}` holds a control character or half of one; send text.")
+            raise Problem(
+                422, f"`{name}` holds a control character or half of one; send text.", code="not_text"
+            )
 
 
 def is_text(value: str) -> bool:

@@ -1,6 +1,6 @@
 """What the API asks of whoever keeps people, keys, sessions and the audit log: `infra` does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -75,6 +75,16 @@ class SignIns(Protocol):
         """End the session, if it stands."""
 
 
+class Provider(Protocol):
+    """Whoever else knows people, by OpenID Connect."""
+
+    def begin(self, wanted: str) -> tuple[str, str]:
+        """Where the browser goes, and the cookie that it comes back with; `wanted` is the page afterwards."""
+
+    def finish(self, given: Mapping[str, str], cookie: str, caller: Caller) -> tuple[str, str]:
+        """The token of a new session, and the page to go on to; raise `SignInFailed`."""
+
+
 class PeopleDesk(Protocol):
     """People, sessions and keys as an admin sees them."""
 
@@ -139,3 +149,4 @@ class People(NamedTuple):
     desk: PeopleDesk
     sign_ins: SignIns
     audit: Audit
+    provider: Provider | None = None

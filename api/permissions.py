@@ -16,6 +16,8 @@ WRITERS: dict[str, frozenset[Role]] = {
     "dead-letters": frozenset({"finance"}),
     "postbacks": frozenset({"network"}),
     "endpoints": frozenset({"manager"}),
+    "links": frozenset({"manager", "ib"}),
+    "plans": frozenset({"finance", "manager"}),
     "views": frozenset({"finance", "manager", "auditor", "ib", "network"}),
 }
 """By the first word of a path who may change something there beside an admin; anywhere else nobody."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from api.ledger import FileKind, Ledger, Row
 from api.problems import Problem
-from api.scope import Scope
+from api.scope import CLIENTS_SEEN, Scope
 from api.views.pseudonyms import DIGITS, Kind, Pseudonyms
 from commission import accounts
 
@@ -21,7 +21,7 @@ BLANK: Mapping[str, object] = {"login": 0, "client_login": "", "comment": "", "s
 CLIENT_FACTORS = ("paid_client", "instead_of")
 MAX_CLIENTS = 1_000_000
 _PSEUDONYM = re.compile(rf"(client|account|cause)-[0-9a-f]{{{DIGITS}}}\Z")
-_OWN = "SELECT client_id FROM clients FINAL WHERE ib_id IN {seen_ibs:Array(String)} LIMIT {limit:UInt32}"
+_OWN = f"SELECT client_id FROM ({CLIENTS_SEEN}) LIMIT {{limit:UInt32}}"  # noqa: S608  - constants
 
 
 class PseudonymousLedger(Ledger):
@@ -50,6 +50,10 @@ class PseudonymousLedger(Ledger):
         """The app's own ledger stays open."""
 
     # To pseudonyms
+
+    def renamed(self, row: Row) -> Row:
+        """A row that another ledger read, as this one shows it."""
+        return self._renamed(row)
 
     def _renamed(self, row: Row) -> Row:
         found = {name: self._value(name, value, row) for name, value in row.items()}

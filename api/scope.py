@@ -38,9 +38,29 @@ class Scope:
     def check_whole(self) -> None:
         """Raise a `Problem` unless everything is seen: what is of the whole broker cannot be narrowed."""
         if self.ibs is not None:
-            raise Problem(403, "That is of the whole broker, and you see the sub-trees of some IBs.")
+            raise Problem(
+                403,
+                "That is of the whole broker, and you see the sub-trees of some IBs.",
+                code="whole_broker_only",
+            )
 
 
+BY_CLICK = "kind = 'registration' AND attribution IN ('click', 'click_wins')"
+"""Registrations whose IB a click decided, not the CRM."""
+CLIENTS_SEEN = f"""
+SELECT client_id FROM clients FINAL WHERE ib_id IN {{seen_ibs:Array(String)}}
+    AND client_id NOT IN (SELECT client_id FROM milestones WHERE {BY_CLICK})
+UNION ALL
+SELECT client_id FROM milestones WHERE {BY_CLICK} AND ib_id IN {{seen_ibs:Array(String)}}
+"""  # noqa: S608  - the parts are constants; values are parameters
+"""The clients of the IBs that are seen: the CRM's word for most, for some that of a click."""
+KNOWN_CLIENTS = f"""(
+    SELECT client_id, occurred_at, country, if(by_click != '', by_click, told) AS ib_id
+    FROM (SELECT client_id, occurred_at, country, ib_id AS told FROM clients FINAL) AS c
+    LEFT JOIN (SELECT client_id, ib_id AS by_click FROM milestones FINAL WHERE {BY_CLICK}) AS m
+        USING client_id
+)"""  # noqa: S608  - the parts are constants
+"""Clients, each with the IB it registered with: the CRM's, or that of the click that decided."""
 EVERYTHING = Scope(None)
 NOTHING = Scope(frozenset())
 
@@ -51,6 +71,5 @@ def sees(ib_id: str) -> str:
 
 
 def sees_client(client_id: str) -> str:
-    """The condition that a client is seen: its newest IB is."""
-    own = "SELECT client_id FROM clients FINAL WHERE ib_id IN {seen_ibs:Array(String)}"
-    return f"({{sees_all:UInt8}} OR {client_id} IN ({own}))"
+    """The condition that a client is seen: its IB is."""
+    return f"({{sees_all:UInt8}} OR {client_id} IN ({CLIENTS_SEEN}))"

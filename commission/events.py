@@ -90,6 +90,8 @@ class Deal(TaggedValue, tag="deal"):
     commission: Decimal = Decimal(0)
     fee: Decimal = Decimal(0)
     swap: Decimal = Decimal(0)
+    agent_commission: Decimal | None = None
+    """What MT4 itself pays an IB for a closed ticket, where the source tells it: to be compared, not paid."""
     currency: Text = ""
     rate_profit: Decimal | None = None
     """Profit currency to deposit currency, where the source tells it."""

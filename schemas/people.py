@@ -94,6 +94,8 @@ class SessionBegun(TaggedValue, tag="session_begun"):
     until: Time
     peer: Text = ""
     agent: Text = ""
+    by_provider: bool = False
+    """Proved by a provider of OpenID Connect: of somebody who may have no password here."""
 
 
 class SessionEnded(TaggedValue, tag="session_ended"):

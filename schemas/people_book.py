@@ -156,7 +156,9 @@ class PeopleBook:
                 is_right = code == person.code and person.code_until is not None and at < person.code_until
                 return "" if is_right else "the code was used, or is too old"
             case SecretsSet() | SessionBegun():
-                return f"{person.name} is {person.state}" if person.state != "active" else ""
+                # Who comes by a provider may have no password here.
+                may = getattr(record, "by_provider", False) and not person.is_disabled
+                return "" if may or person.state == "active" else f"{person.name} is {person.state}"
         return ""
 
     def _is_last_admin(self, person: Person) -> bool:

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from schemas.errors import Unusable
 from schemas.kafka import KafkaAddress, Mechanism, Protocol, SignIn
+from schemas.link_settings import LinkSettings
 
 TLS_NAMES = ("CA", "CERT", "KEY")
 
@@ -31,7 +32,7 @@ def check_files(named: Mapping[str, Path | None]) -> None:
         raise Unusable(f"{cert} and {key} go together: a certificate and its key")
 
 
-class Settings(BaseSettings):
+class Settings(LinkSettings):
     """One model for all processes; each reads what it needs."""
 
     model_config = SettingsConfigDict(env_prefix="IBFLOW_", env_file=".env", extra="ignore", frozen=True)
@@ -100,6 +101,24 @@ class Settings(BaseSettings):
         30, ge=1, le=1_440, description="Minutes of rest after which a browser signs in again."
     )
     session_hours: int = Field(12, ge=1, le=168, description="Hours after which it does in any case.")
+    oidc_issuer: str = Field(
+        "",
+        pattern=r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?[^\s?#]*)?$",
+        description="Address of the OpenID Connect provider that people may sign in by; empty: none.",
+    )
+    oidc_client_id: str = Field("", description="Who ibflow is to that provider.")
+    oidc_client_secret_file: Path | None = Field(
+        None, description="File of ibflow's secret there; none: a public client, by PKCE alone."
+    )
+    oidc_redirect_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+/sign-in/oidc/back)?$",
+        description="Where the provider sends browsers back: `https://HOST/sign-in/oidc/back`.",
+    )
+    oidc_claim: Literal["email", "preferred_username", "sub"] = Field(
+        "email",
+        description="What of the provider's token is the name here; an e-mail is to be verified.",
+    )
     ib_levels: int = Field(
         64, ge=0, le=64, description="How many levels below itself an IB sees when it signs in; 0: itself."
     )
@@ -158,26 +177,6 @@ class Settings(BaseSettings):
         default=False, description="Whether endpoints of the API may be private addresses; for tests only."
     )
 
-    click_keys: SecretStr = Field(
-        SecretStr(""),
-        description="Keys that mark click ids, base64, the newest first; empty: no tracking links.",
-    )
-    landing_hosts: str = Field(
-        "",
-        description="Hosts that tracking links may lead to, commas between: `broker.com`, `*.broker.com`.",
-    )
-    link_window_days: int = Field(30, ge=1, le=3_650, description="How long a click counts, for new links.")
-    link_conflict: Literal["crm", "click"] = Field(
-        "crm", description="Who wins where CRM and click name different IBs, for new links."
-    )
-    link_proxies: str = Field(
-        "", description="Addresses of proxies whose X-Forwarded-For tells who clicks, commas between."
-    )
-    link_rate: int = Field(200, ge=0, description="Clicks a second of one network (/24, /48); 0: no limit.")
-    click_spool_mb: int = Field(
-        256, ge=1, le=100_000, description="Clicks on disk while Kafka is away; beyond it links answer 503."
-    )
-
     @property
     def token(self) -> str:
         """What a command shows the server: a person's own token, else the shared one; "" is none."""
@@ -219,11 +218,8 @@ class Settings(BaseSettings):
     @property
     def _kafka_files(self) -> dict[str, Path | None]:
         """By variable, in the order in which `SignIn` takes them."""
-        return {
-            "IBFLOW_KAFKA_CA": self.kafka_ca,
-            "IBFLOW_KAFKA_CERT": self.kafka_cert,
-            "IBFLOW_KAFKA_KEY": self.kafka_key,
-        }
+        files = self.kafka_ca, self.kafka_cert, self.kafka_key
+        return {f"IBFLOW_KAFKA_{name}": path for name, path in zip(TLS_NAMES, files, strict=True)}
 
     def clickhouse_files(self) -> "TlsFiles":
         """What a client of the ClickHouse of `clickhouse` trusts and shows; raise `Unusable` if it cannot."""

@@ -23,7 +23,7 @@ DELIVERIES = "deliveries"
 ATTEMPTS = "attempts"
 """By client: each try to send one."""
 LINKS = "links"
-"""One partition: tracking links, as people decided; the client book hears of each."""
+"""One partition: tracking links, as people decided, and which of them the client book has by now."""
 CLICKS = "clicks"
 """By click id: each click on a link."""
 REJECTIONS = "rejections"
@@ -100,7 +100,7 @@ TOPICS = (
     Topic(ENDPOINTS, partitions=1, stage="endpoints"),
     Topic(DELIVERIES, stage="dispatcher"),
     Topic(ATTEMPTS),
-    Topic(LINKS, partitions=1, stage="links"),
+    Topic(LINKS, partitions=1),
     Topic(CLICKS),
 )
 

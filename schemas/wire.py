@@ -11,6 +11,7 @@ from msgspec.structs import fields, replace
 from pydantic import TypeAdapter, ValidationError
 
 from commission.events import AccountLinked, ClientEvent, Deal, DealMoved, ReratingApproved, RoutedDeal
+from commission.links.records import LinkTold
 from commission.outputs import Output
 from commission.payouts.commands import AnyCommand, ClientCommand, PayoutAnswer
 from commission.postbacks.records import Delivery, EndpointRecord
@@ -43,6 +44,7 @@ Record = (
     | Delivery
     | Attempt
     | LinkClicked
+    | LinkTold
 )
 
 

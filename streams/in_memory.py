@@ -64,5 +64,5 @@ def entry_topic(record: Record) -> str:
     if isinstance(record, Deal | AccountLinked):
         return topics.ACCOUNT_BOOK
     if isinstance(record, LinkSaved):
-        return topics.LINKS
+        return topics.CLIENT_BOOK
     return topics.CLIENT_BOOK if hasattr(record, "client_id") else topics.TERMS

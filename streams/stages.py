@@ -168,15 +168,6 @@ ENDPOINTS = Stage(
     address=_from_endpoints,
     broadcasts=(topics.MILESTONES,),
 )
-LINKS = Stage(
-    name="links",
-    topic=topics.LINKS,
-    accepts=(),
-    fold=_no_fold,
-    keys={},
-    address=_no_address,
-    broadcasts=(topics.CLIENT_BOOK,),
-)
 POSTBACKS = Stage(
     name="postbacks",
     topic=topics.MILESTONES,
@@ -196,4 +187,4 @@ DISPATCHER = Stage(
 )
 """What a dispatcher has to send; it runs by itself, for it waits for others' servers."""
 
-STAGES = (TERMS, ACCOUNTS, CLIENTS, PARTNERS, ENDPOINTS, POSTBACKS, LINKS)
+STAGES = (TERMS, ACCOUNTS, CLIENTS, PARTNERS, ENDPOINTS, POSTBACKS)

@@ -88,6 +88,7 @@ ALLOWED: dict[str, frozenset[str]] = {
             "polars",
             "pydantic",
             "Crypto",
+            "segno",
         }
     ),
 }

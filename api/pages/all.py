@@ -7,9 +7,11 @@ from api.pages import (
     deals,
     docs,
     ibs,
+    links,
     operations,
     overview,
     payouts,
+    plans,
     proposals,
     reports,
     room,
@@ -21,6 +23,6 @@ from api.pages import (
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(room.router, completeness.router, proposals.router, docs.router),
+    *(room.router, links.router, plans.router, completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

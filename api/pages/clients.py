@@ -1,10 +1,12 @@
 """Clients: the list, and the page of one: its way to a CPA, its accounts, what IBs earned from it."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 
+from api.ledger import Row
 from api.pages.page import PageHere
 from api.portal.qualification import checks_of
 from api.problems import Problem
@@ -13,6 +15,7 @@ from api.queries.commission_sql import ReportFilter
 from api.queries.partners import names_of
 from api.queries.transfers import TransferFilter
 from api.routes.context import Ib
+from commission.links.click_id import parse
 
 router = APIRouter(prefix="/clients", include_in_schema=False)
 
@@ -51,7 +54,11 @@ def one(page: PageHere, client_id: Annotated[str, Path(max_length=128)]) -> HTML
     accounts = clients.accounts(ledger, scope, client_id)
     events = quality.client_events(ledger, scope, client_id, "", EVENTS)["items"]
     if known is None and not accounts and not events:
-        raise Problem(404, f"There is no client {client_id}. Search finds clients by how their id begins.")
+        raise Problem(
+            404,
+            f"There is no client {client_id}. Search finds clients by how their id begins.",
+            code="unknown_client",
+        )
     wanted = ReportFilter(scope, span, of={"client": client_id})
     earned = commissions.report(ledger, wanted, ("ib", "component"), GROUPS)
     reached = clients.milestones(ledger, scope, client_id)
@@ -64,6 +71,7 @@ def one(page: PageHere, client_id: Annotated[str, Path(max_length=128)]) -> HTML
         span,
         client_id=client_id,
         known=known,
+        clicked=_clicked(known),
         accounts=accounts,
         events=events,
         checks=checks_of(ledger, scope, known, [row["account_key"] for row in accounts], reached)
@@ -75,3 +83,9 @@ def one(page: PageHere, client_id: Annotated[str, Path(max_length=128)]) -> HTML
         transfers=newest,
         names=names_of(ledger, scope, ibs),
     )
+
+
+def _clicked(known: Row | None) -> datetime | None:
+    """When it clicked on the link that it came by."""
+    click = parse(known["click_id"]) if known is not None else None
+    return click.at if click is not None else None

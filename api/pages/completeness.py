@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from api.pages.page import PageHere
-from api.queries import completeness, native
+from api.queries import completeness, native, native_by_day
 from api.queries.periods import ALWAYS
 
 router = APIRouter(include_in_schema=False)
@@ -20,5 +20,6 @@ def meters(page: PageHere) -> HTMLResponse:
         "completeness.html",
         servers=completeness.completeness(page.ledger, page.scope),
         twice=native.paid_twice(page.ledger, page.scope, ALWAYS, "", SHOWN),
+        has_native=native_by_day.has_native(page.ledger),
         native=native.payments(page.ledger, page.scope, ALWAYS, "", SHOWN),
     )

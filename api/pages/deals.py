@@ -33,7 +33,9 @@ def account(page: PageHere, key: Key, cursor: After = "") -> HTMLResponse:
     client_id = clients.client_of_account(page.ledger, page.scope, key)
     is_hidden = isinstance(page.ledger, PseudonymousLedger)  # a login would name the client
     if is_hidden or (not client_id and not page.scope.is_whole):
-        raise Problem(404, "That account is not known. Search for it, or open its client.")
+        raise Problem(
+            404, "That account is not known. Search for it, or open its client.", code="unknown_account"
+        )
     rows = clients.deals_of_account(
         page.ledger, page.scope, server, int(login), DEALS + 1, (place[0], place[1])
     )
@@ -55,7 +57,7 @@ def deal(page: PageHere, key: Key) -> HTMLResponse:
     row = transfers.deal(page.ledger, page.scope, key)
     refused = quality.rejection(page.ledger, page.scope, key)
     if row is None and refused is None:
-        raise Problem(404, f"No deal {key} is known. Deals are named `server|number`.")
+        raise Problem(404, f"No deal {key} is known. Deals are named `server|number`.", code="unknown_deal")
     paid = transfers.transfers(page.ledger, TransferFilter(page.scope, deal=key), transfers.MAX_CHAIN)[
         "items"
     ]
@@ -82,7 +84,11 @@ def transfer(page: PageHere, transfer_id: Annotated[str, Path(max_length=128)]) 
     """Why a transfer exists, and what became of it."""
     found = explain_transfer(page.ledger, page.scope, transfer_id)
     if found is None:
-        raise Problem(404, f"There is no transfer {transfer_id}. Search finds one by its whole id.")
+        raise Problem(
+            404,
+            f"There is no transfer {transfer_id}. Search finds one by its whole id.",
+            code="unknown_transfer",
+        )
     row = found.transfer
     return page.show(
         "explanation.html",

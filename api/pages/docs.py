@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from api.gate import SECURITY_HEADERS
 from api.pages.page import PageHere
+from api.portal.render import render
+from schemas.problems import KINDS
 
 router = APIRouter(include_in_schema=False)
+
+POLICY = SECURITY_HEADERS["Content-Security-Policy"].replace("img-src 'self'", "img-src 'self' data:")
+"""As everywhere, and the pictures that the style of the reference has in itself."""
 
 
 @router.get("/docs")
@@ -19,6 +25,20 @@ def docs(page: PageHere) -> HTMLResponse:
         for method, operation in methods.items()
     ]
     return page.show("docs.html", routes=routes, type_of=type_of)
+
+
+@router.get("/docs/reference")
+def reference(request: Request) -> HTMLResponse:
+    """The routes with examples, where each can be tried."""
+    page = render(request, "reference.html")
+    page.headers["Content-Security-Policy"] = POLICY
+    return page
+
+
+@router.get("/docs/problems")
+def problems(request: Request) -> HTMLResponse:
+    """Every code of a problem, where its `type` leads: what it is answered with, and what it means."""
+    return render(request, "problems.html", kinds=KINDS)
 
 
 def type_of(schema: dict[str, Any]) -> str:

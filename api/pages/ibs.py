@@ -132,4 +132,4 @@ def _draft(
 
 
 def _missing(ib_id: str) -> Problem:
-    return Problem(404, f"There is no IB {ib_id}. Search for a part of its name.")
+    return Problem(404, f"There is no IB {ib_id}. Search for a part of its name.", code="unknown_ib")

@@ -45,7 +45,11 @@ def one(page: PageHere, statement_id: Annotated[str, Path(max_length=128)]) -> H
     """A statement: how its figures add up, and its file to verify."""
     row = statement(page.ledger, page.scope, statement_id)
     if row is None:
-        raise Problem(404, f"There is no statement {statement_id}. The list of statements has them all.")
+        raise Problem(
+            404,
+            f"There is no statement {statement_id}. The list of statements has them all.",
+            code="unknown_statement",
+        )
     return page.show(
         "statement.html",
         row=row,

@@ -1,7 +1,7 @@
 """Macros of a postback URL: which exist, and how a template becomes an address."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -18,18 +18,18 @@ FACTS = (
 )
 """What is known of an event, in the order of a POST's body."""
 MACROS = frozenset({*FACTS, "rand", "sig"})
-_MACRO = re.compile(r"\{([^{}]*)\}")
+MACRO = re.compile(r"\{([^{}]*)\}")
 
 
-def check_template(url: str) -> None:
+def check_template(url: str, known: Collection[str] = MACROS) -> None:
     """Refuse unknown macros and stray braces, and macros anywhere but in the query.
 
     A click parameter is chosen by whoever clicked: in the host or path it would choose where we call.
     """
-    for name in _MACRO.findall(url):
-        if name not in MACROS:
-            raise ValueError(f"the macro {{{name}}} is unknown{_meant(name)}")
-    bare = _MACRO.sub("", url)
+    for name in MACRO.findall(url):
+        if name not in known:
+            raise ValueError(f"the macro {{{name}}} is unknown{_meant(name, known)}")
+    bare = MACRO.sub("", url)
     if "{" in bare or "}" in bare:
         raise ValueError("a brace in the URL belongs to no macro; write %7B or %7D")
     for pair in urlsplit(url).query.split("&"):
@@ -42,12 +42,12 @@ def check_template(url: str) -> None:
 
 def macros_of(url: str) -> frozenset[str]:
     """The macros that a template has."""
-    return frozenset(_MACRO.findall(url))
+    return frozenset(MACRO.findall(url))
 
 
 def fill(url: str, values: Mapping[str, str]) -> str:
     """Put the values in, percent-encoded; a macro without a value becomes empty."""
-    return _MACRO.sub(lambda match: quote(values.get(match[1], ""), safe=""), url)
+    return MACRO.sub(lambda match: quote(values.get(match[1], ""), safe=""), url)
 
 
 def canonical_query(url: str) -> str:
@@ -70,6 +70,6 @@ def masked(url: str) -> str:
     return f"{address}{mark}{'&'.join(shown)}"
 
 
-def _meant(name: str) -> str:
-    close = get_close_matches(name, MACROS, n=1)
-    return f"; did you mean {{{close[0]}}}?" if close else f"; known are {', '.join(sorted(MACROS))}"
+def _meant(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {{{close[0]}}}?" if close else f"; known are {', '.join(sorted(known))}"

@@ -21,8 +21,15 @@ _SEEN_DEALS = f"""
 ))
 """  # noqa: S608  - the parts are constants; values are parameters
 _CLIENT = f"""
-SELECT client_id, occurred_at, ib_id, country, click, event_id FROM clients FINAL
-WHERE client_id = {{client:String}} AND {sees_client("client_id")} LIMIT 1
+SELECT client_id, occurred_at, if(m.attribution IN ('click', 'click_wins'), m.ib_id, c.ib_id) AS ib_id,
+    country, click, event_id, m.attribution AS attribution, m.link AS link, m.click_id AS click_id,
+    m.crm_ib AS crm_ib
+FROM (SELECT * FROM clients FINAL WHERE client_id = {{client:String}}) AS c
+LEFT JOIN (
+    SELECT client_id, ib_id, attribution, link, click_id, crm_ib FROM milestones FINAL
+    WHERE client_id = {{client:String}} AND kind = 'registration' AND attribution != ''
+) AS m USING client_id
+WHERE {sees_client("client_id")} LIMIT 1
 """  # noqa: S608  - the parts are constants; values are parameters
 _ACCOUNTS = f"""
 SELECT account_key, uniqExact(caused_by) AS deals, min(occurred_at) AS first_at, max(occurred_at) AS last_at

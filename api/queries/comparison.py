@@ -21,7 +21,7 @@ def interval_before(ledger: Ledger, interval: Interval) -> Interval:
     if interval.period:
         earlier = [row for row in periods(ledger) if row["ends_at"] <= interval.starts_at]
         if not earlier:
-            raise Problem(404, f"No period is before {interval.period}.")
+            raise Problem(404, f"No period is before {interval.period}.", code="unknown_period")
         return Interval(earlier[0]["starts_at"], earlier[0]["ends_at"], earlier[0]["period"])
     if interval.starts_at == BEGINNING or interval.ends_at == END:
         raise Problem(422, "Give a `period`, or `from` and `to`, to compare with the time before.")

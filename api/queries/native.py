@@ -17,7 +17,7 @@ COMMENT_CHARS = 31
 LOOKBACK_DAYS = 32
 """A payment by day or month is for what its client traded in so many days before it."""
 
-_AGENT = f"""
+AGENT = f"""
 SELECT server, deal_id AS native_deal, login AS ib_login, occurred_at AS paid_at, profit AS native_amount,
     currency AS native_currency,
     extract(comment, '^agent (?:from )?''(\\\\d+)''') AS client_login,
@@ -33,7 +33,7 @@ _PAYMENTS = f"""
 SELECT server, ib_login, client_login, native_currency AS currency, count() AS payments,
     sum(native_amount) AS amount, countIf(client_deal != '') AS of_deals, min(paid_at) AS first_at,
     max(paid_at) AS last_at, [server, toString(ib_login), client_login, currency] AS place
-FROM ({_AGENT})
+FROM ({AGENT})
 GROUP BY server, ib_login, client_login, currency
 HAVING place > {{after:Array(String)}} ORDER BY place LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
@@ -46,16 +46,16 @@ WHERE code = 'accrual' AND account_key != '' AND transfer_id NOT IN ({TAKEN_BACK
 _COLUMNS = "server, native_deal, paid_at, ib_login, client_login, client_deal, native_amount, native_currency"
 _BY_DEAL = f"""
 SELECT {_COLUMNS}, 'deal' AS basis, t.ib_id AS ib_id, t.amount AS paid, t.currency AS currency
-FROM (SELECT * FROM ({_AGENT}) WHERE client_deal != '') AS n
+FROM (SELECT * FROM ({AGENT}) WHERE client_deal != '') AS n
 INNER JOIN ({_STANDING} AND caused_by IN (
-    SELECT concat(server, '|', client_deal) FROM ({_AGENT}) WHERE client_deal != ''
+    SELECT concat(server, '|', client_deal) FROM ({AGENT}) WHERE client_deal != ''
 )) AS t ON t.caused_by = concat(n.server, '|', n.client_deal)
 """  # noqa: S608  - as above
 _BY_LOGIN = f"""
 SELECT {_COLUMNS}, 'login' AS basis, t.ib_id AS ib_id, t.amount AS paid, t.currency AS currency
-FROM (SELECT * FROM ({_AGENT}) WHERE client_deal = '' AND client_login != '') AS n
+FROM (SELECT * FROM ({AGENT}) WHERE client_deal = '' AND client_login != '') AS n
 INNER JOIN ({_STANDING} AND account_key IN (
-    SELECT concat(server, '/', client_login) FROM ({_AGENT}) WHERE client_deal = '' AND client_login != ''
+    SELECT concat(server, '/', client_login) FROM ({AGENT}) WHERE client_deal = '' AND client_login != ''
 )) AS t ON t.account_key = concat(n.server, '/', n.client_login)
 WHERE t.occurred_at <= n.paid_at AND t.occurred_at > n.paid_at - INTERVAL {LOOKBACK_DAYS} DAY
 """  # noqa: S608  - as above

@@ -47,7 +47,11 @@ def payable(ledger: Ledger, period: str, currency: str) -> list[Row]:
     """What the period's statements and advances made payable, whatever became of it since."""
     rows = ledger.rows(_PAYABLE, period=period, currency=currency, limit=MAX_PAYABLE + 1)
     if len(rows) > MAX_PAYABLE:
-        raise Problem(422, f"The period has more than {MAX_PAYABLE:,} payable amounts in {currency}.")
+        raise Problem(
+            422,
+            f"The period has more than {MAX_PAYABLE:,} payable amounts in {currency}.",
+            code="too_many_rows",
+        )
     return rows
 
 

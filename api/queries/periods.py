@@ -67,7 +67,9 @@ def interval(
         "SELECT starts_at, ends_at FROM periods FINAL WHERE period = {period:String}", period=period
     )
     if not found:
-        raise Problem(404, _unknown(period, [row["period"] for row in periods(ledger)]))
+        raise Problem(
+            404, _unknown(period, [row["period"] for row in periods(ledger)]), code="unknown_period"
+        )
     return Interval(found[0]["starts_at"], found[0]["ends_at"], period)
 
 

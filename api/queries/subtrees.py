@@ -42,7 +42,11 @@ def subtrees(ledger: Ledger, scope: Scope, roots: Sequence[str], at: datetime) -
     """
     known, below = _tree(ledger, at)
     if unknown := [root for root in roots if root not in known or not scope.has(root)]:
-        raise Problem(404, f"No IB {unknown[0]} in the tree of {at:%Y-%m-%d}. /v1/partners lists them.")
+        raise Problem(
+            404,
+            f"No IB {unknown[0]} in the tree of {at:%Y-%m-%d}. /v1/partners lists them.",
+            code="unknown_ib",
+        )
     return tuple(sorted(ib_id for ib_id in _reached(roots, below, MAX_LEVELS) if scope.has(ib_id)))
 
 

@@ -19,7 +19,11 @@ router = APIRouter(prefix="/v1/balance-changes", tags=["payouts"], dependencies=
 def _desk(request: Request) -> Changes:
     desk: Changes | None = request.app.state.changes
     if desk is None:
-        raise Problem(503, "This process changes no balances. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process changes no balances. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 

@@ -15,7 +15,11 @@ router = APIRouter(prefix="/v1/payouts", tags=["payouts"], dependencies=[WHOLE])
 def _desk(request: Request) -> Crediting:
     desk: Crediting | None = request.app.state.crediting
     if desk is None:
-        raise Problem(503, "This process credits nobody. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process credits nobody. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.endpoints import Endpoints, ReplayWanted
@@ -11,6 +11,7 @@ from api.postbacks.form import EndpointForm
 from api.problems import Problem
 from api.queries.partners import is_known
 from api.routes.context import WHOLE, Asking, LedgerHere
+from api.routes.etags import IfNoneMatch, check, tag_of
 from api.scope import EVERYTHING
 from api.shapes.endpoints import (
     EndpointPage,
@@ -35,7 +36,11 @@ LAST = datetime(2199, 1, 1, tzinfo=UTC)
 def _desk(request: Request) -> Endpoints:
     desk: Endpoints | None = request.app.state.endpoints
     if desk is None:
-        raise Problem(503, "This process keeps no endpoints. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process keeps no endpoints. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 
@@ -78,9 +83,18 @@ class Again(BaseModel):
 
 
 @router.get("", response_model=EndpointPage)
-def endpoints(desk: Desk, *, removed: bool = False) -> Any:
+def endpoints(
+    desk: Desk,
+    request: Request,
+    response: Response,
+    *,
+    removed: bool = False,
+    if_none_match: IfNoneMatch = "",
+) -> Any:
     """Every endpoint that was not removed, or all of them."""
-    return {"items": [to_row(one) for one in desk.listed().values() if removed or one.state != "removed"]}
+    known = [one for one in desk.listed().values() if removed or one.state != "removed"]
+    response.headers.update(check(if_none_match, tag_of(request, known)))
+    return {"items": [to_row(one) for one in known]}
 
 
 @router.post("", response_model=EndpointSecret, status_code=201)
@@ -159,7 +173,7 @@ def replay(desk: Desk, by: Asking, endpoint_id: EndpointId, again: Again) -> Any
 def _form(wanted: EndpointWanted, ledger: LedgerHere) -> EndpointForm:
     for ib in (*wanted.ibs, *wanted.subtrees):
         if not is_known(ledger, EVERYTHING, ib):
-            raise Problem(422, f"There is no IB {ib}. `GET /v1/partners` has them.")
+            raise Problem(422, f"There is no IB {ib}. `GET /v1/partners` has them.", code="unknown_ib_named")
     return EndpointForm.model_validate(wanted.model_dump(exclude={"secret"}))
 
 

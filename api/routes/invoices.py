@@ -28,7 +28,7 @@ def invoices(
     start = int(decode_cursor(cursor, int)[0]) if cursor else 0
     log: Callable[[], Payouts] | None = request.app.state.payout_log
     if log is None:
-        raise Problem(503, "This process does not read the log of payouts.")
+        raise Problem(503, "This process does not read the log of payouts.", code="not_in_this_process")
     known = log()
     found = [
         one

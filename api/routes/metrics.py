@@ -40,7 +40,9 @@ COUNTS = {
 def exposition(request: Request, ledger: LedgerHere, scope: ScopeHere) -> Response:
     """Sink lag, stopped partitions, rows, and how complete each server is; read at the call."""
     lag = request.app.state.sink_lag
+    links = request.app.state.link_meters
     found = [*_of_ledger(ledger, scope), *([] if lag is None else [(metrics.SINK_LAG, (), float(lag()))])]
+    found += [] if links is None else links()
     return Response(_text(found), media_type=CONTENT_TYPE_LATEST)
 
 

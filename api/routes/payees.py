@@ -28,7 +28,11 @@ keys = APIRouter(prefix="/v1/payee-keys", tags=["payees"], dependencies=[WHOLE])
 def _desk(request: Request) -> Payees:
     desk: Payees | None = request.app.state.payees
     if desk is None:
-        raise Problem(503, "This process keeps no payee details. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process keeps no payee details. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 
@@ -138,4 +142,4 @@ def _check_seen(scope: Scope, ib_id: str) -> None:
 
 
 def _no_ib(ib_id: str) -> Problem:
-    return Problem(404, f"There is no IB {ib_id}. `GET /v1/partners` has them.")
+    return Problem(404, f"There is no IB {ib_id}. `GET /v1/partners` has them.", code="unknown_ib")

@@ -39,7 +39,7 @@ NOT_HERE = "This process makes no payouts. Ask the one that `ibflow serve` start
 def _desk(request: Request) -> Payouts:
     desk: Payouts | None = request.app.state.payouts
     if desk is None:
-        raise Problem(503, NOT_HERE)
+        raise Problem(503, NOT_HERE, code="not_in_this_process")
     return desk
 
 
@@ -221,7 +221,7 @@ def import_file(
     """
     desk: BankFiles | None = request.app.state.bank_files
     if desk is None:
-        raise Problem(503, NOT_HERE)
+        raise Problem(503, NOT_HERE, code="not_in_this_process")
     return imported_view(desk.import_file(file, source, by))
 
 

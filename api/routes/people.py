@@ -37,7 +37,7 @@ def people_of(request: Request) -> People:
     """Whoever keeps people, or a `Problem`."""
     people: People | None = request.app.state.people
     if people is None:
-        raise Problem(503, NOT_HERE)
+        raise Problem(503, NOT_HERE, code="not_in_this_process")
     return people
 
 

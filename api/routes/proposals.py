@@ -18,7 +18,11 @@ router = APIRouter(prefix="/v1/proposals", tags=["proposals"], dependencies=[WHO
 def _desk(request: Request) -> Proposals:
     desk: Proposals | None = request.app.state.proposals
     if desk is None:
-        raise Problem(503, "This process computes no proposals. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process computes no proposals. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 

@@ -45,7 +45,9 @@ def rejection(
     """Why a deal pays nothing, or nothing yet: the reason's code, what it means, the engine's own words."""
     found = explain_deal(ledger, scope, deal)
     if found is None:
-        raise Problem(404, f"Deal {deal} is paid or not known. Look at /v1/transfers?deal=…")
+        raise Problem(
+            404, f"Deal {deal} is paid or not known. Look at /v1/transfers?deal=…", code="unknown_deal"
+        )
     told = found.to_data()
     return {name: told[name] for name in ("headline", "sentences", "inputs", "reason")} | {
         "text": found.to_text()
@@ -90,7 +92,11 @@ def dead_letter(
     """One dead letter with its bytes, and what people decided about it."""
     found = quality.dead_letter(ledger, scope, dead_letter_id)
     if found is None:
-        raise Problem(404, f"No dead letter {dead_letter_id} is stored. Look at /v1/dead-letters.")
+        raise Problem(
+            404,
+            f"No dead letter {dead_letter_id} is stored. Look at /v1/dead-letters.",
+            code="unknown_dead_letter",
+        )
     return found
 
 
@@ -122,5 +128,7 @@ def attempts(
 ) -> Any:
     """Every try to deliver a postback, newest first; a network asks for one of its own endpoints."""
     if not scope.is_whole and endpoint not in by.endpoints:
-        raise Problem(404, "That endpoint is none of yours. Give one of them as `endpoint`.")
+        raise Problem(
+            404, "That endpoint is none of yours. Give one of them as `endpoint`.", code="unknown_endpoint"
+        )
     return postbacks.attempts(ledger, endpoint, milestone, outcome, limit, cursor)

@@ -15,6 +15,7 @@ from api.queries.commissions import Measure
 from api.queries.completeness import holes, statement_holes
 from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy
 from api.routes.context import Ib, LedgerAsItIs, LedgerHere, Period, ScopeHere
+from api.routes.etags import IfNoneMatch, check, of_tables, tag_of
 from api.routes.report_filter import Wanted
 from api.shapes.reports import CommissionReport, StatementPage, TrialBalance, WithdrawnPage
 from api.views.report_files import FILES
@@ -105,7 +106,14 @@ def _groups(asked: list[str]) -> tuple[GroupBy, ...]:
     return tuple(dict.fromkeys(known[name] for name in names))
 
 
-@router.get("/statements", response_model=StatementPage)
+STATEMENTS = ("statements", "statement_withdrawals")
+
+
+@router.get(
+    "/statements",
+    response_model=StatementPage,
+    dependencies=[of_tables(*STATEMENTS, "reconciliations")],
+)
 def statements(
     ledger: LedgerHere,
     scope: ScopeHere,
@@ -121,7 +129,7 @@ def statements(
     return {**found, "items": items}
 
 
-@router.get("/statements/withdrawn", response_model=WithdrawnPage)
+@router.get("/statements/withdrawn", response_model=WithdrawnPage, dependencies=[of_tables(*STATEMENTS)])
 def withdrawn(
     ledger: LedgerHere,
     scope: ScopeHere,
@@ -144,16 +152,24 @@ def statement_export(
     ledger: LedgerAsItIs,
     scope: ScopeHere,
     statement_id: Annotated[str, Path(max_length=128)],
+    if_none_match: IfNoneMatch = "",
 ) -> StreamingResponse:
     """Download a statement with all of its transfers, one JSON object a line, for the IB it belongs to.
 
     Its hash covers every line; `ibflow verify --statement FILE` checks it without us. With
     `IBFLOW_PSEUDONYM_KEY` clients and accounts have pseudonyms, and the hash is of what is shown.
     """
+    row = statement_queries.statement(ledger, scope, statement_id)
+    is_withdrawn = statement_queries.withdrawal(ledger, scope, statement_id) is not None
+    kept = check(if_none_match, tag_of(request, row["hash"], is_withdrawn)) if row is not None else {}
     file = statement_file(ledger, scope, statement_id, request.app.state.pseudonyms)
     if file is None:
-        raise Problem(404, f"No statement {statement_id}. Find its id with /v1/statements?ib=…&period=…")
-    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+        raise Problem(
+            404,
+            f"No statement {statement_id}. Find its id with /v1/statements?ib=…&period=…",
+            code="unknown_statement",
+        )
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"', **kept}
     return StreamingResponse(file.lines(), media_type="application/x-ndjson", headers=headers)
 
 

@@ -49,7 +49,7 @@ def sign_in_page(request: Request, sign_ins: SignInsHere, next: Next = "/") -> R
         return RedirectResponse(safe_next(next), SEE_OTHER)
     if not sign_ins.has_people():
         return RedirectResponse("/first-run", SEE_OTHER)
-    return _form(request, "sign_in", next=safe_next(next))
+    return sign_in_form(request, "sign_in", next=safe_next(next))
 
 
 @router.post("/sign-in")
@@ -66,14 +66,14 @@ async def sign_in(request: Request, sign_ins: SignInsHere) -> Response:
             caller_of(request),
         )
     except SignInFailed as error:
-        return _form(request, "sign_in", str(error), form.get("name", ""), next=wanted)
-    return _signed_in(request, token, wanted)
+        return sign_in_form(request, "sign_in", str(error), form.get("name", ""), next=wanted)
+    return signed_in(request, token, wanted)
 
 
 @router.get("/set-password")
 def set_password_page(request: Request, _: SignInsHere) -> Response:
     """Name, code and a new password."""
-    return _form(request, "set_password")
+    return sign_in_form(request, "set_password")
 
 
 @router.post("/set-password")
@@ -87,7 +87,7 @@ def first_run_page(request: Request, sign_ins: SignInsHere) -> Response:
     """The first admin's name, the code of the server's log, and a password."""
     if sign_ins.has_people():
         return RedirectResponse("/sign-in", SEE_OTHER)
-    return _form(request, "first_run")
+    return sign_in_form(request, "first_run")
 
 
 @router.post("/first-run")
@@ -104,8 +104,8 @@ async def _new_password(request: Request, sign_ins: SignIns, page: str) -> Respo
         _check_repeated(form, password)
         token = await run_in_threadpool(ask, name, password, form.get("code", ""), caller_of(request))
     except (SignInFailed, PeopleRefused) as error:
-        return _form(request, page, str(error), name)
-    return _signed_in(request, token, "/account")
+        return sign_in_form(request, page, str(error), name)
+    return signed_in(request, token, "/account")
 
 
 @router.post("/sign-out")
@@ -168,7 +168,7 @@ async def _change(
         )
     except (SignInFailed, PeopleRefused) as error:
         return await run_in_threadpool(_account, request, by, desk, _sentence(error))
-    return _signed_in(request, token, "/account")
+    return signed_in(request, token, "/account")
 
 
 def _account(request: Request, by: Operator, desk: PeopleDesk, error: str = "") -> HTMLResponse:
@@ -209,19 +209,27 @@ def _check_repeated(form: dict[str, str], password: str) -> None:
         raise PeopleRefused("the two passwords differ")
 
 
-def _form(request: Request, page: str, error: str = "", name: str = "", next: str = "/") -> Response:  # noqa: A002
+def sign_in_form(request: Request, page: str, error: str = "", name: str = "", next: str = "/") -> Response:  # noqa: A002
     """The page, in a browser that can send its form: it has a cookie that the form's token is made of."""
     before = cookie_of(request.headers, BEFORE) or secrets.token_urlsafe(NEW_SECRET_BYTES)
     token = cookie_of(request.headers, COOKIE) if is_signed_in(request) else before
     found = render(
-        request, "sign_in.html", page=page, error=_sentence(error), name=name, next=next, csrf=csrf_of(token)
+        request,
+        "sign_in.html",
+        page=page,
+        error=_sentence(error),
+        name=name,
+        next=next,
+        csrf=csrf_of(token),
+        has_provider=people_of(request).provider is not None,
     )
     found.status_code = 401 if error else 200
     keep(found, request, BEFORE, before)
     return found
 
 
-def _signed_in(request: Request, token: str, wanted: str) -> Response:
+def signed_in(request: Request, token: str, wanted: str) -> Response:
+    """Go on to a page of ours, with the cookie of a new session."""
     response = RedirectResponse(wanted, SEE_OTHER)
     keep(response, request, COOKIE, token)
     forget(response, BEFORE)

@@ -3,21 +3,24 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.parameters import Time
 from api.problems import Problem
 from api.routes.context import Ib, LedgerHere, ScopeHere
+from api.routes.etags import IfNoneMatch, check, tag_of
 from api.shapes.terms import TermsAnswer
 from api.shapes.transfers import AuditAnswer
 from api.views.audit import audit
-from api.views.terms import terms_view
+from api.views.terms import newest_terms, terms_view
 
 router = APIRouter(prefix="/v1")
 
 
 @router.get("/terms", response_model=TermsAnswer, tags=["terms"])
 def terms(
+    request: Request,
+    response: Response,
     ledger: LedgerHere,
     scope: ScopeHere,
     as_of: Annotated[Time | None, Query(description="Event time; now.")] = None,
@@ -26,8 +29,12 @@ def terms(
     ] = "",
     ib: Ib = "",
     plan: Annotated[str, Query(max_length=128, description="A plan's id; empty: all.")] = "",
+    if_none_match: IfNoneMatch = "",
 ) -> Any:
     """What the terms say of a time as they were known at a point of their log, and where each came from."""
+    if as_of is not None:  # else the answer says when it was made
+        tag = tag_of(request, scope.parameters, newest_terms(ledger))
+        response.headers.update(check(if_none_match, tag))
     return terms_view(ledger, scope, as_of or datetime.now(UTC), known_at, ib, plan)
 
 
@@ -36,5 +43,9 @@ def trail(ledger: LedgerHere, scope: ScopeHere, transfer_id: Annotated[str, Path
     """Every message on the way from this transfer back to what was read, with its lines as they stood."""
     found = audit(ledger, scope, transfer_id)
     if found is None:
-        raise Problem(404, f"No transfer {transfer_id}. Find its id with /v1/transfers?deal=… or ?client=…")
+        raise Problem(
+            404,
+            f"No transfer {transfer_id}. Find its id with /v1/transfers?deal=… or ?client=…",
+            code="unknown_transfer",
+        )
     return found

@@ -71,4 +71,8 @@ def _in_format(request: Request, found: Explained, wanted: str) -> Response | di
 
 
 def _missing(transfer_id: str) -> Problem:
-    return Problem(404, f"No transfer {transfer_id}. Find its id with /v1/transfers?deal=… or ?client=…")
+    return Problem(
+        404,
+        f"No transfer {transfer_id}. Find its id with /v1/transfers?deal=… or ?client=…",
+        code="unknown_transfer",
+    )

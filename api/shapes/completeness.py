@@ -83,6 +83,28 @@ class NativePaymentPage(Shape):
     next_cursor: str | None
 
 
+class NativeDay(Shape):
+    """What a platform pays for deals of one day, and what the ledger pays their direct IB for the same."""
+
+    day: date
+    server: str
+    ib_id: str = Field(description="The direct IB of the deals' accounts; empty: nobody here.")
+    deals: int = Field(description="Of MT4: closed tickets.")
+    native_amount: Amount
+    native_currency: str
+    amount: Amount
+    currency: str = Field(description="Of the ledger's amount.")
+    difference: Amount | None = Field(description="Ours - theirs; null: not of one currency.")
+    differs: bool = Field(description="By more than the platform's rounding of each deal can make.")
+
+
+class NativeDayPage(Shape):
+    """Days of IBs, by day."""
+
+    items: list[NativeDay]
+    next_cursor: str | None
+
+
 class PaidTwice(Shape):
     """A native payment, and what the ledger pays an IB for the same."""
 

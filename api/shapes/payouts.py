@@ -72,6 +72,15 @@ class PayoutLinePage(Shape):
     next_cursor: str | None
 
 
+class BilledAdvance(Shape):
+    """Money that two people granted before a statement had it."""
+
+    change_id: str
+    granted_at: datetime
+    amount: Amount
+    reason: str
+
+
 class SelfBillingInvoice(Shape):
     """What the broker billed itself for one line: its statements and advances, and their tax."""
 
@@ -81,6 +90,7 @@ class SelfBillingInvoice(Shape):
     ib_id: str
     batch_id: str = Field(description="That has the line now; the first one's, once it came back.")
     statement_ids: list[str]
+    advances: list[BilledAdvance] = Field(description="Those of `statement_ids` that are none.")
     currency: str
     amount: Amount = Field(description="Owed, before tax.")
     tax: Amount = Field(description="Paid besides, or below zero kept back.")

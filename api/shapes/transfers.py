@@ -71,6 +71,7 @@ class DealRow(Shape):
     commission: Amount
     fee: Amount
     swap: Amount
+    agent_commission: Amount | None
     currency: str
     rate_profit: Amount | None
     balance: Amount | None

@@ -1,13 +1,14 @@
 """Batches and changes as people and programs are shown them."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from api.payouts import Changed, ImportedFile, NotRecorded
 from commission.payouts.batch import Batch
 from commission.payouts.invoices import Invoice
 from commission.payouts.log import Payouts
-from commission.payouts.records import Line, PayoutsHeld
+from commission.payouts.records import ChangeRequested, Line, PayoutsHeld
 
 MAX_LISTED = 1_000
 """Of what a bank's file says and does not fit; the rest is counted."""
@@ -62,6 +63,7 @@ def invoice_view(known: Payouts, invoice: Invoice) -> dict[str, Any]:
         "ib_id": line.ib_id,
         "batch_id": batch.batch_id,
         "statement_ids": line.statement_ids,
+        "advances": [*_advances(known, line)],
         "currency": batch.currency,
         "amount": line.amount,
         "tax": line.due(batch.currency) - line.amount,
@@ -71,6 +73,16 @@ def invoice_view(known: Payouts, invoice: Invoice) -> dict[str, Any]:
         "pays_currency": batch.pays,
         "exchange": "" if batch.exchange is None else batch.exchange.path,
     }
+
+
+def _advances(known: Payouts, line: Line) -> Iterator[dict[str, Any]]:
+    """What of a line two people granted before a statement had it."""
+    for name in line.statement_ids:
+        change = known.changes.get(name)
+        if change is not None and isinstance(change.asked, ChangeRequested):
+            asked = change.asked
+            told = {"change_id": name, "granted_at": change.decided_at, "amount": asked.amount}
+            yield told | {"reason": asked.reason}
 
 
 def refused_view(one: NotRecorded) -> dict[str, Any]:

@@ -65,7 +65,9 @@ def _by_columns(kind: FileKind) -> Callable[[Ledger, ReportFilter, Groups], byte
 
 
 def _too_long(rows: int) -> Problem:
-    return Problem(422, f"The report has more than {rows:,} rows. Narrow it, or group it less.")
+    return Problem(
+        422, f"The report has more than {rows:,} rows. Narrow it, or group it less.", code="too_many_rows"
+    )
 
 
 FILES = {

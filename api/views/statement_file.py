@@ -148,6 +148,7 @@ class _Log:
                 409,
                 f"The archive lacks {topics.SETTLEMENTS}/{partition}/{offset}, so it is unknown which "
                 "transfers belong to which statement. Let the sink store the topics into an empty database.",
+                code="archive_incomplete",
             )
         return found
 
@@ -197,7 +198,9 @@ class _History:
         )
         if len(rows) > MAX_TRANSFERS:
             raise Problem(
-                422, f"{self._ib_id} has more than {MAX_TRANSFERS:,} transfers. Use shorter periods."
+                422,
+                f"{self._ib_id} has more than {MAX_TRANSFERS:,} transfers. Use shorter periods.",
+                code="too_many_rows",
             )
         closings = {
             period: offset

@@ -31,11 +31,21 @@ WHERE _topic = '{topics.TERMS}' AND _offset <= {{offset:UInt64}}
 ORDER BY _offset LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
+_NEWEST = (
+    f"SELECT toInt64(max(_offset)) AS newest, count() AS messages FROM books WHERE _topic = '{topics.TERMS}'"  # noqa: S608
+)
+
 END = datetime(2200, 1, 1, tzinfo=UTC)
 LAST = 2**63 - 1
 
 Dated = TypeVar("Dated", ParentLink, PlanAssignment, StatusChange, PlanDefined)
 Origins = dict[tuple[object, ...], Row]
+
+
+def newest_terms(ledger: Ledger) -> int:
+    """The offset of the newest message of the terms; -1 before the first."""
+    row = ledger.row(_NEWEST)
+    return int(row["newest"]) if row["messages"] else -1
 
 
 def terms_view(
@@ -53,13 +63,17 @@ def terms_view(
     held = {one.plan_id for partner in seen for one in partner.schedule}
     plans = {key for key in terms.plans if scope.is_whole or key in held}
     if plan and plan not in plans:
-        raise Problem(404, f"No plan {plan} is known there. Known: {', '.join(sorted(plans)) or 'none'}.")
+        raise Problem(
+            404,
+            f"No plan {plan} is known there. Known: {', '.join(sorted(plans)) or 'none'}.",
+            code="unknown_plan",
+        )
     used = {row["plan_id"] for row in rows} if ib else plans
     if plan:
         rows, used = [row for row in rows if row["plan_id"] == plan], {plan}
     told: dict[str, Any] = {
         "as_of": as_of,
-        "known_at": _origin(log[-1]) if log else None,
+        "known_at": {"offset": log[-1]["_offset"], "stored_at": log[-1]["stored_at"]} if log else None,
         "partners": rows,
         "plans": [
             p for key in sorted(terms.plans) if key in used for p in _plans(terms, key, as_of, origins)
@@ -126,8 +140,8 @@ def _learn(log: Iterable[Row]) -> tuple[Terms, Origins]:
         for record in news:
             if isinstance(record, PeriodReopened):
                 origins.pop(("ended", record.period), None)
-            elif not isinstance(record, EventsWanted):  # no fact of what is paid
-                origins[_key(record)] = _origin(message)
+            else:
+                origins[_key(record)] = {"offset": message["_offset"], "stored_at": message["stored_at"]}
     return terms.learn(unlearned), origins
 
 
@@ -145,14 +159,8 @@ def _key(record: TermsFact | PeriodEnded) -> tuple[object, ...]:  # noqa: PLR091
             return "period", record.period
         case PeriodEnded():
             return "ended", record.period
-        case LinkSaved():
-            return "link", record.code
-        case EventsWanted():
-            raise AssertionError("what is said to networks is no fact of what is paid")
-
-
-def _origin(message: Row) -> Row:
-    return {"offset": message["_offset"], "stored_at": message["stored_at"]}
+        case LinkSaved() | EventsWanted():
+            return (record.type,)  # of these nothing is shown here
 
 
 def in_force(entries: Iterable[Dated], at: datetime) -> Dated | None:
@@ -164,7 +172,7 @@ def in_force(entries: Iterable[Dated], at: datetime) -> Dated | None:
 def _upline(terms: Terms, scope: Scope, ib_id: str, at: datetime) -> list[PartnerDefined]:
     if ib_id not in terms.partners or not scope.has(ib_id):
         known = ", ".join([one for one in sorted(terms.partners) if scope.has(one)][:6]) or "none"
-        raise Problem(404, f"No IB {ib_id} is known there. Known: {known}.")
+        raise Problem(404, f"No IB {ib_id} is known there. Known: {known}.", code="unknown_ib")
     chain: list[PartnerDefined] = []
     at_ib: str | None = ib_id
     while at_ib in terms.partners and scope.has(at_ib) and terms.partners[at_ib] not in chain:

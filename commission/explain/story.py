@@ -188,6 +188,11 @@ def _of_reversal(subject: Subject, original: Subject | None) -> Iterator[str]:
             f"Terms or links that became known later pay something else for it; proposal {proposal}, "
             "approved by a second person, took back what had been paid."
         )
+    elif "moved_to" in subject.factors:
+        yield (
+            f"The platform changed the time of deal {row.caused_by} to {at}, when its account was another "
+            "client's, so what it had earned here was taken back."
+        )
     elif original.row.caused_by == row.caused_by:
         yield f"The platform changed or cancelled deal {row.caused_by}, so what it had earned was taken back."
     elif "refunded" in subject.factors:

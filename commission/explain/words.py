@@ -106,6 +106,7 @@ WORDS: dict[str, Word] = {
     "given_back": Word("Given back", "ib", "of what was taken: the dispute was won"),
     "refunded": Word("Refunded", "ib", "of what the charge earned: the client got it back"),
     "refund_gone": Word("Given back", "ib", "of what a refund took: the platform changed the refund"),
+    "moved_to": Word("Moved to", "text", "the time of the deal was changed"),
     "taken": Word("Taken", "ib", "of what was left: more of the deposit is lost"),
     "proposal": Word("Rated again by proposal", "text"),
     "trigger": Word("Worked out again after", "text"),

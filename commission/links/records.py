@@ -28,7 +28,7 @@ class LinkPlan(Value):
 
 
 class LinkSaved(TaggedValue, tag="link_saved"):
-    """A new link, or another version of one; it counts if nobody wrote a version in between."""
+    """A new link, or another version of one; on the log it counts if nobody wrote a version in between."""
 
     code: Text
     """Its id, in `/go/<code>`."""
@@ -58,6 +58,16 @@ class LinkSaved(TaggedValue, tag="link_saved"):
         return begun[-1].plan_id if begun else None
 
 
+class LinkTold(TaggedValue, tag="link_told"):
+    """Every partition of the client book has a version of a link: from then on it may be clicked.
+
+    So each registration with a click on it stands behind the link, whatever was down meanwhile.
+    """
+
+    code: Text
+    version: Version
+
+
 def why_refused(known: LinkSaved | None, record: LinkSaved, count: int) -> str:
     """Why a record of a link counts for nothing, or ""; `known` is the link, and there are `count` in all."""
     version = known.version if known is not None else 0
@@ -71,9 +81,13 @@ def why_refused(known: LinkSaved | None, record: LinkSaved, count: int) -> str:
 
 
 def links_after(links: Mapping[str, LinkSaved], news: Iterable[LinkSaved]) -> dict[str, LinkSaved]:
-    """What a fold needs of every link after more records of them."""
+    """What a fold needs of every link after more records of them: the newest version, in whatever order.
+
+    Which versions count was decided before they were told.
+    """
     found = dict(links)
     for record in news:
-        if not why_refused(found.get(record.code), record, len(found)):
+        known = found.get(record.code)
+        if known is None or record.version > known.version:
             found[record.code] = replace(record, landing="", campaign="", by="")
     return found

@@ -23,6 +23,7 @@ from infra.cli import (
     kafka,
     keys,
     ledger,
+    links,
     payees,
     payouts,
     plans,
@@ -70,7 +71,7 @@ def everywhere(
 for module in (
     *(run, poll),
     *(terms, plans, ingest, dead_letters, reconcile, statements, ledger, payees, payouts, adjust, holds),
-    *(endpoints, proposals, history, book),
+    *(links, endpoints, proposals, history, book),
     *(users, keys, tools, postbacks, kafka),
 ):
     app.add_typer(module.app, rich_help_panel=module.app.rich_help_panel)  # else it is lost

@@ -232,19 +232,26 @@ def sweep(batch_id: BatchId, *, as_json: Json = False) -> None:
 
 @app.command("reconcile")
 def reconcile(*, as_json: Json = False) -> None:
-    """Compare ledger, statements, batches, files and results; differences line by line, and exit 1."""
+    """Compare ledger, statements, batches, files and results, and what platforms pay IBs by themselves.
+
+    Differences line by line, and exit 1.
+    """
     from infra.payouts.reconcile import fetch_reconciliation
     from schemas.settings import Settings
 
     with mendable_errors():
         found = fetch_reconciliation(Settings())
+    native = found["native"]
     if as_json:
         print_json(found)
     else:
-        for one in found["differences"]:
+        for one in (*found["differences"], *native["differences"]):
             warn(one)
         say(f"{found['batches']} batches, {found['lines']} lines, {len(found['differences'])} differences")
-    if found["differences"]:
+        if native["days"]:
+            differ = f"{len(native['differences'])} differ, {native['unlike']} are of two currencies"
+            say(f"{native['days']} days of IBs that platforms pay as well, {differ}")
+    if found["differences"] or native["differences"]:
         raise typer.Exit(ExitCode.BROKEN)
 
 

@@ -99,6 +99,27 @@ def invoices(
         print_tables(invoices_table(found))
 
 
+@app.command("invoice")
+def invoice(
+    number: Annotated[str, typer.Argument(help="Such as SB-2026-000017.")],
+    output: Annotated[Path, typer.Option("-o", "--output", dir_okay=False, help="File to write.")],
+    parties: Annotated[Path, typer.Option(dir_okay=False, help="YAML of broker and IBs.")],
+    issuer: Annotated[str, typer.Option(help="Needed where several have that number.")] = "",
+    locale: Annotated[str, typer.Option(help="How its reader writes numbers and dates: de, fr, ….")] = "en",
+    *,
+    yes: Yes = False,
+) -> None:
+    """Write the invoice of a payment of advances alone; one that bills a statement is the statement's."""
+    from infra.statement_documents.write import write_invoice
+    from schemas.settings import Settings
+
+    confirm_overwrite(output, yes=yes)
+    with mendable_errors():
+        if output.suffix.lower() not in DOCUMENTS:
+            raise Unusable(f"{output} ends in none of {', '.join(DOCUMENTS)}")
+        say(write_invoice(Settings(), number, issuer, output, parties, locale))
+
+
 @app.command("export")
 def export(
     ib_id: Ib,

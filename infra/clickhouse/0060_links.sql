@@ -12,7 +12,8 @@ ALTER TABLE milestones
     ADD COLUMN IF NOT EXISTS attribution LowCardinality(String),
     ADD COLUMN IF NOT EXISTS click_id String,
     ADD COLUMN IF NOT EXISTS crm_ib LowCardinality(String),
-    ADD INDEX IF NOT EXISTS by_link link TYPE minmax GRANULARITY 1;
+    ADD INDEX IF NOT EXISTS by_link link TYPE minmax GRANULARITY 1,
+    ADD INDEX IF NOT EXISTS by_attribution attribution TYPE set(8) GRANULARITY 1;
 ALTER TABLE clients
     ADD COLUMN IF NOT EXISTS click_ids Array(String),
     ADD COLUMN IF NOT EXISTS genuine_clicks Array(String);

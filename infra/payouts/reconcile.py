@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI
 
 from api.ledger import Ledger, Row
+from api.queries.native_by_day import counts, days, has_native
 from api.queries.payouts import answers, log_of_payouts, moved_lines, unequal_places
+from api.queries.periods import ALWAYS
+from api.scope import EVERYTHING
 from commission.money import plain
 from commission.payouts.batch import Batch
 from commission.payouts.batch_commands import commands
@@ -28,20 +31,36 @@ MAX_DIFFERENCES = 10_000
 _NOTHING = Decimal(0)
 
 
+class Native(NamedTuple):
+    """What platforms pay by themselves, beside what the ledger pays the same IB for the same day."""
+
+    days: int = 0
+    """Of an IB each."""
+    unlike: int = 0
+    """Of them, those in two currencies, which are not compared."""
+    differences: tuple[str, ...] = ()
+
+
 class Reconciliation(NamedTuple):
     """What was compared, and what differs."""
 
     batches: int
     lines: int
     differences: tuple[str, ...]
+    native: Native = Native()
 
     @property
     def shown(self) -> dict[str, Any]:
         """As plain data; of very many differences the first."""
-        told = list(self.differences[:MAX_DIFFERENCES])
-        if more := len(self.differences) - len(told):
-            told.append(f"and {more:,} more")
-        return {"batches": self.batches, "lines": self.lines, "differences": told}
+        native = self.native._asdict() | {"differences": _first(self.native.differences)}
+        differences = _first(self.differences)
+        return {"batches": self.batches, "lines": self.lines, "differences": differences, "native": native}
+
+
+def _first(differences: Sequence[str]) -> list[str]:
+    told = list(differences[:MAX_DIFFERENCES])
+    more = len(differences) - len(told)
+    return [*told, f"and {more:,} more"] if more else told
 
 
 def reconcile(ledger: Ledger, files: Files | None = None) -> Reconciliation:
@@ -49,6 +68,28 @@ def reconcile(ledger: Ledger, files: Files | None = None) -> Reconciliation:
     known = log_of_payouts(ledger)
     lines = sum(len(batch.lines) for batch in known.batches.values())
     return Reconciliation(len(known.batches), lines, tuple(_differences(ledger, known, files)))
+
+
+def compare_native(ledger: Ledger) -> Native:
+    """What MT4 and MT5 pay IBs by themselves, beside what the ledger pays them."""
+    if not has_native(ledger):
+        return Native()
+    found = days(ledger, EVERYTHING, ALWAYS, "", MAX_DIFFERENCES, differing=True)
+    told = [_of_day(row) for row in found["items"]]
+    if found["next_cursor"]:
+        told.append(f"and more: /v1/native-payments/days has all, these are the first {MAX_DIFFERENCES:,}")
+    of_all = counts(ledger, EVERYTHING, ALWAYS)
+    return Native(of_all["compared"], of_all["unlike"], tuple(told))
+
+
+def _of_day(row: Row) -> str:
+    who, theirs = row["ib_id"] or "no IB here", f"{plain(row['native_amount'])} {row['native_currency']}"
+    ours = f"{plain(row['amount'])} {row['currency']}"
+    deals = f"{row['deals']:,} deal{'s' if row['deals'] > 1 else ''}"
+    return (
+        f"{row['day']} {who}: {row['server']} pays {theirs} for {deals}, the ledger {ours}: "
+        f"{plain(row['difference'])}"
+    )
 
 
 def _differences(ledger: Ledger, known: Payouts, files: Files | None) -> Iterator[str]:
@@ -127,12 +168,16 @@ def _of_files(batch: Batch, files: Files) -> Iterator[str]:
             yield f"{batch.batch_id}: its {form} file cannot be written again: {error}"
 
 
+def _whole(ledger: Ledger, files: Files | None = None) -> Reconciliation:
+    return reconcile(ledger, files)._replace(native=compare_native(ledger))
+
+
 def add_reconcile(app: FastAPI, ledger: Ledger, files: Files) -> None:
     """Let people and programs ask the owner of the database."""
 
     @app.get(PATH, tags=["payouts"], summary="Compare ledger, statements, batches, files and results")
     def payout_reconciliation() -> dict[str, Any]:
-        return reconcile(ledger, files).shown
+        return _whole(ledger, files).shown
 
 
 def fetch_reconciliation(settings: Settings) -> dict[str, Any]:
@@ -142,7 +187,7 @@ def fetch_reconciliation(settings: Settings) -> dict[str, Any]:
         clickhouse_client(settings).close()  # brings the schema up to date
         ledger = Ledger(lambda: connect(settings))
         try:
-            return reconcile(ledger).shown
+            return _whole(ledger).shown
         finally:
             ledger.close()
     with server.open(SECONDS) as http:

@@ -4,6 +4,7 @@ from api.people import People
 from infra.people.audit import AuditLog
 from infra.people.desk import Desk
 from infra.people.log import PeopleLog
+from infra.people.oidc import Oidc
 from infra.people.sign_in import SignIn
 from schemas.settings import Settings
 
@@ -14,12 +15,13 @@ class PeopleParts:
     def __init__(self, settings: Settings, kafka: str) -> None:
         self._log, self.audit = PeopleLog.of_kafka(kafka), AuditLog.of_kafka(kafka)
         self.sign_ins = SignIn(self._log, self.audit, settings)
+        self._oidc = Oidc(settings, self.sign_ins) if settings.oidc_issuer else None
         self.desk = Desk(self._log, stands=self.sign_ins.stands)
 
     @property
     def open(self) -> People:
         """For the API."""
-        return People(self.desk, self.sign_ins, self.audit)
+        return People(self.desk, self.sign_ins, self.audit, self._oidc)
 
     def start(self) -> None:
         """Read the log before anybody is let in, and keep reading it."""
@@ -34,5 +36,7 @@ class PeopleParts:
 
     def stop(self) -> None:
         """Leave the broker."""
+        if self._oidc is not None:
+            self._oidc.close()
         self._log.stop()
         self.audit.close()

@@ -123,6 +123,20 @@ class SignIn:
         self._attempts.succeeded(name)
         return self._begin(person.name, caller)
 
+    def sign_in_as(self, name: str, caller: Caller) -> str:
+        """A token of a new session of somebody added here whom a provider knows by that name."""
+        person = self._log.refresh().person(name)
+        if person is None or person.is_disabled:
+            why = "nobody of that name signs in here; an admin adds people"
+            raise self.refused_by_provider(name, caller, why)
+        return self._begin(person.name, caller, "by the provider of OpenID Connect")
+
+    def refused_by_provider(self, name: str, caller: Caller, why: str) -> SignInFailed:
+        """Write it to the audit log; what to raise."""
+        detail = f"by the provider of OpenID Connect: {why}"[:256]
+        self._audit.write(Note(name[:64], "sign_in_failed", "", detail, caller.peer))
+        return SignInFailed(why)
+
     def _is_second(self, person: Person, password: str, code: str) -> bool:
         """Whether the code is right, and new; who has no second factor needs none."""
         if not person.totp:
@@ -204,7 +218,7 @@ class SignIn:
             self._log.decide(SessionEnded(session=session.session, by=session.name, at=self._now()))
             self._audit.write(Note(session.name, "sign_out"))
 
-    def _begin(self, name: str, caller: Caller) -> str:
+    def _begin(self, name: str, caller: Caller, how: str = "") -> str:
         """A token that nobody has seen before: what a browser came with is not used on."""
         token, now = secrets.token_urlsafe(TOKEN_BYTES), self._now()
         begun = SessionBegun(
@@ -214,8 +228,9 @@ class SignIn:
             until=now + self._whole,
             peer=caller.peer[:64],
             agent=caller.agent[:256],
+            by_provider=bool(how),
         )
-        self._audit.write(Note(name, "sign_in", "", caller.agent[:256], caller.peer))
+        self._audit.write(Note(name, "sign_in", how, caller.agent[:256], caller.peer))
         self._log.decide(begun)
         self._awake = {one: at for one, at in self._awake.items() if one in self._log.book.sessions}
         return token

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.desks import Desks
 from api.exposure import check_exposure
+from api.idempotency import Answers
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
 from infra.archive.http import add_archive
@@ -18,13 +20,17 @@ from infra.connect.ports import listen, url_at
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
+from infra.dead_letters.desk import DeadLetterDesk
 from infra.gc_tuning import collect_rarely
+from infra.links.parts import links_of
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
 from infra.people.parts import PeopleParts
+from infra.plans.desk import PlanDesk
 from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
+from infra.processes.stall import StallWatch
 from infra.proposals.desk import ProposalDesk, publish_to
 from infra.proposals.log import ProposalLog
 from infra.statement_documents.desk import DocumentDesk
@@ -35,6 +41,8 @@ from schemas.settings import Settings
 from streams.sink import Sink
 
 STOP_SECONDS = 20.0
+ANSWERS = "answers.sqlite"
+"""In the data folder: what was answered to requests with an `Idempotency-Key`, for a day."""
 
 
 class ApiServer:
@@ -60,42 +68,58 @@ class ApiServer:
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)
         self._desk = ProposalDesk(
-            self._connect,
-            ProposalLog(kafka),
-            lambda records: publish_to(kafka, records),
-            self.payouts.withholding,
+            self._connect, ProposalLog(kafka), partial(publish_to, kafka), self.payouts.withholding
         )
         self.people = PeopleParts(settings, kafka)
+        self._answers = Answers(settings.data_dir / ANSWERS)
+        self.links = links_of(settings, kafka)
+        self._stall = StallWatch(self.sink.lag, lambda: sum(self.sink.positions().values()))
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desks=Desks(
-                proposals=self._desk,
-                payouts=self.payouts.desk,
-                changes=self.payouts.changes,
-                bank_files=self.payouts.bank_files,
-                payees=self.payouts.payees,
-                crediting=self.payouts.crediting,
-                payout_log=self.payouts.log.known,
-                people=self.people.open,
-                endpoints=self.endpoints,
-                documents=DocumentDesk(settings),
-            ),
+            stalled=self._stall.seconds,
+            desks=self._desks(settings, kafka),
         )
+        self._feed = app.state.feed
         _add_verify(app, self.client)
         add_archive(app, self._connect)
         add_rebuild(app, self._connect)
         add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
-        self._api = HttpThread(front, "API")
+        if self.links is not None:
+            self._api = HttpThread(self.links.before(front), "API", http=self.links.http)
+        else:
+            self._api = HttpThread(front, "API")
+
+    def _desks(self, settings: Settings, kafka: str) -> Desks:
+        return Desks(
+            proposals=self._desk,
+            payouts=self.payouts.desk,
+            changes=self.payouts.changes,
+            bank_files=self.payouts.bank_files,
+            payees=self.payouts.payees,
+            crediting=self.payouts.crediting,
+            payout_log=self.payouts.log.known,
+            people=self.people.open,
+            endpoints=self.endpoints,
+            dead_letters=DeadLetterDesk.of(settings, kafka),
+            documents=DocumentDesk(settings),
+            plans=PlanDesk.of(settings, kafka),
+            answers=self._answers,
+            links=self.links.desk if self.links is not None else None,
+            link_meters=self.links.meters if self.links is not None else None,
+        )
 
     def start(self) -> None:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
+        self._stall.start()
         self.people.start()
+        if self.links is not None:
+            self.links.start()
         self._start_api()
         self._dispatcher.start()
 
@@ -108,16 +132,21 @@ class ApiServer:
     def stop(self) -> None:
         """Stop taking requests, finish the batch at hand, close the database."""
         note_stopped(self._settings)
+        self._stall.stop()
         self._dispatcher.stop()
+        self._feed.close()
         self._api.stop()
         if self._push is not None:
             self._push.close()
+        if self.links is not None:
+            self.links.stop()
         self.sink.stop()
         self._sums.stop()
         for thread in (self._sink_thread, self._sums_thread):
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
         self._desk.close()
+        self._answers.close()
         self.people.stop()
         self.client.close()
         if self._owner is not None:

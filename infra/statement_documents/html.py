@@ -1,15 +1,15 @@
-"""A statement as one HTML file that needs nothing else, and prints on one page."""
+"""A document as one HTML file that needs nothing else, and prints on one page."""
 
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from infra.statement_documents.document import StatementDocument, check, facts, figures
+from infra.statement_documents.document import AnyDocument, check, facts, figures
 
 HERE = Path(__file__).parent
 
 
-def to_html(document: StatementDocument) -> bytes:
+def to_html(document: AnyDocument) -> bytes:
     """Write it; raise `Unusable` for what cannot be shown."""
     check(document)
     environment = Environment(

@@ -17,7 +17,7 @@ from reportlab.pdfbase.pdfmetrics import registerFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from infra.statement_documents.document import Party, StatementDocument, check, facts, figures
+from infra.statement_documents.document import AnyDocument, Party, check, facts, figures
 
 FONTS = Path(reportlab.__file__).parent / "fonts"
 PLAIN, BOLD = "IbflowPlain", "IbflowBold"
@@ -32,7 +32,7 @@ _SMALL = ParagraphStyle("small", parent=_TEXT, fontSize=8, leading=11, textColor
 _TITLE = ParagraphStyle("title", parent=_TEXT, fontName=BOLD, fontSize=15, leading=20, spaceAfter=6 * mm)
 
 
-def to_pdf(document: StatementDocument) -> bytes:
+def to_pdf(document: AnyDocument) -> bytes:
     """Write it; raise `Unusable` for what cannot be shown.
 
     The font has the letters of western Europe; others are transliterated. The HTML has them as they are.
@@ -47,7 +47,7 @@ def to_pdf(document: StatementDocument) -> bytes:
         rightMargin=MARGIN,
         topMargin=MARGIN,
         bottomMargin=MARGIN,
-        title=_shown(f"{document.title} {document.statement.period}", letters),
+        title=_shown(f"{document.title} {document.heading}", letters),
         author=_shown(document.broker.name, letters),
         creator="ibflow",
         lang=document.locale.replace("_", "-"),
@@ -57,7 +57,7 @@ def to_pdf(document: StatementDocument) -> bytes:
     return buffer.getvalue()
 
 
-def _content(document: StatementDocument, letters: frozenset[int]) -> list[Any]:
+def _content(document: AnyDocument, letters: frozenset[int]) -> list[Any]:
     parties = [
         [_party("Broker", document.broker, letters), _party("Introducing broker", document.ib, letters)]
     ]
@@ -81,7 +81,7 @@ _TIGHT: list[tuple[Any, ...]] = [
 ]
 
 
-def _figures(document: StatementDocument, letters: frozenset[int]) -> Table:
+def _figures(document: AnyDocument, letters: frozenset[int]) -> Table:
     rows, style = [], TableStyle([*_TIGHT, ("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE)])
     style.add("TOPPADDING", (0, 0), (-1, -1), 4)
     style.add("BOTTOMPADDING", (0, 0), (-1, -1), 4)

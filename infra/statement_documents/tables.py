@@ -2,25 +2,25 @@
 
 from api.views.csv_cells import Cell, to_csv
 from api.views.workbook import to_xlsx
-from infra.statement_documents.document import StatementDocument, check, facts, figures
+from infra.statement_documents.document import AnyDocument, check, facts, figures
 
 COLUMNS = (("item", 44), ("amount", 36), ("currency", 9))
 DIGITS = "#,##0.00######"
 
 
-def to_statement_csv(document: StatementDocument) -> bytes:
+def to_statement_csv(document: AnyDocument) -> bytes:
     """Facts first, each with its text, then the figures; text that could be a formula is defused."""
     check(document)
     return to_csv([name for name, _ in COLUMNS], _rows(document))
 
 
-def to_statement_xlsx(document: StatementDocument) -> bytes:
+def to_statement_xlsx(document: AnyDocument) -> bytes:
     """The same rows as one sheet."""
     check(document)
-    return to_xlsx(document.title, document.statement.ends_at, COLUMNS, _rows(document), DIGITS)
+    return to_xlsx(document.title, document.made, COLUMNS, _rows(document), DIGITS)
 
 
-def _rows(document: StatementDocument) -> list[list[Cell]]:
+def _rows(document: AnyDocument) -> list[list[Cell]]:
     parties = (("Broker", document.broker), ("Introducing broker", document.ib))
     known = [
         ("Document", document.title),
@@ -28,6 +28,6 @@ def _rows(document: StatementDocument) -> list[list[Cell]]:
         *facts(document),
     ]
     rows: list[list[Cell]] = [[label, text, ""] for label, text in known]
-    rows += [[row.label, row.value, document.statement.currency] for row in figures(document)]
+    rows += [[row.label, row.value, document.currency] for row in figures(document)]
     rows += [[note, "", ""] for note in document.notes]
     return rows

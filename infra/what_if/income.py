@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 from commission.client.revisions import ENDINGS
-from commission.events import Deal, RoutedDeal, is_seen
+from commission.events import Deal, DealMoved, RoutedDeal, is_seen
 from commission.money import EXACT
 from commission.rating.components.spread_share import measured_at
 from commission.rating.values import Part
@@ -52,16 +52,30 @@ class DealIncomes:
         self._currency = currency
         self._brought: dict[str, DealIncome] = {}
         self._revisions: dict[str, tuple[str, ...]] = {}
+        self._numbers: dict[str, int] = {}
+        """Of deals of accounts with several owners, that of the newest record."""
 
-    def see(self, record: RoutedDeal, terms: Terms) -> None:
-        """Take a deal in; an older revision that comes again changes nothing."""
+    def see(self, record: RoutedDeal | DealMoved, terms: Terms) -> None:
+        """Take a deal in, or let it go; an older revision that comes again changes nothing."""
         deal, key = record.deal, record.deal.deal_key
-        seen = self._revisions.get(key, ())
-        if is_seen(deal.revision, seen) or "" in seen:
+        if isinstance(record, DealMoved):
+            self._leave(record)
             return
+        seen = self._revisions.get(key, ())
+        if is_seen(deal.revision, seen) or "" in seen or record.number < self._numbers.get(key, 0):
+            return
+        if record.number:
+            self._numbers[key] = record.number
         self._revisions[key] = (*seen, deal.revision if deal.kind not in ENDINGS else "")
         with localcontext(EXACT):
             self._brought[key] = self._measure(record, terms)
+
+    def _leave(self, record: DealMoved) -> None:
+        """A deal is counted where its new owner is; that may be here, by a record as new as this."""
+        key, number = record.deal.deal_key, record.number
+        if number > self._numbers.get(key, 0) or record.deal.kind in ENDINGS:
+            self._numbers[key] = max(number, self._numbers.get(key, 0))
+            self._brought.pop(key, None)
 
     def _measure(self, record: RoutedDeal, terms: Terms) -> DealIncome:
         deal = record.deal

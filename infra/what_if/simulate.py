@@ -19,7 +19,7 @@ from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from commission.events import ClientRegistered, RoutedDeal
+from commission.events import ClientRegistered, DealMoved, RoutedDeal
 from commission.outputs import Rejection, Tally, Transfer
 from commission.terms.calendar import PeriodDefined
 from commission.terms.catalog import Terms
@@ -218,7 +218,7 @@ class _ClientFold:
     def _look(self, value: bytes) -> None:
         terms = self.folds["after"].partition.terms
         for record in decode_lines(value)[0]:
-            if isinstance(record, RoutedDeal):
+            if isinstance(record, RoutedDeal | DealMoved):
                 self.deals.see(record, terms)
             elif isinstance(record, ClientRegistered):
                 self.countries.setdefault(record.client_id, record.country)

@@ -75,6 +75,7 @@ _SHARED = frozenset(
         "closeprice",
         "profit",
         "commission",
+        "commissionagent",
         "taxes",
         "convrates",
         "comment",
@@ -161,6 +162,7 @@ def _traded(record: Mt4Record, fields: Mapping[str, object], names: _Names) -> M
         commission=_amount(fields, "commission"),
         taxes=_amount(fields, "taxes", ZERO),
         swap=_amount(fields, names.swap) if is_closed else ZERO,
+        agent_commission=_agent_commission(fields) if is_closed else None,
         rate_profit=_closing_rate(fields) if is_closed else None,
         contract_size=_contract_size(fields),
         open_reason=opened_by,
@@ -248,6 +250,10 @@ def _closing_rate(fields: Mapping[str, object]) -> Decimal | None:
     if not isinstance(rates, (list, tuple)) or len(rates) != 2:
         return None
     return RATE.plus(_decimal(rates[1], "convRates")) or None
+
+
+def _agent_commission(fields: Mapping[str, object]) -> Decimal | None:
+    return None if fields.get("commissionagent") is None else _amount(fields, "commissionagent")
 
 
 def _contract_size(fields: Mapping[str, object]) -> Decimal | None:

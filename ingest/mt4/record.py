@@ -44,6 +44,8 @@ class Mt4Record:
     commission: Decimal = ZERO
     taxes: Decimal = ZERO
     swap: Decimal = ZERO
+    agent_commission: Decimal | None = None
+    """Of a closed ticket, where the source has it. No part of a revision: it moves nothing in our books."""
     currency: str
     rate_profit: Decimal | None = None
     """Profit currency to deposit currency, at the closing."""
@@ -144,8 +146,7 @@ def _deal(
     price = record.close_price if is_close else record.open_price
     position_id = str(record.ticket) if entry is not None else ""
     reason = record.close_reason if is_close else record.open_reason
-    # Who opened a ticket makes it the platform's own to its end.
-    is_service = not profile.service_reasons.isdisjoint((record.open_reason, reason))
+    is_service = not profile.service_reasons.isdisjoint((record.open_reason, reason))  # who opened it counts
     return Deal(
         platform="mt4",
         server=profile.server,
@@ -181,6 +182,7 @@ def _deal(
         commission=commission,
         fee=fee,
         swap=swap,
+        agent_commission=record.agent_commission if is_close else None,
         currency=record.currency,
         rate_profit=record.rate_profit if is_close else None,
         reason=reason,

@@ -10,7 +10,8 @@ TABLE = "mt4_trades"
 
 _WHOLES = ("TICKET", "TIMESTAMP", "LOGIN", "CMD", "VOLUME", "REASON")
 AMOUNTS = (
-    "OPEN_PRICE", "CLOSE_PRICE", "CONV_RATE2", "COMMISSION", "SWAPS", "PROFIT", "TAXES",
+    "OPEN_PRICE", "CLOSE_PRICE", "CONV_RATE2", "COMMISSION", "COMMISSION_AGENT", "SWAPS", "PROFIT",
+    "TAXES",
 )  # fmt: skip
 FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(_WHOLES, "whole"),
@@ -28,7 +29,7 @@ _SPELLED = {
 }  # fmt: skip
 _SPELLED_AMOUNTS = {
     "openPrice": "OPEN_PRICE", "closePrice": "CLOSE_PRICE", "commission": "COMMISSION", "swap": "SWAPS",
-    "profit": "PROFIT", "taxes": "TAXES",
+    "commissionAgent": "COMMISSION_AGENT", "profit": "PROFIT", "taxes": "TAXES",
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from schemas.wire import DEAL_FIELDS
 MONEY = ("profit", "commission", "fee", "swap")
 MARKET = {"contract_size": ("contractsize",), "bid": ("marketbid", "bid"), "ask": ("marketask", "ask")}
 """Columns of an extended export, by the names they may have."""
-UNTOLD = ("volume_closed_e8", "rate_profit", "balance", "equity", "credit")
+UNTOLD = ("volume_closed_e8", "agent_commission", "rate_profit", "balance", "equity", "credit")
 """Fields of a deal that a plain row has nothing for."""
 Text = pl.Expr | tuple[str | pl.Expr, ...]
 """A field's text: parts that every row has, none of them if it is never written; or a column that leaves

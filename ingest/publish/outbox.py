@@ -104,7 +104,7 @@ class Outbox:
         if found is None:
             if len(self._known) >= 100_000:
                 self._known.clear()
-            found = self._known[topic, key] = partition_of(key, self._count(topic))
+            found = self._known[topic, key] = partition_of(key, self.count(topic))
         return found
 
     def add(self, topic: str, partition: int, *lines: bytes) -> None:
@@ -137,7 +137,7 @@ class Outbox:
 
     def send(self, topic: str, partition: int, message: bytes, records: int, broker: str = "") -> None:
         """Hand one message to the producer, waiting while its queue is full."""
-        self._count(topic)
+        self.count(topic)
         named: dict[str, str | bytes | None] = {BROKER_HEADER: broker} if broker else {}
         deadline = time.monotonic() + FLUSH_TIMEOUT_S
         while True:
@@ -186,7 +186,7 @@ class Outbox:
             if batch.lines:
                 self._send_batch(topic, partition, batch)
 
-    def _count(self, topic: str) -> int:
+    def count(self, topic: str) -> int:
         """Partitions of a topic, asked once."""
         if topic not in self._partitions:
             self._partitions[topic] = partitions_of(topic, self._producer, self._say)

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 
 from api.app import create_app
 from api.desks import NO_DESKS, Desks
+from api.idempotency import Answers
 from api.ledger import Ledger
 from api.people import Caller, People
 from infra.people import passwords
@@ -59,7 +60,8 @@ class World:
             for name, access in ROLES.items():
                 self.sign_ins.set_password(name, WORDS, self.desk.add(name, access, "x"), HERE)
         people = People(self.desk, self.sign_ins, self.audit)
-        self.app = create_app(ledger, settings, desks=replace(desks, people=people))
+        self.answers = Answers()
+        self.app = create_app(ledger, settings, desks=replace(desks, people=people, answers=self.answers))
 
     def clock(self) -> datetime:
         """Now, here."""

@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from api.app import create_app
 from api.ledger import Ledger
 from schemas.settings import Settings
+from tests.api.conftest import ENDLESS
 
 CHECKS = (
     not_a_server_error,
@@ -61,6 +62,8 @@ def test_no_request_is_answered_otherwise_than_told(described: Any, mode: Genera
     operations = [found.ok() for found in described.get_all_operations()]
     assert len(operations) > 25
     for operation in operations:
+        if operation.path == ENDLESS:
+            continue
         ask(operation, mode)
 
 

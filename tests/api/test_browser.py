@@ -32,6 +32,7 @@ from schemas.settings import Settings
 from schemas.wire import encode
 from tests import chromium
 from tests.api.conftest import insert, partner_row, per_lot, statement_row, utc
+from tests.api.letters import GOOD, Letters, crm_letter
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.payout_world import World
@@ -48,9 +49,9 @@ PATHS = (
     "/deals?key=live|1", "/deals?key=live|6", "/transfers/t1", "/reports?group_by=day&then_by=symbol",
     "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
-    "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
+    "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans",
     "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
-    "/docs", "/nope",
+    "/docs", "/docs/problems", "/nope",
 )  # fmt: skip
 LOOKS = (
     [*product(SIZES, SCHEMES)]
@@ -101,15 +102,28 @@ def proposals() -> FixedDesk:
     return desk
 
 
+def letters(chdb: Client) -> Iterator[Letters]:
+    chdb.command("TRUNCATE TABLE dead_letter_decisions")
+    yield Letters(chdb)
+    chdb.command("TRUNCATE TABLE dead_letter_decisions")
+
+
 @pytest.fixture
-def portal(ledger: Ledger, tmp_path: Path, chrome: Browser, proposals: FixedDesk) -> Iterator[Portal]:
+def portal(
+    ledger: Ledger, letters: Letters, tmp_path: Path, chrome: Browser, proposals: FixedDesk
+) -> Iterator[Portal]:
     """The hand-written ledger, and payouts of September in memory: 12.34 of a.a and 9 of b.b."""
     world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"))
     for ib_id, amount in (("a.a", "12.34"), ("b.b", "9")):
         world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
     world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=people_file(tmp_path))
-    desks = Desks(payouts=world.desk(), changes=world.change_desk(), proposals=proposals)
+    desks = Desks(
+        payouts=world.desk(),
+        changes=world.change_desk(),
+        proposals=proposals,
+        dead_letters=letters.desk,
+    )
     app = create_app(ledger, settings, desks=desks)
     listener = socket()
     listener.bind(("127.0.0.1", 0))
@@ -385,3 +399,28 @@ def test_a_statement_proves_itself_in_the_browser(ledger: Ledger, chdb: Client, 
         page.locator("#verify [type=file]").set_input_files([kept])
         expect(page.get_by_text("It holds: checked by your browser.")).to_be_visible()
         assert said == []
+
+
+def test_a_dead_letter_is_corrected_and_replayed(ledger: Ledger, portal: Portal, letters: Letters) -> None:
+    """Ann finds it from operations, tries a correction that is none, then one that is, and replays it."""
+    name = letters.add(crm_letter())
+    with portal.context("ann") as context:
+        page = context.new_page()
+        said = watch(page)
+        page.goto("/operations")
+        page.locator("#letters").get_by_role("link", name="bad amount").click()
+        page.locator(f'a[href="/dead-letters/{name}"]').click()
+        field = page.get_by_label("Correct the bytes")
+        page.get_by_role("button", name="Try it").click()
+        expect(page.get_by_text("Still nothing: bad_amount")).to_be_visible()
+        field.fill(GOOD)
+        page.get_by_role("button", name="Try it").click()
+        expect(page.get_by_text("It would become deposit_cleared c1 e1.")).to_be_visible()
+        page.get_by_label("Why", exact=True).fill("an O for a zero")
+        page.get_by_role("button", name="Keep the correction").click()
+        expect(page.locator("#decisions")).to_contain_text("an O for a zero")
+        page.get_by_role("button", name="Replay the correction").click()
+        expect(page.locator("#decisions")).to_contain_text("replayed")
+        assert page.locator("form.form").count() == 0, "it is closed"
+        assert said == []
+    assert len(letters.sent) == 1

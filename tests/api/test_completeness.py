@@ -124,6 +124,38 @@ def test_payments_by_day_or_month_are_told_by_the_account(ledger: Ledger, chdb: 
     assert {("51", "login")} == {(row["native_deal"], row["basis"]) for row in rows}
 
 
+def test_native_payments_stand_beside_ours_by_ib_and_day(ledger: Ledger, chdb: Client) -> None:
+    """Deal 1: 2.50 of the platform, paid on the 5th, A has 7.00 + 1.25 here: 5.75 more.
+
+    For 2, 3 and 4 the platform pays nothing: A has 14.00 of the 2nd, of the 3rd 3.50 - 3.50, B 2.005 EUR.
+    """
+    insert(chdb, "deals", agent(51, "agent '1001' - #1"), agent(52, "agent from '1001' 2026.09.05", "1.25"))
+    http = browser(ledger)
+    rows = http.get("/v1/native-payments/days").json()["items"]
+    told = [
+        (row["day"], row["ib_id"], row["deals"], row["native_amount"], row["amount"], row["difference"])
+        for row in rows
+    ]
+    assert [
+        ("2026-09-02", "A", 1, "0", "14", "14"),
+        ("2026-09-03", "A", 1, "0", "0", "0"),
+        ("2026-09-04", "B", 1, "0", "2.005", "2.005"),
+        ("2026-09-05", "A", 1, "2.5", "8.25", "5.75"),
+    ] == told
+    assert [True, False, True, True] == [row["differs"] for row in rows]
+    paged = http.get("/v1/native-payments/days?limit=1&differing=true").json()
+    assert ["2026-09-02"] == [row["day"] for row in paged["items"]]
+    rest = f"/v1/native-payments/days?differing=true&cursor={paged['next_cursor']}"
+    assert ["2026-09-04", "2026-09-05"] == [row["day"] for row in http.get(rest).json()["items"]]
+    for where in ("server=other", "from=2026-10-01T00:00:00Z"):
+        assert [] == http.get(f"/v1/native-payments/days?{where}").json()["items"]
+
+
+def test_where_no_platform_pays_nothing_is_compared(http: Browser) -> None:
+    """Whatever the ledger pays."""
+    assert {"items": [], "next_cursor": None} == http.get("/v1/native-payments/days").json()
+
+
 def test_a_comment_that_may_be_cut_names_no_deal(ledger: Ledger, chdb: Client) -> None:
     """31 characters are all a platform keeps: `#1` there may be the beginning of another number."""
     comment = "agent '123456789012345678' - #1"

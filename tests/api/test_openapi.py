@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from tests.api.conftest import Browser
 
 
@@ -33,6 +35,32 @@ def test_it_says_who_may_ask(http: Browser) -> None:
     }
     assert document["security"] == [{"token": []}, {"password": []}]
     assert {} in document["paths"]["/health"]["get"]["security"]
+
+
+def test_every_request_and_answer_has_an_example_of_its_shape(http: Browser) -> None:
+    """Each is allowed by the schema beside it, also by what patterns, lengths and enums say."""
+    document = http.get("/openapi.json").json()
+    count = 0
+    for path, method, operation in operations(http):
+        bodies = [operation.get("requestBody", {})]
+        bodies += [one for code, one in operation["responses"].items() if code < "300"]
+        shown = [
+            (part["schema"], part["example"])
+            for body in bodies
+            for kind, part in body.get("content", {}).items()
+            if kind == "application/json" and part.get("schema")
+        ]
+        shown += [
+            (one["schema"], one["example"]) for one in operation.get("parameters", []) if one["in"] == "path"
+        ]
+        count += len(shown)
+        for schema, example in shown:
+            whole = {**schema, "components": document["components"]}
+            wrong = [
+                f"{one.json_path}: {one.message}" for one in Draft202012Validator(whole).iter_errors(example)
+            ]
+            assert wrong == [], (method, path)
+    assert count > 120
 
 
 def test_a_problem_has_the_documented_shape(http: Browser) -> None:

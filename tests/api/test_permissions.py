@@ -22,16 +22,20 @@ WHOLE = {
     "/v1/payouts/{batch_id}/lines",
     "/v1/payouts/{batch_id}/warnings", "/v1/balance-changes", "/v1/balance-changes/{change_id}",
     "/v1/dead-letters", "/v1/dead-letters/counts", "/v1/dead-letters/{dead_letter_id}", "/v1/completeness",
-    "/v1/reconciliations", "/v1/native-payments", "/v1/native-payments/twice", "/v1/proposals",
+    "/v1/reconciliations", "/v1/native-payments", "/v1/native-payments/days",
+    "/v1/native-payments/twice", "/v1/proposals",
     "/v1/proposals/{proposal_id}", "/v1/proposals/{proposal_id}/rows", "/completeness", "/proposals",
     "/proposals/{proposal_id}", "/v1/transfers/{transfer_id}/audit",
     "/v1/endpoints", "/v1/endpoints/{endpoint_id}", "/v1/endpoints/{endpoint_id}/preview",
+    "/plans", "/plans/{plan_id}", "/plans/{plan_id}/cases", "/plans/{plan_id}/changes", "/v1/plans/what-if",
+    "/v1/plans/{plan_id}/check", "/v1/plans/{plan_id}/changes",
     "/operations", "/dead-letters", "/dead-letters/{dead_letter_id}",
 }  # fmt: skip
 """Of the whole broker: refused to whoever sees a part."""
 ADMINS = {"/v1/users", "/v1/sessions", "/v1/keys", "/users", "/keys"}
 LOG = {"/v1/audit-log", "/audit-log"}
-NETWORKS = {"/", "/health", "/docs", "/account", "/v1/me", "/v1/postbacks/attempts", "/sign-in", "/first-run",
+NETWORKS = {"/", "/health", "/docs", "/docs/problems", "/docs/reference",
+            "/account", "/v1/me", "/v1/postbacks/attempts", "/sign-in", "/first-run",
             "/set-password"}  # fmt: skip
 FILL = {"transfer_id": "t1", "statement_id": "st-A", "ib_id": "A", "client_id": "c1"}
 
@@ -75,10 +79,17 @@ def test_who_changes_what(world: World, name: str) -> None:
     may = {
         "admin": lambda _: True,
         "finance": lambda path: path.startswith(
-            ("/v1/payouts", "/v1/balance-changes", "/v1/payees/", "/v1/proposals")
+            (
+                "/v1/payouts",
+                "/v1/balance-changes",
+                "/v1/payees/",
+                "/v1/proposals",
+                "/v1/plans",
+                "/v1/dead-letters",
+            )
         ),
         "manager": lambda path: (
-            path.startswith(("/v1/proposals", "/v1/endpoints")) and ROLES[name].ibs is None
+            path.startswith(("/v1/proposals", "/v1/endpoints", "/v1/plans")) and ROLES[name].ibs is None
         ),
         "auditor": lambda _: False,
         "ib": lambda path: path == "/v1/payees/{ib_id}",

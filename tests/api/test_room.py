@@ -83,7 +83,7 @@ def test_the_menu_has_what_its_reader_may_open(world: World) -> None:
     ]  # fmt: skip
     assert menu("max") == ["Overview", "IBs", "Clients", "Reports", "Statements", "Unpaid"]
     assert menu("ned") == ["Overview"]
-    assert {"Payouts", "Operations", "People"} <= {*menu("anna")}
+    assert {"Payouts", "Plans", "Operations", "People"} <= {*menu("anna")}
 
 
 def test_the_rooms_pages_are_of_ibs_alone(world: World) -> None:

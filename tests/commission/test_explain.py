@@ -34,6 +34,7 @@ from tests.build import (
     ended,
     exchange,
     kyc,
+    linked,
     partner,
     per_lot,
     period,
@@ -634,6 +635,23 @@ def test_a_statement_that_was_taken_back_is_explained() -> None:
 
 
 # Taking back
+
+
+def test_a_reversal_tells_that_its_deal_moved() -> None:
+    """An edit moved it to the days of the account's next owner, who is not named to the IB of the first."""
+    close = deal("7 sell 1.5 EURUSD out", **NOON)
+    moved = replace(close, revision="b", occurred_at=at(12))
+    told = run(*ANNA, registered("ben ib-master"), linked("1 ben", day=10), close, moved)
+    found = why(told, "reversal", close, *TERMS)
+    assert found.headline == "7.50 USD was taken back from ib-north"
+    assert found.sentences[0] == (
+        "The platform changed the time of deal live|7 to 2026-09-12 00:00:00 UTC, when its account was "
+        "another client's, so what it had earned here was taken back."
+    )
+    assert "ben" not in found.to_text()
+    assert (
+        why(told, "accrual", moved, *TERMS, ib="ib-master", number=1).headline == "ib-master earned 10.50 USD"
+    )
 
 
 def test_a_reversal_tells_its_original() -> None:

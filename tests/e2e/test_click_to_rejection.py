@@ -1,22 +1,30 @@
 """One client from its click to the rejection of its conversion, over real processes: one id all the way.
 
-The network's click id comes with the registration; a deposit, KYC and trades earn a CPA of 300 USD for
-ib-north and 400 - 300 = 100 for ib-master above it; the deposit is charged back. A receiver that takes what
-Keitaro takes has one conversion, paid once: lead, sale of 300, rejected.
+The network's click id comes with the click on a tracking link; it is passed on to the landing page beside
+our own, and comes back with the registration, which our id makes ib-north's client. A deposit, KYC and trades
+earn a CPA of 300 USD for ib-north and 400 - 300 = 100 for ib-master above it; the deposit is charged back. A
+receiver that takes what Keitaro takes has one conversion, paid once: lead, sale of 300, rejected.
 """
 
 import hmac
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
+from msgspec.structs import replace
 
+from api.link_desk import NewLink
+from api.operators import Operator
 from infra.connect.sealing import new_key
+from infra.links.keys import click_keys
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
+from ingest.source_items import Event
 from schemas.settings import OwnSettings
 from tests.api.receiver import Receiver, receiving
 from tests.build import SYMBOLS, chargeback, cpa, deal, deposit, kyc, linked, partner, plan, registered
@@ -50,6 +58,31 @@ def endpoints(folder: Path, url: str) -> Path:
     return path
 
 
+def clicked(stack: Stack) -> tuple[str, dict[str, str]]:
+    """Make a link of ib-north and click it: our id, and what else the landing page is given."""
+    assert stack.server.links is not None
+    desk = stack.server.links.desk
+    made = desk.create(
+        NewLink(ib_id="ib-north", campaign="spring", landing="https://broker.test/open?ref={click_id}"),
+        Operator("olga"),
+        "",
+    )
+    agent = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X)"}
+    sent = httpx.get(
+        f"{stack.server.url}{desk.address(made.saved.code)}?clickid=click-7&sub1=banner", headers=agent
+    )
+    assert sent.status_code == 302
+    page = urlsplit(sent.headers["location"])
+    assert (page.scheme, page.netloc, page.path) == ("https", "broker.test", "/open")
+    landed = dict(parse_qsl(page.query))
+    return landed.pop("ref"), landed
+
+
+def now(event: Event) -> Event:
+    """The event as of this moment: the click is of this moment as well."""
+    return replace(event, occurred_at=datetime.now(UTC))
+
+
 def asked(receiver: Receiver) -> list[dict[str, str]]:
     """The queries, in their order."""
     return [dict(parse_qsl(urlsplit(one.target).query, keep_blank_values=True)) for one in receiver.seen]
@@ -58,25 +91,37 @@ def asked(receiver: Receiver) -> list[dict[str, str]]:
 def test_a_click_becomes_a_conversion_and_is_rejected(tmp_path: Path, keitaro: Receiver) -> None:
     """Click, registration, deposit, KYC, trades, CPA, postback, chargeback, rejection of the same."""
     settings = OwnSettings(
-        data_dir=tmp_path / "data", partitions=2, api_port=0, postback_keys=new_key(), store="memory"
+        data_dir=tmp_path / "data",
+        partitions=2,
+        api_port=0,
+        postback_keys=new_key(),
+        click_keys=new_key(),
+        landing_hosts="broker.test",
+        store="memory",
     )
     settings = settings.model_copy(update={"postbacks": endpoints(tmp_path, keitaro.url)})
     with Stack(settings) as stack:
         publish_terms(TERMS, stack.kafka)
         stack.drain()
-        joined = registered("anna ib-north", click={"clickid": "click-7", "sub1": "banner"})
-        publish([joined, linked("1 anna"), kyc("anna approved", day=2)], stack.kafka)
+        our_id, landed = clicked(stack)
+        assert landed == {"clickid": "click-7", "sub1": "banner"}  # the landing page's, and so the CRM's
+        joined = now(registered("anna", click=landed, click_ids=(our_id,)))
+        publish(
+            [joined, now(linked("1 anna")), now(kyc("anna approved", day=2))],
+            stack.kafka,
+            click_keys=click_keys(settings),
+        )
         eventually(lambda: len(keitaro.seen) >= 1, 60)
         publish(
             [
-                deposit("anna d1 500 USD", day=3),
-                deal("1 buy 3 EURUSD in", day=4),
-                deal("2 sell 3 EURUSD out", day=5),
+                now(deposit("anna d1 500 USD", day=3)),
+                now(deal("1 buy 3 EURUSD in")),
+                now(deal("2 sell 3 EURUSD out")),
             ],
             stack.kafka,
         )
         eventually(lambda: len(keitaro.seen) >= 2, 60)
-        publish([chargeback("anna d1", day=9)], stack.kafka)
+        publish([now(chargeback("anna d1", day=9))], stack.kafka)
         eventually(lambda: len(keitaro.seen) >= 3, 60)
         stack.drain()
         stored = stack.server.client.query(
@@ -84,6 +129,8 @@ def test_a_click_becomes_a_conversion_and_is_rejected(tmp_path: Path, keitaro: R
             "WHERE startsWith(kind, 'cpa.') ORDER BY kind, ib_id"
         ).result_rows
         eventually(lambda: attempts(stack) == 3, 60)
+        eventually(lambda: counts(stack, our_id) == 1, 60)
+        check_attribution(stack, our_id)
     lead, sale, rejected = asked(keitaro)
     assert {one["subid"] for one in (lead, sale, rejected)} == {"click-7"}  # the click's own id
     assert [one["status"] for one in (lead, sale, rejected)] == ["lead", "sale", "rejected"]
@@ -105,3 +152,25 @@ def attempts(stack: Stack) -> int:
     """Those that the database has as delivered."""
     sql = "SELECT count() FROM postback_attempts FINAL WHERE outcome = 'delivered'"
     return int(stack.server.client.query(sql).result_rows[0][0])
+
+
+def counts(stack: Stack, click_id: str) -> int:
+    """Rows of our click that the database has."""
+    sql = "SELECT count() FROM clicks FINAL WHERE click_id = {id:String} AND params['clickid'] = 'click-7'"
+    return int(stack.server.client.query(sql, {"id": click_id}).result_rows[0][0])
+
+
+def check_attribution(stack: Stack, click_id: str) -> None:
+    """The API tells the click that made anna ib-north's, and what became of the link's clicks."""
+    (found,) = httpx.get(f"{stack.server.url}/v1/attributions").json()["items"]
+    assert (found["client_id"], found["ib_id"], found["decision"]) == ("anna", "ib-north", "click")
+    assert found["click_id"] == click_id
+    assert httpx.get(f"{stack.server.url}/v1/links/{found['link']}/funnel").json() == {
+        "clicks": 1,
+        "bots": 0,
+        "duplicates": 0,
+        "visitors": 1,
+        "registrations": 1,
+        "first_deposits": 1,
+        "qualified": 1,
+    }

@@ -93,7 +93,7 @@ PERIOD_FEATURES = (
     "cpa_tiers",
 )
 ORDER_FEATURES = ("shuffle",)
-OWNER_FEATURES = ("relink_back", "moves", "moved_openings")
+OWNER_FEATURES = ("relink_back", "moves", "moved_openings", "edits")
 CALENDAR_FEATURES = ("calendars", "tier_versions", "long_history")
 TERMS_FEATURES = ("dated_symbols", "group_masks", "refunds", "one_side", "commission_by_entry", "charges")
 SETTLED = (

@@ -432,17 +432,33 @@ def random_charges(dice: Dice, account: Account) -> list[Deal]:
 
 
 def random_moves(dice: Dice, deal: Deal) -> list[Deal]:
-    """Edits of a deal's time while its account has had several owners, often into another one's days."""
+    """Edits of a deal's time, often into another owner's days where its account has had several."""
     rng = dice.of(f"moves {deal.deal_key}")
-    is_relinked = deal.login == 1 and dice.on("relink", 0.2) and dice.on("moves", 0.7)
+    is_relinked = deal.login == 1 and dice.on("relink", 0.2)
     is_opening = deal.kind == "trade" and deal.entry not in ("out", "out_by")
-    if not is_relinked or (is_opening and not dice.on("moved_openings", 0.3)) or rng.random() < 0.5:
+    if not dice.on("moves", 0.5) or (is_opening and not dice.on("moved_openings", 0.3)):
+        return []
+    if rng.random() > (0.5 if is_relinked else 0.1):
         return []
     moments = [(rng.randrange(2 * 1440, LAST_DAY * 1440), n) for n in range(rng.randint(1, 3))]
-    return [
-        replace(deal, revision=f"moved {n}", occurred_at=DAY_1 + timedelta(minutes=minute, seconds=23 + n))
-        for minute, n in moments
-    ]
+    found = []
+    for minute, n in moments:
+        at_once = DAY_1 + timedelta(minutes=minute, seconds=23 + n)
+        deal = replace(deal, revision=f"moved {n}", occurred_at=at_once, **random_edit(dice, rng, deal))
+        found.append(deal)
+    return found
+
+
+def random_edit(dice: Dice, rng: Random, deal: Deal) -> dict[str, Any]:
+    """What else an edit changes."""
+    found: dict[str, Any] = {}
+    if rng.random() < 0.3 and "edits" in dice.features:
+        found["group"] = pick(rng, GROUPS)
+    if deal.kind == "trade" and rng.random() < 0.3 and "edits" in dice.features:
+        found["volume_e8"] = deal.volume_e8 * rng.randint(1, 4) // 2
+    if deal.kind == "trade" and rng.random() < 0.2 and "edits" in dice.features:
+        found["symbol"] = pick(rng, sorted(PRICES))
+    return found
 
 
 def random_revisions(dice: Dice, events: list[Any]) -> list[tuple[datetime, Any]]:
@@ -458,7 +474,8 @@ def random_revisions(dice: Dice, events: list[Any]) -> list[tuple[datetime, Any]
             found.append((later, deal))
             later += timedelta(hours=1)
         for moved in random_moves(dice, deal):
-            later = max(later, RELINKED_BACK) + timedelta(hours=1)  # no owner counts from before a told deal
+            # No owner and no IB counts from before a deal that has been told.
+            later = max(later, RELINKED_BACK, moved.occurred_at) + timedelta(hours=1)
             found.append((later, moved))
             deal = moved
         opening = deal.entry != "out"

@@ -33,6 +33,7 @@ FULL = Deal(
     commission=Decimal(-7),
     fee=Decimal(-1),
     swap=Decimal(-2),
+    agent_commission=Decimal(3),
     currency="USD",
     rate_profit=Decimal("0.9"),
     balance=Decimal(100),

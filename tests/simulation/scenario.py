@@ -39,7 +39,6 @@ from tests.build import (
 )
 from tests.commission.partner.payout_commands import bounced, change, hold, hold_client, lock, release_client
 from tests.commission.partner.payout_commands import paid as paid_by
-from tests.link_world import link
 from tests.simulation.world import COUNTS, Place
 
 SHORT = -1
@@ -105,7 +104,6 @@ def story(number: int) -> Story:
     milestones = of_facts(output for output in outputs if isinstance(output, Milestone))
     known = [((topics.TERMS, 0), b"\n".join(encode(records))) for records in terms]
     known.insert(0, ((topics.ENDPOINTS, 0), encode([TRACKER])[0]))
-    known.append(((topics.LINKS, 0), encode([link("spring", "ib-north")])[0]))
     lines = [*known, *placed(once if number == SHORT else told_again(once, chance))]
     lines.insert(len(known) + number % 7, ((topics.ACCOUNT_BOOK, 0), BAD_LINE))
     if number % 2:  # the month ends too early, and that is taken back: the ledger is as if it had not

@@ -47,7 +47,6 @@ from tests.build import (
     spread,
 )
 from tests.commission.partner.payout_commands import hold, hold_client, unlock
-from tests.link_world import link
 
 COUNTS = {topic.name: topic.partitions or 3 for topic in topics.TOPICS}
 
@@ -377,7 +376,6 @@ LOGS: dict[str, list[bytes]] = {
         lines(*IBS, partner("ib-west USD silver")),
     ],
     "endpoints": [lines(TRACKER), lines(PAUSED, DAY)],
-    "links": [lines(link("spring", "ib-north")), lines(link("spring", "ib-north", version=2))],
     "postbacks": [lines(TRACKER), lines(QUALIFIED, TRADE), lines(PAUSED, CLAWED), lines(DAY)],
 }
 

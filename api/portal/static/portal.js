@@ -144,22 +144,39 @@ const asJson = (form) => {
   }
   return body;
 };
-async function ask(form) {
+// What is sent once more unchanged has the key it had; anything else has another.
+const keyOf = (form, by) => {
+  const asked = `${by?.dataset.api ?? ""} ${JSON.stringify(asJson(form))}`;
+  if (form.dataset.asked !== asked) form.dataset.key = crypto.randomUUID?.() ?? String(Math.random());
+  form.dataset.asked = asked;
+  return form.dataset.key;
+};
+async function ask(form, by) {
   const said = form.querySelector("[role=alert]") ?? form.appendChild(make("p", { className: "said", role: "alert" }));
   said.setAttribute("role", "alert");
   const buttons = all("button", form);
   buttons.forEach((button) => (button.disabled = true));
   said.textContent = "";
   try {
-    const headers = { "Content-Type": "application/json", "Idempotency-Key": (form.dataset.key ??= crypto.randomUUID?.() ?? String(Math.random())) };
+    const headers = { "Content-Type": "application/json", "Idempotency-Key": keyOf(form, by) };
     const csrf = document.querySelector('meta[name="csrf"]')?.content;
     if (csrf) headers["X-CSRF-Token"] = csrf;
     const file = form.dataset.upload && form.querySelector("[type=file]").files[0];
     if (file) headers["Content-Type"] = "application/octet-stream";
-    const path = file ? `${form.dataset.upload}?source=${encodeURIComponent(file.name)}` : form.dataset.api.replace("{ib}", () => encodeURIComponent(form.elements.ib.value));
-    const answer = await fetch(path, { method: "POST", headers, body: file || JSON.stringify(asJson(form)) });
+    const wanted = by?.dataset.api ?? form.dataset.api;
+    const body = asJson(form);
+    if (by?.dataset.only) for (const name of Object.keys(body)) if (name !== by.dataset.only) delete body[name];
+    const path = file ? `${form.dataset.upload}?source=${encodeURIComponent(file.name)}` : wanted.replace("{ib}", () => encodeURIComponent(form.elements.ib.value));
+    const answer = await fetch(path, { method: "POST", headers, body: file || JSON.stringify(body) });
     const told = await answer.json();
     if (!answer.ok) throw new Error(told.detail ?? answer.statusText);
+    if (by && "show" in by.dataset) {
+      said.setAttribute("role", "status");
+      said.textContent = told.why ? `Still nothing: ${told.why}` : `It would become ${told.records.join("; ")}.`;
+      buttons.forEach((button) => (button.disabled = false));
+      return;
+    }
+    if ("wait" in form.dataset) await new Promise((go) => setTimeout(go, 1500)); // until it is stored
     if (told.file_base64) {
       const bytes = Uint8Array.from(atob(told.file_base64), (letter) => letter.charCodeAt(0));
       make("a", { href: URL.createObjectURL(new Blob([bytes])), download: form.dataset.file ?? "file" }).click();
@@ -174,7 +191,7 @@ async function ask(form) {
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.api && !event.target.dataset.upload) return;
   event.preventDefault();
-  ask(event.target);
+  ask(event.target, event.submitter);
 });
 
 // Keys: / searches, j and k walk rows, Escape closes what was found.

@@ -174,7 +174,7 @@ def test_a_plan_that_the_link_gets_later_is_learned() -> None:
         linked("1 anna"),
         deal("1 buy 1 EURUSD out", day=5),
         replace(BY_LINK, version=2),
-        replace(BY_LINK, version=2, plans=()),  # somebody was faster: it counts for nothing
+        replace(BY_LINK, version=2, plans=()),  # the same version again is the first that was told
         deal("2 buy 1 EURUSD out", day=5),
         terms=WORLD,
     )
@@ -248,8 +248,8 @@ def test_a_registration_that_is_sent_again_changes_nothing() -> None:
     assert [one.ib_id for one in said.milestones] == ["ib-north"]
 
 
-def test_a_link_is_its_ibs_for_ever() -> None:
-    """A version that names another IB counts for nothing: clicks on the way are the first one's."""
-    stolen = replace(SPRING, version=2, ib_id="ib-master")
-    found = judged(came("anna", click("spring", day=2), day=3), SPRING, stolen)
-    assert found.ib_id == "ib-north"
+def test_the_newest_version_counts_whenever_it_is_told() -> None:
+    """Two servers may tell the books of two versions in any order, and again."""
+    older, newer = SPRING, replace(SPRING, version=2, expires_at=at(2))
+    for told in ((older, newer), (newer, older), (older, newer, older, newer)):
+        assert verdicts(judged(came("anna", click("spring", day=2), day=3), *told)) == ["expired"]

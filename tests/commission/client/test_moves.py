@@ -18,12 +18,12 @@ from msgspec.structs import replace
 from commission.books import account as account_book
 from commission.books import client as client_book
 from commission.draft import Draft
-from commission.events import AccountEvent, Deal, DealMoved, RoutedDeal
+from commission.events import AccountEvent, Deal, DealMoved, ReratingApproved, RoutedDeal
 from commission.money import EXACT
 from commission.outputs import Rejection, Transfer
 from commission.terms.catalog import Terms
 from commission.terms.components import CommissionShare
-from commission.terms.rates import When
+from commission.terms.rates import Band, Tiers, When
 from tests.build import (
     SYMBOLS,
     D,
@@ -41,6 +41,7 @@ from tests.build import (
     rates,
     registered,
     run,
+    told_at,
 )
 
 TERMS = (
@@ -163,6 +164,15 @@ def test_a_deal_that_waits_for_terms_moves_as_well() -> None:
     assert paid(*BEGIN, bought, edited(bought, "b", 12), gold) == BENS
 
 
+def test_a_deal_that_moved_is_rated_again_for_its_owner_alone() -> None:
+    """A proposal that names it under Anna, by the record she had, changes nothing."""
+    fields = {"proposal_id": "p", "occurred_at": at(25)}
+    for client, record in (("anna", BOUGHT), ("ben", TO_BEN)):
+        again = ReratingApproved(client_id=client, deal=record, **fields)
+        said = run(*BEGIN, BOUGHT, TO_BEN, again, terms=TERMS)
+        assert (said.owed, len(said.transfers)) == (BENS, 3)
+
+
 def test_what_a_deal_did_beside_its_accrual_moves_with_it() -> None:
     """A CPA of 100 for 2 lots closed: Anna closes 1 and 1, and one of them is moved to Ben's days.
 
@@ -197,19 +207,59 @@ def test_a_closing_is_rated_again_when_its_opening_moves_away() -> None:
     assert run(*BEGIN, opened, closed, away, edited(opened, "c", 5), terms=terms).owed == ANNAS
 
 
+SHARED = (
+    SYMBOLS[0],
+    plan("five USD", CommissionShare(name="share", rates=rates("*=0.5"), charges=True)),
+    plan("three USD", CommissionShare(name="share", rates=rates("*=0.3"), charges=True)),
+    *TERMS[3:],
+)
+
+
 def test_a_later_charge_that_moves_is_shared_by_its_new_owner() -> None:
     """Of 10 USD charged for a lot Anna's IB has half, 5; moved to Ben's days, Ben's has 3 tenths, 3."""
-    terms = (
-        SYMBOLS[0],
-        plan("five USD", CommissionShare(name="share", rates=rates("*=0.5"), charges=True)),
-        plan("three USD", CommissionShare(name="share", rates=rates("*=0.3"), charges=True)),
-        *TERMS[3:],
-    )
     both = (BOUGHT, deal("8 sell 1 EURUSD out", day=11))
     fields = {"kind": "commission", "commission": D(-10), "volume_e8": 0, "position_id": ""}
     charge = replace(deal("9 buy 1 EURUSD out", day=6, **fields), side=None, entry=None, symbol="")
-    assert run(*BEGIN, *both, charge, terms=terms).owed == ANNAS
-    assert run(*BEGIN, *both, charge, edited(charge, "b", 12), terms=terms).owed == BENS
+    assert run(*BEGIN, *both, charge, terms=SHARED).owed == ANNAS
+    assert run(*BEGIN, *both, charge, edited(charge, "b", 12), terms=SHARED).owed == BENS
+
+
+def test_a_refund_stays_with_the_client_who_had_it() -> None:
+    """10 charged are shared by halves, and refunded later by a deal of Anna's: nothing is left.
+
+    The charged deal moves to Ben's days: his IB has 3 tenths, and the refund is of nothing that is Anna's.
+    Back on her day it is of that charge again.
+    """
+    charged = replace(BOUGHT, commission=D(-10))
+    fields = {"kind": "commission", "profit": D(10), "side": None, "entry": None, "symbol": ""}
+    back = deal("9 buy 0 X out", day=8, **fields)
+    assert run(*BEGIN, charged, terms=SHARED).owed == ANNAS
+    assert run(*BEGIN, charged, back, terms=SHARED).owed == NOBODYS
+    away = edited(charged, "b", 12)
+    said = run(*BEGIN, charged, back, away, terms=SHARED)
+    assert (said.owed, said.reasons) == (BENS, {"9": "rejected refund_unknown"})
+    assert run(*BEGIN, charged, back, away, edited(charged, "c", 6), terms=SHARED).owed == NOBODYS
+
+
+def test_what_a_deal_adds_to_a_period_moves_with_it() -> None:
+    """From 2 lots on Anna's IB has twice 5 a lot: 20 for two. With one of them Ben's it has 5, and his 3."""
+    tiers = Tiers(by="lots", bands=(Band(start=D(2), factor=D(2)),))
+    terms = (SYMBOLS[0], plan("five USD", per_lot("*=5", tiers=tiers)), *TERMS[2:])
+    two = (BOUGHT, deal("8 sell 1 EURUSD out", day=6))
+    assert run(*BEGIN, *two, terms=terms).owed == {"ib:ib-anna:pending": "20.00 USD"}
+    assert run(*BEGIN, *two, TO_BEN, terms=terms).owed == ANNAS | BENS
+
+
+UNTOLD, TOLD = told_at(BOUGHT, None), told_at(BOUGHT, "p")
+UNTOLD_BENS = told_at(edited(BOUGHT, "", 12), None)
+
+
+def test_a_record_that_only_tells_the_position_moves_nothing() -> None:
+    """It is of the record that moved away since; what it tells of the newest one is taken up."""
+    assert paid(*BEGIN, UNTOLD, TOLD) == ANNAS
+    assert paid(*BEGIN, UNTOLD, UNTOLD_BENS, TOLD) == BENS
+    assert paid(*BEGIN, UNTOLD, UNTOLD_BENS, TOLD, told_at(UNTOLD_BENS, "p")) == BENS
+    assert paid(*BEGIN, UNTOLD, UNTOLD_BENS, told_at(edited(BOUGHT, "", 6), "p")) == ANNAS
 
 
 # Messages that overtake each other
@@ -282,6 +332,7 @@ def endings(books: Books) -> Iterator[Books]:
         ((*LINKS, BOUGHT, TO_BEN, TO_ANNA), {"anna": 5}),
         ((*LINKS, TO_BEN, BOUGHT, TO_BEN), {"anna": 5}),
         ((*LINKS, BOUGHT, CANCELLED, TO_ANNA), {}),
+        ((*LINKS, UNTOLD, UNTOLD_BENS, TOLD), {"ben": 3}),
         ((LINKS[0], BOUGHT, LINKS[1], TO_BEN, BOUGHT), {"ben": 3}),
         ((LINKS[0], replace(CANCELLED, occurred_at=at(5)), LINKS[1], TO_BEN), {}),
         (

@@ -45,7 +45,7 @@ ALL = tuple(topic.name for topic in topics.TOPICS)
 MAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ingest": ((topics.TERMS,), (*BOOKS[:2], topics.TERMS, topics.DEAD_LETTERS)),
     "worker": (
-        (*BOOKS, topics.MILESTONES, topics.ENDPOINTS, topics.LINKS, topics.OPERATIONS, *CHANGELOGS),
+        (*BOOKS, topics.MILESTONES, topics.ENDPOINTS, topics.OPERATIONS, *CHANGELOGS),
         (*BOOKS[:3], *ALL[4:9], topics.DELIVERIES, *CHANGELOGS),
     ),
     "server": (

@@ -8,6 +8,7 @@ from typing import Any
 import clickhouse_connect
 import pytest
 from click.testing import Result
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from commission.payouts.exchange import Exchange
@@ -15,6 +16,8 @@ from commission.payouts.records import (
     BatchApproved,
     BatchCreated,
     BatchSubmitted,
+    ChangeDecided,
+    ChangeRequested,
     InvoicesIssued,
     Line,
     PayoutRecord,
@@ -159,6 +162,78 @@ def test_a_billed_statement_is_an_invoice(tmp_path: Path) -> None:
     assert json.loads(statements(tmp_path, "invoices", "--year", "2027", "--json").stdout) == []
     shown = " ".join(statements(tmp_path, "invoices").stdout.split())
     assert "SB-2026-000001 2026-10-12 ib-north 10 1.9 11.9 USD VAT 19 % Broker Ltd" in shown
+
+
+def test_an_invoice_of_advances_alone_has_a_document(tmp_path: Path) -> None:
+    """Two of 3.34 and 6.66, 10.00 in all, with 19 % VAT: 11.90; it is written by its number."""
+    path = Settings(data_dir=tmp_path).chdb_dir
+    path.mkdir(parents=True)
+    with clickhouse_connect.get_client(interface="chdb", path=str(path)) as client:
+        migrate(client)
+        rows = Rows()
+        granted = [*advance("c-1", "3.34", 0), *advance("c-2", "6.66", 2)]
+        records = [*granted, *(replace(one, place=4 + n) for n, one in enumerate(billed("c-2")))]
+        for place, record in enumerate(records):
+            rows.add(topics.PAYOUTS, 0, place, encode_payout(record), "")
+        rows.store(client)
+    (tmp_path / "parties.yaml").write_text(PARTIES)
+    parties = ("--parties", str(tmp_path / "parties.yaml"))
+
+    def invoice(number: str, ending: str, *more: str, code: int = 0) -> str:
+        output = str(tmp_path / f"i.{ending}")
+        found = statements(tmp_path, "invoice", number, "-o", output, "--yes", *parties, *more, code=code)
+        return " ".join(found.output.split())
+
+    for ending in ("html", "pdf", "csv", "xlsx"):
+        told = invoice("SB-2026-000001", ending)
+        assert "Self-billing invoice SB-2026-000001, 11.9 USD in advance" in told
+    page = (tmp_path / "i.html").read_text()
+    for text in (
+        "<h1>Self-billing invoice SB-2026-000001</h1>", "<dt>Issued on</dt><dd>October 12, 2026</dd>",
+        "Advance c-1 of October 10, 2026: agreed", "3.34 USD", "6.66 USD", "10.00 USD", "VAT 19 %",
+        "11.90 USD",
+        "Paid as 9.52 EUR: 1 / EUR/USD 1.25 (2026-10-01).",
+    ):  # fmt: skip
+        assert text in page
+    rows_of_csv = (tmp_path / "i.csv").read_text().splitlines()
+    assert "To be paid,11.9,USD" in rows_of_csv
+    first = (tmp_path / "i.pdf").read_bytes()
+    invoice("SB-2026-000001", "pdf")
+    assert (tmp_path / "i.pdf").read_bytes() == first
+    for number, ending, more, why in (
+        ("SB-2026-000002", "pdf", (), "no invoice SB-2026-000002"),
+        ("x", "pdf", (), "no invoice x"),
+        ("SB-2026-000001", "pdf", ("--issuer", "Other Ltd"), "no invoice SB-2026-000001"),
+        ("SB-2026-000001", "txt", (), "ends in none of .pdf, .html, .csv, .xlsx"),
+    ):
+        assert why in invoice(number, ending, *more, code=2)
+
+
+def test_an_invoice_of_a_statement_is_the_statements(tmp_path: Path) -> None:
+    """Its number alone writes nothing: the statement has the figures."""
+    path = Settings(data_dir=tmp_path).chdb_dir
+    path.mkdir(parents=True)
+    with clickhouse_connect.get_client(interface="chdb", path=str(path)) as client:
+        migrate(client)
+        rows = Rows()
+        for place, record in enumerate(billed("st-1")):
+            rows.add(topics.PAYOUTS, 0, place, encode_payout(record), "")
+        rows.store(client)
+    (tmp_path / "p.yaml").write_text(PARTIES)
+    output, parties = str(tmp_path / "i.pdf"), str(tmp_path / "p.yaml")
+    told = statements(tmp_path, "invoice", "SB-2026-000001", "-o", output, "--parties", parties, code=2)
+    assert "bills statements of ib-north: `ibflow statements export` writes it" in " ".join(
+        told.output.split()
+    )
+
+
+def advance(change_id: str, amount: str, place: int) -> list[PayoutRecord]:
+    """Granted by two people."""
+    asked = ChangeRequested(
+        place=place, by="ann", at=at(39), change_id=change_id, kind="advance", ib_id="ib-north",
+        currency="USD", amount=Decimal(amount), reason="agreed",
+    )  # fmt: skip
+    return [asked, ChangeDecided(place=place + 1, by="ben", at=at(40), change_id=change_id, is_approved=True)]
 
 
 def billed(statement_id: str) -> list[PayoutRecord]:

@@ -47,7 +47,7 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
     assert [
         ("Balance brought forward", "0.00 EUR"),
         ("Earned", "1,300.12345678 EUR"),
-        ("Taken back", "-65.56 EUR"),
+        ("Taken back or put on hold", "-65.56 EUR"),
         ("Left by rounding", "-0.00345678 EUR"),
         ("Payable", "1,234.56 EUR"),
         ("VAT 19 %", "234.57 EUR"),
@@ -63,7 +63,8 @@ def test_a_negative_balance_is_carried_and_what_is_held_is_shown() -> None:
     )  # fmt: skip
     shown = {row.label: row.amount for row in figures(document(statement=one, taxes=()))}
     assert ("25.50 EUR", "0.00 EUR", "7.00 EUR") == (
-        shown["Carried forward"], shown["Payable"], shown["Held until clients are verified, not in the sum"],
+        shown["Carried forward"], shown["Payable"],
+        shown["Held until clients are verified or released, not in the sum"],
     )  # fmt: skip
     assert "To be paid" not in shown
 

@@ -14,6 +14,7 @@ from api.ledger import Ledger
 from api.queries.periods import ALWAYS
 from api.queries.quality import deal_counts
 from api.scope import EVERYTHING
+from api.views.audit import audit
 from commission.events import ClientRegistered
 from commission.terms.calendar import PeriodEnded
 from commission.terms.plans import Clawback
@@ -28,7 +29,7 @@ from streams.in_memory import EPOCH, LocalPipeline, entry_topic
 from streams.partition import Message
 from streams.table_rows import Rows
 from tests import services
-from tests.build import ANNA, TERMS, chargeback, deal, deposit, linked, per_lot, plan, registered
+from tests.build import ANNA, TERMS, at, chargeback, deal, deposit, linked, per_lot, plan, registered
 from tests.infra.verify.ledgers import broken, copied, store
 from tests.synthetic import Synthetic
 
@@ -81,6 +82,28 @@ def test_what_is_rejected_is_told_by_its_reason(empty: Client) -> None:
     figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
     told = "13 seen = 5 rated + 5 on the side that the plan does not pay"
     assert f"{told} + 3 rejected (2 zero_volume, 1 not_a_trade) + 0 waiting" in figures["every deal once"]
+
+
+def test_a_deal_that_moved_to_another_owner_is_accounted_for_once(empty: Client) -> None:
+    """Anna's 5 and 2 are taken back, ben's IB has 7. A reversal is traced through both client books."""
+    bought = deal("1 sell 1 EURUSD out", day=5)
+    moved = replace(bought, revision="b", occurred_at=at(12))
+    store(empty, [*TERMS, *ANNA, registered("ben ib-master"), linked("1 ben", day=10), bought, moved, bought])
+    assert [] == broken(empty)
+    figures = {finding.invariant: finding.figures for finding in verify(empty).findings}
+    assert figures["every deal once"].startswith(
+        "1 seen = 1 rated + 0 on the side that the plan does not pay"
+    )
+    rows = empty.query("SELECT code, client_id, amount, transfer_id FROM transfers FINAL").result_rows
+    accruals = [("accrual", "anna", 2), ("accrual", "anna", 5), ("accrual", "ben", 7)]
+    assert [*accruals, ("reversal", "anna", 2), ("reversal", "anna", 5)] == sorted(row[:3] for row in rows)
+    found = audit(Ledger(lambda: empty), EVERYTHING, max(rows)[3])
+    assert found is not None
+    assert found["complete"]
+    assert ["partner-book", "client-book", "client-book", "account-book"] == [
+        step["topic"] for step in found["steps"]
+    ]
+    assert ["a", "b", "a"] == [one["revision"] for one in found["revisions"]]
 
 
 def test_a_row_from_nowhere_is_found(ledger: Client) -> None:

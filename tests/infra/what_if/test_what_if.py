@@ -15,6 +15,7 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from commission.events import Deal
 from commission.terms.plans import PlanDefined
 from commission.terms.rates import Band, Tiers
 from commission.terms.records import TermsRecord
@@ -131,6 +132,21 @@ def test_only_deals_of_the_window_count(log: MemoryLog) -> None:
     found = what_if(log, changed(SILVER_6, GOLD), window=Window(at(5), at(10)), workers=0)
     assert {"ib-north": (20, 24), "ib-master": (8, 4)} == as_numbers(lines(found, "ib"))
     assert (2, 6, 48) == (found.deals, found.charged, found.spread)
+
+
+@pytest.mark.parametrize("partitions", [1, 2])
+def test_a_deal_that_moved_to_another_owner_counts_once(partitions: int) -> None:
+    """Anna's account is ben's from day 15, and her lot of day 10 is told anew, of day 16: 7 of 49 move to FR.
+
+    What was charged and the spread stay 24 and 84, also where both clients are of one partition.
+    """
+    told = broker()
+    last = next(one for one in told if isinstance(one, Deal) and one.deal_id == "32")
+    moved = [linked("1 ben", day=15), replace(last, revision="b", occurred_at=at(16)), last]
+    log = history([*told[:-1], *moved, told[-1]], partitions=partitions)
+    found = what_if(log, changed(*PLANS), workers=0)
+    assert {"DE": (14, 14), "FR": (35, 35)} == as_numbers(lines(found, "country"))
+    assert (8, 24, 84) == (found.deals, found.charged, found.spread)
 
 
 def test_deals_that_would_be_paid_or_not(log: MemoryLog) -> None:

@@ -1,0 +1,1 @@
+"""Tracking links: where they lead, who clicks, and the redirect itself."""
