@@ -102,6 +102,7 @@ def proposals() -> FixedDesk:
     return desk
 
 
+@pytest.fixture
 def letters(chdb: Client) -> Iterator[Letters]:
     chdb.command("TRUNCATE TABLE dead_letter_decisions")
     yield Letters(chdb)
