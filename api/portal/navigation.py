@@ -26,9 +26,10 @@ PLACES = (
     Place("/links", "Links", ("/links",)),
     Place("/reports", "Reports", ("/reports",)),
     Place("/statements", "Statements", ("/statements",)),
-    Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes")),
+    Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes", "/invoices")),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
     Place("/plans", "Plans", ("/plans",)),
+    Place("/endpoints", "Postbacks", ("/endpoints",)),
     Place("/proposals", "Proposals", ("/proposals",)),
     Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters")),
 )
@@ -50,7 +51,7 @@ _OF_IBS = (
 )
 """An IB's own room."""
 _OF_NETWORKS = (Place("/", "Overview"),)
-_OF_THE_WHOLE = ("/payouts", "/plans", "/proposals", "/operations")
+_OF_THE_WHOLE = ("/payouts", "/plans", "/endpoints", "/proposals", "/operations")
 
 
 def places_of(role: str | None, *, sees_all: bool) -> tuple[Place, ...]:

@@ -27,6 +27,7 @@ from api.desks import Desks
 from api.ledger import Ledger
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import statement_hash, total_of
+from infra.postbacks.desk import EndpointDesk
 from schemas.proposals import ProposalRequest
 from schemas.settings import Settings
 from schemas.wire import encode
@@ -35,6 +36,7 @@ from tests.api.conftest import insert, partner_row, per_lot, statement_row, utc
 from tests.api.letters import GOOD, Letters, crm_letter
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
+from tests.endpoint_world import NOON, keys, memory_log
 from tests.payout_world import World
 from tests.proposal_desk import FixedDesk, person
 
@@ -50,6 +52,7 @@ PATHS = (
     "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
     "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans",
+    "/plans", "/endpoints",
     "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
     "/docs", "/docs/problems", "/nope",
 )  # fmt: skip
@@ -102,6 +105,7 @@ def proposals() -> FixedDesk:
     return desk
 
 
+@pytest.fixture
 def letters(chdb: Client) -> Iterator[Letters]:
     chdb.command("TRUNCATE TABLE dead_letter_decisions")
     yield Letters(chdb)
@@ -123,6 +127,7 @@ def portal(
         changes=world.change_desk(),
         proposals=proposals,
         dead_letters=letters.desk,
+        endpoints=EndpointDesk(memory_log(), keys, now=lambda: NOON),
     )
     app = create_app(ledger, settings, desks=desks)
     listener = socket()
@@ -424,3 +429,32 @@ def test_a_dead_letter_is_corrected_and_replayed(ledger: Ledger, portal: Portal,
         assert page.locator("form.form").count() == 0, "it is closed"
         assert said == []
     assert len(letters.sent) == 1
+
+
+def test_an_endpoint_is_made_shown_changed_and_paused(portal: Portal) -> None:
+    """Its secret is shown once; what it would be sent is on its page; a change keeps what it does not ask."""
+    with portal.context("ann") as context:
+        page = context.new_page()
+        said = watch(page)
+        page.goto("/endpoints")
+        page.get_by_label("Id, for ever").fill("tracker")
+        page.locator("select[name=preset]").select_option("keitaro")
+        page.get_by_label("Address, with macros").fill("https://t.example/key/postback")
+        page.get_by_label("ftd", exact=True).check()
+        page.get_by_label("Of these and all below").fill("M")
+        page.get_by_role("button", name="Make endpoint").click()
+        expect(page.get_by_text("Its secret, shown this once: whsec_")).to_be_visible()
+        page.goto("/endpoints/tracker")
+        expect(page.get_by_label("Request")).to_contain_text("GET https://t.example/key/postback?subid=")
+        assert list(findings(page)) == []
+        page.get_by_label("Address").fill("https://u.example/postback?cid={click_id}")
+        page.get_by_role("button", name="Save version 2").click()
+        expect(page.locator(".head .sub")).to_contain_text("u.example")
+        facts = page.locator(".facts").inner_text()
+        assert "keitaro" in facts, "what was not asked stays"
+        assert "ftd" in facts
+        page.get_by_label("Why", exact=True).fill("they move")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.locator(".head .badge")).to_have_text("paused")
+        expect(page.get_by_text("Paused by ann: they move")).to_be_visible()
+        assert said == []

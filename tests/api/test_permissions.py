@@ -27,6 +27,7 @@ WHOLE = {
     "/v1/proposals/{proposal_id}", "/v1/proposals/{proposal_id}/rows", "/completeness", "/proposals",
     "/proposals/{proposal_id}", "/v1/transfers/{transfer_id}/audit",
     "/v1/endpoints", "/v1/endpoints/{endpoint_id}", "/v1/endpoints/{endpoint_id}/preview",
+    "/endpoints", "/endpoints/{endpoint_id}",
     "/plans", "/plans/{plan_id}", "/plans/{plan_id}/cases", "/plans/{plan_id}/changes", "/v1/plans/what-if",
     "/v1/plans/{plan_id}/check", "/v1/plans/{plan_id}/changes",
     "/operations", "/dead-letters", "/dead-letters/{dead_letter_id}",

@@ -137,12 +137,21 @@ const asJson = (form) => {
     if (!field.name || field.disabled || field.dataset.path || (field.type === "checkbox" && !field.checked)) continue;
     const value = field.dataset.json ? JSON.parse(field.value) : field.value;
     const [name, inner] = field.name.split(".");
-    if (field.dataset.many) (body[name] ??= []).push(value);
+    if ("list" in field.dataset) body[field.name] = value.split(/[\s,]+/).filter(Boolean);
+    else if (field.dataset.many) (body[name] ??= []).push(value);
     else if (value === "" && !field.required) continue;
     else if (inner) (body[name] ??= {})[inner] = value;
     else body[name] = value;
   }
   return body;
+};
+// What came of it, in words, where the page stays.
+const inWords = (told) => {
+  if (told.records) return told.why ? `Still nothing: ${told.why}` : `It would become ${told.records.join("; ")}.`;
+  if (told.secret) return `Done. Its secret, shown this once: ${told.secret}`;
+  if (told.outcome) return `${told.outcome}${told.http_status ? `, status ${told.http_status}` : ""} after ${told.duration_ms} ms. ${told.error || told.answer || ""}`;
+  if (told.settled !== undefined) return `${told.settled} credited, ${told.rejected} rejected, ${told.unknown.length} of which nothing is known, ${told.left} left: ask again for those.`;
+  return told.replayed === undefined ? "Done." : `${told.replayed} sent again.`;
 };
 // What is sent once more unchanged has the key it had; anything else has another.
 const keyOf = (form, by) => {
@@ -164,15 +173,16 @@ async function ask(form, by) {
     const file = form.dataset.upload && form.querySelector("[type=file]").files[0];
     if (file) headers["Content-Type"] = "application/octet-stream";
     const wanted = by?.dataset.api ?? form.dataset.api;
-    const body = asJson(form);
+    const body = { ...JSON.parse(form.dataset.base ?? "{}"), ...asJson(form) };
     if (by?.dataset.only) for (const name of Object.keys(body)) if (name !== by.dataset.only) delete body[name];
     const path = file ? `${form.dataset.upload}?source=${encodeURIComponent(file.name)}` : wanted.replace("{ib}", () => encodeURIComponent(form.elements.ib.value));
-    const answer = await fetch(path, { method: "POST", headers, body: file || JSON.stringify(body) });
+    const answer = await fetch(path, { method: form.dataset.method ?? "POST", headers, body: file || JSON.stringify(body) });
     const told = await answer.json();
     if (!answer.ok) throw new Error(told.detail ?? answer.statusText);
-    if (by && "show" in by.dataset) {
+    form.dataset.asked = ""; // it is done: asked for again, it is another
+    if ((by && "show" in by.dataset) || "show" in form.dataset) {
       said.setAttribute("role", "status");
-      said.textContent = told.why ? `Still nothing: ${told.why}` : `It would become ${told.records.join("; ")}.`;
+      said.textContent = inWords(told);
       buttons.forEach((button) => (button.disabled = false));
       return;
     }
