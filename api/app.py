@@ -24,6 +24,7 @@ from api.routes import (
     ageing,
     balance_changes,
     completeness,
+    dead_letters,
     documents,
     endpoints,
     etags,
@@ -38,6 +39,7 @@ from api.routes import (
     payees,
     payouts,
     people_pages,
+    plans,
     proposals,
     quality,
     reports,
@@ -54,20 +56,34 @@ from schemas.settings import Settings
 MAX_BODY_BYTES = 64 * 1024
 """No route takes more than a proposal; pushes have an app and limits of their own."""
 ROUTERS = (
-    *(
-        health.router,
-        metrics.router,
-        reports.router,
-        transfers.router,
-        feed.router,
-        partners.router,
-        payouts.router,
-    ),
-    *(payees.router, payees.keys, invoices.router, crediting_routes.router),
-    *(balance_changes.router, ageing.router, endpoints.router, endpoints.keys, documents.router),
-    *(links.router, link_reports.router),
-    *(terms.router, quality.router, completeness.router, proposals.router),
-    *(people_routes.router, sign_in.router, oidc.router, people_pages.router),
+    health.router,
+    metrics.router,
+    reports.router,
+    transfers.router,
+    feed.router,
+    partners.router,
+    payouts.router,
+    payees.router,
+    payees.keys,
+    invoices.router,
+    crediting_routes.router,
+    balance_changes.router,
+    ageing.router,
+    endpoints.router,
+    endpoints.keys,
+    documents.router,
+    dead_letters.router,
+    links.router,
+    link_reports.router,
+    terms.router,
+    plans.router,
+    quality.router,
+    completeness.router,
+    proposals.router,
+    people_routes.router,
+    sign_in.router,
+    oidc.router,
+    people_pages.router,
     *PAGES,
 )
 DESCRIPTION = """
@@ -83,12 +99,14 @@ def create_app(
     *,
     operators: Operators | None = None,
     sink_lag: Callable[[], int | None] | None = None,
+    stalled: Callable[[], float | None] = lambda: None,
     desks: Desks = NO_DESKS,
 ) -> FastAPI:
     """Build the API over `ledger`; raise `ExposureError` rather than show it to a network unguarded.
 
     `operators` are who may ask, else those of the settings. `sink_lag` tells how many messages the sink of
-    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `desks` do what
+    this process has yet to store; a `RuntimeError` from it makes `/health` answer 503. `stalled` tells for
+    how many seconds nothing was stored though something waits; None where that is not so. `desks` do what
     routes only ask for. The app closes `ledger` when its server shuts down.
     """
     check_exposure(settings)
@@ -103,7 +121,7 @@ def create_app(
         max_body_size=MAX_BODY_BYTES,
     )
     app.state.ledger = ledger
-    app.state.sink_lag = sink_lag
+    app.state.sink_lag, app.state.stalled = sink_lag, stalled
     app.state.feed = Feed(ledger)
     for desk in fields(desks):
         setattr(app.state, desk.name, getattr(desks, desk.name))

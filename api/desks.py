@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from api.dead_letters import DeadLetters
 from api.documents import Documents
 from api.endpoints import Endpoints
 from api.idempotency import Answers
@@ -10,6 +11,7 @@ from api.link_desk import Links
 from api.payees import Payees
 from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
+from api.plans import PlanTools
 from api.proposals import Proposals
 from commission.payouts.log import Payouts as PayoutLog
 from schemas.metrics import Metric
@@ -37,6 +39,10 @@ class Desks:
     """To requests with an `Idempotency-Key`; None: in memory."""
     endpoints: Endpoints | None = None
     """Where events are sent."""
+    plans: PlanTools | None = None
+    """Plans compared, tested and tried."""
+    dead_letters: DeadLetters | None = None
+    """Input that could not be used, worked off."""
     documents: Documents | None = None
     """Statements for people."""
     links: Links | None = None

@@ -17,6 +17,7 @@ WRITERS: dict[str, frozenset[Role]] = {
     "postbacks": frozenset({"network"}),
     "endpoints": frozenset({"manager"}),
     "links": frozenset({"manager", "ib"}),
+    "plans": frozenset({"finance", "manager"}),
     "views": frozenset({"finance", "manager", "auditor", "ib", "network"}),
 }
 """By the first word of a path who may change something there beside an admin; anywhere else nobody."""

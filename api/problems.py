@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Send
 
+from api.dead_letters import LetterRefused
 from api.documents import DocumentRefused
 from api.endpoints import EndpointRefused, UnknownEndpoint
 from api.ledger import LedgerUnavailable
@@ -20,6 +21,7 @@ from api.operators import NotAllowed
 from api.payees import PayeeRefused, UnknownPayee
 from api.payouts import PayoutRefused, UnknownBatch
 from api.people import PeopleRefused, SignInFailed, UnknownPerson
+from api.plans import PlanRefused
 from api.proposals import ProposalRefused, UnknownProposal
 from schemas.errors import Unavailable, Unusable
 from schemas.problems import KINDS, PROBLEM_JSON, problem_body
@@ -141,6 +143,8 @@ CODES: dict[type[Unusable], str] = {
     DocumentRefused: "document_refused",
     UnknownLink: "unknown_link",
     LinkRefused: "link_refused",
+    PlanRefused: "plan_refused",
+    LetterRefused: "dead_letter_refused",
 }
 """What desks refuse with, and the code of each; any other `Unusable` is an `invalid_request`."""
 

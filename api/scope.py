@@ -54,6 +54,13 @@ UNION ALL
 SELECT client_id FROM milestones WHERE {BY_CLICK} AND ib_id IN {{seen_ibs:Array(String)}}
 """  # noqa: S608  - the parts are constants; values are parameters
 """The clients of the IBs that are seen: the CRM's word for most, for some that of a click."""
+KNOWN_CLIENTS = f"""(
+    SELECT client_id, occurred_at, country, if(by_click != '', by_click, told) AS ib_id
+    FROM (SELECT client_id, occurred_at, country, ib_id AS told FROM clients FINAL) AS c
+    LEFT JOIN (SELECT client_id, ib_id AS by_click FROM milestones FINAL WHERE {BY_CLICK}) AS m
+        USING client_id
+)"""  # noqa: S608  - the parts are constants
+"""Clients, each with the IB it registered with: the CRM's, or that of the click that decided."""
 EVERYTHING = Scope(None)
 NOTHING = Scope(frozenset())
 

@@ -16,7 +16,7 @@ def announced(rows: Iterable[Transfer], terms: Terms) -> Iterator[Announcement]:
 
     A rebate is the client's, and says nothing. Held money is accrued like other: the row says when.
     """
-    for row in rows:
+    for row in rows if terms.events else ():
         kind = _kind_of(row)
         if kind is None or kind not in terms.events:
             continue

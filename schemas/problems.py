@@ -52,6 +52,9 @@ KINDS = {
     "body_too_slow": Kind(408, "The body did not arrive in time. Send it again."),
     "conflict": Kind(409, "Not as things are now. Read how they are, then decide."),
     "archive_incomplete": Kind(409, "The stored topics lack a message that the answer needs."),
+    "dead_letter_refused": Kind(
+        409, "The dead letter is not in a state, or not so that it becomes something."
+    ),
     "document_refused": Kind(409, "The document cannot be made as the statement is now."),
     "endpoint_refused": Kind(409, "The endpoint is not in a state that allows this."),
     "idempotency_key_in_use": Kind(
@@ -61,6 +64,7 @@ KINDS = {
     "idempotency_key_spent": Kind(409, "The `Idempotency-Key` was used, and its answer is not at hand."),
     "link_refused": Kind(409, "The tracking link is not in a state that allows this, or its code is taken."),
     "payee_refused": Kind(409, "The payee details are not in a state, or of a person, that allows this."),
+    "plan_refused": Kind(409, "The plan cannot be tried as things are now."),
     "payout_refused": Kind(409, "The batch or balance is not in a state, or of a person, that allows this."),
     "people_refused": Kind(409, "The person, key or password cannot be changed so."),
     "proposal_refused": Kind(409, "The proposal is not in a state, or of a person, that allows this."),

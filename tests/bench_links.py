@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from api.links.redirect import Redirect, with_links
 from infra.connect.server_thread import HttpThread
+from infra.links.click_http import ClickHttp
 from infra.links.spool import Spool
 from infra.links.targets import Targets
 from tests.link_world import KEY, known, link
@@ -90,7 +91,7 @@ def over_loopback(seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         app, spool = redirect(Path(folder))
         spool.start()
-        http = HttpThread(with_links(FastAPI(), app), "redirect")
+        http = HttpThread(with_links(FastAPI(), app), "redirect", http=ClickHttp.of(app))
         listener = socket.create_server(("127.0.0.1", 0))
         http.start(listener)
         found: multiprocessing.Queue[tuple[int, list[float]]] = multiprocessing.get_context("spawn").Queue()

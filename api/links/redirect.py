@@ -73,14 +73,19 @@ class Redirect:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         del receive
+        status, headers, body = self.answer(scope)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def answer(self, scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Status, headers and body for a request."""
         status, why, more = self._answer(scope)
         self.tally.answers[why] += 1
         body = b"" if status == 302 or scope["method"] == "HEAD" else f"{why}\n".encode()
         headers = [*_ALWAYS, (b"content-length", str(len(body)).encode()), *more]
         if body:
             headers += _TEXT
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        return status, headers, body
 
     def _answer(self, scope: Scope) -> Answer:
         if scope["method"] not in ("GET", "HEAD"):

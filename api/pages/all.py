@@ -6,10 +6,14 @@ from api.pages import (
     completeness,
     deals,
     docs,
+    endpoints,
     ibs,
+    invoices,
+    links,
     operations,
     overview,
     payouts,
+    plans,
     proposals,
     reports,
     room,
@@ -21,6 +25,7 @@ from api.pages import (
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(room.router, completeness.router, proposals.router, docs.router),
+    *(endpoints.router, invoices.router, room.router, links.router, plans.router),
+    *(completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

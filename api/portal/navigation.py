@@ -23,10 +23,13 @@ PLACES = (
     Place("/", "Overview"),
     Place("/ibs", "IBs", ("/ibs", "/deals", "/transfers")),
     Place("/clients", "Clients", ("/clients",)),
+    Place("/links", "Links", ("/links",)),
     Place("/reports", "Reports", ("/reports",)),
     Place("/statements", "Statements", ("/statements",)),
-    Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes")),
+    Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes", "/invoices")),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
+    Place("/plans", "Plans", ("/plans",)),
+    Place("/endpoints", "Postbacks", ("/endpoints",)),
     Place("/proposals", "Proposals", ("/proposals",)),
     Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters")),
 )
@@ -39,6 +42,7 @@ _OF_IBS = (
     Place("/", "Home"),
     Place("/ibs", "IBs", ("/ibs", "/deals", "/transfers")),
     Place("/clients", "Clients", ("/clients",)),
+    Place("/links", "Links", ("/links",)),
     Place("/reports", "Reports", ("/reports",)),
     Place("/statements", "Statements", ("/statements",)),
     Place("/payments", "Payments", ("/payments",)),
@@ -47,7 +51,7 @@ _OF_IBS = (
 )
 """An IB's own room."""
 _OF_NETWORKS = (Place("/", "Overview"),)
-_OF_THE_WHOLE = ("/payouts", "/proposals", "/operations")
+_OF_THE_WHOLE = ("/payouts", "/plans", "/endpoints", "/proposals", "/operations")
 
 
 def places_of(role: str | None, *, sees_all: bool) -> tuple[Place, ...]:

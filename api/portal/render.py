@@ -13,6 +13,8 @@ from api.portal.navigation import Links, current, places_of, places_of_admins
 from commission.money import plain
 
 HERE = Path(__file__).parent
+FIRST = 7
+"""Entries of the menu beside each other; the rest is behind one more."""
 
 
 def mount(app: FastAPI) -> None:
@@ -38,6 +40,8 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
         "link": Links(request),
         "places": places,
         "admin_places": places_of_admins(role),
+        "first_places": FIRST if len(places) > FIRST + 1 else len(places),
+        "stalled": request.app.state.stalled(),
         "place": current(request.url.path, places),
     }
     return HTMLResponse(environment.get_template(template).render(**(every | values)))

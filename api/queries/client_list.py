@@ -4,7 +4,7 @@ from typing import Any
 
 from api.ledger import Ledger
 from api.paging import decode_cursor, page
-from api.scope import Scope, sees, sees_client
+from api.scope import KNOWN_CLIENTS, Scope, sees, sees_client
 
 BEFORE_ALL = 2**62
 """Before this, in microseconds, is every registration."""
@@ -16,7 +16,7 @@ SELECT client_id, occurred_at, ib_id, country, kyc, ftd_at, qualified_at, lost_a
     multiIf(lost_at > qualified_at, 'lost', qualified_at > 0, 'qualified', ftd_at > 0, 'deposited',
         'registered') AS state
 FROM (
-    SELECT client_id, occurred_at, ib_id, country FROM clients FINAL
+    SELECT client_id, occurred_at, ib_id, country FROM {KNOWN_CLIENTS}
     WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND {sees_client("client_id")}
 ) AS c
 LEFT JOIN (

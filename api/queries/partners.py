@@ -9,7 +9,7 @@ from api.queries.commissions import volume
 from api.queries.days import days_of
 from api.queries.periods import ALWAYS, Interval
 from api.queries.sources import sums
-from api.scope import BY_CLICK, Scope, sees
+from api.scope import KNOWN_CLIENTS, Scope, sees
 
 MAX_PARTNERS = 10_000
 MAX_DEPTH = 64
@@ -44,12 +44,8 @@ SELECT ib_id, name, currency, if({sees("parent")}, parent, NULL) AS parent, kyc_
 FROM (SELECT * FROM partners_known WHERE {sees("ib_id")}) ORDER BY ib_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
 _CLIENTS = f"""
-SELECT ib, count() AS clients FROM (
-    SELECT assumeNotNull(ib_id) AS ib FROM clients FINAL
-    WHERE ib_id IS NOT NULL AND client_id NOT IN (SELECT client_id FROM milestones WHERE {BY_CLICK})
-    UNION ALL
-    SELECT ib_id AS ib FROM milestones FINAL WHERE {BY_CLICK}
-) WHERE {sees("ib")} GROUP BY ib LIMIT {{limit:UInt32}}
+SELECT assumeNotNull(ib_id) AS ib, count() AS clients FROM {KNOWN_CLIENTS}
+WHERE ib_id IS NOT NULL AND {sees("ib_id")} GROUP BY ib LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
 
 

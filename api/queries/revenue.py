@@ -5,6 +5,7 @@ from decimal import Decimal
 from api.ledger import Ledger, Row
 from api.queries.money import EARNING, FROM_IB, TO_IB
 from api.queries.periods import INSIDE, Interval
+from api.scope import KNOWN_CLIENTS
 
 MAX_GROUPS = 1_000_000
 """IB, server, symbol and currency."""
@@ -32,7 +33,7 @@ INNER JOIN (
 ) AS a ON a.account_key = d.account_key
 INNER JOIN (
     SELECT client_id, argMax(ib, occurred_at) AS ib_id FROM (
-        SELECT client_id, ib_id AS ib, occurred_at FROM clients FINAL
+        SELECT client_id, coalesce(ib_id, '') AS ib, occurred_at FROM {KNOWN_CLIENTS}
         UNION ALL
         SELECT client_id, coalesce(ib_id, '') AS ib, occurred_at FROM client_events FINAL
         WHERE type = 'client_reassigned'

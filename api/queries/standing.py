@@ -5,7 +5,7 @@ from api.queries.days import days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
 from api.queries.sources import accounts
-from api.scope import Scope, sees
+from api.scope import KNOWN_CLIENTS, Scope, sees
 from commission.accounts import HELD, IB, IN_PAYOUT, PAID, PAYABLE, PENDING
 
 STATES = {"held": HELD, "pending": PENDING, "payable": PAYABLE, "in_payout": IN_PAYOUT, "paid": PAID}
@@ -28,7 +28,8 @@ WHERE {INSIDE} AND {IS_DEAL} AND client_id != '' AND {sees("ib_id")}
   AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - as above
 _REGISTERED = f"""
-SELECT count() AS clients, countIf({INSIDE}) AS registered FROM clients FINAL WHERE {sees("ib_id")}
+SELECT count() AS clients, countIf({INSIDE}) AS registered FROM {KNOWN_CLIENTS}
+WHERE {sees("ib_id")}
 """  # noqa: S608  - as above
 
 

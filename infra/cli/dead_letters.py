@@ -53,7 +53,7 @@ def list_letters(
     as_json: Json = False,
 ) -> None:
     """Show what is open, newest first, and how many there are of each code."""
-    from infra.commands import dead_letters
+    from infra.dead_letters import letters as dead_letters
     from schemas.settings import Settings
 
     wanted = dead_letters.DeadLetterFilter(code, source, since, "closed" if closed else "open")
@@ -81,7 +81,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one: its bytes, what is wrong, what to do, and who did what."""
-    from infra.commands import dead_letters
+    from infra.dead_letters import letters as dead_letters
     from schemas.settings import Settings
 
     with mendable_errors():
@@ -129,8 +129,8 @@ def edit(
     terms: Terms = None,
 ) -> None:
     """Correct the bytes, see what they would become, and keep them for `replay`; nothing else is sent."""
-    from infra.commands import dead_letters
     from infra.connect.settings import prepared_kafka
+    from infra.dead_letters import letters as dead_letters
     from schemas.settings import Settings
     from schemas.wire import encode
 
@@ -141,7 +141,8 @@ def edit(
         kafka = prepared_kafka(settings)
         servers = _servers(terms, kafka)
         payload = payload_file.read_bytes() if payload_file is not None else _edited(found.payload)
-        became, why = dead_letters.edit(kafka, found, payload.rstrip(b"\r\n"), servers, by)
+        to = dead_letters.Publish.to_kafka(kafka)
+        became, why = dead_letters.edit(to, found, payload.rstrip(b"\r\n"), servers, by)
     for line in encode(became):
         out.print(f"would become {escape(line.decode())}")
     if why:
@@ -166,8 +167,8 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Read letters again, publish what they became, and record it; exit 3 if some stay dead letters."""
-    from infra.commands import dead_letters
     from infra.connect.settings import prepared_kafka
+    from infra.dead_letters import letters as dead_letters
     from infra.links.keys import click_keys
     from schemas.settings import Settings
 
@@ -178,7 +179,8 @@ def replay(
         kafka = prepared_kafka(settings)
         servers = _servers(terms, kafka)
         letters = (dead_letters.fetch(settings, name) for name in names)
-        outcomes = list(dead_letters.replay(kafka, letters, servers, by, click_keys=click_keys(settings)))
+        to = dead_letters.Publish.to_kafka(kafka, click_keys(settings))
+        outcomes = list(dead_letters.replay(to, letters, servers, by))
     if as_json:
         print_json([outcome.to_json() for outcome in outcomes])
     else:
@@ -203,8 +205,8 @@ def dismiss(
     yes: Yes = False,
 ) -> None:
     """Close letters that will never be used, such as a second header."""
-    from infra.commands import dead_letters
     from infra.connect.settings import prepared_kafka
+    from infra.dead_letters import letters as dead_letters
     from schemas.settings import Settings
 
     settings = Settings()
@@ -213,7 +215,7 @@ def dismiss(
         found = [dead_letters.fetch(settings, name) for name in ids]
         if still_open := sum(letter.closed is None for letter in found):
             confirm(f"{still_open} dead letters would be closed for good, their rows never used", yes=yes)
-        done = dead_letters.dismiss(kafka, found, by, reason)
+        done = dead_letters.dismiss(dead_letters.Publish.to_kafka(kafka), found, by, reason)
     out.print(f"{len(done)} of {len(ids)} dismissed")
 
 
@@ -228,7 +230,7 @@ def printable(payload: bytes, limit: int = SHOWN_BYTES) -> str:
 
 
 def _chosen(settings: "Settings", ids: list[str], wanted: Any, *, everything: bool) -> list[str]:
-    from infra.commands import dead_letters
+    from infra.dead_letters import letters as dead_letters
 
     is_filtered = any((wanted.code, wanted.source, wanted.since))
     if bool(ids) + is_filtered + everything != 1:

@@ -91,6 +91,7 @@ def demo_settings(data_dir: Path) -> Settings:
         api_port=0,
         payee_keys=new_key(),
         payers_file=BROKER / "payers.yaml",
+        terms_dir=BROKER / "terms",
     )
 
 

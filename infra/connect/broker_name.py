@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from schemas.errors import Unavailable, Unusable
 from schemas.kafka import client_config
 from schemas.settings import Settings
-from schemas.topics import BROKER_HEADER, TERMS
+from schemas.topics import BROKER_HEADER, SOURCE_HEADER, TERMS
 from streams.broker import log_range
 
 ASK_SECONDS = 30.0
@@ -43,18 +43,21 @@ def broker_of_log(kafka: str) -> str | None:
         consumer.close()
 
 
-def _first_name(consumer: Consumer, end: int) -> str:
+def _first_name(consumer: Consumer, end: int) -> str | None:
     deadline = time.monotonic() + ASK_SECONDS
+    is_published = False
     while time.monotonic() < deadline:
         message = consumer.poll(POLL_SECONDS)
         if message is None:
             continue
         if (error := message.error()) is not None:
             raise KafkaException(error)
-        if name := dict(message.headers() or ()).get(BROKER_HEADER):
+        headers = dict(message.headers() or ())
+        if name := headers.get(BROKER_HEADER):
             return name if isinstance(name, str) else name.decode()
+        is_published |= SOURCE_HEADER not in headers  # what networks want of the books is of no broker
         if (message.offset() or 0) + 1 >= end:
-            return ""
+            return "" if is_published else None
     raise Unavailable(f"Kafka does not send the topic {TERMS} within {ASK_SECONDS:.0f} s")
 
 

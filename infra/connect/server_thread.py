@@ -17,11 +17,18 @@ KEEP_ALIVE_S = 5
 class HttpThread:
     """uvicorn in a thread, where it leaves signals alone: what it serves is closed after it, in order."""
 
-    def __init__(self, app: ASGIApp, name: str, *, keep_alive_s: int = KEEP_ALIVE_S) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        name: str,
+        *,
+        keep_alive_s: int = KEEP_ALIVE_S,
+        http: type[BoundedHttp] = BoundedHttp,
+    ) -> None:
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http=BoundedHttp,
+                http=http,
                 ws="none",
                 lifespan="on",
                 # A proxy that nobody named could say that anybody asks from anywhere.

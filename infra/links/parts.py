@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from starlette.types import ASGIApp
 
 from api.links.redirect import Redirect, with_links
+from infra.links.click_http import ClickHttp
 from infra.links.desk import LinkDesk
 from infra.links.keys import click_keys
 from infra.links.log import KafkaLog, LinkLog, tell_client_book
@@ -42,6 +43,11 @@ class LinkParts:
     def before(self, app: ASGIApp) -> ASGIApp:
         """The application with the redirect before it."""
         return with_links(app, self._redirect)
+
+    @property
+    def http(self) -> type[ClickHttp]:
+        """The protocol of a server that follows these links."""
+        return ClickHttp.of(self._redirect)
 
     def start(self) -> None:
         """Know the links before anybody clicks."""

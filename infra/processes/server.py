@@ -20,14 +20,17 @@ from infra.connect.ports import listen, url_at
 from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
+from infra.dead_letters.desk import DeadLetterDesk
 from infra.gc_tuning import collect_rarely
 from infra.links.parts import links_of
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
 from infra.people.parts import PeopleParts
+from infra.plans.desk import PlanDesk
 from infra.postbacks.start import dispatcher_of, loaded_desk
 from infra.processes.owner import Owner
 from infra.processes.push_server import open_desk, with_push
+from infra.processes.stall import StallWatch
 from infra.proposals.desk import ProposalDesk, publish_to
 from infra.proposals.log import ProposalLog
 from infra.statement_documents.desk import DocumentDesk
@@ -70,11 +73,13 @@ class ApiServer:
         self.people = PeopleParts(settings, kafka)
         self._answers = Answers(settings.data_dir / ANSWERS)
         self.links = links_of(settings, kafka)
+        self._stall = StallWatch(self.sink.lag, lambda: sum(self.sink.positions().values()))
         app = create_app(
             ledger,
             settings,
             sink_lag=self.sink.lag,
-            desks=self._desks(settings),
+            stalled=self._stall.seconds,
+            desks=self._desks(settings, kafka),
         )
         self._feed = app.state.feed
         _add_verify(app, self.client)
@@ -83,9 +88,12 @@ class ApiServer:
         add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)
         front = with_push(app, self._push) if self._push is not None else app
-        self._api = HttpThread(self.links.before(front) if self.links is not None else front, "API")
+        if self.links is not None:
+            self._api = HttpThread(self.links.before(front), "API", http=self.links.http)
+        else:
+            self._api = HttpThread(front, "API")
 
-    def _desks(self, settings: Settings) -> Desks:
+    def _desks(self, settings: Settings, kafka: str) -> Desks:
         return Desks(
             proposals=self._desk,
             payouts=self.payouts.desk,
@@ -96,7 +104,9 @@ class ApiServer:
             payout_log=self.payouts.log.known,
             people=self.people.open,
             endpoints=self.endpoints,
+            dead_letters=DeadLetterDesk.of(settings, kafka),
             documents=DocumentDesk(settings),
+            plans=PlanDesk.of(settings, kafka),
             answers=self._answers,
             links=self.links.desk if self.links is not None else None,
             link_meters=self.links.meters if self.links is not None else None,
@@ -106,6 +116,7 @@ class ApiServer:
         """Start every part in a thread of its own; return once the API answers."""
         self._sink_thread.start()
         self._sums_thread.start()
+        self._stall.start()
         self.people.start()
         if self.links is not None:
             self.links.start()
@@ -121,6 +132,7 @@ class ApiServer:
     def stop(self) -> None:
         """Stop taking requests, finish the batch at hand, close the database."""
         note_stopped(self._settings)
+        self._stall.stop()
         self._dispatcher.stop()
         self._feed.close()
         self._api.stop()

@@ -102,6 +102,12 @@ class StatementDocument(Document):
         """What is paid before tax: the payable amount, and what is billed with it."""
         return EXACT.add(self.statement.payable, self.others)
 
+    @property
+    def file_stem(self) -> str:
+        """A file name without its ending."""
+        parts = (self.statement.ib_id, self.statement.period, self.statement.currency)
+        return "-".join("".join(c if c.isalnum() else "-" for c in part) for part in parts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceDocument(Document):

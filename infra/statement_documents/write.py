@@ -49,6 +49,12 @@ def billing(billed: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def as_invoice(document: StatementDocument, billed: dict[str, Any]) -> StatementDocument:
+    """The statement as the self-billing invoice that it became."""
+    others = Decimal(billed["amount"]) - document.statement.payable
+    return replace(document, others=others, **billing(billed))
+
+
 def write_invoice(
     settings: Settings, number: str, issuer: str, path: Path, parties: Path, locale: str
 ) -> str:
@@ -108,8 +114,7 @@ def write_document(
     )
     billed = ask(settings, "/v1/invoices", statement_id=statement.statement_id).json()["items"]
     if billed:
-        others = Decimal(billed[0]["amount"]) - statement.payable
-        document = replace(document, others=others, **billing(billed[0]))
+        document = as_invoice(document, billed[0])
     _write(document, path)
     what = f"{document.title}, " if document.invoice_number else ""
     return f"{path}: {what}{row['payable']} {row['currency']} payable, hash {statement.hash}"

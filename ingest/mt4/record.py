@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from msgspec import structs
-
 from commission.events import Deal, DealKind, Entry, Side
 from commission.revision import revision
 from ingest.formats.cells import ZERO, check_price
@@ -118,7 +116,7 @@ def _opening(record: Mt4Record, profile: ServerProfile, commission: Decimal) -> 
 
 
 def _closing(record: Mt4Record, profile: ServerProfile, closed_at: datetime) -> Deal:
-    deal = _deal(
+    return _deal(
         record,
         profile,
         f"{record.ticket}:close",
@@ -129,8 +127,6 @@ def _closing(record: Mt4Record, profile: ServerProfile, closed_at: datetime) -> 
         fee=record.taxes,
         swap=record.swap,
     )
-    agent = record.agent_commission
-    return deal if agent is None else structs.replace(deal, agent_commission=agent)
 
 
 def _deal(
@@ -150,8 +146,7 @@ def _deal(
     price = record.close_price if is_close else record.open_price
     position_id = str(record.ticket) if entry is not None else ""
     reason = record.close_reason if is_close else record.open_reason
-    # Who opened a ticket makes it the platform's own to its end.
-    is_service = not profile.service_reasons.isdisjoint((record.open_reason, reason))
+    is_service = not profile.service_reasons.isdisjoint((record.open_reason, reason))  # who opened it counts
     return Deal(
         platform="mt4",
         server=profile.server,
@@ -187,6 +182,7 @@ def _deal(
         commission=commission,
         fee=fee,
         swap=swap,
+        agent_commission=record.agent_commission if is_close else None,
         currency=record.currency,
         rate_profit=record.rate_profit if is_close else None,
         reason=reason,

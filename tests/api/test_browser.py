@@ -27,13 +27,16 @@ from api.desks import Desks
 from api.ledger import Ledger
 from commission.outputs import Statement, Transfer
 from commission.partner.statement_hash import statement_hash, total_of
+from infra.postbacks.desk import EndpointDesk
 from schemas.proposals import ProposalRequest
 from schemas.settings import Settings
 from schemas.wire import encode
 from tests import chromium
 from tests.api.conftest import insert, partner_row, per_lot, statement_row, utc
+from tests.api.letters import GOOD, Letters, crm_letter
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
+from tests.endpoint_world import NOON, keys, memory_log
 from tests.payout_world import World
 from tests.proposal_desk import FixedDesk, person
 
@@ -48,7 +51,8 @@ PATHS = (
     "/deals?key=live|1", "/deals?key=live|6", "/transfers/t1", "/reports?group_by=day&then_by=symbol",
     "/reports?group_by=ib&compare=before&period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
-    "/balance", "/operations", "/dead-letters", "/dead-letters/d1",
+    "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans",
+    "/plans", "/endpoints",
     "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
     "/docs", "/docs/problems", "/nope",
 )  # fmt: skip
@@ -102,14 +106,29 @@ def proposals() -> FixedDesk:
 
 
 @pytest.fixture
-def portal(ledger: Ledger, tmp_path: Path, chrome: Browser, proposals: FixedDesk) -> Iterator[Portal]:
+def letters(chdb: Client) -> Iterator[Letters]:
+    chdb.command("TRUNCATE TABLE dead_letter_decisions")
+    yield Letters(chdb)
+    chdb.command("TRUNCATE TABLE dead_letter_decisions")
+
+
+@pytest.fixture
+def portal(
+    ledger: Ledger, letters: Letters, tmp_path: Path, chrome: Browser, proposals: FixedDesk
+) -> Iterator[Portal]:
     """The hand-written ledger, and payouts of September in memory: 12.34 of a.a and 9 of b.b."""
     world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"))
     for ib_id, amount in (("a.a", "12.34"), ("b.b", "9")):
         world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
     world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=people_file(tmp_path))
-    desks = Desks(payouts=world.desk(), changes=world.change_desk(), proposals=proposals)
+    desks = Desks(
+        payouts=world.desk(),
+        changes=world.change_desk(),
+        proposals=proposals,
+        dead_letters=letters.desk,
+        endpoints=EndpointDesk(memory_log(), keys, now=lambda: NOON),
+    )
     app = create_app(ledger, settings, desks=desks)
     listener = socket()
     listener.bind(("127.0.0.1", 0))
@@ -384,4 +403,58 @@ def test_a_statement_proves_itself_in_the_browser(ledger: Ledger, chdb: Client, 
         kept = {"name": "a.jsonl", "mimeType": "text/plain", "buffer": text.encode()}
         page.locator("#verify [type=file]").set_input_files([kept])
         expect(page.get_by_text("It holds: checked by your browser.")).to_be_visible()
+        assert said == []
+
+
+def test_a_dead_letter_is_corrected_and_replayed(ledger: Ledger, portal: Portal, letters: Letters) -> None:
+    """Ann finds it from operations, tries a correction that is none, then one that is, and replays it."""
+    name = letters.add(crm_letter())
+    with portal.context("ann") as context:
+        page = context.new_page()
+        said = watch(page)
+        page.goto("/operations")
+        page.locator("#letters").get_by_role("link", name="bad amount").click()
+        page.locator(f'a[href="/dead-letters/{name}"]').click()
+        field = page.get_by_label("Correct the bytes")
+        page.get_by_role("button", name="Try it").click()
+        expect(page.get_by_text("Still nothing: bad_amount")).to_be_visible()
+        field.fill(GOOD)
+        page.get_by_role("button", name="Try it").click()
+        expect(page.get_by_text("It would become deposit_cleared c1 e1.")).to_be_visible()
+        page.get_by_label("Why", exact=True).fill("an O for a zero")
+        page.get_by_role("button", name="Keep the correction").click()
+        expect(page.locator("#decisions")).to_contain_text("an O for a zero")
+        page.get_by_role("button", name="Replay the correction").click()
+        expect(page.locator("#decisions")).to_contain_text("replayed")
+        assert page.locator("form.form").count() == 0, "it is closed"
+        assert said == []
+    assert len(letters.sent) == 1
+
+
+def test_an_endpoint_is_made_shown_changed_and_paused(portal: Portal) -> None:
+    """Its secret is shown once; what it would be sent is on its page; a change keeps what it does not ask."""
+    with portal.context("ann") as context:
+        page = context.new_page()
+        said = watch(page)
+        page.goto("/endpoints")
+        page.get_by_label("Id, for ever").fill("tracker")
+        page.locator("select[name=preset]").select_option("keitaro")
+        page.get_by_label("Address, with macros").fill("https://t.example/key/postback")
+        page.get_by_label("ftd", exact=True).check()
+        page.get_by_label("Of these and all below").fill("M")
+        page.get_by_role("button", name="Make endpoint").click()
+        expect(page.get_by_text("Its secret, shown this once: whsec_")).to_be_visible()
+        page.goto("/endpoints/tracker")
+        expect(page.get_by_label("Request")).to_contain_text("GET https://t.example/key/postback?subid=")
+        assert list(findings(page)) == []
+        page.get_by_label("Address").fill("https://u.example/postback?cid={click_id}")
+        page.get_by_role("button", name="Save version 2").click()
+        expect(page.locator(".head .sub")).to_contain_text("u.example")
+        facts = page.locator(".facts").inner_text()
+        assert "keitaro" in facts, "what was not asked stays"
+        assert "ftd" in facts
+        page.get_by_label("Why", exact=True).fill("they move")
+        page.get_by_role("button", name="Pause").click()
+        expect(page.locator(".head .badge")).to_have_text("paused")
+        expect(page.get_by_text("Paused by ann: they move")).to_be_visible()
         assert said == []

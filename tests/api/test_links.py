@@ -1,6 +1,8 @@
 """Tracking links over the API: made, listed by whoever sees their IB, drawn, and counted."""
 
+import re
 from hashlib import sha256
+from html import unescape
 from typing import Any
 
 import httpx
@@ -14,8 +16,8 @@ from api.operators import Operator, Operators
 from infra.links.desk import LinkDesk
 from infra.links.log import LinkLog
 from schemas.settings import OwnSettings
-from tests.api.conftest import SOURCE, Browser, insert, milestone_row, utc
-from tests.link_world import memory_log
+from tests.api.conftest import SOURCE, Browser, client_row, insert, milestone_row, utc
+from tests.link_world import click, memory_log
 
 LANDING = "https://broker.test/open?ref={click_id}"
 SPRING = {"ib": "A", "landing": LANDING, "campaign": "spring", "code": "spring"}
@@ -184,3 +186,64 @@ def test_a_process_without_links_says_so(ledger: Ledger) -> None:
     """And what to set."""
     refused = Browser(create_app(ledger, OwnSettings())).get("/v1/links")
     assert (refused.status_code, "IBFLOW_CLICK_KEYS" in refused.text) == (503, True)
+
+
+def rows_of(page: httpx.Response, name: str) -> list[list[str]]:
+    """The cells of a list of the page, as text."""
+    found = re.search(rf'data-list="{name}".*?<tbody>(.*?)</tbody>', page.text, re.DOTALL)
+    rows = re.findall(r"<tr.*?</tr>", found[1] if found else "", re.DOTALL)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in rows]
+    return [[unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in cells]
+
+
+def test_the_portal_lists_links_with_their_funnels(http: Browser, chdb: Client) -> None:
+    """A row of the link as it was worked out above, the conflict below it, and the form of a new one."""
+    http.post("/v1/links", json=SPRING)
+    insert(chdb, "clicks", click_row(0, "spring"), click_row(1, "spring", bot="bot"))
+    insert(chdb, "milestones", registration("c-1", attribution="click_wins", crm_ib="M"))
+    page = http.get("/links")
+    (row,) = rows_of(page, "links")
+    assert row[:1] + row[2:10] == ["spring", "spring", LANDING, "", "2", "1", "1", "0", "0"]
+    (conflict,) = rows_of(page, "conflicts")
+    assert (conflict[1], conflict[3:]) == ("c-1", ["M", "the click", "spring"])
+    assert 'data-api="/v1/links/spring/end"' in page.text
+    assert 'name="conflict"' in page.text
+
+
+def test_an_ib_is_shown_its_links_and_a_form_without_terms(
+    http: Browser, ledger: Ledger, log: LinkLog
+) -> None:
+    """It begins with its own id, and says nothing of plans."""
+    http.post("/v1/links", json=SPRING | {"ib": "M", "code": "master"})
+    page = OfIb(ledger, log, "A").get("/links")
+    assert page.status_code == 200
+    assert "master" not in page.text
+    assert 'name="ib" value="A"' in page.text
+    assert 'name="conflict"' not in page.text
+
+
+def test_the_page_of_a_client_tells_the_click_that_decided(
+    http: Browser, ledger: Ledger, log: LinkLog, chdb: Client
+) -> None:
+    """c-9 is M's by the CRM and A's by the click, which won: A sees it, with the time of the click."""
+    clicked = click("spring", day=2)
+    insert(chdb, "clients", client_row("c-9", "M"))
+    insert(chdb, "milestones", registration("c-9", attribution="click_wins", crm_ib="M", click_id=clicked))
+    ib = OfIb(ledger, log, "A")
+    for browser in (http, ib):
+        page = browser.get("/clients/c-9").text
+        assert "came by link" in page
+        assert 'datetime="2026-09-02T00:00:00Z"' in page
+        assert "which counts before the CRM" in page
+    insert(chdb, "clients", client_row("c-8", "M"))
+    assert ib.get("/clients/c-8").status_code == 404
+
+
+def test_a_registration_the_crm_decided_is_told_too(http: Browser, chdb: Client) -> None:
+    """The CRM's IB counts; the click's link is not the client's."""
+    insert(chdb, "clients", client_row("c-7", "M"))
+    decided = {"attribution": "crm_wins", "crm_ib": "M", "ib_id": "M", "link": ""}
+    insert(chdb, "milestones", registration("c-7", **decided))
+    page = http.get("/clients/c-7").text
+    assert "IB counts, a click named another" in page
+    assert "came by link" not in page

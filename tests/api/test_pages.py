@@ -29,7 +29,7 @@ from tests.api.conftest import (
 PAGES = (
     "/", "/ibs", "/ibs?q=atlas", "/ibs/A", "/clients/c1", "/accounts?key=live/1001", "/deals?key=live|1",
     "/transfers/t1", "/reports", "/reports?group_by=day&then_by=symbol", "/statements", "/statements/st-A",
-    "/unpaid", "/unpaid?kind=plan", "/balance", "/completeness",
+    "/unpaid", "/unpaid?kind=plan", "/balance", "/links", "/completeness",
     "/operations", "/dead-letters", "/search?q=live", "/docs",
 )  # fmt: skip
 ASKS_FOR_HTML = {"Accept": "text/html"}
@@ -82,7 +82,7 @@ def test_a_page_has_one_heading_named_lists_and_nothing_inline(http: Browser, pa
 
 @pytest.mark.parametrize(
     ("path", "place"),
-    [("/", "Overview"), ("/ibs/A", "IBs"), ("/clients/c1", "IBs"), ("/deals?key=live|1", "IBs"),
+    [("/", "Overview"), ("/ibs/A", "IBs"), ("/clients/c1", "Clients"), ("/deals?key=live|1", "IBs"),
      ("/reports", "Reports"), ("/unpaid?kind=plan", "Unpaid"), ("/statements/st-A", "Statements")],
 )  # fmt: skip
 def test_the_menu_marks_where_one_is(http: Browser, path: str, place: str) -> None:

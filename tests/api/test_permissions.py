@@ -22,10 +22,14 @@ WHOLE = {
     "/v1/payouts/{batch_id}/lines",
     "/v1/payouts/{batch_id}/warnings", "/v1/balance-changes", "/v1/balance-changes/{change_id}",
     "/v1/dead-letters", "/v1/dead-letters/counts", "/v1/dead-letters/{dead_letter_id}", "/v1/completeness",
-    "/v1/reconciliations", "/v1/native-payments", "/v1/native-payments/twice", "/v1/proposals",
+    "/v1/reconciliations", "/v1/native-payments", "/v1/native-payments/days",
+    "/v1/native-payments/twice", "/v1/proposals",
     "/v1/proposals/{proposal_id}", "/v1/proposals/{proposal_id}/rows", "/completeness", "/proposals",
     "/proposals/{proposal_id}", "/v1/transfers/{transfer_id}/audit",
     "/v1/endpoints", "/v1/endpoints/{endpoint_id}", "/v1/endpoints/{endpoint_id}/preview",
+    "/endpoints", "/endpoints/{endpoint_id}",
+    "/plans", "/plans/{plan_id}", "/plans/{plan_id}/cases", "/plans/{plan_id}/changes", "/v1/plans/what-if",
+    "/v1/plans/{plan_id}/check", "/v1/plans/{plan_id}/changes",
     "/operations", "/dead-letters", "/dead-letters/{dead_letter_id}",
 }  # fmt: skip
 """Of the whole broker: refused to whoever sees a part."""
@@ -76,10 +80,17 @@ def test_who_changes_what(world: World, name: str) -> None:
     may = {
         "admin": lambda _: True,
         "finance": lambda path: path.startswith(
-            ("/v1/payouts", "/v1/balance-changes", "/v1/payees/", "/v1/proposals")
+            (
+                "/v1/payouts",
+                "/v1/balance-changes",
+                "/v1/payees/",
+                "/v1/proposals",
+                "/v1/plans",
+                "/v1/dead-letters",
+            )
         ),
         "manager": lambda path: (
-            path.startswith(("/v1/proposals", "/v1/endpoints")) and ROLES[name].ibs is None
+            path.startswith(("/v1/proposals", "/v1/endpoints", "/v1/plans")) and ROLES[name].ibs is None
         ),
         "auditor": lambda _: False,
         "ib": lambda path: path == "/v1/payees/{ib_id}",

@@ -137,29 +137,56 @@ const asJson = (form) => {
     if (!field.name || field.disabled || field.dataset.path || (field.type === "checkbox" && !field.checked)) continue;
     const value = field.dataset.json ? JSON.parse(field.value) : field.value;
     const [name, inner] = field.name.split(".");
-    if (field.dataset.many) (body[name] ??= []).push(value);
+    if ("list" in field.dataset) body[field.name] = value.split(/[\s,]+/).filter(Boolean);
+    else if (field.dataset.many) (body[name] ??= []).push(value);
     else if (value === "" && !field.required) continue;
     else if (inner) (body[name] ??= {})[inner] = value;
     else body[name] = value;
   }
   return body;
 };
-async function ask(form) {
+// What came of it, in words, where the page stays.
+const inWords = (told) => {
+  if (told.records) return told.why ? `Still nothing: ${told.why}` : `It would become ${told.records.join("; ")}.`;
+  if (told.secret) return `Done. Its secret, shown this once: ${told.secret}`;
+  if (told.outcome) return `${told.outcome}${told.http_status ? `, status ${told.http_status}` : ""} after ${told.duration_ms} ms. ${told.error || told.answer || ""}`;
+  if (told.settled !== undefined) return `${told.settled} credited, ${told.rejected} rejected, ${told.unknown.length} of which nothing is known, ${told.left} left: ask again for those.`;
+  return told.replayed === undefined ? "Done." : `${told.replayed} sent again.`;
+};
+// What is sent once more unchanged has the key it had; anything else has another.
+const keyOf = (form, by) => {
+  const asked = `${by?.dataset.api ?? ""} ${JSON.stringify(asJson(form))}`;
+  if (form.dataset.asked !== asked) form.dataset.key = crypto.randomUUID?.() ?? String(Math.random());
+  form.dataset.asked = asked;
+  return form.dataset.key;
+};
+async function ask(form, by) {
   const said = form.querySelector("[role=alert]") ?? form.appendChild(make("p", { className: "said", role: "alert" }));
   said.setAttribute("role", "alert");
   const buttons = all("button", form);
   buttons.forEach((button) => (button.disabled = true));
   said.textContent = "";
   try {
-    const headers = { "Content-Type": "application/json", "Idempotency-Key": (form.dataset.key ??= crypto.randomUUID?.() ?? String(Math.random())) };
+    const headers = { "Content-Type": "application/json", "Idempotency-Key": keyOf(form, by) };
     const csrf = document.querySelector('meta[name="csrf"]')?.content;
     if (csrf) headers["X-CSRF-Token"] = csrf;
     const file = form.dataset.upload && form.querySelector("[type=file]").files[0];
     if (file) headers["Content-Type"] = "application/octet-stream";
-    const path = file ? `${form.dataset.upload}?source=${encodeURIComponent(file.name)}` : form.dataset.api.replace("{ib}", () => encodeURIComponent(form.elements.ib.value));
-    const answer = await fetch(path, { method: "POST", headers, body: file || JSON.stringify(asJson(form)) });
+    const wanted = by?.dataset.api ?? form.dataset.api;
+    const body = { ...JSON.parse(form.dataset.base ?? "{}"), ...asJson(form) };
+    if (by?.dataset.only) for (const name of Object.keys(body)) if (name !== by.dataset.only) delete body[name];
+    const path = file ? `${form.dataset.upload}?source=${encodeURIComponent(file.name)}` : wanted.replace("{ib}", () => encodeURIComponent(form.elements.ib.value));
+    const answer = await fetch(path, { method: form.dataset.method ?? "POST", headers, body: file || JSON.stringify(body) });
     const told = await answer.json();
     if (!answer.ok) throw new Error(told.detail ?? answer.statusText);
+    form.dataset.asked = ""; // it is done: asked for again, it is another
+    if ((by && "show" in by.dataset) || "show" in form.dataset) {
+      said.setAttribute("role", "status");
+      said.textContent = inWords(told);
+      buttons.forEach((button) => (button.disabled = false));
+      return;
+    }
+    if ("wait" in form.dataset) await new Promise((go) => setTimeout(go, 1500)); // until it is stored
     if (told.file_base64) {
       const bytes = Uint8Array.from(atob(told.file_base64), (letter) => letter.charCodeAt(0));
       make("a", { href: URL.createObjectURL(new Blob([bytes])), download: form.dataset.file ?? "file" }).click();
@@ -174,7 +201,7 @@ async function ask(form) {
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.api && !event.target.dataset.upload) return;
   event.preventDefault();
-  ask(event.target);
+  ask(event.target, event.submitter);
 });
 
 // Keys: / searches, j and k walk rows, Escape closes what was found.

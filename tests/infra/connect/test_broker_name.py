@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 from typer.testing import CliRunner
 
 from commission.terms.calendar import PeriodEnded
+from commission.terms.events_wanted import EventsWanted
 from infra.cli.app import app
 from infra.connect.broker_name import NAME_FILE, broker_of_log, check_broker, check_data_folder
 from infra.connect.settings import prepare_topics
@@ -14,6 +16,8 @@ from infra.local_kafka.local import LocalKafka
 from ingest.publish.publisher import publish_terms
 from schemas.errors import Unusable
 from schemas.settings import OwnSettings
+from schemas.topics import SOURCE_HEADER, TERMS
+from schemas.wire import encode
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "broker"
 SOME = [PeriodEnded(period="2026-09")]
@@ -35,6 +39,11 @@ def ibflow(kafka: str, tmp_path: Path, *arguments: str | Path) -> tuple[int, str
 def test_the_first_name_counts(kafka: str, tmp_path: Path) -> None:
     """Nothing published: anybody may. Then only the broker that named the log; a ledger is of one as well."""
     settings = OwnSettings(data_dir=tmp_path)
+    assert broker_of_log(kafka) is None
+    wanted = encode([EventsWanted(kinds=("trade.closed",))])[0]  # of an endpoint, before there are terms
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(TERMS, wanted, partition=0, headers={SOURCE_HEADER: b"endpoints/0/0/0"})
+    producer.flush()
     assert broker_of_log(kafka) is None
     check_broker(kafka, "meridian")
     check_data_folder(settings, kafka)

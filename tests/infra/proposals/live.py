@@ -35,6 +35,8 @@ class Live:
         self.proposals: list[bytes] = []
         """The messages of their log."""
         self.fails = False
+        self.lags = False
+        """Whether the database has not stored yet what is fed; `catch_up` stores it."""
         self.effects: list[str] = []
         self.kill_at: int | None = None
         """The number of the effect at which the process ends, once."""
@@ -48,6 +50,12 @@ class Live:
                 outputs += self.pipeline.feed_batch(topics.PARTNER_BOOK, [record])
             else:
                 outputs += self.pipeline.feed([record])
+        if not self.lags:
+            self.catch_up()
+        return outputs
+
+    def catch_up(self) -> None:
+        """Store everything that was sent."""
         sent, self.sent = self.sent, []
         ends: dict[str, int] = {}
         rows = Rows()
@@ -56,8 +64,10 @@ class Live:
             rows.add(message.topic, 0, offset, message.value, message.source)
         rows.store(self.client)
         positions = [[topic, 0, end] for topic, end in ends.items()]
-        self.client.insert("sink_positions", positions, column_names=["topic", "partition", "next_offset"])
-        return outputs
+        if positions:
+            self.client.insert(
+                "sink_positions", positions, column_names=["topic", "partition", "next_offset"]
+            )
 
     def store_proposals(self) -> None:
         """Store their log as the sink does."""

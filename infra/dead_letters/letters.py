@@ -5,12 +5,12 @@ between them leaves the letters open; replaying them again publishes the same ev
 """
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from commission.events import AccountLinked, Deal
 from commission.terms.records import TermsRecord
@@ -93,6 +93,23 @@ class Outcome:
         }
 
 
+class Publish(NamedTuple):
+    """Where what letters become, and decisions about them, are written."""
+
+    items: Callable[[Sequence[Any]], object]
+    terms: Callable[[Sequence[TermsRecord]], object]
+    decisions: Callable[[Sequence[DeadLetterDecision]], object]
+
+    @classmethod
+    def to_kafka(cls, kafka: str, click_keys: Sequence[bytes] = ()) -> Self:
+        """To the topics; each returns once the broker has acknowledged."""
+        return cls(
+            lambda items: publish(items, kafka, click_keys=click_keys),
+            lambda terms: publish_terms(terms, kafka),
+            lambda decisions: publish_decisions(decisions, kafka),
+        )
+
+
 def listed(settings: Settings, wanted: DeadLetterFilter, limit: int) -> list[dict[str, Any]]:
     """The letters, newest first."""
     return ask_all(settings, "/v1/dead-letters", limit, **wanted.parameters)
@@ -110,7 +127,12 @@ def fetch(settings: Settings, dead_letter_id: str) -> Letter:
         raise Unusable(
             f"`{dead_letter_id[:64]}` is not the id of a dead letter; see `ibflow dead-letters list`"
         )
-    told = ask(settings, f"/v1/dead-letters/{dead_letter_id}").json()
+    return to_letter(ask(settings, f"/v1/dead-letters/{dead_letter_id}").json())
+
+
+def to_letter(told: Mapping[str, Any]) -> Letter:
+    """One as the API, or its query, shows it."""
+    read_at = told["received_at"]
     letter = DeadLetter(
         dead_letter_id=told["dead_letter_id"],
         source=told["source"],
@@ -119,7 +141,7 @@ def fetch(settings: Settings, dead_letter_id: str) -> Letter:
         reason=told["reason"],
         payload_base64=told["payload_base64"],
         payload_bytes=told["payload_bytes"],
-        received_at=datetime.fromisoformat(told["received_at"]),
+        received_at=datetime.fromisoformat(read_at) if isinstance(read_at, str) else read_at,
         server=told["server"],
         header=told["header"],
         is_blanked=told["is_blanked"],
@@ -153,7 +175,7 @@ def why_unreadable(found: Letter, servers: dict[str, BrokerServer]) -> str:
 
 
 def edit(
-    kafka: str, found: Letter, payload: bytes, servers: dict[str, BrokerServer], by: str
+    to: Publish, found: Letter, payload: bytes, servers: dict[str, BrokerServer], by: str, note: str = ""
 ) -> tuple[list[Reread], str]:
     """Record other bytes for a letter if they would become something; nothing is sent to the books.
 
@@ -167,27 +189,26 @@ def edit(
     became, why = read_again(found, servers, payload)
     if not why:
         edited = base64.b64encode(payload).decode()
-        decision = _decision(found.letter.dead_letter_id, "edited", by, payload_base64=edited)
-        publish_decisions([decision], kafka)
+        decision = _decision(found.letter.dead_letter_id, "edited", by, note=note, payload_base64=edited)
+        to.decisions([decision])
     return became, why
 
 
-def dismiss(kafka: str, found: Iterable[Letter], by: str, note: str) -> list[Outcome]:
+def dismiss(to: Publish, found: Iterable[Letter], by: str, note: str) -> list[Outcome]:
     """Record that letters will never be used, and why."""
     if not note.strip():
         raise Unusable("--reason is the audit of this decision: say why these are never to be used")
     open_ones = [letter.letter.dead_letter_id for letter in found if letter.closed is None]
-    publish_decisions([_decision(name, "dismissed", by, note=note) for name in open_ones], kafka)
+    to.decisions([_decision(name, "dismissed", by, note=note) for name in open_ones])
     return [Outcome(name, "dismissed", why=note) for name in open_ones]
 
 
 def replay(
-    kafka: str,
+    to: Publish,
     found: Iterable[Letter],
     servers: dict[str, BrokerServer],
     by: str,
     on_progress: Callable[[int], None] | None = None,
-    click_keys: Sequence[bytes] = (),
 ) -> Iterator[Outcome]:
     """Read letters again, publish what they became, and record it; those that are closed are left alone."""
     check_name(by)
@@ -199,14 +220,13 @@ def replay(
             outcomes.append(outcome)
             events += became
         # 1 what they became; 2 that they did.
-        _publish(events, kafka, click_keys)
-        publish_decisions(
+        _publish(to, events)
+        to.decisions(
             [
                 _decision(o.dead_letter_id, o.action, by, note=o.why, became=o.became)
                 for o in outcomes
                 if o.action is not None
-            ],
-            kafka,
+            ]
         )
         yield from outcomes
         if on_progress is not None:
@@ -225,13 +245,13 @@ def _replayed(found: Letter, servers: dict[str, BrokerServer]) -> tuple[Outcome,
     return Outcome(name, "replayed", tuple(told(event) for event in became)), became
 
 
-def _publish(events: list[Reread], kafka: str, click_keys: Sequence[bytes]) -> None:
+def _publish(to: Publish, events: list[Reread]) -> None:
     items = [event for event in events if not isinstance(event, TermsRecord)]
     terms = [event for event in events if isinstance(event, TermsRecord)]
     if items:
-        publish(items, kafka, click_keys=click_keys)
+        to.items(items)
     if terms:
-        publish_terms(terms, kafka)
+        to.terms(terms)
 
 
 def told(event: Reread) -> str:

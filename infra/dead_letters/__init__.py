@@ -1,0 +1,1 @@
+"""Dead letters, worked off by a person: from a terminal or in the browser."""
