@@ -63,7 +63,7 @@ browser: $(DEV) ## Walk every page in a real Chromium, in both sizes and schemes
 	@IBFLOW_BROWSER=full $(BIN)/python -m pytest -n0 tests/api/test_browser.py
 
 soak: $(DEV) ## Kill, pause, cut off and fill up at random for an hour; compare with an undisturbed run
-	@$(BIN)/python -m pytest -s -m soak tests/chaos
+	@$(BIN)/python -m pytest -s -m soak tests/chaos tests/api
 
 # The second lock holds only what the first does not.
 lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (maintainers)

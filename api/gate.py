@@ -24,6 +24,9 @@ FEED = "/v1/feed"
 OPEN_PATHS = frozenset({"/health"})
 SIGN_IN_PATHS = frozenset({"/sign-in", "/set-password", "/first-run", "/sign-in/oidc", "/sign-in/oidc/back"})
 BODIES = ("application/json", "application/octet-stream")
+MAX_HEADER_BYTES = 32_768
+CLOSE = {"Connection": "close"}
+"""The connection ends with the answer: nobody knows where the next request begins."""
 ONCE = ("authorization", "host", "cookie", "origin", "content-type", "x-csrf-token", "idempotency-key")
 """Headers of which two would be read one way here and another way by a proxy."""
 SECURITY_HEADERS = {
@@ -98,10 +101,8 @@ class Gate:
     def _refuse(self, scope: Scope) -> ASGIApp | None:
         """The refusal; None lets the request in, with `operator` in its state where one was found."""
         headers, peer = Headers(scope=scope), (scope.get("client") or ("",))[0]
-        if any(len(headers.getlist(name)) > 1 for name in ONCE):
-            return problem_response(400, f"Send each of {', '.join(ONCE)} once.", code="repeated_header")
-        if why := why_unknown(headers.getlist(HEADER)):
-            return problem_response(400, why, code="unknown_version")
+        if refusal := _refuse_headers(scope, headers):
+            return refusal
         scheme, operator = self._identify(headers, peer)
         if operator is None:
             return self._refuse_nobody(scope, headers, peer)
@@ -155,6 +156,21 @@ class Gate:
                 return RedirectResponse(sign_in_url(path, scope["query_string"].decode("latin-1")), 303)
         log.warning("refused %s without a right token to %s", peer or "a caller", path[:128])
         return _unauthorised() if self._need_a_name else _not_local()
+
+
+def _refuse_headers(scope: Scope, headers: Headers) -> ASGIApp | None:
+    """Of headers that a proxy may read another way, that are too long, or ask for another version."""
+    if "transfer-encoding" in headers and "content-length" in headers:
+        detail = "Send either Content-Length or Transfer-Encoding, so that all agree where the body ends."
+        return problem_response(400, detail, CLOSE, code="repeated_header")
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+        detail = f"All headers together have at most {MAX_HEADER_BYTES:,} bytes."
+        return problem_response(431, detail, CLOSE, code="headers_too_large")
+    if any(len(headers.getlist(name)) > 1 for name in ONCE):
+        return problem_response(400, f"Send each of {', '.join(ONCE)} once.", code="repeated_header")
+    if why := why_unknown(headers.getlist(HEADER)):
+        return problem_response(400, why, code="unknown_version")
+    return None
 
 
 def _is_form(headers: Headers) -> bool:

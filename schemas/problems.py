@@ -21,7 +21,7 @@ class Kind(NamedTuple):
 KINDS = {
     "bad_request": Kind(400, "The request cannot be read. Correct it; sending it again helps nothing."),
     "invalid_cursor": Kind(400, "The cursor is of another list or altered. Start again without `cursor`."),
-    "repeated_header": Kind(400, "A header that says who asks, or from where, was sent twice."),
+    "repeated_header": Kind(400, "Who asks, or where the body ends, is said twice, or in two ways."),
     "unknown_version": Kind(400, "`Ibflow-Version` names a version that there is not; `detail` lists them."),
     "unauthenticated": Kind(401, "The token, key or session is missing, wrong or over."),
     "sign_in_failed": Kind(401, "Name, password or code is wrong; which of them is not told."),
@@ -76,6 +76,7 @@ KINDS = {
     "too_many_rows": Kind(422, "The answer would be longer than it may be. Narrow what is asked."),
     "unknown_ib_named": Kind(422, "The body names an IB that there is not."),
     "unknown_parameter": Kind(422, "The route does not know a parameter; it would have been ignored."),
+    "headers_too_large": Kind(431, "All headers together are longer than is read."),
     "rate_limited": Kind(
         429, "The minute's requests of this caller are used up; `Retry-After` says until when."
     ),
@@ -99,6 +100,7 @@ GENERAL = {
     415: "unsupported_media_type",
     422: "invalid_request",
     429: "too_many_at_once",
+    431: "headers_too_large",
     500: "internal_error",
     503: "unavailable",
 }

@@ -5,8 +5,8 @@ from typing import Any
 from api.ledger import Ledger
 from api.paging import decode_cursor, page
 from api.queries.days import Days, days_of
-from api.queries.places import near
 from api.queries.sources import accounts
+from api.queries.transfer_keys import near
 from api.scope import Scope
 
 _TOTALS = """

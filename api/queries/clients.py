@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from api.ledger import Ledger, Row
-from api.queries.places import near
+from api.queries.transfer_keys import near
 from api.scope import Scope, sees, sees_client
 
 MAX_ACCOUNTS = 100

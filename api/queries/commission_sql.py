@@ -66,6 +66,8 @@ FROM (
     FROM {{rows}} WHERE {{inside}} AND {EARNING}{{conditions}}
 ) GROUP BY {{keys}}currency, day, caused_by
 """  # noqa: S608  - the parts are constants of this room; values are parameters
+MAX_NEEDLES = 255
+"""Of ClickHouse's search for several texts at once."""
 _JOINED = "(SELECT * FROM transfers FINAL WHERE {inside}) AS t {joins}"
 
 
@@ -106,7 +108,7 @@ def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) ->
     money = _MONEY.format(
         columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by]),
         groups="".join(f"{DIMENSIONS[group].of_sum}, " for group in group_by),
-        sums=sources.sums(read, _when(group_by)),
+        sums=sources.sums(read, _when(group_by), _of_ibs(wanted)),
         conditions=_conditions(wanted, "s.ib_id", "s.currency", {n: DIMENSIONS[n].of_sum for n in wanted.of}),
     )
     return f"{money} UNION ALL {_deals(wanted, read, group_by)}"
@@ -124,7 +126,7 @@ def _deals(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> s
             f"p[{number}]" if not askers or {*askers} & {*asked} else "''"
             for number, askers in enumerate(_FIELDS, 1)
         ),
-        deals=sources.deals(read, _when(asked)),
+        deals=sources.deals(read, _when(asked), _of_ibs(wanted), _of_shapes(wanted)),
         conditions=_conditions(wanted, "part[1]", "part[3]", {n: DIMENSIONS[n].of_part for n in wanted.of}),
     )
 
@@ -169,6 +171,23 @@ def _conditions(wanted: ReportFilter, ib: str, currency: str, of: Mapping[GroupB
     if wanted.currency:
         asked.append(f"{currency} = {{currency:String}}")
     return "".join(f" AND {condition}" for condition in asked)
+
+
+def _of_ibs(wanted: ReportFilter) -> str:
+    """The IBs that are asked for, where rows are read: those of others are far from them in the table."""
+    asked = [] if wanted.scope.is_whole else [sees("ib_id")]
+    asked += ["ib_id IN {ibs:Array(String)}"] if wanted.ibs else []
+    return "".join(f" AND {condition}" for condition in asked)
+
+
+def _of_shapes(wanted: ReportFilter) -> str:
+    """Shapes that name one of them, where there are few: a shape is JSON, and searched once."""
+    lists = {"ibs": wanted.ibs, "seen_ibs": wanted.scope.ibs or ()}
+    return "".join(
+        f" AND multiSearchAny(toString(shape), arrayMap(x -> toJSONString(x), {{{name}:Array(String)}}))"
+        for name, ibs in lists.items()
+        if 0 < len(ibs) <= MAX_NEEDLES
+    )
 
 
 def _when(asked: Sequence[GroupBy]) -> When:

@@ -6,7 +6,7 @@ left, `{only}` what rows are looked at before those of an id are merged: of its 
 
 from api.queries.money import EARNING, FROM_IB, IS_DEAL, TAKEN_BACK, TO_IB, grown
 from api.queries.periods import DAY
-from api.queries.places import near
+from api.queries.transfer_keys import near
 from commission import accounts
 
 SERVER = "arrayStringConcat(arrayPopBack(splitByChar('/', account_key)), '/')"

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from api.ledger import Ledger, Row
 from api.queries.periods import DAY, SETTLED_INSIDE, Interval
-from api.queries.places import NEAR
+from api.queries.transfer_keys import NEAR
 from api.scope import Scope, sees
 from schemas.columns import TRANSFER_COLUMNS
 
@@ -48,6 +48,6 @@ def newest(
     wanted = {"days": days, "currency": currency, "after": after or _EVER, **span.settled_parameters}
     wanted |= scope.parameters
     found = ledger.rows(_NEWEST, limit=limit, **wanted)
-    places = {"days": list({row["day"] for row in found}), "ibs": list({row["ib_id"] for row in found})}
+    near = {"days": list({row["day"] for row in found}), "ibs": list({row["ib_id"] for row in found})}
     ids = [row["transfer_id"] for row in found]
-    return ledger.rows(_WHOLE, ids=ids, **places) if ids else []
+    return ledger.rows(_WHOLE, ids=ids, **near) if ids else []

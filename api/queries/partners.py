@@ -97,7 +97,11 @@ def _balances(ledger: Ledger, scope: Scope, interval: Interval) -> list[Row]:
     found: dict[tuple[str, str], Row] = {}
     for span, which in spans:
         read = days_of(ledger, span)
-        sql = _BALANCES.format(sums=sums(read), which=which, seen=sees("ib_id"))
+        sql = _BALANCES.format(
+            sums=sums(read, of_ibs="" if scope.is_whole else f" AND {sees('ib_id')}"),
+            which=which,
+            seen=sees("ib_id"),
+        )
         values = read.parameters | scope.parameters
         for row in ledger.rows(sql, of_period=interval.period, limit=MAX_PARTNERS, **values):
             key = row["ib_id"], row["currency"]

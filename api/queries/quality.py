@@ -9,8 +9,8 @@ from api.paging import decode_cursor, encode_cursor, page
 from api.queries.days import days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import BEGINNING, INSIDE, Interval
-from api.queries.places import near
 from api.queries.sources import deals, refusals
+from api.queries.transfer_keys import near
 from api.scope import Scope, sees, sees_client
 
 RATED_DEALS = f"""

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from api.ledger import Ledger, Row
-from api.queries.places import near
+from api.queries.transfer_keys import near
 from api.scope import Scope, sees, sees_client
 
 LIMIT = 8

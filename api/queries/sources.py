@@ -25,25 +25,32 @@ WHENEVER = When()
 BY_DAY = When(DAY, "day")
 
 
-def sums(read: Days, when: When = WHENEVER) -> str:
-    """Money by IB and what it was earned with."""
+def sums(read: Days, when: When = WHENEVER, of_ibs: str = "") -> str:
+    """Money by IB and what it was earned with; of the IBs of a condition, which is of `ib_id`."""
     columns = f"{SUM_KEYS}, accrued, reversed, held, pending, payable"
-    return _added_up(read, "day_sums", columns, SUMS, when)
+    return _added_up(read, "day_sums", columns, SUMS, when, of_ibs)
 
 
-def deals(read: Days, when: When = WHENEVER) -> str:
-    """Deals and their lots by shape."""
-    parts = _kept(read, "day_deals", "server, symbol, shape, toInt64(deals) AS deals, lots", when)
+def deals(read: Days, when: When = WHENEVER, of_ibs: str = "", of_shapes: str = "") -> str:
+    """Deals and their lots by shape; of the IBs of a condition, and of others where shapes are kept.
+
+    `of_shapes` is a condition of `shape` that may let others pass.
+    """
+    parts = _kept(read, "day_deals", "server, symbol, shape, toInt64(deals) AS deals, lots", when, of_shapes)
     if read.by_rows:
         parts.append(
             DEALS.format(
-                when=when.of_row, rows=f"{_ROWS} AND {read.known}", only="", sign="1",
+                when=when.of_row, rows=f"{_ROWS} AND {read.known}{of_ibs}", only="", sign="1",
                 standing=STANDING.format(taken_back=read.taken_back),
             )
         )  # fmt: skip
     if read.stretch.days:
         touched = f"PREWHERE caused_by IN ({TOUCHED})"
-        parts.append(DEALS.format(when=when.of_row, rows=IN_STRETCH, only=touched, sign=_ANEW, standing=""))
+        parts.append(
+            DEALS.format(
+                when=when.of_row, rows=f"{IN_STRETCH}{of_ibs}", only=touched, sign=_ANEW, standing=""
+            )
+        )
     return " UNION ALL ".join(parts)
 
 
@@ -69,21 +76,22 @@ def refusals(read: Days, when: When = WHENEVER) -> str:
     return " UNION ALL ".join(parts)
 
 
-def _added_up(read: Days, table: str, columns: str, rows: str, when: When) -> str:
+def _added_up(read: Days, table: str, columns: str, rows: str, when: When, of_ibs: str = "") -> str:
     """Of sums to which each row adds, whatever other rows there are."""
-    parts = _kept(read, table, columns, when)
+    parts = _kept(read, table, columns, when, of_ibs)
     if read.by_rows:
-        parts.append(rows.format(when=when.of_row, rows=f"{_ROWS} AND {read.known}", only=""))
+        which = f"{_ROWS} AND {read.known}{of_ibs}"
+        parts.append(rows.format(when=when.of_row, rows=which, only=""))
     if read.stretch.days:
-        parts.append(rows.format(when=when.of_row, rows=IN_STRETCH, only=f"PREWHERE {IS_ABOVE}"))
+        parts.append(rows.format(when=when.of_row, rows=f"{IN_STRETCH}{of_ibs}", only=f"PREWHERE {IS_ABOVE}"))
     return " UNION ALL ".join(parts)
 
 
-def _kept(read: Days, table: str, columns: str, when: When) -> list[str]:
+def _kept(read: Days, table: str, columns: str, when: When, only: str = "") -> list[str]:
     """Only what there is: a part that has no day costs ClickHouse as much to plan as one that has."""
     which = [_KEPT] if read.kept or not read.unsummed else []
     if read.stretch.days:
         which.append("(day IN {stretched:Array(Date32)} AND build = {stretch:UInt64})")
     if not which:
         return []
-    return [f"SELECT {when.of_day} AS at, {columns} FROM {table} WHERE {' OR '.join(which)}"]  # noqa: S608 # constants
+    return [f"SELECT {when.of_day} AS at, {columns} FROM {table} WHERE ({' OR '.join(which)}){only}"]  # noqa: S608 # constants

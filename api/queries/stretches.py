@@ -11,7 +11,7 @@ from datetime import date
 
 from api.ledger import Ledger
 from api.queries.periods import DAY
-from api.queries.places import near
+from api.queries.transfer_keys import near
 from schemas import topics
 
 TOPICS = (topics.PARTNER_BOOK, topics.SETTLEMENTS)

@@ -9,7 +9,7 @@ from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
 from api.queries.days import MAX_DAYS, all_days
 from api.queries.periods import ALWAYS, DAY, END, SETTLED_INSIDE, Interval
-from api.queries.places import NEAR, near, places
+from api.queries.transfer_keys import NEAR, days_and_ibs, near
 from api.scope import Scope, sees, sees_client
 from commission.accounts import is_held
 from schemas.columns import TRANSFER_COLUMNS
@@ -148,7 +148,7 @@ def chain(ledger: Ledger, scope: Scope, transfer_id: str) -> list[Row]:
         ib=row["ib_id"],
         component=row["component"],
         limit=MAX_CHAIN,
-        **places(ledger, ids, cause, row["ib_id"]),
+        **days_and_ibs(ledger, ids, cause, row["ib_id"]),
         **scope.parameters,
     )
 

@@ -11,9 +11,9 @@ from api.paging import decode_cursor, encode_cursor
 from api.queries.days import days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
-from api.queries.places import near
 from api.queries.quality import RATED_DEALS
 from api.queries.sources import refusals
+from api.queries.transfer_keys import near
 from api.scope import Scope, sees_client
 
 Kind = Literal["waiting", "someone", "plan"]

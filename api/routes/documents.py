@@ -17,7 +17,11 @@ router = APIRouter(prefix="/v1/statements", tags=["reports"])
 def _desk(request: Request) -> Documents:
     desk: Documents | None = request.app.state.documents
     if desk is None:
-        raise Problem(503, "This process writes no documents. Ask the one that `ibflow serve` started.")
+        raise Problem(
+            503,
+            "This process writes no documents. Ask the one that `ibflow serve` started.",
+            code="not_in_this_process",
+        )
     return desk
 
 

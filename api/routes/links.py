@@ -30,7 +30,11 @@ def links_desk(request: Request) -> Links:
     """Whoever keeps links here."""
     desk: Links | None = request.app.state.links
     if desk is None:
-        raise Problem(503, "This process keeps no links. Give `ibflow serve` IBFLOW_CLICK_KEYS.")
+        raise Problem(
+            503,
+            "This process keeps no links. Give `ibflow serve` IBFLOW_CLICK_KEYS.",
+            code="not_in_this_process",
+        )
     return desk
 
 

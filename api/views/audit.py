@@ -12,7 +12,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
-from api.queries.places import near
+from api.queries.transfer_keys import near
 from api.scope import Scope
 from schemas import positions, topics
 

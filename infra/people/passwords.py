@@ -55,11 +55,6 @@ def new_totp() -> str:
     return pyotp.random_base32()
 
 
-def totp_uri(secret: str, name: str) -> str:
-    """What an app reads from a QR code or a link."""
-    return pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="ibflow")
-
-
 def step_of(secret: str, code: str) -> int | None:
     """The half minute that a code is of: this one, the one before or the next; None if it is wrong."""
     totp, now = pyotp.TOTP(secret), int(time())

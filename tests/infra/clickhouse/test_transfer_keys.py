@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
 from api.queries import transfers as queries
-from api.queries.places import places
+from api.queries.transfer_keys import days_and_ibs
 from api.scope import EVERYTHING
 from infra.clickhouse import migrations
 from tests.infra.sums import naive
@@ -77,7 +77,7 @@ def test_what_takes_a_row_back_is_looked_for_on_its_own_day(tmp_path: Path) -> N
         """)
         ledger = Ledger(lambda: client)
         found = {"days": [date(2026, 5, 1), date(2026, 5, 9)], "ibs": ["a"]}
-        assert found == places(ledger, ["t1"], "", "")
-        assert found == places(ledger, ["t1"], "live|1", "a")
+        assert found == days_and_ibs(ledger, ["t1"], "", "")
+        assert found == days_and_ibs(ledger, ["t1"], "live|1", "a")
         both = {"days": [date(2026, 5, 1), date(2026, 5, 2)], "ibs": ["a", "b"]}
-        assert both == places(ledger, ["live|1"], "", "")
+        assert both == days_and_ibs(ledger, ["live|1"], "", "")
