@@ -6,7 +6,7 @@ from functools import lru_cache
 ACCOUNT_BOOK = "account-book"
 """Deals and account links, by account: what ingest writes."""
 CLIENT_BOOK = "client-book"
-"""By client: CRM events, deals routed from the account book, terms."""
+"""By client: CRM events, deals routed from the account book, deals that moved to another client, terms."""
 PARTNER_BOOK = "partner-book"
 """By IB: transfers the client book caused, commands of payouts, terms. Its transfers are of the ledger."""
 TERMS = "terms"

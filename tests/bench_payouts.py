@@ -143,7 +143,7 @@ def stored_table(lines: int = LINES) -> Table:
         TemporaryDirectory() as folder,
         Stack(Settings(_env_file=None, data_dir=Path(folder), api_port=0)) as stack,
     ):
-        close_a_month(stack, lines)
+        close_a_month(stack, lines, steps)
         desk, wanted = stack.server.payouts.desk, BatchRequest(period="2026-09", currency="USD")
 
         def stored(step: Callable[[], T]) -> T:
@@ -173,19 +173,29 @@ def stored_table(lines: int = LINES) -> Table:
     return steps.table
 
 
-def close_a_month(stack: Stack, lines: int) -> None:
+def close_a_month(stack: Stack, lines: int, steps: Steps) -> None:
     """Each IB earns 1.00 USD, and a cent more than the one before it."""
     ids = [f"ib-{number:06}" for number in range(lines)]
-    publish_terms([*MONTHS, *(partner(f"{ib_id} USD", kyc_approved=True) for ib_id in ids)], stack.kafka)
-    stack.drain()
-    rows: Any = (
-        earned(f"{number + 100}e-2", ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)
-        for number, ib_id in enumerate(ids)
-    )
-    publish_payout_commands(rows, stack.kafka)
-    stack.drain()
-    stack.end_periods(["2026-09"])
-    stack.drain()
+
+    def publish_all() -> None:
+        publish_terms([*MONTHS, *(partner(f"{ib_id} USD", kyc_approved=True) for ib_id in ids)], stack.kafka)
+        stack.drain()
+
+    def earn() -> None:
+        rows: Any = (
+            earned(f"{number + 100}e-2", ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)
+            for number, ib_id in enumerate(ids)
+        )
+        publish_payout_commands(rows, stack.kafka)
+        stack.drain()
+
+    def end() -> None:
+        stack.end_periods(["2026-09"])
+        stack.drain()
+
+    steps.timed("the IBs published", publish_all)
+    steps.timed("each earns once", earn)
+    steps.timed("the month closed, until every statement is stored", end)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,6 @@ from api.scope import Scope
 from commission import accounts
 from commission.money import MINOR_DIGITS
 
-MAX_LINES = 10_000_000
-"""That are counted."""
-
 _OF_SERVER = "({server:String} = '' OR server = {server:String})"
 _BY_MT4 = f"""
 SELECT server, concat(server, '/', toString(login)) AS account_key, concat(server, '|', position_id) AS unit,
@@ -108,7 +105,6 @@ FROM (
 WHERE place > {{after:Array(String)}} AND (NOT {{differing:Bool}} OR differs)
 ORDER BY place LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
-_COUNTS = f"SELECT count() AS compared, countIf(isNull(difference)) AS unlike FROM ({_DAYS})"  # noqa: S608
 _HAS_NATIVE = """
 SELECT 1 AS found FROM agent_commissions WHERE amount != 0 LIMIT 1
 UNION ALL SELECT 1 AS found FROM agent_deals LIMIT 1
@@ -143,12 +139,6 @@ def days(
 def has_native(ledger: Ledger) -> bool:
     """Whether a platform has paid anything by itself."""
     return bool(ledger.rows(_HAS_NATIVE))
-
-
-def counts(ledger: Ledger, scope: Scope, interval: Interval) -> Row:
-    """How many lines are `compared`, and in how many the two are `unlike`: of different currencies."""
-    scope.check_whole()
-    return ledger.row(_COUNTS, **_values(interval, "", MAX_LINES, [], differing=False))
 
 
 def _values(

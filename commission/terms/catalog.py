@@ -9,10 +9,10 @@ from typing import Self, TypeVar
 
 from commission.accounts import pending
 from commission.links.records import LinkSaved, links_after
-from commission.money import CENT_CURRENCIES, EXACT
+from commission.money import EXACT
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.components import Component
-from commission.terms.conversion import Conversion
+from commission.terms.conversion import Conversion, major_of
 from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
 from commission.terms.partner_changes import all_changed, as_changed, with_change
@@ -97,7 +97,10 @@ class Terms:
                 case PeriodEnded() | PeriodReopened():
                     ended = ended.after(record, periods)
         touched = (r.ib_id for r in records if isinstance(r, PartnerDefined | PartnerChanged))
-        partners |= all_changed(touched, published, changes)
+        changed = all_changed(touched, published, changes)
+        is_more = (plans, links) == (self.plans, self.links) and changed.keys().isdisjoint(partners)
+        partners |= changed
+        news, times = (changed, self.breakpoints) if is_more else (partners, ())
         return type(self)(
             partners=partners,
             published=published,
@@ -109,11 +112,11 @@ class Terms:
             links=links,
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             ended=ended,
-            breakpoints=breakpoints_of(partners.values(), plans.values(), links.values()),
+            breakpoints=breakpoints_of(news, plans, links, times),
             events=next(
                 (frozenset(r.kinds) for r in reversed(records) if isinstance(r, EventsWanted)), self.events
             ),
-            some=asked_of(plans, partners, links),
+            some=asked_of(plans, partners, links, partners if self.some.is_partial else changed),
         )
 
     def symbol(self, server: str, symbol: str, at: datetime) -> SymbolDefined | None:
@@ -233,8 +236,8 @@ class Terms:
 
     def convert(self, source: str, target: str, at: datetime) -> Conversion | None:
         """The newest rate at or before `at`, direct, inverted or through a pivot; None if too old."""
-        factor, source_major = _major(source)
-        divisor, target_major = _major(target)
+        factor, source_major = major_of(source)
+        divisor, target_major = major_of(target)
         if source_major == target_major:
             return Conversion(factor, divisor, "")
         for pivot in (None, *PIVOTS):
@@ -337,11 +340,6 @@ def _with_meaning(versions: tuple[SymbolDefined, ...], symbol: SymbolDefined) ->
     """Versions in the order they take effect; another one from the same time on takes its place."""
     others = [known for known in versions if known.since != symbol.since]
     return tuple(sorted([*others, symbol], key=lambda version: version.since or BEGINNING))
-
-
-def _major(currency: str) -> tuple[Decimal, str]:
-    major = CENT_CURRENCIES.get(currency)
-    return (Decimal("0.01"), major) if major else (Decimal(1), currency)
 
 
 def _cite(rate: RatePublished) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from commission.money import EXACT
+from commission.money import CENT_CURRENCIES, EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +22,9 @@ class Conversion:
     def of(self, amount: Decimal) -> Decimal:
         """The amount in the target currency."""
         return EXACT.divide(EXACT.multiply(amount, self.times), self.over)
+
+
+def major_of(currency: str) -> tuple[Decimal, str]:
+    """How many of which currency one of a cent currency is."""
+    major = CENT_CURRENCIES.get(currency)
+    return (Decimal("0.01"), major) if major else (Decimal(1), currency)

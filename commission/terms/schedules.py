@@ -11,14 +11,18 @@ from commission.terms.upline import Asked, asked_by
 
 
 def breakpoints_of(
-    partners: Iterable[PartnerDefined],
-    plans: Iterable[tuple[PlanDefined, ...]],
-    links: Iterable[LinkSaved],
+    partners: Mapping[str, PartnerDefined],
+    plans: Mapping[str, tuple[PlanDefined, ...]],
+    links: Mapping[str, LinkSaved],
+    known: Iterable[datetime],
 ) -> tuple[datetime, ...]:
-    """Every time at which some schedule, parent or status changes."""
-    times: set[datetime] = {v.since for versions in plans for v in versions if v.since}
-    times.update(plan.since for link in links for plan in link.plans if plan.since)
-    for partner in partners:
+    """Every time at which some schedule, parent or status changes; those of other partners are `known`.
+
+    Of many IBs that come in many messages only the new ones are looked through each time.
+    """
+    times = {*known, *(v.since for versions in plans.values() for v in versions if v.since)}
+    times.update(plan.since for link in links.values() for plan in link.plans if plan.since)
+    for partner in partners.values():
         for entries in (partner.parents, partner.schedule, partner.statuses):
             times.update(entry.since for entry in entries if entry.since)
     return tuple(sorted(times))
@@ -34,8 +38,17 @@ def asked_of(
     plans: Mapping[str, tuple[PlanDefined, ...]],
     partners: Mapping[str, PartnerDefined],
     links: Mapping[str, LinkSaved],
+    doubtful: Mapping[str, PartnerDefined],
 ) -> Asked:
-    """What some plan asks of deals; a plan that only a link names may be one that is not known yet."""
-    asked = asked_by([plan for versions in plans.values() for plan in versions], partners)
+    """What some plan asks of deals; a plan that only a link names may be one that is not known yet.
+
+    Of partners that are not `doubtful` all that they name is known.
+    """
+    asked = asked_by([plan for versions in plans.values() for plan in versions])
     named = {one.plan_id for link in links.values() for one in link.plans if one.plan_id is not None}
-    return asked._replace(is_partial=True) if named - plans.keys() else asked
+    is_partial = bool(named - plans.keys()) or any(
+        any(held.plan_id is not None and held.plan_id not in plans for held in partner.schedule)
+        or any(parent.ib_id is not None and parent.ib_id not in partners for parent in partner.parents)
+        for partner in doubtful.values()
+    )
+    return asked._replace(is_partial=is_partial)

@@ -1,6 +1,6 @@
 """The IBs above a client as of some time, and how each kind of component is shared among them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -221,22 +221,13 @@ class Asked(NamedTuple):
     """A plan or an IB is not known that an IB names: it may ask for more."""
 
 
-def asked_by(plans: Sequence[PlanDefined], partners: Mapping[str, PartnerDefined]) -> Asked:
-    """What some of the plans ask."""
+def asked_by(plans: Sequence[PlanDefined]) -> Asked:
+    """What some of the plans ask, as far as they are known."""
     shares = [c for plan in plans for c in plan.components if isinstance(c, CommissionShare)]
     return Asked(
         looks_back=any(_looks_back(plan) or _shares_one_side(plan) for plan in plans),
         shares_charges=bool(shares),
         shares_later_charges=any(c.charges for c in shares),
-        is_partial=_name_unknown({plan.plan_id for plan in plans}, partners),
-    )
-
-
-def _name_unknown(plan_ids: set[str], partners: Mapping[str, PartnerDefined]) -> bool:
-    return any(
-        any(held.plan_id is not None and held.plan_id not in plan_ids for held in partner.schedule)
-        or any(parent.ib_id is not None and parent.ib_id not in partners for parent in partner.parents)
-        for partner in partners.values()
     )
 
 

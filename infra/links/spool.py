@@ -130,7 +130,8 @@ class Spool:
             with self._written:
                 while not self.bytes_left and not self._stopped.is_set():
                     self._written.wait()
-            if not self.bytes_left and not self._threads[0].is_alive():
+            is_last = not self._threads[0].is_alive()  # looked at first: it may write before it ends
+            if is_last and not self.bytes_left:
                 return
             try:
                 self._send_next()

@@ -44,7 +44,7 @@ from infra.payouts.facts import Facts, unanswered
 from infra.payouts.files import Files
 from infra.payouts.log import PayoutLog
 from infra.payouts.payers import execution_date
-from infra.payouts.warnings import last_payouts, who_changed
+from infra.payouts.warnings import came_back, last_payouts, who_changed
 from schemas.payees import Versions, valid_version
 from schemas.payouts import BatchRequest
 
@@ -214,9 +214,16 @@ class PayoutDesk:
         return tuple(found)
 
     def _check_approver(self, batch: Batch, known: Mapping[str, Versions], by: Operator) -> None:
-        """Who had a hand in where an IB is paid, since its last payout, does not approve paying it."""
-        last = last_payouts(self._log.known(), batch)
+        """Neither who had a hand in where an IB is paid since its last payout, nor who recorded a return."""
+        log = self._log.known()
+        last, back = last_payouts(log, batch), came_back(log, batch)
         for line in batch.paid_lines:
+            recorded = [back[name].by for name in line.statement_ids if name in back]
+            if not all(are_two_people(by.name, one) for one in recorded):
+                raise PayoutRefused(
+                    f"{by.name} recorded that {line.ib_id} was not paid; "
+                    "another person approves paying it again"
+                )
             people = who_changed(known.get(line.ib_id, ()), last.get(line.ib_id))
             if not all(are_two_people(by.name, one) for one in people):
                 raise PayoutRefused(

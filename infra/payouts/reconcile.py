@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI
 
 from api.ledger import Ledger, Row
-from api.queries.native_by_day import counts, days, has_native
+from api.queries.native_by_day import days, has_native
 from api.queries.payouts import answers, log_of_payouts, moved_lines, unequal_places
 from api.queries.periods import ALWAYS
 from api.scope import EVERYTHING
@@ -27,6 +27,8 @@ PATH = "/v1/payout-reconciliation"
 SECONDS = 600.0
 MAX_DIFFERENCES = 10_000
 """That are told; the rest is counted."""
+MAX_DAYS = 500_000
+"""Of IBs, compared at once with what platforms pay; whoever has more is told until which day."""
 
 _NOTHING = Decimal(0)
 
@@ -74,12 +76,12 @@ def compare_native(ledger: Ledger) -> Native:
     """What MT4 and MT5 pay IBs by themselves, beside what the ledger pays them."""
     if not has_native(ledger):
         return Native()
-    found = days(ledger, EVERYTHING, ALWAYS, "", MAX_DIFFERENCES, differing=True)
-    told = [_of_day(row) for row in found["items"]]
+    found = days(ledger, EVERYTHING, ALWAYS, "", MAX_DAYS)
+    rows: list[Row] = found["items"]
+    told = [_of_day(row) for row in rows if row["differs"]]
     if found["next_cursor"]:
-        told.append(f"and more: /v1/native-payments/days has all, these are the first {MAX_DIFFERENCES:,}")
-    of_all = counts(ledger, EVERYTHING, ALWAYS)
-    return Native(of_all["compared"], of_all["unlike"], tuple(told))
+        told.append(f"and days after {rows[-1]['day']}: /v1/native-payments/days has all")
+    return Native(len(rows), sum(row["difference"] is None for row in rows), tuple(told))
 
 
 def _of_day(row: Row) -> str:

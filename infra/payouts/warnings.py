@@ -58,15 +58,24 @@ def last_payouts(known: Payouts, batch: Batch) -> dict[str, LastPayout]:
     return found
 
 
-def came_back(known: Payouts, batch: Batch) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class CameBack:
+    """A payment that somebody recorded as rejected."""
+
+    by: str
+    words: str
+
+
+def came_back(known: Payouts, batch: Batch) -> dict[str, CameBack]:
     """Statement → what is on record of the payment of it that was rejected last."""
-    found: dict[str, str] = {}
+    found: dict[str, CameBack] = {}
     for other in known.batches.values():
         for line_id, status in other.status.items():
             if status.state == "rejected" and other.batch_id != batch.batch_id:
                 why = status.reason or "no reason"
                 words = f"rejected in {other.batch_id} by what {status.by} recorded: {why}"
-                found |= dict.fromkeys(other.lines[line_id].statement_ids, words)
+                back = CameBack(status.by, words)
+                found |= dict.fromkeys(other.lines[line_id].statement_ids, back)
     return found
 
 
@@ -99,7 +108,7 @@ class Warnings:
         hits = self._hits(batch.paid_lines, valid, partners)
         found = [Warned(code="open_hole", ib_id="", words=words) for words in self._holes(batch)]
         for line in batch.paid_lines:
-            returned = dict.fromkeys(back[name] for name in line.statement_ids if name in back)
+            returned = dict.fromkeys(back[name].words for name in line.statement_ids if name in back)
             told = (
                 *(("came_back", words) for words in returned),
                 *_of_details(valid[line.ib_id], last.get(line.ib_id), is_kept=bool(versions)),

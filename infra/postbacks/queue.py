@@ -32,8 +32,11 @@ class Due(NamedTuple):
     """The client, or the IB, whose events keep their order."""
 
 
-Send = Callable[[Due], Awaitable[Attempt | None]]
-"""Try once, and return when the result is durable; None if it is no longer ours."""
+Answered = Callable[[Attempt], None]
+Send = Callable[[Due, Answered], Awaitable[Attempt | None]]
+"""Try once, tell of the answer, and return when that is durable; None if the delivery is another's by now."""
+MAX_SETTLING = 500
+"""Answered and not durable yet, of one endpoint: what a kill may repeat."""
 
 
 class EndpointQueue:
@@ -48,6 +51,8 @@ class EndpointQueue:
         self._behind: dict[str, tuple[int, deque[Due]]] = {}
         """Of an ordered endpoint, by owner: its partition, and those behind the first."""
         self._running: set[asyncio.Task[None]] = set()
+        self._asking: set[Due] = set()
+        """Of those that run, the ones that wait for an answer: only they are at the receiver."""
         self._wake = asyncio.Event()
         self._next_start = 0.0
 
@@ -106,35 +111,46 @@ class EndpointQueue:
         gap = MINUTE_S / endpoint.rate_per_minute if endpoint.rate_per_minute else 0.0
         while self._heap:
             now, clock = time.time(), time.monotonic()
-            if len(self._running) >= self.breaker.limit(clock, endpoint.concurrency):
+            if len(self._running) - len(self._asking) >= MAX_SETTLING:
+                return LONGEST_WAIT_S
+            if len(self._asking) >= self.breaker.limit(clock, endpoint.concurrency):
                 return max(self.breaker.until - clock, 0.05) if clock < self.breaker.until else LONGEST_WAIT_S
             if (early := self._heap[0].at - now) > 0:
                 return min(early, LONGEST_WAIT_S)
             if (early := self._next_start - clock) > 0:
                 return early
             self._next_start = max(self._next_start, clock) + gap
-            task = asyncio.create_task(self._try(heapq.heappop(self._heap)))
+            due = heapq.heappop(self._heap)
+            self._asking.add(due)
+            task = asyncio.create_task(self._try(due))
             self._running.add(task)
             task.add_done_callback(self._ended)
         return LONGEST_WAIT_S
 
     async def _try(self, due: Due) -> None:
         begun = time.monotonic()
-        attempt = await self._send(due)
+        try:
+            attempt = await self._send(due, lambda attempt: self._answered(due, begun, attempt))
+        finally:
+            self._asking.discard(due)
         if attempt is None:
             self._next_of(due.owner)
-            return
+        elif attempt.outcome in ("retry", "disabled"):
+            again = attempt.next_attempt_at or attempt.attempted_at
+            heapq.heappush(self._heap, due._replace(at=again.timestamp()))
+        else:
+            self._next_of(due.owner)
+
+    def _answered(self, due: Due, begun: float, attempt: Attempt) -> None:
+        """The receiver has room for another, unless it is left alone from here on."""
+        self._asking.discard(due)
         clock = time.monotonic()
         if attempt.outcome == "delivered":
             self.breaker.succeeded(clock)
         else:
             asked_s = _seconds_until(attempt.next_attempt_at)
             self.breaker.failed(begun, clock, attempt.http_status, asked_s)
-        if attempt.outcome in ("retry", "disabled"):
-            again = attempt.next_attempt_at or attempt.attempted_at
-            heapq.heappush(self._heap, due._replace(at=again.timestamp()))
-        else:
-            self._next_of(due.owner)
+        self._wake.set()
 
     def _next_of(self, owner: str) -> None:
         if owner not in self._behind:

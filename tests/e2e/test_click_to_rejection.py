@@ -7,6 +7,7 @@ receiver that takes what Keitaro takes has one conversion, paid once: lead, sale
 """
 
 import hmac
+import json
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,9 +18,9 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 from msgspec.structs import replace
+from typer.testing import CliRunner
 
-from api.link_desk import NewLink
-from api.operators import Operator
+from infra.cli.app import app
 from infra.connect.sealing import new_key
 from infra.links.keys import click_keys
 from infra.processes.stack import Stack
@@ -58,23 +59,30 @@ def endpoints(folder: Path, url: str) -> Path:
     return path
 
 
-def clicked(stack: Stack) -> tuple[str, dict[str, str]]:
+def ibflow(stack: Stack, *arguments: str) -> str:
+    """What a command says that asks this server."""
+    done = CliRunner().invoke(app, [*arguments], env={"IBFLOW_URL": stack.server.url})
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def clicked(stack: Stack, folder: Path) -> tuple[str, dict[str, str]]:
     """Make a link of ib-north and click it: our id, and what else the landing page is given."""
-    assert stack.server.links is not None
-    desk = stack.server.links.desk
-    made = desk.create(
-        NewLink(ib_id="ib-north", campaign="spring", landing="https://broker.test/open?ref={click_id}"),
-        Operator("olga"),
-        "",
-    )
+    page = "https://broker.test/open?ref={click_id}"
+    made = json.loads(ibflow(stack, "links", "create", "ib-north", page, "--campaign", "spring", "--json"))
+    assert made["url"] == f"https://go.test/go/{made['code']}"
+    ibflow(stack, "links", "show", made["code"], "--qr", str(folder / "link.png"))
+    assert (folder / "link.png").read_bytes()[:4] == b"\x89PNG"
     agent = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X)"}
-    sent = httpx.get(
-        f"{stack.server.url}{desk.address(made.saved.code)}?clickid=click-7&sub1=banner", headers=agent
-    )
+    address = f"{stack.server.url}/go/{made['code']}"
+    sent = httpx.get(f"{address}?clickid=click-7&sub1=banner", headers=agent)
     assert sent.status_code == 302
-    page = urlsplit(sent.headers["location"])
-    assert (page.scheme, page.netloc, page.path) == ("https", "broker.test", "/open")
-    landed = dict(parse_qsl(page.query))
+    ibflow(stack, "links", "end", made["code"])  # the click of before counts all the same
+    assert httpx.get(address).status_code == 410
+    assert json.loads(ibflow(stack, "links", "list", "--json")) == []
+    landing = urlsplit(sent.headers["location"])
+    assert (landing.scheme, landing.netloc, landing.path) == ("https", "broker.test", "/open")
+    landed = dict(parse_qsl(landing.query))
     return landed.pop("ref"), landed
 
 
@@ -97,13 +105,14 @@ def test_a_click_becomes_a_conversion_and_is_rejected(tmp_path: Path, keitaro: R
         postback_keys=new_key(),
         click_keys=new_key(),
         landing_hosts="broker.test",
+        public_url="https://go.test",
         store="memory",
     )
     settings = settings.model_copy(update={"postbacks": endpoints(tmp_path, keitaro.url)})
     with Stack(settings) as stack:
         publish_terms(TERMS, stack.kafka)
         stack.drain()
-        our_id, landed = clicked(stack)
+        our_id, landed = clicked(stack, tmp_path)
         assert landed == {"clickid": "click-7", "sub1": "banner"}  # the landing page's, and so the CRM's
         joined = now(registered("anna", click=landed, click_ids=(our_id,)))
         publish(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
 from commission.terms.partners import ParentLink, PlanAssignment
@@ -151,3 +152,24 @@ def test_a_moment_belongs_to_one_period_or_none() -> None:
     assert expected == {day: terms.period_of(at(day)) for day in expected}
     assert period("2026-10") == terms.period("2026-10")
     assert terms.period("2026-11") is None
+
+
+def test_terms_learned_in_parts_are_those_learned_at_once() -> None:
+    """Whatever becomes known first: IBs before their plan and master, changed ones, a newer plan."""
+    first = replace(plan("gold USD"), since=at(2))
+    told = (
+        partner("a USD gold", parents=(ParentLink(ib_id="m", since=at(3)),)),
+        partner("b USD"),
+        first,
+        partner("m USD"),
+        partner("c USD", schedule=(PlanAssignment(plan_id="gold", since=at(4)),)),
+        partner("c USD", schedule=(PlanAssignment(plan_id="gold", since=at(5)),)),
+        replace(first, since=at(6)),
+        partner("d USD late", parents=(ParentLink(ib_id="m"),)),
+        plan("late USD"),
+    )
+    for size in (1, 2, 3):
+        terms = Terms()
+        for start in range(0, len(told), size):
+            terms = terms.learn(told[start : start + size])
+            assert terms == Terms().learn(told[: start + size])

@@ -209,6 +209,7 @@ def test_help_names_every_command_in_its_order() -> None:
         "Processes": ["demo", "dev", "worker", "serve", "receive", "dispatch", "poll"],
         "Daily work": [
             *daily.split(),
+            "links",
             "endpoints",
             "proposals",
             "what-if",

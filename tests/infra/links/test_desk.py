@@ -7,13 +7,13 @@ import pytest
 
 from api.link_desk import LinkChange, LinkRefused, NewLink, UnknownLink
 from api.operators import NotAllowed, Operator
-from commission.links.records import MAX_LINKS, LinkPlan, LinkSaved, why_refused
+from commission.links.records import LinkPlan, LinkSaved
 from infra.links.desk import LinkDesk
 from infra.links.log import LinkLog
 from schemas.errors import Unavailable, Unusable
 from tests.build import at
 from tests.endpoint_world import MemoryLog
-from tests.link_world import link, memory_log
+from tests.link_world import memory_log
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 OLGA = Operator("olga")
@@ -141,12 +141,3 @@ def test_whoever_was_first_counts() -> None:
         mine.change(code, LinkChange(landing="https://broker.test/new"), OLGA)
     assert mine.listed()[code].saved.by == "piet"
     assert theirs.listed() == mine.listed()
-
-
-def test_links_are_bounded_and_their_ibs_are_for_ever() -> None:
-    """On the log; the message says so."""
-    assert why_refused(None, link("spring", "i"), MAX_LINKS - 1) == ""
-    assert "20,000 links" in why_refused(None, link("spring", "i"), MAX_LINKS)
-    assert "i's for ever" in why_refused(link("spring", "i"), link("spring", "j", version=2), 1)
-    assert "somebody was faster" in why_refused(link("spring", "i"), link("spring", "i"), 1)
-    assert why_refused(link("spring", "i"), link("spring", "i", version=2), MAX_LINKS) == ""

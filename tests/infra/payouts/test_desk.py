@@ -230,6 +230,20 @@ def test_people_do_one_half_each(world: World) -> None:
     assert desk.approve(batch_id, Operator("dan", is_person=True)).state == "approved"
 
 
+def test_who_recorded_that_a_payment_came_back_does_not_approve_the_next(world: World) -> None:
+    """Ben recorded it, which makes it payable; somebody else looks whether the money is out."""
+    desk = world.desk()
+    first = approved(desk)
+    desk.export(first, "csv", "", CAT)
+    desk.import_results([result(line_of(desk.get(first), "north"), "rejected", "AC04")], "bank", BEN)
+    again = desk.create(WANTED, ANN, "again").batch_id
+    desk.submit(again, ANN)
+    with pytest.raises(PayoutRefused, match="ben recorded that north was not paid; another person approves"):
+        desk.approve(again, BEN)
+    desk.approve(again, CAT)
+    assert world.told.owed["ib:north:in_payout"] == "12.34 USD"
+
+
 def test_a_repeated_request_is_answered_and_does_nothing(world: World) -> None:
     """By its key, or by the same person: as after an answer that was lost."""
     desk = world.desk()

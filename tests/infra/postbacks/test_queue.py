@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from commission.postbacks.records import Endpoint
 from infra.postbacks.breaker import FAILURES, REST_S, REST_S_MAX, Breaker
-from infra.postbacks.queue import Due, EndpointQueue
+from infra.postbacks.queue import MAX_SETTLING, Answered, Due, EndpointQueue
 from schemas.attempts import Attempt, Outcome
 
 
@@ -74,12 +74,14 @@ def run(endpoint: Endpoint, dues: list[Due], answers: dict[str, list[Outcome]], 
     order: list[str] = []
     enough = asyncio.Event()
 
-    async def send(due: Due) -> Attempt:
+    async def send(due: Due, answered: Answered) -> Attempt:
         order.append(due.delivery_id)
         if len(order) >= want:
             enough.set()
         told = answers.get(due.delivery_id, [])
-        return attempt_of(due, told.pop(0) if told else "delivered")
+        attempt = attempt_of(due, told.pop(0) if told else "delivered")
+        answered(attempt)
+        return attempt
 
     async def go() -> None:
         queue = EndpointQueue("t", send)
@@ -113,6 +115,68 @@ def test_a_clients_events_wait_for_each_other_and_nobody_elses() -> None:
     assert [name for name in order if name != "x"] == ["1", "1", "1", "2"]
 
 
+def test_the_next_goes_once_the_one_before_is_answered() -> None:
+    """Not only when that is durable; but no more than a kill may repeat are answered and not durable."""
+
+    async def go() -> tuple[int, int]:
+        begun, most, asking, durable = 0, 0, 0, asyncio.Event()
+
+        async def send(due: Due, answered: Answered) -> Attempt:
+            nonlocal begun, most, asking
+            begun, asking = begun + 1, asking + 1
+            most = max(most, asking)
+            await asyncio.sleep(0)
+            asking -= 1
+            answered(attempt := attempt_of(due, "delivered"))
+            await durable.wait()
+            return attempt
+
+        queue = EndpointQueue("t", send)
+        queue.set(Endpoint(endpoint_id="t", concurrency=2), is_open=True)
+        for number in range(MAX_SETTLING + 100):
+            queue.add(due(str(number), owner=str(number)))
+        task = asyncio.create_task(queue.run())
+        for _ in range(20 * MAX_SETTLING):
+            await asyncio.sleep(0)
+        first = begun
+        durable.set()
+        for _ in range(2_000):
+            await asyncio.sleep(0)
+        assert (begun, len(queue)) == (MAX_SETTLING + 100, 0)
+        task.cancel()
+        return first, most
+
+    first, most = asyncio.run(go())
+    assert MAX_SETTLING <= first < MAX_SETTLING + 2  # two may be asking while the last is answered
+    assert most == 2
+
+
+def test_a_failing_receiver_is_left_alone_as_soon_as_it_answers() -> None:
+    """Ten failures open the breaker though none of them is durable yet: the eleventh is not sent."""
+
+    async def go() -> int:
+        begun = 0
+
+        async def send(due: Due, answered: Answered) -> Attempt:
+            nonlocal begun
+            begun += 1
+            answered(attempt_of(due, "failed"))
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        queue = EndpointQueue("t", send)
+        queue.set(Endpoint(endpoint_id="t", concurrency=1), is_open=True)
+        for number in range(3 * FAILURES):
+            queue.add(due(str(number), owner=str(number)))
+        task = asyncio.create_task(queue.run())
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        task.cancel()
+        return begun
+
+    assert asyncio.run(go()) == FAILURES
+
+
 def test_a_rate_is_kept() -> None:
     """600 a minute are ten a second: the sixth not before half a second."""
     started = time.monotonic()
@@ -123,7 +187,7 @@ def test_a_rate_is_kept() -> None:
 def test_another_process_takes_a_partition_with_all_that_waits() -> None:
     """Also the line behind a client's first: what comes back later begins anew."""
 
-    async def send(one: Due) -> None:
+    async def send(one: Due, _answered: Answered) -> None:
         raise AssertionError(f"{one} is another's")
 
     async def go() -> None:
@@ -145,7 +209,7 @@ def test_an_order_that_is_asked_no_more_lets_everything_go() -> None:
     """Those behind are due at once."""
 
     async def go() -> None:
-        queue = EndpointQueue("t", lambda _: asyncio.sleep(0))
+        queue = EndpointQueue("t", lambda *_: asyncio.sleep(0))
         queue.set(Endpoint(endpoint_id="t", is_ordered=True), is_open=False)
         for number in range(3):
             queue.add(due(str(number), sequence=number))
