@@ -21,6 +21,7 @@ from api.parameters import check_parameters
 from api.portal.render import mount
 from api.problems import AsProblems
 from api.routes import (
+    acquisition,
     ageing,
     balance_changes,
     completeness,
@@ -59,6 +60,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     reports.router,
+    acquisition.router,
     transfers.router,
     feed.router,
     partners.router,

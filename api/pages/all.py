@@ -1,6 +1,7 @@
 """Every page of the portal."""
 
 from api.pages import (
+    acquisition,
     balance,
     clients,
     completeness,
@@ -24,6 +25,7 @@ from api.pages import (
 
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
+    acquisition.router,
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
     *(endpoints.router, invoices.router, room.router, links.router, plans.router),
     *(completeness.router, proposals.router, docs.router),
