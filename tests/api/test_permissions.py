@@ -37,6 +37,7 @@ ADMINS = {"/v1/users", "/v1/sessions", "/v1/keys", "/users", "/keys"}
 LOG = {"/v1/audit-log", "/audit-log"}
 NETWORKS = {"/", "/health", "/docs", "/docs/problems", "/docs/reference",
             "/account", "/v1/me", "/v1/postbacks/attempts", "/sign-in", "/first-run",
+            "/sign-in/oidc", "/sign-in/oidc/back",
             "/set-password"}  # fmt: skip
 FILL = {"transfer_id": "t1", "statement_id": "st-A", "ib_id": "A", "client_id": "c1"}
 
@@ -90,10 +91,11 @@ def test_who_changes_what(world: World, name: str) -> None:
             )
         ),
         "manager": lambda path: (
-            path.startswith(("/v1/proposals", "/v1/endpoints", "/v1/plans")) and ROLES[name].ibs is None
+            path.startswith("/v1/links")
+            or (path.startswith(("/v1/proposals", "/v1/endpoints", "/v1/plans")) and ROLES[name].ibs is None)
         ),
         "auditor": lambda _: False,
-        "ib": lambda path: path == "/v1/payees/{ib_id}",
+        "ib": lambda path: path == "/v1/payees/{ib_id}" or path.startswith("/v1/links"),
         "network": lambda _: False,
     }[role]
     changing = [path for path in routes_of("POST") if path.startswith("/v1/")]
