@@ -36,11 +36,14 @@ class Problem(Exception):
     """A request that cannot be answered; `detail` tells the caller what to do."""
 
     def __init__(self, status: int, detail: str, *, code: str = "") -> None:
-        """`code` is one of `schemas.problems.KINDS`; "" is the general one of the status."""
+        """`code` is one of `schemas.problems.KINDS`; "" is the general one of the status.
+
+        503 of a route says that its desk is elsewhere; a ledger that does not answer raises its own error.
+        """
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.code = code
+        self.code = code or ("not_in_this_process" if status == HTTPStatus.SERVICE_UNAVAILABLE else "")
 
 
 def problem_response(
