@@ -4,9 +4,15 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from api.postbacks import safe_client
 from api.postbacks.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES, NoAnswer
@@ -14,9 +20,6 @@ from api.postbacks.public_addresses import BlockedAddress, Policy
 from api.postbacks.safe_client import SafeClient
 
 OPEN = Policy(allow_http=True, allow_private=True)
-PEM = Path(__file__).parent / "tls" / "t.example.pem"
-"""A certificate of t.example that is signed by itself, and its key; for these tests alone."""
-
 Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -268,12 +271,30 @@ def test_a_fragment_stays_here() -> None:
 
 
 @pytest.fixture
-def trusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
+def pem(tmp_path: Path) -> Path:
+    """A certificate of t.example that is signed by itself, and its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), "t.example"
+    subject, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, SHA256())
+    )
+    own = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = tmp_path / "t.example.pem"
+    path.write_bytes(own + certificate.public_bytes(Encoding.PEM))
+    return path
+
+
+@pytest.fixture
+def trusted(pem: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
     """The receiver's side; ours trusts its certificate."""
     safe_client.tls_context.cache_clear()
-    monkeypatch.setenv("SSL_CERT_FILE", str(PEM))
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(PEM)
+    server.load_cert_chain(pem)
     yield server
     safe_client.tls_context.cache_clear()
 
@@ -292,11 +313,11 @@ def test_a_certificate_of_another_name_is_refused(trusted: ssl.SSLContext) -> No
     assert "CERTIFICATE_VERIFY_FAILED" in told
 
 
-def test_a_certificate_nobody_trusts_is_refused() -> None:
-    """Without the fixture it is signed by nobody."""
+def test_a_certificate_nobody_trusts_is_refused(pem: Path) -> None:
+    """It is signed by nobody that the system knows."""
     safe_client.tls_context.cache_clear()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(PEM)
+    server.load_cert_chain(pem)
     (told,) = ask(answering(OK), 1, "https://t.example:{port}/", tls=server).answers
     assert "CERTIFICATE_VERIFY_FAILED" in told
 
