@@ -76,14 +76,15 @@ def apply(
     terms: Terms,
 ) -> None:
     """Fold one record; a repeated one changes nothing."""
-    if isinstance(record, ClientCommand):
-        held = on_hold.decide(draft, _client(draft, record.client_id), record, terms)
-        if held is not None:
-            _save(draft, held)
-        return
     first = len(draft.outputs)
-    _apply(draft, record, terms)
-    if len(draft.outputs) > first and (client := _client(draft, record.client_id)).holds:
+    if isinstance(record, RoutedDeal):
+        client = _apply_deal(draft, record, terms)
+    elif isinstance(record, ClientCommand):
+        _command(draft, record, terms)
+        return
+    else:
+        client = _apply_event(draft, record, terms)
+    if client is not None and client.holds and len(draft.outputs) > first:
         on_hold.keep_back(draft, client, first, terms)
     if terms.events:
         _announce(draft, first, record, terms)
@@ -99,26 +100,38 @@ def _announce(
     announce_earnings(draft, news, terms)
 
 
-def _apply(
-    draft: Draft, record: RoutedDeal | DealMoved | ReratingApproved | ClientEvent, terms: Terms
-) -> None:
-    if isinstance(record, RoutedDeal):
-        _apply_deal(draft, record, terms)
-        return
-    if isinstance(record, DealMoved):
-        _move(draft, record, terms)
-        return
+def _command(draft: Draft, command: ClientCommand, terms: Terms) -> None:
+    held = on_hold.decide(draft, _client(draft, command.client_id), command, terms)
+    if held is not None:
+        _save(draft, held)
+
+
+def _apply_event(
+    draft: Draft, record: DealMoved | ReratingApproved | ClientEvent, terms: Terms
+) -> ClientState | None:
+    """The client afterwards; None if the record changes nothing of it."""
     if isinstance(record, DepositAnnounced):
-        return  # Its id stays free: a CRM may use one id for a deposit under way and for its arrival.
+        return None  # Its id stays free: a CRM may use one id for a deposit under way and for its arrival.
     known = _client(draft, record.client_id)
+    if isinstance(record, DealMoved):
+        state: DealState | None = draft.get(keys.deal(record.client_id, record.deal.deal_key))
+        return _after(draft, known, give_way(draft, known, record, state, terms), terms)
     if isinstance(record, ReratingApproved):
         rated, _ = rerate(draft, known, record, terms)
         if rated != known:
             _save(draft, rated)
-        return
+        return rated
     client = apply_event(draft, known, record, terms)
-    if client is not None:
-        _save(draft, match_refunds(draft, client, terms))
+    return None if client is None else _after(draft, known, client, terms)
+
+
+def _after(draft: Draft, known: ClientState, client: ClientState, terms: Terms) -> ClientState:
+    """The client once refunds have found what was charged; kept, if it changed."""
+    if client.refunds_until:
+        client = match_refunds(draft, client, terms)
+    if client is not known:
+        _save(draft, client)
+    return client
 
 
 def _client(draft: Draft, client_id: str) -> ClientState:
@@ -129,16 +142,18 @@ def _save(draft: Draft, client: ClientState) -> None:
     draft.put(keys.client(client.client_id), client)
 
 
-def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
+def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> ClientState | None:
+    """The client afterwards; None if the record is of an older revision."""
     state: DealState | None = draft.get(keys.deal(record.client_id, record.deal.deal_key))
     deal = at_known_position(record.client_id, state, record.deal)
     if state is not None and is_old(draft, record.client_id, state, deal):
         draft.repeated += 1
-        return
-    record = record if deal is record.deal else replace(record, deal=deal)
+        return None
+    if deal is not record.deal:
+        record = replace(record, deal=deal)
     if record.others or (state is not None and state.number):
         if (counted := take_over(draft, record, state)) is None:
-            return
+            return None
         record = counted
     known = _client(draft, record.client_id)
     if known.registered_at is None:
@@ -147,20 +162,9 @@ def _apply_deal(draft: Draft, record: RoutedDeal, terms: Terms) -> None:
         client = place(draft, known, deal, state, terms)
     else:
         client = fold_deal(draft, known, record, state, terms)
-    if client.refunds_until:
-        client = match_refunds(draft, client, terms)
-    if client is not known:
-        _save(draft, client)
-
-
-def _move(draft: Draft, record: DealMoved, terms: Terms) -> None:
-    state: DealState | None = draft.get(keys.deal(record.client_id, record.deal.deal_key))
-    known = _client(draft, record.client_id)
-    client = give_way(draft, known, record, state, terms)
-    if client.refunds_until:
-        client = match_refunds(draft, client, terms)
-    if client is not known:
-        _save(draft, client)
+    if client is known and not client.refunds_until:
+        return client
+    return _after(draft, known, client, terms)
 
 
 def retry_parked(draft: Draft, terms: Terms) -> None:

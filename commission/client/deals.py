@@ -76,8 +76,7 @@ def _book(
     place = keys.position(client.client_id, deal)
     if deal.position_id:
         booking.position = place  # also of what is no trade: a source that does not tell it may come later
-    refusal = why_no_trade(deal)
-    if refusal is not None:
+    if (refusal := why_no_trade(deal)) is not None:
         return _refuse(draft, client, booking, refusal, known, terms)
     position = position_at(draft, place)
     rescales = terms.rescales_of(deal.server, deal.symbol)
@@ -87,7 +86,8 @@ def _book(
     fill = fill_of(deal, cause)
     booking.position, booking.signed_e8 = place, fill.signed_e8
     booking.opened_e8, booking.closed_e8 = split
-    client = announce_trade(draft, client, booking, known, terms)
+    if terms.events or not client.traded:
+        client = announce_trade(draft, client, booking, known, terms)
     if not place:
         return rate_deal(draft, client, booking, terms, NO_FILLS)
     before, position = position, with_fill(position, fill, rescales)

@@ -13,7 +13,7 @@ from commission.money import EXACT
 from commission.terms.calendar import PeriodDefined, PeriodEnded, PeriodReopened
 from commission.terms.components import Component
 from commission.terms.conversion import Conversion, major_of
-from commission.terms.events_wanted import EventsWanted
+from commission.terms.events_wanted import wanted_after
 from commission.terms.market import RatePublished, Rescale, SymbolDefined, rescales_between
 from commission.terms.partner_changes import all_changed, as_changed, with_change
 from commission.terms.partners import ParentLink, PartnerChanged, PartnerDefined, PlanAssignment, StatusChange
@@ -113,17 +113,16 @@ class Terms:
             periods=tuple(sorted(periods.values(), key=lambda period: period.starts_at)),
             ended=ended,
             breakpoints=breakpoints_of(news, plans, links, times),
-            events=next(
-                (frozenset(r.kinds) for r in reversed(records) if isinstance(r, EventsWanted)), self.events
-            ),
+            events=wanted_after(self.events, records),
             some=asked_of(plans, partners, links, partners if self.some.is_partial else changed),
         )
 
     def symbol(self, server: str, symbol: str, at: datetime) -> SymbolDefined | None:
         """What `symbol` meant on `server` at `at`; exports that lost the case find it if only one fits."""
         versions = self._versions(server, symbol)
-        is_always = len(versions) == 1 and versions[0].since is None
-        return versions[0] if is_always else _as_of(versions, at)
+        if len(versions) == 1 and versions[0].since is None:
+            return versions[0]
+        return _as_of(versions, at)
 
     def rescales_of(self, server: str, symbol: str) -> tuple[Rescale, ...]:
         """How the symbol's positions were rescaled, oldest first."""
@@ -153,14 +152,17 @@ class Terms:
         By a tracking link of the IB that has a plan of its own, that plan counts instead of the IB's.
         None while one of the IBs, or the plan of one, is unknown: an upline is paid whole or not yet.
         """
-        by_link = self.links.get(link)
-        plan_id = by_link.plan_at(at) if by_link is not None and by_link.plans else None
+        plan_id = self._plan_by(link, at) if link else None
         question = ("upline", ib_id, bisect_right(self.breakpoints, at), plan_id)
         found = self.memo.get(question, self)
         if found is self:
             links = self._walk_up(ib_id, at, plan_id)
             found = self.memo[question] = None if links is None else upline_of(links)
         return found  # type: ignore[return-value] # the memo holds what was put above
+
+    def _plan_by(self, link: str, at: datetime) -> str | None:
+        known = self.links.get(link)
+        return known.plan_at(at) if known is not None and known.plans else None
 
     def upline_for(self, ib_id: str, at: datetime, client_id: str, identity: str, link: str) -> Upline | None:
         """The same for one client: an IB that is the client itself is not paid for its own trades."""

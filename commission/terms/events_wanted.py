@@ -1,5 +1,6 @@
 """Which events on demand the books say: those that endpoints of partner networks name."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Meta
@@ -15,3 +16,11 @@ class EventsWanted(TaggedValue, tag="events_wanted"):
     """
 
     kinds: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
+
+
+def wanted_after(known: frozenset[str], records: Iterable[object]) -> frozenset[str]:
+    """The kinds that are wanted after records of terms: those of the last that says so."""
+    for record in records:
+        if isinstance(record, EventsWanted):
+            known = frozenset(record.kinds)
+    return known
