@@ -174,6 +174,7 @@ ASKED_MORE = [
     "/v1/terms?ib={ib}",
     "/v1/reports/commissions?period=2026-09&compare=before",
     "/v1/reports/commissions?from=2026-08-01&to=2026-10-01&compare=before",
+    "/v1/reports/movers?from=2026-08-01&to=2026-10-01&limit=1000",
     "/v1/reports/commissions?scope={ib}",
     "/v1/reports/commissions?top=3",
     *(f"/v1/reports/commissions?group_by={one}&group_by=ib" for one in (

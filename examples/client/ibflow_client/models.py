@@ -1202,6 +1202,37 @@ class Measures(BaseModel):
     deals: Annotated[int, Field(title="Deals")]
 
 
+class Mover(BaseModel):
+    """
+    An IB in a currency, in the interval and in the one before.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    ib_id: Annotated[str, Field(title="Ib Id")]
+    currency: Annotated[str, Field(title="Currency")]
+    net: Annotated[str, Field(title="Net")]
+    before: Annotated[str, Field(title="Before")]
+    change: Annotated[str, Field(description="net - before", title="Change")]
+
+
+class Movers(BaseModel):
+    """
+    By currency, the largest change first.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    items: Annotated[list[Mover], Field(title="Items")]
+    moved: Annotated[
+        int,
+        Field(description="IBs and currencies that changed, with those that are not shown.", title="Moved"),
+    ]
+    before: Between
+
+
 class NativeDay(BaseModel):
     """
     What a platform pays for deals of one day, and what the ledger pays their direct IB for the same.

@@ -214,6 +214,53 @@ class Client(Connection):
             query={"period": period, "from": from_, "to": to, "ib": ib},
         )
 
+    def get_reports_movers(
+        self,
+        *,
+        limit: int | None = None,
+        period: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        known_at: datetime | None = None,
+        scope: list[str] | None = None,
+        ib: str | None = None,
+        client: str | None = None,
+        country: str | None = None,
+        server: str | None = None,
+        group: str | None = None,
+        symbol: str | None = None,
+        class_: str | None = None,
+        component: str | None = None,
+        plan: str | None = None,
+        currency: str | None = None,
+    ) -> models.Movers:
+        """The IBs whose net commission changed most against the period before, or as long a time
+        before `from`.
+        """
+        return self.ask(
+            "GET",
+            "/v1/reports/movers",
+            models.Movers,
+            query={
+                "limit": limit,
+                "period": period,
+                "from": from_,
+                "to": to,
+                "known_at": known_at,
+                "scope": scope,
+                "ib": ib,
+                "client": client,
+                "country": country,
+                "server": server,
+                "group": group,
+                "symbol": symbol,
+                "class": class_,
+                "component": component,
+                "plan": plan,
+                "currency": currency,
+            },
+        )
+
     def get_transfers(
         self,
         *,
