@@ -1186,6 +1186,33 @@ class LinkWanted(BaseModel):
     pass_query: Annotated[bool | None, Field(title="Pass Query")] = True
 
 
+class MarginRow(BaseModel):
+    """
+    What one group brought and cost; only the column asked for by `group_by` is present.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    ib_id: Annotated[str | None, Field(title="Ib Id")] = ""
+    plan_id: Annotated[
+        str | None,
+        Field(description="Of revenue, that of the clients' IB as the interval ended.", title="Plan Id"),
+    ] = ""
+    symbol: Annotated[
+        str | None,
+        Field(
+            description="Canonical; as the deals have it where the terms do not define it.", title="Symbol"
+        ),
+    ] = ""
+    country: Annotated[str | None, Field(description="The client's; ISO 3166.", title="Country")] = ""
+    revenue: Annotated[
+        str, Field(description="Charges, swaps and spreads of clients of IBs; an estimate.", title="Revenue")
+    ]
+    cost: Annotated[str, Field(description="What IBs earned, less what was taken back.", title="Cost")]
+    net: Annotated[str, Field(description="revenue - cost", title="Net")]
+
+
 class Measures(BaseModel):
     """
     What a group was in the interval before.
@@ -2942,6 +2969,31 @@ class LinkPage(BaseModel):
         extra="ignore",
     )
     items: Annotated[list[LinkRow], Field(title="Items")]
+    next_cursor: Annotated[str | None, Field(title="Next Cursor")]
+
+
+class Margin(BaseModel):
+    """
+    A page of groups; the totals are of all groups, which add up to them.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    items: Annotated[list[MarginRow], Field(title="Items")]
+    total: MarginRow
+    currency: Annotated[str, Field(title="Currency")]
+    rates_at: Annotated[
+        AwareDatetime,
+        Field(description="Of this time are the rates, symbols and plans of IBs.", title="Rates At"),
+    ]
+    lacks_rate: Annotated[
+        list[str],
+        Field(description="Currencies left out, for no rate to `currency` is known.", title="Lacks Rate"),
+    ]
+    lacks_spread: Annotated[
+        int, Field(description="Symbols whose spread is left out, or a part of it.", title="Lacks Spread")
+    ]
     next_cursor: Annotated[str | None, Field(title="Next Cursor")]
 
 

@@ -214,6 +214,37 @@ class Client(Connection):
             query={"period": period, "from": from_, "to": to, "ib": ib},
         )
 
+    def get_reports_margin(
+        self,
+        *,
+        currency: str,
+        group_by: Literal["ib", "plan", "symbol", "country"] | None = None,
+        period: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        below: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.Margin:
+        """What clients of IBs brought the broker, what IBs earned, and the difference; only for the
+        whole broker.
+        """
+        return self.ask(
+            "GET",
+            "/v1/reports/margin",
+            models.Margin,
+            query={
+                "currency": currency,
+                "group_by": group_by,
+                "period": period,
+                "from": from_,
+                "to": to,
+                "below": below,
+                "limit": limit,
+                "cursor": cursor,
+            },
+        )
+
     def get_reports_movers(
         self,
         *,
