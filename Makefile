@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage bench bench-quick browser soak lock clean
+.PHONY: help demo test check coverage bench bench-quick browser soak client lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -64,6 +64,9 @@ browser: $(DEV) ## Walk every page in a real Chromium, in both sizes and schemes
 
 soak: $(DEV) ## Kill, pause, cut off and fill up at random for an hour; compare with an undisturbed run
 	@$(BIN)/python -m pytest -s -m soak tests/chaos tests/api
+
+client: $(DEV) ## Write examples/client anew from the app's OpenAPI
+	@$(BIN)/python -m examples.client.generate
 
 # The second lock holds only what the first does not.
 lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (maintainers)

@@ -11,6 +11,8 @@ from api.pages import (
     ibs,
     invoices,
     links,
+    margin,
+    movers,
     operations,
     overview,
     payouts,
@@ -26,6 +28,8 @@ from api.pages import (
 PAGES = (
     *(overview.router, search.router, ibs.router, clients.router, deals.router, reports.router),
     acquisition.router,
+    margin.router,
+    movers.router,
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
     *(endpoints.router, invoices.router, room.router, links.router, plans.router),
     *(completeness.router, proposals.router, docs.router),

@@ -113,6 +113,7 @@ def report(
         "reports.html",
         span,
         has_dates=has_dates,
+        sees_all=page.scope.is_whole,
         asked=asked,
         below=below,
         labels=LABELS,

@@ -104,14 +104,24 @@ def volume_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) 
     return _PAGE.format(keys=_keys(group_by), parts=_deals(wanted, read, group_by), order=BY_PLACE)
 
 
+def money_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+    """The same for money; lots and deals are 0 where sums know all that is asked, and not looked at."""
+    if not have_sums((*group_by, *wanted.of)):
+        return report_sql(wanted, read, group_by)
+    return _PAGE.format(keys=_keys(group_by), parts=_money(wanted, read, group_by), order=BY_PLACE)
+
+
 def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
-    money = _MONEY.format(
+    return f"{_money(wanted, read, group_by)} UNION ALL {_deals(wanted, read, group_by)}"
+
+
+def _money(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+    return _MONEY.format(
         columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by]),
         groups="".join(f"{DIMENSIONS[group].of_sum}, " for group in group_by),
         sums=sources.sums(read, _when(group_by), _of_ibs(wanted)),
         conditions=_conditions(wanted, "s.ib_id", "s.currency", {n: DIMENSIONS[n].of_sum for n in wanted.of}),
     )
-    return f"{money} UNION ALL {_deals(wanted, read, group_by)}"
 
 
 def _deals(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:

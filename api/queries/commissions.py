@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from api.ledger import FileKind, Ledger, Row
 from api.paging import decode_place, page
-from api.queries.commission_sql import ALL, BY_PLACE, LARGEST, ReportFilter, report_sql, volume_sql
+from api.queries.commission_sql import ALL, BY_PLACE, LARGEST, ReportFilter, money_sql, report_sql, volume_sql
 from api.queries.days import Days, days_of
 from api.queries.dimensions import GroupBy
 from api.queries.periods import Interval, periods
@@ -77,6 +77,15 @@ def volume(
         after=[],
         **wanted.parameters,
         **read.parameters,
+    )
+    return [named(row, group_by) for row in found]
+
+
+def money(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int) -> list[Row]:
+    """Accrued, reversed, net and held alone: what a report costs without its deals."""
+    read = days_for(ledger, wanted, group_by)
+    found = ledger.rows(
+        money_sql(wanted, read, group_by), limit=limit, after=[], **wanted.parameters, **read.parameters
     )
     return [named(row, group_by) for row in found]
 

@@ -1,19 +1,23 @@
 """What clients brought the broker in an interval, by the IB they belong to, and what IBs earned in it."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 
 from api.ledger import Ledger, Row
+from api.problems import Problem
 from api.queries.money import EARNING, FROM_IB, TO_IB
 from api.queries.periods import INSIDE, Interval
 from api.scope import KNOWN_CLIENTS
 
 MAX_GROUPS = 1_000_000
-"""IB, server, symbol and currency."""
+"""IB or country, server, symbol and currency."""
 MAX_PARTNERS = 1_000_000
 
 # An account is its newest client's, a client its newest IB's. A round trip pays its spread once, closing.
 _TRADED = f"""
-SELECT c.ib_id AS ib_id, d.server AS server, d.symbol AS symbol, d.currency AS currency,
+SELECT if({{by_ib:UInt8}}, c.ib_id, '') AS of_ib, if({{by_country:UInt8}}, c.country, '') AS of_country,
+    d.server AS server, d.symbol AS symbol, d.currency AS currency,
     -sum(d.commission + d.fee + d.swap + if(d.kind = 'commission', d.profit, 0)) AS charged,
     sumIf(assumeNotNull(d.ask - d.bid) * d.volume_e8, d.is_closing AND isNotNull(d.ask - d.bid)) AS spread_e8,
     sumIf(d.volume_e8, d.is_closing AND isNull(d.ask - d.bid)) AS untold_e8
@@ -32,14 +36,15 @@ INNER JOIN (
     ) WHERE account_key != '' AND client != '' GROUP BY account_key
 ) AS a ON a.account_key = d.account_key
 INNER JOIN (
-    SELECT client_id, argMax(ib, occurred_at) AS ib_id FROM (
-        SELECT client_id, coalesce(ib_id, '') AS ib, occurred_at FROM {KNOWN_CLIENTS}
+    SELECT client_id, argMax(ib, occurred_at) AS ib_id, max(of_country) AS country FROM (
+        SELECT client_id, coalesce(ib_id, '') AS ib, country AS of_country, occurred_at FROM {KNOWN_CLIENTS}
         UNION ALL
-        SELECT client_id, coalesce(ib_id, '') AS ib, occurred_at FROM client_events FINAL
+        SELECT client_id, coalesce(ib_id, '') AS ib, '' AS of_country, occurred_at FROM client_events FINAL
         WHERE type = 'client_reassigned'
     ) WHERE occurred_at < {{ends_at:DateTime64(6, 'UTC')}} GROUP BY client_id
 ) AS c ON c.client_id = a.client_id
-WHERE ib_id != '' GROUP BY ib_id, server, symbol, currency LIMIT {{limit:UInt32}}
+WHERE c.ib_id != '' AND ({{of_all:UInt8}} OR c.ib_id IN {{ibs:Array(String)}})
+GROUP BY of_ib, of_country, server, symbol, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
 _EARNED = f"""
 SELECT ib_id, sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS earned FROM transfers FINAL
@@ -48,9 +53,28 @@ GROUP BY ib_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
 
 
-def traded(ledger: Ledger, interval: Interval) -> list[Row]:
-    """By IB of the clients, symbol and currency: charged, spread times 1e-8 lots, volume without a spread."""
-    return ledger.rows(_TRADED, **interval.parameters, limit=MAX_GROUPS)
+def traded(
+    ledger: Ledger,
+    interval: Interval,
+    ibs: Sequence[str] = (),
+    *,
+    by: Literal["ib", "country", ""] = "ib",
+) -> list[Row]:
+    """By IB of the clients, or their country, and symbol and currency: what deals brought.
+
+    That is: charged, spread times 1e-8 lots, and the volume of closings without a spread. `ibs` are those
+    whose clients count; none: all. Raise `Problem` beyond `MAX_GROUPS`.
+    """
+    asked = {
+        "ibs": list(ibs),
+        "of_all": int(not ibs),
+        "by_ib": int(by == "ib"),
+        "by_country": int(by == "country"),
+    }
+    found = ledger.rows(_TRADED, **interval.parameters, **asked, limit=MAX_GROUPS + 1)
+    if len(found) > MAX_GROUPS:
+        raise Problem(422, f"More than {MAX_GROUPS:,} IBs and symbols traded. Ask for a shorter time.")
+    return found
 
 
 def earned(ledger: Ledger, currency: str, interval: Interval) -> dict[str, Decimal]:

@@ -24,13 +24,14 @@ from api.queries.completeness import holes
 from api.queries.payouts import known_partners, last_statements, negative_closings
 from api.queries.periods import interval
 from api.queries.revenue import earned
+from api.views.revenue import ZERO
 from commission.money import plain
 from commission.payouts.batch import Batch
 from commission.payouts.log import Payouts
 from commission.payouts.records import Line, Warned
 from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount
 from infra.payouts.files import Open
-from infra.payouts.revenue import ZERO, revenue_of
+from infra.payouts.revenue import revenue_of
 from infra.payouts.sanctions import SanctionList
 from schemas.payees import PayeeVersion, Versions, valid_version
 

@@ -28,7 +28,8 @@ from tests.api.conftest import (
 
 PAGES = (
     "/", "/ibs", "/ibs?q=atlas", "/ibs/A", "/clients/c1", "/accounts?key=live/1001", "/deals?key=live|1",
-    "/transfers/t1", "/reports", "/reports?group_by=day&then_by=symbol", "/statements", "/statements/st-A",
+    "/transfers/t1", "/reports", "/reports?group_by=day&then_by=symbol", "/reports/margin", "/reports/movers",
+    "/statements", "/statements/st-A",
     "/unpaid", "/unpaid?kind=plan", "/balance", "/links", "/completeness",
     "/operations", "/dead-letters", "/search?q=live", "/docs",
 )  # fmt: skip

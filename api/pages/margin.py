@@ -1,0 +1,43 @@
+"""The margin report as a page."""
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from api.pages.page import PageHere
+from api.queries.commission_sql import ReportFilter
+from api.queries.commissions import MAX_CURRENCIES, money
+from api.queries.partners import names_of
+from api.queries.subtrees import subtrees
+from api.routes.context import WHOLE, Ib
+from api.views.margin import COLUMNS, By, margin
+
+router = APIRouter(prefix="/reports", include_in_schema=False, dependencies=[WHOLE])
+
+LABELS: dict[By, str] = {"ib": "IB", "plan": "Plan", "symbol": "Symbol", "country": "Country"}
+ROWS = 200
+
+
+@router.get("/margin")
+def margin_page(page: PageHere, group_by: By = "ib", below: Ib = "") -> HTMLResponse:
+    """Those that leave the broker least first; in a currency that IBs earned in, if none is chosen."""
+    span = page.span
+    ibs = subtrees(page.ledger, page.scope, [below.strip()], span.ends_at) if below.strip() else ()
+    wanted = ReportFilter(page.scope, span, ibs)
+    known = {row["currency"]: row["accrued"] for row in money(page.ledger, wanted, (), MAX_CURRENCIES)}
+    currency = page.currency or max(known, key=lambda name: (known[name], name), default="USD")
+    found = margin(page.ledger, wanted, group_by, currency)
+    column = COLUMNS[group_by]
+    rows = sorted(found.rows, key=lambda row: (row["net"], row[column]))[:ROWS]
+    return page.show_of_period(
+        "margin.html",
+        span,
+        group_by=group_by,
+        labels=LABELS,
+        column=column,
+        rows=rows,
+        found=found,
+        below=below.strip(),
+        currencies=sorted({*known, currency}),
+        currency=currency,
+        names=names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in rows)),
+    )
