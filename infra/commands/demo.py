@@ -92,6 +92,7 @@ def demo_settings(data_dir: Path) -> Settings:
         payee_keys=new_key(),
         postback_keys=new_key(),
         click_keys=new_key(),
+        landing_hosts="broker.com",
         payers_file=BROKER / "payers.yaml",
         terms_dir=BROKER / "terms",
     )
