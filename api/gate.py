@@ -4,6 +4,7 @@ import logging
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,7 +16,7 @@ from api.idempotency import Answers, Keyed, is_keyed
 from api.operators import LOCAL, Operator, Operators
 from api.people import People
 from api.permissions import READS, why_not
-from api.problems import problem_response
+from api.problems import answer_for, problem_response
 from api.versions import HEADER, NEWEST, why_unknown
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,8 @@ class Gate:
             if refusal is not None:
                 return refusal
         if why := why_not(operator, scope["method"], scope["path"]):
-            return problem_response(403, f"{why}.")
+            scope.setdefault("state", {})["operator"] = operator
+            return answer_for(Request(scope), 403, f"{why}.")
         scope.setdefault("state", {})["operator"] = operator
         return None
 

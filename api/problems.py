@@ -89,7 +89,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _answer(
+def answer_for(
     request: Request, status: int, detail: str, headers: dict[str, str] | None = None, *, code: str = ""
 ) -> Response:
     """A problem; for a person's browser that asked for a page, a page."""
@@ -103,7 +103,7 @@ def _answer(
 
 def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return _answer(request, error.status, error.detail, code=error.code)
+    return answer_for(request, error.status, error.detail, code=error.code)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -114,7 +114,7 @@ def _http(request: Request, error: Exception) -> Response:
         code = "unknown_route"
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = "This route does not take that method. Open /docs for those it does; most only read."
-    return _answer(request, error.status_code, detail, dict(error.headers or {}), code=code)
+    return answer_for(request, error.status_code, detail, dict(error.headers or {}), code=code)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -122,12 +122,12 @@ def _invalid(request: Request, error: Exception) -> Response:
     first, *rest = error.errors()
     where = ".".join(str(part) for part in first["loc"][1:]) or "request"
     more = f" {len(rest)} more fields are wrong." if rest else ""
-    return _answer(request, 422, f"Correct `{where}`: {first['msg']}.{more}")
+    return answer_for(request, 422, f"Correct `{where}`: {first['msg']}.{more}")
 
 
 def _unusable(request: Request, error: Exception) -> Response:
     code = next((code for kind, code in CODES.items() if isinstance(error, kind)), "invalid_request")
-    return _answer(request, KINDS[code].status, f"{_sentence(str(error))}.", code=code)
+    return answer_for(request, KINDS[code].status, f"{_sentence(str(error))}.", code=code)
 
 
 CODES: dict[type[Unusable], str] = {
@@ -161,9 +161,9 @@ def _sentence(text: str) -> str:
 def _unavailable(request: Request, error: Exception) -> Response:
     log.error("unavailable: %s", error, exc_info=error)
     detail = f"The request was not answered: {error}. Try again; then see the log."
-    return _answer(request, 503, detail)
+    return answer_for(request, 503, detail)
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
-    return _answer(request, 500, "Something unexpected went wrong. The log holds the reason; report it.")
+    return answer_for(request, 500, "Something unexpected went wrong. The log holds the reason; report it.")

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from api.endpoints import Endpoints
-from api.pages.page import PageHere
+from api.operators import Operator
+from api.pages.page import Page, PageHere
 from api.permissions import may_decide
 from api.postbacks.form import EVENTS, EndpointForm
 from api.queries.postbacks import attempts
@@ -21,6 +22,8 @@ from schemas.errors import Unusable
 router = APIRouter(prefix="/endpoints", include_in_schema=False, dependencies=[WHOLE])
 
 ATTEMPTS = 100
+NEWEST = 50
+"""Attempts of each endpoint that a network's first page has."""
 EDITED = ("id", "url", "events", "ibs", "subtrees", "allow_private")
 """What the form of a change asks for anew; all else stays as it is."""
 
@@ -71,6 +74,12 @@ def one(
         today=f"{datetime.now(UTC):%Y-%m-%d}",
         may=may_decide(by, "/v1/endpoints"),
     )
+
+
+def of_network(page: Page, by: Operator) -> HTMLResponse:
+    """The first page of a partner network: what was sent to each of its endpoints."""
+    logs = {one: attempts(page.ledger, one, "", "", NEWEST)["items"] for one in by.endpoints}
+    return page.show("network.html", logs=logs, most=NEWEST)
 
 
 def _preview(desk: Endpoints, endpoint_id: str, event: str) -> tuple[Any, str]:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from api.pages import room
+from api.pages import endpoints, room
 from api.pages.page import PageHere
 from api.portal.overview import overview
 from api.routes.context import Asking
@@ -13,9 +13,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def home(page: PageHere, by: Asking) -> HTMLResponse:
-    """What was earned, by whom, and whether the ledger balances; of an IB its own room."""
+    """What was earned, by whom, and whether the ledger balances; of an IB or a network its own."""
     if by.role == "ib":
         return room.home(page, by)
+    if by.role == "network":
+        return endpoints.of_network(page, by)
     span = page.span
     return page.show_of_period(
         "overview.html", span, page=overview(page.ledger, page.scope, span, page.currency)

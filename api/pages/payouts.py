@@ -1,5 +1,6 @@
 """Payout runs: batches and what each waits for, where IBs are paid, balances changed and held by people."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -9,6 +10,7 @@ from api.pages.page import Page, PageHere
 from api.paging import decode_cursor, encode_cursor
 from api.permissions import may_decide
 from api.queries.partners import names_of
+from api.queries.periods import periods
 from api.routes import balance_changes, payees, payouts
 from api.routes.context import WHOLE, Asking
 from api.shapes.payees import to_payee
@@ -36,8 +38,15 @@ def listed(page: PageHere, desk: payouts.Desk, by: Asking, cursor: After = "") -
         rows=[batch_view(batch) for batch in found[start : start + LISTED]],
         count=len(found),
         may=may_decide(by, "/v1/payouts"),
+        newest=page.period or _newest_closed(page),
         next=_next(page, start + LISTED, len(found)),
     )
+
+
+def _newest_closed(page: Page) -> str:
+    """The period that ended last; "" before the first has."""
+    now = datetime.now(UTC)
+    return next((row["period"] for row in periods(page.ledger) if row["ends_at"] <= now), "")
 
 
 @router.get("/payouts/{batch_id}")

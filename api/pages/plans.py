@@ -1,6 +1,7 @@
 """Plans: the list, one in plain words with its findings, cases and changes, and a what-if on the history."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -30,10 +31,14 @@ def listed(page: PageHere, by: Asking) -> HTMLResponse:
     now = datetime.now(UTC)
     desk: PlanTools | None = page.request.app.state.plans
     ended = [row for row in periods(page.ledger) if row["starts_at"] <= now]
+    run = desk.what_if() if desk is not None else None
+    by_ib = run.found["by"]["ib"] if run is not None and run.found is not None else []
     return page.show(
         "plans.html",
         rows=PlanBook(page.ledger, now).lines(),
-        run=desk.what_if() if desk is not None else None,
+        run=run,
+        is_same=not any(Decimal(row["difference"]) for row in by_ib),
+        names=names_of(page.ledger, page.scope, (row["name"] for row in by_ib[:LINES])),
         has_desk=desk is not None,
         lines=LINES,
         periods=[row["period"] for row in ended[:24]],

@@ -17,6 +17,7 @@ from api.queries.dimensions import TIMES, GroupBy
 from api.queries.partners import names_of
 from api.queries.periods import Interval, interval
 from api.queries.subtrees import subtrees
+from api.routes.report_filter import Of
 
 router = APIRouter(prefix="/reports", include_in_schema=False)
 
@@ -72,30 +73,11 @@ def _asked(
     return _Asked(groups, _time(from_), _time(to), measure, bool(compare), cursor)
 
 
-def _of(
-    ib: Text = "",
-    client: Text = "",
-    country: Text = "",
-    server: Text = "",
-    group: Text = "",
-    symbol: Text = "",
-    class_: Annotated[str, Query(alias="class", max_length=128)] = "",
-    component: Text = "",
-    plan: Text = "",
-) -> dict[GroupBy, str]:
-    """What each filter asks for."""
-    return {
-        "ib": ib.strip(), "client": client.strip(), "country": country.strip(), "server": server.strip(),
-        "group": group.strip(), "symbol": symbol.strip(), "class": class_.strip(),
-        "component": component.strip(), "plan": plan.strip(),
-    }  # fmt: skip
-
-
 @router.get("")
 def report(
     page: PageHere,
     asked: Annotated[_Asked, Depends(_asked)],
-    of: Annotated[dict[GroupBy, str], Depends(_of)],
+    of: Of,
     below: Text = "",
 ) -> HTMLResponse:
     """The report; all that was asked is in its address, which can be kept and sent."""

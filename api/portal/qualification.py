@@ -43,6 +43,8 @@ class Checks:
     ib_id: str
     plan_id: str
     version: int
+    link: str
+    """The tracking link whose plan that is, instead of the IB's own; "" if it is the IB's."""
     until: datetime
     qualified_at: datetime | None
     lost_at: datetime | None
@@ -68,11 +70,15 @@ class _Known:
 def checks_of(
     ledger: Ledger, scope: Scope, client: Row, account_keys: list[str], milestones: Sequence[Row]
 ) -> list[Checks]:
-    """The CPAs above a client as of its registration, each with its conditions; [] if no plan pays one."""
+    """The CPAs above a client as of its registration, each with its conditions; [] if no plan pays one.
+
+    Who came by a tracking link with a plan of its own has that plan's conditions, as in its book.
+    """
     if not client["ib_id"]:
         return []
     terms, registered_at = known_terms(ledger), client["occurred_at"]
-    upline = terms.upline(client["ib_id"], registered_at)
+    by_link = _link_of(terms, client)
+    upline = terms.upline(client["ib_id"], registered_at, by_link)
     found: list[Checks] = []
     events = quality.client_events(ledger, scope, client["client_id"], "", EVENTS)["items"]
     for link in upline.links if upline else ():
@@ -86,12 +92,28 @@ def checks_of(
             until = _until(registered_at, component)
             traded = clients.traded(ledger, scope, account_keys, registered_at, until)
             known = _Known(terms, client["country"], registered_at, events, traded)
-            found.append(_checks(known, component, link.plan, link.partner.ib_id, until, milestones))
+            ib_id = link.partner.ib_id
+            by = by_link if ib_id == client["ib_id"] else ""
+            found.append(_checks(known, component, link.plan, ib_id, by, until, milestones))
     return found
 
 
+def _link_of(terms: Terms, client: Row) -> str:
+    """The link whose plan counts for the client; "" if the IB's own does, or the link is another IB's."""
+    link = terms.links.get(client["link"] or "")
+    if link is None or link.ib_id != client["ib_id"]:
+        return ""
+    return link.code if link.plan_at(client["occurred_at"]) is not None else ""
+
+
 def _checks(
-    known: _Known, component: Cpa, plan: PlanDefined, ib_id: str, until: datetime, milestones: Sequence[Row]
+    known: _Known,
+    component: Cpa,
+    plan: PlanDefined,
+    ib_id: str,
+    link: str,
+    until: datetime,
+    milestones: Sequence[Row],
 ) -> Checks:
     reached = [row for row in milestones if row["kind"] == "cpa.qualified"]
     lost = [row for row in milestones if row["kind"] == "cpa.clawback"]
@@ -106,6 +128,7 @@ def _checks(
         ib_id=ib_id,
         plan_id=plan.plan_id,
         version=plan.version,
+        link=link,
         until=until,
         qualified_at=reached[0]["occurred_at"] if reached else None,
         lost_at=lost[0]["occurred_at"] if lost else None,

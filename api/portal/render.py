@@ -1,5 +1,6 @@
 """How a page is rendered: its template, what every page has, and the marks of values."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def _environment() -> Environment:
         "lots_e8": marks.lots_e8,
         "count": marks.count,
         "at": marks.at,
+        "decimal": Decimal,
         "plain": plain,
         "prose": marks.prose,
         "when": marks.when,

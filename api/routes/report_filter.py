@@ -33,14 +33,7 @@ KnownAt = Annotated[
 MAX_SCOPES = 100
 
 
-def _filter(
-    ledger: LedgerHere,
-    seen: ScopeHere,
-    period: Period = "",
-    from_: From = None,
-    to: To = None,
-    known_at: KnownAt = None,
-    roots: SubTrees = [],  # noqa: B006  - FastAPI copies a default
+def _of(
     ib: Ib = "",
     client: Client = "",
     country: Country = "",
@@ -50,6 +43,27 @@ def _filter(
     class_: Class = "",
     component: Component = "",
     plan: Plan = "",
+) -> dict[GroupBy, str]:
+    every: dict[GroupBy, str] = {
+        "ib": ib, "client": client, "country": country, "server": server, "group": group, "symbol": symbol,
+        "class": class_, "component": component, "plan": plan,
+    }  # fmt: skip
+    return {name: value.strip() for name, value in every.items()}
+
+
+Of = Annotated[dict[GroupBy, str], Depends(_of)]
+"""What each filter asks for, of routes and the page; "" is all."""
+
+
+def _filter(
+    ledger: LedgerHere,
+    seen: ScopeHere,
+    of: Of,
+    period: Period = "",
+    from_: From = None,
+    to: To = None,
+    known_at: KnownAt = None,
+    roots: SubTrees = [],  # noqa: B006  - FastAPI copies a default
     currency: Currency = "",
 ) -> ReportFilter:
     span = interval(ledger, period, from_, to)
@@ -57,17 +71,6 @@ def _filter(
         raise Problem(422, f"Give at most {MAX_SCOPES} IBs as `scope`.")
     if known_at is not None and known_at > datetime.now(UTC):
         raise Problem(422, "`known_at` is in the future: leave it out to have all that is known.")
-    of: dict[GroupBy, str] = {
-        "ib": ib,
-        "client": client,
-        "country": country,
-        "server": server,
-        "group": group,
-        "symbol": symbol,
-        "class": class_,
-        "component": component,
-        "plan": plan,
-    }
     return ReportFilter(
         seen,
         span,

@@ -90,6 +90,9 @@ def demo_settings(data_dir: Path) -> Settings:
         partitions=4,
         api_port=0,
         payee_keys=new_key(),
+        postback_keys=new_key(),
+        click_keys=new_key(),
+        landing_hosts="broker.com",
         payers_file=BROKER / "payers.yaml",
         terms_dir=BROKER / "terms",
     )

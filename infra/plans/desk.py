@@ -117,7 +117,9 @@ class PlanDesk:
                 raise PlanRefused(f"one is running, which {self._what_if.by} began; wait for it")
             begun = WhatIfRun("running", by, self._now(), None, since, until, None, "")
             self._what_if = begun
-        threading.Thread(target=self._fold, args=(begun, str(self._folder)), daemon=True).start()
+        threading.Thread(
+            target=self._fold, args=(begun, str(self._folder)), daemon=True, name="what-if"
+        ).start()
         return begun
 
     def _fold(self, begun: WhatIfRun, folder: str) -> None:
@@ -128,3 +130,10 @@ class PlanDesk:
             self._what_if = begun._replace(state="done", ended_at=self._now(), found=json.loads(said))
         except (Unusable, OSError, ValueError) as error:
             self._what_if = begun._replace(state="failed", ended_at=self._now(), why=str(error))
+        finally:
+            if self._what_if is begun:  # a defect of ours: the next may be tried all the same
+                self._what_if = begun._replace(
+                    state="failed",
+                    ended_at=self._now(),
+                    why="it ended without a result: see the server's log",
+                )

@@ -5,18 +5,15 @@ a low header, little script. `IBFLOW_BROWSER=full` looks at every page in both s
 """
 
 import os
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from socket import socket
 from typing import Any, NamedTuple
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from clickhouse_connect.driver.client import Client
 from msgspec.structs import replace
@@ -34,6 +31,7 @@ from schemas.wire import encode
 from tests import chromium
 from tests.api.conftest import insert, partner_row, per_lot, statement_row, utc
 from tests.api.letters import GOOD, Letters, crm_letter
+from tests.api.served import served
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.endpoint_world import NOON, keys, memory_log
@@ -131,14 +129,8 @@ def portal(
         endpoints=EndpointDesk(memory_log(), keys, now=lambda: NOON),
     )
     app = create_app(ledger, settings, desks=desks)
-    listener = socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield Portal(f"http://127.0.0.1:{listener.getsockname()[1]}", chrome)
-    server.should_exit = True
-    thread.join(20)
+    with served(app) as url:
+        yield Portal(url, chrome)
 
 
 def watch(page: Page) -> list[str]:

@@ -5,15 +5,17 @@ proposes, an IB and a manager of some IBs see what has a scope, a network its ow
 """
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
 from api.operators import Operator
 from api.people import Wanted
 from api.permissions import why_not
-from tests.api.conftest import routes_of
+from tests.api.conftest import SOURCE, insert, routes_of, utc
 from tests.api.people_world import ROLES, World
 
 WHOLE = {
@@ -182,3 +184,53 @@ def test_tokens_of_the_settings_and_this_machine_may_what_they_did() -> None:
         assert why_not(shared, "POST", path) == ""
         assert why_not(viewer, "GET", path) == ""
         assert "is a viewer" in why_not(viewer, "POST", path)
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_menu_leads_nowhere_that_refuses(world: World, name: str) -> None:
+    """Every link of the first page's header, and of the tabs and heads of the pages behind them."""
+    visitor = world.signed_in(name)
+    menu = links_of(visitor.page("/"), "header")
+    assert "/" in menu
+    refused = []
+    for path in sorted(menu):
+        answer = visitor.ask("GET", path)
+        if answer.status_code not in (200, 503):  # 503: its desk is not here
+            refused.append((path, answer.status_code))
+        for inner in sorted(
+            links_of(answer.text, 'nav class="tabs"') | links_of(answer.text, 'div class="head"')
+        ):
+            status = visitor.ask("GET", inner).status_code
+            if status not in (200, 503):
+                refused.append((inner, status))
+    assert refused == []
+
+
+def links_of(page: str, begin: str) -> set[str]:
+    """Where the links of the page's elements that begin so lead, without what leads elsewhere."""
+    parts = re.findall(rf"<{begin}.*?</{begin.split(maxsplit=1)[0]}>", page, re.DOTALL)
+    return {unescape(one) for part in parts for one in re.findall(r'<a [^>]*?href="(/[^"]*)"', part)}
+
+
+def test_who_may_not_see_a_page_reads_why_on_a_page(world: World) -> None:
+    """In words, with the menu, not as JSON; a program is answered as before."""
+    answer = world.signed_in("ned").ask("GET", "/search")
+    assert answer.status_code == 403
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "ned signs in as network, and that does not read this." in unescape(answer.text)
+    assert links_of(answer.text, "header") == {"/", "/account"}
+    answer = world.signed_in("ned").ask("GET", "/v1/transfers")
+    assert answer.json()["code"] == "forbidden"
+
+
+def test_a_network_reads_what_its_endpoints_were_sent(world: World, chdb: Client) -> None:
+    """Of its own, and of no other."""
+    row = {"attempt": 1, "attempted_at": utc(1), "outcome": "delivered", "http_status": 200, "error": ""}
+    row |= {"duration_ms": 5, "next_attempt_at": None, "replay": "", "answer": ""}
+    for endpoint in ("net-1", "net-2"):
+        row |= {"milestone_id": f"of-{endpoint}", "endpoint": endpoint, "delivery_id": endpoint}
+        insert(chdb, "postback_attempts", row | SOURCE)
+    page = world.signed_in("ned").page("/")
+    chdb.command("TRUNCATE TABLE postback_attempts")
+    assert "of-net-1" in page
+    assert "net-2" not in page

@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 
 from api.ledger import Ledger
 from api.portal.qualification import checks_of
 from api.scope import EVERYTHING, NOTHING
+from commission.links.records import LinkPlan, LinkSaved
 from commission.terms.components import Cpa, CpaAmount
 from schemas import topics
 from schemas.wire import encode
@@ -21,14 +23,26 @@ CPA = Cpa(
     amounts=(CpaAmount(amount=D("400"), min_deposit=D("500")),),
     min_lots=D("3"), min_trades=2, qualification_days=10, business_days=True, countries=("CY", "DE"),
 )  # fmt: skip
-CLIENT = {"client_id": "q1", "ib_id": "a", "country": "CY", "occurred_at": utc(1)}
+CLIENT = {"client_id": "q1", "ib_id": "a", "country": "CY", "occurred_at": utc(1), "link": ""}
 """Registered on Tuesday, 1 September 2026."""
+
+LINKS = tuple(
+    LinkSaved(code=code, version=1, ib_id=ib, plans=plans, by="ann", at=utc(1, 0))
+    for code, ib, plans in (
+        ("own", "a", ()),
+        ("ads", "a", (LinkPlan(plan_id="better"),)),
+        ("next", "a", (LinkPlan(since=utc(2), plan_id="better"),)),
+        ("theirs", "b", (LinkPlan(plan_id="better"),)),
+    )
+)
 
 
 @pytest.fixture
 def terms(ledger: Ledger, chdb: Client) -> Iterator[Ledger]:
     chdb.command("TRUNCATE TABLE books")
-    lines = b"\n".join(encode([*TERMS, plan("cpas USD", CPA), partner("a USD cpas")])).decode()
+    better = replace(CPA, amounts=(CpaAmount(amount=D("500"), min_deposit=D("200")),))
+    plans = plan("cpas USD", CPA), plan("better USD", better)
+    lines = b"\n".join(encode([*TERMS, *plans, partner("a USD cpas"), partner("b USD"), *LINKS])).decode()
     row = {"_topic": topics.TERMS, "_partition": 0, "_offset": 0, "message": lines, "source": ""}
     insert(chdb, "books", row)
     yield ledger
@@ -62,3 +76,20 @@ def test_deposits_of_a_day_are_added_and_kyc_in_time_counts(terms: Ledger, chdb:
     states = {one.label: (one.state, one.found) for one in found.checks}
     assert states["Deposit"] == ("yes", "500.00 USD")
     assert states["KYC"][0] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("link", "plan_id", "said", "deposit"),
+    [
+        ("ads", "better", "ads", "200.00"),
+        ("own", "cpas", "", "500.00"),
+        ("next", "cpas", "", "500.00"),
+        ("theirs", "cpas", "", "500.00"),
+        ("gone", "cpas", "", "500.00"),
+    ],
+)
+def test_the_plan_of_the_link_counts(terms: Ledger, link: str, plan_id: str, said: str, deposit: str) -> None:
+    """Of the IB's own link, from when it has one; not of another IB's, which the CRM overruled."""
+    (found,) = checks_of(terms, EVERYTHING, CLIENT | {"link": link}, [], [])
+    assert (found.plan_id, found.link) == (plan_id, said)
+    assert found.checks[0].wanted == f"{deposit} USD within 24 h of the first"

@@ -213,7 +213,9 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !typing()) {
     event.preventDefault();
     const shown = field?.offsetParent ? field : document.querySelector(".big-search input");
-    shown ? shown.focus() : location.assign(document.querySelector(".search-link").href);
+    const search = document.querySelector(".search-link");
+    if (shown) shown.focus();
+    else if (search) location.assign(search.href);
   } else if (event.key === "Escape" && found?.childElementCount) {
     found.replaceChildren();
   } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && document.activeElement?.closest(".search, .big-search, .hits")) {
