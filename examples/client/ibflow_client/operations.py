@@ -41,6 +41,7 @@ class Client(Connection):
         to: datetime | None = None,
         known_at: datetime | None = None,
         scope: list[str] | None = None,
+        currency: str | None = None,
         ib: str | None = None,
         client: str | None = None,
         country: str | None = None,
@@ -50,7 +51,6 @@ class Client(Connection):
         class_: str | None = None,
         component: str | None = None,
         plan: str | None = None,
-        currency: str | None = None,
     ) -> models.CommissionReport:
         """What IBs earned, by event time, grouped as asked. Totals cover all pages, one row a
         currency.
@@ -71,6 +71,7 @@ class Client(Connection):
                 "to": to,
                 "known_at": known_at,
                 "scope": scope,
+                "currency": currency,
                 "ib": ib,
                 "client": client,
                 "country": country,
@@ -80,7 +81,6 @@ class Client(Connection):
                 "class": class_,
                 "component": component,
                 "plan": plan,
-                "currency": currency,
             },
         )
 
@@ -99,6 +99,7 @@ class Client(Connection):
         to: datetime | None = None,
         known_at: datetime | None = None,
         scope: list[str] | None = None,
+        currency: str | None = None,
         ib: str | None = None,
         client: str | None = None,
         country: str | None = None,
@@ -108,7 +109,6 @@ class Client(Connection):
         class_: str | None = None,
         component: str | None = None,
         plan: str | None = None,
-        currency: str | None = None,
     ) -> bytes:
         """What IBs earned, by event time, grouped as asked. Totals cover all pages, one row a
         currency.
@@ -130,6 +130,7 @@ class Client(Connection):
                 "to": to,
                 "known_at": known_at,
                 "scope": scope,
+                "currency": currency,
                 "ib": ib,
                 "client": client,
                 "country": country,
@@ -139,7 +140,6 @@ class Client(Connection):
                 "class": class_,
                 "component": component,
                 "plan": plan,
-                "currency": currency,
             },
         )
 
@@ -254,6 +254,7 @@ class Client(Connection):
         to: datetime | None = None,
         known_at: datetime | None = None,
         scope: list[str] | None = None,
+        currency: str | None = None,
         ib: str | None = None,
         client: str | None = None,
         country: str | None = None,
@@ -263,7 +264,6 @@ class Client(Connection):
         class_: str | None = None,
         component: str | None = None,
         plan: str | None = None,
-        currency: str | None = None,
     ) -> models.Movers:
         """The IBs whose net commission changed most against the period before, or as long a time
         before `from`.
@@ -279,6 +279,7 @@ class Client(Connection):
                 "to": to,
                 "known_at": known_at,
                 "scope": scope,
+                "currency": currency,
                 "ib": ib,
                 "client": client,
                 "country": country,
@@ -288,7 +289,6 @@ class Client(Connection):
                 "class": class_,
                 "component": component,
                 "plan": plan,
-                "currency": currency,
             },
         )
 
