@@ -230,7 +230,7 @@ def trees(draw: st.DrawFn) -> tuple[list[int | None], int]:
 
 @given(trees())
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -331,7 +331,7 @@ def test_with_a_key_of_pseudonyms_an_ib_sees_no_client_by_name(
         said = (path, path.rpartition("=")[2]) if path.startswith("/search") else (path,)
         found = re.search(r"\bcl\d+x|note\d+x|1001", without(text, *said))
         assert found is None, (path, found)
-        assert len(said) == 1 or not re.search(">(Logins|Clients)<", text), path
+        assert len(said) == 1 or not re.search("<h3>(Logins|Clients)<", text), path
 
     def get(path: str) -> Any:
         return browser.get(path, headers={"Authorization": "Bearer secret"}).json()

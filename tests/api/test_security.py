@@ -174,8 +174,10 @@ def test_a_request_that_two_read_differently_is_none(port: int, kind: str) -> No
             sock.sendall(SMUGGLED[kind])
             sock.shutdown(socket.SHUT_WR)
             answer = b"".join(iter(lambda: sock.recv(65_536), b""))
-        except ConnectionError:
-            return  # cut while it was sent
+        except TimeoutError:
+            raise
+        except OSError:
+            return  # cut while it was sent, or before its end was said
     statuses = re.findall(rb"HTTP/1\.1 (\d+)", answer)
     assert len(statuses) <= 1, answer[:500]
     assert all(400 <= int(one) < 500 for one in statuses), answer[:500]

@@ -300,13 +300,13 @@ class Settlement(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def withhold(self, data: st.DataObject) -> None:
-        """A proposal wants a statement."""
+        """A proposal wants a statement; one that is in a batch, or that an invoice has, it does not get."""
         if self.statements:
             name = data.draw(st.sampled_from([*self.statements]))
             told = {"by": "dan", "at": self.now, "place": self.offset, "proposal_id": "p", "period": "x"}
-            before = self.log.taken.get(name)
-            counts = self.write(StatementsWithheld(**told, statement_ids=(name,)))
-            assert counts is (before is None)
+            invoiced = {one for invoice in self.log.invoices.issued for one in invoice.line.statement_ids}
+            is_free = name not in self.log.taken and name not in invoiced
+            assert is_free is self.write(StatementsWithheld(**told, statement_ids=(name,)))
 
     @rule(by=people, other=people, currency=currencies, data=st.data())
     def pay(self, by: str, other: str, currency: str, data: st.DataObject) -> None:

@@ -15,6 +15,8 @@ from tests.infra.sums.random_ledger import RandomLedger
 
 READS = migrations.HERE / "0030_reads.sql"
 
+LATER = ("stored_at", "agent_commission")
+
 
 def test_a_ledger_of_the_old_layout_is_carried_over(tmp_path: Path) -> None:
     """Interrupted before each of its statements in turn: each row is there once, and its day known."""
@@ -64,5 +66,6 @@ def insert(client: Client, source: RandomLedger) -> None:
 
 
 def rows(client: Client, table: str) -> list[str]:
-    """Each row once, as text, without when it was stored."""
-    return sorted(str({**row, "stored_at": None}) for row in naive.read(client, table))
+    """Each row once, as text, without when it was stored and the columns that came later."""
+    kept = [name for name in (*naive.read(client, table)[0],) if name not in LATER]
+    return sorted(str({name: row[name] for name in kept}) for row in naive.read(client, table))

@@ -89,7 +89,7 @@ def assert_problem(answer: httpx.Response, status: int, *words: str) -> None:
     assert status == answer.status_code, answer.text
     assert "application/problem+json" == answer.headers["content-type"]
     problem = answer.json()
-    assert {"type", "title", "status", "detail"} == problem.keys()
+    assert {"type", "title", "status", "code", "detail"} == problem.keys()
     for word in words:
         assert word in problem["detail"]
 
