@@ -69,7 +69,7 @@ class Counted:
 
 def without_number(stage: str, key: bytes, value: bytes) -> bytes:
     """An account that changed hands counts the records of its deals, also those that come again."""
-    own = key.rpartition(b"/")[2].decode()
+    own = key.partition(b"/")[2].decode()
     if stage != "accounts" or not own.startswith("a:"):
         return value
     return encode_state(own, replace(decode_state(AccountState, own, value), numbered=0))
