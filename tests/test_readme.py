@@ -198,7 +198,7 @@ def test_make_knows_them() -> None:
         for _, text in blocks(path)
         for word in re.findall(r"^make (\w+)", text, re.MULTILINE)
     }
-    assert {"demo", "test", "check", "coverage", "bench", "browser", "soak"} == typed
+    assert {"demo", "test", "check", "client", "coverage", "bench", "browser", "soak"} == typed
     done = subprocess.run(["make", "--dry-run", *sorted(typed)], cwd=ROOT, capture_output=True, check=False)
     assert 0 == done.returncode, done.stderr
 
