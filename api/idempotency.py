@@ -45,6 +45,8 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS answers
 (place TEXT PRIMARY KEY, digest TEXT NOT NULL, at REAL NOT NULL, status INTEGER, headers TEXT, body BLOB)
 """
+_BY_AGE = "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (at)"
+"""What is too old is looked for at every request with a key."""
 _KEEP = "UPDATE answers SET status = ?, headers = ?, body = ? WHERE place = ?"
 _OLDEST = """
 DELETE FROM answers WHERE at < ? OR place IN (SELECT place FROM answers ORDER BY at DESC LIMIT -1 OFFSET ?)
@@ -80,6 +82,7 @@ class Answers:
             )
             self._opened.execute("PRAGMA journal_mode = WAL")
             self._opened.execute(_TABLE)
+            self._opened.execute(_BY_AGE)
         return self._opened
 
     def begin(self, place: str, digest: str) -> Answer | None:

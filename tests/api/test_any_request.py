@@ -1,4 +1,4 @@
-"""Any request of whoever sees the whole broker: no 5xx, no answer that the OpenAPI document does not tell.
+"""Any request of each role, and of a machine: no 5xx, no answer that the OpenAPI document does not tell.
 
 `IBFLOW_FUZZ=random` for other requests than every time the same, `IBFLOW_REQUESTS` for more of them.
 """
@@ -7,9 +7,9 @@ import pytest
 from schemathesis import GenerationMode
 
 from api.ledger import Ledger
-from tests.api.any_request import SOAK_EXAMPLES, ask_everything, described
+from tests.api.any_request import KEY, SOAK_EXAMPLES, ask_everything, described
 
-NAMES = ("anna", "fred", "mary", "audrey")
+NAMES = ("anna", "fred", "mary", "audrey", "max", "iris", "ned", KEY)
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
