@@ -15,6 +15,7 @@ from api.pages import (
     movers,
     operations,
     overview,
+    own_endpoints,
     payouts,
     plans,
     proposals,
@@ -31,7 +32,7 @@ PAGES = (
     margin.router,
     movers.router,
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(endpoints.router, invoices.router, room.router, links.router, plans.router),
+    *(endpoints.router, own_endpoints.router, invoices.router, room.router, links.router, plans.router),
     *(completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

@@ -97,7 +97,9 @@ def test_who_changes_what(world: World, name: str) -> None:
             or (path.startswith(("/v1/proposals", "/v1/endpoints", "/v1/plans")) and ROLES[name].ibs is None)
         ),
         "auditor": lambda _: False,
-        "ib": lambda path: path == "/v1/payees/{ib_id}" or path.startswith("/v1/links"),
+        "ib": lambda path: (
+            path == "/v1/payees/{ib_id}" or path.startswith(("/v1/links", "/v1/own-endpoints"))
+        ),
         "network": lambda _: False,
     }[role]
     changing = [path for path in routes_of("POST") if path.startswith("/v1/")]
