@@ -33,6 +33,7 @@ WHOLE = {
     "/plans", "/plans/{plan_id}", "/plans/{plan_id}/cases", "/plans/{plan_id}/changes", "/v1/plans/what-if",
     "/v1/plans/{plan_id}/check", "/v1/plans/{plan_id}/changes",
     "/operations", "/dead-letters", "/dead-letters/{dead_letter_id}", "/reports/margin", "/v1/reports/margin",
+    "/deals/bytes",
 }  # fmt: skip
 """Of the whole broker: refused to whoever sees a part."""
 ADMINS = {"/v1/users", "/v1/sessions", "/v1/keys", "/users", "/keys"}
