@@ -272,8 +272,11 @@ def commission_is_apart(component: DealComponent) -> bool:
 def is_first_leg(case: Case) -> bool:
     """Whether no other leg of the close-by has an earlier place."""
     deal = case.deal
+    facts, owner = case.facts, case.facts.client_id(deal)
     legs = [
-        leg for leg in case.facts.in_time if leg.entry == "out_by" and leg.account_key == deal.account_key
+        leg
+        for leg in facts.in_time
+        if leg.entry == "out_by" and leg.account_key == deal.account_key and facts.client_id(leg) == owner
     ]
     if deal.close_by:
         return next(leg for leg in legs if leg.close_by == deal.close_by) is deal
