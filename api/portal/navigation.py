@@ -31,7 +31,7 @@ PLACES = (
     Place("/plans", "Plans", ("/plans",)),
     Place("/endpoints", "Postbacks", ("/endpoints",)),
     Place("/proposals", "Proposals", ("/proposals",)),
-    Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters")),
+    Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters", "/balance")),
 )
 
 
