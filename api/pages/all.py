@@ -8,6 +8,7 @@ from api.pages import (
     deals,
     docs,
     endpoints,
+    exports,
     ibs,
     invoices,
     links,
@@ -24,6 +25,7 @@ from api.pages import (
     search,
     statements,
     unpaid,
+    views,
 )
 
 PAGES = (
@@ -31,6 +33,8 @@ PAGES = (
     acquisition.router,
     margin.router,
     movers.router,
+    exports.router,
+    views.router,
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
     *(endpoints.router, own_endpoints.router, invoices.router, room.router, links.router, plans.router),
     *(completeness.router, proposals.router, docs.router),
