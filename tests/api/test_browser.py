@@ -366,6 +366,10 @@ def test_the_menu_opens_on_a_phone(portal: Portal) -> None:
         assert box["height"] >= 40
         link.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Statements")
+        page.locator("summary", has_text="Columns").first.click()
+        box = page.locator(".columns:visible").bounding_box()
+        assert box is not None
+        assert (box["x"] >= 0, box["x"] + box["width"] <= 390, box["y"] + box["height"] <= 844) == (True,) * 3
 
 
 def statement_text(tamper: str = "") -> tuple[Statement, str]:
