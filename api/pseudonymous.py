@@ -39,6 +39,11 @@ class PseudonymousLedger(Ledger):
         given = {name: self._real(value) for name, value in values.items()}
         return [self._renamed(row) for row in self._ledger.rows(sql, **given)]
 
+    def remembered(self, sql: str, **values: object) -> list[Row]:
+        """The same of what the ledger remembers, which has no pseudonyms."""
+        given = {name: self._real(value) for name, value in values.items()}
+        return [self._renamed(row) for row in self._ledger.remembered(sql, **given)]
+
     def file(self, sql: str, kind: FileKind, max_rows: int, **values: object) -> bytes:
         """A file that the ledger writes itself, unless it has clients."""
         if "by_client" in sql:

@@ -1,19 +1,23 @@
 """The commission report: what IBs earned in an interval, grouped by what the reader asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from api.ledger import FileKind, Ledger, Row
 from api.paging import decode_place, page
+from api.queries.by_days import added_up as added_up_by_days
 from api.queries.commission_sql import ALL, BY_PLACE, LARGEST, ReportFilter, money_sql, report_sql, volume_sql
 from api.queries.days import Days, days_of
-from api.queries.dimensions import GroupBy
+from api.queries.dimensions import GroupBy, have_sums
 from api.queries.periods import Interval, periods
 from api.scope import Scope
 
 Measure = Literal["lots", "accrued", "reversed", "net", "held", "deals"]
 MEASURES = ("lots", "accrued", "reversed", "net", "held", "currency", "deals")
 MAX_CURRENCIES = 1_000
+ADDED = ("lots", "accrued", "reversed", "net", "held", "deals")
+CHANGING: frozenset[GroupBy] = frozenset({"class", "period"})
+"""The terms say what these are of a sum, and may say something else tomorrow."""
 APART: frozenset[GroupBy] = frozenset({"day", "week", "month", "period", "server"})
 """By these every deal is in one group."""
 _NAMES = {"ib": "ib_id", "client": "client_id", "plan": "plan_id"}
@@ -71,22 +75,14 @@ def volume(
     """Lots and deals alone, by what sums are kept by: half of what a report costs."""
     wanted = ReportFilter(scope, interval)
     read = days_for(ledger, wanted, group_by)
-    found = ledger.rows(
-        volume_sql(wanted, read, group_by),
-        limit=limit,
-        after=[],
-        **wanted.parameters,
-        **read.parameters,
-    )
+    found = _asked(ledger, wanted, read, group_by, limit, [], volume_sql)
     return [named(row, group_by) for row in found]
 
 
 def money(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int) -> list[Row]:
     """Accrued, reversed, net and held alone: what a report costs without its deals."""
     read = days_for(ledger, wanted, group_by)
-    found = ledger.rows(
-        money_sql(wanted, read, group_by), limit=limit, after=[], **wanted.parameters, **read.parameters
-    )
+    found = _asked(ledger, wanted, read, group_by, limit, [], money_sql)
     return [named(row, group_by) for row in found]
 
 
@@ -120,13 +116,30 @@ def rows(
     order: str = BY_PLACE,
 ) -> list[Row]:
     """The groups after a place, as they come from the ledger: `named` gives them the report's columns."""
-    return ledger.rows(
-        report_sql(wanted, read, group_by, order),
-        limit=limit,
-        after=after,
-        **wanted.parameters,
-        **read.parameters,
-    )
+    return _asked(ledger, wanted, read, group_by, limit, after, report_sql, order)
+
+
+def _asked(
+    ledger: Ledger,
+    wanted: ReportFilter,
+    read: Days,
+    group_by: tuple[GroupBy, ...],
+    limit: int,
+    after: list[str],
+    sql: Callable[..., str],
+    order: str = BY_PLACE,
+) -> list[Row]:
+    def question(part: Days) -> tuple[str, dict[str, object]]:
+        values = {"limit": limit, "after": after, **wanted.parameters, **part.parameters}
+        return sql(wanted, part, group_by, order), values
+
+    asked = {*group_by, *wanted.of}
+    if order != BY_PLACE or asked & CHANGING or not have_sums(asked):
+        whole, values = question(read)
+        return ledger.rows(whole, **values)
+    keys = [*(f"by_{group}" for group in group_by), "currency"]
+    found = added_up_by_days(ledger, read, question, keys, ADDED)
+    return sorted(found, key=lambda row: list(row["place"]))[:limit]
 
 
 def named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:

@@ -45,7 +45,7 @@ from tests.api.conftest import (
 OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
     "completeness.holes", "subtrees.scope_below", "postbacks.attempts", "postbacks.deliveries",
-    "transfer_keys.days_and_ibs", "stretches.stretch_of", "native_by_day.has_native",
+    "transfer_keys.days_and_ibs", "stretches.stretch_of", "by_days.added_up", "native_by_day.has_native",
 }  # fmt: skip
 """What is asked of the calendar, of servers, and of endpoints, whose routes are for who sees everything; what
 makes a scope; and where rows are, for who may see them."""
