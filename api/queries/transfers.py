@@ -32,6 +32,11 @@ ORDER BY occurred_at DESC, transfer_id DESC
 LIMIT {{limit:UInt32}}
 """
 
+_COUNT = "SELECT count() AS found FROM transfers FINAL WHERE {inside}{conditions}"
+_DAY = """
+SELECT {columns} FROM transfers FINAL WHERE {inside}{conditions} ORDER BY occurred_at, transfer_id
+"""
+
 # Few rows, found by their ids: the newest of each is taken here, at less cost than merging what is around.
 _BY_ID = f"""
 FROM transfers WHERE {near_one("id")} AND transfer_id = {{id:String}} AND {sees("ib_id")}
@@ -90,12 +95,8 @@ class TransferFilter:
 def transfers(ledger: Ledger, wanted: TransferFilter, limit: int, cursor: str = "") -> dict[str, Any]:
     """One page of transfers, newest first."""
     before_us, before_id = decode_cursor(cursor, int, str) if cursor else (2**62, "")
-    values: dict[str, object] = {name: getattr(wanted, name) for name in _CONDITIONS}
-    values |= {"before_us": before_us, "before_id": before_id, "limit": limit + 1}
-    values |= wanted.interval.settled_parameters | wanted.scope.parameters
-    conditions = f" AND {sees('ib_id')}" + "".join(
-        f" AND {text}" for name, text in _CONDITIONS.items() if getattr(wanted, name)
-    )
+    values = {"before_us": before_us, "before_id": before_id, "limit": limit + 1, **_values(wanted)}
+    conditions = _conditions(wanted)
     rows: list[Row] = []
     for days in [[]] if wanted.deal else _newest_days(ledger, wanted.interval, before_us):
         of_days = f" AND {DAY} IN {{days:Array(Date32)}}" if days else ""
@@ -110,6 +111,33 @@ def transfers(ledger: Ledger, wanted: TransferFilter, limit: int, cursor: str = 
     for row in result["items"]:
         del row["at_us"]
     return result
+
+
+def count(ledger: Ledger, wanted: TransferFilter) -> int:
+    """How many transfers there are."""
+    sql = _COUNT.format(inside=SETTLED_INSIDE, conditions=_conditions(wanted))
+    (block,) = ledger.blocks(sql, **_values(wanted))
+    return int(block[0]["found"])
+
+
+def blocks(ledger: Ledger, wanted: TransferFilter) -> Iterator[list[Row]]:
+    """All transfers, some thousands at a time, the oldest first; each day as it is when its turn comes."""
+    spans = (wanted.interval, wanted.interval.closing) if wanted.interval.period else (wanted.interval,)
+    of_day = f" AND {DAY} = {{day:Date32}}"
+    sql = _DAY.format(columns=COLUMNS, inside=SETTLED_INSIDE, conditions=_conditions(wanted) + of_day)
+    for day in sorted({day for span in spans for day in all_days(ledger, span)}):
+        yield from ledger.blocks(sql, day=day, **_values(wanted))
+
+
+def _conditions(wanted: TransferFilter) -> str:
+    asked = (text for name, text in _CONDITIONS.items() if getattr(wanted, name))
+    return "".join(f" AND {text}" for text in (sees("ib_id"), *asked))
+
+
+def _values(wanted: TransferFilter) -> dict[str, object]:
+    """Of those conditions, and of the interval."""
+    values: dict[str, object] = {name: getattr(wanted, name) for name in _CONDITIONS}
+    return values | wanted.interval.settled_parameters | wanted.scope.parameters
 
 
 def _newest_days(ledger: Ledger, interval: Interval, before_us: int) -> Iterator[list[date]]:
