@@ -138,7 +138,7 @@ def decode_lines(
         records = read(message)
     except InvalidRecord:
         return _sort_lines(message, accepted)
-    if accepted is not None and not accepted.issuperset(map(type, records)):
+    if accepted is not None and not accepted >= set(map(type, records)):
         return _sort_lines(message, accepted)
     return records, []
 
