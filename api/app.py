@@ -24,11 +24,13 @@ from api.routes import (
     acquisition,
     ageing,
     balance_changes,
+    clients,
     completeness,
     dead_letters,
     documents,
     endpoints,
     etags,
+    exports,
     feed,
     health,
     invoices,
@@ -49,6 +51,7 @@ from api.routes import (
     sign_in,
     terms,
     transfers,
+    views,
 )
 from api.routes import crediting as crediting_routes
 from api.routes import people as people_routes
@@ -65,6 +68,9 @@ ROUTERS = (
     acquisition.router,
     margin.router,
     movers.router,
+    clients.router,
+    exports.router,
+    views.router,
     transfers.router,
     feed.router,
     partners.router,

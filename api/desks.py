@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from api.dead_letters import DeadLetters
 from api.documents import Documents
 from api.endpoints import Endpoints
+from api.export_desk import Exports
 from api.idempotency import Answers
 from api.link_desk import Links
 from api.payees import Payees
@@ -13,6 +14,7 @@ from api.payouts import BankFiles, Changes, Crediting, Payouts
 from api.people import People
 from api.plans import PlanTools
 from api.proposals import Proposals
+from api.saved_views import SavedViews
 from commission.payouts.log import Payouts as PayoutLog
 from schemas.metrics import Metric
 
@@ -33,6 +35,8 @@ class Desks:
     """Payouts to trading accounts."""
     payout_log: Callable[[], PayoutLog] | None = None
     """What counts of payouts."""
+    views: SavedViews | None = None
+    """What people save of pages."""
     people: People | None = None
     """Who signs in, and what they do."""
     answers: Answers | None = None
@@ -45,6 +49,8 @@ class Desks:
     """Input that could not be used, worked off."""
     documents: Documents | None = None
     """Statements for people."""
+    exports: Exports | None = None
+    """Long files, made in the background."""
     links: Links | None = None
     """Tracking links."""
     link_meters: Callable[[], Iterable[tuple[Metric, tuple[str, ...], float]]] | None = None

@@ -88,7 +88,7 @@ class Gate:
         answer: Send = send_with_headers
         if self.audit is not None:
             answer = Audited(self.audit, operator, scope, receive, send_with_headers)
-        app = Keyed(self.app, self.answers, operator.name) if is_keyed(scope) else self.app
+        app = Keyed(self.app, self.answers, operator.caller) if is_keyed(scope) else self.app
         try:
             async with self._turn_of(operator, scope["path"]):
                 await app(scope, receive, answer)

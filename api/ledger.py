@@ -1,6 +1,6 @@
 """The ledger as the API sees it: a small pool of ClickHouse clients, each used by one thread at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from queue import Empty, LifoQueue
@@ -23,6 +23,14 @@ SETTINGS = {
     "do_not_merge_across_partitions_select_final": 1,
 }
 """Rows of one id are in one month, so that `FINAL` need not look for them in another."""
+
+STREAM_SETTINGS = SETTINGS | {
+    "max_execution_time": 900,
+    "max_threads": 1,
+    "max_bytes_before_external_group_by": MAX_QUERY_BYTES // 3,
+    "max_bytes_before_external_sort": MAX_QUERY_BYTES // 3,
+}
+"""Of files made in the background: reports come first, and what does not fit in memory goes to disk."""
 
 FileKind = Literal["Arrow", "Parquet"]
 FILE_SETTINGS = {"output_format_arrow_string_as_string": 1, "output_format_parquet_string_as_string": 1}
@@ -60,6 +68,15 @@ class Ledger:
         """Run a query that gives exactly one row, such as an aggregate without GROUP BY."""
         (row,) = self.rows(sql, **values)
         return row
+
+    def blocks(self, sql: str, **values: object) -> Iterator[list[Row]]:
+        """The rows of a long query some thousands at a time, as they are read, on a client of its own."""
+        with self._client() as client:
+            found = client.query_row_block_stream(sql, parameters=values, settings=STREAM_SETTINGS)
+            names: Sequence[str] = found.source.column_names  # type: ignore[union-attr] # a result has them
+            with found:
+                for block in found:
+                    yield [dict(zip(names, map(_aware, row), strict=True)) for row in block]
 
     def file(self, sql: str, kind: FileKind, max_rows: int, **values: object) -> bytes:
         """The rows of one query as a file that the ledger writes; more than so many are `TooManyRows`."""

@@ -53,6 +53,11 @@ class Operator:
     session: str = ""
     """The hash of the session's token, of whoever signed in with a browser."""
 
+    @property
+    def caller(self) -> str:
+        """Whose things are whose: a key may have the name of a person, and is somebody else."""
+        return self.name if self.rights is None else f"key: {self.name}"
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -14,6 +14,8 @@ from pydantic import AfterValidator
 
 from api.problems import Problem
 
+COLUMNS = "columns"
+"""Every page takes it: which columns of its lists are shown, `list:Column`, repeated."""
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 """Of the times that can be asked about: what the ledger can hold, with room at both ends."""
 _NO_TEXT = ("Cc", "Cs")
@@ -25,6 +27,8 @@ def check_parameters(request: Request) -> None:
     dependant = getattr(request.scope.get("route"), "dependant", None)
     lists = dict(_parameters(dependant)) if isinstance(dependant, Dependant) else {}
     given = request.query_params.multi_items()
+    if not request.url.path.startswith("/v1/"):
+        lists[COLUMNS] = True
     for name in dict.fromkeys(name for name, _ in given):
         if name not in lists:
             known = f"it takes {', '.join(sorted(lists))}" if lists else "it takes no parameters"

@@ -15,6 +15,7 @@ from starlette.types import Message, Send
 from api.dead_letters import LetterRefused
 from api.documents import DocumentRefused
 from api.endpoints import EndpointRefused, UnknownEndpoint
+from api.exports import TooManyExports, UnknownExport
 from api.ledger import LedgerUnavailable
 from api.link_desk import LinkRefused, UnknownLink
 from api.operators import NotAllowed
@@ -144,6 +145,8 @@ CODES: dict[type[Unusable], str] = {
     SignInFailed: "sign_in_failed",
     EndpointRefused: "endpoint_refused",
     DocumentRefused: "document_refused",
+    UnknownExport: "unknown_export",
+    TooManyExports: "too_many_exports",
     UnknownLink: "unknown_link",
     LinkRefused: "link_refused",
     PlanRefused: "plan_refused",

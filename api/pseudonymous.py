@@ -5,7 +5,7 @@ go by their names. What an answer has shown can be asked about again, as a clien
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from api.ledger import FileKind, Ledger, Row
@@ -38,6 +38,12 @@ class PseudonymousLedger(Ledger):
         """The rows, renamed; a pseudonym among the values means who it stands for."""
         given = {name: self._real(value) for name, value in values.items()}
         return [self._renamed(row) for row in self._ledger.rows(sql, **given)]
+
+    def blocks(self, sql: str, **values: object) -> Iterator[list[Row]]:
+        """The same of a long query."""
+        given = {name: self._real(value) for name, value in values.items()}
+        for block in self._ledger.blocks(sql, **given):
+            yield [self._renamed(row) for row in block]
 
     def file(self, sql: str, kind: FileKind, max_rows: int, **values: object) -> bytes:
         """A file that the ledger writes itself, unless it has clients."""

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from commission.value import TaggedValue, Text, Time, Value
+from schemas.views import ViewRecord
 
 Role = Literal["admin", "finance", "manager", "auditor", "ib", "network"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -147,7 +148,7 @@ class KeyUsed(TaggedValue, tag="key_used"):
 
 PeopleRecord = (
     PersonAdded | AccessChanged | PersonDisabled | PersonReset | SecretsSet | SessionBegun | SessionEnded
-    | KeyCreated | KeyRotated | KeyRevoked | KeyUsed
+    | KeyCreated | KeyRotated | KeyRevoked | KeyUsed | ViewRecord
 )  # fmt: skip
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(PeopleRecord)

@@ -24,6 +24,7 @@ from schemas.people import (
     SessionEnded,
     access_fault,
 )
+from schemas.views import ViewBook, ViewRemoved, ViewSaved
 
 MAX_SESSIONS = 20
 """Of one person; a further one ends the oldest."""
@@ -101,6 +102,7 @@ class PeopleBook:
     """By name, letter case aside."""
     sessions: dict[Digest, Session] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
+    views: ViewBook = field(default_factory=ViewBook)
 
     def person(self, name: str) -> Person | None:
         """Whoever has the name, however its letters are written."""
@@ -122,6 +124,8 @@ class PeopleBook:
                 return f"there is a key {record.key_id}" if record.key_id in self.keys else ""
             case KeyRotated() | KeyRevoked() | KeyUsed():
                 return self._why_not_key(record)
+            case ViewSaved() | ViewRemoved():
+                return self.views.why_not(record)
             case SessionEnded():
                 return "" if record.session in self.sessions else "there is no such session"
             case _:
@@ -177,6 +181,8 @@ class PeopleBook:
                         code_until=record.code_until,
                     )
                 )
+            case ViewSaved() | ViewRemoved():
+                self.views.fold(record)
             case SessionBegun():
                 self._begin(record)
             case SessionEnded():

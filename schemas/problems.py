@@ -31,6 +31,7 @@ KINDS = {
     "bearer_needed": Kind(403, "A password of HTTP Basic reads only. Changes need `Authorization: Bearer`."),
     "not_allowed": Kind(403, "Two named people decide this, and the caller is not one who may."),
     "not_local": Kind(403, "While nobody has a token, this machine alone is answered."),
+    "export_out_of_scope": Kind(403, "The file holds more than the caller sees now. Ask for it anew."),
     "not_found": Kind(404, "It does not exist, or is not of what the caller sees."),
     "unknown_route": Kind(404, "The API has no such path. /docs lists the routes."),
     "unknown_account": Kind(404, "No trading account of that server and login is known."),
@@ -42,6 +43,7 @@ KINDS = {
     "unknown_ib": Kind(404, "There is no IB of that id at that time, or the caller does not see it."),
     "unknown_link": Kind(404, "There is no tracking link of that code, or the caller does not see it."),
     "unknown_payee": Kind(404, "Nothing is kept of where that IB is paid, or not that version."),
+    "unknown_export": Kind(404, "The caller has no such export."),
     "unknown_period": Kind(404, "The calendar has no such period."),
     "unknown_person": Kind(404, "There is no such person, session or key."),
     "unknown_plan": Kind(404, "There is no plan of that id at that time."),
@@ -65,6 +67,7 @@ KINDS = {
     "link_refused": Kind(409, "The tracking link is not in a state that allows this, or its code is taken."),
     "payee_refused": Kind(409, "The payee details are not in a state, or of a person, that allows this."),
     "plan_refused": Kind(409, "The plan cannot be tried as things are now."),
+    "export_not_ready": Kind(409, "The file is not made yet, or is there no more; `detail` says which."),
     "payout_refused": Kind(409, "The batch or balance is not in a state, or of a person, that allows this."),
     "people_refused": Kind(409, "The person, key or password cannot be changed so."),
     "proposal_refused": Kind(409, "The proposal is not in a state, or of a person, that allows this."),
@@ -80,6 +83,7 @@ KINDS = {
     "rate_limited": Kind(
         429, "The minute's requests of this caller are used up; `Retry-After` says until when."
     ),
+    "too_many_exports": Kind(429, "Too many exports of the caller, or of all, wait or are made."),
     "too_many_at_once": Kind(429, "Too many requests of this caller are under way. Wait for their answers."),
     "internal_error": Kind(500, "A defect. The server's log has the reason; report it."),
     "unavailable": Kind(503, "The ledger, or what it depends on, does not answer now. Try again."),

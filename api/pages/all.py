@@ -8,6 +8,7 @@ from api.pages import (
     deals,
     docs,
     endpoints,
+    exports,
     ibs,
     invoices,
     links,
@@ -23,6 +24,7 @@ from api.pages import (
     search,
     statements,
     unpaid,
+    views,
 )
 
 PAGES = (
@@ -30,6 +32,8 @@ PAGES = (
     acquisition.router,
     margin.router,
     movers.router,
+    exports.router,
+    views.router,
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
     *(endpoints.router, invoices.router, room.router, links.router, plans.router),
     *(completeness.router, proposals.router, docs.router),

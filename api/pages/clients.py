@@ -1,7 +1,7 @@
 """Clients: the list, and the page of one: its way to a CPA, its accounts, what IBs earned from it."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
@@ -11,6 +11,7 @@ from api.pages.page import PageHere
 from api.portal.qualification import checks_of
 from api.problems import Problem
 from api.queries import client_list, clients, commissions, quality, transfers
+from api.queries.client_list import ClientFilter, Order, Sort, State
 from api.queries.commission_sql import ReportFilter
 from api.queries.partners import names_of
 from api.queries.transfers import TransferFilter
@@ -29,11 +30,14 @@ GROUPS = 100
 def listed(
     page: PageHere,
     ib: Ib = "",
-    state: Literal["", "registered", "deposited", "qualified", "lost"] = "",
+    state: State = "",
+    sort: Sort = "registered",
+    order: Order = "newest",
     cursor: Annotated[str, Query(max_length=2_000)] = "",
 ) -> HTMLResponse:
     """All clients that are seen, those that registered last first, and how far each has come."""
-    found = client_list.listed(page.ledger, page.scope, ib.strip(), state, LISTED, cursor)
+    wanted = ClientFilter(page.scope, ib.strip(), state, sort, order)
+    found = client_list.listed(page.ledger, wanted, LISTED, cursor)
     after, rows = found["next_cursor"], found["items"]
     return page.show(
         "clients.html",
@@ -41,6 +45,8 @@ def listed(
         ib=ib,
         state=state,
         states=client_list.STATES,
+        sort=sort,
+        order=order,
         next=page.link.again(cursor=after) if after else "",
         names=names_of(page.ledger, page.scope, (row["ib_id"] or "" for row in rows)),
     )

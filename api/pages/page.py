@@ -7,11 +7,14 @@ from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from api.ledger import Ledger
+from api.operators import Operator
 from api.portal.navigation import Links
 from api.portal.render import render
 from api.queries.periods import Interval, interval, periods
 from api.routes.context import LedgerHere, Period, ScopeHere
+from api.saved_views import VIEW_PAGES, SavedViews, address_of, seen
 from api.scope import Scope
+from schemas.views import MAX_QUERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,19 @@ class Page:
 
     def show(self, template: str, **values: Any) -> HTMLResponse:
         """Render it."""
-        return render(self.request, template, period=self.period, **values)
+        return render(self.request, template, period=self.period, views=self._views(), **values)
+
+    def _views(self) -> dict[str, Any] | None:
+        """Saved views of this page, and what saving this one sends; None where there are none to be."""
+        path = self.request.url.path
+        desk: SavedViews | None = self.request.app.state.views
+        if desk is None or path not in VIEW_PAGES:
+            return None
+        by: Operator = self.request.state.operator
+        shown = [
+            (one.name, address_of(one), one.owner) for one in seen(desk, by, self.scope) if one.page == path
+        ]
+        return {"shown": shown, "this": {"page": path, "query": self.request.url.query[:MAX_QUERY]}}
 
     def show_of_period(self, template: str, span: Interval, **values: Any) -> HTMLResponse:
         """Render it with the picker of periods in its header."""

@@ -96,6 +96,7 @@ def report(
         span,
         has_dates=has_dates,
         sees_all=page.scope.is_whole,
+        exports=page.request.app.state.exports is not None,
         asked=asked,
         below=below,
         labels=LABELS,

@@ -1,6 +1,7 @@
 """How a page writes single values: amounts, lots, times, states. Each is escaped here, and only here."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -70,3 +71,26 @@ def when(time: datetime | None, *, seconds: bool = False) -> Markup:
     return Markup('<time class="num" datetime="{}" data-to="{}">{}</time>').format(
         f"{utc:%Y-%m-%dT%H:%M:%SZ}", kind, text
     )
+
+
+_CELL = re.compile(r"(?=<td[ >])")
+
+
+def of_columns(rows: Markup, columns: Sequence[str], shown: Sequence[str]) -> Markup:
+    """The rows of a list without the cells of columns that are not shown; a row of other cells stays whole.
+
+    Rows are those of our own templates: no cell holds a table.
+    """
+    if len(shown) == len(columns):
+        return rows
+    kept = [column in shown for column in columns]
+    return Markup("</tr>".join(_without(row, kept) for row in str(rows).split("</tr>")))  # noqa: S704  - a part of it
+
+
+def _without(row: str, kept: Sequence[bool]) -> str:
+    head, *cells = _CELL.split(row)
+    if len(cells) != len(kept):
+        return row
+    last = cells[-1].rpartition("</td>")
+    cells[-1] = last[0] + last[1]
+    return head + "".join(cell for cell, is_kept in zip(cells, kept, strict=True) if is_kept) + last[2]

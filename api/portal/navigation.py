@@ -1,10 +1,12 @@
 """The portal's pages as its menu has them, and links that keep what the reader chose."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from starlette.requests import Request
+
+from api.parameters import COLUMNS
 
 KEPT = ("period", "currency")
 """What a reader chooses once: every link to a page carries it on."""
@@ -24,14 +26,14 @@ PLACES = (
     Place("/ibs", "IBs", ("/ibs", "/deals", "/transfers")),
     Place("/clients", "Clients", ("/clients",)),
     Place("/links", "Links", ("/links",)),
-    Place("/reports", "Reports", ("/reports",)),
+    Place("/reports", "Reports", ("/reports", "/exports", "/views")),
     Place("/statements", "Statements", ("/statements",)),
     Place("/payouts", "Payouts", ("/payouts", "/payees", "/balance-changes", "/invoices")),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
     Place("/plans", "Plans", ("/plans",)),
     Place("/endpoints", "Postbacks", ("/endpoints",)),
     Place("/proposals", "Proposals", ("/proposals",)),
-    Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters")),
+    Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters", "/balance")),
 )
 
 
@@ -43,7 +45,7 @@ _OF_IBS = (
     Place("/ibs", "IBs", ("/ibs", "/deals", "/transfers")),
     Place("/clients", "Clients", ("/clients",)),
     Place("/links", "Links", ("/links",)),
-    Place("/reports", "Reports", ("/reports",)),
+    Place("/reports", "Reports", ("/reports", "/exports", "/views")),
     Place("/statements", "Statements", ("/statements",)),
     Place("/payments", "Payments", ("/payments",)),
     Place("/plan", "Plan", ("/plan",)),
@@ -84,6 +86,31 @@ class Links:
         self.path = request.url.path
         self.kept = {name: asked[name][:MAX_KEPT] for name in KEPT if asked.get(name)}
         self.asked = [(name, value) for name, value in asked.multi_items() if value]
+
+    @property
+    def is_later(self) -> bool:
+        """Whether this is not the first page of a list."""
+        return any(name == "cursor" for name, _ in self.asked)
+
+    def columns(self, of: str, known: Sequence[str]) -> list[str]:
+        """The columns of a list that are shown: the first, those without a name, and those chosen, or all.
+
+        The form of the choice sends `list:` beside the names, so that none of them can be chosen too.
+        """
+        chosen = {
+            value.removeprefix(f"{of}:")
+            for name, value in self.asked
+            if name == COLUMNS and value.startswith(f"{of}:")
+        }
+        every = list(known)
+        return [
+            one for n, one in enumerate(every) if not chosen or n == 0 or one.rstrip(">") in chosen | {""}
+        ]
+
+    def sorted(self, by: str, value: str, now: str, order: str) -> str:
+        """The address of this page ordered by a column; of the one it is ordered by, the other way round."""
+        turned = "oldest" if value == now and order == "newest" else None
+        return self.again(**{by: value, "order": turned} if by == "sort" else {by: value})
 
     def __call__(self, path: str, **parameters: object) -> str:
         """The address of a page; a parameter of "" or None leaves out even what would be kept."""

@@ -44,6 +44,7 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
         "first_places": FIRST if len(places) > FIRST + 1 else len(places),
         "stalled": request.app.state.stalled(),
         "place": current(request.url.path, places),
+        "views": None,
     }
     return HTMLResponse(environment.get_template(template).render(**(every | values)))
 
@@ -75,5 +76,6 @@ def _environment() -> Environment:
         "when": marks.when,
         "volume": marks.volume,
         "money": marks.money,
+        "of_columns": marks.of_columns,
     }
     return environment

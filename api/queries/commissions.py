@@ -1,6 +1,6 @@
 """The commission report: what IBs earned in an interval, grouped by what the reader asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from api.ledger import FileKind, Ledger, Row
@@ -63,6 +63,22 @@ def file(
     shown, groups = ", ".join((*names, *MEASURES)), report_sql(wanted, read, group_by, ALL)
     asked = f"SELECT {shown} FROM ({groups})"  # noqa: S608  - made of constants; values are parameters
     return ledger.file(asked, kind, max_rows, after=[], **wanted.parameters, **read.parameters)
+
+
+def blocks(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...]) -> Iterator[list[Row]]:
+    """All groups, some thousands at a time, with the report's columns."""
+    read = days_for(ledger, wanted, group_by)
+    asked = report_sql(wanted, read, group_by, ALL)
+    for block in ledger.blocks(asked, after=[], **wanted.parameters, **read.parameters):
+        yield [named(row, group_by) for row in block]
+
+
+def count(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...]) -> int:
+    """How many groups there are, at the cost of the report."""
+    read = days_for(ledger, wanted, group_by)
+    asked = f"SELECT count() AS found FROM ({report_sql(wanted, read, group_by, '')})"  # noqa: S608  - as above
+    (block,) = ledger.blocks(asked, after=[], **wanted.parameters, **read.parameters)
+    return int(block[0]["found"])
 
 
 def volume(

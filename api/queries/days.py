@@ -25,7 +25,12 @@ LEFT JOIN (SELECT * FROM day_builds FINAL) AS b ON b.day = m.day
 ORDER BY day LIMIT {limit:UInt32}
 """
 
-
+_STAMP = """
+SELECT toString(cityHash64(groupArray((day, mark)))) AS stamp, max(is_open) AS is_open FROM (
+    SELECT day, mark, is_open FROM day_marks FINAL
+    WHERE day BETWEEN {first:Date32} AND {last:Date32} ORDER BY day
+)
+"""
 _MONTHS = "SELECT month, of, build FROM month_builds FINAL LIMIT {limit:UInt32}"
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -148,6 +153,18 @@ def _months(
         is_one = build is not None and month not in divided and build["of"] == fingerprint(days)
         found += [(month, build["build"])] if is_one and build is not None else days
     return found
+
+
+def stamp_of(ledger: Ledger, interval: Interval) -> tuple[str, bool]:
+    """What changes once rows of the interval's days do, and whether rows are being written into one of them.
+
+    A mark is opened before the first row that changes its day, be it a reversal of another day's accrual, and
+    closed with a newer one after the last: a closed one says that nothing came since. While one is open, rows
+    may come under the same mark.
+    """
+    bounds = {"first": interval.starts_at.date(), "last": interval.ends_at.date()}
+    row = ledger.row(_STAMP, **bounds)
+    return str(row["stamp"]), bool(row["is_open"])
 
 
 def month_of(day: date) -> date:

@@ -60,6 +60,8 @@ class Dimension:
     of_part: str = ""
     join: str = ""
     """What rows must be joined with, if they do not have it."""
+    tables: tuple[str, ...] = ()
+    """What is read beside transfers."""
 
 
 _SYMBOL_OF_PART = "if(part[5] = '', symbol, part[5])"
@@ -67,18 +69,19 @@ DIMENSIONS: dict[GroupBy, Dimension] = {
     "ib": Dimension("ib_id", "s.ib_id", "part[1]"),
     "level": Dimension("toString(depth)"),
     "client": Dimension("client_id"),
-    "country": Dimension("of_client.country", join=_COUNTRY),
+    "country": Dimension("of_client.country", join=_COUNTRY, tables=("clients",)),
     "server": Dimension(SERVER, "s.server", "server"),
-    "group": Dimension("of_deal.account_group", join=_GROUP),
+    "group": Dimension("of_deal.account_group", join=_GROUP, tables=("deals",)),
     "symbol": Dimension("symbol", "s.symbol", _SYMBOL_OF_PART),
     "class": Dimension(
         _CLASS.format(symbol="symbol"),
         _CLASS.format(symbol="s.symbol"),
         _CLASS.format(symbol=_SYMBOL_OF_PART),
+        tables=("books",),
     ),
     "component": Dimension("component", "s.component", "part[2]"),
     "plan": Dimension("plan_id", "s.plan_id", "part[4]"),
-    **{name: Dimension(when.of_row, "s.at", "at") for name, when in TIMES.items()},
+    **{name: Dimension(when.of_row, "s.at", "at", tables=("periods",)) for name, when in TIMES.items()},
 }
 """Clients trade about once a day, so that sums by them would be as many as rows: they, their countries, the
 groups of their accounts and levels are read by rows."""
@@ -92,3 +95,8 @@ def have_sums(asked: Iterable[GroupBy]) -> bool:
 def joins(asked: Iterable[GroupBy], inside: str) -> str:
     """What rows are joined with for these."""
     return " ".join(dict.fromkeys(DIMENSIONS[one].join for one in asked)).format(inside=inside).strip()
+
+
+def tables_of(asked: Iterable[GroupBy]) -> tuple[str, ...]:
+    """What a report by these reads beside transfers."""
+    return tuple(table for one in asked for table in DIMENSIONS[one].tables)

@@ -82,6 +82,8 @@ def _whole(scope: Annotated[Scope, Depends(_scope)]) -> None:
 
 
 ScopeHere = Annotated[Scope, Depends(_scope)]
+SCOPED = Depends(_scope)
+"""For routes over what is the caller's own, whatever they see."""
 WHOLE = Depends(_whole)
 """For routes over what is of the whole broker: batches, proposals, postbacks, the process itself."""
 

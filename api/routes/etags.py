@@ -2,18 +2,24 @@
 
 The tag is not of the answer, which would have to be made first, but of what it is made from: the question,
 who sees what, and the newest blocks of the tables that are read, which the database knows without a row.
-Rows are only ever inserted, and each insert makes a block with a number of its own. A tag also has what this
-process drew when it began: another build may word the same rows otherwise.
+Rows are only ever inserted, and each insert makes a block with a number of its own. A report goes by the
+marks of its days instead, so that today's rows change nothing of last month's; by blocks only while a day is
+written. A tag also has what this process drew when it began: another build may word the same rows otherwise.
 """
 
 import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Request, Response
 
 from api.ledger import Ledger
+from api.queries.days import stamp_of
+from api.queries.periods import Interval
 from api.routes.context import LedgerAsItIs, ScopeHere
+from api.scope import Scope
 
 _BLOCKS = """
 SELECT toString(cityHash64(arraySort(groupArray(tuple(`table`, part, newest))))) AS stamp FROM (
@@ -23,6 +29,8 @@ SELECT toString(cityHash64(arraySort(groupArray(tuple(`table`, part, newest)))))
 )
 """
 _BEGUN = secrets.token_hex(8)
+OF_ROWS = ("transfers", "taken_back", "rejections")
+"""What is written into a day while its mark is open."""
 HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 """A browser may keep the answer for whoever asked, and asks each time whether it still holds."""
 MAX_TAGS = 1_000
@@ -70,18 +78,55 @@ def check(if_none_match: str, tag: str) -> dict[str, str]:
     return {"ETag": tag, **HEADERS}
 
 
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags of one request's answer."""
+
+    request: Request
+    response: Response
+    ledger: Ledger
+    scope: Scope
+    given: str
+    """What the caller has."""
+
+    def of_tables(self, *tables: str) -> dict[str, str]:
+        """Of an answer that follows from its question, its scope and these tables alone: its headers."""
+        return self._check(blocks(self.ledger, *tables))
+
+    def of_days(self, intervals: Iterable[Interval], *tables: str, of: object = None) -> dict[str, str]:
+        """Of a report of these intervals, which also reads these tables and goes by `of`: its headers.
+
+        Made before the answer: a row that comes in between is in the answer and not in the tag, which then
+        holds no longer.
+        """
+        stamps = [stamp_of(self.ledger, one) for one in intervals]
+        written = OF_ROWS if any(is_open for _, is_open in stamps) else ()
+        return self._check(stamps, of, blocks(self.ledger, *tables, *written))
+
+    def _check(self, *parts: object) -> dict[str, str]:
+        who = getattr(self.request.state.operator, "role", None)
+        headers = check(self.given, tag_of(self.request, who, self.scope.parameters, *parts))
+        self.response.headers.update(headers)
+        return headers
+
+
+def _tags(
+    request: Request,
+    response: Response,
+    ledger: LedgerAsItIs,
+    scope: ScopeHere,
+    if_none_match: IfNoneMatch = "",
+) -> Tags:
+    return Tags(request, response, ledger, scope, if_none_match)
+
+
+TagsHere = Annotated[Tags, Depends(_tags)]
+
+
 def of_tables(*tables: str) -> Any:
     """A dependency of a route whose answer follows from its question, its scope and these tables alone."""
 
-    def unchanged(
-        request: Request,
-        response: Response,
-        ledger: LedgerAsItIs,
-        scope: ScopeHere,
-        if_none_match: IfNoneMatch = "",
-    ) -> None:
-        who = getattr(request.state.operator, "role", None)
-        tag = tag_of(request, who, scope.parameters, blocks(ledger, *tables))
-        response.headers.update(check(if_none_match, tag))
+    def unchanged(tags: TagsHere) -> None:
+        tags.of_tables(*tables)
 
     return Depends(unchanged)

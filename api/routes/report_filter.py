@@ -1,5 +1,6 @@
 """What of the ledger a commission report is about, read from the parameters of a request."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from fastapi import Depends, Query
 from api.parameters import Time
 from api.problems import Problem
 from api.queries.commission_sql import ReportFilter
-from api.queries.dimensions import GroupBy
+from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy
 from api.queries.periods import interval
 from api.queries.subtrees import subtrees
 from api.routes.context import Client, From, Ib, LedgerHere, Period, ScopeHere, Server, To
@@ -29,6 +30,16 @@ Plan = Annotated[str, Query(max_length=128, description="A plan's id; empty: all
 Currency = Annotated[str, Query(max_length=16, description="Of the commissions; empty: all.")]
 KnownAt = Annotated[
     Time | None, Query(description="As it was known then: what was stored later is left out. Empty: now.")
+]
+Groups = Annotated[
+    list[str],
+    Query(
+        description=f"{', '.join(f'`{name}`' for name in DIMENSIONS)}: repeated or with commas. "
+        "Days, weeks and months are in UTC; `level` is how far the IB is above the client's own."
+    ),
+]
+Columns = Annotated[
+    list[str], Query(description="Columns of a file, in this order; repeated or with commas. None: all.")
 ]
 MAX_SCOPES = 100
 
@@ -82,3 +93,24 @@ def _filter(
 
 
 Wanted = Annotated[ReportFilter, Depends(_filter)]
+
+
+def groups_of(asked: list[str]) -> tuple[GroupBy, ...]:
+    """What a report is grouped by, of the names that were given; raise `Problem`."""
+    known: dict[str, GroupBy] = {name: name for name in DIMENSIONS}
+    names = [name for part in asked for name in part.split(",") if name]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise Problem(422, f"Group by any of {', '.join(known)}; `{','.join(unknown)}` is not among them.")
+    if len(TIMES.keys() & set(names)) > 1:
+        raise Problem(422, f"Group by one of {', '.join(TIMES)}, not by several.")
+    return tuple(dict.fromkeys(known[name] for name in names))
+
+
+def chosen(asked: list[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The columns that are asked for, each once; none: all. Raise `Problem` for one that there is not."""
+    names = tuple(dict.fromkeys(name for part in asked for name in part.split(",") if name))
+    every = tuple(known)
+    if unknown := [name for name in names if name not in every]:
+        raise Problem(422, f"The columns are {', '.join(every)}; `{unknown[0][:64]}` is not among them.")
+    return names

@@ -13,10 +13,10 @@ from api.queries import statements as statement_queries
 from api.queries.commission_sql import ReportFilter
 from api.queries.commissions import Measure
 from api.queries.completeness import holes, statement_holes
-from api.queries.dimensions import DIMENSIONS, TIMES, GroupBy
+from api.queries.dimensions import GroupBy, tables_of
 from api.routes.context import Ib, LedgerAsItIs, LedgerHere, Period, ScopeHere
-from api.routes.etags import IfNoneMatch, check, of_tables, tag_of
-from api.routes.report_filter import Wanted
+from api.routes.etags import IfNoneMatch, Tags, TagsHere, check, of_tables, tag_of
+from api.routes.report_filter import Groups, Wanted, groups_of
 from api.shapes.reports import CommissionReport, StatementPage, TrialBalance, WithdrawnPage
 from api.views.report_files import FILES
 from api.views.statement_file import statement_file
@@ -27,13 +27,6 @@ PAGE_ROWS = 500
 ReportLimit = Annotated[
     int | None,
     Query(ge=1, le=MAX_LIMIT, description=f"Rows of one page of JSON; {PAGE_ROWS} by default."),
-]
-Groups = Annotated[
-    list[str],
-    Query(
-        description=f"{', '.join(f'`{name}`' for name in DIMENSIONS)}: repeated or with commas. "
-        "Days, weeks and months are in UTC; `level` is how far the IB is above the client's own."
-    ),
 ]
 Top = Annotated[
     int | None,
@@ -58,6 +51,7 @@ Compare = Annotated[
 )
 def commission_report(
     ledger: LedgerHere,
+    tags: TagsHere,
     wanted: Wanted,
     group_by: Groups = ["ib"],  # noqa: B006  - FastAPI copies a default
     compare: Compare = "",
@@ -72,38 +66,44 @@ def commission_report(
     `lots` and `deals` count a deal once for each group, however many IBs and components it pays.
     A file is the whole report: it has no pages, and one that would be too long is refused.
     """
-    groups = _groups(group_by)
+    groups = groups_of(group_by)
     if format != "json":
         if limit is not None or cursor or compare or top is not None:
             raise Problem(
                 422, "A file is the whole report; ask for it without `limit`, `cursor`, `compare` and `top`."
             )
-        return _file(ledger, wanted, groups, format)
+        return _file(ledger, wanted, groups, format, _tag(ledger, tags, wanted, groups))
     if top is not None:
         if limit is not None or cursor or compare:
             raise Problem(422, "Ask for `top` without `limit`, `cursor` and `compare`.")
+        _tag(ledger, tags, wanted, groups)
         return commissions.largest(ledger, wanted, groups, by, top)
     rows = PAGE_ROWS if limit is None else limit
+    _tag(ledger, tags, wanted, groups, compares=bool(compare))
     if compare:
         return comparison.compared(ledger, wanted, groups, rows, cursor)
     return commissions.report(ledger, wanted, groups, rows, cursor)
 
 
-def _file(ledger: Ledger, wanted: ReportFilter, groups: tuple[GroupBy, ...], kind: str) -> Response:
+def _tag(
+    ledger: Ledger, tags: Tags, wanted: ReportFilter, groups: tuple[GroupBy, ...], *, compares: bool = False
+) -> dict[str, str]:
+    """Headers of a report; raise `NotModified` where the one that the caller has still holds."""
+    spans = [wanted.interval]
+    spans += [comparison.interval_before(ledger, wanted.interval)] if compares else []
+    return tags.of_days(spans, *tables_of((*groups, *wanted.of)), of=(wanted.ibs, *spans))
+
+
+def _file(
+    ledger: Ledger,
+    wanted: ReportFilter,
+    groups: tuple[GroupBy, ...],
+    kind: str,
+    kept: dict[str, str],
+) -> Response:
     file = FILES[kind]
-    headers = {"Content-Disposition": f'attachment; filename="commissions.{kind}"'}
+    headers = {"Content-Disposition": f'attachment; filename="commissions.{kind}"', **kept}
     return Response(file.write(ledger, wanted, groups), media_type=file.media_type, headers=headers)
-
-
-def _groups(asked: list[str]) -> tuple[GroupBy, ...]:
-    known: dict[str, GroupBy] = {name: name for name in DIMENSIONS}
-    names = [name for part in asked for name in part.split(",") if name]
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise Problem(422, f"Group by any of {', '.join(known)}; `{','.join(unknown)}` is not among them.")
-    if len(TIMES.keys() & set(names)) > 1:
-        raise Problem(422, f"Group by one of {', '.join(TIMES)}, not by several.")
-    return tuple(dict.fromkeys(known[name] for name in names))
 
 
 STATEMENTS = ("statements", "statement_withdrawals")

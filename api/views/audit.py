@@ -12,7 +12,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
-from api.queries.transfer_keys import near
+from api.queries.transfer_keys import near_one
 from api.scope import Scope
 from schemas import positions, topics
 
@@ -28,7 +28,7 @@ MAX_REVISIONS = 200
 
 _PLACE = f"""
 SELECT _topic, _partition, _offset FROM transfers
-WHERE {near("SELECT {id:String} AS id")} AND transfer_id = {{id:String}} ORDER BY _offset DESC LIMIT 1
+WHERE {near_one("id")} AND transfer_id = {{id:String}} ORDER BY _offset DESC LIMIT 1
 """  # noqa: S608  - as below
 _MESSAGE = """
 SELECT source, message FROM books FINAL

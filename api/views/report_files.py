@@ -66,7 +66,9 @@ def _by_columns(kind: FileKind) -> Callable[[Ledger, ReportFilter, Groups], byte
 
 def _too_long(rows: int) -> Problem:
     return Problem(
-        422, f"The report has more than {rows:,} rows. Narrow it, or group it less.", code="too_many_rows"
+        422,
+        f"The report has more than {rows:,} rows. Narrow it, or have it made by /v1/exports/commissions.",
+        code="too_many_rows",
     )
 
 

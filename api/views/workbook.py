@@ -28,7 +28,20 @@ def to_xlsx(
     `by_disk` keeps rows in a temporary file: for many, of which none is secret.
     """
     buffer = BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"constant_memory": True} if by_disk else {"in_memory": True})
+    how = {"constant_memory": True} if by_disk else {"in_memory": True}
+    write_xlsx(xlsxwriter.Workbook(buffer, how), title, made, columns, rows, number_format)
+    return buffer.getvalue()
+
+
+def write_xlsx(
+    book: xlsxwriter.Workbook,
+    title: str,
+    made: datetime,
+    columns: Sequence[tuple[str, int]],
+    rows: Iterable[Sequence[Cell]],
+    number_format: str,
+) -> None:
+    """The same into a workbook that was opened, which is closed."""
     book.set_properties({"title": title, "created": made.astimezone(UTC).replace(tzinfo=None, microsecond=0)})
     sheet = book.add_worksheet()
     head, number = book.add_format({"bold": True}), book.add_format({"num_format": number_format})
@@ -43,4 +56,3 @@ def to_xlsx(
             else:
                 sheet.write_string(line, at, plain(cell) if isinstance(cell, Decimal) else str(cell))
     book.close()
-    return buffer.getvalue()

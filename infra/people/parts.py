@@ -6,6 +6,7 @@ from infra.people.desk import Desk
 from infra.people.log import PeopleLog
 from infra.people.oidc import Oidc
 from infra.people.sign_in import SignIn
+from infra.people.views import ViewDesk
 from schemas.settings import Settings
 
 
@@ -16,6 +17,7 @@ class PeopleParts:
         self._log, self.audit = PeopleLog.of_kafka(kafka), AuditLog.of_kafka(kafka)
         self.sign_ins = SignIn(self._log, self.audit, settings)
         self._oidc = Oidc(settings, self.sign_ins) if settings.oidc_issuer else None
+        self.views = ViewDesk(self._log)
         self.desk = Desk(self._log, stands=self.sign_ins.stands)
 
     @property

@@ -14,6 +14,7 @@ from api.exposure import check_exposure
 from api.idempotency import Answers
 from api.ledger import Ledger
 from api.one_at_a_time import OneAtATime
+from api.views.pseudonyms import Pseudonyms
 from infra.archive.http import add_archive
 from infra.connect.broker_name import check_data_folder
 from infra.connect.ports import listen, url_at
@@ -21,6 +22,8 @@ from infra.connect.running_server import note_running, note_stopped
 from infra.connect.server_thread import HttpThread
 from infra.connect.settings import clickhouse_client, connect
 from infra.dead_letters.desk import DeadLetterDesk
+from infra.exports.book import ExportBook
+from infra.exports.desk import ExportDesk
 from infra.gc_tuning import collect_rarely
 from infra.links.parts import links_of
 from infra.payouts.parts import PayoutParts
@@ -41,6 +44,8 @@ from schemas.settings import Settings
 from streams.sink import Sink
 
 STOP_SECONDS = 20.0
+EXPORTS = "exports"
+"""In the data folder: files made in the background; beside it the list of them."""
 ANSWERS = "answers.sqlite"
 """In the data folder: what was answered to requests with an `Idempotency-Key`, for a day."""
 
@@ -70,6 +75,9 @@ class ApiServer:
         self._desk = ProposalDesk(
             self._connect, ProposalLog(kafka), partial(publish_to, kafka), self.payouts.withholding
         )
+        files = settings.data_dir / EXPORTS
+        book = ExportBook(files.with_suffix(".sqlite"))
+        self._exports = ExportDesk(ledger, book, files, Pseudonyms.from_settings(settings))
         self.people = PeopleParts(settings, kafka)
         self._answers = Answers(settings.data_dir / ANSWERS)
         self.links = links_of(settings, kafka)
@@ -103,11 +111,13 @@ class ApiServer:
             crediting=self.payouts.crediting,
             payout_log=self.payouts.log.known,
             people=self.people.open,
+            views=self.people.views,
             endpoints=self.endpoints,
             dead_letters=DeadLetterDesk.of(settings, kafka),
             documents=DocumentDesk(settings),
             plans=PlanDesk.of(settings, kafka),
             answers=self._answers,
+            exports=self._exports,
             links=self.links.desk if self.links is not None else None,
             link_meters=self.links.meters if self.links is not None else None,
         )
@@ -117,6 +127,7 @@ class ApiServer:
         self._sink_thread.start()
         self._sums_thread.start()
         self._stall.start()
+        self._exports.start()
         self.people.start()
         if self.links is not None:
             self.links.start()
@@ -134,6 +145,7 @@ class ApiServer:
         note_stopped(self._settings)
         self._stall.stop()
         self._dispatcher.stop()
+        self._exports.stop()
         self._feed.close()
         self._api.stop()
         if self._push is not None:

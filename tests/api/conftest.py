@@ -65,6 +65,8 @@ TABLES = (
     "day_refusals",
     "rejections",
     "milestones",
+    "client_milestones",
+    "account_clients",
     "statements",
     "clients",
     "client_events",

@@ -19,6 +19,7 @@ from infra.people.audit import AuditLog
 from infra.people.desk import Desk
 from infra.people.log import PeopleLog
 from infra.people.sign_in import SignIn
+from infra.people.views import ViewDesk
 from schemas.people import Access
 from schemas.settings import Settings
 from tests.api.conftest import Browser
@@ -61,7 +62,8 @@ class World:
                 self.sign_ins.set_password(name, WORDS, self.desk.add(name, access, "x"), HERE)
         people = People(self.desk, self.sign_ins, self.audit)
         self.answers = Answers()
-        self.app = create_app(ledger, settings, desks=replace(desks, people=people, answers=self.answers))
+        desks = replace(desks, people=people, answers=self.answers, views=ViewDesk(log, self.clock))
+        self.app = create_app(ledger, settings, desks=desks)
 
     def clock(self) -> datetime:
         """Now, here."""

@@ -44,6 +44,7 @@ from tests.api.conftest import (
 
 OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
+    "days.stamp_of",
     "completeness.holes", "subtrees.scope_below", "postbacks.attempts", "postbacks.deliveries",
     "transfer_keys.days_and_ibs", "stretches.stretch_of", "native_by_day.has_native",
 }  # fmt: skip
@@ -157,7 +158,7 @@ PATHS = {
     "transfer_id": "t-{own}-{ib}", "statement_id": "st-{ib}", "ib_id": "{ib}", "proposal_id": "p-1",
     "name": "x", "key_id": "x", "session": "x", "batch_id": "b-1", "change_id": "c-1",
     "dead_letter_id": "d1", "version": "1", "plan_id": "gold", "client_id": "cl{own}x", "endpoint_id": "x",
-    "code": "spring",
+    "code": "spring", "export_id": "x",
 }  # fmt: skip
 ASKED_MORE = [
     "/?period=2026-09&currency=USD",

@@ -8,6 +8,9 @@ const make = (name, attributes = {}, ...children) => {
   return element;
 };
 
+// A sentence of the API: its `backticked` words are code.
+const prose = (text) => text.split("`").map((part, n) => (n % 2 ? make("code", {}, part) : part));
+
 // Times in the reader's zone, UTC on hover.
 const two = (number) => String(number).padStart(2, "0");
 function localTimes(root) {
@@ -62,40 +65,6 @@ function saveCsv(table) {
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
-function columns(table, tools) {
-  const heads = [...table.tHead.rows[0].cells];
-  const key = `columns:${table.dataset.list}`;
-  const names = heads.map((head) => head.textContent.trim());
-  let hidden = [];
-  try { hidden = JSON.parse(localStorage.getItem(key)) ?? []; } catch { /* nothing kept */ }
-  const apply = () => {
-    for (const row of [table.tHead.rows[0], ...table.tBodies[0].rows])
-      [...row.cells].forEach((cell, n) => { if (row.cells.length === heads.length) cell.hidden = hidden.includes(names[n]); });
-  };
-  const id = `columns-${table.dataset.list}`;
-  const box = make("div", { className: "columns", id, popover: "auto" });
-  names.forEach((name, n) => {
-    if (!name || name === "More" || n === 0) return;
-    const tick = make("input", { type: "checkbox", checked: !hidden.includes(name) });
-    tick.addEventListener("change", () => {
-      hidden = tick.checked ? hidden.filter((one) => one !== name) : [...hidden, name];
-      try { localStorage.setItem(key, JSON.stringify(hidden)); } catch { /* kept for this page only */ }
-      apply();
-    });
-    box.append(make("label", {}, tick, ` ${name}`));
-  });
-  const open = make("button", { type: "button", className: "button" }, "Columns");
-  open.setAttribute("popovertarget", id);
-  box.addEventListener("toggle", (event) => {
-    if (event.newState !== "open") return;
-    const under = open.getBoundingClientRect();
-    box.style.top = `${under.bottom + 4}px`;
-    box.style.left = `${Math.max(8, Math.min(under.left, innerWidth - box.offsetWidth - 8))}px`;
-  });
-  tools.append(open, box);
-  apply();
-}
-
 function dress(table) {
   const tools = table.closest(".list").querySelector("[data-tools]");
   if (!tools || table.dataset.dressed) return;
@@ -112,12 +81,11 @@ function dress(table) {
     });
     tools.append(filter);
   }
-  columns(table, tools);
   const csv = make("button", { type: "button", className: "button" }, "CSV");
   csv.title = "What is shown here, as CSV";
   csv.addEventListener("click", () => saveCsv(table));
   tools.append(csv);
-  sortable(table);
+  if (!("part" in table.dataset)) sortable(table); // of a part of a list the server alone knows the order
 }
 
 // The tree: what is below an IB is fetched once, and shown or not.
@@ -173,16 +141,18 @@ async function ask(form, by) {
     const file = form.dataset.upload && form.querySelector("[type=file]").files[0];
     if (file) headers["Content-Type"] = "application/octet-stream";
     const wanted = by?.dataset.api ?? form.dataset.api;
-    const body = { ...JSON.parse(form.dataset.base ?? "{}"), ...asJson(form) };
+    const asked = asJson(form);
+    const query = "query" in form.dataset ? `?${new URLSearchParams(asked)}` : "";
+    const body = { ...JSON.parse(form.dataset.base ?? "{}"), ...(query ? {} : asked) };
     if (by?.dataset.only) for (const name of Object.keys(body)) if (name !== by.dataset.only) delete body[name];
-    const path = file ? `${form.dataset.upload}?source=${encodeURIComponent(file.name)}` : wanted.replace("{ib}", () => encodeURIComponent(form.elements.ib.value));
+    const path = file ? `${form.dataset.upload}?source=${encodeURIComponent(file.name)}` : `${wanted.replace("{ib}", () => encodeURIComponent(form.elements.ib.value))}${query}`;
     const answer = await fetch(path, { method: form.dataset.method ?? "POST", headers, body: file || JSON.stringify(body) });
     const told = await answer.json();
     if (!answer.ok) throw new Error(told.detail ?? answer.statusText);
     form.dataset.asked = ""; // it is done: asked for again, it is another
     if ((by && "show" in by.dataset) || "show" in form.dataset) {
       said.setAttribute("role", "status");
-      said.textContent = inWords(told);
+      said.replaceChildren(...prose(inWords(told)));
       buttons.forEach((button) => (button.disabled = false));
       return;
     }
@@ -194,7 +164,7 @@ async function ask(form, by) {
     if (file) alert(`${told.recorded} recorded, ${told.repeated} known before, ${told.pending} pending, ${told.refused_count} refused, ${told.unmatched_count} without a line of ours.`);
     location.assign((form.dataset.next ?? location.href).replace("{id}", encodeURIComponent(told.batch_id ?? told.change_id ?? told.proposal_id ?? "")));
   } catch (error) {
-    said.textContent = error.message;
+    said.replaceChildren(...prose(error.message));
     buttons.forEach((button) => (button.disabled = false));
   }
 }
@@ -232,6 +202,9 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("click", (event) => { if (found && !event.target.closest(".search")) found.replaceChildren(); });
 
+document.addEventListener("toggle", (event) => {
+  if (event.target.open && event.target.matches(".choice")) all("details.choice[open]").forEach((one) => { if (one !== event.target) one.open = false; });
+}, true);
 const pick = document.getElementById("pick");
 if (pick) {
   pick.classList.add("auto");

@@ -360,6 +360,35 @@ class ClientEventRow(BaseModel):
     source: Annotated[str, Field(title="Source")]
 
 
+class ClientRow(BaseModel):
+    """
+    One client, and how far it has come.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    client_id: Annotated[str, Field(title="Client Id")]
+    occurred_at: Annotated[AwareDatetime, Field(description="When it registered.", title="Occurred At")]
+    ib_id: Annotated[str, Field(description="With whom; empty: with nobody.", title="Ib Id")]
+    country: Annotated[str, Field(title="Country")]
+    kyc: Annotated[str, Field(description="As the CRM told it last; `open` until it did.", title="Kyc")]
+    state: Annotated[
+        Literal["", "registered", "deposited", "qualified", "lost"],
+        Field(description="The furthest it came; `lost` is to a clawback since.", title="State"),
+    ]
+    ftd_at: Annotated[AwareDatetime | None, Field(title="Ftd At")]
+    qualified_at: Annotated[AwareDatetime | None, Field(title="Qualified At")]
+    lost_at: Annotated[AwareDatetime | None, Field(title="Lost At")]
+    missing: Annotated[
+        str,
+        Field(
+            description="What is missing for a CPA: `deposit`, `kyc` or `trading`; else empty.",
+            title="Missing",
+        ),
+    ]
+
+
 class Cohort(BaseModel):
     """
     Those of one month of registration, UTC.
@@ -860,6 +889,35 @@ class Excluded(BaseModel):
     )
     ibs: Annotated[list[Ib], Field(max_length=300, min_length=1, title="Ibs")]
     reason: Annotated[str, Field(max_length=500, min_length=1, title="Reason")]
+
+
+class ExportRow(BaseModel):
+    """
+    One file that was asked for.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    export_id: Annotated[str, Field(title="Export Id")]
+    of: Annotated[Literal["commissions", "transfers"], Field(title="Of")]
+    format: Annotated[Literal["csv", "xlsx", "parquet"], Field(title="Format")]
+    state: Annotated[
+        Literal["queued", "running", "done", "failed", "cancelled", "expired"], Field(title="State")
+    ]
+    rows: Annotated[int, Field(description="Written so far.", title="Rows")]
+    total: Annotated[
+        int | None, Field(description="Rows in all; null until they are counted.", title="Total")
+    ]
+    size: Annotated[int, Field(description="Bytes of the file.", title="Size")]
+    asked_at: Annotated[AwareDatetime, Field(title="Asked At")]
+    ended_at: Annotated[AwareDatetime | None, Field(title="Ended At")]
+    expires_at: Annotated[
+        AwareDatetime | None,
+        Field(description="Until when the file is kept, at the longest.", title="Expires At"),
+    ]
+    why: Annotated[str, Field(description="Why there is no file, in words.", title="Why")]
+    file: Annotated[str, Field(description="Where the file is; empty if there is none.", title="File")]
 
 
 class Exported(BaseModel):
@@ -2331,6 +2389,98 @@ class UnmatchedResult(BaseModel):
     why: Annotated[str, Field(title="Why")]
 
 
+class Name(RootModel[str]):
+    root: Annotated[str, Field(max_length=80, min_length=1, pattern="^\\S(.*\\S)?$", title="Name")]
+
+
+class Query(RootModel[str]):
+    root: Annotated[str, Field(max_length=4000, title="Query")]
+
+
+class ViewChange(BaseModel):
+    """
+    What is to be another way.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    name: Annotated[Name | None, Field(title="Name")] = None
+    query: Annotated[Query | None, Field(title="Query")] = None
+    is_shared: Annotated[bool | None, Field(title="Is Shared")] = None
+
+
+class ViewGiven(BaseModel):
+    """
+    What is asked of a page, to be kept under a name.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    name: Annotated[str, Field(max_length=80, min_length=1, pattern="^\\S(.*\\S)?$", title="Name")]
+    page: Annotated[
+        Literal[
+            "/reports",
+            "/reports/margin",
+            "/reports/movers",
+            "/reports/acquisition",
+            "/clients",
+            "/statements",
+            "/ibs",
+            "/unpaid",
+            "/links",
+            "/payouts",
+            "/proposals",
+            "/transfers",
+        ],
+        Field(title="Page"),
+    ]
+    query: Annotated[
+        str | None,
+        Field(description="The page's parameters, as its address has them.", max_length=4000, title="Query"),
+    ] = ""
+    is_shared: Annotated[
+        bool | None,
+        Field(description="With everybody who sees as much as you do, or more.", title="Is Shared"),
+    ] = False
+
+
+class ViewShown(BaseModel):
+    """
+    A view of whoever asks, or one that is shared with them.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    view_id: Annotated[str, Field(title="View Id")]
+    name: Annotated[str, Field(title="Name")]
+    page: Annotated[
+        Literal[
+            "/reports",
+            "/reports/margin",
+            "/reports/movers",
+            "/reports/acquisition",
+            "/clients",
+            "/statements",
+            "/ibs",
+            "/unpaid",
+            "/links",
+            "/payouts",
+            "/proposals",
+            "/transfers",
+        ],
+        Field(title="Page"),
+    ]
+    query: Annotated[str, Field(title="Query")]
+    address: Annotated[str, Field(description="Where it is opened.", title="Address")]
+    is_shared: Annotated[bool, Field(title="Is Shared")]
+    is_own: Annotated[bool, Field(title="Is Own")]
+    owner: Annotated[str, Field(title="Owner")]
+    saved_at: Annotated[AwareDatetime, Field(title="Saved At")]
+
+
 class WhatIfState(BaseModel):
     """
     The history under the server's folder of terms: running, done or failed.
@@ -2608,6 +2758,7 @@ class Problem(BaseModel):
         "bearer_needed",
         "not_allowed",
         "not_local",
+        "export_out_of_scope",
         "not_found",
         "unknown_route",
         "unknown_account",
@@ -2619,6 +2770,7 @@ class Problem(BaseModel):
         "unknown_ib",
         "unknown_link",
         "unknown_payee",
+        "unknown_export",
         "unknown_period",
         "unknown_person",
         "unknown_plan",
@@ -2638,6 +2790,7 @@ class Problem(BaseModel):
         "link_refused",
         "payee_refused",
         "plan_refused",
+        "export_not_ready",
         "payout_refused",
         "people_refused",
         "proposal_refused",
@@ -2651,6 +2804,7 @@ class Problem(BaseModel):
         "unknown_parameter",
         "headers_too_large",
         "rate_limited",
+        "too_many_exports",
         "too_many_at_once",
         "internal_error",
         "unavailable",
@@ -2749,6 +2903,18 @@ class ClientEventPage(BaseModel):
         extra="ignore",
     )
     items: Annotated[list[ClientEventRow], Field(title="Items")]
+    next_cursor: Annotated[str | None, Field(title="Next Cursor")]
+
+
+class ClientPage(BaseModel):
+    """
+    A page of clients.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    items: Annotated[list[ClientRow], Field(title="Items")]
     next_cursor: Annotated[str | None, Field(title="Next Cursor")]
 
 
@@ -2872,6 +3038,17 @@ class ExplanationAnswer(BaseModel):
         list[TransferRow],
         Field(description="Transfers of the same cause, with reversals and releases.", title="Chain"),
     ]
+
+
+class ExportList(BaseModel):
+    """
+    Those of whoever asks, the newest first; what has no file is forgotten after a week.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    items: Annotated[list[ExportRow], Field(title="Items")]
 
 
 class FullDeadLetter(BaseModel):
@@ -3356,6 +3533,17 @@ class TransferPage(BaseModel):
     )
     items: Annotated[list[TransferRow], Field(title="Items")]
     next_cursor: Annotated[str | None, Field(title="Next Cursor")]
+
+
+class ViewList(BaseModel):
+    """
+    Views by page and name.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    items: Annotated[list[ViewShown], Field(title="Items")]
 
 
 class WithdrawnPage(BaseModel):

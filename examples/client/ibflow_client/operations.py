@@ -292,6 +292,165 @@ class Client(Connection):
             },
         )
 
+    def get_clients(
+        self,
+        *,
+        ib: str | None = None,
+        state: Literal["", "registered", "deposited", "qualified", "lost"] | None = None,
+        sort: Literal["registered", "deposited", "qualified", "lost"] | None = None,
+        order: Literal["newest", "oldest"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.ClientPage:
+        """Clients, how far each has come, and what is missing for a CPA."""
+        return self.ask(
+            "GET",
+            "/v1/clients",
+            models.ClientPage,
+            query={"ib": ib, "state": state, "sort": sort, "order": order, "limit": limit, "cursor": cursor},
+        )
+
+    def post_exports_commissions(
+        self,
+        *,
+        group_by: list[str] | None = None,
+        columns: list[str] | None = None,
+        period: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        known_at: datetime | None = None,
+        scope: list[str] | None = None,
+        currency: str | None = None,
+        ib: str | None = None,
+        client: str | None = None,
+        country: str | None = None,
+        server: str | None = None,
+        group: str | None = None,
+        symbol: str | None = None,
+        class_: str | None = None,
+        component: str | None = None,
+        plan: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have a commission report made in the background, all of its groups; look after it by its
+        id.
+        """
+        return self.ask(
+            "POST",
+            "/v1/exports/commissions",
+            models.ExportRow,
+            query={
+                "group_by": group_by,
+                "columns": columns,
+                "period": period,
+                "from": from_,
+                "to": to,
+                "known_at": known_at,
+                "scope": scope,
+                "currency": currency,
+                "ib": ib,
+                "client": client,
+                "country": country,
+                "server": server,
+                "group": group,
+                "symbol": symbol,
+                "class": class_,
+                "component": component,
+                "plan": plan,
+            },
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_transfers(
+        self,
+        *,
+        ib: str | None = None,
+        client: str | None = None,
+        deal: str | None = None,
+        currency: str | None = None,
+        period: str | None = None,
+        from_: datetime | None = None,
+        to: datetime | None = None,
+        columns: list[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have the ledger's rows written in the background, the oldest first."""
+        return self.ask(
+            "POST",
+            "/v1/exports/transfers",
+            models.ExportRow,
+            query={
+                "ib": ib,
+                "client": client,
+                "deal": deal,
+                "currency": currency,
+                "period": period,
+                "from": from_,
+                "to": to,
+                "columns": columns,
+            },
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def get_exports(self) -> models.ExportList:
+        """Those that you asked for, the newest first."""
+        return self.ask("GET", "/v1/exports", models.ExportList)
+
+    def get_export(self, export_id: str) -> models.ExportRow:
+        """How far one is."""
+        return self.ask(
+            "GET", "/v1/exports/{export_id}", models.ExportRow, path_values={"export_id": export_id}
+        )
+
+    def post_export_cancel(self, export_id: str, *, idempotency_key: str | None = None) -> models.ExportRow:
+        """Make it no further; of one that is done, remove the file."""
+        return self.ask(
+            "POST",
+            "/v1/exports/{export_id}/cancel",
+            models.ExportRow,
+            path_values={"export_id": export_id},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def get_export_file(self, export_id: str) -> bytes:
+        """Take the file away. Whoever sees less now than when it was asked for is refused."""
+        return self.ask("GET", "/v1/exports/{export_id}/file", bytes, path_values={"export_id": export_id})
+
+    def get_views(self, *, page: str | None = None) -> models.ViewList:
+        """Your own, and those shared by people who see no more than you do."""
+        return self.ask("GET", "/v1/views", models.ViewList, query={"page": page})
+
+    def post_views(self, body: models.ViewGiven, *, idempotency_key: str | None = None) -> models.ViewShown:
+        """Keep what is asked of a page. Only its parameters are kept: who opens it sees what they
+        see.
+        """
+        return self.ask(
+            "POST", "/v1/views", models.ViewShown, headers={"Idempotency-Key": idempotency_key}, body=body
+        )
+
+    def post_view(
+        self, view_id: str, body: models.ViewChange, *, idempotency_key: str | None = None
+    ) -> models.ViewShown:
+        """Rename or share one of yours, or keep other parameters."""
+        return self.ask(
+            "POST",
+            "/v1/views/{view_id}",
+            models.ViewShown,
+            path_values={"view_id": view_id},
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def post_view_remove(self, view_id: str, *, idempotency_key: str | None = None) -> models.ViewList:
+        """Forget one of yours."""
+        return self.ask(
+            "POST",
+            "/v1/views/{view_id}/remove",
+            models.ViewList,
+            path_values={"view_id": view_id},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
     def get_transfers(
         self,
         *,

@@ -1,0 +1,1 @@
+"""Long files, made in the background."""
