@@ -199,7 +199,7 @@ def test_the_keyboard_finds_an_ib_and_leads_to_a_reason(portal: Portal) -> None:
 
 
 def test_from_the_overview_to_the_bytes_of_a_deal(ledger: Ledger, chdb: Client, portal: Portal) -> None:
-    """Overview, IB, client, account, deal, why, deal, and the line as it was read, with its place in the log."""
+    """Overview, IB, client, account, deal, why, and the line as it was read, with its place in the log."""
     line = (
         '{"type":"deal","server":"live","deal_id":"1","revision":"r1","source":"live.csv:7","volume":"1.00"}'
     )

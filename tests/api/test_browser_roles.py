@@ -13,9 +13,9 @@ from infra.people.oidc import Oidc
 from schemas.people import Access
 from schemas.settings import Settings
 from tests import chromium
+from tests.api.identity_provider import CLIENT, SECRET, IdentityProvider
 from tests.api.people_world import ROLES, WORDS, World
 from tests.api.served import at_some_port, served
-from tests.identity_provider import CLIENT, SECRET, IdentityProvider
 
 ELSEWHERE = "503 (Service Unavailable)"
 """A page whose desk this world has not says so, in words."""

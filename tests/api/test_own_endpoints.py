@@ -1,5 +1,6 @@
 """IBs' own endpoints over the API and on pages: each has its own, and what is sent names nobody."""
 
+import re
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ def test_the_broker_sees_it_pauses_it_and_cannot_widen_it(world: World, desk: En
     assert mary.call(f"/v1/endpoints/{own['id']}/pause", {"reason": "too slow"}).status_code == 200
     refused = iris.call(f"{path}/resume", {})
     assert (refused.status_code, "the broker paused it" in refused.json()["detail"].lower()) == (409, True)
-    assert "mary" not in iris.page(f"/own-endpoints/{own['id']}")
+    assert not re.search(r"\bmary\b", iris.page(f"/own-endpoints/{own['id']}"))
     assert iris.call(f"{path}/remove", {"reason": "done"}).json()["state"] == "removed"
     assert iris.ask("GET", f"/own-endpoints/{own['id']}").status_code == 404
 

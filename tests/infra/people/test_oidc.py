@@ -20,8 +20,8 @@ from infra.people.oidc import BEGUN_S, Oidc
 from schemas.errors import Unavailable, Unusable
 from schemas.people import Access
 from schemas.settings import Settings
+from tests.api.identity_provider import BACK, CLIENT, SECRET, IdentityProvider
 from tests.api.people_world import Visitor, World
-from tests.identity_provider import BACK, CLIENT, SECRET, IdentityProvider
 
 
 @pytest.fixture
