@@ -157,7 +157,7 @@ def _sort_lines(message: bytes, accepted: Set[type] | None) -> tuple[list[Record
         if accepted is None or type(record) in accepted:
             good.append(record)
         else:
-            bad.append(BadLine(number, line, f"a {record.type} record does not belong here"))
+            bad.append(BadLine(number, line, f"no record of type {record.type} belongs here"))
     return good, bad
 
 

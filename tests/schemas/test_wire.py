@@ -30,7 +30,7 @@ def test_a_reader_refuses_records_that_are_not_for_it(rest: list[bytes]) -> None
     (link,) = encode([linked("1 anna")])
     good, bad = decode_lines(b"\n".join([link, *LINES, *rest]), {Deal})
     assert [FIRST, SECOND] == good
-    assert BadLine(1, link, "a account_linked record does not belong here") == bad[0]
+    assert BadLine(1, link, "no record of type account_linked belongs here") == bad[0]
     assert 1 + len(rest) == len(bad)
 
 
