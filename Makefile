@@ -60,7 +60,7 @@ bench-quick: $(DEV) ## Compare what a deal costs with the kept table, in a minut
 	@$(BIN)/python -m tests.bench_quick $(ARGS)
 
 browser: $(DEV) ## Walk every page in a real Chromium, in both sizes and schemes
-	@IBFLOW_BROWSER=full $(BIN)/python -m pytest -n0 tests/api/test_browser.py
+	@IBFLOW_BROWSER=full $(BIN)/python -m pytest -n0 tests/api/test_browser.py tests/api/test_browser_roles.py
 
 soak: $(DEV) ## Kill, pause, cut off and fill up at random for an hour; compare with an undisturbed run
 	@$(BIN)/python -m pytest -s -m soak tests/chaos tests/api

@@ -78,12 +78,12 @@ def make(desk: Endpoints, by: Operator, wanted: OwnEndpointForm, levels: int) ->
     if wanted.ib not in ("" if len(ibs) == 1 else ibs[0], *ibs):
         raise Problem(422, "Name one of your own IBs as `ib`.", code="unknown_ib_named")
     ib = wanted.ib or ibs[0]
+    if hidden := sorted(macros_of(wanted.url) & NOT_OF_IBS):
+        raise Unusable(f"`{{{hidden[0]}}}` is not sent to IBs; `{{client_ref}}` tells clients apart")
     try:
         form = _form(wanted, ib)
     except ValidationError as error:
         raise Problem(422, _first(error), code="invalid_request") from None
-    if hidden := sorted(macros_of(form.whole_url) & NOT_OF_IBS):
-        raise Unusable(f"{{{hidden[0]}}} is not sent to IBs; {{client_ref}} tells clients apart")
     return desk.save(form, "", by, is_new=True, own=Own(ib, levels))
 
 

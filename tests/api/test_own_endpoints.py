@@ -90,7 +90,7 @@ def test_what_it_may_not_ask(world: World) -> None:
     """A client's id, a count of others' events, an address that is private or not encrypted, a sixth."""
     iris = world.signed_in("iris")
     for more, told in (
-        ({"url": "https://t.example/?c={client_id}"}, "personal data"),
+        ({"url": "https://t.example/?c={client_id}"}, "is not sent to IBs"),
         ({"url": "https://t.example/?c={sequence}"}, "is not sent to IBs"),
         ({"url": "http://t.example/"}, "scheme"),
         ({"url": "https://127.0.0.1/"}, "address"),
