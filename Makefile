@@ -74,6 +74,7 @@ lock: $(DEV) ## Pin the newest versions that pyproject.toml allows (maintainers)
 	@$(COMPILE) --group dev -c locks/run.txt -o locks/dev.txt pyproject.toml \
 		$$(sed -nE 's/^([a-z0-9._-]+)(\[[^]]*\])?==.*/--no-emit-package \1/p' locks/run.txt)
 	@$(COMPILE) --group pyproject.toml:tools -o locks/uv.txt
+	@for rival in quix arroyo pathway; do $(COMPILE) --group pyproject.toml:$$rival -o locks/$$rival.txt || exit; done
 
 clean: ## Remove the virtual environment and what was built; data folders stay
 	@rm -rf $(VENV) dist build .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

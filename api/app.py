@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
 from api import problems
+from api.caller_limits import Rates
 from api.desks import NO_DESKS, Desks
 from api.exposure import check_exposure
 from api.feed import Feed
@@ -16,6 +17,7 @@ from api.idempotency import Answers
 from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
+from api.own_endpoints import TESTS_A_MINUTE
 from api.pages.all import PAGES
 from api.parameters import check_parameters
 from api.portal.render import mount
@@ -40,6 +42,7 @@ from api.routes import (
     metrics,
     movers,
     oidc,
+    own_endpoints,
     partners,
     payees,
     payouts,
@@ -83,6 +86,7 @@ ROUTERS = (
     ageing.router,
     endpoints.router,
     endpoints.keys,
+    own_endpoints.router,
     documents.router,
     dead_letters.router,
     links.router,
@@ -140,6 +144,7 @@ def create_app(
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     app.state.ib_levels = settings.ib_levels
+    app.state.own_tests = Rates(TESTS_A_MINUTE)
     for router in ROUTERS:
         app.include_router(router)
     mount(app)

@@ -12,6 +12,9 @@ from commission.postbacks.records import Known, State
 from schemas.attempts import Attempt
 from schemas.errors import Unusable
 
+OWN_PREFIX = "own-"
+"""Of the ids of endpoints that IBs make: no other has it."""
+
 
 class EndpointRefused(Unusable):
     """It cannot be done now; the message says what to do instead."""
@@ -40,6 +43,14 @@ class ReplayWanted:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Whose own an endpoint is, and how many levels below itself that IB sees."""
+
+    ib_id: str
+    levels: int
+
+
 class Endpoints(Protocol):
     """Where events are sent."""
 
@@ -49,8 +60,13 @@ class Endpoints(Protocol):
     def get(self, endpoint_id: str) -> Saved:
         """One, or `UnknownEndpoint`."""
 
-    def save(self, form: EndpointForm, secret: str, by: Operator, *, is_new: bool) -> Saved:
-        """Keep a new endpoint, or another version of one; without a secret it keeps its own or gets one."""
+    def save(
+        self, form: EndpointForm, secret: str, by: Operator, *, is_new: bool, own: Own | None = None
+    ) -> Saved:
+        """Keep a new endpoint, or another version of one; without a secret it keeps its own or gets one.
+
+        `own` is of a new one of an IB; another version keeps whose it is, whoever writes it.
+        """
 
     def rotate(self, endpoint_id: str, secret: str, by: Operator) -> Saved:
         """Sign with another secret; the one before signs as well for a day."""

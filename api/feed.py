@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from starlette.concurrency import run_in_threadpool
 
 from api.ledger import Ledger, LedgerUnavailable, Row
-from api.queries.newest import newest
+from api.queries.newest import newest, unread
 from api.queries.periods import ALWAYS
 from api.scope import EVERYTHING, Scope
 
@@ -28,7 +28,7 @@ MAX_QUEUED = 1_000  # that wait for one reader
 MAX_READERS, MAX_READERS_OF_ONE = 128, 4
 OVERLAP = timedelta(seconds=2)
 """Rows may be seen a moment after the time that they have: so far each look goes back."""
-_NOW = "SELECT now64(3, 'UTC') AS now"
+_NOW = "SELECT now64(3, 'UTC') AS now, toUnixTimestamp64Nano(now64(9)) AS nanos"
 
 
 class Reader:
@@ -39,11 +39,15 @@ class Reader:
         self.scope, self.shown = scope, shown
         self.waiting: asyncio.Queue[Row | None] = asyncio.Queue(MAX_QUEUED)
         self.end = ""
+        self._is_after_gap = False
 
     def give(self, row: Row | None) -> None:
-        """Hand on a row that is in scope; None says that some were left out."""
+        """Hand on a row that is in scope; None says that some were left out, once until there is a row."""
         if self.end or (row is not None and not self.scope.has(row["ib_id"])):
             return
+        if row is None and self._is_after_gap:
+            return
+        self._is_after_gap = row is None
         try:
             self.waiting.put_nowait(row)
         except asyncio.QueueFull:
@@ -70,6 +74,8 @@ class Feed:
         self._by_caller: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._looked_at = 0
+        """When last, in nanoseconds, by the database's clock."""
         self.looks = 0
         """How often the ledger was asked."""
 
@@ -119,7 +125,9 @@ class Feed:
 
     def _begin(self) -> tuple[datetime, dict[str, datetime]]:
         """The database's time, and what was stored just before it: nobody who listens now waits for that."""
-        now: datetime = self._ledger.row(_NOW)["now"]
+        found = self._ledger.row(_NOW)
+        now: datetime = found["now"]
+        self._looked_at = int(found["nanos"])
         return now, times_of(rows_after(self._ledger, EVERYTHING, now - OVERLAP))
 
     async def _look(self, after: datetime, seen: dict[str, datetime]) -> datetime:
@@ -127,7 +135,8 @@ class Feed:
         self.looks += 1
         rows = await run_in_threadpool(rows_after, self._ledger, EVERYTHING, after - OVERLAP)
         new = [row for row in rows if row["transfer_id"] not in seen and row["stored_at"] > after - OVERLAP]
-        is_cut = len(rows) == MAX_ROWS and rows[0]["transfer_id"] not in seen
+        has_more, self._looked_at = await run_in_threadpool(unread, self._ledger, self._looked_at)
+        is_cut = has_more or (len(rows) == MAX_ROWS and rows[0]["transfer_id"] not in seen)
         for reader in self._readers:
             if is_cut:
                 reader.give(None)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from api import feed
 from api.feed import Reader, rows_after, times_of
 from api.ledger import Ledger, Row
+from api.queries.days import EPOCH
+from api.queries.newest import unread
 from api.scope import Scope
 from commission.money import plain
 
@@ -39,11 +41,13 @@ def place_of(event_id: str) -> Place | None:
 def missed(ledger: Ledger, scope: Scope, place: Place) -> tuple[list[Row], bool]:
     """What came behind a place, oldest first, and whether some of it is left out."""
     rows = rows_after(ledger, scope, place.stored_at - timedelta(milliseconds=1))
+    has_more, _ = unread(ledger, (place.stored_at - EPOCH) // timedelta(microseconds=1) * 1_000)
     ids = [row["transfer_id"] for row in rows]
     if place.transfer_id in ids:
-        return rows[ids.index(place.transfer_id) + 1 :], False
-    is_cut = len(rows) == feed.MAX_ROWS
-    return (rows if is_cut else [row for row in rows if row["stored_at"] > place.stored_at]), is_cut
+        return rows[ids.index(place.transfer_id) + 1 :], has_more
+    if len(rows) == feed.MAX_ROWS:
+        return rows, True
+    return [row for row in rows if row["stored_at"] > place.stored_at], has_more
 
 
 # Server-sent events

@@ -16,6 +16,7 @@ WRITERS: dict[str, frozenset[Role]] = {
     "dead-letters": frozenset({"finance"}),
     "postbacks": frozenset({"network"}),
     "endpoints": frozenset({"manager"}),
+    "own-endpoints": frozenset({"ib"}),
     "links": frozenset({"manager", "ib"}),
     "plans": frozenset({"finance", "manager"}),
     "exports": frozenset({"finance", "manager", "auditor", "ib"}),

@@ -4,6 +4,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
@@ -23,9 +24,22 @@ class Module:
 
     path: Path
     """From the root: `commission/client/deals.py`."""
-    tree: ast.Module
-    lines: int
-    imports: tuple[Import, ...]
+    source: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """Parsed once somebody looks: each process of a parallel run reads this, and few look."""
+        return ast.parse(self.source)
+
+    @cached_property
+    def imports(self) -> tuple[Import, ...]:
+        """All of them, also those inside functions."""
+        return tuple(imports(self.tree))
+
+    @property
+    def lines(self) -> int:
+        """How many the file has."""
+        return len(self.source.splitlines())
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -51,9 +65,7 @@ def read(root: Path, *rooms: str) -> dict[str, Module]:
     found = {}
     for room in rooms:
         for path in sorted((root / room).rglob("*.py")):
-            source = path.read_text(encoding="utf-8")
-            tree = ast.parse(source)
-            module = Module(path.relative_to(root), tree, len(source.splitlines()), tuple(imports(tree)))
+            module = Module(path.relative_to(root), path.read_text(encoding="utf-8"))
             found[module.name] = module
     return found
 

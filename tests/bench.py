@@ -4,8 +4,8 @@
 Ingest is measured by file, HTTP and SQL, payouts in memory, reports over `BENCH_ROWS` transfers (10,000,000),
 and a worker's state of so many deals.
 The pipeline is shown beside a raw confluent-kafka loop (consume, decode, produce) over the same messages and
-beside the same job in plain Faust and in Quix Streams, in the same run: the ratios are the honest figures,
-the absolute ones are this machine's.
+beside the same job in plain Faust, Quix Streams, Sentry Arroyo and Pathway, in the same run: the ratios are
+the honest figures, the absolute ones are this machine's.
 """
 
 import shutil
@@ -209,9 +209,14 @@ def pipeline_table(folder: Path, deals: int) -> Table:
     for name, rate in (("one worker", one), ("two workers", two)):
         table.add_row(f"produced → applied → stored, {name}", f"{rate:,.0f}", f"{rate / raw:.2f}")
     with LocalKafka().running(folder / "rivals") as kafka:
-        for name, rival in (("plain Faust agent", run.plain_faust), ("Quix Streams", run.quix)):
-            rate = rival(kafka.bootstrap_servers, folder, CLIENTS // 10, deals // RIVAL_SHARE)
-            table.add_row(f"{name}, up to its transfers", f"{rate:,.0f}", f"{rate / raw:.2f}")
+        for name in run.RIVALS:
+            label = f"{name}, up to its transfers"
+            try:
+                rate = run.rate_of(name, kafka.bootstrap_servers, folder, CLIENTS // 10, deals // RIVAL_SHARE)
+            except run.NotInstalled as error:
+                table.add_row(label, "not installed", str(error))
+                continue
+            table.add_row(label, f"{rate:,.0f}", f"{rate / raw:.2f}")
     return table
 
 

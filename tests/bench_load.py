@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,6 +39,7 @@ def prepared(connect: Callable[[], Client], rows: int) -> Filled | None:
     with connect() as client:
         migrate(client)
         if client.query("SELECT count() FROM transfers").first_row[0]:
+            _merge(connect)
             return None
         started = time.perf_counter()
         of_sink = rows // SINK_SHARE
@@ -51,7 +53,15 @@ def prepared(connect: Callable[[], Client], rows: int) -> Filled | None:
         built = time.perf_counter() - started
         builder.check()
         builder.close()
+        _merge(connect)
         return Filled(filled, built, rate)
+
+
+def _merge(connect: Callable[[], Client]) -> None:
+    """Months that are over become one part each, as the server makes them."""
+    with closing(SumsBuilder(connect)) as builder:
+        for _ in sized_ledger.months():
+            builder.tidy(keep_s=0)
 
 
 def _through_sink(client: Client, count: int) -> float:

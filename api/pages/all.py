@@ -16,6 +16,7 @@ from api.pages import (
     movers,
     operations,
     overview,
+    own_endpoints,
     payouts,
     plans,
     proposals,
@@ -35,7 +36,7 @@ PAGES = (
     exports.router,
     views.router,
     *(statements.router, unpaid.router, balance.router, payouts.router, operations.router),
-    *(endpoints.router, invoices.router, room.router, links.router, plans.router),
+    *(endpoints.router, own_endpoints.router, invoices.router, room.router, links.router, plans.router),
     *(completeness.router, proposals.router, docs.router),
 )
 """In this order; an address is the first's that has it."""

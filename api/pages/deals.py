@@ -12,6 +12,8 @@ from api.pseudonymous import PseudonymousLedger
 from api.queries import clients, quality, transfers
 from api.queries.partners import names_of
 from api.queries.transfers import TransferFilter
+from api.routes.context import WHOLE
+from api.views.audit import revisions
 from api.views.explanation import explain_deal, explain_transfer, to_deal
 from commission.accounts import is_held
 from commission.explain.facts import of_deal
@@ -57,7 +59,7 @@ def deal(page: PageHere, key: Key) -> HTMLResponse:
     row = transfers.deal(page.ledger, page.scope, key)
     refused = quality.rejection(page.ledger, page.scope, key)
     if row is None and refused is None:
-        raise Problem(404, f"No deal {key} is known. Deals are named `server|number`.", code="unknown_deal")
+        raise _unknown(key)
     paid = transfers.transfers(page.ledger, TransferFilter(page.scope, deal=key), transfers.MAX_CHAIN)[
         "items"
     ]
@@ -68,6 +70,7 @@ def deal(page: PageHere, key: Key) -> HTMLResponse:
     return page.show(
         "deal.html",
         key=key,
+        has_bytes=page.scope.is_whole,
         deal=row,
         account=f"{row['server']}/{row['login']}" if row else (refused or {}).get("account_key", ""),
         client_id=of_client,
@@ -77,6 +80,15 @@ def deal(page: PageHere, key: Key) -> HTMLResponse:
         refused=refused if unpaid else None,
         names=names_of(page.ledger, page.scope, (one["ib_id"] for one in paid)),
     )
+
+
+@router.get("/deals/bytes", dependencies=[WHOLE])
+def deal_bytes(page: PageHere, key: Key) -> HTMLResponse:
+    """The bytes of a deal as they came: each line that was read of it, and its place in the log."""
+    found = [*revisions(page.ledger, page.scope, key)]
+    if not found and transfers.deal(page.ledger, page.scope, key) is None:
+        raise _unknown(key)
+    return page.show("deal_bytes.html", key=key, lines=found)
 
 
 @router.get("/transfers/{transfer_id}")
@@ -93,8 +105,13 @@ def transfer(page: PageHere, transfer_id: Annotated[str, Path(max_length=128)]) 
     return page.show(
         "explanation.html",
         explanation=found,
+        has_bytes=page.scope.is_whole and found.deal is not None,
         stated=None
         if is_held(row["credit"]) or row["period"]
         else clients.stated_in(page.ledger, page.scope, row),
         names=names_of(page.ledger, page.scope, [row["ib_id"]]),
     )
+
+
+def _unknown(key: str) -> Problem:
+    return Problem(404, f"No deal {key} is known. Deals are named `server|number`.", code="unknown_deal")

@@ -59,7 +59,7 @@ def one(
     event = event if event in EVENTS else "cpa.qualified"
     found = attempts(page.ledger, endpoint_id, "", outcome, ATTEMPTS, cursor)
     after = found["next_cursor"]
-    request, why = _preview(desk, endpoint_id, event)
+    request, why = preview_of(desk, endpoint_id, event)
     return page.show(
         "endpoint.html",
         row=row,
@@ -82,7 +82,7 @@ def of_network(page: Page, by: Operator) -> HTMLResponse:
     return page.show("network.html", logs=logs, most=NEWEST)
 
 
-def _preview(desk: Endpoints, endpoint_id: str, event: str) -> tuple[Any, str]:
+def preview_of(desk: Endpoints, endpoint_id: str, event: str) -> tuple[Any, str]:
     """The request, or why it cannot be made: such as a key that is not here."""
     try:
         return desk.preview(endpoint_id, event), ""

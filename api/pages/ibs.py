@@ -20,6 +20,7 @@ router = APIRouter(prefix="/ibs", include_in_schema=False)
 
 Like = Annotated[str, Query(max_length=128)]
 Hide = Annotated[Literal["", "zero"], Query()]
+Order = Annotated[ibs.Order, Query()]
 IbId = Annotated[str, Path(max_length=128)]
 MAX_CLIENTS = 200
 MAX_SYMBOLS = 20
@@ -28,40 +29,46 @@ NEWEST = 20
 
 
 @router.get("")
-def explorer(page: PageHere, q: Like = "", hide: Hide = "") -> HTMLResponse:
+def explorer(page: PageHere, q: Like = "", hide: Hide = "", order: Order = "") -> HTMLResponse:
     """The tree: its first level, or the IBs that a search finds."""
     span = page.span
     roots = tree(page.ledger, page.scope, span)
     nodes = walk(roots)
     currency = page.currency or ibs.busiest(nodes)
-    found = ibs.named_like(roots, q.strip(), currency) if q.strip() else None
+    found = ibs.named_like(roots, q.strip(), currency, order) if q.strip() else None
     return page.show_of_period(
         "ibs.html",
         span,
         q=q,
         hide=hide,
+        order=order,
+        orders=[(name, title) for name, (title, _) in ibs.ORDERS.items()],
         found=found,
-        branch=ibs.branch(roots, currency, hides_zero=hide == "zero"),
+        branch=ibs.branch(roots, currency, order, hides_zero=hide == "zero"),
         count=len(nodes),
         currency=currency,
         currencies=ibs.currencies(nodes),
         below=ibs.below,
         opens=len(roots) == 1,
-        first=ibs.branch(roots[0]["children"], currency, hides_zero=hide == "zero")
+        first=ibs.branch(roots[0]["children"], currency, order, hides_zero=hide == "zero")
         if len(roots) == 1
         else None,
     )
 
 
 @router.get("/branch")
-def branch(page: PageHere, ib: Annotated[str, Query(max_length=128)], hide: Hide = "") -> HTMLResponse:
+def branch(
+    page: PageHere, ib: Annotated[str, Query(max_length=128)], hide: Hide = "", order: Order = ""
+) -> HTMLResponse:
     """What opens under one IB of the tree."""
     way = ibs.find(tree(page.ledger, page.scope, page.span), ib)
     if not way:
         raise _missing(ib)
     currency = page.currency or ibs.busiest(walk(way[-1:]))
-    found = ibs.branch(way[-1]["children"], currency, hides_zero=hide == "zero")
-    return page.show("branch.html", branch=found, currency=currency, below=ibs.below, hide=hide, of=ib)
+    found = ibs.branch(way[-1]["children"], currency, order, hides_zero=hide == "zero")
+    return page.show(
+        "branch.html", branch=found, currency=currency, below=ibs.below, hide=hide, order=order, of=ib
+    )
 
 
 @router.get("/{ib_id:path}")

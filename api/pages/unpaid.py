@@ -28,6 +28,12 @@ RELEASES = {
     "charge_unknown": "nothing by itself: a proposal can rate it",
 }
 """What lets a deal go on that waits, for each reason."""
+RELEASES_FOR_IBS = dict.fromkeys(RELEASES, "the broker, once it has added what is missing") | {
+    "unknown_account": "the broker, once it has linked the account to its client",
+    "unregistered_client": "the client's registration at the broker",
+    "opening_unknown": "the deal that opened the position, once it is here",
+}
+"""The same for whoever sees a part: the terms are the broker's work, and none of theirs."""
 
 
 @router.get("/unpaid")
@@ -49,7 +55,8 @@ def listed(
         code=code,
         kinds=[(one, TITLES[one], sum(row["deals"] for row in counts[one])) for one in KINDS],
         reasons=[{**row, "meaning": in_words(row["code"])} for row in counts[kind]],
-        releases=RELEASES,
+        releases=RELEASES if page.scope.is_whole else RELEASES_FOR_IBS,
+        words=page.scope.is_whole,
         rows=found["items"],
         next=page.link.again(cursor=after) if after else "",
     )

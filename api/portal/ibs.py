@@ -1,17 +1,26 @@
 """What the pages of IBs show: a place in the tree, the way up to it, and what is under it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from api.portal.overview import Line, lines
 from api.queries.partners import walk
 
 MAX_SHOWN = 200
-"""IBs of one branch, or of one answer to a search, those that earned most first."""
+"""IBs of one branch, or of one answer to a search."""
 
 Node = dict[str, Any]
+Order = Literal["", "earned", "payable", "clients", "name"]
+ORDERS: dict[Order, tuple[str, Callable[[Line], Any]]] = {
+    "": ("Most with downline", lambda line: -line.subtree),
+    "earned": ("Most earned", lambda line: -line.totals["earned"]),
+    "payable": ("Most payable", lambda line: -line.totals["payable"]),
+    "clients": ("Most clients", lambda line: -line.node["clients"]),
+    "name": ("By name", lambda line: (line.node["name"] or line.node["ib_id"]).casefold()),
+}
+"""Each with what people call it; IBs that are equal in it stand as in the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +56,17 @@ def currencies(nodes: Sequence[Node]) -> list[str]:
     return sorted({row["currency"] for node in nodes for row in node["totals"]})
 
 
-def branch(nodes: Sequence[Node], currency: str, *, hides_zero: bool) -> Branch:
+def branch(nodes: Sequence[Node], currency: str, order: Order = "", *, hides_zero: bool) -> Branch:
     """These IBs with their totals; without those that with their downline earned nothing, if asked."""
     wanted = {node["ib_id"] for node in nodes}
     found = [line for line in lines(list(nodes), currency) if line.node["ib_id"] in wanted]
+    found.sort(key=ORDERS[order][1])
     if hides_zero:
         found = [line for line in found if not is_zero(line)]
     return Branch(tuple(found[:MAX_SHOWN]), max(len(found) - MAX_SHOWN, 0))
 
 
-def named_like(roots: Sequence[Node], text: str, currency: str) -> Branch:
+def named_like(roots: Sequence[Node], text: str, currency: str, order: Order = "") -> Branch:
     """The IBs whose name or id holds a text, wherever they are in the tree."""
     wanted = text.casefold()
     found = [
@@ -64,6 +74,7 @@ def named_like(roots: Sequence[Node], text: str, currency: str) -> Branch:
         for line in lines(list(roots), currency)
         if wanted in line.node["ib_id"].casefold() or wanted in (line.node["name"] or "").casefold()
     ]
+    found.sort(key=ORDERS[order][1])
     return Branch(tuple(found[:MAX_SHOWN]), max(len(found) - MAX_SHOWN, 0))
 
 

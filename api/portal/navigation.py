@@ -33,7 +33,7 @@ PLACES = (
     Place("/plans", "Plans", ("/plans",)),
     Place("/endpoints", "Postbacks", ("/endpoints",)),
     Place("/proposals", "Proposals", ("/proposals",)),
-    Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters")),
+    Place("/operations", "Operations", ("/operations", "/completeness", "/dead-letters", "/balance")),
 )
 
 
@@ -50,6 +50,7 @@ _OF_IBS = (
     Place("/payments", "Payments", ("/payments",)),
     Place("/plan", "Plan", ("/plan",)),
     Place("/unpaid", "Unpaid", ("/unpaid",)),
+    Place("/own-endpoints", "Postbacks", ("/own-endpoints",)),
 )
 """An IB's own room."""
 _OF_NETWORKS = (Place("/", "Overview"),)

@@ -18,6 +18,8 @@ from commission.postbacks.records import Delivery, Endpoint
 CLICK_NAMES = ("click_id", "clickid", "affclickid", "subid", "cid", "tid")
 """What trackers call their click id, in the order we look."""
 CAMPAIGN_NAMES = ("campaign", "utm_campaign", "campaign_id")
+NOT_OF_IBS = PERSONAL | {"sequence"}
+"""Facts that an IB's own endpoint is never sent."""
 USER_AGENT = "ibflow-postbacks/2"
 
 
@@ -54,10 +56,16 @@ def webhook_id_of(event: Milestone) -> str:
 
 
 def facts_of(delivery: Delivery, endpoint: Endpoint, secrets: Secrets) -> dict[str, str]:
-    """Every fact the endpoint may have. `payout` is what the IB earns, a client's deposit is `amount`."""
+    """Every fact the endpoint may have. `payout` is what the IB earns, a client's deposit is `amount`.
+
+    An IB's own endpoint is sent no client's id, whatever its fields, no number that counts what others hear,
+    and no clicks of what another IB is paid for: that one's tracker may name people in them.
+    """
     event = delivery.event
     allowed = set(endpoint.fields) or set(FACTS) - PERSONAL
-    found = _of_event(event) | _of_click(event.click)
+    allowed -= NOT_OF_IBS if endpoint.owner else set()
+    is_foreign = bool(endpoint.owner) and event.ib_id != endpoint.owner
+    found = _of_event(event) | _of_click({} if is_foreign else event.click)
     found |= {
         "sequence": str(delivery.sequence),
         "txid": delivery.txid,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from api.ledger import Ledger, Row
-from api.queries.transfer_keys import near
+from api.queries.transfer_keys import near_one
 from api.scope import Scope, sees, sees_client
 
 MAX_ACCOUNTS = 100
@@ -81,7 +81,7 @@ WHERE s.ib_id = {{ib:String}} AND s.currency = {{currency:String}} AND s.ends_at
   AND {sees("s.ib_id")}
   AND s.stored_at >= (
     SELECT max(stored_at) FROM transfers
-    WHERE {near("SELECT {transfer:String} AS id")} AND transfer_id = {{transfer:String}}
+    WHERE {near_one("transfer")} AND transfer_id = {{transfer:String}}
 )
 ORDER BY s.ends_at LIMIT 1
 """  # noqa: S608  - as above

@@ -31,6 +31,14 @@ SELECT {", ".join(TRANSFER_COLUMNS)}, stored_at FROM (
 )
 ORDER BY stored_at DESC, _offset DESC, transfer_id
 """  # noqa: S608  - as above
+_UNREAD = """
+SELECT count() AS days, toUnixTimestamp64Nano(now64(9)) AS now FROM (
+    SELECT mark FROM day_marks FINAL ORDER BY mark DESC, day DESC
+    LIMIT {most:UInt32} OFFSET {looked_at:UInt32}
+) WHERE mark > {after:UInt64}
+"""
+MAX_MARKS = 110_000
+"""All the days that ClickHouse's times can hold."""
 _EVER = datetime(1970, 1, 1)  # noqa: DTZ001  - a value of a column in UTC
 
 
@@ -51,3 +59,12 @@ def newest(
     near = {"days": list({row["day"] for row in found}), "ibs": list({row["ib_id"] for row in found})}
     ids = [row["transfer_id"] for row in found]
     return ledger.rows(_WHOLE, ids=ids, **near) if ids else []
+
+
+def unread(ledger: Ledger, after: int) -> tuple[bool, int]:
+    """Whether something may have been posted after a time into days that `newest` does not look at.
+
+    Times are nanoseconds since the epoch, by the database's clock; the other one is now.
+    """
+    found = ledger.row(_UNREAD, most=MAX_MARKS, looked_at=MAX_DAYS_LOOKED_AT, after=after)
+    return found["days"] > 0, int(found["now"])

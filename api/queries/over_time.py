@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from api.ledger import Ledger
-from api.queries.days import MAX_DAYS, days_of
+from api.queries.days import MAX_DAYS, Days, days_of
 from api.queries.dimensions import TIMES
 from api.queries.periods import DAY, Interval
 from api.queries.sources import When, sums
@@ -23,6 +23,13 @@ _WHEN: dict[Unit, When] = {
     "year": When(f"toStartOfYear({DAY})", "toStartOfYear(day)"),
 }
 
+MAX_ROWS = 250_000
+"""Rows of a period drawn by the broker's own days: these are read row by row. Of more, days are of UTC."""
+_LOCAL_DAYS = "SELECT days, first_weekday FROM periods FINAL WHERE period = {period:String}"
+_COUNT = f"SELECT count() AS n FROM transfers WHERE {DAY} IN {{days:Array(Date32)}}"  # noqa: S608  - constants
+_LOCAL_DAY = When("""addDays({first_day:Date32},
+    toInt32(arrayLastIndex(d -> d <= occurred_at, {day_starts:Array(DateTime64(6, 'UTC'))})) - 1)""")
+
 _OVER_TIME = """
 SELECT toDate32(s.at) AS start, if(ib_id IN {{largest:Array(String)}}, toString(ib_id), '') AS series,
     sum(s.accrued) - sum(s.reversed) AS net
@@ -33,10 +40,12 @@ GROUP BY start, series ORDER BY start, series
 
 @dataclass(frozen=True, slots=True)
 class OverTime:
-    """Net by the first day of each unit, in UTC, and IB; beyond the IBs asked for the rest is one, ``""``."""
+    """Net by the first day of each unit and IB; beyond the IBs asked for the rest is one, ``""``."""
 
     unit: Unit
     rows: list[tuple[date, str, Decimal]]
+    is_local: bool = False
+    """Whether days begin at the broker's midnight, as its periods do; else they are of UTC."""
 
 
 def over_time(
@@ -45,12 +54,45 @@ def over_time(
     """What these IBs earned, and all others together."""
     read = days_of(ledger, interval, by_month=False)
     first, last = read.bounds
+    if (local := _local(ledger, scope, read, currency, largest)) is not None:
+        return local
     unit = next(name for name, most in UNITS if (last - first).days < most)
     if unit in ("month", "year"):
         read = days_of(ledger, interval)
     sql = _OVER_TIME.format(sums=sums(read, _WHEN[unit]), seen=sees("ib_id"))
     rows = ledger.rows(sql, currency=currency, largest=list(largest), **read.parameters, **scope.parameters)
     return OverTime(unit, [(row["start"], row["series"], row["net"]) for row in rows])
+
+
+def _local(
+    ledger: Ledger, scope: Scope, read: Days, currency: str, largest: Sequence[str]
+) -> OverTime | None:
+    """The same of a period by its own days, from its rows; None of other intervals, and of very many rows.
+
+    Sums are kept by days of UTC, which a period's days divide.
+    """
+    found = ledger.rows(_LOCAL_DAYS, period=read.interval.period) if read.interval.period else []
+    starts: list[datetime] = found[0]["days"] if found else []
+    if not starts or ledger.row(_COUNT, days=read.all_days)["n"] > MAX_ROWS:
+        return None
+    by_rows = Days(read.interval, (), tuple(read.all_days))
+    sql = _OVER_TIME.format(sums=sums(by_rows, _LOCAL_DAY), seen=sees("ib_id"))
+    rows = ledger.rows(
+        sql,
+        currency=currency,
+        largest=list(largest),
+        first_day=first_day(starts[0], found[0]["first_weekday"]),
+        day_starts=starts,
+        **by_rows.parameters,
+        **scope.parameters,
+    )
+    return OverTime("day", [(row["start"], row["series"], row["net"]) for row in rows], is_local=True)
+
+
+def first_day(starts_at: datetime, weekday: int) -> date:
+    """The broker's date of a midnight of its own: of the two days around it the one of that weekday."""
+    day = starts_at.astimezone(UTC).date()
+    return next((one for one in (day, day + timedelta(days=1)) if one.weekday() == weekday), day)
 
 
 def starts_of(unit: Unit, first: date, last: date) -> list[date]:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from api.ledger import Ledger, Row
-from api.queries.transfer_keys import near
+from api.queries.transfer_keys import near_one
 from api.scope import Scope, sees, sees_client
 
 LIMIT = 8
@@ -41,7 +41,7 @@ WHERE (deal_key = {{q:String}} OR deal_key IN (
 """  # noqa: S608  - as above
 _TRANSFERS = f"""
 SELECT DISTINCT transfer_id, code, ib_id FROM transfers
-WHERE {near("SELECT {q:String} AS id")} AND transfer_id = {{q:String}} AND {sees("ib_id")}
+WHERE {near_one("q")} AND transfer_id = {{q:String}} AND {sees("ib_id")}
 LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
 _STATEMENTS = f"""

@@ -1,6 +1,6 @@
 """Days and IBs of transfers, by their ids and causes: the key of `transfers` begins with these two."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from api.ledger import Ledger
 from api.queries.periods import DAY
@@ -8,12 +8,14 @@ from api.queries.periods import DAY
 MAX_PAIRS = 1_000
 """Days, each with an IB, that are looked at for one explanation."""
 
-_OF = """
+_HASH = "toUInt32(cityHash64({}))"
+# Hashes of constants are found in the key at half of what a set of a query's costs.
+_OF = f"""
 SELECT DISTINCT day, ib_id FROM transfer_keys
-WHERE key IN (SELECT toUInt32(cityHash64(arrayJoin({ids:Array(String)}))))
-    OR (key = toUInt32(cityHash64({cause:String})) AND ib_id = {ib:String})
-ORDER BY day, ib_id LIMIT {limit:UInt32}
-"""
+WHERE key IN ({_HASH.format("{id:String}")}, {_HASH.format("{other:String}")})
+    OR (key = {_HASH.format("{cause:String}")} AND ib_id = {{ib:String}})
+ORDER BY day, ib_id LIMIT {{limit:UInt32}}
+"""  # noqa: S608  - our own constants
 NEAR = f"{DAY} IN {{days:Array(Date32)}} AND ib_id IN {{ibs:Array(String)}}"
 """The condition that a row is of some days and IBs; it may let others pass."""
 
@@ -21,13 +23,20 @@ NEAR = f"{DAY} IN {{days:Array(Date32)}} AND ib_id IN {{ibs:Array(String)}}"
 def near(ids: str) -> str:
     """The same for ids or causes that a query gives: no row of theirs is left out, others may pass."""
     return f"""({DAY}, ib_id) IN (
-        SELECT day, ib_id FROM transfer_keys WHERE key IN (SELECT toUInt32(cityHash64(id)) FROM ({ids}))
+        SELECT day, ib_id FROM transfer_keys WHERE key IN (SELECT {_HASH.format("id")} FROM ({ids}))
     )"""  # noqa: S608  - our own constants
 
 
-def days_and_ibs(ledger: Ledger, ids: Sequence[str], cause: str, ib: str) -> dict[str, object]:
-    """Of these transfers, of what takes them back, and of what a cause made for an IB: values for `NEAR`."""
-    rows = ledger.rows(_OF, ids=ids, cause=cause, ib=ib, limit=MAX_PAIRS)
+def near_one(parameter: str) -> str:
+    """The same for one id or cause, a parameter of the query."""
+    return f"""({DAY}, ib_id) IN (
+        SELECT day, ib_id FROM transfer_keys WHERE key = {_HASH.format(f"{{{parameter}:String}}")}
+    )"""  # noqa: S608  - our own constants
+
+
+def days_and_ibs(ledger: Ledger, ids: tuple[str, str], cause: str, ib: str) -> dict[str, object]:
+    """Of two transfers, of what takes them back, and of what a cause made for an IB: values for `NEAR`."""
+    rows = ledger.rows(_OF, id=ids[0], other=ids[1], cause=cause, ib=ib, limit=MAX_PAIRS)
     return {"days": _once(row["day"] for row in rows), "ibs": _once(row["ib_id"] for row in rows)}
 
 

@@ -1,6 +1,7 @@
 """Endpoints, without what is secret of them."""
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
@@ -45,6 +46,7 @@ class EndpointRow(Shape):
     signing: str
     allow_http: bool
     allow_private: bool
+    owner: str = Field(description="The IB that made it for itself; empty: it is the broker's.")
 
 
 class EndpointPage(Shape):
@@ -60,6 +62,37 @@ class EndpointSecret(EndpointRow):
     secret: str = Field(
         description="One that was made just now: told this once. Empty of one that was given."
     )
+
+
+class OwnEndpointRow(Shape):
+    """An endpoint of an IB's own, as the IB sees it."""
+
+    id: str
+    ib: str = Field(description="Whose it is.")
+    version: int
+    state: str = Field(description="`active`, `paused`, `disabled` or `removed`.")
+    reason: str = Field(description="Why it is in this state.")
+    saved_at: datetime
+    url: str = Field(description="Constants of the query are hidden: they may be tokens.")
+    method: str
+    preset: str
+    events: tuple[str, ...]
+    own_only: bool = Field(description="Whether nothing of IBs below is sent.")
+    levels: int = Field(description="How many levels below events are sent of.")
+    signing: str
+
+
+class OwnEndpointPage(Shape):
+    """The endpoints of one IB, in the order in which they were made."""
+
+    items: list[OwnEndpointRow]
+
+
+class OwnEndpointSecret(OwnEndpointRow):
+    """An endpoint, and what its receiver verifies with."""
+
+    public_key: str = Field(description="`whpk_…` of ed25519; empty of HMAC.")
+    secret: str = Field(description="One that was made just now: told this once.")
 
 
 class Preview(Shape):
@@ -92,6 +125,22 @@ def to_row(known: Known) -> EndpointRow:
 def to_secret(saved: Saved) -> EndpointSecret:
     """An endpoint for whoever made it."""
     return EndpointSecret(**_fields(saved.known), public_key=saved.public_key, secret=saved.secret)
+
+
+def to_own(known: Known) -> OwnEndpointRow:
+    """An endpoint for the IB whose it is: without who of the broker did what."""
+    return OwnEndpointRow(**_own_fields(known))
+
+
+def to_own_secret(saved: Saved) -> OwnEndpointSecret:
+    """The same for whoever made it."""
+    return OwnEndpointSecret(**_own_fields(saved.known), public_key=saved.public_key, secret=saved.secret)
+
+
+def _own_fields(known: Known) -> dict[str, Any]:
+    one, every = known.endpoint, _fields(known)
+    told = {name: every[name] for name in OwnEndpointRow.model_fields if name in every}
+    return told | {"ib": one.owner, "own_only": bool(one.ibs), "levels": one.levels}
 
 
 def _fields(known: Known) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.queries import transfers as queries
-from api.queries.transfer_keys import near
+from api.queries.transfer_keys import near_one
 from api.scope import Scope
 from schemas import positions, topics
 
@@ -28,7 +28,7 @@ MAX_REVISIONS = 200
 
 _PLACE = f"""
 SELECT _topic, _partition, _offset FROM transfers
-WHERE {near("SELECT {id:String} AS id")} AND transfer_id = {{id:String}} ORDER BY _offset DESC LIMIT 1
+WHERE {near_one("id")} AND transfer_id = {{id:String}} ORDER BY _offset DESC LIMIT 1
 """  # noqa: S608  - as below
 _MESSAGE = """
 SELECT source, message FROM books FINAL
@@ -70,7 +70,7 @@ def audit(ledger: Ledger, scope: Scope, transfer_id: str, depth: int = 0) -> dic
     return {
         "transfer": row,
         "steps": steps,
-        "revisions": [found for key in deals for found in _revisions(ledger, key)],
+        "revisions": [found for key in deals for found in revisions(ledger, scope, key)],
         "complete": bool(steps) and not steps[-1]["missing"],
         "reverses": original,
     }
@@ -139,8 +139,12 @@ def _ids(record: dict[str, Any]) -> set[str]:
     return found
 
 
-def _revisions(ledger: Ledger, deal_key: str) -> Iterator[dict[str, Any]]:
-    """Every line of the deal as it was read, whatever it became."""
+def revisions(ledger: Ledger, scope: Scope, deal_key: str) -> Iterator[dict[str, Any]]:
+    """Every line of the deal as it was read, whatever it became, and where; for whoever sees everything.
+
+    It looks through the archived messages of the deal's partition.
+    """
+    scope.check_whole()
     for known in ledger.rows(_DEAL, key=deal_key):
         name = json.dumps(known["deal_id"])
         found = ledger.rows(

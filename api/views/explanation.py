@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from api.ledger import Ledger, Row
 from api.queries import clients, quality
 from api.queries import transfers as queries
-from api.queries.partners import names_of
 from api.scope import Scope
+from api.views.named import named_by
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
 from commission.explain.explanation import Explanation, explain
@@ -72,18 +72,19 @@ class Explained:
 
 def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explained | None:
     """Gather the cause of one transfer and explain it, or None if the scope sees no such row."""
-    chain = queries.chain(ledger, scope, transfer_id)
-    row = _found(ledger, scope, chain, transfer_id)
-    if row is None:
+    links = queries.links(ledger, scope, transfer_id)
+    if links is None:
         return None
-    original = _found(ledger, scope, chain, row["reverses"]) if row["reverses"] else None
-    basis = original or row
-    with ThreadPoolExecutor(1) as beside:  # three small questions while one with many columns is answered
-        asked = beside.submit(queries.deal, ledger, scope, basis["caused_by"])
+    with ThreadPoolExecutor(1) as beside:  # small questions while those with many columns are answered
+        asked = beside.submit(named_by, ledger, scope, links)
+        chain = queries.chain(ledger, scope, transfer_id, links)
+        row = _found(ledger, scope, chain, transfer_id)
+        if row is None:
+            return None
+        original = _found(ledger, scope, chain, row["reverses"]) if row["reverses"] else None
+        basis = original or row
         chain += queries.releases(ledger, scope, basis)
-        definition = _definition(ledger, basis)
-        names = names_of(ledger, scope, [*basis["path"], row["ib_id"]])
-        deal = asked.result()
+        deal, definition, names = asked.result()
     cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
     told = explain(
         to_transfer(row),
@@ -147,18 +148,6 @@ def _cause(ledger: Ledger, scope: Scope, row: Row) -> str:
         return ""
     what = EVENTS.get(event["type"], str(event["type"]).replace("_", " "))
     return f"{what} of deposit {event['deposit_id']}" if event["deposit_id"] else what
-
-
-def _definition(ledger: Ledger, row: Row) -> str:
-    """The plan version a row names, as published; "" if the ledger does not hold it."""
-    if not row["plan_id"]:
-        return ""
-    found = ledger.rows(
-        "SELECT definition FROM plans FINAL WHERE plan_id = {plan:String} AND version = {version:UInt32}",
-        plan=row["plan_id"],
-        version=row["plan_version"],
-    )
-    return str(found[0]["definition"]) if found else ""
 
 
 def _plan(definition: str) -> PlanDefined | None:

@@ -248,8 +248,8 @@ def _running(trades: Iterable[Traded], component: Cpa) -> Iterable[Traded]:
 
 
 def _counts(trade: Traded, component: Cpa) -> bool:
-    """Whether the deal was held long enough, and is one the component counts."""
-    return trade.held_s >= component.min_holding_s and component.name in (trade.names or (component.name,))
+    """Whether the deal is one the component counts."""
+    return component.name in (trade.names or (component.name,))
 
 
 def _is_enough(total: Traded, count: int, component: Cpa, ftd: Decimal) -> bool:

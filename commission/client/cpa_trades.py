@@ -21,7 +21,7 @@ from commission.terms.catalog import Terms
 from commission.terms.components import Cpa, Cpl
 from commission.terms.plans import PlanDefined
 from commission.terms.rate_matching import specificity
-from commission.terms.rates import ALWAYS
+from commission.terms.rates import ALWAYS, When
 from commission.terms.upline import asks_for_trades
 
 
@@ -92,8 +92,9 @@ def _trades(part: Part, wanted: list[cpa_conditions.Conditions], terms: Terms) -
     for one in wanted:
         assert isinstance(one.component, Cpa), "only a CPA asks for trades"
         whens = (one.plan.when, one.component.when)
-        is_any = whens == (ALWAYS, ALWAYS) and not one.component.symbols
-        key = () if is_any else (one.plan.plan_id, one.plan.version, *whens, one.component.symbols)
+        held, symbols = one.component.min_holding_s, one.component.symbols
+        is_any = whens == (ALWAYS, ALWAYS) and not held and not symbols
+        key = () if is_any else (one.plan.plan_id, one.plan.version, *whens, held, symbols)
         same.setdefault(key, []).append(one)
     found, is_lacking = [], False
     for alike in same.values():
@@ -114,7 +115,8 @@ def _counted_lots(part: Part, one: cpa_conditions.Conditions) -> Decimal:
     assert isinstance(component, Cpa), "only a CPA asks for trades"
     if component.symbols and all(specificity(s, part.symbol) is None for s in component.symbols):
         return ZERO
-    whens = tuple(when for when in (one.plan.when, component.when) if when != ALWAYS)
+    held = When(min_holding_s=component.min_holding_s)
+    whens = tuple(when for when in (one.plan.when, component.when, held) if when != ALWAYS)
     found = allowed(whens, one.plan, part) if whens else part.closed
     return ZERO if isinstance(found, Reason) else found
 
@@ -135,9 +137,8 @@ def _traded(
         size = notional(plan.currency, part, lots, terms, {})
         is_lacking |= isinstance(size, Reason) and size.waits
         turnover = ZERO if isinstance(size, Reason) else size
-    held_s = min((int((part.at - s.opened_at).total_seconds()) for s in part.slices or ()), default=0)
     lots = counted(plan, part, lots, {})
-    return Traded(part.at, part.deal.deal_key, lots, held_s, spread, turnover), is_lacking
+    return Traded(part.at, part.deal.deal_key, lots, spread, turnover), is_lacking
 
 
 def _change_trades(

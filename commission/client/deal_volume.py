@@ -1,5 +1,6 @@
 """A deal beside others of its kind: what of its volume opened and closed."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from commission.events import Deal
@@ -16,3 +17,8 @@ class DealVolume(NamedTuple):
     def key(self) -> str:
         """The deal's business key."""
         return self.deal.deal_key
+
+    @property
+    def place(self) -> tuple[datetime, int, str]:
+        """Where it stands among others: by time, then the lower deal first."""
+        return self.deal.occurred_at, len(self.deal.deal_id), self.deal.deal_id

@@ -328,7 +328,7 @@ def _place_leg(
     """
     before: CloseBy = draft.get(place) or CloseBy()
     legs = [known for known in before.legs if known.key != cause] + ([leg] if leg is not None else [])
-    after = CloseBy(legs=tuple(sorted(legs, key=lambda known: (len(known.deal.deal_id), known.deal.deal_id))))
+    after = CloseBy(legs=tuple(sorted(legs, key=lambda known: known.place)))
     draft.put(place, after if legs else None)
     was, now = before.seconds, after.seconds
     moved = [known for known in after.legs if was.get(known.key, now[known.key]) != now[known.key]]

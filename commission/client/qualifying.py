@@ -14,8 +14,6 @@ class Traded(NamedTuple):
     deal_key: str
     lots: Decimal
     """Standard, as the plan counts them."""
-    held_s: int = 0
-    """Of the opening held shortest."""
     spread: Decimal = Decimal(0)
     """Collected, in the plan's currency."""
     turnover: Decimal = Decimal(0)

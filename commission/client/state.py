@@ -236,7 +236,7 @@ class ClientState(Value):
 
 
 class CloseBy(Value):
-    """The legs of one order, or of one time, volume and symbol, the lower deal first: two and two a pair."""
+    """The legs of one order, or of one time, volume and symbol, in the order of time: two and two a pair."""
 
     legs: tuple[DealVolume, ...] = ()
 

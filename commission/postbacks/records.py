@@ -12,6 +12,10 @@ from commission.value import TaggedValue, Text, Time, Value
 
 MAX_ENDPOINTS = 500
 """Each event is laid beside every endpoint."""
+MAX_OWN = 5
+"""Of one IB."""
+MAX_OWNED = 300
+"""Of all IBs together: the rest of the endpoints is the broker's, whatever IBs make."""
 MAX_DELAY_S = 30 * 86_400
 MAX_CONCURRENCY = 64
 
@@ -63,6 +67,10 @@ class Endpoint(Value):
     signing: Literal["hmac", "ed25519"] = "hmac"
     allow_http: bool = False
     allow_private: bool = False
+    owner: Text = ""
+    """The IB whose own it is, for ever: it hears of its sub-tree alone. "" of the broker's."""
+    levels: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    """How many levels below its owner it hears of."""
 
     @property
     def is_for_some_ibs(self) -> bool:
@@ -163,6 +171,8 @@ def _saved(known: Known | None, record: EndpointSaved, count: int) -> Known | Re
     version = known.saved.version if known is not None else 0
     if record.version != version + 1:
         return Refusal(why=f"the next version is {version + 1}, not {record.version}; somebody was faster")
+    if known is not None and known.endpoint.owner != record.endpoint.owner:
+        return Refusal(why=f"whose {known.endpoint.endpoint_id} is stays as it is")
     if (known is None or known.state == "removed") and count >= MAX_ENDPOINTS:
         return Refusal(why=f"there are {MAX_ENDPOINTS} endpoints; remove one first")
     if known is None or known.state == "removed":

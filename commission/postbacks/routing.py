@@ -29,13 +29,23 @@ def _is_named(endpoint: Endpoint, event: Milestone) -> bool:
 
 
 def _is_for(endpoint: Endpoint, event: Milestone) -> bool:
-    """Whether it is the endpoint's IB that is concerned; of those paid for one conversion the lowest."""
+    """Whether it is the endpoint's IB that is concerned; of those paid for one conversion the lowest.
+
+    An IB's own endpoint hears of what each IB that it sees is paid, so of what itself is paid too.
+    """
+    if endpoint.owner:
+        return _is_seen(endpoint, event) and (not endpoint.ibs or event.ib_id in endpoint.ibs)
     is_in_tree = bool({event.ib_id, *event.upline} & set(endpoint.subtrees))
     if endpoint.is_for_some_ibs and not is_in_tree and event.ib_id not in endpoint.ibs:
         return False
     if not endpoint.is_for_some_ibs or is_in_tree:
         return not event.paid_below  # whoever is below is the endpoint's as well
     return not set(event.paid_below) & set(endpoint.ibs)
+
+
+def _is_seen(endpoint: Endpoint, event: Milestone) -> bool:
+    """Whether the event is of the owner, or of who stood so few levels below it when it happened."""
+    return endpoint.owner in (event.ib_id, *event.upline)[: endpoint.levels + 1]
 
 
 def _is_paid(event: Milestone) -> bool:

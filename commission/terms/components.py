@@ -170,7 +170,7 @@ class Cpa(PlanComponent, tag="cpa"):
     Deposits within `ftd_window_hours` of the first must reach the least `min_deposit` of the amounts
     (in the plan's currency), KYC must be approved, and trades closed of `min_lots` standard lots,
     `min_trades` deals, `min_spread` spread collected (plan currency) and a turnover of
-    `min_turnover` times the FTD amount, counting deals held at least `min_holding_s`; all within
+    `min_turnover` times the FTD amount, counting lots held at least `min_holding_s`; all within
     `qualification_days` of registration (`business_days`: Monday to Friday).
     Deals count that the plan's `when` and the component's own let count, of `symbols` if any are named.
     Several components are stages: each pays once. A deposit taken back within `clawback_days` of

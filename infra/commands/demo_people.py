@@ -6,23 +6,33 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from api.endpoints import Endpoints
+from api.operators import Operator
 from api.people import Caller, Wanted
+from api.postbacks.form import EndpointForm
 from infra.connect.ledger_at import TOKEN_FILE
 from infra.people.parts import PeopleParts
 from infra.people.report import sees
 from infra.terminal import new_table
 from schemas.people import Access
 
+NETWORK = "demo-network"
 ROLES = {
     "admin": Access(role="admin"),
     "finance": Access(role="finance"),
     "manager": Access(role="manager", ibs=("ib-north",)),
     "auditor": Access(role="auditor"),
     "ib": Access(role="ib", ibs=("ib-south",)),
-    "network": Access(role="network", endpoints=("demo-network",)),
+    "network": Access(role="network", endpoints=(NETWORK,)),
 }
 DEMO = Caller("", "ibflow demo")
 DAYS = 30
+
+
+TRACKER = EndpointForm(
+    id=NETWORK, url="https://network.example/postback", preset="keitaro", subtrees=["ib-north"]
+)
+"""The network's: an address that nobody has, and that is asked for what happens from now on."""
 
 
 class DemoPerson(NamedTuple):
@@ -46,6 +56,11 @@ def add_people(people: PeopleParts, folder: Path) -> list[DemoPerson]:
     path.touch(mode=0o600)
     path.write_text(f"{secret}\n", encoding="utf-8")
     return made
+
+
+def add_endpoint(desk: Endpoints) -> None:
+    """Add the network's endpoint, so that whoever signs in for it has a page."""
+    desk.save(TRACKER, "", Operator("demo"), is_new=True)
 
 
 def people_table(made: list[DemoPerson]) -> Table:

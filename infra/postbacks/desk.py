@@ -8,7 +8,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from api.endpoints import EndpointRefused, ReplayWanted, Saved, UnknownEndpoint
+from api.endpoints import OWN_PREFIX, EndpointRefused, Own, ReplayWanted, Saved, UnknownEndpoint
 from api.operators import NotAllowed, Operator
 from api.postbacks.delivery import Target, deliver
 from api.postbacks.endpoints import Written
@@ -19,7 +19,17 @@ from api.postbacks.secrets import Secret, Secrets, new_secrets
 from api.postbacks.signing import is_of, new_secret, public_key
 from commission.books.postback import delivery_id_of
 from commission.outputs import MilestoneKind
-from commission.postbacks.records import DayEnded, Delivery, EndpointSaved, EndpointStateSet, Known, State
+from commission.postbacks.records import (
+    MAX_OWN,
+    MAX_OWNED,
+    DayEnded,
+    Delivery,
+    Endpoint,
+    EndpointSaved,
+    EndpointStateSet,
+    Known,
+    State,
+)
 from infra.postbacks.log import EndpointLog
 from infra.postbacks.sample import sample
 from infra.postbacks.sealing import OpenKeys, opened, seal
@@ -34,6 +44,7 @@ MAX_REPLAYED = 10_000
 GRACE = timedelta(hours=1)
 """After a day's end: what is told later comes with the next day's."""
 FILE = "the file of endpoints"
+SETTINGS = "IBFLOW_IB_LEVELS"
 
 
 class EndpointDesk:
@@ -64,12 +75,14 @@ class EndpointDesk:
         known = _found(self._log.known(), endpoint_id)
         return Saved(known, public_key(self._opened(known).signing[0].text))
 
-    def save(self, form: EndpointForm, secret: str, by: Operator, *, is_new: bool) -> Saved:
+    def save(
+        self, form: EndpointForm, secret: str, by: Operator, *, is_new: bool, own: Own | None = None
+    ) -> Saved:
         """Keep it; without a secret a new one is made, or the one it has is kept."""
         _check_may_write(by)
         if form.allow_private and not self._may_be_private:
             raise Unusable("allow_private is for the file of endpoints: the API reaches no private address")
-        return self._save(form, secret, by.name, is_new=is_new)
+        return self._save(form, secret, by.name, is_new=is_new, own=own)
 
     def rotate(self, endpoint_id: str, secret: str, by: Operator) -> Saved:
         """Put another secret in front; the one before signs for a day more."""
@@ -171,8 +184,27 @@ class EndpointDesk:
         is_same = known.endpoint == one.form.to_endpoint() and secrets.url == one.form.whole_url
         return is_same and secrets.signing[0].text == one.secret
 
-    def _save(self, form: EndpointForm, secret: str, by: str, *, is_new: bool) -> Saved:
-        endpoint = form.to_endpoint()
+    def relevel(self, levels: int) -> int:
+        """Let IBs' own endpoints hear of so many levels below them; how many were changed.
+
+        One whose secrets no key opens is left: nothing is sent there either.
+        """
+        old = [
+            name
+            for name, known in self._log.known().items()
+            if known.endpoint.owner and known.endpoint.levels != levels and known.state != "removed"
+        ]
+        for name in old:
+            try:
+                self._with_secrets(name, self._opened, SETTINGS, is_told=False, levels=levels)
+            except Unusable as error:
+                log.warning("endpoint %s keeps its levels: %s", name, error)
+        return len(old)
+
+    def _save(
+        self, form: EndpointForm, secret: str, by: str, *, is_new: bool, own: Own | None = None
+    ) -> Saved:
+        wanted = form.to_endpoint()
         text = _checked(secret, form.signing) if secret else ""
 
         def changed(known: Known | None) -> Secrets:
@@ -194,6 +226,7 @@ class EndpointDesk:
                 found = _found(known, form.id)
             version = found.saved.version + 1 if found is not None else 1
             sealed = seal(self._keys(), changed(found), form.id, version)
+            endpoint = _owned(wanted, own, found, known.values())
             return EndpointSaved(endpoint=endpoint, version=version, sealed=sealed, by=by, at=self._now())
 
         before = self._log.known().get(form.id)
@@ -201,15 +234,20 @@ class EndpointDesk:
         return self._told(self._log.decide(make)[form.id], had, is_given=bool(text))
 
     def _with_secrets(
-        self, endpoint_id: str, changed: Callable[[Known], Secrets], by: str, *, is_told: bool
+        self,
+        endpoint_id: str,
+        changed: Callable[[Known], Secrets],
+        by: str,
+        *,
+        is_told: bool,
+        levels: int | None = None,
     ) -> Saved:
         def make(known: Mapping[str, Known]) -> EndpointSaved:
             found = _found(known, endpoint_id)
             version = found.saved.version + 1
             sealed = seal(self._keys(), changed(found), endpoint_id, version)
-            return EndpointSaved(
-                endpoint=found.endpoint, version=version, sealed=sealed, by=by, at=self._now()
-            )
+            endpoint = found.endpoint if levels is None else replace(found.endpoint, levels=levels)
+            return EndpointSaved(endpoint=endpoint, version=version, sealed=sealed, by=by, at=self._now())
 
         return self._told(self._log.decide(make)[endpoint_id], "", is_given=not is_told)
 
@@ -233,6 +271,22 @@ class EndpointDesk:
             return await deliver(delivery, target, client, 1, self._now())
         finally:
             await client.close()
+
+
+def _owned(wanted: Endpoint, own: Own | None, found: Known | None, known: Iterable[Known]) -> Endpoint:
+    """The endpoint with whose it is: a new one as asked, within the limits; another version as it was."""
+    if found is not None:
+        return replace(wanted, owner=found.endpoint.owner, levels=found.endpoint.levels)
+    if wanted.endpoint_id.startswith(OWN_PREFIX) is not (own is not None):
+        raise EndpointRefused(f"ids that begin with {OWN_PREFIX} are of endpoints that IBs make themselves")
+    if own is None:
+        return wanted
+    owners = [one.endpoint.owner for one in known if one.endpoint.owner and one.state != "removed"]
+    if owners.count(own.ib_id) >= MAX_OWN:
+        raise EndpointRefused(f"an IB has {MAX_OWN} endpoints of its own at the most; remove one first")
+    if len(owners) >= MAX_OWNED:
+        raise EndpointRefused(f"IBs have {MAX_OWNED} endpoints together; ask the broker to remove some")
+    return replace(wanted, owner=own.ib_id, levels=own.levels)
 
 
 def _are_trades_daily(known: Mapping[str, Known]) -> bool:

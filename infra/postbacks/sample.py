@@ -18,7 +18,7 @@ def sample(endpoint: Endpoint, kind: MilestoneKind, now: datetime) -> Delivery:
         milestone_id=f"test-{kind.replace('.', '-')}",
         kind=kind,
         client_id="test-client",
-        ib_id=next(iter((*endpoint.ibs, *endpoint.subtrees)), "test-ib"),
+        ib_id=endpoint.owner or next(iter((*endpoint.ibs, *endpoint.subtrees)), "test-ib"),
         occurred_at=now,
         amount=Decimal("100") if is_paid else None,
         currency="USD" if is_paid else "",

@@ -37,6 +37,7 @@ def loaded_desk(settings: Settings, kafka: str, ledger: Ledger) -> EndpointDesk:
     written = check_postbacks(settings, kafka)
     desk = endpoint_desk(settings, kafka, ledger)
     desk.load(written)
+    desk.relevel(settings.ib_levels)
     return desk
 
 

@@ -9,11 +9,17 @@ import uvicorn
 from fastapi import FastAPI
 
 
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Its address, while the block runs."""
+def at_some_port() -> socket:
+    """A socket at a port that is free."""
     listener = socket()
     listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+@contextmanager
+def served(app: FastAPI, listener: socket | None = None) -> Iterator[str]:
+    """Its address, while the block runs; that of a listener, where the app has to know it."""
+    listener = listener or at_some_port()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -53,7 +53,7 @@ PATHS = (
     "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans",
     "/plans", "/endpoints",
     "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
-    "/docs", "/docs/problems", "/nope",
+    "/deals/bytes?key=live|1", "/docs", "/docs/problems", "/nope",
 )  # fmt: skip
 LOOKS = (
     [*product(SIZES, SCHEMES)]
@@ -195,6 +195,33 @@ def test_the_keyboard_finds_an_ib_and_leads_to_a_reason(portal: Portal) -> None:
         expect(page.get_by_role("heading", name="How the amount came about")).to_be_visible()
         page.get_by_role("link", name="live|1").first.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("live|1")
+        assert said == []
+
+
+def test_from_the_overview_to_the_bytes_of_a_deal(ledger: Ledger, chdb: Client, portal: Portal) -> None:
+    """Overview, IB, client, account, deal, why, and the line as it was read, with its place in the log."""
+    line = (
+        '{"type":"deal","server":"live","deal_id":"1","revision":"r1","source":"live.csv:7","volume":"1.00"}'
+    )
+    place = {"_topic": "account-book", "_partition": 0, "_offset": 41, "source": "", "message": line}
+    insert(chdb, "books", place)
+    with portal.context() as context:
+        page = context.new_page()
+        said = watch(page)
+        page.goto("/?period=2026-09")
+        page.locator("#ibs").get_by_role("link", name="=Atlas").click()
+        page.locator("#clients").get_by_role("link", name="c1").click()
+        page.get_by_role("link", name="live/1001").first.click()
+        page.get_by_role("link", name="live|1").first.click()
+        page.get_by_role("link", name="Why transfer t1 exists").click()
+        expect(page.get_by_role("heading", name="How the amount came about")).to_be_visible()
+        page.get_by_role("link", name="bytes as they came").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Bytes of deal live|1")
+        expect(page.get_by_label("Line 1 as it came")).to_have_text(line)
+        facts = page.locator(".facts").first.inner_text().split()
+        assert facts == ["Topic", "account-book", "Partition", "0", "Offset", "41", "Revision", "r1"]
+        assert "period=2026-09" in page.url
+        assert list(findings(page)) == []
         assert said == []
 
 

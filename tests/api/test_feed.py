@@ -121,6 +121,34 @@ def test_what_is_left_out_is_said(ledger: Ledger, chdb: Client, monkeypatch: pyt
     assert [kind for kind, _ in asyncio.run(run())] == ["gap", "transfer", "transfer"]
 
 
+def test_days_that_are_not_looked_at_are_a_gap(ledger: Ledger, chdb: Client) -> None:
+    """Nine days are written, and eight are read: the gap is said to who returns and who listens."""
+    place = Place(datetime.now(UTC), "gone")
+    rows, is_cut = missed(ledger, EVERYTHING, place)
+    assert (rows, is_cut) == ([], False), "nothing was posted since"
+
+    async def run() -> list[tuple[str, Any]]:
+        feed = Feed(ledger, 0.05)
+        with feed.listening("x", EVERYTHING) as reader:
+            while feed.looks < 1:
+                await asyncio.sleep(0.01)
+            for number in range(9):
+                way, at = "broker:expense:per_lot > ib:A:pending", HERE_AT + timedelta(days=number)
+                row = per_lot(f"far-{number}", "A", f"live|{number}", "1.00", way, occurred_at=at)
+                insert(chdb, "transfers", row)
+            found = []
+            async for text in events(reader, ([], False), lambda: True, beat_s=2):
+                found += read(text)
+                if any(kind == "gap" for kind, _ in found):
+                    return found
+        return found
+
+    assert "gap" in [kind for kind, _ in asyncio.run(run())]
+    rows, is_cut = missed(ledger, EVERYTHING, place)
+    assert is_cut
+    assert len(rows) == 8
+
+
 def test_a_slow_reader_is_cut_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two that may wait the third is too many: the last event says why, and nothing piles up."""
     monkeypatch.setattr(feeds, "MAX_QUEUED", 2)

@@ -170,6 +170,11 @@ def test_the_tree_opens_branch_by_branch(http: Browser) -> None:
     earning = http.get("/ibs/branch?ib=M&currency=USD&hide=zero")
     assert re.findall(r'class="id">(\w+)', earning.text) == ["A"], "B earned euros only"
     assert re.findall(r'class="id">(\w+)', http.get("/ibs?q=REAL").text) == ["B"]
+    orders = [
+        re.findall(r'class="id">(\w+)', http.get(f"/ibs/branch?ib=M&currency=EUR&order={order}").text)
+        for order in ("", "earned", "clients", "name")
+    ]
+    assert orders == [["B", "A"], ["B", "A"], ["A", "B"], ["A", "B"]], "B earned euros; A has two clients"
     assert http.get("/ibs/branch?ib=none").status_code == 404
 
 

@@ -33,6 +33,7 @@ WHOLE = {
     "/plans", "/plans/{plan_id}", "/plans/{plan_id}/cases", "/plans/{plan_id}/changes", "/v1/plans/what-if",
     "/v1/plans/{plan_id}/check", "/v1/plans/{plan_id}/changes",
     "/operations", "/dead-letters", "/dead-letters/{dead_letter_id}", "/reports/margin", "/v1/reports/margin",
+    "/deals/bytes",
 }  # fmt: skip
 """Of the whole broker: refused to whoever sees a part."""
 ADMINS = {"/v1/users", "/v1/sessions", "/v1/keys", "/users", "/keys"}
@@ -97,7 +98,9 @@ def test_who_changes_what(world: World, name: str) -> None:
             or (path.startswith(("/v1/proposals", "/v1/endpoints", "/v1/plans")) and ROLES[name].ibs is None)
         ),
         "auditor": lambda _: False,
-        "ib": lambda path: path == "/v1/payees/{ib_id}" or path.startswith("/v1/links"),
+        "ib": lambda path: (
+            path == "/v1/payees/{ib_id}" or path.startswith(("/v1/links", "/v1/own-endpoints"))
+        ),
         "network": lambda _: False,
     }[role]
     changing = [path for path in routes_of("POST") if path.startswith("/v1/")]

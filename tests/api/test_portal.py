@@ -1,7 +1,7 @@
 """The pages: the numbers are on them, and nothing comes from elsewhere."""
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,10 +10,11 @@ from clickhouse_connect.driver.client import Client
 from api.ledger import Ledger
 from api.portal.chart import HEIGHT, OTHERS, TOP, chart
 from api.portal.marks import rounded
-from api.queries.over_time import OverTime, over_time, starts_of
-from api.queries.periods import ALWAYS
+from api.queries import over_time as queries
+from api.queries.over_time import OverTime, first_day, over_time, starts_of
+from api.queries.periods import ALWAYS, interval
 from api.scope import EVERYTHING
-from tests.api.conftest import Browser, browser, insert, partner_row, per_lot
+from tests.api.conftest import SOURCE, Browser, browser, insert, partner_row, per_lot
 
 
 def test_the_overview_shows_the_ledgers_numbers(http: Browser) -> None:
@@ -150,6 +151,40 @@ def test_a_long_time_is_drawn_in_larger_units(
     assert [str(start) for start, series, _ in found.rows if series == "A"] == starts
     sums = {series: sum(net for _, name, net in found.rows if name == series) for series in ("A", "")}
     assert sums == {"A": Decimal(7), "": Decimal(7)}
+
+
+def test_a_period_is_drawn_by_the_brokers_days(
+    empty_ledger: Ledger, chdb: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """October in Nicosia: three hours before UTC until the 25th at 01:00, two from then on.
+
+    1 at 00:30 on the 1st; 2 at 00:30 and 4 at 23:30 on the 25th, which has 25 hours. By days of UTC they are
+    of the 30th of September, the 24th and the 25th, and so they are drawn where rows are too many.
+    """
+    midnights = [datetime(2026, 9, 30, 21, tzinfo=UTC) + timedelta(days=n) for n in range(25)]
+    midnights += [datetime(2026, 10, 25, 22, tzinfo=UTC) + timedelta(days=n) for n in range(6)]
+    own = {"period": "2026-10", "starts_at": midnights[0], "ends_at": datetime(2026, 10, 31, 22, tzinfo=UTC)}
+    insert(chdb, "periods", own | {"days": midnights, "first_weekday": 3} | SOURCE)
+    times = (midnights[0], midnights[24], datetime(2026, 10, 25, 21, tzinfo=UTC))
+    way = "broker:expense:per_lot > ib:A:pending"
+    rows = [
+        per_lot(f"x{n}", "A", f"live|{n}", str(2**n), way, occurred_at=at + timedelta(minutes=30))
+        for n, at in enumerate(times)
+    ]
+    insert(chdb, "transfers", *rows)
+    span = interval(empty_ledger, "2026-10")
+    found = over_time(empty_ledger, EVERYTHING, span, "USD", ["A"])
+    assert [(str(day), int(net)) for day, _, net in found.rows] == [("2026-10-01", 1), ("2026-10-25", 6)]
+    assert (found.unit, found.is_local) == ("day", True)
+    monkeypatch.setattr(queries, "MAX_ROWS", 2)
+    found = over_time(empty_ledger, EVERYTHING, span, "USD", ["A"])
+    assert [str(day) for day, _, _ in found.rows] == ["2026-09-30", "2026-10-24", "2026-10-25"]
+    drawn = chart(found, {})
+    assert drawn is not None
+    assert drawn.bucket == "day (UTC)", "and the page says so"
+    assert [first_day(midnights[0], 3), first_day(datetime(2026, 10, 1, 5, tzinfo=UTC), 3)] == [
+        date(2026, 10, 1)
+    ] * 2, "east and west of Greenwich"
 
 
 def _noon(day: date) -> datetime:

@@ -46,10 +46,10 @@ OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
     "days.stamp_of",
     "completeness.holes", "subtrees.scope_below", "postbacks.attempts", "postbacks.deliveries",
-    "transfer_keys.days_and_ibs", "stretches.stretch_of", "native_by_day.has_native",
+    "transfer_keys.days_and_ibs", "newest.unread", "stretches.stretch_of", "native_by_day.has_native",
 }  # fmt: skip
 """What is asked of the calendar, of servers, and of endpoints, whose routes are for who sees everything; what
-makes a scope; and where rows are, for who may see them."""
+makes a scope; and where rows are, for who may see them, or when days were written."""
 OF_THE_DESKS = ("payouts", "proposals", "revenue")
 """Modules whose questions take no scope: payouts, their warnings and proposals are of the whole ledger."""
 

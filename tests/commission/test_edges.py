@@ -840,6 +840,26 @@ def test_a_trade_held_too_briefly_does_not_count() -> None:
     assert {NORTH: "100.00 USD"} == run(*ANNA, *READY, opened, hour, terms=world(component)).owed
 
 
+@pytest.mark.parametrize(("min_lots", "owed"), [("1", {NORTH: "100.00 USD"}), ("1.01", {})])
+def test_of_a_closing_the_lots_held_long_enough_count(min_lots: str, owed: dict[str, str]) -> None:
+    """Two lots closed at once, one held a day and one an hour: where a day is asked for, one counts."""
+    component = Cpa(
+        name="cpa", amounts=(CpaAmount(amount=D(100)),), min_lots=D(min_lots), min_holding_s=86_400
+    )
+    first, last, both = (
+        deal(f"{n} {told}", position_id="p", occurred_at=at(*when))
+        for n, (told, when) in enumerate(
+            [("buy 1 EURUSD in", (3,)), ("buy 1 EURUSD in", (3, 23)), ("sell 2 EURUSD out", (4,))], 1
+        )
+    )
+    for facts in permutations((first, last, both)):
+        assert owed == run(*ANNA, *READY, *facts, terms=world(component)).owed
+    brief = Cpa(name="brief", amounts=(CpaAmount(amount=D(50)),), min_lots=D(2), min_holding_s=3600)
+    paid = D(50) + D(owed[NORTH].split()[0] if owed else 0)
+    said = run(*ANNA, *READY, first, last, both, terms=world(component, brief))
+    assert {NORTH: f"{paid:.2f} USD"} == said.owed
+
+
 @pytest.mark.parametrize("taken_back", [False, True])
 def test_turnover_is_weighed_against_what_was_deposited_by_then(taken_back: bool) -> None:  # noqa: FBT001
     """0.01 lots turn over 1,100, twice the 500 there were; 100 more, or what was taken back, is no matter."""

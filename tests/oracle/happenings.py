@@ -461,6 +461,13 @@ def random_edit(dice: Dice, rng: Random, deal: Deal) -> dict[str, Any]:
     return found
 
 
+def renamed(dice: Dice, deal: Deal) -> str:
+    """The symbol that every deal of some positions is edited to, one after the other, or nothing."""
+    rng = dice.of(f"symbol of {deal.account_key} {deal.position_id}")
+    is_edited = deal.kind == "trade" and deal.position_id and "edits" in dice.features and rng.random() < 0.05
+    return pick(rng, sorted(PRICES)) if is_edited else ""
+
+
 def random_revisions(dice: Dice, events: list[Any]) -> list[tuple[datetime, Any]]:
     """Deals edited or cancelled some time after they happened."""
     found: list[tuple[datetime, Any]] = []
@@ -478,6 +485,10 @@ def random_revisions(dice: Dice, events: list[Any]) -> list[tuple[datetime, Any]
             later = max(later, RELINKED_BACK, moved.occurred_at) + timedelta(hours=1)
             found.append((later, moved))
             deal = moved
+        if symbol := renamed(dice, deal):
+            later = max(later, RELINKED_BACK) + timedelta(hours=1)
+            deal = replace(deal, revision="renamed", symbol=symbol)
+            found.append((later, deal))
         opening = deal.entry != "out"
         if (
             dice.on("cancels", 0.5)

@@ -65,7 +65,7 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
         if facts.client_id(deal) != facts.client_id(wanted):
             continue
         lots = Fraction(deal.volume_e8, E8)
-        queue = [rescaled(facts, opening, rest, before, deal) for opening, rest in queue]
+        queue = [rescaled(facts, opening, rest, before, deal.occurred_at, wanted) for opening, rest in queue]
         before = deal.occurred_at
         against = [held for held in queue if held[0].side != deal.side]
         beside = [held for held in queue if held[0].side == deal.side]
@@ -75,6 +75,8 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
             closing = Fraction(deal.volume_closed_e8, E8)
         elif deal.entry == "inout" and not 0 < closing <= lots:
             raise Waits("unknown position")
+        if deal is wanted and closing > lots:
+            raise Waits("closes more than it trades")
         if deal is wanted:
             opens = [Slice("in", lots - closing)] if lots > closing else []
             return closed(against, closing)[0] + opens
@@ -88,12 +90,15 @@ def slices_of(facts: Facts, wanted: Deal) -> list[Slice]:
 
 
 def rescaled(
-    facts: Facts, opening: Deal, lots: Fraction, before: datetime, deal: Deal
+    facts: Facts, opening: Deal, lots: Fraction, before: datetime, at: datetime, wanted: Deal
 ) -> tuple[Deal, Fraction]:
-    """What is open of an opening after every split since the deal before: in value it is the same."""
-    meanings = facts.meanings(deal)
+    """What is open of an opening after every split between two times: in value it is the same.
+
+    A position is of one symbol: where its deals name several, the one that is asked about says which.
+    """
+    meanings = facts.meanings(wanted)
     for old, new in itertools.pairwise(meanings):
-        if new.since is None or new.rescale is None or not before < new.since <= deal.occurred_at:
+        if new.since is None or new.rescale is None or not before < new.since <= at:
             continue
         lots *= fraction(new.rescale)
         cheaper = new.rescale * new.contract_size / old.contract_size
@@ -267,8 +272,11 @@ def commission_is_apart(component: DealComponent) -> bool:
 def is_first_leg(case: Case) -> bool:
     """Whether no other leg of the close-by has an earlier place."""
     deal = case.deal
+    facts, owner = case.facts, case.facts.client_id(deal)
     legs = [
-        leg for leg in case.facts.in_time if leg.entry == "out_by" and leg.account_key == deal.account_key
+        leg
+        for leg in facts.in_time
+        if leg.entry == "out_by" and leg.account_key == deal.account_key and facts.client_id(leg) == owner
     ]
     if deal.close_by:
         return next(leg for leg in legs if leg.close_by == deal.close_by) is deal

@@ -22,19 +22,13 @@ def build(kafka: str) -> faust.App:
     )
     deals = app.topic(job.IN, key_type=bytes, value_type=bytes, value_serializer="raw")
     transfers = app.topic(job.OUT, key_type=bytes, value_type=bytes, value_serializer="raw")
-    state = app.Table("state", key_type=str, value_type=str)
-
-    def load(key: str) -> bytes | None:
-        found = state.get(key)
-        return None if found is None else found.encode()
-
-    def keep(key: str, value: bytes) -> None:
-        state[key] = value.decode()
+    raw = faust.Schema(key_type=str, value_type=bytes, value_serializer="raw")
+    state = app.Table("state", schema=raw)
 
     @app.agent(deals)  # type: ignore[untyped-decorator] # Faust ships incomplete types
     async def rate(stream: faust.Stream[bytes]) -> None:
         async for line in stream:
-            for transfer in job.apply(line, load, keep):
+            for transfer in job.apply(line, state.get, state.__setitem__):
                 await transfers.send(value=transfer)
 
     return app

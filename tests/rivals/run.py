@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -17,26 +18,56 @@ from tests.rivals import job
 from tests.synthetic import Synthetic
 
 ROOT = Path(__file__).parent.parent.parent
-QUIX = "quixstreams==3.28.1"
 WARM_DEALS = 200
 PATIENCE_SECONDS = 300.0
 
 
-def plain_faust(kafka: str, folder: Path, clients: int, deals: int) -> float:
-    """Deals a second of the plain Faust agent."""
-    command = [sys.executable, "-m", "tests.rivals.plain_faust", "worker", kafka]
-    with _topics(kafka), _running(command, folder / "faust.log"):
+class NotInstalled(Exception):
+    """A rival's packages could not be had; the message is the installer's first line."""
+
+
+class Rival(NamedTuple):
+    """Another engine that does the job."""
+
+    program: str
+    """A module of this package."""
+    lock: str = ""
+    """What it is installed from, into an environment of its own; without one it is in ours."""
+
+
+RIVALS = {
+    "plain Faust agent": Rival("plain_faust"),
+    "Quix Streams": Rival("quix", "quix.txt"),
+    "Sentry Arroyo, state in a dict": Rival("sentry_arroyo", "arroyo.txt"),
+    "Pathway, state in a dict": Rival("pathway_udf", "pathway.txt"),
+}
+
+
+def rate_of(name: str, kafka: str, folder: Path, clients: int, deals: int) -> float:
+    """Deals a second of one of `RIVALS`; raise `NotInstalled` if its packages are not to be had here."""
+    own = folder / RIVALS[name].program
+    command = _command(RIVALS[name], kafka, own)
+    with _topics(kafka), _running(command, own.with_suffix(".log")):
         return _measure(kafka, clients, deals)
 
 
-def quix(kafka: str, folder: Path, clients: int, deals: int) -> float:
-    """Deals a second of the same job in Quix Streams, in a virtual environment of its own."""
-    python = folder / "quix" / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "quix")], check=True)
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", QUIX], check=True)
-    command = [str(python), str(ROOT / "tests" / "rivals" / "quix.py"), kafka, str(folder / "quix-state")]
-    with _topics(kafka), _running(command, folder / "quix.log"):
-        return _measure(kafka, clients, deals)
+def _command(rival: Rival, kafka: str, folder: Path) -> list[str]:
+    if not rival.lock:
+        return [sys.executable, "-m", f"tests.rivals.{rival.program}", "worker", kafka]
+    program = str(ROOT / "tests" / "rivals" / f"{rival.program}.py")
+    return [str(_installed(rival.lock, folder)), program, kafka, str(folder / "state")]
+
+
+def _installed(lock: str, folder: Path) -> Path:
+    """The Python of a new environment that holds what the lock names, by hash; nothing is resolved."""
+    python = folder / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    sync = ["pip", "sync", "--quiet", "--python", str(python), "--require-hashes", "--no-build"]
+    uv = [str(Path(sys.executable).with_name("uv")), *sync, str(ROOT / "locks" / lock)]
+    done = subprocess.run(uv, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise NotInstalled((done.stderr.strip() or f"uv ended with {done.returncode}").splitlines()[0])
+    return python
 
 
 @contextmanager

@@ -58,6 +58,17 @@
     waiting.push(row);
     timer ||= setTimeout(show, EVERY_MS);
   });
+  // What was left out is said once, above the list, with the way to all of it.
+  feed.addEventListener("gap", () => {
+    const list = body.closest(".scroll");
+    if (list.parentElement.querySelector("[data-gap]")) return;
+    const said = document.createElement("p");
+    Object.assign(said, { className: "note" });
+    said.dataset.gap = "";
+    said.setAttribute("role", "status");
+    said.append("More was posted than is shown. ", link("Load the page again", location.href), " for the newest.");
+    list.before(said);
+  });
   // A feed ends by itself after a while, and the browser asks again; not once its session is over.
   feed.addEventListener("end", (event) => { if (/session|slow/.test(JSON.parse(event.data).reason)) feed.close(); });
   addEventListener("pagehide", () => feed.close());

@@ -8,6 +8,9 @@ const make = (name, attributes = {}, ...children) => {
   return element;
 };
 
+// A sentence of the API: its `backticked` words are code.
+const prose = (text) => text.split("`").map((part, n) => (n % 2 ? make("code", {}, part) : part));
+
 // Times in the reader's zone, UTC on hover.
 const two = (number) => String(number).padStart(2, "0");
 function localTimes(root) {
@@ -149,7 +152,7 @@ async function ask(form, by) {
     form.dataset.asked = ""; // it is done: asked for again, it is another
     if ((by && "show" in by.dataset) || "show" in form.dataset) {
       said.setAttribute("role", "status");
-      said.textContent = inWords(told);
+      said.replaceChildren(...prose(inWords(told)));
       buttons.forEach((button) => (button.disabled = false));
       return;
     }
@@ -161,7 +164,7 @@ async function ask(form, by) {
     if (file) alert(`${told.recorded} recorded, ${told.repeated} known before, ${told.pending} pending, ${told.refused_count} refused, ${told.unmatched_count} without a line of ours.`);
     location.assign((form.dataset.next ?? location.href).replace("{id}", encodeURIComponent(told.batch_id ?? told.change_id ?? told.proposal_id ?? "")));
   } catch (error) {
-    said.textContent = error.message;
+    said.replaceChildren(...prose(error.message));
     buttons.forEach((button) => (button.disabled = false));
   }
 }

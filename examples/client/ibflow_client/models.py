@@ -657,6 +657,9 @@ class EndpointRow(BaseModel):
     signing: Annotated[str, Field(title="Signing")]
     allow_http: Annotated[bool, Field(title="Allow Http")]
     allow_private: Annotated[bool, Field(title="Allow Private")]
+    owner: Annotated[
+        str, Field(description="The IB that made it for itself; empty: it is the broker's.", title="Owner")
+    ]
 
 
 class EndpointSecret(BaseModel):
@@ -702,6 +705,9 @@ class EndpointSecret(BaseModel):
     signing: Annotated[str, Field(title="Signing")]
     allow_http: Annotated[bool, Field(title="Allow Http")]
     allow_private: Annotated[bool, Field(title="Allow Private")]
+    owner: Annotated[
+        str, Field(description="The IB that made it for itself; empty: it is the broker's.", title="Owner")
+    ]
     public_key: Annotated[str, Field(description="`whpk_…` of ed25519; empty of HMAC.", title="Public Key")]
     secret: Annotated[
         str,
@@ -1458,6 +1464,101 @@ class OwingIb(BaseModel):
     older: Annotated[str, Field(title="Older")]
     total: Annotated[str, Field(title="Total")]
     oldest_days: Annotated[int, Field(title="Oldest Days")]
+
+
+class OwnEndpointForm(BaseModel):
+    """
+    What an IB says of an endpoint of its own.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    name: Annotated[
+        str,
+        Field(
+            description="Part of its id, for ever.",
+            examples=["tracker"],
+            pattern="^[a-z0-9_-]{1,24}$",
+            title="Name",
+        ),
+    ]
+    ib: Annotated[
+        str | None,
+        Field(description="Whose it is, of who signs in for several IBs.", max_length=128, title="Ib"),
+    ] = ""
+    url: Annotated[
+        str,
+        Field(
+            description="With macros in its query; with a preset and no query, the preset's own.",
+            max_length=2000,
+            title="Url",
+        ),
+    ]
+    preset: Annotated[
+        str | None,
+        Field(description="A network's own words; empty: a signed POST.", max_length=64, title="Preset"),
+    ] = ""
+    events: Annotated[
+        list[str] | None, Field(description="Empty: the usual ones.", max_length=200, title="Events")
+    ] = []
+    own_only: Annotated[
+        bool | None,
+        Field(description="Only what is this IB's own, nothing of IBs below it.", title="Own Only"),
+    ] = False
+    signing: Annotated[Literal["hmac", "ed25519"] | None, Field(title="Signing")] = "hmac"
+
+
+class OwnEndpointRow(BaseModel):
+    """
+    An endpoint of an IB's own, as the IB sees it.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    id: Annotated[str, Field(title="Id")]
+    ib: Annotated[str, Field(description="Whose it is.", title="Ib")]
+    version: Annotated[int, Field(title="Version")]
+    state: Annotated[str, Field(description="`active`, `paused`, `disabled` or `removed`.", title="State")]
+    reason: Annotated[str, Field(description="Why it is in this state.", title="Reason")]
+    saved_at: Annotated[AwareDatetime, Field(title="Saved At")]
+    url: Annotated[
+        str, Field(description="Constants of the query are hidden: they may be tokens.", title="Url")
+    ]
+    method: Annotated[str, Field(title="Method")]
+    preset: Annotated[str, Field(title="Preset")]
+    events: Annotated[list[str], Field(title="Events")]
+    own_only: Annotated[bool, Field(description="Whether nothing of IBs below is sent.", title="Own Only")]
+    levels: Annotated[int, Field(description="How many levels below events are sent of.", title="Levels")]
+    signing: Annotated[str, Field(title="Signing")]
+
+
+class OwnEndpointSecret(BaseModel):
+    """
+    An endpoint, and what its receiver verifies with.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    id: Annotated[str, Field(title="Id")]
+    ib: Annotated[str, Field(description="Whose it is.", title="Ib")]
+    version: Annotated[int, Field(title="Version")]
+    state: Annotated[str, Field(description="`active`, `paused`, `disabled` or `removed`.", title="State")]
+    reason: Annotated[str, Field(description="Why it is in this state.", title="Reason")]
+    saved_at: Annotated[AwareDatetime, Field(title="Saved At")]
+    url: Annotated[
+        str, Field(description="Constants of the query are hidden: they may be tokens.", title="Url")
+    ]
+    method: Annotated[str, Field(title="Method")]
+    preset: Annotated[str, Field(title="Preset")]
+    events: Annotated[list[str], Field(title="Events")]
+    own_only: Annotated[bool, Field(description="Whether nothing of IBs below is sent.", title="Own Only")]
+    levels: Annotated[int, Field(description="How many levels below events are sent of.", title="Levels")]
+    signing: Annotated[str, Field(title="Signing")]
+    public_key: Annotated[str, Field(description="`whpk_…` of ed25519; empty of HMAC.", title="Public Key")]
+    secret: Annotated[str, Field(description="One that was made just now: told this once.", title="Secret")]
 
 
 class PaidTwice(BaseModel):
@@ -3172,6 +3273,17 @@ class Margin(BaseModel):
         int, Field(description="Symbols whose spread is left out, or a part of it.", title="Lacks Spread")
     ]
     next_cursor: Annotated[str | None, Field(title="Next Cursor")]
+
+
+class OwnEndpointPage(BaseModel):
+    """
+    The endpoints of one IB, in the order in which they were made.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore",
+    )
+    items: Annotated[list[OwnEndpointRow], Field(title="Items")]
 
 
 class Partner(BaseModel):

@@ -974,6 +974,107 @@ class Client(Connection):
             headers={"Idempotency-Key": idempotency_key},
         )
 
+    def get_own_endpoints(self) -> models.OwnEndpointPage:
+        """The endpoints of the IB that signs in."""
+        return self.ask("GET", "/v1/own-endpoints", models.OwnEndpointPage)
+
+    def post_own_endpoints(
+        self, body: models.OwnEndpointForm, *, idempotency_key: str | None = None
+    ) -> models.OwnEndpointSecret:
+        """Keep a new one: events of one's sub-tree from now on are sent there. Its secret is told
+        this once.
+        """
+        return self.ask(
+            "POST",
+            "/v1/own-endpoints",
+            models.OwnEndpointSecret,
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def get_own_endpoint(self, endpoint_id: str) -> models.OwnEndpointSecret:
+        """One of them, with the public key of ed25519; never with a secret."""
+        return self.ask(
+            "GET",
+            "/v1/own-endpoints/{endpoint_id}",
+            models.OwnEndpointSecret,
+            path_values={"endpoint_id": endpoint_id},
+        )
+
+    def post_own_endpoint_secret(
+        self, endpoint_id: str, *, idempotency_key: str | None = None
+    ) -> models.OwnEndpointSecret:
+        """Sign with a new secret, told this once. For a day requests have two signatures."""
+        return self.ask(
+            "POST",
+            "/v1/own-endpoints/{endpoint_id}/secret",
+            models.OwnEndpointSecret,
+            path_values={"endpoint_id": endpoint_id},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_own_endpoint_verb(
+        self,
+        endpoint_id: str,
+        verb: Literal["pause", "resume", "remove"],
+        body: models.ReasonInput,
+        *,
+        idempotency_key: str | None = None,
+    ) -> models.OwnEndpointRow:
+        """Pause, which keeps what comes meanwhile; resume what one paused oneself; or remove for
+        ever.
+        """
+        return self.ask(
+            "POST",
+            "/v1/own-endpoints/{endpoint_id}/{verb}",
+            models.OwnEndpointRow,
+            path_values={"endpoint_id": endpoint_id, "verb": verb},
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def get_own_endpoint_preview(
+        self, endpoint_id: str, *, event: str | None = None
+    ) -> models.ApiShapesEndpointsPreview:
+        """What would be sent for a sample event."""
+        return self.ask(
+            "GET",
+            "/v1/own-endpoints/{endpoint_id}/preview",
+            models.ApiShapesEndpointsPreview,
+            path_values={"endpoint_id": endpoint_id},
+            query={"event": event},
+        )
+
+    def post_own_endpoint_deliveries_test(
+        self, endpoint_id: str, *, event: str | None = None, idempotency_key: str | None = None
+    ) -> models.AttemptRow:
+        """Send a sample event now, and say what came of it; ten times a minute."""
+        return self.ask(
+            "POST",
+            "/v1/own-endpoints/{endpoint_id}/deliveries/test",
+            models.AttemptRow,
+            path_values={"endpoint_id": endpoint_id},
+            query={"event": event},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def get_own_endpoint_attempts(
+        self,
+        endpoint_id: str,
+        *,
+        outcome: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.AttemptPage:
+        """What was sent there and what came back, newest first."""
+        return self.ask(
+            "GET",
+            "/v1/own-endpoints/{endpoint_id}/attempts",
+            models.AttemptPage,
+            path_values={"endpoint_id": endpoint_id},
+            query={"outcome": outcome, "limit": limit, "cursor": cursor},
+        )
+
     def get_statement_document(
         self, statement_id: str, *, format_: Literal["pdf", "html", "csv", "xlsx"] | None = None
     ) -> bytes:

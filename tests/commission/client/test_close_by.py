@@ -71,3 +71,14 @@ def test_a_leg_rated_again_stays_with_its_order() -> None:
     assert {NORTH: "10.00 USD"} == said.owed
     placed = run(*ANNA, told_at(legs[1], None), *legs[::-1], terms=BY_FIRST_LEG)
     assert {NORTH: "10.00 USD"} == placed.owed
+
+
+def test_an_edit_can_make_the_other_leg_the_first() -> None:
+    """9 was before 10 by its number; 10 is edited to an hour before 9, so that it pays both, 2 lots at 5."""
+    legs = leg(9, "700", hour=2), leg(10, "700", hour=2)
+    edited = leg(10, "700", hour=1, revision="b")
+    for records in permutations((*legs, edited)):
+        if records.index(legs[1]) < records.index(edited):
+            assert {"10": "10.00"} == paid(*records)
+    assert {"10": "10.00"} == paid(edited, legs[0])
+    assert {"9": "10.00"} == paid(*legs, edited, leg(10, "700", hour=3, revision="c"))

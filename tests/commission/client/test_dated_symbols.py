@@ -231,3 +231,22 @@ def test_a_rescale_needs_a_version_before_it() -> None:
     for symbols in ([SPLIT], [replace(OUNCES, rescale=D(2))], [replace(OUNCES, since=at(40)), SPLIT]):
         assert ["bad_rescale"] == [problem.code for problem in check_terms(symbols)]
     assert () == check_terms([OUNCES, SPLIT])
+
+
+def test_who_closes_says_which_symbol_a_position_is_of() -> None:
+    """Gold was split into tenths: of a lot 10 are open, 1 standard lot, 10 USD, and the opening is known.
+
+    Opened in the name of the euro, which was not split, it is the same by the closing; a closing in the
+    name of the euro closes 10 of 1, and waits for the opening of the rest.
+    """
+    held = per_lot("*=10", when=When(min_holding_s=60))
+    terms = (*world(OUNCES, SPLIT, component=held), symbol("EURUSD forex 100000 USD 0.0001"))
+    misnamed = replace(opened("1", 20), symbol="EURUSD")
+    for first in (opened("1", 20), misnamed):
+        assert {NORTH: "10.00 USD"} == run(*ANNA, first, closed("10", 40), terms=terms).owed
+    assert {NORTH: "10.00 USD"} == run(*ANNA, closed("10", 40), misnamed, terms=terms).owed
+    wrong = replace(closed("10", 40), symbol="EURUSD")
+    said = run(*ANNA, opened("1", 20), wrong, terms=terms)
+    assert ({}, "waiting opening_unknown") == (said.owed, said.reasons["401"])
+    edited = replace(closed("10", 40), revision="b")
+    assert {NORTH: "10.00 USD"} == run(*ANNA, misnamed, wrong, edited, terms=terms).owed

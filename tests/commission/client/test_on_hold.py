@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from commission.explain.explanation import explain
-from commission.terms.components import RevenueShare
+from commission.terms.components import Rebate, RevenueShare
 from commission.terms.rates import Band, Tiers
 from schemas.wire import Record, encode
 from schemas.wire import decode as read
@@ -29,6 +29,7 @@ from tests.build import (
     rates,
     registered,
     run,
+    symbol,
 )
 from tests.commission.partner.payout_commands import hold_client, lock, release_client
 
@@ -289,3 +290,41 @@ def test_rows_of_holds_are_explained() -> None:
             ),
         ),
     ]
+
+
+def test_a_loss_of_what_was_not_on_hold_moves_nothing_there() -> None:
+    """Held since day 4; the deal of day 3 stood, is cancelled, and its 5 and 2 leave what is pending."""
+    gone = replace(ONE, revision="b", kind="cancelled")
+    assert owed(*ANNA, ONE, hold_client(since=at(4)), gone) == {}
+
+
+def test_a_rebate_out_of_the_ibs_money_is_not_held_with_it() -> None:
+    """5 a lot less the 2 that go to Anna: 3 are held, and her 2 are hers. Of the broker's, all 5 are held."""
+    for funded_by, kept in (("ib", "3.00 USD"), ("broker", "5.00 USD")):
+        rebate = Rebate(name="b", rates=rates("*=2"), funded_by=funded_by)  # type: ignore[arg-type]
+        own = (*SYMBOLS, plan("own USD", per_lot("*=5"), rebate), partner("ib-north USD own"))
+        terms = (*own, period("2026-09"), period("2026-10"))
+        client = {"client:anna:rebate": "2.00 USD"}
+        assert owed(*ANNA, ONE, hold_client(), terms=terms) == {NORTH_HELD: kept, **client}
+        assert owed(*ANNA, ONE, hold_client(), release_client(), terms=terms) == {NORTH: kept, **client}
+
+
+def test_a_share_of_losses_held_for_two_ibs_is_released_for_one() -> None:
+    """Of 100 that Anna loses ib-north has 30 % and its master the 10 % more; the master stays held."""
+    gold, silver = (
+        plan(f"{name} USD", RevenueShare(name="ggr", rates=rates(f"*={rate}"), terms=("client_result",)))
+        for name, rate in (("gold", "0.4"), ("silver", "0.3"))
+    )
+    terms = (*SYMBOLS, gold, silver, *PARTNERS, period("2026-09"), period("2026-10"))
+    known = (*ANNA, replace(ONE, profit=D(-100)))
+    both = hold_client("anna ib-north"), hold_client("anna ib-master", "h2")
+    assert owed(*known, terms=terms) == {NORTH: "30.00 USD", MASTER: "10.00 USD"}
+    assert owed(*known, *both, terms=terms) == {}
+    assert owed(*known, *both, release_client("anna ib-north"), terms=terms) == {NORTH: "30.00 USD"}
+
+
+def test_a_deal_that_waited_for_its_symbol_is_held_once_that_is_known() -> None:
+    """A lot of GBPUSD of a held client waits for the terms; then its 5 and 2 are on hold."""
+    waits = deal("7 buy 1 GBPUSD out", day=3)
+    told = (*ANNA, hold_client(), waits, symbol("GBPUSD forex 100000 USD 0.0001"))
+    assert owed(*told) == {NORTH_HELD: "5.00 USD", MASTER_HELD: "2.00 USD"}

@@ -34,7 +34,9 @@ class Log:
 
     def rows(self, part: int, rows_id: str = "r") -> None:
         """Write a part of somebody's rows."""
-        assert self.write(RowsWritten(rows_id=rows_id, part=part, rows="[]"))
+        record = RowsWritten(rows_id=rows_id, part=part, rows="[]")
+        assert self.known.why_not(record) == ""
+        assert self.write(record)
 
     def created(self, name: str = "p", by: str = "ola", parts: int = 0, **more: Any) -> str:
         """Why it does not count, or ""."""

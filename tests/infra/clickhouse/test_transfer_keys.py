@@ -51,6 +51,8 @@ def all_are_found(client: Client) -> None:
         assert row["amount"] == found["amount"]
         ids = [row["transfer_id"], row["reverses"] or row["transfer_id"]]
         cause = "" if row["code"] in ("statement", "rounding") else row["caused_by"]
+        links = queries.links(ledger, EVERYTHING, row["transfer_id"])
+        assert links is not None
         expected = {
             other["transfer_id"]
             for other in rows
@@ -59,10 +61,10 @@ def all_are_found(client: Client) -> None:
             or (cause and all(other[name] == row[name] for name in ("caused_by", "ib_id", "component")))
         }
         assert expected == {
-            other["transfer_id"] for other in queries.chain(ledger, EVERYTHING, row["transfer_id"])
+            other["transfer_id"] for other in queries.chain(ledger, EVERYTHING, row["transfer_id"], links)
         }
     assert queries.transfer(ledger, EVERYTHING, "unknown") is None
-    assert [] == queries.chain(ledger, EVERYTHING, "unknown")
+    assert queries.links(ledger, EVERYTHING, "unknown") is None
 
 
 def test_what_takes_a_row_back_is_looked_for_on_its_own_day(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_what_takes_a_row_back_is_looked_for_on_its_own_day(tmp_path: Path) -> N
         """)
         ledger = Ledger(lambda: client)
         found = {"days": [date(2026, 5, 1), date(2026, 5, 9)], "ibs": ["a"]}
-        assert found == days_and_ibs(ledger, ["t1"], "", "")
-        assert found == days_and_ibs(ledger, ["t1"], "live|1", "a")
+        assert found == days_and_ibs(ledger, ("t1", "t1"), "", "")
+        assert found == days_and_ibs(ledger, ("t1", "t1"), "live|1", "a")
         both = {"days": [date(2026, 5, 1), date(2026, 5, 2)], "ibs": ["a", "b"]}
-        assert both == days_and_ibs(ledger, ["live|1"], "", "")
+        assert both == days_and_ibs(ledger, ("live|1", "none"), "", "")

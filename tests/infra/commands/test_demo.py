@@ -7,9 +7,12 @@ from typer.testing import CliRunner
 
 from infra.cli.app import app
 from infra.commands.demo import MARKER, demo_settings, make_folder
+from infra.commands.demo_people import ROLES, add_endpoint
+from infra.postbacks.desk import EndpointDesk
 from infra.processes.owner import Owner
 from infra.processes.stack import Stack
 from schemas.errors import Unavailable, Unusable
+from tests.endpoint_world import NOON, keys, memory_log
 
 PRODUCTION = {
     "IBFLOW_KAFKA": "kafka.example:9092",
@@ -21,6 +24,13 @@ PRODUCTION = {
     "IBFLOW_BRIDGES_FILE": "bridges.yaml",
     "IBFLOW_STORE": "memory",
 }
+
+
+def test_the_networks_endpoint_exists() -> None:
+    """Whoever signs in to the demo as the network has an endpoint by the name that they see."""
+    desk = EndpointDesk(memory_log(), keys, now=lambda: NOON)
+    add_endpoint(desk)
+    assert list(desk.listed()) == [*ROLES["network"].endpoints]
 
 
 def test_a_demo_takes_nothing_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

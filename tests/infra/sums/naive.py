@@ -17,7 +17,7 @@ GROUPS: dict[str, Callable[[Row], str]] = {
     "ib": lambda row: str(row["ib_id"]),
     "level": lambda row: str(row["depth"]),
     "client": lambda row: str(row["client_id"]),
-    "server": lambda row: "live" if row["account_key"] == "live/1" else "",
+    "server": lambda row: "live" if row["account_key"] else "",
     "country": lambda row: COUNTRIES.get(row["client_id"], ""),
     "group": lambda row: group_of(row["caused_by"]) if row["caused_by"].startswith("live|") else "",
     "symbol": lambda row: str(row["symbol"]),

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from commission import accounts
 from commission.events import Deal
-from commission.outputs import Rejection, Transfer
+from commission.outputs import Milestone, MilestoneKind, Rejection, Transfer
 from schemas import topics
 from schemas.wire import Record, encode
 from streams.table_rows import Rows
@@ -20,16 +20,24 @@ PATHS = (("a", "m"), ("b", "m"), ("c", "a", "m"), ("m",))
 CLASSES = {"EURUSD": "forex", "GBPUSD": "forex", "XAUUSD": "metals"}
 COUNTRIES = {"c1": "DE", "c2": "CY"}
 """Of the clients that are known."""
+CLIENT_IBS = {"c1": "a", "c2": "b"}
+REACHED: tuple[MilestoneKind, ...] = ("kyc.approved", "ftd", "first_trade", "cpa.qualified", "cpa.clawback")
 SYMBOLS, COMPONENTS, CURRENCIES = ("EURUSD", "XAUUSD", ""), ("per_lot", "spread_share"), ("USD", "EUR")
 
 
 def revision(deal_key: str, at: datetime) -> Deal:
-    """The deal as it was told with this time."""
+    """The deal as it was told with this time; its client was charged what the id says."""
     server, _, deal_id = deal_key.partition("|")
     return Deal(
-        platform="mt5", server=server, login=1, deal_id=deal_id, revision=at.isoformat(), kind="trade",
-        occurred_at=at, group=group_of(deal_key),
+        platform="mt5", server=server, login=client_of(deal_key), deal_id=deal_id, revision=at.isoformat(),
+        kind="trade", occurred_at=at, group=group_of(deal_key), commission=Decimal(-int(deal_id)) / 100,
+        currency="USD",
     )  # fmt: skip
+
+
+def client_of(deal_key: str) -> int:
+    """The number of a deal's client, and of its one account."""
+    return 1 + int(deal_key.removeprefix("live|")) % 3
 
 
 def group_of(deal_key: str) -> str:
@@ -66,6 +74,7 @@ class RandomLedger:
                     self._add(rows, topics.ACCOUNT_BOOK, revision(record.deal_key, record.occurred_at))
                 elif record.code == "accrual":
                     self._add(rows, topics.ACCOUNT_BOOK, revision(record.caused_by, record.occurred_at))
+        self._add(rows, topics.MILESTONES, self._milestone())
         self._sent.append(rows)
         return rows
 
@@ -109,7 +118,7 @@ class RandomLedger:
                     transfer_id=self._next("t"), code="accrual", debit=accounts.expense(component),
                     credit=state(ib), amount=Decimal(dice.randint(1, 9_999)) / 1_000,
                     currency=dice.choice(CURRENCIES), ib_id=ib, occurred_at=at, caused_by=f"live|{key}",
-                    client_id=f"c{dice.randint(1, 3)}", account_key="live/1", component=component,
+                    client_id=f"c{client_of(key)}", account_key=f"live/{client_of(key)}", component=component,
                     plan_id=plan, depth=len(ib),
                     symbol=symbol if dice.random() < 0.9 else "GBPUSD",
                     lots=lots if dice.random() < 0.9 else lots / 2, factors={"lots": lots},
@@ -124,7 +133,7 @@ class RandomLedger:
         own = [row for row in self._accruals if row.caused_by == key and row.transfer_id in self._left]
         for row in own:
             self._left.remove(row.transfer_id)
-            yield self._reversal(row, row.occurred_at, row.caused_by, account_key="live/1")
+            yield self._reversal(row, row.occurred_at, row.caused_by, account_key=row.account_key)
         at = own[0].occurred_at if own and self._dice.random() < 0.5 else self._time()
         if self._dice.random() < 0.7:
             yield from self._deal(key.removeprefix("live|"), at)
@@ -179,5 +188,13 @@ class RandomLedger:
         status = self._dice.choice(("waiting", "rejected"))
         return Rejection(
             deal_key=f"live|{key}", revision="r", status="waiting" if status == "waiting" else "rejected",
-            code="no_ib", text="no IB", account_key="live/1", occurred_at=at,
+            code=self._dice.choice(("no_ib", "no_plan")), text="", account_key=f"live/{client_of(key)}",
+            occurred_at=at,
         )  # fmt: skip
+
+    def _milestone(self) -> Milestone:
+        """One that a client may have reached before."""
+        client, kind = f"c{self._dice.randint(1, 3)}", self._dice.choice(REACHED)
+        return Milestone(
+            milestone_id=f"{kind} of {client}", kind=kind, client_id=client, ib_id="a", occurred_at=START
+        )

@@ -30,9 +30,9 @@ from schemas.wire import Record, encode
 from streams import deal_memory
 from streams.day_marks import DayMarks
 from streams.table_rows import Rows
-from tests.infra.sums import naive
+from tests.infra.sums import naive, newer_reports
 from tests.infra.sums.crashes import Crash, Fragile
-from tests.infra.sums.random_ledger import CLASSES, COUNTRIES, START, RandomLedger, revision
+from tests.infra.sums.random_ledger import CLASSES, CLIENT_IBS, COUNTRIES, START, RandomLedger, revision
 
 STEPS = 30
 GROUPS: tuple[tuple[GroupBy, ...], ...] = (
@@ -40,8 +40,12 @@ GROUPS: tuple[tuple[GroupBy, ...], ...] = (
     ("period",), ("period", "ib"), ("day",), ("week", "ib"), ("month", "symbol"), ("server", "plan"),
     ("level",), ("country", "ib"), ("group",), ("class",), ("class", "day"), ("group", "country"),
 )  # fmt: skip
-AUGUST_ENDS = datetime(2025, 8, 31, 22, tzinfo=UTC)
+AUGUST_BEGINS, AUGUST_ENDS = (
+    datetime(2025, 7, 31, 22, tzinfo=UTC),
+    datetime(2025, 8, 31, 22, tzinfo=UTC),
+)
 """Midnight in Warsaw: the last UTC day of August belongs to two periods."""
+AUGUST = Interval(AUGUST_BEGINS, AUGUST_ENDS, "2025-08")
 INTERVALS = (
     Interval(),
     Interval(datetime(2025, 8, 30, tzinfo=UTC), datetime(2025, 9, 2, tzinfo=UTC)),
@@ -54,15 +58,14 @@ def chdb(tmp_path: Path) -> Iterator[Client]:
     """An empty database with two periods that meet inside a UTC day."""
     with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
         migrate(client)
-        periods = [["2025-08", datetime(2025, 7, 31, 22, tzinfo=UTC), AUGUST_ENDS, "terms", 0, 0]]
+        periods = [["2025-08", AUGUST_BEGINS, AUGUST_ENDS, "terms", 0, 0]]
         periods += [["2025-09", AUGUST_ENDS, datetime(2025, 9, 30, 22, tzinfo=UTC), "terms", 0, 1]]
         names = ["period", "starts_at", "ends_at", "_topic", "_partition", "_offset"]
         client.insert("periods", periods, column_names=names)
         for number, (client_id, country) in enumerate(COUNTRIES.items()):
-            facts = [client_id, START, country, "client-book", 0, number]
-            client.insert(
-                "clients", [facts], ["client_id", "occurred_at", "country", "_topic", "_partition", "_offset"]
-            )
+            facts = [client_id, START, country, CLIENT_IBS[client_id], "client-book", 0, number]
+            names = ["client_id", "occurred_at", "country", "ib_id", "_topic", "_partition", "_offset"]
+            client.insert("clients", [facts], names)
         lines = encode([symbol(name, kind) for name, kind in CLASSES.items()])
         books = [[topics.TERMS, 0, 0, "", b"\n".join(lines).decode()]]
         client.insert("books", books, ["_topic", "_partition", "_offset", "source", "message"])
@@ -112,6 +115,7 @@ def assert_equal(client: Client, dice: random.Random, *, looks: int = 2) -> None
         found = commissions.report(ledger, ReportFilter(EVERYTHING, span), group_by, 1_000)["items"]
         assert naive.report(rows, group_by, inside, period_of) == as_groups(found, group_by)
         assert naive.deal_counts(rows, refusals, inside) == quality.deal_counts(ledger, EVERYTHING, span)
+    newer_reports.assert_equal(client, ledger, dice, dice.choice(INTERVALS), AUGUST, count=2 * looks)
     listed = balance.trial_balance(ledger, EVERYTHING, 1_000)["accounts"]
     assert naive.balances(rows) == {(row["account"], row["currency"]): row["balance"] for row in listed}
 

@@ -13,6 +13,7 @@ from commission.terms.catalog import MAX_UPLINE_DEPTH, Terms
 from commission.terms.checks.check import check_terms
 from commission.terms.checks.published import TermsProblem, named
 from commission.terms.components import Cpa, CpaAmount, PerLot, SpreadShare
+from commission.terms.events_wanted import EventsWanted
 from commission.terms.market import RatePublished, SymbolDefined
 from commission.terms.partners import ParentLink, PartnerDefined, PlanAssignment
 from commission.terms.plans import PlanDefined
@@ -40,6 +41,11 @@ def test_the_second_record_of_an_id_is_a_problem_at_the_second() -> None:
         assert ((*path, f"{last}#2"), "duplicate_id") in [
             (problem.subject, problem.code) for problem in check_terms((*SOUND, record))
         ]
+
+
+def test_what_endpoints_want_is_said_in_one_place() -> None:
+    """It has no id: the newest record counts."""
+    assert named([EventsWanted(kinds=("trade.closed",))])[0][0] == ("events",)
 
 
 def test_two_versions_of_a_plan_are_no_duplicate() -> None:
