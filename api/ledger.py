@@ -27,7 +27,7 @@ SETTINGS = {
 }
 """Rows of one id are in one month, so that `FINAL` need not look for them in another."""
 
-STREAM_SETTINGS = SETTINGS | {
+LONG = SETTINGS | {
     "max_execution_time": 900,
     "max_threads": 1,
     "max_bytes_before_external_group_by": MAX_QUERY_BYTES // 3,
@@ -83,9 +83,16 @@ class Ledger:
         return row
 
     def blocks(self, sql: str, **values: object) -> Iterator[list[Row]]:
-        """The rows of a long query some thousands at a time, as they are read, on a client of its own."""
+        """The rows of a query some thousands at a time, as they are read, on a client of its own."""
+        return self._blocks(sql, SETTINGS, values)
+
+    def long_blocks(self, sql: str, **values: object) -> Iterator[list[Row]]:
+        """The same for a file that nobody waits for: with more time, and less of everything else."""
+        return self._blocks(sql, LONG, values)
+
+    def _blocks(self, sql: str, settings: dict[str, int], values: dict[str, object]) -> Iterator[list[Row]]:
         with self._client() as client:
-            found = client.query_row_block_stream(sql, parameters=values, settings=STREAM_SETTINGS)
+            found = client.query_row_block_stream(sql, parameters=values, settings=settings)
             names: Sequence[str] = found.source.column_names  # type: ignore[union-attr] # a result has them
             with found:
                 for block in found:

@@ -59,13 +59,18 @@ def largest(
 
 
 def file(
-    ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], kind: FileKind, max_rows: int
+    ledger: Ledger,
+    wanted: ReportFilter,
+    group_by: tuple[GroupBy, ...],
+    kind: FileKind,
+    max_rows: int,
+    shown: Sequence[str],
 ) -> bytes:
     """All groups as a file by columns, which the ledger writes; raise `TooManyRows` beyond `max_rows`."""
     read = days_for(ledger, wanted, group_by)
-    names = [f"by_{group} AS {_NAMES.get(group, f'`{group}`')}" for group in group_by]
-    shown, groups = ", ".join((*names, *MEASURES)), report_sql(wanted, read, group_by, ALL)
-    asked = f"SELECT {shown} FROM ({groups})"  # noqa: S608  - made of constants; values are parameters
+    names = {_NAMES.get(one, one): f"by_{one} AS {_NAMES.get(one, f'`{one}`')}" for one in group_by}
+    picked = ", ".join((names | dict(zip(MEASURES, MEASURES, strict=True)))[name] for name in shown)
+    asked = f"SELECT {picked} FROM ({report_sql(wanted, read, group_by, ALL)})"  # noqa: S608  - constants
     return ledger.file(asked, kind, max_rows, after=[], **wanted.parameters, **read.parameters)
 
 
@@ -73,7 +78,7 @@ def blocks(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...]) 
     """All groups, some thousands at a time, with the report's columns."""
     read = days_for(ledger, wanted, group_by)
     asked = report_sql(wanted, read, group_by, ALL)
-    for block in ledger.blocks(asked, after=[], **wanted.parameters, **read.parameters):
+    for block in ledger.long_blocks(asked, after=[], **wanted.parameters, **read.parameters):
         yield [named(row, group_by) for row in block]
 
 
@@ -81,7 +86,7 @@ def count(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...]) -
     """How many groups there are, at the cost of the report."""
     read = days_for(ledger, wanted, group_by)
     asked = f"SELECT count() AS found FROM ({report_sql(wanted, read, group_by, '')})"  # noqa: S608  - as above
-    (block,) = ledger.blocks(asked, after=[], **wanted.parameters, **read.parameters)
+    (block,) = ledger.long_blocks(asked, after=[], **wanted.parameters, **read.parameters)
     return int(block[0]["found"])
 
 
