@@ -1,6 +1,7 @@
 """The ledger as the API sees it: a small pool of ClickHouse clients, each used by one thread at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from queue import Empty, LifoQueue
@@ -9,6 +10,8 @@ from typing import Any, Literal
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from api.kept_answers import KeptAnswers
 
 MAX_CLIENTS = 8
 """Queries that run at once; more wait for a client."""
@@ -24,7 +27,7 @@ SETTINGS = {
 }
 """Rows of one id are in one month, so that `FINAL` need not look for them in another."""
 
-STREAM_SETTINGS = SETTINGS | {
+LONG = SETTINGS | {
     "max_execution_time": 900,
     "max_threads": 1,
     "max_bytes_before_external_group_by": MAX_QUERY_BYTES // 3,
@@ -57,6 +60,7 @@ class Ledger:
         self._idle: LifoQueue[Client] = LifoQueue()
         self._opened = 0
         self._lock = Lock()
+        self._kept = KeptAnswers()
 
     def rows(self, sql: str, **values: object) -> list[Row]:
         """Run one query and give its rows by column name; times are aware, in UTC."""
@@ -64,15 +68,31 @@ class Ledger:
             result = client.query(sql, parameters=values, settings=SETTINGS)
         return [{name: _aware(value) for name, value in row.items()} for row in result.named_results()]
 
+    def remembered(self, sql: str, **values: object) -> list[Row]:
+        """The same of a question whose answer never changes, such as sums of builds that it names."""
+        key = KeptAnswers.key(sql, values)
+        found = self._kept.get(key)
+        if found is None:
+            found = self.rows(sql, **values)
+            self._kept.keep(key, found)
+        return found
+
     def row(self, sql: str, **values: object) -> Row:
         """Run a query that gives exactly one row, such as an aggregate without GROUP BY."""
         (row,) = self.rows(sql, **values)
         return row
 
     def blocks(self, sql: str, **values: object) -> Iterator[list[Row]]:
-        """The rows of a long query some thousands at a time, as they are read, on a client of its own."""
+        """The rows of a query some thousands at a time, as they are read, on a client of its own."""
+        return self._blocks(sql, SETTINGS, values)
+
+    def long_blocks(self, sql: str, **values: object) -> Iterator[list[Row]]:
+        """The same for a file that nobody waits for: with more time, and less of everything else."""
+        return self._blocks(sql, LONG, values)
+
+    def _blocks(self, sql: str, settings: dict[str, int], values: dict[str, object]) -> Iterator[list[Row]]:
         with self._client() as client:
-            found = client.query_row_block_stream(sql, parameters=values, settings=STREAM_SETTINGS)
+            found = client.query_row_block_stream(sql, parameters=values, settings=settings)
             names: Sequence[str] = found.source.column_names  # type: ignore[union-attr] # a result has them
             with found:
                 for block in found:
@@ -134,18 +154,35 @@ class Ledger:
 
 
 class OneReading(Ledger):
-    """A ledger for one page: what is asked again is not read again, and all parts of the page agree on it."""
+    """A ledger for one page: what is asked again is not read again, and all parts of the page agree on it.
+
+    Parts may ask side by side; who asks what another is asking waits for that answer.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._known: dict[tuple[str, str], list[Row]] = {}
+        self._known: dict[tuple[str, str], Future[list[Row]]] = {}
+        self._lock = Lock()
 
     def rows(self, sql: str, **values: object) -> list[Row]:
         """As the ledger gives them, or gave them before."""
+        return self._once(self._ledger.rows, sql, values)
+
+    def remembered(self, sql: str, **values: object) -> list[Row]:
+        """As the ledger gives or remembers them."""
+        return self._once(self._ledger.remembered, sql, values)
+
+    def _once(self, ask: Callable[..., list[Row]], sql: str, values: dict[str, object]) -> list[Row]:
         asked = sql, repr(values)
-        if asked not in self._known:
-            self._known[asked] = self._ledger.rows(sql, **values)
-        return [dict(row) for row in self._known[asked]]
+        with self._lock:
+            is_first = asked not in self._known
+            answer = self._known.setdefault(asked, Future())
+        if is_first:
+            try:
+                answer.set_result(ask(sql, **values))
+            except BaseException as error:
+                answer.set_exception(error)
+        return [dict(row) for row in answer.result()]
 
 
 def _aware(value: Any) -> Any:

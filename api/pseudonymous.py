@@ -39,8 +39,19 @@ class PseudonymousLedger(Ledger):
         given = {name: self._real(value) for name, value in values.items()}
         return [self._renamed(row) for row in self._ledger.rows(sql, **given)]
 
+    def remembered(self, sql: str, **values: object) -> list[Row]:
+        """The same of what the ledger remembers, which has no pseudonyms."""
+        given = {name: self._real(value) for name, value in values.items()}
+        return [self._renamed(row) for row in self._ledger.remembered(sql, **given)]
+
+    def long_blocks(self, sql: str, **values: object) -> Iterator[list[Row]]:
+        """The same of a file."""
+        given = {name: self._real(value) for name, value in values.items()}
+        for block in self._ledger.long_blocks(sql, **given):
+            yield [self._renamed(row) for row in block]
+
     def blocks(self, sql: str, **values: object) -> Iterator[list[Row]]:
-        """The same of a long query."""
+        """The same of many rows."""
         given = {name: self._real(value) for name, value in values.items()}
         for block in self._ledger.blocks(sql, **given):
             yield [self._renamed(row) for row in block]

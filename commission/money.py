@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from functools import lru_cache
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """The context every fold runs in: products of prices, sizes and volumes stay exact."""
@@ -72,9 +71,11 @@ def round_payable(money: Money) -> tuple[Money, Money]:
     return payable, money - payable
 
 
-@lru_cache(maxsize=65_536)
 def plain(number: Decimal) -> str:
-    """The one spelling all equal numbers share, without exponent or trailing zeros: `7.00` is `7`."""
+    """The one spelling all equal numbers share, without exponent or trailing zeros: `7.00` is `7`.
+
+    Nothing is remembered: to look a decimal up takes its hash, which is three times this.
+    """
     if not number:
         return "0"
     text = str(number)

@@ -1,6 +1,6 @@
 """Events as newline-delimited JSON: one record a line, `type` first, unknown fields refused."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
@@ -105,37 +105,45 @@ def decode(line: bytes) -> Record:
 
 def decode_batch(message: bytes) -> list[Record]:
     """Read a micro-batch of JSON lines; raise `InvalidRecord` if any line is not a record."""
-    try:
-        records = _LINE.decode_lines(message)
-    except MsgspecError:
-        return [decode(line) for line in message.split(b"\n") if line.strip()]
+    records = _read_lines(message)
     if not all(map(is_finite, records)):
         for record in records:
             check_finite(record, record.type)
     return records
 
 
+def decode_checked(message: bytes) -> list[Record]:
+    """Read what a stage of ours sent: its numbers have an end, for those it was made of were checked."""
+    return _read_lines(message)
+
+
+def _read_lines(message: bytes) -> list[Record]:
+    try:
+        return _LINE.decode_lines(message)
+    except MsgspecError:
+        return [decode(line) for line in message.split(b"\n") if line.strip()]
+
+
 def decode_lines(
-    message: bytes, check: Callable[[Record], object] | None = None
+    message: bytes,
+    accepted: Set[type] | None = None,
+    read: Callable[[bytes], list[Record]] = decode_batch,
 ) -> tuple[list[Record], list[BadLine]]:
     """Read a micro-batch: its good records in order, and its bad lines.
 
-    `check` raises `InvalidRecord` for a record that its reader does not take. A message without a bad line is
-    read at the speed of `decode_batch`.
+    `accepted` are the types that its reader takes, by default all. A message without a bad line is read by
+    `read` alone: `decode_checked` for what a stage sent.
     """
     try:
-        records = decode_batch(message)
-        if check is not None:
-            for record in records:
-                check(record)
+        records = read(message)
     except InvalidRecord:
-        return _sort_lines(message, check)
+        return _sort_lines(message, accepted)
+    if accepted is not None and not accepted >= set(map(type, records)):
+        return _sort_lines(message, accepted)
     return records, []
 
 
-def _sort_lines(
-    message: bytes, check: Callable[[Record], object] | None
-) -> tuple[list[Record], list[BadLine]]:
+def _sort_lines(message: bytes, accepted: Set[type] | None) -> tuple[list[Record], list[BadLine]]:
     good: list[Record] = []
     bad: list[BadLine] = []
     for number, line in enumerate(message.split(b"\n"), 1):
@@ -143,12 +151,13 @@ def _sort_lines(
             continue
         try:
             record = decode(line)
-            if check is not None:
-                check(record)
         except InvalidRecord as error:
             bad.append(BadLine(number, line, str(error)))
-        else:
+            continue
+        if accepted is None or type(record) in accepted:
             good.append(record)
+        else:
+            bad.append(BadLine(number, line, f"no record of type {record.type} belongs here"))
     return good, bad
 
 

@@ -23,7 +23,7 @@ from commission.terms.records import TermsFact, TermsRecord
 from schemas import positions as sources
 from schemas import topics
 from schemas.dead_letters import DEAD_LETTER, DeadLetter
-from schemas.wire import InvalidRecord, Record, batches, decode_batch, decode_lines, encode
+from schemas.wire import Record, batches, decode_batch, decode_checked, decode_lines, encode
 from streams.checkpoint import Checkpoint, PartitionStore
 from streams.dead_letters import Place, line_letter, refused_letters
 from streams.sealing import DEAL, SealedDeals
@@ -77,6 +77,8 @@ class Partition:
     ahead_by_owner: KeysByOwner[bytes] = field(default_factory=lambda: KeysByOwner(b":"))
     skips: Mapping[int, str] = field(default_factory=dict)
     """Offset → why a person decided that its message takes effect as an empty one."""
+    checks_all: bool = False
+    """Whether what a stage sent is checked once more, as a replay does."""
     sealed: SealedDeals = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +122,7 @@ class Partition:
             value = new
         if (why := self.skips.get(offset)) is not None:
             return self._skip(applied, value, why, received_at)
-        return self._fold(applied, value, received_at)
+        return self._fold(applied, value, received_at, is_checked=bool(source) and not self.checks_all)
 
     def commit(self, step: Step) -> None:
         """Make a durable step visible to the next one."""
@@ -143,8 +145,8 @@ class Partition:
             self.sealed.forget()
         self.applied, self.terms = step.applied, step.terms
 
-    def _fold(self, applied: Checkpoint, value: bytes, received_at: datetime) -> Step:
-        records, letters = self._decode(applied.offset, value, received_at)
+    def _fold(self, applied: Checkpoint, value: bytes, received_at: datetime, *, is_checked: bool) -> Step:
+        records, letters = self._decode(applied.offset, value, received_at, is_checked=is_checked)
         if self.stage.broadcasts:
             records, refused = self._sort_out(records, applied.offset, received_at)
             letters += refused
@@ -232,16 +234,11 @@ class Partition:
         return [key[own:].decode() for key in found if self.ahead.get(key, b"") is not None]
 
     def _decode(
-        self, offset: int, value: bytes, received_at: datetime
+        self, offset: int, value: bytes, received_at: datetime, *, is_checked: bool
     ) -> tuple[list[Record], list[DeadLetter]]:
         """Read a batch, and bury the lines that cannot be used."""
         accepted = {*self.stage.accepts, *TERMS_TYPES, PeriodEnded, PeriodReopened}
-
-        def check(record: Record) -> None:
-            if type(record) not in accepted:
-                raise InvalidRecord(f"a {record.type} record does not belong into {self.stage.topic}")
-
-        records, bad = decode_lines(value, check)
+        records, bad = decode_lines(value, accepted, decode_checked if is_checked else decode_batch)
         return records, [
             line_letter(line, number, self._place(offset), "invalid_record", reason, received_at)
             for number, line, reason in bad

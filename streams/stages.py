@@ -73,17 +73,17 @@ def _from_accounts(output: RoutedDeal | Rejection) -> Address:
 
 
 def _from_clients(output: Output | DealMoved | PayoutAnswer) -> Address:
-    match output:
+    match output:  # what comes with every deal is asked for first
+        case Transfer() | Tally():
+            return topics.PARTNER_BOOK, output.ib_id
+        case Rejection():
+            return topics.REJECTIONS, output.deal_key
+        case Milestone():
+            return topics.MILESTONES, output.client_id
         case DealMoved():
             return topics.CLIENT_BOOK, output.client_id
         case PayoutAnswer():
             return topics.SETTLEMENTS, output.subject_id
-        case Transfer() | Tally():
-            return topics.PARTNER_BOOK, output.ib_id
-        case Milestone():
-            return topics.MILESTONES, output.client_id
-        case Rejection():
-            return topics.REJECTIONS, output.deal_key
         case Statement() | StatementWithdrawn():
             raise TypeError("the client book closes no statements")
 

@@ -2,7 +2,7 @@
 
 `python -m tests.bench 0` measures the fold only, a number of deals under 200,000 makes all of it shorter.
 Ingest is measured by file, HTTP and SQL, payouts in memory, reports over `BENCH_ROWS` transfers (10,000,000),
-and a worker's state of so many deals.
+a worker's memory over a million deals, and its state of `BENCH_ROWS` deals.
 The pipeline is shown beside a raw confluent-kafka loop (consume, decode, produce) over the same messages and
 beside the same job in plain Faust, Quix Streams, Sentry Arroyo and Pathway, in the same run: the ratios are
 the honest figures, the absolute ones are this machine's.
@@ -40,6 +40,7 @@ from schemas.wire import Record, decode_batch, encode
 from tests import (
     bench_ingest,
     bench_live,
+    bench_memory,
     bench_payouts,
     bench_postbacks,
     bench_postbacks_live,
@@ -171,6 +172,7 @@ def main() -> None:
         console.print(pipeline_table(folder, deals))
         console.print(live_table(folder))
         console.print(bench_postbacks.table(int(bench_postbacks.DELIVERIES * share)))
+        console.print(bench_memory.table(folder / "memory", int(bench_memory.DEALS * share)))
         console.print(bench_state.table(folder / "state", int(bench_reads.ROWS * share)))
         bench_reads.main([], int(bench_reads.ROWS * share))
     finally:

@@ -1,6 +1,7 @@
 """A synthetic broker of any size: a three-level tree, per-lot plans, and deals from a seed."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -96,9 +97,12 @@ class Synthetic:
         return events
 
     def trades(self) -> list[Deal]:
+        """All of `each_trade`."""
+        return list(self.each_trade())
+
+    def each_trade(self) -> Iterator[Deal]:
         """Positions of random clients and volumes, one deal a second: each is opened and then closed."""
         chance = random.Random(self.seed)
-        deals: list[Deal] = []
         for position in range((self.deals + 1) // 2):
             login = chance.randrange(self.clients)
             sides: tuple[Side, Side] = ("sell", "buy") if position % 2 else ("buy", "sell")
@@ -106,24 +110,23 @@ class Synthetic:
             for is_close, side in enumerate(sides):
                 number = 2 * position + is_close
                 mid = Decimal("1.0850") + Decimal(chance.randrange(100)).scaleb(-5)
-                deals.append(
-                    Deal(
-                        platform="mt5",
-                        server=SERVER,
-                        login=login,
-                        deal_id=str(number),
-                        revision="1",
-                        kind="trade",
-                        occurred_at=START + timedelta(seconds=number % 2_500_000),
-                        side=side,
-                        entry="out" if is_close else "in",
-                        symbol="EURUSD",
-                        volume_e8=lots_e8,
-                        position_id=str(position),
-                        price=mid,
-                        bid=mid,
-                        ask=mid + Decimal("0.00012"),
-                        currency="USD",
-                    )
+                if number == self.deals:
+                    return
+                yield Deal(
+                    platform="mt5",
+                    server=SERVER,
+                    login=login,
+                    deal_id=str(number),
+                    revision="1",
+                    kind="trade",
+                    occurred_at=START + timedelta(seconds=number % 2_500_000),
+                    side=side,
+                    entry="out" if is_close else "in",
+                    symbol="EURUSD",
+                    volume_e8=lots_e8,
+                    position_id=str(position),
+                    price=mid,
+                    bid=mid,
+                    ask=mid + Decimal("0.00012"),
+                    currency="USD",
                 )
-        return deals[: self.deals]

@@ -1,5 +1,6 @@
 """Commissions by whatever their reader asks: two groups, filters, the time before, a chart, files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -90,6 +91,10 @@ def report(
     found = _found(page, wanted, asked)
     after = found.get("next_cursor")
     rows: list[dict[str, Any]] = found["items"]
+    columns = [(LABELS[one], COLUMNS.get(one, one)) for one in asked.groups]
+    known = dict(columns) | {label: name for name, label in MEASURES.items()} | {"Currency": "currency"}
+    shown = page.link.columns("report", list(known))
+    chosen = [known[label] for label in shown] if len(shown) < len(known) else []
     currency = page.currency or (found["totals"][0]["currency"] if found["totals"] else "")
     return page.show_of_period(
         "reports.html",
@@ -101,7 +106,7 @@ def report(
         below=below,
         labels=LABELS,
         measures=MEASURES,
-        columns=[(LABELS[one], COLUMNS.get(one, one)) for one in asked.groups],
+        columns=columns,
         filters=[(name, LABELS[name], value) for name, value in of.items()],
         rows=rows,
         totals=found["totals"],
@@ -110,7 +115,7 @@ def report(
         currencies=sorted({row["currency"] for row in found["totals"]} | {page.currency} - {""}),
         currency=page.currency,
         next=page.link.again(cursor=after) if after else "",
-        files=[(kind, _file(kind, asked, of, below, span, page.currency)) for kind in FILES],
+        files=[(kind, _file(kind, asked, of, below, span, page.currency, chosen)) for kind in FILES],
         names=names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in rows)),
     )
 
@@ -125,8 +130,16 @@ def _found(page: Page, wanted: ReportFilter, asked: _Asked) -> dict[str, Any]:
     return commissions.report(page.ledger, wanted, asked.groups, limit, asked.cursor)
 
 
-def _file(kind: str, asked: _Asked, of: dict[GroupBy, str], below: str, span: Interval, currency: str) -> str:
-    """The address of the whole report as a file."""
+def _file(
+    kind: str,
+    asked: _Asked,
+    of: dict[GroupBy, str],
+    below: str,
+    span: Interval,
+    currency: str,
+    columns: Sequence[str],
+) -> str:
+    """The address of the whole report as a file, with the columns that are shown."""
     values: dict[str, str] = {
         "format": kind,
         "group_by": ",".join(asked.groups),
@@ -135,6 +148,7 @@ def _file(kind: str, asked: _Asked, of: dict[GroupBy, str], below: str, span: In
         "to": asked.to.isoformat() if asked.to else "",
         "scope": below.strip(),
         "currency": currency,
+        "columns": ",".join(columns),
     } | {str(name): value for name, value in of.items()}
     return f"/v1/reports/commissions?{urlencode({name: value for name, value in values.items() if value})}"
 

@@ -20,10 +20,12 @@ After = Annotated[str, Query(max_length=2_000)]
 
 
 @router.get("")
-def listed(page: PageHere, ib: Ib = "", cursor: After = "") -> HTMLResponse:
+def listed(
+    page: PageHere, ib: Ib = "", order: statements.Order = "oldest", cursor: After = ""
+) -> HTMLResponse:
     """Closed periods, in the order of their time; of the chosen one, or of one IB."""
     span = page.span
-    found = statements.statements(page.ledger, page.scope, ib, page.period, LISTED, cursor)
+    found = statements.statements(page.ledger, page.scope, ib, page.period, LISTED, cursor, order)
     open_gaps = holes(page.ledger)
     rows = [{**row, "open_holes": statement_holes(open_gaps, row)} for row in found["items"]]
     after = found["next_cursor"]
@@ -32,6 +34,7 @@ def listed(page: PageHere, ib: Ib = "", cursor: After = "") -> HTMLResponse:
         span,
         rows=rows,
         ib=ib,
+        order=order,
         withdrawn=statements.withdrawn(page.ledger, page.scope, ib, page.period, LISTED)["items"]
         if not cursor
         else [],

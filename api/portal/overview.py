@@ -1,5 +1,6 @@
 """What the portal's page shows, gathered in one value before anything is rendered."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,8 @@ MAX_IBS = 12
 """On the page, those with most first; the page of IBs has all."""
 MAX_STATEMENTS = 500
 """On the page; the API lists them all."""
+BESIDE = 3
+"""Questions that are asked beside the one at hand: most are small, and wait for one another else."""
 ZERO = Decimal(0)
 
 
@@ -84,39 +87,59 @@ class Overview:
 def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Overview:
     """Gather the page; without a choice, the currency with the most deals."""
     ledger = OneReading(ledger)
-    proof = balance.verified(ledger, scope) if scope.is_whole else None
-    volumes = commissions.volume(ledger, scope, span, (), commissions.MAX_CURRENCIES)
-    roots = tree(ledger, scope, span)
-    nodes = walk(roots)
-    booked = (row for node in nodes for row in node["totals"]) if proof is None else proof["currencies"]
-    currencies = sorted({row["currency"] for row in booked})
-    chosen = currency if currency in currencies else _busiest(volumes, currencies)
-    names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
-    report = next((row for row in volumes if row["currency"] == chosen), None)
-    earned = {node["ib_id"]: of_currency(node, chosen)["earned"] for node in nodes}
+    with ThreadPoolExecutor(BESIDE) as pool:
+        counts = pool.submit(quality.deal_counts, ledger, scope, span)
+        volume = pool.submit(commissions.volume, ledger, scope, span, (), commissions.MAX_CURRENCIES)
+        beside = pool.submit(_of_the_whole, ledger, scope, span)
+        roots = tree(ledger, scope, span)
+        nodes = walk(roots)
+        proof, gaps, twice, stopped = beside.result()
+        booked = (row for node in nodes for row in node["totals"]) if proof is None else proof["currencies"]
+        currencies = sorted({row["currency"] for row in booked})
+        chosen = currency if currency in currencies else _busiest(volume.result(), currencies)
+        posted = pool.submit(newest, ledger, scope, span, chosen, NEWEST)
+        stated = pool.submit(_statements, ledger, scope, span.period, chosen)
+        names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
+        report = next((row for row in volume.result() if row["currency"] == chosen), None)
+        refused = unpaid_counts(ledger, scope, span)
+        return Overview(
+            period=span.period,
+            span=span,
+            currencies=currencies,
+            currency=chosen,
+            tiles=tiles([of_currency(node, chosen) for node in nodes], is_period=bool(span.period)),
+            deals=counts.result(),
+            lots=report["lots"] if report else ZERO,
+            unpaid={kind: sum(row["deals"] for row in rows) for kind, rows in refused.items()},
+            ibs=tuple(lines(roots, chosen)[:MAX_IBS]),
+            partners=len(nodes),
+            chart=chart(over_time(ledger, scope, span, chosen, _largest(nodes, chosen)), names),
+            statements=stated.result(),
+            transfers=posted.result(),
+            names=names,
+            balance=proof,
+            holes=gaps,
+            twice=twice,
+            stopped=stopped,
+        )
+
+
+def _of_the_whole(
+    ledger: Ledger, scope: Scope, span: Interval
+) -> tuple[dict[str, Any] | None, list[CoverageGap], int, list[PartitionStopped]]:
+    """The proof, open holes, payments made twice and stops; of all but the holes nothing for a part."""
+    gaps = [hole for hole in holes(ledger) if hole.overlaps(span.starts_at, span.ends_at)]
+    if not scope.is_whole:
+        return None, gaps, 0, []
+    stopped = stopped_partitions(ledger, scope)
+    return balance.verified(ledger, scope), gaps, twice_count(ledger, scope, span), stopped
+
+
+def _largest(nodes: list[dict[str, Any]], currency: str) -> list[str]:
+    """The IBs that have a series of the chart; if they are too many, the last is for all others."""
+    earned = {node["ib_id"]: of_currency(node, currency)["earned"] for node in nodes}
     ranked = sorted((ib_id for ib_id in earned if earned[ib_id]), key=lambda ib_id: (-earned[ib_id], ib_id))
-    largest = ranked if len(ranked) <= MAX_SERIES else ranked[: MAX_SERIES - 1]
-    refused = unpaid_counts(ledger, scope, span)
-    return Overview(
-        period=span.period,
-        span=span,
-        currencies=currencies,
-        currency=chosen,
-        tiles=tiles([of_currency(node, chosen) for node in nodes], is_period=bool(span.period)),
-        deals=quality.deal_counts(ledger, scope, span),
-        lots=report["lots"] if report else ZERO,
-        unpaid={kind: sum(row["deals"] for row in rows) for kind, rows in refused.items()},
-        ibs=tuple(lines(roots, chosen)[:MAX_IBS]),
-        partners=len(nodes),
-        chart=chart(over_time(ledger, scope, span, chosen, largest), names),
-        statements=_statements(ledger, scope, span.period, chosen),
-        transfers=newest(ledger, scope, span, chosen, NEWEST),
-        names=names,
-        balance=proof,
-        holes=[hole for hole in holes(ledger) if hole.overlaps(span.starts_at, span.ends_at)],
-        twice=twice_count(ledger, scope, span) if scope.is_whole else 0,
-        stopped=stopped_partitions(ledger, scope) if scope.is_whole else [],
-    )
+    return ranked if len(ranked) <= MAX_SERIES else ranked[: MAX_SERIES - 1]
 
 
 def _statements(ledger: Ledger, scope: Scope, period: str, currency: str) -> list[Row]:

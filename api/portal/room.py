@@ -25,7 +25,6 @@ from commission.terms.partners import PartnerDefined
 MAX_STATEMENTS = 6
 MAX_SUB_IBS = 8
 MAX_PAYMENTS = 200
-MAX_READ = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +97,8 @@ def _tiles(mine: list[Row], balance: Row, span: Interval, currency: str) -> Iter
 
 def _newest_statements(ledger: Ledger, own: Scope, ibs: Sequence[str]) -> list[Row]:
     of = ibs[0] if len(ibs) == 1 else ""
-    found: list[Row] = statements.statements(ledger, own, of, "", MAX_READ)["items"]
-    return found[::-1][:MAX_STATEMENTS]
+    found: list[Row] = statements.statements(ledger, own, of, "", MAX_STATEMENTS, order="newest")["items"]
+    return found
 
 
 # Payments

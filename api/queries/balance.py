@@ -4,6 +4,7 @@ from typing import Any
 
 from api.ledger import Ledger
 from api.paging import decode_cursor, page
+from api.queries.by_days import added_up
 from api.queries.days import Days, days_of
 from api.queries.sources import accounts
 from api.queries.transfer_keys import near
@@ -97,6 +98,11 @@ def verified(ledger: Ledger, scope: Scope, read: Days | None = None) -> dict[str
     if not times:
         checks = ledger.row(CHECKS.format(rows="1"))
     read = read or days_of(ledger)
-    currencies = ledger.rows(_TOTALS.format(accounts=accounts(read)), **read.parameters)
+    totals = added_up(ledger, read, _totals, ("currency",), ("debit", "credit", "difference"))
+    currencies = sorted(totals, key=lambda row: str(row["currency"]))
     is_zero = all(row["difference"] == 0 for row in currencies) and not any(checks.values())
     return {"balanced": is_zero, "currencies": currencies, "checks": checks, **times}
+
+
+def _totals(read: Days) -> tuple[str, dict[str, object]]:
+    return _TOTALS.format(accounts=accounts(read)), read.parameters

@@ -99,16 +99,16 @@ def report_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], 
     return _PAGE.format(keys=_keys(group_by), parts=parts(wanted, read, group_by), order=order)
 
 
-def volume_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+def volume_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], order: str = BY_PLACE) -> str:
     """The same for lots and deals alone, by what sums know: half of what a report costs."""
-    return _PAGE.format(keys=_keys(group_by), parts=_deals(wanted, read, group_by), order=BY_PLACE)
+    return _PAGE.format(keys=_keys(group_by), parts=_deals(wanted, read, group_by), order=order)
 
 
-def money_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+def money_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], order: str = BY_PLACE) -> str:
     """The same for money; lots and deals are 0 where sums know all that is asked, and not looked at."""
     if not have_sums((*group_by, *wanted.of)):
-        return report_sql(wanted, read, group_by)
-    return _PAGE.format(keys=_keys(group_by), parts=_money(wanted, read, group_by), order=BY_PLACE)
+        return report_sql(wanted, read, group_by, order)
+    return _PAGE.format(keys=_keys(group_by), parts=_money(wanted, read, group_by), order=order)
 
 
 def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:

@@ -1,19 +1,23 @@
 """The commission report: what IBs earned in an interval, grouped by what the reader asks for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from api.ledger import FileKind, Ledger, Row
 from api.paging import decode_place, page
+from api.queries.by_days import added_up as added_up_by_days
 from api.queries.commission_sql import ALL, BY_PLACE, LARGEST, ReportFilter, money_sql, report_sql, volume_sql
 from api.queries.days import Days, days_of
-from api.queries.dimensions import GroupBy
+from api.queries.dimensions import GroupBy, have_sums
 from api.queries.periods import Interval, periods
 from api.scope import Scope
 
 Measure = Literal["lots", "accrued", "reversed", "net", "held", "deals"]
 MEASURES = ("lots", "accrued", "reversed", "net", "held", "currency", "deals")
 MAX_CURRENCIES = 1_000
+ADDED = ("lots", "accrued", "reversed", "net", "held", "deals")
+CHANGING: frozenset[GroupBy] = frozenset({"class", "period"})
+"""The terms say what these are of a sum, and may say something else tomorrow."""
 APART: frozenset[GroupBy] = frozenset({"day", "week", "month", "period", "server"})
 """By these every deal is in one group."""
 _NAMES = {"ib": "ib_id", "client": "client_id", "plan": "plan_id"}
@@ -55,13 +59,18 @@ def largest(
 
 
 def file(
-    ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], kind: FileKind, max_rows: int
+    ledger: Ledger,
+    wanted: ReportFilter,
+    group_by: tuple[GroupBy, ...],
+    kind: FileKind,
+    max_rows: int,
+    shown: Sequence[str],
 ) -> bytes:
     """All groups as a file by columns, which the ledger writes; raise `TooManyRows` beyond `max_rows`."""
     read = days_for(ledger, wanted, group_by)
-    names = [f"by_{group} AS {_NAMES.get(group, f'`{group}`')}" for group in group_by]
-    shown, groups = ", ".join((*names, *MEASURES)), report_sql(wanted, read, group_by, ALL)
-    asked = f"SELECT {shown} FROM ({groups})"  # noqa: S608  - made of constants; values are parameters
+    names = {_NAMES.get(one, one): f"by_{one} AS {_NAMES.get(one, f'`{one}`')}" for one in group_by}
+    picked = ", ".join((names | dict(zip(MEASURES, MEASURES, strict=True)))[name] for name in shown)
+    asked = f"SELECT {picked} FROM ({report_sql(wanted, read, group_by, ALL)})"  # noqa: S608  - constants
     return ledger.file(asked, kind, max_rows, after=[], **wanted.parameters, **read.parameters)
 
 
@@ -69,7 +78,7 @@ def blocks(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...]) 
     """All groups, some thousands at a time, with the report's columns."""
     read = days_for(ledger, wanted, group_by)
     asked = report_sql(wanted, read, group_by, ALL)
-    for block in ledger.blocks(asked, after=[], **wanted.parameters, **read.parameters):
+    for block in ledger.long_blocks(asked, after=[], **wanted.parameters, **read.parameters):
         yield [named(row, group_by) for row in block]
 
 
@@ -77,7 +86,7 @@ def count(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...]) -
     """How many groups there are, at the cost of the report."""
     read = days_for(ledger, wanted, group_by)
     asked = f"SELECT count() AS found FROM ({report_sql(wanted, read, group_by, '')})"  # noqa: S608  - as above
-    (block,) = ledger.blocks(asked, after=[], **wanted.parameters, **read.parameters)
+    (block,) = ledger.long_blocks(asked, after=[], **wanted.parameters, **read.parameters)
     return int(block[0]["found"])
 
 
@@ -87,22 +96,14 @@ def volume(
     """Lots and deals alone, by what sums are kept by: half of what a report costs."""
     wanted = ReportFilter(scope, interval)
     read = days_for(ledger, wanted, group_by)
-    found = ledger.rows(
-        volume_sql(wanted, read, group_by),
-        limit=limit,
-        after=[],
-        **wanted.parameters,
-        **read.parameters,
-    )
+    found = _asked(ledger, wanted, read, group_by, limit, [], volume_sql)
     return [named(row, group_by) for row in found]
 
 
 def money(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int) -> list[Row]:
     """Accrued, reversed, net and held alone: what a report costs without its deals."""
     read = days_for(ledger, wanted, group_by)
-    found = ledger.rows(
-        money_sql(wanted, read, group_by), limit=limit, after=[], **wanted.parameters, **read.parameters
-    )
+    found = _asked(ledger, wanted, read, group_by, limit, [], money_sql)
     return [named(row, group_by) for row in found]
 
 
@@ -136,13 +137,30 @@ def rows(
     order: str = BY_PLACE,
 ) -> list[Row]:
     """The groups after a place, as they come from the ledger: `named` gives them the report's columns."""
-    return ledger.rows(
-        report_sql(wanted, read, group_by, order),
-        limit=limit,
-        after=after,
-        **wanted.parameters,
-        **read.parameters,
-    )
+    return _asked(ledger, wanted, read, group_by, limit, after, report_sql, order)
+
+
+def _asked(
+    ledger: Ledger,
+    wanted: ReportFilter,
+    read: Days,
+    group_by: tuple[GroupBy, ...],
+    limit: int,
+    after: list[str],
+    sql: Callable[..., str],
+    order: str = BY_PLACE,
+) -> list[Row]:
+    def question(part: Days) -> tuple[str, dict[str, object]]:
+        values = {"limit": limit, "after": after, **wanted.parameters, **part.parameters}
+        return sql(wanted, part, group_by, order), values
+
+    asked = {*group_by, *wanted.of}
+    if order != BY_PLACE or asked & CHANGING or not have_sums(asked):
+        whole, values = question(read)
+        return ledger.rows(whole, **values)
+    keys = [*(f"by_{group}" for group in group_by), "currency"]
+    found = added_up_by_days(ledger, read, question, keys, ADDED)
+    return sorted(found, key=lambda row: list(row["place"]))[:limit]
 
 
 def named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:

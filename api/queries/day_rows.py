@@ -60,18 +60,20 @@ GROUP BY at, account, currency
 """
 
 # A refusal counts unless its deal is paid: by a row of the same day, for both have the deal's time; of a deal
-# whose time was corrected, by a row of any day.
-_MOVED = """
+# whose time was corrected, by a row of any day. Copies of a row say the same, so they need not be merged, and
+# only deals that were refused are looked for: on most days they are few beside those that are paid.
+_REFUSED = "SELECT deal_key FROM rejections WHERE toDate32(occurred_at) IN {days}"
+_MOVED = f"""
 SELECT deal_key AS id FROM moved_deals
-WHERE deal_key IN (SELECT deal_key FROM rejections WHERE toDate32(occurred_at) IN {days})
-"""
+WHERE deal_key IN ({_REFUSED})
+"""  # noqa: S608  - as above
 REFUSALS = f"""
 SELECT {{when}} AS at, status, code, count() AS deals FROM rejections FINAL
 WHERE {{rows}} AND deal_key NOT IN (
-    SELECT caused_by FROM transfers FINAL
-    WHERE {DAY} IN {{days}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
+    SELECT caused_by FROM transfers
+    WHERE {DAY} IN {{days}} AND {IS_DEAL} AND caused_by IN ({_REFUSED}) AND transfer_id NOT IN ({TAKEN_BACK})
 ) AND deal_key NOT IN (
-    SELECT caused_by FROM transfers FINAL
+    SELECT caused_by FROM transfers
     WHERE {near(_MOVED)} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND caused_by IN ({_MOVED})
 ) GROUP BY at, status, code
 """  # noqa: S608  - as above

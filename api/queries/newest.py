@@ -11,19 +11,31 @@ from schemas.columns import TRANSFER_COLUMNS
 MAX_DAYS_LOOKED_AT = 8
 """Days written last: what is posted at one time may be of many."""
 
+COPIES = 4
+"""So many times the rows that are wanted are looked at, for some may be there more than once."""
+
 # Rows are kept by their own time. Marks tell which days were written last, so that few days are read.
 _DAYS = """
 SELECT day FROM day_marks FINAL WHERE day BETWEEN {first:Date32} AND {last:Date32}
 ORDER BY mark DESC, day DESC LIMIT {limit:UInt32}
 """
-# Which rows those are is told by a few columns; then they alone are read whole.
+_WANTED = f"""
+{DAY} IN {{days:Array(Date32)}} AND {SETTLED_INSIDE} AND {sees("ib_id")}
+  AND ({{currency:String}} = '' OR currency = {{currency:String}})
+"""
+# A time above which enough rows were posted is found by times alone, which sort fast; ids are read of those
+# rows, and then they alone are read whole.
+_TIMES = f"""
+SELECT count() AS count, min(at) AS first FROM (
+    SELECT stored_at AS at FROM transfers WHERE {_WANTED} AND stored_at > {{after:DateTime64(3, 'UTC')}}
+    ORDER BY at DESC LIMIT {{limit:UInt32}}
+)
+"""  # noqa: S608  - the parts are constants; values are parameters
 _NEWEST = f"""
 SELECT transfer_id, {DAY} AS day, ib_id FROM transfers
-WHERE {DAY} IN {{days:Array(Date32)}} AND {SETTLED_INSIDE} AND {sees("ib_id")}
-  AND ({{currency:String}} = '' OR currency = {{currency:String}})
-  AND stored_at > {{after:DateTime64(3, 'UTC')}}
+WHERE {_WANTED} AND stored_at >= {{first:DateTime64(3, 'UTC')}}
 ORDER BY stored_at DESC, _offset DESC, transfer_id LIMIT 1 BY transfer_id LIMIT {{limit:UInt32}}
-"""  # noqa: S608  - the parts are constants; values are parameters
+"""  # noqa: S608  - as above
 _WHOLE = f"""
 SELECT {", ".join(TRANSFER_COLUMNS)}, stored_at FROM (
     SELECT * FROM transfers WHERE {NEAR} AND transfer_id IN {{ids:Array(String)}}
@@ -53,12 +65,22 @@ def newest(
     days = [row["day"] for row in ledger.rows(_DAYS, first=first, last=last, limit=MAX_DAYS_LOOKED_AT)]
     if not days:
         return []
-    wanted = {"days": days, "currency": currency, "after": after or _EVER, **span.settled_parameters}
-    wanted |= scope.parameters
-    found = ledger.rows(_NEWEST, limit=limit, **wanted)
+    wanted = {"days": days, "currency": currency, **span.settled_parameters, **scope.parameters}
+    found = _found(ledger, wanted, limit, after or _EVER)
     near = {"days": list({row["day"] for row in found}), "ibs": list({row["ib_id"] for row in found})}
     ids = [row["transfer_id"] for row in found]
     return ledger.rows(_WHOLE, ids=ids, **near) if ids else []
+
+
+def _found(ledger: Ledger, wanted: dict[str, object], limit: int, after: datetime) -> list[Row]:
+    """Ids, days and IBs; rows that were stored several times may be all of those above a time."""
+    looked_at = COPIES * limit
+    while True:
+        times = ledger.row(_TIMES, limit=looked_at, after=after, **wanted)
+        found = ledger.rows(_NEWEST, limit=limit, first=times["first"], **wanted) if times["count"] else []
+        if len(found) == limit or times["count"] < looked_at:
+            return found
+        looked_at *= COPIES
 
 
 def unread(ledger: Ledger, after: int) -> tuple[bool, int]:

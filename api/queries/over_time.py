@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from api.ledger import Ledger
+from api.queries.by_days import added_up
 from api.queries.days import MAX_DAYS, Days, days_of
 from api.queries.dimensions import TIMES
 from api.queries.periods import DAY, Interval
@@ -59,9 +60,14 @@ def over_time(
     unit = next(name for name, most in UNITS if (last - first).days < most)
     if unit in ("month", "year"):
         read = days_of(ledger, interval)
-    sql = _OVER_TIME.format(sums=sums(read, _WHEN[unit]), seen=sees("ib_id"))
-    rows = ledger.rows(sql, currency=currency, largest=list(largest), **read.parameters, **scope.parameters)
-    return OverTime(unit, [(row["start"], row["series"], row["net"]) for row in rows])
+
+    def question(part: Days) -> tuple[str, dict[str, object]]:
+        sql = _OVER_TIME.format(sums=sums(part, _WHEN[unit]), seen=sees("ib_id"))
+        asked = {"currency": currency, "largest": list(largest)}
+        return sql, {**asked, **part.parameters, **scope.parameters}
+
+    rows = added_up(ledger, read, question, ("start", "series"), ("net",))
+    return OverTime(unit, sorted((row["start"], row["series"], row["net"]) for row in rows))
 
 
 def _local(

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.ledger import Ledger, Row
+from api.queries.by_days import added_up
 from api.queries.commissions import volume
-from api.queries.days import days_of
+from api.queries.days import Days, days_of
 from api.queries.periods import ALWAYS, Interval
 from api.queries.sources import sums
 from api.scope import KNOWN_CLIENTS, Scope, sees
@@ -96,18 +97,20 @@ def _balances(ledger: Ledger, scope: Scope, interval: Interval) -> list[Row]:
     spans = [(interval, _IN_TIME)] + ([(interval.closing, _OF_PERIOD)] if interval.period else [])
     found: dict[tuple[str, str], Row] = {}
     for span, which in spans:
-        read = days_of(ledger, span)
-        sql = _BALANCES.format(
-            sums=sums(read, of_ibs="" if scope.is_whole else f" AND {sees('ib_id')}"),
-            which=which,
-            seen=sees("ib_id"),
-        )
-        values = read.parameters | scope.parameters
-        for row in ledger.rows(sql, of_period=interval.period, limit=MAX_PARTNERS, **values):
+        for row in _of_span(ledger, scope, days_of(ledger, span), which, interval.period):
             key = row["ib_id"], row["currency"]
             known = found.get(key)
             found[key] = row if known is None else row | {name: known[name] + row[name] for name in _AMOUNTS}
     return [found[key] for key in sorted(found)]
+
+
+def _of_span(ledger: Ledger, scope: Scope, read: Days, which: str, period: str) -> list[Row]:
+    def question(part: Days) -> tuple[str, dict[str, object]]:
+        of_ibs = "" if scope.is_whole else f" AND {sees('ib_id')}"
+        sql = _BALANCES.format(sums=sums(part, of_ibs=of_ibs), which=which, seen=sees("ib_id"))
+        return sql, {"of_period": period, "limit": MAX_PARTNERS, **part.parameters, **scope.parameters}
+
+    return added_up(ledger, read, question, ("ib_id", "currency"), _AMOUNTS)
 
 
 def _clients(ledger: Ledger, scope: Scope) -> dict[str, int]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, encode_cursor, page
-from api.queries.days import days_of
+from api.queries.by_days import added_up
+from api.queries.days import Days, days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import BEGINNING, INSIDE, Interval
 from api.queries.sources import deals, refusals
@@ -28,20 +29,20 @@ WHERE {near("SELECT arrayJoin({keys:Array(String)}) AS id")}
   AND caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - the parts are constants; values are parameters
 
-_COUNTS = """
-SELECT (SELECT toUInt64(sum(deals)) FROM ({deals})) AS rated,
-    toUInt64(sumIf(deals, status = 'waiting')) AS waiting,
-    toUInt64(sumIf(deals, status = 'rejected')) AS rejected
-FROM ({refusals})
-"""
+_RATED = "SELECT toInt64(sum(deals)) AS rated FROM ({deals})"
 # Sums know neither the clients of refusals nor, but by opening each shape, the IBs of deals.
-_COUNTS_SEEN = f"""
-SELECT
-    (SELECT uniqExact(caused_by) FROM transfers FINAL
-        WHERE {INSIDE} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND {sees("ib_id")}) AS rated,
-    countIf(status = 'waiting') AS waiting, countIf(status = 'rejected') AS rejected
-FROM rejections FINAL
+_RATED_SEEN = f"""
+SELECT uniqExact(caused_by) AS rated FROM transfers FINAL
+WHERE {INSIDE} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND {sees("ib_id")}
+"""  # noqa: S608  - as above
+_REFUSED = """
+SELECT status, code, toUInt64(sum(deals)) AS deals FROM ({refusals})
+GROUP BY status, code HAVING deals > 0 LIMIT 1000
+"""
+_REFUSED_SEEN = f"""
+SELECT status, code, count() AS deals FROM rejections FINAL
 WHERE {INSIDE} AND {sees_client("client_id")} AND deal_key NOT IN ({RATED_DEALS})
+GROUP BY status, code LIMIT 1000
 """  # noqa: S608  - as above
 
 # The engine's own words may name any IB above the client.
@@ -140,10 +141,32 @@ def client_events(
 
 def deal_counts(ledger: Ledger, scope: Scope, interval: Interval) -> Row:
     """Each deal of a day once: `rated` if an accrual of it stands, else as its newest rejection says."""
+    refused = refusal_counts(ledger, scope, interval)
+    counts = {
+        status: sum(row["deals"] for row in refused if row["status"] == status)
+        for status in ("waiting", "rejected")
+    }
     if not scope.is_whole:
-        return ledger.row(_COUNTS_SEEN, **interval.parameters, **scope.parameters)
-    read = days_of(ledger, interval)
-    return ledger.row(_COUNTS.format(deals=deals(read), refusals=refusals(read)), **read.parameters)
+        return ledger.row(_RATED_SEEN, **interval.parameters, **scope.parameters) | counts
+    found = added_up(ledger, days_of(ledger, interval), _rated, (), ("rated",))
+    return {"rated": sum(row["rated"] for row in found), **counts}
+
+
+def refusal_counts(ledger: Ledger, scope: Scope, interval: Interval) -> list[Row]:
+    """Deals that pay nothing, or nothing yet, by `status` and `code`, the most frequent first."""
+    if scope.is_whole:
+        rows = added_up(ledger, days_of(ledger, interval), _refused, ("status", "code"), ("deals",))
+    else:
+        rows = ledger.rows(_REFUSED_SEEN, **interval.parameters, **scope.parameters)
+    return sorted(rows, key=lambda row: (-row["deals"], row["status"], row["code"]))
+
+
+def _rated(read: Days) -> tuple[str, dict[str, object]]:
+    return _RATED.format(deals=deals(read)), read.parameters
+
+
+def _refused(read: Days) -> tuple[str, dict[str, object]]:
+    return _REFUSED.format(refusals=refusals(read)), read.parameters
 
 
 def rejection(ledger: Ledger, scope: Scope, deal_key: str) -> Row | None:

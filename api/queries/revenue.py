@@ -1,22 +1,21 @@
 """What clients brought the broker in an interval, by the IB they belong to, and what IBs earned in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from api.ledger import Ledger, Row
-from api.problems import Problem
 from api.queries.money import EARNING, FROM_IB, TO_IB
 from api.queries.periods import INSIDE, Interval
 from api.scope import KNOWN_CLIENTS
 
-MAX_GROUPS = 1_000_000
-"""IB or country, server, symbol and currency."""
 MAX_PARTNERS = 1_000_000
 
 # An account is its newest client's, a client its newest IB's. A round trip pays its spread once, closing.
 _TRADED = f"""
-SELECT if({{by_ib:UInt8}}, c.ib_id, '') AS of_ib, if({{by_country:UInt8}}, c.country, '') AS of_country,
+SELECT if({{{{by_ib:UInt8}}}}, c.ib_id, '') AS of_ib,
+    if({{{{by_country:UInt8}}}}, c.country, '') AS of_country,
     d.server AS server, d.symbol AS symbol, d.currency AS currency,
     -sum(d.commission + d.fee + d.swap + if(d.kind = 'commission', d.profit, 0)) AS charged,
     sumIf(assumeNotNull(d.ask - d.bid) * d.volume_e8, d.is_closing AND isNotNull(d.ask - d.bid)) AS spread_e8,
@@ -25,15 +24,10 @@ FROM (
     SELECT concat(server, '/', toString(login)) AS account_key, server, symbol, currency, kind, commission,
         fee, swap, profit, bid, ask, volume_e8,
         kind = 'trade' AND entry IN ('out', 'inout', 'out_by') AS is_closing
-    FROM deals FINAL WHERE kind IN ('trade', 'commission') AND {INSIDE}
+    FROM deals FINAL WHERE kind IN ('trade', 'commission') AND {{inside}}
 ) AS d
 INNER JOIN (
-    SELECT account_key, argMax(client, occurred_at) AS client_id FROM (
-        SELECT account_key, client_id AS client, occurred_at FROM transfers
-        WHERE code = 'accrual' AND {INSIDE}
-        UNION ALL
-        SELECT account_key, client_id AS client, occurred_at FROM rejections WHERE {INSIDE}
-    ) WHERE account_key != '' AND client != '' GROUP BY account_key
+    SELECT account_key, argMax(client, at) AS client_id FROM ({{owners}}) GROUP BY account_key
 ) AS a ON a.account_key = d.account_key
 INNER JOIN (
     SELECT client_id, argMax(ib, occurred_at) AS ib_id, max(of_country) AS country FROM (
@@ -41,11 +35,25 @@ INNER JOIN (
         UNION ALL
         SELECT client_id, coalesce(ib_id, '') AS ib, '' AS of_country, occurred_at FROM client_events FINAL
         WHERE type = 'client_reassigned'
-    ) WHERE occurred_at < {{ends_at:DateTime64(6, 'UTC')}} GROUP BY client_id
+    ) WHERE occurred_at < {{{{ends_at:DateTime64(6, 'UTC')}}}} GROUP BY client_id
 ) AS c ON c.client_id = a.client_id
-WHERE c.ib_id != '' AND ({{of_all:UInt8}} OR c.ib_id IN {{ibs:Array(String)}})
-GROUP BY of_ib, of_country, server, symbol, currency LIMIT {{limit:UInt32}}
+WHERE c.ib_id != '' AND ({{{{of_all:UInt8}}}} OR c.ib_id IN {{{{ibs:Array(String)}}}})
+GROUP BY of_ib, of_country, server, symbol, currency
 """  # noqa: S608  - the parts are constants; values are parameters
+_OWNERS_OF_MONTHS = """
+SELECT account_key, client_id AS client, last_at AS at FROM account_clients
+WHERE month >= {first_month:Date32} AND month < {end_month:Date32}
+"""
+_OWNERS_BY_ROWS = """
+SELECT account_key, client_id AS client, occurred_at AS at FROM transfers
+WHERE code = 'accrual' AND account_key != '' AND client_id != '' AND {inside}
+UNION ALL
+SELECT account_key, client_id AS client, occurred_at AS at FROM rejections
+WHERE account_key != '' AND client_id != '' AND {inside}
+"""
+_OUTSIDE = (
+    "NOT (toDate32(occurred_at) >= {first_month:Date32} AND toDate32(occurred_at) < {end_month:Date32})"
+)
 _EARNED = f"""
 SELECT ib_id, sumIf(amount, {TO_IB}) - sumIf(amount, {FROM_IB}) AS earned FROM transfers FINAL
 WHERE {EARNING} AND currency = {{currency:String}} AND {INSIDE}
@@ -59,22 +67,38 @@ def traded(
     ibs: Sequence[str] = (),
     *,
     by: Literal["ib", "country", ""] = "ib",
-) -> list[Row]:
+) -> Iterator[Row]:
     """By IB of the clients, or their country, and symbol and currency: what deals brought.
 
     That is: charged, spread times 1e-8 lots, and the volume of closings without a spread. `ibs` are those
-    whose clients count; none: all. Raise `Problem` beyond `MAX_GROUPS`.
+    whose clients count; none: all. Rows come as they are read, however many they are. An account is whose its
+    newest deal of the interval is: of whole months by `account_clients`, of the rest by rows.
     """
+    first, end = _whole_months(interval)
+    owners = [_OWNERS_OF_MONTHS] if first < end else []
+    if not owners:
+        owners = [_OWNERS_BY_ROWS.format(inside=INSIDE)]
+    elif (first, end) != (interval.starts_at, interval.ends_at):
+        owners.append(_OWNERS_BY_ROWS.format(inside=f"{INSIDE} AND {_OUTSIDE}"))
     asked = {
         "ibs": list(ibs),
         "of_all": int(not ibs),
         "by_ib": int(by == "ib"),
         "by_country": int(by == "country"),
+        "first_month": first.date(),
+        "end_month": end.date(),
     }
-    found = ledger.rows(_TRADED, **interval.parameters, **asked, limit=MAX_GROUPS + 1)
-    if len(found) > MAX_GROUPS:
-        raise Problem(422, f"More than {MAX_GROUPS:,} IBs and symbols traded. Ask for a shorter time.")
-    return found
+    sql = _TRADED.format(inside=INSIDE, owners=" UNION ALL ".join(owners))
+    for block in ledger.blocks(sql, **interval.parameters, **asked):
+        yield from block
+
+
+def _whole_months(interval: Interval) -> tuple[datetime, datetime]:
+    """The first month that is inside, and the one after the last."""
+    first = interval.starts_at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    if first != interval.starts_at:
+        first = (first + timedelta(days=31)).replace(day=1)
+    return first, interval.ends_at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def earned(ledger: Ledger, currency: str, interval: Interval) -> dict[str, Decimal]:

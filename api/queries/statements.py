@@ -1,22 +1,24 @@
 """Statements: closed periods of IBs."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
 from api.scope import Scope, sees
 from schemas.columns import STATEMENT_COLUMNS
 
-BEFORE_ALL = -(2**63)
+Order = Literal["oldest", "newest"]
+_SIGNS: dict[Order, tuple[int, int]] = {"oldest": (1, -(2**63)), "newest": (-1, 2**62)}
+"""By what times are ordered, and a time before all in that order."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LIST = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements_current
 WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' OR period = {{period:String}})
-  AND {sees("ib_id")} AND (toUnixTimestamp64Micro(starts_at), ib_id, currency)
-    > ({{after_start:Int64}}, {{after_ib:String}}, {{after_currency:String}})
-ORDER BY starts_at, ib_id, currency LIMIT {{limit:UInt32}}
+  AND {sees("ib_id")} AND ({{sign:Int8}} * toUnixTimestamp64Micro(starts_at) AS place, ib_id, currency)
+    > ({{sign:Int8}} * {{after_start:Int64}}, {{after_ib:String}}, {{after_currency:String}})
+ORDER BY place, ib_id, currency LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
 
 _ONE = f"""
@@ -76,13 +78,20 @@ def withdrawn(
 
 
 def statements(
-    ledger: Ledger, scope: Scope, ib: str, period: str, limit: int, cursor: str = ""
+    ledger: Ledger,
+    scope: Scope,
+    ib: str,
+    period: str,
+    limit: int,
+    cursor: str = "",
+    order: Order = "oldest",
 ) -> dict[str, Any]:
-    """One page of statements, in the order of the periods' time, IB and currency."""
-    after = decode_cursor(cursor, int, str, str) if cursor else [BEFORE_ALL, "", ""]
+    """One page of statements, in the order of the periods' time, either way, and of IB and currency."""
+    sign, before_all = _SIGNS[order]
+    after = decode_cursor(cursor, int, str, str) if cursor else [before_all, "", ""]
     names = ("after_start", "after_ib", "after_currency")
     place = dict(zip(names, after, strict=True))
-    rows = ledger.rows(_LIST, ib=ib, period=period, limit=limit + 1, **place, **scope.parameters)
+    rows = ledger.rows(_LIST, ib=ib, period=period, limit=limit + 1, sign=sign, **place, **scope.parameters)
     return page(rows, limit, key=lambda row: (_micros(row["starts_at"]), row["ib_id"], row["currency"]))
 
 

@@ -116,7 +116,7 @@ def transfers(ledger: Ledger, wanted: TransferFilter, limit: int, cursor: str = 
 def count(ledger: Ledger, wanted: TransferFilter) -> int:
     """How many transfers there are."""
     sql = _COUNT.format(inside=SETTLED_INSIDE, conditions=_conditions(wanted))
-    (block,) = ledger.blocks(sql, **_values(wanted))
+    (block,) = ledger.long_blocks(sql, **_values(wanted))
     return int(block[0]["found"])
 
 
@@ -126,7 +126,7 @@ def blocks(ledger: Ledger, wanted: TransferFilter) -> Iterator[list[Row]]:
     of_day = f" AND {DAY} = {{day:Date32}}"
     sql = _DAY.format(columns=COLUMNS, inside=SETTLED_INSIDE, conditions=_conditions(wanted) + of_day)
     for day in sorted({day for span in spans for day in all_days(ledger, span)}):
-        yield from ledger.blocks(sql, day=day, **_values(wanted))
+        yield from ledger.long_blocks(sql, day=day, **_values(wanted))
 
 
 def _conditions(wanted: TransferFilter) -> str:

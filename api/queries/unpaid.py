@@ -8,11 +8,9 @@ from typing import Any, Literal
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, encode_cursor
-from api.queries.days import days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
-from api.queries.quality import RATED_DEALS
-from api.queries.sources import refusals
+from api.queries.quality import refusal_counts
 from api.queries.transfer_keys import near
 from api.scope import Scope, sees_client
 
@@ -30,15 +28,6 @@ BY_PLAN = frozenset({
 
 MAX_LOOKS = 20
 """Pages looked through for one page of those whose deals are not paid."""
-_COUNTS = """
-SELECT status, code, toUInt64(sum(deals)) AS deals FROM ({refusals})
-GROUP BY status, code HAVING deals > 0 ORDER BY deals DESC, status, code LIMIT 1000
-"""
-_COUNTS_SEEN = f"""
-SELECT status, code, count() AS deals FROM rejections FINAL
-WHERE {INSIDE} AND {sees_client("client_id")} AND deal_key NOT IN ({RATED_DEALS})
-GROUP BY status, code ORDER BY deals DESC, status, code LIMIT 1000
-"""  # noqa: S608  - the parts are constants; values are parameters
 # The engine's own words may name any IB above the client.
 _LIST = f"""
 SELECT deal_key, status, code, if({{sees_all:UInt8}}, text, '') AS text, account_key, client_id,
@@ -67,13 +56,8 @@ def kind_of(status: str, code: str) -> Kind:
 
 def unpaid_counts(ledger: Ledger, scope: Scope, interval: Interval) -> dict[Kind, list[Row]]:
     """Deals by reason, the most frequent first, of each kind."""
-    if scope.is_whole:
-        read = days_of(ledger, interval)
-        rows = ledger.rows(_COUNTS.format(refusals=refusals(read)), **read.parameters)
-    else:
-        rows = ledger.rows(_COUNTS_SEEN, **interval.parameters, **scope.parameters)
     found: dict[Kind, list[Row]] = {kind: [] for kind in KINDS}
-    for row in rows:
+    for row in refusal_counts(ledger, scope, interval):
         found[kind_of(row["status"], row["code"])].append(row)
     return found
 

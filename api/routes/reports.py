@@ -1,5 +1,6 @@
 """Reports: commissions by any dimension, statements and the trial balance."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -16,9 +17,9 @@ from api.queries.completeness import holes, statement_holes
 from api.queries.dimensions import GroupBy, tables_of
 from api.routes.context import Ib, LedgerAsItIs, LedgerHere, Period, ScopeHere
 from api.routes.etags import IfNoneMatch, Tags, TagsHere, check, of_tables, tag_of
-from api.routes.report_filter import Groups, Wanted, groups_of
+from api.routes.report_filter import Columns, Groups, Wanted, chosen, groups_of
 from api.shapes.reports import CommissionReport, StatementPage, TrialBalance, WithdrawnPage
-from api.views.report_files import FILES
+from api.views.report_files import FILES, ReportFile
 from api.views.statement_file import statement_file
 
 router = APIRouter(prefix="/v1", tags=["reports"])
@@ -58,6 +59,7 @@ def commission_report(
     top: Top = None,
     by: Measure = "net",
     format: Literal["json", "csv", "xlsx", "arrow", "parquet"] = "json",  # noqa: A002  - the wire's name
+    columns: Columns = [],  # noqa: B006  - as above
     limit: ReportLimit = None,
     cursor: Cursor = "",
 ) -> Any:
@@ -72,7 +74,11 @@ def commission_report(
             raise Problem(
                 422, "A file is the whole report; ask for it without `limit`, `cursor`, `compare` and `top`."
             )
-        return _file(ledger, wanted, groups, format, _tag(ledger, tags, wanted, groups))
+        kept = _tag(ledger, tags, wanted, groups)
+        every = commissions.columns(groups)
+        return _file(FILES[format], format, kept, (ledger, wanted, groups, chosen(columns, every) or every))
+    if columns:
+        raise Problem(422, "Columns are of a file; ask for it with `format`.")
     if top is not None:
         if limit is not None or cursor or compare:
             raise Problem(422, "Ask for `top` without `limit`, `cursor` and `compare`.")
@@ -95,15 +101,13 @@ def _tag(
 
 
 def _file(
-    ledger: Ledger,
-    wanted: ReportFilter,
-    groups: tuple[GroupBy, ...],
+    file: ReportFile,
     kind: str,
     kept: dict[str, str],
+    of: tuple[Ledger, ReportFilter, tuple[GroupBy, ...], Sequence[str]],
 ) -> Response:
-    file = FILES[kind]
     headers = {"Content-Disposition": f'attachment; filename="commissions.{kind}"', **kept}
-    return Response(file.write(ledger, wanted, groups), media_type=file.media_type, headers=headers)
+    return Response(file.write(*of), media_type=file.media_type, headers=headers)
 
 
 STATEMENTS = ("statements", "statement_withdrawals")
@@ -119,11 +123,12 @@ def statements(
     scope: ScopeHere,
     ib: Ib = "",
     period: Period = "",
+    order: statement_queries.Order = "oldest",
     limit: Limit = 100,
     cursor: Cursor = "",
 ) -> Any:
     """Closed periods: opening + accrued - reversed - payable - rounding = closing."""
-    found = statement_queries.statements(ledger, scope, ib, period, limit, cursor)
+    found = statement_queries.statements(ledger, scope, ib, period, limit, cursor, order)
     open_gaps = holes(ledger)
     items = [{**row, "open_holes": statement_holes(open_gaps, row)} for row in found["items"]]
     return {**found, "items": items}

@@ -1,6 +1,6 @@
 """The commission report as a file: for spreadsheets, and for polars, pandas, DuckDB and the like."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -30,34 +30,34 @@ class ReportFile:
     """A kind of file: its type on the wire, and who writes it."""
 
     media_type: str
-    write: Callable[[Ledger, ReportFilter, Groups], bytes]
+    write: Callable[[Ledger, ReportFilter, Groups, Sequence[str]], bytes]
+    """The last are the columns, in their order."""
 
 
-def _csv(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
-    return to_csv(*_table(ledger, wanted, groups))
+def _csv(ledger: Ledger, wanted: ReportFilter, groups: Groups, columns: Sequence[str]) -> bytes:
+    return to_csv(columns, _table(ledger, wanted, groups, columns))
 
 
-def _xlsx(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
-    names, rows = _table(ledger, wanted, groups)
-    columns = [(name, COLUMN_WIDTH) for name in names]
+def _xlsx(ledger: Ledger, wanted: ReportFilter, groups: Groups, columns: Sequence[str]) -> bytes:
+    rows = _table(ledger, wanted, groups, columns)
+    widths = [(name, COLUMN_WIDTH) for name in columns]
     cells = ([to_cell(cell) if isinstance(cell, str) else Decimal(cell) for cell in row] for row in rows)
-    return to_xlsx("commissions", NO_TIME, columns, cells, "General", by_disk=True)
+    return to_xlsx("commissions", NO_TIME, widths, cells, "General", by_disk=True)
 
 
 def _table(
-    ledger: Ledger, wanted: ReportFilter, groups: Groups
-) -> tuple[list[str], Iterator[list[str | int | Decimal]]]:
+    ledger: Ledger, wanted: ReportFilter, groups: Groups, columns: Sequence[str]
+) -> Iterator[list[str | int | Decimal]]:
     report = commissions.report(ledger, wanted, groups, MAX_TABLE_ROWS)
     if report["next_cursor"]:
         raise _too_long(MAX_TABLE_ROWS)
-    columns = commissions.columns(groups)
-    return columns, ([row[name] for name in columns] for row in report["items"])
+    return ([row[name] for name in columns] for row in report["items"])
 
 
-def _by_columns(kind: FileKind) -> Callable[[Ledger, ReportFilter, Groups], bytes]:
-    def write(ledger: Ledger, wanted: ReportFilter, groups: Groups) -> bytes:
+def _by_columns(kind: FileKind) -> Callable[[Ledger, ReportFilter, Groups, Sequence[str]], bytes]:
+    def write(ledger: Ledger, wanted: ReportFilter, groups: Groups, columns: Sequence[str]) -> bytes:
         try:
-            return commissions.file(ledger, wanted, groups, kind, MAX_COLUMN_ROWS)
+            return commissions.file(ledger, wanted, groups, kind, MAX_COLUMN_ROWS, columns)
         except TooManyRows:
             raise _too_long(MAX_COLUMN_ROWS) from None
 

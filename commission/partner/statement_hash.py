@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from functools import lru_cache
 from hashlib import blake2b, sha256
 from operator import attrgetter
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from commission.outputs import Statement, Transfer
 VERSION = "ibflow statement 1"
 """First line of what a statement's hash is taken of; another way of hashing has another number."""
 ROW_BYTES = 128
+LOTS_DIGITS = 8
 _MASK = (1 << 8 * ROW_BYTES) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -129,8 +129,11 @@ def _figures(s: Statement) -> tuple[Decimal, ...]:
     return s.opening, s.accrued, s.reversed, s.payable, s.rounding, s.closing, s.held
 
 
-@lru_cache(maxsize=65_536)
 def _lots(lots: Decimal) -> str:
+    text = plain(lots)
+    point = text.find(".")
+    if point < 0 or len(text) - point <= 1 + LOTS_DIGITS:
+        return text
     return plain(lots.quantize(ACCRUAL_UNIT, ROUND_DOWN, EXACT))
 
 

@@ -106,7 +106,9 @@ class PartitionFold:
     def __post_init__(self) -> None:
         place = self.stage.topic, self.number
         skips = self.operations.skips[place]
-        self.partition = Partition(self.stage, self.number, self.counts, MemoryStore(), skips=skips)
+        self.partition = Partition(
+            self.stage, self.number, self.counts, MemoryStore(), skips=skips, checks_all=True
+        )
 
     @property
     def stop(self) -> PartitionStopped | None:

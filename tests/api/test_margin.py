@@ -105,6 +105,18 @@ def test_each_group_has_what_it_brought_and_cost(http: Browser, by: str, expecte
     assert rows(http, f"group_by={by}") == expected | {"all": ALL}
 
 
+def test_dates_inside_a_month_are_read_by_rows(http: Browser) -> None:
+    """Deals of 2 September bring 4, those before the 5th another 12: with and without the month's own key."""
+    asked = "/v1/reports/margin?currency=USD&group_by=ib&from=2026-09-01T00:00:00Z&to="
+    revenue = {
+        to: http.get(f"{asked}{to}T00:00:00Z").json()["total"]["revenue"]
+        for to in ("2026-09-03", "2026-09-05", "2026-09-30", "2026-10-01", "2026-10-02")
+    }
+    assert revenue["2026-09-30"] == revenue["2026-10-01"] == "37"
+    assert [revenue[to] for to in ("2026-09-03", "2026-09-05")] == ["4", "16"]
+    assert revenue["2026-10-02"] == "49", "October's closing of EURUSD brings 12, of an account that is c1's"
+
+
 def test_a_sub_tree_has_a_margin_of_its_own(http: Browser) -> None:
     """M and A: 27 - 22.42; B alone 10 - 12."""
     assert rows(http, "below=M")["all"] == ("27", "22.42", "4.58")

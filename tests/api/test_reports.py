@@ -4,7 +4,16 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
-from tests.api.conftest import Browser, browser, insert, partner_row, transfer_row, transfer_rows
+from tests.api.conftest import (
+    Browser,
+    browser,
+    insert,
+    partner_row,
+    statement_row,
+    transfer_row,
+    transfer_rows,
+    utc,
+)
 
 
 def test_commissions_by_ib_are_those_of_the_table(http: Browser) -> None:
@@ -179,6 +188,7 @@ def test_statements_filter_and_page(http: Browser) -> None:
     second = http.get(f"/v1/statements?limit=1&cursor={first['next_cursor']}").json()
     assert [row["ib_id"] for row in first["items"] + second["items"]] == ["A", "B"]
     assert second["next_cursor"] is None
+    assert http.get("/v1/statements?order=newest&limit=1").json()["items"] == first["items"], "one period"
     assert [
         row["statement_id"] for row in http.get("/v1/statements?ib=B&period=2026-09").json()["items"]
     ] == ["st-B"]
@@ -273,3 +283,23 @@ def test_refusals_of_paid_deals_are_left_out_of_pages(ledger: Ledger, chdb: Clie
         found += [row["deal_key"] for row in page["items"]]
         cursor = page["next_cursor"]
     assert found == ["live|6", "live|5", "live|3"]
+
+
+def test_statements_are_paged_newest_first_too(empty_ledger: Ledger, chdb: Client) -> None:
+    """Three periods of A and B, pages of two: the newest period first, IBs by name in each."""
+    for month in (7, 8, 9):
+        for ib in ("A", "B"):
+            times = {
+                "period": f"2026-0{month}",
+                "starts_at": utc(1, 0, month),
+                "ends_at": utc(1, 0, month + 1),
+            }
+            insert(chdb, "statements", statement_row(f"{ib}{month}", ib, "USD", "1", "1") | times)
+    http, found, cursor = browser(empty_ledger), [], ""
+    while cursor is not None:
+        page = http.get(f"/v1/statements?order=newest&limit=2&cursor={cursor}").json()
+        found += [row["statement_id"] for row in page["items"]]
+        cursor = page["next_cursor"]
+    assert found == ["A9", "B9", "A8", "B8", "A7", "B7"]
+    shown = http.get("/statements?order=newest").text
+    assert '<th scope="col" aria-sort="descending"><a class="sort" href="/statements?order=oldest">' in shown

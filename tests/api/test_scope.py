@@ -47,6 +47,7 @@ OF_NO_IB = {
     "days.stamp_of",
     "completeness.holes", "subtrees.scope_below", "postbacks.attempts", "postbacks.deliveries",
     "transfer_keys.days_and_ibs", "newest.unread", "stretches.stretch_of", "native_by_day.has_native",
+    "by_days.added_up",
 }  # fmt: skip
 """What is asked of the calendar, of servers, and of endpoints, whose routes are for who sees everything; what
 makes a scope; and where rows are, for who may see them, or when days were written."""

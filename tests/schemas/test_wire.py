@@ -3,8 +3,8 @@
 import pytest
 
 from commission.events import Deal
-from schemas.wire import BadLine, InvalidRecord, Record, decode_lines, encode
-from tests.build import deal
+from schemas.wire import BadLine, decode_lines, encode
+from tests.build import deal, linked
 
 FIRST, SECOND = deal("1 buy 1 EURUSD in"), deal("2 sell 1 EURUSD out")
 LINES = encode([FIRST, SECOND])
@@ -26,15 +26,11 @@ def test_bad_lines_are_apart_from_the_good_ones_with_their_numbers() -> None:
 
 @pytest.mark.parametrize("rest", [[], [b"{"]], ids=["good", "bad"])
 def test_a_reader_refuses_records_that_are_not_for_it(rest: list[bytes]) -> None:
-    """With its own reason, whether or not another line is bad."""
-
-    def check(record: Record) -> None:
-        if isinstance(record, Deal) and record.deal_id == "1":
-            raise InvalidRecord("not here")
-
-    good, bad = decode_lines(b"\n".join([*LINES, *rest]), check)
-    assert [SECOND] == good
-    assert BadLine(1, LINES[0], "not here") == bad[0]
+    """With a reason of its own, whether or not another line is bad."""
+    (link,) = encode([linked("1 anna")])
+    good, bad = decode_lines(b"\n".join([link, *LINES, *rest]), {Deal})
+    assert [FIRST, SECOND] == good
+    assert BadLine(1, link, "no record of type account_linked belongs here") == bad[0]
     assert 1 + len(rest) == len(bad)
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -215,6 +217,62 @@ def test_the_folder_of_another_kafka_is_not_believed(tmp_path: Path) -> None:
     other = RocksStore(tmp_path / "state", "two/0")
     assert (0, None, {}) == (other.position, other.get(b"a"), contents(other))
     other.close()
+
+
+WRITES = """
+import sys
+from pathlib import Path
+from streams.store import RocksStore
+
+store = RocksStore(Path(sys.argv[1]), "one/0")
+def write(numbers):
+    for number in numbers:
+        store.write({b"%06d" % number: bytes(10_000)}, number + 1)
+with store.bulk():
+    write(range(4_000))
+    if sys.argv[2] == "inside":
+        print("here", flush=True), sys.stdin.read()
+write(range(4_000, 4_010))
+print("here", flush=True), sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("where", "least"), [("inside", 1), ("after", 4_010)])
+def test_a_crash_leaves_a_beginning_of_many_writes(tmp_path: Path, where: str, least: int) -> None:
+    """40 MB without RocksDB's log, then SIGKILL: what is there is all up to its position. Once they ended
+    well, nothing of them is lost, nor of what is written afterwards."""
+    command = [sys.executable, "-c", WRITES, str(tmp_path / "state"), where]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        process.kill()
+    store = RocksStore(tmp_path / "state", "one/0")
+    assert least <= store.position <= 4_010
+    assert list(store.keys(b"0")) == [b"%06d" % number for number in range(store.position)]
+    store.close()
+
+
+def test_much_that_is_missing_is_taken_in_at_once(kafka: str, topic: str, tmp_path: Path) -> None:
+    """The same state, whichever way; also what was deleted, and what is written afterwards."""
+    changes: dict[bytes, bytes | None] = {b"%d" % number: b"1" for number in range(100)}
+
+    async def run() -> None:
+        changelog = Changelog(kafka, topic, 0, None)
+        await changelog.open()
+        await changelog.append(changes, changelog.opening)
+        await changelog.append({b"7": None, b"8": b"2"}, changelog.opening)
+        await changelog.close()
+
+    asyncio.run(run())
+    for least in (1, 1_000):
+        store = RocksStore(tmp_path / str(least), "one/0")
+        with patch.object(stores, "BULK_RECORDS", least):
+            catch_up(store, kafka, topic, 0)
+        store.write({b"later": b"1"}, store.position)
+        found = contents(store)
+        assert found.pop(b"later") == b"1"
+        assert found == {key: b"2" if key == b"8" else b"1" for key in changes if key != b"7"}
+        store.close()
 
 
 def test_a_store_ahead_of_its_changelog_stops_the_worker(kafka: str, topic: str) -> None:

@@ -183,7 +183,7 @@ def test_a_bad_line_is_buried_and_the_rest_is_folded() -> None:
     letters = [DEAD_LETTER.validate_json(line) for line in buried.value.split(b"\n")]
     assert [letter.payload for letter in letters] == bad
     assert [letter.position.split()[-1] for letter in letters] == ["2", "3", "6", "7"]
-    assert "client_registered record does not belong into account-book" in letters[1].reason
+    assert "no record of type client_registered belongs here" in letters[1].reason
 
 
 def test_a_message_of_nothing_has_no_effect() -> None:

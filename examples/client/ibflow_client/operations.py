@@ -34,6 +34,7 @@ class Client(Connection):
         compare: Literal["", "before"] | None = None,
         top: int | None = None,
         by: Literal["lots", "accrued", "reversed", "net", "held", "deals"] | None = None,
+        columns: list[str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
         period: str | None = None,
@@ -64,6 +65,7 @@ class Client(Connection):
                 "compare": compare,
                 "top": top,
                 "by": by,
+                "columns": columns,
                 "limit": limit,
                 "cursor": cursor,
                 "period": period,
@@ -92,6 +94,7 @@ class Client(Connection):
         compare: Literal["", "before"] | None = None,
         top: int | None = None,
         by: Literal["lots", "accrued", "reversed", "net", "held", "deals"] | None = None,
+        columns: list[str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
         period: str | None = None,
@@ -123,6 +126,7 @@ class Client(Connection):
                 "compare": compare,
                 "top": top,
                 "by": by,
+                "columns": columns,
                 "limit": limit,
                 "cursor": cursor,
                 "period": period,
@@ -148,6 +152,7 @@ class Client(Connection):
         *,
         ib: str | None = None,
         period: str | None = None,
+        order: Literal["oldest", "newest"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> models.StatementPage:
@@ -156,7 +161,7 @@ class Client(Connection):
             "GET",
             "/v1/statements",
             models.StatementPage,
-            query={"ib": ib, "period": period, "limit": limit, "cursor": cursor},
+            query={"ib": ib, "period": period, "order": order, "limit": limit, "cursor": cursor},
         )
 
     def get_statements_withdrawn(

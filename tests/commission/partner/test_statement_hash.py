@@ -86,6 +86,25 @@ def test_a_row_is_hashed_line_by_line() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("lots", "text"),
+    [
+        ("2", "2"),
+        ("1E+2", "100"),
+        ("0.12345678", "0.12345678"),
+        ("0.1234567800", "0.12345678"),
+        ("0.123456789", "0.12345678"),
+        ("-0.123456789", "-0.12345678"),
+        ("1.000000009", "1"),
+        ("0.000000001", "0"),
+        ("1E-9", "0"),
+    ],
+)
+def test_lots_are_cut_to_what_is_stored(lots: str, text: str) -> None:
+    """Eight decimals and no trailing zeros: what the database gives back is hashed the same."""
+    assert line_of(replace(THREE, lots=D(lots))).split("\n")[13] == text
+
+
 HASH = "the file makes "
 
 

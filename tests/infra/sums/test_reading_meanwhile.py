@@ -13,13 +13,18 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
-from api.queries import commissions
+from api.queries import commissions, standing
+from api.queries.acquisition import cohorts
 from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
+from api.queries.movers import movers
+from api.queries.over_time import over_time
 from api.queries.partners import tree, walk
 from api.queries.periods import Interval
 from api.scope import EVERYTHING
-from commission.outputs import Transfer
+from api.views.margin import margin
+from commission.events import Deal
+from commission.outputs import Milestone, Transfer
 from infra.clickhouse.migrations import migrate
 from infra.sums.builder import SumsBuilder
 from schemas import topics
@@ -41,11 +46,28 @@ def batch(number: int, dice: random.Random) -> Rows:
         row = Transfer(
             transfer_id=key, code="accrual", debit="broker:expense:per_lot", credit="ib:a:pending",
             amount=Decimal(1), currency="USD", ib_id=dice.choice("ab"), occurred_at=at,
-            caused_by=f"live|{key}", client_id=f"c{deal}", account_key="live/1", component="per_lot",
+            caused_by=f"live|{key}", client_id=f"c{key}", account_key="live/1", component="per_lot",
             symbol=dice.choice(("EURUSD", "XAUUSD")), lots=Decimal(1),
         )  # fmt: skip
         rows.add(topics.PARTNER_BOOK, 0, number * 100 + deal, encode([row])[0], "client-book/0/1/0")
+        charged = Deal(
+            platform="mt5", server="live", login=1, deal_id=key, revision="r", kind="trade", occurred_at=at,
+            commission=Decimal(-1), currency="USD",
+        )  # fmt: skip
+        first = Milestone(
+            milestone_id=key, kind="first_trade", client_id=f"c{key}", ib_id="a", occurred_at=at
+        )
+        for topic, record in ((topics.ACCOUNT_BOOK, charged), (topics.MILESTONES, first)):
+            rows.add(topic, 0, number * 100 + deal, encode([record])[0], "")
     return rows
+
+
+def register(client: Client) -> None:
+    """Every deal has a client of its own, of IB a, registered before."""
+    names = ["client_id", "occurred_at", "ib_id", "_topic", "_partition", "_offset"]
+    keys = [f"c{number}-{deal}" for number in range(BATCHES) for deal in range(BATCH_DEALS)]
+    rows = [[key, START, "a", topics.CLIENT_BOOK, 0, place] for place, key in enumerate(keys)]
+    client.insert("clients", rows, names)
 
 
 class Progress:
@@ -81,6 +103,22 @@ def readings(ledger: Ledger) -> Iterator[tuple[str, Decimal, int]]:
                 sum((r["net"] for r in rows), Decimal(0)),
                 sum(r["deals"] for r in rows),
             )
+    wanted = ReportFilter(EVERYTHING, Interval(START, START + timedelta(days=3)))
+    kept = margin(ledger, wanted, "ib", "USD").total
+    yield "cost", kept["cost"], int(kept["cost"])
+    yield "revenue", kept["revenue"], int(kept["revenue"])
+    moved = sum((row["change"] for row in movers(ledger, wanted, 10)["items"]), Decimal(0))
+    yield "movers", moved, int(moved)
+    (volume,) = commissions.volume(ledger, EVERYTHING, Interval(), (), 10) or [{"lots": 0, "deals": 0}]
+    yield "volume", Decimal(volume["lots"]), volume["deals"]
+    active = standing.clients(ledger, EVERYTHING, Interval())["traded"]
+    yield "active clients", Decimal(active), active
+    (cohort,) = cohorts(ledger, EVERYTHING, Interval())
+    yield "acquisition", Decimal(cohort["traded"]), cohort["traded"]
+    chart = over_time(ledger, EVERYTHING, Interval(), "USD", ["a"]).rows
+    yield "chart", sum((net for *_, net in chart), Decimal(0)), int(sum(net for *_, net in chart))
+    pending = sum((row["pending"] for row in standing.balances(ledger, EVERYTHING)), Decimal(0))
+    yield "balances", pending, int(pending)
     nodes = [row for node in walk(tree(ledger, EVERYTHING)) for row in node["totals"]]
     yield "tree", sum((row["earned"] for row in nodes), Decimal(0)), sum(row["deals"] for row in nodes)
 
@@ -93,6 +131,7 @@ def test_no_answer_goes_backwards_or_counts_twice(tmp_path: Path, seed: int) -> 
     )
     with connect() as client:
         migrate(client)
+        register(client)
         progress, errors = Progress(), list[BaseException]()
         ledger = Ledger(connect)
 
