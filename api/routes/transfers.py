@@ -66,7 +66,7 @@ def _in_format(request: Request, found: Explained, wanted: str) -> Response | di
     if wanted == "text":
         return PlainTextResponse(found.text)
     if wanted == "html":
-        return render(request, "explanation.html", explanation=found, stated=None, names={})
+        return render(request, "explanation.html", explanation=found, stated=None, names={}, has_bytes=False)
     return found.to_answer()
 
 
