@@ -28,14 +28,17 @@ from rich.console import Console
 from api.ledger import MAX_QUERY_S, Ledger, LedgerUnavailable
 from api.portal.overview import overview
 from api.queries import transfers
+from api.queries.client_list import ClientFilter, listed
 from api.queries.commission_sql import ReportFilter
 from api.queries.commissions import report
 from api.queries.dimensions import GroupBy
+from api.queries.partners import tree
 from api.queries.periods import END, Interval, interval
 from api.queries.subtrees import subtrees
 from api.queries.transfers import TransferFilter
 from api.scope import EVERYTHING
 from api.views.explanation import explain_transfer
+from api.views.margin import margin
 from tests import sized_ledger
 from tests.bench_load import Arriving, prepared
 from tests.bench_plain import (
@@ -98,6 +101,21 @@ def clients(ledger: Ledger, dice: random.Random) -> object:
     return report(ledger, ReportFilter(EVERYTHING, a_month(dice), of={"ib": an_ib(dice)}), ("client",), 500)
 
 
+def net_of_cost(ledger: Ledger, dice: random.Random) -> object:
+    """What the broker keeps: revenue is read of deals, one by one."""
+    return margin(ledger, ReportFilter(EVERYTHING, a_month(dice)), "ib", "USD")
+
+
+def client_page(ledger: Ledger, dice: random.Random) -> object:
+    """A page of all clients, or of one IB's."""
+    return listed(ledger, ClientFilter(EVERYTHING, dice.choice(("", an_ib(dice)))), 100)
+
+
+def tree_of_month(ledger: Ledger, dice: random.Random) -> object:
+    """All IBs, each with its totals: what opening a branch of the tree costs."""
+    return tree(ledger, EVERYTHING, a_month(dice))
+
+
 def newest(ledger: Ledger, dice: random.Random) -> object:
     """The first page of an IB's transfers."""
     return transfers.transfers(ledger, TransferFilter(EVERYTHING, ib=an_ib(dice)), 50)
@@ -142,6 +160,9 @@ QUESTIONS = (
         plain=sums("CAST(occurred_at AS DATE)", is_year=True),
     ),
     Question("month, one IB, by client", clients, 300, has_sums=False, plain=sums("client_id", ibs="one")),
+    Question("month, margin by IB", net_of_cost, 300, has_sums=False),
+    Question("the list of clients, a page", client_page, 300, has_sums=False),
+    Question("month, the tree of IBs", tree_of_month, 300),
     Question("newest transfers of an IB", newest, 300, has_sums=False, plain=newest_rows()),
     Question("the portal's page", page, 500),
     Question("one transfer and its explanation", explanation, 50, has_sums=False, plain=one()),
