@@ -4,8 +4,9 @@ A page is found in two steps: places of clients by their time, cheap to look thr
 twice, or where it no longer is; then all about these few, found by their ids.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
@@ -67,7 +68,8 @@ LEFT JOIN (
 _WAYS: dict[Order, tuple[str, str]] = {"newest": ("<", "DESC"), "oldest": (">", "ASC")}
 
 
-class ClientFilter(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ClientFilter:
     """Which clients of those that the scope sees, and in which order."""
 
     scope: Scope
