@@ -79,8 +79,8 @@ def test_the_menu_has_what_its_reader_may_open(world: World) -> None:
         return re.findall(r">([^<]+)</a>", page[page.index('id="menu"') : page.index("</nav>")])
 
     assert menu("iris") == [
-        "Home", "IBs", "Clients", "Links", "Reports", "Statements", "Payments", "Plan", "Postbacks",
-        "Unpaid",
+        "Home", "IBs", "Clients", "Links", "Reports", "Statements", "Payments", "Plan", "Unpaid",
+        "Postbacks",
     ]  # fmt: skip
     assert menu("max") == ["Overview", "IBs", "Clients", "Links", "Reports", "Statements", "Unpaid"]
     assert menu("ned") == ["Overview"]
