@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -177,12 +177,16 @@ class Keyed:
         return Response(known.body, known.status, {**known.headers, REPLAYED: "true"})
 
     async def _once(self, scope: Scope, receive: Receive, send: Send, place: str, digest: str) -> None:
-        kept = _Kept(send)
+        async def end() -> None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._end, scope["path"], place, digest, kept)
+
+        kept = _Kept(send, end)
         try:
             await self._app(scope, receive, kept)
         finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._end, scope["path"], place, digest, kept)
+            if not kept.is_over:
+                await end()
 
     def _end(self, path: str, place: str, digest: str, kept: "_Kept") -> None:
         with suppress(sqlite3.Error):  # the answer is given; what is not kept says so when it is asked for
@@ -195,20 +199,24 @@ class Keyed:
 
 
 class _Kept:
-    """Passes an answer on and keeps it."""
+    """Passes an answer on and keeps it, before its end: who has the whole answer may ask again at once."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.status, self.headers, self.body, self.is_complete = 0, dict[str, str](), bytearray(), False
+    def __init__(self, send: Send, end: Callable[[], Awaitable[None]]) -> None:
+        self._send, self._end = send, end
+        self.status, self.headers, self.body = 0, dict[str, str](), bytearray()
+        self.is_over = self.is_complete = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(raw=list(message["headers"]))
             self.headers = {name: headers[name] for name in ("content-type",) if name in headers}
-        elif message["type"] == "http.response.body" and len(self.body) <= MAX_ANSWER_BYTES:
-            self.body += message.get("body", b"")
-            self.is_complete = not message.get("more_body", False) and len(self.body) <= MAX_ANSWER_BYTES
+        elif message["type"] == "http.response.body":
+            if len(self.body) <= MAX_ANSWER_BYTES:
+                self.body += message.get("body", b"")
+            if not message.get("more_body", False):
+                self.is_over, self.is_complete = True, len(self.body) <= MAX_ANSWER_BYTES
+                await self._end()
         await self._send(message)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it ships no types
 
 TOGETHER = {
-    "one ClickHouse": ("tests/api/",),
+    "one ClickHouse": tuple(f"tests/api/test_{letter}" for letter in "abcdefghijklmno"),
+    "another ClickHouse": ("tests/api/",),
     "one MariaDB": (
         "tests/ingest/mt4/test_sql.py",
         "tests/ingest/mt5/test_sql.py",
@@ -17,7 +18,7 @@ TOGETHER = {
         "tests/ingest/test_poll",
     ),
 }
-"""Files by how their paths begin."""
+"""Files by how their paths begin; the first that fits."""
 
 LONGEST = (
     "tests/test_readme.py",
@@ -25,6 +26,8 @@ LONGEST = (
     "tests/e2e/test_pipeline.py",
     "tests/e2e/test_any_order.py",
     "one ClickHouse",
+    "another ClickHouse",
+    "tests/infra/sums/test_sums.py",
     "tests/test_oracle.py",
     "tests/chaos/test_chaos.py",
     "tests/e2e/test_reconcile_live.py",

@@ -27,15 +27,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import clickhouse_connect
 import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
-from api.app import ROUTERS, create_app
+from api.app import ROUTERS, Api, create_app
 from api.ledger import Ledger
 from infra.clickhouse.migrations import migrate
 from schemas.reconciliations import RECONCILIATION, Reconciliation
@@ -288,6 +290,24 @@ def milestone_row(milestone_id: str, kind: str = "ftd", ib: str = "A", **more: A
         "click": {"clickid": "k 1&2", "sub1": "s/1"},
     }
     return row | more | SOURCE
+
+
+@pytest.fixture(scope="package", autouse=True)
+def routes_built_once() -> Iterator[None]:
+    """Let hundreds of apps share their routes, which each builds anew for its first request, in 0.3 s."""
+    included: dict[int, BaseRoute] = {}
+    include = Api.include_router
+
+    def share(app: Api, router: APIRouter) -> None:
+        if id(router) in included:
+            app.router.routes.append(included[id(router)])
+            app.router._mark_routes_changed()
+        else:
+            include(app, router)
+            included[id(router)] = app.router.routes[-1]
+
+    with patch.object(Api, "include_router", share):
+        yield
 
 
 @pytest.fixture(scope="package")

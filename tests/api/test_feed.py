@@ -174,7 +174,7 @@ def test_it_ends_with_the_session_and_with_its_time() -> None:
         texts = [text async for text in stream]
         return texts, read("".join(texts))
 
-    beats, found = asyncio.run(ended(lambda: True, 0.05))
+    beats, found = asyncio.run(ended(lambda: True, 0.5))
     assert (found[0][1]["reason"][:9], beats.count(BEAT) >= 2) == ("ask again", True)
     _, found = asyncio.run(ended(lambda: False, 9.0))
     assert found == [("end", {"reason": "the session is over"})]

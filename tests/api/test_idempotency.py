@@ -3,11 +3,12 @@
 import asyncio
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import idempotency
 from api.idempotency import IN_LOG, Answers, Keyed, is_keyed
@@ -164,3 +165,29 @@ def test_a_person_is_added_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch)
     other = anna.call("/v1/users", wanted | {"name": "olga"}, **KEY)
     assert other.json()["code"] == "idempotency_key_reused"
     world.answers.close()
+
+
+def test_who_has_the_answer_may_ask_again_at_once(counter: Counter) -> None:
+    """When the end of the answer is handed on, the answer is kept already."""
+    place: list[str] = []
+    begin = counter.answers.begin
+
+    async def run() -> list[bool]:
+        under_way = []
+
+        async def watch(scope: Scope, receive: Receive, send: Send) -> None:
+            async def told(message: Message) -> None:
+                if message["type"] == "http.response.body" and not message.get("more_body", False):
+                    under_way.append(counter.answers.is_under_way(place[0]))
+                await send(message)
+
+            await counter(scope, receive, told)
+
+        transport = httpx.ASGITransport(watch)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            answer = await client.post("/v1/things", content=b"1", headers=KEY)
+        assert answer.status_code == 201
+        return under_way
+
+    with patch.object(counter.answers, "begin", lambda at, digest: place.append(at) or begin(at, digest)):
+        assert asyncio.run(run()) == [False]

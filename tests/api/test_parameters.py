@@ -30,7 +30,10 @@ def test_a_parameter_nobody_reads_is_refused(http: Browser) -> None:
         answer = http.get(path)
         assert answer.status_code == 422
         assert f"`{name}` is not a parameter of" in answer.json()["detail"]
-    assert "it takes by, class, client, compare" in http.get("/v1/reports/commissions?q=1").json()["detail"]
+    assert (
+        "it takes by, class, client, columns, compare"
+        in http.get("/v1/reports/commissions?q=1").json()["detail"]
+    )
 
 
 def test_every_route_refuses_what_it_does_not_read(http: Browser) -> None:

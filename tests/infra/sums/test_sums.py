@@ -1,5 +1,6 @@
 """Sums of days equal the rows, whatever happens between any two steps of the sink and of a build."""
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -34,7 +35,8 @@ from tests.infra.sums import naive, newer_reports
 from tests.infra.sums.crashes import Crash, Fragile
 from tests.infra.sums.random_ledger import CLASSES, CLIENT_IBS, COUNTRIES, START, RandomLedger, revision
 
-STEPS = 30
+STEPS = int(os.environ.get("IBFLOW_STEPS", "14"))
+"""Of each random history; more for a soak or a release."""
 GROUPS: tuple[tuple[GroupBy, ...], ...] = (
     (), ("ib",), ("symbol",), ("component",), ("ib", "symbol"), ("component", "symbol"), ("client",),
     ("period",), ("period", "ib"), ("day",), ("week", "ib"), ("month", "symbol"), ("server", "plan"),
