@@ -115,8 +115,9 @@ def _counted_lots(part: Part, one: cpa_conditions.Conditions) -> Decimal:
     assert isinstance(component, Cpa), "only a CPA asks for trades"
     if component.symbols and all(specificity(s, part.symbol) is None for s in component.symbols):
         return ZERO
-    held = When(min_holding_s=component.min_holding_s)
-    whens = tuple(when for when in (one.plan.when, component.when, held) if when != ALWAYS)
+    whens = tuple(when for when in (one.plan.when, component.when) if when != ALWAYS)
+    if component.min_holding_s:
+        whens = (*whens, When(min_holding_s=component.min_holding_s))
     found = allowed(whens, one.plan, part) if whens else part.closed
     return ZERO if isinstance(found, Reason) else found
 
