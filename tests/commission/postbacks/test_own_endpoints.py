@@ -5,12 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commission.books import postback
-from commission.draft import Draft
 from commission.outputs import Milestone
-from commission.postbacks.records import Delivery, Endpoint, EndpointRecord, EndpointSaved
+from commission.postbacks.records import Endpoint, EndpointSaved
 from commission.postbacks.routing import wants
-from commission.terms.catalog import Terms
+from tests.commission.postbacks.folded import fold
 from tests.endpoint_world import NOON
 
 
@@ -23,18 +21,6 @@ def event(milestone_id: str, ib: str, *above: str, **more: Any) -> Milestone:
     """Something of an IB, under those above it, the nearest first."""
     given_: dict[str, Any] = {"kind": "cpa.qualified", "client_id": "c-1", "occurred_at": NOON, **more}
     return Milestone(milestone_id=milestone_id, ib_id=ib, upline=above, **given_)
-
-
-def fold(*told: EndpointRecord | Milestone) -> list[Delivery]:
-    """Fold records; the deliveries."""
-    state: dict[str, Any] = {}
-    found: list[Delivery] = []
-    for record in told:
-        draft = Draft.over(state)
-        postback.apply(draft, record, Terms())
-        state.update(draft.writes)
-        found += draft.outputs
-    return found
 
 
 def saved(endpoint: Endpoint, version: int = 1) -> EndpointSaved:

@@ -12,9 +12,10 @@ from commission.draft import Draft
 from commission.outputs import Milestone, MilestoneKind
 from commission.postbacks import records, waiting
 from commission.postbacks.presets import PRESETS, preset_of
-from commission.postbacks.records import Delivery, Endpoint, EndpointRecord, EndpointSaved, EndpointStateSet
+from commission.postbacks.records import Delivery, Endpoint, EndpointSaved, EndpointStateSet
 from commission.postbacks.routing import may_follow, status_of
 from commission.terms.catalog import Terms
+from tests.commission.postbacks.folded import fold
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
@@ -44,18 +45,6 @@ def cpa(milestone_id: str, ib: str = "north", **more: Any) -> Milestone:
 def clawback(milestone_id: str, of: str, **more: Any) -> Milestone:
     """The end of a CPA."""
     return event(milestone_id, "cpa.clawback", amount=Decimal(300), currency="USD", takes_back=of, **more)
-
-
-def fold(*told: EndpointRecord | Milestone) -> list[Delivery]:
-    """Fold records, each as a message of its own; the deliveries."""
-    state: dict[str, Any] = {}
-    found: list[Delivery] = []
-    for record in told:
-        draft = Draft.over(state)
-        postback.apply(draft, record, Terms())
-        state.update(draft.writes)
-        found += draft.outputs
-    return found
 
 
 def ids(found: Iterable[Delivery]) -> list[str]:
