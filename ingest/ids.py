@@ -6,6 +6,7 @@ from typing import Any
 
 from commission.value import Value
 from ingest.formats.cells import shown
+from ingest.iso_codes import COUNTRY_HINT, to_country
 from ingest.sources import RowRejected
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=#~-]{0,127}")
@@ -22,6 +23,12 @@ def bad_id(name: str, text: str) -> RowRejected:
     )
 
 
+def check_country(text: str) -> None:
+    """Raise `RowRejected` for a country that is not spelled as plans do: its spelling decides money."""
+    if text and to_country(text) != text:
+        raise RowRejected("bad_country", f"country `{shown(text)}` is unknown; {COUNTRY_HINT}")
+
+
 def check_texts(event: Any) -> None:
     """Raise `RowRejected` for an event with an id or a text that no other door would let in."""
     for name, text in _texts(event):
@@ -33,6 +40,8 @@ def check_texts(event: Any) -> None:
             raise RowRejected(
                 "bad_text", f"{name} `{shown(text)}`: send at most {MAX_TEXT_CHARS} printable characters"
             )
+        elif name == "country":
+            check_country(text)
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from commission.events import ClientRegistered
 from commission.ledger import ledger_hash
 from commission.outputs import Transfer
+from ingest.ids import check_country
+from ingest.sources import RowRejected
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Unusable
 from schemas.wire import InvalidRecord, Record, decode
@@ -22,8 +25,11 @@ def read_events(path: Path) -> Iterator[Record]:
             if not line.strip():
                 continue
             try:
-                yield decode(line.strip())
-            except InvalidRecord as error:
+                record = decode(line.strip())
+                if isinstance(record, ClientRegistered):
+                    check_country(record.country)
+                yield record
+            except (InvalidRecord, RowRejected) as error:
                 raise InvalidEvents(f"{path}:{number}: {error}") from None
 
 

@@ -347,6 +347,18 @@ def test_an_event_as_an_event_has_the_ids_of_every_door(url: str, log: Log, fiel
     assert "accepted" == good.json()["results"][0]["status"]
 
 
+@pytest.mark.parametrize("country", ["us", "USA", "840", "Norway", "XX"])
+def test_an_event_as_an_event_names_its_country_by_its_code(url: str, country: str) -> None:
+    """Spelled otherwise it would be none of those that a plan names or excludes: nothing is booked."""
+    event = {"type": "client_registered", "event_id": "e2", "client_id": "c2", "ib_id": "north",
+             "occurred_at": "2026-09-01T10:00:00Z"}  # fmt: skip
+    answer = post(url, lines(event | {"country": country}), path="/v1/ingest/crm", token=CRM_TOKEN)
+    (result,) = answer.json()["results"]
+    assert (result["status"], result["code"]) == ("dead_letter", "bad_country")
+    good = post(url, lines(event | {"country": "NO"}), path="/v1/ingest/crm", token=CRM_TOKEN)
+    assert "accepted" == good.json()["results"][0]["status"]
+
+
 def test_what_a_bridge_adds_to_a_bad_record_is_not_kept(url: str, log: Log) -> None:
     """A dead letter holds the platform's fields only, for others may be a client's name."""
     bad = {"event": "OnDealAdd", "record": manager_deal(8001, Symbol="", Name="Ada Example")}
