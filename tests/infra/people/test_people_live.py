@@ -105,20 +105,22 @@ def test_the_first_admin_signs_in_and_adds_somebody(server: ApiServer, chromium:
 
 def test_another_site_signs_nobody_out(server: ApiServer, chromium: Browser) -> None:
     """A form of another origin, sent by the visitor's own browser, is refused."""
-    page = chromium.new_page()
+    visitor = chromium.new_context()
+    page, other = visitor.new_page(), visitor.new_page()
     page.goto(f"{server.url}/sign-in")
     fill(page, name="anna", password=PASSWORD)
-    other = server.url.replace("127.0.0.1", "localhost")
-    page.goto(f"{other}/health")
-    page.evaluate(
-        """url => { const f = document.createElement('form'); f.method = 'post'; f.action = url;
-        document.documentElement.append(f); f.submit(); }""",
-        f"{server.url}/sign-out",
-    )
-    page.wait_for_load_state()
+    other.route("http://other.example/", lambda route: route.fulfill(body="<p>", content_type="text/html"))
+    other.goto("http://other.example/")
+    with other.expect_response(f"{server.url}/sign-out") as answered:
+        other.evaluate(
+            """url => { const f = document.createElement('form'); f.method = 'post'; f.action = url;
+            document.documentElement.append(f); f.submit(); }""",
+            f"{server.url}/sign-out",
+        )
+    assert answered.value.status == 401, "the session's cookie was not sent along"
     page.goto(f"{server.url}/account")
     assert page.url == f"{server.url}/account", "still signed in"
-    page.close()
+    visitor.close()
 
 
 def test_the_command_line_and_a_server_agree(server: ApiServer, kafka: str, tmp_path: Path) -> None:
