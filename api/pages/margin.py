@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from api.pages.page import PageHere
-from api.queries.commission_sql import ReportFilter
-from api.queries.commissions import MAX_CURRENCIES, money
+from api.queries.commission_sql import MAX_CURRENCIES, ReportFilter
+from api.queries.commissions import money
 from api.queries.partners import names_of
 from api.queries.subtrees import subtrees
 from api.routes.context import WHOLE, Ib

@@ -89,18 +89,19 @@ def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Ove
     ledger = OneReading(ledger)
     with ThreadPoolExecutor(BESIDE) as pool:
         counts = pool.submit(quality.deal_counts, ledger, scope, span)
-        volume = pool.submit(commissions.volume, ledger, scope, span, (), commissions.MAX_CURRENCIES)
+        volume = pool.submit(commissions.volume, ledger, scope, span)
         beside = pool.submit(_of_the_whole, ledger, scope, span)
         roots = tree(ledger, scope, span)
         nodes = walk(roots)
         proof, gaps, twice, stopped = beside.result()
         booked = (row for node in nodes for row in node["totals"]) if proof is None else proof["currencies"]
         currencies = sorted({row["currency"] for row in booked})
-        chosen = currency if currency in currencies else _busiest(volume.result(), currencies)
+        volumes = volume.result().currencies
+        chosen = currency if currency in currencies else _busiest(volumes, currencies)
         posted = pool.submit(newest, ledger, scope, span, chosen, NEWEST)
         stated = pool.submit(_statements, ledger, scope, span.period, chosen)
         names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
-        report = next((row for row in volume.result() if row["currency"] == chosen), None)
+        report = next((row for row in volumes if row["currency"] == chosen), None)
         refused = unpaid_counts(ledger, scope, span)
         return Overview(
             period=span.period,

@@ -1,6 +1,6 @@
 """The commission report's SQL: of sums of days where they know all that is asked, and of rows else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,13 +15,20 @@ from commission.accounts import HELD
 
 _PAGE = """
 SELECT {keys}currency, sum(lots_of) AS lots, sum(accrued_of) AS accrued, sum(reversed_of) AS reversed,
-    accrued - reversed AS net, sum(held_of) AS held, sum(deals_of) AS deals, [{keys}currency] AS place
+    accrued - reversed AS net, sum(held_of) AS held, sum(deals_of) AS deals, [{place}currency] AS place
 FROM ({parts}) GROUP BY {keys}currency
-HAVING place > {{after:Array(String)}} {order}
+HAVING place > {{after:Array(String)}}{or_over} {order}
 """
 BY_PLACE = "ORDER BY place LIMIT {limit:UInt32}"
+MAX_CURRENCIES = 1_000
+TOTALS_FIRST = f"ORDER BY over DESC, place LIMIT {{limit:UInt32}} + {MAX_CURRENCIES}"
+"""With totals, `over` of which is above 0, before the groups: as many of these at least as the limit says."""
 ALL = "ORDER BY place"
-LARGEST = "ORDER BY {measure} DESC, place LIMIT {{limit:UInt32}} BY currency"
+LARGEST = "ORDER BY {measure} DESC, place LIMIT {{limit:UInt32}} BY over, currency"
+# Each row once for its group, once for the total of its currency, and once for that of all of them: what is
+# read is read once. Lots and money of several currencies together mean nothing, deals do.
+_OVER = "arrayJoin(range({})) AS over, "
+_GROUPS, _AND_TOTALS, _AND_ALL = 1, 2, 3
 # Added up before anything becomes text: columns of few values are grouped by their numbers.
 _MONEY = """
 SELECT {columns}toString(currency) AS currency, toDecimal128(0, 8) AS lots_of, sum(s.accrued) AS accrued_of,
@@ -34,7 +41,7 @@ _DEALS = """
 SELECT {keys}currency, max(lots_of_part) AS lots_of, toDecimal128(0, 8) AS accrued_of,
     toDecimal128(0, 8) AS reversed_of, toDecimal128(0, 8) AS held_of, any(deals) AS deals_of
 FROM (
-    SELECT {told_by}shape, deals, {columns}part[3] AS currency,
+    SELECT {told_by}shape, deals, {columns}{currency} AS currency,
         if(part[6] = '', lots, toDecimal128OrZero(part[6], 8) * deals) AS lots_of_part
     FROM (
         SELECT shape, arrayJoin(counts) AS count, {of_count}, arrayJoin(parts) AS part
@@ -94,42 +101,68 @@ class ReportFilter:
 
 
 def report_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], order: str = BY_PLACE) -> str:
-    """The query of a report, whose values are the parameters of the filter and of the days."""
+    """The query of a report, whose values are the parameters of the filter and of the days.
+
+    If the order is by `over`, it has a row of each currency over all groups beside these, whose `over` is 1.
+    """
     parts = _by_sums if have_sums((*group_by, *wanted.of)) else _by_rows
-    return _PAGE.format(keys=_keys(group_by), parts=parts(wanted, read, group_by), order=order)
+    return _page(wanted, read, group_by, order, parts)
 
 
 def volume_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], order: str = BY_PLACE) -> str:
-    """The same for lots and deals alone, by what sums know: half of what a report costs."""
-    return _PAGE.format(keys=_keys(group_by), parts=_deals(wanted, read, group_by), order=order)
+    """The same for lots and deals alone, by what sums know: half of what a report costs.
+
+    If it has totals, a row whose `over` is 2 has the deals of all currencies, each once.
+    """
+    return _page(wanted, read, group_by, order, _deals, _AND_ALL)
 
 
 def money_sql(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], order: str = BY_PLACE) -> str:
     """The same for money; lots and deals are 0 where sums know all that is asked, and not looked at."""
     if not have_sums((*group_by, *wanted.of)):
         return report_sql(wanted, read, group_by, order)
-    return _PAGE.format(keys=_keys(group_by), parts=_money(wanted, read, group_by), order=order)
+    return _page(wanted, read, group_by, order, _money)
 
 
-def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
-    return f"{_money(wanted, read, group_by)} UNION ALL {_deals(wanted, read, group_by)}"
+def _page(
+    wanted: ReportFilter,
+    read: Days,
+    group_by: tuple[GroupBy, ...],
+    order: str,
+    parts: Callable[..., str],
+    most_overs: int = _AND_TOTALS,
+) -> str:
+    overs = most_overs if "over" in order else _GROUPS
+    return _PAGE.format(
+        keys=_keys(group_by, overs),
+        place=_keys(group_by, _GROUPS),
+        or_over=" OR over > 0" if overs > _GROUPS else "",
+        parts=parts(wanted, read, group_by, overs),
+        order=order,
+    )
 
 
-def _money(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+def _by_sums(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], overs: int) -> str:
+    money, deals = (part(wanted, read, group_by, overs) for part in (_money, _deals))
+    return f"{money} UNION ALL {deals}"
+
+
+def _money(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], overs: int) -> str:
     return _MONEY.format(
-        columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by]),
+        columns=_columns(group_by, [DIMENSIONS[group].of_sum for group in group_by], overs),
         groups="".join(f"{DIMENSIONS[group].of_sum}, " for group in group_by),
         sums=sources.sums(read, _when(group_by), _of_ibs(wanted)),
         conditions=_conditions(wanted, "s.ib_id", "s.currency", {n: DIMENSIONS[n].of_sum for n in wanted.of}),
     )
 
 
-def _deals(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+def _deals(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], overs: int) -> str:
     asked = (*group_by, *wanted.of, *(("ib",) if wanted.ibs or not wanted.scope.is_whole else ()))
     told_by = _told_by(asked)
     return _DEALS.format(
-        keys=_keys(group_by),
-        columns=_columns(group_by, [DIMENSIONS[group].of_part for group in group_by]),
+        keys=_keys(group_by, overs),
+        columns=_columns(group_by, [DIMENSIONS[group].of_part for group in group_by], overs),
+        currency="if(over = 2, '', part[3])" if overs == _AND_ALL else "part[3]",
         told_by="".join(f"{name}, " for name in told_by),
         of_count=", ".join(f"count.{n} AS {name}" for n, name in enumerate((*told_by, "deals", "lots"), 1)),
         fields=", ".join(
@@ -151,26 +184,28 @@ def _told_by(asked: Sequence[GroupBy]) -> list[str]:
     return [name for name, is_asked in apart.items() if is_asked]
 
 
-def _by_rows(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...]) -> str:
+def _by_rows(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], overs: int) -> str:
     inside = f"{INSIDE} AND {read.known}"
     joined = joins((*group_by, *wanted.of), INSIDE)
     return _BY_ROWS.format(
-        keys=_keys(group_by),
+        keys=_keys(group_by, overs),
         inside=inside,
         rows=_JOINED.format(inside=inside, joins=joined) if joined else "transfers FINAL",
         taken_back=read.taken_back,
-        columns=_columns(group_by, [DIMENSIONS[group].of_row for group in group_by]),
+        columns=_columns(group_by, [DIMENSIONS[group].of_row for group in group_by], overs),
         conditions=_conditions(wanted, "ib_id", "currency", {n: DIMENSIONS[n].of_row for n in wanted.of}),
     )
 
 
-def _keys(group_by: Sequence[GroupBy]) -> str:
-    return "".join(f"by_{group}, " for group in group_by)
+def _keys(group_by: Sequence[GroupBy], overs: int) -> str:
+    return ("over, " if overs > _GROUPS else "") + "".join(f"by_{group}, " for group in group_by)
 
 
-def _columns(group_by: Sequence[GroupBy], expressions: Sequence[str]) -> str:
+def _columns(group_by: Sequence[GroupBy], expressions: Sequence[str], overs: int) -> str:
     pairs = zip(group_by, expressions, strict=True)
-    return "".join(f"toString({expression}) AS by_{group}, " for group, expression in pairs)
+    named = "if(over > 0, '', toString({}))" if overs > _GROUPS else "toString({})"
+    columns = "".join(f"{named.format(expression)} AS by_{group}, " for group, expression in pairs)
+    return (_OVER.format(overs) if overs > _GROUPS else "") + columns
 
 
 def _conditions(wanted: ReportFilter, ib: str, currency: str, of: Mapping[GroupBy, str]) -> str:

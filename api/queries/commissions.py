@@ -1,12 +1,23 @@
 """The commission report: what IBs earned in an interval, grouped by what the reader asks for."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from api.ledger import FileKind, Ledger, Row
 from api.paging import decode_place, page
-from api.queries.by_days import added_up as added_up_by_days
-from api.queries.commission_sql import ALL, BY_PLACE, LARGEST, ReportFilter, money_sql, report_sql, volume_sql
+from api.queries.by_days import added_up
+from api.queries.commission_sql import (
+    ALL,
+    BY_PLACE,
+    LARGEST,
+    MAX_CURRENCIES,
+    TOTALS_FIRST,
+    ReportFilter,
+    money_sql,
+    report_sql,
+    volume_sql,
+)
 from api.queries.days import Days, days_of
 from api.queries.dimensions import GroupBy, have_sums
 from api.queries.periods import Interval, periods
@@ -14,12 +25,15 @@ from api.scope import Scope
 
 Measure = Literal["lots", "accrued", "reversed", "net", "held", "deals"]
 MEASURES = ("lots", "accrued", "reversed", "net", "held", "currency", "deals")
-MAX_CURRENCIES = 1_000
 ADDED = ("lots", "accrued", "reversed", "net", "held", "deals")
+ALL_DEALS = 2
+"""`over` of the deals of all currencies."""
+MAX_IBS = 10_000
+"""Times currencies, of `volume`."""
 CHANGING: frozenset[GroupBy] = frozenset({"class", "period"})
 """The terms say what these are of a sum, and may say something else tomorrow."""
 APART: frozenset[GroupBy] = frozenset({"day", "week", "month", "period", "server"})
-"""By these every deal is in one group."""
+"""By these every deal is in one group: what all groups have together is the total."""
 _NAMES = {"ib": "ib_id", "client": "client_id", "plan": "plan_id"}
 
 
@@ -29,15 +43,32 @@ def report(
     """One page of groups, and the totals of all groups per currency."""
     after = decode_place(cursor, len(group_by) + 1)
     read = days_for(ledger, wanted, group_by)
-    result = page(rows(ledger, wanted, read, group_by, limit + 1, after), limit, key=lambda row: row["place"])
+    if {*group_by} <= APART:
+        return _apart(ledger, wanted, read, group_by, limit, after)
+    groups, sums = with_totals(ledger, wanted, read, group_by, limit + 1, after)
+    result = page(groups, limit, key=lambda row: row["place"])
     items = [named(row, group_by) for row in result["items"]]
-    is_whole = not cursor and result["next_cursor"] is None
-    sums = added_up(items) if is_whole and {*group_by} <= APART else totals(ledger, wanted, read)
+    return {**result, "items": items, "group_by": list(group_by), "totals": [named(row, ()) for row in sums]}
+
+
+def _apart(
+    ledger: Ledger,
+    wanted: ReportFilter,
+    read: Days,
+    group_by: tuple[GroupBy, ...],
+    limit: int,
+    after: list[str],
+) -> dict[str, Any]:
+    """The same of groups that share no deal, whose totals are not asked for where all of them are there."""
+    groups = rows(ledger, wanted, read, group_by, limit + 1, after)
+    result = page(groups, limit, key=lambda row: row["place"])
+    items = [named(row, group_by) for row in result["items"]]
+    is_whole = not after and result["next_cursor"] is None
+    sums = _totals_of(items) if is_whole else totals(ledger, wanted, read)
     return {**result, "items": items, "group_by": list(group_by), "totals": sums}
 
 
-def added_up(items: Sequence[Row]) -> list[Row]:
-    """The totals of groups that share no deal."""
+def _totals_of(items: Sequence[Row]) -> list[Row]:
     sums: dict[str, Row] = {}
     for row in items:
         known = sums.setdefault(row["currency"], {**dict.fromkeys(MEASURES, 0), "currency": row["currency"]})
@@ -52,10 +83,14 @@ def largest(
 ) -> dict[str, Any]:
     """So many groups of each currency, those with most of a measure first, and the totals of all groups."""
     read = days_for(ledger, wanted, group_by)
-    found = rows(ledger, wanted, read, group_by, count, [], LARGEST.format(measure=measure))
-    items = [named(row, group_by) for row in found]
-    sums = totals(ledger, wanted, read)
-    return {"items": items, "group_by": list(group_by), "totals": sums, "next_cursor": None}
+    order = LARGEST.format(measure=measure)
+    groups, sums = _split(_asked(ledger, wanted, read, group_by, count, [], report_sql, order))
+    return {
+        "items": [named(row, group_by) for row in groups],
+        "group_by": list(group_by),
+        "totals": sorted((named(row, ()) for row in sums), key=lambda row: str(row["currency"])),
+        "next_cursor": None,
+    }
 
 
 def file(
@@ -90,14 +125,26 @@ def count(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...]) -
     return int(block[0]["found"])
 
 
-def volume(
-    ledger: Ledger, scope: Scope, interval: Interval, group_by: tuple[GroupBy, ...], limit: int
-) -> list[Row]:
-    """Lots and deals alone, by what sums are kept by: half of what a report costs."""
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """Rows with `lots` and `deals`: by IB and currency, and by currency; and all deals, each once."""
+
+    ibs: list[Row]
+    currencies: list[Row]
+    deals: int
+
+
+def volume(ledger: Ledger, scope: Scope, interval: Interval) -> Volume:
+    """Lots and deals alone: half of what a report costs, and one question for whatever of it is wanted."""
     wanted = ReportFilter(scope, interval)
-    read = days_for(ledger, wanted, group_by)
-    found = _asked(ledger, wanted, read, group_by, limit, [], volume_sql)
-    return [named(row, group_by) for row in found]
+    read = days_for(ledger, wanted, ("ib",))
+    found = _asked(ledger, wanted, read, ("ib",), MAX_IBS, [], volume_sql, TOTALS_FIRST)
+    groups, sums = _split(found)
+    return Volume(
+        [named(row, ("ib",)) for row in groups],
+        [named(row, ()) for row in sums],
+        sum(row["deals"] for row in found if row["over"] == ALL_DEALS),
+    )
 
 
 def money(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int) -> list[Row]:
@@ -134,10 +181,26 @@ def rows(
     group_by: tuple[GroupBy, ...],
     limit: int,
     after: list[str],
-    order: str = BY_PLACE,
 ) -> list[Row]:
     """The groups after a place, as they come from the ledger: `named` gives them the report's columns."""
-    return _asked(ledger, wanted, read, group_by, limit, after, report_sql, order)
+    return _asked(ledger, wanted, read, group_by, limit, after, report_sql)
+
+
+def with_totals(
+    ledger: Ledger,
+    wanted: ReportFilter,
+    read: Days,
+    group_by: tuple[GroupBy, ...],
+    limit: int,
+    after: list[str],
+) -> tuple[list[Row], list[Row]]:
+    """The same, and the totals of all groups, one a currency: asked together, for little more than one."""
+    groups, sums = _split(_asked(ledger, wanted, read, group_by, limit, after, report_sql, TOTALS_FIRST))
+    return groups[:limit], sums
+
+
+def _split(found: list[Row]) -> tuple[list[Row], list[Row]]:
+    return [row for row in found if row["over"] == 0], [row for row in found if row["over"] == 1]
 
 
 def _asked(
@@ -155,12 +218,14 @@ def _asked(
         return sql(wanted, part, group_by, order), values
 
     asked = {*group_by, *wanted.of}
-    if order != BY_PLACE or asked & CHANGING or not have_sums(asked):
+    has_totals = order == TOTALS_FIRST
+    if order not in (BY_PLACE, TOTALS_FIRST) or asked & CHANGING or not have_sums(asked):
         whole, values = question(read)
         return ledger.rows(whole, **values)
-    keys = [*(f"by_{group}" for group in group_by), "currency"]
-    found = added_up_by_days(ledger, read, question, keys, ADDED)
-    return sorted(found, key=lambda row: list(row["place"]))[:limit]
+    keys = [*(f"by_{group}" for group in group_by), "currency", *(("over",) if has_totals else ())]
+    found = added_up(ledger, read, question, keys, ADDED)
+    found.sort(key=lambda row: list(row["place"]))
+    return found if has_totals else found[:limit]
 
 
 def named(row: Row, group_by: tuple[GroupBy, ...]) -> Row:

@@ -8,7 +8,7 @@ from api.ledger import Ledger, Row
 from api.paging import decode_place, page
 from api.problems import Problem
 from api.queries.commission_sql import ReportFilter
-from api.queries.commissions import MAX_CURRENCIES, days_for, named, rows
+from api.queries.commissions import days_for, named, with_totals
 from api.queries.dimensions import TIMES, GroupBy
 from api.queries.periods import BEGINNING, END, Interval, periods
 
@@ -38,10 +38,12 @@ def compared(
     earlier = replace(wanted, interval=interval_before(ledger, wanted.interval))
     after = decode_place(cursor, len(group_by) + 1)
     # What is on this page of both together is on the same page of each.
-    found = page(
-        _both(ledger, wanted, earlier, group_by, limit + 1, after), limit, key=lambda row: row["place"]
+    now, then = (
+        with_totals(ledger, one, days_for(ledger, one, group_by), group_by, limit + 1, after)
+        for one in (wanted, earlier)
     )
-    sums = _both(ledger, wanted, earlier, (), MAX_CURRENCIES, [])
+    groups, sums = (_both(*pair) for pair in zip(now, then, strict=True))
+    found = page(groups, limit, key=lambda row: row["place"])
     return {
         "items": [_named(row, group_by) for row in found["items"]],
         "totals": [_named(row, ()) for row in sums],
@@ -51,18 +53,8 @@ def compared(
     }
 
 
-def _both(
-    ledger: Ledger,
-    wanted: ReportFilter,
-    earlier: ReportFilter,
-    group_by: tuple[GroupBy, ...],
-    limit: int,
-    after: list[str],
-) -> list[Row]:
-    now, then = (
-        {tuple(row["place"]): row for row in rows(ledger, one, read, group_by, limit, after)}
-        for one, read in ((one, days_for(ledger, one, group_by)) for one in (wanted, earlier))
-    )
+def _both(rows: list[Row], earlier: list[Row]) -> list[Row]:
+    now, then = ({tuple(row["place"]): row for row in of} for of in (rows, earlier))
     return [
         (now.get(place) or then[place] | _NOTHING)
         | {"before": {**_NOTHING, **_measures(then.get(place, {}))}}

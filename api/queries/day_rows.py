@@ -67,13 +67,16 @@ _MOVED = f"""
 SELECT deal_key AS id FROM moved_deals
 WHERE deal_key IN ({_REFUSED})
 """  # noqa: S608  - as above
+# One condition of what is taken back for both, so that ClickHouse makes its set once.
 REFUSALS = f"""
 SELECT {{when}} AS at, status, code, count() AS deals FROM rejections FINAL
 WHERE {{rows}} AND deal_key NOT IN (
-    SELECT caused_by FROM transfers
-    WHERE {DAY} IN {{days}} AND {IS_DEAL} AND caused_by IN ({_REFUSED}) AND transfer_id NOT IN ({TAKEN_BACK})
-) AND deal_key NOT IN (
-    SELECT caused_by FROM transfers
-    WHERE {near(_MOVED)} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND caused_by IN ({_MOVED})
+    SELECT caused_by FROM (
+        SELECT caused_by, transfer_id FROM transfers PREWHERE caused_by IN ({_REFUSED})
+        WHERE {DAY} IN {{days}} AND {IS_DEAL}
+        UNION ALL
+        SELECT caused_by, transfer_id FROM transfers
+        WHERE {near(_MOVED)} AND {IS_DEAL} AND caused_by IN ({_MOVED})
+    ) WHERE transfer_id NOT IN ({TAKEN_BACK})
 ) GROUP BY at, status, code
 """  # noqa: S608  - as above

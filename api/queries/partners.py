@@ -82,8 +82,7 @@ def tree(ledger: Ledger, scope: Scope, interval: Interval = ALWAYS) -> list[dict
 
 
 def _totals(ledger: Ledger, scope: Scope, interval: Interval) -> dict[str, list[Row]]:
-    volumes = volume(ledger, scope, interval, ("ib",), MAX_PARTNERS)
-    by_ib = {(row["ib_id"], row["currency"]): row for row in volumes}
+    by_ib = {(row["ib_id"], row["currency"]): row for row in volume(ledger, scope, interval).ibs}
     found: dict[str, list[Row]] = defaultdict(list)
     for row in _balances(ledger, scope, interval):
         traded = by_ib.get((row["ib_id"], row["currency"]), {"lots": 0, "deals": 0})

@@ -7,10 +7,11 @@ from typing import Any
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, encode_cursor, page
 from api.queries.by_days import added_up
+from api.queries.commissions import volume
 from api.queries.days import Days, days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import BEGINNING, INSIDE, Interval
-from api.queries.sources import deals, refusals
+from api.queries.sources import refusals
 from api.queries.transfer_keys import near
 from api.scope import Scope, sees, sees_client
 
@@ -29,12 +30,7 @@ WHERE {near("SELECT arrayJoin({keys:Array(String)}) AS id")}
   AND caused_by IN {{keys:Array(String)}} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - the parts are constants; values are parameters
 
-_RATED = "SELECT toInt64(sum(deals)) AS rated FROM ({deals})"
-# Sums know neither the clients of refusals nor, but by opening each shape, the IBs of deals.
-_RATED_SEEN = f"""
-SELECT uniqExact(caused_by) AS rated FROM transfers FINAL
-WHERE {INSIDE} AND {IS_DEAL} AND transfer_id NOT IN ({TAKEN_BACK}) AND {sees("ib_id")}
-"""  # noqa: S608  - as above
+# Sums do not know the clients of refusals.
 _REFUSED = """
 SELECT status, code, toUInt64(sum(deals)) AS deals FROM ({refusals})
 GROUP BY status, code HAVING deals > 0 LIMIT 1000
@@ -146,10 +142,7 @@ def deal_counts(ledger: Ledger, scope: Scope, interval: Interval) -> Row:
         status: sum(row["deals"] for row in refused if row["status"] == status)
         for status in ("waiting", "rejected")
     }
-    if not scope.is_whole:
-        return ledger.row(_RATED_SEEN, **interval.parameters, **scope.parameters) | counts
-    found = added_up(ledger, days_of(ledger, interval), _rated, (), ("rated",))
-    return {"rated": sum(row["rated"] for row in found), **counts}
+    return {"rated": volume(ledger, scope, interval).deals, **counts}
 
 
 def refusal_counts(ledger: Ledger, scope: Scope, interval: Interval) -> list[Row]:
@@ -159,10 +152,6 @@ def refusal_counts(ledger: Ledger, scope: Scope, interval: Interval) -> list[Row
     else:
         rows = ledger.rows(_REFUSED_SEEN, **interval.parameters, **scope.parameters)
     return sorted(rows, key=lambda row: (-row["deals"], row["status"], row["code"]))
-
-
-def _rated(read: Days) -> tuple[str, dict[str, object]]:
-    return _RATED.format(deals=deals(read)), read.parameters
 
 
 def _refused(read: Days) -> tuple[str, dict[str, object]]:

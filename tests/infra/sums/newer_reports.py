@@ -65,7 +65,7 @@ def assert_equal(
 
 
 def _volume(ledger: Ledger, span: Interval) -> Answer:
-    found = commissions.volume(ledger, EVERYTHING, span, ("ib",), 100)
+    found = commissions.volume(ledger, EVERYTHING, span).ibs
     return {(row["ib_id"], row["currency"]): (row["lots"], row["deals"]) for row in found}
 
 

@@ -109,7 +109,7 @@ def readings(ledger: Ledger) -> Iterator[tuple[str, Decimal, int]]:
     yield "revenue", kept["revenue"], int(kept["revenue"])
     moved = sum((row["change"] for row in movers(ledger, wanted, 10)["items"]), Decimal(0))
     yield "movers", moved, int(moved)
-    (volume,) = commissions.volume(ledger, EVERYTHING, Interval(), (), 10) or [{"lots": 0, "deals": 0}]
+    (volume,) = commissions.volume(ledger, EVERYTHING, Interval()).currencies or [{"lots": 0, "deals": 0}]
     yield "volume", Decimal(volume["lots"]), volume["deals"]
     active = standing.clients(ledger, EVERYTHING, Interval())["traded"]
     yield "active clients", Decimal(active), active

@@ -113,8 +113,9 @@ def assert_equal(
     for _ in range(looks):
         span, group_by = dice.choice(INTERVALS), dice.choice(GROUPS)
         inside = naive.between(span.starts_at, span.ends_at)
-        found = commissions.report(ledger, ReportFilter(EVERYTHING, span), group_by, 1_000)["items"]
-        assert naive.report(rows, group_by, inside, period_of) == as_groups(found, group_by)
+        found = commissions.report(ledger, ReportFilter(EVERYTHING, span), group_by, 1_000)
+        assert naive.report(rows, group_by, inside, period_of) == as_groups(found["items"], group_by)
+        assert naive.report(rows, (), inside, period_of) == as_groups(found["totals"], ())
         assert naive.deal_counts(rows, refusals, inside) == quality.deal_counts(ledger, EVERYTHING, span)
     newer_reports.assert_equal(client, ledger, dice, dice.choice(INTERVALS), AUGUST, count=2 * looks)
     listed = balance.trial_balance(ledger, EVERYTHING, 1_000)["accounts"]
