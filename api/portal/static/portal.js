@@ -72,7 +72,7 @@ function dress(table) {
   [...table.tHead.rows[0].cells].forEach((head, n) => {
     if (head.querySelector(".sr")) for (const row of table.rows) row.cells[n]?.classList.add("bare");
   });
-  if (table.tBodies[0].rows.length > 7) {
+  if (table.tBodies[0].rows.length > 7 && !tools.querySelector(".find")) {
     const filter = make("input", { type: "search", className: "filter", placeholder: "Filter these rows" });
     filter.setAttribute("aria-label", "Filter these rows");
     filter.addEventListener("input", () => {
