@@ -164,6 +164,7 @@ class OneReading(Ledger):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.hides_clients = ledger.hides_clients
         self._known: dict[tuple[str, str], Future[list[Row]]] = {}
         self._lock = Lock()
 

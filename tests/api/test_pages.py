@@ -11,8 +11,9 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from api.ledger import Ledger
+from api.ledger import Ledger, LedgerUnavailable
 from api.portal.marks import money, volume, when
+from api.problems import Problem
 from api.queries.unpaid import BY_PLAN, kind_of
 from commission.explain.reasons import REASONS
 from tests.api.conftest import (
@@ -108,6 +109,35 @@ def test_a_persons_mistake_is_a_page_and_a_programs_a_problem(http: Browser) -> 
         assert http.get(path).json()["detail"].split(" ")[0] in text_of_error(page)
     problem = http.get("/v1/transfers/none", headers=ASKS_FOR_HTML)
     assert problem.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        (403, "This is not yours to see"),
+        (404, "Nothing is here"),
+        (500, "Something broke on our side"),
+        (503, "Not available just now"),
+    ],
+)
+def test_an_error_says_what_to_do_next(http: Browser, status: int, title: str) -> None:
+    """A heading in plain words, what is wrong, and a way on; once more only where that may help."""
+
+    def fail() -> None:
+        raise (
+            LedgerUnavailable("busy")
+            if status == 503
+            else (ValueError("defect") if status == 500 else Problem(status, "Why it is so."))
+        )
+
+    http.app.router.add_api_route("/failing", fail, include_in_schema=False)
+    page = http.get("/failing", headers=ASKS_FOR_HTML)
+    assert page.status_code == status
+    assert f"<h1>{title}</h1>" in page.text
+    assert ('href="/failing">Try again</a>' in page.text) == (status >= 500)
+    assert ">Overview</a>" in page.text
+    assert 'class="next"' in page.text
+    assert "defect" not in page.text
 
 
 def text_of_error(page: httpx.Response) -> str:

@@ -216,5 +216,44 @@ function dressAll(root) {
 }
 dressAll(document);
 document.addEventListener("htmx:load", (event) => dressAll(event.detail.elt));
+
+// Loading: what is fetched is marked busy; a page that takes longer shows that it is on its way.
+document.addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
+document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
+const main = document.getElementById("main");
+const leaving = (is) => { document.documentElement.classList.toggle("leaving", is); is ? main?.setAttribute("aria-busy", "true") : main?.removeAttribute("aria-busy"); };
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button || link.target || link.hasAttribute("download")) return;
+  if (link.origin !== location.origin || link.pathname.startsWith("/v1/") || (link.pathname + link.search === location.pathname + location.search && link.hash)) return;
+  leaving(true);
+});
+document.addEventListener("submit", (event) => { if (!event.defaultPrevented && !event.target.dataset.api) leaving(true); });
+addEventListener("pageshow", () => leaving(false));
+
+// What could not be fetched says so where it would stand, and can be asked for again.
+const LOST_MS = 5000;
+let asking = 0;
+function lost() {
+  if (asking) return;
+  const at = new Date();
+  const banner = make("div", { className: "banner", role: "alert", id: "lost" }, make("div", { className: "wrap" }, `No connection to the server. What stands here is of ${two(at.getHours())}:${two(at.getMinutes())}; it is tried again every few seconds.`));
+  document.querySelector(".bar").after(banner);
+  asking = setInterval(() => fetch("/static/icon.svg", { method: "HEAD", cache: "no-store" }).then(back, () => {}), LOST_MS);
+}
+function back() {
+  clearInterval(asking);
+  asking = 0;
+  document.getElementById("lost")?.remove();
+}
+addEventListener("offline", lost);
+addEventListener("online", () => fetch("/static/icon.svg", { method: "HEAD", cache: "no-store" }).then(back, () => {}));
+document.addEventListener("htmx:sendError", lost);
 for (const name of ["htmx:sendError", "htmx:responseError"])
-  document.addEventListener(name, (event) => { event.detail.target.textContent = "This could not be loaded. Try again, or see Operations."; });
+  document.addEventListener(name, (event) => {
+    const { target, elt, pathInfo, xhr } = event.detail;
+    const again = make("button", { type: "button", className: "button" }, "Try again");
+    again.addEventListener("click", () => htmx.ajax("GET", pathInfo.finalRequestPath ?? pathInfo.requestPath, { target, source: elt, swap: "innerHTML" }));
+    const why = !xhr.status ? "The server could not be reached." : xhr.status === 503 ? "The server is busy." : xhr.status === 429 ? "Too much was asked at once." : "This could not be loaded.";
+    target.replaceChildren(make(target.matches("ul") ? "li" : "p", { className: "none", role: "alert" }, `${why} `, again));
+  });
