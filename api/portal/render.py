@@ -99,6 +99,7 @@ def _environment() -> Environment:
         "decimal": Decimal,
         "plain": plain,
         "prose": marks.prose,
+        "timed": marks.timed,
         "when": marks.when,
         "volume": marks.volume,
         "money": marks.money,

@@ -17,12 +17,12 @@ function localTimes(root) {
   for (const time of all("time[data-to]", root)) {
     const at = new Date(time.dateTime);
     if (time.title || isNaN(at)) continue;
-    time.title = `${time.textContent} UTC`;
+    time.title = `${time.textContent.replace(/ UTC$/, "")} UTC`;
     time.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}` + (time.dataset.to === "s" ? `:${two(at.getSeconds())}` : "");
   }
 }
 const zone = document.getElementById("zone");
-if (zone) zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}; UTC on hover.`;
+if (zone) zone.textContent = `Times are in your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}; point at one for UTC.`;
 
 // Lists: sort, filter, choose columns, take what is shown as CSV.
 const value = (cell) => {
