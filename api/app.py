@@ -46,7 +46,6 @@ from api.routes import (
     partners,
     payees,
     payouts,
-    people_pages,
     plans,
     proposals,
     quality,
@@ -99,7 +98,6 @@ ROUTERS = (
     people_routes.router,
     sign_in.router,
     oidc.router,
-    people_pages.router,
     *PAGES,
 )
 DESCRIPTION = """
