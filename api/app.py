@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
 from api import problems
+from api.answer_tags import AnswerTags
 from api.caller_limits import Rates
 from api.desks import NO_DESKS, Desks
 from api.exposure import check_exposure
@@ -155,6 +156,7 @@ def create_app(
     describe(app)
     known = operators or Operators.from_settings(settings)
     answers = desks.answers or Answers()
+    app.add_middleware(AnswerTags)
     app.add_middleware(Gate, operators=known, people=desks.people, answers=answers)
     return app
 
