@@ -75,10 +75,8 @@ class ApiServer:
         self._desk = ProposalDesk(
             self._connect, ProposalLog(kafka), partial(publish_to, kafka), self.payouts.withholding
         )
-        files = settings.data_dir / EXPORTS
-        book = ExportBook(files.with_suffix(".sqlite"))
-        self._exports = ExportDesk(ledger, book, files, Pseudonyms.from_settings(settings))
         self.people = PeopleParts(settings, kafka)
+        self._exports = self._export_desk(settings, ledger)
         self._answers = Answers(settings.data_dir / ANSWERS)
         self.links = links_of(settings, kafka)
         self._stall = StallWatch(self.sink.lag, lambda: sum(self.sink.positions().values()))
@@ -100,6 +98,17 @@ class ApiServer:
             self._api = HttpThread(self.links.before(front), "API", http=self.links.http)
         else:
             self._api = HttpThread(front, "API")
+
+    def _export_desk(self, settings: Settings, ledger: Ledger) -> ExportDesk:
+        files = settings.data_dir / EXPORTS
+        return ExportDesk(
+            ledger,
+            ExportBook(files.with_suffix(".sqlite")),
+            files,
+            Pseudonyms.from_settings(settings),
+            payouts=self.payouts.desk,
+            audit=self.people.audit,
+        )
 
     def _desks(self, settings: Settings, kafka: str) -> Desks:
         return Desks(

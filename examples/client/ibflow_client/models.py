@@ -567,7 +567,20 @@ class ExportRow(Struct, kw_only=True):
     """
 
     export_id: str
-    of: Literal["commissions", "transfers"]
+    of: (
+        Literal["commissions", "transfers"]
+        | Literal[
+            "clients",
+            "statements",
+            "rejections",
+            "client-events",
+            "payouts",
+            "payout-lines",
+            "postback-attempts",
+            "dead-letters",
+            "audit-log",
+        ]
+    )
     format: Literal["csv", "xlsx", "parquet"]
     state: Literal["queued", "running", "done", "failed", "cancelled", "expired"]
     rows: int
