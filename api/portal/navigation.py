@@ -86,7 +86,8 @@ class Links:
         asked = request.query_params
         self.path = request.url.path
         self.kept = {name: asked[name][:MAX_KEPT] for name in KEPT if asked.get(name)}
-        self.asked = [(name, value) for name, value in asked.multi_items() if value]
+        # A part of a page is fetched by the script: no link or form of it leads to the part.
+        self.asked = [(name, value) for name, value in asked.multi_items() if value and name != "part"]
 
     @property
     def is_later(self) -> bool:

@@ -119,7 +119,7 @@ class Listing:
 
 def _is_amount(text: str) -> bool:
     digits = text.removeprefix("-")
-    return len(text) <= 32 and digits.replace(".", "", 1).isdigit() and digits.isascii()
+    return len(text) <= 30 and digits.replace(".", "", 1).isdigit() and digits.isascii()
 
 
 def _shown(row: Row) -> Row:
