@@ -291,5 +291,5 @@ _TYPES = {"books": ("LowCardinality(String)", "UInt32", "UInt64", "String", "Str
 
 
 def _by_need(table: str) -> tuple[int, str]:
-    """The order of tables within a batch: what somebody waits for comes first, a deal before what it caused."""
+    """The order of tables within a batch: what somebody waits for, a deal before what it caused."""
     return FIRST.index(table) if table in FIRST else len(FIRST), table
