@@ -69,7 +69,10 @@ class Ledger:
         """Run one query and give its rows by column name; times are aware, in UTC."""
         with self._client() as client:
             result = client.query(sql, parameters=values, settings=SETTINGS)
-        return [{name: _aware(value) for name, value in row.items()} for row in result.named_results()]
+        found = result.named_results()
+        if not any("DateTime" in kind.name for kind in result.column_types):
+            return list(found)
+        return [{name: _aware(value) for name, value in row.items()} for row in found]
 
     def remembered(self, sql: str, **values: object) -> list[Row]:
         """The same of a question whose answer never changes, such as sums of builds that it names."""

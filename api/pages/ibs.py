@@ -61,7 +61,7 @@ def branch(
     page: PageHere, ib: Annotated[str, Query(max_length=128)], hide: Hide = "", order: Order = ""
 ) -> HTMLResponse:
     """What opens under one IB of the tree."""
-    way = ibs.find(tree(page.ledger, page.scope, page.span), ib)
+    way = ibs.find(tree(page.ledger, page.scope, page.span, of=ib), ib)
     if not way:
         raise _missing(ib)
     currency = page.currency or ibs.busiest(walk(way[-1:]))

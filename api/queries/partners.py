@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from api.kept_answers import MAX_ROWS_OF_ONE
 from api.ledger import Ledger, Row
 from api.queries.by_days import added_up
 from api.queries.commissions import volume
@@ -14,6 +15,10 @@ from api.scope import KNOWN_CLIENTS, Scope, sees
 
 MAX_PARTNERS = 10_000
 MAX_DEPTH = 64
+MAX_WHOLE = MAX_ROWS_OF_ONE
+"""IBs of a tree whose sums are remembered, so that a branch of it costs no more than a look."""
+MAX_BRANCH = 1_000
+"""IBs of a branch that is read apart; to name more costs as much as to read all."""
 
 _BALANCES = """
 SELECT ib_id, currency, sum(s.accrued) - sum(s.reversed) AS earned, sum(s.reversed) AS reversed,
@@ -63,12 +68,17 @@ def is_known(ledger: Ledger, scope: Scope, ib_id: str) -> bool:
     return scope.has(ib_id) and bool(ledger.rows(known, ib_id=ib_id))
 
 
-def tree(ledger: Ledger, scope: Scope, interval: Interval = ALWAYS) -> list[dict[str, Any]]:
+def tree(ledger: Ledger, scope: Scope, interval: Interval = ALWAYS, *, of: str = "") -> list[dict[str, Any]]:
     """The roots, each with its sub-IBs under `children`; an IB the ledger pays is never left out.
 
-    The topmost IBs that are seen are roots: who is above them is not told.
+    The topmost IBs that are seen are roots: who is above them is not told. Who wants of it an IB and those
+    below it alone says `of`: it may have no others, where that costs less.
     """
     partners = ledger.rows(_PARTNERS, limit=MAX_PARTNERS, **scope.parameters)
+    branch = _branch(partners, of) if of and len(partners) > MAX_WHOLE else set()
+    if 0 < len(branch) <= MAX_BRANCH:
+        partners = [row for row in partners if row["ib_id"] in branch]
+        scope = Scope(frozenset(branch))
     totals = _totals(ledger, scope, interval)
     clients = _clients(ledger, scope)
     known = {row["ib_id"]: row for row in partners}
@@ -110,6 +120,21 @@ def _of_span(ledger: Ledger, scope: Scope, read: Days, which: str, period: str) 
         return sql, {"of_period": period, "limit": MAX_PARTNERS, **part.parameters, **scope.parameters}
 
     return added_up(ledger, read, question, ("ib_id", "currency"), _AMOUNTS)
+
+
+def _branch(partners: list[Row], of: str) -> set[str]:
+    """An IB and all below it; none if it is not there, or if its way up loops and the whole tree decides."""
+    below: dict[str, list[str]] = defaultdict(list)
+    for row in partners:
+        below[row["parent"]].append(row["ib_id"])
+    found: set[str] = set()
+    level = [row["ib_id"] for row in partners if row["ib_id"] == of]
+    while level:
+        found |= {*level}
+        level = [one for ib_id in level for one in below[ib_id]]
+        if not found.isdisjoint(level):
+            return set()
+    return found
 
 
 def _clients(ledger: Ledger, scope: Scope) -> dict[str, int]:

@@ -14,7 +14,10 @@ from clickhouse_connect.driver.client import Client
 from api.ledger import Ledger, LedgerUnavailable
 from api.portal.marks import money, prose, volume, when
 from api.problems import Problem
+from api.queries import partners
+from api.queries.partners import tree, walk
 from api.queries.unpaid import BY_PLAN, kind_of
+from api.scope import EVERYTHING
 from commission.explain.reasons import REASONS
 from tests.api.conftest import (
     SOURCE,
@@ -207,6 +210,19 @@ def test_the_tree_opens_branch_by_branch(http: Browser) -> None:
     ]
     assert orders == [["B", "A"], ["B", "A"], ["A", "B"], ["A", "B"]], "B earned euros; A has two clients"
     assert http.get("/ibs/branch?ib=none").status_code == 404
+
+
+def test_a_branch_of_a_large_tree_is_read_apart(
+    http: Browser, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows what it shows of a tree that is read whole."""
+    paths = [f"/ibs/branch?ib={ib}{more}" for ib in ("M", "A", "B") for more in ("", "&period=2026-09")]
+    of_whole = [http.get(path).text for path in paths]
+    assert {*"MAB"} == {node["ib_id"] for node in walk(tree(ledger, EVERYTHING, of="A"))}
+    monkeypatch.setattr(partners, "MAX_WHOLE", 1)
+    assert [http.get(path).text for path in paths] == of_whole
+    assert ["A"] == [node["ib_id"] for node in tree(ledger, EVERYTHING, of="A")]
+    assert http.get("/ibs/branch?ib=nobody").status_code == 404
 
 
 def test_an_ib_page_adds_up(http: Browser) -> None:
