@@ -1,11 +1,12 @@
 """An IB's own endpoints: where its tracker is told of its sub-tree, and what came of it."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from api.own_endpoints import found, own_ibs, owned
+from api.own_endpoints import MAX_REPLAYED, found, own_ibs, owned
 from api.pages.endpoints import ATTEMPTS, preview_of
 from api.pages.page import PageHere
 from api.permissions import may_decide
@@ -59,6 +60,8 @@ def one(
         event=event,
         events=EVENTS,
         attempts=sent["items"],
+        today=f"{datetime.now(UTC):%Y-%m-%d}",
+        most=MAX_REPLAYED,
         next=page.link.again(cursor=sent["next_cursor"]) if sent["next_cursor"] else "",
         may=may_decide(by, "/v1/own-endpoints"),
     )
