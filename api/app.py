@@ -48,7 +48,6 @@ from api.routes import (
     partners,
     payees,
     payouts,
-    people_pages,
     plans,
     proposals,
     quality,
@@ -102,7 +101,6 @@ ROUTERS = (
     people_routes.router,
     sign_in.router,
     oidc.router,
-    people_pages.router,
     *PAGES,
 )
 DESCRIPTION = """

@@ -53,6 +53,8 @@ class Sink:
         self._admin = AdminClient(client_config(kafka))
         self._next: dict[tuple[str, int], int] = {}
         self._stored: dict[tuple[str, int], int] = {}
+        self._kept: dict[tuple[str, int], int] = {}
+        """What the database has of them: a partition that nothing came from has no row yet."""
         self._sources: dict[tuple[str, int], dict[str, Position]] = defaultdict(dict)
         """Of each partition: origin → the newest of it that is stored."""
         self._marks = self._fresh_marks()
@@ -71,7 +73,7 @@ class Sink:
         for topic in READS:
             for partition in metadata.topics[topic].partitions:
                 self._next[topic, partition] = known.get((topic, partition), 0)
-        self._stored = dict(self._next)
+        self._stored, self._kept = dict(self._next), known
         self._marks = self._fresh_marks()
         self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in self._next.items()])
 
@@ -142,9 +144,19 @@ class Sink:
         self._stored = dict(self._next)
 
     def _store_positions(self) -> None:
-        rows = [[*place, offset, json.dumps(self._sources[place])] for place, offset in self._next.items()]
-        columns = ["topic", "partition", "next_offset", "sources"]
-        self._client.insert("sink_positions", rows, column_names=columns, settings=INSERT)
+        rows = [
+            [*place, offset, json.dumps(self._sources[place])]
+            for place, offset in self._next.items()
+            if offset != self._kept.get(place)
+        ]
+        self._client.insert(
+            "sink_positions",
+            rows,
+            column_names=("topic", "partition", "next_offset", "sources"),
+            column_type_names=("LowCardinality(String)", "UInt32", "UInt64", "String"),
+            settings=dict(INSERT),
+        )
+        self._kept = dict(self._next)
 
     def lag(self) -> int:
         """Messages written and not stored yet; raise `RuntimeError` while it cannot store or ask.

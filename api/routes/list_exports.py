@@ -11,7 +11,7 @@ from api.operators import Operator
 from api.permissions import why_not
 from api.problems import Problem
 from api.queries.client_list import Order
-from api.queries.quality import LetterFilter
+from api.queries.dead_letters import LetterFilter
 from api.routes.clients import OfState, SortBy
 from api.routes.context import SCOPED, Asking, Client, Code, Ib, LedgerHere, Period, ScopeHere
 from api.routes.exports import Desk, Format, ask

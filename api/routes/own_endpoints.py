@@ -18,6 +18,7 @@ from api.own_endpoints import (
 from api.own_endpoints import change as change_own
 from api.paging import Cursor, Limit
 from api.problems import Problem
+from api.queries.ordered import Asked
 from api.queries.postbacks import attempts as attempts_of
 from api.routes.context import Asking, LedgerHere, ScopeHere
 from api.routes.endpoints import Again, Desk, Event, Reason, replay_of
@@ -145,7 +146,7 @@ def attempts(
 ) -> Any:
     """What was sent there and what came back, newest first."""
     found(desk, _ibs(by, scope), endpoint_id)
-    return attempts_of(ledger, endpoint_id, "", outcome, limit, cursor)
+    return attempts_of(ledger, endpoint_id, "", outcome, limit, Asked(cursor=cursor))
 
 
 def _ibs(by: Asking, scope: ScopeHere) -> list[str]:

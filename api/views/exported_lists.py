@@ -10,10 +10,11 @@ from api.ledger import Ledger, Row
 from api.payouts import Payouts
 from api.people import Audit
 from api.problems import Problem
-from api.queries import client_list, postbacks, quality
+from api.queries import client_list, dead_letters, postbacks, quality
 from api.queries.client_list import ClientFilter
-from api.queries.quality import LetterFilter
-from api.queries.statements import statements
+from api.queries.dead_letters import LetterFilter
+from api.queries.ordered import NEWEST
+from api.queries.statements import OLDEST, statements
 from api.scope import Scope
 from api.views.payouts import batch_view, line_view
 from schemas.columns import STATEMENT_COLUMNS
@@ -62,7 +63,9 @@ def _clients(of: Sources, scope: Scope, asked: Asked) -> Iterator[list[Row]]:
 
 def _statements(of: Sources, scope: Scope, asked: Asked) -> Iterator[list[Row]]:
     return _pages(
-        lambda cursor: statements(of.ledger, scope, asked["ib"], asked["period"], PAGE_ROWS, cursor)
+        lambda cursor: statements(
+            of.ledger, scope, asked["ib"], asked["period"], PAGE_ROWS, OLDEST._replace(cursor=cursor)
+        )
     )
 
 
@@ -83,13 +86,19 @@ def _client_events(of: Sources, scope: Scope, asked: Asked) -> Iterator[list[Row
 def _attempts(of: Sources, scope: Scope, asked: Asked) -> Iterator[list[Row]]:
     scope.check_whole()
     wanted = asked["endpoint"], asked["milestone"], asked["outcome"]
-    return _pages(lambda cursor: postbacks.attempts(of.ledger, *wanted, PAGE_ROWS, cursor))
+    return _pages(
+        lambda cursor: postbacks.attempts(of.ledger, *wanted, PAGE_ROWS, NEWEST._replace(cursor=cursor))
+    )
 
 
 def _dead_letters(of: Sources, scope: Scope, asked: Asked) -> Iterator[list[Row]]:
     since = datetime.fromisoformat(asked["since"]) if asked["since"] else None
     wanted = LetterFilter(asked["code"], asked["source"], since, asked["state"])
-    return _pages(lambda cursor: quality.dead_letters(of.ledger, scope, wanted, PAGE_ROWS, cursor))
+    return _pages(
+        lambda cursor: dead_letters.dead_letters(
+            of.ledger, scope, wanted, PAGE_ROWS, NEWEST._replace(cursor=cursor)
+        )
+    )
 
 
 def _payouts(of: Sources, scope: Scope, asked: Asked) -> Iterator[list[Row]]:

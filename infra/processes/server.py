@@ -72,7 +72,7 @@ class ApiServer:
         self.endpoints = loaded_desk(settings, kafka, ledger)
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)
-        self._desk = ProposalDesk(
+        self.proposals = ProposalDesk(
             self._connect, ProposalLog(kafka), partial(publish_to, kafka), self.payouts.withholding
         )
         self.people = PeopleParts(settings, kafka)
@@ -112,7 +112,7 @@ class ApiServer:
 
     def _desks(self, settings: Settings, kafka: str) -> Desks:
         return Desks(
-            proposals=self._desk,
+            proposals=self.proposals,
             payouts=self.payouts.desk,
             changes=self.payouts.changes,
             bank_files=self.payouts.bank_files,
@@ -166,7 +166,7 @@ class ApiServer:
         for thread in (self._sink_thread, self._sums_thread):
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
-        self._desk.close()
+        self.proposals.close()
         self._answers.close()
         self.people.stop()
         self.client.close()

@@ -70,7 +70,7 @@ class Database:
         """Store lines of JSON, as the sink writes records that have a column for every field."""
         self._store(table, [json.loads(line) for line in insert_block.split(b"\n")])
 
-    def insert(self, table: str, data: list[Any], *, column_names: Sequence[str], settings: object) -> None:
+    def insert(self, table: str, data: list[Any], *, column_names: Sequence[str], **_how: object) -> None:
         """Store rows."""
         self._store(table, [dict(zip(column_names, row, strict=True)) for row in data])
 
