@@ -6,6 +6,7 @@ table keeps one row for each id, so nothing is lost and nothing counts twice.
 
 import json
 import threading
+import time
 from collections import defaultdict
 
 from clickhouse_connect.driver.client import Client
@@ -24,7 +25,9 @@ from streams.table_rows import INSERT, Rows, log
 
 MAX_BATCH_MESSAGES = 500
 POLL_SECONDS = 0.1
-"""What comes meanwhile is one batch: each is a dozen inserts, 70 ms of CPU whatever is in it."""
+GATHER_SHARE = 1 / 3
+"""Of the time that the last batch took, at most `POLL_SECONDS`: so long the next one is gathered. A batch is
+a dozen inserts, whatever is in it: where it takes long, fewer of them are stored sooner."""
 BUSY_POLL_SECONDS = 1.0
 """While much arrives: a few large inserts cost ClickHouse less than many small ones, and their merges."""
 BUSY_ROWS = 5_000
@@ -58,7 +61,8 @@ class Sink:
         self._sources: dict[tuple[str, int], dict[str, Position]] = defaultdict(dict)
         """Of each partition: origin → the newest of it that is stored."""
         self._marks = self._fresh_marks()
-        self._rows = 0
+        self._rows, self._took_s = 0, 0.0
+        """Of the last batch."""
         self._stop = threading.Event()
         self.failure: Exception | None = None
 
@@ -104,18 +108,25 @@ class Sink:
 
     def store_once(self) -> int:
         """Store one batch, if there is one; return its messages."""
-        patience = BUSY_POLL_SECONDS if self._rows >= BUSY_ROWS else POLL_SECONDS
-        messages = self._consumer.consume(MAX_BATCH_MESSAGES, patience)
-        rows = Rows()
+        if not (messages := self._gather()):
+            self._marks.end()
+            self._rows = 0
+            return 0
+        rows, started = Rows(), time.monotonic()
         for message in messages:
             _check(message)
             self._collect(message, rows)
-        if messages:
-            self._store(rows)
-        else:
-            self._marks.end()
-        self._rows = rows.count
+        self._store(rows)
+        self._rows, self._took_s = rows.count, time.monotonic() - started
         return len(messages)
+
+    def _gather(self) -> list[KafkaMessage]:
+        messages = self._consumer.consume(1, POLL_SECONDS)
+        if messages:
+            is_busy = self._rows >= BUSY_ROWS
+            patience = BUSY_POLL_SECONDS if is_busy else min(self._took_s * GATHER_SHARE, POLL_SECONDS)
+            messages += self._consumer.consume(MAX_BATCH_MESSAGES - 1, patience)
+        return messages
 
     def _collect(self, message: KafkaMessage, rows: Rows) -> None:
         topic, partition, offset, value = _parts(message)

@@ -49,6 +49,7 @@ BOOKS = (topics.ACCOUNT_BOOK, topics.CLIENT_BOOK, topics.PARTNER_BOOK, topics.TE
 """Archived as they stood, with their sources: what replay reads, and what tells which row caused which."""
 
 FIRST = ("deals", "transfers")
+"""Within a batch: somebody waits for these, and a transfer needs its deal."""
 CLIENT_EVENTS = tuple(kind for kind in get_args(ClientEvent) if kind is not ClientRegistered)
 LINES: dict[type[TaggedValue], str] = {
     Deal: "deals",
@@ -291,5 +292,5 @@ _TYPES = {"books": ("LowCardinality(String)", "UInt32", "UInt64", "String", "Str
 
 
 def _by_need(table: str) -> tuple[int, str]:
-    """The order of tables within a batch: what somebody waits for, a deal before what it caused."""
+    """The order of tables within a batch."""
     return FIRST.index(table) if table in FIRST else len(FIRST), table
