@@ -18,7 +18,7 @@ from api.idempotency import Answers
 from api.ledger import Ledger
 from api.openapi import describe
 from api.operators import Operators
-from api.own_endpoints import TESTS_A_MINUTE
+from api.own_endpoints import REPLAYS_A_MINUTE, TESTS_A_MINUTE
 from api.pages.all import PAGES
 from api.parameters import check_parameters
 from api.portal.render import mount
@@ -145,7 +145,7 @@ def create_app(
     app.state.pseudonyms = Pseudonyms.from_settings(settings)
     app.state.health = health.HealthMemory()
     app.state.ib_levels = settings.ib_levels
-    app.state.own_tests = Rates(TESTS_A_MINUTE)
+    app.state.own_tests, app.state.own_replays = Rates(TESTS_A_MINUTE), Rates(REPLAYS_A_MINUTE)
     for router in ROUTERS:
         app.include_router(router)
     mount(app)

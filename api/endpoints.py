@@ -12,6 +12,7 @@ from commission.postbacks.records import Known, State
 from schemas.attempts import Attempt
 from schemas.errors import Unusable
 
+MAX_REPLAYED = 10_000
 OWN_PREFIX = "own-"
 """Of the ids of endpoints that IBs make: no other has it."""
 
@@ -41,6 +42,8 @@ class ReplayWanted:
     milestone_id: str
     since: datetime
     until: datetime
+    most: int = MAX_REPLAYED
+    """More than so many are refused."""
 
 
 @dataclass(frozen=True, slots=True)

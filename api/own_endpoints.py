@@ -5,7 +5,7 @@ endpoint is; here it is decided who may make, see and change one.
 """
 
 from collections.abc import Collection, Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,7 @@ from api.postbacks.macros import macros_of
 from api.postbacks.request import NOT_OF_IBS
 from api.problems import Problem
 from commission.ids import digest
+from commission.money import plain
 from commission.postbacks.records import Known
 from schemas.errors import Unusable
 
@@ -25,18 +26,17 @@ RATE_PER_MINUTE = 300
 """Of one endpoint: a slow tracker of one IB costs the broker little."""
 TESTS_A_MINUTE = 10
 """Of one person: a test is sent to wherever they say."""
+REPLAYS_A_MINUTE = 1
+MAX_REPLAYED = RATE_PER_MINUTE
+"""Events of one replay, so that nobody asks for more than is sent meanwhile."""
 DISPATCHER = "the dispatcher"
 
 
-class OwnEndpointForm(BaseModel):
-    """What an IB says of an endpoint of its own."""
+class OwnEndpointChange(BaseModel):
+    """What an IB may say of an endpoint of its own, written whole."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,24}$")] = Field(
-        description="Part of its id, for ever.", examples=["tracker"]
-    )
-    ib: str = Field("", max_length=128, description="Whose it is, of who signs in for several IBs.")
     url: Annotated[str, Field(max_length=MAX_URL)] = Field(
         description="With macros in its query; with a preset and no query, the preset's own."
     )
@@ -46,6 +46,18 @@ class OwnEndpointForm(BaseModel):
     )
     own_only: bool = Field(default=False, description="Only what is this IB's own, nothing of IBs below it.")
     signing: Literal["hmac", "ed25519"] = "hmac"
+    trades: Literal["each", "daily"] = Field(
+        "each", description="How `trade.closed` comes: each, or one event a client and day."
+    )
+
+
+class OwnEndpointForm(OwnEndpointChange):
+    """A new one."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,24}$")] = Field(
+        description="Part of its id, for ever.", examples=["tracker"]
+    )
+    ib: str = Field("", max_length=128, description="Whose it is, of who signs in for several IBs.")
 
 
 def own_ibs(by: Operator) -> tuple[str, ...]:
@@ -78,13 +90,28 @@ def make(desk: Endpoints, by: Operator, wanted: OwnEndpointForm, levels: int) ->
     if wanted.ib not in ("" if len(ibs) == 1 else ibs[0], *ibs):
         raise Problem(422, "Name one of your own IBs as `ib`.", code="unknown_ib_named")
     ib = wanted.ib or ibs[0]
-    if hidden := sorted(macros_of(wanted.url) & NOT_OF_IBS):
-        raise Unusable(f"`{{{hidden[0]}}}` is not sent to IBs; `{{client_ref}}` tells clients apart")
-    try:
-        form = _form(wanted, ib)
-    except ValidationError as error:
-        raise Problem(422, _first(error), code="invalid_request") from None
+    limits = {"timeout": TIMEOUT_S, "concurrency": CONCURRENCY, "rate_per_minute": RATE_PER_MINUTE}
+    form = _form(wanted, id_of(ib, wanted.name), [ib] if wanted.own_only else [], limits)
     return desk.save(form, "", by, is_new=True, own=Own(ib, levels))
+
+
+def change(desk: Endpoints, by: Operator, known: Known, wanted: OwnEndpointChange) -> Saved:
+    """Another version of one; what the broker made narrower or slower of it stays so."""
+    one = known.endpoint
+    others = [ib for ib in one.ibs if ib != one.owner]
+    kept = {
+        "timeout": one.timeout_ms / 1_000,
+        "concurrency": one.concurrency,
+        "rate_per_minute": one.rate_per_minute,
+        "fields": [*one.fields],
+        "countries": [*one.countries],
+        "subtrees": [*one.subtrees],
+        "min_payout": None if one.min_payout is None else plain(one.min_payout),
+        "since": one.since,
+        "delay": one.delay_s,
+    }
+    form = _form(wanted, one.endpoint_id, [one.owner] if wanted.own_only else others, kept)
+    return desk.save(form, "", by, is_new=False)
 
 
 def id_of(ib: str, name: str) -> str:
@@ -103,15 +130,16 @@ def _first(error: ValidationError) -> str:
     return f"{message.removeprefix('Value error, ')}."
 
 
-def _form(wanted: OwnEndpointForm, ib: str) -> EndpointForm:
-    return EndpointForm(
-        id=id_of(ib, wanted.name),
-        url=wanted.url,
-        preset=wanted.preset,
-        events=wanted.events,
-        ibs=[ib] if wanted.own_only else [],
-        signing=wanted.signing,
-        timeout=TIMEOUT_S,
-        concurrency=CONCURRENCY,
-        rate_per_minute=RATE_PER_MINUTE,
-    )
+def _form(
+    wanted: OwnEndpointChange, endpoint_id: str, ibs: list[str], of_broker: dict[str, Any]
+) -> EndpointForm:
+    """Raise `Unusable` or `Problem` where it may not be."""
+    if hidden := sorted(macros_of(wanted.url) & NOT_OF_IBS):
+        raise Unusable(f"`{{{hidden[0]}}}` is not sent to IBs; `{{client_ref}}` tells clients apart")
+    said = ("url", "preset", "events", "signing", "trades")
+    try:
+        return EndpointForm(
+            id=endpoint_id, ibs=ibs, **{name: getattr(wanted, name) for name in said}, **of_broker
+        )
+    except ValidationError as error:
+        raise Problem(422, _first(error), code="invalid_request") from None

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
 from api.ledger import Row
+from api.pages.lists import AskedHere, of_query
 from api.pages.page import PageHere
 from api.portal.qualification import checks_of
 from api.problems import Problem
@@ -24,6 +25,13 @@ LISTED = 100
 EVENTS = 50
 NEWEST = 20
 GROUPS = 100
+BY: dict[str, Sort] = {one: one for one in client_list.SORTS}
+SORTS = {
+    "Registered": "registered",
+    "First deposit": "deposited",
+    "Qualified": "qualified",
+    "Clawed back": "lost",
+}
 
 
 @router.get("")
@@ -31,24 +39,24 @@ def listed(
     page: PageHere,
     ib: Ib = "",
     state: State = "",
-    sort: Sort = "registered",
-    order: Order = "newest",
-    cursor: Annotated[str, Query(max_length=2_000)] = "",
+    *,
+    asked: AskedHere,
 ) -> HTMLResponse:
     """All clients that are seen, those that registered last first, and how far each has come."""
-    wanted = ClientFilter(page.scope, ib.strip(), state, sort, order)
-    found = client_list.listed(page.ledger, wanted, LISTED, cursor)
-    after, rows = found["next_cursor"], found["items"]
+    sort = BY[asked.by(BY, "registered")]
+    order: Order = "newest" if asked.order == "desc" else "oldest"
+    wanted = ClientFilter(page.scope, ib.strip(), state, sort, order, asked.find)
+    found = client_list.listed(page.ledger, wanted, LISTED, asked.cursor)
+    of = of_query(page.link, asked, found, SORTS, "registered", can_find=not page.ledger.hides_clients)
     return page.show(
         "clients.html",
-        rows=rows,
+        of=of,
         ib=ib,
         state=state,
         states=client_list.STATES,
         sort=sort,
         order=order,
-        next=page.link.again(cursor=after) if after else "",
-        names=names_of(page.ledger, page.scope, (row["ib_id"] or "" for row in rows)),
+        names=names_of(page.ledger, page.scope, (row["ib_id"] or "" for row in of.rows)),
     )
 
 

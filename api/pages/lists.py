@@ -41,6 +41,7 @@ class Listed:
     """The address of the next page; "" after the last one."""
     count: int | None = None
     """How many fit what was looked for, where that is known."""
+    can_find: bool = True
 
     @property
     def is_part(self) -> bool:
@@ -49,13 +50,18 @@ class Listed:
 
 
 def of_query(
-    link: Links, asked: Asked, found: Mapping[str, Any], sorts: Mapping[str, str], usual: str
+    link: Links,
+    asked: Asked,
+    found: Mapping[str, Any],
+    sorts: Mapping[str, str],
+    usual: str,
+    *,
+    can_find: bool = True,
 ) -> Listed:
     """A page that a query ordered, searched and cut."""
     after = found["next_cursor"]
-    return Listed(
-        found["items"], asked, sorts, asked.sort or usual, link.again(cursor=after) if after else ""
-    )
+    following = link.again(cursor=after) if after else ""
+    return Listed(found["items"], asked, sorts, asked.sort or usual, following, can_find=can_find)
 
 
 def of_memory(

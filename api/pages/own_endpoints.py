@@ -1,11 +1,12 @@
 """An IB's own endpoints: where its tracker is told of its sub-tree, and what came of it."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from api.own_endpoints import found, own_ibs, owned
+from api.own_endpoints import MAX_REPLAYED, found, own_ibs, owned
 from api.pages.endpoints import ATTEMPTS, SORTS, preview_of
 from api.pages.lists import AskedHere, of_query
 from api.pages.page import PageHere
@@ -61,5 +62,7 @@ def one(
         event=event,
         events=EVENTS,
         of=of_query(page.link, asked, sent, SORTS, "time"),
+        today=f"{datetime.now(UTC):%Y-%m-%d}",
+        most=MAX_REPLAYED,
         may=may_decide(by, "/v1/own-endpoints"),
     )

@@ -41,6 +41,7 @@ _OF_IB = """ AND client_id IN (
     SELECT client_id FROM clients WHERE ib_id = {ib:String}
     UNION ALL SELECT client_id FROM client_milestones WHERE is_by_click AND ib_id = {ib:String}
 )"""
+_NAMED = " AND positionCaseInsensitiveUTF8(client_id, {find:String}) > 0"
 _REACHED_AT = ", ".join(
     f"maxIf(toUnixTimestamp64Micro(occurred_at), kind = '{kind}' AND {sees('ib_id')}) AS {name}_us"
     for name, kind in _KINDS.items()
@@ -79,6 +80,8 @@ class ClientFilter:
     sort: Sort = "registered"
     """By when it reached that; who did not is left out."""
     order: Order = "newest"
+    find: str = ""
+    """What its id has in it; nobody is found where clients are hidden, for that would confirm a guess."""
 
 
 def listed(ledger: Ledger, wanted: ClientFilter, limit: int, cursor: str = "") -> dict[str, Any]:
@@ -112,6 +115,8 @@ def _places(ledger: Ledger, wanted: ClientFilter, at: Place, count: int) -> list
         "clients WHERE 1" if kind is None else f"client_milestones WHERE kind = '{kind}' AND {sees('ib_id')}"
     )
     of_ib = _OF_IB if wanted.ib else ""
+    if wanted.find:
+        of_ib += " AND 0" if ledger.hides_clients else _NAMED
     sql = f"""
         SELECT client_id, toUnixTimestamp64Micro(occurred_at) AS at_us FROM {rows}
         AND (at_us, client_id) {after} ({{from_us:Int64}}, {{from_id:String}})
@@ -119,7 +124,13 @@ def _places(ledger: Ledger, wanted: ClientFilter, at: Place, count: int) -> list
         ORDER BY at_us {order}, client_id {order} LIMIT {{looked_at:UInt32}}
     """  # noqa: S608  - as above
     return ledger.rows(
-        sql, ib=wanted.ib, from_us=at[0], from_id=at[1], looked_at=count, **wanted.scope.parameters
+        sql,
+        ib=wanted.ib,
+        find=wanted.find,
+        from_us=at[0],
+        from_id=at[1],
+        looked_at=count,
+        **wanted.scope.parameters,
     )
 
 

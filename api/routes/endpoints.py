@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.endpoints import Endpoints, ReplayWanted
+from api.endpoints import MAX_REPLAYED, Endpoints, ReplayWanted
 from api.postbacks.form import EndpointForm
 from api.problems import Problem
 from api.queries.partners import is_known
@@ -164,10 +164,14 @@ def try_out(desk: Desk, by: Asking, endpoint_id: EndpointId, event: Event = "cpa
 @router.post("/{endpoint_id}/deliveries/replay", response_model=Replayed)
 def replay(desk: Desk, by: Asking, endpoint_id: EndpointId, again: Again) -> Any:
     """Send again what was due there, under the same ids: one event, or those of a time."""
+    return {"replayed": desk.replay(endpoint_id, replay_of(again, MAX_REPLAYED), by)}
+
+
+def replay_of(again: Again, most: int) -> ReplayWanted:
+    """What is asked for, of so many events at the most; raise `Problem` if it is nothing."""
     if not again.milestone and again.since is None:
         raise Problem(422, "Name a `milestone`, or the time `since` which events are to be sent again.")
-    wanted = ReplayWanted(again.milestone, _utc(again.since) or FIRST, _utc(again.until) or LAST)
-    return {"replayed": desk.replay(endpoint_id, wanted, by)}
+    return ReplayWanted(again.milestone, _utc(again.since) or FIRST, _utc(again.until) or LAST, most)
 
 
 def _form(wanted: EndpointWanted, ledger: LedgerHere) -> EndpointForm:

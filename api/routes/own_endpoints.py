@@ -6,6 +6,8 @@ from fastapi import APIRouter, Path, Query, Request
 
 from api.caller_limits import Rates
 from api.own_endpoints import (
+    MAX_REPLAYED,
+    OwnEndpointChange,
     OwnEndpointForm,
     check_resume,
     found,
@@ -13,17 +15,19 @@ from api.own_endpoints import (
     own_ibs,
     owned,
 )
+from api.own_endpoints import change as change_own
 from api.paging import Cursor, Limit
 from api.problems import Problem
 from api.queries.ordered import Asked
 from api.queries.postbacks import attempts as attempts_of
 from api.routes.context import Asking, LedgerHere, ScopeHere
-from api.routes.endpoints import Desk, Event, Reason
+from api.routes.endpoints import Again, Desk, Event, Reason, replay_of
 from api.shapes.endpoints import (
     OwnEndpointPage,
     OwnEndpointRow,
     OwnEndpointSecret,
     Preview,
+    Replayed,
     to_own,
     to_own_secret,
 )
@@ -52,6 +56,12 @@ def one(desk: Desk, by: Asking, scope: ScopeHere, endpoint_id: OwnId) -> Any:
     """One of them, with the public key of ed25519; never with a secret."""
     found(desk, _ibs(by, scope), endpoint_id)
     return to_own_secret(desk.get(endpoint_id))
+
+
+@router.put("/{endpoint_id}", response_model=OwnEndpointSecret)
+def change(desk: Desk, by: Asking, scope: ScopeHere, endpoint_id: OwnId, wanted: OwnEndpointChange) -> Any:
+    """Another version of one, written whole: another address, other events. It keeps its secret and state."""
+    return to_own_secret(change_own(desk, by, found(desk, _ibs(by, scope), endpoint_id), wanted))
 
 
 @router.post("/{endpoint_id}/secret", response_model=OwnEndpointSecret)
@@ -108,6 +118,19 @@ def try_out(
         )
     made = desk.test(endpoint_id, event, by)
     return {name: getattr(made, name) for name in AttemptRow.model_fields}
+
+
+@router.post("/{endpoint_id}/deliveries/replay", response_model=Replayed)
+def replay(
+    request: Request, desk: Desk, by: Asking, scope: ScopeHere, endpoint_id: OwnId, again: Again
+) -> Any:
+    """Send again what was due there, under the same ids: one event, or those of a time; once a minute."""
+    found(desk, _ibs(by, scope), endpoint_id)
+    wanted = replay_of(again, MAX_REPLAYED)
+    replays: Rates = request.app.state.own_replays
+    if replays.count(by.name).is_used_up:
+        raise Problem(429, "Once a minute events are sent again. Wait a minute.", code="rate_limited")
+    return {"replayed": desk.replay(endpoint_id, wanted, by)}
 
 
 @router.get("/{endpoint_id}/attempts", response_model=AttemptPage)

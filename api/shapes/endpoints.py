@@ -80,6 +80,7 @@ class OwnEndpointRow(Shape):
     own_only: bool = Field(description="Whether nothing of IBs below is sent.")
     levels: int = Field(description="How many levels below events are sent of.")
     signing: str
+    trades: str = Field(description="How `trade.closed` comes: `each`, or one event a client and day.")
 
 
 class OwnEndpointPage(Shape):

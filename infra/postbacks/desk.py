@@ -39,7 +39,6 @@ from schemas.wire import decode
 
 log = logging.getLogger("ibflow.postbacks")
 
-MAX_REPLAYED = 10_000
 """Of one request; the next one goes on where it ended."""
 GRACE = timedelta(hours=1)
 """After a day's end: what is told later comes with the next day's."""
@@ -150,9 +149,9 @@ class EndpointDesk:
         known = _found(self._log.known(), endpoint_id)
         if known.state in ("disabled", "removed"):
             raise EndpointRefused(f"{endpoint_id} is {known.state}; resume it first")
-        records = self._stored(endpoint_id, wanted, MAX_REPLAYED + 1)
-        if len(records) > MAX_REPLAYED:
-            raise EndpointRefused(f"over {MAX_REPLAYED:,} events are due again; ask for a shorter time")
+        records = self._stored(endpoint_id, wanted, wanted.most + 1)
+        if len(records) > wanted.most:
+            raise EndpointRefused(f"over {wanted.most:,} events are due again; ask for a shorter time")
         asked = f"{by.name} {self._now().isoformat()}"
         self._publish([_again(record, asked) for record in records])
         return len(records)

@@ -105,7 +105,7 @@ class Visitor(Browser):
         sent = {"Accept": "text/html"} | (headers or {})
         if self.cookies:
             sent.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-        send: Callable[..., httpx.Response] = self.get if method == "GET" else self.post
+        send: Callable[..., httpx.Response] = getattr(self, method.lower())
         answer = send(path, headers=sent, **options)
         for line in answer.headers.get_list("set-cookie"):
             name, _, rest = line.partition("=")
@@ -139,8 +139,8 @@ class Visitor(Browser):
         """Send the form of the sign-in page."""
         return self.send("/sign-in", name=name, password=password, code=code, **more)
 
-    def call(self, path: str, body: Any, **headers: str) -> httpx.Response:
+    def call(self, path: str, body: Any, *, method: str = "POST", **headers: str) -> httpx.Response:
         """A change as a script of a page sends it."""
         me = self.ask("GET", "/v1/me", {"Accept": "application/json"}).json()
         sent = {"Origin": ORIGIN, "X-CSRF-Token": me["csrf"], "Accept": "application/json"} | headers
-        return self.ask("POST", path, sent, json=body)
+        return self.ask(method, path, sent, json=body)

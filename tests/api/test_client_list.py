@@ -105,7 +105,9 @@ def test_the_api_and_the_page_sort_the_whole_list(http: Browser) -> None:
     assert oldest == newest[::-1]
     page = http.get("/clients?sort=registered&ib=A").text
     assert '<th scope="col" aria-sort="descending"><a class="sort" href="/clients?ib=A&amp;sort=' in page
-    assert "/clients?ib=A&amp;sort=registered&amp;order=oldest" in page
+    assert "/clients?ib=A&amp;sort=registered&amp;order=asc" in page
+    assert "No row has “no-such”" in http.get("/clients?find=no-such").text
+    assert http.get("/clients?find=C1").text.count('class="mono" href="/clients/') == 1
 
 
 def test_columns_are_chosen_on_the_server(http: Browser) -> None:

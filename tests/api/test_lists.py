@@ -21,27 +21,33 @@ from api.portal import render
 from api.portal.navigation import Links
 from api.problems import Problem
 from api.queries.ordered import Asked, Listing, Order
+from infra.connect.sealing import new_key
+from infra.payees.desk import PayeeDesk
+from infra.payees.sealing import PayeeKeys
 from infra.postbacks.desk import EndpointDesk
 from schemas.proposals import ProposalRequest
 from schemas.settings import Settings
 from tests.api.conftest import Browser, browser, insert, utc
+from tests.api.people_world import World as People
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.endpoint_world import NOON, keys, memory_log
+from tests.memory_logs import MemoryLog
 from tests.payout_world import World
 from tests.proposal_desk import FixedDesk, person
 
 PAGED = {
     # what grows: the server orders and searches all of it, a page at a time
     "/audit-log": "audit-log", "/accounts?key=live/1001": "deals", "/balance": "accounts",
-    "/balance-changes": "changes", "/dead-letters": "dead-letters", "/endpoints/net": "attempts",
+    "/balance-changes": "changes", "/clients": "client-list", "/dead-letters": "dead-letters",
+    "/endpoints/net": "attempts",
     "/invoices": "invoices", "/links": "links", "/own-endpoints/A-x": "attempts", "/payees": "valid",
     "/payouts": "batches", "/payouts/{batch}": "lines", "/proposals": "proposals",
     "/proposals/{proposal}": "rows", "/reports/margin": "margin", "/statements": "statements",
     "/unpaid": "unpaid",
 }  # fmt: skip
-OWN_WAY = {"clients.html": "client-list", "reports.html": "report"}
-"""Paged by queries of their own, whose order is a parameter; their forms filter."""
+OWN_WAY = {"reports.html": "report"}
+"""Paged by a query of its own, whose order is a parameter; its form filters."""
 WHOLE = {
     # short by nature, or the first of a longer one, which says so: the script orders and searches it
     "account.html": {"sessions"}, "acquisition.html": {"cohorts"}, "balance.html": {"currencies", "checks"},
@@ -196,18 +202,21 @@ def addresses(page: str, name: str) -> Iterator[str]:
 
 @pytest.fixture
 def everything(ledger: Ledger, tmp_path: Path) -> Browser:
-    """The hand-written ledger, a payout, a change, a proposal and an endpoint, as ann."""
+    """The hand-written ledger, and desks in memory with a payable period and a proposal; ann and ben."""
     people = tmp_path / "operators.yaml"
-    people.write_text(
-        f"operators:\n  - {{name: ann, role: operator, token_sha256: {sha256(b'of-ann').hexdigest()}}}\n",
-        encoding="utf-8",
+    rows = (
+        f"  - {{name: {name}, role: operator, token_sha256: {sha256(f'of-{name}'.encode()).hexdigest()}}}\n"
+        for name in ("ann", "ben")
     )
+    people.write_text(f"operators:\n{''.join(rows)}", encoding="utf-8")
     world = World(*MONTHS, partner("a.a USD"))
     world.feed([earned("12.34", ib_id="a.a", credit="ib:a.a:pending", transfer_id="a.a"), ended("2026-09")])
-    proposals = FixedDesk()
+    proposals, payee_keys = FixedDesk(), PayeeKeys.from_text(new_key())
     proposals.create(ProposalRequest(title="Six a lot"), person("ann"), "asked")
     desks = Desks(
         payouts=world.desk(),
+        payout_log=world.known,
+        payees=PayeeDesk(MemoryLog([]), lambda: payee_keys, lambda: NOON),
         changes=world.change_desk(),
         proposals=proposals,
         endpoints=EndpointDesk(memory_log(), keys, now=lambda: NOON),
@@ -231,25 +240,40 @@ def test_every_order_that_is_offered_works(everything: Browser) -> None:
     change = {"kind": "adjustment", "ib": "a.a", "amount": "1", "currency": "USD", "reason": "x"}
     assert everything.post("/v1/balance-changes", json=change, headers=api).status_code == 201
     (proposal,) = re.findall('href="/proposals/([^"]+)"', get("/proposals"))
-    rowless = {"/audit-log", "/payees", "/own-endpoints/A-x", "/invoices"}  # desks that this world has not
+    details = {"details": {"type": "bank", "holder": "Jane Doe", "iban": "DE89370400440532013000"}}
+    assert everything.post("/v1/payees/A", json=details, headers=api).status_code == 201
+    everything.post("/v1/payees/A/versions/1/approve", headers={"Authorization": "Bearer of-ben"}, json={})
+    elsewhere = {"/audit-log", "/own-endpoints/A-x"}  # of people who sign in
     offered = {}
     for place, name in PAGED.items():
-        if place in rowless:
+        if place in elsewhere:
             continue
         path = place.format(batch=made["batch_id"], proposal=proposal)
         links = [*addresses(get(path), name)]
         offered[path] = len(links)
         for link in links:
             way = "descending" if "order=desc" in link else "ascending"
-            assert f'aria-sort="{way}"' in get(link).partition(f'id="{name}"')[2], link
+            shown = get(link).partition(f'id="{name}"')[2]
+            assert f'aria-sort="{way}"' in shown or "In its usual order" in shown, link
             get(link.replace("order=desc", "order=asc"))
         mark = "&" if "?" in path else "?"
         assert "No row has “zz-no-such”" in get(f"{path}{mark}find=zz-no-such")
         get(f"{path}{mark}sort=nothing", 422)
         get(f"{path}{mark}cursor=bm90aGluZw", 400)
-    empty = {"/links", "/endpoints/net"}  # no table, and so no heads
+    empty = {"/links", "/endpoints/net", "/invoices"}  # no table, and so no heads
     assert {path for path, count in offered.items() if count == 0} == empty
     assert sum(offered.values()) >= 50
+
+
+def test_the_audit_log_is_ordered_and_searched(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever did it, either way; of one person alone, who is in no other row."""
+    anna = People(ledger, monkeypatch).signed_in("anna")
+    for order in ("asc", "desc"):
+        names = re.findall(r"</time></td><td>(\w+)</td>", anna.page(f"/audit-log?sort=who&order={order}"))
+        assert names == sorted(names, reverse=order == "desc")
+        assert len({*names}) > 2
+    found = re.findall(r"</time></td><td>(\w+)</td>", anna.page("/audit-log?find=FRED"))
+    assert {*found} == {"fred"}
 
 
 def test_an_empty_list_offers_nothing_to_choose(empty_ledger: Ledger) -> None:

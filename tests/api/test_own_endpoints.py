@@ -18,6 +18,7 @@ from commission.postbacks.records import MAX_OWN, Endpoint
 from infra.postbacks import desk as desk_module
 from infra.postbacks.desk import EndpointDesk
 from schemas.people import Access
+from schemas.wire import encode
 from tests.api.conftest import SOURCE, insert, utc
 from tests.api.people_world import HERE, WORDS, Visitor, World
 from tests.endpoint_world import ANNA, NOON, SECRET, delivery, form, keys, memory_log
@@ -125,6 +126,65 @@ def test_the_broker_sees_it_pauses_it_and_cannot_widen_it(world: World, desk: En
     assert not re.search(r"\bmary\b", iris.page(f"/own-endpoints/{own['id']}"))
     assert iris.call(f"{path}/remove", {"reason": "done"}).json()["state"] == "removed"
     assert iris.ask("GET", f"/own-endpoints/{own['id']}").status_code == 404
+
+
+def test_an_ib_changes_the_address_and_nothing_that_the_broker_narrowed(
+    world: World, desk: EndpointDesk
+) -> None:
+    """The new one is written whole; secret, state, and the broker's limits and fields stay."""
+    iris, bea = world.signed_in("iris"), world.signed_in("bea")
+    own = made(iris)
+    body = {
+        "id": own["id"],
+        "url": "https://t.example/",
+        "rate_per_minute": 10,
+        "fields": ["event", "country"],
+    }
+    desk.save(EndpointForm.model_validate(body), "", ANNA, is_new=False)
+    desk.set_state(own["id"], "paused", "too slow", ANNA)
+    secret = desk.target(desk.listed()[own["id"]]).secrets.signing[0]
+    path = f"/v1/own-endpoints/{own['id']}"
+    wanted = {"url": "https://new.example/?r={client_ref}", "events": ["trade.closed"], "trades": "daily"}
+    assert bea.call(path, wanted, method="PUT").status_code == 404
+    for more, status in (({}, 200), ({"url": "https://x.example/?c={client_id}"}, 422), ({"rate": 9}, 422)):
+        answer = iris.call(path, wanted | more, method="PUT")
+        assert answer.status_code == status, answer.text
+    known = desk.listed()[own["id"]]
+    kept = known.endpoint
+    assert (known.state, known.changed_by, kept.owner, kept.levels) == ("paused", "anna", "A", 64)
+    assert (kept.rate_per_minute, kept.fields) == (10, ("event", "country"))
+    assert (kept.events, kept.trades) == (("trade.closed",), "daily")
+    assert desk.target(known).secrets.url == wanted["url"]
+    assert desk.target(known).secrets.signing[0] == secret
+    assert iris.call(f"{path}/resume", {}).status_code == 409, "the broker paused it"
+    page = iris.page(f"/own-endpoints/{own['id']}")
+    assert 'data-method="PUT"' in page
+    assert "new.example" in page
+
+
+def test_an_ib_sends_again_what_was_its_own(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One event or those of a time; of 300 at the most, and once a minute; nobody else's endpoint."""
+    due = [encode([delivery(number, endpoint="")])[0].decode() for number in range(301)]
+    sent: list[bytes] = []
+    desk = EndpointDesk(
+        memory_log(),
+        keys,
+        stored=lambda _, wanted, limit: due[: 1 if wanted.milestone_id else limit],
+        publish=sent.extend,
+        now=lambda: NOON,
+    )
+    world = World(ledger, monkeypatch, desks=Desks(endpoints=desk))
+    iris = world.signed_in("iris")
+    path = f"/v1/own-endpoints/{made(iris)['id']}/deliveries/replay"
+    assert iris.call(path, {}).status_code == 422
+    assert iris.call(path, {"milestone": "m1"}).json() == {"replayed": 1}
+    assert len(sent) == 1
+    refused = iris.call(path, {"milestone": "m1"})
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    world.app.state.own_replays = Rates(9)
+    many = iris.call(path, {"since": "2026-09-01T00:00:00Z"})
+    assert (many.status_code, "over 300 events" in many.text.lower()) == (409, True)
+    assert iris.call("/v1/own-endpoints/own-nobody/deliveries/replay", {"milestone": "m1"}).status_code == 404
 
 
 def test_tests_are_few(world: World) -> None:

@@ -948,18 +948,32 @@ class OwingIb(Struct, kw_only=True):
     oldest_days: int
 
 
-class OwnEndpointForm(Struct, kw_only=True):
+class OwnEndpointChange(Struct, kw_only=True):
     """
-    What an IB says of an endpoint of its own.
+    What an IB may say of an endpoint of its own, written whole.
     """
 
-    name: str
     url: str
-    ib: str | UnsetType = ""
     preset: str | UnsetType = ""
     events: list[str] | UnsetType = field(default_factory=list)
     own_only: bool | UnsetType = False
     signing: Literal["hmac", "ed25519"] | UnsetType = "hmac"
+    trades: Literal["each", "daily"] | UnsetType = "each"
+
+
+class OwnEndpointForm(Struct, kw_only=True):
+    """
+    A new one.
+    """
+
+    url: str
+    name: str
+    preset: str | UnsetType = ""
+    events: list[str] | UnsetType = field(default_factory=list)
+    own_only: bool | UnsetType = False
+    signing: Literal["hmac", "ed25519"] | UnsetType = "hmac"
+    trades: Literal["each", "daily"] | UnsetType = "each"
+    ib: str | UnsetType = ""
 
 
 class OwnEndpointRow(Struct, kw_only=True):
@@ -980,6 +994,7 @@ class OwnEndpointRow(Struct, kw_only=True):
     own_only: bool
     levels: int
     signing: str
+    trades: str
 
 
 class OwnEndpointSecret(Struct, kw_only=True):
@@ -1000,6 +1015,7 @@ class OwnEndpointSecret(Struct, kw_only=True):
     own_only: bool
     levels: int
     signing: str
+    trades: str
     public_key: str
     secret: str
 

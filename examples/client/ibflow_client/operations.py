@@ -1148,6 +1148,18 @@ class Client(Connection):
             path_values={"endpoint_id": endpoint_id},
         )
 
+    def put_own_endpoint(self, endpoint_id: str, body: models.OwnEndpointChange) -> models.OwnEndpointSecret:
+        """Another version of one, written whole: another address, other events. It keeps its secret
+        and state.
+        """
+        return self.ask(
+            "PUT",
+            "/v1/own-endpoints/{endpoint_id}",
+            models.OwnEndpointSecret,
+            path_values={"endpoint_id": endpoint_id},
+            body=body,
+        )
+
     def post_own_endpoint_secret(
         self, endpoint_id: str, *, idempotency_key: str | None = None
     ) -> models.OwnEndpointSecret:
@@ -1203,6 +1215,21 @@ class Client(Connection):
             path_values={"endpoint_id": endpoint_id},
             query={"event": event},
             headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_own_endpoint_deliveries_replay(
+        self, endpoint_id: str, body: models.Again, *, idempotency_key: str | None = None
+    ) -> models.Replayed:
+        """Send again what was due there, under the same ids: one event, or those of a time; once a
+        minute.
+        """
+        return self.ask(
+            "POST",
+            "/v1/own-endpoints/{endpoint_id}/deliveries/replay",
+            models.Replayed,
+            path_values={"endpoint_id": endpoint_id},
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
         )
 
     def get_own_endpoint_attempts(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from api.endpoints import Own, ReplayWanted
 from commission.postbacks.records import Delivery
 from infra.connect.settings import prepare_topics
 from infra.postbacks import dispatcher as dispatcher_module
@@ -25,11 +26,11 @@ from schemas.attempts import Attempt
 from schemas.kafka import client_config
 from schemas.settings import OwnSettings
 from schemas.topics import ATTEMPTS
-from schemas.wire import decode_batch
+from schemas.wire import decode_batch, encode
 from streams.broker import log_range
 from tests import services
 from tests.api.receiver import Receiver, receiving
-from tests.endpoint_world import ANNA, KEY, SECRET, delivery, keys, near
+from tests.endpoint_world import ANNA, KEY, NOON, SECRET, delivery, keys, near
 from tests.eventually import eventually
 from tests.infra.postbacks.flaky_receiver import WRONG, Flaky, flaky
 
@@ -116,6 +117,31 @@ def test_what_is_due_is_sent_once(kafka: str, receiver: Receiver, tmp_path: Path
     assert (body["type"], body["data"]["payout"], body["data"]["click_id"]) == (
         "cpa.qualified", "300", "click-7",
     )  # fmt: skip
+
+
+def test_an_ibs_own_is_changed_and_sends_again(kafka: str, receiver: Receiver, tmp_path: Path) -> None:
+    """What was due goes to the new address under the same ids, and names the client to neither."""
+    due = [delivery(endpoint="own-x", client=f"c-{number}") for number in range(2)]
+    desk = EndpointDesk(
+        EndpointLog(KafkaLog(kafka)),
+        keys,
+        may_be_private=True,
+        stored=lambda *_: [encode([one])[0].decode() for one in due],
+        publish=lambda again: publish_deliveries(again, kafka),
+    )
+    desk.save(near(receiver.url, id="own-x"), "", ANNA, is_new=True, own=Own("north", 0))
+    publish_deliveries(due, kafka)
+    with dispatching(kafka, tmp_path / "state"):
+        eventually(lambda: len(attempts(kafka, "own-x")) == 2)
+    with receiving() as moved:
+        desk.save(near(moved.url, id="own-x", trades="daily"), "", ANNA, is_new=False)
+        assert desk.replay("own-x", ReplayWanted("", NOON, NOON, most=2), ANNA) == 2
+        with dispatching(kafka, tmp_path / "state"):
+            eventually(lambda: len(attempts(kafka, "own-x")) == 4)
+    assert ids(moved) == ids(receiver)
+    assert len(receiver.seen) == 2
+    bodies = [json.loads(one.body)["data"] for one in moved.seen]
+    assert all(one["client_ref"] and "client_id" not in one for one in bodies)
 
 
 def test_a_sick_endpoint_delays_no_other(kafka: str, receiver: Receiver) -> None:
