@@ -17,7 +17,7 @@ from api.queries.commission_sql import ReportFilter
 from api.queries.days import days_of
 from api.queries.dimensions import GroupBy
 from api.queries.periods import Interval
-from api.scope import EVERYTHING
+from api.scope import EVERYTHING, Scope
 from commission.events import Deal
 from commission.outputs import Rejection, Transfer
 from commission.terms.market import SymbolDefined
@@ -115,6 +115,9 @@ def assert_equal(
         assert naive.report(rows, group_by, inside, period_of) == as_groups(found["items"], group_by)
         assert naive.report(rows, (), inside, period_of) == as_groups(found["totals"], ())
         assert naive.deal_counts(rows, refusals, inside) == quality.deal_counts(ledger, EVERYTHING, span)
+        one = dice.choice(rows)["ib_id"] if rows else "nobody"
+        of_one = naive.deal_counts([row for row in rows if row["ib_id"] == one], [], inside)
+        assert of_one["rated"] == quality.deal_counts(ledger, Scope(frozenset({one})), span)["rated"]
     newer_reports.assert_equal(client, ledger, dice, dice.choice(INTERVALS), AUGUST, count=2 * looks)
     listed = balance.trial_balance(ledger, EVERYTHING, 1_000)["accounts"]
     assert naive.balances(rows) == {(row["account"], row["currency"]): row["balance"] for row in listed}
