@@ -33,6 +33,15 @@ MONEY = frozenset(
         "commission", "swap", "fee", "native_amount",
     }
 )  # fmt: skip
+FILES = {
+    "text/csv": "ib_id,net,currency\r\nIB-17,12.50,USD\r\n",
+    "text/plain": "IB-17 earns 12.50 USD on deal live|5512: 1.50 lots at 7.00 a lot, its part 0.5.",
+    "text/html": "<!doctype html><title>IB-17 earns 12.50 USD</title>",
+    "text/event-stream": 'id: 41\nevent: transfer\ndata: {"transfer_id": "t-9b1f04c2"}\n\n',
+    "application/x-ndjson": '{"type":"statement","ib_id":"IB-17","period":"2026-09"}\n',
+    "image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"/>',
+}
+"""The beginning of what is text and no JSON."""
 AT, DAY = "2026-09-14T08:30:00Z", "2026-09-14"
 MAX_DEPTH = 8
 """Of shapes within shapes; a tree of IBs has no children there."""
@@ -123,5 +132,7 @@ def add_examples(document: dict[str, Any]) -> None:
             answers = [one for code, one in operation["responses"].items() if code < "300"]
             for part in (operation.get("requestBody", {}), *answers):
                 for kind, content in part.get("content", {}).items():
+                    if text := FILES.get(kind.partition(";")[0]):
+                        content.setdefault("example", text)
                     if kind == "application/json" and content.get("schema"):
                         content.setdefault("example", examples.of(content["schema"]))

@@ -65,6 +65,20 @@ TAG_HEADER = {
     "description": "The `ETag` of an answer at hand; 304 says that it holds.",
     "schema": {"type": "string"},
 }
+WORDS = {
+    "by": "Which measure counts for `top`.",
+    "differing": "Only where the two differ.",
+    "ended": "Also those that are over.",
+    "endpoint": "An endpoint's id; empty: all.",
+    "format": "Of the answer.",
+    "group_by": "A row for each of these.",
+    "milestone": "A milestone's id; empty: all.",
+    "order": "Which come first.",
+    "outcome": "What came of the try; empty: all.",
+    "removed": "Also those that were removed.",
+    "status": "How the deal stands; empty: all.",
+}
+"""Of query parameters that mean the same on every route."""
 _TEXT, _COUNT = {"schema": {"type": "string"}}, {"schema": {"type": "integer", "minimum": 0}}
 ANSWER_HEADERS = {
     HEADER: {"description": "The version of the answer.", **_TEXT},
@@ -128,9 +142,13 @@ def _headers_of(path: str, method: str, operation: dict[str, Any]) -> list[dict[
 
 
 def _add_headers(operation: dict[str, Any]) -> None:
-    """What every answer has, and 304 where a route knows tags."""
-    for answer in operation["responses"].values():
-        answer.setdefault("headers", {}).update(ANSWER_HEADERS)
-    if any(one["name"] == "if-none-match" for one in operation.get("parameters", [])):
+    """What every answer has, and 304 where a route knows tags; and words of parameters whose names say it."""
+    has_tag = any(one["name"] == "if-none-match" for one in operation.get("parameters", []))
+    if has_tag:
         operation["responses"]["304"] = {"description": "The answer at hand still holds."}
-        operation["responses"]["200"]["headers"] |= {"ETag": {"schema": {"type": "string"}}}
+    for status, answer in operation["responses"].items():
+        tag = {"ETag": {"schema": {"type": "string"}}} if has_tag and status in ("200", "304") else {}
+        answer.setdefault("headers", {}).update(ANSWER_HEADERS | tag)
+    for one in operation.get("parameters", []):
+        if one["in"] == "query" and one["name"] in WORDS:
+            one.setdefault("description", WORDS[one["name"]])

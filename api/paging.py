@@ -3,7 +3,7 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 
@@ -11,6 +11,7 @@ from api.ledger import Row
 from api.parameters import is_text
 from api.problems import Problem
 
+T = TypeVar("T")
 MAX_LIMIT = 1_000
 MAX_CURSOR_CHARACTERS = 2_000
 
@@ -50,6 +51,23 @@ def decode_place(cursor: str, size: int) -> list[str]:
 def _is_key(part: int | str) -> bool:
     """Whether it may be a part of a sort key: a number of 64 bits that is not negative, or text."""
     return is_text(part) if isinstance(part, str) else 0 <= part < 2**63
+
+
+def page_of(
+    found: Sequence[T], limit: int, cursor: str, key: Callable[[T], str]
+) -> tuple[list[T], str | None]:
+    """One page of a list that is in memory, and the cursor of the next.
+
+    It begins after the row that the cursor names, whatever came before that one since; once that one is gone,
+    where it stood.
+    """
+    start = 0
+    if cursor:
+        place, last = decode_cursor(cursor, int, str)
+        start = next((number for number, one in enumerate(found, 1) if key(one) == last), place)
+    kept = list(found[start : start + limit])
+    more = start + limit < len(found)
+    return kept, encode_cursor([start + limit, key(kept[-1])]) if more and kept else None
 
 
 def page(rows: list[Row], limit: int, key: Callable[[Row], Sequence[int | str]]) -> dict[str, Any]:

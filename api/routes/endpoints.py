@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.endpoints import MAX_REPLAYED, Endpoints, ReplayWanted
+from api.paging import MAX_LIMIT, Cursor, Limit, page_of
 from api.postbacks.form import EndpointForm
 from api.problems import Problem
 from api.queries.partners import is_known
@@ -89,12 +90,15 @@ def endpoints(
     response: Response,
     *,
     removed: bool = False,
+    limit: Limit = MAX_LIMIT,
+    cursor: Cursor = "",
     if_none_match: IfNoneMatch = "",
 ) -> Any:
     """Every endpoint that was not removed, or all of them."""
     known = [one for one in desk.listed().values() if removed or one.state != "removed"]
     response.headers.update(check(if_none_match, tag_of(request, known)))
-    return {"items": [to_row(one) for one in known]}
+    shown, after = page_of(known, limit, cursor, lambda one: one.endpoint.endpoint_id)
+    return {"items": [to_row(one) for one in shown], "next_cursor": after}
 
 
 @router.post("", response_model=EndpointSecret, status_code=201)

@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 from api.export_desk import Export, Exports, Kind
 from api.ledger import Ledger
 from api.operators import Operator
+from api.paging import MAX_LIMIT, Cursor, Limit, page_of
 from api.permissions import why_not
 from api.problems import Problem
 from api.pseudonymous import PseudonymousLedger
@@ -88,9 +89,10 @@ def ask(desk: Exports, ledger: Ledger, by: Operator, question: Question, kind: K
 
 
 @router.get("", response_model=ExportList)
-def exports(desk: Desk, by: Asking) -> Any:
+def exports(desk: Desk, by: Asking, limit: Limit = MAX_LIMIT, cursor: Cursor = "") -> Any:
     """Those that you asked for, the newest first."""
-    return {"items": [export_view(one) for one in desk.listed(by.caller)]}
+    shown, after = page_of(desk.listed(by.caller), limit, cursor, lambda one: one.export_id)
+    return {"items": [export_view(one) for one in shown], "next_cursor": after}
 
 
 @router.get("/{export_id}", response_model=ExportRow)

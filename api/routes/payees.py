@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from api.operators import Operator
-from api.paging import Cursor, Limit, decode_cursor, encode_cursor
+from api.paging import MAX_LIMIT, Cursor, Limit, decode_cursor, encode_cursor, page_of
 from api.payees import Payees
 from api.problems import Problem
 from api.queries.partners import is_known
@@ -90,11 +90,14 @@ def payees(desk: Desk, scope: ScopeHere, by: Asking, limit: Limit = 100, cursor:
 
 
 @router.get("/{ib_id}", response_model=PayeeHistory)
-def history(desk: Desk, scope: ScopeHere, by: Asking, ib_id: IbId) -> Any:
+def history(
+    desk: Desk, scope: ScopeHere, by: Asking, ib_id: IbId, limit: Limit = MAX_LIMIT, cursor: Cursor = ""
+) -> Any:
     """Every version of an IB's details, the first one first; none of an IB that has none."""
     _check_seen(_of(by, scope), ib_id)
     versions = desk.versions(ib_id)
-    return {"items": [to_payee(one, versions) for one in versions]}
+    shown, after = page_of(versions, limit, cursor, lambda one: str(one.proposed.version))
+    return {"items": [to_payee(one, versions) for one in shown], "next_cursor": after}
 
 
 @router.post("/{ib_id}", response_model=Payee, status_code=201)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
-from api.paging import Cursor, Limit, decode_cursor, encode_cursor
+from api.paging import MAX_LIMIT, Cursor, Limit, decode_cursor, encode_cursor, page_of
 from api.people import Audit, People, PeopleDesk, UnknownPerson, Wanted
 from api.problems import Problem
 from api.routes.context import Asking
@@ -59,9 +59,10 @@ def me(request: Request, by: Asking) -> Any:
 
 
 @router.get("/users", response_model=PersonList)
-def people(desk: Desk) -> Any:
+def people(desk: Desk, limit: Limit = MAX_LIMIT, cursor: Cursor = "") -> Any:
     """Everybody who signs in, by name."""
-    return {"items": [person_view(one) for one in desk.people()]}
+    shown, after = page_of(desk.people(), limit, cursor, lambda one: one.name)
+    return {"items": [person_view(one) for one in shown], "next_cursor": after}
 
 
 @router.post("/users", response_model=Invited, status_code=201)
@@ -92,10 +93,15 @@ def reset(desk: Desk, by: Asking, name: PersonName) -> Any:
 
 @router.get("/sessions", response_model=SessionList)
 def sessions(
-    desk: Desk, by: Asking, name: Annotated[str, Query(max_length=64, description="Empty: all.")] = ""
+    desk: Desk,
+    by: Asking,
+    name: Annotated[str, Query(max_length=64, description="Empty: all.")] = "",
+    limit: Limit = MAX_LIMIT,
+    cursor: Cursor = "",
 ) -> Any:
     """Who is signed in, from where."""
-    return {"items": [session_view(one, by.session) for one in desk.sessions(name)]}
+    shown, after = page_of(desk.sessions(name), limit, cursor, lambda one: one.session)
+    return {"items": [session_view(one, by.session) for one in shown], "next_cursor": after}
 
 
 @router.post("/sessions/{session}/end", response_model=SessionList)
@@ -106,9 +112,10 @@ def end(desk: Desk, by: Asking, session: Annotated[str, Path(max_length=64)]) ->
 
 
 @router.get("/keys", response_model=KeyList)
-def keys(desk: Desk) -> Any:
+def keys(desk: Desk, limit: Limit = MAX_LIMIT, cursor: Cursor = "") -> Any:
     """Every key there was."""
-    return {"items": [key_view(one) for one in desk.all_keys()]}
+    shown, after = page_of(desk.all_keys(), limit, cursor, lambda one: one.key_id)
+    return {"items": [key_view(one) for one in shown], "next_cursor": after}
 
 
 @router.post("/keys", response_model=KeySecret, status_code=201)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from api.operators import Operator
+from api.paging import MAX_LIMIT, Cursor, Limit, page_of
 from api.problems import Problem
 from api.routes.context import SCOPED, Asking, ScopeHere
 from api.routes.people import NOT_HERE
@@ -35,10 +36,13 @@ def views(
     page: Annotated[
         str, Query(max_length=64, description="Of this page, such as `/reports`; empty: all.")
     ] = "",
+    limit: Limit = MAX_LIMIT,
+    cursor: Cursor = "",
 ) -> Any:
     """Your own, and those shared by people who see no more than you do."""
-    found = (one for one in seen(desk, by, scope) if page in ("", one.page))
-    return {"items": [view_shown(one, by) for one in found]}
+    found = [one for one in seen(desk, by, scope) if page in ("", one.page)]
+    shown, after = page_of(found, limit, cursor, lambda one: one.view_id)
+    return {"items": [view_shown(one, by) for one in shown], "next_cursor": after}
 
 
 @router.post("", response_model=ViewShown, status_code=201)

@@ -53,6 +53,7 @@ class EndpointPage(Shape):
     """Endpoints in the order in which they were made."""
 
     items: list[EndpointRow]
+    next_cursor: str | None
 
 
 class EndpointSecret(EndpointRow):

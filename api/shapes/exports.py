@@ -30,3 +30,4 @@ class ExportList(Shape):
     """Those of whoever asks, the newest first; what has no file is forgotten after a week."""
 
     items: list[ExportRow]
+    next_cursor: str | None

@@ -40,6 +40,7 @@ class PayeeHistory(Shape):
     """Every version of an IB's details, the first one first."""
 
     items: list[Payee]
+    next_cursor: str | None
 
 
 class Resealed(Shape):

@@ -35,6 +35,7 @@ class PersonList(Shape):
     """Everybody."""
 
     items: list[PersonShown]
+    next_cursor: str | None
 
 
 class Invited(Shape):
@@ -60,6 +61,7 @@ class SessionList(Shape):
     """Sessions that stand, newest first."""
 
     items: list[SessionShown]
+    next_cursor: str | None
 
 
 class KeyShown(Shape):
@@ -81,6 +83,7 @@ class KeyList(Shape):
     """Every key there was, newest first."""
 
     items: list[KeyShown]
+    next_cursor: str | None
 
 
 class KeySecret(Shape):

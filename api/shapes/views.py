@@ -48,3 +48,4 @@ class ViewList(Shape):
     """Views by page and name."""
 
     items: list[ViewShown]
+    next_cursor: str | None

@@ -31,9 +31,11 @@ def list_endpoints(
     as_json: Json = False,
 ) -> None:
     """Every endpoint and how it stands."""
+    from infra.postbacks.client import endpoints
     from infra.postbacks.report import list_table
 
-    found = _ask(lambda api: api.get_endpoints(removed=removed))["items"]
+    with mendable_errors():
+        found = endpoints(removed=removed)
     if as_json:
         print_json(found)
     else:

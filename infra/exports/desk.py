@@ -75,7 +75,7 @@ class ExportDesk:
 
     def ask(self, owner: str, question: Question, kind: Kind, *, is_pseudonymous: bool) -> Export:
         """Note it to be made; raise `TooManyExports`."""
-        export = Export(secrets.token_hex(16), kind, "queued", question, is_pseudonymous, self._now())
+        export = Export(f"ex-{secrets.token_hex(16)}", kind, "queued", question, is_pseudonymous, self._now())
         with self._adding:
             waiting = [entry for entry in self._book.all() if entry.export.is_unfinished]
             if sum(entry.owner == owner for entry in waiting) >= MAX_OF_ONE or len(waiting) >= MAX_WAITING:

@@ -21,8 +21,7 @@ def payees(settings: Settings) -> list[dict[str, Any]]:
 
 def history(settings: Settings, ib_id: str) -> list[dict[str, Any]]:
     """Every version of one IB's details."""
-    items: list[dict[str, Any]] = ask(settings, DOES, lambda api: api.get_payee(ib_id))["items"]
-    return items
+    return every_item(settings, DOES, lambda api, size, after: api.get_payee(ib_id, limit=size, cursor=after))
 
 
 def propose(settings: Settings, ib_id: str, details: Mapping[str, str], note: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ibflow_client import Client
 
-from infra.connect.api_client import ask, running_api
+from infra.connect.api_client import ask, every_item, running_api
 from infra.fields_file import read_bytes, read_fields
 from schemas.settings import Settings
 
@@ -17,6 +17,15 @@ MAX_BYTES = 64_000
 def ask_endpoints(question: Callable[[Client], object]) -> Any:
     """What the running server answers, as its JSON has it."""
     return ask(Settings(), DOES, question)
+
+
+def endpoints(*, removed: bool) -> list[dict[str, Any]]:
+    """Every endpoint, as its JSON has it."""
+    return every_item(
+        Settings(),
+        DOES,
+        lambda api, size, after: api.get_endpoints(removed=removed, limit=size, cursor=after),
+    )
 
 
 def reseal(settings: Settings) -> int:

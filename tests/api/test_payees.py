@@ -78,7 +78,7 @@ def test_who_may_and_what_is_there(api: Api) -> None:
     assert 403 == api.propose("vic", "A")[0]
     assert 404 == api.propose("anna", "Z")[0]
     assert 404 == api.ask("anna", "POST", "/payees/A/versions/1/reject", {"note": ""})[0]
-    assert (200, {"items": []}) == api.ask("vic", "GET", "/payees/A")
+    assert (200, {"items": [], "next_cursor": None}) == api.ask("vic", "GET", "/payees/A")
     assert (200, {"items": [], "next_cursor": None}) == api.ask("vic", "GET", "/payees")
     assert 401 == api.ask("nobody", "GET", "/payees")[0]
 

@@ -1090,6 +1090,7 @@ class PayeeHistory(Struct, kw_only=True):
     """
 
     items: list[Payee]
+    next_cursor: str | None
 
 
 class PayeePage(Struct, kw_only=True):
@@ -2083,6 +2084,7 @@ class EndpointPage(Struct, kw_only=True):
     """
 
     items: list[EndpointRow]
+    next_cursor: str | None
 
 
 class ExplanationAnswer(Struct, kw_only=True):
@@ -2111,6 +2113,7 @@ class ExportList(Struct, kw_only=True):
     """
 
     items: list[ExportRow]
+    next_cursor: str | None
 
 
 class FullDeadLetter(Struct, kw_only=True):
@@ -2167,6 +2170,7 @@ class KeyList(Struct, kw_only=True):
     """
 
     items: list[KeyShown]
+    next_cursor: str | None
 
 
 class LinkPage(Struct, kw_only=True):
@@ -2322,6 +2326,7 @@ class PersonList(Struct, kw_only=True):
     """
 
     items: list[PersonShown]
+    next_cursor: str | None
 
 
 class PlanChanges(Struct, kw_only=True):
@@ -2409,6 +2414,7 @@ class SessionList(Struct, kw_only=True):
     """
 
     items: list[SessionShown]
+    next_cursor: str | None
 
 
 class StatementPage(Struct, kw_only=True):
@@ -2464,6 +2470,7 @@ class ViewList(Struct, kw_only=True):
     """
 
     items: list[ViewShown]
+    next_cursor: str | None
 
 
 class WithdrawnPage(Struct, kw_only=True):

@@ -397,9 +397,9 @@ class Client(Connection):
             headers={"Idempotency-Key": idempotency_key},
         )
 
-    def get_exports(self) -> models.ExportList:
+    def get_exports(self, *, limit: int | None = None, cursor: str | None = None) -> models.ExportList:
         """Those that you asked for, the newest first."""
-        return self.ask("GET", "/v1/exports", models.ExportList)
+        return self.ask("GET", "/v1/exports", models.ExportList, query={"limit": limit, "cursor": cursor})
 
     def get_export(self, export_id: str) -> models.ExportRow:
         """How far one is."""
@@ -568,9 +568,13 @@ class Client(Connection):
             headers={"Idempotency-Key": idempotency_key},
         )
 
-    def get_views(self, *, page: str | None = None) -> models.ViewList:
+    def get_views(
+        self, *, page: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> models.ViewList:
         """Your own, and those shared by people who see no more than you do."""
-        return self.ask("GET", "/v1/views", models.ViewList, query={"page": page})
+        return self.ask(
+            "GET", "/v1/views", models.ViewList, query={"page": page, "limit": limit, "cursor": cursor}
+        )
 
     def post_views(self, body: models.ViewGiven, *, idempotency_key: str | None = None) -> models.ViewShown:
         """Keep what is asked of a page. Only its parameters are kept: who opens it sees what they
@@ -814,9 +818,17 @@ class Client(Connection):
         """What is valid and what waits to be approved, by IB; a page has the IBs of its limit."""
         return self.ask("GET", "/v1/payees", models.PayeePage, query={"limit": limit, "cursor": cursor})
 
-    def get_payee(self, ib_id: str) -> models.PayeeHistory:
+    def get_payee(
+        self, ib_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.PayeeHistory:
         """Every version of an IB's details, the first one first; none of an IB that has none."""
-        return self.ask("GET", "/v1/payees/{ib_id}", models.PayeeHistory, path_values={"ib_id": ib_id})
+        return self.ask(
+            "GET",
+            "/v1/payees/{ib_id}",
+            models.PayeeHistory,
+            path_values={"ib_id": ib_id},
+            query={"limit": limit, "cursor": cursor},
+        )
 
     def post_payee(
         self, ib_id: str, body: models.Proposed, *, idempotency_key: str | None = None
@@ -1002,9 +1014,16 @@ class Client(Connection):
             "GET", "/v1/ageing", models.AgeingPage, query={"as_of": as_of, "limit": limit, "cursor": cursor}
         )
 
-    def get_endpoints(self, *, removed: bool | None = None) -> models.EndpointPage:
+    def get_endpoints(
+        self, *, removed: bool | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> models.EndpointPage:
         """Every endpoint that was not removed, or all of them."""
-        return self.ask("GET", "/v1/endpoints", models.EndpointPage, query={"removed": removed})
+        return self.ask(
+            "GET",
+            "/v1/endpoints",
+            models.EndpointPage,
+            query={"removed": removed, "limit": limit, "cursor": cursor},
+        )
 
     def post_endpoints(
         self, body: models.EndpointWanted, *, idempotency_key: str | None = None
@@ -1773,9 +1792,9 @@ class Client(Connection):
         """Who asks, and what a page sends back with a change."""
         return self.ask("GET", "/v1/me", models.Who)
 
-    def get_users(self) -> models.PersonList:
+    def get_users(self, *, limit: int | None = None, cursor: str | None = None) -> models.PersonList:
         """Everybody who signs in, by name."""
-        return self.ask("GET", "/v1/users", models.PersonList)
+        return self.ask("GET", "/v1/users", models.PersonList, query={"limit": limit, "cursor": cursor})
 
     def post_users(self, body: models.PersonGiven, *, idempotency_key: str | None = None) -> models.Invited:
         """Add somebody. They set a password at /set-password by the code, which is told once."""
@@ -1816,9 +1835,13 @@ class Client(Connection):
             headers={"Idempotency-Key": idempotency_key},
         )
 
-    def get_sessions(self, *, name: str | None = None) -> models.SessionList:
+    def get_sessions(
+        self, *, name: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> models.SessionList:
         """Who is signed in, from where."""
-        return self.ask("GET", "/v1/sessions", models.SessionList, query={"name": name})
+        return self.ask(
+            "GET", "/v1/sessions", models.SessionList, query={"name": name, "limit": limit, "cursor": cursor}
+        )
 
     def post_session_end(self, session: str, *, idempotency_key: str | None = None) -> models.SessionList:
         """End a session."""
@@ -1830,9 +1853,9 @@ class Client(Connection):
             headers={"Idempotency-Key": idempotency_key},
         )
 
-    def get_keys(self) -> models.KeyList:
+    def get_keys(self, *, limit: int | None = None, cursor: str | None = None) -> models.KeyList:
         """Every key there was."""
-        return self.ask("GET", "/v1/keys", models.KeyList)
+        return self.ask("GET", "/v1/keys", models.KeyList, query={"limit": limit, "cursor": cursor})
 
     def post_keys(self, body: models.KeyGiven, *, idempotency_key: str | None = None) -> models.KeySecret:
         """Make a key for a machine. Its secret is told once, and is sent as a Bearer token."""
