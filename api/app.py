@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
 from api import problems
+from api.answer_tags import AnswerTags
 from api.caller_limits import Rates
 from api.desks import NO_DESKS, Desks
 from api.exposure import check_exposure
@@ -38,6 +39,7 @@ from api.routes import (
     invoices,
     link_reports,
     links,
+    list_exports,
     margin,
     metrics,
     movers,
@@ -46,7 +48,6 @@ from api.routes import (
     partners,
     payees,
     payouts,
-    people_pages,
     plans,
     proposals,
     quality,
@@ -73,6 +74,7 @@ ROUTERS = (
     movers.router,
     clients.router,
     exports.router,
+    list_exports.router,
     views.router,
     transfers.router,
     feed.router,
@@ -99,7 +101,6 @@ ROUTERS = (
     people_routes.router,
     sign_in.router,
     oidc.router,
-    people_pages.router,
     *PAGES,
 )
 DESCRIPTION = """
@@ -153,6 +154,7 @@ def create_app(
     describe(app)
     known = operators or Operators.from_settings(settings)
     answers = desks.answers or Answers()
+    app.add_middleware(AnswerTags)
     app.add_middleware(Gate, operators=known, people=desks.people, answers=answers)
     return app
 

@@ -41,7 +41,7 @@ class Export(NamedTuple):
 
     def is_within(self, scope: Scope, *, shows_pseudonyms: bool) -> bool:
         """Whether somebody who sees this now may have all that is in it."""
-        wanted = self.question.wanted.scope
+        wanted = self.question.scope
         if shows_pseudonyms and not self.is_pseudonymous:
             return False
         return scope.is_whole or (wanted.ibs is not None and all(map(scope.has, wanted.ibs)))

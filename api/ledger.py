@@ -55,6 +55,9 @@ class Ledger:
     SQL is a constant of this room; values travel beside it as server-side parameters only.
     """
 
+    hides_clients = False
+    """Whether its rows name clients by pseudonyms: then nothing may be searched by who they are."""
+
     def __init__(self, connect: Callable[[], Client]) -> None:
         self._connect = connect
         self._idle: LifoQueue[Client] = LifoQueue()
@@ -161,6 +164,7 @@ class OneReading(Ledger):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.hides_clients = ledger.hides_clients
         self._known: dict[tuple[str, str], Future[list[Row]]] = {}
         self._lock = Lock()
 

@@ -58,6 +58,13 @@ KEY_HEADER = {
     "description": "Of the caller's making, one a request: sent again within a day, the answer is the same.",
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
 }
+TAG_HEADER = {
+    "name": "if-none-match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of an answer at hand; 304 says that it holds.",
+    "schema": {"type": "string"},
+}
 _TEXT, _COUNT = {"schema": {"type": "string"}}, {"schema": {"type": "integer", "minimum": 0}}
 ANSWER_HEADERS = {
     HEADER: {"description": "The version of the answer.", **_TEXT},
@@ -114,6 +121,9 @@ def _headers_of(path: str, method: str, operation: dict[str, Any]) -> list[dict[
     found: list[dict[str, Any]] = [VERSION_HEADER]
     if method == "post" and path.startswith("/v1/"):
         found.append(KEY_HEADER)
+    is_json = "application/json" in operation["responses"].get("200", {}).get("content", {})
+    if method == "get" and path.startswith("/v1/") and is_json:
+        found.append(TAG_HEADER)
     return [one for one in found if one["name"].lower() not in known]
 
 

@@ -1,6 +1,6 @@
 """What the API asks of whoever keeps people, keys, sessions and the audit log: `infra` does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -141,6 +141,9 @@ class Audit(Protocol):
 
     def newest(self, before: int, limit: int) -> tuple[Sequence[AuditEntry], int]:
         """Entries of a smaller number, newest first; and the oldest number that is still at hand."""
+
+    def every(self) -> Iterator[AuditEntry]:
+        """All that count, the oldest first, as they are read again; raise `Unavailable`."""
 
 
 class People(NamedTuple):

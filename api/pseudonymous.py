@@ -27,6 +27,8 @@ _OWN = f"SELECT client_id FROM ({CLIENTS_SEEN}) LIMIT {{limit:UInt32}}"  # noqa:
 class PseudonymousLedger(Ledger):
     """Of one request: it remembers whom it has renamed, so that the request can go on to ask about them."""
 
+    hides_clients = True
+
     def __init__(self, ledger: Ledger, pseudonyms: Pseudonyms) -> None:
         self._ledger, self._pseudonyms = ledger, pseudonyms
         self._known: dict[str, str] = {}

@@ -56,6 +56,7 @@ PAGES: dict[str, dict[str, Way]] = {
         "endpoint": ("/endpoints/demo-network",),
         "links": ("/links",),
         "proposals": ("/proposals",),
+        "proposal": ("/proposals", 'a[href^="/proposals/"]'),
         "operations": ("/operations",),
         "completeness": ("/completeness",),
         "dead-letters": ("/dead-letters",),

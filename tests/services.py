@@ -12,11 +12,14 @@ runs in one process. A test never skips because a service is missing: the native
 project; for MariaDB a machine without apt is told what to install.
 """
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from shutil import copytree, rmtree
+from tempfile import mkdtemp
 
 import clickhouse_connect
 import docker
@@ -27,6 +30,7 @@ from testcontainers.community.kafka import KafkaContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
+from infra.clickhouse.migrations import migrate
 from infra.local_kafka.local import LocalKafka
 from tests import mariadb as native_mariadb
 
@@ -86,6 +90,26 @@ def clickhouse(kind: str, folder: Path) -> Iterator[Client]:
             host, port = running.get_container_host_ip(), running.get_exposed_port(8123)
             with _empty(f"clickhouse://test:test@{host}:{port}/default") as client:
                 yield client
+
+
+@contextmanager
+def ledger(folder: Path, kind: str = "chdb") -> Iterator[Client]:
+    """A client on our tables: empty, or as they were left in the folder."""
+    if kind == "chdb" and not (folder / "metadata").exists():
+        copytree(_ledger_folder(), folder, symlinks=True, dirs_exist_ok=True)
+    with clickhouse(kind, folder) as client:
+        migrate(client)
+        yield client
+
+
+@cache
+def _ledger_folder() -> Path:
+    """Our tables as the embedded ClickHouse keeps them: 400 files are copied sooner than it makes them."""
+    folder = Path(mkdtemp(prefix="ibflow-tables-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
+    with clickhouse("chdb", folder) as client:
+        migrate(client)
+    return folder
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """From an account to a deal, from a deal to what it paid whom, and from each amount to why."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 
+from api.pages.lists import AskedHere, of_query
 from api.pages.page import PageHere
-from api.paging import decode_cursor, encode_cursor
 from api.problems import Problem
 from api.pseudonymous import PseudonymousLedger
 from api.queries import clients, quality, transfers
@@ -21,35 +21,30 @@ from commission.explain.facts import of_deal
 router = APIRouter(include_in_schema=False)
 
 Key = Annotated[str, Query(max_length=256)]
-After = Annotated[str, Query(max_length=2_000)]
 DEALS = 100
+SORTS = {"Time": "time", "Deal": "deal", "Symbol": "symbol", "Lots": "lots", "Profit": "profit"}
 
 
 @router.get("/accounts")
-def account(page: PageHere, key: Key, cursor: After = "") -> HTMLResponse:
+def account(page: PageHere, key: Key, *, asked: AskedHere) -> HTMLResponse:
     """A trading account, `server/login`, and its deals."""
     server, _, login = key.rpartition("/")
     if not server or not (login.isascii() and login.isdigit()) or int(login) >= 2**64:
         raise Problem(422, "Give an account as `key=server/login`.")
-    place: list[Any] = decode_cursor(cursor, int, str) if cursor else [clients.NEWEST, ""]
     client_id = clients.client_of_account(page.ledger, page.scope, key)
     is_hidden = isinstance(page.ledger, PseudonymousLedger)  # a login would name the client
     if is_hidden or (not client_id and not page.scope.is_whole):
         raise Problem(
             404, "That account is not known. Search for it, or open its client.", code="unknown_account"
         )
-    rows = clients.deals_of_account(
-        page.ledger, page.scope, server, int(login), DEALS + 1, (place[0], place[1])
-    )
-    more = encode_cursor((rows[DEALS - 1]["at_us"], rows[DEALS - 1]["deal_key"])) if len(rows) > DEALS else ""
+    found = clients.deals_of_account(page.ledger, page.scope, server, int(login), DEALS, asked)
     return page.show(
         "trading_account.html",
         key=key,
         server=server,
         login=login,
         client_id=client_id,
-        rows=rows[:DEALS],
-        next=page.link.again(cursor=more) if more else "",
+        of=of_query(page.link, asked, found, SORTS, "time"),
     )
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from api.endpoints import Endpoints
 from api.operators import Operator
+from api.pages.lists import AskedHere, of_query
 from api.pages.page import Page, PageHere
 from api.permissions import may_decide
 from api.postbacks.form import EVENTS, EndpointForm
@@ -22,6 +23,8 @@ from schemas.errors import Unusable
 router = APIRouter(prefix="/endpoints", include_in_schema=False, dependencies=[WHOLE])
 
 ATTEMPTS = 100
+SORTS = {"Time": "time", "Outcome": "outcome", "Status": "status", "Took": "took", "Try": "try"}
+"""Of the log of deliveries."""
 NEWEST = 50
 """Attempts of each endpoint that a network's first page has."""
 EDITED = ("id", "url", "events", "ibs", "subtrees", "allow_private")
@@ -51,14 +54,14 @@ def one(
     endpoint_id: EndpointId,
     event: Annotated[str, Query(max_length=64)] = "cpa.qualified",
     outcome: Literal["", "delivered", "failed", "refused"] = "",
-    cursor: Annotated[str, Query(max_length=2_000)] = "",
+    *,
+    asked: AskedHere,
 ) -> HTMLResponse:
     """One: what it would be sent, the log of its deliveries, and its forms."""
     saved = desk.get(endpoint_id)
     row = to_row(saved.known)
     event = event if event in EVENTS else "cpa.qualified"
-    found = attempts(page.ledger, endpoint_id, "", outcome, ATTEMPTS, cursor)
-    after = found["next_cursor"]
+    found = attempts(page.ledger, endpoint_id, "", outcome, ATTEMPTS, asked)
     request, why = preview_of(desk, endpoint_id, event)
     return page.show(
         "endpoint.html",
@@ -68,9 +71,8 @@ def one(
         why=why,
         event=event,
         events=EVENTS,
-        attempts=found["items"],
+        of=of_query(page.link, asked, found, SORTS, "time"),
         base=json.dumps(_kept(row)),
-        next=page.link.again(cursor=after) if after else "",
         today=f"{datetime.now(UTC):%Y-%m-%d}",
         may=may_decide(by, "/v1/endpoints"),
     )

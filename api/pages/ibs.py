@@ -84,7 +84,7 @@ def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
     currency = page.currency if page.currency in known else ibs.busiest([node])
     wanted = ReportFilter(page.scope, span, currency=currency, of={"ib": ib_id})
     by_client = commissions.largest(page.ledger, wanted, ("client",), "net", MAX_CLIENTS + 1)["items"]
-    stated = statements.statements(page.ledger, page.scope, ib_id, "", MAX_STATEMENTS, order="newest")[
+    stated = statements.statements(page.ledger, page.scope, ib_id, "", MAX_STATEMENTS, statements.NEWEST)[
         "items"
     ]
     sub_ibs = [line for line in lines(node["children"], currency) if line.node in node["children"]]

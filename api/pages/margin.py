@@ -1,8 +1,13 @@
 """The margin report as a page."""
 
+from collections.abc import Callable
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from api.ledger import Row
+from api.pages.lists import AskedHere, of_memory
 from api.pages.page import PageHere
 from api.queries.commission_sql import ReportFilter
 from api.queries.commissions import MAX_CURRENCIES, money
@@ -18,7 +23,7 @@ ROWS = 200
 
 
 @router.get("/margin")
-def margin_page(page: PageHere, group_by: By = "ib", below: Ib = "") -> HTMLResponse:
+def margin_page(page: PageHere, group_by: By = "ib", below: Ib = "", *, asked: AskedHere) -> HTMLResponse:
     """Those that leave the broker least first; in a currency that IBs earned in, if none is chosen."""
     span = page.span
     ibs = subtrees(page.ledger, page.scope, [below.strip()], span.ends_at) if below.strip() else ()
@@ -27,17 +32,24 @@ def margin_page(page: PageHere, group_by: By = "ib", below: Ib = "") -> HTMLResp
     currency = page.currency or max(known, key=lambda name: (known[name], name), default="USD")
     found = margin(page.ledger, wanted, group_by, currency)
     column = COLUMNS[group_by]
-    rows = sorted(found.rows, key=lambda row: (row["net"], row[column]))[:ROWS]
+    columns: dict[str, Callable[[Row], Any]] = {
+        LABELS[group_by]: lambda row: row[column] or "",
+        "Revenue": lambda row: row["revenue"],
+        "IB cost": lambda row: row["cost"],
+        "Net": lambda row: row["net"],
+    }
+    least_first = sorted(found.rows, key=lambda row: (row["net"], row[column]))
+    of = of_memory(page.link, asked, least_first, columns, ROWS, key=lambda row: str(row[column]))
     return page.show_of_period(
         "margin.html",
         span,
         group_by=group_by,
         labels=LABELS,
         column=column,
-        rows=rows,
+        of=of,
         found=found,
         below=below.strip(),
         currencies=sorted({*known, currency}),
         currency=currency,
-        names=names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in rows)),
+        names=names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in of.rows)),
     )

@@ -3,17 +3,19 @@
 from base64 import b64decode
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
+from api.pages.lists import AskedHere, of_query
 from api.pages.page import PageHere
 from api.permissions import why_not
 from api.problems import Problem
+from api.queries import dead_letters as letters
 from api.queries import quality
 from api.queries.completeness import meters
+from api.queries.dead_letters import LetterFilter
 from api.queries.operations import positions, stopped_partitions
 from api.queries.periods import ALWAYS
-from api.queries.quality import LetterFilter
 from api.queries.unpaid import unpaid_counts
 from api.routes.context import WHOLE, Asking, Code
 from api.routes.dead_letters import newest_bytes
@@ -22,6 +24,7 @@ from schemas.dead_letters import CLOSING
 router = APIRouter(include_in_schema=False, dependencies=[WHOLE])
 
 LISTED = 100
+SORTS = {"Read": "read", "Reason": "reason", "Source": "source", "State": "state"}
 MAX_SHOWN_BYTES = 4_000
 """Of a dead letter's bytes; `ibflow dead-letters show` has all."""
 
@@ -35,7 +38,7 @@ def operations(page: PageHere) -> HTMLResponse:
         stopped=stopped_partitions(page.ledger, page.scope),
         lag=None if lag is None else int(lag()),
         servers=meters(page.ledger, page.scope),
-        letters=quality.dead_letter_counts(page.ledger, page.scope, LetterFilter(state="open")),
+        letters=letters.dead_letter_counts(page.ledger, page.scope, LetterFilter(state="open")),
         rows=quality.row_counts(page.ledger, page.scope),
         positions=positions(page.ledger, page.scope),
         waiting=unpaid_counts(page.ledger, page.scope, ALWAYS)["waiting"],
@@ -47,19 +50,18 @@ def dead_letters(
     page: PageHere,
     code: Code = "",
     state: Literal["", "open", "closed"] = "open",
-    cursor: Annotated[str, Query(max_length=2_000)] = "",
+    *,
+    asked: AskedHere,
 ) -> HTMLResponse:
     """Input that could not be used, newest first, with its place and what to do."""
     wanted = LetterFilter(code=code, state=state)
-    found = quality.dead_letters(page.ledger, page.scope, wanted, LISTED, cursor)
-    after = found["next_cursor"]
+    found = letters.dead_letters(page.ledger, page.scope, wanted, LISTED, asked)
     return page.show(
         "dead_letters.html",
-        rows=found["items"],
-        counts=quality.dead_letter_counts(page.ledger, page.scope, LetterFilter(state=state)),
+        of=of_query(page.link, asked, found, SORTS, "read"),
+        counts=letters.dead_letter_counts(page.ledger, page.scope, LetterFilter(state=state)),
         code=code,
         state=state,
-        next=page.link.again(cursor=after) if after else "",
     )
 
 
@@ -68,7 +70,7 @@ def dead_letter(
     page: PageHere, by: Asking, dead_letter_id: Annotated[str, Path(max_length=64)]
 ) -> HTMLResponse:
     """One: its bytes as text, what is wrong, how to correct it, who did what."""
-    found = quality.dead_letter(page.ledger, page.scope, dead_letter_id)
+    found = letters.dead_letter(page.ledger, page.scope, dead_letter_id)
     if found is None:
         raise Problem(404, f"No dead letter {dead_letter_id} is stored.", code="unknown_dead_letter")
     payload, newest = b64decode(found["payload_base64"]), newest_bytes(found)

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from api.own_endpoints import found, own_ibs, owned
-from api.pages.endpoints import ATTEMPTS, preview_of
+from api.pages.endpoints import ATTEMPTS, SORTS, preview_of
+from api.pages.lists import AskedHere, of_query
 from api.pages.page import PageHere
 from api.permissions import may_decide
 from api.postbacks.form import EVENTS
@@ -43,12 +44,13 @@ def one(
     by: Asking,
     endpoint_id: OwnId,
     event: Annotated[str, Query(max_length=64)] = "cpa.qualified",
-    cursor: Annotated[str, Query(max_length=2_000)] = "",
+    *,
+    asked: AskedHere,
 ) -> HTMLResponse:
     """One: what it would be sent, what was sent, and its forms."""
     known = found(desk, [ib for ib in own_ibs(by) if page.scope.has(ib)], endpoint_id)
     event = event if event in EVENTS else "cpa.qualified"
-    sent = attempts(page.ledger, endpoint_id, "", "", ATTEMPTS, cursor)
+    sent = attempts(page.ledger, endpoint_id, "", "", ATTEMPTS, asked)
     request, why = preview_of(desk, endpoint_id, event)
     return page.show(
         "own_endpoint.html",
@@ -58,7 +60,6 @@ def one(
         why=why,
         event=event,
         events=EVENTS,
-        attempts=sent["items"],
-        next=page.link.again(cursor=sent["next_cursor"]) if sent["next_cursor"] else "",
+        of=of_query(page.link, asked, sent, SORTS, "time"),
         may=may_decide(by, "/v1/own-endpoints"),
     )

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/reports", include_in_schema=False)
 LABELS: dict[GroupBy, str] = {
     "ib": "IB", "level": "Level", "client": "Client", "country": "Country", "server": "Server",
     "group": "Account group", "symbol": "Symbol", "class": "Class", "component": "Component", "plan": "Plan",
-    "day": "Day", "week": "Week", "month": "Month", "period": "Period",
+    "day": "Day (UTC)", "week": "Week (UTC)", "month": "Month (UTC)", "period": "Period",
 }  # fmt: skip
 COLUMNS = {"ib": "ib_id", "client": "client_id", "plan": "plan_id"}
 MEASURES: dict[commissions.Measure, str] = {

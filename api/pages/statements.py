@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse
 
+from api.pages.lists import AskedHere, of_query
 from api.pages.page import PageHere
 from api.problems import Problem
 from api.queries import statements
@@ -16,29 +17,29 @@ from api.routes.context import Ib
 router = APIRouter(prefix="/statements", include_in_schema=False)
 
 LISTED = 100
-After = Annotated[str, Query(max_length=2_000)]
+SORTS = {
+    "Period": "period", "IB": "ib", "Opening": "opening", "Accrued": "accrued", "Taken back": "reversed",
+    "Payable": "payable", "Carried": "closing", "Held": "held", "Rows": "transfers",
+}  # fmt: skip
 
 
 @router.get("")
-def listed(
-    page: PageHere, ib: Ib = "", order: statements.Order = "oldest", cursor: After = ""
-) -> HTMLResponse:
-    """Closed periods, in the order of their time; of the chosen one, or of one IB."""
+def listed(page: PageHere, ib: Ib = "", *, asked: AskedHere) -> HTMLResponse:
+    """Closed periods, in the order of their time unless asked otherwise; of the chosen one, or of one IB."""
+    if not asked.sort:
+        asked = asked._replace(sort="period", order="asc")
     span = page.span
-    found = statements.statements(page.ledger, page.scope, ib, page.period, LISTED, cursor, order)
+    found = statements.statements(page.ledger, page.scope, ib, page.period, LISTED, asked)
     open_gaps = holes(page.ledger)
     rows = [{**row, "open_holes": statement_holes(open_gaps, row)} for row in found["items"]]
-    after = found["next_cursor"]
     return page.show_of_period(
         "statements.html",
         span,
-        rows=rows,
+        of=of_query(page.link, asked, found | {"items": rows}, SORTS, "period"),
         ib=ib,
-        order=order,
         withdrawn=statements.withdrawn(page.ledger, page.scope, ib, page.period, LISTED)["items"]
-        if not cursor
+        if not asked.cursor
         else [],
-        next=page.link.again(cursor=after) if after else "",
         names=names_of(page.ledger, page.scope, (row["ib_id"] for row in rows)),
     )
 

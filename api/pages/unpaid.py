@@ -1,10 +1,11 @@
 """Deals that pay nothing: what waits and what would release it, what needs someone, what no plan pays."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from api.pages.lists import AskedHere, of_query
 from api.pages.page import PageHere
 from api.queries.unpaid import KINDS, unpaid, unpaid_counts
 from api.routes.context import Code
@@ -13,7 +14,7 @@ from commission.explain.reasons import in_words
 router = APIRouter(include_in_schema=False)
 
 LISTED = 100
-After = Annotated[str, Query(max_length=2_000)]
+SORTS = {"Deal time": "time", "Deal": "deal", "Reason": "reason"}
 TITLES = {"waiting": "Waiting", "someone": "Needs someone", "plan": "Not paid by plan"}
 RELEASES = {
     "unknown_account": "the account's link to a client, from the CRM",
@@ -41,13 +42,13 @@ def listed(
     page: PageHere,
     kind: Literal["waiting", "someone", "plan"] = "waiting",
     code: Code = "",
-    cursor: After = "",
+    *,
+    asked: AskedHere,
 ) -> HTMLResponse:
     """One kind of them, of the chosen period: how many for which reason, and each, newest first."""
     span = page.span
     counts = unpaid_counts(page.ledger, page.scope, span)
-    found = unpaid(page.ledger, page.scope, span, kind, code, LISTED, cursor)
-    after = found["next_cursor"]
+    found = unpaid(page.ledger, page.scope, span, kind, code, LISTED, asked)
     return page.show_of_period(
         "unpaid.html",
         span,
@@ -57,6 +58,7 @@ def listed(
         reasons=[{**row, "meaning": in_words(row["code"])} for row in counts[kind]],
         releases=RELEASES if page.scope.is_whole else RELEASES_FOR_IBS,
         words=page.scope.is_whole,
-        rows=found["items"],
-        next=page.link.again(cursor=after) if after else "",
+        of=of_query(
+            page.link, asked, found, SORTS | {"Since" if kind == "waiting" else "Decided": "since"}, "time"
+        ),
     )

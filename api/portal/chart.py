@@ -49,7 +49,7 @@ class Chart:
     zero: float
     legend: list[str]
     bucket: str
-    """`day`, or `day (UTC)` where days do not begin at the broker's midnight."""
+    """Of what, and whose: `day, broker's time`, or `week, UTC`, of which sums are kept."""
     summary: str
 
 
@@ -84,7 +84,7 @@ def chart(found: OverTime, names: dict[str, str]) -> Chart | None:
         y_marks=[Mark(scale.y(value), _short(value)) for value in marks],
         zero=scale.y(0),
         legend=labels,
-        bucket=found.unit if found.is_local else f"{found.unit} (UTC)",
+        bucket=f"{found.unit}, " + ("broker's time" if found.is_local else "UTC"),
         summary=f"{starts[0]} to {rows[-1][0]}, {len(labels)} series",
     )
 

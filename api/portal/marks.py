@@ -37,10 +37,23 @@ def at(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
 
 
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC")
+
+
 def prose(text: str) -> Markup:
-    """Text whose `backticked` words are code."""
-    escaped = str(escape(text))
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped))  # noqa: S704  - escaped above
+    """Text whose `backticked` words are code, and its times."""
+    return timed(Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))))  # noqa: S704  - escaped
+
+
+def timed(html: Markup) -> Markup:
+    """HTML without attributes of times: those in its text become what the script writes in another zone."""
+    return Markup(_TIME.sub(_timed, html))  # noqa: S704  - escaped before
+
+
+def _timed(found: re.Match[str]) -> str:
+    day, minute, second = found.groups()
+    kind = "s" if second else "m"
+    return f'<time datetime="{day}T{minute}{second or ":00"}Z" data-to="{kind}">{found[0]}</time>'
 
 
 def money(amount: Decimal, currency: str, *, named: bool = False, signed: bool = False) -> Markup:

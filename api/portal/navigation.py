@@ -86,7 +86,8 @@ class Links:
         asked = request.query_params
         self.path = request.url.path
         self.kept = {name: asked[name][:MAX_KEPT] for name in KEPT if asked.get(name)}
-        self.asked = [(name, value) for name, value in asked.multi_items() if value]
+        # A part of a page is fetched by the script: no link or form of it leads to the part.
+        self.asked = [(name, value) for name, value in asked.multi_items() if value and name != "part"]
 
     @property
     def is_later(self) -> bool:
@@ -111,11 +112,11 @@ class Links:
     def sorted(self, by: str, value: str, now: str, order: str) -> str:
         """The address of this page ordered by a column; of the one it is ordered by, the other way round.
 
-        `by` is what the page takes: `sort` and `order`, `order` alone, or one parameter that has no order.
+        `by` is what the page takes: `sort` and `order`, or one parameter that has no order.
         """
-        turned = "oldest" if value == now and order == "newest" else "newest"
-        asked = {"sort": {"sort": value, "order": turned}, "order": {"order": turned}}
-        return self.again(**asked.get(by, {by: value}))
+        down, up = ("desc", "asc") if order in ("desc", "asc") else ("newest", "oldest")
+        turned = up if value == now and order == down else down
+        return self.again(**({"sort": value, "order": turned} if by == "sort" else {by: value}))
 
     def __call__(self, path: str, **parameters: object) -> str:
         """The address of a page; a parameter of "" or None leaves out even what would be kept."""

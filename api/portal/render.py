@@ -49,9 +49,35 @@ def render(request: Request, template: str, **values: Any) -> HTMLResponse:
     return HTMLResponse(environment.get_template(template).render(**(every | values)))
 
 
+IN_WORDS = {
+    403: ("This is not yours to see", "Whoever gave you your account can change what it may."),
+    404: ("Nothing is here", "The address may have been cut. Search finds everything that you may see."),
+    409: ("Somebody was faster", "Go back, load the page again, and look at what it is now."),
+    422: ("That could not be understood", "Go back and correct it."),
+    429: ("Too much at once", "Wait a minute, then try again."),
+    500: ("Something broke on our side", "Try again. If it stays, tell who runs this server when it was."),
+    503: (
+        "Not available just now",
+        "The server is busy, or another process does this. Try again in a moment.",
+    ),
+}
+"""What an error means to a person, and what to do next, by its status."""
+WORTH_AGAIN = (409, 429, 500, 503)
+
+
 def error_page(request: Request, status: int, title: str, detail: str) -> HTMLResponse:
-    """What a person sees instead of a problem's JSON."""
-    page = render(request, "error.html", code=status, title=title, detail=detail)
+    """What a person sees instead of a problem's JSON: what it means, what it says, and what to do next."""
+    words, following = IN_WORDS.get(status, (title, ""))
+    here = f"/{request.url.path.lstrip('/')}" + (f"?{request.url.query}" if request.url.query else "")
+    page = render(
+        request,
+        "error.html",
+        code=status,
+        title=words,
+        detail=detail,
+        following=following,
+        again=here if request.method == "GET" and status in WORTH_AGAIN else "",
+    )
     page.status_code = status
     return page
 
@@ -73,6 +99,7 @@ def _environment() -> Environment:
         "decimal": Decimal,
         "plain": plain,
         "prose": marks.prose,
+        "timed": marks.timed,
         "when": marks.when,
         "volume": marks.volume,
         "money": marks.money,

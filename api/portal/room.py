@@ -97,7 +97,7 @@ def _tiles(mine: list[Row], balance: Row, span: Interval, currency: str) -> Iter
 
 def _newest_statements(ledger: Ledger, own: Scope, ibs: Sequence[str]) -> list[Row]:
     of = ibs[0] if len(ibs) == 1 else ""
-    found: list[Row] = statements.statements(ledger, own, of, "", MAX_STATEMENTS, order="newest")["items"]
+    found: list[Row] = statements.statements(ledger, own, of, "", MAX_STATEMENTS, statements.NEWEST)["items"]
     return found
 
 

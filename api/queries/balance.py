@@ -3,9 +3,9 @@
 from typing import Any
 
 from api.ledger import Ledger
-from api.paging import decode_cursor, page
 from api.queries.by_days import added_up
 from api.queries.days import Days, days_of
+from api.queries.ordered import Asked, Kind, Listing
 from api.queries.sources import accounts
 from api.queries.transfer_keys import near
 from api.scope import Scope
@@ -20,9 +20,14 @@ SELECT account, currency, sum(debit_of) AS debit, sum(credit_of) AS credit, cred
 FROM (SELECT account, currency, debit AS debit_of, credit AS credit_of FROM ({accounts}))
 WHERE startsWith(account, {{account:String}})
 GROUP BY account, currency
-HAVING (account, currency) > ({{after_account:String}}, {{after_currency:String}})
-ORDER BY account, currency LIMIT {{limit:UInt32}}
 """
+_SORTS: dict[str, tuple[str, Kind]] = {
+    "account": ("account", "text"),
+    "debit": ("debit", "amount"),
+    "credit": ("credit", "amount"),
+    "balance": ("balance", "amount"),
+}
+BY_ACCOUNT = Asked("account", "asc")
 
 # The difference is zero by construction, a row moving money between two accounts. These counts are
 # zero only if the rows themselves are sound, so they are what the balance is worth. `{rows}` is which rows.
@@ -56,24 +61,18 @@ FROM (
 
 
 def trial_balance(
-    ledger: Ledger, scope: Scope, limit: int, cursor: str = "", account: str = ""
+    ledger: Ledger, scope: Scope, limit: int, asked: Asked = BY_ACCOUNT, account: str = ""
 ) -> dict[str, Any]:
     """Sums per currency, checks of the rows, and one page of accounts whose path starts with `account`.
 
     What balances is the whole: it is shown to whoever sees everything.
     """
     scope.check_whole()
-    after = decode_cursor(cursor, str, str) if cursor else ["", ""]
     read = days_of(ledger)
-    rows = ledger.rows(
-        _ACCOUNTS.format(accounts=accounts(read)),
-        account=account,
-        after_account=after[0],
-        after_currency=after[1],
-        limit=limit + 1,
-        **read.parameters,
+    listing = Listing(
+        _ACCOUNTS.format(accounts=accounts(read)), _SORTS, ("account", "currency"), ("account",)
     )
-    found = page(rows, limit, key=lambda row: (row["account"], row["currency"]))
+    found = listing.page(ledger, asked, limit, account=account, **read.parameters)
     return {**verified(ledger, scope, read), "accounts": found["items"], "next_cursor": found["next_cursor"]}
 
 

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from api.ledger import Ledger, Row
+from api.queries.ordered import NEWEST, Asked, Listing
 from api.queries.transfer_keys import near_one
 from api.scope import Scope, sees, sees_client
 
 MAX_ACCOUNTS = 100
 MAX_MILESTONES = 100
-NEWEST = 2**62
 """Before this, in microseconds, is every deal."""
 
 _SEEN_DEALS = f"""
@@ -48,13 +48,22 @@ WHERE client_id = {{client:String}} AND {sees("ib_id")}
 ORDER BY occurred_at DESC, milestone_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
 _DEALS_OF_ACCOUNT = f"""
-SELECT deal_key, deal_id, kind, side, entry, symbol, volume_e8, price, profit, currency, occurred_at,
-    toUnixTimestamp64Micro(occurred_at) AS at_us
+SELECT deal_key, deal_id, kind, side, entry, symbol, volume_e8, price, profit, currency, occurred_at
 FROM deals FINAL
 WHERE server = {{server:String}} AND login = {{login:UInt64}} AND {_SEEN_DEALS}
-  AND (at_us, deal_key) < ({{before_us:Int64}}, {{before_key:String}})
-ORDER BY at_us DESC, deal_key DESC LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
+DEALS = Listing(
+    _DEALS_OF_ACCOUNT,
+    {
+        "time": ("occurred_at", "time"),
+        "deal": ("deal_key", "text"),
+        "symbol": ("symbol", "text"),
+        "lots": ("volume_e8", "number"),
+        "profit": ("profit", "amount"),
+    },
+    ("deal_key",),
+    ("deal_key", "symbol", "kind"),
+)
 _CLIENT_OF_ACCOUNT = f"""
 SELECT client_id FROM (
     SELECT client_id, occurred_at FROM transfers WHERE account_key = {{account:String}} AND client_id != ''
@@ -109,19 +118,11 @@ def traded(ledger: Ledger, scope: Scope, account_keys: list[str], since: datetim
 
 
 def deals_of_account(
-    ledger: Ledger, scope: Scope, server: str, login: int, limit: int, before: tuple[int, str] = (NEWEST, "")
-) -> list[Row]:
-    """Deals of one login, newest first, from before a place on."""
-    return ledger.rows(
-        _DEALS_OF_ACCOUNT,
-        server=server,
-        login=login,
-        accounts=[f"{server}/{login}"],
-        limit=limit,
-        before_us=before[0],
-        before_key=before[1],
-        **scope.parameters,
-    )
+    ledger: Ledger, scope: Scope, server: str, login: int, limit: int, asked: Asked = NEWEST
+) -> dict[str, Any]:
+    """One page of the deals of one login, newest first unless asked otherwise."""
+    accounts = [f"{server}/{login}"]
+    return DEALS.page(ledger, asked, limit, server=server, login=login, accounts=accounts, **scope.parameters)
 
 
 def client_of_account(ledger: Ledger, scope: Scope, account: str) -> str:

@@ -4,20 +4,28 @@ from datetime import datetime
 from typing import Any
 
 from api.ledger import Ledger
-from api.paging import decode_cursor, page
+from api.queries.ordered import NEWEST, Asked, Listing
 
 _LIST = """
 SELECT milestone_id, endpoint, attempt, attempted_at, outcome, http_status, error, duration_ms,
-    next_attempt_at, replay, delivery_id, request, answer, toUnixTimestamp64Milli(attempted_at) AS at_ms
+    next_attempt_at, replay, delivery_id, request, answer
 FROM postback_attempts FINAL
 WHERE ({endpoint:String} = '' OR endpoint = {endpoint:String})
   AND ({milestone:String} = '' OR milestone_id = {milestone:String})
   AND ({outcome:String} = '' OR outcome = {outcome:String})
-  AND (at_ms, endpoint, milestone_id, attempt)
-    < ({before_ms:Int64}, {before_endpoint:String}, {before_milestone:String}, {before_attempt:UInt32})
-ORDER BY at_ms DESC, endpoint DESC, milestone_id DESC, attempt DESC LIMIT {limit:UInt32}
 """
-_ORDER = ("at_ms", "endpoint", "milestone_id", "attempt")
+ATTEMPTS = Listing(
+    _LIST,
+    {
+        "time": ("attempted_at", "time"),
+        "outcome": ("outcome", "text"),
+        "status": ("http_status", "number"),
+        "took": ("duration_ms", "number"),
+        "try": ("attempt", "number"),
+    },
+    ("endpoint", "milestone_id", "attempt", "replay"),
+    ("milestone_id", "outcome", "http_status", "error"),
+)
 
 _DELIVERIES = """
 SELECT record FROM deliveries FINAL
@@ -29,23 +37,10 @@ ORDER BY occurred_at, delivery_id LIMIT {limit:UInt32}
 
 
 def attempts(
-    ledger: Ledger, endpoint: str, milestone: str, outcome: str, limit: int, cursor: str = ""
+    ledger: Ledger, endpoint: str, milestone: str, outcome: str, limit: int, asked: Asked = NEWEST
 ) -> dict[str, Any]:
-    """One page of attempts, newest first."""
-    before = decode_cursor(cursor, int, str, str, int) if cursor else [2**62, "", "", 0]
-    names = ("before_ms", "before_endpoint", "before_milestone", "before_attempt")
-    rows = ledger.rows(
-        _LIST,
-        endpoint=endpoint,
-        milestone=milestone,
-        outcome=outcome,
-        limit=limit + 1,
-        **dict(zip(names, before, strict=True)),
-    )
-    result = page(rows, limit, lambda row: [row[name] for name in _ORDER])
-    for row in result["items"]:
-        del row["at_ms"]
-    return result
+    """One page of attempts, newest first unless asked otherwise."""
+    return ATTEMPTS.page(ledger, asked, limit, endpoint=endpoint, milestone=milestone, outcome=outcome)
 
 
 def deliveries(

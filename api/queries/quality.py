@@ -1,6 +1,5 @@
-"""What became of the deals: rated, waiting, rejected; and the input nobody could use."""
+"""What became of the deals: rated, waiting, rejected; and what the CRM told of clients."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ from api.paging import decode_cursor, encode_cursor, page
 from api.queries.by_days import added_up
 from api.queries.days import Days, days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
-from api.queries.periods import BEGINNING, INSIDE, Interval
+from api.queries.periods import INSIDE, Interval
 from api.queries.sources import deals, refusals
 from api.queries.transfer_keys import near
 from api.scope import Scope, sees, sees_client
@@ -59,64 +58,6 @@ _REJECTION = f"""
 SELECT * REPLACE (if({{sees_all:UInt8}}, text, '') AS text) FROM rejections FINAL
 WHERE deal_key = {{key:String}} AND {sees_client("client_id")}
 """  # noqa: S608  - as above
-
-_LETTERS = """
-FROM dead_letters AS letter FINAL
-LEFT JOIN (
-    SELECT dead_letter_id, argMax(action, _offset) AS newest,
-        countIf(action IN ('replayed', 'dismissed')) > 0 AS is_closed
-    FROM dead_letter_decisions FINAL GROUP BY dead_letter_id
-) AS decided ON decided.dead_letter_id = letter.dead_letter_id
-WHERE ({code:String} = '' OR code = {code:String})
-  AND ({source:String} = '' OR positionCaseInsensitiveUTF8(source, {source:String}) > 0)
-  AND received_at >= {since:DateTime64(6, 'UTC')}
-  AND ({state:String} = '' OR ({state:String} = 'closed') = decided.is_closed)
-"""
-
-_DEAD_LETTERS = f"""
-SELECT letter.dead_letter_id AS dead_letter_id, source, position, code, reason,
-    substringUTF8(payload, 1, 2000) AS payload, received_at,
-    if(decided.newest = '', 'open', decided.newest) AS state, toUnixTimestamp64Micro(received_at) AS at_us
-{_LETTERS} AND (at_us, letter.dead_letter_id) < ({{before_us:Int64}}, {{before_id:String}})
-ORDER BY at_us DESC, dead_letter_id DESC LIMIT {{limit:UInt32}}
-"""
-
-_DEAD_LETTER_COUNTS = f"""
-SELECT code, count() AS letters, min(letter.received_at) AS oldest, max(letter.received_at) AS newest
-{_LETTERS} GROUP BY code ORDER BY letters DESC, code LIMIT 1000
-"""
-
-_DEAD_LETTER = """
-SELECT dead_letter_id, source, position, code, reason, payload_base64, payload_bytes, server, header,
-    is_blanked, received_at
-FROM dead_letters FINAL WHERE dead_letter_id = {id:String} LIMIT 1
-"""
-
-_DECISIONS = """
-SELECT action, by, at, note, payload_base64, became
-FROM dead_letter_decisions FINAL WHERE dead_letter_id = {id:String} ORDER BY _offset, at LIMIT 1000
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class LetterFilter:
-    """Which dead letters; an empty text means all."""
-
-    code: str = ""
-    source: str = ""
-    since: datetime | None = None
-    state: str = ""
-
-    @property
-    def parameters(self) -> dict[str, object]:
-        """For the queries above."""
-        return {
-            "code": self.code,
-            "source": self.source,
-            "since": self.since or BEGINNING,
-            "state": self.state,
-        }
-
 
 # A client may have been moved from or to an IB that is not seen.
 _CLIENT_EVENTS = f"""
@@ -204,27 +145,6 @@ def rejections(
 def _cursor_after(row: Row) -> str:
     since = row["occurred_at"] - datetime(1970, 1, 1, tzinfo=UTC)
     return encode_cursor((since // timedelta(microseconds=1), row["deal_key"]))
-
-
-def dead_letters(
-    ledger: Ledger, scope: Scope, wanted: LetterFilter, limit: int, cursor: str = ""
-) -> dict[str, Any]:
-    """One page of unusable input, newest first; payloads are cut to 2,000 characters."""
-    scope.check_whole()
-    return _newest(ledger, _DEAD_LETTERS, "dead_letter_id", limit, cursor, **wanted.parameters)
-
-
-def dead_letter_counts(ledger: Ledger, scope: Scope, wanted: LetterFilter) -> list[Row]:
-    """Dead letters by code, the most frequent first."""
-    scope.check_whole()
-    return ledger.rows(_DEAD_LETTER_COUNTS, **wanted.parameters)
-
-
-def dead_letter(ledger: Ledger, scope: Scope, dead_letter_id: str) -> Row | None:
-    """One with its bytes, and what was decided about it, in order."""
-    scope.check_whole()
-    found = ledger.rows(_DEAD_LETTER, id=dead_letter_id)
-    return found[0] | {"decisions": ledger.rows(_DECISIONS, id=dead_letter_id)} if found else None
 
 
 def _newest(

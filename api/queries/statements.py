@@ -1,25 +1,35 @@
 """Statements: closed periods of IBs."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
+from api.queries.ordered import Asked, Kind, Listing
 from api.scope import Scope, sees
 from schemas.columns import STATEMENT_COLUMNS
 
+_AMOUNTS = ("opening", "accrued", "reversed", "payable", "closing", "held")
 Order = Literal["oldest", "newest"]
-_SIGNS: dict[Order, tuple[int, int]] = {"oldest": (1, -(2**63)), "newest": (-1, 2**62)}
-"""By what times are ordered, and a time before all in that order."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OLDEST, NEWEST = Asked("period", "asc"), Asked("period", "desc")
+BY_TIME: dict[Order, Asked] = {"oldest": OLDEST, "newest": NEWEST}
 
 _LIST = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)} FROM statements_current
 WHERE ({{ib:String}} = '' OR ib_id = {{ib:String}}) AND ({{period:String}} = '' OR period = {{period:String}})
-  AND {sees("ib_id")} AND ({{sign:Int8}} * toUnixTimestamp64Micro(starts_at) AS place, ib_id, currency)
-    > ({{sign:Int8}} * {{after_start:Int64}}, {{after_ib:String}}, {{after_currency:String}})
-ORDER BY place, ib_id, currency LIMIT {{limit:UInt32}}
+  AND {sees("ib_id")}
 """  # noqa: S608  - the parts are constants; values are parameters
+_SORTS: dict[str, tuple[str, Kind]] = {
+    "period": ("starts_at", "time"),
+    "ib": ("ib_id", "text"),
+    "transfers": ("transfers", "number"),
+    **{name: (name, "amount") for name in _AMOUNTS},
+}
+LISTING = Listing(
+    _LIST,
+    _SORTS,
+    ("ib_id", "currency", "statement_id"),
+    ("ib_id", "period", "currency", "statement_id"),
+)
 
 _ONE = f"""
 SELECT {", ".join(STATEMENT_COLUMNS)}, stored_at FROM statements FINAL
@@ -83,17 +93,7 @@ def statements(
     ib: str,
     period: str,
     limit: int,
-    cursor: str = "",
-    order: Order = "oldest",
+    asked: Asked = OLDEST,
 ) -> dict[str, Any]:
-    """One page of statements, in the order of the periods' time, either way, and of IB and currency."""
-    sign, before_all = _SIGNS[order]
-    after = decode_cursor(cursor, int, str, str) if cursor else [before_all, "", ""]
-    names = ("after_start", "after_ib", "after_currency")
-    place = dict(zip(names, after, strict=True))
-    rows = ledger.rows(_LIST, ib=ib, period=period, limit=limit + 1, sign=sign, **place, **scope.parameters)
-    return page(rows, limit, key=lambda row: (_micros(row["starts_at"]), row["ib_id"], row["currency"]))
-
-
-def _micros(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(microseconds=1)
+    """One page of statements, unless asked otherwise in the order of the periods, of IBs and currencies."""
+    return LISTING.page(ledger, asked, limit, ib=ib, period=period, **scope.parameters)

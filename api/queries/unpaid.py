@@ -3,12 +3,11 @@
 Most are as the terms say and nobody's work; the others wait for something, or need a person.
 """
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from api.ledger import Ledger, Row
-from api.paging import decode_cursor, encode_cursor
 from api.queries.money import IS_DEAL, TAKEN_BACK
+from api.queries.ordered import NEWEST, Asked, Listing
 from api.queries.periods import INSIDE, Interval
 from api.queries.quality import refusal_counts
 from api.queries.transfer_keys import near
@@ -31,15 +30,23 @@ MAX_LOOKS = 20
 # The engine's own words may name any IB above the client.
 _LIST = f"""
 SELECT deal_key, status, code, if({{sees_all:UInt8}}, text, '') AS text, account_key, client_id,
-    occurred_at, stored_at,
-    toUnixTimestamp64Micro(occurred_at) AS at_us
+    occurred_at, stored_at
 FROM rejections FINAL
 WHERE status = {{status:String}} AND {INSIDE} AND {sees_client("client_id")}
   AND has({{codes:Array(String)}}, code) = {{is_of_codes:Bool}}
   AND ({{code:String}} = '' OR code = {{code:String}})
-  AND (at_us, deal_key) < ({{before_us:Int64}}, {{before_key:String}})
-ORDER BY at_us DESC, deal_key DESC LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
+UNPAID = Listing(
+    _LIST,
+    {
+        "time": ("occurred_at", "time"),
+        "since": ("stored_at", "time"),
+        "deal": ("deal_key", "text"),
+        "reason": ("code", "text"),
+    },
+    ("deal_key",),
+    ("deal_key", "code", "account_key", "client_id"),
+)
 _PAID = f"""
 SELECT DISTINCT caused_by FROM transfers
 WHERE {near("SELECT arrayJoin({keys:Array(String)}) AS id")}
@@ -63,10 +70,9 @@ def unpaid_counts(ledger: Ledger, scope: Scope, interval: Interval) -> dict[Kind
 
 
 def unpaid(
-    ledger: Ledger, scope: Scope, interval: Interval, kind: Kind, code: str, limit: int, cursor: str = ""
+    ledger: Ledger, scope: Scope, interval: Interval, kind: Kind, code: str, limit: int, asked: Asked = NEWEST
 ) -> dict[str, Any]:
-    """One page of them, newest first; a deal that was paid since is none of them."""
-    before = decode_cursor(cursor, int, str) if cursor else [2**62, ""]
+    """One page of them, newest first unless asked otherwise; a deal that was paid since is none of them."""
     wanted = {
         "status": "waiting" if kind == "waiting" else "rejected",
         "codes": [] if kind == "waiting" else sorted(BY_PLAN),
@@ -77,18 +83,13 @@ def unpaid(
     }
     found: list[Row] = []
     for _ in range(MAX_LOOKS):
-        rows = ledger.rows(_LIST, before_us=before[0], before_key=before[1], limit=limit + 1, **wanted)
+        rows = UNPAID.rows(ledger, asked, limit + 1, **wanted)
         keys = [row["deal_key"] for row in rows]
         paid = {row["caused_by"] for row in ledger.rows(_PAID, keys=keys)} if keys else set()
         found += [row for row in rows if row["deal_key"] not in paid]
         if len(found) > limit or len(rows) <= limit:
             break
-        before = [rows[-1]["at_us"], rows[-1]["deal_key"]]
+        asked = asked._replace(cursor=UNPAID.cursor(asked, rows[-1]))
     more = len(found) > limit
     kept = found[:limit]
-    return {"items": kept, "next_cursor": encode_cursor(_place(kept[-1])) if more else None}
-
-
-def _place(row: Row) -> tuple[int, str]:
-    since = row["occurred_at"] - datetime(1970, 1, 1, tzinfo=UTC)
-    return since // timedelta(microseconds=1), row["deal_key"]
+    return {"items": kept, "next_cursor": UNPAID.cursor(asked, kept[-1]) if more else None}

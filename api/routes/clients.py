@@ -8,15 +8,17 @@ from api.paging import Cursor, Limit
 from api.queries import client_list
 from api.queries.client_list import ClientFilter, Order, Sort, State
 from api.routes.context import Ib, LedgerHere, ScopeHere
+from api.routes.etags import of_tables
 from api.shapes.clients import ClientPage
 
 router = APIRouter(prefix="/v1/clients", tags=["reports"])
 
+TABLES = ("clients", "client_events", "client_milestones", "milestones")
 OfState = Annotated[State, Query(description="The furthest they came; empty: all.")]
 SortBy = Annotated[Sort, Query(description="By when they reached it; who did not is left out.")]
 
 
-@router.get("", response_model=ClientPage)
+@router.get("", response_model=ClientPage, dependencies=[of_tables(*TABLES)])
 def clients(
     ledger: LedgerHere,
     scope: ScopeHere,

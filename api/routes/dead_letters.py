@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.dead_letters import DeadLetters, Letter
 from api.problems import Problem
-from api.queries.quality import dead_letter
+from api.queries.dead_letters import dead_letter
 from api.routes.context import WHOLE, Asking, LedgerHere, ScopeHere
 from api.shapes.dead_letters import LetterBecame, LetterDismissed
 from schemas.dead_letters import MAX_PAYLOAD_BYTES

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Request, Response
 
+from api.answer_tags import is_given
 from api.ledger import Ledger
 from api.queries.days import stamp_of
 from api.queries.periods import Interval
@@ -72,8 +73,7 @@ def tag_of(request: Request, *parts: object) -> str:
 
 def check(if_none_match: str, tag: str) -> dict[str, str]:
     """The headers of an answer with this tag; raise `NotModified` if the caller has it."""
-    given = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
-    if "*" in given or tag.removeprefix("W/") in given:
+    if is_given(if_none_match, tag):
         raise NotModified(tag)
     return {"ETag": tag, **HEADERS}
 
@@ -89,9 +89,9 @@ class Tags:
     given: str
     """What the caller has."""
 
-    def of_tables(self, *tables: str) -> dict[str, str]:
-        """Of an answer that follows from its question, its scope and these tables alone: its headers."""
-        return self._check(blocks(self.ledger, *tables))
+    def of_tables(self, *tables: str, of: object = None) -> dict[str, str]:
+        """Of an answer that follows from its question, its scope, these tables and `of`: its headers."""
+        return self._check(of, blocks(self.ledger, *tables))
 
     def of_days(self, intervals: Iterable[Interval], *tables: str, of: object = None) -> dict[str, str]:
         """Of a report of these intervals, which also reads these tables and goes by `of`: its headers.

@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 from api.export_desk import Export, Exports, Kind
 from api.ledger import Ledger
 from api.operators import Operator
+from api.permissions import why_not
 from api.problems import Problem
 from api.pseudonymous import PseudonymousLedger
 from api.queries.commissions import columns as commission_columns
@@ -54,7 +55,7 @@ def commissions(
     """Have a commission report made in the background, all of its groups; look after it by its id."""
     groups = groups_of(group_by)
     question = Commissions(wanted, groups, chosen(columns, commission_columns(groups)))
-    return _ask(desk, ledger, by, question, format)
+    return ask(desk, ledger, by, question, format)
 
 
 @router.post("/transfers", response_model=ExportRow, status_code=202)
@@ -77,10 +78,10 @@ def transfers(
     span = interval(ledger, period, from_, to)
     wanted = TransferFilter(scope, ib, client, deal, currency, span)
     question = Transfers(wanted, chosen(columns, TRANSFER_COLUMNS))
-    return _ask(desk, ledger, by, question, format)
+    return ask(desk, ledger, by, question, format)
 
 
-def _ask(desk: Exports, ledger: Ledger, by: Operator, question: Question, kind: Kind) -> dict[str, Any]:
+def ask(desk: Exports, ledger: Ledger, by: Operator, question: Question, kind: Kind) -> dict[str, Any]:
     """The scope of whoever asks is in the question, as it is now."""
     asked = desk.ask(by.caller, question, kind, is_pseudonymous=isinstance(ledger, PseudonymousLedger))
     return export_view(asked)
@@ -112,7 +113,8 @@ def cancel(desk: Desk, by: Asking, export_id: ExportId) -> Any:
 def file(desk: Desk, ledger: LedgerHere, scope: ScopeHere, by: Asking, export_id: ExportId) -> FileResponse:
     """Take the file away. Whoever sees less now than when it was asked for is refused."""
     found = desk.one(by.caller, export_id)
-    if not found.is_within(scope, shows_pseudonyms=isinstance(ledger, PseudonymousLedger)):
+    is_seen = found.is_within(scope, shows_pseudonyms=isinstance(ledger, PseudonymousLedger))
+    if not is_seen or why_not(by, "GET", found.question.reads):
         raise Problem(
             403, "You see less now than this file holds. Ask for it anew.", code="export_out_of_scope"
         )
@@ -130,12 +132,7 @@ def _why_no_file(found: Export) -> str:
 
 def file_name(found: Export) -> str:
     """Such as `transfers-2026-11-30.csv`."""
-    return f"{of(found)}-{found.asked_at:%Y-%m-%d}.{found.kind}"
-
-
-def of(found: Export) -> str:
-    """What is in it."""
-    return "commissions" if isinstance(found.question, Commissions) else "transfers"
+    return f"{found.question.name}-{found.asked_at:%Y-%m-%d}.{found.kind}"
 
 
 def export_view(found: Export) -> dict[str, Any]:
@@ -143,4 +140,4 @@ def export_view(found: Export) -> dict[str, Any]:
     names = ("export_id", "state", "rows", "total", "size", "asked_at", "ended_at", "expires_at", "why")
     address = f"/v1/exports/{found.export_id}/file" if found.state == "done" else ""
     shown = {name: getattr(found, name) for name in names}
-    return {**shown, "of": of(found), "format": found.kind, "file": address}
+    return {**shown, "of": found.question.name, "format": found.kind, "file": address}

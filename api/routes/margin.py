@@ -1,19 +1,24 @@
 """The margin report: what the broker keeps of what clients of IBs brought."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from api.paging import Cursor, Limit, decode_place, page
 from api.queries.commission_sql import ReportFilter
+from api.queries.dimensions import tables_of
 from api.queries.periods import interval
 from api.queries.subtrees import subtrees
 from api.routes.context import WHOLE, From, Ib, LedgerHere, Period, ScopeHere, To
+from api.routes.etags import OF_ROWS, TagsHere
 from api.shapes.margin import Margin
 from api.views.margin import COLUMNS, By, margin
+from api.views.terms import newest_terms
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"], dependencies=[WHOLE])
 
+TABLES = (*OF_ROWS, "deals", "account_clients", "clients", "client_events", "milestones", "periods")
 Currency = Annotated[str, Query(min_length=3, max_length=16, description="All amounts are converted to it.")]
 
 
@@ -21,6 +26,7 @@ Currency = Annotated[str, Query(min_length=3, max_length=16, description="All am
 def margin_report(
     ledger: LedgerHere,
     scope: ScopeHere,
+    tags: TagsHere,
     currency: Currency,
     group_by: By = "ib",
     period: Period = "",
@@ -38,6 +44,8 @@ def margin_report(
     """
     span = interval(ledger, period, from_, to)
     ibs = subtrees(ledger, scope, [below], span.ends_at) if below else ()
+    if span.ends_at <= datetime.now(UTC):  # else it is at rates of now
+        tags.of_tables(*TABLES, *tables_of((group_by,)), of=(span, ibs, newest_terms(ledger)))
     found = margin(ledger, ReportFilter(scope, span, ibs), group_by, currency)
     column, after = COLUMNS[group_by], decode_place(cursor, 1)
     rows = [row for row in found.rows if not after or row[column] > after[0]][: limit + 1]

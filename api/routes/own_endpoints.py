@@ -15,6 +15,7 @@ from api.own_endpoints import (
 )
 from api.paging import Cursor, Limit
 from api.problems import Problem
+from api.queries.ordered import Asked
 from api.queries.postbacks import attempts as attempts_of
 from api.routes.context import Asking, LedgerHere, ScopeHere
 from api.routes.endpoints import Desk, Event, Reason
@@ -122,7 +123,7 @@ def attempts(
 ) -> Any:
     """What was sent there and what came back, newest first."""
     found(desk, _ibs(by, scope), endpoint_id)
-    return attempts_of(ledger, endpoint_id, "", outcome, limit, cursor)
+    return attempts_of(ledger, endpoint_id, "", outcome, limit, Asked(cursor=cursor))
 
 
 def _ibs(by: Asking, scope: ScopeHere) -> list[str]:

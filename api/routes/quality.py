@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Path, Query
 from api.paging import Cursor, Limit
 from api.parameters import Time
 from api.problems import Problem
+from api.queries import dead_letters as letters
 from api.queries import postbacks, quality
+from api.queries.ordered import Asked
 from api.routes.context import Asking, Client, Code, LedgerHere, ScopeHere
 from api.shapes.quality import (
     AttemptPage,
@@ -64,11 +66,11 @@ def _wanted(
         Literal["", "open", "closed"],
         Query(description="Replayed and dismissed ones are closed; empty: all."),
     ] = "",
-) -> quality.LetterFilter:
-    return quality.LetterFilter(code, source, since, state)
+) -> letters.LetterFilter:
+    return letters.LetterFilter(code, source, since, state)
 
 
-DeadLetterFilter = Annotated[quality.LetterFilter, Depends(_wanted)]
+DeadLetterFilter = Annotated[letters.LetterFilter, Depends(_wanted)]
 
 
 @router.get("/dead-letters", response_model=DeadLetterPage)
@@ -76,13 +78,13 @@ def dead_letters(
     ledger: LedgerHere, scope: ScopeHere, wanted: DeadLetterFilter, limit: Limit = 100, cursor: Cursor = ""
 ) -> Any:
     """Input that could not be used, with its place and what to do."""
-    return quality.dead_letters(ledger, scope, wanted, limit, cursor)
+    return letters.dead_letters(ledger, scope, wanted, limit, Asked(cursor=cursor))
 
 
 @router.get("/dead-letters/counts", response_model=list[DeadLetterCount])
 def dead_letter_counts(ledger: LedgerHere, scope: ScopeHere, wanted: DeadLetterFilter) -> Any:
     """How many there are of each code."""
-    return quality.dead_letter_counts(ledger, scope, wanted)
+    return letters.dead_letter_counts(ledger, scope, wanted)
 
 
 @router.get("/dead-letters/{dead_letter_id}", response_model=FullDeadLetter)
@@ -90,7 +92,7 @@ def dead_letter(
     ledger: LedgerHere, scope: ScopeHere, dead_letter_id: Annotated[str, Path(max_length=64)]
 ) -> Any:
     """One dead letter with its bytes, and what people decided about it."""
-    found = quality.dead_letter(ledger, scope, dead_letter_id)
+    found = letters.dead_letter(ledger, scope, dead_letter_id)
     if found is None:
         raise Problem(
             404,
@@ -131,4 +133,4 @@ def attempts(
         raise Problem(
             404, "That endpoint is none of yours. Give one of them as `endpoint`.", code="unknown_endpoint"
         )
-    return postbacks.attempts(ledger, endpoint, milestone, outcome, limit, cursor)
+    return postbacks.attempts(ledger, endpoint, milestone, outcome, limit, Asked(cursor=cursor))

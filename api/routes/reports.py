@@ -128,7 +128,8 @@ def statements(
     cursor: Cursor = "",
 ) -> Any:
     """Closed periods: opening + accrued - reversed - payable - rounding = closing."""
-    found = statement_queries.statements(ledger, scope, ib, period, limit, cursor, order)
+    asked = statement_queries.BY_TIME[order]._replace(cursor=cursor)
+    found = statement_queries.statements(ledger, scope, ib, period, limit, asked)
     open_gaps = holes(ledger)
     items = [{**row, "open_holes": statement_holes(open_gaps, row)} for row in found["items"]]
     return {**found, "items": items}
@@ -187,4 +188,4 @@ def trial_balance(
     cursor: Cursor = "",
 ) -> Any:
     """All debits against all credits per currency, the soundness of the rows, and each account's balance."""
-    return balance.trial_balance(ledger, scope, limit, cursor, account)
+    return balance.trial_balance(ledger, scope, limit, balance.BY_ACCOUNT._replace(cursor=cursor), account)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from api.exports import ListName
 from api.shapes.base import Shape
 
 
@@ -12,7 +13,7 @@ class ExportRow(Shape):
     """One file that was asked for."""
 
     export_id: str
-    of: Literal["commissions", "transfers"]
+    of: Literal["commissions", "transfers"] | ListName
     format: Literal["csv", "xlsx", "parquet"]
     state: Literal["queued", "running", "done", "failed", "cancelled", "expired"]
     rows: int = Field(description="Written so far.")

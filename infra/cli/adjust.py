@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.cli.console import DAILY, Json, mendable_errors, print_json, say
-from infra.cli.holds import post, say_change
+from infra.cli.holds import ask_change, say_change
 
 app = typer.Typer(
     name="adjust",
@@ -36,16 +36,20 @@ def create(
     """Ask for it; nothing moves before another person approves."""
     from hashlib import sha256
 
-    wanted = {"ib": ib, "amount": amount, "currency": currency.upper(), "reason": reason, "kind": kind}
+    from ibflow_client import models
+
+    named: Any = kind  # which there are, the server says
+    wanted = models.ChangeRequest(kind=named, ib=ib, amount=amount, currency=currency.upper(), reason=reason)
     if attachment is not None:
-        wanted["attachment_sha256"] = sha256(attachment.read_bytes()).hexdigest()
-    say_change(post("", wanted, key), as_json=as_json)
+        wanted.attachment_sha256 = sha256(attachment.read_bytes()).hexdigest()
+    made = ask_change(lambda api: api.post_balance_changes(wanted, idempotency_key=key or None))
+    say_change(made, as_json=as_json)
 
 
 @app.command("approve")
 def approve(change_id: ChangeId, *, as_json: Json = False) -> None:
     """Let the books do it: by somebody else than who asked."""
-    say_change(post(f"/{change_id}/approve", {}), as_json=as_json)
+    say_change(ask_change(lambda api: api.post_balance_change_approve(change_id)), as_json=as_json)
 
 
 @app.command("reject")
@@ -53,7 +57,10 @@ def reject(
     change_id: ChangeId, *, reason: Annotated[str, typer.Option(help="Why.")] = "", as_json: Json = False
 ) -> None:
     """Never do it."""
-    say_change(post(f"/{change_id}/reject", {"reason": reason}), as_json=as_json)
+    from ibflow_client import models
+
+    why = models.Note(reason=reason)
+    say_change(ask_change(lambda api: api.post_balance_change_reject(change_id, why)), as_json=as_json)
 
 
 @app.command("list")
@@ -61,12 +68,11 @@ def list_changes(
     *, limit: Annotated[int, typer.Option(min=1, max=1_000)] = 50, as_json: Json = False
 ) -> None:
     """Changes and holds, newest first, each with what the books made of it."""
-    from infra.payouts.client import Client
+    from infra.payouts.client import items_of
     from infra.payouts.report import change_line
-    from schemas.settings import Settings
 
     with mendable_errors():
-        found: list[dict[str, Any]] = [*Client(Settings(), "/v1/balance-changes").items("", limit)]
+        found = items_of(lambda api, size, after: api.get_balance_changes(limit=size, cursor=after), limit)
     if as_json:
         print_json(found)
         return

@@ -1,12 +1,16 @@
 """`ibflow endpoints`: where events are sent, tried out, paused, and asked to take something again."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from infra.cli.console import DAILY, TIMES, ExitCode, Json, mendable_errors, out, print_json, say, warn
+
+if TYPE_CHECKING:
+    from ibflow_client import Client
 
 app = typer.Typer(
     name="endpoints",
@@ -29,7 +33,7 @@ def list_endpoints(
     """Every endpoint and how it stands."""
     from infra.postbacks.report import list_table
 
-    found = _ask("GET", "", params={"removed": removed})["items"]
+    found = _ask(lambda api: api.get_endpoints(removed=removed))["items"]
     if as_json:
         print_json(found)
     else:
@@ -46,28 +50,27 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Keep an endpoint. A secret that the server makes is shown this once."""
-    from infra.postbacks.client import path_of, read_form
+    from ibflow_client import models
+
+    from infra.connect.api_client import filled
+    from infra.postbacks.client import read_form
 
     with mendable_errors():
-        form = read_form(file)
-    verb, path = ("PUT", path_of(str(form.get("id", "")))) if change else ("POST", "")
-    _show(_ask(verb, path, json=form), as_json=as_json)
+        form = filled(models.EndpointWanted, {"id": "", "url": "", **read_form(file)})
+    made = _ask(lambda api: api.put_endpoint(form.id, form) if change else api.post_endpoints(form))
+    _show(made, as_json=as_json)
 
 
 @app.command("show")
 def show(endpoint_id: EndpointId) -> None:
     """Everything of an endpoint but its secret."""
-    from infra.postbacks.client import path_of
-
-    print_json(_ask("GET", path_of(endpoint_id)))
+    print_json(_ask(lambda api: api.get_endpoint(endpoint_id)))
 
 
 @app.command("preview")
 def preview(endpoint_id: EndpointId, *, event: Event = "cpa.qualified", as_json: Json = False) -> None:
     """What would be sent for a sample event."""
-    from infra.postbacks.client import path_of
-
-    found = _ask("GET", path_of(endpoint_id, "/preview"), params={"event": event})
+    found = _ask(lambda api: api.get_endpoint_preview(endpoint_id, event=event))
     if as_json:
         print_json(found)
         return
@@ -81,9 +84,7 @@ def preview(endpoint_id: EndpointId, *, event: Event = "cpa.qualified", as_json:
 @app.command("test")
 def try_out(endpoint_id: EndpointId, *, event: Event = "cpa.qualified", as_json: Json = False) -> None:
     """Send a sample event now, and say what came of it."""
-    from infra.postbacks.client import path_of
-
-    made = _ask("POST", path_of(endpoint_id, "/deliveries/test"), params={"event": event})
+    made = _ask(lambda api: api.post_endpoint_deliveries_test(endpoint_id, event=event))
     if as_json:
         print_json(made)
     else:
@@ -102,20 +103,19 @@ def replay(
     until: Annotated[datetime | None, typer.Option(formats=TIMES, help="And before this, UTC.")] = None,
 ) -> None:
     """Send again what was due there, under the same ids."""
-    from infra.postbacks.client import path_of
+    from ibflow_client import models
 
-    wanted: dict[str, Any] = {"milestone": milestone}
-    wanted |= {name: at.isoformat() for name, at in (("since", since), ("until", until)) if at}
-    found = _ask("POST", path_of(endpoint_id, "/deliveries/replay"), json=wanted)
+    wanted = models.Again(milestone=milestone, since=since, until=until)
+    found = _ask(lambda api: api.post_endpoint_deliveries_replay(endpoint_id, wanted))
     say(f"{found['replayed']} are sent again")
 
 
 @app.command("rotate")
 def rotate(endpoint_id: EndpointId, *, as_json: Json = False) -> None:
     """Sign with a new secret; for a day the one before signs as well."""
-    from infra.postbacks.client import path_of
+    from ibflow_client import models
 
-    _show(_ask("POST", path_of(endpoint_id, "/secret"), json={}), as_json=as_json)
+    _show(_ask(lambda api: api.post_endpoint_secret(endpoint_id, models.SecretWanted())), as_json=as_json)
 
 
 @app.command("rotate-key")
@@ -154,10 +154,10 @@ def key() -> None:
     typer.echo(new_key())
 
 
-def _decide(endpoint_id: str, verb: str, reason: str) -> None:
-    from infra.postbacks.client import path_of
+def _decide(endpoint_id: str, verb: Literal["pause", "resume", "remove"], reason: str) -> None:
+    from ibflow_client import models
 
-    found = _ask("POST", path_of(endpoint_id, f"/{verb}"), json={"reason": reason})
+    found = _ask(lambda api: api.post_endpoint_verb(endpoint_id, verb, models.ReasonInput(reason=reason)))
     say(f"{found['id']}: {found['state']}")
 
 
@@ -173,9 +173,8 @@ def _show(found: dict[str, Any], *, as_json: bool) -> None:
         warn("it is not shown again")
 
 
-def _ask(method: str, path: str, **options: Any) -> Any:
-    from infra.postbacks.client import ask
-    from schemas.settings import Settings
+def _ask(question: "Callable[[Client], object]") -> Any:
+    from infra.postbacks.client import ask_endpoints
 
     with mendable_errors():
-        return ask(Settings(), method, path, **options)
+        return ask_endpoints(question)

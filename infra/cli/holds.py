@@ -1,11 +1,15 @@
 """`ibflow hold` and `ibflow release`: payouts, or what a client earns, stopped and let go."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from infra.cli.console import DAILY, Json, mendable_errors, print_json, say
+
+if TYPE_CHECKING:
+    from ibflow_client import Client, models
 
 app = typer.Typer()
 
@@ -33,10 +37,12 @@ def hold(
     as_json: Json = False,
 ) -> None:
     """Let no batch pay an IB, or keep a client's accruals back, until another person releases it."""
-    wanted = {"ib": ib, "statement_id": statement_id, "client": client_id, "reason": reason}
+    from ibflow_client import models
+
+    wanted = models.HoldRequest(ib=ib, statement_id=statement_id, client=client_id, reason=reason)
     if since is not None:
-        wanted["since"] = since.replace(tzinfo=UTC).isoformat()
-    say_change(post("/holds", wanted), as_json=as_json)
+        wanted.since = since.replace(tzinfo=UTC)
+    say_change(ask_change(lambda api: api.post_balance_changes_holds(wanted)), as_json=as_json)
 
 
 @app.command("release", rich_help_panel=DAILY)
@@ -49,17 +55,19 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Let it be paid again: by somebody else than who held, and of a client for whom it was held."""
-    wanted = {"ib": ib, "statement_id": statement_id, "client": client_id, "reason": reason}
-    say_change(post("/releases", wanted), as_json=as_json)
+    from ibflow_client import models
+
+    wanted = models.HoldRequest(ib=ib, statement_id=statement_id, client=client_id, reason=reason)
+    say_change(ask_change(lambda api: api.post_balance_changes_releases(wanted)), as_json=as_json)
 
 
-def post(path: str, body: dict[str, str], key: str = "") -> dict[str, Any]:
+def ask_change(question: "Callable[[Client], models.BalanceChange]") -> dict[str, Any]:
     """Ask the running server for a change."""
-    from infra.payouts.client import Client
-    from schemas.settings import Settings
+    from infra.payouts.client import ask_payouts
 
     with mendable_errors():
-        return Client(Settings(), "/v1/balance-changes").post(path, body, key)
+        made: dict[str, Any] = ask_payouts(question)
+        return made
 
 
 def say_change(found: dict[str, Any], *, as_json: bool) -> None:

@@ -1,12 +1,18 @@
 """`ibflow links`: tracking links of IBs, their QR codes, and what became of their clicks."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from infra.cli.console import DAILY, TIMES, Json, mendable_errors, out, print_json, say
+
+if TYPE_CHECKING:
+    from ibflow_client import Client
+
+DOES = "keeps links"
 
 app = typer.Typer(
     name="links",
@@ -36,7 +42,9 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a link, and print its address."""
-    wanted = {
+    from ibflow_client import models
+
+    wanted: dict[str, Any] = {
         "ib": ib,
         "landing": landing,
         "campaign": campaign,
@@ -47,8 +55,7 @@ def create(
         "conflict": conflict or None,
         "pass_query": pass_query,
     }
-    headers = {"Idempotency-Key": key} if key else {}
-    made = _ask("POST", "", json=wanted, headers=headers)
+    made = _ask(lambda api: api.post_links(models.LinkWanted(**wanted), idempotency_key=key or None))
     if as_json:
         print_json(made)
     else:
@@ -64,16 +71,18 @@ def list_links(
     as_json: Json = False,
 ) -> None:
     """Links, the newest first."""
+    from infra.connect.api_client import every_item
     from infra.links.report import list_table
+    from schemas.settings import Settings
 
-    found: list[dict[str, Any]] = []
-    asked: dict[str, Any] = {"ib": ib, "campaign": campaign, "ended": ended, "limit": 1000}
-    while True:
-        page = _ask("GET", "", params=asked)
-        found += page["items"]
-        if page["next_cursor"] is None:
-            break
-        asked["cursor"] = page["next_cursor"]
+    with mendable_errors():
+        found = every_item(
+            Settings(),
+            DOES,
+            lambda api, size, after: api.get_links(
+                ib=ib, campaign=campaign, ended=ended, limit=size, cursor=after
+            ),
+        )
     if as_json:
         print_json(found)
     else:
@@ -87,22 +96,25 @@ def show(
     qr: Annotated[Path | None, typer.Option(help="Write its QR code there: .svg or .png.")] = None,
 ) -> None:
     """One link with what became of its clicks."""
-    from infra.links.client import image, path_of
+    from infra.connect.api_client import running_api
+    from schemas.settings import Settings
 
-    print_json(_ask("GET", path_of(code)) | {"funnel": _ask("GET", path_of(code, "/funnel"))})
-    if qr is not None:
-        if qr.suffix not in (".svg", ".png"):
+    form: Literal["svg", "png"] = "png"
+    if qr is not None and qr.suffix != ".png":
+        if qr.suffix != ".svg":
             raise typer.BadParameter("the file's name ends in .svg or .png")
-        with mendable_errors():
-            qr.write_bytes(image(code, qr.suffix[1:]))
+        form = "svg"
+    funnel = _ask(lambda api: api.get_link_funnel(code))
+    print_json(_ask(lambda api: api.get_link(code)) | {"funnel": funnel})
+    if qr is not None:
+        with mendable_errors(), running_api(Settings(), DOES) as api:
+            qr.write_bytes(api.get_link_qr(code, format_=form))
 
 
 @app.command("end")
 def end(code: Code) -> None:
     """Let clicks from now on count no more; those before count for their window."""
-    from infra.links.client import path_of
-
-    say(f"{code}: over since {_ask('POST', path_of(code, '/end'), json={})['expires_at']}")
+    say(f"{code}: over since {_ask(lambda api: api.post_link_end(code))['expires_at']}")
 
 
 @app.command("plan")
@@ -113,10 +125,10 @@ def plan(
     since: Annotated[datetime | None, typer.Option(formats=TIMES, help="From then on, UTC.")] = None,
 ) -> None:
     """Rate the link's clients by another plan from a time on."""
-    from infra.links.client import path_of
+    from ibflow_client import models
 
-    wanted = {"plan": plan_id or None, "since": _utc(since)}
-    print_json(_ask("POST", path_of(code, "/plans"), json=wanted)["plans"])
+    wanted = models.PlanWanted(plan=plan_id or None, since=_utc(since))
+    print_json(_ask(lambda api: api.post_link_plans(code, wanted))["plans"])
 
 
 @app.command("key")
@@ -127,13 +139,13 @@ def key() -> None:
     typer.echo(new_key())
 
 
-def _utc(at: datetime | None) -> str | None:
-    return None if at is None else f"{at.isoformat()}Z"
+def _utc(at: datetime | None) -> datetime | None:
+    return None if at is None else at.replace(tzinfo=UTC)
 
 
-def _ask(method: str, path: str, **options: Any) -> Any:
-    from infra.links.client import ask
+def _ask(question: "Callable[[Client], object]") -> Any:
+    from infra.connect.api_client import ask
     from schemas.settings import Settings
 
     with mendable_errors():
-        return ask(Settings(), method, path, **options)
+        return ask(Settings(), DOES, question)

@@ -65,11 +65,11 @@ def set_payee(
 @app.command("approve")
 def approve(ib_id: IbId, version: Version, *, as_json: Json = False) -> None:
     """Pay to it from now on; by somebody other than who proposed it."""
-    from infra.payees.client import decide
+    from infra.payees.client import approve as approve_version
     from schemas.settings import Settings
 
     with mendable_errors():
-        _show(decide(Settings(), ib_id, version, "approve"), as_json=as_json)
+        _show(approve_version(Settings(), ib_id, version), as_json=as_json)
 
 
 @app.command("reject")
@@ -81,11 +81,11 @@ def reject(
     as_json: Json = False,
 ) -> None:
     """Never pay to it; the one before stays valid."""
-    from infra.payees.client import decide
+    from infra.payees.client import reject as reject_version
     from schemas.settings import Settings
 
     with mendable_errors():
-        _show(decide(Settings(), ib_id, version, "reject", note), as_json=as_json)
+        _show(reject_version(Settings(), ib_id, version, note), as_json=as_json)
 
 
 @app.command("key")

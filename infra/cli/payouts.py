@@ -1,5 +1,6 @@
 """`ibflow payouts`: batches made, approved by another person, exported, and what became of their lines."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ from infra.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from infra.payouts.client import Client
+    from ibflow_client import Client, models
 
 app = typer.Typer(
     name="payouts",
@@ -53,15 +54,21 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Put the lines of a period in a currency that no batch has into one; nothing is locked or paid yet."""
+    from ibflow_client import models
+
+    from infra.payouts.client import ask_payouts
+
     with mendable_errors():
-        wanted = {
+        fields: dict[str, Any] = {
             "period": period,
             "currency": currency.upper(),
             "minimum": minimum,
             "pay_in": pay_in.upper(),
             "method": method,
         }
-        _print(_client().post("", wanted, key), as_json=as_json)
+        wanted = models.BatchRequest(**fields)
+        made = ask_payouts(lambda api: api.post_payouts(wanted, idempotency_key=key or None))
+    _print(made, as_json=as_json)
 
 
 @app.command("list")
@@ -72,11 +79,14 @@ def list_batches(
     as_json: Json = False,
 ) -> None:
     """Batches, newest first."""
+    from infra.payouts.client import items_of
     from infra.payouts.report import list_table
     from infra.terminal import show as print_tables
 
     with mendable_errors():
-        found = [*_client().items("", limit, period=period)]
+        found = items_of(
+            lambda api, size, after: api.get_payouts(period=period or None, limit=size, cursor=after), limit
+        )
     if as_json:
         print_json(found)
     else:
@@ -91,13 +101,17 @@ def show(
     as_json: Json = False,
 ) -> None:
     """One batch: who did what, and what became of its lines."""
+    from infra.payouts.client import ask_payouts, items_of
     from infra.payouts.report import lines_table
     from infra.terminal import show as print_tables
 
     with mendable_errors():
-        client = _client()
-        found = client.get(f"/{batch_id}")
-        each = [*client.items(f"/{batch_id}/lines")] if lines else []
+        found = ask_payouts(lambda api: api.get_payout(batch_id))
+        each = (
+            items_of(lambda api, size, after: api.get_payout_lines(batch_id, limit=size, cursor=after))
+            if lines
+            else []
+        )
     if as_json:
         print_json({**found, "each": each} if lines else found)
         return
@@ -115,26 +129,33 @@ def exclude(
     as_json: Json = False,
 ) -> None:
     """Leave IBs out, before the batch is submitted; another one may pay them."""
-    _step(f"/{batch_id}/exclude", {"ibs": ibs, "reason": reason}, as_json=as_json)
+    from ibflow_client import models
+
+    wanted = models.Excluded(ibs=ibs, reason=reason)
+    _step(lambda api: api.post_payout_exclude(batch_id, wanted), as_json=as_json)
 
 
 @app.command("submit")
 def submit(batch_id: BatchId, *, tick: Ticks = None, ticks: TicksFile = None, as_json: Json = False) -> None:
     """Ask another person for approval, once each warning is ticked; the lines change no more."""
-    _step(f"/{batch_id}/submit", _ticked(tick, ticks), as_json=as_json)
+    ticked = _ticked(tick, ticks)
+    _step(lambda api: api.post_payout_submit(batch_id, ticked), as_json=as_json)
 
 
 @app.command("approve")
 def approve(batch_id: BatchId, *, tick: Ticks = None, ticks: TicksFile = None, as_json: Json = False) -> None:
     """Let the books lock its lines: by somebody who had no hand in it, or in where its IBs are paid."""
-    _step(f"/{batch_id}/approve", _ticked(tick, ticks), as_json=as_json)
+    ticked = _ticked(tick, ticks)
+    _step(lambda api: api.post_payout_approve(batch_id, ticked), as_json=as_json)
 
 
 @app.command("warnings")
 def warnings(batch_id: BatchId, *, as_json: Json = False) -> None:
     """What to look at before a batch is paid, as CODE:IB for `--tick`; exit 1 while one is unticked."""
+    from infra.payouts.client import items_of
+
     with mendable_errors():
-        found = [*_client().items(f"/{batch_id}/warnings")]
+        found = items_of(lambda api, size, after: api.get_payout_warnings(batch_id, limit=size, cursor=after))
     if as_json:
         print_json(found)
     else:
@@ -148,7 +169,10 @@ def warnings(batch_id: BatchId, *, as_json: Json = False) -> None:
 @app.command("cancel")
 def cancel(batch_id: BatchId, *, reason: Why, as_json: Json = False) -> None:
     """Give everything back; not once the file was given out."""
-    _step(f"/{batch_id}/cancel", {"reason": reason}, as_json=as_json)
+    from ibflow_client import models
+
+    why = models.Cancelled(reason=reason)
+    _step(lambda api: api.post_payout_cancel(batch_id, why), as_json=as_json)
 
 
 @app.command("export")
@@ -166,9 +190,11 @@ def export(
     Each line is paid to the details that were valid at the approval. Once more it has the same bytes, and
     asks why. pain.001 and nacha need an account to pay from (IBFLOW_PAYERS_FILE).
     """
+    from infra.payouts.client import export as export_file
+
     confirm_overwrite(output, yes=yes)
     with mendable_errors():
-        made = _client().export(batch_id, form, reason, output)
+        made = export_file(batch_id, form, reason, output)
     _print(made, as_json=as_json)
     if not as_json:
         say(f"{output}: sha256 {made['sha256']}")
@@ -188,10 +214,11 @@ def import_file(
     as_json: Json = False,
 ) -> None:
     """Record what became of lines, each found by its end-to-end id; what does not match is listed: exit 1."""
+    from infra.payouts.client import import_file as import_results
     from infra.payouts.report import import_lines
 
     with mendable_errors():
-        found = _client().import_file(file)
+        found = import_results(file)
     if as_json:
         print_json(found)
     else:
@@ -206,8 +233,10 @@ def import_file(
 @app.command("resume")
 def resume(batch_id: BatchId, *, as_json: Json = False) -> None:
     """After a crash, command the books once more what they have not answered; each command counts once."""
+    from infra.payouts.client import ask_payouts
+
     with mendable_errors():
-        found = _client().post(f"/{batch_id}/resume")
+        found = ask_payouts(lambda api: api.post_payout_resume(batch_id))
     print_json(found) if as_json else say(f"{found['commands']} commands written")
 
 
@@ -217,16 +246,20 @@ def credit(batch_id: BatchId, *, as_json: Json = False) -> None:
 
     Each line is asked for once. Without a ticket back it is unknown: `sweep` looks it up.
     """
+    from infra.payouts.client import credited
+
     with mendable_errors():
-        found = [*_client().credited(f"/{batch_id}/credit")]
+        found = credited(lambda api, _: api.post_payout_credit(batch_id))
     _credited(found, as_json=as_json)
 
 
 @app.command("sweep")
 def sweep(batch_id: BatchId, *, as_json: Json = False) -> None:
     """Ask the bridge what became of lines of which nothing is known; exit 1 while one is left."""
+    from infra.payouts.client import credited
+
     with mendable_errors():
-        found = [*_client().credited(f"/{batch_id}/sweep", is_paged=True)]
+        found = credited(lambda api, after: api.post_payout_sweep(batch_id, after=after), is_paged=True)
     _credited(found, as_json=as_json)
 
 
@@ -268,23 +301,20 @@ def _credited(found: list[dict[str, Any]], *, as_json: bool) -> None:
         raise typer.Exit(ExitCode.BROKEN)
 
 
-def _ticked(given: list[str] | None, file: Path | None) -> dict[str, Any]:
+def _ticked(given: list[str] | None, file: Path | None) -> "models.Ticked":
     """What is ticked, as the API takes it."""
+    from ibflow_client import models
+
     lines = file.read_text(encoding="utf-8").splitlines() if file is not None else []
     pairs = [one.strip().partition(":") for one in [*(given or []), *lines] if one.strip()]
-    return {"ticks": [{"code": code, "ib_id": ib_id} for code, _, ib_id in pairs]}
+    return models.Ticked(ticks=[models.OneTick(code=code, ib_id=ib_id) for code, _, ib_id in pairs])
 
 
-def _client() -> "Client":
-    from infra.payouts.client import Client
-    from schemas.settings import Settings
+def _step(question: "Callable[[Client], models.PayoutBatch]", *, as_json: bool) -> None:
+    from infra.payouts.client import ask_payouts
 
-    return Client(Settings())
-
-
-def _step(path: str, body: dict[str, Any] | None = None, *, as_json: bool) -> None:
     with mendable_errors():
-        found = _client().post(path, body)
+        found = ask_payouts(question)
     _print(found, as_json=as_json)
 
 

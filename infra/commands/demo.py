@@ -23,6 +23,7 @@ from api.views.explanation import explain_transfer
 from commission.accounts import HELD
 from infra.commands.demo_payout import Payment, pay
 from infra.commands.demo_people import add_endpoint, add_people, people_table
+from infra.commands.demo_proposal import propose
 from infra.commands.example import BROKER, ENDED_PERIODS, Example
 from infra.connect.sealing import new_key
 from infra.local_kafka.local import LocalKafka
@@ -73,6 +74,7 @@ def run(console: Console, settings: Settings, *, keep: Callable[[], None] | None
         if keep is not None:
             url = stack.server.url
             add_endpoint(stack.server.endpoints)
+            propose(stack, example)
             show(people_table(add_people(stack.server.people, settings.data_dir)), console=console)
             console.print(f"portal  [link={url}]{url}[/]   api  {url}/docs")
             console.print(f"ask it  ibflow --data-dir {settings.data_dir} verify", highlight=False)

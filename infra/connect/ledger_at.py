@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import httpx
 
@@ -56,14 +56,19 @@ class Server:
 
 def check_answer(answer: httpx.Response, who: str, *, has_token: bool) -> httpx.Response:
     """The answer, if it is one; a refusal is raised in the API's words, a missing token in ours."""
-    if answer.status_code == HTTPStatus.UNAUTHORIZED:
-        told = "does not know this token" if has_token else "wants a token"
-        raise Unusable(f"{who} {told}; {HOW_TO_GIVE}")
-    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise Unavailable(f"{who} cannot answer: {refusal_of(answer)}")
     if not answer.is_success:
-        raise Unusable(refusal_of(answer))
+        raise_refusal(answer.status_code, refusal_of(answer), who, has_token=has_token)
     return answer
+
+
+def raise_refusal(status: int, words: str, who: str, *, has_token: bool) -> NoReturn:
+    """Raise what an answer of this status is for a command: `Unusable`, or `Unavailable`."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        told = "does not know this token" if has_token else "wants a token"
+        raise Unusable(f"{who} {told}; {HOW_TO_GIVE}") from None
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise Unavailable(f"{who} cannot answer: {words}") from None
+    raise Unusable(words) from None
 
 
 def refusal_of(answer: httpx.Response) -> str:
@@ -91,15 +96,6 @@ def find_server(settings: Settings) -> Server | None:
             f"there is no ledger in {settings.data_dir.absolute()}: {HOW_TO_NAME}{_elsewhere(settings)}"
         )
     return None
-
-
-def ask_running(settings: Settings, does: str, method: str, path: str, **options: Any) -> Any:
-    """What the running server answers, which alone does that; raise `Unusable` if none runs."""
-    server = find_server(settings)
-    if server is None:
-        raise Unusable(f"only a running server {does}: start `ibflow serve` first")
-    with server.open(ANSWER_SECONDS) as http:
-        return server.check(http.request(method, path, **options)).json()
 
 
 def token_of(settings: Settings) -> str:

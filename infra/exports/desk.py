@@ -14,12 +14,16 @@ from pathlib import Path
 from api.export_desk import Export, Kind
 from api.exports import TooManyExports, UnknownExport
 from api.ledger import Ledger, LedgerUnavailable, Row
+from api.payouts import Payouts
+from api.people import Audit
 from api.problems import Problem
 from api.pseudonymous import PseudonymousLedger
 from api.views.exported import Question, columns_of, encode_question
+from api.views.exported_lists import Sources
 from api.views.pseudonyms import Pseudonyms
 from infra.exports.book import Entry, ExportBook
 from infra.exports.files import write
+from schemas.errors import Unavailable, Unusable
 
 log = logging.getLogger("ibflow.exports")
 
@@ -56,7 +60,11 @@ class ExportDesk:
         folder: Path,
         pseudonyms: Pseudonyms | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        payouts: Payouts | None = None,
+        audit: Audit | None = None,
     ) -> None:
+        self.payouts, self.audit = payouts, audit
         self._ledger, self._book, self._folder = ledger, book, folder
         self._pseudonyms, self._now = pseudonyms, now
         self._asked, self._stopping = threading.Event(), threading.Event()
@@ -171,9 +179,11 @@ class ExportDesk:
         except _NotMade as given:
             if str(given):
                 self._book.end(export.export_id, "failed", self._now(), why=str(given))
-        except (LedgerUnavailable, Problem, OSError) as error:
+        except (LedgerUnavailable, Problem, OSError, Unusable, Unavailable) as error:
             log.warning("the export %s was not made: %s", export.export_id, error)
-            why = error.detail if isinstance(error, Problem) else "the ledger or the disk did not answer"
+            why = "the ledger or the disk did not answer"
+            if isinstance(error, Problem | Unusable):
+                why = error.detail if isinstance(error, Problem) else str(error)
             self._book.end(export.export_id, "failed", self._now(), why=why)
         except Exception:
             log.exception("the export %s was not made", export.export_id)
@@ -188,15 +198,16 @@ class ExportDesk:
         ledger = self._ledger
         if export.is_pseudonymous and self._pseudonyms is not None:
             ledger = PseudonymousLedger(self._ledger, self._pseudonyms)
-            ledger.scope = export.question.wanted.scope
+            ledger.scope = export.question.scope
         elif export.is_pseudonymous:
             raise _NotMade("there is no key of pseudonyms any more")
-        total, most, rows = export.question.count(ledger), MAX_ROWS[export.kind], 0
-        if total > most:
+        sources = Sources(ledger, self.payouts, self.audit)
+        total, most, rows = export.question.count(sources), MAX_ROWS[export.kind], 0
+        if total is not None and total > most:
             raise _NotMade(
                 f"it has {total:,} rows, more than {most:,}: ask for a shorter time, or less of it"
             )
-        for block in export.question.blocks(ledger):
+        for block in export.question.blocks(sources):
             rows += len(block)
             if self._stopping.is_set() or not self._book.note(export.export_id, rows, total):
                 raise _NotMade

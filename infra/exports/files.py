@@ -14,7 +14,7 @@ import xlsxwriter
 from api.export_desk import Kind
 from api.ledger import Row
 from api.views.csv_cells import Cell, to_cell
-from api.views.exported import Columns
+from api.views.exported_lists import Columns
 from api.views.report_files import COLUMN_WIDTH
 from api.views.workbook import write_xlsx
 

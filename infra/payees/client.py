@@ -2,56 +2,58 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-from infra.connect.ledger_at import ask_running
+from ibflow_client import models
+
+from infra.connect.api_client import ask, every_item, running_api
 from infra.fields_file import read_fields
 from schemas.errors import Unusable
 from schemas.settings import Settings
 
-PAGE_ITEMS = 1_000
+DOES = "keeps payee details"
 MAX_BYTES = 16_384
 
 
 def payees(settings: Settings) -> list[dict[str, Any]]:
     """What is valid and what waits, of every IB."""
-    items: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        page = _ask(settings, "GET", "/v1/payees", params={"limit": PAGE_ITEMS, "cursor": cursor})
-        items += page["items"]
-        cursor = page["next_cursor"] or ""
-        if not cursor:
-            return items
+    return every_item(settings, DOES, lambda api, size, after: api.get_payees(limit=size, cursor=after))
 
 
 def history(settings: Settings, ib_id: str) -> list[dict[str, Any]]:
     """Every version of one IB's details."""
-    items: list[dict[str, Any]] = _ask(settings, "GET", _path(ib_id))["items"]
+    items: list[dict[str, Any]] = ask(settings, DOES, lambda api: api.get_payee(ib_id))["items"]
     return items
 
 
 def propose(settings: Settings, ib_id: str, details: Mapping[str, str], note: str) -> dict[str, Any]:
     """Propose details; the version."""
-    made: dict[str, Any] = _ask(settings, "POST", _path(ib_id), json={"details": dict(details), "note": note})
+    wanted = models.Proposed(details=dict(details), note=note)
+    made: dict[str, Any] = ask(settings, DOES, lambda api: api.post_payee(ib_id, wanted))
     return made
 
 
-def decide(settings: Settings, ib_id: str, version: int, verb: str, note: str = "") -> dict[str, Any]:
-    """Approve or reject a version; what became of it."""
-    body = {"note": note} if verb == "reject" else {}
-    made: dict[str, Any] = _ask(settings, "POST", f"{_path(ib_id)}/versions/{version}/{verb}", json=body)
+def approve(settings: Settings, ib_id: str, version: int) -> dict[str, Any]:
+    """Approve a version; what became of it."""
+    made: dict[str, Any] = ask(settings, DOES, lambda api: api.post_payee_version_approve(ib_id, version))
+    return made
+
+
+def reject(settings: Settings, ib_id: str, version: int, note: str) -> dict[str, Any]:
+    """Reject a version; what became of it."""
+    why = models.Rejection(note=note)
+    made: dict[str, Any] = ask(settings, DOES, lambda api: api.post_payee_version_reject(ib_id, version, why))
     return made
 
 
 def rotate(settings: Settings) -> int:
     """Seal everything with the newest key; how many versions were."""
     resealed = 0
-    while True:
-        answer: dict[str, int] = _ask(settings, "POST", "/v1/payee-keys/rotate", json={})
-        resealed += answer["resealed"]
-        if not answer["left"]:
-            return resealed
+    with running_api(settings, DOES) as api:
+        while True:
+            answer = api.post_payee_keys_rotate()
+            resealed += answer.resealed
+            if not answer.left:
+                return resealed
 
 
 def read_details(text: bytes, name: str) -> dict[str, str]:
@@ -60,11 +62,3 @@ def read_details(text: bytes, name: str) -> dict[str, str]:
     if numbers := [key for key, value in found.items() if not isinstance(value, str)]:
         raise Unusable(f"{name}: put {', '.join(numbers)} in quotes: a number loses its first zeros")
     return found
-
-
-def _path(ib_id: str) -> str:
-    return f"/v1/payees/{quote(ib_id, safe='')}"
-
-
-def _ask(settings: Settings, method: str, path: str, **options: Any) -> Any:
-    return ask_running(settings, "keeps payee details", method, path, **options)

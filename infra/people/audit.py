@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -30,15 +30,20 @@ class Checked(NamedTuple):
 class AuditLog:
     """What of the log counts, as far as it was read, and the way to add to it."""
 
-    def __init__(self, messages: Messages, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._messages, self._now = messages, now
+    def __init__(
+        self,
+        messages: Messages,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        read_again: Callable[[], Messages] | None = None,
+    ) -> None:
+        self._messages, self._now, self._read_again = messages, now, read_again
         self._chain, self._kept = AuditChain(), deque[AuditEntry](maxlen=MAX_KEPT)
         self._lock = threading.Lock()
 
     @classmethod
     def of_kafka(cls, kafka: str) -> "AuditLog":
         """Over the topic `audit`."""
-        return cls(TopicMessages(kafka, AUDIT))
+        return cls(TopicMessages(kafka, AUDIT), read_again=lambda: TopicMessages(kafka, AUDIT))
 
     def write(self, note: Note) -> None:
         """Append it; raise `Unavailable` where that is not known to be done."""
@@ -68,6 +73,18 @@ class AuditLog:
             kept = list(self._kept)
         found = [entry for entry in reversed(kept) if not before or entry.number < before]
         return found[:limit], kept[0].number if kept else 0
+
+    def every(self) -> Iterator[AuditEntry]:
+        """All that count, the oldest first, by a reader of its own; raise `Unavailable`."""
+        if self._read_again is None:
+            raise Unavailable("the audit log cannot be read again here")
+        messages, chain = self._read_again(), AuditChain()
+        try:
+            for offset, message in messages.read():
+                if (entry := chain.add(offset, message)) is not None:
+                    yield entry
+        finally:
+            messages.close()
 
     def check(self) -> Checked:
         """Of a log that was just opened: whether the chain holds, and what does not."""

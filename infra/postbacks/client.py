@@ -1,36 +1,33 @@
-"""What `ibflow endpoints` asks: the running server alone has the log and the keys."""
+"""What `ibflow endpoints` reads and asks: the running server alone has the log and the keys."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from infra.connect.ledger_at import ask_running
+from ibflow_client import Client
+
+from infra.connect.api_client import ask, running_api
 from infra.fields_file import read_bytes, read_fields
 from schemas.settings import Settings
 
+DOES = "keeps endpoints"
 MAX_BYTES = 64_000
 
 
-def ask(settings: Settings, method: str, path: str, **options: Any) -> Any:
-    """What the server answers under `/v1/endpoints`."""
-    return ask_running(settings, "keeps endpoints", method, f"/v1/endpoints{path}", **options)
+def ask_endpoints(question: Callable[[Client], object]) -> Any:
+    """What the running server answers, as its JSON has it."""
+    return ask(Settings(), DOES, question)
 
 
 def reseal(settings: Settings) -> int:
     """Seal everything with the newest key; how many endpoints were."""
     resealed = 0
-    while True:
-        answer: dict[str, int] = ask_running(
-            settings, "keeps endpoints", "POST", "/v1/endpoint-keys/rotate", json={}
-        )
-        resealed += answer["resealed"]
-        if not answer["left"]:
-            return resealed
-
-
-def path_of(endpoint_id: str, rest: str = "") -> str:
-    """The path of one endpoint."""
-    return f"/{quote(endpoint_id, safe='')}{rest}"
+    with running_api(settings, DOES) as api:
+        while True:
+            answer = api.post_endpoint_keys_rotate()
+            resealed += answer.resealed
+            if not answer.left:
+                return resealed
 
 
 def read_form(path: Path) -> dict[str, Any]:

@@ -72,13 +72,11 @@ class ApiServer:
         self.endpoints = loaded_desk(settings, kafka, ledger)
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)
-        self._desk = ProposalDesk(
+        self.proposals = ProposalDesk(
             self._connect, ProposalLog(kafka), partial(publish_to, kafka), self.payouts.withholding
         )
-        files = settings.data_dir / EXPORTS
-        book = ExportBook(files.with_suffix(".sqlite"))
-        self._exports = ExportDesk(ledger, book, files, Pseudonyms.from_settings(settings))
         self.people = PeopleParts(settings, kafka)
+        self._exports = self._export_desk(settings, ledger)
         self._answers = Answers(settings.data_dir / ANSWERS)
         self.links = links_of(settings, kafka)
         self._stall = StallWatch(self.sink.lag, lambda: sum(self.sink.positions().values()))
@@ -101,9 +99,20 @@ class ApiServer:
         else:
             self._api = HttpThread(front, "API")
 
+    def _export_desk(self, settings: Settings, ledger: Ledger) -> ExportDesk:
+        files = settings.data_dir / EXPORTS
+        return ExportDesk(
+            ledger,
+            ExportBook(files.with_suffix(".sqlite")),
+            files,
+            Pseudonyms.from_settings(settings),
+            payouts=self.payouts.desk,
+            audit=self.people.audit,
+        )
+
     def _desks(self, settings: Settings, kafka: str) -> Desks:
         return Desks(
-            proposals=self._desk,
+            proposals=self.proposals,
             payouts=self.payouts.desk,
             changes=self.payouts.changes,
             bank_files=self.payouts.bank_files,
@@ -157,7 +166,7 @@ class ApiServer:
         for thread in (self._sink_thread, self._sums_thread):
             if thread.is_alive():
                 thread.join(STOP_SECONDS)
-        self._desk.close()
+        self.proposals.close()
         self._answers.close()
         self.people.stop()
         self.client.close()

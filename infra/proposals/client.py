@@ -1,12 +1,14 @@
 """Where `ibflow proposals` works: in the server that owns the database, or on the database itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
+import msgspec
 from clickhouse_connect.driver.exceptions import Error
+from ibflow_client import Client, models
 
 from api.operators import LOCAL, Operator, Operators
+from infra.connect.api_client import connected
 from infra.connect.ledger_at import Server, find_server, token_of
 from infra.proposals.desk import ProposalDesk, open_desk
 from schemas.errors import Unavailable, Unusable
@@ -25,29 +27,33 @@ class RemoteDesk:
 
     def create(self, wanted: ProposalRequest) -> Proposal:
         """Compute and keep one."""
-        return self._decide("", wanted.model_dump(mode="json"))
+        asked = models.ProposalRequest(**wanted.model_dump())
+        return self._ask(lambda api: api.post_proposals(asked))
 
     def newest(self, limit: int) -> list[Proposal]:
         """The newest ones."""
-        return PROPOSALS.validate_python(self._ask("GET", "", params={"limit": limit})["items"])
+        with connected(self._server, SECONDS) as api:
+            return PROPOSALS.validate_python(msgspec.to_builtins(api.get_proposals(limit=limit).items))
 
     def get(self, proposal_id: str) -> Proposal:
         """One of them."""
-        return Proposal.model_validate(self._ask("GET", f"/{proposal_id}"))
+        return self._ask(lambda api: api.get_proposal(proposal_id))
 
     def decide(self, proposal_id: str, verb: str, note: str = "") -> Proposal:
         """Approve, reject or post it."""
-        return self._decide(f"/{proposal_id}/{verb}", {"note": note} if verb != "post" else {})
+        why = models.Decided(note=note)
+        if verb == "approve":
+            return self._ask(lambda api: api.post_proposal_approve(proposal_id, why))
+        if verb == "reject":
+            return self._ask(lambda api: api.post_proposal_reject(proposal_id, why))
+        return self._ask(lambda api: api.post_proposal_post(proposal_id))
 
     def close(self) -> None:
         """Each question has a connection of its own."""
 
-    def _decide(self, path: str, body: dict[str, Any]) -> Proposal:
-        return Proposal.model_validate(self._ask("POST", path, json=body))
-
-    def _ask(self, method: str, path: str, **options: Any) -> Any:
-        with self._server.open(SECONDS) as http:
-            return self._server.check(http.request(method, f"/v1/proposals{path}", **options)).json()
+    def _ask(self, question: Callable[[Client], models.Proposal]) -> Proposal:
+        with connected(self._server, SECONDS) as api:
+            return Proposal.model_validate(msgspec.to_builtins(question(api)))
 
 
 class LocalDesk:

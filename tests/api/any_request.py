@@ -1,6 +1,5 @@
 """Requests nobody thought of, made from the OpenAPI document, as somebody signed in."""
 
-import os
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +20,7 @@ from api.ledger import Ledger
 from api.people import Wanted
 from tests.api.conftest import ENDLESS
 from tests.api.people_world import ORIGIN, World
+from tests.effort import tries
 
 CHECKS = (
     not_a_server_error,
@@ -28,8 +28,8 @@ CHECKS = (
     content_type_conformance,
     response_schema_conformance,
 )
-EXAMPLES = int(os.environ.get("IBFLOW_REQUESTS", "1"))
-"""Of each operation, kind and role; a soak and a release are worth more."""
+EXAMPLES = tries(1)
+"""Of each operation, kind and role."""
 SOAK_EXAMPLES = 60
 KEY = "a key"
 NOT_HERE = "not_in_this_process"

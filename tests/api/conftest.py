@@ -39,11 +39,11 @@ from starlette.routing import BaseRoute
 
 from api.app import ROUTERS, Api, create_app
 from api.ledger import Ledger
-from infra.clickhouse.migrations import migrate
 from schemas.reconciliations import RECONCILIATION, Reconciliation
 from schemas.settings import Settings
 from schemas.stops import OPERATION, Operation
 from streams.table_rows import _COLUMNS, Rows
+from tests import services
 
 ENDLESS = "/v1/feed"
 """Its answer does not end by itself; test_feed.py has what it shows to whom."""
@@ -313,11 +313,8 @@ def routes_built_once() -> Iterator[None]:
 @pytest.fixture(scope="package")
 def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """One engine for this folder's tests; it closes before another folder's tests open theirs."""
-    path = tmp_path_factory.mktemp("chdb")
-    client = clickhouse_connect.get_client(interface="chdb", path=str(path))
-    migrate(client)
-    yield client
-    client.close()
+    with services.ledger(tmp_path_factory.mktemp("chdb")) as client:
+        yield client
 
 
 @pytest.fixture

@@ -54,7 +54,9 @@ class World:
         self.audit_messages: list[bytes] = []
         log = PeopleLog(MemoryMessages(self.people_messages))
         settings = Settings(_env_file=None, session_idle_minutes=30, session_hours=12)
-        self.audit = AuditLog(MemoryMessages(self.audit_messages), self.clock)
+        self.audit = AuditLog(
+            MemoryMessages(self.audit_messages), self.clock, lambda: MemoryMessages(self.audit_messages)
+        )
         self.sign_ins = SignIn(log, self.audit, settings, self.clock)
         self.desk = Desk(log, self.clock, self.sign_ins.stands)
         if with_people:

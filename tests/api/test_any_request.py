@@ -1,6 +1,6 @@
 """Any request of each role, and of a machine: no 5xx, no answer that the OpenAPI document does not tell.
 
-`IBFLOW_FUZZ=random` for other requests than every time the same, `IBFLOW_REQUESTS` for more of them.
+`IBFLOW_FUZZ=random` for other requests than every time the same, `IBFLOW_EFFORT=60` for more of them.
 """
 
 import pytest

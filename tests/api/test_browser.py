@@ -17,7 +17,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from clickhouse_connect.driver.client import Client
 from msgspec.structs import replace
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from api.app import create_app
 from api.desks import Desks
@@ -42,6 +42,16 @@ SIZES = {"wide": (1400, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 MAX_HEADER_PX = 64
 MAX_SCRIPT_BYTES = 150_000
+MAX_READY_MS = 1_000
+READY = """(() => {
+    const [page] = performance.getEntriesByType("navigation");
+    const scripts = performance.getEntriesByType("resource").filter(one => one.initiatorType === "script");
+    return {
+        html: Math.round(page.responseEnd), ready: Math.round(page.domContentLoadedEventEnd),
+        script_bytes: scripts.reduce((sum, one) => sum + one.decodedBodySize, 0),
+    };
+})()"""
+"""When a page was read, and when its scripts had run, in ms; the bytes of these."""
 PEOPLE = {"ann": "operator", "ben": "operator", "vic": "viewer"}
 PATHS = (
     "/?period=2026-09", "/ibs", "/ibs?q=atlas", "/ibs/M?period=2026-09", "/clients", "/clients/c1",
@@ -177,6 +187,22 @@ def findings(page: Page) -> Iterator[str]:
         yield f"{script} bytes of script"
 
 
+def test_the_first_page_can_be_used_at_once(portal: Portal) -> None:
+    """What the browser does with the answer until its scripts have run, nothing cached: the best of five.
+
+    How long the answer takes is the ledger's, measured by `make bench`; here others use the machine as well.
+    """
+    found: list[dict[str, float]] = []
+    for _ in range(5):
+        with portal.context() as context:
+            page = context.new_page()
+            page.goto("/?period=2026-09")
+            found.append(page.evaluate(READY))
+    print(f"the first page: {found}")  # noqa: T201  - figures for whoever looks with -s
+    assert min(one["ready"] - one["html"] for one in found) < MAX_READY_MS
+    assert all(10_000 < one["script_bytes"] < MAX_SCRIPT_BYTES for one in found)
+
+
 def test_the_keyboard_finds_an_ib_and_leads_to_a_reason(portal: Portal) -> None:
     """`/`, a name, Enter; then the client, why, the deal: from the overview to the reason."""
     with portal.context() as context:
@@ -273,6 +299,41 @@ def test_a_branch_comes_when_it_is_opened(ledger: Ledger, chdb: Client, portal: 
         page.get_by_role("button", name="IBs below =Atlas").click()
         expect(page.get_by_role("link", name="Below")).to_be_visible()
         assert said == []
+
+
+def test_what_is_loading_and_what_was_lost_say_so(ledger: Ledger, chdb: Client, portal: Portal) -> None:
+    """A branch shows that it comes; without a connection what to do, and a banner until there is one."""
+    insert(chdb, "partners", partner_row("A2", "Below", "A", kyc=True))
+    with portal.context() as context:
+        page = context.new_page()
+        page.goto("/ibs")
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/ibs/branch*", hold)
+        page.get_by_role("button", name="IBs below =Atlas").click()
+        below = page.locator(".tree ul[aria-busy=true]")
+        expect(below.locator(".skeleton")).to_be_visible()
+        held[0].abort()
+        expect(page.locator(".tree").get_by_role("alert")).to_contain_text("could not be reached")
+        expect(page.locator("#lost")).to_contain_text("No connection to the server")
+        expect(below).to_have_count(0)
+        page.unroute("**/ibs/branch*")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("link", name="Below")).to_be_visible()
+        expect(page.locator("#lost")).to_have_count(0, timeout=15_000)
+        context.set_offline(True)
+        expect(page.locator("#lost")).to_be_visible()
+        assert list(findings(page)) == []
+        context.set_offline(False)
+        expect(page.locator("#lost")).to_have_count(0, timeout=15_000)
+        leaves = (
+            "document.querySelector('#menu [href^=\"/statements\"]').click(); main.getAttribute('aria-busy')"
+        )
+        assert page.evaluate(leaves) == "true", "a page that takes long is on its way"
+        expect(page.get_by_role("heading", level=1)).to_have_text("Statements")
 
 
 def test_a_payout_is_made_refused_and_approved_by_another(portal: Portal) -> None:

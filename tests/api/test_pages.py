@@ -11,11 +11,13 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from api.ledger import Ledger
-from api.portal.marks import money, volume, when
+from api.ledger import Ledger, LedgerUnavailable
+from api.portal.marks import money, prose, volume, when
+from api.problems import Problem
 from api.queries.unpaid import BY_PLAN, kind_of
 from commission.explain.reasons import REASONS
 from tests.api.conftest import (
+    SOURCE,
     Browser,
     browser,
     client_row,
@@ -108,6 +110,35 @@ def test_a_persons_mistake_is_a_page_and_a_programs_a_problem(http: Browser) -> 
         assert http.get(path).json()["detail"].split(" ")[0] in text_of_error(page)
     problem = http.get("/v1/transfers/none", headers=ASKS_FOR_HTML)
     assert problem.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("status", "title"),
+    [
+        (403, "This is not yours to see"),
+        (404, "Nothing is here"),
+        (500, "Something broke on our side"),
+        (503, "Not available just now"),
+    ],
+)
+def test_an_error_says_what_to_do_next(http: Browser, status: int, title: str) -> None:
+    """A heading in plain words, what is wrong, and a way on; once more only where that may help."""
+
+    def fail() -> None:
+        raise (
+            LedgerUnavailable("busy")
+            if status == 503
+            else (ValueError("defect") if status == 500 else Problem(status, "Why it is so."))
+        )
+
+    http.app.router.add_api_route("/failing", fail, include_in_schema=False)
+    page = http.get("/failing", headers=ASKS_FOR_HTML)
+    assert page.status_code == status
+    assert f"<h1>{title}</h1>" in page.text
+    assert ('href="/failing">Try again</a>' in page.text) == (status >= 500)
+    assert ">Overview</a>" in page.text
+    assert 'class="next"' in page.text
+    assert "defect" not in page.text
 
 
 def text_of_error(page: httpx.Response) -> str:
@@ -386,6 +417,28 @@ def test_operations_lead_to_each_dead_letter(ledger: Ledger, chdb: Client) -> No
     assert "&lt;b&gt;x&lt;/b&gt;" in page.text
     assert "Nobody decided anything yet." in text_of(page)
     assert asked.get("/dead-letters/none").status_code == 404
+
+
+def test_times_in_sentences_are_times() -> None:
+    """What a sentence says in UTC is in the reader's zone once the script ran; names stay escaped."""
+    said = prose("at 2026-09-01 10:00:00 UTC of `<b>`, approved 2026-09-02 08:30 UTC")
+    assert said == (
+        'at <time datetime="2026-09-01T10:00:00Z" data-to="s">2026-09-01 10:00:00 UTC</time> of '
+        '<code>&lt;b&gt;</code>, approved <time datetime="2026-09-02T08:30:00Z" data-to="m">'
+        "2026-09-02 08:30 UTC</time>"
+    )
+
+
+def test_a_report_says_whose_its_days_are(ledger: Ledger, chdb: Client) -> None:
+    """Its days are of UTC, beside a period that begins at 21:00 UTC, the broker's midnight."""
+    span = {"starts_at": utc(30, 21, month=9), "ends_at": utc(31, 22, month=10)}
+    insert(chdb, "periods", {"period": "2026-10n"} | span | SOURCE)
+    page = browser(ledger).get("/reports?group_by=day&period=2026-10n")
+    said = text_of(page)
+    assert "Commissions by day (UTC)" in said
+    assert "its first day is cut: 2026-10n begins at 2026-09-30 21:00" in said
+    assert "its first day" not in text_of(browser(ledger).get("/reports?group_by=ib&period=2026-10n"))
+    assert "Reports count days, weeks and months in UTC" in said
 
 
 def test_values_are_written_for_people() -> None:

@@ -181,7 +181,7 @@ def test_a_period_is_drawn_by_the_brokers_days(
     assert [str(day) for day, _, _ in found.rows] == ["2026-09-30", "2026-10-24", "2026-10-25"]
     drawn = chart(found, {})
     assert drawn is not None
-    assert drawn.bucket == "day (UTC)", "and the page says so"
+    assert drawn.bucket == "day, UTC", "and the page says so"
     assert [first_day(midnights[0], 3), first_day(datetime(2026, 10, 1, 5, tzinfo=UTC), 3)] == [
         date(2026, 10, 1)
     ] * 2, "east and west of Greenwich"

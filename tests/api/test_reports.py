@@ -301,5 +301,6 @@ def test_statements_are_paged_newest_first_too(empty_ledger: Ledger, chdb: Clien
         found += [row["statement_id"] for row in page["items"]]
         cursor = page["next_cursor"]
     assert found == ["A9", "B9", "A8", "B8", "A7", "B7"]
-    shown = http.get("/statements?order=newest").text
-    assert '<th scope="col" aria-sort="descending"><a class="sort" href="/statements?order=oldest">' in shown
+    shown = http.get("/statements?sort=period").text
+    turned = "/statements?sort=period&amp;order=asc"
+    assert f'<th scope="col" aria-sort="descending"><a class="sort" href="{turned}">' in shown

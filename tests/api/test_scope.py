@@ -41,6 +41,7 @@ from tests.api.conftest import (
     transfer_row,
     utc,
 )
+from tests.effort import tries
 
 OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
@@ -232,7 +233,7 @@ def trees(draw: st.DrawFn) -> tuple[list[int | None], int]:
 
 @given(trees())
 @settings(
-    max_examples=4,
+    max_examples=tries(2),
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -312,7 +313,7 @@ KEY = "a key of more than thirty-two characters"
 
 @given(trees())
 @settings(
-    max_examples=3,
+    max_examples=tries(1),
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

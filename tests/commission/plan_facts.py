@@ -1,6 +1,5 @@
 """Plans of every form and random facts for them."""
 
-import os
 from typing import Any
 
 import pytest
@@ -38,15 +37,9 @@ from tests.build import (
     registered,
     spread,
 )
+from tests.effort import tries
 
-PROFILES = {"random": "random plans", "few": "few plans"}
-
-
-settings.register_profile("plans", derandomize=True, deadline=None, max_examples=12)
-settings.register_profile("random plans", derandomize=False, deadline=None, max_examples=1000)
-settings.register_profile("few plans", derandomize=True, deadline=None, max_examples=2)
-LAW = settings.get_profile(PROFILES.get(os.environ.get("IBFLOW_LAWS", ""), "plans"))
-
+LAW = settings(deadline=None, max_examples=tries(5))
 
 CLIENTS = ("anna", "ben", "carl")
 

@@ -1,7 +1,7 @@
 """Laws of the ledger, on generated little brokers: the order, splitting and repetition of input change
 nothing; undoing everything leaves nothing; no deal and no residue is forgotten.
 
-`IBFLOW_LAWS=random pytest tests/commission/test_laws.py --timeout=0` tries thousands of random brokers.
+`IBFLOW_FUZZ=random IBFLOW_EFFORT=100` tries thousands of random brokers (pytest's `--timeout=0`).
 """
 
 from decimal import Decimal

@@ -1,6 +1,6 @@
 """Laws of the plan language: what must hold whatever a plan is made of, on generated little brokers.
 
-`IBFLOW_LAWS=random pytest tests/commission/test_laws_of_plans.py --timeout=0` tries many more of them.
+`IBFLOW_FUZZ=random IBFLOW_EFFORT=100` tries hundreds of them (with pytest's `--timeout=0`).
 """
 
 from decimal import Decimal, localcontext

@@ -149,4 +149,5 @@ def test_the_wheel_alone_runs_the_demo(tmp_path: Path) -> None:
     # The README shows the demo as a checkout prints it.
     (promised,) = re.findall(r"ledger hash ([0-9a-f]{64})", (ROOT / "README.md").read_text())
     assert f"ledger hash {promised}" in shown
+    run(python, "-c", "import infra.connect.api_client", cwd=elsewhere, env=env)  # examples/client is in it
     assert [path.name for path in elsewhere.iterdir()] == [".ibflow"]

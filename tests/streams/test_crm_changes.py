@@ -17,7 +17,6 @@ from api.queries import quality
 from api.scope import EVERYTHING
 from commission.outputs import Transfer
 from commission.terms.partners import ParentLink, PartnerChanged, PlanAssignment
-from infra.clickhouse.migrations import migrate
 from schemas.wire import Record
 from streams.in_memory import LocalPipeline
 from streams.table_rows import Rows
@@ -81,8 +80,7 @@ def test_a_refused_change_is_a_dead_letter_and_reaches_no_book() -> None:
 
 @pytest.fixture(params=services.clickhouse_kinds())
 def connected(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
-    with services.clickhouse(request.param, tmp_path) as client:
-        migrate(client)
+    with services.ledger(tmp_path, request.param) as client:
         yield client
 
 

@@ -12,7 +12,6 @@ from clickhouse_connect.driver.client import Client
 
 from commission.events import Deal
 from commission.outputs import Rejection, Transfer
-from infra.clickhouse.migrations import migrate
 from schemas import topics
 from schemas.wire import Record, encode
 from streams import deal_memory
@@ -28,8 +27,7 @@ MOVED = "SELECT deal_key FROM deal_revisions GROUP BY deal_key HAVING uniqExact(
 @pytest.fixture
 def chdb(tmp_path: Path) -> Iterator[Client]:
     """An empty database."""
-    with services.clickhouse("chdb", tmp_path) as client:
-        migrate(client)
+    with services.ledger(tmp_path) as client:
         yield client
 
 

@@ -47,6 +47,7 @@ from tests.build import (
     spread,
 )
 from tests.commission.partner.payout_commands import hold, hold_client, unlock
+from tests.effort import tries
 
 COUNTS = {topic.name: topic.partitions or 3 for topic in topics.TOPICS}
 
@@ -464,7 +465,7 @@ def client_logs(draw: st.DrawFn) -> list[bytes]:
     return log
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=tries(25))
 @given(client_logs(), st.data())
 def test_crashes_of_any_log_change_nothing(log: list[bytes], data: st.DataObject) -> None:
     """Whatever the log and wherever the crashes: the same bytes sent and stored."""

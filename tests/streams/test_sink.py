@@ -11,7 +11,6 @@ from msgspec.structs import fields, replace
 
 from commission.events import ClientRegistered, Deal
 from commission.outputs import Milestone, Rejection, Statement, Transfer
-from infra.clickhouse.migrations import migrate
 from schemas import topics
 from schemas.attempts import Attempt
 from schemas.clicks import LinkClicked
@@ -122,8 +121,7 @@ def stored(client: Client, table: str) -> dict[str, Any]:
 def test_clickhouse_reads_every_field_of_a_line_as_it_is(tmp_path: Path) -> None:
     """Each record, with the oddest of values, comes back field by field; what is unset is empty."""
     for kind in services.clickhouse_kinds():
-        with services.clickhouse(kind, tmp_path) as client:
-            migrate(client)
+        with services.ledger(tmp_path, kind) as client:
             rows = Rows()
             for topic, record in zip(TOPICS.values(), RECORDS, strict=True):
                 rows.add(topic, 3, 41, encode([record])[0], "client-book/0/1/0")
@@ -191,8 +189,7 @@ def test_operations_are_stored_in_their_order(tmp_path: Path) -> None:
     place = ("client-book", 3)
     stop = stopped(place, 7, "fold", ValueError("b\u00fcg"), "w-1", AT)
     skip = BookCommand(action="skip", topic=place[0], partition=3, offset=7, by="ann", reason="r", at=AT)
-    with services.clickhouse("chdb", tmp_path) as client:
-        migrate(client)
+    with services.ledger(tmp_path) as client:
         rows = Rows()
         for offset, message in enumerate([OPERATION.dump_json(stop), b"{", OPERATION.dump_json(skip)]):
             rows.add(topics.OPERATIONS, 0, offset, message, "")

@@ -5,6 +5,8 @@
   const MOST = 100, EVERY_MS = 250;
   const body = document.querySelector("#newest table[data-list] tbody");
   if (!body || !window.EventSource) return;
+  const COLUMNS = ["Time", "Posted", "Kind", "IB", "Client", "Symbol", "Lots", "Amount", "To", "More"];
+  const shown = new Set([...body.parentElement.tHead.rows[0].cells].map((head) => head.textContent.trim()));
   const cell = (...parts) => { const one = document.createElement("td"); one.append(...parts); return one; };
   const right = (...parts) => { const one = cell(...parts); one.className = "r"; return one; };
   const link = (text, href, label) => {
@@ -42,6 +44,8 @@
       cell(row.symbol || row.component.replaceAll("_", " ")), right(Number(row.lots) ? row.lots : ""), right(money(row)),
       cell(), right(link("Why?", `/transfers/${encodeURIComponent(row.transfer_id)}`, `Why transfer ${row.transfer_id} exists`)),
     );
+    one.lastChild.classList.add("bare");
+    [...one.cells].forEach((cell, n) => { if (!shown.has(COLUMNS[n])) cell.remove(); });
     return one;
   }
   let waiting = [], timer = 0;

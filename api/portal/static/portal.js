@@ -17,12 +17,12 @@ function localTimes(root) {
   for (const time of all("time[data-to]", root)) {
     const at = new Date(time.dateTime);
     if (time.title || isNaN(at)) continue;
-    time.title = `${time.textContent} UTC`;
+    time.title = `${time.textContent.replace(/ UTC$/, "")} UTC`;
     time.textContent = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}` + (time.dataset.to === "s" ? `:${two(at.getSeconds())}` : "");
   }
 }
 const zone = document.getElementById("zone");
-if (zone) zone.textContent = `Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}; UTC on hover.`;
+if (zone) zone.textContent = `Times are in your zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}; point at one for UTC.`;
 
 // Lists: sort, filter, choose columns, take what is shown as CSV.
 const value = (cell) => {
@@ -72,7 +72,7 @@ function dress(table) {
   [...table.tHead.rows[0].cells].forEach((head, n) => {
     if (head.querySelector(".sr")) for (const row of table.rows) row.cells[n]?.classList.add("bare");
   });
-  if (table.tBodies[0].rows.length > 7) {
+  if (table.tBodies[0].rows.length > 7 && !tools.querySelector(".find")) {
     const filter = make("input", { type: "search", className: "filter", placeholder: "Filter these rows" });
     filter.setAttribute("aria-label", "Filter these rows");
     filter.addEventListener("input", () => {
@@ -216,5 +216,44 @@ function dressAll(root) {
 }
 dressAll(document);
 document.addEventListener("htmx:load", (event) => dressAll(event.detail.elt));
+
+// Loading: what is fetched is marked busy; a page that takes longer shows that it is on its way.
+document.addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
+document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
+const main = document.getElementById("main");
+const leaving = (is) => { document.documentElement.classList.toggle("leaving", is); is ? main?.setAttribute("aria-busy", "true") : main?.removeAttribute("aria-busy"); };
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button || link.target || link.hasAttribute("download")) return;
+  if (link.origin !== location.origin || link.pathname.startsWith("/v1/") || (link.pathname + link.search === location.pathname + location.search && link.hash)) return;
+  leaving(true);
+});
+document.addEventListener("submit", (event) => { if (!event.defaultPrevented && !event.target.dataset.api) leaving(true); });
+addEventListener("pageshow", () => leaving(false));
+
+// What could not be fetched says so where it would stand, and can be asked for again.
+const LOST_MS = 5000;
+let asking = 0;
+function lost() {
+  if (asking) return;
+  const at = new Date();
+  const banner = make("div", { className: "banner", role: "alert", id: "lost" }, make("div", { className: "wrap" }, `No connection to the server. What stands here is of ${two(at.getHours())}:${two(at.getMinutes())}; it is tried again every few seconds.`));
+  document.querySelector(".bar").after(banner);
+  asking = setInterval(() => fetch("/static/icon.svg", { method: "HEAD", cache: "no-store" }).then(back, () => {}), LOST_MS);
+}
+function back() {
+  clearInterval(asking);
+  asking = 0;
+  document.getElementById("lost")?.remove();
+}
+addEventListener("offline", lost);
+addEventListener("online", () => fetch("/static/icon.svg", { method: "HEAD", cache: "no-store" }).then(back, () => {}));
+document.addEventListener("htmx:sendError", lost);
 for (const name of ["htmx:sendError", "htmx:responseError"])
-  document.addEventListener(name, (event) => { event.detail.target.textContent = "This could not be loaded. Try again, or see Operations."; });
+  document.addEventListener(name, (event) => {
+    const { target, elt, pathInfo, xhr } = event.detail;
+    const again = make("button", { type: "button", className: "button" }, "Try again");
+    again.addEventListener("click", () => htmx.ajax("GET", pathInfo.finalRequestPath ?? pathInfo.requestPath, { target, source: elt, swap: "innerHTML" }));
+    const why = !xhr.status ? "The server could not be reached." : xhr.status === 503 ? "The server is busy." : xhr.status === 429 ? "Too much was asked at once." : "This could not be loaded.";
+    target.replaceChildren(make(target.matches("ul") ? "li" : "p", { className: "none", role: "alert" }, `${why} `, again));
+  });

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, TypeAdapter
+import msgspec
 
 from . import models
 
@@ -53,7 +53,7 @@ class Parts(TypedDict, total=False):
     path_values: Mapping[str, object]
     query: Mapping[str, object]
     headers: Mapping[str, str | None]
-    body: BaseModel | bytes | None
+    body: msgspec.Struct | bytes | None
 
 
 class Connection:
@@ -85,17 +85,16 @@ class Connection:
     def ask(self, method: str, path: str, answer: type[T], **parts: Unpack[Parts]) -> T:
         """Send a request and read its answer.
 
-        Raise `ProblemError` for a refusal, `httpx.HTTPError` where it is not the API that answers.
+        Raise `ProblemError` for a refusal, `httpx.HTTPError` where it is not the API that answers,
+        `msgspec.DecodeError` where it is another API.
         """
         sent = self._send(method, path, **parts)
-        found: TypeAdapter[T] = TypeAdapter(answer)
-        return found.validate_python(sent) if answer is bytes else found.validate_json(sent)
+        return msgspec.convert(sent, answer) if answer is bytes else msgspec.json.decode(sent, type=answer)
 
     def ask_optional(self, method: str, path: str, answer: type[T], **parts: Unpack[Parts]) -> T | None:
         """The same where the answer may be that there is none."""
         sent = self._send(method, path, **parts)
-        found: TypeAdapter[T] = TypeAdapter(answer)
-        return None if sent == b"null" else found.validate_json(sent)
+        return None if sent == b"null" else msgspec.json.decode(sent, type=answer)
 
     def _send(self, method: str, path: str, **parts: Unpack[Parts]) -> bytes:
         for name, value in parts.get("path_values", {}).items():
@@ -107,10 +106,10 @@ class Connection:
             self._url + path,
             params=_query(parts.get("query", {})),
             headers=self._headers | _of_body(method, body) | own,
-            content=body if body is None or isinstance(body, bytes) else _json(body),
+            content=body if body is None or isinstance(body, bytes) else msgspec.json.encode(body),
         )
         if response.headers.get("content-type", "").startswith(PROBLEM_JSON):
-            raise ProblemError(models.Problem.model_validate_json(response.content))
+            raise ProblemError(msgspec.json.decode(response.content, type=models.Problem))
         response.raise_for_status()
         return response.content
 
@@ -133,12 +132,8 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _of_body(method: str, body: BaseModel | bytes | None) -> dict[str, str]:
+def _of_body(method: str, body: msgspec.Struct | bytes | None) -> dict[str, str]:
     """A write says that it is JSON also without a body, which no form of a web page can."""
     if method == "GET":
         return {}
     return {"Content-Type": "application/octet-stream" if isinstance(body, bytes) else "application/json"}
-
-
-def _json(body: BaseModel) -> bytes:
-    return body.model_dump_json(by_alias=True, exclude_unset=True).encode()

@@ -421,6 +421,153 @@ class Client(Connection):
         """Take the file away. Whoever sees less now than when it was asked for is refused."""
         return self.ask("GET", "/v1/exports/{export_id}/file", bytes, path_values={"export_id": export_id})
 
+    def post_exports_clients(
+        self,
+        *,
+        ib: str | None = None,
+        state: Literal["", "registered", "deposited", "qualified", "lost"] | None = None,
+        sort: Literal["registered", "deposited", "qualified", "lost"] | None = None,
+        order: Literal["newest", "oldest"] | None = None,
+        columns: list[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have the list of clients written in the background."""
+        return self.ask(
+            "POST",
+            "/v1/exports/clients",
+            models.ExportRow,
+            query={"ib": ib, "state": state, "sort": sort, "order": order, "columns": columns},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_statements(
+        self,
+        *,
+        ib: str | None = None,
+        period: str | None = None,
+        columns: list[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have the statements of closed periods written in the background, a row each."""
+        return self.ask(
+            "POST",
+            "/v1/exports/statements",
+            models.ExportRow,
+            query={"ib": ib, "period": period, "columns": columns},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_rejections(
+        self,
+        *,
+        status: Literal["", "waiting", "rejected"] | None = None,
+        code: str | None = None,
+        columns: list[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have the deals that pay nothing, or nothing yet, written in the background."""
+        return self.ask(
+            "POST",
+            "/v1/exports/rejections",
+            models.ExportRow,
+            query={"status": status, "code": code, "columns": columns},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_client_events(
+        self,
+        *,
+        client: str | None = None,
+        type_: str | None = None,
+        columns: list[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have what the CRM reported of clients written in the background."""
+        return self.ask(
+            "POST",
+            "/v1/exports/client-events",
+            models.ExportRow,
+            query={"client": client, "type": type_, "columns": columns},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_payouts(
+        self,
+        *,
+        period: str | None = None,
+        columns: list[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have the batches of payouts written in the background, a row each."""
+        return self.ask(
+            "POST",
+            "/v1/exports/payouts",
+            models.ExportRow,
+            query={"period": period, "columns": columns},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_payout_lines(
+        self, *, batch: str, columns: list[str] | None = None, idempotency_key: str | None = None
+    ) -> models.ExportRow:
+        """Have the lines of a batch of payouts written in the background."""
+        return self.ask(
+            "POST",
+            "/v1/exports/payout-lines",
+            models.ExportRow,
+            query={"batch": batch, "columns": columns},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_postback_attempts(
+        self,
+        *,
+        endpoint: str | None = None,
+        milestone: str | None = None,
+        outcome: Literal["", "delivered", "retry", "failed", "disabled"] | None = None,
+        columns: list[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have every try to deliver a postback written in the background."""
+        return self.ask(
+            "POST",
+            "/v1/exports/postback-attempts",
+            models.ExportRow,
+            query={"endpoint": endpoint, "milestone": milestone, "outcome": outcome, "columns": columns},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_dead_letters(
+        self,
+        *,
+        columns: list[str] | None = None,
+        code: str | None = None,
+        source: str | None = None,
+        since: datetime | None = None,
+        state: Literal["", "open", "closed"] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ExportRow:
+        """Have the input that could not be used written in the background."""
+        return self.ask(
+            "POST",
+            "/v1/exports/dead-letters",
+            models.ExportRow,
+            query={"columns": columns, "code": code, "source": source, "since": since, "state": state},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def post_exports_audit_log(
+        self, *, columns: list[str] | None = None, idempotency_key: str | None = None
+    ) -> models.ExportRow:
+        """Have the whole audit log written in the background, the oldest entry first."""
+        return self.ask(
+            "POST",
+            "/v1/exports/audit-log",
+            models.ExportRow,
+            query={"columns": columns},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
     def get_views(self, *, page: str | None = None) -> models.ViewList:
         """Your own, and those shared by people who see no more than you do."""
         return self.ask("GET", "/v1/views", models.ViewList, query={"page": page})

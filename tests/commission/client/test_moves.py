@@ -43,6 +43,7 @@ from tests.build import (
     run,
     told_at,
 )
+from tests.effort import tries
 
 TERMS = (
     SYMBOLS[0],
@@ -366,7 +367,7 @@ RECORDS = st.sampled_from(
 OWNERS = st.lists(st.sampled_from(["ben 10", "cleo 20", "anna 20", "ben 11"]), max_size=3)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(st.lists(RECORDS, min_size=1, max_size=7), OWNERS, st.data())
 def test_exactly_one_client_is_paid(records: list[Deal], owners: list[str], data: st.DataObject) -> None:
     """Any records in any order, some again, owners told anywhere between: the newest new record counts.

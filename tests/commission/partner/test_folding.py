@@ -29,6 +29,7 @@ from commission.terms.rates import Band, Caps, Tiers
 from streams.state_codec import encode_state as dump
 from tests.build import D, at, exchange, per_lot, plan, rates
 from tests.commission.partner.book import Book, days, named, owed, tally
+from tests.effort import tries
 
 
 def settled(rows: Sequence[Transfer]) -> dict[str, Any]:
@@ -240,7 +241,7 @@ def effects(rows: Sequence[Transfer]) -> set[tuple[str, str, Any, int]]:
     return {(row.transfer_id, row.debit, row.amount, row.plan_version) for row in rows}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tries(30))
 @given(histories(), st.sampled_from([1, 7, 15]), st.sampled_from([20, 60]))
 def test_a_book_that_folds_gives_the_rows_of_one_that_never_does(
     history: tuple[list[Tally | RatePublished], list[PlanDefined]], length: int, kept: int

@@ -15,7 +15,6 @@ from commission.client.state import DealState
 from commission.events import AccountLinked, ClientRegistered, Deal, DealKind
 from infra.archive.clickhouse_log import ArchiveLog, OpenArchive
 from infra.archive.held_deals import Holdings
-from infra.clickhouse.migrations import migrate
 from ingest.live.comparison import Findings, sweep
 from schemas import topics
 from schemas.settings import Settings
@@ -25,6 +24,7 @@ from streams.partition import Message
 from streams.table_rows import Rows
 from tests import services
 from tests.build import told_at
+from tests.effort import tries
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 SERVER = "mt5-live"
@@ -71,9 +71,7 @@ class Archived:
 @pytest.fixture(scope="module", params=services.clickhouse_kinds())
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = Settings(data_dir=tmp_path_factory.mktemp("held")).chdb_dir
-    folder.mkdir(parents=True)
-    with services.clickhouse(request.param, folder) as found:
-        migrate(found)
+    with services.ledger(folder, request.param) as found:
         yield found
 
 
@@ -102,7 +100,7 @@ REVISIONS: list[tuple[str, DealKind]] = [
 
 
 @hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=tries(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(told=st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 4)), min_size=1, max_size=8))
 def test_what_is_held_is_what_the_fold_stands_by(

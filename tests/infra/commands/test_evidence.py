@@ -10,6 +10,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,11 @@ from commission.outputs import Transfer
 from commission.partner.statement_hash import PROVED
 from commission.terms.rates import Band, Tiers
 from infra.cli.app import app
-from infra.clickhouse.migrations import migrate
 from infra.verify.invariants import verify
 from schemas import topics
 from schemas.settings import Settings
 from schemas.wire import Record, encode
+from tests import services
 from tests.build import ANNA, TERMS, D, at, deal, ended, partner, per_lot, period, plan, run
 from tests.independent_verifier import faults
 from tests.infra.verify.ledgers import broken, copied, store
@@ -55,15 +56,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the scenario stored; nobody has it open."""
     folder = tmp_path_factory.mktemp("evidence")
     with opened(folder) as client:
-        migrate(client)
         store(client, list(RECORDS))
     return folder
 
 
-def opened(folder: Path) -> Client:
-    path = Settings(data_dir=folder).chdb_dir
-    path.mkdir(parents=True, exist_ok=True)
-    return clickhouse_connect.get_client(interface="chdb", path=str(path))
+def opened(folder: Path) -> AbstractContextManager[Client]:
+    return services.ledger(Settings(data_dir=folder).chdb_dir)
 
 
 def ibflow(folder: Path, *arguments: str | Path) -> Result:
@@ -324,7 +322,6 @@ def test_the_ledger_proves_its_statements_and_finds_a_changed_one(folder: Path) 
 def test_a_row_moved_behind_our_back_is_found(tmp_path: Path) -> None:
     """Two stored accruals swap a cent: every sum holds, the hash does not."""
     with opened(tmp_path) as client:
-        migrate(client)
         store(client, list(RECORDS))
         for number, amount in ((1, "4.99"), (2, "5.01")):
             where = f"caused_by = 'live|{number}' AND ib_id = 'ib-north' AND code = 'accrual'"
@@ -370,7 +367,6 @@ def test_terms_are_those_of_the_time_as_known_then(tmp_path: Path) -> None:
         moved, schedule=(*moved.schedule, replace(moved.schedule[0], since=at(31), plan_id="gold"))
     )
     with opened(tmp_path) as client:
-        migrate(client)
         store(client, [*RECORDS, moved])
     last = offset_of(tmp_path, "ib-north")
 
@@ -460,7 +456,6 @@ def test_a_payment_leads_to_the_end_of_its_period(folder: Path) -> None:
 def test_the_way_is_shown_as_a_tree_and_ends_where_the_archive_does(tmp_path: Path) -> None:
     """Places, sources and lines; a message that is gone is said so."""
     with opened(tmp_path) as client:
-        migrate(client)
         store(client, list(RECORDS))
     (transfer_id,) = transfer_ids(tmp_path, NORTH + "code = 'reversal'")
     told = ibflow(tmp_path, "audit", transfer_id).stdout
@@ -482,7 +477,6 @@ def test_a_deal_that_waited_shows_what_let_it_go(tmp_path: Path) -> None:
     """Its account was linked later: the link is the message behind it, and the deal's own line is found."""
     late = [*TERMS, *MONTHS, ANNA[1], FIRST, ANNA[0]]
     with opened(tmp_path) as client:
-        migrate(client)
         store(client, late)
     found = audited(tmp_path, NORTH + "code = 'accrual'")
     last = found["steps"][-1]
@@ -493,7 +487,8 @@ def test_a_deal_that_waited_shows_what_let_it_go(tmp_path: Path) -> None:
 
 def test_a_running_server_is_asked(folder: Path, tmp_path: Path) -> None:
     """It owns the embedded database: the command follows its note, and opens the database without one."""
-    ledger = Ledger(lambda: opened(folder))
+    path = str(Settings(data_dir=folder).chdb_dir)
+    ledger = Ledger(lambda: clickhouse_connect.get_client(interface="chdb", path=path))
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(ledger, Settings(_env_file=None)), log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -12,6 +12,7 @@ from infra.payout_files.pain_001 import VERSIONS, write_pain_001
 from infra.payout_results.read import read_results
 from infra.payout_results.results import LineResult, match
 from infra.payout_results.sent import sent_of
+from tests.effort import tries
 from tests.infra.payout_files.orders import DOLLARS, EUROS, EXECUTED, IVANOV, MULLER, SMITH, line, order
 from tests.infra.payout_results.bank import Bank, nacha_returns, returned
 
@@ -44,7 +45,7 @@ def test_one_is_rejected_one_comes_back_the_others_are_paid(version: str) -> Non
 PAYEES = {"accept": MULLER, "closed-account": IVANOV, "bad-bank-id": SMITH}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=tries(15))
 @given(st.lists(st.sampled_from([*PAYEES]), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_equal_amounts_are_told_apart_by_their_ids(payees: list[str], random: Random) -> None:
     """Every payment is 10.00; the bank rejects those to two accounts and books the others in any order."""

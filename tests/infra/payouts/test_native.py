@@ -20,7 +20,6 @@ from typer.testing import CliRunner
 from api.ledger import Ledger
 from commission.events import Deal
 from infra.cli.app import app
-from infra.clickhouse.migrations import migrate
 from infra.payouts.reconcile import Native, compare_native, reconcile
 from ingest.mt4.sql_dump import read
 from schemas.settings import Settings
@@ -115,9 +114,7 @@ def test_where_the_platform_pays_nothing_there_is_nothing_to_compare(
 def test_the_command_says_them_and_exits_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the database alone, without a server."""
     settings = Settings(data_dir=tmp_path)
-    settings.chdb_dir.mkdir(parents=True)
-    with services.clickhouse("chdb", settings.chdb_dir) as client:
-        migrate(client)
+    with services.ledger(settings.chdb_dir) as client:
         Live(client).feed(*broker(), *read_export(tmp_path, *EXPORT))
     monkeypatch.setenv("IBFLOW_DATA_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)

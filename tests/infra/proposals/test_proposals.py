@@ -26,7 +26,6 @@ from api.proposals import ProposalRefused, UnknownProposal
 from commission.events import ReratingApproved
 from commission.outputs import Statement
 from infra.cli.app import app as cli
-from infra.clickhouse.migrations import migrate
 from infra.proposals.desk import ProposalDesk
 from infra.verify.invariants import verify
 from schemas.errors import Unavailable
@@ -338,9 +337,7 @@ def test_the_portal_shows_what_is_proposed(http: Browser) -> None:
 def test_the_command_without_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the database and a real Kafka: create, list, and an approval that wants a second operator."""
     settings = Settings(data_dir=tmp_path)
-    settings.chdb_dir.mkdir(parents=True)
-    with services.clickhouse("chdb", settings.chdb_dir) as client:
-        migrate(client)
+    with services.ledger(settings.chdb_dir) as client:
         Live(client).feed(*BROKER, *DEALS[:2], SIX)
     with services.kafka(tmp_path / "kafka") as bootstrap:
         monkeypatch.setenv("IBFLOW_KAFKA", bootstrap)

@@ -15,7 +15,6 @@ from commission.terms.calendar import PeriodEnded
 from infra.archive.log import Logged, Stored
 from infra.archive.memory_log import MemoryLog
 from infra.cli.app import app
-from infra.clickhouse.migrations import migrate
 from infra.replay.compare import Replay, parse_until, replay
 from infra.replay.fold import RowsHash
 from schemas import topics
@@ -161,10 +160,7 @@ def test_the_hash_is_of_the_rows_and_not_of_their_order() -> None:
 @pytest.fixture(params=services.clickhouse_kinds())
 def ledger(request: pytest.FixtureRequest, log: MemoryLog, tmp_path: Path) -> Iterator[Client]:
     """The same history, stored; on each ClickHouse there is."""
-    folder = Settings(data_dir=tmp_path).chdb_dir
-    folder.mkdir(parents=True)
-    with services.clickhouse(request.param, folder) as client:
-        migrate(client)
+    with services.ledger(Settings(data_dir=tmp_path).chdb_dir, request.param) as client:
         store(client, log)
         yield client
 

@@ -5,7 +5,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import clickhouse_connect
 import pytest
 from click.testing import Result
 from msgspec.structs import replace
@@ -24,12 +23,12 @@ from commission.payouts.records import (
 )
 from commission.payouts.tax import Tax
 from infra.cli.app import app
-from infra.clickhouse.migrations import migrate
 from schemas import topics
 from schemas.payouts import encode_payout
 from schemas.settings import Settings
 from schemas.wire import Record
 from streams.table_rows import Rows
+from tests import services
 from tests.build import ANNA, TERMS, at, deal, ended, per_lot, period, plan
 from tests.infra.verify.ledgers import store
 
@@ -51,10 +50,7 @@ ibs:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the scenario stored, and the parties' file; nobody has it open."""
     folder = tmp_path_factory.mktemp("documents")
-    path = Settings(data_dir=folder).chdb_dir
-    path.mkdir(parents=True)
-    with clickhouse_connect.get_client(interface="chdb", path=str(path)) as client:
-        migrate(client)
+    with services.ledger(Settings(data_dir=folder).chdb_dir) as client:
         store(client, list(RECORDS))
     (folder / "parties.yaml").write_text(PARTIES)
     return folder
@@ -137,10 +133,7 @@ def test_the_figures_are_the_ledgers_in_the_readers_numbers(folder: Path) -> Non
 
 def test_a_billed_statement_is_an_invoice(tmp_path: Path) -> None:
     """Of 6.66 and 3.34 in advance, 10.00 in all, with 19 % VAT: 11.90, paid in euros at 1.25: 9.52."""
-    path = Settings(data_dir=tmp_path).chdb_dir
-    path.mkdir(parents=True)
-    with clickhouse_connect.get_client(interface="chdb", path=str(path)) as client:
-        migrate(client)
+    with services.ledger(Settings(data_dir=tmp_path).chdb_dir) as client:
         store(client, list(RECORDS))
         found = client.query("SELECT statement_id FROM statements_current WHERE ib_id = 'ib-north'")
         rows = Rows()
@@ -166,10 +159,7 @@ def test_a_billed_statement_is_an_invoice(tmp_path: Path) -> None:
 
 def test_an_invoice_of_advances_alone_has_a_document(tmp_path: Path) -> None:
     """Two of 3.34 and 6.66, 10.00 in all, with 19 % VAT: 11.90; it is written by its number."""
-    path = Settings(data_dir=tmp_path).chdb_dir
-    path.mkdir(parents=True)
-    with clickhouse_connect.get_client(interface="chdb", path=str(path)) as client:
-        migrate(client)
+    with services.ledger(Settings(data_dir=tmp_path).chdb_dir) as client:
         rows = Rows()
         granted = [*advance("c-1", "3.34", 0), *advance("c-2", "6.66", 2)]
         records = [*granted, *(replace(one, place=4 + n) for n, one in enumerate(billed("c-2")))]
@@ -211,10 +201,7 @@ def test_an_invoice_of_advances_alone_has_a_document(tmp_path: Path) -> None:
 
 def test_an_invoice_of_a_statement_is_the_statements(tmp_path: Path) -> None:
     """Its number alone writes nothing: the statement has the figures."""
-    path = Settings(data_dir=tmp_path).chdb_dir
-    path.mkdir(parents=True)
-    with clickhouse_connect.get_client(interface="chdb", path=str(path)) as client:
-        migrate(client)
+    with services.ledger(Settings(data_dir=tmp_path).chdb_dir) as client:
         rows = Rows()
         for place, record in enumerate(billed("st-1")):
             rows.add(topics.PAYOUTS, 0, place, encode_payout(record), "")

@@ -5,16 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
 from api.queries.balance import verified
 from api.scope import EVERYTHING
-from infra.clickhouse.migrations import migrate
 from infra.sums.builder import SumsBuilder
 from infra.sums.checks import check_month, check_rows
+from tests import services
 
 INSERT = """
 INSERT INTO transfers
@@ -45,8 +44,7 @@ NONE = {
 @pytest.fixture
 def chdb(tmp_path: Path) -> Iterator[Client]:
     """Three transfers of two months, whose days have sums."""
-    with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
-        migrate(client)
+    with services.ledger(tmp_path / "db") as client:
         client.command(INSERT.format(rows=SOUND))
         client.command(CLOSED)
         SumsBuilder(lambda: client, quiet_s=0).build()

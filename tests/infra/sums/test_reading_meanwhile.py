@@ -25,11 +25,11 @@ from api.scope import EVERYTHING
 from api.views.margin import margin
 from commission.events import Deal
 from commission.outputs import Milestone, Transfer
-from infra.clickhouse.migrations import migrate
 from infra.sums.builder import SumsBuilder
 from schemas import topics
 from schemas.wire import encode
 from streams.table_rows import Rows
+from tests import services
 from tests.infra.sums.crashes import Crash, Fragile
 
 BATCHES, BATCH_DEALS = 25, 8
@@ -129,8 +129,7 @@ def test_no_answer_goes_backwards_or_counts_twice(tmp_path: Path, seed: int) -> 
     connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(  # noqa: E731
         interface="chdb", path=str(tmp_path / "db")
     )
-    with connect() as client:
-        migrate(client)
+    with services.ledger(tmp_path / "db") as client:
         register(client)
         progress, errors = Progress(), list[BaseException]()
         ledger = Ledger(connect)

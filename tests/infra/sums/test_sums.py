@@ -1,6 +1,5 @@
 """Sums of days equal the rows, whatever happens between any two steps of the sink and of a build."""
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -8,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 from msgspec.structs import replace
@@ -23,7 +21,6 @@ from api.scope import EVERYTHING
 from commission.events import Deal
 from commission.outputs import Rejection, Transfer
 from commission.terms.market import SymbolDefined
-from infra.clickhouse.migrations import migrate
 from infra.sums.builder import SumsBuilder
 from infra.sums.compare import differences
 from schemas import topics
@@ -31,12 +28,14 @@ from schemas.wire import Record, encode
 from streams import deal_memory
 from streams.day_marks import DayMarks
 from streams.table_rows import Rows
+from tests import services
+from tests.effort import tries
 from tests.infra.sums import naive, newer_reports
 from tests.infra.sums.crashes import Crash, Fragile
 from tests.infra.sums.random_ledger import CLASSES, CLIENT_IBS, COUNTRIES, START, RandomLedger, revision
 
-STEPS = int(os.environ.get("IBFLOW_STEPS", "14"))
-"""Of each random history; more for a soak or a release."""
+STEPS = tries(8)
+"""Of each random history."""
 GROUPS: tuple[tuple[GroupBy, ...], ...] = (
     (), ("ib",), ("symbol",), ("component",), ("ib", "symbol"), ("component", "symbol"), ("client",),
     ("period",), ("period", "ib"), ("day",), ("week", "ib"), ("month", "symbol"), ("server", "plan"),
@@ -58,8 +57,7 @@ INTERVALS = (
 @pytest.fixture
 def chdb(tmp_path: Path) -> Iterator[Client]:
     """An empty database with two periods that meet inside a UTC day."""
-    with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
-        migrate(client)
+    with services.ledger(tmp_path / "db") as client:
         periods = [["2025-08", AUGUST_BEGINS, AUGUST_ENDS, "terms", 0, 0]]
         periods += [["2025-09", AUGUST_ENDS, datetime(2025, 9, 30, 22, tzinfo=UTC), "terms", 0, 1]]
         names = ["period", "starts_at", "ends_at", "_topic", "_partition", "_offset"]
@@ -206,7 +204,7 @@ def test_reports_equal_the_rows_whatever_crashes(
         batch.store(chdb, marks)
         if dice.random() < 0.8:
             positioned(chdb, source.offset)
-    assert by_stretch > STEPS // 6
+    assert by_stretch
     DayMarks(chdb).end()
     built(chdb)
     read = days_of(Ledger(lambda: chdb))

@@ -19,7 +19,6 @@ from commission.events import ClientRegistered
 from commission.terms.calendar import PeriodEnded
 from commission.terms.plans import Clawback
 from infra.cli.app import app
-from infra.clickhouse.migrations import migrate
 from infra.verify.invariants import verify
 from schemas import topics
 from schemas.settings import Settings
@@ -52,10 +51,7 @@ NAMES = (
 @pytest.fixture(params=services.clickhouse_kinds())
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     """Ten deals of a three-level tree, rated, with September closed; on each ClickHouse there is."""
-    folder = Settings(data_dir=tmp_path).chdb_dir
-    folder.mkdir(parents=True)
-    with services.clickhouse(request.param, folder) as client:
-        migrate(client)
+    with services.ledger(Settings(data_dir=tmp_path).chdb_dir, request.param) as client:
         broker = Synthetic(clients=3, deals=10)
         store(client, [*broker.terms(), *broker.crm(), *broker.trades(), PeriodEnded(period="2026-09")])
         yield client
@@ -170,8 +166,7 @@ def test_a_reversal_of_another_amount_is_found(ledger: Client) -> None:
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Client]:
     """A database without a row."""
-    with services.clickhouse("chdb", tmp_path) as client:
-        migrate(client)
+    with services.ledger(tmp_path) as client:
         yield client
 
 

@@ -21,7 +21,6 @@ from commission.terms.rates import Band, Tiers
 from commission.terms.records import TermsRecord
 from infra.archive.memory_log import MemoryLog
 from infra.cli.app import app
-from infra.clickhouse.migrations import migrate
 from infra.what_if.report import to_csv_file, to_html
 from infra.what_if.result import Line, WhatIf, Window
 from infra.what_if.simulate import what_if
@@ -252,9 +251,7 @@ def test_the_spreadsheet_runs_nothing_and_the_page_needs_nothing(log: MemoryLog)
 def test_the_command_reads_the_archive(log: MemoryLog, tmp_path: Path) -> None:
     """`--json`, `--csv` and `--html` from a real chDB: north 35 → 42, as by hand."""
     settings = Settings(data_dir=tmp_path / "data")
-    settings.chdb_dir.mkdir(parents=True)
-    with services.clickhouse("chdb", settings.chdb_dir) as client:
-        migrate(client)
+    with services.ledger(settings.chdb_dir) as client:
         store(client, log)
     folder = tmp_path / "terms"
     folder.mkdir()

@@ -24,11 +24,14 @@ from ingest.crm.csv_file import read
 from ingest.crm.fields import FIELDS
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
+from tests.effort import tries
 from tests.ingest.ingest_exports import RECEIVED, csv_file, damage, sorted_out
 
 HEADER = ",".join((*FIELDS, "click.subId", "click.gclid"))
 AT = "2026-09-01T08:30:00Z"
-FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FUZZ = settings(
+    max_examples=tries(37), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 
 
 def line(event: str, **cells: str) -> str:

@@ -21,6 +21,7 @@ from ingest.crm.fields import FIELDS
 from ingest.crm.records import EVENTS, to_event
 from ingest.sources import RowRejected
 from schemas.wire import decode, encode
+from tests.effort import tries
 
 AT = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
 CLIENT: dict[str, Any] = {"event_id": "e1", "occurred_at": "2026-09-01T08:30:00Z", "client_id": "c1"}
@@ -161,7 +162,7 @@ VALUES = st.one_of(
 NAMES = st.sampled_from((*FIELDS, "click", "click.a", "click.", "email"))
 
 
-@settings(max_examples=400)
+@settings(max_examples=tries(100))
 @given(word=st.sampled_from(EVENTS), record=st.dictionaries(NAMES, VALUES))
 def test_whatever_a_record_holds(word: str, record: dict[str, Any]) -> None:
     """It is an event the wire takes, or a bad row."""

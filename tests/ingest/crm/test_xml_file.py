@@ -17,10 +17,13 @@ from ingest.crm.xml_file import MAX_DEPTH, MAX_FIELDS, MAX_RECORD_BYTES, read
 from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.wire import encode
+from tests.effort import tries
 from tests.ingest.crm.xml_records import AT, record
 from tests.ingest.ingest_exports import RECEIVED, csv_file, damage, sorted_out
 
-FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FUZZ = settings(
+    max_examples=tries(50), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 WHO: dict[str, Any] = {
     "event_id": "e1", "client_id": "c1", "occurred_at": datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
 }  # fmt: skip

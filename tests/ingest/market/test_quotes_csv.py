@@ -19,6 +19,7 @@ from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
 from tests.build import at, partner, plan, run, spread, symbol
 from tests.build import deal as build_deal
+from tests.effort import tries
 from tests.ingest.ingest_exports import NEW_YORK, RECEIVED, damage, ledger, mt4, sorted_out, statement, ticket
 
 GOOD = """\
@@ -186,7 +187,7 @@ def test_an_ib_is_paid_its_share_of_the_spread_that_was_quoted(tmp_path: Path) -
 QUOTE = st.tuples(st.integers(0, 40), st.sampled_from(("EURUSD", "XAUUSD")), st.integers(1, 9))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(st.lists(QUOTE, max_size=30), st.integers(0, 50), st.integers(1, 12))
 def test_the_join_is_what_a_plain_search_finds(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, str, int]], second: int, seconds: int
@@ -206,7 +207,7 @@ def test_the_join_is_what_a_plain_search_finds(
     assert found.bid == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 @given(raw=st.composite(damage(GOOD.encode()))())
 def test_damaged_quotes(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     """However a file is damaged, every row is a quote or a dead letter, or the file is refused."""

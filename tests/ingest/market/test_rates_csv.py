@@ -15,6 +15,7 @@ from ingest.terms.folder import InvalidTerms
 from schemas.wire import decode, encode
 from streams.in_memory import LocalPipeline
 from tests.build import ANNA, PARTNERS, SYMBOLS, at, deal, partner, per_lot, plan, told
+from tests.effort import tries
 from tests.ingest.ingest_exports import damage
 
 GOOD = """\
@@ -124,7 +125,7 @@ def test_a_deal_that_waited_for_a_rate_is_paid_once(tmp_path: Path) -> None:
     assert at(2) == rates[1].as_of
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 @given(raw=st.composite(damage(GOOD.encode()))())
 def test_damaged_rates(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     """However a file is damaged, it is read whole or refused with a reason."""

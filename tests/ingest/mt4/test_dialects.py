@@ -18,6 +18,7 @@ from ingest.mt4.record import to_deals
 from ingest.server_time import RepeatedHour
 from ingest.sources import RowRejected, ServerProfile
 from schemas.wire import decode, encode
+from tests.effort import tries
 from tests.ingest.ingest_exports import NEW_YORK, RECEIVED, ledger, mt4, sorted_out, statement, ticket, tr
 
 USD = mt4(currency="USD")
@@ -282,7 +283,7 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(75), deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(node())), VALUES, max_size=5))
 def test_whatever_comes_is_deals_or_a_reason(damage: dict[str, Any]) -> None:
     """Any JSON values in any field: a record whose deals can be sent, a skip, or a `RowRejected`."""

@@ -13,6 +13,7 @@ from ingest.mt4 import json_file as mt4_json_file
 from ingest.readers.detect import detect, read_any
 from ingest.sources import ServerProfile, UnreadableSource
 from schemas.wire import encode
+from tests.effort import tries
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
 from tests.ingest.mt4.json_records import CPLUGIN, node
 
@@ -117,7 +118,7 @@ def test_what_is_no_such_file(tmp_path: Path) -> None:
 VALID = json.dumps([node(1), node(2, comment="x"), node(3, cmd=6, symbol="")]).encode()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(37), deadline=None)
 @given(raw=st.composite(damage(VALID))())
 def test_damaged_files(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     """However a file is damaged, every record is deals, skipped or a dead letter, or all is refused."""

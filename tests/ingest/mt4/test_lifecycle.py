@@ -16,6 +16,7 @@ from ingest.mt4.partial_closes import parent_of, remainder_of
 from ingest.mt4.record import to_deals
 from ingest.sources import RowRejected, ServerProfile
 from tests.build import Told, at, partner, per_lot, plan, run, symbol
+from tests.effort import tries
 from tests.ingest.ingest_exports import RECEIVED, mt4, sorted_out, statement, ticket
 
 SERVER = "Demo-MT4"
@@ -83,7 +84,7 @@ def test_comments_do_not_matter_to_volume(comments: tuple[str, str, str]) -> Non
     assert [lots_paid(deals(*chain), entry) for entry in ("in", "out")] == ["0.50 USD", "0.50 USD"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(st.permutations((0, 1, 2, 3, 4, 5)), st.lists(st.sampled_from(range(6)), max_size=3))
 def test_tickets_may_come_in_any_order_and_twice(order: list[int], again: list[int]) -> None:
     """The newest record of each ticket counts, whoever else came before it, and repetitions do nothing."""

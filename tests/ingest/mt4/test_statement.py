@@ -13,6 +13,7 @@ from ingest.mt4 import statement as mt4_statement
 from ingest.mt4.statement import read, split_title
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
+from tests.effort import tries
 from tests.ingest.ingest_exports import (
     NEW_YORK,
     RECEIVED,
@@ -347,14 +348,14 @@ VALID = statement(
 ).encode()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(37), deadline=None)
 @given(raw=st.composite(damage(VALID))())
 def test_damaged_statements(raw: bytes) -> None:
     """However a statement is damaged, every row is a ticket, cash, skipped or one dead letter."""
     check_any(raw)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(20), deadline=None)
 @given(raw=st.binary(max_size=400))
 def test_random_bytes(raw: bytes) -> None:
     """Random bytes are refused; nothing else is raised."""

@@ -13,6 +13,7 @@ from ingest.formats.csv_rows import MAX_ROW_BYTES
 from ingest.mt5.deals_csv import read
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
+from tests.effort import tries
 from tests.ingest.ingest_exports import (
     MT5_HEADER,
     NEW_YORK,
@@ -27,7 +28,9 @@ from tests.ingest.ingest_exports import (
 )
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "samples" / "mt5-manager-deals.csv"
-FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FUZZ = settings(
+    max_examples=tries(37), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 
 
 def read_rows(folder: Path, *lines: str, profile: Any = None, **more: Any) -> tuple[list[Any], list[Any]]:

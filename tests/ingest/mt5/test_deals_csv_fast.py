@@ -18,6 +18,7 @@ from ingest.sources import EncodedDeals, ServerProfile, UnreadableSource
 from schemas.dead_letters import DeadLetter
 from schemas.wire import decode, encode
 from tests.deals_file import write_deals
+from tests.effort import tries
 from tests.ingest.ingest_exports import (
     MT5_COLUMNS,
     MT5_HEADER,
@@ -30,7 +31,9 @@ from tests.ingest.ingest_exports import (
 )
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "samples" / "mt5-manager-deals.csv"
-FUZZ = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FUZZ = settings(
+    max_examples=tries(75), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 EXTENDED = f"{MT5_HEADER},ContractSize,MarketBid,MarketAsk,VolumeClosed"
 
 
@@ -288,7 +291,7 @@ def files(draw: Any) -> bytes:
     return draw(st.sampled_from(("\n", "\r\n"))).join([*lines, ""]).encode()
 
 
-@settings(FUZZ, max_examples=400)
+@settings(FUZZ, max_examples=tries(100))
 @given(raw=files(), mode=st.sampled_from((None, "netting", "hedging")))
 @example(raw=f"{MT5_HEADER}\n".encode(), mode=None)
 def test_mutated_cells(tmp_path: Path, raw: bytes, mode: Any) -> None:

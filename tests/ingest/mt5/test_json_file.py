@@ -16,13 +16,16 @@ from ingest.mt5.json_file import read
 from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.wire import decode, encode
+from tests.effort import tries
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
 from tests.ingest.mt5.records import cash, manager, terminal
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
 USD = mt5(currency="USD")
 OURS = mt5(currency="USC", login=5001)
-FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FUZZ = settings(
+    max_examples=tries(37), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 
 
 def json_file(path: Path, content: Any) -> Path:

@@ -19,6 +19,7 @@ from ingest.mt5.report import read
 from ingest.readers.detect import detect, read_any
 from ingest.sources import UnreadableSource
 from schemas.dead_letters import DeadLetter
+from tests.effort import tries
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt5, sorted_out
 from tests.ingest.ingest_reports import csv_file, deal, grid, html_file, xlsx_file, xlsx_parts, zip_file
 from tests.ingest.mt5.reports import DEALS, FORMS, ORDERS, POSITIONS, WHOLE
@@ -283,7 +284,7 @@ FUZZ: dict[str, Any] = {"suppress_health_check": [HealthCheck.function_scoped_fi
 
 
 @pytest.mark.parametrize("form", ["html", "xlsx", "csv"])
-@settings(max_examples=150, **FUZZ)
+@settings(max_examples=tries(37), **FUZZ)
 @given(choice=st.data())
 def test_damaged_files(tmp_path: Path, form: str, choice: st.DataObject) -> None:
     """Flipped, cut and inserted bytes end in items or a sentence."""
@@ -301,7 +302,7 @@ def test_a_workbook_that_does_not_say_where_its_sheet_is_is_refused(tmp_path: Pa
         list(read_any(zip_file(tmp_path / "lost.xlsx", parts | {name: lost}), mt5(), RECEIVED))
 
 
-@settings(max_examples=150, **FUZZ)
+@settings(max_examples=tries(37), **FUZZ)
 @given(choice=st.data())
 def test_damaged_sheets(tmp_path: Path, choice: st.DataObject) -> None:
     """Damage inside a workbook's part, where no checksum finds it."""
@@ -312,7 +313,7 @@ def test_damaged_sheets(tmp_path: Path, choice: st.DataObject) -> None:
     check_anything(path)
 
 
-@settings(max_examples=100, **FUZZ)
+@settings(max_examples=tries(25), **FUZZ)
 @given(
     head=st.sampled_from((b"", b"PK\x03\x04", b"\xff\xfe", b"<html>", b"\xef\xbb\xbf")),
     raw=st.binary(max_size=400),

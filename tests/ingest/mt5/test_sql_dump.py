@@ -16,6 +16,7 @@ from ingest.readers.reread import needs_server, reread
 from ingest.sources import RowRejected, UnreadableSource
 from ingest.sql.database import Database
 from schemas.dead_letters import DeadLetter
+from tests.effort import tries
 from tests.ingest.ingest_exports import RECEIVED, damage, ledger, mt4, mt5, sorted_out
 from tests.ingest.sql_server import DUMPED, MT5_DEALS, SqlServer, deal, dump, dumped
 
@@ -178,7 +179,7 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, header: str, profile: object
 
 
 @given(data=st.data())
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=tries(25), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_damage_leaves_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever the bytes, rows are deals, dead letters or skipped, or the file is refused."""
     path = tmp_path / "d.csv"

@@ -18,6 +18,7 @@ from commission.terms.rates import Rate
 from ingest.terms.folder import Broker, InvalidTerms, load_terms
 from ingest.terms.servers import BrokerServer
 from ingest.terms.yaml_page import MAX_FILE_BYTES, Problem
+from tests.effort import tries
 
 GOOD = {
     "broker.yaml": """\
@@ -374,7 +375,7 @@ def test_a_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == [("partners.yaml", 2, "this line is not UTF-8; save the file as UTF-8")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(37), deadline=None)
 @given(
     name=st.sampled_from(sorted(GOOD)),
     cut=st.integers(0, 400),

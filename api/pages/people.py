@@ -1,23 +1,37 @@
 """Pages of people, keys and the audit log, for admins; the log for auditors too."""
 
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.browser import read_form
-from api.paging import decode_cursor, encode_cursor
+from api.pages.lists import AskedHere, of_memory
 from api.people import PeopleDesk, PeopleRefused, UnknownPerson, Wanted
+from api.portal.navigation import Links
 from api.portal.render import render
 from api.problems import Problem
 from api.routes.context import Asking
 from api.routes.people import AuditHere, Desk, key_view, person_view, session_view
+from schemas.audit import AuditEntry
 from schemas.people import KEY_RIGHTS, ROLES, Access
 
 router = APIRouter(include_in_schema=False)
 
 SHOWN = 100
+MAX_ENTRIES = 1_000_000
+"""All that are at hand."""
+ENTRIES: Mapping[str, Callable[[AuditEntry], Any]] = {
+    "No.": lambda one: one.number,
+    "When": lambda one: one.at,
+    "Who": lambda one: one.by,
+    "What": lambda one: one.what,
+    "On": lambda one: one.on,
+    "Detail": lambda one: one.detail,
+    "From": lambda one: one.peer,
+}
 
 
 @router.get("/users")
@@ -128,12 +142,8 @@ def _keys(request: Request, desk: PeopleDesk, secret: str = "", error: str = "")
 
 
 @router.get("/audit-log")
-def audit_page(
-    request: Request, audit: AuditHere, cursor: Annotated[str, Query(max_length=2_000)] = ""
-) -> HTMLResponse:
-    """Who did what, newest first."""
-    before = int(decode_cursor(cursor, int)[0]) if cursor else 0
-    entries, oldest = audit.newest(before, SHOWN)
-    has_more = bool(entries) and entries[-1].number > oldest
-    more = encode_cursor([entries[-1].number]) if has_more else ""
-    return render(request, "audit.html", entries=entries, more=more)
+def audit_page(request: Request, audit: AuditHere, asked: AskedHere) -> HTMLResponse:
+    """Who did what, newest first, of the entries that are at hand."""
+    entries, oldest = audit.newest(0, MAX_ENTRIES)
+    of = of_memory(Links(request), asked, entries, ENTRIES, SHOWN, key=lambda one: str(one.number))
+    return render(request, "audit.html", of=of, is_cut=oldest > 1)
