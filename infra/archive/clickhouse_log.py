@@ -106,10 +106,11 @@ QUERIES: dict[str, str] = {
     "operations": f"SELECT record FROM operations FINAL ORDER BY _offset SETTINGS {_PLAIN}",
     "strays": f"""
         SELECT toString(count()) AS strays FROM transfers FINAL
-        WHERE _topic NOT IN ('{topics.PARTNER_BOOK}', '{topics.SETTLEMENTS}')
+        WHERE stored_at <= now64(3) - toIntervalMillisecond({{age_ms:UInt32}})
+            AND (_topic NOT IN ('{topics.PARTNER_BOOK}', '{topics.SETTLEMENTS}')
             OR (_topic = '{topics.PARTNER_BOOK}' AND (_partition, _offset) NOT IN (
                 SELECT _partition, _offset FROM books WHERE _topic = '{topics.PARTNER_BOOK}'
-            ))
+            )))
     """,
     **HELD_QUERIES,
 }
@@ -226,9 +227,9 @@ class ArchiveLog:
         """The offset after the newest message that has rows."""
         return self._number("newest", "newest", topic=topic, partition=partition)
 
-    def strays(self) -> int:
-        """Rows whose message is not in the archive."""
-        return self._number("strays", "strays")
+    def strays(self, age_ms: int = 0) -> int:
+        """Rows, at least so old, whose message is not in the archive."""
+        return self._number("strays", "strays", age_ms=age_ms)
 
     def operations(self) -> Operations:
         """The log of operations, folded."""

@@ -101,7 +101,7 @@ class KafkaLog:
         """The newest position of each origin that `stored` has come to."""
         return dict(self._reached.get((topic, partition), {}))
 
-    def strays(self) -> int:
+    def strays(self, _age_ms: int = 0) -> int:
         """None: rows are read from messages."""
         return 0
 

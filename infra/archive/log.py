@@ -57,8 +57,8 @@ class Log(Protocol):
     def reached(self, topic: str, partition: int) -> dict[str, tuple[int, int]]:
         """Origin `topic/partition` → offset and part of its newest message that is stored; {}: unknown."""
 
-    def strays(self) -> int:
-        """Stored rows that no message brought."""
+    def strays(self, _age_ms: int = 0, /) -> int:
+        """Stored rows, at least so old, that no message brought."""
 
     def operations(self) -> Operations:
         """What is stopped, and what a person decided to leave out."""

@@ -41,7 +41,7 @@ class MemoryLog:
         """The newest position of each origin."""
         return dict(positions.origin_of(m.source) for m in self.topics[topic][partition] if m.source)
 
-    def strays(self) -> int:
+    def strays(self, _age_ms: int = 0) -> int:
         """None: rows are read from messages."""
         return 0
 

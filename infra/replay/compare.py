@@ -161,14 +161,20 @@ def replay(
                     notes[f"{book}/{number}"].append(lost)
             tasks = [(place, counts, ends[place], stored[place], until.get(place)) for place in ends]
             folds = {task[0]: fold for task, fold in pool.each(_fold, tasks, bar)}
-        strays = log.strays()
-        if strays:
-            time.sleep(FOLLOW_SECONDS)  # rows are stored just before the message that brought them
-            strays = log.strays()
+        strays = _strays(log)
     compared = tuple(_compare(place, folds[place], stored[place], "; ".join(notes[place])) for place in ends)
     ours = _joined(one for fold in folds.values() for one in fold.hashes.values())
     theirs = _joined(kept.hash for place in ends for kept in stored[place].values())
     return Replay(compared, strays, time.monotonic() - started, ours.hex(), theirs.hex(), source)
+
+
+def _strays(log: Log) -> int:
+    """Rows are stored just before the message that brought them: those of the first look get time for it."""
+    found, looked = log.strays(), time.monotonic()
+    while found and (age_s := time.monotonic() - looked) < FOLLOW_SECONDS:
+        time.sleep(LOOK_SECONDS)
+        found = log.strays(int(age_s * 1000))
+    return found
 
 
 def _check_until(until: Until, counts: Mapping[str, int], log: Log) -> None:
