@@ -109,6 +109,7 @@ def change(desk: Endpoints, by: Operator, known: Known, wanted: OwnEndpointChang
         "min_payout": None if one.min_payout is None else plain(one.min_payout),
         "since": one.since,
         "delay": one.delay_s,
+        "ordered": one.is_ordered,
     }
     form = _form(wanted, one.endpoint_id, [one.owner] if wanted.own_only else others, kept)
     return desk.save(form, "", by, is_new=False)

@@ -18,6 +18,7 @@ from infra.archive.clickhouse_log import ArchiveLog
 from infra.archive.log import Log, LogAt, Row
 from infra.replay.fold import PartitionFold, RowsHash, rows_of
 from infra.replay.pool import Bar, Pool, no_bar, report
+from infra.replay.strays import count_strays
 from schemas import positions, topics
 from schemas.errors import Unusable
 from streams.partition import OffsetGapError
@@ -161,20 +162,11 @@ def replay(
                     notes[f"{book}/{number}"].append(lost)
             tasks = [(place, counts, ends[place], stored[place], until.get(place)) for place in ends]
             folds = {task[0]: fold for task, fold in pool.each(_fold, tasks, bar)}
-        strays = _strays(log)
+        strays = count_strays(log)
     compared = tuple(_compare(place, folds[place], stored[place], "; ".join(notes[place])) for place in ends)
     ours = _joined(one for fold in folds.values() for one in fold.hashes.values())
     theirs = _joined(kept.hash for place in ends for kept in stored[place].values())
     return Replay(compared, strays, time.monotonic() - started, ours.hex(), theirs.hex(), source)
-
-
-def _strays(log: Log) -> int:
-    """Rows are stored just before the message that brought them: those of the first look get time for it."""
-    found, looked = log.strays(), time.monotonic()
-    while found and (age_s := time.monotonic() - looked) < FOLLOW_SECONDS:
-        time.sleep(LOOK_SECONDS)
-        found = log.strays(int(age_s * 1000))
-    return found
 
 
 def _check_until(until: Until, counts: Mapping[str, int], log: Log) -> None:
