@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from commission.money import plain
 HEARTBEAT_S = 15.0
 LIFE_S = 600.0
 """Then a reader asks again, and the gate looks at it again; its scope is as of then."""
+SLACK_S = 2.0
+"""Between the clocks of the database and of this process."""
 FIELDS = (
     "transfer_id", "code", "ib_id", "client_id", "component", "symbol", "lots", "amount", "currency",
     "occurred_at", "stored_at",
@@ -51,6 +54,11 @@ def missed(ledger: Ledger, scope: Scope, place: Place) -> tuple[list[Row], bool]
 
 
 # Server-sent events
+
+
+def place_now() -> str:
+    """The place that a page which is read from now on goes on behind; what it has already comes once more."""
+    return f"{int((time.time() - SLACK_S) * 1000)}.now"
 
 
 def event_of(row: Row) -> str:

@@ -39,7 +39,7 @@ from api.queries.transfers import TransferFilter
 from api.scope import EVERYTHING
 from api.views.explanation import explain_transfer
 from api.views.margin import margin
-from tests import sized_ledger
+from tests import bench_pages, sized_ledger
 from tests.bench_load import Arriving, prepared
 from tests.bench_plain import (
     Plain,
@@ -281,7 +281,9 @@ def main(arguments: Sequence[str], total: int = ROWS) -> None:
             )
             with connect() as client:
                 console.print(f"written as Parquet in {write_parquet(client, parquet):,.0f} s")
+        bench_pages.print_pages(console, connect)
         print_reads(console, connect, parquet)
+        bench_pages.print_tree(console, folder / "tree")
     finally:
         if kept is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,8 +1,9 @@
 """A ledger of any size, written straight into ClickHouse by ClickHouse: what reports are measured on.
 
-500 IBs in a tree of eight under each, 20,000 clients, 30 symbols, a year. Each deal pays its client's IB and
-the two above it by lots, every fourth one a share of the spread too; every 50th is charged back a week later,
-every 20th client's KYC is open. As many openings are refused, as a plan that pays closings does.
+500 IBs, or as many as are asked for, in a tree of eight under each, 20,000 clients, 30 symbols, a year. Each
+deal pays its client's IB and the two above it by lots, every fourth one a share of the spread too; every 50th
+is charged back a week later, every 20th client's KYC is open. As many openings are refused, as a plan that
+pays closings does.
 """
 
 from datetime import UTC, datetime
@@ -31,13 +32,13 @@ _PATH = (
     f"[toInt64(ib), {_UP_1}, {_UP_2}, {_UP_3}] AS parents, [1, 2, 3, 4])"
 )
 _DEALS = f"""
-SELECT number AS n, cityHash64(n) AS h, h % {CLIENTS} AS client, 1 + client % {IBS - 1} AS ib,
+SELECT number AS n, cityHash64(n) AS h, h % {CLIENTS} AS client, 1 + client % ({{ibs:UInt32}} - 1) AS ib,
     addMicroseconds(toDateTime64({{start:UInt32}}, 6, 'UTC'),
         toInt64(n * {{step_us:UInt64}} + h % {{step_us:UInt64}})) AS at,
     least(intDiv(h, 256) % {SYMBOLS}, intDiv(h, 16777216) % {SYMBOLS}) AS number_of_symbol,
     concat('SYM', leftPad(toString(number_of_symbol), 2, '0')) AS sym,
     toDecimal128(1 + intDiv(h, 1099511627776) % 300, 8) / 100 AS volume, client % 20 = 0 AS is_held,
-    arrayMap(x -> concat('ib-', leftPad(toString(x), 3, '0')), {_PATH}) AS up
+    arrayMap(x -> concat('ib-', leftPad(toString(x), {{digits:UInt8}}, '0')), {_PATH}) AS up
 FROM numbers({{first:UInt64}}, {{count:UInt64}})
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
@@ -94,15 +95,16 @@ FROM ({_DEALS})
 """  # noqa: S608  - as above
 _PARTNERS = f"""
 INSERT INTO partners (ib_id, name, currency, parent, kyc_approved, definition, _topic, _partition, _offset)
-SELECT concat('ib-', leftPad(toString(number), 3, '0')) AS id, id, 'USD',
-    if(number = 0, NULL, concat('ib-', leftPad(toString({_PARENT.format("number")}), 3, '0'))), true,
-    '{{{{}}}}', 'terms', 0, number
-FROM numbers({IBS})
-""".replace("{{}}", "{}")  # noqa: S608  - as above
+SELECT concat('ib-', leftPad(toString(number), {{digits:UInt8}}, '0')) AS id, id, 'USD',
+    if(number = 0, NULL,
+        concat('ib-', leftPad(toString({_PARENT.format("number")}), {{digits:UInt8}}, '0'))), true,
+    '{{}}', 'terms', 0, number
+FROM numbers({{ibs:UInt32}})
+"""  # noqa: S608  - as above
 _CLIENTS = f"""
 INSERT INTO clients (client_id, occurred_at, ib_id, country, click, event_id, _topic, _partition, _offset)
 SELECT concat('c-', toString(number)), toDateTime64('2025-11-01', 6, 'UTC'),
-    concat('ib-', leftPad(toString(1 + number % {IBS - 1}), 3, '0')),
+    concat('ib-', leftPad(toString(1 + number % ({{ibs:UInt32}} - 1)), {{digits:UInt8}}, '0')),
     ['CY', 'DE', 'ZA', 'BR'][1 + number % 4],
     map(), concat('r', toString(number)), 'client-book', number % 4, number
 FROM numbers({CLIENTS})
@@ -121,14 +123,15 @@ INSERT INTO day_marks SELECT DISTINCT day, toUInt64(toUnixTimestamp64Nano(now64(
 """
 
 
-def fill(client: Client, rows: int, days: int = DAYS) -> int:
+def fill(client: Client, rows: int, days: int = DAYS, ibs: int = IBS) -> int:
     """Make about so many transfers within so many days, and their deals, whose number is given."""
     deals = int(rows / ROWS_OF_DEAL)
     step_us = days * 86_400_000_000 // deals
+    tree = {"ibs": ibs, "digits": digits(ibs)}
     for statement in (_PARTNERS, _CLIENTS, _PERIODS):
-        client.command(statement, settings=WRITE)
+        client.command(statement, parameters=tree, settings=WRITE)
     for first in range(0, deals, BLOCK_DEALS):
-        values = {
+        values = tree | {
             "start": int(START.timestamp()),
             "step_us": step_us,
             "first": first,
@@ -138,6 +141,11 @@ def fill(client: Client, rows: int, days: int = DAYS) -> int:
             client.command(statement, parameters=values, settings=WRITE)
     client.command(_STORED)
     return deals
+
+
+def digits(ibs: int) -> int:
+    """In the ids of so many IBs, at least three."""
+    return max(3, len(str(ibs - 1)))
 
 
 def months() -> list[tuple[datetime, datetime]]:

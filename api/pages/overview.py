@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from api.feed_events import place_now
 from api.pages import endpoints, room
 from api.pages.page import PageHere
 from api.portal.overview import overview
@@ -18,7 +19,10 @@ def home(page: PageHere, by: Asking) -> HTMLResponse:
         return room.home(page, by)
     if by.role == "network":
         return endpoints.of_network(page, by)
-    span = page.span
+    span, after = page.span, place_now()
     return page.show_of_period(
-        "overview.html", span, page=overview(page.ledger, page.scope, span, page.currency)
+        "overview.html",
+        span,
+        page=overview(page.ledger, page.scope, span, page.currency),
+        after=after,
     )

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -18,6 +18,7 @@ from api.routes.context import Asking, LedgerHere, ScopeHere
 router = APIRouter(prefix="/v1", tags=["transfers"])
 
 STREAM = "text/event-stream"
+AFTER = "The same for who cannot send that header, such as a page that was just read."
 PLACE = "Goes on behind this event, as EventSource does by itself after a break."
 
 
@@ -37,15 +38,19 @@ async def feed(
     scope: ScopeHere,
     by: Asking,
     last_event_id: Annotated[str, Header(max_length=160, description=PLACE)] = "",
+    after: Annotated[str, Query(max_length=160, description=AFTER)] = "",
 ) -> StreamingResponse:
     """What is posted from now on, a second after it is stored, as server-sent events.
 
     It lasts ten minutes, or until the session or key is over; then ask again with the last event's id.
     """
     source: Feed = request.app.state.feed
-    place = place_of(last_event_id)
-    if last_event_id and place is None:
-        raise Problem(400, "Last-Event-ID is the id of an event of this feed.", code="invalid_cursor")
+    begins = last_event_id or after
+    place = place_of(begins)
+    if begins and place is None:
+        raise Problem(
+            400, "Last-Event-ID, or `after`, is the id of an event of this feed.", code="invalid_cursor"
+        )
     people: People | None = request.app.state.people
     shown = ledger.renamed if isinstance(ledger, PseudonymousLedger) else dict
     if not source.has_room(by.name):

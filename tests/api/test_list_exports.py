@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,18 @@ def test_the_audit_log_is_for_who_may_read_it_when_it_is_taken(here: Here) -> No
     here.world.desk.change("audrey", Access(role="finance"), "anna")
     refused: Any = audrey.ask("GET", file, JSON)
     assert (refused.status_code, refused.json()["code"]) == (403, "export_out_of_scope")
+
+
+def test_the_page_offers_whom_it_has_lists_for(here: Here) -> None:
+    """Whatever has a button is made for whoever sees it; whatever has none is refused."""
+    needs_more = {"commissions", "transfers", "payout-lines"}
+    for name in ("anna", "fred", "audrey", "iris"):
+        visitor = here.world.signed_in(name)
+        offered = {*re.findall(r'data-api="/v1/exports/([a-z-]+)"', visitor.page("/exports"))} - needs_more
+        answers = {one: visitor.call(f"/v1/exports/{one}", {}).status_code for one in {*LISTS} - needs_more}
+        assert {one for one, status in answers.items() if status != 403} == offered, name
+        assert ("audit-log" in offered, "clients" in offered) == (name in ("anna", "audrey"), True)
+        assert {answers[one] for one in offered} <= {202, 429}, name
 
 
 def test_a_list_grows_no_more_than_a_file_may(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

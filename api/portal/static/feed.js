@@ -1,7 +1,7 @@
 "use strict";
 // The list "Posted last" goes on by itself: what the feed tells is put on top, as the page would show it.
 (() => {
-  const { currency, from, to } = document.currentScript.dataset;
+  const { currency, from, to, after } = document.currentScript.dataset;
   const MOST = 100, EVERY_MS = 250;
   const body = document.querySelector("#newest table[data-list] tbody");
   if (!body || !window.EventSource) return;
@@ -48,6 +48,7 @@
     [...one.cells].forEach((cell, n) => { if (!shown.has(COLUMNS[n])) cell.remove(); });
     return one;
   }
+  const known = new Set([...body.querySelectorAll('a[href^="/transfers/"]')].map((one) => decodeURIComponent(one.pathname.slice(11))));
   let waiting = [], timer = 0;
   const show = () => {
     timer = 0;
@@ -55,10 +56,11 @@
     waiting = [];
     while (body.rows.length > MOST) body.deleteRow(-1);
   };
-  const feed = new EventSource("/v1/feed");
+  const feed = new EventSource(`/v1/feed?after=${encodeURIComponent(after)}`) // from what the page has;
   feed.addEventListener("transfer", (event) => {
     const row = JSON.parse(event.data), at = Date.parse(row.occurred_at);
     if (row.currency !== currency || at < Date.parse(from) || at >= Date.parse(to)) return;
+    if (known.has(row.transfer_id)) return;
     waiting.push(row);
     timer ||= setTimeout(show, EVERY_MS);
   });

@@ -1,6 +1,7 @@
 """The desk of endpoints: what people decide counts in the order of the log, and secrets stay sealed."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,6 @@ from api.operators import NotAllowed, Operator
 from api.postbacks.endpoints import Written
 from commission.postbacks.records import DayEnded, Delivery, EndpointSaved
 from infra.connect.sealing import SealingKeys, new_key
-from infra.postbacks import desk as desk_module
 from infra.postbacks.desk import EndpointDesk
 from infra.postbacks.log import EndpointLog
 from infra.postbacks.sealing import PURPOSE, keys_of
@@ -167,7 +167,7 @@ def test_a_sample_is_sent_and_recorded_nowhere() -> None:
     assert receiver.seen[0].target == target
 
 
-def test_what_was_due_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_due_is_asked_for_again() -> None:
     """Under the event's own id, as another delivery; bounded, and not where nothing is sent."""
     stored = [encode([delivery(number)])[0].decode() for number in (1, 2)]
     published: list[Delivery] = []
@@ -177,9 +177,8 @@ def test_what_was_due_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [again.event.milestone_id for again in published] == ["mc-1-1", "mc-1-2"]
     assert {again.replay for again in published} == {f"anna {NOON.isoformat()}"}
     assert published[0].delivery_id != delivery(1).delivery_id
-    monkeypatch.setattr(desk_module, "MAX_REPLAYED", 1)
-    with pytest.raises(EndpointRefused, match="a shorter time"):
-        one.replay("t", ALWAYS, ANNA)
+    with pytest.raises(EndpointRefused, match="over 1 events are due again; ask for a shorter time"):
+        one.replay("t", replace(ALWAYS, most=1), ANNA)
     one.set_state("t", "disabled", "", ANNA)
     with pytest.raises(EndpointRefused, match="is disabled; resume it first"):
         one.replay("t", ALWAYS, ANNA)
