@@ -128,8 +128,9 @@ def fill(client: Client, rows: int, days: int = DAYS, ibs: int = IBS) -> int:
     deals = int(rows / ROWS_OF_DEAL)
     step_us = days * 86_400_000_000 // deals
     tree = {"ibs": ibs, "digits": digits(ibs)}
-    for statement in (_PARTNERS, _CLIENTS, _PERIODS):
+    for statement in (_PARTNERS, _CLIENTS):
         client.command(statement, parameters=tree, settings=WRITE)
+    client.command(_PERIODS, settings=WRITE)
     for first in range(0, deals, BLOCK_DEALS):
         values = tree | {
             "start": int(START.timestamp()),
