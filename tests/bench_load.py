@@ -39,6 +39,7 @@ def prepared(connect: Callable[[], Client], rows: int) -> Filled | None:
     with connect() as client:
         migrate(client)
         if client.query("SELECT count() FROM transfers").first_row[0]:
+            _add_up(connect)  # what arrived in an earlier run
             _merge(connect)
             return None
         started = time.perf_counter()
@@ -46,15 +47,19 @@ def prepared(connect: Callable[[], Client], rows: int) -> Filled | None:
         sized_ledger.fill(client, rows - of_sink)
         rate = _through_sink(client, of_sink)
         filled = time.perf_counter() - started
-        builder = SumsBuilder(connect, quiet_s=0)
         started = time.perf_counter()
-        builder.build()
-        builder.build_months()
+        _add_up(connect)
         built = time.perf_counter() - started
-        builder.check()
-        builder.close()
+        with closing(SumsBuilder(connect)) as builder:
+            builder.check()
         _merge(connect)
         return Filled(filled, built, rate)
+
+
+def _add_up(connect: Callable[[], Client]) -> None:
+    with closing(SumsBuilder(connect, quiet_s=0)) as builder:
+        builder.build()
+        builder.build_months()
 
 
 def _merge(connect: Callable[[], Client]) -> None:

@@ -81,7 +81,7 @@ def print_tree(console: Console, folder: Path) -> None:
 
     with connect() as client:
         migrate(client)
-        if not client.query("SELECT count() FROM partners").first_row[0]:
+        if not client.query("SELECT count() FROM transfers").first_row[0]:
             sized_ledger.fill(client, TREE_ROWS, ibs=TREE_IBS)
             with closing(SumsBuilder(connect, quiet_s=0)) as builder:
                 builder.build()
