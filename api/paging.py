@@ -37,10 +37,15 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
     except (ValueError, TypeError, RecursionError):
         fits = False
     if not fits:
-        raise Problem(
-            400, "The cursor is not one of this list. Start again without `cursor`.", code="invalid_cursor"
-        )
+        raise strange_cursor()
     return list(parts)
+
+
+def strange_cursor() -> Problem:
+    """What is said of a cursor of another list, or of the same one in another order."""
+    return Problem(
+        400, "The cursor is not one of this list. Start again without `cursor`.", code="invalid_cursor"
+    )
 
 
 def decode_place(cursor: str, size: int) -> list[str]:

@@ -43,32 +43,24 @@ def report(
     """One page of groups, and the totals of all groups per currency."""
     after = decode_place(cursor, len(group_by) + 1)
     read = days_for(ledger, wanted, group_by)
-    if {*group_by} <= APART:
-        return _apart(ledger, wanted, read, group_by, limit, after)
-    groups, sums = with_totals(ledger, wanted, read, group_by, limit + 1, after)
+    shares_no_deal, sums = {*group_by} <= APART, list[Row]()
+    if shares_no_deal:
+        groups = rows(ledger, wanted, read, group_by, limit + 1, after)
+    else:
+        groups, sums = with_totals(ledger, wanted, read, group_by, limit + 1, after)
     result = page(groups, limit, key=lambda row: row["place"])
     items = [named(row, group_by) for row in result["items"]]
-    return {**result, "items": items, "group_by": list(group_by), "totals": [named(row, ()) for row in sums]}
-
-
-def _apart(
-    ledger: Ledger,
-    wanted: ReportFilter,
-    read: Days,
-    group_by: tuple[GroupBy, ...],
-    limit: int,
-    after: list[str],
-) -> dict[str, Any]:
-    """The same of groups that share no deal, whose totals are not asked for where all of them are there."""
-    groups = rows(ledger, wanted, read, group_by, limit + 1, after)
-    result = page(groups, limit, key=lambda row: row["place"])
-    items = [named(row, group_by) for row in result["items"]]
-    is_whole = not after and result["next_cursor"] is None
-    sums = _totals_of(items) if is_whole else totals(ledger, wanted, read)
-    return {**result, "items": items, "group_by": list(group_by), "totals": sums}
+    if not shares_no_deal:
+        found = [named(row, ()) for row in sums]
+    elif after or result["next_cursor"]:
+        found = totals(ledger, wanted, read)
+    else:  # all of them are here: they need not be asked for
+        found = _totals_of(items)
+    return {**result, "items": items, "group_by": list(group_by), "totals": found}
 
 
 def _totals_of(items: Sequence[Row]) -> list[Row]:
+    """The totals of groups that share no deal."""
     sums: dict[str, Row] = {}
     for row in items:
         known = sums.setdefault(row["currency"], {**dict.fromkeys(MEASURES, 0), "currency": row["currency"]})

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 from api.ledger import Ledger, Row
-from api.paging import decode_cursor, encode_cursor
+from api.paging import decode_cursor, encode_cursor, strange_cursor
 from api.problems import Problem
 
 Order = Literal["desc", "asc"]
@@ -109,11 +109,7 @@ class Listing:
         kinds = (str, int if kind in ("time", "number") else str, *[str] * len(self.unique))
         by, *place = decode_cursor(asked.cursor, *kinds)
         if by != self._by(asked) or (kind == "amount" and not _is_amount(place[0])):
-            raise Problem(
-                400,
-                "The cursor is not one of this list. Start again without `cursor`.",
-                code="invalid_cursor",
-            )
+            raise strange_cursor()
         return place
 
 
