@@ -191,7 +191,7 @@ def _by_rows(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], ov
         keys=_keys(group_by, overs),
         inside=inside,
         rows=_JOINED.format(inside=inside, joins=joined) if joined else "transfers FINAL",
-        taken_back=read.taken_back,
+        taken_back=read.taken_back(f"{INSIDE}{_of_ibs(wanted)}"),
         columns=_columns(group_by, [DIMENSIONS[group].of_row for group in group_by], overs),
         conditions=_conditions(wanted, "ib_id", "currency", {n: DIMENSIONS[n].of_row for n in wanted.of}),
     )
@@ -222,6 +222,7 @@ def _of_ibs(wanted: ReportFilter) -> str:
     """The IBs that are asked for, where rows are read: those of others are far from them in the table."""
     asked = [] if wanted.scope.is_whole else [sees("ib_id")]
     asked += ["ib_id IN {ibs:Array(String)}"] if wanted.ibs else []
+    asked += ["ib_id = {of_ib:String}"] if "ib" in wanted.of else []
     return "".join(f" AND {condition}" for condition in asked)
 
 

@@ -4,7 +4,7 @@
 left, `{only}` what rows are looked at before those of an id are merged: of its copies all or none.
 """
 
-from api.queries.money import EARNING, FROM_IB, IS_DEAL, TAKEN_BACK, TO_IB, grown
+from api.queries.money import EARNING, FROM_IB, IS_DEAL, TO_IB, grown, taken_back
 from api.queries.periods import DAY
 from api.queries.transfer_keys import near
 from commission import accounts
@@ -77,6 +77,6 @@ WHERE {{rows}} AND deal_key NOT IN (
         UNION ALL
         SELECT caused_by, transfer_id FROM transfers
         WHERE {near(_MOVED)} AND {IS_DEAL} AND caused_by IN ({_MOVED})
-    ) WHERE transfer_id NOT IN ({TAKEN_BACK})
+    ) WHERE transfer_id NOT IN ({taken_back(f"({DAY} IN {{days}} OR {near(_MOVED)})")})
 ) GROUP BY at, status, code
 """  # noqa: S608  - as above

@@ -10,7 +10,7 @@ from hashlib import sha256
 from itertools import groupby
 
 from api.ledger import Ledger
-from api.queries.money import TAKEN_BACK
+from api.queries.money import taken_back
 from api.queries.periods import ALWAYS, Interval
 from api.queries.stretches import Stretch, stretch_of
 
@@ -80,10 +80,9 @@ class Days:
         """The condition that a row was stored by then."""
         return KNOWN if self.known_at else "1"
 
-    @property
-    def taken_back(self) -> str:
-        """The accruals of which nothing was left by then."""
-        return TAKEN_BACK_THEN if self.known_at else TAKEN_BACK
+    def taken_back(self, rows: str) -> str:
+        """The accruals among some rows, and maybe others, of which nothing was left by then."""
+        return TAKEN_BACK_THEN if self.known_at else taken_back(rows)
 
     @property
     def parameters(self) -> dict[str, object]:

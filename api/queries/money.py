@@ -1,6 +1,7 @@
 """SQL that tells from a transfer's two accounts, named as in `commission.accounts`, what an IB has of it."""
 
 from commission import accounts
+from schemas import topics
 
 _PAID = "startsWith({to}, '{ib}') AND NOT startsWith({other}, '{ib}') AND {other} != '{rounding}'"
 TO_IB = _PAID.format(to="credit", other="debit", ib=accounts.IB, rounding=accounts.ROUNDING)
@@ -10,8 +11,18 @@ FROM_IB = _PAID.format(to="debit", other="credit", ib=accounts.IB, rounding=acco
 EARNING = "code IN ('accrual', 'true_up', 'reversal', 'release', 'forfeit')"
 IS_DEAL = "code = 'accrual' AND account_key != ''"
 """An accrual of a deal."""
+OF_BOOK = f"_topic = '{topics.PARTNER_BOOK}'"
 TAKEN_BACK = "SELECT transfer_id FROM taken_back"
 """Accruals of which nothing is left: a reversal in part tells the share it takes."""
+
+
+def taken_back(rows: str, placed: str = "1") -> str:
+    """The same of rows that a condition names, and maybe of others; `placed` is of what takes them back.
+
+    That follows them on the log, in their partition: so what is below the first of the rows is not looked at.
+    """
+    first = f"SELECT min(_offset) FROM transfers WHERE {OF_BOOK} AND {rows}"  # noqa: S608  - our own constants
+    return f"{TAKEN_BACK} WHERE (NOT {OF_BOOK} OR _offset >= ({first})) AND {placed}"
 
 
 def grown(state: str) -> str:

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 
 from api.queries.day_rows import ACCOUNTS, DEALS, REFUSALS, STANDING, SUM_KEYS, SUMS
 from api.queries.days import Days
-from api.queries.money import TAKEN_BACK
 from api.queries.periods import DAY, INSIDE
-from api.queries.stretches import IN_STRETCH, IS_ABOVE, IS_BELOW, TAKEN_BACK_BELOW, TOUCHED, Stretch
+from api.queries.stretches import IN_STRETCH, IS_ABOVE, Stretch, anew, touched
 
 _KEPT = "(day, build) IN (SELECT arrayJoin(arrayZip({kept_days:Array(Date32)}, {kept_builds:Array(UInt64)})))"
-_ROWS = f"{DAY} IN {{days:Array(Date32)}} AND {INSIDE}"
+_PARTS = (
+    "(day, build) IN (SELECT arrayJoin(arrayZip({part_days:Array(Date32)}, {part_builds:Array(UInt64)})))"
+)
+_OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
+_ROWS = f"{_OF_DAYS} AND {INSIDE}"
 _UNSUMMED = f"{DAY} IN {{unsummed:Array(Date32)}} AND {INSIDE}"
 
 
@@ -41,24 +44,17 @@ def deals(read: Days, when: When = WHENEVER, of_ibs: str = "", of_shapes: str = 
         parts.append(
             DEALS.format(
                 when=when.of_row, rows=f"{_ROWS} AND {read.known}{of_ibs}", only="", sign="1",
-                standing=STANDING.format(taken_back=read.taken_back),
+                standing=STANDING.format(taken_back=read.taken_back(_OF_DAYS)),
             )
         )  # fmt: skip
     if read.stretch.days:
-        touched = f"PREWHERE caused_by IN ({TOUCHED})"
         parts.append(
             DEALS.format(
-                when=when.of_row, rows=f"{IN_STRETCH}{of_ibs}", only=touched, sign=_ANEW, standing=""
+                when=when.of_row, rows=f"{IN_STRETCH}{of_ibs}", only=f"PREWHERE caused_by IN ({touched()})",
+                sign=anew(), standing="",
             )
-        )
+        )  # fmt: skip
     return " UNION ALL ".join(parts)
-
-
-_ANEW = f"""arrayJoin(arrayConcat(
-    if(transfer_id NOT IN ({TAKEN_BACK}), [1], []),
-    if({IS_BELOW} AND transfer_id NOT IN ({TAKEN_BACK_BELOW}), [-1], [])
-))"""
-"""A row of a deal counts as it stands, and no longer as it stood in the stretch."""
 
 
 def accounts(read: Days, when: When = WHENEVER) -> str:
@@ -91,7 +87,7 @@ def _kept(read: Days, table: str, columns: str, when: When, only: str = "") -> l
     """Only what there is: a part that has no day costs ClickHouse as much to plan as one that has."""
     which = [_KEPT] if read.kept or not read.unsummed else []
     if read.stretch.days:
-        which.append("(day IN {stretched:Array(Date32)} AND build = {stretch:UInt64})")
+        which.append(_PARTS)
     if not which:
         return []
     return [f"SELECT {when.of_day} AS at, {columns} FROM {table} WHERE ({' OR '.join(which)}){only}"]  # noqa: S608 # constants

@@ -3,42 +3,61 @@
 A row has one place on the log however often it is stored, and what was stored below a position stays: so the
 sums of a stretch hold for good, and with the rows above it are those of all rows. Money adds up. A deal
 counts once, so one with a row above, or that was taken back above, counts anew: as it is, less as it was.
+The next stretch is this one and what came since, counted just so: a part, beside the parts before it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from api.ledger import Ledger
+from api.ledger import Ledger, Row
+from api.queries.money import OF_BOOK, TAKEN_BACK
 from api.queries.periods import DAY
 from api.queries.transfer_keys import near
 from schemas import topics
 
 TOPICS = (topics.PARTNER_BOOK, topics.SETTLEMENTS)
 """What transfers are stored from; a row of another is above every position."""
-_PLACE = f"""multiIf({
-    ", ".join(
-        f"_topic = '{topic}', toUInt64(_partition) * {len(TOPICS)} + {number}"
-        for number, topic in enumerate(TOPICS)
-    )
-}, {2**64 - 1})"""
-IS_ABOVE = f"_offset >= transform({_PLACE}, {{places:Array(UInt64)}}, {{offsets:Array(UInt64)}}, toUInt64(0))"
+_PLACE = f"1 + _partition * {len(TOPICS)} + (_topic = '{topics.SETTLEMENTS}')"
+"""Where in a list of ends that of a row's partition is; what is behind the list's last is 0."""
+_LISTED = f"_topic IN {TOPICS}"
+
+
+def _is_above(ends: str) -> str:
+    return f"(NOT {_LISTED} OR _offset >= {{{ends}:Array(UInt64)}}[{_PLACE}])"
+
+
+IS_ABOVE = _is_above("ends")
 """The condition that a row is not in the stretch."""
 IS_BELOW = f"NOT ({IS_ABOVE})"
-TAKEN_BACK_BELOW = f"SELECT transfer_id FROM taken_back WHERE {IS_BELOW}"  # noqa: S608 # our own constants
-"""The accruals of which nothing was left by the rows below."""
+IS_BELOW_NEXT = f"NOT ({_is_above('next_ends')})"
+"""The condition that a row is in the stretch that is to follow."""
 IN_STRETCH = f"{DAY} IN {{stretched:Array(Date32)}}"
-_TAKEN_ABOVE = f"SELECT transfer_id AS id FROM taken_back WHERE {IS_ABOVE}"  # noqa: S608 # as above
-TOUCHED = f"""
-SELECT caused_by FROM transfers WHERE {IN_STRETCH} AND account_key != '' AND {IS_ABOVE}
-UNION ALL
-SELECT caused_by FROM transfers
-WHERE {near(_TAKEN_ABOVE)} AND {IN_STRETCH} AND transfer_id IN ({_TAKEN_ABOVE})
-"""  # noqa: S608 # as above
-"""Deals that are counted anew."""
+_TAKEN_BACK = f"{TAKEN_BACK} WHERE (NOT {OF_BOOK} OR _offset >= {{first:UInt64}} OR {IS_ABOVE})"
+"""What takes a row of these days back follows it: the first of them, or one that is above."""
 
-_NEWEST = """
-SELECT day, build, places, offsets FROM day_stretches FINAL
+
+def touched(until: str = "1") -> str:
+    """Deals that are counted anew: with a row, or taken back, above the stretch and by an end of the log."""
+    change = f"{IS_ABOVE} AND {until}"
+    taken = f"SELECT transfer_id AS id FROM taken_back WHERE {change}"  # noqa: S608 # our own constants
+    return f"""
+        SELECT caused_by FROM transfers WHERE {IN_STRETCH} AND account_key != '' AND {change}
+        UNION ALL
+        SELECT caused_by FROM transfers WHERE {near(taken)} AND {IN_STRETCH} AND transfer_id IN ({taken})
+    """  # noqa: S608 # as above
+
+
+def anew(until: str = "1") -> str:
+    """A row of such a deal counts as it stands by that end, and no longer as it stood in the stretch."""
+    return f"""arrayJoin(arrayConcat(
+        if({until} AND transfer_id NOT IN ({_TAKEN_BACK} AND {until}), [1], []),
+        if({IS_BELOW} AND transfer_id NOT IN ({_TAKEN_BACK} AND {IS_BELOW}), [-1], [])
+    ))"""
+
+
+NEWEST = """
+SELECT day, builds, first, ends FROM day_stretches FINAL
 WHERE day IN {days:Array(Date32)} AND build = (SELECT max(build) FROM day_stretches)
 ORDER BY day LIMIT {limit:UInt32}
 """
@@ -46,36 +65,52 @@ ORDER BY day LIMIT {limit:UInt32}
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Days whose rows below the offsets have sums, all of one build."""
+    """Days whose rows below the offsets have sums: of each day those of some builds, which add up."""
 
     days: tuple[date, ...] = ()
-    build: int = 0
-    places: tuple[int, ...] = ()
-    offsets: tuple[int, ...] = ()
+    builds: tuple[tuple[int, ...], ...] = ()
+    first: int = 0
+    """No row of these days is below this offset of the partner book's log."""
+    ends: tuple[int, ...] = ()
+    """The offsets, one for each partition, as `ends_of` puts them."""
+
+    @property
+    def parts(self) -> list[tuple[date, int]]:
+        """Days, each with one of its builds."""
+        return [(day, build) for day, of in zip(self.days, self.builds, strict=True) for build in of]
 
     @property
     def parameters(self) -> dict[str, object]:
         """For the conditions above."""
         return {
             "stretched": list(self.days),
-            "stretch": self.build,
-            "places": list(self.places),
-            "offsets": list(self.offsets),
+            "part_days": [day for day, _ in self.parts],
+            "part_builds": [build for _, build in self.parts],
+            "first": self.first,
+            "ends": list(self.ends),
         }
 
 
-def place_of(topic: str, partition: int) -> int:
-    """The number of a partition of one of `TOPICS`."""
-    return partition * len(TOPICS) + TOPICS.index(topic)
+def ends_of(positions: Iterable[tuple[str, int, int]]) -> list[int]:
+    """The ends of partitions, each with its topic, in the order that conditions find them in."""
+    found = {partition * len(TOPICS) + TOPICS.index(topic): end for topic, partition, end in positions}
+    return [found.get(place, 0) for place in range(max(found, default=-1) + 1)]
 
 
 def stretch_of(ledger: Ledger, days: Iterable[date]) -> Stretch:
     """Those of the days that have one."""
     asked = list(days)
-    rows = ledger.rows(_NEWEST, days=asked, limit=len(asked)) if asked else []
+    rows = ledger.rows(NEWEST, days=asked, limit=len(asked)) if asked else []
+    return named(rows)
+
+
+def named(rows: Sequence[Row]) -> Stretch:
+    """The stretch that rows of `NEWEST` name."""
     if not rows:
         return Stretch()
-    first = rows[0]
     return Stretch(
-        tuple(row["day"] for row in rows), first["build"], tuple(first["places"]), tuple(first["offsets"])
+        tuple(row["day"] for row in rows),
+        tuple(tuple(row["builds"]) for row in rows),
+        min(row["first"] for row in rows),
+        tuple(rows[0]["ends"]),
     )

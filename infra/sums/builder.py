@@ -10,14 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from api.queries.days import MAX_DAYS, KeptDay, fingerprint
-from api.queries.stretches import TOPICS, place_of
+from api.queries.money import OF_BOOK
+from api.queries.periods import DAY
+from api.queries.stretches import NEWEST, TOPICS, Stretch, ends_of, named
 from infra.sums.checks import check_month, check_rows
-from infra.sums.tables import SETTINGS, STRETCHED, TABLES
+from infra.sums.tables import SETTINGS, STRETCHED, TABLES, SumsTable
 
 log = logging.getLogger("ibflow.sums")
 
@@ -31,10 +34,12 @@ BUILD_ROWS = 500_000
 """Rows added up at once, at least one day of them: what bounds the memory of a build."""
 STRETCH_ROWS = 100_000
 """A day of fewer is read by its rows while it is written."""
-STRETCH_S = 10.0
-"""So long after the stretches of such days the next ones are added up, of all of their rows by then."""
+STRETCH_S = 2.0
+"""So long after the stretches of such days what came since is added up."""
 RESTS_OF_STRETCH = 4
 """So many times as long as it took, if that is longer."""
+MAX_PARTS = 16
+"""Of a stretch: more become one."""
 MAX_STRETCHED = 8
 """Days written last that may have one; while history of many days arrives, most are read by their rows."""
 KEEP_S = 600.0
@@ -66,7 +71,7 @@ SELECT one.1, one.2, {build:UInt64} FROM (
 _REPLACED = """
 {name} WHERE build < {{before:UInt64}} AND (day, build) NOT IN (
     SELECT day, build FROM day_builds FINAL UNION ALL SELECT month, build FROM month_builds FINAL
-    UNION ALL SELECT day, build FROM day_stretches FINAL
+    UNION ALL SELECT day, arrayJoin(builds) FROM day_stretches FINAL
 )
 """
 _WRITTEN = f"""
@@ -80,10 +85,17 @@ _POSITIONS = """
 SELECT topic, partition, next_offset FROM sink_positions FINAL WHERE topic IN {topics:Array(String)}
 ORDER BY topic, partition
 """
+_FIRST = f"""
+SELECT day, count(), minIf(_offset, {OF_BOOK}) FROM (
+    SELECT {DAY} AS day, _topic, _offset FROM transfers WHERE {DAY} IN {{days:Array(Date32)}}
+) GROUP BY day
+"""  # noqa: S608 # constants
 _NAME_STRETCH = """
-INSERT INTO day_stretches
-SELECT one.1, {build:UInt64}, one.2, {places:Array(UInt64)}, {offsets:Array(UInt64)} FROM (
-    SELECT arrayJoin(arrayZip({days:Array(Date32)}, {marks:Array(UInt64)})) AS one
+INSERT INTO day_stretches (day, build, mark, builds, first, ends)
+SELECT one.1, {build:UInt64}, one.2, one.3, one.4, {ends:Array(UInt64)} FROM (
+    SELECT arrayJoin(arrayZip(
+        {days:Array(Date32)}, {marks:Array(UInt64)}, {builds:Array(Array(UInt64))}, {firsts:Array(UInt64)}
+    )) AS one
 )
 """
 # Months that are over, all of whose days have sums, and the builds that these are of.
@@ -98,9 +110,9 @@ HAVING min(is_built AND NOT is_open) AND count() > 1 ORDER BY month LIMIT {MAX_D
 """  # noqa: S608 # constants
 _ADD_UP = """
 INSERT INTO {name} (day, build, {keys}, {measures})
-SELECT {{month:Date32}}, {{build:UInt64}}, {keys}, {sums} FROM {name} AS s
+SELECT {at} AS at, {{build:UInt64}}, {keys}, {sums} FROM {name} AS s
 WHERE (day, build) IN (SELECT arrayJoin(arrayZip({{days:Array(Date32)}}, {{builds:Array(UInt64)}})))
-GROUP BY {keys}
+GROUP BY at, {keys}
 """
 _NAME_MONTH = "INSERT INTO month_builds VALUES ({month:Date32}, {of:String}, {build:UInt64})"
 # Months that are over and quiet are merged into one part each: what is one part needs no FINAL.
@@ -172,16 +184,23 @@ class SumsBuilder:
 
     def _build_month(self, month: date, days: Sequence[KeptDay], of: str) -> None:
         build = self._next_build()
-        named = {"days": [day for day, _ in days], "builds": [one for _, one in days]}
         for table in TABLES:
-            sql = _ADD_UP.format(
-                name=table.name,
-                keys=", ".join(table.keys),
-                measures=", ".join(table.measures),
-                sums=", ".join(f"sum(s.{name})" for name in table.measures),
-            )
-            self._command(sql, month=month, build=build, **named)
+            self._add_up(table, days, build, at="{month:Date32}", month=month)
         self._command(_NAME_MONTH, month=month, of=of, build=build)
+
+    def _add_up(
+        self, table: SumsTable, parts: Sequence[KeptDay], build: int, at: str = "s.day", **values: object
+    ) -> None:
+        """Make one build of several, of each day by itself or of all of them together."""
+        sql = _ADD_UP.format(
+            name=table.name,
+            at=at,
+            keys=", ".join(table.keys),
+            measures=", ".join(table.measures),
+            sums=", ".join(f"sum(s.{name})" for name in table.measures),
+        )
+        of = {"days": [day for day, _ in parts], "builds": [one for _, one in parts]}
+        self._command(sql, build=build, **of, **values)
 
     def _next_build(self) -> int:
         self._last = max(time.time_ns(), self._last + 1)
@@ -196,30 +215,54 @@ class SumsBuilder:
         return ended + max(STRETCH_S, RESTS_OF_STRETCH * (ended - started))
 
     def build_stretches(self, least_rows: int = STRETCH_ROWS) -> int:
-        """Add up what is stored of days that are large and being written; how many those are.
+        """Add up what was stored since of days that are large and being written; how many those are.
 
-        All of them under one build, for one condition then says which rows it has.
+        All of them up to the same offsets, for one condition then says which rows they have.
         """
         # 1 marks, then positions: what is below these is stored, and stays
-        written = self._ask(_WRITTEN)
-        rows: dict[date, int] = dict(self._ask(_ROWS, days=[day for day, _, _ in written])) if written else {}
-        large = sorted(one for one in written if rows.get(one[0], 0) >= least_rows)
-        found = self._ask(_POSITIONS, topics=list(TOPICS))
-        if not found or not any(is_newer for _, _, is_newer in large):
+        written = {day: (mark, is_newer) for day, mark, is_newer in self._ask(_WRITTEN)}
+        rows = self._ask(_FIRST, days=list(written)) if written else []
+        firsts = {day: first for day, count, first in sorted(rows) if count >= least_rows}
+        ends = ends_of(self._ask(_POSITIONS, topics=list(TOPICS)))
+        if not ends or not any(written[day][1] for day in firsts):
             return 0
-        build = self._next_build()
-        above = {
-            "places": [place_of(topic, partition) for topic, partition, _ in found],
-            "offsets": [offset for _, _, offset in found],
-        }
-        days, marks = [day for day, _, _ in large], [mark for _, mark, _ in large]
+        days = list(firsts)
         # 2 sums
+        builds = self._add_part(days, self._stretch_before(days, ends), ends)
+        # 3 the parts are named
+        self._command(
+            _NAME_STRETCH, days=days, marks=[written[day][0] for day in days], firsts=list(firsts.values()),
+            builds=[list(builds[day]) for day in days], build=self._last, ends=ends,
+        )  # fmt: skip
+        return len(days)
+
+    def _stretch_before(self, days: Sequence[date], ends: Sequence[int]) -> Stretch:
+        """What the days have by now; nothing if positions went back, as in a database that was restored."""
+        found = self._client.query(NEWEST, parameters={"days": days, "limit": len(days)}, settings=SETTINGS)
+        before = named(list(found.named_results()))
+        is_before = all(end <= now for end, now in zip_longest(before.ends, ends, fillvalue=0))
+        return before if is_before else Stretch()
+
+    def _add_part(
+        self, days: Sequence[date], before: Stretch, ends: Sequence[int]
+    ) -> dict[date, tuple[int, ...]]:
+        """Store what comes to a stretch, or all of one where there was none; the builds of each day."""
+        build = self._next_build()
+        begun = [day for day in days if day not in before.days]
         for table in STRETCHED:
-            sql = _STORE.format(name=table.name, columns=table.columns, made=table.made_below())
-            self._command(sql, days=days, build=build, **above)
-        # 3 the build is named
-        self._command(_NAME_STRETCH, days=days, marks=marks, build=build, **above)
-        return len(large)
+            whole, part = table.made_below(), table.made_since()
+            if begun:
+                self._store(table, whole, days=begun, build=build, ends=ends)
+            if before.days:
+                self._store(table, part, build=build, **before.parameters, next_ends=ends)
+        builds: dict[date, tuple[int, ...]] = dict.fromkeys(begun, (build,))
+        builds |= {day: (*of, build) for day, of in zip(before.days, before.builds, strict=True)}
+        if many := {day: of for day, of in builds.items() if len(of) > MAX_PARTS}:
+            one = self._next_build()
+            for table in STRETCHED:
+                self._add_up(table, [(day, part) for day, of in many.items() for part in of], one)
+            builds |= dict.fromkeys(many, (one,))
+        return builds
 
     def rebuild(self) -> int:
         """Build every day once more; until its new build is named, reports go by the old one."""
@@ -263,13 +306,15 @@ class SumsBuilder:
 
     def _build(self, days: Sequence[MarkedDay]) -> None:
         build = self._next_build()
-        named = {"days": [day for day, _ in days], "marks": [mark for _, mark in days], "build": build}
+        of = {"days": [day for day, _ in days], "marks": [mark for _, mark in days], "build": build}
         # 2 sums
         for table in TABLES:
-            sql = _STORE.format(name=table.name, columns=table.columns, made=table.made())
-            self._command(sql, days=named["days"], build=build)
+            self._store(table, table.made(), days=of["days"], build=build)
         # 3 the build is named, and replaces what the days had
-        self._command(_NAME, **named)
+        self._command(_NAME, **of)
+
+    def _store(self, table: SumsTable, made: str, **values: object) -> None:
+        self._command(_STORE.format(name=table.name, columns=table.columns, made=made), **values)
 
     def _ask(self, sql: str, **values: object) -> list[Any]:
         return list(self._client.query(sql, parameters=values, settings=SETTINGS).result_rows)

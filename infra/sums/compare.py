@@ -17,7 +17,7 @@ WHERE NOT m.is_open AND m.mark = b.mark ORDER BY m.day LIMIT 110000
 """
 _MONTHS = "SELECT month, of, build FROM month_builds FINAL"
 _STRETCHES = """
-SELECT day, build, places, offsets FROM day_stretches FINAL
+SELECT day, builds, ends FROM day_stretches FINAL
 WHERE build = (SELECT max(build) FROM day_stretches) ORDER BY day LIMIT 100
 """
 _UNMARKED = """
@@ -70,11 +70,10 @@ def _kept(client: Client) -> list[KeptDay]:
 
 def _stretches(client: Client) -> Iterator[str]:
     """What differs of a day that is being written: its sums are those of the rows below some offsets."""
-    for day, build, places, offsets in client.query(_STRETCHES).result_rows:
-        above: dict[str, Any] = {"places": list(places), "offsets": list(offsets)}
+    for day, builds, ends in client.query(_STRETCHES).result_rows:
         for table in STRETCHED:
             other = f"SELECT at, {', '.join(table.keys)}, {_negated(table)} FROM ({table.made_below()})"  # noqa: S608 # our own
-            for _, count in _ask(client, table, other, [(day, build)], **above):
+            for _, count in _ask(client, table, other, [(day, build) for build in builds], ends=list(ends)):
                 yield f"{table.name} of a stretch of {day}: {count} sums"
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, STANDING, SUM_KEYS, SUMS
-from api.queries.money import TAKEN_BACK
+from api.queries.money import taken_back
 from api.queries.periods import DAY
-from api.queries.stretches import IS_BELOW, TAKEN_BACK_BELOW
+from api.queries.stretches import IN_STRETCH, IS_ABOVE, IS_BELOW, IS_BELOW_NEXT, anew, touched
 
 SETTINGS: dict[str, int] = {
     "async_insert": 0,
@@ -34,19 +34,29 @@ class SumsTable:
 
     def made(self) -> str:
         """The query over the rows of `days`."""
-        return self._made(OF_DAYS, TAKEN_BACK)
+        return self._made(OF_DAYS, taken_back(OF_DAYS))
 
     def made_below(self) -> str:
         """The query over those rows of `days` that are below some offsets, as they were then."""
-        return self._made(f"{OF_DAYS} AND {IS_BELOW}", TAKEN_BACK_BELOW, f"PREWHERE {IS_BELOW}")
+        return self._made(f"{OF_DAYS} AND {IS_BELOW}", taken_back(OF_DAYS, IS_BELOW), f"PREWHERE {IS_BELOW}")
 
-    def _made(self, rows: str, taken_back: str, only: str = "") -> str:
+    def made_since(self) -> str:
+        """What the rows between a stretch and the next one add to its days, and what they change."""
+        if self.of_rows is DEALS:
+            return DEALS.format(
+                when=DAY, rows=IN_STRETCH, only=f"PREWHERE caused_by IN ({touched(IS_BELOW_NEXT)})",
+                sign=anew(IS_BELOW_NEXT), standing="",
+            )  # fmt: skip
+        change = f"{IS_ABOVE} AND {IS_BELOW_NEXT}"
+        return self._made(IN_STRETCH, "", f"PREWHERE {change}")
+
+    def _made(self, rows: str, gone: str, only: str = "") -> str:
         return self.of_rows.format(
             when=DAY,
             rows=rows,
             only=only,
             sign="1",
-            standing=STANDING.format(taken_back=taken_back),
+            standing=STANDING.format(taken_back=gone),
             days="{days:Array(Date32)}",
         )
 

@@ -186,8 +186,10 @@ def test_reports_equal_the_rows_whatever_crashes(
     """Batches and builds in any order, each ending before any statement; batches are stored again.
 
     A sink remembers 32 deals and may leave days open between batches; after a crash it remembers nothing.
+    Of a stretch's parts the third makes one of them all.
     """
     monkeypatch.setattr(deal_memory, "WINDOW_BYTES", 16)
+    monkeypatch.setattr("infra.sums.builder.MAX_PARTS", 2)
     dice, source, marks = random.Random(seed), RandomLedger(seed), DayMarks(chdb)
     by_stretch, ledger = 0, Ledger(lambda: chdb)
     for _ in range(STEPS):
@@ -198,7 +200,7 @@ def test_reports_equal_the_rows_whatever_crashes(
         if dice.random() < 0.5:
             assert_equal(chdb, dice, ledger)
         if dice.random() < 0.6:
-            attempt(lambda: stretched(Fragile(chdb, dice.choice((3, 4, 5, 6, 99, 99, 99)))))
+            attempt(lambda: stretched(Fragile(chdb, dice.choice((4, 5, 6, 7, 8, 9, 10, 11, *[99] * 8)))))
             assert_equal(chdb, dice, ledger)
             by_stretch += bool(days_of(ledger).stretch.days)
             assert not [text for text in differences(chdb)[1] if "stretch" in text]
@@ -327,6 +329,43 @@ def test_a_deal_of_a_day_that_is_being_written_counts_once(chdb: Client) -> None
         assert [("a", 28, 3), ("b", 3, 1)] == [(row["ib_id"], row["accrued"], row["deals"]) for row in found]
         positioned(chdb, 106)
         stretched(chdb)
+    assert [] == differences(chdb)[1]
+
+
+def test_what_comes_to_a_stretch_is_added_as_a_part_of_it(
+    chdb: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each deal pays 7 for 1.5 lots. The third is of another partition of the log, which begins with it.
+
+    Then what takes the first back makes one part of four: two deals stand, 3 lots, and 21 were accrued.
+    """
+    monkeypatch.setattr("infra.sums.builder.MAX_PARTS", 3)
+    ledger, wanted = Ledger(lambda: chdb), ReportFilter(EVERYTHING, AUGUST_29)
+
+    def added(partition: int, offset: int, *records: Transfer) -> tuple[int, Decimal, Decimal, int]:
+        rows = Rows()
+        for record in records:
+            rows.add(topics.PARTNER_BOOK, partition, offset, encode([record])[0], "client-book/0/1/0")
+        rows.store(chdb)
+        position = [[topics.PARTNER_BOOK, partition, offset + 1]]
+        chdb.insert("sink_positions", position, ["topic", "partition", "next_offset"])
+        assert stretched(chdb)
+        read = days_of(ledger, AUGUST_29)
+        (row,) = commissions.totals(ledger, wanted)
+        return len(read.stretch.parts), row["lots"], row["accrued"], row["deals"]
+
+    def deal(number: int) -> Transfer:
+        return replace(DEAL, transfer_id=f"t{number}", caused_by=f"live|{number}")
+
+    back = replace(
+        DEAL, transfer_id="r", code="reversal", debit=DEAL.credit, credit=DEAL.debit, reverses="t1",
+        account_key="", caused_by="chargeback", occurred_at=datetime(2025, 9, 2, tzinfo=UTC), lots=Decimal(0),
+    )  # fmt: skip
+    assert added(0, 100, deal(1)) == (1, Decimal("1.5"), 7, 1)
+    assert added(0, 101, deal(2)) == (2, 3, 14, 2)
+    assert added(1, 5, deal(3)) == (3, Decimal("4.5"), 21, 3)
+    assert added(0, 102, back) == (1, 3, 21, 2)
+    assert added(0, 103, deal(4)) == (2, Decimal("4.5"), 28, 3)
     assert [] == differences(chdb)[1]
 
 
