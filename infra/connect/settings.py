@@ -59,8 +59,12 @@ def clickhouse_client(settings: Settings) -> Client:
     return client
 
 
-def connect(settings: Settings) -> Client:
-    """A client for one thread; migrations are not looked at."""
+def connect(settings: Settings, name: str = "") -> Client:
+    """A client for one thread; migrations are not looked at.
+
+    Of the embedded ClickHouse the clients of one name share a connection: they wait for each other's
+    questions, to the last row of an answer that is read bit by bit. Those of another name do not.
+    """
     try:
         if settings.clickhouse:
             is_replicated = bool(settings.clickhouse_cluster)
@@ -68,7 +72,12 @@ def connect(settings: Settings) -> Client:
                 settings.clickhouse, settings.clickhouse_files(), replicas.SETTINGS if is_replicated else {}
             )
         settings.chdb_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return clickhouse_connect.get_client(interface="chdb", path=str(settings.chdb_dir))
+        # A connection is found again by its options: this one changes nothing else.
+        return clickhouse_connect.get_client(
+            interface="chdb",
+            path=str(settings.chdb_dir),
+            chdb_options={"log_comment": name} if name else None,
+        )
     except Error as error:
         where = "the one of IBFLOW_CLICKHOUSE" if settings.clickhouse else f"the one in {settings.chdb_dir}"
         raise Unavailable(f"ClickHouse, {where}, cannot be opened: {str(error).splitlines()[0]}") from None
