@@ -62,10 +62,10 @@ class ApiServer:
         check_data_folder(settings, kafka)
         collect_rarely()
         self._settings, self.url = settings, ""
-        self._connect: Callable[[], Client] = lambda: connect(settings, "reports")
+        self._connect: Callable[[], Client] = lambda: connect(settings)
         self.client = clickhouse_client(settings)
-        self.sink = Sink(connect(settings, "sink"), kafka)
-        self._sums = SumsBuilder(lambda: connect(settings, "sums"))
+        self.sink = Sink(self._connect(), kafka)
+        self._sums = SumsBuilder(self._connect)
         self._sink_thread = _thread("sink", self.sink.run)
         self._sums_thread = _thread("sums", self._sums.run)
         ledger = Ledger(self._connect)
@@ -89,7 +89,7 @@ class ApiServer:
         )
         self._feed = app.state.feed
         _add_verify(app, self.client)
-        add_archive(app, lambda: connect(settings, "archive"))
+        add_archive(app, self._connect)
         add_rebuild(app, self._connect)
         add_reconcile(app, ledger, self.payouts.files)
         self._push = open_desk(settings, kafka, self.people.sign_ins.of_key)

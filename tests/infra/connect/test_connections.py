@@ -11,9 +11,9 @@ WITHIN_S = 30.0
 
 
 def test_the_sink_does_not_wait_for_a_reader(tmp_path: Path) -> None:
-    """While an answer is read bit by bit, a client of another name stores and sees what is stored."""
+    """While an answer is read bit by bit, another client stores, and sees what is stored."""
     settings = Settings(data_dir=tmp_path, _env_file=None)
-    reports, sink = connect(settings, "reports"), connect(settings, "sink")
+    reports, sink = connect(settings), connect(settings)
     found: list[int] = []
 
     def store() -> None:
