@@ -1,7 +1,8 @@
 """The sink: what the topics say, into ClickHouse, from where the database says it stopped.
 
-A batch is stored in two steps: 1 rows, 2 positions. A crash between them repeats rows, and every
-table keeps one row for each id, so nothing is lost and nothing counts twice.
+A batch is stored in three steps: 1 the rows that somebody waits for, 2 the others, 3 positions. What comes in
+small batches waits for the first step alone: the others are of several batches together. A crash between any
+two repeats rows, and every table keeps one row for each id, so nothing is lost and nothing counts twice.
 """
 
 import json
@@ -32,6 +33,8 @@ BUSY_POLL_SECONDS = 1.0
 """While much arrives: a few large inserts cost ClickHouse less than many small ones, and their merges."""
 BUSY_ROWS = 5_000
 """In one batch."""
+REST_SECONDS = 0.5
+"""From one time that all is stored to the next, while small batches follow one another."""
 STAY_OPEN_SECONDS = 2.0
 """Of a day's mark: so long it is read by its rows, also if no more of it comes."""
 RETRY_SECONDS = 5.0
@@ -63,6 +66,8 @@ class Sink:
         self._marks = self._fresh_marks()
         self._rows, self._took_s = 0, 0.0
         """Of the last batch."""
+        self._rest, self._whole_at = Rows(), -REST_SECONDS
+        """What is not stored yet of the messages before `_next`, and when there was no such thing."""
         self._stop = threading.Event()
         self.failure: Exception | None = None
 
@@ -77,7 +82,7 @@ class Sink:
         for topic in READS:
             for partition in metadata.topics[topic].partitions:
                 self._next[topic, partition] = known.get((topic, partition), 0)
-        self._stored, self._kept = dict(self._next), known
+        self._stored, self._kept, self._rest = dict(self._next), known, Rows()
         self._marks = self._fresh_marks()
         self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in self._next.items()])
 
@@ -92,6 +97,7 @@ class Sink:
                 while not self._stop.is_set():
                     self.store_once()
                     self.failure = None
+                self._store_rest()
             except Exception as error:
                 self.failure = error
                 log.exception(
@@ -108,16 +114,17 @@ class Sink:
 
     def store_once(self) -> int:
         """Store one batch, if there is one; return its messages."""
-        if not (messages := self._gather()):
-            self._marks.end()
-            self._rows = 0
-            return 0
-        rows, started = Rows(), time.monotonic()
+        messages, before = self._gather(), self._rest.count
+        started = time.monotonic()
         for message in messages:
             _check(message)
-            self._collect(message, rows)
-        self._store(rows)
-        self._rows, self._took_s = rows.count, time.monotonic() - started
+            self._collect(message, self._rest)
+        self._rows = self._rest.count - before
+        # 1 rows that somebody waits for
+        self._rest.first().store(self._client, self._marks)
+        if not messages or self._rows >= BUSY_ROWS or started - self._whole_at >= REST_SECONDS:
+            self._store_rest()
+        self._took_s = time.monotonic() - started
         return len(messages)
 
     def _gather(self) -> list[KafkaMessage]:
@@ -147,12 +154,14 @@ class Sink:
         self._sources[place][origin] = position
         return new or b""
 
-    def _store(self, rows: Rows) -> None:
-        # 1 rows
-        rows.store(self._client, self._marks)
-        # 2 positions: a crash before this repeats the rows, which their ids absorb
+    def _store_rest(self) -> None:
+        if self._next == self._stored:
+            return
+        # 2 the other rows
+        self._rest.store(self._client, self._marks)
+        # 3 positions: a crash before this repeats the rows, which their ids absorb
         self._store_positions()
-        self._stored = dict(self._next)
+        self._stored, self._rest, self._whole_at = dict(self._next), Rows(), time.monotonic()
 
     def _store_positions(self) -> None:
         rows = [

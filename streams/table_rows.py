@@ -226,6 +226,10 @@ class Rows:
                 table = TABLES[type(record)]
                 self.rows[table.name].append([*table.row(record), topic, partition, offset])
 
+    def first(self) -> "Rows":
+        """Take out what somebody waits for: they may be stored before the rest is, and without it."""
+        return Rows({table: self.lines.pop(table) for table in FIRST if table in self.lines})
+
     @property
     def count(self) -> int:
         """Rows of all tables."""

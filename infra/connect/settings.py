@@ -1,6 +1,7 @@
 """From settings to the things a process stands on: Kafka, its topics, ClickHouse."""
 
 from collections.abc import Mapping
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings, TlsFiles
 
 TLS_SCHEMES = ("clickhouses", "https")
+_numbers = count(1)
+"""Of the clients of this process."""
 
 
 def kafka_servers(settings: Settings) -> str:
@@ -60,7 +63,7 @@ def clickhouse_client(settings: Settings) -> Client:
 
 
 def connect(settings: Settings) -> Client:
-    """A client for one thread; migrations are not looked at."""
+    """A client for one thread, which waits for no other's questions; migrations are not looked at."""
     try:
         if settings.clickhouse:
             is_replicated = bool(settings.clickhouse_cluster)
@@ -68,7 +71,12 @@ def connect(settings: Settings) -> Client:
                 settings.clickhouse, settings.clickhouse_files(), replicas.SETTINGS if is_replicated else {}
             )
         settings.chdb_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return clickhouse_connect.get_client(interface="chdb", path=str(settings.chdb_dir))
+        # Clients of the same options share a connection: they wait for each other to an answer's last row.
+        return clickhouse_connect.get_client(
+            interface="chdb",
+            path=str(settings.chdb_dir),
+            chdb_options={"log_comment": f"client {next(_numbers)}"},
+        )
     except Error as error:
         where = "the one of IBFLOW_CLICKHOUSE" if settings.clickhouse else f"the one in {settings.chdb_dir}"
         raise Unavailable(f"ClickHouse, {where}, cannot be opened: {str(error).splitlines()[0]}") from None

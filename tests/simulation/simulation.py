@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -26,6 +28,8 @@ PART_RECORDS = 3
 """Outputs of a message above this go in several parts; 2,000 in the product."""
 PAUSED = 0.4
 """How often a rebalance comes from a worker that is stopped (SIGSTOP, a frozen machine, a cut cable)."""
+CLOCK_SECONDS = 0.1
+"""Go by whenever the sink looks at the clock: some of its batches are stored whole, some with the next."""
 TRIES = 6
 """Moves tried by chance before all are looked at."""
 
@@ -368,7 +372,12 @@ remembered = lru_cache(maxsize=4_096)(decode_batch)
 def in_memory(world: World) -> Iterator[None]:
     """Give the sink a consumer over the world's logs."""
     with (
-        mock.patch.multiple("streams.sink", Consumer=lambda _: Consumer(world), AdminClient=_no_admin),
+        mock.patch.multiple(
+            "streams.sink",
+            Consumer=lambda _: Consumer(world),
+            AdminClient=_no_admin,
+            time=SimpleNamespace(monotonic=count(step=CLOCK_SECONDS).__next__),
+        ),
         mock.patch("schemas.wire.decode_batch", remembered),
         mock.patch("streams.table_rows.decode_batch", remembered),
         mock.patch("streams.partition.decode_batch", remembered),

@@ -69,3 +69,23 @@ def rows(client: Client, table: str) -> list[str]:
     """Each row once, as text, without when it was stored and the columns that came later."""
     kept = [name for name in (*naive.read(client, table)[0],) if name not in LATER]
     return sorted(str({name: row[name] for name in kept}) for row in naive.read(client, table))
+
+
+def test_merges_count_no_values(tmp_path: Path) -> None:
+    """Of every table the rest of the statistics stays; once it is told so, a start changes nothing."""
+    with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
+        default = "SELECT value FROM system.merge_tree_settings WHERE name = 'auto_statistics_types'"
+        assert [("basic, uniq_v2",)] == [tuple(row) for row in client.query(default).result_rows]
+        migrations.migrate(client)
+        tables = """
+            SELECT name, extract(engine_full, 'auto_statistics_types = \\'([^\\']*)') AS kinds,
+                metadata_modification_time
+            FROM system.tables WHERE endsWith(engine, 'MergeTree') ORDER BY name
+        """
+        told = client.query(tables).result_rows
+        assert {"basic"} == {kinds for _, kinds, _ in told}
+        assert {"transfers", "deals", "books", "migrations"} <= {name for name, _, _ in told}
+        client.insert("transfer_keys", [[n, "a"] for n in range(9)], column_names=["key", "ib_id"])
+        client.command("OPTIMIZE TABLE transfer_keys FINAL")
+        assert [] == migrations.migrate(client)
+        assert told == client.query(tables).result_rows
