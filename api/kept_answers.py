@@ -5,9 +5,10 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any
 
-MAX_ROWS = 20_000
-"""Of all answers together, some 30 MB."""
-MAX_ROWS_OF_ONE = 2_000
+MAX_ROWS = 60_000
+"""Of all answers together, some 60 MB."""
+MAX_ROWS_OF_ONE = 10_000
+"""As many as a tree has IBs: its sums and names are remembered."""
 
 Row = dict[str, Any]
 

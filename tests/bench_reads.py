@@ -1,8 +1,8 @@
 """Reports over `BENCH_ROWS` transfers, ten million by default: how long each takes, what it reads and needs.
 
-Each question is put `ASKED` times with other parameters, as the API puts it. Beside it, a few times each: the
-same report of rows alone, without sums of days; the question as plain SQL (`bench_plain`) to the same rows in
-ClickHouse, `FINAL`, and in DuckDB over Parquet. Then the reports again while rows arrive.
+Each question is put `ASKED` times with other parameters, as the API puts it; again while rows arrive. Then, a
+few times each: the same report of rows alone, without sums of days; the question as plain SQL (`bench_plain`)
+to the same rows in ClickHouse, `FINAL`, and in DuckDB over Parquet.
 
 `python -m tests.bench_reads` measures this alone; a folder given to it is kept, and used again.
 """
@@ -56,10 +56,11 @@ from tests.peak import begin_peak, peak_mb
 ROWS = int(os.environ.get("BENCH_ROWS", "10_000_000"))
 ASKED, ASKED_ANEW, ASKED_OF_ROWS = 50, 9, 3
 ALWAYS = Interval()
-LINE = "{:38}" + "{:>9}" * 9
-NAMES = ("anew", "p50", "p95", "target", "rows", "MB", "by rows", "FINAL", "DuckDB")
+LINE = "{:38}" + "{:>9}" * 6
+NAMES = ("anew", "p50", "p95", "target", "rows", "MB")
 """ms, but for the rows that a report reads, and the most memory that the process had meanwhile. `anew` is the
 median of a ledger that remembers nothing of days that have sums; the others do, as a server's does."""
+BESIDE = ("by rows", "FINAL", "DuckDB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,28 +223,46 @@ class Reading:
 
 
 def print_line(
-    console: Console, question: Question, anew: Ledger, found: Sequence[float], *beside: str
+    console: Console, question: Question, anew: Ledger, found: Sequence[float], rows: str = "", mb: str = ""
 ) -> None:
     """The median of what is not remembered, the median and the 95th of a hundred, beside what is wanted."""
     first = times_ms(anew, question, ASKED_ANEW)[ASKED_ANEW // 2]
     figures = (f"{ms:,.0f}" for ms in (first, found[ASKED // 2], found[ASKED * 95 // 100]))
-    more = (*beside, *[""] * (len(NAMES) - 4 - len(beside)))
-    console.print(LINE.format(question.name, *figures, f"{question.target_ms:,}", *more), soft_wrap=True)
+    console.print(LINE.format(question.name, *figures, f"{question.target_ms:,}", rows, mb), soft_wrap=True)
 
 
 def print_reads(console: Console, connect: Callable[[], Client], parquet: Path) -> None:
-    """Every question, a line as soon as it is answered; then the same while rows arrive."""
+    """Every question, a line as soon as it is answered; the same while rows arrive; other ways to ask.
+
+    These come last: until then the process has what a server has, and its memory is that of a server.
+    """
     console.print(LINE.format("", *NAMES), soft_wrap=True)
-    most = peak_mb()
-    with closing(Ledger(connect)) as ledger, closing(ByRows(connect)) as plain, connect() as client:
-        anew = Anew(connect)
-        read, asked = Reading(client), (in_clickhouse(client), in_duckdb(parquet))
+    with closing(Ledger(connect)) as ledger, closing(Anew(connect)) as anew, connect() as client:
+        read, most = Reading(client), peak_mb()
         for question in QUESTIONS:
             question.ask(ledger, random.Random(0))
             has_peak, rows = begin_peak(), read.rows()
             found = times_ms(ledger, question, ASKED)
             peak = f"{peak_mb():,.0f}" if has_peak else ""
             count = f"{(read.rows() - rows) / ASKED:,.0f}"
+            print_line(console, question, anew, found, count, peak)
+            most = max(most, peak_mb())
+        console.print(f"the same while {Arriving.RATE:,} transfers/s arrive, and are added up")
+        with Arriving(connect) as arriving:
+            for question in QUESTIONS:
+                print_line(console, question, anew, times_ms(ledger, question, ASKED))
+        console.print(f"{arriving.stored / arriving.seconds:,.0f} transfers/s were stored meanwhile")
+        most = max(most, peak_mb())
+        console.print(f"most memory of the process: {most:,.0f} MB, without the questions below")
+        print_beside(console, connect, client, parquet)
+
+
+def print_beside(console: Console, connect: Callable[[], Client], client: Client, parquet: Path) -> None:
+    """What the same questions take without sums, as plain SQL, and of DuckDB."""
+    console.print(LINE.format("", *BESIDE, "", "", ""), soft_wrap=True)
+    asked = in_clickhouse(client), in_duckdb(parquet)
+    with closing(ByRows(connect)) as plain:
+        for question in QUESTIONS:
             others = [
                 _median(lambda ask=ask, q=question: median_ms(ask, q.plain, q.name, ASKED_OF_ROWS))  # type: ignore[misc]
                 if question.plain
@@ -251,15 +270,7 @@ def print_reads(console: Console, connect: Callable[[], Client], parquet: Path) 
                 for ask in asked
             ]
             of_rows = by_rows(plain, question) if question.has_sums else ""
-            print_line(console, question, anew, found, count, peak, of_rows, *others)
-            most = max(most, peak_mb())
-        console.print(f"the same while {Arriving.RATE:,} transfers/s arrive, and are added up")
-        with Arriving(connect) as arriving:
-            for question in QUESTIONS:
-                print_line(console, question, anew, times_ms(ledger, question, ASKED))
-        anew.close()
-        console.print(f"{arriving.stored / arriving.seconds:,.0f} transfers/s were stored meanwhile")
-    console.print(f"most memory of the process: {max(most, peak_mb()):,.0f} MB, with DuckDB's")
+            console.print(LINE.format(question.name, of_rows, *others, "", "", ""), soft_wrap=True)
 
 
 def main(arguments: Sequence[str], total: int = ROWS) -> None:
@@ -281,6 +292,7 @@ def main(arguments: Sequence[str], total: int = ROWS) -> None:
             )
             with connect() as client:
                 console.print(f"written as Parquet in {write_parquet(client, parquet):,.0f} s")
+        begin_peak()  # a server does not fill its ledger at once
         bench_pages.print_pages(console, connect)
         print_reads(console, connect, parquet)
         bench_pages.print_tree(console, folder / "tree")

@@ -12,7 +12,7 @@ from api.portal.overview import lines, of_currency, tiles
 from api.problems import Problem
 from api.queries import commissions, statements, transfers
 from api.queries.commission_sql import ReportFilter
-from api.queries.partners import tree, walk
+from api.queries.partners import add_deals, tree, walk
 from api.queries.periods import Interval, periods
 from api.queries.transfers import TransferFilter
 
@@ -32,10 +32,18 @@ NEWEST = 20
 def explorer(page: PageHere, q: Like = "", hide: Hide = "", order: Order = "") -> HTMLResponse:
     """The tree: its first level, or the IBs that a search finds."""
     span = page.span
-    roots = tree(page.ledger, page.scope, span)
+    roots = tree(page.ledger, page.scope, span, has_deals=False)
     nodes = walk(roots)
     currency = page.currency or ibs.busiest(nodes)
     found = ibs.named_like(roots, q.strip(), currency, order) if q.strip() else None
+    top = ibs.branch(roots, currency, order, hides_zero=hide == "zero")
+    first = (
+        ibs.branch(roots[0]["children"], currency, order, hides_zero=hide == "zero")
+        if len(roots) == 1
+        else None
+    )
+    shown = (found,) if found else (top, first) if first else (top,)
+    add_deals(page.ledger, page.scope, span, [line.node for one in shown for line in one.lines])
     return page.show_of_period(
         "ibs.html",
         span,
@@ -44,15 +52,13 @@ def explorer(page: PageHere, q: Like = "", hide: Hide = "", order: Order = "") -
         order=order,
         orders=[(name, title) for name, (title, _) in ibs.ORDERS.items()],
         found=found,
-        branch=ibs.branch(roots, currency, order, hides_zero=hide == "zero"),
+        branch=top,
         count=len(nodes),
         currency=currency,
         currencies=ibs.currencies(nodes),
         below=ibs.below,
         opens=len(roots) == 1,
-        first=ibs.branch(roots[0]["children"], currency, order, hides_zero=hide == "zero")
-        if len(roots) == 1
-        else None,
+        first=first,
     )
 
 
@@ -61,11 +67,13 @@ def branch(
     page: PageHere, ib: Annotated[str, Query(max_length=128)], hide: Hide = "", order: Order = ""
 ) -> HTMLResponse:
     """What opens under one IB of the tree."""
-    way = ibs.find(tree(page.ledger, page.scope, page.span, of=ib), ib)
+    span = page.span
+    way = ibs.find(tree(page.ledger, page.scope, span, of=ib, has_deals=False), ib)
     if not way:
         raise _missing(ib)
     currency = page.currency or ibs.busiest(walk(way[-1:]))
     found = ibs.branch(way[-1]["children"], currency, order, hides_zero=hide == "zero")
+    add_deals(page.ledger, page.scope, span, [line.node for line in found.lines])
     return page.show(
         "branch.html", branch=found, currency=currency, below=ibs.below, hide=hide, order=order, of=ib
     )
@@ -87,7 +95,7 @@ def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
     stated = statements.statements(page.ledger, page.scope, ib_id, "", MAX_STATEMENTS, statements.NEWEST)[
         "items"
     ]
-    sub_ibs = [line for line in lines(node["children"], currency) if line.node in node["children"]]
+    sub_ibs = lines(node["children"], currency, node["children"])
     return page.show_of_period(
         "ib.html",
         span,
@@ -98,7 +106,7 @@ def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
         currencies=known,
         tiles=tiles([of_currency(node, currency)], is_period=bool(span.period)),
         lots=of_currency(node, currency)["lots"],
-        subtree=lines([node], currency)[0].subtree,
+        subtree=lines([node], currency, [node])[0].subtree,
         draft=_draft(page, span, node, currency, stated),
         sub_ibs=sub_ibs[: ibs.MAX_SHOWN],
         sub_ib_count=len(sub_ibs),

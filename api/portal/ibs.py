@@ -58,8 +58,7 @@ def currencies(nodes: Sequence[Node]) -> list[str]:
 
 def branch(nodes: Sequence[Node], currency: str, order: Order = "", *, hides_zero: bool) -> Branch:
     """These IBs with their totals; without those that with their downline earned nothing, if asked."""
-    wanted = {node["ib_id"] for node in nodes}
-    found = [line for line in lines(list(nodes), currency) if line.node["ib_id"] in wanted]
+    found = lines(list(nodes), currency, nodes)
     found.sort(key=ORDERS[order][1])
     if hides_zero:
         found = [line for line in found if not is_zero(line)]
@@ -69,11 +68,12 @@ def branch(nodes: Sequence[Node], currency: str, order: Order = "", *, hides_zer
 def named_like(roots: Sequence[Node], text: str, currency: str, order: Order = "") -> Branch:
     """The IBs whose name or id holds a text, wherever they are in the tree."""
     wanted = text.casefold()
-    found = [
-        line
-        for line in lines(list(roots), currency)
-        if wanted in line.node["ib_id"].casefold() or wanted in (line.node["name"] or "").casefold()
-    ]
+    named = (
+        node
+        for node in walk(roots)
+        if wanted in node["ib_id"].casefold() or wanted in (node["name"] or "").casefold()
+    )
+    found = lines(list(roots), currency, named)
     found.sort(key=ORDERS[order][1])
     return Branch(tuple(found[:MAX_SHOWN]), max(len(found) - MAX_SHOWN, 0))
 

@@ -1,5 +1,6 @@
 """What the portal's page shows, gathered in one value before anything is rendered."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -90,6 +91,7 @@ def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Ove
     with ThreadPoolExecutor(BESIDE) as pool:
         counts = pool.submit(quality.deal_counts, ledger, scope, span)
         volume = pool.submit(commissions.volume, ledger, scope, span)
+        stated = pool.submit(_statements, ledger, scope, span.period)
         beside = pool.submit(_of_the_whole, ledger, scope, span)
         roots = tree(ledger, scope, span)
         nodes = walk(roots)
@@ -99,7 +101,6 @@ def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Ove
         volumes = volume.result().currencies
         chosen = currency if currency in currencies else _busiest(volumes, currencies)
         posted = pool.submit(newest, ledger, scope, span, chosen, NEWEST)
-        stated = pool.submit(_statements, ledger, scope, span.period, chosen)
         names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
         report = next((row for row in volumes if row["currency"] == chosen), None)
         refused = unpaid_counts(ledger, scope, span)
@@ -115,7 +116,7 @@ def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Ove
             ibs=tuple(lines(roots, chosen)[:MAX_IBS]),
             partners=len(nodes),
             chart=chart(over_time(ledger, scope, span, chosen, _largest(nodes, chosen)), names),
-            statements=stated.result(),
+            statements=[row for row in stated.result() if row["currency"] == chosen],
             transfers=posted.result(),
             names=names,
             balance=proof,
@@ -143,9 +144,8 @@ def _largest(nodes: list[dict[str, Any]], currency: str) -> list[str]:
     return ranked if len(ranked) <= MAX_SERIES else ranked[: MAX_SERIES - 1]
 
 
-def _statements(ledger: Ledger, scope: Scope, period: str, currency: str) -> list[Row]:
-    found = statements.statements(ledger, scope, "", period, MAX_STATEMENTS)["items"] if period else []
-    return [row for row in found if row["currency"] == currency]
+def _statements(ledger: Ledger, scope: Scope, period: str) -> list[Row]:
+    return statements.statements(ledger, scope, "", period, MAX_STATEMENTS)["items"] if period else []
 
 
 def _busiest(volumes: list[Row], currencies: list[str]) -> str:
@@ -156,9 +156,12 @@ def _busiest(volumes: list[Row], currencies: list[str]) -> str:
 
 def of_currency(node: dict[str, Any], currency: str) -> dict[str, Any]:
     """The node's totals in one currency, zeros if it has none."""
+    rows: list[dict[str, Any]] = node["totals"]
+    for row in rows:
+        if row["currency"] == currency:
+            return row
     names = ("earned", "reversed", "held", "pending", "payable", "lots")
-    none = {**dict.fromkeys(names, ZERO), "deals": 0, "currency": currency}
-    return next((row for row in node["totals"] if row["currency"] == currency), none)
+    return {**dict.fromkeys(names, ZERO), "deals": 0, "currency": currency}
 
 
 def tiles(rows: list[dict[str, Any]], *, is_period: bool) -> list[Tile]:
@@ -179,23 +182,25 @@ def tiles(rows: list[dict[str, Any]], *, is_period: bool) -> list[Tile]:
     ]
 
 
-def lines(roots: list[dict[str, Any]], currency: str) -> list[Line]:
-    """Every IB below these, those that earned most with their downline first."""
-    subtrees = _subtrees(roots, currency)
+def lines(
+    roots: list[dict[str, Any]], currency: str, shown: Iterable[dict[str, Any]] | None = None
+) -> list[Line]:
+    """Those IBs below these that are shown, or all; those that earned most with their downline first."""
     nodes = walk(roots)
-    top = max((of_currency(node, currency)["earned"] for node in nodes), default=ZERO)
+    earned = {node["ib_id"]: _earned(node, currency) for node in nodes}
+    top = max(earned.values(), default=ZERO)
+    subtrees = dict(earned)
+    for node in reversed(nodes):  # sub-IBs before their master
+        if node["children"]:
+            subtrees[node["ib_id"]] += sum((subtrees[child["ib_id"]] for child in node["children"]), ZERO)
     found = []
-    for node in nodes:
-        totals = of_currency(node, currency)
-        share = int(totals["earned"] * 100 / top) if top > 0 and totals["earned"] > 0 else 0
-        found.append(Line(node, totals, subtrees[node["ib_id"]], share))
+    for node in nodes if shown is None else shown:
+        own = earned[node["ib_id"]]
+        share = int(own * 100 / top) if top > 0 and own > 0 else 0
+        found.append(Line(node, of_currency(node, currency), subtrees[node["ib_id"]], share))
     return sorted(found, key=lambda line: (-line.subtree, line.node["ib_id"]))
 
 
-def _subtrees(roots: list[dict[str, Any]], currency: str) -> dict[str, Decimal]:
-    """What each IB earned with everybody below it."""
-    found: dict[str, Decimal] = {}
-    for node in reversed(walk(roots)):  # sub-IBs before their master
-        below = sum((found[child["ib_id"]] for child in node["children"]), ZERO)
-        found[node["ib_id"]] = of_currency(node, currency)["earned"] + below
-    return found
+def _earned(node: dict[str, Any], currency: str) -> Decimal:
+    """Of many IBs at less cost than all of the totals."""
+    return next((row["earned"] for row in node["totals"] if row["currency"] == currency), ZERO)

@@ -1,10 +1,10 @@
 """Partners: the tree of IBs, each with its totals per currency."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any
 
-from api.kept_answers import MAX_ROWS_OF_ONE
 from api.ledger import Ledger, Row
 from api.queries.by_days import added_up
 from api.queries.commissions import volume
@@ -15,8 +15,8 @@ from api.scope import KNOWN_CLIENTS, Scope, sees
 
 MAX_PARTNERS = 10_000
 MAX_DEPTH = 64
-MAX_WHOLE = MAX_ROWS_OF_ONE
-"""IBs of a tree whose sums are remembered, so that a branch of it costs no more than a look."""
+MAX_WHOLE = 2_000
+"""IBs of a tree of which a branch is no more than a look at what is remembered of all."""
 MAX_BRANCH = 1_000
 """IBs of a branch that is read apart; to name more costs as much as to read all."""
 
@@ -41,13 +41,25 @@ SELECT ib_id, argMaxIf(named, told, named != '') AS name FROM (
     FROM partner_changes FINAL WHERE application IN ('', 'approved') AND ib_id IN {ids:Array(String)}
 ) GROUP BY ib_id HAVING max(is_there) LIMIT 10000
 """
-TOTALS = ("currency", "earned", "reversed", "held", "pending", "payable", "lots", "deals")
-_AMOUNTS = TOTALS[1:6]
+_AMOUNTS = ("earned", "reversed", "held", "pending", "payable")
 
 
+# What is told of IBs is many rows and changes seldom: it is remembered for as long as nothing was told since.
+# Of each partition of the log rows come in their order, and the newest place stays however rows are merged.
+_TOLD = """
+SELECT toString(arraySort(groupArray((topic, partition, place, count)))) AS told FROM (
+    SELECT _topic AS topic, _partition AS partition, max(_offset) AS place, count() AS count
+    FROM (
+        SELECT _topic, _partition, _offset FROM partners
+        UNION ALL SELECT _topic, _partition, _offset FROM partner_changes
+    )
+    GROUP BY topic, partition
+)
+"""
 _PARTNERS = f"""
 SELECT ib_id, name, currency, if({sees("parent")}, parent, NULL) AS parent, kyc_approved
-FROM (SELECT * FROM partners_known WHERE {sees("ib_id")}) ORDER BY ib_id LIMIT {{limit:UInt32}}
+FROM (SELECT * FROM partners_known WHERE {sees("ib_id")} AND {{told:String}} != '')
+ORDER BY ib_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants; values are parameters
 _CLIENTS = f"""
 SELECT assumeNotNull(ib_id) AS ib, count() AS clients FROM {KNOWN_CLIENTS}
@@ -68,19 +80,25 @@ def is_known(ledger: Ledger, scope: Scope, ib_id: str) -> bool:
     return scope.has(ib_id) and bool(ledger.rows(known, ib_id=ib_id))
 
 
-def tree(ledger: Ledger, scope: Scope, interval: Interval = ALWAYS, *, of: str = "") -> list[dict[str, Any]]:
+def tree(
+    ledger: Ledger, scope: Scope, interval: Interval = ALWAYS, *, of: str = "", has_deals: bool = True
+) -> list[dict[str, Any]]:
     """The roots, each with its sub-IBs under `children`; an IB the ledger pays is never left out.
 
     The topmost IBs that are seen are roots: who is above them is not told. Who wants of it an IB and those
-    below it alone says `of`: it may have no others, where that costs less.
+    below it alone says `of`: it may have no others, where that costs less. Who shows few IBs of many has a
+    tree without lots and deals, which cost most, and asks for those of the few by `add_deals`.
     """
-    partners = ledger.rows(_PARTNERS, limit=MAX_PARTNERS, **scope.parameters)
+    told = ledger.row(_TOLD)["told"]
+    partners = ledger.remembered(_PARTNERS, told=told, limit=MAX_PARTNERS, **scope.parameters)
     branch = _branch(partners, of) if of and len(partners) > MAX_WHOLE else set()
     if 0 < len(branch) <= MAX_BRANCH:
         partners = [row for row in partners if row["ib_id"] in branch]
         scope = Scope(frozenset(branch))
-    totals = _totals(ledger, scope, interval)
     clients = _clients(ledger, scope)
+    totals: dict[str, list[Row]] = defaultdict(list)
+    for row in _balances(ledger, scope, interval):
+        totals[row.pop("ib_id")].append(row | {"lots": 0, "deals": 0})
     known = {row["ib_id"]: row for row in partners}
     for ib_id in totals.keys() - known.keys():
         known[ib_id] = {"ib_id": ib_id, "name": "", "currency": "", "parent": None, "kyc_approved": False}
@@ -88,17 +106,22 @@ def tree(ledger: Ledger, scope: Scope, interval: Interval = ALWAYS, *, of: str =
         ib_id: {**row, "clients": clients.get(ib_id, 0), "totals": totals.get(ib_id, []), "children": []}
         for ib_id, row in sorted(known.items())
     }
+    if has_deals:
+        _add_deals(ledger, scope, interval, nodes.values())
     return _nest(nodes)
 
 
-def _totals(ledger: Ledger, scope: Scope, interval: Interval) -> dict[str, list[Row]]:
+def add_deals(ledger: Ledger, scope: Scope, interval: Interval, nodes: Sequence[dict[str, Any]]) -> None:
+    """Give these IBs of a tree without them their lots and deals."""
+    _add_deals(ledger, scope.narrowed(node["ib_id"] for node in nodes), interval, nodes)
+
+
+def _add_deals(ledger: Ledger, scope: Scope, interval: Interval, nodes: Iterable[dict[str, Any]]) -> None:
     by_ib = {(row["ib_id"], row["currency"]): row for row in volume(ledger, scope, interval).ibs}
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in _balances(ledger, scope, interval):
-        traded = by_ib.get((row["ib_id"], row["currency"]), {"lots": 0, "deals": 0})
-        merged = {**row, "lots": traded["lots"], "deals": traded["deals"]}
-        found[row["ib_id"]].append({name: merged[name] for name in TOTALS})
-    return found
+    for node in nodes:
+        for row in node["totals"]:
+            if traded := by_ib.get((node["ib_id"], row["currency"])):
+                row |= {"lots": traded["lots"], "deals": traded["deals"]}
 
 
 def _balances(ledger: Ledger, scope: Scope, interval: Interval) -> list[Row]:
@@ -143,28 +166,32 @@ def _clients(ledger: Ledger, scope: Scope) -> dict[str, int]:
 
 
 def _nest(nodes: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    roots = []
+    roots, above = [], dict[str, float]()
     for ib_id, node in nodes.items():
-        parent = node["parent"]
-        if parent in nodes and not _loops(nodes, ib_id):
-            nodes[parent]["children"].append(node)
+        if node["parent"] in nodes and _above(nodes, ib_id, above) < MAX_DEPTH:
+            nodes[node["parent"]]["children"].append(node)
         else:
             roots.append(node)
     return roots
 
 
-def _loops(nodes: dict[str, dict[str, Any]], ib_id: str) -> bool:
-    """True if the way up comes back or never ends; such an IB is shown as a root, not hidden."""
-    at: str | None = nodes[ib_id]["parent"]
-    for _ in range(MAX_DEPTH):
-        if at is None or at not in nodes:
-            return False
-        if at == ib_id:
-            return True
+def _above(nodes: dict[str, dict[str, Any]], ib_id: str, known: dict[str, float]) -> float:
+    """How many IBs are above one, without end if the way up comes back: then it is a root, not hidden."""
+    way: dict[str, None] = {}
+    at: str | None = ib_id
+    while at in nodes and at not in known and at not in way:
+        way[at] = None
         at = nodes[at]["parent"]
-    return True
+    count = inf if at in way else known.get(at or "", -1)
+    for one in reversed(way):
+        known[one] = count = count + 1
+    return known[ib_id]
 
 
 def walk(roots: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Every node of the tree, a master IB before its sub-IBs."""
-    return [node for root in roots for node in (root, *walk(root["children"]))]
+    found, ahead = [], [*roots][::-1]
+    while ahead:
+        found.append(node := ahead.pop())
+        ahead += node["children"][::-1]
+    return found
