@@ -137,13 +137,13 @@ class RocksStore:
     def __init__(self, folder: Path, origin: str) -> None:
         """`origin` names the changelog for good; a folder of another one is emptied."""
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._db = Rdict(str(folder), _rocks_options())
+        self._db = _opened(folder)
         if self._db.get(ORIGIN) != origin.encode():
             if self._db.get(ORIGIN) is not None:
                 log.warning("%s is of another Kafka; it is built again from the changelog", folder)
             self._db.close()
             shutil.rmtree(folder)
-            self._db = Rdict(str(folder), _rocks_options())
+            self._db = _opened(folder)
             self._db.put(ORIGIN, origin.encode())
         self.position = int(self._db.get(POSITION) or 0)
         self.get = self._db.get
@@ -187,6 +187,12 @@ class RocksStore:
     def close(self) -> None:
         """Let another worker, or this one later, open the folder."""
         self._db.close()
+
+
+def _opened(folder: Path) -> Rdict:
+    """With the options for its keys too: else they are those of its last opening, and a cache of its own."""
+    options = _rocks_options()
+    return Rdict(str(folder), options, {"default": options})
 
 
 def _writing(*, is_logged: bool) -> WriteOptions:

@@ -261,6 +261,20 @@ def test_a_crash_leaves_a_beginning_of_many_writes(tmp_path: Path, where: str, l
     store.close()
 
 
+def test_a_folder_is_opened_with_the_options_of_today(tmp_path: Path) -> None:
+    """Killed while it kept all unsorted, it is sorted again once opened; its cache is the worker's."""
+    command = [sys.executable, "-c", WRITES, str(tmp_path / "state"), "inside"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        process.kill()
+    store = RocksStore(tmp_path / "state", "one/0")
+    newest = max((tmp_path / "state").glob("OPTIONS-*"), key=lambda found: found.name)
+    assert "disable_auto_compactions=false" in newest.read_text()
+    assert store._db.property_int_value("rocksdb.block-cache-capacity") == stores.CACHE_BYTES
+    store.close()
+
+
 def test_much_that_is_missing_is_taken_in_at_once(kafka: str, topic: str, tmp_path: Path) -> None:
     """The same state, whichever way; also what was deleted, and what is written afterwards."""
     changes: dict[bytes, bytes | None] = {b"%d" % number: b"1" for number in range(100)}
