@@ -165,6 +165,10 @@ def batches(
     lines: Sequence[bytes], max_records: int = MAX_BATCH_RECORDS, max_bytes: int = MAX_BATCH_BYTES
 ) -> list[bytes]:
     """Pack lines, in order, into as few messages as the two limits allow."""
+    if lines and len(lines) <= max_records:  # what a stage says at once is nearly always one message
+        whole = b"\n".join(lines)
+        if len(whole) < max_bytes:
+            return [whole]
     packed: list[bytes] = []
     start, size = 0, 0
     for index, line in enumerate(lines):

@@ -5,6 +5,7 @@ runner makes it durable, `commit` makes it visible; a crash between the two repe
 the same result.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,9 +81,11 @@ class Partition:
     checks_all: bool = False
     """Whether what a stage sent is checked once more, as a replay does."""
     sealed: SealedDeals = field(init=False)
+    _prefix: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         self.sealed = SealedDeals(self._own, self._own_keys)
+        self._prefix = b"%d/" % self.number
 
     @classmethod
     def recover(
@@ -102,7 +105,7 @@ class Partition:
 
     def key(self, name: str) -> bytes:
         """A state key carries its partition: partitions of one worker share a store."""
-        return f"{self.number}/{name}".encode()
+        return self._prefix + name.encode()
 
     def step(self, offset: int, value: bytes, source: str, received_at: datetime) -> Step | None:
         """Fold the message at `offset`; None if it was applied before. Changes nothing by itself."""
@@ -140,7 +143,7 @@ class Partition:
         if len(self.cache) > MAX_CACHED_STATES:
             self.cache.clear()
         hot = self.stage.hot
-        self.cache.update((key, value) for key, value in step.decoded.items() if key[0] in hot)
+        self.cache |= {key: value for key, value in step.decoded.items() if key[0] in hot}
         if step.applied.sealing is not self.applied.sealing:
             self.sealed.forget()
         self.applied, self.terms = step.applied, step.terms
@@ -170,9 +173,8 @@ class Partition:
             letters += refused_letters(draft.refused, records, self._place(applied.offset), received_at)
         if draft.repeated:
             applied = replace(applied, repeated=applied.repeated + draft.repeated)
-        prefix = self.key("")
         for key, value_ in draft.writes.items():
-            state[prefix + key.encode()] = None if value_ is None else encode_state(key, value_)
+            state[self._prefix + key.encode()] = None if value_ is None else encode_state(key, value_)
         if self.stage.seals:
             sealing, moved = self.sealed.after(applied.sealing, draft.writes, records, terms)
             applied = replace(applied, sealing=sealing)
@@ -225,11 +227,11 @@ class Partition:
         return value
 
     def _own(self, key: str) -> bytes | None:
-        whole = self.key(key)
+        whole = self._prefix + key.encode()
         return self.ahead[whole] if whole in self.ahead else self.store.get(whole)
 
     def _own_keys(self, prefix: str) -> list[str]:
-        whole, own = self.key(prefix), len(self.key(""))
+        whole, own = self.key(prefix), len(self._prefix)
         found = {*self.store.keys(whole), *self.ahead_by_owner.starting(self.ahead, whole)}
         return [key[own:].decode() for key in found if self.ahead.get(key, b"") is not None]
 
@@ -264,11 +266,11 @@ class Partition:
 
     def _address(self, offset: int, outputs: list[Any], letters: list[DeadLetter]) -> list[Message]:
         """One batch for each target partition, in numbered parts if it is large."""
-        lines: dict[tuple[str, int], list[bytes]] = {}
+        lines = defaultdict[tuple[str, int], list[bytes]](list)
+        address, counts, partition_of = self.stage.address, self.counts, topics.partition_of
         for output, line in zip(outputs, encode(outputs), strict=True):
-            topic, key = self.stage.address(output)
-            target = topic, topics.partition_of(key, self.counts[topic])
-            lines.setdefault(target, []).append(line)
+            topic, key = address(output)
+            lines[topic, partition_of(key, counts[topic])].append(line)
         if letters:
             lines[topics.DEAD_LETTERS, 0] = [DEAD_LETTER.dump_json(letter) for letter in letters]
         return [
