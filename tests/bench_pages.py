@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import clickhouse_connect
 import httpx
 from clickhouse_connect.driver.client import Client
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from rich.console import Console
 from api.app import create_app
 from api.ledger import Ledger
 from infra.clickhouse.migrations import migrate
+from infra.connect.settings import embedded
 from infra.sums.builder import SumsBuilder
 from schemas.settings import Settings
 from tests import sized_ledger
@@ -75,10 +76,7 @@ def print_pages(console: Console, connect: Callable[[], Client]) -> None:
 
 def print_tree(console: Console, folder: Path) -> None:
     """The same of a tree of its own, made in the folder if it is not there."""
-
-    def connect() -> Client:
-        return clickhouse_connect.get_client(interface="chdb", path=str(folder))
-
+    connect = partial(embedded, folder)
     with connect() as client:
         migrate(client)
         if not client.query("SELECT count() FROM transfers").first_row[0]:

@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-import clickhouse_connect
 import duckdb
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -39,6 +39,7 @@ from api.queries.transfers import TransferFilter
 from api.scope import EVERYTHING
 from api.views.explanation import explain_transfer
 from api.views.margin import margin
+from infra.connect.settings import embedded
 from tests import bench_pages, sized_ledger
 from tests.bench_load import Arriving, prepared
 from tests.bench_plain import (
@@ -278,9 +279,7 @@ def main(arguments: Sequence[str], total: int = ROWS) -> None:
     kept = Path(arguments[0]) if arguments else None
     folder = kept or Path(tempfile.mkdtemp(prefix="ibflow-bench-reads-"))
     database, parquet = folder / "db", folder / "parquet"
-    connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(  # noqa: E731
-        interface="chdb", path=str(database)
-    )
+    connect = partial(embedded, database)
     console = Console()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import count
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,15 +72,17 @@ def connect(settings: Settings) -> Client:
                 settings.clickhouse, settings.clickhouse_files(), replicas.SETTINGS if is_replicated else {}
             )
         settings.chdb_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Clients of the same options share a connection: they wait for each other to an answer's last row.
-        return clickhouse_connect.get_client(
-            interface="chdb",
-            path=str(settings.chdb_dir),
-            chdb_options={"log_comment": f"client {next(_numbers)}"},
-        )
+        return embedded(settings.chdb_dir)
     except Error as error:
         where = "the one of IBFLOW_CLICKHOUSE" if settings.clickhouse else f"the one in {settings.chdb_dir}"
         raise Unavailable(f"ClickHouse, {where}, cannot be opened: {str(error).splitlines()[0]}") from None
+
+
+def embedded(folder: Path) -> Client:
+    """A client of the embedded ClickHouse in a folder, with a connection of its own."""
+    # Those of the same options share one: they wait for each other to an answer's last row.
+    options = {"log_comment": f"client {next(_numbers)}"}
+    return clickhouse_connect.get_client(interface="chdb", path=str(folder), chdb_options=options)
 
 
 def dsn_client(dsn: str, files: TlsFiles, given: Mapping[str, Any] = MappingProxyType({})) -> Client:
