@@ -26,9 +26,9 @@ from streams.table_rows import INSERT, Rows, log
 
 MAX_BATCH_MESSAGES = 500
 POLL_SECONDS = 0.1
-GATHER_SHARE = 1 / 3
+GATHER_SHARE = 2 / 3
 """Of the time that the last batch took, at most `POLL_SECONDS`: so long the next one is gathered. A batch is
-a dozen inserts, whatever is in it: where it takes long, fewer of them are stored sooner."""
+some inserts, whatever is in it: where it takes long, fewer of them are stored sooner."""
 BUSY_POLL_SECONDS = 1.0
 """While much arrives: a few large inserts cost ClickHouse less than many small ones, and their merges."""
 BUSY_ROWS = 5_000
