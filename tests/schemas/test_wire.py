@@ -3,7 +3,7 @@
 import pytest
 
 from commission.events import Deal
-from schemas.wire import BadLine, decode_lines, encode
+from schemas.wire import BadLine, batches, decode_lines, encode
 from tests.build import deal, linked
 
 FIRST, SECOND = deal("1 buy 1 EURUSD in"), deal("2 sell 1 EURUSD out")
@@ -88,3 +88,23 @@ def test_numbers_are_finite_and_texts_bounded_at_any_depth(line: bytes, place: s
 def test_the_same_lines_are_good_with_plain_values(line: bytes) -> None:
     """So that what is refused above is refused for its value."""
     assert [] == decode_lines(line)[1]
+
+
+@pytest.mark.parametrize(
+    ("max_records", "max_bytes", "packed"),
+    [
+        (3, 12, [b"one\ntwo\nsix"]),  # three lines of three bytes, each with its newline
+        (3, 11, [b"one\ntwo", b"six"]),
+        (2, 12, [b"one\ntwo", b"six"]),
+        (1, 12, [b"one", b"two", b"six"]),
+        (3, 2, [b"one", b"two", b"six"]),  # a line that is too long goes alone
+    ],
+)
+def test_lines_are_packed_up_to_both_limits(max_records: int, max_bytes: int, packed: list[bytes]) -> None:
+    """A message is full with the last line that keeps both limits."""
+    assert packed == batches([b"one", b"two", b"six"], max_records, max_bytes)
+
+
+def test_no_lines_are_no_message() -> None:
+    """Nothing is said to nobody."""
+    assert batches([]) == []
