@@ -1,17 +1,20 @@
 """IBs: the tree to search and open branch by branch, and the page of one IB."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 
+from api.ledger import OneReading
 from api.pages.page import Page, PageHere
 from api.portal import ibs
 from api.portal.overview import lines, of_currency, tiles
 from api.problems import Problem
 from api.queries import commissions, statements, transfers
 from api.queries.commission_sql import ReportFilter
+from api.queries.dimensions import GroupBy
 from api.queries.partners import add_deals, tree, walk
 from api.queries.periods import Interval, periods
 from api.queries.transfers import TransferFilter
@@ -23,9 +26,12 @@ Hide = Annotated[Literal["", "zero"], Query()]
 Order = Annotated[ibs.Order, Query()]
 IbId = Annotated[str, Path(max_length=128)]
 MAX_CLIENTS = 200
-MAX_SYMBOLS = 20
+SHOWN: dict[GroupBy, int] = {"client": MAX_CLIENTS + 1, "component": 20, "symbol": 20}
+"""Groups of what an IB earned, and how many of each are asked for."""
 MAX_STATEMENTS = 60
 NEWEST = 20
+BESIDE = 3
+"""Questions of an IB's page that are asked beside the one at hand."""
 
 
 @router.get("")
@@ -82,19 +88,26 @@ def branch(
 @router.get("/{ib_id:path}")
 def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
     """An IB: what it earned and by whom, what is below it, its statements, its newest transfers."""
-    span = page.span
-    roots = tree(page.ledger, page.scope, span)
-    way = ibs.find(roots, ib_id)
-    if not way:
-        raise _missing(ib_id)
-    node = way[-1]
-    known = ibs.currencies([node])
-    currency = page.currency if page.currency in known else ibs.busiest([node])
-    wanted = ReportFilter(page.scope, span, currency=currency, of={"ib": ib_id})
-    by_client = commissions.largest(page.ledger, wanted, ("client",), "net", MAX_CLIENTS + 1)["items"]
-    stated = statements.statements(page.ledger, page.scope, ib_id, "", MAX_STATEMENTS, statements.NEWEST)[
-        "items"
-    ]
+    span, ledger = page.span, OneReading(page.ledger)
+    with ThreadPoolExecutor(BESIDE) as beside:
+        posted = beside.submit(
+            transfers.transfers, ledger, TransferFilter(page.scope, ib=ib_id, interval=span), NEWEST
+        )
+        of_ib = beside.submit(
+            statements.statements, ledger, page.scope, ib_id, "", MAX_STATEMENTS, statements.NEWEST
+        )
+        way = ibs.find(tree(ledger, page.scope, span), ib_id)
+        if not way:
+            raise _missing(ib_id)
+        node = way[-1]
+        known = ibs.currencies([node])
+        currency = page.currency if page.currency in known else ibs.busiest([node])
+        wanted = ReportFilter(page.scope, span, currency=currency, of={"ib": ib_id})
+        by = {
+            group: beside.submit(commissions.largest, ledger, wanted, (group,), "net", count)
+            for group, count in SHOWN.items()
+        }
+    by_client, stated = by["client"].result()["items"], of_ib.result()["items"]
     sub_ibs = lines(node["children"], currency, node["children"])
     return page.show_of_period(
         "ib.html",
@@ -112,12 +125,10 @@ def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
         sub_ib_count=len(sub_ibs),
         by_client=by_client[:MAX_CLIENTS],
         has_more_clients=len(by_client) > MAX_CLIENTS,
-        by_component=commissions.largest(page.ledger, wanted, ("component",), "net", MAX_SYMBOLS)["items"],
-        by_symbol=commissions.largest(page.ledger, wanted, ("symbol",), "net", MAX_SYMBOLS)["items"],
+        by_component=by["component"].result()["items"],
+        by_symbol=by["symbol"].result()["items"],
         statements=stated,
-        transfers=transfers.transfers(
-            page.ledger, TransferFilter(page.scope, ib=ib_id, interval=span), NEWEST
-        )["items"],
+        transfers=posted.result()["items"],
         names={row["ib_id"]: row["name"] for row in (*way, *walk(node["children"])) if row["name"]},
     )
 
