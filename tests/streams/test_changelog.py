@@ -1,9 +1,8 @@
 """State in Kafka and at hand: one writer, whole or not at all, and the same after any recovery."""
 
 import asyncio
+import gc
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +16,10 @@ from rocksdict import WriteBufferManager
 
 from streams import store as stores
 from streams.changelog import Changelog, FencedError
-from streams.store import KeyValueStore, MemoryStore, RocksStore, catch_up
+from streams.store import MemoryStore, RocksStore, catch_up
 from tests import services
 from tests.eventually import eventually
+from tests.streams.bulk_changes import contents
 
 MIB = 1024 * 1024
 
@@ -38,10 +38,6 @@ def topic(kafka: str, request: pytest.FixtureRequest) -> str:
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_topics([NewTopic(name, 1, 1, config=config)])[name].result(30)
     return name
-
-
-def contents(store: KeyValueStore) -> dict[bytes, bytes | None]:
-    return {key: store.get(key) for key in store.keys(b"") if not key.startswith(b"\x00")}
 
 
 def recovered(kafka: str, topic: str) -> dict[bytes, bytes | None]:
@@ -129,6 +125,7 @@ def test_who_takes_over_shuts_the_other_out(kafka: str, topic: str) -> None:
         await new.close()
 
     asyncio.run(run())
+    gc.collect()  # what the fenced producer left tells its error here, not while CPython parses
     assert {b"a": b"2", b"b": b"3"} == recovered(kafka, topic)
 
 
@@ -163,7 +160,7 @@ def test_every_recovery_finds_what_was_appended(kafka: str, topic: str, tmp_path
     expected: dict[bytes, bytes] = {}
     folder = tmp_path if kind == "rocksdb" else None
 
-    async def change(changelog: Changelog) -> None:
+    async def append(changelog: Changelog) -> None:
         changes: dict[bytes, bytes | None] = {}
         for _ in range(20):
             is_gone, value = chance.random() < 0.3, b"%d" % chance.randrange(10**6)
@@ -180,7 +177,7 @@ def test_every_recovery_finds_what_was_appended(kafka: str, topic: str, tmp_path
         first = Changelog(kafka, topic, 0, folder)
         assert 0 == await first.open()
         for _ in range(50):
-            await change(first)
+            await append(first)
         assert expected == contents(first.store)
         assert await first.open() <= 20  # after a rebalance that changed nothing: its own last batch at most
         await first.close()
@@ -188,7 +185,7 @@ def test_every_recovery_finds_what_was_appended(kafka: str, topic: str, tmp_path
         read = await again.open()
         assert read <= 20 if folder else read > 500
         assert expected == contents(again.store)
-        await change(again)
+        await append(again)
         assert expected == contents(again.store)
         await again.close()
 
@@ -226,53 +223,6 @@ def test_the_folder_of_another_kafka_is_not_believed(tmp_path: Path) -> None:
     other = RocksStore(tmp_path / "state", "two/0")
     assert (0, None, {}) == (other.position, other.get(b"a"), contents(other))
     other.close()
-
-
-WRITES = """
-import sys
-from pathlib import Path
-from streams.store import RocksStore
-
-store = RocksStore(Path(sys.argv[1]), "one/0")
-def write(numbers):
-    for number in numbers:
-        store.write({b"%06d" % number: bytes(10_000)}, number + 1)
-with store.bulk():
-    write(range(4_000))
-    if sys.argv[2] == "inside":
-        print("here", flush=True), sys.stdin.read()
-write(range(4_000, 4_010))
-print("here", flush=True), sys.stdin.read()
-"""
-
-
-@pytest.mark.parametrize(("where", "least"), [("inside", 1), ("after", 4_010)])
-def test_a_crash_leaves_a_beginning_of_many_writes(tmp_path: Path, where: str, least: int) -> None:
-    """40 MB without RocksDB's log, then SIGKILL: what is there is all up to its position. Once they ended
-    well, nothing of them is lost, nor of what is written afterwards."""
-    command = [sys.executable, "-c", WRITES, str(tmp_path / "state"), where]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"here\n"
-        process.kill()
-    store = RocksStore(tmp_path / "state", "one/0")
-    assert least <= store.position <= 4_010
-    assert list(store.keys(b"0")) == [b"%06d" % number for number in range(store.position)]
-    store.close()
-
-
-def test_a_folder_is_opened_with_the_options_of_today(tmp_path: Path) -> None:
-    """Killed while it kept all unsorted, it is sorted again once opened; its cache is the worker's."""
-    command = [sys.executable, "-c", WRITES, str(tmp_path / "state"), "inside"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"here\n"
-        process.kill()
-    store = RocksStore(tmp_path / "state", "one/0")
-    newest = max((tmp_path / "state").glob("OPTIONS-*"), key=lambda found: found.name)
-    assert "disable_auto_compactions=false" in newest.read_text()
-    assert store._db.property_int_value("rocksdb.block-cache-capacity") == stores.CACHE_BYTES
-    store.close()
 
 
 def test_much_that_is_missing_is_taken_in_at_once(kafka: str, topic: str, tmp_path: Path) -> None:
