@@ -57,7 +57,7 @@ from tests.peak import begin_peak, peak_mb
 ROWS = int(os.environ.get("BENCH_ROWS", "10_000_000"))
 ASKED, ASKED_ANEW, ASKED_OF_ROWS = 50, 9, 3
 ALWAYS = Interval()
-LINE = "{:38}" + "{:>9}" * 6
+LINE = "{:38}" + "{:>11}" * 6
 NAMES = ("anew", "p50", "p95", "target", "rows", "MB")
 """ms, but for the rows that a report reads, and the most memory that the process had meanwhile. `anew` is the
 median of a ledger that remembers nothing of days that have sums; the others do, as a server's does."""

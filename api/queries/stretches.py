@@ -33,14 +33,16 @@ IS_BELOW = f"NOT ({IS_ABOVE})"
 IS_BELOW_NEXT = f"NOT ({_is_above('next_ends')})"
 """The condition that a row is in the stretch that is to follow."""
 IN_STRETCH = f"{DAY} IN {{stretched:Array(Date32)}}"
-_TAKEN_BACK = f"{TAKEN_BACK} WHERE (NOT {OF_BOOK} OR _offset >= {{first:UInt64}} OR {IS_ABOVE})"
+_NEAR = f"(NOT {OF_BOOK} OR _partition >= {{partitions:UInt32}} OR _offset >= {{lowest:UInt64}})"
+"""True of what is above, and of what follows the first row: few of the places that the table's key finds."""
+_TAKEN_BACK = f"{TAKEN_BACK} WHERE {_NEAR} AND (NOT {OF_BOOK} OR _offset >= {{first:UInt64}} OR {IS_ABOVE})"
 """What takes a row of these days back follows it: the first of them, or one that is above."""
 
 
 def touched(until: str = "1") -> str:
     """Deals that are counted anew: with a row, or taken back, above the stretch and by an end of the log."""
     change = f"{IS_ABOVE} AND {until}"
-    taken = f"SELECT transfer_id AS id FROM taken_back WHERE {change}"  # noqa: S608 # our own constants
+    taken = f"SELECT transfer_id AS id FROM taken_back WHERE {_NEAR} AND {change}"  # noqa: S608 # our own constants
     return f"""
         SELECT caused_by FROM transfers WHERE {IN_STRETCH} AND account_key != '' AND {change}
         UNION ALL
@@ -80,6 +82,11 @@ class Stretch:
         return [(day, build) for day, of in zip(self.days, self.builds, strict=True) for build in of]
 
     @property
+    def _of_book(self) -> tuple[int, ...]:
+        """The ends of the partner book's partitions."""
+        return self.ends[TOPICS.index(topics.PARTNER_BOOK) :: len(TOPICS)]
+
+    @property
     def parameters(self) -> dict[str, object]:
         """For the conditions above."""
         return {
@@ -88,6 +95,8 @@ class Stretch:
             "part_builds": [build for _, build in self.parts],
             "first": self.first,
             "ends": list(self.ends),
+            "partitions": len(self._of_book),
+            "lowest": min(self.first, *self._of_book) if self._of_book else 0,
         }
 
 
