@@ -43,6 +43,8 @@ class Changelog:
         """`folder` is where RocksDB keeps the state; None keeps it in memory."""
         self._kafka, self._topic, self._partition, self._folder = kafka, topic, partition, folder
         self._producer: AIOKafkaProducer | None = None
+        self._stopped: asyncio.Future[None] | None = None
+        """Done once that producer was stopped."""
         self._store: KeyValueStore | None = None
         self._end = 0
         self._generation = 0
@@ -105,7 +107,7 @@ class Changelog:
         except BaseException:
             await producer.stop()
             raise
-        self._producer = producer
+        self._producer, self._stopped = producer, asyncio.get_running_loop().create_future()
         return records
 
     def _recover(self) -> int:
@@ -126,14 +128,21 @@ class Changelog:
         taken over since, or this one has opened it again. After any error it may have been appended or
         not, and has to be opened again: that tells.
         """
-        producer, generation = self._producer, self._generation
+        producer, stopped, generation = self._producer, self._stopped, self._generation
         fenced = FencedError(f"{self._topic}/{self._partition} was taken over")
-        if producer is None or opening != generation:
+        if producer is None or stopped is None or opening != generation:
+            raise fenced
+        appending = asyncio.ensure_future(self._transact(producer, changes))
+        try:
+            # aiokafka's producer, stopped before a transaction ends, leaves whoever ends it waiting for good.
+            await asyncio.wait({appending, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            has_ended = appending.done()
+            appending.cancel()
+        if not has_ended:
             raise fenced
         try:
-            async with producer.transaction():
-                sent = [await self._send(producer, batch) for batch in _batches(producer, changes)]
-                last = (await asyncio.gather(*sent))[-1]
+            last = appending.result()
         except Exception as error:
             if generation != self._generation:
                 raise fenced from error
@@ -144,6 +153,11 @@ class Changelog:
         if generation != self._generation:
             raise fenced
         self._end = last.offset + 1  # of its last batch's first record: reading the rest again is harmless
+
+    async def _transact(self, producer: AIOKafkaProducer, changes: Changes) -> Any:
+        async with producer.transaction():
+            sent = [await self._send(producer, batch) for batch in _batches(producer, changes)]
+            return (await asyncio.gather(*sent))[-1]
 
     async def _send(self, producer: AIOKafkaProducer, batch: Any) -> "asyncio.Future[Any]":
         return await producer.send_batch(batch, self._topic, partition=self._partition)  # type: ignore[no-any-return] # aiokafka has no types
@@ -158,8 +172,12 @@ class Changelog:
 
     async def _let_go(self) -> None:
         if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await producer.stop()
+            producer, stopped, self._producer = self._producer, self._stopped, None
+            try:
+                await producer.stop()
+            finally:
+                if stopped is not None and not stopped.done():
+                    stopped.set_result(None)
 
 
 def _batches(producer: AIOKafkaProducer, changes: Changes) -> list[Any]:

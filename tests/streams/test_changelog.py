@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -72,6 +73,33 @@ def test_what_was_folded_before_the_partition_was_opened_again_is_refused(kafka:
 
     asyncio.run(run())
     assert {b"a": b"1", b"b": b"2"} == recovered(kafka, topic)
+
+
+def test_an_append_whose_producer_is_stopped_ends(kafka: str, topic: str) -> None:
+    """The partition is taken up again after the records were sent, before their transaction ends: aiokafka
+    would wait for that end for good. What was appended is nothing, and the new opening goes on."""
+
+    async def run() -> None:
+        changelog = Changelog(kafka, topic, 0, None)
+        await changelog.open()
+        before = changelog.opening
+        producer: Any = changelog._producer
+        commit = producer.commit_transaction
+
+        async def late_commit() -> None:
+            await changelog.open()
+            await commit()
+
+        producer.commit_transaction = late_commit
+        with pytest.raises(FencedError):
+            await asyncio.wait_for(changelog.append({b"0/a": b"1"}, before), 30)
+        await changelog.open()
+        assert changelog.get(b"0/a") is None
+        await changelog.append({b"0/a": b"2"}, changelog.opening)
+        await changelog.close()
+
+    asyncio.run(run())
+    assert recovered(kafka, topic) == {b"0/a": b"2"}
 
 
 def test_an_opening_that_nobody_waits_for_ends_before_the_next(kafka: str, topic: str) -> None:
