@@ -18,7 +18,7 @@ _STATISTICS = "SELECT value FROM system.merge_tree_settings WHERE name = 'auto_s
 _WITH_ALL = """
 SELECT name FROM system.tables
 WHERE database = currentDatabase() AND endsWith(engine, 'MergeTree')
-    AND position(engine_full, 'auto_statistics_types') = 0
+    AND position(engine_full, 'auto_statistics_types') = 0 AND name != 'deals'
 ORDER BY name
 """
 
@@ -47,6 +47,7 @@ def _count_no_values(client: Client, cluster: str) -> None:
     """Leave out of a table's statistics how many different values each column has.
 
     A recent ClickHouse counts them anew in every merge, which is a sixth of what merging rows of ours costs.
+    Of deals it needs them: it orders the joins of the margin by them, which takes 0.3 s instead of 0.7.
     """
     known = client.query(_STATISTICS).result_rows  # none: a ClickHouse that has no such thing
     kinds = str(known[0][0]).split(", ") if known else []

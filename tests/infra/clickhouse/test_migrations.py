@@ -72,7 +72,7 @@ def rows(client: Client, table: str) -> list[str]:
 
 
 def test_merges_count_no_values(tmp_path: Path) -> None:
-    """Of every table the rest of the statistics stays; once it is told so, a start changes nothing."""
+    """Of every table the rest of the statistics stays, of deals all; a start after that changes nothing."""
     with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
         default = "SELECT value FROM system.merge_tree_settings WHERE name = 'auto_statistics_types'"
         assert [("basic, uniq_v2",)] == [tuple(row) for row in client.query(default).result_rows]
@@ -83,8 +83,9 @@ def test_merges_count_no_values(tmp_path: Path) -> None:
             FROM system.tables WHERE endsWith(engine, 'MergeTree') ORDER BY name
         """
         told = client.query(tables).result_rows
-        assert {"basic"} == {kinds for _, kinds, _ in told}
-        assert {"transfers", "deals", "books", "migrations"} <= {name for name, _, _ in told}
+        assert {"basic"} == {kinds for name, kinds, _ in told if name != "deals"}
+        assert [""] == [kinds for name, kinds, _ in told if name == "deals"]
+        assert {"transfers", "books", "migrations"} <= {name for name, _, _ in told}
         client.insert("transfer_keys", [[n, "a"] for n in range(9)], column_names=["key", "ib_id"])
         client.command("OPTIMIZE TABLE transfer_keys FINAL")
         assert [] == migrations.migrate(client)
