@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from api.ledger import Ledger, Row
-from api.queries.periods import DAY, SETTLED_INSIDE, Interval
+from api.queries.periods import DAY, OF_DAYS, SETTLED_INSIDE, Interval
 from api.queries.transfer_keys import NEAR
 from api.scope import Scope, sees
 from schemas.columns import TRANSFER_COLUMNS
@@ -20,7 +20,7 @@ SELECT day FROM day_marks FINAL WHERE day BETWEEN {first:Date32} AND {last:Date3
 ORDER BY mark DESC, day DESC LIMIT {limit:UInt32}
 """
 _WANTED = f"""
-{DAY} IN {{days:Array(Date32)}} AND {SETTLED_INSIDE} AND {sees("ib_id")}
+{OF_DAYS} AND {SETTLED_INSIDE} AND {sees("ib_id")}
   AND ({{currency:String}} = '' OR currency = {{currency:String}})
 """
 # A time above which enough rows were posted is found by times alone, which sort fast; ids are read of those

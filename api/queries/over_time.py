@@ -10,7 +10,7 @@ from api.ledger import Ledger
 from api.queries.by_days import added_up
 from api.queries.days import MAX_DAYS, Days, days_of
 from api.queries.dimensions import TIMES
-from api.queries.periods import DAY, Interval
+from api.queries.periods import DAY, OF_DAYS, Interval
 from api.queries.sources import When, sums
 from api.scope import Scope, sees
 
@@ -27,7 +27,7 @@ _WHEN: dict[Unit, When] = {
 MAX_ROWS = 250_000
 """Rows of a period drawn by the broker's own days: these are read row by row. Of more, days are of UTC."""
 _LOCAL_DAYS = "SELECT days, first_weekday FROM periods FINAL WHERE period = {period:String}"
-_COUNT = f"SELECT count() AS n FROM transfers WHERE {DAY} IN {{days:Array(Date32)}}"  # noqa: S608  - constants
+_COUNT = f"SELECT count() AS n FROM transfers WHERE {OF_DAYS}"  # noqa: S608  - constants
 _LOCAL_DAY = When("""addDays({first_day:Date32},
     toInt32(arrayLastIndex(d -> d <= occurred_at, {day_starts:Array(DateTime64(6, 'UTC'))})) - 1)""")
 

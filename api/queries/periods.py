@@ -42,6 +42,8 @@ INSIDE = "occurred_at >= {starts_at:DateTime64(6, 'UTC')} AND occurred_at < {end
 """The condition every report uses for its interval."""
 DAY = "toDate32(occurred_at)"
 """The first part of the key of `transfers`, in UTC."""
+OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
+"""The condition that a row is of some days; its value is the parameter `days`."""
 SETTLED_INSIDE = f"if({{of_period:String}} != '' AND period != '', period = {{of_period:String}}, {INSIDE})"
 """The same for balances: a closing's rows carry the instant the period ended, and belong to the period."""
 A_DAY = timedelta(days=1)

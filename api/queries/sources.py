@@ -4,15 +4,14 @@ from dataclasses import dataclass, replace
 
 from api.queries.day_rows import ACCOUNTS, DEALS, REFUSALS, STANDING, SUM_KEYS, SUMS
 from api.queries.days import Days
-from api.queries.periods import DAY, INSIDE
+from api.queries.periods import DAY, INSIDE, OF_DAYS
 from api.queries.stretches import IN_STRETCH, IS_ABOVE, Stretch, anew, touched
 
 _KEPT = "(day, build) IN (SELECT arrayJoin(arrayZip({kept_days:Array(Date32)}, {kept_builds:Array(UInt64)})))"
 _PARTS = (
     "(day, build) IN (SELECT arrayJoin(arrayZip({part_days:Array(Date32)}, {part_builds:Array(UInt64)})))"
 )
-_OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
-_ROWS = f"{_OF_DAYS} AND {INSIDE}"
+_ROWS = f"{OF_DAYS} AND {INSIDE}"
 _UNSUMMED = f"{DAY} IN {{unsummed:Array(Date32)}} AND {INSIDE}"
 
 
@@ -44,7 +43,7 @@ def deals(read: Days, when: When = WHENEVER, of_ibs: str = "", of_shapes: str = 
         parts.append(
             DEALS.format(
                 when=when.of_row, rows=f"{_ROWS} AND {read.known}{of_ibs}", only="", sign="1",
-                standing=STANDING.format(taken_back=read.taken_back(_OF_DAYS)),
+                standing=STANDING.format(taken_back=read.taken_back(OF_DAYS)),
             )
         )  # fmt: skip
     if read.stretch.days:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from api.ledger import Ledger
-from api.queries.periods import DAY
+from api.queries.periods import DAY, OF_DAYS
 
 MAX_PAIRS = 1_000
 """Days, each with an IB, that are looked at for one explanation."""
@@ -16,7 +16,7 @@ WHERE key IN ({_HASH.format("{id:String}")}, {_HASH.format("{other:String}")})
     OR (key = {_HASH.format("{cause:String}")} AND ib_id = {{ib:String}})
 ORDER BY day, ib_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - our own constants
-NEAR = f"{DAY} IN {{days:Array(Date32)}} AND ib_id IN {{ibs:Array(String)}}"
+NEAR = f"{OF_DAYS} AND ib_id IN {{ibs:Array(String)}}"
 """The condition that a row is of some days and IBs; it may let others pass."""
 
 

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 
 from api.queries.days import MAX_DAYS, KeptDay, fingerprint
 from api.queries.money import OF_BOOK
-from api.queries.periods import DAY
+from api.queries.periods import DAY, OF_DAYS
 from api.queries.stretches import NEWEST, TOPICS, Stretch, ends_of, named
 from infra.sums.checks import check_month, check_rows
 from infra.sums.tables import SETTINGS, STRETCHED, TABLES, SumsTable
@@ -57,10 +57,7 @@ WHERE NOT m.is_open AND m.mark != b.mark
 ORDER BY m.day LIMIT 110000
 """
 _EVERY = "SELECT day, mark FROM day_marks FINAL WHERE NOT is_open ORDER BY day LIMIT 110000"
-_ROWS = """
-SELECT toDate32(occurred_at) AS day, count() FROM transfers
-WHERE toDate32(occurred_at) IN {days:Array(Date32)} GROUP BY day
-"""
+_ROWS = f"SELECT {DAY} AS day, count() FROM transfers WHERE {OF_DAYS} GROUP BY day"  # noqa: S608 # constants
 _STORE = "INSERT INTO {name} (day, build, {columns}) SELECT at, {{build:UInt64}}, {columns} FROM ({made})"
 _NAME = """
 INSERT INTO day_builds
@@ -87,7 +84,7 @@ ORDER BY topic, partition
 """
 _FIRST = f"""
 SELECT day, count(), minIf(_offset, {OF_BOOK}) FROM (
-    SELECT {DAY} AS day, _topic, _offset FROM transfers WHERE {DAY} IN {{days:Array(Date32)}}
+    SELECT {DAY} AS day, _topic, _offset FROM transfers WHERE {OF_DAYS}
 ) GROUP BY day
 """  # noqa: S608 # constants
 _NAME_STRETCH = """

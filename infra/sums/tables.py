@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, STANDING, SUM_KEYS, SUMS
 from api.queries.money import taken_back
-from api.queries.periods import DAY
+from api.queries.periods import DAY, OF_DAYS
 from api.queries.stretches import IN_STRETCH, IS_ABOVE, IS_BELOW, IS_BELOW_NEXT, anew, touched
 
 SETTINGS: dict[str, int] = {
@@ -15,7 +15,6 @@ SETTINGS: dict[str, int] = {
     "max_partitions_per_insert_block": 0,
 }
 """One thread, for reports come first; bounded memory."""
-OF_DAYS = f"{DAY} IN {{days:Array(Date32)}}"
 
 
 @dataclass(frozen=True, slots=True)
