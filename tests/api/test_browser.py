@@ -365,6 +365,35 @@ def test_a_payout_is_made_refused_and_approved_by_another(portal: Portal) -> Non
         expect(page.get_by_role("button", name="Give the file out")).to_be_visible()
 
 
+def test_a_form_is_served_before_the_page_is_whole_and_never_put_into_an_address(portal: Portal) -> None:
+    """What is sent while other scripts still come is asked for; without a script nothing is sent."""
+    with portal.context("ann") as context:
+        page = context.new_page()
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/static/portal.js", hold)
+        page.goto("/endpoints", wait_until="commit")
+        send_endpoint(page)
+        expect(page.get_by_role("alert")).to_contain_text("URL")
+        assert held, "the page is not whole yet"
+        held[0].continue_()
+        page.unroute("**/static/portal.js")
+        page.route("**/static/forms.js", lambda route: route.abort())
+        page.goto("/endpoints")
+        send_endpoint(page)
+        page.wait_for_timeout(100)
+        assert page.url == f"{portal.url}/endpoints"
+
+
+def send_endpoint(page: Page) -> None:
+    page.locator("input[name=id]").fill("e1")
+    page.locator("input[name=url]").fill("https://user:secret@partner.example/")
+    page.get_by_role("button", name="Make endpoint").click()
+
+
 def test_a_proposal_is_refused_to_whoever_asked_and_approved_by_another(
     portal: Portal, proposals: FixedDesk
 ) -> None:

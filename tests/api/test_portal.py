@@ -3,11 +3,13 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
+from api.portal import render
 from api.portal.chart import HEIGHT, OTHERS, TOP, chart
 from api.portal.marks import rounded
 from api.queries import over_time as queries
@@ -57,8 +59,17 @@ def test_a_page_asks_for_nothing_elsewhere_and_has_no_inline_code(http: Browser,
 
 def test_static_files_ask_for_nothing_elsewhere(http: Browser) -> None:
     """Style and script hold no address of another server."""
-    for name in ("portal.css", "portal.js"):
+    for name in ("portal.css", "portal.js", "forms.js"):
         assert re.findall(r"https?://|//[a-z]+\.|@import|url\(", http.get(f"/static/{name}").text) == []
+
+
+def test_no_form_for_the_api_sends_what_it_holds_by_itself() -> None:
+    """Without its script, what somebody typed would else be put into an address, and so into logs."""
+    templates = (Path(render.__file__).parent / "templates").glob("*.html")
+    forms = [form for page in templates for form in re.findall(r"<form\b[^>]*>", page.read_text("utf-8"))]
+    asking = [form for form in forms if re.search(r"\bdata-(api|upload)\b", form)]
+    assert len(asking) > 50
+    assert [form for form in asking if 'method="dialog"' not in form] == []
 
 
 def test_a_page_can_be_read_without_seeing_it(http: Browser) -> None:
