@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from faust.types import TP
@@ -90,13 +92,14 @@ class PartitionRun:
         self.rereads += 1
         return True
 
-    def begin_group(self) -> None:
-        """Note the time."""
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a group is taken and applied: what is held of it is not lost on its way."""
         self._busy_since = time.monotonic()
-
-    def end_group(self) -> None:
-        """The group has taken effect, or failed."""
-        self._busy_since = None
+        try:
+            yield
+        finally:
+            self._busy_since = None
 
     def is_busy(self) -> bool:
         """Whether a group is being applied; end the worker if it takes for ever."""

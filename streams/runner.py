@@ -11,13 +11,14 @@ from typing import Any, Literal, cast
 from aiokafka import errors as kafka_errors
 from aiokafka.errors import BrokerResponseError, KafkaError
 from faust.exceptions import ProducerSendError
-from faust.types import TP, EventT, StreamT
+from faust.types import TP, StreamT
 
 from schemas.stops import stopped
 from schemas.topics import SOURCE_HEADER
 from streams.changelog import Changelog, FencedError, StoreError
 from streams.exit_codes import ExitCode, end_process
 from streams.faust_fixes import App, Consumer, Producer
+from streams.groups import Waiting
 from streams.partition import Message, OffsetGapError, Partition
 from streams.partition_run import PartitionRun
 from streams.protocol import Incoming, apply
@@ -28,10 +29,6 @@ log = logging.getLogger("ibflow.worker")
 
 REDELIVERY_SECONDS = 2.0
 """How often it is checked that what was fetched has reached its fold."""
-MAX_GROUP = 64
-"""Messages of a partition that are applied as one."""
-MAX_GROUP_BYTES = 4_000_000
-"""Of a group; its last message may go beyond."""
 WATCH_SECONDS = 1.0
 """How often a worker with a stopped partition looks for a decision."""
 Cause = Literal["fold", "effects"]
@@ -145,7 +142,7 @@ class BookRunner:
 
     def _agent(self) -> Callable[[StreamT[bytes]], Awaitable[None]]:
         async def agent(stream: StreamT[bytes]) -> None:
-            waiting: asyncio.Queue[EventT[bytes]] = asyncio.Queue(MAX_GROUP)
+            waiting = Waiting(self.stage)
             worker = asyncio.create_task(self._work(waiting))
             try:
                 async for event in stream.noack().events():  # type: ignore[attr-defined] # Faust ships incomplete types
@@ -155,17 +152,15 @@ class BookRunner:
 
         return agent
 
-    async def _work(self, waiting: "asyncio.Queue[EventT[bytes]]") -> None:
+    async def _work(self, waiting: Waiting) -> None:
         """Apply what waits, in groups. Nothing else acknowledges: Faust would whatever happens to an
         agent, also when it raises or is cancelled."""
         while True:
-            group = [await waiting.get()]
-            size = len(group[0].message.value or b"")
-            while not waiting.empty() and size < MAX_GROUP_BYTES:
-                group.append(waiting.get_nowait())
-                size += len(group[-1].message.value or b"")
+            group = await waiting.first()
             try:
-                done = await self.process([event.message for event in group])
+                with self.runs[group[0].message.partition].busy():
+                    await waiting.fill(group)
+                    done = await self.process([event.message for event in group])
             except Exception as error:
                 end_process(ExitCode.RUNNER, f"{self.stage.topic}: the runner failed", error)
             for event in group:
@@ -175,13 +170,6 @@ class BookRunner:
     async def process(self, messages: Sequence[Any]) -> set[int]:
         """Apply messages of one partition; the offsets that may be acknowledged."""
         run = self.runs[messages[0].partition]
-        run.begin_group()
-        try:
-            return await self._apply(run, messages)
-        finally:
-            run.end_group()
-
-    async def _apply(self, run: PartitionRun, messages: Sequence[Any]) -> set[int]:
         if not run.is_log_read:
             await self._read_log(run)
         incoming = [

@@ -57,6 +57,10 @@ class Stage:
     """Hears of new terms, with those before and after them, and when their message was written."""
     seals: bool = False
     """Whether deals that are old when a period ends are kept in blocks."""
+    gather_s: float = 0.0
+    """So long a message is held for those right behind it: a group is a transaction, whatever is in it."""
+    rest_s: float = 0.0
+    """From the beginning of a group to that of the next at least, where nobody waits for what it says."""
     broadcasts: tuple[str, ...] = ()
     """Topics that get a copy of every record in every partition, as the terms router does."""
 
@@ -133,6 +137,7 @@ CLIENTS = Stage(
     keys=client_book.KEYS,
     hot="cqP",
     seals=True,
+    gather_s=0.03,
     on_terms=client_book.retry_parked,
     address=_from_clients,
 )
@@ -144,6 +149,7 @@ PARTNERS = Stage(
     keys=partner_book.KEYS,
     hot="i",
     address=_from_partners,
+    rest_s=0.25,
     on_period_end=closing.close,
     on_period_reopened=closing.reopen,
     on_terms=partner_book.retry_early,

@@ -289,12 +289,11 @@ def test_a_group_that_does_not_end_ends_the_worker(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("streams.partition_run.time.monotonic", lambda: now)
     run = Runner().run
     assert not run.is_busy()
-    run.begin_group()
-    now += 180.0
-    assert run.is_busy()
-    now += 0.1
-    with pytest.raises(EndedError) as ended:
-        run.is_busy()
+    with run.busy():
+        now += 180.0
+        assert run.is_busy()
+        now += 0.1
+        with pytest.raises(EndedError) as ended:
+            run.is_busy()
     assert (ExitCode.RUNNER,) == ended.value.args
-    run.end_group()
     assert not run.is_busy()
