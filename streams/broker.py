@@ -18,6 +18,8 @@ _SETTLING = (
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,  # the client's metadata and the broker's are of different moments
+    KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError._UNKNOWN_PARTITION,  # of a topic made so recently that not every broker has heard of it
 )
 Answer = TypeVar("Answer")

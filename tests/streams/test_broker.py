@@ -10,7 +10,15 @@ def failing(code: int, times: int) -> list[KafkaException]:
     return [KafkaException(KafkaError(code)) for _ in range(times)]
 
 
-@pytest.mark.parametrize("code", [KafkaError._UNKNOWN_PARTITION, KafkaError.LEADER_NOT_AVAILABLE])
+@pytest.mark.parametrize(
+    "code",
+    [
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+    ],
+)
 def test_a_topic_made_just_now_is_asked_for_again(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broker, "AGAIN_SECONDS", 0.0)
     errors = failing(code, 2)
