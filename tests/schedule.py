@@ -64,8 +64,17 @@ class Schedule(LoadScopeScheduling):  # type: ignore[misc] # as above
         return share(nodeid)
 
     def _assign_work_unit(self, node: Any) -> None:
-        turns = {name: turn for turn, name in enumerate(LONGEST)}
-        self.workqueue.move_to_end(
-            min(self.workqueue, key=lambda name: turns.get(name, len(turns))), last=False
-        )
+        self.workqueue.move_to_end(self._next_of(node), last=False)
         super()._assign_work_unit(node)
+
+    def _next_of(self, node: Any) -> str:
+        """The next of `LONGEST`; behind one of these, which may take minutes yet, something short.
+
+        A process is given its next share before it runs the last test of the one it has.
+        """
+        turns = {name: turn for turn, name in enumerate(LONGEST)}
+        under_way = {name for name, done in self.assigned_work[node].items() if not all(done.values())}
+        short = [name for name in self.workqueue if name not in turns]
+        if short and under_way & turns.keys():
+            return short[-1]
+        return min(self.workqueue, key=lambda name: turns.get(name, len(turns)))
