@@ -9,10 +9,13 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from tempfile import gettempdir
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.eventually import WITHIN_S
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL_S_MAX = 280
+expect.set_options(timeout=1_000 * WITHIN_S)  # by default 5 s: a busy machine is not a failure
 MISSING = (
     "the tests of the portal's pages need a Chromium: `apt-get install chromium`, "
     "or name one in IBFLOW_TEST_CHROMIUM=/path/to/chromium"

@@ -318,10 +318,8 @@ def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 @pytest.fixture
-def empty_ledger(chdb: Client) -> Iterator[Ledger]:
-    """The tables without a row."""
-    for table in TABLES:
-        chdb.command(f"TRUNCATE TABLE {table}")
+def opened(chdb: Client) -> Iterator[Ledger]:
+    """The tables as the test before left them."""
     path = str(chdb.command("SELECT path FROM system.disks WHERE name = 'default'"))
     ledger = Ledger(lambda: clickhouse_connect.get_client(interface="chdb", path=path))
     yield ledger
@@ -329,8 +327,45 @@ def empty_ledger(chdb: Client) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def ledger(chdb: Client, empty_ledger: Ledger) -> Ledger:
-    """The hand-written ledger of this module's docstring."""
+def empty_ledger(chdb: Client, opened: Ledger) -> Ledger:
+    """The tables without a row."""
+    empty(chdb)
+    return opened
+
+
+@pytest.fixture
+def ledger(chdb: Client, opened: Ledger, written: set[tuple[str, str]]) -> Ledger:
+    """The hand-written ledger of this module's docstring, written anew unless it stands as it was written."""
+    if not written or parts(chdb) != written:
+        empty(chdb)
+        write(chdb)
+        written.clear()
+        written.update(parts(chdb))
+    return opened
+
+
+@pytest.fixture(scope="package")
+def written() -> set[tuple[str, str]]:
+    """The parts of the hand-written ledger when it was written last."""
+    return set()
+
+
+def parts(chdb: Client) -> set[tuple[str, str]]:
+    """Table and name of each part that holds rows: what is inserted, changed or merged has another name."""
+    sql = "SELECT table, name FROM system.parts WHERE active AND database = currentDatabase()"
+    return {(table, name) for table, name in chdb.query(sql).result_rows}
+
+
+def empty(chdb: Client) -> None:
+    """Take the rows out of every table that a test may write."""
+    held = {table for table, _ in parts(chdb)}
+    for table in TABLES:
+        if table in held:
+            chdb.command(f"TRUNCATE TABLE {table}")
+
+
+def write(chdb: Client) -> None:
+    """Insert the rows of the hand-written ledger."""
     insert(chdb, "transfers", *transfer_rows())
     insert(
         chdb,
@@ -373,7 +408,6 @@ def ledger(chdb: Client, empty_ledger: Ledger) -> Ledger:
         "payload": "x",
     }
     insert(chdb, "dead_letters", {"dead_letter_id": "d1", "received_at": utc(1)} | letter | SOURCE)
-    return empty_ledger
 
 
 def routes_of(method: str) -> list[str]:

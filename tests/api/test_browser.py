@@ -5,6 +5,8 @@ a low header, little script. `IBFLOW_BROWSER=full` looks at every page in both s
 """
 
 import os
+import re
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -35,6 +37,7 @@ from tests.api.served import served
 from tests.build import ended, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.endpoint_world import NOON, keys, memory_log
+from tests.eventually import WITHIN_S
 from tests.payout_world import World
 from tests.proposal_desk import FixedDesk, person
 
@@ -210,12 +213,12 @@ def test_the_keyboard_finds_an_ib_and_leads_to_a_reason(portal: Portal) -> None:
         said = watch(page)
         page.goto("/?period=2026-09")
         page.keyboard.press("/")
-        page.keyboard.type("atlas")
+        page.keyboard.insert_text("atlas")  # at once: keys far apart are asked one by one
         page.locator("#found a").first.wait_for()
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("=Atlas")
-        assert "period=2026-09" in page.url
+        expect(page).to_have_url(re.compile("period=2026-09"))
         page.get_by_role("link", name="c1").first.click()
         page.get_by_role("link", name="Why transfer t1 exists").click()
         expect(page.get_by_role("heading", name="How the amount came about")).to_be_visible()
@@ -246,7 +249,7 @@ def test_from_the_overview_to_the_bytes_of_a_deal(ledger: Ledger, chdb: Client, 
         expect(page.get_by_label("Line 1 as it came")).to_have_text(line)
         facts = page.locator(".facts").first.inner_text().split()
         assert facts == ["Topic", "account-book", "Partition", "0", "Offset", "41", "Revision", "r1"]
-        assert "period=2026-09" in page.url
+        expect(page).to_have_url(re.compile("period=2026-09"))
         assert list(findings(page)) == []
         assert said == []
 
@@ -268,21 +271,21 @@ def test_a_list_is_sorted_filtered_cut_and_saved(ledger: Ledger, chdb: Client, p
         tools.get_by_role("button", name="Show").click()
         expect(table.locator("th", has_text="Lots")).to_have_count(0)
         table.get_by_role("link", name="Net").click()
-        assert table.locator("th[aria-sort=descending]").inner_text().startswith("Net")
-        assert table.locator("tbody tr").first.locator("td").first.inner_text() == "=Atlas"
+        expect(table.locator("th[aria-sort=descending]")).to_contain_text("Net")
+        expect(table.locator("tbody tr").first.locator("td").first).to_have_text("=Atlas")
         tools.get_by_label("Filter these rows").fill("house")
-        assert table.locator("tbody tr:visible").count() == 10
+        expect(table.locator("tbody tr:visible")).to_have_count(10)
         with page.expect_download() as saving:
             tools.get_by_role("button", name="CSV").click()
         lines = Path(saving.value.path()).read_text(encoding="utf-8").splitlines()
         assert lines[0] == "IB,Deals,Accrued,Taken back,Net,Held,Currency"
         assert lines[1] == "'=3 House,1,10,0,10,0,USD", "no cell of a spreadsheet begins a formula"
         assert len(lines) == 11
-        assert "columns=report" in page.url, "the address has the choice"
+        expect(page).to_have_url(re.compile("columns=report"))
 
         page.goto("/transfers/t1")
-        time = page.locator(".head time").first
-        assert (time.inner_text(), time.get_attribute("title")) == (
+        told = page.locator(".head time").first
+        assert (told.inner_text(), told.get_attribute("title")) == (
             "2026-09-01 19:00:00",
             "2026-09-01 10:00:00 UTC",
         )
@@ -316,7 +319,7 @@ def test_what_is_loading_and_what_was_lost_say_so(ledger: Ledger, chdb: Client, 
         page.get_by_role("button", name="IBs below =Atlas").click()
         below = page.locator(".tree ul[aria-busy=true]")
         expect(below.locator(".skeleton")).to_be_visible()
-        held[0].abort()
+        held_one(page, held).abort()
         expect(page.locator(".tree").get_by_role("alert")).to_contain_text("could not be reached")
         expect(page.locator("#lost")).to_contain_text("No connection to the server")
         expect(below).to_have_count(0)
@@ -378,14 +381,22 @@ def test_a_form_is_served_before_the_page_is_whole_and_never_put_into_an_address
         page.goto("/endpoints", wait_until="commit")
         send_endpoint(page)
         expect(page.get_by_role("alert")).to_contain_text("URL")
-        assert held, "the page is not whole yet"
-        held[0].continue_()
+        held_one(page, held).continue_()  # until here the page was not whole
         page.unroute("**/static/portal.js")
         page.route("**/static/forms.js", lambda route: route.abort())
         page.goto("/endpoints")
         send_endpoint(page)
         page.wait_for_timeout(100)
         assert page.url == f"{portal.url}/endpoints"
+
+
+def held_one(page: Page, held: list[Route]) -> Route:
+    """The first request that is held back: the browser tells of it later than it shows that it waits."""
+    deadline = time.monotonic() + WITHIN_S
+    while not held:
+        assert time.monotonic() < deadline, "nothing was asked"
+        page.wait_for_timeout(50)  # which also lets the handlers of requests run
+    return held[0]
 
 
 def send_endpoint(page: Page) -> None:
@@ -449,6 +460,7 @@ def test_the_menu_opens_on_a_phone(portal: Portal) -> None:
         link = page.locator("#menu").get_by_role("link", name="Statements")
         assert not link.is_visible()
         page.get_by_role("button", name="Menu").click()
+        expect(link).to_be_visible()
         box = link.bounding_box()
         assert box is not None
         assert box["height"] >= 40
@@ -507,11 +519,11 @@ def test_a_statement_proves_itself_in_the_browser(ledger: Ledger, chdb: Client, 
         page.goto("/statements/st-A")
         page.get_by_role("button", name="Verify in this browser").click()
         expect(page.get_by_text("It holds: checked by your browser.")).to_be_visible()
-        assert page.locator("#verify .yes").count() == 6
+        expect(page.locator("#verify .yes")).to_have_count(6)
         served[0] = changed
         page.get_by_role("button", name="Verify in this browser").click()
         expect(page.get_by_text("It does not hold.")).to_be_visible()
-        assert "not so: its hash is that of its figures and rows" in page.locator("#verify").inner_text()
+        expect(page.locator("#verify")).to_contain_text("not so: its hash is that of its figures and rows")
         kept = {"name": "a.jsonl", "mimeType": "text/plain", "buffer": text.encode()}
         page.locator("#verify [type=file]").set_input_files([kept])
         expect(page.get_by_text("It holds: checked by your browser.")).to_be_visible()
@@ -538,7 +550,7 @@ def test_a_dead_letter_is_corrected_and_replayed(ledger: Ledger, portal: Portal,
         expect(page.locator("#decisions")).to_contain_text("an O for a zero")
         page.get_by_role("button", name="Replay the correction").click()
         expect(page.locator("#decisions")).to_contain_text("replayed")
-        assert page.locator("form.form").count() == 0, "it is closed"
+        expect(page.locator("form.form")).to_have_count(0)  # it is closed
         assert said == []
     assert len(letters.sent) == 1
 

@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ROOT / "locks"
+UV = Path(sys.executable).with_name("uv")
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[.*\])?==(\S+)", re.MULTILINE)
 NEWER = "9999.0"
 
@@ -90,14 +91,19 @@ def copy_of_what_is_committed(target: Path) -> Path:
 
 
 def test_newer_versions_change_nothing(tmp_path: Path) -> None:
-    """In an empty home, beside newer versions of every second package, `make` installs exactly the lock."""
+    """In an empty home, beside newer versions of every second package, `make` installs exactly the lock.
+
+    From the wheels that uv fetched for this very environment: to fetch them again takes minutes.
+    """
     offered = tmp_path / "offered"
     offered.mkdir()
     wanted = pins("run.txt", "dev.txt")
     for package in sorted(wanted)[::2]:
         write_wheel(offered, package, NEWER)
     clone = copy_of_what_is_committed(tmp_path / "clone")
+    fetched = run(UV, "cache", "dir", cwd=clone, env=dict(os.environ)).strip()
     env = clean_env(tmp_path / "home") | {
+        "UV_CACHE_DIR": fetched,
         "UV_FIND_LINKS": str(offered),
         "PIP_FIND_LINKS": str(offered),
         "PIP_NO_CACHE_DIR": "1",
@@ -138,12 +144,11 @@ def test_the_wheel_alone_runs_the_demo(tmp_path: Path) -> None:
     clone = copy_of_what_is_committed(tmp_path / "clone")
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist, cwd=clone, env=env)
     (wheel,) = dist.glob("*.whl")
-    uv = Path(sys.executable).with_name("uv")
-    run(uv, "venv", "--quiet", "--python", sys.executable, venv, cwd=elsewhere, env=env)
+    run(UV, "venv", "--quiet", "--python", sys.executable, venv, cwd=elsewhere, env=env)
     python = venv / "bin" / "python"
     lock = LOCKS / "run.txt"
-    run(uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", lock, cwd=elsewhere, env=env)
-    run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", wheel, cwd=elsewhere, env=env)
+    run(UV, "pip", "sync", "--quiet", "--python", python, "--require-hashes", lock, cwd=elsewhere, env=env)
+    run(UV, "pip", "install", "--quiet", "--python", python, "--no-deps", wheel, cwd=elsewhere, env=env)
     shutil.rmtree(clone)
     shown = run(venv / "bin" / "ibflow", "demo", cwd=elsewhere, env=env)
     # The README shows the demo as a checkout prints it.

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from typer.testing import CliRunner
 
 from api.people import Note
@@ -22,9 +21,10 @@ from infra.processes.server import ApiServer
 from schemas.settings import Settings
 from tests import services
 from tests.api.conftest import insert, partner_row
+from tests.chromium import running
+from tests.eventually import eventually
 
 PASSWORD = "four quiet words here"  # noqa: S105 # nobody's
-CHROMIUM = "/usr/bin/chromium"
 PAGES = ("/users", "/keys", "/account", "/audit-log")
 
 
@@ -50,18 +50,16 @@ def server(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A real browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with running() as browser:
         yield browser
-        browser.close()
 
 
 def fill(page: Page, **fields: str) -> None:
     """Fill the page's first form and send it."""
     for name, value in fields.items():
         page.fill(f"form.stack [name={name}] >> nth=0", value)
-    page.click("form.stack button[type=submit] >> nth=0")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.click("form.stack button[type=submit] >> nth=0")
 
 
 def test_the_first_admin_signs_in_and_adds_somebody(server: ApiServer, chromium: Browser) -> None:
@@ -73,7 +71,8 @@ def test_the_first_admin_signs_in_and_adds_somebody(server: ApiServer, chromium:
     page.goto(f"{server.url}/first-run")
     fill(page, name="anna", code=server.people.sign_ins.first_code, password=PASSWORD, again=PASSWORD)
     assert page.url == f"{server.url}/account"
-    page.click("text=Sign out")
+    with page.expect_navigation():
+        page.click("text=Sign out")
     page.goto(f"{server.url}/users")
     assert page.url == f"{server.url}/sign-in?next=%2Fusers"
     assert not errors, errors
@@ -145,20 +144,15 @@ def test_the_command_line_and_a_server_agree(server: ApiServer, kafka: str, tmp_
             f"{server.url}/v1/partners", headers={"Authorization": f"Bearer {token}"}
         ).status_code
 
-    def comes(token: str, status: int) -> bool:
-        until = time.monotonic() + 2 * WATCH_S + 3
-        while asked(token) != status:
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.1)
-        return True
+    def comes(token: str, status: int) -> None:
+        eventually(lambda: asked(token) == status, within=2 * WATCH_S + 3, every=0.1)
 
-    assert comes(secret, 200)
+    comes(secret, 200)
     new = ibflow("keys", "rotate", key_id, "--overlap-hours", "0").split()[-1]
-    assert comes(secret, 401)
-    assert comes(new, 200)
+    comes(secret, 401)
+    comes(new, 200)
     ibflow("keys", "revoke", key_id)
-    assert comes(new, 401)
+    comes(new, 401)
     (listed,) = json.loads(ibflow("keys", "list", "--json"))
     assert (listed["state"], secret in made, "digest" in listed) == ("revoked", True, False)
     assert "every entry follows" in ibflow("users", "audit")

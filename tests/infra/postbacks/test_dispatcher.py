@@ -159,7 +159,7 @@ def test_a_sick_endpoint_delays_no_other(kafka: str, receiver: Receiver) -> None
             started = time.monotonic()
             publish_deliveries(many(50, "well"), kafka)
             eventually(lambda: len(receiver.seen) >= 50)
-            assert time.monotonic() - started < 3.0
+            assert time.monotonic() - started < 10.0  # behind the 50 of the slow one it would be 75 s
         # ten failures in a row, and with those under way at the time the breaker leaves it alone
         dead = attempts(kafka, "dead")
         assert 10 <= len(dead) < 30
