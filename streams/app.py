@@ -51,7 +51,7 @@ def build_app(
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance or None,
         broker_session_timeout=30.0,
-        broker_heartbeat_interval=3.0,
+        broker_heartbeat_interval=1.0,  # by it a worker learns that another came, for whom all wait
         broker_commit_interval=0.25,  # a hint for monitors: who waits for an empty pipeline waits for it
         stream_wait_empty=False,
         stream_recovery_delay=0.0,

@@ -34,7 +34,8 @@ from tests.chaos.proxy import Proxy
 from tests.synthetic import Synthetic
 
 CLIENTS = 400
-DEALS_A_FAULT = 240
+DEALS_A_FAULT = 600
+"""New input for as long as a fault takes; later there would be repeats alone, of one server."""
 PARTITIONS = 4
 SUPERVISE_S, LOOK_S = 0.25, 0.2
 FOR_EVER = 1_000_000
