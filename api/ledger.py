@@ -49,6 +49,11 @@ class TooManyRows(RuntimeError):
     """A file would have more rows than it may."""
 
 
+def parts_of(cluster: str) -> str:
+    """The parts of one replica of each shard, as a table; `shardNum()` tells which shard's a row is."""
+    return f"cluster('{cluster}', system.parts)"
+
+
 class Ledger:
     """Reads over `connect`, which opens one more client on the same database.
 
@@ -58,8 +63,13 @@ class Ledger:
     hides_clients = False
     """Whether its rows name clients by pseudonyms: then nothing may be searched by who they are."""
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    parts = "system.parts"
+    """Which parts its tables are kept in: with a cluster, those of all its shards."""
+
+    def __init__(self, connect: Callable[[], Client], *, cluster: str = "") -> None:
         self._connect = connect
+        if cluster:
+            self.parts = parts_of(cluster)
         self._idle: LifoQueue[Client] = LifoQueue()
         self._opened = 0
         self._lock = Lock()

@@ -26,10 +26,10 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import clickhouse_connect
 import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -323,7 +323,7 @@ def empty_ledger(chdb: Client) -> Iterator[Ledger]:
     for table in TABLES:
         chdb.command(f"TRUNCATE TABLE {table}")
     path = str(chdb.command("SELECT path FROM system.disks WHERE name = 'default'"))
-    ledger = Ledger(lambda: clickhouse_connect.get_client(interface="chdb", path=path))
+    ledger = Ledger(lambda: services.embedded(Path(path)))
     yield ledger
     ledger.close()
 
