@@ -49,9 +49,9 @@ class TooManyRows(RuntimeError):
     """A file would have more rows than it may."""
 
 
-def parts_of(cluster: str) -> str:
-    """The parts of one replica of each shard, as a table; `shardNum()` tells which shard's a row is."""
-    return f"cluster('{cluster}', system.parts)"
+def everywhere(cluster: str, table: str) -> str:
+    """A table of `system`, with a cluster that of one replica of each shard: `shardNum()` is a row's."""
+    return f"cluster('{cluster}', system.{table})" if cluster else f"system.{table}"
 
 
 class Ledger:
@@ -63,13 +63,11 @@ class Ledger:
     hides_clients = False
     """Whether its rows name clients by pseudonyms: then nothing may be searched by who they are."""
 
-    parts = "system.parts"
-    """Which parts its tables are kept in: with a cluster, those of all its shards."""
+    cluster = ""
+    """Whose shards keep its rows, if there is one."""
 
     def __init__(self, connect: Callable[[], Client], *, cluster: str = "") -> None:
-        self._connect = connect
-        if cluster:
-            self.parts = parts_of(cluster)
+        self._connect, self.cluster = connect, cluster
         self._idle: LifoQueue[Client] = LifoQueue()
         self._opened = 0
         self._lock = Lock()
@@ -177,7 +175,7 @@ class OneReading(Ledger):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self.hides_clients = ledger.hides_clients
+        self.hides_clients, self.cluster = ledger.hides_clients, ledger.cluster
         self._known: dict[tuple[str, str], Future[list[Row]]] = {}
         self._lock = Lock()
 

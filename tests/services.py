@@ -37,7 +37,7 @@ from tests.shards import CLUSTER, sharded_client
 
 EMBEDDED = ("chdb", "shards")
 CHDB = "shards" if os.environ.get("IBFLOW_TEST_SHARDS") else "chdb"
-"""What tests of one kind of ClickHouse take."""
+"""What tests of one kind of ClickHouse take: with IBFLOW_TEST_SHARDS=1 all of them have shards."""
 DOCKER_SOCKET = Path("/var/run/docker.sock")
 CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:25.8"
 MARIADB_IMAGE = "mariadb:10.11"
@@ -73,8 +73,13 @@ def kafka(folder: Path) -> Iterator[str]:
 
 
 def clickhouse_kinds() -> list[str]:
-    """The embedded ClickHouse, without shards and with; a server if one is named or Docker can start one."""
-    return [*EMBEDDED, *(["server"] if os.environ.get("IBFLOW_TEST_CLICKHOUSE") or docker_answers() else [])]
+    """The embedded ClickHouse, and a server where one is named or Docker can start one."""
+    return ["chdb", *(["server"] if os.environ.get("IBFLOW_TEST_CLICKHOUSE") or docker_answers() else [])]
+
+
+def ledger_kinds() -> list[str]:
+    """The same, and shards in the embedded one."""
+    return ["shards", *clickhouse_kinds()]
 
 
 def embedded(folder: Path, kind: str = CHDB) -> Client:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Header, Request, Response
 
 from api.answer_tags import is_given
-from api.ledger import Ledger
+from api.ledger import Ledger, everywhere
 from api.queries.days import stamp_of
 from api.queries.periods import Interval
 from api.routes.context import LedgerAsItIs, ScopeHere
@@ -65,7 +65,8 @@ def install(app: FastAPI) -> None:
 def blocks(ledger: Ledger, *tables: str) -> str:
     """What changes with every insert into one of these tables."""
     names = [*tables, *(table + LOCAL for table in tables)]
-    return str(ledger.row(_BLOCKS.format(parts=ledger.parts), tables=names)["stamp"])
+    parts = everywhere(ledger.cluster, "parts")
+    return str(ledger.row(_BLOCKS.format(parts=parts), tables=names)["stamp"])
 
 
 def tag_of(request: Request, *parts: object) -> str:

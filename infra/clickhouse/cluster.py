@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
-from api.ledger import parts_of
+from api.ledger import everywhere
 from schemas.columns import LOCAL
 from schemas.errors import Unusable
 
@@ -38,8 +38,11 @@ SETTINGS: dict[str, str | int] = {
     # What a condition or a join reads is read once, of all shards, and sent to each.
     "distributed_product_mode": "global",
     "prefer_global_in_and_join": 1,
+    # Every row by its hash, also of an insert from one divided table into another.
+    "parallel_distributed_insert_select": 0,
     # The replica that has just been written to; no answer of some shards alone.
     "load_balancing": "in_order",
+    "use_hedged_requests": 0,
     "skip_unavailable_shards": 0,
 }
 """Of every client: most replicas have a row before the sink goes on, and a question is one to all rows."""
@@ -84,7 +87,7 @@ class Cluster:
     @property
     def parts(self) -> str:
         """The parts that the tables are kept in, as a table."""
-        return parts_of(self.name) if self.name else "system.parts"
+        return everywhere(self.name, "parts")
 
     def statements(self, statement: str) -> Iterator[str]:
         """A statement of a migration as it runs here; what moves rows stays as it is."""

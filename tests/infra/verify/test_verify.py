@@ -48,7 +48,7 @@ NAMES = (
 )
 
 
-@pytest.fixture(params=services.clickhouse_kinds())
+@pytest.fixture(params=services.ledger_kinds())
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     """Ten deals of a three-level tree, rated, with September closed; on each ClickHouse there is."""
     with services.ledger(Settings(data_dir=tmp_path).chdb_dir, request.param) as client:
