@@ -240,6 +240,7 @@ def test_the_command_tells_by_its_exit_code(ledger: Client, tmp_path: Path) -> N
     assert (1, True) == (unsound.exit_code, "✗" in unsound.stdout)
 
 
+@pytest.mark.parametrize("ledger", ["chdb"], indirect=True)
 def test_sums_are_built_again_when_asked_for(ledger: Client, tmp_path: Path) -> None:
     """A sum that was damaged is found; built again from the rows, it is not."""
     settings = {"IBFLOW_DATA_DIR": str(tmp_path)}
