@@ -49,6 +49,11 @@ class TooManyRows(RuntimeError):
     """A file would have more rows than it may."""
 
 
+def everywhere(cluster: str, table: str) -> str:
+    """A table of `system`, with a cluster that of one replica of each shard: `shardNum()` is a row's."""
+    return f"cluster('{cluster}', system.{table})" if cluster else f"system.{table}"
+
+
 class Ledger:
     """Reads over `connect`, which opens one more client on the same database.
 
@@ -58,8 +63,11 @@ class Ledger:
     hides_clients = False
     """Whether its rows name clients by pseudonyms: then nothing may be searched by who they are."""
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
-        self._connect = connect
+    cluster = ""
+    """Whose shards keep its rows, if there is one."""
+
+    def __init__(self, connect: Callable[[], Client], *, cluster: str = "") -> None:
+        self._connect, self.cluster = connect, cluster
         self._idle: LifoQueue[Client] = LifoQueue()
         self._opened = 0
         self._lock = Lock()
@@ -167,7 +175,7 @@ class OneReading(Ledger):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self.hides_clients = ledger.hides_clients
+        self.hides_clients, self.cluster = ledger.hides_clients, ledger.cluster
         self._known: dict[tuple[str, str], Future[list[Row]]] = {}
         self._lock = Lock()
 

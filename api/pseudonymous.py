@@ -30,7 +30,7 @@ class PseudonymousLedger(Ledger):
     hides_clients = True
 
     def __init__(self, ledger: Ledger, pseudonyms: Pseudonyms) -> None:
-        self._ledger, self._pseudonyms = ledger, pseudonyms
+        self._ledger, self._pseudonyms, self.cluster = ledger, pseudonyms, ledger.cluster
         self._known: dict[str, str] = {}
         self._has_all = False
         self.scope: Scope | None = None

@@ -12,6 +12,8 @@ def columns_of(record: type[TaggedValue]) -> tuple[str, ...]:
     return record.__struct_fields__
 
 
+LOCAL = "_local"
+"""How the name of a table ends that holds one shard's rows of the table before it."""
 TRANSFER_COLUMNS = columns_of(Transfer)
 STATEMENT_COLUMNS = columns_of(Statement)
 MILESTONE_COLUMNS = columns_of(Milestone)

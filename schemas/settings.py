@@ -75,7 +75,8 @@ class Settings(LinkSettings):
     clickhouse_cluster: str = Field(
         "",
         pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
-        description="Cluster of that ClickHouse whose replicas keep every table; empty: one server.",
+        description="Cluster of that ClickHouse: its replicas keep all tables, its shards divide large ones;"
+        " empty: one server.",
     )
     store: Literal["memory", "rocksdb"] = Field(
         "rocksdb", description="Where a worker keeps its state: `memory` is faster and grows with every deal."

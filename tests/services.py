@@ -3,7 +3,7 @@
 | service | address | Docker | native |
 |---|---|---|---|
 | Kafka | IBFLOW_TEST_KAFKA | testcontainers | our own local Kafka |
-| ClickHouse | IBFLOW_TEST_CLICKHOUSE | testcontainers | chDB, always tested too |
+| ClickHouse | IBFLOW_TEST_CLICKHOUSE | testcontainers | chDB, always tested too, with shards as well |
 | Chromium | IBFLOW_TEST_CHROMIUM, a program | - | the one of this machine, else apt's, see chromium.py |
 | MariaDB | IBFLOW_TEST_MARIADB | testcontainers | `mariadbd` of this machine, else apt's, see mariadb.py |
 
@@ -33,7 +33,11 @@ from testcontainers.core.wait_strategies import HttpWaitStrategy
 from infra.clickhouse.migrations import migrate
 from infra.local_kafka.local import LocalKafka
 from tests import mariadb as native_mariadb
+from tests.shards import CLUSTER, sharded_client
 
+EMBEDDED = ("chdb", "shards")
+CHDB = "shards" if os.environ.get("IBFLOW_TEST_SHARDS") else "chdb"
+"""What tests of one kind of ClickHouse take: with IBFLOW_TEST_SHARDS=1 all of them have shards."""
 DOCKER_SOCKET = Path("/var/run/docker.sock")
 CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:25.8"
 MARIADB_IMAGE = "mariadb:10.11"
@@ -73,11 +77,23 @@ def clickhouse_kinds() -> list[str]:
     return ["chdb", *(["server"] if os.environ.get("IBFLOW_TEST_CLICKHOUSE") or docker_answers() else [])]
 
 
+def ledger_kinds() -> list[str]:
+    """The same, and shards in the embedded one."""
+    return ["shards", *clickhouse_kinds()]
+
+
+def embedded(folder: Path, kind: str = CHDB) -> Client:
+    """One more client on the embedded database in a folder."""
+    if kind == "shards":
+        return sharded_client(folder)
+    return clickhouse_connect.get_client(interface="chdb", path=str(folder))
+
+
 @contextmanager
 def clickhouse(kind: str, folder: Path) -> Iterator[Client]:
     """A client on an empty database."""
-    if kind == "chdb":
-        with clickhouse_connect.get_client(interface="chdb", path=str(folder)) as client:
+    if kind in EMBEDDED:
+        with embedded(folder, kind) as client:
             yield client
     elif dsn := os.environ.get("IBFLOW_TEST_CLICKHOUSE"):
         with _empty(dsn) as client:
@@ -93,22 +109,22 @@ def clickhouse(kind: str, folder: Path) -> Iterator[Client]:
 
 
 @contextmanager
-def ledger(folder: Path, kind: str = "chdb") -> Iterator[Client]:
+def ledger(folder: Path, kind: str = CHDB) -> Iterator[Client]:
     """A client on our tables: empty, or as they were left in the folder."""
-    if kind == "chdb" and not (folder / "metadata").exists():
-        copytree(_ledger_folder(), folder, symlinks=True, dirs_exist_ok=True)
+    if kind in EMBEDDED and not (folder / "metadata").exists():
+        copytree(_ledger_folder(kind), folder, symlinks=True, dirs_exist_ok=True)
     with clickhouse(kind, folder) as client:
-        migrate(client)
+        migrate(client, cluster=CLUSTER.name if kind == "shards" else "")
         yield client
 
 
 @cache
-def _ledger_folder() -> Path:
+def _ledger_folder(kind: str) -> Path:
     """Our tables as the embedded ClickHouse keeps them: 400 files are copied sooner than it makes them."""
     folder = Path(mkdtemp(prefix="ibflow-tables-"))
     atexit.register(rmtree, folder, ignore_errors=True)
-    with clickhouse("chdb", folder) as client:
-        migrate(client)
+    with clickhouse(kind, folder) as client:
+        migrate(client, cluster=CLUSTER.name if kind == "shards" else "")
     return folder
 
 

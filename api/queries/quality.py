@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api.ledger import Ledger, Row
+from api.ledger import Ledger, Row, everywhere
 from api.paging import decode_cursor, encode_cursor, page
 from api.queries.by_days import added_up
 from api.queries.commissions import volume
@@ -13,6 +13,7 @@ from api.queries.periods import INSIDE, Interval
 from api.queries.sources import refusals
 from api.queries.transfer_keys import near
 from api.scope import Scope, sees, sees_client
+from schemas.columns import LOCAL
 
 RATED_DEALS = f"""
 SELECT caused_by FROM transfers FINAL
@@ -20,6 +21,8 @@ WHERE code = 'accrual' AND account_key != '' AND transfer_id NOT IN ({TAKEN_BACK
 """  # noqa: S608  - the parts are constants; values are parameters
 """Deals of which an accrual stands: what "rated" means here and in `ibflow verify`."""
 
+MAX_TABLES = 10_000
+"""Of all shards together."""
 MAX_LOOKS = 20
 """Pages of refusals looked through for one page of those whose deals are not paid."""
 
@@ -150,8 +153,14 @@ def _newest(
 def row_counts(ledger: Ledger, scope: Scope) -> dict[str, int]:
     """Rows stored in each table, before duplicates are merged: cheap, for a health check."""
     scope.check_whole()
+    tables = everywhere(ledger.cluster, "tables")
     rows = ledger.rows(
-        "SELECT name, toUInt64(ifNull(total_rows, 0)) AS stored FROM system.tables "
-        "WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name LIMIT 100"
+        f"SELECT name, toUInt64(ifNull(total_rows, 0)) AS stored FROM {tables} "  # noqa: S608 # our own names
+        f"WHERE database = currentDatabase() AND engine LIKE '%MergeTree' ORDER BY name LIMIT {MAX_TABLES}"
     )
-    return {row["name"]: row["stored"] for row in rows}
+    counts: dict[str, int] = {}
+    for row in rows:
+        name = row["name"].removesuffix(LOCAL)
+        # Of a table that is divided each shard has some rows, of another all of them.
+        counts[name] = counts.get(name, 0) + row["stored"] if name != row["name"] else row["stored"]
+    return counts

@@ -16,17 +16,19 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Header, Request, Response
 
 from api.answer_tags import is_given
-from api.ledger import Ledger
+from api.ledger import Ledger, everywhere
 from api.queries.days import stamp_of
 from api.queries.periods import Interval
 from api.routes.context import LedgerAsItIs, ScopeHere
 from api.scope import Scope
+from schemas.columns import LOCAL
 
+# Blocks are numbered in each shard.
 _BLOCKS = """
 SELECT toString(cityHash64(arraySort(groupArray(tuple(`table`, part, newest))))) AS stamp FROM (
-    SELECT `table`, partition_id AS part, max(max_block_number) AS newest FROM system.parts
-    WHERE active AND database = currentDatabase() AND `table` IN {tables:Array(String)}
-    GROUP BY `table`, part
+    SELECT `table`, partition_id AS part, max(max_block_number) AS newest FROM {parts}
+    WHERE active AND database = currentDatabase() AND `table` IN {{tables:Array(String)}}
+    GROUP BY `table`, part, shardNum()
 )
 """
 _BEGUN = secrets.token_hex(8)
@@ -62,7 +64,9 @@ def install(app: FastAPI) -> None:
 
 def blocks(ledger: Ledger, *tables: str) -> str:
     """What changes with every insert into one of these tables."""
-    return str(ledger.row(_BLOCKS, tables=list(tables))["stamp"])
+    names = [*tables, *(table + LOCAL for table in tables)]
+    parts = everywhere(ledger.cluster, "parts")
+    return str(ledger.row(_BLOCKS.format(parts=parts), tables=names)["stamp"])
 
 
 def tag_of(request: Request, *parts: object) -> str:

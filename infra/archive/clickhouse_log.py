@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -133,12 +133,14 @@ class ClickHouseAt:
 
     dsn: str
     files: TlsFiles
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of its queries."""
 
     @contextmanager
     def open(self) -> "Iterator[ArchiveLog]":
         """Connect."""
         try:
-            with dsn_client(self.dsn, self.files) as client:
+            with dsn_client(self.dsn, self.files, self.given) as client:
                 yield ArchiveLog(lambda query, parameters: ask_client(client, query, parameters))
         except Error as error:
             raise Unavailable(f"the archive cannot be read: {error}") from None

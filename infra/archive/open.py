@@ -13,6 +13,7 @@ from infra.archive.clickhouse_log import ClickHouseAt, ServerAt
 from infra.archive.http import add_archive
 from infra.archive.kafka_log import KafkaAt
 from infra.archive.log import LogAt
+from infra.clickhouse.cluster import settings_of
 from infra.connect.ledger_at import Server, find_server
 from infra.connect.ports import listen
 from infra.connect.server_thread import HttpThread
@@ -29,7 +30,8 @@ def open_history(settings: Settings, *, from_kafka: bool) -> Iterator[tuple[LogA
     elif (server := find_server(settings)) is not None:
         yield ServerAt(server), "the archive, through the running server"
     elif settings.clickhouse:
-        yield ClickHouseAt(settings.clickhouse, settings.clickhouse_files()), "the archive"
+        given = settings_of(settings.clickhouse_cluster)
+        yield ClickHouseAt(settings.clickhouse, settings.clickhouse_files(), given), "the archive"
     else:
         with _serve_own(settings) as where:
             yield where, "the archive"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from infra.clickhouse.replicas import check_cluster, for_cluster
+from infra.clickhouse.cluster import Cluster, known_cluster
+from schemas.columns import LOCAL
 
 HERE = Path(__file__).parent
 
@@ -15,35 +16,40 @@ MADE = (
 )
 
 _STATISTICS = "SELECT value FROM system.merge_tree_settings WHERE name = 'auto_statistics_types'"
-_WITH_ALL = """
+_WITH_ALL = f"""
 SELECT name FROM system.tables
 WHERE database = currentDatabase() AND endsWith(engine, 'MergeTree')
-    AND position(engine_full, 'auto_statistics_types') = 0 AND name != 'deals'
+    AND position(engine_full, 'auto_statistics_types') = 0 AND name NOT IN ('deals', 'deals{LOCAL}')
 ORDER BY name
-"""
+"""  # noqa: S608 # a constant
 
 
 def migrate(client: Client, *, until: str = "9999", cluster: str = "") -> list[str]:
     """Apply the migrations the database has not seen, up to a number; return their names.
 
-    A crash inside of one repeats its statements, so each may run twice. With a cluster, on all its replicas.
+    A crash inside of one repeats its statements, so each may run twice. With a cluster, on all its nodes.
     """
-    check_cluster(client, cluster)
-    client.command(for_cluster(MADE, cluster))
+    nodes = known_cluster(client, cluster)
+    _run(client, nodes, MADE)
     seen = {str(row[0]) for row in client.query("SELECT name FROM migrations").result_rows}
     applied = []
     for path in sorted(HERE.glob("[0-9][0-9][0-9][0-9]_*.sql")):
         if path.stem in seen or path.stem[:4] > until:
             continue
         for statement in statements(path):
-            client.command(for_cluster(statement, cluster))
+            _run(client, nodes, statement)
         client.insert("migrations", [[path.stem]], column_names=["name"])
         applied.append(path.stem)
-    _count_no_values(client, cluster)
+    _count_no_values(client, nodes)
     return applied
 
 
-def _count_no_values(client: Client, cluster: str) -> None:
+def _run(client: Client, nodes: Cluster, statement: str) -> None:
+    for one in nodes.statements(statement):
+        client.command(one)
+
+
+def _count_no_values(client: Client, nodes: Cluster) -> None:
     """Leave out of a table's statistics how many different values each column has.
 
     A recent ClickHouse counts them anew in every merge, which is a sixth of what merging rows of ours costs.
@@ -55,8 +61,7 @@ def _count_no_values(client: Client, cluster: str) -> None:
     if kept == ", ".join(kinds):
         return
     for (table,) in client.query(_WITH_ALL).result_rows:
-        sql = f"ALTER TABLE {table} MODIFY SETTING auto_statistics_types = '{kept}'"
-        client.command(for_cluster(sql, cluster))
+        _run(client, nodes, f"ALTER TABLE {table} MODIFY SETTING auto_statistics_types = '{kept}'")
 
 
 def statements(path: Path) -> list[str]:

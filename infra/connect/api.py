@@ -57,7 +57,7 @@ def _ask_here(
         clickhouse_client(settings).close()  # brings the schema up to date
     except Error as error:
         raise Unavailable(f"the database cannot be opened: {error}") from None
-    ledger = Ledger(lambda: connect(settings))
+    ledger = Ledger(lambda: connect(settings), cluster=settings.clickhouse_cluster)
     try:
         return asyncio.run(_get(ledger, settings, path, given, headers))
     finally:

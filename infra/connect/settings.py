@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 from confluent_kafka import KafkaException
 
-from infra.clickhouse import replicas
+from infra.clickhouse import cluster
 from infra.clickhouse.migrations import migrate
 from infra.connect.topics import ensure_topics
 from infra.local_kafka.errors import KafkaUnavailable
@@ -67,9 +67,10 @@ def connect(settings: Settings) -> Client:
     """A client for one thread, which waits for no other's questions; migrations are not looked at."""
     try:
         if settings.clickhouse:
-            is_replicated = bool(settings.clickhouse_cluster)
             return dsn_client(
-                settings.clickhouse, settings.clickhouse_files(), replicas.SETTINGS if is_replicated else {}
+                settings.clickhouse,
+                settings.clickhouse_files(),
+                cluster.settings_of(settings.clickhouse_cluster),
             )
         settings.chdb_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return embedded(settings.chdb_dir)

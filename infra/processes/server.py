@@ -68,7 +68,7 @@ class ApiServer:
         self._sums = SumsBuilder(self._connect)
         self._sink_thread = _thread("sink", self.sink.run)
         self._sums_thread = _thread("sums", self._sums.run)
-        ledger = Ledger(self._connect)
+        ledger = Ledger(self._connect, cluster=settings.clickhouse_cluster)
         self.endpoints = loaded_desk(settings, kafka, ledger)
         self._dispatcher = dispatcher_of(settings, kafka, self.endpoints)
         self.payouts = PayoutParts(ledger, settings, kafka)

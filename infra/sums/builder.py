@@ -19,6 +19,7 @@ from api.queries.days import MAX_DAYS, KeptDay, fingerprint
 from api.queries.money import OF_BOOK
 from api.queries.periods import DAY, OF_DAYS
 from api.queries.stretches import NEWEST, TOPICS, Stretch, ends_of, named
+from infra.clickhouse.cluster import divided_by
 from infra.sums.checks import check_month, check_rows
 from infra.sums.tables import SETTINGS, STRETCHED, TABLES, SumsTable
 
@@ -114,11 +115,11 @@ GROUP BY at, {keys}
 _NAME_MONTH = "INSERT INTO month_builds VALUES ({month:Date32}, {of:String}, {build:UInt64})"
 # Months that are over and quiet are merged into one part each: what is one part needs no FINAL.
 _UNMERGED = """
-SELECT partition_id FROM system.parts
-WHERE database = currentDatabase() AND table = 'transfers' AND active
+SELECT partition_id FROM {parts}
+WHERE database = currentDatabase() AND table IN ('transfers', 'transfers_local') AND active
     AND partition_id < formatDateTime(now(), '%Y%m')
-GROUP BY partition_id
-HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {keep:UInt32}
+GROUP BY partition_id, shardNum()
+HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {{keep:UInt32}}
 ORDER BY partition_id LIMIT 1
 """
 
@@ -272,8 +273,10 @@ class SumsBuilder:
             replaced = _REPLACED.format(name=table.name)
             if self._ask(f"SELECT count() FROM {replaced}", before=before)[0][0]:  # noqa: S608 # constants
                 self._command(f"DELETE FROM {replaced}", before=before)  # noqa: S608 # constants
-        for (month,) in self._ask(_UNMERGED, keep=int(keep_s)):
-            self._command(f"OPTIMIZE TABLE transfers PARTITION ID '{int(month)}' FINAL")
+        nodes = divided_by(self._client)
+        for (month,) in self._ask(_UNMERGED.format(parts=nodes.parts), keep=int(keep_s)):
+            for merge in nodes.statements(f"OPTIMIZE TABLE transfers PARTITION ID '{int(month)}' FINAL"):
+                self._command(merge)
 
     def check(self) -> None:
         """Look at the rows that are new and at one month, and keep what is found; the portal shows it."""

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from clickhouse_connect.driver.client import Client
 
 from api.queries.balance import CHECKS, KINDS
+from infra.clickhouse.cluster import divided_by
 from infra.sums.compare import differences
 from infra.sums.tables import SETTINGS
 
@@ -23,8 +24,8 @@ SELECT up_to, {" + ".join(KINDS)} FROM ledger_checks WHERE month = '' ORDER BY c
 """  # noqa: S608 # our own names
 _NEXT = """
 SELECT p.month FROM (
-    SELECT DISTINCT partition AS month FROM system.parts
-    WHERE database = currentDatabase() AND table = 'transfers' AND active
+    SELECT DISTINCT partition AS month FROM {parts}
+    WHERE database = currentDatabase() AND table IN ('transfers', 'transfers_local') AND active
 ) AS p LEFT JOIN (
     SELECT month, max(checked_at) AS at FROM ledger_checks GROUP BY month
 ) AS c ON c.month = p.month
@@ -52,7 +53,7 @@ def check_rows(client: Client) -> None:
 
 def check_month(client: Client) -> str:
     """Look at rows and sums of the month whose look is the oldest; its name, "" if there is none."""
-    found = client.query(_NEXT).result_rows
+    found = client.query(_NEXT.format(parts=divided_by(client).parts)).result_rows
     if not found:
         return ""
     name = str(found[0][0])

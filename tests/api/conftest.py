@@ -26,10 +26,10 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import clickhouse_connect
 import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -321,7 +321,7 @@ def chdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def opened(chdb: Client) -> Iterator[Ledger]:
     """The tables as the test before left them."""
     path = str(chdb.command("SELECT path FROM system.disks WHERE name = 'default'"))
-    ledger = Ledger(lambda: clickhouse_connect.get_client(interface="chdb", path=path))
+    ledger = Ledger(lambda: services.embedded(Path(path)))
     yield ledger
     ledger.close()
 

@@ -78,7 +78,7 @@ def test_a_refused_change_is_a_dead_letter_and_reaches_no_book() -> None:
     assert json.loads(letter.payload)["event_id"] == "e4"
 
 
-@pytest.fixture(params=services.clickhouse_kinds())
+@pytest.fixture(params=services.ledger_kinds())
 def connected(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     with services.ledger(tmp_path, request.param) as client:
         yield client

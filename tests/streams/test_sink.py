@@ -120,8 +120,8 @@ def stored(client: Client, table: str) -> dict[str, Any]:
 
 def test_clickhouse_reads_every_field_of_a_line_as_it_is(tmp_path: Path) -> None:
     """Each record, with the oddest of values, comes back field by field; what is unset is empty."""
-    for kind in services.clickhouse_kinds():
-        with services.ledger(tmp_path, kind) as client:
+    for kind in services.ledger_kinds():
+        with services.ledger(tmp_path / kind, kind) as client:
             rows = Rows()
             for topic, record in zip(TOPICS.values(), RECORDS, strict=True):
                 rows.add(topic, 3, 41, encode([record])[0], "client-book/0/1/0")

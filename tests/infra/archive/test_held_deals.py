@@ -68,7 +68,7 @@ class Archived:
         return state.revision
 
 
-@pytest.fixture(scope="module", params=services.clickhouse_kinds())
+@pytest.fixture(scope="module", params=services.ledger_kinds())
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = Settings(data_dir=tmp_path_factory.mktemp("held")).chdb_dir
     with services.ledger(folder, request.param) as found:

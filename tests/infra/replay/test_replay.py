@@ -157,7 +157,7 @@ def test_the_hash_is_of_the_rows_and_not_of_their_order() -> None:
 # In a real ClickHouse
 
 
-@pytest.fixture(params=services.clickhouse_kinds())
+@pytest.fixture(params=services.ledger_kinds())
 def ledger(request: pytest.FixtureRequest, log: MemoryLog, tmp_path: Path) -> Iterator[Client]:
     """The same history, stored; on each ClickHouse there is."""
     with services.ledger(Settings(data_dir=tmp_path).chdb_dir, request.param) as client:

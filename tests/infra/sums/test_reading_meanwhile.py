@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 
@@ -127,9 +126,7 @@ def readings(ledger: Ledger) -> Iterator[tuple[str, Decimal, int]]:
 @pytest.mark.parametrize("seed", range(1, 1 + tries(1)))
 def test_no_answer_goes_backwards_or_counts_twice(tmp_path: Path, seed: int) -> None:
     """1 USD a deal: each report has what was stored before it was asked, and no more than was begun after."""
-    connect: Callable[[], Client] = lambda: clickhouse_connect.get_client(  # noqa: E731
-        interface="chdb", path=str(tmp_path / "db")
-    )
+    connect: Callable[[], Client] = lambda: services.embedded(tmp_path / "db")  # noqa: E731
     with services.ledger(tmp_path / "db") as client:
         register(client)
         progress, errors = Progress(), list[BaseException]()

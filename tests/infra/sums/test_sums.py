@@ -54,10 +54,10 @@ INTERVALS = (
 )
 
 
-@pytest.fixture
-def chdb(tmp_path: Path) -> Iterator[Client]:
+@pytest.fixture(params=services.EMBEDDED)
+def chdb(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     """An empty database with two periods that meet inside a UTC day."""
-    with services.ledger(tmp_path / "db") as client:
+    with services.ledger(tmp_path / "db", request.param) as client:
         periods = [["2025-08", AUGUST_BEGINS, AUGUST_ENDS, "terms", 0, 0]]
         periods += [["2025-09", AUGUST_ENDS, datetime(2025, 9, 30, 22, tzinfo=UTC), "terms", 0, 1]]
         names = ["period", "starts_at", "ends_at", "_topic", "_partition", "_offset"]

@@ -48,7 +48,7 @@ NAMES = (
 )
 
 
-@pytest.fixture(params=services.clickhouse_kinds())
+@pytest.fixture(params=services.ledger_kinds())
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     """Ten deals of a three-level tree, rated, with September closed; on each ClickHouse there is."""
     with services.ledger(Settings(data_dir=tmp_path).chdb_dir, request.param) as client:
@@ -240,6 +240,7 @@ def test_the_command_tells_by_its_exit_code(ledger: Client, tmp_path: Path) -> N
     assert (1, True) == (unsound.exit_code, "✗" in unsound.stdout)
 
 
+@pytest.mark.parametrize("ledger", ["chdb"], indirect=True)
 def test_sums_are_built_again_when_asked_for(ledger: Client, tmp_path: Path) -> None:
     """A sum that was damaged is found; built again from the rows, it is not."""
     settings = {"IBFLOW_DATA_DIR": str(tmp_path)}
