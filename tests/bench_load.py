@@ -106,9 +106,8 @@ class Arriving:
 
     def _store(self) -> None:
         started, count = time.perf_counter(), self.RATE // 2
-        first = FIRST_OFFSET
         with self._connect() as client:
-            first = int(client.query("SELECT max(_offset) FROM transfers").first_row[0]) + 1
+            first = int(client.query("SELECT max(next_offset) FROM sink_positions").first_row[0])
             while not self._over.is_set():
                 rows = batch(LIVE_DAY, first - FIRST_OFFSET + self.stored, count, "live")
                 rows.store(client)

@@ -141,7 +141,7 @@ def volume(ledger: Ledger, scope: Scope, interval: Interval) -> Volume:
 
 def money(ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], limit: int) -> list[Row]:
     """Accrued, reversed, net and held alone: what a report costs without its deals."""
-    read = days_for(ledger, wanted, group_by)
+    read = days_for(ledger, wanted, group_by, has_deals=False)
     found = _asked(ledger, wanted, read, group_by, limit, [], money_sql)
     return [named(row, group_by) for row in found]
 
@@ -157,13 +157,18 @@ def columns(group_by: tuple[GroupBy, ...]) -> list[str]:
     return [*(_NAMES.get(group, group) for group in group_by), *MEASURES]
 
 
-def days_for(ledger: Ledger, wanted: ReportFilter, group_by: Sequence[GroupBy]) -> Days:
+def days_for(
+    ledger: Ledger, wanted: ReportFilter, group_by: Sequence[GroupBy], *, has_deals: bool = True
+) -> Days:
     """A day that belongs to two periods is read by its rows if periods are told apart."""
     asked = {*group_by, *wanted.of}
     spans = periods(ledger) if "period" in asked else []
     cuts = (at for row in spans for at in (row["starts_at"], row["ends_at"]))
     by_month = not {"day", "week"} & asked
-    return days_of(ledger, wanted.interval, cuts, by_month=by_month, known_at=wanted.known_at)
+    has_deals = has_deals and have_sums(tuple(asked))
+    return days_of(
+        ledger, wanted.interval, cuts, by_month=by_month, known_at=wanted.known_at, has_deals=has_deals
+    )
 
 
 def rows(

@@ -1,14 +1,15 @@
 """SQL that makes a day's sums of its rows: for a build to keep them, and for a report of a day that has none.
 
-`{rows}` is which rows, `{when}` what of their time the sums are by, `{taken_back}` which accruals are not
-left, `{only}` what rows are looked at before those of an id are merged: of its copies all or none.
+`{read}` is what is read, `{rows}` which rows of it, `{when}` what of their time the sums are by, and
+`{taken_back}` which accruals are not left.
 """
 
 from api.queries.money import EARNING, FROM_IB, IS_DEAL, TO_IB, grown, taken_back
 from api.queries.periods import DAY
-from api.queries.transfer_keys import near
+from api.queries.transfer_keys import HASH, near
 from commission import accounts
 
+ROWS = "transfers FINAL"
 SERVER = "arrayStringConcat(arrayPopBack(splitByChar('/', account_key)), '/')"
 
 SUM_KEYS = "ib_id, symbol, component, plan_id, server, period, currency, is_earning"
@@ -17,7 +18,7 @@ SUMS = f"""
 SELECT {{when}} AS at, ib_id, symbol, component, plan_id, {SERVER} AS server, period, currency,
     {EARNING} AS is_earning, sumIf(amount, {TO_IB}) AS accrued, sumIf(amount, {FROM_IB}) AS reversed,
     {grown(accounts.HELD)} AS held, {grown(accounts.PENDING)} AS pending, {grown(accounts.PAYABLE)} AS payable
-FROM transfers FINAL {{only}} WHERE {{rows}} GROUP BY at, {SUM_KEYS}
+FROM {{read}} WHERE {{rows}} GROUP BY at, {SUM_KEYS}
 """  # noqa: S608  - the parts are constants; values are parameters
 
 # A deal pays several IBs and components, each row with the deal's lots, and counts once whichever of them are
@@ -39,7 +40,7 @@ FROM (
         SELECT {{when}} AS at, {{sign}} AS sign, {DAY} AS day, caused_by,
             {SERVER} AS of_server, symbol AS of_symbol, lots AS of_lots,
             [toString(ib_id), component, currency, plan_id, symbol, toString(lots)] AS part
-        FROM transfers FINAL {{only}}
+        FROM {{read}}
         WHERE {{rows}} AND {IS_DEAL}{{standing}}
     )
     GROUP BY at, sign, day, caused_by
@@ -54,7 +55,7 @@ FROM (
     SELECT {when} AS at, currency, arrayJoin([
         (toString(debit), amount, amount - amount), (toString(credit), amount - amount, amount)
     ]) AS leg
-    FROM transfers FINAL {only} WHERE {rows}
+    FROM {read} WHERE {rows}
 )
 GROUP BY at, account, currency
 """
@@ -63,6 +64,7 @@ GROUP BY at, account, currency
 # whose time was corrected, by a row of any day. Copies of a row say the same, so they need not be merged, and
 # only deals that were refused are looked for: on most days they are few beside those that are paid.
 _REFUSED = "SELECT deal_key FROM rejections WHERE toDate32(occurred_at) IN {days}"
+_REFUSED_KEYS = f"SELECT {HASH.format('deal_key')} FROM ({_REFUSED})"  # noqa: S608  - as above
 _MOVED = f"""
 SELECT deal_key AS id FROM moved_deals
 WHERE deal_key IN ({_REFUSED})
@@ -72,7 +74,7 @@ REFUSALS = f"""
 SELECT {{when}} AS at, status, code, count() AS deals FROM rejections FINAL
 WHERE {{rows}} AND deal_key NOT IN (
     SELECT caused_by FROM (
-        SELECT caused_by, transfer_id FROM transfers PREWHERE caused_by IN ({_REFUSED})
+        SELECT caused_by, transfer_id FROM transfers PREWHERE cause_key IN ({_REFUSED_KEYS})
         WHERE {DAY} IN {{days}} AND {IS_DEAL}
         UNION ALL
         SELECT caused_by, transfer_id FROM transfers

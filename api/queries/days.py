@@ -12,7 +12,7 @@ from itertools import groupby
 from api.ledger import Ledger
 from api.queries.money import taken_back
 from api.queries.periods import ALWAYS, Interval
-from api.queries.stretches import Stretch, stretch_of
+from api.queries.stretches import Stretch, stretch_of, with_touched
 
 MAX_DAYS = 110_000
 """All that ClickHouse's times can hold, 1900 to 2200."""
@@ -105,11 +105,13 @@ def days_of(
     *,
     by_month: bool = True,
     known_at: datetime | None = None,
+    has_deals: bool = False,
 ) -> Days:
     """Decide for each day of an interval; one that the interval or a cut divides is read by its rows.
 
     A month that nothing divides is read by the sums of the month, unless days are to be told apart. A day
-    that was written after `known_at` is read by those of its rows that were stored by then.
+    that was written after `known_at` is read by those of its rows that were stored by then. Who counts deals
+    says so: which of them changed meanwhile is then looked for once.
     """
     cuts = (interval.starts_at, interval.ends_at, *cuts)
     known = int((known_at - EPOCH) / timedelta(microseconds=1)) * 1_000 if known_at else LAST_MARK
@@ -136,6 +138,8 @@ def days_of(
         return Days(interval, tuple(kept), tuple(by_rows), known_at=known_at)
     stretch = stretch_of(ledger, (day for day in by_rows if day not in divided))
     plain = (day for day in by_rows if day not in stretch.days)
+    if has_deals:
+        stretch = with_touched(ledger, stretch)
     return Days(interval, tuple(kept), tuple(plain), stretch)
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from api.queries.day_rows import ACCOUNTS, DEALS, REFUSALS, STANDING, SUM_KEYS, SUMS
+from api.queries.day_rows import ACCOUNTS, DEALS, REFUSALS, ROWS, STANDING, SUM_KEYS, SUMS
 from api.queries.days import Days
 from api.queries.periods import DAY, INSIDE, OF_DAYS
-from api.queries.stretches import IN_STRETCH, IS_ABOVE, Stretch, anew, touched
+from api.queries.stretches import IN_STRETCH, Stretch, rows_above
 
 _KEPT = "(day, build) IN (SELECT arrayJoin(arrayZip({kept_days:Array(Date32)}, {kept_builds:Array(UInt64)})))"
 _PARTS = (
@@ -42,15 +42,16 @@ def deals(read: Days, when: When = WHENEVER, of_ibs: str = "", of_shapes: str = 
     if read.by_rows:
         parts.append(
             DEALS.format(
-                when=when.of_row, rows=f"{_ROWS} AND {read.known}{of_ibs}", only="", sign="1",
+                when=when.of_row, read=ROWS, rows=f"{_ROWS} AND {read.known}{of_ibs}", sign="1",
                 standing=STANDING.format(taken_back=read.taken_back(OF_DAYS)),
             )
         )  # fmt: skip
     if read.stretch.days:
+        anew = read.stretch.anew
         parts.append(
             DEALS.format(
-                when=when.of_row, rows=f"{IN_STRETCH}{of_ibs}", only=f"PREWHERE caused_by IN ({touched()})",
-                sign=anew(), standing="",
+                when=when.of_row, read=anew.rows, rows=f"{IN_STRETCH}{of_ibs}", sign=anew.sign,
+                standing=anew.standing,
             )
         )  # fmt: skip
     return " UNION ALL ".join(parts)
@@ -76,9 +77,9 @@ def _added_up(read: Days, table: str, columns: str, rows: str, when: When, of_ib
     parts = _kept(read, table, columns, when, of_ibs)
     if read.by_rows:
         which = f"{_ROWS} AND {read.known}{of_ibs}"
-        parts.append(rows.format(when=when.of_row, rows=which, only=""))
+        parts.append(rows.format(when=when.of_row, read=ROWS, rows=which))
     if read.stretch.days:
-        parts.append(rows.format(when=when.of_row, rows=f"{IN_STRETCH}{of_ibs}", only=f"PREWHERE {IS_ABOVE}"))
+        parts.append(rows.format(when=when.of_row, read=rows_above(of_ibs), rows="1"))
     return " UNION ALL ".join(parts)
 
 

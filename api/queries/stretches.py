@@ -7,7 +7,7 @@ The next stretch is this one and what came since, counted just so: a part, besid
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from api.ledger import Ledger, Row
@@ -33,29 +33,85 @@ IS_BELOW = f"NOT ({IS_ABOVE})"
 IS_BELOW_NEXT = f"NOT ({_is_above('next_ends')})"
 """The condition that a row is in the stretch that is to follow."""
 IN_STRETCH = f"{DAY} IN {{stretched:Array(Date32)}}"
-_NEAR = f"(NOT {OF_BOOK} OR _partition >= {{partitions:UInt32}} OR _offset >= {{lowest:UInt64}})"
+_FROM = f"(NOT {OF_BOOK} OR _partition >= {{{{partitions:UInt32}}}} OR _offset >= {{{{{{}}:UInt64}}}})"
+_RECENT = _FROM.format("least_end")
+"""True of what is above, and of few else where partitions are about as long: an index goes by it."""
+_SINCE = _FROM.format("lowest")
 """True of what is above, and of what follows the first row: few of the places that the table's key finds."""
-_TAKEN_BACK = f"{TAKEN_BACK} WHERE {_NEAR} AND (NOT {OF_BOOK} OR _offset >= {{first:UInt64}} OR {IS_ABOVE})"
-"""What takes a row of these days back follows it: the first of them, or one that is above."""
+_TAKEN_BELOW = (
+    f"{TAKEN_BACK} WHERE {_SINCE} AND (NOT {OF_BOOK} OR _offset >= {{first:UInt64}}) AND {IS_BELOW}"
+)
+"""What takes a row of these days back follows it: the first of them."""
+_TAKEN_ABOVE = f"{TAKEN_BACK} WHERE {_RECENT} AND {IS_ABOVE}"
+MAX_TOUCHED = 5_000
+"""Deals, and accruals taken back, that a question names; beyond that it looks for them itself."""
 
 
-def touched(until: str = "1") -> str:
-    """Deals that are counted anew: with a row, or taken back, above the stretch and by an end of the log."""
-    change = f"{IS_ABOVE} AND {until}"
-    taken = f"SELECT transfer_id AS id FROM taken_back WHERE {_NEAR} AND {change}"  # noqa: S608 # our own constants
+def rows_above(of_ibs: str = "", until: str = "1") -> str:
+    """The rows above by an end of the log, of the IBs of a condition; of copies, which are equal, one."""
+    return f"""(
+        SELECT * FROM transfers PREWHERE {IS_ABOVE} AND {until}
+        WHERE {_RECENT} AND {IN_STRETCH}{of_ibs} LIMIT 1 BY transfer_id
+    )"""  # noqa: S608  - our own constants
+
+
+def _touched(until: str = "1") -> str:
+    """Keys of deals with a row above by an end of the log."""
     return f"""
-        SELECT caused_by FROM transfers WHERE {IN_STRETCH} AND account_key != '' AND {change}
-        UNION ALL
-        SELECT caused_by FROM transfers WHERE {near(taken)} AND {IN_STRETCH} AND transfer_id IN ({taken})
-    """  # noqa: S608 # as above
+        SELECT cause_key FROM transfers PREWHERE {IS_ABOVE} AND {until}
+        WHERE {_RECENT} AND {IN_STRETCH} AND account_key != ''
+    """  # noqa: S608  - our own constants
 
 
-def anew(until: str = "1") -> str:
-    """A row of such a deal counts as it stands by that end, and no longer as it stood in the stretch."""
-    return f"""arrayJoin(arrayConcat(
-        if({until} AND transfer_id NOT IN ({_TAKEN_BACK} AND {until}), [1], []),
-        if({IS_BELOW} AND transfer_id NOT IN ({_TAKEN_BACK} AND {IS_BELOW}), [-1], [])
-    ))"""
+def _changed(taken: str) -> str:
+    """Keys of those of which something was taken back, by the ids of what was."""
+    ids = f"SELECT transfer_id AS id FROM ({taken})"  # noqa: S608  - our own constants
+    return f"""
+        SELECT cause_key FROM transfers WHERE {near(ids)} AND {IN_STRETCH} AND transfer_id IN ({ids})
+    """  # noqa: S608  - as above
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """Deals that are counted anew, as parts of a question over their rows.
+
+    Another deal of the same key is counted anew as well, and is what it was. Copies of a row need not be
+    merged, for a deal is what its rows say of it, each once.
+    """
+
+    rows: str
+    """What is read: their rows, and maybe others of the table."""
+    sign: str
+    """1 for a row as it stands by an end of the log, -1 for it as it stood in the stretch, or both."""
+    standing: str = f" AND transfer_id NOT IN ({_TAKEN_BELOW})"
+    """What was taken back before stood at neither time."""
+
+
+def anew(until: str = "1") -> Anew:
+    """Those that are touched by an end of the log, which the question looks for."""
+    taken = f"{_TAKEN_ABOVE} AND {until}"
+    return _anew(f"({_touched(until)} UNION ALL {_changed(taken)})", f"({taken})", until)
+
+
+def _anew(touched: str, taken: str, until: str = "1") -> Anew:
+    return Anew(
+        f"transfers PREWHERE cause_key IN {touched}",
+        f"""arrayJoin(arrayConcat(
+            if({until} AND transfer_id NOT IN {taken}, [1], []), if({IS_BELOW}, [-1], [])
+        ))""",
+    )
+
+
+ANEW = anew()
+ANEW_AS_NAMED = _anew("{touched:Array(UInt32)}", "{taken:Array(String)}")
+"""Those that were looked for once, for all questions that count them."""
+_TAKEN = f"SELECT groupArray({MAX_TOUCHED + 1})(transfer_id) AS taken FROM ({_TAKEN_ABOVE})"  # noqa: S608 # constants
+_TOUCHED = "SELECT groupUniqArray({limit})(cause_key) AS touched FROM ({deals})"
+_IF_NONE_IS_TAKEN = _TOUCHED.format(limit=MAX_TOUCHED + 1, deals=_touched())
+_IF_SOME_ARE = _TOUCHED.format(
+    limit=MAX_TOUCHED + 1,
+    deals=f"{_touched()} UNION ALL {_changed('SELECT arrayJoin({taken:Array(String)}) AS transfer_id')}",
+)
 
 
 NEWEST = """
@@ -75,6 +131,14 @@ class Stretch:
     """No row of these days is below this offset of the partner book's log."""
     ends: tuple[int, ...] = ()
     """The offsets, one for each partition, as `ends_of` puts them."""
+    touched: tuple[int, ...] | None = None
+    """Keys of the deals that are counted anew, and ids of what was taken back above; None if not known."""
+    taken: tuple[str, ...] = ()
+
+    @property
+    def anew(self) -> Anew:
+        """Those deals, for the source of deals."""
+        return ANEW if self.touched is None else ANEW_AS_NAMED
 
     @property
     def parts(self) -> list[tuple[date, int]]:
@@ -97,6 +161,9 @@ class Stretch:
             "ends": list(self.ends),
             "partitions": len(self._of_book),
             "lowest": min(self.first, *self._of_book) if self._of_book else 0,
+            "least_end": min(self._of_book, default=0),
+            "touched": list(self.touched or ()),
+            "taken": list(self.taken),
         }
 
 
@@ -111,6 +178,21 @@ def stretch_of(ledger: Ledger, days: Iterable[date]) -> Stretch:
     asked = list(days)
     rows = ledger.rows(NEWEST, days=asked, limit=len(asked)) if asked else []
     return named(rows)
+
+
+def with_touched(ledger: Ledger, stretch: Stretch) -> Stretch:
+    """The same with the deals that are counted anew, unless they are very many.
+
+    A question with them is asked a little later: it has what came since of these deals, and of no others.
+    """
+    if not stretch.days:
+        return stretch
+    taken = ledger.row(_TAKEN, **stretch.parameters)["taken"]
+    if len(taken) > MAX_TOUCHED:
+        return stretch
+    stretch = replace(stretch, taken=tuple(taken))
+    touched = ledger.row(_IF_SOME_ARE if taken else _IF_NONE_IS_TAKEN, **stretch.parameters)["touched"]
+    return stretch if len(touched) > MAX_TOUCHED else replace(stretch, touched=tuple(touched))
 
 
 def named(rows: Sequence[Row]) -> Stretch:

@@ -8,12 +8,13 @@ from api.queries.periods import DAY, OF_DAYS
 MAX_PAIRS = 1_000
 """Days, each with an IB, that are looked at for one explanation."""
 
-_HASH = "toUInt32(cityHash64({}))"
+HASH = "toUInt32(cityHash64({}))"
+"""Of an id or a cause; a transfer has that of its cause as `cause_key`, which is read faster than text."""
 # Hashes of constants are found in the key at half of what a set of a query's costs.
 _OF = f"""
 SELECT DISTINCT day, ib_id FROM transfer_keys
-WHERE key IN ({_HASH.format("{id:String}")}, {_HASH.format("{other:String}")})
-    OR (key = {_HASH.format("{cause:String}")} AND ib_id = {{ib:String}})
+WHERE key IN ({HASH.format("{id:String}")}, {HASH.format("{other:String}")})
+    OR (key = {HASH.format("{cause:String}")} AND ib_id = {{ib:String}})
 ORDER BY day, ib_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - our own constants
 NEAR = f"{OF_DAYS} AND ib_id IN {{ibs:Array(String)}}"
@@ -23,14 +24,14 @@ NEAR = f"{OF_DAYS} AND ib_id IN {{ibs:Array(String)}}"
 def near(ids: str) -> str:
     """The same for ids or causes that a query gives: no row of theirs is left out, others may pass."""
     return f"""({DAY}, ib_id) IN (
-        SELECT day, ib_id FROM transfer_keys WHERE key IN (SELECT {_HASH.format("id")} FROM ({ids}))
+        SELECT day, ib_id FROM transfer_keys WHERE key IN (SELECT {HASH.format("id")} FROM ({ids}))
     )"""  # noqa: S608  - our own constants
 
 
 def near_one(parameter: str) -> str:
     """The same for one id or cause, a parameter of the query."""
     return f"""({DAY}, ib_id) IN (
-        SELECT day, ib_id FROM transfer_keys WHERE key = {_HASH.format(f"{{{parameter}:String}}")}
+        SELECT day, ib_id FROM transfer_keys WHERE key = {HASH.format(f"{{{parameter}:String}}")}
     )"""  # noqa: S608  - our own constants
 
 

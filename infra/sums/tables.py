@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, STANDING, SUM_KEYS, SUMS
+from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, ROWS, STANDING, SUM_KEYS, SUMS
 from api.queries.money import taken_back
 from api.queries.periods import DAY, OF_DAYS
-from api.queries.stretches import IN_STRETCH, IS_ABOVE, IS_BELOW, IS_BELOW_NEXT, anew, touched
+from api.queries.stretches import IN_STRETCH, IS_BELOW, IS_BELOW_NEXT, anew, rows_above
 
 SETTINGS: dict[str, int] = {
     "async_insert": 0,
@@ -37,23 +37,24 @@ class SumsTable:
 
     def made_below(self) -> str:
         """The query over those rows of `days` that are below some offsets, as they were then."""
-        return self._made(f"{OF_DAYS} AND {IS_BELOW}", taken_back(OF_DAYS, IS_BELOW), f"PREWHERE {IS_BELOW}")
+        return self._made(
+            f"{OF_DAYS} AND {IS_BELOW}", taken_back(OF_DAYS, IS_BELOW), f"{ROWS} PREWHERE {IS_BELOW}"
+        )
 
     def made_since(self) -> str:
         """What the rows between a stretch and the next one add to its days, and what they change."""
         if self.of_rows is DEALS:
+            deals = anew(IS_BELOW_NEXT)
             return DEALS.format(
-                when=DAY, rows=IN_STRETCH, only=f"PREWHERE caused_by IN ({touched(IS_BELOW_NEXT)})",
-                sign=anew(IS_BELOW_NEXT), standing="",
-            )  # fmt: skip
-        change = f"{IS_ABOVE} AND {IS_BELOW_NEXT}"
-        return self._made(IN_STRETCH, "", f"PREWHERE {change}")
+                when=DAY, read=deals.rows, rows=IN_STRETCH, sign=deals.sign, standing=deals.standing
+            )
+        return self._made("1", "", rows_above(until=IS_BELOW_NEXT))
 
-    def _made(self, rows: str, gone: str, only: str = "") -> str:
+    def _made(self, rows: str, gone: str, read: str = ROWS) -> str:
         return self.of_rows.format(
             when=DAY,
             rows=rows,
-            only=only,
+            read=read,
             sign="1",
             standing=STANDING.format(taken_back=gone),
             days="{days:Array(Date32)}",
