@@ -13,6 +13,7 @@
    a steady trickle. Here it waits 20 ms.
 6. A worker makes `<app>-data/` in the folder it is started in, for tables; one that may not write there ends.
    Here nothing is kept in it, so nothing is made.
+7. A worker waits a second for tables to be declared before it joins its group. Here there are none.
 
 Nothing of Faust is copied or patched; `tests/streams/test_faust_fixes.py` shows them.
 """
@@ -22,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, cast
 
 import faust
+from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -114,10 +116,23 @@ class Transport(driver.Transport):
     Producer = Producer
 
 
+class NoTables(TableManager):
+    """Has no table to wait for, nor the changelog of one to pause."""
+
+    async def on_start(self) -> None:
+        """Begin at once."""
+        self._tables_finalized.set()
+        self._tables_registered.set()
+        await self.recovery.start()
+
+
 class App(faust.App):
     """A Faust app on the corrected transport."""
 
     resume_offset: Resume
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, TableManager=NoTables, **kwargs)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)

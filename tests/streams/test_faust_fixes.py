@@ -38,6 +38,31 @@ def test_the_corrected_version_is_the_installed_one() -> None:
     assert "0.15.3" == importlib.metadata.version("faust-streaming")
 
 
+@pytest.mark.parametrize(
+    ("tables", "waits"),
+    [(faust.tables.TableManager, [1.0]), (faust_fixes.NoTables, [])],
+    ids=["stock", "ours"],
+)
+def test_no_table_is_waited_for(tables: type[Any], waits: list[float]) -> None:
+    """Stock Faust waits a second before a worker joins its group, at every start."""
+    slept: list[float] = []
+
+    class Recorded(tables):  # type: ignore[misc] # a class chosen by the test
+        async def sleep(self, seconds: float, **_: Any) -> None:
+            slept.append(seconds)
+
+    async def start() -> bool:
+        app = faust.App("waits", broker="aiokafka://127.0.0.1:1")
+        app.consumer = SimpleNamespace(assignment=frozenset, pause_partitions=lambda _: None)
+        manager = Recorded(app)
+        manager._recovery = SimpleNamespace(start=lambda: asyncio.sleep(0))
+        await manager.on_start()
+        return bool(manager._tables_registered.is_set())
+
+    assert asyncio.run(start())
+    assert waits == slept
+
+
 def recording(base: type[Any], resume_at: int | None) -> Any:
     """A consumer of `base` without a broker: it writes down what is sought and what may flow."""
 
