@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -46,6 +47,9 @@ DISK_S = 60.0
 """A worker whose disk is full ends by itself within this."""
 FEED_S, DRAIN_S = 240.0, 300.0
 DELAY_S = 0.2
+COMPILE = "import faust, uvloop, streams.app"
+"""What workers need is compiled before they start, and they keep nothing compiled: Python puts a file that a
+limit cut short in the place of a whole one, and no process of this checkout would start again."""
 QUICK = {"reconnect.backoff.max.ms": 250, "log_level": 0}
 """So that the measuring client is back as soon as Kafka is."""
 
@@ -119,6 +123,7 @@ class Chaos:
         prepare_topics(self.settings, self.proxy.address)
         publish_terms(self.broker.terms(), self.proxy.address)
         publish(self.broker.crm(), self.proxy.address)
+        subprocess.run([sys.executable, "-c", COMPILE], check=True)
         for name in (*WORKERS, SPARE):
             self._add(name, ["worker", "--instance", name])
         self._add("server", ["serve"])
@@ -134,6 +139,7 @@ class Chaos:
 
     def _add(self, name: str, arguments: list[str], module: str = "infra.cli") -> None:
         environment = {
+            "PYTHONDONTWRITEBYTECODE": "1",
             "IBFLOW_KAFKA": self.proxy.address,
             "IBFLOW_DATA_DIR": str(self.folder),
             "IBFLOW_STORE": self.settings.store,
