@@ -41,7 +41,8 @@ def broken(client: Client) -> list[str]:
 
 def copied(client: Client, where: str, table: str = "transfers", **changes: object) -> None:
     """Add a copy of one stored row, with changes."""
-    names = [row[0] for row in client.query(f"DESCRIBE TABLE {table}").result_rows]
+    described = client.query(f"DESCRIBE TABLE {table}").result_rows
+    names = [name for name, _, how, *_ in described if how != "MATERIALIZED"]  # made of the others
     found = client.query(f"SELECT {', '.join(names)} FROM {table} WHERE {where} LIMIT 1").first_row  # noqa: S608
     row = {**dict(zip(names, found, strict=True)), **changes}
     client.insert(table, [[row[name] for name in names]], column_names=names)
