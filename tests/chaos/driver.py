@@ -35,7 +35,7 @@ from tests.chaos.proxy import Proxy
 from tests.synthetic import Synthetic
 
 CLIENTS = 400
-DEALS_A_FAULT = 600
+DEALS_A_FAULT, DEALS_A_SHORT_FAULT = 600, 240
 """New input for as long as a fault takes; later there would be repeats alone, of one server."""
 PARTITIONS = 4
 SUPERVISE_S, LOOK_S = 0.25, 0.2
@@ -89,7 +89,8 @@ class Chaos:
     _kafka_port: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.broker = Synthetic(clients=CLIENTS, deals=DEALS_A_FAULT * self.faults, seed=self.seed)
+        deals = (DEALS_A_SHORT_FAULT if self.is_short else DEALS_A_FAULT) * self.faults
+        self.broker = Synthetic(clients=CLIENTS, deals=deals, seed=self.seed)
         api_port = auto_port(None, self.folder / "api")
         store = "rocksdb" if self.seed % 2 else "memory"
         self.settings = Settings(data_dir=self.folder, partitions=PARTITIONS, api_port=api_port, store=store)

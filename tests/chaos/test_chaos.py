@@ -38,6 +38,7 @@ def test_a_seed_gives_its_plan_again() -> None:
     assert len({fault.kind for fault in first[:10]}) == 10
 
 
+@pytest.mark.timeout(900)
 def test_a_few_faults_lose_and_double_nothing(tmp_path: Path) -> None:
     """The short form: one fault of each of eight kinds."""
     assert [] == run(tmp_path, SEED, FAULTS_SHORT, is_short=True)
