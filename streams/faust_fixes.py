@@ -27,12 +27,10 @@ from faust.tables.manager import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.broker import FETCH_WAIT_MS
+
 Resume = Callable[[TP], Awaitable[int | None]]
 """The offset a partition starts at by its own state, or None where no state decides."""
-
-
-FETCH_WAIT_MS = 20
-"""An idle worker asks its brokers so often; each fetch costs them and us less than half a millisecond."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):

@@ -7,10 +7,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from schemas.errors import Unavailable
 from schemas.kafka import client_config
 from schemas.topics import MAX_MESSAGE_BYTES
-from streams.broker import ASK_SECONDS, log_range
+from streams.broker import ASK_SECONDS, FETCH_WAIT_MS, log_range
 
 DELIVERY_MS = 30_000
-FETCH_WAIT_MS = 20
 
 
 class SingleLog:

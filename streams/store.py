@@ -27,7 +27,7 @@ from rocksdict import (
 
 from commission.draft import KeysByOwner
 from schemas.kafka import client_config
-from streams.broker import log_range
+from streams.broker import FETCH_WAIT_MS, log_range
 
 log = logging.getLogger("ibflow.state")
 
@@ -252,7 +252,7 @@ def catch_up(store: KeyValueStore, kafka: str, topic: str, partition: int) -> in
             "fetch.message.max.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": READ_AHEAD_KB,
             "fetch.queue.backoff.ms": FULL_WAIT_MS,
-            "fetch.wait.max.ms": FULL_WAIT_MS,  # that this is the end Kafka else tells after half a second
+            "fetch.wait.max.ms": FETCH_WAIT_MS,  # that this is the end Kafka else tells after half a second
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
         }

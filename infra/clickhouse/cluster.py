@@ -46,6 +46,8 @@ SETTINGS: dict[str, str | int] = {
     "skip_unavailable_shards": 0,
 }
 """Of every client: most replicas have a row before the sink goes on, and a question is one to all rows."""
+OF_TRANSFERS = f"database = currentDatabase() AND table IN ('transfers', 'transfers{LOCAL}') AND active"
+"""The condition that a part holds transfers, with shards or without."""
 VARIABLE = "IBFLOW_CLICKHOUSE_CLUSTER"
 
 _NAMED = re.compile(

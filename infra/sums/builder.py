@@ -19,7 +19,7 @@ from api.queries.days import MAX_DAYS, KeptDay, fingerprint
 from api.queries.money import OF_BOOK
 from api.queries.periods import DAY, OF_DAYS
 from api.queries.stretches import NEWEST, TOPICS, Stretch, ends_of, named
-from infra.clickhouse.cluster import divided_by
+from infra.clickhouse.cluster import OF_TRANSFERS, divided_by
 from infra.sums.checks import check_month, check_rows
 from infra.sums.tables import SETTINGS, STRETCHED, TABLES, SumsTable
 
@@ -114,14 +114,14 @@ GROUP BY at, {keys}
 """
 _NAME_MONTH = "INSERT INTO month_builds VALUES ({month:Date32}, {of:String}, {build:UInt64})"
 # Months that are over and quiet are merged into one part each: what is one part needs no FINAL.
-_UNMERGED = """
-SELECT partition_id FROM {parts}
-WHERE database = currentDatabase() AND table IN ('transfers', 'transfers_local') AND active
+_UNMERGED = f"""
+SELECT partition_id FROM {{parts}}
+WHERE {OF_TRANSFERS}
     AND partition_id < formatDateTime(now(), '%Y%m')
 GROUP BY partition_id, shardNum()
-HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {{keep:UInt32}}
+HAVING (count() > 1 OR min(level) = 0) AND max(modification_time) < now() - {{{{keep:UInt32}}}}
 ORDER BY partition_id LIMIT 1
-"""
+"""  # noqa: S608 # constants
 
 MarkedDay = tuple[date, int]
 """A day and the mark that its rows have by now."""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from clickhouse_connect.driver.client import Client
 
 from api.queries.balance import CHECKS, KINDS
-from infra.clickhouse.cluster import divided_by
+from infra.clickhouse.cluster import OF_TRANSFERS, divided_by
 from infra.sums.compare import differences
 from infra.sums.tables import SETTINGS
 
@@ -22,15 +22,15 @@ IN_MONTH = "toYYYYMM(occurred_at) = {month:UInt32}"
 _BEFORE = f"""
 SELECT up_to, {" + ".join(KINDS)} FROM ledger_checks WHERE month = '' ORDER BY checked_at DESC LIMIT 1
 """  # noqa: S608 # our own names
-_NEXT = """
+_NEXT = f"""
 SELECT p.month FROM (
-    SELECT DISTINCT partition AS month FROM {parts}
-    WHERE database = currentDatabase() AND table IN ('transfers', 'transfers_local') AND active
+    SELECT DISTINCT partition AS month FROM {{parts}}
+    WHERE {OF_TRANSFERS}
 ) AS p LEFT JOIN (
     SELECT month, max(checked_at) AS at FROM ledger_checks GROUP BY month
 ) AS c ON c.month = p.month
 ORDER BY c.at, p.month LIMIT 1
-"""
+"""  # noqa: S608 # our own names
 _NOTE = f"""
 INSERT INTO ledger_checks (checked_at, up_to, month, sums_different, {", ".join(KINDS)})
 SELECT now64(3), {{{{up_to:DateTime64(3, 'UTC')}}}}, {{{{name:String}}}}, {{{{different:UInt64}}}},
