@@ -14,6 +14,10 @@ from streams.runner import REDELIVERY_SECONDS, WATCH_SECONDS, BookRunner, Home
 from streams.stages import STAGES, Stage
 from streams.stop_log import SharedLog
 
+SESSION_SECONDS = 12.0
+"""So long Kafka keeps a silent worker's partitions for it: one that restarts takes less, and one that is gone
+holds them up for no longer. Nothing that a worker does at once takes near as long."""
+
 
 def _broker(kafka: str) -> dict[str, Any]:
     """Where Faust's own consumer and producer connect, and who they are."""
@@ -50,7 +54,7 @@ def build_app(
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance or None,
-        broker_session_timeout=30.0,
+        broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=1.0,  # by it a worker learns that another came, for whom all wait
         broker_commit_interval=0.25,  # a hint for monitors: who waits for an empty pipeline waits for it
         stream_wait_empty=False,

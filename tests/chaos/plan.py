@@ -4,11 +4,11 @@ import math
 import random
 from dataclasses import dataclass
 
+from streams.app import SESSION_SECONDS
+
 WORKERS = ("worker-1", "worker-2")
 SPARE = "worker-3"
 DISK_KINDS = ("full disk", "full file")
-SESSION_S = 30.0
-"""After so long Kafka takes a silent worker's partitions away."""
 OVERLAPS = 0.25
 SHORT_S, SHORT_OVERLAPS = 2.0, 0.7
 
@@ -26,7 +26,7 @@ class Kind:
 KINDS = (
     Kind("kill -9", 6, (*WORKERS, "worker-1", "worker-2", "server", "feeder", "kafka")),
     Kind("pause", 3, (*WORKERS, "server", "feeder", "kafka"), (1.0, 8.0)),
-    Kind("zombie", 1, WORKERS, (SESSION_S + 2, SESSION_S + 10)),
+    Kind("zombie", 1, WORKERS, (SESSION_SECONDS + 2, SESSION_SECONDS + 10)),
     Kind("drop connections", 3, ("network",)),
     Kind("delay 200 ms", 2, ("network",), (2.0, 8.0)),
     Kind("silence", 2, ("network",), (1.0, 8.0)),
