@@ -24,12 +24,15 @@ SETTINGS = {
     "max_execution_time": MAX_QUERY_S,
     "max_memory_usage": MAX_QUERY_BYTES,
     "do_not_merge_across_partitions_select_final": 1,
+    "priority": 1,
 }
-"""Rows of one id are in one month, so that `FINAL` need not look for them in another."""
+"""Rows of one id are in one month, so that `FINAL` need not look for them in another. While a report is asked
+for, the building of sums waits a little before each statement, and so do files."""
 
 LONG = SETTINGS | {
     "max_execution_time": 900,
     "max_threads": 1,
+    "priority": 0,
     "max_bytes_before_external_group_by": MAX_QUERY_BYTES // 3,
     "max_bytes_before_external_sort": MAX_QUERY_BYTES // 3,
 }

@@ -4,7 +4,7 @@
 `{taken_back}` which accruals are not left.
 """
 
-from api.queries.money import EARNING, FROM_IB, IS_DEAL, TO_IB, grown, taken_back
+from api.queries.money import EARNING, FROM_IB, IS_DEAL, OF_BOOK, TAKEN_BACK, TO_IB, grown
 from api.queries.periods import DAY
 from api.queries.transfer_keys import HASH, near
 from commission import accounts
@@ -69,7 +69,9 @@ _MOVED = f"""
 SELECT deal_key AS id FROM moved_deals
 WHERE deal_key IN ({_REFUSED})
 """  # noqa: S608  - as above
-# One condition of what is taken back for both, so that ClickHouse makes its set once.
+_FIRST_MOVED = f"SELECT minOrNull(_offset) FROM transfers WHERE {OF_BOOK} AND {near(_MOVED)}"  # noqa: S608 # as above
+# One condition of what is taken back for both, so that ClickHouse makes its set once: that follows on the log
+# what it takes back, so that what is below `{first}`, the first row of the days, is not looked at.
 REFUSALS = f"""
 SELECT {{when}} AS at, status, code, count() AS deals FROM rejections FINAL
 WHERE {{rows}} AND deal_key NOT IN (
@@ -79,6 +81,10 @@ WHERE {{rows}} AND deal_key NOT IN (
         UNION ALL
         SELECT caused_by, transfer_id FROM transfers
         WHERE {near(_MOVED)} AND {IS_DEAL} AND caused_by IN ({_MOVED})
-    ) WHERE transfer_id NOT IN ({taken_back(f"({DAY} IN {{days}} OR {near(_MOVED)})")})
+    ) WHERE transfer_id NOT IN (
+        {TAKEN_BACK} WHERE NOT {OF_BOOK} OR _offset >= least({{first}}, ifNull(({_FIRST_MOVED}), {{first}}))
+    )
 ) GROUP BY at, status, code
 """  # noqa: S608  - as above
+FIRST_OF_DAYS = f"(SELECT min(_offset) FROM transfers WHERE {OF_BOOK} AND {DAY} IN {{days}})"  # noqa: S608 # as above
+"""On the log, of the rows of some days."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from api.queries.day_rows import ACCOUNTS, DEALS, REFUSALS, ROWS, STANDING, SUM_KEYS, SUMS
+from api.queries.day_rows import ACCOUNTS, DEALS, FIRST_OF_DAYS, REFUSALS, ROWS, STANDING, SUM_KEYS, SUMS
 from api.queries.days import Days
 from api.queries.periods import DAY, INSIDE, OF_DAYS
 from api.queries.stretches import IN_STRETCH, Stretch, rows_above
@@ -67,8 +67,10 @@ def refusals(read: Days, when: When = WHENEVER) -> str:
     whole = replace(read, stretch=Stretch())
     parts = _kept(whole, "day_refusals", "status, code, deals", when)
     if read.by_rows or read.stretch.days:
+        days = "{unsummed:Array(Date32)}"
+        first = FIRST_OF_DAYS.format(days=days) if read.by_rows else "{first:UInt64}"
         rows = f"{_UNSUMMED} AND {read.known}"
-        parts.append(REFUSALS.format(when=when.of_row, rows=rows, days="{unsummed:Array(Date32)}"))
+        parts.append(REFUSALS.format(when=when.of_row, rows=rows, days=days, first=first))
     return " UNION ALL ".join(parts)
 
 

@@ -55,6 +55,14 @@ def rows_above(of_ibs: str = "", until: str = "1") -> str:
     )"""  # noqa: S608  - our own constants
 
 
+FIRST_ABOVE = f"""
+SELECT minOrNullIf(_offset, {OF_BOOK}) AS first FROM transfers
+PREWHERE {IS_ABOVE} WHERE {_RECENT} AND {IN_STRETCH}
+"""  # noqa: S608  - our own constants
+"""Of the rows above, the first offset of the partner book's log: in a partition that is shorter than others
+it may be below the stretch's first."""
+
+
 def _touched(until: str = "1") -> str:
     """Keys of deals with a row above by an end of the log."""
     return f"""

@@ -8,7 +8,7 @@ pruned later. A day that was written meanwhile has a newer mark, and is read by 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from itertools import zip_longest
 from typing import Any
@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 from api.queries.days import MAX_DAYS, KeptDay, fingerprint
 from api.queries.money import OF_BOOK
 from api.queries.periods import DAY, OF_DAYS
-from api.queries.stretches import NEWEST, TOPICS, Stretch, ends_of, named
+from api.queries.stretches import FIRST_ABOVE, NEWEST, TOPICS, Stretch, ends_of, named
 from infra.clickhouse.cluster import OF_TRANSFERS, divided_by
 from infra.sums.checks import check_month, check_rows
 from infra.sums.tables import SETTINGS, STRETCHED, TABLES, SumsTable
@@ -219,14 +219,16 @@ class SumsBuilder:
         """
         # 1 marks, then positions: what is below these is stored, and stays
         written = {day: (mark, is_newer) for day, mark, is_newer in self._ask(_WRITTEN)}
-        rows = self._ask(_FIRST, days=list(written)) if written else []
-        firsts = {day: first for day, count, first in sorted(rows) if count >= least_rows}
         ends = ends_of(self._ask(_POSITIONS, topics=list(TOPICS)))
-        if not ends or not any(written[day][1] for day in firsts):
+        if not ends or not any(is_newer for _, is_newer in written.values()):
+            return 0
+        before = self._stretch_before(written, ends)
+        firsts = self._firsts(written, before, least_rows)
+        if not any(written[day][1] for day in firsts):
             return 0
         days = list(firsts)
         # 2 sums
-        builds = self._add_part(days, self._stretch_before(days, ends), ends)
+        builds = self._add_part(days, before, ends)
         # 3 the parts are named
         self._command(
             _NAME_STRETCH, days=days, marks=[written[day][0] for day in days], firsts=list(firsts.values()),
@@ -234,8 +236,21 @@ class SumsBuilder:
         )  # fmt: skip
         return len(days)
 
-    def _stretch_before(self, days: Sequence[date], ends: Sequence[int]) -> Stretch:
+    def _firsts(self, days: Iterable[date], before: Stretch, least_rows: int) -> dict[date, int]:
+        """The first row on the log of each that is large; of those with a stretch, of all of them."""
+        known: dict[date, int] = {}
+        if before.days:
+            ((above,),) = self._ask(FIRST_ABOVE, **before.parameters)
+            known = dict.fromkeys(before.days, before.first if above is None else min(before.first, above))
+        others = [day for day in days if day not in known]
+        rows = self._ask(_FIRST, days=others) if others else []
+        return dict(
+            sorted((known | {day: first for day, count, first in rows if count >= least_rows}).items())
+        )
+
+    def _stretch_before(self, asked: Iterable[date], ends: Sequence[int]) -> Stretch:
         """What the days have by now; nothing if positions went back, as in a database that was restored."""
+        days = list(asked)
         found = self._client.query(NEWEST, parameters={"days": days, "limit": len(days)}, settings=SETTINGS)
         before = named(list(found.named_results()))
         is_before = all(end <= now for end, now in zip_longest(before.ends, ends, fillvalue=0))

@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, ROWS, STANDING, SUM_KEYS, SUMS
+from api.queries.day_rows import (
+    ACCOUNTS,
+    DEALS,
+    FIRST_OF_DAYS,
+    MEASURES,
+    REFUSALS,
+    ROWS,
+    STANDING,
+    SUM_KEYS,
+    SUMS,
+)
 from api.queries.money import taken_back
 from api.queries.periods import DAY, OF_DAYS
 from api.queries.stretches import IN_STRETCH, IS_BELOW, IS_BELOW_NEXT, anew, rows_above
@@ -11,10 +21,13 @@ SETTINGS: dict[str, int] = {
     "async_insert": 0,
     "do_not_merge_across_partitions_select_final": 1,
     "max_threads": 1,
+    "priority": 2,
+    "low_priority_query_wait_time_ms": 2,
     "max_bytes_before_external_group_by": 1 << 30,
     "max_partitions_per_insert_block": 0,
 }
-"""One thread, for reports come first; bounded memory."""
+"""One thread, which rests while a report is asked for (`low_priority_query_wait_time_ms`); bounded memory."""
+_DAYS = "{days:Array(Date32)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,8 @@ class SumsTable:
             read=read,
             sign="1",
             standing=STANDING.format(taken_back=gone),
-            days="{days:Array(Date32)}",
+            days=_DAYS,
+            first=FIRST_OF_DAYS.format(days=_DAYS),
         )
 
 
