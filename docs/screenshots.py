@@ -1,6 +1,6 @@
 """Take pictures of the pages: `python docs/screenshots.py URL admin=… ib=… network=…`, with passwords.
 
-Of `ibflow demo --keep`, which prints its people and their passwords; those kept here have 400 IBs more.
+Of `ibflow demo --keep`, which prints its people and their passwords.
 They go to docs/portal/, wide in light and as on a phone in dark, in 64 colours. Needs what tests need, and
 a Chromium.
 """

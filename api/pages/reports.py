@@ -95,6 +95,7 @@ def report(
     known = dict(columns) | {label: name for name, label in MEASURES.items()} | {"Currency": "currency"}
     shown = page.link.columns("report", list(known))
     chosen = [known[label] for label in shown] if len(shown) < len(known) else []
+    names = names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in rows))
     currency = page.currency or (found["totals"][0]["currency"] if found["totals"] else "")
     return page.show_of_period(
         "reports.html",
@@ -111,12 +112,12 @@ def report(
         rows=rows,
         totals=found["totals"],
         before=found.get("before"),
-        chart=series_of(rows, asked.groups, COLUMNS, currency) if not asked.compares else None,
+        chart=None if asked.compares else series_of(rows, asked.groups, COLUMNS, currency, names),
         currencies=sorted({row["currency"] for row in found["totals"]} | {page.currency} - {""}),
         currency=page.currency,
         next=page.link.again(cursor=after) if after else "",
         files=[(kind, _file(kind, asked, of, below, span, page.currency, chosen)) for kind in FILES],
-        names=names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in rows)),
+        names=names,
     )
 
 

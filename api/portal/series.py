@@ -13,11 +13,15 @@ DATED = ("day", "week", "month")
 
 
 def series_of(
-    rows: Sequence[Row], groups: Sequence[str], columns: Mapping[str, str], currency: str
+    rows: Sequence[Row],
+    groups: Sequence[str],
+    columns: Mapping[str, str],
+    currency: str,
+    names: Mapping[str, str],
 ) -> dict[str, Any] | None:
     """Net by the first group, a date, as one line of the second group's each; None if it is no date.
 
-    Amounts become floats here, to be drawn; the table below has the exact ones.
+    `names` are of IBs. Amounts become floats here, to be drawn; the table below has the exact ones.
     """
     if groups[0] not in DATED:
         return None
@@ -40,7 +44,8 @@ def series_of(
         "x": [_seconds(day) for day in days],
         "currency": currency,
         "series": [
-            {"label": label or "none", "y": [float(sums[label][day]) for day in days]} for label in labels
+            {"label": names.get(label, label) or "none", "y": [float(sums[label][day]) for day in days]}
+            for label in labels
         ],
     }
 

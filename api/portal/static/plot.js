@@ -11,8 +11,8 @@ for (const box of document.querySelectorAll("[data-plot]")) {
     cursor: { drag: { x: true, y: false } },
     axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map(shown) }],
     series: [
-      { value: (_, seconds) => (seconds == null ? "" : new Date(seconds * 1000).toISOString().slice(0, 10)) },
-      ...series.map((one, n) => ({ label: one.label, stroke: colour(`--s${n % 8}`), width: 2, points: { show: x.length < 40 }, value: (_, value) => `${shown(value)} ${currency}` })),
+      { label: "UTC", value: (_, seconds) => (seconds == null ? "" : new Date(seconds * 1000).toISOString().slice(0, 10)) },
+      ...series.map((one, n) => ({ label: one.label, stroke: colour(`--s${n % 8}`), width: 2, points: { show: x.length < 40 }, value: (_, value) => (value == null ? "" : `${shown(value)} ${currency}`) })),
     ],
   };
   const plot = new uPlot(options, [x, ...series.map((one) => one.y)], box);
