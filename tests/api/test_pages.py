@@ -400,7 +400,7 @@ def test_a_report_by_days_is_drawn(http: Browser) -> None:
     assert "uplot" not in http.get("/reports?group_by=symbol").text
     by_ib = http.get("/reports?group_by=day&then_by=ib&currency=USD").text
     drawn = unescape(re.search(r'data-plot="([^"]+)"', by_ib)[1])  # type: ignore[index]
-    assert '"label": "Boreal"' in drawn, "lines of IBs have their names"
+    assert '"label": "Meridian"' in drawn, "lines of IBs have their names"
 
 
 def test_a_statement_page_adds_up(http: Browser) -> None:
