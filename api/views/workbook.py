@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
-
-import xlsxwriter
+from typing import TYPE_CHECKING
 
 from api.views.csv_cells import Cell
 from commission.money import plain
+
+if TYPE_CHECKING:
+    import xlsxwriter
 
 EXACT_DIGITS = 15
 """What a spreadsheet keeps of a number; a longer amount is written as text."""
@@ -27,6 +29,8 @@ def to_xlsx(
 
     `by_disk` keeps rows in a temporary file: for many, of which none is secret.
     """
+    import xlsxwriter  # noqa: PLC0415  # slow to import, rarely needed
+
     buffer = BytesIO()
     how = {"constant_memory": True} if by_disk else {"in_memory": True}
     write_xlsx(xlsxwriter.Workbook(buffer, how), title, made, columns, rows, number_format)
@@ -34,7 +38,7 @@ def to_xlsx(
 
 
 def write_xlsx(
-    book: xlsxwriter.Workbook,
+    book: "xlsxwriter.Workbook",
     title: str,
     made: datetime,
     columns: Sequence[tuple[str, int]],

@@ -22,7 +22,6 @@ from api.views.exported import Question, columns_of, encode_question
 from api.views.exported_lists import Sources
 from api.views.pseudonyms import Pseudonyms
 from infra.exports.book import Entry, ExportBook
-from infra.exports.files import write
 from schemas.errors import Unavailable, Unusable
 
 log = logging.getLogger("ibflow.exports")
@@ -172,6 +171,8 @@ class ExportDesk:
         partial = path.with_suffix(".partial")
         try:
             self._make_room()
+            from infra.exports.files import write  # noqa: PLC0415  # slow to import, rarely needed
+
             write(export.kind, partial, columns_of(export.question), self._blocks(export, partial))
             partial.rename(path)
             if not self._book.end(export.export_id, "done", self._now(), size=path.stat().st_size):

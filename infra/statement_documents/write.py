@@ -22,14 +22,20 @@ from infra.statement_documents.document import (
 )
 from infra.statement_documents.html import to_html
 from infra.statement_documents.parties import read_parties
-from infra.statement_documents.pdf import to_pdf
 from infra.statement_documents.tables import to_statement_csv, to_statement_xlsx
 from infra.verify.statement_file import find_statement
 from schemas.errors import Unusable
 from schemas.settings import Settings
 
+
+def _to_pdf(document: AnyDocument) -> bytes:
+    from infra.statement_documents.pdf import to_pdf  # noqa: PLC0415  # slow to import, rarely needed
+
+    return to_pdf(document)
+
+
 FORMATS: dict[str, Callable[[AnyDocument], bytes]] = {
-    ".html": to_html, ".pdf": to_pdf, ".csv": to_statement_csv, ".xlsx": to_statement_xlsx,
+    ".html": to_html, ".pdf": _to_pdf, ".csv": to_statement_csv, ".xlsx": to_statement_xlsx,
 }  # fmt: skip
 """By the ending of the file."""
 
