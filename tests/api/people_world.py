@@ -48,7 +48,8 @@ class World:
         self, ledger: Ledger, monkeypatch: Any, *, with_people: bool = True, desks: Desks = NO_DESKS
     ) -> None:
         monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        monkeypatch.setattr(passwords, "_NOBODY", passwords._hasher.hash("nobody"))
+        nobody = passwords._hasher.hash("nobody")
+        monkeypatch.setattr(passwords, "_nobody", lambda: nobody)
         self.now = START
         self.people_messages: list[bytes] = []
         self.audit_messages: list[bytes] = []
