@@ -38,6 +38,7 @@ from infra.cli import (
     users,
 )
 from infra.cli.console import ExitCode
+from infra.gc_tuning import collect_rarely
 from infra.log_limit import limit_logs
 
 PRIVATE_UMASK = 0o077
@@ -79,6 +80,7 @@ for module in (
 
 def main() -> None:
     """Run the command line."""
+    collect_rarely()
     os.umask(PRIVATE_UMASK)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     limit_logs()

@@ -82,7 +82,6 @@ def worker(
     import faust
 
     from infra.connect.settings import kafka_servers, prepare_topics
-    from infra.gc_tuning import collect_rarely
     from schemas.settings import Settings
     from streams.app import build_app
 
@@ -90,7 +89,6 @@ def worker(
         import uvloop
 
         uvloop.install()  # for every thread's loop: Faust consumes in one of its own
-    collect_rarely()
     settings = Settings()
     with mendable_errors():
         kafka = kafka_servers(settings)

@@ -11,7 +11,6 @@ from api.operators import Operator
 from infra.connect.broker_name import check_broker
 from infra.connect.ports import listen, url_at
 from infra.connect.server_thread import HttpThread
-from infra.gc_tuning import collect_rarely
 from infra.links.keys import click_keys
 from infra.sources.profiles import profile_of
 from ingest.publish.request_publisher import RequestPublisher
@@ -72,7 +71,6 @@ def with_push(api: FastAPI, desk: Desk) -> ASGIApp:
 
 def receive(settings: Settings, kafka: str, stop: threading.Event, on_ready: Callable[[str], None]) -> None:
     """Take pushes until `stop`; `on_ready` hears the address."""
-    collect_rarely()
     desk = open_desk(settings, kafka)
     if desk is None:
         raise Unusable(f"IBFLOW_BRIDGES_FILE is not set, so nobody may push. {HOW_TO_CONFIGURE}")

@@ -24,7 +24,6 @@ from infra.connect.settings import clickhouse_client, connect
 from infra.dead_letters.desk import DeadLetterDesk
 from infra.exports.book import ExportBook
 from infra.exports.desk import ExportDesk
-from infra.gc_tuning import collect_rarely
 from infra.links.parts import links_of
 from infra.payouts.parts import PayoutParts
 from infra.payouts.reconcile import add_reconcile
@@ -60,7 +59,6 @@ class ApiServer:
         check_exposure(settings)
         self._owner = Owner.take(settings.data_dir) if owner is None else None
         check_data_folder(settings, kafka)
-        collect_rarely()
         self._settings, self.url = settings, ""
         self._connect: Callable[[], Client] = lambda: connect(settings)
         self.client = clickhouse_client(settings)
