@@ -230,6 +230,7 @@ def test_help_imports_no_more_than_it_shows() -> None:
     ours = {name for name in loaded if name.split(".")[0] in ROOMS}
     assert "infra.cli.reconcile" in ours
     light = {
+        "infra.gc_tuning",
         "infra.local_kafka",
         "infra.local_kafka.errors",
         "infra.local_kafka.ports",
