@@ -142,8 +142,8 @@ def _newest_days(ledger: Ledger, interval: Interval, before_us: int) -> Iterator
     spans = (interval, interval.closing) if interval.period else (interval,)
     last = END.date() if before_us >= _LAST_US else (_EPOCH + timedelta(microseconds=before_us)).date()
     days = sorted({day for span in spans for day in all_days(ledger, span) if day <= last}, reverse=True)
-    start = 0
-    for count in _WINDOWS:
+    start, of_closing = 0, sum(day >= interval.ends_at.date() for day in days) if interval.period else 0
+    for count in (of_closing + _WINDOWS[0], *_WINDOWS[1:]):  # a closing has few rows
         if found := days[start : start + count]:
             yield found
         start += count
