@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import HTMLResponse
 
-from api.ledger import OneReading
+from api.ledger import Ledger, OneReading, Row
 from api.pages.page import Page, PageHere
 from api.portal import ibs
 from api.portal.overview import lines, of_currency, tiles
@@ -15,7 +15,7 @@ from api.problems import Problem
 from api.queries import commissions, statements, transfers
 from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
-from api.queries.partners import add_deals, tree, walk
+from api.queries.partners import MAX_WHOLE, add_deals, tree, walk
 from api.queries.periods import Interval, periods
 from api.queries.transfers import TransferFilter
 
@@ -31,7 +31,7 @@ SHOWN: dict[GroupBy, int] = {"client": MAX_CLIENTS + 1, "component": 20, "symbol
 MAX_STATEMENTS = 60
 NEWEST = 20
 BESIDE = 3
-"""Questions of an IB's page that are asked beside the one at hand."""
+"""Questions of an IB's page that are asked side by side."""
 
 
 @router.get("")
@@ -89,25 +89,16 @@ def branch(
 def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
     """An IB: what it earned and by whom, what is below it, its statements, its newest transfers."""
     span, ledger = page.span, OneReading(page.ledger)
-    with ThreadPoolExecutor(BESIDE) as beside:
-        posted = beside.submit(
-            transfers.transfers, ledger, TransferFilter(page.scope, ib=ib_id, interval=span), NEWEST
-        )
-        of_ib = beside.submit(
-            statements.statements, ledger, page.scope, ib_id, "", MAX_STATEMENTS, statements.NEWEST
-        )
-        way = ibs.find(tree(ledger, page.scope, span), ib_id)
-        if not way:
-            raise _missing(ib_id)
-        node = way[-1]
-        known = ibs.currencies([node])
-        currency = page.currency if page.currency in known else ibs.busiest([node])
-        wanted = ReportFilter(page.scope, span, currency=currency, of={"ib": ib_id})
-        by = {
-            group: beside.submit(commissions.largest, ledger, wanted, (group,), "net", count)
-            for group, count in SHOWN.items()
-        }
-    by_client, stated = by["client"].result()["items"], of_ib.result()["items"]
+    roots = tree(ledger, page.scope, span, has_deals=False)
+    way = ibs.find(roots, ib_id)
+    if not way:
+        raise _missing(ib_id)
+    node = way[-1]
+    known = ibs.currencies([node])
+    currency = page.currency if page.currency in known else ibs.busiest([node])
+    nodes = [node, *node["children"]]
+    found = _asked(page, ledger, span, currency, nodes, of_all=len(walk(roots)) <= MAX_WHOLE)
+    by_client, stated = found["client"], found["statements"]
     sub_ibs = lines(node["children"], currency, node["children"])
     return page.show_of_period(
         "ib.html",
@@ -125,12 +116,36 @@ def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
         sub_ib_count=len(sub_ibs),
         by_client=by_client[:MAX_CLIENTS],
         has_more_clients=len(by_client) > MAX_CLIENTS,
-        by_component=by["component"].result()["items"],
-        by_symbol=by["symbol"].result()["items"],
+        by_component=found["component"],
+        by_symbol=found["symbol"],
         statements=stated,
-        transfers=posted.result()["items"],
+        transfers=found["transfers"],
         names={row["ib_id"]: row["name"] for row in (*way, *walk(node["children"])) if row["name"]},
     )
+
+
+def _asked(
+    page: Page, ledger: Ledger, span: Interval, currency: str, nodes: list[dict[str, Any]], *, of_all: bool
+) -> dict[str, list[Row]]:
+    """What an IB, the first of some nodes, earned by group; its statements and newest transfers.
+
+    All nodes are given their lots and deals meanwhile.
+    """
+    ib_id = nodes[0]["ib_id"]
+    wanted = ReportFilter(page.scope, span, currency=currency, of={"ib": ib_id})
+    of_ib = TransferFilter(page.scope, ib=ib_id, interval=span)
+    listed = (page.scope, ib_id, "", MAX_STATEMENTS, statements.NEWEST)
+    with ThreadPoolExecutor(BESIDE) as beside:
+        by = {
+            group: beside.submit(commissions.largest_alone, ledger, wanted, (group,), "net", count)
+            for group, count in SHOWN.items()
+        }
+        traded = beside.submit(add_deals, ledger, page.scope, span, nodes, of_all=of_all)
+        posted = beside.submit(transfers.transfers, ledger, of_ib, NEWEST)
+        stated = beside.submit(statements.statements, ledger, *listed)
+        traded.result()
+    groups: dict[str, list[Row]] = {group: found.result() for group, found in by.items()}
+    return groups | {"transfers": posted.result()["items"], "statements": stated.result()["items"]}
 
 
 def _draft(

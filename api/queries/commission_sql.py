@@ -25,6 +25,8 @@ TOTALS_FIRST = f"ORDER BY over DESC, place LIMIT {{limit:UInt32}} + {MAX_CURRENC
 """With totals, `over` of which is above 0, before the groups: as many of these at least as the limit says."""
 ALL = "ORDER BY place"
 LARGEST = "ORDER BY {measure} DESC, place LIMIT {{limit:UInt32}} BY over, currency"
+LARGEST_ALONE = "ORDER BY {measure} DESC, place LIMIT {{limit:UInt32}} BY currency"
+"""Without the totals."""
 # Each row once for its group, once for the total of its currency, and once for that of all of them: what is
 # read is read once. Lots and money of several currencies together mean nothing, deals do.
 _OVER = "arrayJoin(range({})) AS over, "
@@ -190,7 +192,7 @@ def _by_rows(wanted: ReportFilter, read: Days, group_by: tuple[GroupBy, ...], ov
     return _BY_ROWS.format(
         keys=_keys(group_by, overs),
         inside=inside,
-        rows=_JOINED.format(inside=inside, joins=joined) if joined else "transfers FINAL",
+        rows=_JOINED.format(inside=inside, joins=joined) if joined else f"transfers FINAL{_first(wanted)}",
         taken_back=read.taken_back(f"{INSIDE}{_of_ibs(wanted)}"),
         columns=_columns(group_by, [DIMENSIONS[group].of_row for group in group_by], overs),
         conditions=_conditions(wanted, "ib_id", "currency", {n: DIMENSIONS[n].of_row for n in wanted.of}),
@@ -226,6 +228,11 @@ def _of_ibs(wanted: ReportFilter) -> str:
     return "".join(f" AND {condition}" for condition in asked)
 
 
+def _first(wanted: ReportFilter) -> str:
+    """Rows of others are left out before copies are: these have the same IB."""
+    return " PREWHERE ib_id = {of_ib:String}" if "ib" in wanted.of else ""
+
+
 def _of_shapes(wanted: ReportFilter) -> str:
     """Shapes that name one of them, where there are few: a shape is JSON, and searched once."""
     lists = {"ibs": wanted.ibs, "seen_ibs": wanted.scope.ibs or ()}
@@ -233,7 +240,7 @@ def _of_shapes(wanted: ReportFilter) -> str:
         f" AND multiSearchAny(toString(shape), arrayMap(x -> toJSONString(x), {{{name}:Array(String)}}))"
         for name, ibs in lists.items()
         if 0 < len(ibs) <= MAX_NEEDLES
-    )
+    ) + (" AND position(toString(shape), toJSONString({of_ib:String})) > 0" if "ib" in wanted.of else "")
 
 
 def _when(asked: Sequence[GroupBy]) -> When:

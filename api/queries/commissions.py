@@ -11,6 +11,7 @@ from api.queries.commission_sql import (
     ALL,
     BY_PLACE,
     LARGEST,
+    LARGEST_ALONE,
     MAX_CURRENCIES,
     TOTALS_FIRST,
     ReportFilter,
@@ -70,10 +71,21 @@ def _totals_of(items: Sequence[Row]) -> list[Row]:
     return [sums[currency] for currency in sorted(sums)]
 
 
+def largest_alone(
+    ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], measure: Measure, count: int
+) -> list[Row]:
+    """So many groups of each currency, those with most of a measure first."""
+    read = days_for(ledger, wanted, group_by)
+    order = LARGEST_ALONE.format(measure=measure)
+    return [
+        named(row, group_by) for row in _asked(ledger, wanted, read, group_by, count, [], report_sql, order)
+    ]
+
+
 def largest(
     ledger: Ledger, wanted: ReportFilter, group_by: tuple[GroupBy, ...], measure: Measure, count: int
 ) -> dict[str, Any]:
-    """So many groups of each currency, those with most of a measure first, and the totals of all groups."""
+    """The same, and the totals of all groups."""
     read = days_for(ledger, wanted, group_by)
     order = LARGEST.format(measure=measure)
     groups, sums = _split(_asked(ledger, wanted, read, group_by, count, [], report_sql, order))

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from typing import Any
 
@@ -95,10 +96,12 @@ def tree(
     if 0 < len(branch) <= MAX_BRANCH:
         partners = [row for row in partners if row["ib_id"] in branch]
         scope = Scope(frozenset(branch))
-    clients = _clients(ledger, scope)
     totals: dict[str, list[Row]] = defaultdict(list)
-    for row in _balances(ledger, scope, interval):
-        totals[row.pop("ib_id")].append(row | {"lots": 0, "deals": 0})
+    with ThreadPoolExecutor(1) as beside:
+        counted = beside.submit(_clients, ledger, scope)
+        for row in _balances(ledger, scope, interval):
+            totals[row.pop("ib_id")].append(row | {"lots": 0, "deals": 0})
+        clients = counted.result()
     known = {row["ib_id"]: row for row in partners}
     for ib_id in totals.keys() - known.keys():
         known[ib_id] = {"ib_id": ib_id, "name": "", "currency": "", "parent": None, "kyc_approved": False}
@@ -111,9 +114,15 @@ def tree(
     return _nest(nodes)
 
 
-def add_deals(ledger: Ledger, scope: Scope, interval: Interval, nodes: Sequence[dict[str, Any]]) -> None:
-    """Give these IBs of a tree without them their lots and deals."""
-    _add_deals(ledger, scope.narrowed(node["ib_id"] for node in nodes), interval, nodes)
+def add_deals(
+    ledger: Ledger, scope: Scope, interval: Interval, nodes: Sequence[dict[str, Any]], *, of_all: bool = False
+) -> None:
+    """Give these IBs of a tree without them their lots and deals.
+
+    Those `of_all` IBs are remembered for other pages, and cost as much as those of few where all are few.
+    """
+    narrow = scope if of_all else scope.narrowed(node["ib_id"] for node in nodes)
+    _add_deals(ledger, narrow, interval, nodes)
 
 
 def _add_deals(ledger: Ledger, scope: Scope, interval: Interval, nodes: Iterable[dict[str, Any]]) -> None:

@@ -1,22 +1,21 @@
 """Days and IBs of transfers, by their ids and causes: the key of `transfers` begins with these two."""
 
-from collections.abc import Iterable
+from datetime import date
 
 from api.ledger import Ledger
 from api.queries.periods import DAY, OF_DAYS
 
-MAX_PAIRS = 1_000
+MAX_PLACES = 1_000
 """Days, each with an IB, that are looked at for one explanation."""
+Places = frozenset[tuple[date, str]]
+"""Days, each with an IB."""
 
 HASH = "toUInt32(cityHash64({}))"
 """Of an id or a cause; a transfer has that of its cause as `cause_key`, which is read faster than text."""
-# Hashes of constants are found in the key at half of what a set of a query's costs.
-_OF = f"""
-SELECT DISTINCT day, ib_id FROM transfer_keys
-WHERE key IN ({HASH.format("{id:String}")}, {HASH.format("{other:String}")})
-    OR (key = {HASH.format("{cause:String}")} AND ib_id = {{ib:String}})
-ORDER BY day, ib_id LIMIT {{limit:UInt32}}
-"""  # noqa: S608  - our own constants
+# Hashes of constants are found in the key at half of what a set of a query's costs; an order costs a third.
+_OF = f"SELECT DISTINCT day, ib_id FROM transfer_keys WHERE key = {HASH.format('{id:String}')}"  # noqa: S608
+_ANY = f"{_OF} LIMIT {{limit:UInt32}}"
+_OF_IB = f"{_OF} AND ib_id = {{ib:String}} LIMIT {{limit:UInt32}}"
 NEAR = f"{OF_DAYS} AND ib_id IN {{ibs:Array(String)}}"
 """The condition that a row is of some days and IBs; it may let others pass."""
 
@@ -35,11 +34,12 @@ def near_one(parameter: str) -> str:
     )"""  # noqa: S608  - our own constants
 
 
-def days_and_ibs(ledger: Ledger, ids: tuple[str, str], cause: str, ib: str) -> dict[str, object]:
-    """Of two transfers, of what takes them back, and of what a cause made for an IB: values for `NEAR`."""
-    rows = ledger.rows(_OF, id=ids[0], other=ids[1], cause=cause, ib=ib, limit=MAX_PAIRS)
-    return {"days": _once(row["day"] for row in rows), "ibs": _once(row["ib_id"] for row in rows)}
+def places(ledger: Ledger, of: str, ib: str = "") -> Places:
+    """Of a transfer and what takes it back, or of all that a cause made, by its id: of one IB, or of any."""
+    rows = ledger.rows(_OF_IB if ib else _ANY, id=of, ib=ib, limit=MAX_PLACES)
+    return frozenset((row["day"], row["ib_id"]) for row in rows)
 
 
-def _once(found: Iterable[object]) -> list[object]:
-    return list(dict.fromkeys(found))
+def near_values(found: Places) -> dict[str, object]:
+    """The values of `NEAR`."""
+    return {"days": sorted({day for day, _ in found}), "ibs": sorted({ib for _, ib in found})}

@@ -1,17 +1,16 @@
-"""Transfers: the list, one row, and everything that touched it."""
+"""Transfers: the list, one row by its id, and the deal that one names."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from api.ledger import Ledger, Row
 from api.paging import decode_cursor, page
 from api.queries.days import MAX_DAYS, all_days
-from api.queries.periods import ALWAYS, DAY, END, SETTLED_INSIDE, Interval
-from api.queries.transfer_keys import NEAR, days_and_ibs, near_one
+from api.queries.periods import ALWAYS, DAY, END, OF_DAYS, SETTLED_INSIDE, Interval
+from api.queries.transfer_keys import MAX_PLACES, NEAR, Places, near_one, near_values, places
 from api.scope import Scope, sees, sees_client
-from commission.accounts import is_held
 from schemas.columns import TRANSFER_COLUMNS
 
 # Of the way up the tree only the part that is seen, and of all IBs together nothing.
@@ -32,43 +31,22 @@ ORDER BY occurred_at DESC, transfer_id DESC
 LIMIT {{limit:UInt32}}
 """
 
+# Those of a deal are few, and found by its key: copies are left out at less cost than rows around are merged.
+_OF_DEAL = """
+SELECT {columns}, toUnixTimestamp64Micro(occurred_at) AS at_us
+FROM transfers PREWHERE {near} AND caused_by = {{deal:String}}
+WHERE {inside}{conditions}
+  AND (toUnixTimestamp64Micro(occurred_at), transfer_id) < ({{before_us:Int64}}, {{before_id:String}})
+ORDER BY occurred_at DESC, transfer_id DESC LIMIT 1 BY transfer_id LIMIT {{limit:UInt32}}
+"""
 _COUNT = "SELECT count() AS found FROM transfers FINAL WHERE {inside}{conditions}"
 _DAY = """
 SELECT {columns} FROM transfers FINAL WHERE {inside}{conditions} ORDER BY occurred_at, transfer_id
 """
 
-# Few rows, found by their ids: the newest of each is taken here, at less cost than merging what is around.
-_BY_ID = f"""
-FROM transfers PREWHERE {near_one("id")} AND transfer_id = {{id:String}} WHERE {sees("ib_id")}
-ORDER BY _offset DESC LIMIT 1
-"""
-_ONE = f"SELECT {COLUMNS} {_BY_ID}"
-_LINKS = f"SELECT code, caused_by, reverses, ib_id, component, plan_id, plan_version, path {_BY_ID}"
-"""Each column that is read costs a third of a millisecond, whatever is in it."""
-# In one level, and `PREWHERE`: another level costs as much to plan as the rows cost to read. What is masked
-# and left out for whoever sees a part is planned for them alone.
-_CHAIN_ROWS = f"""
-FROM transfers PREWHERE {NEAR}
-  AND (transfer_id IN {{ids:Array(String)}} OR reverses IN {{ids:Array(String)}}
-   OR ({{caused_by:String}} != '' AND caused_by = {{caused_by:String}} AND ib_id = {{ib:String}}
-       AND (component = {{component:String}} OR code = 'hold')))
-"""
-_CHAIN_LAST = "ORDER BY _offset DESC LIMIT 1 BY transfer_id LIMIT {limit:UInt32}"
-_PLACE = "stored_at, _offset"
-_CHAIN = f"SELECT {', '.join(TRANSFER_COLUMNS)}, {_PLACE} {_CHAIN_ROWS} {_CHAIN_LAST}"
-_CHAIN_SEEN = f"SELECT {COLUMNS}, {_PLACE} {_CHAIN_ROWS} WHERE {sees('ib_id')} {_CHAIN_LAST}"
-
-_RELEASES = f"""
-SELECT {COLUMNS} FROM (
-SELECT * FROM transfers
-WHERE code = 'release' AND ib_id = {{ib:String}} AND client_id = {{client:String}}
-  AND component = {{component:String}} AND currency = {{currency:String}}
-  AND occurred_at >= {{since:DateTime64(6, 'UTC')}} AND {sees("ib_id")}
-ORDER BY _offset DESC LIMIT 1 BY transfer_id)
-ORDER BY occurred_at LIMIT {{limit:UInt32}}
-"""  # noqa: S608  - the parts are constants of this file; values are parameters
-
-
+# Few rows, found by their ids; copies of a row are equal.
+BY_ID = f"FROM transfers PREWHERE {NEAR} AND transfer_id = {{id:String}} WHERE {sees('ib_id')} LIMIT 1"
+_ONE = f"SELECT {COLUMNS} {BY_ID}"
 _CONDITIONS = {
     "ib": "ib_id = {ib:String}",
     "client": "client_id = {client:String}",
@@ -97,21 +75,39 @@ def transfers(ledger: Ledger, wanted: TransferFilter, limit: int, cursor: str = 
     """One page of transfers, newest first."""
     before_us, before_id = decode_cursor(cursor, int, str) if cursor else (2**62, "")
     values = {"before_us": before_us, "before_id": before_id, "limit": limit + 1, **_values(wanted)}
-    conditions = _conditions(wanted)
     rows: list[Row] = []
-    for days in [[]] if wanted.deal else _newest_days(ledger, wanted.interval, before_us):
-        of_days = f" AND {DAY} IN {{days:Array(Date32)}}" if days else ""
-        rows += ledger.rows(
-            _LIST.format(columns=COLUMNS, inside=SETTLED_INSIDE, conditions=conditions + of_days),
-            days=days,
-            **values,
+    if wanted.deal:
+        rows = _of_deal(ledger, wanted, values)
+    else:
+        sql = _LIST.format(
+            columns=_columns(wanted.scope),
+            inside=SETTLED_INSIDE,
+            conditions=_conditions(wanted) + f" AND {OF_DAYS}",
         )
-        if len(rows) > limit:
-            break
+        for days in _newest_days(ledger, wanted.interval, before_us):
+            rows += ledger.rows(sql, days=days, **values)
+            if len(rows) > limit:
+                break
     result = page(rows[: limit + 1], limit, key=lambda row: (row["at_us"], row["transfer_id"]))
     for row in result["items"]:
         del row["at_us"]
     return result
+
+
+def _of_deal(ledger: Ledger, wanted: TransferFilter, values: dict[str, object]) -> list[Row]:
+    found = places(ledger, wanted.deal, wanted.ib)
+    if not found:
+        return []
+    parts = {"columns": _columns(wanted.scope), "inside": SETTLED_INSIDE}
+    if len(found) == MAX_PLACES:  # what has caused so much is no deal, and may be in other places
+        return ledger.rows(_LIST.format(conditions=_conditions(wanted), **parts), **values)
+    sql = _OF_DEAL.format(near=NEAR, conditions=_conditions(replace(wanted, deal="")), **parts)
+    return ledger.rows(sql, **near_values(found), **values)
+
+
+def _columns(scope: Scope) -> str:
+    """Without what masks them where nothing is masked: it costs more to plan than to read them."""
+    return ", ".join(TRANSFER_COLUMNS) if scope.is_whole else COLUMNS
 
 
 def count(ledger: Ledger, wanted: TransferFilter) -> int:
@@ -146,8 +142,8 @@ def _newest_days(ledger: Ledger, interval: Interval, before_us: int) -> Iterator
     spans = (interval, interval.closing) if interval.period else (interval,)
     last = END.date() if before_us >= _LAST_US else (_EPOCH + timedelta(microseconds=before_us)).date()
     days = sorted({day for span in spans for day in all_days(ledger, span) if day <= last}, reverse=True)
-    start = 0
-    for count in _WINDOWS:
+    start, of_closing = 0, sum(day >= interval.ends_at.date() for day in days) if interval.period else 0
+    for count in (of_closing + _WINDOWS[0], *_WINDOWS[1:]):  # a closing has few rows
         if found := days[start : start + count]:
             yield found
         start += count
@@ -155,54 +151,13 @@ def _newest_days(ledger: Ledger, interval: Interval, before_us: int) -> Iterator
 
 def transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Row | None:
     """One transfer by its id, or None."""
-    found = ledger.rows(_ONE, id=transfer_id, **scope.parameters)
+    return by_id(ledger, scope, transfer_id, places(ledger, transfer_id), _ONE)
+
+
+def by_id(ledger: Ledger, scope: Scope, transfer_id: str, near: Places, sql: str) -> Row | None:
+    """What `sql` selects of a transfer that is one of some places; it ends in `BY_ID`."""
+    found = ledger.rows(sql, id=transfer_id, **near_values(near), **scope.parameters) if near else []
     return found[0] if found else None
-
-
-def links(ledger: Ledger, scope: Scope, transfer_id: str) -> Row | None:
-    """What a transfer names: its cause, what it takes back, its IB, component, plan and way up; or None.
-
-    The way up is as it is stored, with IBs that the scope does not see.
-    """
-    found = ledger.rows(_LINKS, id=transfer_id, **scope.parameters)
-    return found[0] if found else None
-
-
-def chain(ledger: Ledger, scope: Scope, transfer_id: str, of: Row) -> list[Row]:
-    """A transfer, all others of its cause and component for the IB, and the reversals between them.
-
-    `of` are the transfer's links. In the order in which they were stored; of too many the newest.
-    """
-    ids = transfer_id, of["reverses"] or transfer_id
-    cause = "" if of["code"] in ("statement", "rounding") else of["caused_by"]
-    rows = ledger.rows(
-        _CHAIN if scope.is_whole else _CHAIN_SEEN,
-        ids=list(ids),
-        caused_by=cause,
-        ib=of["ib_id"],
-        component=of["component"],
-        limit=MAX_CHAIN,
-        **days_and_ibs(ledger, ids, cause, of["ib_id"]),
-        **scope.parameters,
-    )
-    rows.sort(key=lambda row: (row["stored_at"], row["_offset"], row["transfer_id"]))
-    return [{name: row[name] for name in TRANSFER_COLUMNS} for row in rows]
-
-
-def releases(ledger: Ledger, scope: Scope, row: Row) -> list[Row]:
-    """The releases that could have moved a held accrual: of its IB, client, component and currency."""
-    if not is_held(row["credit"]):
-        return []
-    return ledger.rows(
-        _RELEASES,
-        ib=row["ib_id"],
-        client=row["client_id"],
-        component=row["component"],
-        currency=row["currency"],
-        since=row["occurred_at"],
-        limit=MAX_CHAIN,
-        **scope.parameters,
-    )
 
 
 _DEAL = """

@@ -14,10 +14,10 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from api.ledger import Ledger, Row
-from api.queries import clients, quality
+from api.queries import chains, clients, quality
 from api.queries import transfers as queries
 from api.scope import Scope
-from api.views.named import named_by
+from api.views.named import QUESTIONS, asked_of
 from commission.accounts import is_held, is_of_ib
 from commission.events import Deal
 from commission.explain.explanation import Explanation, explain
@@ -72,19 +72,20 @@ class Explained:
 
 def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explained | None:
     """Gather the cause of one transfer and explain it, or None if the scope sees no such row."""
-    links = queries.links(ledger, scope, transfer_id)
+    links = chains.links(ledger, scope, transfer_id)
     if links is None:
         return None
-    with ThreadPoolExecutor(1) as beside:  # small questions while those with many columns are answered
-        asked = beside.submit(named_by, ledger, scope, links)
-        chain = queries.chain(ledger, scope, transfer_id, links)
+    with ThreadPoolExecutor(QUESTIONS) as beside:
+        named = None if links.reverses else asked_of(beside, ledger, scope, links)
+        chain = chains.chain(ledger, scope, links)
         row = _found(ledger, scope, chain, transfer_id)
         if row is None:
             return None
         original = _found(ledger, scope, chain, row["reverses"]) if row["reverses"] else None
         basis = original or row
-        chain += queries.releases(ledger, scope, basis)
-        deal, definition, names = asked.result()
+        named = named or asked_of(beside, ledger, scope, chains.to_links(basis))
+        chain += chains.releases(ledger, scope, basis)
+        deal, definition, names = named()
     cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
     told = explain(
         to_transfer(row),

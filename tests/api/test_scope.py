@@ -47,7 +47,7 @@ OF_NO_IB = {
     "comparison.interval_before", "periods.periods", "periods.interval", "days.days_of", "days.all_days",
     "days.stamp_of",
     "completeness.holes", "subtrees.scope_below", "postbacks.attempts", "postbacks.deliveries",
-    "transfer_keys.days_and_ibs", "newest.unread", "stretches.stretch_of", "stretches.with_touched",
+    "transfer_keys.places", "newest.unread", "stretches.stretch_of", "stretches.with_touched",
     "native_by_day.has_native",
     "by_days.added_up",
 }  # fmt: skip
