@@ -198,7 +198,7 @@ def findings(page: Page) -> Iterator[str]:
 
 
 def test_the_first_page_can_be_used_at_once(portal: Portal) -> None:
-    """What the browser does with the answer until its scripts have run, nothing cached: the best of five.
+    """What the browser does with the answer until its scripts have run, nothing cached: one of five, at most.
 
     How long the answer takes is the ledger's, measured by `make bench`; here others use the machine as well.
     """
@@ -208,6 +208,8 @@ def test_the_first_page_can_be_used_at_once(portal: Portal) -> None:
             page = context.new_page()
             page.goto("/?period=2026-09")
             found.append(page.evaluate(READY))
+        if found[-1]["ready"] - found[-1]["html"] < MAX_READY_MS:
+            break
     print(f"the first page: {found}")  # noqa: T201  - figures for whoever looks with -s
     assert min(one["ready"] - one["html"] for one in found) < MAX_READY_MS
     assert all(10_000 < one["script_bytes"] < MAX_SCRIPT_BYTES for one in found)
