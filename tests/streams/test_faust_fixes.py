@@ -209,7 +209,8 @@ def test_a_commit_past_unread_messages_loses_nothing(tmp_path: Path) -> None:
     broker = Synthetic(clients=20, deals=400)
     half = broker.trades()[:200]
     _, expected = rate(broker.terms(), [*broker.crm(), *broker.trades()])
-    with Stack(Settings(data_dir=tmp_path, partitions=4, api_port=0)) as stack:
+    settings = Settings(data_dir=tmp_path, partitions=4, api_port=0)
+    with Stack(services.prepared(settings)) as stack:
         publish_terms(broker.terms(), stack.kafka)
         publish([*broker.crm(), *half], stack.kafka)
         stack.drain()
