@@ -15,6 +15,8 @@ from tests.eventually import WITHIN_S
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL_S_MAX = 280
+NO_GPU = ("--disable-gpu", "--disable-software-rasterizer")
+"""A graphics card in software takes two fifths of a page's CPU, and here nobody looks."""
 expect.set_options(timeout=1_000 * WITHIN_S)  # by default 5 s: a busy machine is not a failure
 MISSING = (
     "the tests of the portal's pages need a Chromium: `apt-get install chromium`, "
@@ -63,7 +65,7 @@ def running() -> Iterator[Browser]:
     """Start it without a window; it ends with the block."""
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program(), args=sandbox)
+        browser = playwright.chromium.launch(executable_path=program(), args=[*sandbox, *NO_GPU])
         try:
             yield browser
         finally:

@@ -31,7 +31,11 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from infra.clickhouse.migrations import migrate
+from infra.local_kafka import jars
+from infra.local_kafka.broker import SEGMENTS, format_once, server_properties, write_properties
+from infra.local_kafka.java import find_java
 from infra.local_kafka.local import LocalKafka
+from schemas.settings import Settings
 from tests import mariadb as native_mariadb
 from tests.shards import CLUSTER, sharded_client
 
@@ -68,8 +72,32 @@ def kafka(folder: Path) -> Iterator[str]:
         with KafkaContainer(KAFKA_IMAGE).with_kraft() as container:
             yield container.get_bootstrap_server()
     else:
+        _format(folder)
         with LocalKafka().running(folder) as running:
             yield running.bootstrap_servers
+
+
+def prepared(settings: Settings) -> Settings:
+    """Let a stack of our own find a formatted Kafka and our tables in its data folder, without a row."""
+    _format(settings.kafka_dir)
+    copytree(_ledger_folder("chdb"), settings.chdb_dir, symlinks=True)
+    return settings
+
+
+def _format(kafka_dir: Path) -> None:
+    """As Kafka's own tool does it, in a Java of its own for each folder."""
+    if not (kafka_dir / SEGMENTS).exists():
+        copytree(_formatted(), kafka_dir / SEGMENTS)
+
+
+@cache
+def _formatted() -> Path:
+    folder = _kept("kafka")
+    properties = server_properties(1, 2, LocalKafka().message_bytes_max, {})
+    write_properties(folder, properties)
+    classpath = os.pathsep.join(map(str, jars.classpath(jars.default_cache_dir())))
+    format_once(folder, find_java(), classpath)
+    return folder / SEGMENTS
 
 
 def clickhouse_kinds() -> list[str]:
@@ -121,10 +149,16 @@ def ledger(folder: Path, kind: str = CHDB) -> Iterator[Client]:
 @cache
 def _ledger_folder(kind: str) -> Path:
     """Our tables as the embedded ClickHouse keeps them: 400 files are copied sooner than it makes them."""
-    folder = Path(mkdtemp(prefix="ibflow-tables-"))
-    atexit.register(rmtree, folder, ignore_errors=True)
+    folder = _kept("tables")
     with clickhouse(kind, folder) as client:
         migrate(client, cluster=CLUSTER.name if kind == "shards" else "")
+    return folder
+
+
+def _kept(what: str) -> Path:
+    """A folder until this process ends."""
+    folder = Path(mkdtemp(prefix=f"ibflow-{what}-"))
+    atexit.register(rmtree, folder, ignore_errors=True)
     return folder
 
 

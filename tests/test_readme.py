@@ -22,10 +22,13 @@ from pathlib import Path
 import pytest
 
 from api.postbacks.endpoints import load_endpoints
+from infra.commands.book import status
+from infra.connect.settings import prepared_kafka
 from infra.plans.suite import read_cases
 from ingest.push.senders import Senders
 from ingest.server_time import parse_rule
 from ingest.sources import ServerProfile
+from schemas.settings import Settings
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parent.parent
@@ -130,17 +133,12 @@ class Terminal:
             assert 0 == process.wait(30), log.read_text()
 
     def await_nothing_behind(self) -> None:
-        """Until all deals are rated, as the README tells a person to."""
+        """Until all deals are rated, as the README tells a person to; typed, each look starts a Python."""
+
+        kafka = prepared_kafka(Settings(_env_file=None, data_dir=self.folder / ".ibflow"))
 
         def is_drained() -> bool:
-            told = subprocess.run(
-                ["ibflow", "book", "status", "--json"],
-                cwd=self.folder,
-                env=self.environment,
-                capture_output=True,
-                check=True,
-            ).stdout
-            return not any(partition["behind"] for partition in json.loads(told))
+            return not any(partition.behind for partition in status(kafka))
 
         eventually(is_drained, within=DRAIN_S, every=0.5, why=lambda: "the books are behind")
 

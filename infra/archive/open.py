@@ -1,24 +1,14 @@
 """Where the history is read: Kafka, a ClickHouse server, or the process that owns the embedded database."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clickhouse_connect.driver.exceptions import Error
-from fastapi import FastAPI
-
-from api.gate import Gate
-from api.operators import Operators
 from infra.archive.clickhouse_log import ClickHouseAt, ServerAt
-from infra.archive.http import add_archive
 from infra.archive.kafka_log import KafkaAt
 from infra.archive.log import LogAt
 from infra.clickhouse.cluster import settings_of
-from infra.connect.ledger_at import Server, find_server
-from infra.connect.ports import listen
-from infra.connect.server_thread import HttpThread
-from infra.connect.settings import clickhouse_client, connect, kafka_servers
-from schemas.errors import Unavailable
+from infra.connect.ledger_at import find_server
+from infra.connect.settings import kafka_servers
 from schemas.settings import Settings
 
 
@@ -33,28 +23,7 @@ def open_history(settings: Settings, *, from_kafka: bool) -> Iterator[tuple[LogA
         given = settings_of(settings.clickhouse_cluster)
         yield ClickHouseAt(settings.clickhouse, settings.clickhouse_files(), given), "the archive"
     else:
-        with _serve_own(settings) as where:
+        from infra.archive.serve_own import serve_own  # noqa: PLC0415 # half a second to import, rarely needed
+
+        with serve_own(settings) as where:
             yield where, "the archive"
-
-
-@contextmanager
-def _serve_own(settings: Settings) -> Iterator[ServerAt]:
-    """Open the embedded database here and stream it to the worker processes, on this machine only."""
-    try:
-        owner = clickhouse_client(settings)
-    except Error as error:
-        raise Unavailable(
-            f"the database cannot be opened: {error}; if a server has it open, stop it"
-        ) from None
-    token = secrets.token_urlsafe(32)
-    app = FastAPI(openapi_url=None)
-    add_archive(app, lambda: connect(settings))
-    app.add_middleware(Gate, operators=Operators(token))
-    listener = listen("127.0.0.1", 0)
-    http = HttpThread(app, "archive")
-    try:
-        http.start(listener)
-        yield ServerAt(Server(f"http://127.0.0.1:{listener.getsockname()[1]}", token))
-    finally:
-        http.stop()
-        owner.close()

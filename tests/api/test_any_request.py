@@ -11,8 +11,8 @@ from tests.api.any_request import KEY, SOAK_EXAMPLES, ask_everything, described
 
 NAMES = ("anna", "fred", "mary", "audrey", "max", "iris", "ned", KEY)
 VALID, INVALID = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
-BRIEFLY = [*((name, VALID) for name in NAMES), *((name, INVALID) for name in ("anna", "iris", KEY))]
-"""Invalid ones are refused before a role is looked at: three of them are enough here."""
+BRIEFLY = [*((name, VALID) for name in NAMES), ("anna", INVALID)]
+"""Invalid ones are refused before a role is looked at, and cost five times as much: one of them here."""
 
 
 @pytest.mark.parametrize(("name", "mode"), BRIEFLY)

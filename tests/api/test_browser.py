@@ -63,16 +63,18 @@ PATHS = (
     "/reports?group_by=ib&compare=before&period=2026-10", "/reports/margin?period=2026-09",
     "/reports/movers?period=2026-10", "/statements", "/statements/st-A",
     "/unpaid?kind=plan",
-    "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans",
-    "/plans", "/endpoints",
+    "/balance", "/operations", "/dead-letters", "/dead-letters/d1", "/plans", "/endpoints",
     "/payouts", "/proposals", "/proposals/{proposal}", "/balance-changes", "/completeness", "/search?q=live",
     "/deals/bytes?key=live|1", "/docs", "/docs/problems", "/nope",
 )  # fmt: skip
-LOOKS = (
-    [*product(SIZES, SCHEMES)]
+WALKS: list[list[tuple[str, Any]]] = (
+    [[look] for look in product(SIZES, SCHEMES)]
     if os.environ.get("IBFLOW_BROWSER") == "full"
-    else [("wide", "light"), ("phone", "dark")]
+    else [[("wide", "light"), ("phone", "dark")]]
 )
+"""What a walk looks at each page in: to be loaded again costs more than to be looked at again."""
+LONGEST = "/docs"
+"""axe-core takes as long for it as for ten others: a walk looks at it once."""
 
 
 class Portal(NamedTuple):
@@ -154,19 +156,24 @@ def watch(page: Page) -> list[str]:
     return said
 
 
-@pytest.mark.parametrize(("size", "scheme"), LOOKS)
-def test_every_page_is_sound(portal: Portal, proposals: FixedDesk, size: str, scheme: str) -> None:
+@pytest.mark.parametrize("looks", WALKS)
+def test_every_page_is_sound(portal: Portal, proposals: FixedDesk, looks: list[tuple[str, Any]]) -> None:
     """One walk over all pages, so that what is wrong anywhere is told together."""
     wrong: list[str] = []
     (proposal,) = proposals.newest(2)
-    with portal.context(size=size, scheme=scheme) as context:
+    with portal.context() as context:
         page = context.new_page()
         said = watch(page)
         for path in PATHS:
-            page.goto(path.format(proposal=proposal.proposal_id))
+            for number, (size, scheme) in enumerate(looks[:1] if path == LONGEST else looks):
+                width, height = SIZES[size]
+                page.set_viewport_size({"width": width, "height": height})
+                page.emulate_media(color_scheme=scheme)
+                if number == 0:
+                    page.goto(path.format(proposal=proposal.proposal_id))
+                wrong += [f"{path}, {size}, {scheme}: {finding}" for finding in findings(page)]
             wrong += [f"{path}: {line}" for line in said if path != "/nope" or "404" not in line]
             said.clear()
-            wrong += [f"{path}: {finding}" for finding in findings(page)]
     assert wrong == []
 
 
@@ -191,7 +198,7 @@ def findings(page: Page) -> Iterator[str]:
 
 
 def test_the_first_page_can_be_used_at_once(portal: Portal) -> None:
-    """What the browser does with the answer until its scripts have run, nothing cached: the best of five.
+    """What the browser does with the answer until its scripts have run, nothing cached: one of five, at most.
 
     How long the answer takes is the ledger's, measured by `make bench`; here others use the machine as well.
     """
@@ -201,6 +208,8 @@ def test_the_first_page_can_be_used_at_once(portal: Portal) -> None:
             page = context.new_page()
             page.goto("/?period=2026-09")
             found.append(page.evaluate(READY))
+        if found[-1]["ready"] - found[-1]["html"] < MAX_READY_MS:
+            break
     print(f"the first page: {found}")  # noqa: T201  - figures for whoever looks with -s
     assert min(one["ready"] - one["html"] for one in found) < MAX_READY_MS
     assert all(10_000 < one["script_bytes"] < MAX_SCRIPT_BYTES for one in found)

@@ -18,6 +18,7 @@ from infra.verify.invariants import verify
 from ingest.publish.publisher import publish, publish_terms
 from schemas.payouts import BatchRequest
 from schemas.settings import Settings
+from tests import services
 from tests.build import SYMBOLS, deal, linked, partner, per_lot, plan, registered
 from tests.chaos.paying import EFFECTS
 from tests.commission.books.partner_rows import MONTHS
@@ -64,7 +65,7 @@ def test_a_month_is_paid_once_whoever_is_killed(tmp_path: Path) -> None:
     The worker is killed as well, while it locks and while it pays. Done again, every line is paid, once.
     """
     settings = Settings(_env_file=None, data_dir=tmp_path, partitions=2, api_port=0)
-    with Stack(settings) as stack:
+    with Stack(services.prepared(settings)) as stack:
         trade_a_month(stack)
         desk, ledger = stack.server.payouts.desk, Ledger(lambda: stack.server.client)
         batches = [made(stack, number) for number in range(EFFECTS)]

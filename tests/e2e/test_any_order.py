@@ -16,6 +16,7 @@ from infra.verify.invariants import read_transfers, verify
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
 from schemas.wire import Record
+from tests import services
 from tests.build import (
     SYMBOLS,
     D,
@@ -124,7 +125,8 @@ def test_any_order_under_rebalances_gives_one_ledger(tmp_path: Path) -> None:
         [*TERMS, *LATE_TERMS], [record for thread in found for record in thread] + [ended("2026-09")]
     )
     records = shuffled(found, chance)
-    with Stack(Settings(data_dir=tmp_path, partitions=6, api_port=0, store="rocksdb")) as stack:
+    settings = Settings(data_dir=tmp_path, partitions=6, api_port=0, store="rocksdb")
+    with Stack(services.prepared(settings)) as stack:
         publish_terms(TERMS, stack.kafka)
         size = len(records) // CHUNKS + 1
         for number in range(CHUNKS):

@@ -27,6 +27,7 @@ from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
 from ingest.source_items import Event
 from schemas.settings import OwnSettings
+from tests import services
 from tests.api.receiver import Receiver, receiving
 from tests.build import SYMBOLS, chargeback, cpa, deal, deposit, kyc, linked, partner, plan, registered
 from tests.eventually import eventually
@@ -109,7 +110,7 @@ def test_a_click_becomes_a_conversion_and_is_rejected(tmp_path: Path, keitaro: R
         store="memory",
     )
     settings = settings.model_copy(update={"postbacks": endpoints(tmp_path, keitaro.url)})
-    with Stack(settings) as stack:
+    with Stack(services.prepared(settings)) as stack:
         publish_terms(TERMS, stack.kafka)
         stack.drain()
         our_id, landed = clicked(stack, tmp_path)

@@ -9,6 +9,7 @@ from infra.cli.app import app
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
+from tests import services
 from tests.synthetic import Synthetic
 
 BROKER = Synthetic(clients=50, deals=4_000)
@@ -21,7 +22,8 @@ def end(stack: Stack, *arguments: str) -> Result:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
-    return Stack(Settings(_env_file=None, data_dir=tmp_path, partitions=2, api_port=0))
+    settings = Settings(_env_file=None, data_dir=tmp_path, partitions=2, api_port=0)
+    return Stack(services.prepared(settings))
 
 
 def test_an_end_overtakes_nothing_and_a_typo_closes_nothing(stack: Stack) -> None:

@@ -29,6 +29,7 @@ from ingest.publish.publisher import publish, publish_terms
 from schemas.dead_letters import DeadLetter
 from schemas.settings import Settings
 from schemas.wire import Record, encode
+from tests import services
 from tests.eventually import eventually
 
 KILLS = 3
@@ -128,7 +129,7 @@ def undisturbed(
 ) -> tuple[Outcome, Outcome]:
     """The example without a fault: its outcome, and the outcome after its exports were fed again."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    with Stack(settings(folder, endpoints(folder, tracker))) as stack:
+    with Stack(services.prepared(settings(folder, endpoints(folder, tracker)))) as stack:
         publish_terms(example.broker.records, stack.kafka, example.broker.name)
         stack.drain()
         feed(example.inputs, stack.kafka, Counts())
@@ -201,7 +202,7 @@ def test_three_kills_change_nothing(
     everything = [event for event in events if not isinstance(event, PeriodEnded)]
     deals, after = everything[:-late], everything[-late:]
     share = len(deals) // KILLS + 1
-    with Stack(settings(tmp_path)) as stack:
+    with Stack(services.prepared(settings(tmp_path))) as stack:
         publish_terms(example.broker.records, stack.kafka, example.broker.name)
         stack.drain()
         watch = Watch(stack.kafka)

@@ -21,6 +21,7 @@ from infra.verify.invariants import read_transfers, verify
 from ingest.counts import Counts
 from ingest.publish.publisher import publish_terms
 from schemas.settings import Settings
+from tests import services
 from tests.ingest.sql_server import MT5_DEALS, SqlServer, deal, fresh
 from tests.services import mariadb
 
@@ -113,7 +114,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         sql.run(MT5_DEALS.format(name="mt5_deals"))
         sql.insert("mt5_deals", *ROWS[:3])
         settings = Settings(data_dir=folder / "data", partitions=4, api_port=0)
-        with Stack(settings) as stack:
+        with Stack(services.prepared(settings)) as stack:
             publish_terms(Example.load().broker.records, stack.kafka, "example")
             feed([Input(BROKER / "crm.csv")], stack.kafka, Counts())
             site = Site(stack, sql, terms(folder / "terms", sql))

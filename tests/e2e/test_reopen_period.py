@@ -12,6 +12,7 @@ from infra.cli.app import app
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
+from tests import services
 from tests.independent_verifier import faults
 from tests.synthetic import Synthetic
 
@@ -47,7 +48,7 @@ def test_a_wrong_end_is_taken_back_and_closed_again(tmp_path: Path) -> None:
         assert found.exit_code == 0, found.output
         return json.loads(found.stdout)
 
-    with Stack(settings) as stack:
+    with Stack(services.prepared(settings)) as stack:
         publish_terms(BROKER.terms(), stack.kafka)
         stack.drain()
         publish([*BROKER.crm(), *deals[:100]], stack.kafka)

@@ -29,6 +29,7 @@ from ingest.publish.publisher import publish_terms
 from schemas.dead_letters import DeadLetter
 from schemas.settings import Settings
 from schemas.wire import encode
+from tests import services
 
 SERVER = "mt5-live"
 WINDOW = ("--from", "2026-08-31", "--to", "2026-11-10")
@@ -78,7 +79,8 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
 def stack(exports: Exports) -> Iterator[Stack]:
     """The whole pipeline, fed with the first export."""
     example = Example.load()
-    with Stack(Settings(data_dir=exports.folder / "data", partitions=4, api_port=0)) as stack:
+    settings = Settings(data_dir=exports.folder / "data", partitions=4, api_port=0)
+    with Stack(services.prepared(settings)) as stack:
         publish_terms(example.broker.records, stack.kafka, example.broker.name)
         feed([exports.crm, Input(exports.first, example.broker.servers[SERVER])], stack.kafka, Counts())
         stack.drain()

@@ -179,12 +179,38 @@ def test_a_fetch_does_not_stand_in_the_way_of_the_next() -> None:
     assert 20 == asyncio.run(waits(faust_fixes.ConsumerThread))
 
 
+def test_a_fetch_waits_longer_only_while_nothing_comes() -> None:
+    """20 ms until two seconds after the last message or the last change of partitions, then 200."""
+    now, comes, first, second = 100.0, False, object(), object()
+
+    async def ask(assignment: object, node_id: int, request: object) -> bool:
+        return comes
+
+    fetcher = SimpleNamespace(_proc_fetch_request=ask, _fetch_max_wait_ms=20)
+    faust_fixes.wait_by_need(fetcher, lambda: now)
+
+    def fetched(assignment: object) -> tuple[bool, int]:
+        return asyncio.run(fetcher._proc_fetch_request(assignment, 1, None)), fetcher._fetch_max_wait_ms
+
+    assert (False, 20) == fetched(first)
+    now = 101.9
+    assert (False, 20) == fetched(first)
+    now = 102.0
+    assert (False, 200) == fetched(first)
+    comes, now = True, 200.0
+    assert (True, 20) == fetched(first)
+    comes, now = False, 202.0
+    assert (False, 200) == fetched(first)
+    assert (False, 20) == fetched(second)
+
+
 def test_a_commit_past_unread_messages_loses_nothing(tmp_path: Path) -> None:
     """Stock Faust begins at the commit, and its commits may pass messages: then they are lost for good."""
     broker = Synthetic(clients=20, deals=400)
     half = broker.trades()[:200]
     _, expected = rate(broker.terms(), [*broker.crm(), *broker.trades()])
-    with Stack(Settings(data_dir=tmp_path, partitions=4, api_port=0)) as stack:
+    settings = Settings(data_dir=tmp_path, partitions=4, api_port=0)
+    with Stack(services.prepared(settings)) as stack:
         publish_terms(broker.terms(), stack.kafka)
         publish([*broker.crm(), *half], stack.kafka)
         stack.drain()

@@ -14,6 +14,7 @@ from infra.connect.sealing import new_key
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
 from schemas.settings import Settings
+from tests import services
 from tests.build import ANNA, SYMBOLS, deal, partner, per_lot, period, plan
 
 TOKENS = {"ann": "ann-secret", "ben": "ben-secret", "cat": "cat-secret"}
@@ -46,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         partner("ib-south EUR above", kyc_approved=True),
     ]
     plans = [plan("own EUR", per_lot("*=5")), plan("above EUR", per_lot("*=6"))]
-    with Stack(settings) as running:
+    with Stack(services.prepared(settings)) as running:
         publish_terms([*SYMBOLS, period("2026-09"), *plans, *ibs], running.kafka)
         running.drain()
         publish([*ANNA, deal("1 buy 1.5 EURUSD out")], running.kafka)

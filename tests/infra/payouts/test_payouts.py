@@ -176,7 +176,7 @@ def test_two_people_pay_a_month_by_the_command_line(tmp_path: Path) -> None:
         return result.output
 
     north = partner("ib-north USD own", kyc_approved=True)
-    with Stack(settings) as stack:
+    with Stack(services.prepared(settings)) as stack:
         publish_terms([*SYMBOLS, period("2026-09"), plan("own USD", per_lot("*=5")), north], stack.kafka)
         stack.drain()
         publish([*ANNA, deal("1 buy 1.5 EURUSD out")], stack.kafka)
