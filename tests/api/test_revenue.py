@@ -3,19 +3,17 @@
 import json
 import random
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
 from api.queries import revenue
 from api.queries.periods import Interval
-from infra.clickhouse.migrations import migrate
 from streams.day_marks import DayMarks
 from tests.api.conftest import client_row, deal_row, insert
 from tests.effort import tries
@@ -33,30 +31,32 @@ SPANS = (
 @pytest.mark.parametrize("max_moved", [1_000, 3])
 @pytest.mark.parametrize("seed", range(tries(3)))
 def test_each_deal_counts_once_as_its_newest_revision_says(
-    seed: int, max_moved: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed: int, max_moved: int, chdb: Client, empty_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deals come again as they were, with another charge, at another time of their day, or on another day."""
     monkeypatch.setattr(revenue, "MAX_MOVED", max_moved)
     dice, newest = random.Random(seed), dict[int, dict[str, Any]]()
-    with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
-        migrate(client)
-        client.command("SYSTEM STOP MERGES deals")
-        insert(client, "clients", client_row("c1", "A") | {"occurred_at": MAY - timedelta(days=1)})
-        of_account = {"account_key": "live/1001", "client_id": "c1"}
-        insert(
-            client,
-            "rejections",
-            *({"occurred_at": at, "deal_key": f"live|{at}"} | of_account for at in (MAY, JUNE)),
-        )
-        marks, ledger = DayMarks(client), Ledger(lambda: client)
-        for offset in range(1, 31):
-            rows = [_revision(dice, newest, offset) for _ in range(dice.randint(1, 5))]
-            rows = list({row["deal_key"]: row for row in rows}.values())
-            _store(client, marks, rows)
-            newest |= {int(row["deal_id"]): row for row in rows}
-            if offset % 10 == 0:
-                for span in SPANS:
-                    assert _brought(ledger, span) == _of_rows(newest.values(), span), (offset, span)
+    insert(chdb, "clients", client_row("c1", "A") | {"occurred_at": MAY - timedelta(days=1)})
+    of_account = {"account_key": "live/1001", "client_id": "c1"}
+    refused = ({"occurred_at": at, "deal_key": f"live|{at}"} | of_account for at in (MAY, JUNE))
+    insert(chdb, "rejections", *refused)
+    marks = DayMarks(chdb)
+    for offset in range(1, 31):
+        rows = [_revision(dice, newest, offset) for _ in range(dice.randint(1, 5))]
+        rows = list({row["deal_key"]: row for row in rows}.values())
+        _store(chdb, marks, rows)
+        newest |= {int(row["deal_id"]): row for row in rows}
+        if offset % 10 == 0:
+            for span in SPANS:
+                assert _brought(empty_ledger, span) == _of_rows(newest.values(), span), (offset, span)
+
+
+@pytest.fixture(autouse=True)
+def unmerged(chdb: Client) -> Iterator[None]:
+    """Revisions stay rows of their own."""
+    chdb.command("SYSTEM STOP MERGES deals")
+    yield
+    chdb.command("SYSTEM START MERGES deals")
 
 
 def _revision(dice: random.Random, known: dict[int, dict[str, Any]], offset: int) -> dict[str, Any]:
