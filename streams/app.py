@@ -14,7 +14,7 @@ from streams.runner import REDELIVERY_SECONDS, WATCH_SECONDS, BookRunner, Home
 from streams.stages import STAGES, Stage
 from streams.stop_log import SharedLog
 
-SESSION_SECONDS = 12.0
+SESSION_SECONDS = 10.0
 """So long Kafka keeps a silent worker's partitions for it: one that restarts takes less, and one that is gone
 holds them up for no longer. Nothing that a worker does at once takes near as long."""
 
