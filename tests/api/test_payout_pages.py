@@ -59,6 +59,34 @@ def portal(ledger: Ledger, tmp_path: Path) -> Portal:
     return Portal(create_app(ledger, settings, desks=desks))
 
 
+def test_a_batch_says_whether_the_bank_has_answered(portal: Portal) -> None:
+    """Given out: its answer is what comes next. Every line settled or back: nothing has to be done."""
+    made = portal.post("/v1/payouts", {"period": "2026-09", "currency": "USD"})
+    path, of = f"/payouts/{made['batch_id']}", f"/v1/payouts/{made['batch_id']}"
+    portal.post(f"{of}/submit", {})
+    portal.post(f"{of}/approve", {}, "ben")
+    assert main_button(portal.get(path)) == "Give the file out"
+    portal.post(f"{of}/export", {})
+    page = portal.get(path)
+    assert "Its file was given out" in page
+    assert main_button(page) == "Import"
+    lines = re.findall(r'<td class="mono">([A-Z0-9]+)</td>', page)
+    assert len(lines) == 2
+    for line, outcome in zip(lines, ("settled", "rejected"), strict=True):
+        assert "Its file was given out" in portal.get(path)
+        told = [{"line_id": line, "outcome": outcome, "reason": "AC04"}]
+        portal.post("/v1/payouts/results", {"source": "camt", "results": told})
+    page = portal.get(path)
+    assert "Every line is settled or came back" in page
+    assert main_button(page) is None
+
+
+def main_button(page: str) -> str | None:
+    """What the page asks for most."""
+    found = re.search(r'<button class="button main">([^<]+)</button>', page)
+    return found[1] if found else None
+
+
 def test_a_batch_offers_what_its_state_allows(portal: Portal) -> None:
     """Made: ask for approval, leave out, cancel. Asked for: approve. Approved: give the file out."""
     made = portal.post("/v1/payouts", {"period": "2026-09", "currency": "USD"})
