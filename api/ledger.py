@@ -27,7 +27,7 @@ SETTINGS = {
     "priority": 1,
 }
 """Rows of one id are in one month, so that `FINAL` need not look for them in another. While a report is asked
-for, the building of sums waits a little before each statement, and so do files."""
+for, the building of sums rests."""
 
 LONG = SETTINGS | {
     "max_execution_time": 900,

@@ -71,7 +71,7 @@ WHERE deal_key IN ({_REFUSED})
 """  # noqa: S608  - as above
 _FIRST_MOVED = f"SELECT minOrNull(_offset) FROM transfers WHERE {OF_BOOK} AND {near(_MOVED)}"  # noqa: S608 # as above
 # One condition of what is taken back for both, so that ClickHouse makes its set once: that follows on the log
-# what it takes back, so that what is below `{first}`, the first row of the days, is not looked at.
+# what it takes back, so that what is below `{first}`, where no row of the days is, is not looked at.
 REFUSALS = f"""
 SELECT {{when}} AS at, status, code, count() AS deals FROM rejections FINAL
 WHERE {{rows}} AND deal_key NOT IN (
@@ -86,5 +86,3 @@ WHERE {{rows}} AND deal_key NOT IN (
     )
 ) GROUP BY at, status, code
 """  # noqa: S608  - as above
-FIRST_OF_DAYS = f"(SELECT min(_offset) FROM transfers WHERE {OF_BOOK} AND {DAY} IN {{days}})"  # noqa: S608 # as above
-"""On the log, of the rows of some days."""

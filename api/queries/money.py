@@ -21,8 +21,12 @@ def taken_back(rows: str, placed: str = "1") -> str:
 
     That follows them on the log, in their partition: so what is below the first of the rows is not looked at.
     """
-    first = f"SELECT min(_offset) FROM transfers WHERE {OF_BOOK} AND {rows}"  # noqa: S608  - our own constants
-    return f"{TAKEN_BACK} WHERE (NOT {OF_BOOK} OR _offset >= ({first})) AND {placed}"
+    return f"{TAKEN_BACK} WHERE (NOT {OF_BOOK} OR _offset >= {first_of(rows)}) AND {placed}"
+
+
+def first_of(rows: str) -> str:
+    """The first place on the partner book's log of the rows that a condition names."""
+    return f"(SELECT min(_offset) FROM transfers WHERE {OF_BOOK} AND {rows})"  # noqa: S608  - our own constants
 
 
 def grown(state: str) -> str:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from api.queries.day_rows import ACCOUNTS, DEALS, FIRST_OF_DAYS, REFUSALS, ROWS, STANDING, SUM_KEYS, SUMS
+from api.queries.day_rows import ACCOUNTS, DEALS, REFUSALS, ROWS, STANDING, SUM_KEYS, SUMS
 from api.queries.days import Days
+from api.queries.money import first_of
 from api.queries.periods import DAY, INSIDE, OF_DAYS
 from api.queries.stretches import IN_STRETCH, Stretch, rows_above
 
@@ -12,6 +13,8 @@ _PARTS = (
     "(day, build) IN (SELECT arrayJoin(arrayZip({part_days:Array(Date32)}, {part_builds:Array(UInt64)})))"
 )
 _ROWS = f"{OF_DAYS} AND {INSIDE}"
+_LOWEST = "if(_partition >= {partitions:UInt32}, 0, {lowest:UInt64})"
+"""No row of a day with a stretch is below it, in the stretch or above; of a new partition any may be."""
 _UNSUMMED = f"{DAY} IN {{unsummed:Array(Date32)}} AND {INSIDE}"
 
 
@@ -68,7 +71,7 @@ def refusals(read: Days, when: When = WHENEVER) -> str:
     parts = _kept(whole, "day_refusals", "status, code, deals", when)
     if read.by_rows or read.stretch.days:
         days = "{unsummed:Array(Date32)}"
-        first = FIRST_OF_DAYS.format(days=days) if read.by_rows else "{first:UInt64}"
+        first = first_of(f"{DAY} IN {days}") if read.by_rows else _LOWEST
         rows = f"{_UNSUMMED} AND {read.known}"
         parts.append(REFUSALS.format(when=when.of_row, rows=rows, days=days, first=first))
     return " UNION ALL ".join(parts)

@@ -222,7 +222,7 @@ class SumsBuilder:
         ends = ends_of(self._ask(_POSITIONS, topics=list(TOPICS)))
         if not ends or not any(is_newer for _, is_newer in written.values()):
             return 0
-        before = self._stretch_before(written, ends)
+        before = self._stretch_before(list(written), ends)
         firsts = self._firsts(written, before, least_rows)
         if not any(written[day][1] for day in firsts):
             return 0
@@ -248,9 +248,8 @@ class SumsBuilder:
             sorted((known | {day: first for day, count, first in rows if count >= least_rows}).items())
         )
 
-    def _stretch_before(self, asked: Iterable[date], ends: Sequence[int]) -> Stretch:
+    def _stretch_before(self, days: Sequence[date], ends: Sequence[int]) -> Stretch:
         """What the days have by now; nothing if positions went back, as in a database that was restored."""
-        days = list(asked)
         found = self._client.query(NEWEST, parameters={"days": days, "limit": len(days)}, settings=SETTINGS)
         before = named(list(found.named_results()))
         is_before = all(end <= now for end, now in zip_longest(before.ends, ends, fillvalue=0))

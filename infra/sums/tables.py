@@ -2,18 +2,8 @@
 
 from dataclasses import dataclass
 
-from api.queries.day_rows import (
-    ACCOUNTS,
-    DEALS,
-    FIRST_OF_DAYS,
-    MEASURES,
-    REFUSALS,
-    ROWS,
-    STANDING,
-    SUM_KEYS,
-    SUMS,
-)
-from api.queries.money import taken_back
+from api.queries.day_rows import ACCOUNTS, DEALS, MEASURES, REFUSALS, ROWS, STANDING, SUM_KEYS, SUMS
+from api.queries.money import first_of, taken_back
 from api.queries.periods import DAY, OF_DAYS
 from api.queries.stretches import IN_STRETCH, IS_BELOW, IS_BELOW_NEXT, anew, rows_above
 
@@ -27,7 +17,6 @@ SETTINGS: dict[str, int] = {
     "max_partitions_per_insert_block": 0,
 }
 """One thread, which rests while a report is asked for (`low_priority_query_wait_time_ms`); bounded memory."""
-_DAYS = "{days:Array(Date32)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +59,8 @@ class SumsTable:
             read=read,
             sign="1",
             standing=STANDING.format(taken_back=gone),
-            days=_DAYS,
-            first=FIRST_OF_DAYS.format(days=_DAYS),
+            days="{days:Array(Date32)}",
+            first=first_of(OF_DAYS),
         )
 
 

@@ -389,6 +389,43 @@ def test_a_deal_refused_on_one_day_and_paid_on_another_is_paid(chdb: Client) -> 
         built(chdb)
 
 
+def test_a_refusal_counts_again_once_what_paid_its_deal_is_taken_back(chdb: Client) -> None:
+    """Deal 1 is in the day's stretch, at the offset 100. Then come of shorter partitions, above the stretch:
+    deals 2 and 3, each refused, paid nevertheless, and taken back at once. 1 stands, 2 and 3 wait.
+    """
+
+    def put(partition: int, offset: int, *records: Transfer) -> None:
+        rows = Rows()
+        for number, record in enumerate(records):
+            source = f"client-book/{partition}/{offset + number}/0"
+            rows.add(topics.PARTNER_BOOK, partition, offset + number, encode([record])[0], source)
+        rows.store(chdb)
+
+    def of(number: int) -> Transfer:
+        return replace(DEAL, transfer_id=f"t{number}", caused_by=f"live|{number}")
+
+    put(0, 100, of(1))
+    positions = [[topics.PARTNER_BOOK, partition, end] for partition, end in ((0, 101), (1, 5))]
+    chdb.insert("sink_positions", positions, ["topic", "partition", "next_offset"])
+    assert stretched(chdb) == 1
+    for number, partition, offset in ((2, 1, 5), (3, 2, 1)):  # partition 2 was not known then
+        waits = Rejection(
+            deal_key=f"live|{number}", revision="r", status="waiting", code="no_ib", text="no IB",
+            account_key="live/1", occurred_at=DEAL.occurred_at,
+        )  # fmt: skip
+        store(chdb, waits)
+        back = replace(
+            of(number), transfer_id=f"r{number}", code="reversal", debit=DEAL.credit, credit=DEAL.debit,
+            reverses=f"t{number}", account_key="", caused_by="chargeback", lots=Decimal(0),
+        )  # fmt: skip
+        put(partition, offset, of(number), back)
+    ledger = Ledger(lambda: chdb)
+    assert days_of(ledger, AUGUST_29).stretch.days == (AUGUST_29.starts_at.date(),)
+    assert {"rated": 1, "waiting": 2, "rejected": 0} == quality.deal_counts(ledger, EVERYTHING, AUGUST_29)
+    built(chdb)
+    assert {"rated": 1, "waiting": 2, "rejected": 0} == quality.deal_counts(ledger, EVERYTHING, AUGUST_29)
+
+
 def test_a_day_is_read_by_its_rows_until_its_batch_is_stored(chdb: Client) -> None:
     """The sink ends after its rows and before its second mark; a build then counts for nothing."""
     blocks = {"transfers": encode([DEAL])[0]}
