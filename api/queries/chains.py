@@ -1,41 +1,29 @@
-"""What belongs to one transfer: what it names, and everything that touched it."""
+"""What belongs to one transfer: everything that touched it."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from api.ledger import Ledger, Row
-from api.queries.transfer_keys import NEAR, Places, near_values, places
-from api.queries.transfers import BY_ID, COLUMNS, MAX_CHAIN, by_id
+from api.queries.transfer_keys import HASH, NEAR, Places, near_values, places
+from api.queries.transfers import COLUMNS, MAX_CHAIN, PLACE, Placed, columns
 from api.scope import Scope, sees
 from commission.accounts import is_held
 from schemas.columns import TRANSFER_COLUMNS
 
-_NAMED = (
-    "transfer_id",
-    "code",
-    "caused_by",
-    "reverses",
-    "ib_id",
-    "component",
-    "plan_id",
-    "plan_version",
-    "path",
-)
-_LINKS = f"SELECT {', '.join(_NAMED)} {BY_ID}"
-"""Each column that is read costs a third of a millisecond, whatever is in it."""
-# In one level, and `PREWHERE`: another level costs as much to plan as the rows cost to read. What is masked
-# and left out for whoever sees a part is planned for them alone.
-_CHAIN_ROWS = f"""
-FROM transfers PREWHERE {NEAR}
-  AND (transfer_id IN {{ids:Array(String)}} OR reverses IN {{ids:Array(String)}}
+# Most often there are no others, and to look for them costs half of what reading none of their columns does.
+_LINKED = """
+SELECT transfer_id, reverses, component, code FROM transfers
+PREWHERE {near} AND (cause_key = {hash} OR reverses IN {{reversed:Array(String)}}{original})
+LIMIT {{limit:UInt32}}
+"""
+_ORIGINAL = " OR transfer_id = {reverses:String}"
+# In one level, and `PREWHERE`: another level costs as much to plan as the rows cost to read.
+_OTHERS = """
+SELECT {columns}, {place} FROM transfers PREWHERE {near} AND transfer_id != {{id:String}}
+  AND (transfer_id = {{reverses:String}} OR reverses IN {{reversed:Array(String)}}
    OR ({{caused_by:String}} != '' AND caused_by = {{caused_by:String}} AND ib_id = {{ib:String}}
        AND (component = {{component:String}} OR code = 'hold')))
+{seen} ORDER BY _offset DESC LIMIT 1 BY transfer_id LIMIT {{limit:UInt32}}
 """
-_CHAIN_LAST = "ORDER BY _offset DESC LIMIT 1 BY transfer_id LIMIT {limit:UInt32}"
-_PLACE = "stored_at, _offset"
-_CHAIN = f"SELECT {', '.join(TRANSFER_COLUMNS)}, {_PLACE} {_CHAIN_ROWS} {_CHAIN_LAST}"
-_CHAIN_SEEN = f"SELECT {COLUMNS}, {_PLACE} {_CHAIN_ROWS} WHERE {sees('ib_id')} {_CHAIN_LAST}"
 
 _RELEASES = f"""
 SELECT {COLUMNS} FROM (
@@ -48,63 +36,57 @@ ORDER BY occurred_at LIMIT {{limit:UInt32}}
 """  # noqa: S608  - the parts are constants of this file; values are parameters
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
-    """What a transfer names, and where it is; its way up has IBs that the scope does not see."""
-
-    transfer_id: str
-    code: str
-    caused_by: str
-    reverses: str | None
-    ib_id: str
-    component: str
-    plan_id: str
-    plan_version: int
-    path: Sequence[str]
-    near: Places = frozenset()
-    """Of the transfer and of what takes it back."""
-
-
-def links(ledger: Ledger, scope: Scope, transfer_id: str) -> Links | None:
-    """The links of a transfer by its id, or None if the scope sees no such row."""
-    near = places(ledger, transfer_id)
-    row = by_id(ledger, scope, transfer_id, near, _LINKS)
-    return None if row is None else to_links(row, near)
-
-
-def to_links(row: Row, near: Places = frozenset()) -> Links:
-    """The links that a row has."""
-    return Links(**{name: row[name] for name in _NAMED}, near=near)
-
-
-def chain(ledger: Ledger, scope: Scope, of: Links) -> list[Row]:
+def chain(ledger: Ledger, scope: Scope, of: Placed) -> list[Row]:
     """A transfer, all others of its cause and component for the IB, and the reversals between them.
 
-    In the order in which they were stored; of too many the newest.
+    In the order in which they were stored; of too many others the newest.
     """
-    cause = "" if of.code in ("statement", "rounding") else of.caused_by
+    row = of.row
+    cause = "" if row["code"] in ("statement", "rounding") else row["caused_by"]
     values: dict[str, object] = {
-        "ids": [of.transfer_id, of.reverses or of.transfer_id],
+        "id": row["transfer_id"],
+        "reverses": row["reverses"] or "",
+        "reversed": [one for one in (row["transfer_id"], row["reverses"]) if one],
         "caused_by": cause,
-        "ib": of.ib_id,
-        "component": of.component,
-        "limit": MAX_CHAIN,
+        "ib": row["ib_id"],
+        "component": row["component"],
+        "limit": MAX_CHAIN - 1,
         **scope.parameters,
     }
-    sql = _CHAIN if scope.is_whole else _CHAIN_SEEN
-    with ThreadPoolExecutor(1) as beside:  # most often all is where the transfer is, and is read meanwhile
-        asked = beside.submit(_others, ledger, of, cause)
-        rows = ledger.rows(sql, **near_values(of.near), **values)
-        if not (others := asked.result()) <= of.near:
-            rows = ledger.rows(sql, **near_values(others | of.near), **values)
+    with ThreadPoolExecutor(1) as beside:  # most often all is where the transfer is
+        asked = beside.submit(_others, ledger, row, cause)
+        has_others = _has_others(ledger, row, of.near, values)
+        near = of.near | asked.result()
+    rows: list[Row] = []
+    if has_others or near != of.near:
+        # Left out for whoever sees all: to plan it is a part of what the question costs.
+        seen = "" if scope.is_whole else f"WHERE {sees('ib_id')}"
+        sql = _OTHERS.format(columns=columns(scope), place=PLACE, near=NEAR, seen=seen)
+        rows = ledger.rows(sql, **near_values(near), **values)
+    rows.append(row | of.place)
     rows.sort(key=lambda row: (row["stored_at"], row["_offset"], row["transfer_id"]))
     return [{name: row[name] for name in TRANSFER_COLUMNS} for row in rows]
 
 
-def _others(ledger: Ledger, of: Links, cause: str) -> Places:
+def _has_others(ledger: Ledger, row: Row, near: Places, values: dict[str, object]) -> bool:
+    """Whether there may be others of its chain in the places where the transfer is."""
+    original = _ORIGINAL if row["reverses"] else ""
+    sql = _LINKED.format(near=NEAR, hash=HASH.format("{caused_by:String}"), original=original)
+    found = ledger.rows(sql, **near_values(near), **values)
+    return len(found) == values["limit"] or any(
+        one["component"] == row["component"]
+        or one["code"] == "hold"
+        or one["reverses"]
+        or one["transfer_id"] == row["reverses"]
+        for one in found
+        if one["transfer_id"] != row["transfer_id"]
+    )
+
+
+def _others(ledger: Ledger, row: Row, cause: str) -> Places:
     """Where what the cause made for the IB is, what the transfer takes back, and what else does so."""
-    found = places(ledger, cause, of.ib_id) if cause else frozenset()
-    return found | places(ledger, of.reverses) if of.reverses else found
+    found = places(ledger, cause, row["ib_id"]) if cause else frozenset()
+    return found | places(ledger, row["reverses"]) if row["reverses"] else found
 
 
 def releases(ledger: Ledger, scope: Scope, row: Row) -> list[Row]:

@@ -44,9 +44,11 @@ _DAY = """
 SELECT {columns} FROM transfers FINAL WHERE {inside}{conditions} ORDER BY occurred_at, transfer_id
 """
 
+PLACE = "stored_at, _offset"
 # Few rows, found by their ids; copies of a row are equal.
-BY_ID = f"FROM transfers PREWHERE {NEAR} AND transfer_id = {{id:String}} WHERE {sees('ib_id')} LIMIT 1"
-_ONE = f"SELECT {COLUMNS} {BY_ID}"
+_ONE = """
+SELECT {columns}, {place} FROM transfers PREWHERE {near} AND transfer_id = {{id:String}} WHERE {seen} LIMIT 1
+"""
 _CONDITIONS = {
     "ib": "ib_id = {ib:String}",
     "client": "client_id = {client:String}",
@@ -80,7 +82,7 @@ def transfers(ledger: Ledger, wanted: TransferFilter, limit: int, cursor: str = 
         rows = _of_deal(ledger, wanted, values)
     else:
         sql = _LIST.format(
-            columns=_columns(wanted.scope),
+            columns=columns(wanted.scope),
             inside=SETTLED_INSIDE,
             conditions=_conditions(wanted) + f" AND {OF_DAYS}",
         )
@@ -98,15 +100,15 @@ def _of_deal(ledger: Ledger, wanted: TransferFilter, values: dict[str, object]) 
     found = places(ledger, wanted.deal, wanted.ib)
     if not found:
         return []
-    parts = {"columns": _columns(wanted.scope), "inside": SETTLED_INSIDE}
+    parts = {"columns": columns(wanted.scope), "inside": SETTLED_INSIDE}
     if len(found) == MAX_PLACES:  # what has caused so much is no deal, and may be in other places
         return ledger.rows(_LIST.format(conditions=_conditions(wanted), **parts), **values)
     sql = _OF_DEAL.format(near=NEAR, conditions=_conditions(replace(wanted, deal="")), **parts)
     return ledger.rows(sql, **near_values(found), **values)
 
 
-def _columns(scope: Scope) -> str:
-    """Without what masks them where nothing is masked: it costs more to plan than to read them."""
+def columns(scope: Scope) -> str:
+    """Of a transfer; not masked for whoever sees all: masks cost more to plan than columns to read."""
     return ", ".join(TRANSFER_COLUMNS) if scope.is_whole else COLUMNS
 
 
@@ -149,15 +151,33 @@ def _newest_days(ledger: Ledger, interval: Interval, before_us: int) -> Iterator
         start += count
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One transfer, and where it is."""
+
+    row: Row
+    place: Row
+    """`stored_at` and `_offset`."""
+    near: Places
+    """Of the transfer and of what takes it back."""
+
+
+def placed(ledger: Ledger, scope: Scope, transfer_id: str) -> Placed | None:
+    """One transfer by its id with its places, or None if the scope sees no such row."""
+    near = places(ledger, transfer_id)
+    sql = _ONE.format(columns=columns(scope), place=PLACE, near=NEAR, seen=sees("ib_id"))
+    found = ledger.rows(sql, id=transfer_id, **near_values(near), **scope.parameters) if near else []
+    if not found:
+        return None
+    row = found[0]
+    place = {name: row.pop(name) for name in ("stored_at", "_offset")}
+    return Placed(row, place, near)
+
+
 def transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Row | None:
     """One transfer by its id, or None."""
-    return by_id(ledger, scope, transfer_id, places(ledger, transfer_id), _ONE)
-
-
-def by_id(ledger: Ledger, scope: Scope, transfer_id: str, near: Places, sql: str) -> Row | None:
-    """What `sql` selects of a transfer that is one of some places; it ends in `BY_ID`."""
-    found = ledger.rows(sql, id=transfer_id, **near_values(near), **scope.parameters) if near else []
-    return found[0] if found else None
+    found = placed(ledger, scope, transfer_id)
+    return None if found is None else found.row
 
 
 _DEAL = """

@@ -72,18 +72,16 @@ class Explained:
 
 def explain_transfer(ledger: Ledger, scope: Scope, transfer_id: str) -> Explained | None:
     """Gather the cause of one transfer and explain it, or None if the scope sees no such row."""
-    links = chains.links(ledger, scope, transfer_id)
-    if links is None:
+    of = queries.placed(ledger, scope, transfer_id)
+    if of is None:
         return None
+    row = of.row
     with ThreadPoolExecutor(QUESTIONS) as beside:
-        named = None if links.reverses else asked_of(beside, ledger, scope, links)
-        chain = chains.chain(ledger, scope, links)
-        row = _found(ledger, scope, chain, transfer_id)
-        if row is None:
-            return None
+        named = None if row["reverses"] else asked_of(beside, ledger, scope, row)
+        chain = chains.chain(ledger, scope, of)
         original = _found(ledger, scope, chain, row["reverses"]) if row["reverses"] else None
         basis = original or row
-        named = named or asked_of(beside, ledger, scope, chains.to_links(basis))
+        named = named or asked_of(beside, ledger, scope, basis)
         chain += chains.releases(ledger, scope, basis)
         deal, definition, names = named()
     cause = _cause(ledger, scope, row) if deal is None or row["caused_by"] != deal["deal_key"] else ""
