@@ -1,6 +1,7 @@
 """What the broker keeps: revenue of the clients of IBs less what IBs earned, in one currency."""
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
@@ -48,10 +49,11 @@ def margin(ledger: Ledger, wanted: ReportFilter, by: By, currency: str) -> Margi
     terms = known_terms(ledger)
     valuation = Valuation(terms, currency, at)
     revenue, cost = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
-    with localcontext(EXACT):
+    with localcontext(EXACT), ThreadPoolExecutor(1) as beside:
+        earned = beside.submit(_costs, ledger, wanted, by)
         for row in traded(ledger, wanted.interval, wanted.ibs, by=_TRADED_BY[by]):
             revenue[_group(row, by, terms, valuation, at)] += valuation.of(row)
-        for row in _costs(ledger, wanted, by):
+        for row in earned.result():
             cost[row[COLUMNS[by]]] += valuation.converted(row["net"], row["currency"])
         rows: list[dict[str, Any]] = [
             {COLUMNS[by]: name, **_measures(revenue.get(name, ZERO), cost.get(name, ZERO))}
