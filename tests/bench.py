@@ -57,7 +57,7 @@ FOLD_DEALS = 50_000
 PIPELINE_DEALS = 200_000
 RIVAL_SHARE = 10
 """The rivals get a tenth of the deals, and of the clients: they are slower, and a rate is a rate."""
-LATENCY_RATE, LATENCY_SECONDS = 1_000, 20
+LATENCY_RATE, LATENCY_SECONDS = 1_000, 60
 ROUNDS = 3
 
 
@@ -123,14 +123,19 @@ def codecs() -> dict[str, Codec]:
 
 
 def pipeline(folder: Path, deals: int, workers: int) -> tuple[float, dict[str, float]]:
-    """Deals per second from produced to stored, and of the raw loop over the same messages by its codec."""
-    broker = Synthetic(CLIENTS, deals)
+    """Deals per second from produced to stored, and of the raw loop over the same messages by its codec.
+
+    As of the rivals, some deals warm up before.
+    """
+    broker = Synthetic(CLIENTS, deals + run.WARM_DEALS)
+    trades = broker.trades()
     with Stack(Settings(data_dir=folder, partitions=4, api_port=0), workers) as stack:
         publish_terms(broker.terms(), stack.kafka)
         publish(broker.crm(), stack.kafka)
+        publish(trades[: run.WARM_DEALS], stack.kafka)
         stack.drain()
         started = time.perf_counter()
-        publish(broker.trades(), stack.kafka)
+        publish(trades[run.WARM_DEALS :], stack.kafka)
         stack.drain()
         ours = deals / (time.perf_counter() - started)
         return ours, {name: _raw_loop(stack.kafka, deals, codec) for name, codec in codecs().items()}

@@ -19,7 +19,7 @@ from tests.synthetic import Synthetic
 
 PARTITIONS = 4
 TICK_SECONDS = 0.2
-WARM_UP_SECONDS = 3.0
+WARM_UP_SECONDS = 5.0
 """Then one closing of each tick is asked for at the API, again and again until it is there: more at once
 would wait for each other's answers."""
 ASK_SECONDS = 0.05
