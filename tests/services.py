@@ -26,6 +26,7 @@ import docker
 import requests
 from clickhouse_connect.driver.client import Client
 from docker.errors import DockerException
+from ruamel.yaml import YAML
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
@@ -43,7 +44,9 @@ EMBEDDED = ("chdb", "shards")
 CHDB = "shards" if os.environ.get("IBFLOW_TEST_SHARDS") else "chdb"
 """What tests of one kind of ClickHouse take: with IBFLOW_TEST_SHARDS=1 all of them have shards."""
 DOCKER_SOCKET = Path("/var/run/docker.sock")
-CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:25.8"
+COMPOSE = Path(__file__).parents[1] / "docker-compose.yml"
+CLICKHOUSE_IMAGE: str = YAML(typ="safe").load(COMPOSE)["services"]["clickhouse"]["image"]
+"""What is told to users is what is tested."""
 MARIADB_IMAGE = "mariadb:10.11"
 KAFKA_IMAGE = "confluentinc/cp-kafka:8.1.0"
 """Kafka 4.1, in the image testcontainers knows how to configure."""

@@ -6,9 +6,11 @@ from clickhouse_connect.driver.client import Client
 
 from infra.clickhouse.cluster import Cluster, known_cluster
 from schemas.columns import LOCAL
+from schemas.errors import Unusable
 
 HERE = Path(__file__).parent
-
+LEAST_VERSION = (25, 9)
+"""Of ClickHouse: an older one does not know all settings that our questions name, and refuses these."""
 
 MADE = (
     "CREATE TABLE IF NOT EXISTS migrations "
@@ -28,7 +30,9 @@ def migrate(client: Client, *, until: str = "9999", cluster: str = "") -> list[s
     """Apply the migrations the database has not seen, up to a number; return their names.
 
     A crash inside of one repeats its statements, so each may run twice. With a cluster, on all its nodes.
+    Raise `Unusable` for a ClickHouse that is too old.
     """
+    _check_version(client)
     nodes = known_cluster(client, cluster)
     _run(client, nodes, MADE)
     seen = {str(row[0]) for row in client.query("SELECT name FROM migrations").result_rows}
@@ -42,6 +46,13 @@ def migrate(client: Client, *, until: str = "9999", cluster: str = "") -> list[s
         applied.append(path.stem)
     _count_no_values(client, nodes)
     return applied
+
+
+def _check_version(client: Client) -> None:
+    version = str(client.server_version)
+    if tuple(int(number) for number in version.split(".")[:2]) < LEAST_VERSION:
+        least = ".".join(map(str, LEAST_VERSION))
+        raise Unusable(f"the ClickHouse is {version}: ibflow needs {least} or a newer one")
 
 
 def _run(client: Client, nodes: Cluster, statement: str) -> None:
