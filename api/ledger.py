@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from api.kept_answers import KeptAnswers
+from api.long_lists import in_parts
 
 MAX_CLIENTS = 8
 """Queries that run at once; more wait for a client."""
@@ -78,8 +79,9 @@ class Ledger:
 
     def rows(self, sql: str, **values: object) -> list[Row]:
         """Run one query and give its rows by column name; times are aware, in UTC."""
+        sql, told = in_parts(sql, values)
         with self._client() as client:
-            result = client.query(sql, parameters=values, settings=SETTINGS)
+            result = client.query(sql, parameters=told, settings=SETTINGS)
         found = result.named_results()
         if not any("DateTime" in kind.name for kind in result.column_types):
             return list(found)
@@ -108,8 +110,9 @@ class Ledger:
         return self._blocks(sql, LONG, values)
 
     def _blocks(self, sql: str, settings: dict[str, int], values: dict[str, object]) -> Iterator[list[Row]]:
+        sql, told = in_parts(sql, values)
         with self._client() as client:
-            found = client.query_row_block_stream(sql, parameters=values, settings=settings)
+            found = client.query_row_block_stream(sql, parameters=told, settings=settings)
             names: Sequence[str] = found.source.column_names  # type: ignore[union-attr] # a result has them
             with found:
                 for block in found:
@@ -118,10 +121,11 @@ class Ledger:
     def file(self, sql: str, kind: FileKind, max_rows: int, **values: object) -> bytes:
         """The rows of one query as a file that the ledger writes; more than so many are `TooManyRows`."""
         limits = {"max_result_rows": max_rows, "result_overflow_mode": "throw"}
+        sql, told = in_parts(sql, values)
         with self._client() as client:
             try:
                 return client.raw_query(
-                    sql, parameters=values, settings=SETTINGS | FILE_SETTINGS | limits, fmt=kind
+                    sql, parameters=told, settings=SETTINGS | FILE_SETTINGS | limits, fmt=kind
                 )
             except ClickHouseError as error:
                 if "TOO_MANY_ROWS_OR_BYTES" in str(error):
