@@ -69,6 +69,16 @@ def test_the_image_keeps_its_data_where_its_user_may_write() -> None:
     assert made < user
 
 
+def test_every_service_keeps_its_data(compose: dict[str, Any]) -> None:
+    """In a volume of its own, so that it is there for the next container: of ours, what the image names."""
+    lines = (ROOT / "infra" / "Dockerfile").read_text().splitlines()
+    ours = next(line.partition("=")[2] for line in lines if line.startswith("ENV IBFLOW_DATA_DIR="))
+    kept = {name: service["volumes"] for name, service in compose["services"].items()}
+    assert all(volume.startswith(f"{name}:") for name, [volume] in kept.items())
+    assert kept.keys() == compose["volumes"].keys()
+    assert all(kept[name] == [f"{name}:{ours}"] for name in ("worker", "serve"))
+
+
 def test_make_clean_leaves_what_git_keeps(tmp_path: Path) -> None:
     """Everything that git does not keep is gone, wherever it lies; a source file is not, nor is a ledger."""
     shutil.copy(ROOT / "Makefile", tmp_path)
