@@ -21,6 +21,10 @@ help: ## Show this list
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "ibflow needs Python 3.11 or newer; name one with PYTHON=/path/to/python3.11"; exit 2; }
+	@case "$$($(PYTHON) -c 'import platform; print(platform.system(), platform.machine())')" in \
+		"Linux x86_64" | "Darwin arm64") ;; \
+		*) echo "ibflow installs on Linux x86-64 and macOS on Apple silicon; elsewhere: docker compose up"; exit 2 ;; \
+	esac
 	@started=$$(date +%s); test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r locks/uv.txt && \
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --no-build $(1) && \

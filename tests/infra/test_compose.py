@@ -37,6 +37,7 @@ def test_every_service_runs_a_command_of_ours(compose: dict[str, Any]) -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined] # a typer app with commands is a group
     ours = {name: service for name, service in compose["services"].items() if "build" in service}
     assert {"worker", "serve"} == set(ours)
+    assert {"linux/amd64"} == {service["platform"] for service in ours.values()}  # what has all wheels
     assert all(service["command"][0] in commands for service in ours.values())
     assert all(set(service["depends_on"]) <= set(compose["services"]) for service in ours.values())
 

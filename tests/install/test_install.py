@@ -120,6 +120,23 @@ def test_newer_versions_change_nothing(tmp_path: Path) -> None:
         assert re.search(rf"^{re.escape(package)}==\S+ ; ", locks, re.MULTILINE), package
 
 
+def test_a_machine_without_wheels_is_told_so_at_once(tmp_path: Path) -> None:
+    """Before anything is fetched, in a sentence, with what to do."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "locks").mkdir()
+    for name in ("pyproject.toml", "locks/uv.txt", "locks/run.txt"):
+        (tmp_path / name).touch()
+    other = tmp_path / "python"
+    other.write_text('#!/bin/sh\ncase "$2" in *platform*) echo "Linux aarch64" ;; esac\n')
+    other.chmod(0o755)
+    done = subprocess.run(
+        ["make", "demo", f"PYTHON={other}"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (
+        2, "ibflow installs on Linux x86-64 and macOS on Apple silicon; elsewhere: docker compose up\n",
+    )  # fmt: skip
+
+
 def test_the_demo_installs_no_tool_of_ours() -> None:
     """What `make demo` installs is what runs: no test runner, no type checker, no linter."""
     assert not {"pytest", "mypy", "ruff", "hypothesis", "testcontainers"} & pins("run.txt").keys()
