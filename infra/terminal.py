@@ -4,10 +4,14 @@ Left alone, rich shortens a column that does not fit, in the middle of an id. He
 wide as its longest word, and a table whose words need more than the terminal has is wider than it.
 """
 
+from decimal import Decimal
+
 from rich import box
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
+
+from commission.money import minor_digits
 
 ENDLESS = 10_000
 """Columns: more than any line has."""
@@ -33,6 +37,13 @@ def new_table(title: str = "") -> Table:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
+
+
+def money(amount: Decimal | str, currency: str, *, signed: bool = False) -> str:
+    """An amount in its currency's digits, as on the portal: `1,234.50`; what rounds to 0 has no sign."""
+    digits = minor_digits(currency)
+    shown = round(Decimal(amount), digits)
+    return f"{shown:{'+' if signed and shown else ''},.{digits}f}" if shown else f"{abs(shown):.{digits}f}"
 
 
 def _fit(table: Table, console: Console, width: int) -> int:

@@ -1,6 +1,6 @@
 """Payout runs: batches and what each waits for, where IBs are paid, balances changed and held by people."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -142,7 +142,22 @@ def changes(page: PageHere, desk: balance_changes.Desk, by: Asking, asked: Asked
     return page.show(
         "balance_changes.html",
         of=of,
+        held=_held(rows),
         may=may_decide(by, "/v1/balance-changes"),
         me=by.name,
         names=names_of(page.ledger, page.scope, (row["ib_id"] for row in of.rows)),
     )
+
+
+def _held(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The holds, of changes newest first, that nothing released since and that the books did not refuse."""
+    released, held = set(), set()
+    for row in rows:
+        whose = row["ib_id"], row["client_id"], row["statement_id"]
+        if row["books"] not in (None, "done"):
+            continue
+        if row["kind"] == "release":
+            released.add(whose)
+        elif row["kind"] == "hold" and whose not in released:
+            held.add(row["change_id"])
+    return held

@@ -171,12 +171,14 @@ def tiles(rows: list[dict[str, Any]], *, is_period: bool) -> list[Tile]:
         return sum((row[name] for row in rows), ZERO)
 
     when = "in this period" if is_period else "all time"
-    # Payouts of earlier statements leave less than nothing in a period: the note says what the number is.
+    # What earlier periods left makes these less than nothing in one: the notes say what the numbers are.
+    pending = f"accrued less stated, {when}" if is_period else "not on a closed statement yet"
+    held = f"held less released, {when}" if is_period else "waits for a client\u2019s KYC"
     due = "stated less what went to payouts, in this period" if is_period else "on closed statements"
     return [
         Tile("Earned", f"accrued less taken back, {when}", total("earned")),
-        Tile("Pending", "not on a closed statement yet", total("pending")),
-        Tile("Held", "waits for a client\u2019s KYC", total("held")),
+        Tile("Pending", pending, total("pending")),
+        Tile("Held", held, total("held")),
         Tile("Payable", due, total("payable")),
         Tile("Taken back", f"clawbacks and corrections, {when}", total("reversed")),
     ]

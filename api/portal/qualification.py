@@ -48,6 +48,7 @@ class Checks:
     until: datetime
     qualified_at: datetime | None
     lost_at: datetime | None
+    """Of the newest clawback, where none stands: a late deal takes one back and gives another."""
     checks: tuple[Check, ...]
 
     @property
@@ -115,8 +116,11 @@ def _checks(
     until: datetime,
     milestones: Sequence[Row],
 ) -> Checks:
-    reached = [row for row in milestones if row["kind"] == "cpa.qualified"]
     lost = [row for row in milestones if row["kind"] == "cpa.clawback"]
+    taken = {row["takes_back"] for row in lost}
+    reached = [
+        row for row in milestones if row["kind"] == "cpa.qualified" and row["milestone_id"] not in taken
+    ]
     checks = [_deposit(known, component, plan), _kyc(known, until), *_trading(known, component)]
     if component.countries or component.countries_not:
         is_wanted = not component.countries or known.country in component.countries
@@ -131,7 +135,7 @@ def _checks(
         link=link,
         until=until,
         qualified_at=reached[0]["occurred_at"] if reached else None,
-        lost_at=lost[0]["occurred_at"] if lost else None,
+        lost_at=lost[0]["occurred_at"] if lost and not reached else None,
         checks=tuple(checks),
     )
 

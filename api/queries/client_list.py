@@ -46,17 +46,23 @@ _REACHED_AT = ", ".join(
     f"maxIf(toUnixTimestamp64Micro(occurred_at), kind = '{kind}' AND {sees('ib_id')}) AS {name}_us"
     for name, kind in _KINDS.items()
 )
+_COUNTED = ", ".join(
+    f"countIf(kind = '{_KINDS[of]}' AND {sees('ib_id')}) AS {name}"
+    for of, name in (("qualified", "granted"), ("lost", "taken"))
+)
+"""A clawback takes back one of what qualified, and has the time of its cause, which may be an older one."""
 _ABOUT = f"""
 SELECT client_id, occurred_at, if(by_click != '', by_click, told) AS ib_id, country, kyc,
-    multiIf(lost_us > qualified_us, 'lost', qualified_us > 0, 'qualified', deposited_us > 0, 'deposited',
-        'registered') AS state,
+    multiIf(lost_us > 0 AND taken >= granted, 'lost', qualified_us > 0, 'qualified',
+        deposited_us > 0, 'deposited', 'registered') AS state,
     toUnixTimestamp64Micro(occurred_at) AS registered_us, deposited_us, qualified_us, lost_us
 FROM (
     SELECT client_id, occurred_at, coalesce(ib_id, '') AS told, country FROM clients FINAL
     WHERE client_id IN {{ids:Array(String)}}
 ) AS c
 LEFT JOIN (
-    SELECT client_id AS of, {_REACHED_AT}, anyIf(ib_id, is_by_click) AS by_click FROM client_milestones FINAL
+    SELECT client_id AS of, {_REACHED_AT}, {_COUNTED}, anyIf(ib_id, is_by_click) AS by_click
+    FROM client_milestones FINAL
     WHERE client_id IN {{ids:Array(String)}} GROUP BY of
 ) AS m ON m.of = c.client_id
 LEFT JOIN (
@@ -76,7 +82,7 @@ class ClientFilter:
     scope: Scope
     ib: str = ""
     state: State = ""
-    """The furthest it came: `lost` is to a clawback since."""
+    """The furthest it came: `lost` is to clawbacks, all that qualified."""
     sort: Sort = "registered"
     """By when it reached that; who did not is left out."""
     order: Order = "newest"

@@ -43,7 +43,7 @@ FROM (
 GROUP BY account_key ORDER BY last_at DESC, account_key LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above
 _MILESTONES = f"""
-SELECT kind, ib_id, occurred_at, amount, currency FROM milestones FINAL
+SELECT kind, ib_id, occurred_at, amount, currency, milestone_id, takes_back FROM milestones FINAL
 WHERE client_id = {{client:String}} AND {sees("ib_id")}
 ORDER BY occurred_at DESC, milestone_id LIMIT {{limit:UInt32}}
 """  # noqa: S608  - as above

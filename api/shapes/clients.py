@@ -16,7 +16,9 @@ class ClientRow(Shape):
     ib_id: str = Field(description="With whom; empty: with nobody.")
     country: str
     kyc: str = Field(description="As the CRM told it last; `open` until it did.")
-    state: State = Field(description="The furthest it came; `lost` is to a clawback since.")
+    state: State = Field(
+        description="The furthest it came; `lost` is to clawbacks: of what qualified, none stands."
+    )
     ftd_at: datetime | None
     qualified_at: datetime | None
     lost_at: datetime | None

@@ -166,6 +166,8 @@ class CpaAmount(Value):
 class Cpa(PlanComponent, tag="cpa"):
     """One amount per person, once every condition holds inside the window.
 
+    It is the IB's that the client registered with, and of those above it, by their places and plans at that
+    time: a later reassignment, master IB or plan changes no CPA.
     Of all clients of one `identity` an IB is paid for the first to qualify, unless `cpa_per` is `client`.
     Deposits within `ftd_window_hours` of the first must reach the least `min_deposit` of the amounts
     (in the plan's currency), KYC must be approved, and trades closed of `min_lots` standard lots,

@@ -33,7 +33,7 @@ def create(
     key: Annotated[str, typer.Option(help="Any text: with the same again, the same change.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Ask for it; nothing moves before another person approves."""
+    """Ask for it; nothing moves before another person approves, on whose day's statement it will be."""
     from hashlib import sha256
 
     from ibflow_client import models

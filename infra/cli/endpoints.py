@@ -1,4 +1,4 @@
-"""`ibflow endpoints`: where events are sent, tried out, paused, and asked to take something again."""
+"""`ibflow endpoints`: where events are sent, tried paused, and asked to take something again."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from infra.cli.console import DAILY, TIMES, ExitCode, Json, mendable_errors, out, print_json, say, warn
+from infra.cli.console import DAILY, TIMES, ExitCode, Json, mendable_errors, print_json, say, warn
 
 if TYPE_CHECKING:
     from ibflow_client import Client
@@ -33,13 +33,14 @@ def list_endpoints(
     """Every endpoint and how it stands."""
     from infra.postbacks.client import endpoints
     from infra.postbacks.report import list_table
+    from infra.terminal import show as print_tables
 
     with mendable_errors():
         found = endpoints(removed=removed)
     if as_json:
         print_json(found)
     else:
-        out.print(list_table(found))
+        print_tables(list_table(found))
 
 
 @app.command("add")

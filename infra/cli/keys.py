@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.console import DAILY, Json, mendable_errors, out, print_json, say
+from infra.cli.console import DAILY, Json, mendable_errors, print_json, say
 
 app = typer.Typer(
     name="keys",
@@ -52,6 +52,7 @@ def list_keys(*, as_json: Json = False) -> None:
 
     from infra.people.direct import opened
     from infra.people.report import key_data, keys_table
+    from infra.terminal import show as print_tables
     from schemas.settings import Settings
 
     with mendable_errors(), opened(Settings()) as people:
@@ -59,7 +60,7 @@ def list_keys(*, as_json: Json = False) -> None:
     if as_json:
         print_json([key_data(one, now) for one in found])
     else:
-        out.print(keys_table(found, now))
+        print_tables(keys_table(found, now))
 
 
 @app.command("rotate")

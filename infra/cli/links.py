@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from infra.cli.console import DAILY, TIMES, Json, mendable_errors, out, print_json, say
+from infra.cli.console import DAILY, TIMES, Json, mendable_errors, print_json, say
 
 if TYPE_CHECKING:
     from ibflow_client import Client
@@ -73,6 +73,7 @@ def list_links(
     """Links, the newest first."""
     from infra.connect.api_client import every_item
     from infra.links.report import list_table
+    from infra.terminal import show as print_tables
     from schemas.settings import Settings
 
     with mendable_errors():
@@ -86,7 +87,7 @@ def list_links(
     if as_json:
         print_json(found)
     else:
-        out.print(list_table(found))
+        print_tables(list_table(found))
 
 
 @app.command("show")

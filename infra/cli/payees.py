@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.console import DAILY, Json, mendable_errors, out, print_json, say
+from infra.cli.console import DAILY, Json, mendable_errors, print_json, say
 
 app = typer.Typer(
     name="payees",
@@ -28,6 +28,7 @@ def list_payees(
     """What is valid and what waits to be approved; with an IB, every version."""
     from infra.payees.client import history, payees
     from infra.payees.report import list_table
+    from infra.terminal import show as print_tables
     from schemas.settings import Settings
 
     with mendable_errors():
@@ -35,7 +36,7 @@ def list_payees(
     if as_json:
         print_json(found)
     else:
-        out.print(list_table(found))
+        print_tables(list_table(found))
 
 
 @app.command("set")

@@ -33,7 +33,8 @@ FORMATS = "csv, xlsx, pain.001.001.09, pain.001.001.03, nacha or bridge."
 BatchId = Annotated[str, typer.Argument(help="Such as b-1a2b3c4d5e6f7a8b.")]
 Ticks = Annotated[list[str] | None, typer.Option(help="A warning you looked at, as CODE:IB; again for each.")]
 TicksFile = Annotated[
-    Path | None, typer.Option(exists=True, dir_okay=False, help="File of such, one a line.")
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="File of such, one a line, as `warnings` prints them."),
 ]
 Why = Annotated[str, typer.Option(help="Why.")]
 
@@ -117,7 +118,7 @@ def show(
         return
     _print(found, as_json=False)
     if lines:
-        print_tables(lines_table(each))
+        print_tables(lines_table(each, found))
 
 
 @app.command("exclude")
@@ -306,7 +307,8 @@ def _ticked(given: list[str] | None, file: Path | None) -> "models.Ticked":
     from ibflow_client import models
 
     lines = file.read_text(encoding="utf-8").splitlines() if file is not None else []
-    pairs = [one.strip().partition(":") for one in [*(given or []), *lines] if one.strip()]
+    codes = [one.strip().removeprefix("✓").lstrip().partition("  ")[0] for one in lines]
+    pairs = [one.strip().partition(":") for one in [*(given or []), *codes] if one.strip()]
     return models.Ticked(ticks=[models.OneTick(code=code, ib_id=ib_id) for code, _, ib_id in pairs])
 
 

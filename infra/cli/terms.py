@@ -122,6 +122,8 @@ def end_period(
             ending = period_end.preview(settings, known, period)
             if not as_json:
                 print_tables(ending.table())
+            if ending.waiting:
+                warn(f"deals that wait, for a later period if it ends now: {', '.join(ending.waiting)}")
             for hole in ending.holes:
                 warn(f"not known to be complete: {hole}")
             if ending.holes and not as_they_are:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.console import DAILY, ExitCode, Json, complain, mendable_errors, out, print_json, say
+from infra.cli.console import DAILY, ExitCode, Json, complain, mendable_errors, print_json, say, warn
 
 app = typer.Typer(
     name="users",
@@ -37,8 +37,11 @@ def add(name: Name, role: RoleName, *, ib: Ibs = None, endpoint: Endpoints = Non
         wanted = access(role, ib, endpoint)
         with opened(Settings()) as people:
             code = people.desk.add(name, wanted, people.by)
+            has_admin = any(one.access.role == "admin" for one in people.desk.people())
             people.note("users add", f"{name} as {role}")
     _say_code(name, code)
+    if not has_admin:
+        warn("nobody is an admin yet, and this machine is asked who it is from now on: add one")
 
 
 @app.command("list")
@@ -46,6 +49,7 @@ def list_people(*, as_json: Json = False) -> None:
     """Everybody, with roles and states."""
     from infra.people.direct import opened
     from infra.people.report import people_table, person_data
+    from infra.terminal import show as print_tables
     from schemas.settings import Settings
 
     with mendable_errors(), opened(Settings()) as people:
@@ -53,7 +57,7 @@ def list_people(*, as_json: Json = False) -> None:
     if as_json:
         print_json([person_data(one) for one in found])
     else:
-        out.print(people_table(found))
+        print_tables(people_table(found))
 
 
 @app.command("role")
@@ -104,6 +108,7 @@ def sessions(
     """Who is signed in; one that rested too long since is listed until it is over."""
     from infra.people.direct import opened
     from infra.people.report import sessions_table
+    from infra.terminal import show as print_tables
     from schemas.settings import Settings
 
     with mendable_errors(), opened(Settings()) as people:
@@ -111,7 +116,7 @@ def sessions(
             people.desk.end_session(end, people.by)
             people.note("users sessions --end", end)
         found = people.desk.sessions(name)
-    out.print(sessions_table(found))
+    print_tables(sessions_table(found))
 
 
 @app.command("audit")

@@ -1,5 +1,6 @@
 """`ibflow terms end-period`: close statements over everything that was ingested before, and show them."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from infra.connect.api import ask, ask_all
 from infra.connect.ledger_at import server_url
 from infra.connect.settings import kafka_servers
 from infra.processes.progress import Progress, Watch, until_drained
-from infra.terminal import new_table
+from infra.terminal import money, new_table
 from ingest.publish.publisher import publish_terms
 from schemas.errors import Unavailable, Unusable
 from schemas.settings import Settings
@@ -25,11 +26,15 @@ SETTLE_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a period's end would close: commissions by IB, and what is not known to be complete."""
+    """What a period's end would close: commissions by IB, and what is not known to be complete.
+
+    `waiting` has deals of it or before that no IB is paid for yet, counted by reason, in words.
+    """
 
     period: str
     rows: list[dict[str, Any]]
     holes: list[str]
+    waiting: list[str]
 
     def table(self) -> Table:
         """What was earned in the period, before gates and least payouts."""
@@ -37,9 +42,8 @@ class Ending:
         for name in ("IB", "accrued", "taken back", "net", "held", ""):
             table.add_column(name, justify="left" if name in ("IB", "") else "right", no_wrap=True)
         for row in self.rows:
-            table.add_row(
-                row["ib_id"], row["accrued"], row["reversed"], row["net"], row["held"], row["currency"]
-            )
+            figures = (money(row[name], row["currency"]) for name in ("accrued", "reversed", "net", "held"))
+            table.add_row(row["ib_id"], *figures, row["currency"])
         return table
 
 
@@ -100,7 +104,7 @@ def preview(settings: Settings, known: Sequence[dict[str, Any]], period: str) ->
     """What ending the period would close, and which stretches of its deals are not complete."""
     span = next(row for row in known if row["period"] == period)
     rows = ask_all(settings, "/v1/reports/commissions", period=period, group_by="ib")
-    return Ending(period, rows, _holes(settings, span))
+    return Ending(period, rows, _holes(settings, span), _waiting(settings, span))
 
 
 def end(settings: Settings, period: str, early: str, now: datetime) -> list[dict[str, Any]]:
@@ -120,7 +124,8 @@ def statements_table(period: str, statements: Sequence[dict[str, Any]]) -> Table
     for name in ("IB", "opening", "accrued", "taken back", "payable", "carried on", ""):
         table.add_column(name, justify="left" if name in ("IB", "") else "right", no_wrap=True)
     for row in statements:
-        cells = [row[name] for name in ("opening", "accrued", "reversed", "payable", "closing")]
+        names = ("opening", "accrued", "reversed", "payable", "closing")
+        cells = (money(row[name], row["currency"]) for name in names)
         table.add_row(row["ib_id"], *cells, row["currency"])
     return table
 
@@ -133,8 +138,17 @@ def now() -> datetime:
 def _lag(settings: Settings) -> int:
     lag = ask(settings, "/health").json()["sink_lag"]
     if lag is None:
+        ask(settings, "/v1/me")  # whom the server does not know, it tells nothing of how it is
         raise Unavailable("the server that was asked does not store; ask the one that `ibflow serve` started")
     return int(lag)
+
+
+def _waiting(settings: Settings, span: dict[str, Any]) -> list[str]:
+    """Deals before the end of the period that wait, by why; what is known later pays them in a later one."""
+    ends_at = datetime.fromisoformat(span["ends_at"])
+    found = ask_all(settings, "/v1/rejections", status="waiting")
+    counts = Counter(row["code"] for row in found if datetime.fromisoformat(row["occurred_at"]) < ends_at)
+    return [f"{count:,} {code}" for code, count in sorted(counts.items())]
 
 
 def _holes(settings: Settings, span: dict[str, Any]) -> list[str]:

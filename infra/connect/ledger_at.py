@@ -20,7 +20,8 @@ from schemas.settings import Settings
 
 TOKEN_FILE = "token"  # noqa: S105 # a file's name
 HOW_TO_GIVE = (
-    "give yours in IBFLOW_OPERATOR_TOKEN, with --token-file FILE, or in the file `token` of the data folder"
+    "give yours in IBFLOW_OPERATOR_TOKEN, with --token-file FILE, or in the file `token` of the data folder; "
+    "people's are in IBFLOW_OPERATORS_FILE, `ibflow keys create` makes a program's"
 )
 HOW_TO_NAME = "IBFLOW_DATA_DIR or --data-dir names the folder, IBFLOW_URL or --url a server elsewhere"
 MAX_TOKEN_BYTES = 4_096

@@ -22,13 +22,18 @@ class Said:
     reference: str
     outcome: Outcome
     reason: str
-    """In words, with the bank's code."""
+    """In words, with the bank's code; of a payment that a CSV calls settled it may be ""."""
     amount: Decimal | None = None
     currency: str = ""
     is_return: bool = False
     """Money that came back after it had gone: it counts after a settlement in the same file."""
     place: str
     """Where in the file."""
+
+    @property
+    def words(self) -> str:
+        """What became of it, and why if that is told."""
+        return f"{self.outcome}, {self.reason}" if self.reason else self.outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +136,13 @@ def _mismatch(said: Said, sent: Sent, wholes: Mapping[_Key, Decimal]) -> str:
     if said.scope == "line":
         line = sent.lines.get(said.reference)
         if line is None:
-            return f"no line of this batch has its EndToEndId: {said.outcome}, {said.reason}"
+            return f"no line of this batch has its EndToEndId: {said.words}"
         is_same = said.amount in {None, line.amount} and said.currency in {"", line.currency}
         shown = f"the bank says {said.amount} {said.currency}, we sent {line.amount} {line.currency}"
         return "" if is_same else shown
     whole = wholes.get((said.scope, said.reference))
     if whole is None:
-        return f"it speaks of a {said.scope} that is not ours: {said.outcome}, {said.reason}"
+        return f"it speaks of a {said.scope} that is not ours: {said.words}"
     ours = {line.currency for line in sent.lines.values()}
     is_whole = said.amount in {None, whole} and ({said.currency} <= ours or not said.currency)
     return "" if is_whole else f"it is of {said.amount} {said.currency}, our lines are {whole} in all"

@@ -55,7 +55,7 @@ def _said(rows: "csv.DictReader[str]") -> Iterator[Said]:
         yield Said(
             reference=row["end_to_end_id"].strip(),
             outcome=outcome,
-            reason=_shown(row.get("reason", "")) or "no reason given",
+            reason=_shown(row.get("reason", "")) or ("" if outcome == "settled" else "no reason given"),
             amount=to_amount(amount, f"{place}: the amount") if amount else None,
             currency=row.get("currency", "").strip().upper(),
             place=place,

@@ -39,7 +39,7 @@ class BankResults:
             if batch_id:
                 by_batch[batch_id].append(said)
             else:
-                why = f"no batch has this {_ID[said.scope]}: {said.outcome}, {said.reason}"
+                why = f"no batch has this {_ID[said.scope]}: {said.words}"
                 unmatched.append(Unmatched(said.place, said.reference, why))
         results: list[LineResult] = []
         pending = 0

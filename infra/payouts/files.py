@@ -37,6 +37,8 @@ class Files:
 
     def write(self, batch: Batch, form: str) -> bytes:
         """The file; raise `PayoutRefused` for lines that the format cannot pay."""
+        if batch.state not in ("approved", "exported"):
+            raise PayoutRefused(f"{batch.batch_id} is {batch.state}: what is approved is exported")
         if not batch.paid_lines:
             raise PayoutRefused("the books refused every line: there is nothing to pay; cancel it")
         try:

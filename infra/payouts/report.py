@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from infra.terminal import new_table
+from infra.terminal import money, new_table
 
 _NEXT = {
     "created": "ask for approval: ibflow payouts submit {id}; before: ibflow payouts warnings {id}",
@@ -24,12 +24,16 @@ def list_table(found: Iterable[dict[str, Any]]) -> Table:
         table.add_column(name)
     table.add_column("total", justify="right")
     for one in found:
-        first, total = one["steps"][0], f"{one['total']} {one['currency']}"
+        first, total = one["steps"][0], _total(one)
         at, lines = first["at"][:16].replace("T", " "), _lines(one)
         table.add_row(
             one["batch_id"], escape(one["period"]), one["state"], escape(first["by"]), at, lines, total
         )
     return table
+
+
+def _total(one: dict[str, Any]) -> str:
+    return f"{money(one['total'], one['currency'])} {one['currency']}"
 
 
 def _lines(one: dict[str, Any]) -> str:
@@ -39,11 +43,11 @@ def _lines(one: dict[str, Any]) -> str:
 def batch_lines(one: dict[str, Any]) -> Iterator[str]:
     """What it is, who did what, and the next step."""
     yield (
-        f"[bold]{one['batch_id']}[/]  {escape(one['period'])}  {one['state']}: "
-        f"{one['total']} {one['currency']}, {_lines(one)}"
+        f"[bold]{one['batch_id']}[/]  {escape(one['period'])}  {one['state']}: {_total(one)}, {_lines(one)}"
     )
     if one["exchange"] is not None:
-        yield f"pays {one['pays_total']} {one['pays']} at {escape(one['exchange']['path'])}"
+        paid = money(one["pays_total"], one["pays"])
+        yield f"pays {paid} {one['pays']} at {escape(one['exchange']['path'])}"
     if one["over_limit"]:
         yield f"[yellow]{one['over_limit']:,} lines had no room: create another batch[/]"
     for step in one["steps"]:
@@ -53,8 +57,9 @@ def batch_lines(one: dict[str, Any]) -> Iterator[str]:
         yield next_step.format(id=one["batch_id"])
 
 
-def lines_table(found: Iterable[dict[str, Any]]) -> Table:
-    """The lines of a batch."""
+def lines_table(found: Iterable[dict[str, Any]], batch: dict[str, Any]) -> Table:
+    """The lines of a batch: amount and tax in the currency that is owed, and what is paid."""
+    owed, paid = batch["currency"], batch["pays"]
     table = new_table()
     table.add_column("end-to-end id", no_wrap=True)
     for name in ("IB", "name", "state", "reason"):
@@ -63,7 +68,8 @@ def lines_table(found: Iterable[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right")
     for one in found:
         words = (one["ib_id"], one["name"], one["state"], one["reason"])
-        table.add_row(one["line_id"], *map(escape, words), one["amount"], one["tax"], one["pays"])
+        figures = (money(one["amount"], owed), money(one["tax"], owed), money(one["pays"], paid))
+        table.add_row(one["line_id"], *map(escape, words), *figures)
     return table
 
 
@@ -82,7 +88,8 @@ def import_lines(one: dict[str, Any]) -> tuple[str, list[str]]:
 
 def change_line(one: dict[str, Any]) -> str:
     """A change or hold, who did what, and what the books made of it."""
-    of = " ".join(filter(None, (one["amount"], one["currency"], one["statement_id"])))
+    amount = money(one["amount"], one["currency"], signed=True) if one["amount"] else ""
+    of = " ".join(filter(None, (amount, one["currency"], one["statement_id"])))
     by = f"{one['created_by']}" + (f", {one['state']} by {one['decided_by']}" if one["decided_by"] else "")
     books = "" if one["books"] is None else f"; the books: {one['books']}"
     whose = one["ib_id"] or "all IBs"

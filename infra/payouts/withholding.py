@@ -65,6 +65,6 @@ class Withholding:
 
 def _refused(period: str, why: str) -> ProposalRefused:
     return ProposalRefused(
-        f"{why}: the end of {period} stays while they are to be paid; correct what it states with "
-        "`ibflow proposals create`"
+        f"{why}: the end of {period} stays while they are to be paid; cancel what was not exported "
+        "(`ibflow payouts cancel`), else correct what it states with `ibflow proposals create`"
     )

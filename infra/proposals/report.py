@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from rich.markup import escape
 from rich.table import Table
 
-from commission.money import minor_digits
-from infra.terminal import new_table
+from api.views.proposals import sums_of
+from infra.terminal import money, new_table
 from schemas.proposals import Line, Proposal
 
 
@@ -44,9 +44,10 @@ def lines_table(lines: tuple[Line, ...]) -> Table:
         table.add_column(name, justify="right")
     table.add_column("")
     for line in lines:
-        digits = minor_digits(line.currency)
         amounts = (-line.taken_back, line.given, line.delta, line.of_closed, line.clients)
-        table.add_row(escape(line.ib_id), *(f"{amount:+,.{digits}f}" for amount in amounts), line.currency)
+        table.add_row(
+            escape(line.ib_id), *(money(one, line.currency, signed=True) for one in amounts), line.currency
+        )
     return table
 
 
@@ -58,8 +59,8 @@ def list_table(found: list[Proposal]) -> Table:
         table.add_column(name)
     for p in found:
         delta = ", ".join(
-            f"{line.ib_id} {line.delta:+,.{minor_digits(line.currency)}f} {line.currency}"
-            for line in p.preview.lines
+            f"{money(one.delta, one.currency, signed=True)} {one.currency}"
+            for one in sums_of(p.preview.lines)
         )
         at = f"{p.created_at:%Y-%m-%d %H:%M}"
         table.add_row(p.proposal_id, escape(p.wanted.title), p.state, escape(p.created_by), at, escape(delta))

@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from infra.terminal import new_table
+from infra.terminal import money, new_table
 
 _FIGURES = {
     "opening": "opening", "accrued": "accrued", "reversed": "taken back", "payable": "payable",
@@ -27,7 +27,7 @@ def list_table(found: Sequence[dict[str, Any]]) -> Table:
         table.add_column(name)
     for row in found:
         holes = str(row["open_holes"]) if row["open_holes"] else ""
-        figures = (row[name] for name in _LISTED)
+        figures = (money(row[name], row["currency"]) for name in _LISTED)
         table.add_row(escape(row["period"]), escape(row["ib_id"]), *figures, row["currency"], holes)
     return table
 
@@ -40,7 +40,8 @@ def ageing_table(found: Sequence[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for row in found:
-        table.add_row(escape(row["ib_id"]), *(row[name] for name in names), row["currency"])
+        figures = (money(row[name], row["currency"]) for name in names)
+        table.add_row(escape(row["ib_id"]), *figures, row["currency"])
     return table
 
 

@@ -62,7 +62,8 @@ class Told:
                 for kind in KINDS
             }
             ftd, qualified, lost = (at[kind] for kind in KINDS)
-            if lost and (not qualified or lost > qualified):
+            granted, taken = (sum(one["kind"] == kind for one in seen) for kind in KINDS[1:])
+            if lost and taken >= granted:
                 state = "lost"
             else:
                 state = "qualified" if qualified else "deposited" if ftd else "registered"

@@ -127,15 +127,21 @@ def test_a_change_waits_on_its_page_for_another_person(portal: Portal) -> None:
     assert f"balance-changes/{change}/approve" not in portal.get("/balance-changes")
 
 
-def test_a_held_client_is_on_the_page_with_a_form_to_release_it(portal: Portal) -> None:
-    """Held for all IBs: the form that lets go of it names the client."""
+def test_a_hold_has_a_form_to_release_it_until_it_is_released(portal: Portal) -> None:
+    """Of an IB that is held; not of a client that the books do not know, where nothing is held."""
+    form = '<input type="hidden" name="ib" value="a.a">'
     asked = {"client": "anna", "reason": "churning?", "since": "2026-09-01T00:00:00Z"}
     made = portal.post("/v1/balance-changes/holds", asked)
     assert (made["client_id"], made["ib_id"], made["since"]) == ("anna", "", "2026-09-01T00:00:00Z")
     page = portal.get("/balance-changes", "ben")
     assert "anna</a> for all IBs" in page
-    assert '<input type="hidden" name="client" value="anna">' in page
-    portal.post("/v1/balance-changes/releases", {"client": "anna", "reason": "it was not"}, "ben")
+    assert "no client is called anna" in page
+    assert '<input type="hidden" name="client" value="anna">' not in page
+    for _ in range(2):
+        portal.post("/v1/balance-changes/holds", {"ib": "a.a", "reason": "disputed"})
+        assert portal.get("/balance-changes", "ben").count(form) == 1, "the hold before it is over"
+        portal.post("/v1/balance-changes/releases", {"ib": "a.a", "reason": "it was not"}, "ben")
+        assert form not in portal.get("/balance-changes", "ben")
 
 
 def test_without_a_desk_the_page_says_who_has_one(ledger: Ledger) -> None:

@@ -93,3 +93,17 @@ def test_the_plan_of_the_link_counts(terms: Ledger, link: str, plan_id: str, sai
     (found,) = checks_of(terms, EVERYTHING, CLIENT | {"link": link}, [], [])
     assert (found.plan_id, found.link) == (plan_id, said)
     assert found.checks[0].wanted == f"{deposit} USD within 24 h of the first"
+
+
+def test_a_cpa_that_another_took_the_place_of_stands(terms: Ledger) -> None:
+    """A deal of the 9th, told late, qualifies the client on the 16th instead of the 24th."""
+    rows: list[dict[str, object]] = [
+        {"kind": "cpa.qualified", "milestone_id": "m1", "takes_back": "", "occurred_at": utc(24)},
+        {"kind": "cpa.qualified", "milestone_id": "m2", "takes_back": "", "occurred_at": utc(16)},
+        {"kind": "cpa.clawback", "milestone_id": "m3", "takes_back": "m1", "occurred_at": utc(9)},
+    ]
+    (found,) = checks_of(terms, EVERYTHING, CLIENT, [], rows)
+    assert (found.qualified_at, found.lost_at) == (utc(16), None)
+    rows.insert(0, {"kind": "cpa.clawback", "milestone_id": "m4", "takes_back": "m2", "occurred_at": utc(28)})
+    (found,) = checks_of(terms, EVERYTHING, CLIENT, [], rows)
+    assert (found.qualified_at, found.lost_at) == (None, utc(28))

@@ -6,7 +6,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
-from api.portal.overview import lines
+from api.portal.overview import lines, tiles
 from api.queries import partners
 from api.queries.partners import add_deals, tree, walk
 from api.queries.periods import interval
@@ -77,3 +77,17 @@ def test_an_ib_that_lost_has_its_own_line() -> None:
     assert [(line.node["ib_id"], line.subtree, line.share) for line in lines([root], "USD")] == [
         ("A", Decimal(3), 100), ("M", Decimal(-2), 0)
     ]  # fmt: skip
+
+
+def test_a_tile_below_zero_says_of_what() -> None:
+    """-30.52 of a month is what it stated of earlier ones; over all time it is what no statement has."""
+    names = ("earned", "reversed", "held", "pending", "payable")
+    row = {**dict.fromkeys(names, Decimal(0)), "pending": Decimal("-30.52"), "held": Decimal("-75.26")}
+    of_month, ever = ({one.label: one for one in tiles([row], is_period=period)} for period in (True, False))
+    assert of_month["Pending"].amount == Decimal("-30.52")
+    assert of_month["Pending"].note == "accrued less stated, in this period"
+    assert of_month["Held"].note == "held less released, in this period"
+    assert (ever["Pending"].note, ever["Held"].note) == (
+        "not on a closed statement yet",
+        "waits for a client\u2019s KYC",
+    )

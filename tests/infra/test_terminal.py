@@ -14,7 +14,7 @@ from infra.proposals.report import lines_table
 from infra.reconcile.report import counts_table, days_table
 from infra.replay.compare import Compared, Replay
 from infra.replay.table import replay_table
-from infra.terminal import show
+from infra.terminal import money, show
 from infra.verify.invariants import Finding, Report, findings_table
 from schemas.proposals import Line
 from schemas.reconciliations import DayVolume, Reconciliation
@@ -123,3 +123,19 @@ def test_no_table_cuts_an_id_or_a_place(number: int, width: int) -> None:
     text = printed(shown, width=width)
     assert [] == [whole for whole in wholes if not any(whole in line for line in text.splitlines())]
     assert "…" not in text
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "signed", "plain"),
+    [
+        ("429.4", "USD", "+429.40", "429.40"),
+        ("-1234567.895", "USD", "-1,234,567.90", "-1,234,567.90"),
+        ("109863", "JPY", "+109,863", "109,863"),
+        ("8.61", "KWD", "+8.610", "8.610"),
+        ("-0.00449889", "USD", "0.00", "0.00"),
+        ("0", "JPY", "0", "0"),
+    ],
+)
+def test_money_has_the_digits_of_its_currency(amount: str, currency: str, signed: str, plain: str) -> None:
+    """Half to even, as statements round; what is less than a unit has no sign."""
+    assert (money(amount, currency, signed=True), money(amount, currency)) == (signed, plain)

@@ -77,13 +77,17 @@ def pay_to(ibflow: Ibflow, ib_id: str, iban: str, version: int = 1) -> None:
     ibflow("ben", "payees", "approve", ib_id, str(version))
 
 
-def approved(ibflow: Ibflow) -> str:
+def approved(ibflow: Ibflow, folder: Path) -> str:
     """A batch of September that ann made and cat approved: ben had a hand in where it goes."""
     batch_id = str(json.loads(ibflow("ann", "payouts", "create", "2026-09", "EUR", "--json"))["batch_id"])
     found = json.loads(ibflow("ann", "payouts", "warnings", batch_id, "--json", code=1))
     ticks = [f"--tick={one['code']}:{one['ib_id']}" for one in found]
     assert "warnings are not ticked" in ibflow("ann", "payouts", "submit", batch_id, *ticks[1:], code=2)
-    ibflow("ann", "payouts", "submit", batch_id, *ticks)
+    printed = folder / "warnings.txt"
+    printed.write_text("".join(f"  {one['code']}:{one['ib_id']}  {one['words']}\n" for one in found))
+    early = ibflow("ann", "payouts", "export", batch_id, "-o", str(folder / "early.csv"), code=2)
+    assert f"{batch_id} is created: what is approved is exported" in early
+    ibflow("ann", "payouts", "submit", batch_id, "--ticks", str(printed))
     ibflow("ann", "payouts", "warnings", batch_id)
     refused = ibflow("ben", "payouts", "approve", batch_id, code=2)
     assert "Ben had a hand in where ib-north is paid, since its last payout" in refused
@@ -108,7 +112,7 @@ def test_a_month_is_paid_to_the_details_of_its_approval(ibflow: Ibflow, tmp_path
     """9.00 EUR to two IBANs; the bank rejects south's 1.50, which is payable again, and pays north."""
     ibflow("ann", "terms", "end-period", "2026-09", "--yes", "--as-they-are")
     pay_to(ibflow, "ib-north", NORTH)
-    first = approved(ibflow)
+    first = approved(ibflow, tmp_path)
     file, again = tmp_path / "first.xml", tmp_path / "again.xml"
     to_pain = ("--format", "pain.001.001.09", "-o")
     refused = ibflow("ann", "payouts", "export", first, *to_pain, str(file), code=2)
@@ -117,7 +121,7 @@ def test_a_month_is_paid_to_the_details_of_its_approval(ibflow: Ibflow, tmp_path
     assert "ib-south" in ibflow("ann", "payouts", "export", first, *to_pain, str(file), code=2)
     ibflow("ann", "payouts", "cancel", first, "--reason", "no account of south")
 
-    batch_id = approved(ibflow)
+    batch_id = approved(ibflow, tmp_path)
     ibflow("ann", "payouts", "export", batch_id, *to_pain, str(file))
     text = file.read_text()
     assert "<NbOfTxs>2</NbOfTxs>\n   <CtrlSum>9.00</CtrlSum>" in text

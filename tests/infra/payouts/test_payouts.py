@@ -204,7 +204,7 @@ def test_two_people_pay_a_month_by_the_command_line(tmp_path: Path) -> None:
         assert found["unmatched"] == [
             {
                 "place": "line 3", "reference": "x-1",
-                "why": "no batch has this EndToEndId: settled, no reason given",
+                "why": "no batch has this EndToEndId: settled",
             }
         ]  # fmt: skip
         shown = json.loads(ibflow("ann", "payouts", "show", batch_id, "--lines", "--json"))

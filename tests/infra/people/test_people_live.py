@@ -173,3 +173,15 @@ def test_many_write_the_audit_log_at_once(kafka: str) -> None:
             done.result()
     after = AuditLog.of_kafka(kafka).check()
     assert (after.entries - before.entries, after.faults) == (15, ())
+
+
+def test_people_without_an_admin_are_warned_of(tmp_path: Path) -> None:
+    """From the first one on a command must show a token, and only an admin can add people on the portal."""
+    with services.kafka(tmp_path / "kafka") as bootstrap:
+        prepare_topics(Settings(kafka=bootstrap, partitions=1), bootstrap)
+        known = {"IBFLOW_KAFKA": bootstrap, "IBFLOW_DATA_DIR": str(tmp_path), "IBFLOW_PARTITIONS": "1"}
+        for name, role, is_warned in (("fred", "finance", True), ("anna", "admin", False)):
+            result = CliRunner().invoke(app, ["users", "add", name, "--role", role], env=known)
+            assert (0, is_warned) == (result.exit_code, "nobody is an admin yet" in result.stderr), (
+                result.output
+            )

@@ -77,7 +77,7 @@ def test_statements_are_listed(folder: Path) -> None:
     figures = [row[name] for name in ("accrued", "payable", "rounding", "closing")]
     assert figures == ["6.665", "6.66", "0.005", "0"]
     shown = statements(folder, "list", "--period", "2026-09").stdout
-    assert "2026-09 ib-north 0 6.665 0 6.66 0 USD" in " ".join(shown.split())
+    assert "2026-09 ib-north 0.00 6.66 0.00 6.66 0.00 USD" in " ".join(shown.split())
     assert "there may be more" not in shown
     assert "the first 1; there may be more: --limit" in statements(folder, "list", "--limit", "1").stdout
     assert json.loads(statements(folder, "list", "--period", "2026-10", "--json").stdout) == []
