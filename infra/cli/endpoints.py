@@ -1,4 +1,4 @@
-"""`ibflow endpoints`: where events are sent, tried paused, and asked to take something again."""
+"""`ibflow endpoints`: where events are sent, tried out, paused, and asked to take something again."""
 
 from collections.abc import Callable
 from datetime import datetime

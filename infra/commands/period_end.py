@@ -22,6 +22,8 @@ from schemas.settings import Settings
 from streams.stop_log import OperationsLog
 
 SETTLE_SECONDS = 600.0
+MAX_WAITING = 10_000
+"""Deals that are looked at, the newest: a question costs as much as their pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,10 @@ def _lag(settings: Settings) -> int:
 def _waiting(settings: Settings, span: dict[str, Any]) -> list[str]:
     """Deals before the end of the period that wait, by why; what is known later pays them in a later one."""
     ends_at = datetime.fromisoformat(span["ends_at"])
-    found = ask_all(settings, "/v1/rejections", status="waiting")
+    found = ask_all(settings, "/v1/rejections", MAX_WAITING, status="waiting")
     counts = Counter(row["code"] for row in found if datetime.fromisoformat(row["occurred_at"]) < ends_at)
-    return [f"{count:,} {code}" for code, count in sorted(counts.items())]
+    told = [f"{count:,} {code}" for code, count in sorted(counts.items())]
+    return told if len(found) < MAX_WAITING else [*told, "and maybe older ones"]
 
 
 def _holes(settings: Settings, span: dict[str, Any]) -> list[str]:
