@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from infra.gc_tuning import collect_rarely
 from infra.local_kafka import ports
 from tests import java_archive
 
@@ -43,7 +44,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each process ports of its own, for a port that is found free is taken only seconds later."""
+    """Give each process ports of its own, for a port that is found free is taken only seconds later.
+
+    Garbage is collected as rarely as in our own processes: to import all tests takes a fifth less CPU.
+    """
+    collect_rarely()
     if number := getattr(config, "workerinput", {}).get("workerid", "").removeprefix("gw"):
         count = config.workerinput["workercount"]  # type: ignore[attr-defined] # xdist's
         ports.AUTO_PORTS //= count

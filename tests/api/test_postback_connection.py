@@ -18,6 +18,7 @@ from api.postbacks import safe_client
 from api.postbacks.connection import MAX_BODY_BYTES, MAX_HEAD_BYTES, NoAnswer
 from api.postbacks.public_addresses import BlockedAddress, Policy
 from api.postbacks.safe_client import SafeClient
+from tests.eventually import WITHIN_S
 
 OPEN = Policy(allow_http=True, allow_private=True)
 Behave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -81,7 +82,7 @@ def ask(
     *,
     tls: ssl.SSLContext | None = None,
     is_proxy: bool = False,
-    pause_s: float = 0.0,
+    after_each: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0),
 ) -> Seen:
     """Send some requests, one after another, to a receiver that behaves so."""
     seen = Seen()
@@ -96,7 +97,7 @@ def ask(
                     seen.answers.append(f"{answer.status} {answer.body[:20].decode()}".strip())
                 except NoAnswer as failed:
                     seen.answers.append(str(failed))
-                await asyncio.sleep(pause_s)
+                await after_each()
             await client.close()
 
     asyncio.run(run())
@@ -144,16 +145,24 @@ def test_an_answer_that_has_more_is_never_the_next_one(answer: bytes) -> None:
 
 
 def test_what_comes_while_nothing_is_asked_ends_the_connection() -> None:
-    """A late second answer of a connection that waits."""
+    """A late second answer of a connection that waits: its receiver sees the end before anything is asked."""
+    is_answered, is_ended = asyncio.Event(), asyncio.Event()
 
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(OK)
-        await asyncio.sleep(0.05)
+        await is_answered.wait()
         writer.write(b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n")
-        await reader.read()
+        with suppress(OSError):
+            await reader.read()
+        is_ended.set()
 
-    assert ask(late, 2, pause_s=0.15).answers == ["200 ok", "200 ok"]
+    async def ended() -> None:
+        is_answered.set()
+        await asyncio.wait_for(is_ended.wait(), WITHIN_S)
+
+    seen = ask(late, 2, after_each=ended)
+    assert (seen.answers, seen.connections) == (["200 ok", "200 ok"], 2)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Hostile clients on the real server: half-sent requests, large bodies, floods of health checks and verifies.
 
-Meanwhile the sink stores, and a client that behaves is answered within a second.
+Meanwhile the sink stores, and a client that behaves is answered soon: within a second where nobody else uses
+the machine, and within as much more as the machine is slower.
 """
 
 import asyncio
@@ -33,7 +34,11 @@ TOKENS = {"operator": "of-anna", "viewer": "of-vic"}
 SLOW, LARGE, HEALTH, VERIFIES = 3_000, 200, 300, 50
 DEALS, CHUNK = 12_000, 2_000
 """Told in chunks, one each second."""
-P95_SECONDS = 1.0
+P95_SECONDS = 0.65
+"""Of a core that is free; with the attack alone on two cores, a process gets two thirds of one."""
+ANSWERS_LEAST = 16
+SPIN_SECONDS = 0.01
+"""Of CPU: how long it takes by the clock says how much of a core a process gets at that time."""
 MAX_LOG_BYTES = 5_000_000
 
 
@@ -128,11 +133,10 @@ def test_the_sink_stores_and_others_are_served(settings: Settings) -> None:
         )
     try:
         url = eventually(lambda: running_url(settings), why=lambda: log.read_text()[-2_000:])
-        waited, health, verifies = asyncio.run(attacked(url, settings.kafka))
+        (waited, slowness), health, verifies = asyncio.run(attacked(url, settings.kafka))
         assert server.poll() is None, log.read_text()[-2_000:]
         waited.sort()
-        assert len(waited) > 15
-        assert waited[len(waited) * 95 // 100] < P95_SECONDS, waited[-5:]
+        assert waited[len(waited) * 95 // 100] < P95_SECONDS * slowness, (slowness, waited[-5:])
         assert set(health) <= {200, 0}
         assert set(verifies) <= {200, 429, 0}
         assert 200 in verifies
@@ -149,20 +153,29 @@ def test_the_sink_stores_and_others_are_served(settings: Settings) -> None:
     assert log.stat().st_size < MAX_LOG_BYTES
 
 
-def behave(url: str, seconds: float) -> list[float]:
-    """How long a quiet client, in a process of its own, waits for each of its answers; all are answers."""
-    headers, waited, began = (
-        {"Authorization": f"Bearer {TOKENS['operator']}"},
-        list[float](),
-        time.monotonic(),
-    )
-    while time.monotonic() - began < seconds:
+def behave(url: str, seconds: float) -> tuple[list[float], float]:
+    """How long a quiet client, in a process of its own, waits for each of its answers; all are answers.
+
+    And how slow the machine was meanwhile: 1 where a process gets a core whenever it wants one.
+    """
+    headers = {"Authorization": f"Bearer {TOKENS['operator']}"}
+    waited, spun, began = list[float](), list[float](), time.monotonic()
+    while time.monotonic() - began < seconds or len(waited) < ANSWERS_LEAST:
         started = time.perf_counter()
         answer = httpx.get(f"{url}/v1/transfers?limit=10", headers=headers, timeout=30)
         assert answer.status_code == 200, answer.text
         waited.append(time.perf_counter() - started)
+        spun.append(spin())
         time.sleep(0.05)
-    return waited
+    return waited, sum(spun) / len(spun) / SPIN_SECONDS
+
+
+def spin() -> float:
+    """What so much CPU takes by the clock, in seconds."""
+    started, until = time.perf_counter(), time.thread_time() + SPIN_SECONDS
+    while time.thread_time() < until:
+        pass
+    return time.perf_counter() - started
 
 
 def feed(deals: list[Deal], kafka: str) -> None:
@@ -173,8 +186,8 @@ def feed(deals: list[Deal], kafka: str) -> None:
         time.sleep(max(0.0, 1 - (time.monotonic() - began)))
 
 
-async def attacked(url: str, kafka: str) -> tuple[list[float], list[int], list[int]]:
-    """The attack while deals are told and a quiet client asks: what that one waited, the others' statuses."""
+async def attacked(url: str, kafka: str) -> tuple[tuple[list[float], float], list[int], list[int]]:
+    """The attack while deals are told and a quiet client asks: what that one found, the others' statuses."""
     host, _, port = url.removeprefix("http://").partition(":")
     deals = Synthetic(clients=200, deals=DEALS).trades()
     seconds = DEALS / CHUNK

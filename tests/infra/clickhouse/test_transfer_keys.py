@@ -12,6 +12,7 @@ from api.queries import transfers as queries
 from api.queries.transfer_keys import near_values, places
 from api.scope import EVERYTHING
 from infra.clickhouse import migrations
+from tests import services
 from tests.infra.sums import naive
 from tests.infra.sums.random_ledger import RandomLedger
 
@@ -72,8 +73,7 @@ def all_are_found(client: Client) -> None:
 
 def test_what_takes_a_row_back_is_looked_for_on_its_own_day(tmp_path: Path) -> None:
     """t1 of 1 May for IB a goes back on 9 May: both days; its cause for IB b is another place."""
-    with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
-        migrations.migrate(client)
+    with services.ledger(tmp_path / "db", "chdb") as client:
         client.command("""
             INSERT INTO transfers (transfer_id, code, ib_id, occurred_at, caused_by, reverses) VALUES
             ('t1', 'accrual', 'a', '2026-05-01 10:00:00', 'live|1', NULL),
@@ -97,8 +97,7 @@ def test_a_cause_is_followed_to_other_days(tmp_path: Path) -> None:
 
     So does what each takes back; t5 is of the same cause, of another component, and stands beside neither.
     """
-    with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
-        migrations.migrate(client)
+    with services.ledger(tmp_path / "db", "chdb") as client:
         client.command("""
             INSERT INTO transfers
             (transfer_id, code, ib_id, component, occurred_at, caused_by, reverses, _offset) VALUES
@@ -122,8 +121,7 @@ def test_a_cause_is_followed_to_other_days(tmp_path: Path) -> None:
 
 def test_what_caused_very_much_is_listed_whole(tmp_path: Path) -> None:
     """1,100 transfers of one cause, each of another IB: all of them, by pages of 1,000."""
-    with clickhouse_connect.get_client(interface="chdb", path=str(tmp_path / "db")) as client:
-        migrations.migrate(client)
+    with services.ledger(tmp_path / "db", "chdb") as client:
         client.command("""
             INSERT INTO transfers (transfer_id, code, ib_id, occurred_at, caused_by)
             SELECT toString(number), 'accrual', toString(number), '2026-05-01 10:00:00', 'live|1'

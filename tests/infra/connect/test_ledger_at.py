@@ -20,9 +20,9 @@ from infra.cli.app import app
 from infra.cli.console import ExitCode, mendable_errors
 from infra.connect.ledger_at import find_server
 from infra.connect.ports import url_at
-from infra.connect.settings import clickhouse_client
 from schemas.errors import Unusable
 from schemas.settings import OwnSettings, Settings
+from tests import services
 
 TERMS = Path(__file__).parents[3] / "examples" / "broker" / "terms"
 READS: list[list[str]] = [
@@ -109,7 +109,8 @@ def test_a_command_that_reads_makes_no_ledger(command: list[str], tmp_path: Path
 @pytest.mark.parametrize("command", [["verify"], ["replay", "--workers", "0"], READS[-1]], ids=" ".join)
 def test_an_empty_ledger_is_not_in_order(command: list[str], tmp_path: Path) -> None:
     """Nothing was checked: exit 2 and no tick."""
-    clickhouse_client(OwnSettings(data_dir=tmp_path)).close()
+    with services.ledger(OwnSettings(data_dir=tmp_path).chdb_dir, "chdb"):
+        pass
     result = ibflow("--data-dir", tmp_path, *command)
     told = "no history yet" if command[0] == "what-if" else f"the ledger in {tmp_path} is empty"
     assert (2, True) == (result.exit_code, told in said(result)), result.output
