@@ -144,6 +144,8 @@ def test_what_cannot_be_is_said_before_anything_is_made(
     class Server:
         """Knows so many shards and their weight; has two tables whose rows are in `known` shards, or none."""
 
+        server_version = "26.9.2.1"
+
         def query(self, sql: str, parameters: object = None) -> Any:
             tables = [("ibflow", replicated, 2 if replicated else 0, known)]
             return type("Result", (), {"result_rows": [shards] if parameters else tables})

@@ -53,8 +53,8 @@ def all_are_found(client: Client) -> None:
         assert row["amount"] == found["amount"]
         ids = [row["transfer_id"], row["reverses"] or row["transfer_id"]]
         cause = "" if row["code"] in ("statement", "rounding") else row["caused_by"]
-        links = chains.links(ledger, EVERYTHING, row["transfer_id"])
-        assert links is not None
+        of = queries.placed(ledger, EVERYTHING, row["transfer_id"])
+        assert of is not None
         expected = {
             other["transfer_id"]
             for other in rows
@@ -62,13 +62,12 @@ def all_are_found(client: Client) -> None:
             or other["reverses"] in ids
             or (cause and all(other[name] == row[name] for name in ("caused_by", "ib_id", "component")))
         }
-        assert expected == {other["transfer_id"] for other in chains.chain(ledger, EVERYTHING, links)}
+        assert expected == {other["transfer_id"] for other in chains.chain(ledger, EVERYTHING, of)}
         of_cause = queries.transfers(ledger, queries.TransferFilter(EVERYTHING, deal=row["caused_by"]), 1_000)
         same = [other for other in rows if other["caused_by"] == row["caused_by"]]
         same.sort(key=lambda other: (other["occurred_at"], other["transfer_id"]), reverse=True)
         assert [other["transfer_id"] for other in same] == [one["transfer_id"] for one in of_cause["items"]]
     assert queries.transfer(ledger, EVERYTHING, "unknown") is None
-    assert chains.links(ledger, EVERYTHING, "unknown") is None
 
 
 def test_what_takes_a_row_back_is_looked_for_on_its_own_day(tmp_path: Path) -> None:
@@ -110,9 +109,9 @@ def test_a_cause_is_followed_to_other_days(tmp_path: Path) -> None:
         ledger = Ledger(lambda: client)
 
         def beside(transfer_id: str) -> list[str]:
-            links = chains.links(ledger, EVERYTHING, transfer_id)
-            assert links is not None
-            return sorted(row["transfer_id"] for row in chains.chain(ledger, EVERYTHING, links))
+            of = queries.placed(ledger, EVERYTHING, transfer_id)
+            assert of is not None
+            return sorted(row["transfer_id"] for row in chains.chain(ledger, EVERYTHING, of))
 
         assert beside("t3") == ["t1", "t3", "t4"]
         assert beside("t4") == ["t2", "t3", "t4"]
