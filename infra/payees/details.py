@@ -137,6 +137,12 @@ def place_of(details: PayeeDetails) -> tuple[str, str]:
             return details.network, details.address
 
 
+def account_of(details: PayeeDetails) -> tuple[str, ...]:
+    """What two accounts differ by: an IBAN is one with and without its BIC, whatever the holder's name."""
+    number = details.iban if isinstance(details, BankAccount) else " ".join(place_of(details))
+    return type(details).__name__, number.casefold()
+
+
 def repeats_number(text: str, details: PayeeDetails) -> bool:
     """Whether a text that is shown to everybody has the number in full, however it is spaced."""
     number, given = (_letters_and_digits(one) for one in (place_of(details)[1], text))

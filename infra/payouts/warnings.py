@@ -6,6 +6,7 @@
 | `came_back` | a payment of one of its statements is on record as rejected: one person records that |
 | `details_changed` | its details are another version than those its last payout went to |
 | `no_details` | nobody approved details of it, and details are kept here |
+| `same_account` | another IB's details name the account that its own do |
 | `kyc`, `agreement` | its KYC is open; its agreement is not accepted, and those of others are |
 | `out_of_line` | the line is above 3 times the mean of its last 6 statements in the currency; of 3 at least |
 | `reward` | it earned above IBFLOW_REWARD_PERCENT of what its clients brought (`revenue.py`) |
@@ -14,6 +15,7 @@
 | `sanction_list` | its name, or the account's holder, is in the file IBFLOW_SANCTIONS_FILE (`sanctions.py`) |
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,13 +31,16 @@ from commission.money import plain
 from commission.payouts.batch import Batch
 from commission.payouts.log import Payouts
 from commission.payouts.records import Line, Warned
-from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount
+from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount, account_of
 from infra.payouts.files import Open
 from infra.payouts.revenue import revenue_of
 from infra.payouts.sanctions import SanctionList
+from schemas.errors import Unusable
 from schemas.payees import PayeeVersion, Versions, valid_version
 
 TIMES, MIN_STATEMENTS = 3, 3
+MAX_NAMED = 5
+"""IBs with the same account that a warning names."""
 _NOBODY: Row = {"name": "", "kyc_approved": False, "agreement_accepted": False}
 
 
@@ -108,11 +113,17 @@ class Warnings:
         rewards = self._rewards(batch)
         hits = self._hits(batch.paid_lines, valid, partners)
         found = [Warned(code="open_hole", ib_id="", words=words) for words in self._holes(batch)]
+        try:
+            sharing = self._sharing(versions)
+        except Unusable as error:  # who pays by hand needs no key
+            sharing = {}
+            found.append(Warned(code="same_account", ib_id="", words=f"nobody looked: {error}"))
         for line in batch.paid_lines:
             returned = dict.fromkeys(back[name].words for name in line.statement_ids if name in back)
             told = (
                 *(("came_back", words) for words in returned),
                 *_of_details(valid[line.ib_id], last.get(line.ib_id), is_kept=bool(versions)),
+                *(("same_account", words) for words in (sharing.get(line.ib_id),) if words),
                 *_of_partner(partners.get(line.ib_id, _NOBODY), has_agreements=has_agreements),
                 *_of_amount(line.amount, usual.get(line.ib_id)),
                 *(("reward", words) for words in (rewards.get(line.ib_id),) if words),
@@ -141,6 +152,21 @@ class Warnings:
                     f"it earned {plain(amount)} {currency} of {batch.period}, above {self.reward_percent} %"
                 )
                 found[ib_id] = f"{much} of the {plain(round(brought, 2))} {currency} that its clients brought"
+        return found
+
+    def _sharing(self, versions: Mapping[str, Versions]) -> dict[str, str]:
+        """By IB, in words, which others are to be paid to the same account; the account is not repeated."""
+        valid = {ib_id: valid_version(of) for ib_id, of in versions.items()}
+        wanted = {ib_id: one.proposed.version for ib_id, one in valid.items() if one is not None}
+        of_account = defaultdict[tuple[str, ...], list[str]](list)
+        for ib_id, details in sorted(self.opened(wanted).items()):
+            of_account[account_of(details)].append(ib_id)
+        found = dict[str, str]()
+        for ib_ids in of_account.values():
+            for ib_id in ib_ids if len(ib_ids) > 1 else ():
+                others = [other for other in ib_ids if other != ib_id]
+                more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
+                found[ib_id] = f"its account is that of {', '.join(others[:MAX_NAMED])}{more} as well"
         return found
 
     def _hits(

@@ -4,6 +4,7 @@ A's six statements before September have 100 each, 600: 300 is 3 times their mea
 300.01 is one. B has two statements, too few for a rule. Its KYC is open, its name listed, and it owes 5 EUR.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,7 +26,7 @@ from commission.payouts.records import (
     ResultsImported,
 )
 from commission.terms.partners import ParentLink
-from infra.payees.details import BankAccount, PayeeDetails
+from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount
 from infra.payouts.sanctions import SanctionList
 from infra.payouts.warnings import Warnings, last_payouts, who_changed
 from schemas.errors import Unusable
@@ -161,6 +162,35 @@ def test_each_rule_warns(world: Ledger, tmp_path: Path) -> None:
     ]
     known = log_of(created("b1", 0, A="300"))
     assert warned(world, known, {}) == ["first_payout:A nothing was paid to it before"]
+
+
+def test_ibs_that_are_paid_to_one_account(world: Ledger) -> None:
+    """A's IBAN is C's, whom the batch does not pay, with a BIC; B's US account has another bank's number."""
+    accounts: dict[str, PayeeDetails] = {
+        "A": BankAccount(holder="Atlas", iban="DE89370400440532013000"),
+        "B": UsBankAccount(holder="Petrov", routing="021000021", account="0532013000"),
+        "C": BankAccount(holder="Somebody", iban="DE89370400440532013000", bic="COBADEFF"),
+        "D": UsBankAccount(holder="D", routing="011000015", account="0532013000"),
+    }
+    payees = {ib_id: (version(1),) for ib_id in accounts}
+    known = log_of(created("b1", 0, A="1", B="1"))
+
+    def found(payees: dict[str, Versions], *, has_key: bool = True) -> list[str]:
+        def opened(wanted: Mapping[str, int]) -> dict[str, PayeeDetails]:
+            if not has_key:
+                raise Unusable("IBFLOW_PAYEE_KEYS is not set")
+            return {ib_id: accounts[ib_id] for ib_id in wanted}
+
+        all_ = Warnings(world, lambda: payees, opened, None).of(known.batches["b1"], known)
+        return [f"{one.code}:{one.ib_id} {one.words}" for one in all_ if one.code == "same_account"]
+
+    assert found(payees) == ["same_account:A its account is that of C as well"]
+    gone = replace(payees["C"][0], approved=None)
+    assert found(payees | {"C": (gone,)}) == []
+    assert found(payees, has_key=False) == ["same_account: nobody looked: IBFLOW_PAYEE_KEYS is not set"]
+    accounts |= dict.fromkeys("EFGHIJ", accounts["A"])
+    many = payees | {ib_id: (version(1),) for ib_id in "EFGHIJ"}
+    assert found(many) == ["same_account:A its account is that of C, E, F, G, H and 2 more as well"]
 
 
 def test_details_that_changed_since_the_last_payout(world: Ledger) -> None:

@@ -130,7 +130,11 @@ def test_a_machine_without_wheels_is_told_so_at_once(tmp_path: Path) -> None:
     other.write_text('#!/bin/sh\ncase "$2" in *platform*) echo "Linux aarch64" ;; esac\n')
     other.chmod(0o755)
     done = subprocess.run(
-        ["make", "demo", f"PYTHON={other}"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["make", "--no-print-directory", "demo", f"PYTHON={other}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (
         2, "ibflow installs on Linux x86-64 and macOS on Apple silicon; elsewhere: docker compose up\n",
