@@ -61,6 +61,12 @@ def minor_digits(currency: str) -> int:
     return MINOR_DIGITS.get(currency, 2)
 
 
+def shown(amount: Decimal, currency: str) -> str:
+    """An amount to look at, grouped, in the currency's digits: `1,234.50`; what rounds to 0 has no sign."""
+    text = f"{amount:,.{minor_digits(currency)}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.,") else text
+
+
 def round_payable(money: Money) -> tuple[Money, Money]:
     """Split into what can be paid and the residue; they add up to `money` exactly.
 

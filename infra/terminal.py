@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
 
-from commission.money import minor_digits
+from commission.money import shown
 
 ENDLESS = 10_000
 """Columns: more than any line has."""
@@ -41,9 +41,8 @@ def new_table(title: str = "") -> Table:
 
 def money(amount: Decimal | str, currency: str, *, signed: bool = False) -> str:
     """An amount in its currency's digits, as on the portal: `1,234.50`; what rounds to 0 has no sign."""
-    digits = minor_digits(currency)
-    shown = round(Decimal(amount), digits)
-    return f"{shown:{'+' if signed and shown else ''},.{digits}f}" if shown else f"{abs(shown):.{digits}f}"
+    text = shown(Decimal(amount), currency)
+    return f"+{text}" if signed and text[0] != "-" and text.strip("0.") else text
 
 
 def _fit(table: Table, console: Console, width: int) -> int:

@@ -8,13 +8,12 @@ from decimal import Decimal
 from markupsafe import Markup, escape
 
 from commission.events import LOT_E8
-from commission.money import minor_digits, plain
+from commission.money import plain, shown
 
 
 def rounded(amount: Decimal, currency: str) -> str:
     """An amount to look at, in the currency's digits: `1,234.50`. The ledger keeps the exact one."""
-    text = f"{amount:,.{minor_digits(currency)}f}"
-    return text[1:] if text.startswith("-") and not text.strip("-0.,") else text.replace("-", "\u2212")
+    return shown(amount, currency).replace("-", "\u2212")
 
 
 def lots(volume: Decimal) -> str:

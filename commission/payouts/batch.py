@@ -232,16 +232,14 @@ def _(record: LinesRefused, batch: Batch) -> Batch | Refusal:
 
 @after.register
 def _(record: BatchExported, batch: Batch) -> Batch | Refusal:
-    if batch.state not in ("approved", "exported"):
-        return _too_late(batch, "what is approved is exported")
+    if why := why_no_file(batch):
+        return Refusal(why)
     if batch.state == "exported" and not record.reason.strip():
         return Refusal("its file was given out before: say why once more, and see that it is not paid twice")
     if batch.exports.get(record.format, record.sha256) != record.sha256:
         return Refusal(f"its {record.format} file was another when it was given out first")
     if batch.execution_date not in (None, record.execution_date):
         return Refusal(f"its files are for {batch.execution_date}: export again")
-    if not batch.paid_lines:
-        return Refusal("the books refused every line: there is nothing to pay; cancel it")
     step = Step(what="exported", by=record.by, at=record.at, reason=record.reason)
     exports = {**batch.exports, record.format: record.sha256}
     day, steps = record.execution_date, (*batch.steps, step)
@@ -313,6 +311,13 @@ def is_known(batch: Batch, result: LineResult) -> bool:
 def is_danger(batch: Batch, result: LineResult) -> bool:
     """Whether a line that is payable again is reported as paid."""
     return (batch.state_of(result.line_id), result.outcome) == ("rejected", "settled")
+
+
+def why_no_file(batch: Batch) -> str:
+    """Why none is given out, in words; "" if one may be."""
+    if batch.state not in ("approved", "exported"):
+        return f"{batch.batch_id} is {batch.state}: what is approved is exported"
+    return "" if batch.paid_lines else "the books refused every line: there is nothing to pay; cancel it"
 
 
 def why_no_result(batch: Batch, result: LineResult) -> str:

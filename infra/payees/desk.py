@@ -144,7 +144,7 @@ class PayeeDesk:
             return len(records), len(old) - len(records)
 
     def opened(self, wanted: Mapping[str, int]) -> dict[str, PayeeDetails]:
-        """For a payout's file alone: by IB, the details in full of the version that is wanted of it.
+        """For a payout's file and warnings alone: by IB, the details in full of the version that is wanted.
 
         Raise `UnknownPayee` where the log has no such version, `Unusable` where no key opens it.
         """

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from api.payouts import PayoutRefused
-from commission.payouts.batch import Batch
+from commission.payouts.batch import Batch, why_no_file
 from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount
 from infra.payout_files.order import OrderLine, PayoutOrder
 from infra.payout_files.write import FORMATS
@@ -37,10 +37,8 @@ class Files:
 
     def write(self, batch: Batch, form: str) -> bytes:
         """The file; raise `PayoutRefused` for lines that the format cannot pay."""
-        if batch.state not in ("approved", "exported"):
-            raise PayoutRefused(f"{batch.batch_id} is {batch.state}: what is approved is exported")
-        if not batch.paid_lines:
-            raise PayoutRefused("the books refused every line: there is nothing to pay; cancel it")
+        if why := why_no_file(batch):
+            raise PayoutRefused(why)
         try:
             order = self.order(batch, form)
             if form not in TABLES:

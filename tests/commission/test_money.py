@@ -2,7 +2,7 @@
 
 import pytest
 
-from commission.money import CurrencyMismatch, Money, minor_digits, plain, round_payable, to_accrual
+from commission.money import CurrencyMismatch, Money, minor_digits, plain, round_payable, shown, to_accrual
 from tests.build import D, usd
 
 
@@ -71,3 +71,18 @@ def test_minor_units_are_those_of_the_currency() -> None:
 def test_numbers_are_written_plainly(number: str, text: str) -> None:
     """No exponent, no trailing zeros, and a round hundred stays a hundred."""
     assert text == plain(D(number))
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        ("1234.5", "USD", "1,234.50"),
+        ("-1234567.895", "USD", "-1,234,567.90"),
+        ("0.125", "USD", "0.12"),
+        ("-0.00449889", "USD", "0.00"),
+        ("109863", "JPY", "109,863"),
+    ],
+)
+def test_an_amount_to_look_at(amount: str, currency: str, text: str) -> None:
+    """Half to even, and nothing has no sign."""
+    assert shown(D(amount), currency) == text
