@@ -48,15 +48,20 @@ NAMES = (
 )
 
 
-@pytest.fixture(params=services.ledger_kinds())
+with_shards = pytest.mark.parametrize("ledger", services.ledger_kinds(), indirect=True)
+"""On each ClickHouse there is, and with rows that a join has to fetch from another shard."""
+
+
+@pytest.fixture(params=services.clickhouse_kinds())
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
-    """Ten deals of a three-level tree, rated, with September closed; on each ClickHouse there is."""
+    """Ten deals of a three-level tree, rated, with September closed."""
     with services.ledger(Settings(data_dir=tmp_path).chdb_dir, request.param) as client:
         broker = Synthetic(clients=3, deals=10)
         store(client, [*broker.terms(), *broker.crm(), *broker.trades(), PeriodEnded(period="2026-09")])
         yield client
 
 
+@with_shards
 def test_a_sound_ledger_has_no_findings(ledger: Client) -> None:
     """All eleven invariants are measured, and hold: 10 deals, 3 IBs, 3 statements."""
     report = verify(ledger)
@@ -102,12 +107,14 @@ def test_a_deal_that_moved_to_another_owner_is_accounted_for_once(empty: Client)
     assert ["a", "b", "a"] == [one["revision"] for one in found["revisions"]]
 
 
+@with_shards
 def test_a_row_from_nowhere_is_found(ledger: Client) -> None:
     """An accrual that no deal caused: the replay differs and the row has no cause."""
     copied(ledger, "code = 'accrual'", transfer_id="f" * 32, caused_by="mt5-live|999")
     assert {"same books, same ledger", "no row without cause"} <= set(broken(ledger))
 
 
+@with_shards
 def test_a_second_effect_under_one_id_is_found(ledger: Client) -> None:
     """The same row once more is none; with another amount, merging would hide one of the two."""
     copied(ledger, "code = 'accrual'")
@@ -147,6 +154,7 @@ def test_a_changed_statement_is_found(ledger: Client) -> None:
     assert "statements add up" in broken(ledger)
 
 
+@with_shards
 def test_a_deal_nobody_accounts_for_is_found(ledger: Client) -> None:
     """A deal in the table, with neither a transfer nor a rejection."""
     names = ["deal_key", "occurred_at"]
