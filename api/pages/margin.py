@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse
 from api.ledger import Row
 from api.pages.lists import AskedHere, of_memory
 from api.pages.page import PageHere
-from api.queries.commission_sql import MAX_CURRENCIES, ReportFilter
-from api.queries.commissions import money
+from api.queries.commission_sql import ReportFilter
+from api.queries.commissions import busiest, totals
 from api.queries.partners import names_of
 from api.queries.subtrees import subtrees
 from api.routes.context import WHOLE, Ib
@@ -24,12 +24,12 @@ ROWS = 200
 
 @router.get("/margin")
 def margin_page(page: PageHere, group_by: By = "ib", below: Ib = "", *, asked: AskedHere) -> HTMLResponse:
-    """Those that leave the broker least first; in a currency that IBs earned in, if none is chosen."""
+    """Those that leave the broker least first; in the currency with the most deals, if none is chosen."""
     span = page.span
     ibs = subtrees(page.ledger, page.scope, [below.strip()], span.ends_at) if below.strip() else ()
     wanted = ReportFilter(page.scope, span, ibs)
-    known = {row["currency"]: row["accrued"] for row in money(page.ledger, wanted, (), MAX_CURRENCIES)}
-    currency = page.currency or max(known, key=lambda name: (known[name], name), default="USD")
+    known = totals(page.ledger, wanted)
+    currency = page.currency or busiest(known, "USD")
     found = margin(page.ledger, wanted, group_by, currency)
     column = COLUMNS[group_by]
     columns: dict[str, Callable[[Row], Any]] = {
@@ -49,7 +49,7 @@ def margin_page(page: PageHere, group_by: By = "ib", below: Ib = "", *, asked: A
         of=of,
         found=found,
         below=below.strip(),
-        currencies=sorted({*known, currency}),
+        currencies=sorted({*(row["currency"] for row in known), currency}),
         currency=currency,
         names=names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in of.rows)),
     )

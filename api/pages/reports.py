@@ -96,7 +96,7 @@ def report(
     shown = page.link.columns("report", list(known))
     chosen = [known[label] for label in shown] if len(shown) < len(known) else []
     names = names_of(page.ledger, page.scope, (row.get("ib_id", "") for row in rows))
-    currency = page.currency or (found["totals"][0]["currency"] if found["totals"] else "")
+    currency = page.currency or commissions.busiest(found["totals"])
     return page.show_of_period(
         "reports.html",
         span,

@@ -99,7 +99,8 @@ def overview(ledger: Ledger, scope: Scope, span: Interval, currency: str) -> Ove
         booked = (row for node in nodes for row in node["totals"]) if proof is None else proof["currencies"]
         currencies = sorted({row["currency"] for row in booked})
         volumes = volume.result().currencies
-        chosen = currency if currency in currencies else _busiest(volumes, currencies)
+        some = currencies[0] if currencies else ""
+        chosen = currency if currency in currencies else commissions.busiest(volumes, some)
         posted = pool.submit(newest, ledger, scope, span, chosen, NEWEST)
         names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
         report = next((row for row in volumes if row["currency"] == chosen), None)
@@ -146,12 +147,6 @@ def _largest(nodes: list[dict[str, Any]], currency: str) -> list[str]:
 
 def _statements(ledger: Ledger, scope: Scope, period: str) -> list[Row]:
     return statements.statements(ledger, scope, "", period, MAX_STATEMENTS)["items"] if period else []
-
-
-def _busiest(volumes: list[Row], currencies: list[str]) -> str:
-    if volumes:
-        return str(max(volumes, key=lambda row: (row["deals"], row["currency"]))["currency"])
-    return currencies[0] if currencies else ""
 
 
 def of_currency(node: dict[str, Any], currency: str) -> dict[str, Any]:

@@ -164,6 +164,12 @@ def totals(ledger: Ledger, wanted: ReportFilter, read: Days | None = None) -> li
     return [named(row, ()) for row in rows(ledger, wanted, read, (), MAX_CURRENCIES, [])]
 
 
+def busiest(sums: Sequence[Row], default: str = "") -> str:
+    """The currency with the most deals: amounts of two currencies tell nothing of which is the larger."""
+    most = max(sums, key=lambda row: (row["deals"], row["currency"]), default=None)
+    return default if most is None else str(most["currency"])
+
+
 def columns(group_by: tuple[GroupBy, ...]) -> list[str]:
     """The report's columns in their order."""
     return [*(_NAMES.get(group, group) for group in group_by), *MEASURES]

@@ -7,6 +7,7 @@ nothing that is known, nor do 100 JPY without a rate. A deal of October is of no
 earned 21 of EURUSD and had 1 taken back, M 2.20 EUR of DE40, which are 2.42 USD, both of c1; B 12 of c2.
 """
 
+import re
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -160,3 +161,21 @@ def test_the_page_shows_what_leaves_least_first(http: Browser) -> None:
     assert "93.0 % of revenue" in page, "34.42 of 37"
     assert "Margin by country" in http.get("/reports/margin?period=2026-09&group_by=country").text
     assert "/reports/margin" in http.get("/reports").text
+
+
+def test_pages_are_in_the_currency_with_the_most_deals(http: Browser, chdb: Client) -> None:
+    """Four deals pay in USD and one in EUR; one that pays 9,000 JPY makes no page one of yen.
+
+    Nor is the chart of a report of the currency that comes first in the alphabet.
+    """
+    of_c2 = {"client_id": "c2", "symbol": ""}
+    insert(
+        chdb, "transfers",
+        per_lot("y", "B", "live|9", "9000", WAY.format("B"), currency="JPY", **of_c2),
+        per_lot("u", "B", "live|10", "5", WAY.format("B"), **of_c2) | {"occurred_at": utc(9)},
+    )  # fmt: skip
+    for period in ("2026-09", ""):
+        page = http.get(f"/reports/margin?period={period}").text
+        assert "<option>JPY</option><option selected>USD</option>" in page, period
+        chart = http.get(f"/reports?period={period}&group_by=day").text
+        assert re.findall(r'id="h-plot">([^<]+)<', chart) == ["Net by day (UTC), USD"], period
