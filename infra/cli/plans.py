@@ -139,7 +139,7 @@ def publish(
 
     with mendable_errors():
         passed, published = suite.publish(folder, Settings(), to_name)
-    out.print(f"{passed} cases passed; published {published} records")
+    out.print(suite.published_line(passed, published))
 
 
 @app.command("schema")

@@ -17,18 +17,16 @@ _NEXT = {
 
 
 def list_table(found: Iterable[dict[str, Any]]) -> Table:
-    """A line each."""
+    """Each in 80 columns; its lines of one state are a row, so that a count stays by its word."""
     table = new_table()
     table.add_column("id", no_wrap=True)
-    for name in ("period", "state", "created by", "at (UTC)", "lines"):
+    for name in ("period", "state"):
         table.add_column(name)
-    table.add_column("total", justify="right")
+    table.add_column("lines", no_wrap=True)
+    table.add_column("total", justify="right", no_wrap=True)
     for one in found:
-        first, total = one["steps"][0], _total(one)
-        at, lines = first["at"][:16].replace("T", " "), _lines(one)
-        table.add_row(
-            one["batch_id"], escape(one["period"]), one["state"], escape(first["by"]), at, lines, total
-        )
+        lines = _lines(one, ",\n")
+        table.add_row(one["batch_id"], escape(one["period"]), one["state"], lines, _total(one))
     return table
 
 
@@ -36,8 +34,8 @@ def _total(one: dict[str, Any]) -> str:
     return f"{money(one['total'], one['currency'])} {one['currency']}"
 
 
-def _lines(one: dict[str, Any]) -> str:
-    return ", ".join(f"{count:,} {state}" for state, count in sorted(one["lines"].items()))
+def _lines(one: dict[str, Any], between: str = ", ") -> str:
+    return between.join(f"{count:,} {state}" for state, count in sorted(one["lines"].items()))
 
 
 def batch_lines(one: dict[str, Any]) -> Iterator[str]:

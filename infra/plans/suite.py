@@ -212,6 +212,12 @@ def publish(folder: Path, settings: Settings, to_name: Callable[[str], None]) ->
     return len(results), len(broker.records)
 
 
+def published_line(passed: int, published: int) -> str:
+    """What `publish` says at its end."""
+    tested = f"golden cases passed: {passed}" if passed else "its plans have no golden cases (`expect:`)"
+    return f"published {published:,} records; {tested}"
+
+
 def _sources(
     paths: Sequence[Path], problems: list[Problem], warnings: list[Problem]
 ) -> Iterator[tuple[Path, Broker | None]]:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from infra.commands.book import PartitionStatus, status_table
 from infra.commands.evidence import terms_renderables
+from infra.payouts.report import list_table
 from infra.proposals.report import lines_table
 from infra.reconcile.report import counts_table, days_table
 from infra.replay.compare import Compared, Replay
@@ -112,6 +113,24 @@ def tables() -> list[tuple[RenderableType, tuple[str, ...]]]:
         (terms_renderables(shown)[1], (ID, "terms/0/12345", "v12")),
         (terms_renderables(shown)[2], (ID, "terms/0/12345", "EUR/USD")),
         (status_table([PartitionStatus("account-book", 123, 7, 9)]), ("account-book/123",)),
+    ]
+
+
+def test_a_list_of_batches_fits_and_keeps_counts_by_their_words() -> None:
+    """In 80 columns; of a batch in several states each has a row of its own."""
+    batch = {
+        "batch_id": "b-1a2b3c4d5e6f7a8b", "period": "2026-09", "state": "exported", "currency": "USD",
+        "total": "1234567.89", "lines": {"excluded": 40, "settled": 1_058, "rejected": 2},
+    }  # fmt: skip
+    one = {**batch, "state": "submitted", "lines": {"proposed": 1_100}}
+    lines = printed(list_table([batch, one])).splitlines()
+    assert 80 >= max(map(len, lines))
+    rows = [" ".join(line.split()) for line in lines if line.strip()]
+    assert rows[2:] == [
+        "b-1a2b3c4d5e6f7a8b 2026-09 exported 40 excluded, 1,234,567.89 USD",
+        "2 rejected,",
+        "1,058 settled",
+        "b-1a2b3c4d5e6f7a8b 2026-09 submitted 1,100 proposed 1,234,567.89 USD",
     ]
 
 

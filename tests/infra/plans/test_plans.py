@@ -9,6 +9,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from infra.cli.app import app
+from infra.plans.suite import published_line
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 TERMS = EXAMPLES / "broker" / "terms"
@@ -304,6 +305,12 @@ def test_publish_needs_kafka_and_a_folder_of_terms(tmp_path: Path) -> None:
     assert (4, True) == (result.exit_code, "ibflow kafka start" in result.stderr)
     stray = ibflow("publish", EXAMPLES / "plans")
     assert (2, True) == (stray.exit_code, "has no broker.yaml" in stray.stderr)
+
+
+def test_what_was_not_tested_is_not_said_to_have_passed() -> None:
+    """Of a folder without a case, that it has none."""
+    assert published_line(12, 1_234) == "published 1,234 records; golden cases passed: 12"
+    assert published_line(0, 17) == "published 17 records; its plans have no golden cases (`expect:`)"
 
 
 def test_schema_describes_files_of_plans() -> None:
