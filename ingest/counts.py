@@ -7,14 +7,13 @@ from decimal import Decimal
 from typing import TypeVar
 
 from commission.events import LOT_E8, Deal
+from ingest.named_ibs import NamedIbs
+from ingest.notes import MAX_EXAMPLES, MAX_NOTES, Note
 from ingest.source_items import Item
 from schemas.dead_letters import DeadLetter
 
 _Item = TypeVar("_Item", bound=Item)
 
-MAX_EXAMPLES = 3
-"""Of what is told together: rows alike in what is wrong with them are one line."""
-MAX_NOTES = 50
 MAX_REASONS_TOLD = 50
 """The platforms have some thirty; a file whose columns are shifted may have one a row."""
 
@@ -36,25 +35,6 @@ class Sums:
         self.commission += deal.commission
         self.fee += deal.fee
         self.swap += deal.swap
-
-
-@dataclass(slots=True)
-class Note:
-    """Rows of which the same is to be said: how many there are, and the first of them."""
-
-    count: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, example: str) -> None:
-        """Count one more."""
-        self.count += 1
-        if len(self.examples) < MAX_EXAMPLES:
-            self.examples.append(example)
-
-    def __str__(self) -> str:
-        """`1,576, such as 501 at line 2, 502 at line 3, 503 at line 4`."""
-        such = "such as " if self.count > len(self.examples) else ""
-        return f"{self.count:,}, {such}{', '.join(self.examples)}"
 
 
 @dataclass(slots=True)
@@ -87,6 +67,8 @@ class Counts:
 
     notes: dict[str, Note] = field(default_factory=dict)
     """What is to be said of deals that are read all the same, with the deals."""
+    ibs: NamedIbs | None = None
+    """IBs that events name; None where the terms are not at hand."""
 
     def note(self, text: str, example: str) -> None:
         """Say something of a deal, together with all others of which the same is said."""
@@ -101,6 +83,8 @@ class Counts:
             self.dead_letters[item.code] += 1
         else:
             self.events[item.type] += 1
+            if self.ibs is not None:
+                self.ibs.add(item)
 
     def _add_deal(self, deal: Deal) -> None:
         self.deals[deal.kind] += 1
@@ -139,7 +123,8 @@ class Counts:
             f"{kind} in {currency}: {amount:f}" for (kind, currency), amount in sorted(self.cash.items())
         ]
         told += [f"deals {text}: {note}" for text, note in self.notes.items()]
-        return told + self._balance_lines() + [f"note: {remark}" for remark in dict.fromkeys(self.remarks)]
+        told += self._balance_lines() + [f"note: {remark}" for remark in dict.fromkeys(self.remarks)]
+        return told + (self.ibs.lines() if self.ibs is not None else [])
 
     def _balance_lines(self) -> list[str]:
         if not self.balance_steps:

@@ -16,6 +16,7 @@ from api.queries.completeness import meters
 from api.queries.dead_letters import LetterFilter
 from api.queries.operations import positions, stopped_partitions
 from api.queries.periods import ALWAYS
+from api.queries.unknown_ibs import unknown_ibs
 from api.queries.unpaid import unpaid_counts
 from api.routes.context import WHOLE, Asking, Code
 from api.routes.dead_letters import newest_bytes
@@ -41,6 +42,7 @@ def operations(page: PageHere) -> HTMLResponse:
         letters=letters.dead_letter_counts(page.ledger, page.scope, LetterFilter(state="open")),
         rows=quality.row_counts(page.ledger, page.scope),
         positions=positions(page.ledger, page.scope),
+        unknown=unknown_ibs(page.ledger, page.scope),
         waiting=unpaid_counts(page.ledger, page.scope, ALWAYS)["waiting"],
     )
 

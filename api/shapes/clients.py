@@ -20,7 +20,9 @@ class ClientRow(Shape):
         description="The furthest it came; `lost` is to clawbacks: of what qualified, none stands."
     )
     ftd_at: datetime | None
-    qualified_at: datetime | None
+    qualified_at: datetime | None = Field(
+        description="By the newest CPA that stands; where none does, by the newest that was taken back."
+    )
     lost_at: datetime | None
     missing: str = Field(description="What is missing for a CPA: `deposit`, `kyc` or `trading`; else empty.")
 

@@ -88,10 +88,19 @@ class Partner(Shape):
     children: list["Partner"]
 
 
+class UnknownIb(Shape):
+    """Named as the IB of clients or as a master IB, and neither published nor approved: deals wait for it."""
+
+    ib_id: str
+    clients: int
+    sub_ibs: int
+
+
 class PartnerTree(Shape):
     """The IBs without a master IB, each with its downline."""
 
     items: list[Partner]
+    unknown: list[UnknownIb] = Field(description="Shown to whoever sees the whole broker.")
 
 
 class StatementRow(Shape):

@@ -60,7 +60,9 @@ def ingest(
     """
     from infra.sources.files import Input, read_quotes
     from infra.sources.profiles import profile_of, server_of
+    from ingest.counts import Counts
     from ingest.mt4.statement_columns import to_columns
+    from ingest.named_ibs import NamedIbs
     from ingest.sources import AccountOptions
     from ingest.terms.folder import load_terms
 
@@ -73,7 +75,8 @@ def ingest(
             if from_server is None:
                 raise typer.BadParameter("quotes are a server's: say which with --server")
             beside = read_quotes(quotes, profile_of(from_server).clock, quote_tolerance)
-        counts = _publish([Input(path, from_server, said, encoding, beside) for path in paths], broker.name)
+        inputs = [Input(path, from_server, said, encoding, beside) for path in paths]
+        counts = _publish(inputs, broker.name, Counts(ibs=NamedIbs.beside(broker.records)))
     for line in counts.lines():
         say(line)
     if counts.dead_letters:
@@ -137,7 +140,7 @@ def normalise(
         raise typer.Exit(ExitCode.REJECTED)
 
 
-def _publish(inputs: "list[Input]", broker: str) -> "Counts":
+def _publish(inputs: "list[Input]", broker: str, counts: "Counts") -> "Counts":
     """Feed the files to Kafka under a bar."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -145,11 +148,10 @@ def _publish(inputs: "list[Input]", broker: str) -> "Counts":
     from infra.connect.settings import prepared_kafka
     from infra.links.keys import click_keys
     from infra.sources.files import Pace, feed
-    from ingest.counts import Counts
     from schemas.settings import Settings
 
     settings = Settings()
-    kafka, counts, pace, keys = prepared_kafka(settings), Counts(), Pace(), click_keys(settings)
+    kafka, pace, keys = prepared_kafka(settings), Pace(), click_keys(settings)
     check_broker(kafka, broker)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err) as bar:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.text import Text
 
-from ingest.counts import Note
+from ingest.notes import Note
 from schemas.dead_letters import DeadLetter
 
 MAX_KINDS = 100

@@ -1620,6 +1620,16 @@ class Undecided(Struct, kw_only=True):
     text: str
 
 
+class UnknownIb(Struct, kw_only=True):
+    """
+    Named as the IB of clients or as a master IB, and neither published nor approved: deals wait for it.
+    """
+
+    ib_id: str
+    clients: int
+    sub_ibs: int
+
+
 class UnmatchedResult(Struct, kw_only=True):
     """
     What a bank says that no line of ours answers to, or not as it says.
@@ -2243,6 +2253,7 @@ class PartnerTree(Struct, kw_only=True):
     """
 
     items: list[Partner]
+    unknown: list[UnknownIb]
 
 
 class PayoutBatch(Struct, kw_only=True):
