@@ -43,25 +43,33 @@ _OF_IB = """ AND client_id IN (
 )"""
 _NAMED = " AND positionCaseInsensitiveUTF8(client_id, {find:String}) > 0"
 _REACHED_AT = ", ".join(
-    f"maxIf(toUnixTimestamp64Micro(occurred_at), kind = '{kind}' AND {sees('ib_id')}) AS {name}_us"
-    for name, kind in _KINDS.items()
+    f"maxIf(toUnixTimestamp64Micro(occurred_at), kind = '{_KINDS[of]}' AND {sees('ib_id')}) AS {name}_us"
+    for of, name in (("deposited", "deposited"), ("qualified", "granted"), ("lost", "lost"))
 )
 _COUNTED = ", ".join(
     f"countIf(kind = '{_KINDS[of]}' AND {sees('ib_id')}) AS {name}"
     for of, name in (("qualified", "granted"), ("lost", "taken"))
 )
 """A clawback takes back one of what qualified, and has the time of its cause, which may be an older one."""
+_GRANTS = f"""
+groupArrayIf((milestone_id, toUnixTimestamp64Micro(occurred_at)),
+    kind = 'cpa.qualified' AND {sees("ib_id")}) AS grants,
+groupArrayIf(takes_back, kind = 'cpa.clawback') AS taken_ids
+"""
+_STANDING_US = "arrayMax(arrayMap(one -> one.2, arrayFilter(one -> NOT has(taken_ids, one.1), grants)))"
+"""When the newest qualified that no clawback took back; 0 if none stands."""
 _ABOUT = f"""
 SELECT client_id, occurred_at, if(by_click != '', by_click, told) AS ib_id, country, kyc,
-    multiIf(lost_us > 0 AND taken >= granted, 'lost', qualified_us > 0, 'qualified',
+    multiIf(lost_us > 0 AND taken >= granted, 'lost', granted_us > 0, 'qualified',
         deposited_us > 0, 'deposited', 'registered') AS state,
-    toUnixTimestamp64Micro(occurred_at) AS registered_us, deposited_us, qualified_us, lost_us
+    toUnixTimestamp64Micro(occurred_at) AS registered_us, deposited_us, lost_us,
+    if({_STANDING_US} > 0, {_STANDING_US}, granted_us) AS qualified_us
 FROM (
     SELECT client_id, occurred_at, coalesce(ib_id, '') AS told, country FROM clients FINAL
     WHERE client_id IN {{ids:Array(String)}}
 ) AS c
 LEFT JOIN (
-    SELECT client_id AS of, {_REACHED_AT}, {_COUNTED}, anyIf(ib_id, is_by_click) AS by_click
+    SELECT client_id AS of, {_REACHED_AT}, {_COUNTED}, {_GRANTS}, anyIf(ib_id, is_by_click) AS by_click
     FROM client_milestones FINAL
     WHERE client_id IN {{ids:Array(String)}} GROUP BY of
 ) AS m ON m.of = c.client_id

@@ -12,7 +12,7 @@ from api.ledger import Ledger
 from api.queries import client_list
 from api.queries.client_list import ORDERS, SORTS, STATES, ClientFilter, listed
 from api.scope import EVERYTHING, Scope
-from tests.api.conftest import SOURCE, Browser, client_row, insert
+from tests.api.conftest import SOURCE, Browser, client_row, insert, utc
 
 KINDS = ("ftd", "cpa.qualified", "cpa.clawback")
 START = datetime(2026, 9, 1, tzinfo=UTC)
@@ -38,15 +38,25 @@ class Told:
             for kind in KINDS:
                 for _ in range(dice.choice((0, 1, 1, 2))):
                     self._add(name, kind, dice.choice(IBS), dice.randrange(60))
+            self._take_back(dice, [one for one in self.milestones if one["client_id"] == name])
         for row in self.milestones:
             for _ in range(dice.choice((1, 2))):
                 insert(client, "milestones", row)
+
+    def _take_back(self, dice: random.Random, own: list[dict[str, Any]]) -> None:
+        """Each clawback takes back another of what qualified, of the same IB, as far as there are."""
+        qualified = [one for one in own if one["kind"] == "cpa.qualified"]
+        dice.shuffle(qualified)
+        lost = (one for one in own if one["kind"] == "cpa.clawback")
+        for clawback, taken in zip(lost, qualified, strict=False):
+            clawback |= {"takes_back": taken["milestone_id"], "ib_id": taken["ib_id"]}
 
     def _add(self, client: str, kind: str, ib: str, hours: int, attribution: str = "") -> None:
         at = START + timedelta(hours=hours)
         self.milestones.append(
             {"milestone_id": f"m{len(self.milestones)}", "kind": kind, "client_id": client, "ib_id": ib,
-             "occurred_at": at, "currency": "", "click": {}, "attribution": attribution} | SOURCE
+             "occurred_at": at, "currency": "", "click": {}, "attribution": attribution, "takes_back": "",
+             **SOURCE}
         )  # fmt: skip
 
     def wanted(self, asked: ClientFilter) -> list[tuple[str, str]]:
@@ -62,6 +72,13 @@ class Told:
                 for kind in KINDS
             }
             ftd, qualified, lost = (at[kind] for kind in KINDS)
+            taken_ids = {one["takes_back"] for one in own}
+            stand = [
+                one["occurred_at"]
+                for one in seen
+                if one["kind"] == "cpa.qualified" and one["milestone_id"] not in taken_ids
+            ]
+            qualified = max(stand, default=qualified)
             granted, taken = (sum(one["kind"] == kind for one in seen) for kind in KINDS[1:])
             if lost and taken >= granted:
                 state = "lost"
@@ -97,6 +114,28 @@ def test_every_page_is_that_of_all_rows(
             found += [(row["client_id"], row["state"]) for row in page["items"]]
             cursor = page["next_cursor"]
         assert found == told.wanted(asked), asked
+
+
+def test_qualified_is_by_what_stands(empty_ledger: Ledger, chdb: Client) -> None:
+    """Qualified on the 2nd and, for another stage, on the 5th; the newer is taken back, then both."""
+    insert(chdb, "clients", client_row("c1", "A"))
+    row = {"client_id": "c1", "ib_id": "A", "currency": "USD", "click": {}} | SOURCE
+
+    def tell(name: str, kind: str, day: int, takes_back: str = "") -> None:
+        told = {"milestone_id": name, "kind": kind, "takes_back": takes_back, "occurred_at": utc(day)}
+        insert(chdb, "milestones", row | told)
+
+    def said() -> tuple[str, datetime, datetime]:
+        (found,) = listed(empty_ledger, ClientFilter(EVERYTHING, sort="qualified"), 7)["items"]
+        return found["state"], found["qualified_at"], found["lost_at"]
+
+    tell("q1", "cpa.qualified", 2)
+    tell("q2", "cpa.qualified", 5)
+    assert said() == ("qualified", utc(5), None)
+    tell("l2", "cpa.clawback", 7, "q2")
+    assert said() == ("qualified", utc(2), utc(7))
+    tell("l1", "cpa.clawback", 8, "q1")
+    assert said() == ("lost", utc(5), utc(8)), "of what is lost, when it was reached last"
 
 
 def test_the_api_and_the_page_sort_the_whole_list(http: Browser) -> None:
