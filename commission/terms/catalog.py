@@ -346,4 +346,5 @@ def _with_meaning(versions: tuple[SymbolDefined, ...], symbol: SymbolDefined) ->
 
 def _cite(rate: RatePublished) -> str:
     source = f", {rate.source}" if rate.source else ""
-    return f"{rate.base}/{rate.quote} {rate.rate} ({rate.as_of:%Y-%m-%d}{source})"
+    since = f"{rate.as_of:%Y-%m-%d %H:%M} UTC".removesuffix(" 00:00 UTC")  # a broker's day begins elsewhere
+    return f"{rate.base}/{rate.quote} {rate.rate} ({since}{source})"

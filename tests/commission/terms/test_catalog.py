@@ -1,6 +1,6 @@
 """What the terms answer: the symbol, the rate, the upline and the exchange as of a moment."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -127,6 +127,14 @@ def test_a_rate_is_direct_inverted_or_by_a_pivot(
     assert found is not None
     assert D(rate) == found.rate
     assert path is None or path == found.path
+
+
+def test_a_rate_of_another_midnight_is_cited_with_its_hour() -> None:
+    """What a broker in Berlin publishes as of 1 November counts from 23:00 UTC of the day before."""
+    rate = replace(exchange("EUR/USD 1.09"), as_of=datetime(2026, 10, 31, 23, tzinfo=UTC), source="ECB")
+    found = known(rate).convert("EUR", "USD", datetime(2026, 11, 1, tzinfo=UTC))
+    assert found is not None
+    assert found.path == "EUR/USD 1.09 (2026-10-31 23:00 UTC, ECB)"
 
 
 def test_the_newest_rate_at_or_before_the_moment_counts() -> None:
