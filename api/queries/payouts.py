@@ -6,7 +6,7 @@ from api.ledger import Ledger, Row
 from api.problems import Problem
 from api.queries.money import grown
 from commission import accounts
-from commission.money import plain
+from commission.money import shown
 from commission.payouts.log import Payouts
 from schemas.payouts import decode_payout
 
@@ -120,7 +120,8 @@ def negative_closings(ledger: Ledger, currency: str) -> dict[str, list[str]]:
     """By IB, in words, the newest statements in other currencies that close below zero."""
     found: dict[str, list[str]] = {}
     for row in ledger.rows(_NEGATIVE, currency=currency, limit=MAX_PARTNERS):
-        found.setdefault(row["ib_id"], []).append(f"it owes {plain(-row['newest'])} {row['of']}")
+        owed = f"it owes {shown(-row['newest'], row['of'])} {row['of']}"
+        found.setdefault(row["ib_id"], []).append(owed)
     return found
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.payouts import PayoutRefused
 from api.settings_file import read_settings_file
-from commission.money import plain
+from commission.money import shown
 from schemas.errors import Unusable
 from schemas.payouts import Currency
 
@@ -61,7 +61,8 @@ class Approvers:
         most = None if up_to is None else up_to.get(currency, Decimal(0))
         if most is not None and abs(amount) > most:
             raise PayoutRefused(
-                f"{name} approves up to {plain(most)} {currency}, and this is {plain(abs(amount))}: "
+                f"{name} approves up to {shown(most, currency)} {currency}, and this is "
+                f"{shown(abs(amount), currency)}: "
                 "another person does, or it is made in parts"
             )
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from api.ledger import Row
 from api.payouts import PayoutRefused
-from commission.money import plain
+from commission.money import shown
 from commission.payouts.exchange import Exchange
 from commission.payouts.log import Payouts
 from commission.payouts.records import MAX_LINES, MAX_RECORD_BYTES, BatchCreated, Line
@@ -48,7 +48,11 @@ class Paying:
         if wanted.method not in ("", method):
             return f"the IB is paid by {method or 'hand'}: another batch pays it"
         is_nothing = not (due if self.exchange is None else self.exchange.of(due))
-        return f"{plain(due)} {wanted.currency} comes to nothing in {pays}" if is_nothing else ""
+        return (
+            f"{shown(due, wanted.currency)} {wanted.currency} comes to nothing in {pays}"
+            if is_nothing
+            else ""
+        )
 
 
 def choose(
@@ -135,7 +139,7 @@ def _line(rows: Sequence[Row], batch_id: str, wanted: BatchRequest, paying: Payi
     if not rows[0]["kyc_approved"]:
         excluded = "the IB's KYC is open"
     elif amount < minimum:
-        excluded = f"below the minimum of {plain(minimum)}"
+        excluded = f"below the minimum of {shown(minimum, wanted.currency)} {wanted.currency}"
     else:
         excluded = paying.why_not(ib_id, line.due(wanted.currency), wanted)
     return replace(line, excluded=excluded)

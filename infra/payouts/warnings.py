@@ -27,7 +27,7 @@ from api.queries.payouts import known_partners, last_statements, negative_closin
 from api.queries.periods import interval
 from api.queries.revenue import earned
 from api.views.revenue import ZERO
-from commission.money import plain
+from commission.money import shown
 from commission.payouts.batch import Batch
 from commission.payouts.log import Payouts
 from commission.payouts.records import Line, Warned
@@ -125,7 +125,7 @@ class Warnings:
                 *_of_details(valid[line.ib_id], last.get(line.ib_id), is_kept=bool(versions)),
                 *(("same_account", words) for words in (sharing.get(line.ib_id),) if words),
                 *_of_partner(partners.get(line.ib_id, _NOBODY), has_agreements=has_agreements),
-                *_of_amount(line.amount, usual.get(line.ib_id)),
+                *_of_amount(line.amount, batch.currency, usual.get(line.ib_id)),
                 *(("reward", words) for words in (rewards.get(line.ib_id),) if words),
                 *(("negative_elsewhere", words) for words in negative.get(line.ib_id, ())),
                 *(("sanction_list", words) for words in hits.get(line.ib_id, ())),
@@ -149,9 +149,10 @@ class Warnings:
             brought = revenue.get(ib_id, ZERO)
             if amount > 0 and amount * 100 > self.reward_percent * brought:
                 much = (
-                    f"it earned {plain(amount)} {currency} of {batch.period}, above {self.reward_percent} %"
+                    f"it earned {shown(amount, currency)} {currency} of {batch.period},"
+                    f" above {self.reward_percent} %"
                 )
-                found[ib_id] = f"{much} of the {plain(round(brought, 2))} {currency} that its clients brought"
+                found[ib_id] = f"{much} of the {shown(brought, currency)} {currency} that its clients brought"
         return found
 
     def _sharing(self, versions: Mapping[str, Versions]) -> dict[str, str]:
@@ -220,8 +221,9 @@ def _of_partner(partner: Row, *, has_agreements: bool) -> Iterator[tuple[str, st
         yield "agreement", "its agreement is not accepted"
 
 
-def _of_amount(amount: Decimal, usual: Row | None) -> Iterator[tuple[str, str]]:
+def _of_amount(amount: Decimal, currency: str, usual: Row | None) -> Iterator[tuple[str, str]]:
     if usual is None or usual["count"] < MIN_STATEMENTS or amount * usual["count"] <= TIMES * usual["total"]:
         return
-    words = f"{plain(amount)} is above {TIMES} times the mean of its last {usual['count']} statements"
-    yield "out_of_line", f"{words}, which come to {plain(usual['total'])}"
+    words = f"{shown(amount, currency)} {currency} is above {TIMES} times the mean of its last"
+    of = f"{usual['count']} statements, which come to {shown(usual['total'], currency)}"
+    yield "out_of_line", f"{words} {of}"

@@ -56,8 +56,8 @@ def invoices_table(found: Sequence[dict[str, Any]]) -> Table:
         table.add_column(name)
     for row in found:
         words = (row["number"], row["issued_at"][:10], row["ib_id"])
-        figures = (row["amount"], row["tax"], row["due"], row["currency"])
-        table.add_row(*map(escape, words), *figures, row["tax_label"], escape(row["issuer"]))
+        figures = (money(row[name], row["currency"]) for name in ("amount", "tax", "due"))
+        table.add_row(*map(escape, words), *figures, row["currency"], row["tax_label"], escape(row["issuer"]))
     return table
 
 

@@ -151,13 +151,13 @@ def test_each_rule_warns(world: Ledger, tmp_path: Path) -> None:
     known = log_of(created("b1", 0, A="300.01", B="40"))
     assert warned(world, known, {"A": (version(1),)}, names) == [
         "first_payout:A nothing was paid to it before",
-        "out_of_line:A 300.01 is above 3 times the mean of its last 6 statements, which come to 600",
+        "out_of_line:A 300.01 USD is above 3 times the mean of its last 6 statements, which come to 600.00",
         "sanction_list:A the account's holder is in line 3 of names.txt",
         "first_payout:B nothing was paid to it before",
         "no_details:B nobody approved where it is paid: only csv and xlsx have it",
         "kyc:B its KYC is open",
         "agreement:B its agreement is not accepted",
-        "negative_elsewhere:B it owes 5 EUR",
+        "negative_elsewhere:B it owes 5.00 EUR",
         "sanction_list:B its name is in line 3 of names.txt",
     ]
     known = log_of(created("b1", 0, A="300"))
@@ -309,14 +309,15 @@ def test_what_an_ib_earned_is_compared_with_what_its_clients_brought(world: Ledg
         return [one for one in warned(world, known, {}, percent=60) if one.startswith("reward")]
 
     assert rewards() == [
-        "reward:A it earned 28.21 USD of 2026-09, above 60 % of the 47 USD that its clients brought"
+        "reward:A it earned 28.21 USD of 2026-09, above 60 % of the 47.00 USD that its clients brought"
     ]
     insert(chdb, "transfers", taken | {"transfer_id": "s", "amount": D("0.01")})
     assert rewards() == []
     insert(chdb, "transfers", per_lot("f", "Z", "x", "1", way.format("Z"), occurred_at=utc(3)))
     lone = log_of(*paid_before("settled"), created("b1", 5, Z="1"))
-    assert "reward:Z it earned 1 USD of 2026-09, above 60 % of the 0 USD that its clients brought" in warned(
-        world, lone, {}, percent=60
+    assert (
+        "reward:Z it earned 1.00 USD of 2026-09, above 60 % of the 0.00 USD that its clients brought"
+        in warned(world, lone, {}, percent=60)
     )
 
 

@@ -56,7 +56,7 @@ def test_a_batch_is_approved_by_whom_its_file_is_not_too_much(world: World, tmp_
         PayoutRefused, match=r"ben approves up to 14.67 USD, and this is 14.68: another person"
     ):
         desk.approve(batch_id, BEN)
-    with pytest.raises(PayoutRefused, match=r"cat approves up to 0 USD"):
+    with pytest.raises(PayoutRefused, match=r"cat approves up to 0.00 USD"):
         desk.approve(batch_id, CAT)
     assert desk.approve(batch_id, ANN).state == "approved"
     assert desk.approve(batch_id, ANN).state == "approved"
@@ -68,7 +68,7 @@ def test_a_balance_is_changed_by_whom_it_is_not_too_much(world: World, tmp_path:
     desk = ChangeDesk(MemoryLog(world.messages), world, world.publish, world.tick, approvers=known)
     wanted = ChangeRequest(kind="adjustment", ib="north", currency="USD", amount="-20", reason="agreed")
     change_id = desk.ask(wanted, CAT, "").change.asked.change_id
-    with pytest.raises(PayoutRefused, match=r"ben approves up to 19.99 USD, and this is 20"):
+    with pytest.raises(PayoutRefused, match=r"ben approves up to 19.99 USD, and this is 20.00"):
         desk.decide(change_id, BEN, "", is_approved=True)
     assert desk.decide(change_id, ANN, "", is_approved=True).answer == ""
     other = desk.ask(wanted, ANN, "").change.asked.change_id

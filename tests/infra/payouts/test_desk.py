@@ -287,7 +287,7 @@ def test_a_minimum_leaves_small_lines_for_later(world: World) -> None:
     """Of 12.34 and 9.00, under 10: south waits, and is paid by a batch without one."""
     desk = world.desk()
     batch = desk.create(BatchRequest(period="2026-09", currency="USD", minimum="10"), ANN, "")
-    assert batch.status[line_of(batch, "south")].reason == "below the minimum of 10"
+    assert batch.status[line_of(batch, "south")].reason == "below the minimum of 10.00 USD"
     assert states(desk.create(WANTED, ANN, ""))["south"] == "included"
 
 

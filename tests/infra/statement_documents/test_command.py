@@ -154,7 +154,7 @@ def test_a_billed_statement_is_an_invoice(tmp_path: Path) -> None:
     assert (row["number"], row["amount"], row["tax"], row["pays"]) == ("SB-2026-000001", "10", "1.9", "9.52")
     assert json.loads(statements(tmp_path, "invoices", "--year", "2027", "--json").stdout) == []
     shown = " ".join(statements(tmp_path, "invoices").stdout.split())
-    assert "SB-2026-000001 2026-10-12 ib-north 10 1.9 11.9 USD VAT 19 % Broker Ltd" in shown
+    assert "SB-2026-000001 2026-10-12 ib-north 10.00 1.90 11.90 USD VAT 19 % Broker Ltd" in shown
 
 
 def test_an_invoice_of_advances_alone_has_a_document(tmp_path: Path) -> None:

@@ -63,10 +63,20 @@ def test_a_negative_balance_is_carried_and_what_is_held_is_shown() -> None:
     )  # fmt: skip
     shown = {row.label: row.amount for row in figures(document(statement=one, taxes=()))}
     assert ("25.50 EUR", "0.00 EUR", "7.00 EUR") == (
-        shown["Carried forward"], shown["Payable"],
+        shown["Owed by the IB, carried forward"], shown["Payable"],
         shown["Held until clients are verified or released, not in the sum"],
     )  # fmt: skip
     assert "To be paid" not in shown
+
+
+def test_what_is_too_little_to_pay_is_said_to_be_kept() -> None:
+    """14.42 below the least payout of 20: 14.42 - 14.42 = 0 payable, and no debt."""
+    one = statement(
+        opening=Decimal(0), accrued=Decimal("14.42"), reversed=Decimal(0), payable=Decimal(0),
+        rounding=Decimal(0), closing=Decimal("14.42"),
+    )  # fmt: skip
+    shown = [(row.label, row.amount) for row in figures(document(statement=one, taxes=()))]
+    assert shown[3:] == [("Not paid yet, carried forward", "-14.42 EUR"), ("Payable", "0.00 EUR")]
 
 
 @pytest.mark.parametrize(
