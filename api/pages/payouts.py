@@ -91,6 +91,8 @@ def batch(
     columns: dict[str, Callable[[Line], Any]] = {
         "IB": lambda line: line.name or line.ib_id,
         "Amount": lambda line: line.amount,
+        "Tax": lambda line: line.due(found.currency) - line.amount,
+        "Paid": found.paid,
         "State": lambda line: found.state_of(line.line_id),
         "End-to-end id": lambda line: line.line_id,
     }
@@ -101,6 +103,7 @@ def batch(
     return page.show(
         "payout.html",
         batch=batch_view(found),
+        taxed=any(line.due(found.currency) != line.amount for line in found.paid_lines),
         of=of_memory(
             page.link, asked, found.lines.values(), columns, LINES, key=lambda line: line.line_id, view=view
         ),

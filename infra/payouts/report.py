@@ -17,7 +17,7 @@ _NEXT = {
 
 
 def list_table(found: Iterable[dict[str, Any]]) -> Table:
-    """Each in 80 columns; its lines of one state are a row, so that a count stays by its word."""
+    """Each with what is owed and what its file pays, in 80 columns: a row for its lines of each state."""
     table = new_table()
     table.add_column("id", no_wrap=True)
     for name in ("period", "state"):
@@ -26,12 +26,19 @@ def list_table(found: Iterable[dict[str, Any]]) -> Table:
     table.add_column("total", justify="right", no_wrap=True)
     for one in found:
         lines = _lines(one, ",\n")
-        table.add_row(one["batch_id"], escape(one["period"]), one["state"], lines, _total(one))
+        is_as_owed = (one["pays"], one["pays_total"]) == (one["currency"], one["total"])
+        total = _total(one) if is_as_owed else f"{_total(one)},\n{_paid(one)}"
+        table.add_row(one["batch_id"], escape(one["period"]), one["state"], lines, total)
     return table
 
 
 def _total(one: dict[str, Any]) -> str:
     return f"{money(one['total'], one['currency'])} {one['currency']}"
+
+
+def _paid(one: dict[str, Any]) -> str:
+    """What its file has: with tax, and in another currency if there is a rate."""
+    return f"pays {money(one['pays_total'], one['pays'])} {one['pays']}"
 
 
 def _lines(one: dict[str, Any], between: str = ", ") -> str:
@@ -44,8 +51,9 @@ def batch_lines(one: dict[str, Any]) -> Iterator[str]:
         f"[bold]{one['batch_id']}[/]  {escape(one['period'])}  {one['state']}: {_total(one)}, {_lines(one)}"
     )
     if one["exchange"] is not None:
-        paid = money(one["pays_total"], one["pays"])
-        yield f"pays {paid} {one['pays']} at {escape(one['exchange']['path'])}"
+        yield f"{_paid(one)} at {escape(one['exchange']['path'])}"
+    elif one["pays_total"] != one["total"]:
+        yield f"{_paid(one)} with tax"
     if one["over_limit"]:
         yield f"[yellow]{one['over_limit']:,} lines had no room: create another batch[/]"
     for step in one["steps"]:

@@ -1,5 +1,6 @@
 """The pages of payouts over a desk in memory: what they show, to whom, and which forms they have."""
 
+import html
 import re
 from hashlib import sha256
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from api.app import create_app
 from api.desks import Desks
 from api.ledger import Ledger
+from commission.payouts.tax import Tax
 from schemas.settings import Settings
+from schemas.wire import Record
 from tests.api.conftest import Browser, browser
-from tests.build import ended, partner
+from tests.build import D, ended, exchange, partner
 from tests.commission.books.partner_rows import MONTHS, earned
 from tests.payout_world import World
 
@@ -41,22 +44,32 @@ def forms(page: str) -> list[str]:
     return re.findall(r'data-(?:api|upload)="/v1/([^"]+)"', page)
 
 
-@pytest.fixture
-def portal(ledger: Ledger, tmp_path: Path) -> Portal:
+def payable(*more: Record) -> World:
     """September's 12.34 of a.a and 9 of b.b are payable."""
+    world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"), *more)
+    for ib_id, amount in (("a.a", "12.34"), ("b.b", "9")):
+        world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
+    world.feed([ended("2026-09")])
+    return world
+
+
+def of_world(world: World, ledger: Ledger, folder: Path) -> Portal:
+    """The portal over its desk, for these people."""
     people = "\n".join(
         f"  - {{name: {name}, role: {role}, token_sha256: {sha256(f'of-{name}'.encode()).hexdigest()}}}"
         for name, role in PEOPLE.items()
     )
-    path = tmp_path / "operators.yaml"
+    path = folder / "operators.yaml"
     path.write_text(f"operators:\n{people}\n", encoding="utf-8")
-    world = World(*MONTHS, partner("a.a USD"), partner("b.b USD"))
-    for ib_id, amount in (("a.a", "12.34"), ("b.b", "9")):
-        world.feed([earned(amount, ib_id=ib_id, credit=f"ib:{ib_id}:pending", transfer_id=ib_id)])
-    world.feed([ended("2026-09")])
     settings = Settings(_env_file=None, operators_file=path)
     desks = Desks(payouts=world.desk(), changes=world.change_desk())
     return Portal(create_app(ledger, settings, desks=desks))
+
+
+@pytest.fixture
+def portal(ledger: Ledger, tmp_path: Path) -> Portal:
+    """Of what is payable."""
+    return of_world(payable(), ledger, tmp_path)
 
 
 def test_a_batch_says_whether_the_bank_has_answered(portal: Portal) -> None:
@@ -150,3 +163,44 @@ def test_without_a_desk_the_page_says_who_has_one(ledger: Ledger) -> None:
         page = browser(ledger).get(path, headers={"Accept": "text/html"})
         assert page.status_code == 503
         assert "ibflow serve" in page.text
+
+
+def test_a_batch_shows_what_its_file_pays(ledger: Ledger, tmp_path: Path) -> None:
+    """To whoever approves: 12.34 with 19 % VAT of 2.34 is 14.68, 9.00 less 10 % is 8.10; in all 22.78.
+
+    At 1.2 dollars to the euro 12.34 is 10.28 EUR. Where what is owed is what is paid, nothing is said twice.
+    """
+    taxes = {"a.a": Tax(kind="vat", percent=D(19)), "b.b": Tax(kind="withholding", percent=D(10))}
+    taxed, of_owed = shown(ledger, tmp_path, {ib_id: ("", tax) for ib_id, tax in taxes.items()})
+    assert "Its file pays 22.78 USD, with tax." in taxed
+    assert "12.34 USD 2.34 14.68 USD included" in taxed
+    assert "9.00 USD \u22120.90 8.10 USD included" in taxed
+    assert "21.34 USD paid as 22.78 USD" in of_owed
+    exchanged, of_owed = shown(ledger, tmp_path, {"a.a": ("EUR", None)}, pay_in="EUR")
+    assert "Its file pays 10.28 EUR, at 1 / EUR/USD 1.2 (2026-09-01)." in exchanged
+    assert "12.34 USD 0.00 10.28 EUR included" in exchanged
+    assert "12.34 USD paid as 10.28 EUR" in of_owed
+    plainly, of_owed = shown(ledger, tmp_path, {})
+    assert "Its file pays" not in plainly
+    assert "paid as" not in of_owed
+
+
+def shown(
+    ledger: Ledger, tmp_path: Path, billing: dict[str, tuple[str, Tax | None]], **wanted: str
+) -> tuple[str, str]:
+    """The words of a new batch's page, and those of the list."""
+    world = payable(exchange("EUR/USD 1.2"))
+    world.now = MONTHS[1].starts_at
+    for ib_id, (currency, tax) in billing.items():
+        world.pay_in(ib_id, currency, tax)
+    portal = of_world(world, ledger, tmp_path)
+    made = portal.post("/v1/payouts", {"period": "2026-09", "currency": "USD", **wanted})
+    one, all_of_them = (words(portal.get(path)) for path in (f"/payouts/{made['batch_id']}", "/payouts"))
+    return one, all_of_them
+
+
+def words(page: str) -> str:
+    """Its text without tags, in single spaces."""
+    return (
+        " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split()).replace(" .", ".").replace(" ,", ",")
+    )

@@ -117,18 +117,20 @@ def tables() -> list[tuple[RenderableType, tuple[str, ...]]]:
 
 
 def test_a_list_of_batches_fits_and_keeps_counts_by_their_words() -> None:
-    """In 80 columns; of a batch in several states each has a row of its own."""
+    """In 80 columns; each state of its lines has a row of its own, and so has what its file pays."""
     batch = {
         "batch_id": "b-1a2b3c4d5e6f7a8b", "period": "2026-09", "state": "exported", "currency": "USD",
         "total": "1234567.89", "lines": {"excluded": 40, "settled": 1_058, "rejected": 2},
+        "pays": "EUR", "pays_total": "987654.32",
     }  # fmt: skip
-    one = {**batch, "state": "submitted", "lines": {"proposed": 1_100}}
+    as_owed = {"pays": batch["currency"], "pays_total": batch["total"]}
+    one = {**batch, "state": "submitted", "lines": {"proposed": 1_100}, **as_owed}
     lines = printed(list_table([batch, one])).splitlines()
     assert 80 >= max(map(len, lines))
     rows = [" ".join(line.split()) for line in lines if line.strip()]
     assert rows[2:] == [
-        "b-1a2b3c4d5e6f7a8b 2026-09 exported 40 excluded, 1,234,567.89 USD",
-        "2 rejected,",
+        "b-1a2b3c4d5e6f7a8b 2026-09 exported 40 excluded, 1,234,567.89 USD,",
+        "2 rejected, pays 987,654.32 EUR",
         "1,058 settled",
         "b-1a2b3c4d5e6f7a8b 2026-09 submitted 1,100 proposed 1,234,567.89 USD",
     ]
