@@ -61,6 +61,11 @@ def minor_digits(currency: str) -> int:
     return MINOR_DIGITS.get(currency, 2)
 
 
+def payable_unit(currency: str) -> Decimal:
+    """The least that a payment of `currency` can differ by: JPY 1, USD 0.01."""
+    return Decimal(1).scaleb(-minor_digits(currency))
+
+
 def shown(amount: Decimal, currency: str) -> str:
     """An amount to look at, grouped, in the currency's digits: `1,234.50`; what rounds to 0 has no sign."""
     text = f"{amount:,.{minor_digits(currency)}f}"
@@ -72,7 +77,7 @@ def round_payable(money: Money) -> tuple[Money, Money]:
 
     The only place where money is rounded to a minor unit: half to even.
     """
-    unit = Decimal(1).scaleb(-minor_digits(money.currency))
+    unit = payable_unit(money.currency)
     payable = Money(money.amount.quantize(unit, context=EXACT), money.currency)
     return payable, money - payable
 

@@ -12,7 +12,7 @@ from commission.explain.periods import period_of, true_up
 from commission.explain.persons import once, person
 from commission.explain.steps import accrual
 from commission.explain.subject import Subject, decimal, text
-from commission.money import minor_digits
+from commission.money import payable_unit
 from commission.outputs import Transfer
 from commission.revision import revision_of, told_before
 
@@ -251,4 +251,4 @@ def _of_reopening(subject: Subject) -> Iterator[str]:
 
 
 def _smallest(subject: Subject) -> str:
-    return words.rounded_off(Decimal(1).scaleb(-minor_digits(subject.currency)), subject.currency)
+    return words.rounded_off(payable_unit(subject.currency), subject.currency)

@@ -1,17 +1,23 @@
 """What two people change of an IB's balance, and holds of its payouts."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from msgspec.structs import replace
 
 from commission import accounts
 from commission.draft import Draft
 from commission.ids import digest
-from commission.money import minor_digits, plain
+from commission.money import EXACT, payable_unit, plain
 from commission.outputs import Transfer
 from commission.partner.balances import PartnerState, partner_key
 from commission.partner.payable import Decision, Due, Hold, put_due, state_key, state_of
-from commission.payouts.commands import MAX_AMOUNT, ChangeBalance, HoldPayouts, OtherCommand, ReleasePayouts
+from commission.payouts.commands import (
+    ChangeBalance,
+    HoldPayouts,
+    OtherCommand,
+    ReleasePayouts,
+    why_no_amount,
+)
 from commission.rating.values import ZERO
 from commission.terms.catalog import Terms
 from commission.two_people import are_two_people
@@ -82,15 +88,12 @@ def _why_not_changed(draft: Draft, command: ChangeBalance) -> str:
     amount, currency = command.amount, command.currency
     if not are_two_people(command.created_by, command.approved_by):
         return "it is created by one person and approved by another"
-    if abs(amount) >= MAX_AMOUNT:
-        return "the amount is beyond all that is paid"
-    if amount != amount.quantize(Decimal(1).scaleb(-minor_digits(currency))):
-        return f"{plain(amount)} has more digits than {currency} is paid with"
-    if not amount or (amount < 0 and command.kind != "adjustment"):
-        return f"an amount of {plain(amount)} moves nothing" if not amount else "the amount is above zero"
+    if why := why_no_amount(command.kind, amount, currency):
+        return why
     if command.kind == "write_off":
         below = -_pending(draft, command.ib_id, currency)
-        if amount > below:
+        # People see it, and write it off, in the currency's digits: what these exceed is the IB's.
+        if amount > below.quantize(payable_unit(currency), ROUND_CEILING, EXACT):
             stands = f"is {plain(below)} {currency} below zero" if below > 0 else "is not below zero"
             return f"the balance of {command.ib_id} {stands}: no more is written off"
     return ""

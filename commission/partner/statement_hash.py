@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from commission import accounts
-from commission.money import ACCRUAL_UNIT, EXACT, minor_digits, plain
+from commission.money import ACCRUAL_UNIT, EXACT, payable_unit, plain
 from commission.outputs import Statement, Transfer
 
 VERSION = "ibflow statement 1"
@@ -167,7 +167,7 @@ def check(
 
 def _adds_up(s: Statement) -> Check:
     closing = s.opening + s.accrued - s.reversed - s.payable - s.rounding
-    unit = Decimal(1).scaleb(-minor_digits(s.currency))
+    unit = payable_unit(s.currency)
     is_payable = s.payable >= 0 and s.payable == s.payable.quantize(unit, context=EXACT)
     found = (
         f"{plain(s.opening)} + {plain(s.accrued)} - {plain(s.reversed)} - {plain(s.payable)} "

@@ -14,6 +14,7 @@ from commission.payouts.commands import (
     OtherCommand,
     ReleaseClient,
     ReleasePayouts,
+    why_no_amount,
 )
 from commission.payouts.records import ChangeDecided, ChangeRequested, PayoutsHeld
 from commission.two_people import are_two_people
@@ -34,7 +35,11 @@ def asked(record: ChangeRequested | PayoutsHeld) -> Change | Refusal:
     """A new change; a hold, and its release, need nobody else's approval: the books want another person."""
     if not record.reason.strip():
         return Refusal("say why")
-    if isinstance(record, PayoutsHeld) and (why := _why_not_held(record)):
+    if isinstance(record, PayoutsHeld):
+        why = _why_not_held(record)
+    else:
+        why = why_no_amount(record.kind, record.amount, record.currency)
+    if why:
         return Refusal(why)
     return Change(asked=record, state="requested" if isinstance(record, ChangeRequested) else "approved")
 

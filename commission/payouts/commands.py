@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from commission.ids import digest
+from commission.money import payable_unit, plain
 from commission.payouts.exchange import Exchange
 from commission.payouts.tax import Tax
 from commission.value import MAX_TEXT, TaggedValue, Text, Time
@@ -102,6 +103,17 @@ class ChangeBalance(PayoutCommand, tag="change_balance"):
     at: Time
     created_by: Name
     approved_by: Name
+
+
+def why_no_amount(kind: ChangeKind, amount: Decimal, currency: str) -> str:
+    """Why nobody's balance is changed by an amount, whatever it is; "" if it may be."""
+    if abs(amount) >= MAX_AMOUNT:
+        return "the amount is beyond all that is paid"
+    if amount != amount.quantize(payable_unit(currency)):
+        return f"{plain(amount)} has more digits than {currency} is paid with"
+    if not amount or (amount < 0 and kind != "adjustment"):
+        return f"an amount of {plain(amount)} moves nothing" if not amount else "the amount is above zero"
+    return ""
 
 
 class HoldPayouts(PayoutCommand, tag="hold_payouts"):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from hashlib import blake2b, sha256
 from itertools import islice
 
-from commission.money import EXACT, minor_digits
+from commission.money import EXACT, minor_digits, payable_unit
 from commission.value import MAX_TEXT
 from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount, faults
 from schemas.errors import Unusable
@@ -135,7 +135,7 @@ def total(lines: tuple[OrderLine, ...]) -> Decimal:
 
 def amount_text(amount: Decimal, currency: str) -> str:
     """With exactly the digits of the currency: 12.50 EUR, 1200 JPY."""
-    return format(amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), context=EXACT), "f")
+    return format(amount.quantize(payable_unit(currency), context=EXACT), "f")
 
 
 def _faults(order: PayoutOrder) -> Iterator[str]:

@@ -10,7 +10,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
-from commission.money import EXACT, minor_digits
+from commission.money import EXACT, minor_digits, payable_unit
 from commission.outputs import Statement
 from commission.value import Text, Value
 from schemas.errors import Unusable
@@ -161,7 +161,7 @@ def check(document: AnyDocument) -> None:
     """Raise `Unusable` for figures that do not add up, taxes that cannot be paid, an unknown locale."""
     if isinstance(document, StatementDocument):
         _check_sum(document.statement)
-    unit = Decimal(1).scaleb(-minor_digits(document.currency))
+    unit = payable_unit(document.currency)
     for tax in document.taxes:
         if tax.amount != tax.amount.quantize(unit, context=EXACT):
             raise Unusable(

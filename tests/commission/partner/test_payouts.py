@@ -243,6 +243,18 @@ def test_a_debt_blocks_payouts_until_it_is_worked_off_or_written_off() -> None:
     )
 
 
+def test_a_debt_is_written_off_to_the_next_cent() -> None:
+    """Of 20.0015, of which people see cents, 20.01 may be written off, which leaves 0.0085; 20.02 may not."""
+    debt = (earned("-20.0015"), ended("2026-09"))
+    gone = settle(*debt, change("write_off 20.01 USD"))
+    assert gone.answers[0].is_accepted
+    assert gone.balances["ib:ib-north:pending"] == "0.0085 USD"
+    refused = settle(*debt, change("write_off 20.02 USD"))
+    assert refused.answers[0].reason == (
+        "the balance of ib-north is 20.0015 USD below zero: no more is written off"
+    )
+
+
 def test_an_adjustment_is_on_the_open_statement() -> None:
     """October is closed when 3 are given and 1 is taken: both are of November, which states 3 - 1 = 2."""
     more = (change("adjustment 3 USD"), change("adjustment -1 USD", change_id="c2", attachment="ab" * 32))

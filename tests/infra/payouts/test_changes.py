@@ -9,6 +9,7 @@ import pytest
 
 from api.operators import NotAllowed, Operator
 from api.payouts import PayoutRefused, UnknownBatch
+from commission.payouts.commands import ChangeKind
 from commission.payouts.records import PayoutsHeld
 from infra.payouts.changes import ChangeDesk
 from schemas.payouts import BatchRequest, ChangeRequest, HoldRequest
@@ -63,6 +64,26 @@ def test_the_books_may_refuse_what_two_people_want(world: World) -> None:
     assert desk.get(change_id).answer is None
     desk.decide(change_id, BEN, "", is_approved=True)
     assert "is not below zero" in str(desk.get(change_id).answer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "currency", "amount", "why"),
+    [
+        ("adjustment", "USD", "12.345", "12.345 has more digits than USD is paid with"),
+        ("advance", "JPY", "10.5", "10.5 has more digits than JPY is paid with"),
+        ("adjustment", "USD", "0", "an amount of 0 moves nothing"),
+        ("write_off", "USD", "-5", "the amount is above zero"),
+    ],
+)
+def test_what_moves_nothing_is_refused_before_anybody_approves(
+    world: World, kind: ChangeKind, currency: str, amount: str, why: str
+) -> None:
+    """To whoever asks, rather than by the books once a second person has approved."""
+    desk = world.change_desk()
+    wanted = ChangeRequest(kind=kind, ib="north", currency=currency, amount=amount, reason="agreed")
+    with pytest.raises(PayoutRefused, match=why):
+        desk.ask(wanted, ANN, "")
+    assert desk.newest(0, 5)[0] == []
 
 
 def test_a_hold_is_released_by_another(world: World) -> None:
