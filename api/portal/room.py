@@ -41,6 +41,8 @@ class Room:
     closing_at: datetime | None
     """When the chosen period ends; None where none is chosen."""
     is_closed: bool
+    next_closing: Row | None
+    """The period whose statement comes next, whichever is chosen; None where the calendar has none."""
     sub_ibs: tuple[Line, ...]
     sub_ib_count: int
     statements: list[Row]
@@ -58,6 +60,7 @@ def room(ledger: Ledger, scope: Scope, ibs: Sequence[str], span: Interval, curre
     names = {node["ib_id"]: node["name"] or node["ib_id"] for node in nodes}
     below = [line for line in lines(roots, chosen) if not own.has(line.node["ib_id"])]
     direct = [line for line in below if own.has(line.node["parent"])]
+    stated = _newest_statements(ledger, own, ibs)
     return Room(
         names=names,
         own=mine,
@@ -68,25 +71,42 @@ def room(ledger: Ledger, scope: Scope, ibs: Sequence[str], span: Interval, curre
         chart=chart(over_time(ledger, own, span, chosen, sorted(own.ibs or ())), names) if chosen else None,
         closing_at=span.ends_at if span.period else None,
         is_closed=span.ends_at <= datetime.now(UTC),
+        next_closing=_next_closing(periods(ledger), stated),
         sub_ibs=tuple(direct[:MAX_SUB_IBS]),
         sub_ib_count=len(below),
-        statements=_newest_statements(ledger, own, ibs),
+        statements=stated,
     )
 
 
 def running_period(ledger: Ledger) -> str:
     """The period of now; "" where the calendar has none."""
+    running = _running(periods(ledger))
+    return "" if running is None else str(running["period"])
+
+
+def _running(spans: Sequence[Row]) -> Row | None:
     now = datetime.now(UTC)
-    return next(
-        (str(row["period"]) for row in periods(ledger) if row["starts_at"] <= now < row["ends_at"]), ""
-    )
+    return next((row for row in spans if row["starts_at"] <= now < row["ends_at"]), None)
+
+
+def _next_closing(spans: Sequence[Row], stated: Sequence[Row]) -> Row | None:
+    """The period after the newest statement, which may be over and not closed; before one, that of now."""
+    if not stated:
+        return _running(spans)
+    newest = max(row["ends_at"] for row in stated)
+    return min((row for row in spans if row["starts_at"] >= newest), key=_begins, default=None)
+
+
+def _begins(row: Row) -> datetime:
+    at: datetime = row["starts_at"]
+    return at
 
 
 def _tiles(mine: list[Row], balance: Row, span: Interval, currency: str) -> Iterator[Tile]:
     earned: Decimal = sum((of_currency(node, currency)["earned"] for node in mine), ZERO)
     yield Tile("Earned", "accrued less taken back" + (", this period" if span.period else ", ever"), earned)
     for label, name, note in (
-        ("Pending", "pending", "goes on the next statement"),
+        ("Pending", "pending", "not on a statement yet"),
         ("Held", "held", "waits for clients\u2019 KYC"),
         ("Payable", "payable", "on closed statements, not paid yet"),
         ("On its way", "in_payout", "in a payout that is under way"),

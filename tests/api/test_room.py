@@ -73,6 +73,13 @@ def test_the_first_page_of_an_ib_has_its_own_figures(world: World) -> None:
     assert tile_of(october, "Payable") == "208.25 USD", "what is owed is of no period"
 
 
+@pytest.mark.parametrize("chosen", ["2026-09", "2026-10", ""])
+def test_the_next_closing_is_of_the_period_without_a_statement(world: World, chosen: str) -> None:
+    """September is stated, so October is next, which begins where it ended: whichever period is looked at."""
+    text = text_of(world.signed_in("iris").page(f"/?period={chosen}"))
+    assert "Next closing Period 2026-10 Ends 2026-11-01 00:00" in text
+
+
 def test_the_menu_has_what_its_reader_may_open(world: World) -> None:
     def menu(name: str) -> list[str]:
         page = world.signed_in(name).page("/")
@@ -114,9 +121,24 @@ def test_an_ib_is_shown_where_it_is_paid_and_not_where_those_below_are(
     assert "DE89 •••• 3000" in page
     assert "waits for approval" in page
     assert "we moved" in page
-    assert re.findall(r'data-api="([^"]+)"', page) == ["/v1/payees/A"] * 3
+    assert re.findall(r'data-api="([^"]+)"', page) == ["/v1/payees/A"] * 4
     assert desk.approve("A", 1, BEN).state == "approved"
     assert "paid to" in iris.page("/payments")
+
+
+def test_an_ib_proposes_every_kind_of_account(world: World) -> None:
+    """Each has a form, and the fields of the one in the US are what such an account is made of."""
+    iris = world.signed_in("iris")
+    page = iris.page("/payments")
+    for kind in ("bank", "us_bank", "wallet", "trading_account"):
+        assert f'name="details.type" value="{kind}"' in page
+    american = {
+        "type": "us_bank", "holder": "Jane Doe", "holder_type": "person", "routing": "021000021",
+        "account": "7000046", "account_type": "savings",
+    }  # fmt: skip
+    assert {f"details.{name}" for name in american} <= {*re.findall(r'name="(details\.[a-z_]+)"', page)}
+    assert iris.call("/v1/payees/A", {"details": american, "note": ""}).status_code == 201
+    assert "021000021 •••• 46" in iris.page("/payments")
 
 
 def test_payments_are_what_approved_batches_pay_to_these_ibs() -> None:
