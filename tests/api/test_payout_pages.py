@@ -140,6 +140,17 @@ def test_a_change_waits_on_its_page_for_another_person(portal: Portal) -> None:
     assert f"balance-changes/{change}/approve" not in portal.get("/balance-changes")
 
 
+def test_what_the_books_refuse_is_not_shown_as_approved(portal: Portal) -> None:
+    """A.a owes nothing, so what two people write off is refused, with the reason."""
+    wanted = {"kind": "write_off", "ib": "a.a", "currency": "USD", "amount": "5", "reason": "gone"}
+    made = portal.post("/v1/balance-changes", wanted)
+    assert "requested" in words(portal.get("/balance-changes"))
+    portal.post(f"/v1/balance-changes/{made['change_id']}/approve", {}, "ben")
+    page = words(portal.get("/balance-changes"))
+    assert "ann refused ben the balance of a.a is not below zero: no more is written off" in page
+    assert "approved" not in page.partition("The books")[2].partition("Ask for a change")[0]
+
+
 def test_a_hold_has_a_form_to_release_it_until_it_is_released(portal: Portal) -> None:
     """Of an IB that is held; not of a client that the books do not know, where nothing is held."""
     form = '<input type="hidden" name="ib" value="a.a">'
