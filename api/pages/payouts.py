@@ -33,6 +33,7 @@ BATCHES: Mapping[str, Callable[[Batch], Any]] = {
     "Period": lambda one: one.period,
     "State": lambda one: one.state,
     "Total": lambda one: one.total,
+    "Pays": lambda one: one.paid_total,
     "Made by": lambda one: one.steps[0].by,
     "When": lambda one: one.steps[-1].at,
 }
@@ -92,7 +93,7 @@ def batch(
         "IB": lambda line: line.name or line.ib_id,
         "Amount": lambda line: line.amount,
         "Tax": lambda line: line.due(found.currency) - line.amount,
-        "Paid": found.paid,
+        "Pays": found.paid,
         "State": lambda line: found.state_of(line.line_id),
         "End-to-end id": lambda line: line.line_id,
     }

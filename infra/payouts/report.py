@@ -53,7 +53,7 @@ def batch_lines(one: dict[str, Any]) -> Iterator[str]:
     if one["exchange"] is not None:
         yield f"{_paid(one)} at {escape(one['exchange']['path'])}"
     elif one["pays_total"] != one["total"]:
-        yield f"{_paid(one)} with tax"
+        yield f"{_paid(one)}, with taxes added or kept back"
     if one["over_limit"]:
         yield f"[yellow]{one['over_limit']:,} lines had no room: create another batch[/]"
     for step in one["steps"]:

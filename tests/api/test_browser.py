@@ -4,6 +4,7 @@ Of each page: nothing wrong on the console, no finding of axe-core that is serio
 a low header, little script. `IBFLOW_BROWSER=full` looks at every page in both sizes and both schemes.
 """
 
+import csv
 import os
 import re
 import time
@@ -298,6 +299,21 @@ def test_a_list_is_sorted_filtered_cut_and_saved(ledger: Ledger, chdb: Client, p
             "2026-09-01 19:00:00",
             "2026-09-01 10:00:00 UTC",
         )
+
+
+def test_an_amount_in_a_file_is_a_number_beside_its_currency(portal: Portal) -> None:
+    """What A's statement makes payable, 208.25 USD, can be added up: two cells, where the page has one."""
+    with portal.context() as context:
+        page = context.new_page()
+        page.goto("/statements?period=2026-09")
+        with page.expect_download() as saving:
+            page.locator("[data-tools]").get_by_role("button", name="CSV").click()
+        head, *rows = csv.reader(Path(saving.value.path()).read_text(encoding="utf-8").splitlines())
+        (atlas,) = [row for row in rows if "Atlas" in row[1]]
+        at = head.index("Payable")
+        assert head[at : at + 3] == ["Payable", "Payable currency", "Carried"]
+        assert atlas[at : at + 2] == ["208.25", "USD"]
+        assert {len(row) for row in rows} == {len(head)}
 
 
 def test_a_branch_comes_when_it_is_opened(ledger: Ledger, chdb: Client, portal: Portal) -> None:

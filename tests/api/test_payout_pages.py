@@ -179,21 +179,21 @@ def test_without_a_desk_the_page_says_who_has_one(ledger: Ledger) -> None:
 def test_a_batch_shows_what_its_file_pays(ledger: Ledger, tmp_path: Path) -> None:
     """To whoever approves: 12.34 with 19 % VAT of 2.34 is 14.68, 9.00 less 10 % is 8.10; in all 22.78.
 
-    At 1.2 dollars to the euro 12.34 is 10.28 EUR. Where what is owed is what is paid, nothing is said twice.
+    At 1.2 dollars to the euro 12.34 is 10.28 EUR. Where what is owed is what is paid, its page says it once.
     """
     taxes = {"a.a": Tax(kind="vat", percent=D(19)), "b.b": Tax(kind="withholding", percent=D(10))}
     taxed, of_owed = shown(ledger, tmp_path, {ib_id: ("", tax) for ib_id, tax in taxes.items()})
-    assert "Its file pays 22.78 USD, with tax." in taxed
+    assert "Its file pays 22.78 USD, with taxes added or kept back." in taxed
     assert "12.34 USD 2.34 14.68 USD included" in taxed
     assert "9.00 USD \u22120.90 8.10 USD included" in taxed
-    assert "21.34 USD paid as 22.78 USD" in of_owed
+    assert "21.34 USD 22.78 USD 2 included" in of_owed
     exchanged, of_owed = shown(ledger, tmp_path, {"a.a": ("EUR", None)}, pay_in="EUR")
     assert "Its file pays 10.28 EUR, at 1 / EUR/USD 1.2 (2026-09-01)." in exchanged
     assert "12.34 USD 0.00 10.28 EUR included" in exchanged
-    assert "12.34 USD paid as 10.28 EUR" in of_owed
+    assert "12.34 USD 10.28 EUR 1" in of_owed
     plainly, of_owed = shown(ledger, tmp_path, {})
     assert "Its file pays" not in plainly
-    assert "paid as" not in of_owed
+    assert "21.34 USD 21.34 USD 2 included" in of_owed
 
 
 def shown(

@@ -42,14 +42,23 @@ function sortable(table) {
 
 const cellText = (cell) => {
   const exact = cell.querySelector(".num[title], time");
-  const text = exact && !cell.querySelector(".cur") ? exact.dateTime || exact.title.split(" ")[0] : cell.innerText.trim().replace(/\s+/g, " ");
+  return plainText(exact && !cell.querySelector(".cur") ? exact.dateTime || exact.title.split(" ")[0] : cell.innerText.trim().replace(/\s+/g, " "));
+};
+const plainText = (text) => {
   const safe = /^[=+@\t\r]|^-(?![\d.]+$)/.test(text) ? `'${text}` : text;
   return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
+// An amount with its currency is two cells of a file: a number to add up, and the currency beside it.
+const amountText = (cell) => {
+  const exact = cell.querySelector(".num[title]");
+  const isAlone = exact?.querySelector(".cur") && exact.innerText.trim() === cell.innerText.trim();
+  return isAlone ? exact.title.split(" ").map(plainText) : [cellText(cell), ""];
+};
 function saveCsv(table) {
-  const shown = (row) => !row.hidden;
-  const lines = [table.tHead.rows[0], ...table.tBodies[0].rows].filter(shown)
-    .map((row) => [...row.cells].filter((cell) => !cell.hidden && !cell.matches(".bare")).map(cellText).join(","));
+  const head = table.tHead.rows[0], rows = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+  const isNamed = [...head.cells].map((_, n) => rows.some((row) => row.cells[n]?.querySelector(".cur")));
+  const line = (row, named) => [...row.cells].flatMap((cell, n) => cell.hidden || cell.matches(".bare") ? [] : isNamed[n] ? named(cell) : [cellText(cell)]).join(",");
+  const lines = [line(head, (cell) => [cellText(cell), plainText(`${cell.innerText.trim()} currency`)]), ...rows.map((row) => line(row, amountText))];
   const url = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
   make("a", { href: url, download: `${table.dataset.list}.csv` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
