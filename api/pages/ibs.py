@@ -12,7 +12,7 @@ from api.pages.page import Page, PageHere
 from api.portal import ibs
 from api.portal.overview import lines, of_currency, tiles
 from api.problems import Problem
-from api.queries import commissions, statements, transfers
+from api.queries import commissions, standing, statements, transfers
 from api.queries.commission_sql import ReportFilter
 from api.queries.dimensions import GroupBy
 from api.queries.partners import MAX_WHOLE, add_deals, tree, walk
@@ -162,15 +162,17 @@ def _draft(
         return None
     before = [row for row in stated if row["currency"] == currency and row["ends_at"] <= span.starts_at]
     opening = before[0]["closing"] if before else 0
-    totals = of_currency(node, currency)
+    own = standing.balances(page.ledger, page.scope.narrowed([node["ib_id"]]))
+    pending = next((row["pending"] for row in own if row["currency"] == currency), 0)
+    later = standing.pending_later(page.ledger, node["ib_id"], currency, span.ends_at)
+    due = pending - later
     return {
         "period": span.period,
         "is_chosen": True,
         "opening": opening,
-        "earned": totals["earned"],
-        "reversed": totals["reversed"],
-        "held": totals["held"],
-        "due": opening + totals["pending"],
+        "added": due - opening,
+        "due": due,
+        "later": later,
     }
 
 

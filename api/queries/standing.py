@@ -1,12 +1,15 @@
 """How IBs stand: what is on their accounts, and who traded."""
 
+from datetime import datetime
+from decimal import Decimal
+
 from api.ledger import Ledger, Row
 from api.queries.days import days_of
 from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
 from api.queries.sources import accounts
 from api.scope import KNOWN_CLIENTS, Scope, sees
-from commission.accounts import HELD, IB, IN_PAYOUT, PAID, PAYABLE, PENDING
+from commission.accounts import HELD, IB, IN_PAYOUT, PAID, PAYABLE, PENDING, pending
 
 STATES = {"held": HELD, "pending": PENDING, "payable": PAYABLE, "in_payout": IN_PAYOUT, "paid": PAID}
 """What money of an IB waits for, and how the account of it ends."""
@@ -27,6 +30,12 @@ SELECT uniqExact(client_id) AS traded FROM transfers
 WHERE {INSIDE} AND {IS_DEAL} AND client_id != '' AND {sees("ib_id")}
   AND transfer_id NOT IN ({TAKEN_BACK})
 """  # noqa: S608  - as above
+_LATER = """
+SELECT sumIf(amount, credit = {account:String}) - sumIf(amount, debit = {account:String}) AS amount
+FROM transfers FINAL
+WHERE ib_id = {ib:String} AND currency = {currency:String}
+  AND ifNull(matures_at, occurred_at) >= {at:DateTime64(6, 'UTC')}
+"""
 _REGISTERED = f"""
 SELECT count() AS clients, countIf({INSIDE}) AS registered FROM {KNOWN_CLIENTS}
 WHERE {sees("ib_id")}
@@ -39,6 +48,13 @@ def balances(ledger: Ledger, scope: Scope) -> list[Row]:
     seen = sees("splitByChar(':', toString(account))[2]")
     sql = _BALANCES.format(accounts=accounts(read), seen=seen)
     return ledger.rows(sql, **read.parameters, **scope.parameters)
+
+
+def pending_later(ledger: Ledger, ib_id: str, currency: str, at: datetime) -> Decimal:
+    """What of an IB's pending money matures at a time or later, so is on no statement that ends there."""
+    asked = {"account": pending(ib_id), "ib": ib_id, "currency": currency, "at": at}
+    found: Decimal = ledger.row(_LATER, **asked)["amount"]
+    return found
 
 
 def clients(ledger: Ledger, scope: Scope, interval: Interval) -> Row:

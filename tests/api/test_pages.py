@@ -254,6 +254,21 @@ def test_a_running_period_has_a_draft(ledger: Ledger, chdb: Client) -> None:
     assert "Draft of" not in text_of(browser(ledger).get("/ibs/A?period=2026-09"))
 
 
+def test_a_draft_has_what_matures_in_its_period(ledger: Ledger, chdb: Client) -> None:
+    """5.00 of a deal of September mature in October, of which 2.00 were advanced; 4.00 mature in November."""
+    way, october = "broker:expense:per_lot > ib:A:pending", utc(12, month=10)
+    insert(
+        chdb, "transfers",
+        per_lot("sep", "A", "live|8", "5", way, occurred_at=utc(28), matures_at=october),
+        per_lot("oct", "A", "live|9", "4", way, occurred_at=october, matures_at=utc(8, month=11)),
+    )  # fmt: skip
+    way = "ib:A:pending > ib:A:payable"
+    insert(chdb, "transfers", transfer_row("x", "advance", "A", "change|c-1", "2", way, occurred_at=october))
+    text = text_of(browser(ledger).get("/ibs/A?period=2026-10"))
+    assert "Carried from before 0.00 USD Earned, taken back and changed since 3.00 USD" in text
+    assert "Would be stated now 3.00 USD Matures later, not in the sum 4.00 USD" in text
+
+
 def test_a_client_page_tells_who_earned_from_it(http: Browser) -> None:
     """c1: A 211.75 accrued and 3.50 of it taken back, M 3.00; one account."""
     page = http.get("/clients/c1")
