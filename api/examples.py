@@ -23,7 +23,7 @@ NAMES: dict[str, Any] = {
     "id": "tracker-1", "endpoint": "tracker-1", "endpoint_id": "tracker-1", "events": ["cpa.qualified"],
     "event": "cpa.qualified", "preset": "", "format": "json", "source": "bank-2026-10-05.xml",
     "group_by": ["ib"],    "rights": ["read"], "next_cursor": None, "min_payout": None,
-    "details": {"iban": "DE89370400440532013000"},
+    "details": {"type": "bank", "holder": "Atlas Partners Ltd", "iban": "DE89370400440532013000"},
     "secret": "", "statuses": {}, "pay_in": "", "attachment_sha256": "", "reopen": "",
 }  # fmt: skip
 MONEY = frozenset(

@@ -83,7 +83,10 @@ class Exported(_Body):
     """Which file."""
 
     format: str = Field(
-        "csv", max_length=32, description="csv, xlsx, pain.001.001.09, pain.001.001.03, nacha or bridge."
+        "csv",
+        max_length=32,
+        description="csv, xlsx, pain.001.001.09, pain.001.001.03, nacha or bridge.",
+        json_schema_extra={"example": "pain.001.001.09"},
     )
     reason: str = Field("", max_length=500, description="Why once more, if it was given out before.")
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from infra.payees.details import BankAccount, to_details
+from infra.payout_files.write import FORMATS
 from tests.api.conftest import Browser
 
 
@@ -35,6 +37,18 @@ def test_it_says_who_may_ask(http: Browser) -> None:
     }
     assert document["security"] == [{"token": []}, {"password": []}]
     assert {} in document["paths"]["/health"]["get"]["security"]
+
+
+def test_examples_of_what_a_schema_leaves_open_are_accepted(http: Browser) -> None:
+    """The format of a payout's file is one that there is, and where an IB is paid is a whole account."""
+    paths = http.get("/openapi.json").json()["paths"]
+
+    def body(path: str) -> Any:
+        return paths[path]["post"]["requestBody"]["content"]["application/json"]["example"]
+
+    assert body("/v1/payouts/{batch_id}/export")["format"] in FORMATS
+    details = to_details(body("/v1/payees/{ib_id}")["details"])
+    assert isinstance(details, BankAccount)
 
 
 def test_every_request_and_answer_has_an_example_of_its_shape(http: Browser) -> None:
