@@ -31,9 +31,11 @@ def test_the_overview_shows_the_ledgers_numbers(http: Browser) -> None:
 
 
 def test_another_currency_and_period_can_be_chosen(http: Browser) -> None:
-    """Euros show B's earnings; October shows that nothing happened."""
-    euros = http.get("/?currency=EUR").text
-    assert "2.00 EUR" in re.sub(r"<[^>]+>", "", euros)
+    """Euros show B's earnings of 0.30 lots, dollars 1 and 2 lots of A's; October, that nothing happened."""
+    euros = re.sub(r"<[^>]+>", "", http.get("/?currency=EUR").text)
+    assert "2.00 EUR" in euros
+    assert "0.30 lots that pay in EUR" in euros
+    assert "3.00 lots that pay in USD" in re.sub(r"<[^>]+>", "", http.get("/?currency=USD").text)
     assert "No transfer in this period" in http.get("/?period=2026-10").text
     assert http.get("/?period=nonsense").status_code == 404
 
