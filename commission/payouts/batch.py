@@ -240,7 +240,8 @@ def _(record: BatchExported, batch: Batch) -> Batch | Refusal:
         return Refusal(f"its {record.format} file was another when it was given out first")
     if batch.execution_date not in (None, record.execution_date):
         return Refusal(f"its files are for {batch.execution_date}: export again")
-    step = Step(what="exported", by=record.by, at=record.at, reason=record.reason)
+    why = ": ".join(filter(None, (record.format, record.reason)))  # each file may have been paid by
+    step = Step(what="exported", by=record.by, at=record.at, reason=why)
     exports = {**batch.exports, record.format: record.sha256}
     day, steps = record.execution_date, (*batch.steps, step)
     return replace(batch, state="exported", exports=exports, execution_date=day, steps=steps)
