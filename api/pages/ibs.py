@@ -18,6 +18,7 @@ from api.queries.dimensions import GroupBy
 from api.queries.partners import MAX_WHOLE, add_deals, tree, walk
 from api.queries.periods import Interval, periods
 from api.queries.transfers import TransferFilter
+from api.scope import Scope
 
 router = APIRouter(prefix="/ibs", include_in_schema=False)
 
@@ -111,7 +112,7 @@ def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
         tiles=tiles([of_currency(node, currency)], is_period=bool(span.period)),
         lots=of_currency(node, currency)["lots"],
         subtree=lines([node], currency, [node])[0].subtree,
-        draft=_draft(page, span, node, currency, stated),
+        draft=found["draft"],
         sub_ibs=sub_ibs[: ibs.MAX_SHOWN],
         sub_ib_count=len(sub_ibs),
         by_client=by_client[:MAX_CLIENTS],
@@ -126,8 +127,8 @@ def one(page: PageHere, ib_id: IbId) -> HTMLResponse:
 
 def _asked(
     page: Page, ledger: Ledger, span: Interval, currency: str, nodes: list[dict[str, Any]], *, of_all: bool
-) -> dict[str, list[Row]]:
-    """What an IB, the first of some nodes, earned by group; its statements and newest transfers.
+) -> dict[str, Any]:
+    """What an IB, the first of some nodes, earned by group; its statements, draft and newest transfers.
 
     All nodes are given their lots and deals meanwhile.
     """
@@ -136,35 +137,35 @@ def _asked(
     of_ib = TransferFilter(page.scope, ib=ib_id, interval=span)
     listed = (page.scope, ib_id, "", MAX_STATEMENTS, statements.NEWEST)
     with ThreadPoolExecutor(BESIDE) as beside:
+        stated = beside.submit(statements.statements, ledger, *listed)
         by = {
             group: beside.submit(commissions.largest_alone, ledger, wanted, (group,), "net", count)
             for group, count in SHOWN.items()
         }
         traded = beside.submit(add_deals, ledger, page.scope, span, nodes, of_all=of_all)
         posted = beside.submit(transfers.transfers, ledger, of_ib, NEWEST)
-        stated = beside.submit(statements.statements, ledger, *listed)
+        known = stated.result()["items"]
+        draft = _draft(ledger, page.scope.narrowed([ib_id]), span, ib_id, currency, known)
         traded.result()
-    groups: dict[str, list[Row]] = {group: found.result() for group, found in by.items()}
-    return groups | {"transfers": posted.result()["items"], "statements": stated.result()["items"]}
+    groups = {group: found.result() for group, found in by.items()}
+    return groups | {"transfers": posted.result()["items"], "statements": known, "draft": draft}
 
 
 def _draft(
-    page: Page, span: Interval, node: dict[str, Any], currency: str, stated: list[dict[str, Any]]
+    ledger: Ledger, own: Scope, span: Interval, ib_id: str, currency: str, stated: list[Row]
 ) -> dict[str, Any] | None:
     """The statement of the chosen period as it would be now, while the period has none yet."""
     if not span.period:
         now = datetime.now(UTC)
-        running = next(
-            (row for row in periods(page.ledger) if row["starts_at"] <= now < row["ends_at"]), None
-        )
+        running = next((row for row in periods(ledger) if row["starts_at"] <= now < row["ends_at"]), None)
         return {"period": running["period"], "is_chosen": False} if running else None
     if any(row["period"] == span.period for row in stated):
         return None
     before = [row for row in stated if row["currency"] == currency and row["ends_at"] <= span.starts_at]
     opening = before[0]["closing"] if before else 0
-    own = standing.balances(page.ledger, page.scope.narrowed([node["ib_id"]]))
-    pending = next((row["pending"] for row in own if row["currency"] == currency), 0)
-    later = standing.pending_later(page.ledger, node["ib_id"], currency, span.ends_at)
+    stands = standing.balances(ledger, own)
+    pending = next((row["pending"] for row in stands if row["currency"] == currency), 0)
+    later = standing.pending_later(ledger, ib_id, currency, span.ends_at)
     due = pending - later
     return {
         "period": span.period,

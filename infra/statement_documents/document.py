@@ -245,14 +245,10 @@ def _of_statement(document: StatementDocument) -> Iterator[tuple[str, Decimal, b
     yield "Taken back or put on hold", -one.reversed, False
     if one.rounding:
         yield "Left by rounding", -one.rounding, False
-    if (
-        one.closing
-    ):  # the figures add up, so its sign is not that of the next statement: words say whose it is
-        yield (
-            "Owed by the IB, carried forward" if one.closing < 0 else "Not paid yet, carried forward",
-            -one.closing,
-            False,
-        )
+    if one.closing:
+        # The figures add up, so its sign is not that of the next statement: words say whose it is.
+        whose = "Owed by the IB" if one.closing < 0 else "Not paid yet"
+        yield f"{whose}, carried forward", -one.closing, False
     yield "Payable", one.payable, True
     if document.others:
         yield "Advances and other statements, paid with it", document.others, False
