@@ -145,14 +145,14 @@ def _asked(
         traded = beside.submit(add_deals, ledger, page.scope, span, nodes, of_all=of_all)
         posted = beside.submit(transfers.transfers, ledger, of_ib, NEWEST)
         known = stated.result()["items"]
-        draft = _draft(ledger, page.scope.narrowed([ib_id]), span, ib_id, currency, known)
+        draft = _draft(ledger, page.scope.narrowed([ib_id]), span, currency, known)
         traded.result()
     groups = {group: found.result() for group, found in by.items()}
     return groups | {"transfers": posted.result()["items"], "statements": known, "draft": draft}
 
 
 def _draft(
-    ledger: Ledger, own: Scope, span: Interval, ib_id: str, currency: str, stated: list[Row]
+    ledger: Ledger, own: Scope, span: Interval, currency: str, stated: list[Row]
 ) -> dict[str, Any] | None:
     """The statement of the chosen period as it would be now, while the period has none yet."""
     if not span.period:
@@ -165,7 +165,7 @@ def _draft(
     opening = before[0]["closing"] if before else 0
     stands = standing.balances(ledger, own)
     pending = next((row["pending"] for row in stands if row["currency"] == currency), 0)
-    later = standing.pending_later(ledger, ib_id, currency, span.ends_at)
+    later = standing.pending_later(ledger, own, currency, span.ends_at)
     due = pending - later
     return {
         "period": span.period,

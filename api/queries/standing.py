@@ -9,7 +9,7 @@ from api.queries.money import IS_DEAL, TAKEN_BACK
 from api.queries.periods import INSIDE, Interval
 from api.queries.sources import accounts
 from api.scope import KNOWN_CLIENTS, Scope, sees
-from commission.accounts import HELD, IB, IN_PAYOUT, PAID, PAYABLE, PENDING, pending
+from commission.accounts import HELD, IB, IN_PAYOUT, PAID, PAYABLE, PENDING
 
 STATES = {"held": HELD, "pending": PENDING, "payable": PAYABLE, "in_payout": IN_PAYOUT, "paid": PAID}
 """What money of an IB waits for, and how the account of it ends."""
@@ -32,14 +32,15 @@ WHERE {INSIDE} AND {IS_DEAL} AND client_id != '' AND {sees("ib_id")}
 """  # noqa: S608  - as above
 # PREWHERE has the time alone: ClickHouse remembers where no row answers it, for every IB of the period.
 # A row that was written twice counts once by its group; FINAL would read all months of the IB.
-_LATER = """
-SELECT sumIf(amount, credit = {account:String}) - sumIf(amount, debit = {account:String}) AS amount FROM (
+_LATER = f"""
+SELECT sumIf(amount, endsWith(credit, '{PENDING}')) - sumIf(amount, endsWith(debit, '{PENDING}')) AS amount
+FROM (
     SELECT any(amount) AS amount, any(debit) AS debit, any(credit) AS credit FROM transfers
-    PREWHERE occurred_at >= {at:DateTime64(6, 'UTC')} OR matures_at >= {at:DateTime64(6, 'UTC')}
-    WHERE ib_id = {ib:String} AND currency = {currency:String}
+    PREWHERE occurred_at >= {{at:DateTime64(6, 'UTC')}} OR matures_at >= {{at:DateTime64(6, 'UTC')}}
+    WHERE {sees("ib_id")} AND currency = {{currency:String}}
     GROUP BY transfer_id
 )
-"""
+"""  # noqa: S608  - the parts are constants; values are parameters
 _REGISTERED = f"""
 SELECT count() AS clients, countIf({INSIDE}) AS registered FROM {KNOWN_CLIENTS}
 WHERE {sees("ib_id")}
@@ -54,10 +55,9 @@ def balances(ledger: Ledger, scope: Scope) -> list[Row]:
     return ledger.rows(sql, **read.parameters, **scope.parameters)
 
 
-def pending_later(ledger: Ledger, ib_id: str, currency: str, at: datetime) -> Decimal:
-    """What of an IB's pending money matures at a time or later, so is on no statement that ends there."""
-    asked = {"account": pending(ib_id), "ib": ib_id, "currency": currency, "at": at}
-    found: Decimal = ledger.row(_LATER, **asked)["amount"]
+def pending_later(ledger: Ledger, scope: Scope, currency: str, at: datetime) -> Decimal:
+    """What of these IBs' pending money matures at a time or later, so is on no statement that ends there."""
+    found: Decimal = ledger.row(_LATER, currency=currency, at=at, **scope.parameters)["amount"]
     return found
 
 
