@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 WRONG = ("500", "redirect", "error in 200", "reset", "hang", "drip", "lie", "garbage", "silent close")
-HANG_S = 1.5
+HANG_S = 3.5
 """Longer than the endpoint waits."""
 
 

@@ -285,7 +285,7 @@ def test_a_receiver_that_does_everything_wrong_gets_everything_once(kafka: str, 
     desk, count = desk_of(kafka), 600
     with flaky(Flaky(seed=7)) as sick:
         desk.save(
-            near(sick.url, id="sick", timeout=1, concurrency=32, must_not_match="success=false"),
+            near(sick.url, id="sick", timeout=3, concurrency=32, must_not_match="success=false"),
             SECRET,
             ANNA,
             is_new=True,
