@@ -11,6 +11,7 @@ from api.ledger import Ledger, OneReading, Row
 from api.pages.page import Page, PageHere
 from api.portal import ibs
 from api.portal.overview import lines, of_currency, tiles
+from api.portal.room import next_closing
 from api.problems import Problem
 from api.queries import commissions, standing, statements, transfers
 from api.queries.commission_sql import ReportFilter
@@ -154,12 +155,13 @@ def _asked(
 def _draft(
     ledger: Ledger, own: Scope, span: Interval, currency: str, stated: list[Row]
 ) -> dict[str, Any] | None:
-    """The statement of the chosen period as it would be now, while the period has none yet."""
+    """The statement of the chosen period as it would be now, if it is the next to be stated."""
     if not span.period:
         now = datetime.now(UTC)
         running = next((row for row in periods(ledger) if row["starts_at"] <= now < row["ends_at"]), None)
         return {"period": running["period"], "is_chosen": False} if running else None
-    if any(row["period"] == span.period for row in stated):
+    closes = next_closing(periods(ledger), stated)
+    if closes is None or closes["period"] != span.period:
         return None
     before = [row for row in stated if row["currency"] == currency and row["ends_at"] <= span.starts_at]
     opening = before[0]["closing"] if before else 0

@@ -71,7 +71,7 @@ def room(ledger: Ledger, scope: Scope, ibs: Sequence[str], span: Interval, curre
         chart=chart(over_time(ledger, own, span, chosen, sorted(own.ibs or ())), names) if chosen else None,
         closing_at=span.ends_at if span.period else None,
         is_closed=span.ends_at <= datetime.now(UTC),
-        next_closing=_next_closing(periods(ledger), stated),
+        next_closing=next_closing(periods(ledger), stated),
         sub_ibs=tuple(direct[:MAX_SUB_IBS]),
         sub_ib_count=len(below),
         statements=stated,
@@ -89,7 +89,7 @@ def _running(spans: Sequence[Row]) -> Row | None:
     return next((row for row in spans if row["starts_at"] <= now < row["ends_at"]), None)
 
 
-def _next_closing(spans: Sequence[Row], stated: Sequence[Row]) -> Row | None:
+def next_closing(spans: Sequence[Row], stated: Sequence[Row]) -> Row | None:
     """The period after the newest statement, which may be over and not closed; before one, that of now."""
     if not stated:
         return _running(spans)
