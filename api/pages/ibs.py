@@ -1,7 +1,6 @@
 """IBs: the tree to search and open branch by branch, and the page of one IB."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -11,7 +10,7 @@ from api.ledger import Ledger, OneReading, Row
 from api.pages.page import Page, PageHere
 from api.portal import ibs
 from api.portal.overview import lines, of_currency, tiles
-from api.portal.room import next_closing
+from api.portal.room import next_closing, running_period
 from api.problems import Problem
 from api.queries import commissions, standing, statements, transfers
 from api.queries.commission_sql import ReportFilter
@@ -157,9 +156,8 @@ def _draft(
 ) -> dict[str, Any] | None:
     """The statement of the chosen period as it would be now, if it is the next to be stated."""
     if not span.period:
-        now = datetime.now(UTC)
-        running = next((row for row in periods(ledger) if row["starts_at"] <= now < row["ends_at"]), None)
-        return {"period": running["period"], "is_chosen": False} if running else None
+        running = running_period(ledger)
+        return {"period": running, "is_chosen": False} if running else None
     closes = next_closing(periods(ledger), stated)
     if closes is None or closes["period"] != span.period:
         return None

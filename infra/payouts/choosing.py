@@ -47,12 +47,9 @@ class Paying:
         method = self.of(ib_id).method
         if wanted.method not in ("", method):
             return f"the IB is paid by {method or 'hand'}: another batch pays it"
-        is_nothing = not (due if self.exchange is None else self.exchange.of(due))
-        return (
-            f"{shown(due, wanted.currency)} {wanted.currency} comes to nothing in {pays}"
-            if is_nothing
-            else ""
-        )
+        if due if self.exchange is None else self.exchange.of(due):
+            return ""
+        return f"{shown(due, wanted.currency)} {wanted.currency} comes to nothing in {pays}"
 
 
 def choose(

@@ -52,7 +52,7 @@ with_shards = pytest.mark.parametrize("ledger", services.ledger_kinds(), indirec
 """On each ClickHouse there is, and with rows that a join has to fetch from another shard."""
 
 
-@pytest.fixture(params=services.clickhouse_kinds())
+@pytest.fixture(params=[services.CHDB, *services.clickhouse_kinds()[1:]])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     """Ten deals of a three-level tree, rated, with September closed."""
     with services.ledger(Settings(data_dir=tmp_path).chdb_dir, request.param) as client:
