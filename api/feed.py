@@ -73,6 +73,7 @@ class Feed:
         self._readers: set[Reader] = set()
         self._by_caller: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looked_at = 0
         """When last, in nanoseconds, by the database's clock."""
@@ -91,7 +92,7 @@ class Feed:
         self._by_caller[caller] += 1
         self._readers.add(reader)
         if self._task is None or self._task.done():
-            self._loop = asyncio.get_running_loop()
+            self._loop, self._begun = asyncio.get_running_loop(), asyncio.Event()
             self._task = self._loop.create_task(self._run())
         try:
             yield reader
@@ -102,6 +103,13 @@ class Feed:
                 self._task.cancel()
                 self._task = None
 
+    async def begun(self) -> None:
+        """Wait until whoever listens is handed what is stored from now on, or is cut.
+
+        What a reader missed is read after that: what is stored between the two would else be told by neither.
+        """
+        await self._begun.wait()
+
     def close(self) -> None:
         """Let every reader end; from any thread. A server that stops waits for its answers to end."""
         if self._loop is not None and not self._loop.is_closed():
@@ -110,6 +118,7 @@ class Feed:
     def _cut_all(self) -> None:
         for reader in self._readers:
             reader.cut("the server stops")
+        self._begun.set()
 
     async def _run(self) -> None:
         begun: tuple[datetime, dict[str, datetime]] | None = None
@@ -117,6 +126,7 @@ class Feed:
             try:
                 if begun is None:
                     begun = await run_in_threadpool(self._begin)
+                    self._begun.set()
                 after, seen = begun
                 begun = await self._look(after, seen), seen
             except LedgerUnavailable as error:

@@ -62,6 +62,7 @@ async def feed(
             yield end_of("as many listen as may")
             return
         with source.listening(by.name, scope, shown) as reader:
+            await source.begun()
             before = ([], False) if place is None else await run_in_threadpool(missed, ledger, scope, place)
             async for event in events(reader, before, lambda: still_may(people, by)):
                 yield event

@@ -265,6 +265,24 @@ def test_over_http_it_goes_on_after_a_break_and_ends_with_the_server(
         assert "the server stops" in next(line for line in lines if "reason" in line)
 
 
+def test_what_is_stored_while_the_looking_begins_is_told(
+    served: tuple[str, Any], chdb: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reader's feed begins late: what was stored until then is of those that were missed."""
+    url, _ = served
+    begin = Feed._begin
+
+    def late(feed: Feed) -> Any:
+        time.sleep(0.5)  # an unwise order has asked for what was missed by now
+        post(chdb, 31, "A")
+        return begin(feed)
+
+    monkeypatch.setattr(Feed, "_begin", late)
+    place = f"{int(time.time() * 1000)}.now"
+    with httpx.stream("GET", f"{url}{ENDLESS}?after={place}", timeout=10) as answer:
+        assert next(line for line in answer.iter_lines() if line.startswith("id: ")).endswith("live-31")
+
+
 def test_the_overview_goes_on_by_itself(served: tuple[str, Any], chdb: Client) -> None:
     """In a real Chromium: what is posted while the page is open is put on top, with its amount and links."""
     url, app = served
