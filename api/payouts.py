@@ -26,6 +26,22 @@ class Tick(NamedTuple):
     ib_id: str
 
 
+class GivenFile(Protocol):
+    """A file that is paid by, and what its format had no room for: (line id, which text) each."""
+
+    @property
+    def body(self) -> bytes:
+        """As the bank takes it."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the body, in hex."""
+
+    @property
+    def shortened(self) -> tuple[tuple[str, str], ...]:
+        """Texts of which it has the beginning alone."""
+
+
 class NotRecorded(NamedTuple):
     """A result that changes nothing, and why: nothing is guessed."""
 
@@ -118,7 +134,7 @@ class Payouts(Protocol):
     def approve(self, batch_id: str, by: Operator, ticks: Sequence[Tick] = ()) -> Batch:
         """Let the books lock its lines, if other people made it and its payees' details; see `submit`."""
 
-    def export(self, batch_id: str, form: str, reason: str, by: Operator) -> tuple[Batch, bytes]:
+    def export(self, batch_id: str, form: str, reason: str, by: Operator) -> tuple[Batch, GivenFile]:
         """Give the file out once every line is locked; the same bytes again, with a reason."""
 
     def cancel(self, batch_id: str, reason: str, by: Operator) -> Batch:

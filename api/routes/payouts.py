@@ -1,7 +1,5 @@
 """Payouts: batches made, approved by another person, exported, and what became of their lines."""
 
-from base64 import b64encode
-from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
@@ -21,7 +19,7 @@ from api.shapes.payouts import (
     PayoutWarningPage,
     Resumed,
 )
-from api.views.payouts import batch_view, imported_view, line_view, refused_view
+from api.views.payouts import batch_view, file_view, imported_view, line_view, refused_view
 from commission.payouts.records import LineResult, Outcome
 from schemas.payouts import BatchRequest
 
@@ -186,8 +184,7 @@ def export(desk: Desk, by: Asking, batch_id: BatchId, wanted: Exported) -> Any:
     bytes, and wants a reason.
     """
     batch, file = desk.export(batch_id, wanted.format, wanted.reason, by)
-    told = {"sha256": sha256(file).hexdigest(), "file_base64": b64encode(file).decode()}
-    return {**batch_view(batch), **told}
+    return {**batch_view(batch), **file_view(batch, file)}
 
 
 @router.post("/{batch_id}/cancel", response_model=PayoutBatch)

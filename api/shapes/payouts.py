@@ -124,11 +124,20 @@ class PayoutWarningPage(Shape):
     next_cursor: str | None
 
 
+class ShortenedText(Shape):
+    """A text of a line that the format has no room for in full."""
+
+    line_id: str
+    ib_id: str
+    text: str = Field(description="`name` of the payee or `remittance`; the bank sees its beginning.")
+
+
 class PayoutFile(PayoutBatch):
     """A batch whose file was given out, with the file."""
 
     sha256: str
     file_base64: str
+    shortened: list[ShortenedText]
 
 
 class ResultRefused(Shape):

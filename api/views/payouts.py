@@ -1,10 +1,11 @@
 """Batches and changes as people and programs are shown them."""
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from api.payouts import Changed, ImportedFile, NotRecorded
+from api.payouts import Changed, GivenFile, ImportedFile, NotRecorded
 from commission.payouts.batch import Batch
 from commission.payouts.invoices import Invoice
 from commission.payouts.log import Payouts
@@ -32,6 +33,18 @@ def batch_view(batch: Batch) -> dict[str, Any]:
         "files": batch.exports,
         "steps": [
             {"what": step.what, "by": step.by, "at": step.at, "reason": step.reason} for step in batch.steps
+        ],
+    }
+
+
+def file_view(batch: Batch, file: GivenFile) -> dict[str, Any]:
+    """The file of a batch, and whose texts it cuts."""
+    return {
+        "sha256": file.sha256,
+        "file_base64": b64encode(file.body).decode(),
+        "shortened": [
+            {"line_id": line_id, "ib_id": batch.lines[line_id].ib_id, "text": text}
+            for line_id, text in file.shortened
         ],
     }
 

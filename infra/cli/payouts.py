@@ -192,6 +192,7 @@ def export(
     asks why. pain.001 and nacha need an account to pay from (IBFLOW_PAYERS_FILE).
     """
     from infra.payouts.client import export as export_file
+    from infra.payouts.report import shortened_lines
 
     confirm_overwrite(output, yes=yes)
     with mendable_errors():
@@ -199,6 +200,8 @@ def export(
     _print(made, as_json=as_json)
     if not as_json:
         say(f"{output}: sha256 {made['sha256']}")
+        for line in shortened_lines(made["shortened"]):
+            warn(line)
 
 
 @app.command("import")

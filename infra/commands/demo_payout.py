@@ -67,10 +67,10 @@ def pay(stack: Stack) -> Payment:
 
 
 def _write(stack: Stack, folder: Path, batch_id: str, form: str) -> str:
-    _, body = stack.server.payouts.desk.export(batch_id, form, "for the books" if form == "csv" else "", ANNA)
+    _, file = stack.server.payouts.desk.export(batch_id, form, "for the books" if form == "csv" else "", ANNA)
     name = "payout.csv" if form == "csv" else f"{form}.xml"
-    (folder / name).write_bytes(body)
-    return f"{name} ({len(body):,} bytes)"
+    (folder / name).write_bytes(file.body)
+    return f"{name} ({len(file.body):,} bytes)"
 
 
 def _answer(batch: Batch) -> bytes:

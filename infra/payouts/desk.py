@@ -7,7 +7,6 @@ After a crash between them, doing the same again, or `resume`, writes the comman
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
 
 from msgspec.structs import replace
@@ -37,6 +36,7 @@ from commission.payouts.records import (
 from commission.rating.exchange import no_rate
 from commission.two_people import are_two_people
 from infra.payees.billing import billing_of
+from infra.payout_files.order import WrittenFile
 from infra.payouts.approvers import ANYBODY, Approvers
 from infra.payouts.billing import check_billing
 from infra.payouts.choosing import Paying, choose
@@ -165,7 +165,7 @@ class PayoutDesk:
         self._publish([*commands(batch)])
         return batch
 
-    def export(self, batch_id: str, form: str, reason: str, by: Operator) -> tuple[Batch, bytes]:
+    def export(self, batch_id: str, form: str, reason: str, by: Operator) -> tuple[Batch, WrittenFile]:
         """Give the file out once every line is locked; the same bytes again, with a reason."""
         check_writer(by)
         self._files.check(form)
@@ -174,11 +174,10 @@ class PayoutDesk:
             batch = self._billed(self._closed(batch), by)
         day = batch.execution_date or execution_date(self._now().date())
         file = self._files.write(replace(batch, execution_date=day), form)
-        digest_of = sha256(file).hexdigest()
 
         def make(_known: Payouts, place: int) -> PayoutRecord:
             told = self._told(batch_id, by, place)
-            return BatchExported(**told, format=form, sha256=digest_of, reason=reason, execution_date=day)
+            return BatchExported(**told, format=form, sha256=file.sha256, reason=reason, execution_date=day)
 
         return _batch(self._log.decide(make), batch_id), file
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from api.payouts import PayoutRefused
 from commission.payouts.batch import Batch, why_no_file
 from infra.payees.details import BankAccount, PayeeDetails, UsBankAccount
-from infra.payout_files.order import OrderLine, PayoutOrder
+from infra.payout_files.order import OrderLine, PayoutOrder, WrittenFile
 from infra.payout_files.write import FORMATS
 from infra.payouts.payers import Payers
 from schemas.errors import Unusable
@@ -35,7 +35,7 @@ class Files:
         if form not in FORMATS:
             raise PayoutRefused(f"no format is called {form}; there are {', '.join(sorted(FORMATS))}")
 
-    def write(self, batch: Batch, form: str) -> bytes:
+    def write(self, batch: Batch, form: str) -> WrittenFile:
         """The file; raise `PayoutRefused` for lines that the format cannot pay."""
         if why := why_no_file(batch):
             raise PayoutRefused(why)
@@ -43,7 +43,7 @@ class Files:
             order = self.order(batch, form)
             if form not in TABLES:
                 _check_accounts(batch, order)
-            return FORMATS[form](order).body
+            return FORMATS[form](order)
         except Unusable as error:
             raise PayoutRefused(str(error)) from None
 

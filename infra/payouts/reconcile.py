@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI
@@ -163,7 +162,7 @@ def _moved(names: Sequence[str], amounts: Sequence[Decimal]) -> str:
 def _of_files(batch: Batch, files: Files) -> Iterator[str]:
     for form, digest in batch.exports.items():
         try:
-            if sha256(files.write(batch, form)).hexdigest() == digest:
+            if files.write(batch, form).sha256 == digest:
                 continue
             yield f"{batch.batch_id}: its {form} file would be another than the one that was given out"
         except Unusable as error:

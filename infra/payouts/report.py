@@ -1,6 +1,6 @@
 """Batches of payouts for people."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -8,6 +8,7 @@ from rich.table import Table
 
 from infra.terminal import money, new_table
 
+MAX_SHOWN = 20
 _NEXT = {
     "created": "ask for approval: ibflow payouts submit {id}; before: ibflow payouts warnings {id}",
     "submitted": "another person approves it: ibflow payouts approve {id}",
@@ -77,6 +78,15 @@ def lines_table(found: Iterable[dict[str, Any]], batch: dict[str, Any]) -> Table
         figures = (money(one["amount"], owed), money(one["tax"], owed), money(one["pays"], paid))
         table.add_row(one["line_id"], *map(escape, words), *figures)
     return table
+
+
+def shortened_lines(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Whose names and remittances a file has the beginning of alone, for the bank may refuse or ask."""
+    for one in found[:MAX_SHOWN]:
+        of = f"{one['ib_id']} {one['line_id']}: the {one['text']}"
+        yield f"{of} is longer than the format has room for, and cut"
+    if len(found) > MAX_SHOWN:
+        yield f"and {len(found) - MAX_SHOWN:,} more texts cut: `--json` names all of them"
 
 
 def import_lines(one: dict[str, Any]) -> tuple[str, list[str]]:

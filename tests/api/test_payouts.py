@@ -116,6 +116,7 @@ def test_a_batch_goes_its_way_by_requests(app: Any) -> None:
     http.post(f"{batch}/approve", {}, who="ben")
     given = http.post(f"{batch}/export", {})
     file = b64decode(given["file_base64"])
+    assert given["shortened"] == []
     assert (sha256(file).hexdigest(), given["files"]) == (given["sha256"], {"csv": given["sha256"]})
     line = next(one for one in http.get(f"{batch}/lines")["items"] if one["state"] == "included")
     assert (line["ib_id"], line["amount"]) == ("a.a", "12.34")

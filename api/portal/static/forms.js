@@ -74,6 +74,7 @@ async function ask(form, by) {
       const bytes = Uint8Array.from(atob(told.file_base64), (letter) => letter.charCodeAt(0));
       make("a", { href: URL.createObjectURL(new Blob([bytes])), download: form.dataset.file ?? "file" }).click();
     }
+    if (told.shortened?.length) alert(`Longer than the format has room for, and cut: ${told.shortened.slice(0, 20).map((one) => `the ${one.text} of ${one.ib_id}`).join(", ")}${told.shortened.length > 20 ? ` and ${told.shortened.length - 20} more` : ""}.`);
     if (file) alert(`${told.recorded} recorded, ${told.repeated} known before, ${told.pending} pending, ${told.refused_count} refused, ${told.unmatched_count} without a line of ours.`);
     location.assign((form.dataset.next ?? location.href).replace("{id}", encodeURIComponent(told.batch_id ?? told.change_id ?? told.proposal_id ?? "")));
   } catch (error) {

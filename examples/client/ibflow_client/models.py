@@ -1495,6 +1495,16 @@ class SessionShown(Struct, kw_only=True):
     is_this: bool
 
 
+class ShortenedText(Struct, kw_only=True):
+    """
+    A text of a line that the format has no room for in full.
+    """
+
+    line_id: str
+    ib_id: str
+    text: str
+
+
 class StatementRow(Struct, kw_only=True):
     """
     opening + accrued - reversed - payable - rounding = closing.
@@ -2307,6 +2317,7 @@ class PayoutFile(Struct, kw_only=True):
     steps: list[PayoutStep]
     sha256: str
     file_base64: str
+    shortened: list[ShortenedText]
 
 
 class PayoutResults(Struct, kw_only=True):

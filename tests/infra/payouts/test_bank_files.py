@@ -19,6 +19,7 @@ from tests.build import ANNA, SYMBOLS, deal, partner, per_lot, period, plan
 
 TOKENS = {"ann": "ann-secret", "ben": "ben-secret", "cat": "cat-secret"}
 NORTH, OTHER, SOUTH = "NL91ABNA0417164300", "FR1420041010050500013M02606", "GB29NWBK60161331926819"
+LONG = "South Introducing Brokers and Wealth Partners of Dubai and Abu Dhabi Limited Liability"
 PAYERS = """
 payers:
   - name: Example Broker Ltd
@@ -71,9 +72,9 @@ def ibflow(stack: Stack) -> Ibflow:
     return run
 
 
-def pay_to(ibflow: Ibflow, ib_id: str, iban: str, version: int = 1) -> None:
+def pay_to(ibflow: Ibflow, ib_id: str, iban: str, version: int = 1, holder: str = "") -> None:
     """Ann gives the details of an IB, and ben approves them."""
-    ibflow("ann", "payees", "set", ib_id, stdin=f"type: bank\nholder: {ib_id} Ltd\niban: {iban}\n")
+    ibflow("ann", "payees", "set", ib_id, stdin=f"type: bank\nholder: {holder or ib_id}\niban: {iban}\n")
     ibflow("ben", "payees", "approve", ib_id, str(version))
 
 
@@ -117,13 +118,16 @@ def test_a_month_is_paid_to_the_details_of_its_approval(ibflow: Ibflow, tmp_path
     to_pain = ("--format", "pain.001.001.09", "-o")
     refused = ibflow("ann", "payouts", "export", first, *to_pain, str(file), code=2)
     assert "Approved without payee details: ib-south. Export csv or xlsx" in refused
-    pay_to(ibflow, "ib-south", SOUTH)
+    pay_to(ibflow, "ib-south", SOUTH, holder=LONG)
     assert "ib-south" in ibflow("ann", "payouts", "export", first, *to_pain, str(file), code=2)
     ibflow("ann", "payouts", "cancel", first, "--reason", "no account of south")
 
     batch_id = approved(ibflow, tmp_path)
-    ibflow("ann", "payouts", "export", batch_id, *to_pain, str(file))
+    told = ibflow("ann", "payouts", "export", batch_id, *to_pain, str(file))
     text = file.read_text()
+    assert f"<Nm>{LONG[:70]}</Nm>" in text
+    assert re.search(r"ib-south \w+: the name is longer than the format has room for, and cut", told)
+    assert told.count("and cut") == 1
     assert "<NbOfTxs>2</NbOfTxs>\n   <CtrlSum>9.00</CtrlSum>" in text
     (message_id,) = re.findall(r"<MsgId>(\w+)</MsgId>", text)
     assert NORTH in text

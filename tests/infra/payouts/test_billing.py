@@ -53,7 +53,7 @@ def test_the_file_pays_with_tax_and_each_line_has_a_number() -> None:
     north, south = batch.paid_lines
     assert (batch.paid(north), batch.paid(south), batch.total) == (D("14.68"), D("8.10"), D("21.34"))
     for text in (b",14.68,USD,", b",8.10,USD,", b"TOTAL,2 lines,,,,,22.78,USD"):
-        assert text in file
+        assert text in file.body
     assert numbers(world) == {"north": "SB-2026-000001", "south": "SB-2026-000002"}
     world.desk().import_results([result(one.line_id, "settled") for one in (north, south)], "camt", CAT)
     found = {name: text for name, text in world.told.balances.items() if "expense" not in name}
@@ -77,7 +77,7 @@ def test_a_line_that_comes_back_keeps_its_number_and_its_rule() -> None:
     second, file = world.desk().export(approved(world), "csv", "", CAT)
     (line,) = second.paid_lines
     assert (line.statement_ids, line.tax, second.over_limit) == (first.statement_ids, VAT, 1)
-    assert b",14.68,USD," in file
+    assert b",14.68,USD," in file.body
     (line,) = world.desk().get(approved(world)).paid_lines
     assert (line.amount, line.tax) == (D(5), None)
     assert numbers(world) == {"north": "SB-2026-000001", "south": "SB-2026-000002"}

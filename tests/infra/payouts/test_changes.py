@@ -107,7 +107,7 @@ def test_an_advance_is_in_the_next_batch(world: World) -> None:
     payouts.submit(batch.batch_id, ANN)
     payouts.approve(batch.batch_id, BEN)
     _, file = payouts.export(batch.batch_id, "csv", "", CAT)
-    assert b"TOTAL,1 line,,,,,62.34,USD" in file
+    assert b"TOTAL,1 line,,,,,62.34,USD" in file.body
     assert world.told.owed["ib:north:in_payout"] == "62.34 USD"
 
 

@@ -14,6 +14,7 @@ from api.payouts import PayoutRefused, UnknownBatch
 from commission.payouts.batch import Batch
 from commission.payouts.batch_commands import commands
 from commission.payouts.records import Outcome
+from infra.payout_files.order import WrittenFile
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import unanswered
 from infra.payouts.files import Files
@@ -83,13 +84,13 @@ def test_a_batch_is_made_approved_exported_and_paid(world: World) -> None:
     }
     batch, file = desk.export(batch.batch_id, "csv", "", CAT)
     north, south = line_of(batch, "north"), line_of(batch, "south")
-    assert file.decode() == (
+    assert file.body.decode() == (
         "end_to_end_id,payee,account_holder,method,bank_or_network,account,amount,currency,remittance\r\n"
         f"{north},north,,,,,12.34,USD,Commission 2026-09 north\r\n"
         f"{south},south,,,,,9.00,USD,Commission 2026-09 south\r\n"
         "TOTAL,2 lines,,,,,21.34,USD,\r\n"
     )
-    assert batch.exports == {"csv": sha256(file).hexdigest()}
+    assert batch.exports == {"csv": sha256(file.body).hexdigest()}
     bank = [result(north, "settled"), result(south, "rejected", "AC04"), result("no-line", "settled")]
     found = desk.import_results(bank, "camt.054 of the 3rd", CAT)
     assert (found.recorded, found.repeated) == (2, 0)
@@ -163,9 +164,9 @@ def test_a_file_that_became_another_is_not_given_out(world: World) -> None:
     class Other(Files):
         """Writes something else."""
 
-        def write(self, _batch: Batch, _form: str) -> bytes:
+        def write(self, _batch: Batch, _form: str) -> WrittenFile:
             """The same for all."""
-            return b"other"
+            return WrittenFile("other.csv", b"other")
 
     newer = PayoutDesk(world.desk()._log, world, world.publish, world.tick, Other())
     with pytest.raises(PayoutRefused, match="its csv file was another when it was given out first"):
@@ -182,7 +183,7 @@ def test_what_the_books_refuse_is_left_out_with_their_reason(world: World) -> No
     batch, file = desk.export(batch_id, "csv", "", CAT)
     assert states(batch) == {"north": "included", "south": "refused", "west": "excluded"}
     assert batch.status[line_of(batch, "south")].reason == "ann holds payouts to south: fraud?"
-    assert (b"south" in file, b"TOTAL,1 line,,,,,12.34,USD" in file) == (False, True)
+    assert (b"south" in file.body, b"TOTAL,1 line,,,,,12.34,USD" in file.body) == (False, True)
 
 
 def test_nothing_is_exported_before_every_line_is_locked(world: World) -> None:

@@ -6,7 +6,7 @@ first of September: 12.34 / 1.2 = 10.2833…, so 10.28 EUR. South is paid as it 
 
 import pytest
 
-from api.payouts import PayoutRefused
+from api.payouts import GivenFile, PayoutRefused
 from commission.payouts.batch import Batch
 from infra.payouts.bank_results import BankResults
 from infra.payouts.files import Files
@@ -52,7 +52,7 @@ def test_a_batch_pays_those_who_are_paid_in_its_currency(world: World) -> None:
         world.desk().create(EUROS, ANN, "")
 
 
-def exported(world: World) -> tuple[Batch, bytes]:
+def exported(world: World) -> tuple[Batch, GivenFile]:
     """North's line in euros."""
     desk = world.desk()
     batch_id = desk.create(EUROS, ANN, "").batch_id
@@ -73,8 +73,8 @@ def test_the_rate_is_recorded_and_the_file_pays_by_it(world: World) -> None:
     )
     assert batch.exchange is not None
     assert (batch.exchange.path, batch.exchange.at) == ("1 / EUR/USD 1.2 (2026-09-01)", batch.steps[0].at)
-    assert f"{line.line_id},north,,,,,10.28,EUR,Commission 2026-09 north".encode() in file
-    assert b"TOTAL,1 line,,,,,10.28,EUR," in file
+    assert f"{line.line_id},north,,,,,10.28,EUR,Commission 2026-09 north".encode() in file.body
+    assert b"TOTAL,1 line,,,,,10.28,EUR," in file.body
     world.terms = world.terms.learn([exchange("EUR/USD 3", day=30)])
     assert world.desk().export(batch.batch_id, "csv", "lost", CAT)[1] == file
 

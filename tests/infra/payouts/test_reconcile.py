@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from api.ledger import Ledger
 from commission.payouts.tax import Tax
+from infra.payout_files.order import WrittenFile
 from infra.payouts.changes import ChangeDesk
 from infra.payouts.desk import PayoutDesk
 from infra.payouts.facts import LedgerFacts
@@ -114,7 +115,7 @@ def test_what_is_paid_in_another_currency_agrees(connected: Client) -> None:
     for outcomes in (("settled", "rejected"), ("settled",)):
         batch, file = paying.desk.export(paying.approved(wanted), "csv", "", CAT)
         (line,) = batch.paid_lines
-        assert b",10.00,EUR," in file
+        assert b",10.00,EUR," in file.body
         for outcome in outcomes:
             paying.desk.import_results([result(line.line_id, outcome)], "camt", CAT)
     assert paying.reconciled().differences == ()
@@ -144,7 +145,7 @@ def test_each_damage_is_told(paying: Paying, monkeypatch: pytest.MonkeyPatch) ->
         " caused_by) SELECT 'x', code, debit, credit, 1, currency, ib_id, occurred_at, 'payout|b-x|l-x'"
         " FROM transfers WHERE code = 'payout' AND ib_id = 'ib-south' LIMIT 1"
     )
-    monkeypatch.setattr(Files, "write", lambda *_: b"other")
+    monkeypatch.setattr(Files, "write", lambda *_: WrittenFile("other.csv", b"other"))
     told = "\n".join(paying.reconciled().differences)
     third, second, first = (batch.batch_id for batch in batches)
     for batch_id, count in ((first, 4), (second, 4), (third, 3)):
