@@ -4,7 +4,7 @@ import html
 import re
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -12,6 +12,7 @@ from api.app import create_app
 from api.desks import Desks
 from api.ledger import Ledger
 from commission.payouts.tax import Tax
+from schemas.payouts import BatchRequest
 from schemas.settings import Settings
 from schemas.wire import Record
 from tests.api.conftest import Browser, browser
@@ -70,6 +71,17 @@ def of_world(world: World, ledger: Ledger, folder: Path) -> Portal:
 def portal(ledger: Ledger, tmp_path: Path) -> Portal:
     """Of what is payable."""
     return of_world(payable(), ledger, tmp_path)
+
+
+def test_the_form_of_a_batch_asks_for_all_that_one_can_have(portal: Portal) -> None:
+    """Each field of the request, and each method that it takes; nothing else."""
+    page = portal.get("/payouts")
+    form = page[page.index('data-api="/v1/payouts"') :].split("</form>")[0]
+    assert set(re.findall(r'name="([a-z_]+)"', form)) == set(BatchRequest.model_fields)
+    methods = form.split('name="method"')[1].split("</select>")[0]
+    assert tuple(re.findall(r'value="([a-z_]*)"', methods)) == get_args(
+        BatchRequest.model_fields["method"].annotation
+    )
 
 
 def test_a_batch_says_whether_the_bank_has_answered(portal: Portal) -> None:
