@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from schemas.errors import Unavailable
 from schemas.kafka import client_config
 from schemas.topics import MAX_MESSAGE_BYTES
-from streams.broker import ASK_SECONDS, FETCH_WAIT_MS, log_range
+from streams.broker import ASK_SECONDS, log_range
 
 DELIVERY_MS = 30_000
 
@@ -26,16 +26,23 @@ class SingleLog:
         try:
             consumer = self._consumer or self._connect()
             end = log_range(consumer, self._topic, 0)[1]
-            while self.next < end:
-                message = consumer.poll(ASK_SECONDS)
-                if message is None:
-                    raise Unavailable(f"Kafka does not send {self._topic}/0/{self.next}, of {end}; is it up?")
-                offset, value = _content(message)
-                yield offset, value
-                self.next = offset + 1
+            if self.next < end:
+                yield from self._read_to(consumer, end)
         except KafkaException as error:
             self.close()
             raise Unavailable(f"the topic {self._topic} cannot be read: {error}") from None
+
+    def _read_to(self, consumer: Consumer, end: int) -> Iterator[tuple[int, bytes]]:
+        """Nothing is fetched but what is known to be there: a reader that waits asks for nothing."""
+        consumer.assign([TopicPartition(self._topic, 0, self.next)])
+        while self.next < end:
+            message = consumer.poll(ASK_SECONDS)
+            if message is None:
+                raise Unavailable(f"Kafka does not send {self._topic}/0/{self.next}, of {end}; is it up?")
+            offset, value = _content(message)
+            yield offset, value
+            self.next = offset + 1
+        consumer.unassign()
 
     def at(self, *offsets: int) -> Iterator[bytes]:
         """The messages at some offsets, which `read` has passed; raise `Unavailable`."""
@@ -66,12 +73,10 @@ class SingleLog:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
                 "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
-                # Whoever asks for the log's end waits behind a fetch that waits for more: by default half
-                # a second for each partition that is taken up, one after another.
-                "fetch.wait.max.ms": FETCH_WAIT_MS,
+                # What is asked for is there. The next question waits behind a fetch that waits for more.
+                "fetch.wait.max.ms": 0,
             }
         )
-        self._consumer.assign([TopicPartition(self._topic, 0, self.next)])
         return self._consumer
 
 

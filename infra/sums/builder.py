@@ -47,6 +47,8 @@ KEEP_S = 600.0
 """How long a replaced build stays: no report that began with it runs so long."""
 TIDY_S = 300.0
 CHECK_S = 600.0
+MONTHS_S = 60.0
+"""How often months that are over are looked for where no day was built: a month may just have ended."""
 NS = 1_000_000_000
 
 _STALE = """
@@ -139,11 +141,13 @@ class SumsBuilder:
     def run(self) -> None:
         """Build until `stop`; without sums reports are slower, and the same."""
         tidied, checked, due = time.monotonic(), -CHECK_S, time.monotonic()
+        months_due = due
         while not self._stop.is_set():
             pause = PAUSE_S
             try:
-                self.build()
-                self.build_months()
+                if self.build() or time.monotonic() >= months_due:
+                    self.build_months()
+                    months_due = time.monotonic() + MONTHS_S
                 due = self._built_stretches(due)
                 if time.monotonic() - tidied > TIDY_S:
                     self.tidy()
