@@ -85,7 +85,7 @@ class Operators:
     def from_settings(cls, settings: Settings) -> "Operators":
         """The shared token, and the people of the file; raise `OperatorsError` if it is wrong."""
         path = settings.operators_file
-        people = _read(path) if path is not None else ()
+        people = read_operators(path) if path is not None else ()
         return cls(settings.api_token.get_secret_value(), people)
 
     @property
@@ -104,7 +104,8 @@ def _digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def _read(path: Path) -> list[tuple[str, Operator]]:
+def read_operators(path: Path) -> list[tuple[str, Operator]]:
+    """Everybody of a file, by the digest of their token; raise `OperatorsError`."""
     try:
         file = read_settings_file(path, _File)
     except Unusable as error:

@@ -105,10 +105,12 @@ def serve() -> None:
     """Run the sink, the API with its portal, and the postbacks."""
     from infra.connect.settings import prepared_kafka
     from infra.processes.server import ApiServer
+    from infra.processes.setting_files import check_setting_files
     from schemas.settings import Settings
 
     settings = Settings()
     with mendable_errors(), interrupted() as stop:
+        check_setting_files(settings)
         server = ApiServer(settings, prepared_kafka(settings))
         server.start()
         out.print(f"portal  {server.url}\napi     {server.url}/docs")

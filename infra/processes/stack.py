@@ -16,6 +16,7 @@ from infra.processes.owner import Owner
 from infra.processes.probe import probe
 from infra.processes.progress import Progress, Watch
 from infra.processes.server import ApiServer
+from infra.processes.setting_files import check_setting_files
 from ingest.publish.publisher import publish_terms
 from schemas.errors import Unavailable
 from schemas.settings import Settings
@@ -63,6 +64,7 @@ class Stack:
             raise
 
     def _start(self) -> None:
+        check_setting_files(self.settings)
         self._owner = Owner.take(self.settings.data_dir)
         # Not beside the database's opening: importing chDB changes the working folder of the whole process
         # for a moment, and a Kafka started then has its data inside the package.
