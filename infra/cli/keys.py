@@ -95,5 +95,5 @@ def revoke(key_id: KeyId) -> None:
 
 
 def _say_secret(key_id: str, secret: str) -> None:
-    say(f"key {key_id}, sent as `Authorization: Bearer …`, shown once:")
+    say(f"key {key_id}, sent as `Authorization: Bearer …`, counts within two seconds, shown once:")
     typer.echo(secret)
