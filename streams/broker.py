@@ -46,6 +46,13 @@ def log_range(consumer: Consumer, topic: str, partition: int, within: float = AS
     return int(low), int(high)
 
 
+def commits(group: Consumer, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """How far a group has come in each partition, 0 where it has not begun."""
+    asked = [TopicPartition(*place) for place in places]
+    found = ask(lambda: group.committed(asked, timeout=ASK_SECONDS))
+    return {(tp.topic, tp.partition): max(tp.offset, 0) for tp in found}
+
+
 def log_ends(admin: AdminClient, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """The end of each partition's log, in one request; raise `Unavailable` if Kafka does not tell."""
     asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in places}  # type: ignore[no-untyped-call] # it has no types

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TypeVar
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.eventually import WITHIN_S
 
@@ -17,7 +18,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 INSTALL_S_MAX = 280
 NO_GPU = ("--disable-gpu", "--disable-software-rasterizer")
 """A graphics card in software takes two fifths of a page's CPU, and here nobody looks."""
-expect.set_options(timeout=1_000 * WITHIN_S)  # by default 5 s: a busy machine is not a failure
+PAGE_MS = 4_000 * WITHIN_S
+"""By default 5 s, and 30 s for what is looked for: a busy machine is not a failure."""
+expect.set_options(timeout=PAGE_MS)
+Waits = TypeVar("Waits", BrowserContext, Page)
 MISSING = (
     "the tests of the portal's pages need a Chromium: `apt-get install chromium`, "
     "or name one in IBFLOW_TEST_CHROMIUM=/path/to/chromium"
@@ -66,7 +70,15 @@ def running() -> Iterator[Browser]:
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program(), args=[*sandbox, *NO_GPU])
+        new_context, new_page = browser.new_context, browser.new_page
+        browser.new_context = lambda **options: _patient(new_context(**options))  # type: ignore[method-assign] # a test has its own
+        browser.new_page = lambda **options: _patient(new_page(**options))  # type: ignore[method-assign] # as above
         try:
             yield browser
         finally:
             browser.close()
+
+
+def _patient(one: Waits) -> Waits:
+    one.set_default_timeout(PAGE_MS)
+    return one

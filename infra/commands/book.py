@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka.admin import AdminClient
 from rich.markup import escape
 from rich.table import Table
@@ -24,7 +24,7 @@ from schemas.stops import (
     PartitionStopped,
     Place,
 )
-from streams.broker import ask, log_ends
+from streams.broker import commits, log_ends
 from streams.stop_log import OperationsLog, append
 
 ASK_SECONDS = 10.0
@@ -154,9 +154,8 @@ def _ends_and_commits(kafka: str) -> tuple[Mapping[Place, int], Mapping[Place, i
         with _asked():
             metadata = consumer.list_topics(timeout=ASK_SECONDS)
             places = [(topic, n) for topic in STAGE_TOPICS for n in metadata.topics[topic].partitions]
-            asked = [TopicPartition(*place) for place in places]
-            committed = ask(lambda: consumer.committed(asked, timeout=ASK_SECONDS))
+            committed = commits(consumer, places)
             ends = log_ends(AdminClient({**client_config(kafka), "log_level": 4}), places)
     finally:
         consumer.close()
-    return ends, {(tp.topic, tp.partition): max(tp.offset, 0) for tp in committed}
+    return ends, committed

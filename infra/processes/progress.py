@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import Unavailable
 from schemas.kafka import client_config
 from schemas.topics import TOPICS
-from streams.broker import log_ends
+from streams.broker import commits, log_ends
 from streams.stages import STAGES
 
 LOOK_SECONDS = 0.1
@@ -50,10 +50,7 @@ class Watch:
     def progress(self, stored: Mapping[tuple[str, int], int]) -> Progress:
         """Measure; `stored` is the sink's next offset of each partition."""
         ends = log_ends(self._admin, self._places)
-        staged = [TopicPartition(*place) for place in self._places if place[0] in STAGE_TOPICS]
-        applied = {
-            (tp.topic, tp.partition): max(tp.offset, 0) for tp in self._workers.committed(staged, timeout=10)
-        }
+        applied = commits(self._workers, [place for place in self._places if place[0] in STAGE_TOPICS])
         return Progress(
             written=sum(ends.values()),
             to_apply=sum(ends[key] - offset for key, offset in applied.items()),

@@ -351,12 +351,12 @@ def test_what_is_loading_and_what_was_lost_say_so(ledger: Ledger, chdb: Client, 
         page.unroute("**/ibs/branch*")
         page.get_by_role("button", name="Try again").click()
         expect(page.get_by_role("link", name="Below")).to_be_visible()
-        expect(page.locator("#lost")).to_have_count(0, timeout=15_000)
+        expect(page.locator("#lost")).to_have_count(0)
         context.set_offline(True)
         expect(page.locator("#lost")).to_be_visible()
         assert list(findings(page)) == []
         context.set_offline(False)
-        expect(page.locator("#lost")).to_have_count(0, timeout=15_000)
+        expect(page.locator("#lost")).to_have_count(0)
         leaves = (
             "document.querySelector('#menu [href^=\"/statements\"]').click(); main.getAttribute('aria-busy')"
         )

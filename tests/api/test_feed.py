@@ -295,14 +295,14 @@ def test_the_overview_goes_on_by_itself(served: tuple[str, Any], chdb: Client) -
             time.sleep(0.02)
         name = post(chdb, 7, "A")
         row = page.locator("#newest tbody tr").first
-        row.locator(f'a[href="/transfers/{name}"]').wait_for(timeout=15_000)
+        row.locator(f'a[href="/transfers/{name}"]').wait_for()
         assert (page.locator("#newest tbody tr").count(), faults) == (before + 1, [])
         shown = row.inner_text()
         assert [one for one in ("=Atlas", "1.00 USD", "EURUSD") if one not in shown] == [], shown
         assert row.locator("td").count() == 10
         page.goto(f"{url}/?currency=USD&columns=newest:&columns=newest:IB&columns=newest:Amount")
         name = post(chdb, 8, "A")
-        row.locator(f'a[href="/transfers/{name}"]').wait_for(timeout=15_000)
+        row.locator(f'a[href="/transfers/{name}"]').wait_for()
         heads = page.locator("#newest thead th").all_inner_texts()
         assert (len(heads), row.locator("td").count()) == (4, 4), "only the columns that are chosen"
         assert row.locator("td").nth(2).inner_text() == "1.00 USD"

@@ -1,7 +1,7 @@
 """Questions to a broker are asked again while it settles, and not for ever."""
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from streams import broker
 
@@ -55,3 +55,19 @@ def test_another_error_is_raised_at_once() -> None:
     with pytest.raises(KafkaException):
         broker.ask(question)
     assert len(asked) == 1
+
+
+def test_how_far_a_group_is_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its coordinator is being found: a stack that waits for its worker else fails now and then."""
+    monkeypatch.setattr(broker, "AGAIN_SECONDS", 0.0)
+    errors = failing(KafkaError.NOT_COORDINATOR, 2)
+
+    class Group:
+        def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+            assert timeout > 0
+            if errors:
+                raise errors.pop()
+            return [TopicPartition(one.topic, one.partition, 7 - 8 * one.partition) for one in places]
+
+    found = broker.commits(Group(), [("books", 0), ("books", 1)])  # type: ignore[arg-type]
+    assert found == {("books", 0): 7, ("books", 1): 0}
