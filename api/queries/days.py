@@ -61,9 +61,8 @@ class Days:
 
     @property
     def bounds(self) -> tuple[date, date]:
-        """The first day and the last that have rows; both the interval's first if none has."""
-        found = self.all_days or [self.interval.starts_at.date()]
-        return min(found), max(found)
+        """The first day and the last that have rows, if one has."""
+        return min(self.all_days), max(self.all_days)
 
     @property
     def all_days(self) -> list[date]:

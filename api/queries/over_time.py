@@ -54,6 +54,8 @@ def over_time(
 ) -> OverTime:
     """What these IBs earned, and all others together."""
     read = days_of(ledger, interval, by_month=False)
+    if not read.all_days:
+        return OverTime("day", [])
     first, last = read.bounds
     if (local := _local(ledger, scope, read, currency, largest)) is not None:
         return local

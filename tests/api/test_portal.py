@@ -178,6 +178,8 @@ def test_a_period_is_drawn_by_the_brokers_days(
     midnights += [datetime(2026, 10, 25, 22, tzinfo=UTC) + timedelta(days=n) for n in range(6)]
     own = {"period": "2026-10", "starts_at": midnights[0], "ends_at": datetime(2026, 10, 31, 22, tzinfo=UTC)}
     insert(chdb, "periods", own | {"days": midnights, "first_weekday": 3} | SOURCE)
+    first_night = over_time(empty_ledger, EVERYTHING, interval(empty_ledger, "2026-10"), "", [])
+    assert first_night.rows == [], "nothing was traded in it yet"
     times = (midnights[0], midnights[24], datetime(2026, 10, 25, 21, tzinfo=UTC))
     way = "broker:expense:per_lot > ib:A:pending"
     rows = [
