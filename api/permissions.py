@@ -6,6 +6,8 @@ from schemas.people import Role
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN = ("account", "sign-out", "me", "health", "sign-in", "set-password", "first-run")
 """What everybody may do about themselves."""
+NETWORKS = ("", "postbacks", "docs", "openapi.json", "static")
+"""What a network reads: its own attempts, and how they are asked for."""
 ADMINS = ("users", "keys", "sessions", "people")
 """What only an admin looks at."""
 WRITERS: dict[str, frozenset[Role]] = {
@@ -48,7 +50,7 @@ def _of_role(by: Operator, first: str, rest: str, *, is_read: bool) -> str:
     if first in ADMINS or (first == "audit-log" and by.role != "auditor"):
         return f"{by.name} is no admin"
     if is_read:
-        return "" if by.role != "network" or first in ("", "postbacks", "docs", "static") else _no(by, "read")
+        return "" if by.role != "network" or first in NETWORKS else _no(by, "read")
     if by.role == "ib" and (first, rest.count("/")) == ("payees", 0) and rest:
         return ""  # an IB proposes where it is paid, and decides nothing
     return "" if by.role in WRITERS.get(first, ()) else _no(by, "change")

@@ -237,6 +237,7 @@ def test_a_network_reads_what_its_endpoints_were_sent(world: World, chdb: Client
         row |= {"milestone_id": f"of-{endpoint}", "endpoint": endpoint, "delivery_id": endpoint}
         insert(chdb, "postback_attempts", row | SOURCE)
     page = world.signed_in("ned").page("/")
+    assert "openapi" in world.signed_in("ned").ask("GET", "/openapi.json").json(), "the reference reads it"
     chdb.command("TRUNCATE TABLE postback_attempts")
     assert "of-net-1" in page
     assert "net-2" not in page
