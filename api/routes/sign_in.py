@@ -167,18 +167,21 @@ async def _change(
             sign_ins.change_secrets, name, form.get("old", ""), *new, caller_of(request)
         )
     except (SignInFailed, PeopleRefused) as error:
-        return await run_in_threadpool(_account, request, by, desk, _sentence(error))
+        return await run_in_threadpool(_account, request, by, desk, _sentence(error), new[1] or "")
     return signed_in(request, token, "/account")
 
 
-def _account(request: Request, by: Operator, desk: PeopleDesk, error: str = "") -> HTMLResponse:
+def _account(
+    request: Request, by: Operator, desk: PeopleDesk, error: str = "", secret: str = ""
+) -> HTMLResponse:
+    """After a wrong code with the `secret` that was shown before it: an app may have that already."""
     person = next((one for one in desk.people() if one.name == by.name), None)
     return render(
         request,
         "account.html",
         person=person,
         sessions=[session_view(one, by.session) for one in desk.sessions(by.name)],
-        secret=people_of(request).sign_ins.new_totp(),
+        secret=secret or people_of(request).sign_ins.new_totp(),
         error=error,
     )
 

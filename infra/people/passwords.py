@@ -64,9 +64,9 @@ def new_totp() -> str:
 def step_of(secret: str, code: str) -> int | None:
     """The half minute that a code is of: this one, the one before or the next; None if it is wrong."""
     totp, now = pyotp.TOTP(secret), int(time())
-    found = None
+    code, found = code.replace(" ", ""), None  # apps show it as 123 456
     for step in (now // STEP_S + shift for shift in (-1, 0, 1)):
-        if hmac.compare_digest(totp.at(step * STEP_S).encode(), code.strip().encode()):
+        if hmac.compare_digest(totp.at(step * STEP_S).encode(), code.encode()):
             found = step
     return found
 

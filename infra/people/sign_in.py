@@ -141,11 +141,14 @@ class SignIn:
         """Whether the code is right, and new; who has no second factor needs none."""
         if not person.totp:
             return True
-        step = passwords.step_of(passwords.unsealed(person.totp, password), code)
+        return self._is_new_code(person.name, passwords.unsealed(person.totp, password), code)
+
+    def _is_new_code(self, name: str, totp: str, code: str) -> bool:
+        step = passwords.step_of(totp, code)
         with self._lock:
-            is_new = step is not None and step > self._steps.get(person.name, 0)
+            is_new = step is not None and step > self._steps.get(name, 0)
             if step is not None and is_new:
-                self._steps[person.name] = step
+                self._steps[name] = step
         return is_new
 
     def first_admin(self, name: str, password: str, code: str, caller: Caller) -> str:
@@ -183,6 +186,7 @@ class SignIn:
             self._log.decide(SecretsSet(name=person.name, password=hashed, code=digest, at=self._now()))
         except PeopleRefused:  # it is too old, or was used a moment ago
             raise self._failed(name, caller) from None
+        self._attempts.succeeded(name)
         self._audit.write(Note(person.name, "change", "/set-password", "", caller.peer))
         return self._begin(person.name, caller)
 
@@ -196,7 +200,7 @@ class SignIn:
             raise self._failed(name, caller)
         if totp is None:
             totp = passwords.unsealed(person.totp, password) if person.totp else ""
-        elif totp and passwords.step_of(totp, code) is None:
+        elif totp and not self._is_new_code(person.name, totp, code):
             raise self._failed(name, caller)
         if new != password:
             passwords.check_new(new, name)

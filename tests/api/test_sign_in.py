@@ -150,12 +150,14 @@ def test_a_second_factor_is_asked_for_and_counts_once(world: World) -> None:
     code = pyotp.TOTP(secret).now()
     bad = visitor.send("/account", "/account/second-factor", old=WORDS, secret=secret, code="000000")
     assert "wrong" in bad.text
+    assert f'id="secret">{secret}<' in bad.text, "an app has it already: another one would need it anew"
     good = visitor.send("/account", "/account/second-factor", old=WORDS, secret=secret, code=code)
     assert good.status_code == 303
     assert secret not in b"".join(world.people_messages).decode()
     assert wrong(world.browser().sign_in("anna"))
+    assert wrong(world.browser().sign_in("anna", code=code)), "it was used to turn it on"
     code = pyotp.TOTP(secret).at(int(time.time()) + 30)
-    assert world.browser().sign_in("anna", code=code).status_code == 303
+    assert world.browser().sign_in("anna", code=f"{code[:3]} {code[3:]}").status_code == 303
     assert wrong(world.browser().sign_in("anna", code=code)), "the same code again"
     # Another password keeps it: it is sealed under the new one.
     new = {"password": "other quiet words here", "again": "other quiet words here"}
@@ -166,6 +168,19 @@ def test_a_second_factor_is_asked_for_and_counts_once(world: World) -> None:
     person = next(one for one in world.desk.people() if one.name == "anna")
     assert passwords.unsealed(person.totp, "other quiet words here") == secret
     assert passwords.unsealed(person.totp, WORDS) == ""
+
+
+def test_a_new_password_forgets_the_wrong_answers_before_it(world: World) -> None:
+    """Four wrong ones, a reset, and two more: each alone is below the six that wait."""
+    for _ in range(4):
+        assert wrong(world.browser().sign_in("fred", "wrong words entirely"))
+    code = world.desk.reset("fred", "anna")
+    sent = {"name": "fred", "code": code, "password": "other quiet words here"}
+    sent |= {"again": "other quiet words here"}
+    assert world.browser().send("/set-password", "/set-password", **sent).status_code == 303
+    for _ in range(2):
+        assert wrong(world.browser().sign_in("fred", "wrong words entirely"))
+    assert world.browser().sign_in("fred", "other quiet words here").status_code == 303
 
 
 def test_a_reset_ends_everything_and_its_code_counts_once(world: World) -> None:
