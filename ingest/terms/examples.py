@@ -189,7 +189,12 @@ PARTNER: Told = {
     "rank": ("text", "none", "gold", "The rank of every entry of `plan` that has none of its own.")
 }
 RATES: Told = {
-    "as_of": ("time", "", "2026-08-31", "They count from then on, until newer ones."),
+    "as_of": (
+        "time",
+        "",
+        "2026-08-31",
+        "They count from then on, until newer ones, 31 days at most: then deals wait for one.",
+    ),
     "rates": (
         "pair: number",
         "",
