@@ -59,7 +59,8 @@ function saveCsv(table) {
   const isNamed = [...head.cells].map((_, n) => rows.some((row) => row.cells[n]?.querySelector(".cur")));
   const line = (row, named) => [...row.cells].flatMap((cell, n) => cell.hidden || cell.matches(".bare") ? [] : isNamed[n] ? named(cell) : [cellText(cell)]).join(",");
   const lines = [line(head, (cell) => [cellText(cell), plainText(`${cell.innerText.trim()} currency`)]), ...rows.map((row) => line(row, amountText))];
-  const url = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
+  // The mark in front tells Excel that it is UTF-8: without it names come out garbled.
+  const url = URL.createObjectURL(new Blob(["\ufeff", lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
   make("a", { href: url, download: `${table.dataset.list}.csv` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
