@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from api.gate import SECURITY_HEADERS
 from api.pages.page import PageHere
-from api.portal.render import render
 from schemas.problems import KINDS
 
 router = APIRouter(include_in_schema=False)
@@ -28,17 +27,17 @@ def docs(page: PageHere) -> HTMLResponse:
 
 
 @router.get("/docs/reference")
-def reference(request: Request) -> HTMLResponse:
+def reference(page: PageHere) -> HTMLResponse:
     """The routes with examples, where each can be tried."""
-    page = render(request, "reference.html")
-    page.headers["Content-Security-Policy"] = POLICY
-    return page
+    shown = page.show("reference.html")
+    shown.headers["Content-Security-Policy"] = POLICY
+    return shown
 
 
 @router.get("/docs/problems")
-def problems(request: Request) -> HTMLResponse:
+def problems(page: PageHere) -> HTMLResponse:
     """Every code of a problem, where its `type` leads: what it is answered with, and what it means."""
-    return render(request, "problems.html", kinds=KINDS)
+    return page.show("problems.html", kinds=KINDS)
 
 
 def type_of(schema: dict[str, Any]) -> str:

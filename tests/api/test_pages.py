@@ -36,7 +36,7 @@ PAGES = (
     "/transfers/t1", "/reports", "/reports?group_by=day&then_by=symbol", "/reports/margin", "/reports/movers",
     "/statements", "/statements/st-A",
     "/unpaid", "/unpaid?kind=plan", "/balance", "/links", "/completeness",
-    "/operations", "/dead-letters", "/search?q=live", "/docs",
+    "/operations", "/dead-letters", "/search?q=live", "/docs", "/docs/reference", "/docs/problems",
 )  # fmt: skip
 ASKS_FOR_HTML = {"Accept": "text/html"}
 
