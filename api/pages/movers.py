@@ -7,7 +7,7 @@ from api.pages.page import PageHere
 from api.queries.commission_sql import ReportFilter
 from api.queries.movers import movers
 from api.queries.partners import names_of
-from api.queries.periods import Interval, periods
+from api.queries.periods import Interval, begun, periods
 from api.queries.subtrees import subtrees
 from api.routes.context import Ib
 
@@ -19,12 +19,12 @@ SHOWN = 50
 
 @router.get("/movers")
 def top_movers(page: PageHere, below: Ib = "") -> HTMLResponse:
-    """Against the period before; without a period of the newest that has one before it."""
-    known = periods(page.ledger)
+    """Against the period before; without a period the newest that has begun, if one is before it."""
+    known = begun(periods(page.ledger))
     span = page.span
     if not page.period and len(known) > 1:
         span = Interval(known[0]["starts_at"], known[0]["ends_at"], known[0]["period"])
-    has_before = bool(span.period) and span.period != (known[-1]["period"] if known else "")
+    has_before = bool(span.period) and span.period != known[-1]["period"]
     ibs = subtrees(page.ledger, page.scope, [below.strip()], span.ends_at) if below.strip() else ()
     wanted = ReportFilter(page.scope, span, ibs, page.currency)
     found = movers(page.ledger, wanted, SHOWN) if has_before else {"items": [], "moved": 0, "before": None}

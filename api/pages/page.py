@@ -10,7 +10,7 @@ from api.ledger import Ledger
 from api.operators import Operator
 from api.portal.navigation import Links
 from api.portal.render import render
-from api.queries.periods import Interval, interval, periods
+from api.queries.periods import Interval, begun, interval, periods
 from api.routes.context import LedgerHere, Period, ScopeHere
 from api.saved_views import VIEW_PAGES, SavedViews, address_of, seen
 from api.scope import Scope
@@ -54,8 +54,11 @@ class Page:
         return {"shown": shown, "this": {"page": path, "query": self.request.url.query[:MAX_QUERY]}}
 
     def show_of_period(self, template: str, span: Interval, **values: Any) -> HTMLResponse:
-        """Render it with the picker of periods in its header."""
-        return self.show(template, periods=periods(self.ledger), span=span, **values)
+        """Render it with the picker of periods in its header: those that have begun, and the one chosen."""
+        known = periods(self.ledger)
+        shown = begun(known)
+        chosen = [row for row in known if row["period"] == span.period and row not in shown]
+        return self.show(template, periods=[*chosen, *shown], span=span, **values)
 
 
 Currency = Annotated[str, Query(max_length=16, description="Of the amounts shown; empty: the busiest.")]

@@ -57,6 +57,12 @@ def periods(ledger: Ledger) -> list[Row]:
     )
 
 
+def begun(known: list[Row]) -> list[Row]:
+    """Those of them that have begun by now: a calendar is of years to come. All, if none has."""
+    now = datetime.now(UTC)
+    return [row for row in known if row["starts_at"] <= now] or known
+
+
 def interval(
     ledger: Ledger, period: str, from_: datetime | None = None, to: datetime | None = None
 ) -> Interval:

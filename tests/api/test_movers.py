@@ -4,7 +4,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from api.ledger import Ledger
-from tests.api.conftest import Browser, insert, partner_row, per_lot, utc
+from tests.api.conftest import SOURCE, Browser, insert, partner_row, per_lot, utc
 
 WAY = "broker:expense:per_lot > ib:{}:pending"
 
@@ -64,11 +64,15 @@ def test_there_must_be_a_time_before(http: Browser) -> None:
     assert (first.status_code, first.json()["code"]) == (404, "unknown_period")
 
 
-def test_the_page_shows_the_newest_period(http: Browser) -> None:
-    """Of each change its share of what was before: -12 of 222.25 is 5 %."""
+def test_the_page_shows_the_newest_period(http: Browser, chdb: Client) -> None:
+    """The newest that has begun. Of each change its share of what was before: -12 of 222.25 is 5 %."""
+    far = {"period": "2199-01", "starts_at": utc(1).replace(year=2199), "ends_at": utc(9).replace(year=2199)}
+    insert(chdb, "periods", far | {"days": [], "first_weekday": 0} | SOURCE)
     page = http.get("/reports/movers").text
     assert "Net commission of 2026-10 beside" in page
     assert "-5 %" in page
+    assert "2199-01" not in page, "nobody is asked to choose what has not begun"
+    assert "2199-01" in http.get("/reports/movers?period=2199-01").text
     assert page.index("Castor") < page.index("=Atlas")
     assert "nothing to compare with" in http.get("/reports/movers?period=2026-09").text
     assert "/reports/movers" in http.get("/reports").text
