@@ -37,7 +37,7 @@ from infra.cli import (
     tools,
     users,
 )
-from infra.cli.console import ExitCode
+from infra.cli.console import ExitCode, mendable_errors
 from infra.gc_tuning import collect_rarely
 from infra.log_limit import limit_logs
 
@@ -63,9 +63,13 @@ def everywhere(
     ] = None,
 ) -> None:
     """Settings that come before the environment's."""
+    from infra.cli.setting_names import check_setting_names
+
     for name, given in (("DATA_DIR", data_dir), ("URL", url), ("TOKEN_FILE", token_file)):
         if given:
             os.environ[f"IBFLOW_{name}"] = str(given)
+    with mendable_errors():
+        check_setting_names()
 
 
 # As a newcomer meets them: begin, feed, look, correct, then the tools.

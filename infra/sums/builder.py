@@ -35,10 +35,8 @@ BUILD_ROWS = 500_000
 """Rows added up at once, at least one day of them: what bounds the memory of a build."""
 STRETCH_ROWS = 100_000
 """A day of fewer is read by its rows while it is written."""
-STRETCH_S = 2.0
-"""So long after the stretches of such days what came since is added up."""
-RESTS_OF_STRETCH = 4
-"""So many times as long as it took, if that is longer."""
+STRETCH_S = 1.0
+"""So long after the stretches of such days what came since is added up; as long as they took, if longer."""
 MAX_PARTS = 16
 """Of a stretch: more become one."""
 MAX_STRETCHED = 8
@@ -143,12 +141,12 @@ class SumsBuilder:
         tidied, checked, due = time.monotonic(), -CHECK_S, time.monotonic()
         months_due = due
         while not self._stop.is_set():
-            pause = PAUSE_S
             try:
                 if self.build() or time.monotonic() >= months_due:
                     self.build_months()
                     months_due = time.monotonic() + MONTHS_S
                 due = self._built_stretches(due)
+                pause = min(max(due - time.monotonic(), 0), PAUSE_S)
                 if time.monotonic() - tidied > TIDY_S:
                     self.tidy()
                     tidied = time.monotonic()
@@ -209,12 +207,13 @@ class SumsBuilder:
         return self._last
 
     def _built_stretches(self, due: float) -> float:
-        """Now, if they are due; when they are due next: a fifth of the time may go into them."""
+        """Now, if they are due; when they are due next: half of the time may go into them."""
         if (started := time.monotonic()) < due:
             return due
-        self.build_stretches()
+        if not self.build_stretches():
+            return time.monotonic() + PAUSE_S
         ended = time.monotonic()
-        return ended + max(STRETCH_S, RESTS_OF_STRETCH * (ended - started))
+        return ended + max(STRETCH_S, ended - started)
 
     def build_stretches(self, least_rows: int = STRETCH_ROWS) -> int:
         """Add up what was stored since of days that are large and being written; how many those are.
