@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas import positions as sources
 from schemas import topics
+from schemas.errors import Unusable
 from schemas.kafka import client_config
 from schemas.positions import Position
 from streams.broker import log_ends
@@ -39,6 +40,7 @@ STAY_OPEN_SECONDS = 2.0
 """Of a day's mark: so long it is read by its rows, also if no more of it comes."""
 RETRY_SECONDS = 5.0
 
+_POSITIONS = "SELECT topic, partition, next_offset, sources FROM sink_positions FINAL"
 READS = tuple(topic.name for topic in topics.TOPICS)
 
 
@@ -71,9 +73,32 @@ class Sink:
         self._stop = threading.Event()
         self.failure: Exception | None = None
 
+    def check_log(self) -> None:
+        """Raise `Unusable` if the log ends before what the database has stored of it.
+
+        A Kafka that begins anew would grow past these places, and what it has below them be left out.
+        """
+        known, ends = self._read_positions(), self._consumer.list_topics(timeout=30).topics
+        there = [place for place in known if place[0] in ends and place[1] in ends[place[0]].partitions]
+        found = log_ends(self._admin, there) if there else {}
+        beyond = [place for place, stored in sorted(known.items()) if stored > found.get(place, 0)]
+        if beyond:
+            topic, partition = beyond[0]
+            self._close()
+            raise Unusable(
+                f"the ledger has stored {topic}/{partition} up to {known[beyond[0]]}, and Kafka has it up to"
+                f" {found.get(beyond[0], 0)} ({len(beyond)} partitions are so): it is another Kafka, or one"
+                " that lost its data. Restore that; or start with an empty ClickHouse, which is filled again"
+                " from what this Kafka has"
+            )
+
+    def _read_positions(self) -> dict[tuple[str, int], int]:
+        rows = self._client.query(_POSITIONS).result_rows
+        return {(topic, partition): int(stored) for topic, partition, stored, _ in rows}
+
     def assign(self) -> None:
         """Take up every partition where the database says it stopped."""
-        stored = self._client.query("SELECT topic, partition, next_offset, sources FROM sink_positions FINAL")
+        stored = self._client.query(_POSITIONS)
         known = {(row[0], row[1]): int(row[2]) for row in stored.result_rows}
         self._sources = defaultdict(dict)
         for topic, partition, _, told in stored.result_rows:
@@ -101,9 +126,12 @@ class Sink:
             except Exception as error:
                 self.failure = error
                 log.exception(
-                    "the sink could not store; nothing is lost, it tries again in %s s", RETRY_SECONDS
+                    "the sink could not store; in %s s it goes on where the database stopped", RETRY_SECONDS
                 )
                 self._stop.wait(RETRY_SECONDS)
+        self._close()
+
+    def _close(self) -> None:
         self._consumer.close()
         self._client.close()
         del self._admin  # it would go on looking for a broker that may be stopped next

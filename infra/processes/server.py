@@ -63,6 +63,7 @@ class ApiServer:
         self._connect: Callable[[], Client] = lambda: connect(settings)
         self.client = clickhouse_client(settings)
         self.sink = Sink(self._connect(), kafka)
+        self.sink.check_log()
         self._sums = SumsBuilder(self._connect)
         self._sink_thread = _thread("sink", self.sink.run)
         self._sums_thread = _thread("sums", self._sums.run)

@@ -1,16 +1,19 @@
 """`ibflow terms reopen-period` by one person and `ibflow proposals approve` by another, on real Kafka."""
 
 import json
+import shutil
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from infra.cli.app import app
 from infra.processes.stack import Stack
 from ingest.publish.publisher import publish, publish_terms
+from schemas.errors import Unusable
 from schemas.settings import Settings
 from tests import services
 from tests.independent_verifier import faults
@@ -24,6 +27,8 @@ def test_a_wrong_end_is_taken_back_and_closed_again(tmp_path: Path) -> None:
     """Half of the deals were closed; the second end has all of them, verified, and its file proves itself.
 
     Each closing lot costs 7 USD over the three levels, so the statements accrue 7 times the lots that closed.
+    In the end a disk is lost: from Kafka's folder alone come the same rows, statements and payouts. Without
+    that folder nothing starts: a new log would grow past what is stored, and be left out up to there.
     """
     people = "".join(
         f"  - {{name: {name}, role: operator, token_sha256: {sha256(token.encode()).hexdigest()}}}\n"
@@ -73,6 +78,22 @@ def test_a_wrong_end_is_taken_back_and_closed_again(tmp_path: Path) -> None:
         assert ibflow("ola", "verify", "--statement", str(path)).exit_code == 0
         late = ibflow("ola", "terms", "reopen-period", "2026-10", "--reason", "wrong")
         assert (late.exit_code, "o period is called 2026-10" in late.output) == (2, True), late.output
-        assert told("bea", "payouts", "create", "2026-09", "USD")["state"] == "created"
+        batch = told("bea", "payouts", "create", "2026-09", "USD")
+        assert batch["state"] == "created"
         paid = ibflow("ola", "terms", "reopen-period", "2026-09", "--reason", "wrong")
         assert (paid.exit_code, "stays while they are to be paid" in paid.output) == (2, True), paid.output
+        report = told("ola", "verify")
+    shutil.rmtree(settings.chdb_dir)
+    shutil.rmtree(tmp_path / "state")
+    with Stack(services.prepared(settings)) as stack:
+        stack.drain()
+        again = told("ola", "verify")
+        assert again["ledger_hash"] == report["ledger_hash"]
+        assert again["rows"] == report["rows"] > 0
+        for statement in right:
+            kept = told("ola", "statements", "show", statement["ib_id"], "2026-09")
+            assert kept["statement_id"] == statement["statement_id"]
+        assert told("ola", "payouts", "show", batch["batch_id"])["lines"] == batch["lines"]
+    shutil.rmtree(settings.kafka_dir)
+    with pytest.raises(Unusable, match="it is another Kafka, or one that lost its data"):
+        Stack(settings).start()
