@@ -9,6 +9,8 @@ import json
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -78,7 +80,8 @@ class Sink:
 
         A Kafka that begins anew would grow past these places, and what it has below them be left out.
         """
-        known, ends = self._read_positions(), self._consumer.list_topics(timeout=30).topics
+        known = _offsets(self._client.query(_POSITIONS).result_rows)
+        ends = self._consumer.list_topics(timeout=30).topics
         there = [place for place in known if place[0] in ends and place[1] in ends[place[0]].partitions]
         found = log_ends(self._admin, there) if there else {}
         beyond = [place for place, stored in sorted(known.items()) if stored > found.get(place, 0)]
@@ -92,16 +95,12 @@ class Sink:
                 " from what this Kafka has"
             )
 
-    def _read_positions(self) -> dict[tuple[str, int], int]:
-        rows = self._client.query(_POSITIONS).result_rows
-        return {(topic, partition): int(stored) for topic, partition, stored, _ in rows}
-
     def assign(self) -> None:
         """Take up every partition where the database says it stopped."""
-        stored = self._client.query(_POSITIONS)
-        known = {(row[0], row[1]): int(row[2]) for row in stored.result_rows}
+        stored = self._client.query(_POSITIONS).result_rows
+        known = _offsets(stored)
         self._sources = defaultdict(dict)
-        for topic, partition, _, told in stored.result_rows:
+        for topic, partition, _, told in stored:
             self._sources[topic, partition] = {name: tuple(at) for name, at in json.loads(told).items()}
         metadata = self._consumer.list_topics(timeout=30)
         for topic in READS:
@@ -220,6 +219,10 @@ class Sink:
     def positions(self) -> dict[tuple[str, int], int]:
         """The next offset of every partition that is not stored yet."""
         return dict(self._stored)
+
+
+def _offsets(stored: Sequence[Sequence[Any]]) -> dict[tuple[str, int], int]:
+    return {(topic, partition): int(offset) for topic, partition, offset, _ in stored}
 
 
 def _check(message: KafkaMessage) -> None:

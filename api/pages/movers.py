@@ -20,7 +20,8 @@ SHOWN = 50
 @router.get("/movers")
 def top_movers(page: PageHere, below: Ib = "") -> HTMLResponse:
     """Against the period before; without a period the newest that has begun, if one is before it."""
-    known = begun(periods(page.ledger))
+    every = periods(page.ledger)
+    known = begun(every) or every
     span = page.span
     if not page.period and len(known) > 1:
         span = Interval(known[0]["starts_at"], known[0]["ends_at"], known[0]["period"])

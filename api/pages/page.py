@@ -54,9 +54,9 @@ class Page:
         return {"shown": shown, "this": {"page": path, "query": self.request.url.query[:MAX_QUERY]}}
 
     def show_of_period(self, template: str, span: Interval, **values: Any) -> HTMLResponse:
-        """Render it with the picker of periods in its header: those that have begun, and the one chosen."""
+        """With a picker of periods in its header: those that have begun, or all, and the one chosen."""
         known = periods(self.ledger)
-        shown = begun(known)
+        shown = begun(known) or known
         chosen = [row for row in known if row["period"] == span.period and row not in shown]
         return self.show(template, periods=[*chosen, *shown], span=span, **values)
 

@@ -12,7 +12,7 @@ from api.permissions import why_not
 from api.plans import PlanTools
 from api.problems import Problem
 from api.queries.partners import names_of
-from api.queries.periods import periods
+from api.queries.periods import begun, periods
 from api.routes.context import WHOLE, Asking
 from api.views.plan_book import MAX_HOLDERS, PlanBook
 from api.views.plan_words import plan_words
@@ -30,7 +30,7 @@ def listed(page: PageHere, by: Asking) -> HTMLResponse:
     """Every plan, who has it, and the last what-if."""
     now = datetime.now(UTC)
     desk: PlanTools | None = page.request.app.state.plans
-    ended = [row for row in periods(page.ledger) if row["starts_at"] <= now]
+    known = begun(periods(page.ledger))
     run = desk.what_if() if desk is not None else None
     by_ib = run.found["by"]["ib"] if run is not None and run.found is not None else []
     return page.show(
@@ -41,8 +41,8 @@ def listed(page: PageHere, by: Asking) -> HTMLResponse:
         names=names_of(page.ledger, page.scope, (row["name"] for row in by_ib[:LINES])),
         has_desk=desk is not None,
         lines=LINES,
-        periods=[row["period"] for row in ended[:24]],
-        before=next((row["period"] for row in ended if row["ends_at"] <= now), ""),
+        periods=[row["period"] for row in known[:24]],
+        before=next((row["period"] for row in known if row["ends_at"] <= now), ""),
         may=by.is_person and not why_not(by, "POST", "/v1/plans/what-if"),
     )
 

@@ -58,9 +58,9 @@ def periods(ledger: Ledger) -> list[Row]:
 
 
 def begun(known: list[Row]) -> list[Row]:
-    """Those of them that have begun by now: a calendar is of years to come. All, if none has."""
+    """Those of them that have begun by now: a calendar is of years to come."""
     now = datetime.now(UTC)
-    return [row for row in known if row["starts_at"] <= now] or known
+    return [row for row in known if row["starts_at"] <= now]
 
 
 def interval(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -23,12 +24,33 @@ BROKER = Synthetic(clients=5, deals=200)
 TOKENS = {"ola": "ola-secret", "bea": "bea-secret"}
 
 
+@dataclass(frozen=True)
+class Desk:
+    """Who types commands, one person or the other, against a stack that may be another next time."""
+
+    folder: Path
+    operators: Path
+
+    def ibflow(self, who: str, *arguments: str) -> Result:
+        """What the command did, whatever that was."""
+        known = {
+            "IBFLOW_DATA_DIR": str(self.folder),
+            "IBFLOW_OPERATORS_FILE": str(self.operators),
+            "IBFLOW_OPERATOR_TOKEN": TOKENS[who],
+        }
+        return CliRunner().invoke(app, list(arguments), env=known)
+
+    def told(self, who: str, *arguments: str) -> Any:
+        """Its answer, of one that worked."""
+        found = self.ibflow(who, *arguments, "--json")
+        assert found.exit_code == 0, found.output
+        return json.loads(found.stdout)
+
+
 def test_a_wrong_end_is_taken_back_and_closed_again(tmp_path: Path) -> None:
     """Half of the deals were closed; the second end has all of them, verified, and its file proves itself.
 
     Each closing lot costs 7 USD over the three levels, so the statements accrue 7 times the lots that closed.
-    In the end a disk is lost: from Kafka's folder alone come the same rows, statements and payouts. Without
-    that folder nothing starts: a new log would grow past what is stored, and be left out up to there.
     """
     people = "".join(
         f"  - {{name: {name}, role: operator, token_sha256: {sha256(token.encode()).hexdigest()}}}\n"
@@ -38,20 +60,8 @@ def test_a_wrong_end_is_taken_back_and_closed_again(tmp_path: Path) -> None:
     operators.write_text(f"operators:\n{people}", encoding="utf-8")
     settings = Settings(_env_file=None, data_dir=tmp_path, partitions=2, api_port=0, operators_file=operators)
     deals = list(BROKER.trades())
-
-    def ibflow(who: str, *arguments: str) -> Result:
-        known = {
-            "IBFLOW_KAFKA": stack.kafka,
-            "IBFLOW_DATA_DIR": str(tmp_path),
-            "IBFLOW_OPERATORS_FILE": str(operators),
-            "IBFLOW_OPERATOR_TOKEN": TOKENS[who],
-        }
-        return CliRunner().invoke(app, list(arguments), env=known)
-
-    def told(who: str, *arguments: str) -> Any:
-        found = ibflow(who, *arguments, "--json")
-        assert found.exit_code == 0, found.output
-        return json.loads(found.stdout)
+    desk = Desk(tmp_path, operators)
+    ibflow, told = desk.ibflow, desk.told
 
     with Stack(services.prepared(settings)) as stack:
         publish_terms(BROKER.terms(), stack.kafka)
@@ -83,17 +93,25 @@ def test_a_wrong_end_is_taken_back_and_closed_again(tmp_path: Path) -> None:
         paid = ibflow("ola", "terms", "reopen-period", "2026-09", "--reason", "wrong")
         assert (paid.exit_code, "stays while they are to be paid" in paid.output) == (2, True), paid.output
         report = told("ola", "verify")
+    lose_what_kafka_has(settings, desk, report, right, batch)
+
+
+def lose_what_kafka_has(settings: Settings, desk: Desk, report: Any, statements: Any, batch: Any) -> None:
+    """A disk is lost: from Kafka's folder alone come the same rows, statements and payouts.
+
+    Without that folder nothing starts: a new log would grow past what is stored, and be left out up to there.
+    """
     shutil.rmtree(settings.chdb_dir)
-    shutil.rmtree(tmp_path / "state")
+    shutil.rmtree(settings.data_dir / "state")
     with Stack(services.prepared(settings)) as stack:
         stack.drain()
-        again = told("ola", "verify")
+        again = desk.told("ola", "verify")
         assert again["ledger_hash"] == report["ledger_hash"]
         assert again["rows"] == report["rows"] > 0
-        for statement in right:
-            kept = told("ola", "statements", "show", statement["ib_id"], "2026-09")
+        for statement in statements:
+            kept = desk.told("ola", "statements", "show", statement["ib_id"], "2026-09")
             assert kept["statement_id"] == statement["statement_id"]
-        assert told("ola", "payouts", "show", batch["batch_id"])["lines"] == batch["lines"]
+        assert desk.told("ola", "payouts", "show", batch["batch_id"])["lines"] == batch["lines"]
     shutil.rmtree(settings.kafka_dir)
     with pytest.raises(Unusable, match="it is another Kafka, or one that lost its data"):
         Stack(settings).start()
